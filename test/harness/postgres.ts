@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +24,7 @@ export async function freePort(): Promise<number> {
 /** A real Postgres for one test run, in a temporary directory. Durable as in production unless `fast`. */
 export async function startPostgres({ fast = true }: { fast?: boolean } = {}): Promise<TestPostgres> {
   const directory = await mkdtemp(join(tmpdir(), 'watchbell-pg-'));
+  await chmod(directory, 0o755); // as root, Postgres runs as a user of its own that must get in
   const port = await freePort();
   const flags = ['-c', 'max_connections=300', '-c', 'shared_buffers=128MB', '-c', 'listen_addresses=127.0.0.1'];
   const server = new EmbeddedPostgres({
