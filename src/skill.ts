@@ -194,6 +194,11 @@ export interface WebhookRequest {
   readonly source: string;
   readonly body: unknown;
   readonly receivedAt: Date;
+  /**
+   * Order of acceptance: larger is later. Webhooks are handled side by side, and a replayed one long after newer ones, so a
+   * handler that keeps state compares this with the number it stored with that state.
+   */
+  readonly order: number;
 }
 
 export interface Webhook<Options = unknown> {

@@ -1,0 +1,96 @@
+import type { Sql } from '#skill';
+import type { Alert, Numbered } from './alert.ts';
+
+/** An alert as it will be, and what that means for its history. */
+export interface Written {
+  readonly alert: Alert;
+  /** An episode begins. */
+  readonly opens: boolean;
+  /** The episode ends (also the one that begins here, when it was over before we came to it). */
+  readonly ends: 'resolved' | 'closed' | null;
+  /** Draw a number: it is new to people. */
+  readonly numbered: boolean;
+  /** What the timeline says; null: nothing worth a line. */
+  readonly what: string | null;
+  readonly who?: string | null;
+  readonly detail?: string | null;
+}
+
+/**
+ * Writes alerts, their episodes and timelines in one statement, however many they are; the locks on those that exist
+ * are held. Returns them as they are now. A new one that somebody else inserted meanwhile is missing from the result:
+ * lock it and look again.
+ */
+export async function writeAlerts(sql: Sql, source: string, changes: readonly Written[], now: Date): Promise<Numbered[]> {
+  if (changes.length === 0) return [];
+  const input = changes.map(({ alert, opens, ends, numbered, what, who, detail }, at) => ({ ...alert, at, opens, ends, numbered, what, who, detail }));
+  const rows = await sql<{ at: number; id: number; number: number; weekCount: number }>(WRITE, [source, JSON.stringify(input), now]);
+  return rows.flatMap(({ at, ...drawn }) => {
+    const change = changes[at];
+    return change ? [{ ...change.alert, ...drawn }] : [];
+  });
+}
+
+const SET = `phase, severity, name, labels, annotations, generator_url, started_at, reported_start, ended_at, last_ends_at,
+  firing_received_at, resolved_received_at, ack, places, receivers, changed_at`;
+const VALUES = `phase, severity, name, labels, annotations, "generatorUrl", "startedAt", "reportedStart", "endedAt", "lastEndsAt",
+  "firingReceivedAt", "resolvedReceivedAt", ack, places, array(select jsonb_array_elements_text(receivers)), $3::timestamptz`;
+
+// Numbers are drawn where the rows are read, in the order of the body and for new ones only: a conflict would burn them.
+const WRITE = `
+with input as materialized (
+  select x.*, case when numbered then nextval('alert_numbers')::integer else number end as drawn
+  from jsonb_to_recordset($2::jsonb) as x(at integer, id integer, number integer, fingerprint text, phase text, severity text, name text,
+    labels jsonb, annotations jsonb, "generatorUrl" text, "startedAt" timestamptz, "reportedStart" timestamptz, "endedAt" timestamptz,
+    "lastEndsAt" timestamptz, "firingReceivedAt" timestamptz, "resolvedReceivedAt" timestamptz, ack jsonb, places jsonb, receivers jsonb,
+    opens boolean, ends text, numbered boolean, what text, who text, detail text)
+), fresh as (
+  insert into alerts (source, fingerprint, number, ${SET})
+  select $1, fingerprint, drawn, ${VALUES} from input where id is null order by fingerprint
+  on conflict (source, fingerprint) do nothing
+  returning id, fingerprint, number, week_count
+), changed as (
+  update alerts a set (number, week_count, ${SET}) = (select x.drawn,
+      case when x.opens then 1 + (select count(*)::integer from alert_episodes e where e.alert_id = a.id and e.opened_at > $3::timestamptz - interval '7 days')
+        else a.week_count end,
+      ${VALUES})
+  from input x where a.id = x.id
+  returning a.id, a.fingerprint, a.number, a.week_count
+), written as (
+  select * from fresh union all select * from changed
+), ended as (
+  update alert_episodes e set ended_at = x."endedAt", end_reason = x.ends
+  from input x where e.alert_id = x.id and e.ended_at is null and x.ends is not null and not x.opens
+), opened as (
+  insert into alert_episodes (alert_id, number, opened_at, started_at, ended_at, end_reason)
+  select w.id, w.number, $3, x."startedAt", x."endedAt", x.ends from written w join input x using (fingerprint) where x.opens
+), told as (
+  insert into alert_timeline (alert_id, number, at, what, who, detail)
+  select w.id, w.number, $3, x.what, x.who, x.detail from written w join input x using (fingerprint)
+  where x.what is not null and w.number is not null order by x.at
+)
+select x.at, w.id, w.number, w.week_count as "weekCount" from written w join input x using (fingerprint) order by x.at`;
+
+/** Notes when notifications came that change nothing to see; cheap, since no index and no large column is touched. */
+export async function touchAlerts(sql: Sql, alerts: readonly Alert[]): Promise<void> {
+  if (alerts.length === 0) return;
+  await sql(
+    `update alerts a set firing_received_at = x.firing, resolved_received_at = x.resolved, last_ends_at = x.ends
+     from unnest($1::integer[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[]) as x(id, firing, resolved, ends) where a.id = x.id`,
+    [
+      alerts.map((alert) => alert.id),
+      alerts.map((alert) => alert.firingReceivedAt),
+      alerts.map((alert) => alert.resolvedReceivedAt),
+      alerts.map((alert) => alert.lastEndsAt),
+    ],
+  );
+}
+
+/** Lines for the timelines of alerts that themselves do not change. */
+export async function tellTimeline(sql: Sql, alerts: readonly Numbered[], now: Date, what: string, who: string | null, detail: string | null): Promise<void> {
+  await sql(
+    `insert into alert_timeline (alert_id, number, at, what, who, detail)
+     select id, number, $3, $4, $5, $6 from unnest($1::integer[], $2::integer[]) as x(id, number) order by number`,
+    [alerts.map((alert) => alert.id), alerts.map((alert) => alert.number), now, what, who, detail],
+  );
+}

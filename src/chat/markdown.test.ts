@@ -1,0 +1,120 @@
+import fc from 'fast-check';
+import { clean, inlinesToPlain, markdownToHtml, markdownToPlain, parseMarkdown, safeUrl } from './markdown.ts';
+import { escape } from './message.ts';
+
+test('bold, italic, code and links become their tags and lose their marks in plain text', () => {
+  const text = 'a **bold** and _thin_ `x < y` [run **book**](https://e.org/a_(b)?c=1&d=2)';
+  expect(markdownToHtml(text)).toBe(
+    'a <strong>bold</strong> and <em>thin</em> <code>x &lt; y</code> <a href="https://e.org/a_(b)?c=1&amp;d=2">run <strong>book</strong></a>',
+  );
+  expect(markdownToPlain(text)).toBe('a bold and thin x < y run book (https://e.org/a_(b)?c=1&d=2)');
+});
+
+test('lines are kept, and fenced code is a block of its own', () => {
+  expect(markdownToHtml('one\n\ntwo\n```\na\n <b>\n```\nthree')).toBe(
+    'one<br><br>two<pre><code>a\n &lt;b&gt;</code></pre>three',
+  );
+  expect(markdownToPlain('one\n```sh\nls\n```\ntwo')).toBe('one\nls\ntwo');
+});
+
+test('marks that nothing closes, and underscores inside words, are shown as typed', () => {
+  for (const text of [
+    '2 ** 3',
+    'snake_case_name',
+    '[x] done',
+    'a ` b',
+    '**',
+    '****',
+    '__init__',
+    '[a](b',
+    '[[a]',
+    'a [b _c] d',
+  ])
+    expect(markdownToPlain(text)).toBe(text);
+  expect(markdownToHtml('**a _b** c_')).toBe('<strong>a _b</strong> c_');
+});
+
+test('only http, https and mailto are linked', () => {
+  for (const url of [
+    'javascript:alert(1)',
+    'data:text/html,x',
+    'HTTP:x',
+    '//e.org',
+    'https://e.org/ "onclick=',
+    'ftp://e.org/',
+  ])
+    expect(markdownToHtml(`[x](${url})`)).not.toContain('<a');
+  expect(safeUrl('mailto:a@e.org')).toBe('mailto:a@e.org');
+  expect(markdownToHtml("[x](https://e.org/'><i>)")).not.toContain('<i>');
+});
+
+test('control and bidirectional characters are taken out, emojis are not', () => {
+  expect(clean('a\u0000b\u202ec\r\nd\u2028e\ud800\t👩‍🚒✔️')).toBe('abc\nd\ne\ufffd\t👩‍🚒✔️');
+});
+
+const hostile = fc.string({
+  unit: fc.constantFrom(
+    '*',
+    '_',
+    '`',
+    '[',
+    ']',
+    '(',
+    ')',
+    '\\',
+    '<',
+    '&',
+    '"',
+    'a',
+    ' ',
+    '\n',
+    'https://e.org/',
+    '😀',
+    '|',
+    '~',
+  ),
+  maxLength: 60,
+});
+
+test('escaped text is shown exactly as it is, alone, in bold, in code and in a label', () => {
+  fc.assert(
+    fc.property(hostile, (text) => {
+      expect(markdownToPlain(escape(text))).toBe(text);
+      const line = text.replaceAll('\n', ' ');
+      if (line === '') return;
+      expect(markdownToPlain(`**${escape(line)}** end`)).toBe(`${line} end`);
+      expect(markdownToPlain(`\`${escape(line)}\` end`)).toBe(`${line} end`);
+      expect(markdownToPlain(`[${escape(line)}](https://e.org/)`)).toBe(
+        line === 'https://e.org/' ? line : `${line} (https://e.org/)`,
+      );
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('whatever the text, the HTML has only the tags we make, closed in order', () => {
+  fc.assert(
+    fc.property(hostile, (text) => {
+      const open: string[] = [];
+      const html = markdownToHtml(text);
+      for (const [, slash, tag] of html.matchAll(/<(\/?)([a-z]+)[^>]*>/g)) {
+        if (tag === 'br') continue;
+        if (slash) expect(open.pop()).toBe(tag);
+        else open.push(tag ?? '');
+        expect(['strong', 'em', 'code', 'pre', 'a']).toContain(tag);
+      }
+      expect(open).toEqual([]);
+      expect(html.replace(/<\/?(strong|em|code|pre|br|a)( href="[^"<>]*")?>/g, '')).not.toMatch(/[<>]/);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('hostile input takes linear time', () => {
+  for (const piece of ['[', '**', '`', '_ ', '[](', '(', '**a _b', '\\', '[a](https://e.org/']) {
+    const began = performance.now();
+    parseMarkdown(piece.repeat(30_000));
+    expect(performance.now() - began).toBeLessThan(2000);
+  }
+  expect(inlinesToPlain([])).toBe('');
+});

@@ -1,0 +1,23 @@
+import { distance } from 'fastest-levenshtein';
+
+/** The candidate that was probably meant, or undefined: at most a third of the letters may differ, and never all of them. */
+export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+  if (word.length > 100) return undefined;
+  const lower = word.toLowerCase();
+  let best: string | undefined;
+  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
+  for (const candidate of candidates) {
+    const differs = distance(lower, candidate.toLowerCase());
+    if (differs < bestDistance && differs < candidate.length) {
+      best = candidate;
+      bestDistance = differs;
+    }
+  }
+  return best;
+}
+
+/** `; did you mean "ops"?`, or nothing. */
+export function didYouMean(word: string, candidates: Iterable<string>): string {
+  const meant = nearest(word, candidates);
+  return meant === undefined ? '' : `; did you mean "${meant}"?`;
+}

@@ -1,0 +1,167 @@
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, Scalar } from 'yaml';
+import { messageOf } from '../errors.ts';
+import { plainValue, substitute, type Environment } from './substitute.ts';
+import { emptyMap, type Entry, type Finding, type Path, type Place, type Tree } from './tree.ts';
+
+/** A ConfigMap holds 1 MiB; beyond that something else was named by mistake. */
+export const MAX_FILE_BYTES = 1024 * 1024;
+const MAX_NODES = 100_000;
+const MAX_DEPTH = 100;
+
+export interface SourceFile {
+  /** As problems name it. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Reads YAML 1.2 (core: `on`, `no` and `y` are text) into a tree. `env` undefined: nothing is substituted. */
+export function parseFile(file: SourceFile, env: Environment | undefined, problem: (finding: Finding) => void): Tree {
+  const start: Place = { file: file.name, line: 1, column: 1 };
+  const text = decode(file.bytes);
+  if (text === undefined) {
+    const says = file.bytes.length > MAX_FILE_BYTES ? 'is larger than 1 MiB: not a configuration' : 'is not a text file in UTF-8';
+    problem({ path: [], says, at: { ...start, line: 0 } });
+    return emptyMap(start);
+  }
+  try {
+    return new Reader(file.name, text, env, problem).read();
+  } catch (error) {
+    // The YAML library recurses: thousands of "[" end in a RangeError.
+    problem({ path: [], says: `cannot be read: ${error instanceof RangeError ? 'nested too deeply' : messageOf(error)}`, at: start });
+    return emptyMap(start);
+  }
+}
+
+function decode(bytes: Uint8Array): string | undefined {
+  if (bytes.length > MAX_FILE_BYTES) return undefined;
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return text.includes('\0') ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}
+
+class TooLarge extends Error {
+  readonly code = 'WB_CONFIG_TOO_LARGE';
+}
+
+class Reader {
+  readonly #file: string;
+  readonly #text: string;
+  readonly #env: Environment | undefined;
+  readonly #problem: (finding: Finding) => void;
+  readonly #lines = new LineCounter();
+  readonly #anchors = new Map<string, unknown>();
+  #nodes = 0;
+
+  constructor(file: string, text: string, env: Environment | undefined, problem: (finding: Finding) => void) {
+    this.#file = file;
+    this.#text = text;
+    this.#env = env;
+    this.#problem = problem;
+  }
+
+  read(): Tree {
+    const document = parseDocument(this.#text, {
+      version: '1.2',
+      schema: 'core',
+      lineCounter: this.#lines,
+      prettyErrors: false,
+      uniqueKeys: false, // theirs compares each key with each; `#map` looks them up
+      logLevel: 'silent',
+    });
+    for (const error of document.errors) this.#problem({ path: [], says: this.#explain(error.message), at: this.#at(error.pos[0]) });
+    for (const warning of document.warnings) {
+      this.#problem({ path: [], says: 'a value that begins with "!" must be quoted', at: this.#at(warning.pos[0]) });
+    }
+    // After an error the rest is a guess, and so would be every problem found in it.
+    if (document.errors.length > 0) return emptyMap(this.#at(0));
+    return this.#tree(document.contents, [], this.#at(0));
+  }
+
+  #explain(message: string): string {
+    if (/^Plain value cannot start with/.test(message)) return 'a value that begins with "@" or "`" must be quoted';
+    if (/multiple documents/.test(message)) return 'has more than one document ("---"): make it one, or several files in a directory';
+    if (/anchor|alias/i.test(message)) return `is not YAML: ${lowerFirst(message)} (a value that begins with "*" or "&" must be quoted)`;
+    const hint = this.#text.includes('${') ? ' (inside { } a "${NAME}" must be quoted)' : ' (a value that begins with "#" must be quoted)';
+    return `is not YAML: ${lowerFirst(message)}${/flow|must be indented|Unexpected|expected/i.test(message) ? hint : ''}`;
+  }
+
+  #at(offset: number): Place {
+    const { line, col } = this.#lines.linePos(offset);
+    return { file: this.#file, line: Math.max(1, line), column: Math.max(1, col) };
+  }
+
+  #tree(node: unknown, path: Path, near: Place): Tree {
+    this.#nodes++;
+    if (this.#nodes > MAX_NODES || path.length > MAX_DEPTH) {
+      throw new TooLarge(path.length > MAX_DEPTH ? 'nested too deeply' : 'it has too many values');
+    }
+    if (isAlias(node)) {
+      const target = this.#anchors.get(node.source);
+      if (target !== undefined) return this.#tree(target, path, near);
+      this.#problem({ path, says: `no anchor is called "${node.source}"; a value that begins with "*" must be quoted`, at: near });
+      return { kind: 'scalar', at: near, value: null };
+    }
+    const at = isRanged(node) ? this.#at(node.range[0]) : near;
+    if (isMap(node)) {
+      this.#remember(node.anchor, node);
+      return this.#map(node.items, path, at);
+    }
+    if (isSeq(node)) {
+      this.#remember(node.anchor, node);
+      return { kind: 'list', at, items: node.items.map((item, index) => this.#tree(item, [...path, index], at)) };
+    }
+    if (isScalar(node)) {
+      this.#remember(node.anchor, node);
+      return { kind: 'scalar', at, value: this.#scalar(node, path, at) };
+    }
+    return { kind: 'scalar', at, value: null };
+  }
+
+  #remember(anchor: string | undefined, node: unknown): void {
+    if (anchor !== undefined) this.#anchors.set(anchor, node);
+  }
+
+  #map(items: readonly { key: unknown; value: unknown }[], path: Path, at: Place): Tree {
+    const entries = new Map<string, Entry>();
+    for (const { key, value } of items) {
+      const keyAt = isRanged(key) ? this.#at(key.range[0]) : at;
+      // The source, not the value: as a number 1045678901234567890 has lost its last digits already.
+      const name = isScalar(key) ? (typeof key.value === 'string' ? key.value : (key.source ?? String(key.value))) : undefined;
+      if (name === undefined || name === '__proto__') {
+        this.#problem({ path, says: 'has a key that is not a word', at: keyAt });
+        continue;
+      }
+      const before = entries.get(name);
+      if (before) {
+        const says = `is there twice, first in line ${before.keyAt.line}`;
+        this.#problem({ path: [...path, name], says, at: keyAt });
+        continue;
+      }
+      entries.set(name, { keyAt, node: this.#tree(value, [...path, name], keyAt) });
+    }
+    return { kind: 'map', at, entries };
+  }
+
+  #scalar(node: Scalar, path: Path, at: Place): string | number | boolean | null {
+    const { value } = node;
+    if (typeof value === 'number' || typeof value === 'boolean' || value === null) return value;
+    if (typeof value !== 'string') {
+      this.#problem({ path, says: 'is neither text, number, list nor map', at });
+      return null;
+    }
+    if (this.#env === undefined) return value;
+    const replaced = substitute(value, this.#env, (says) => this.#problem({ path, says, at }));
+    return node.type === Scalar.PLAIN && replaced !== value ? plainValue(replaced) : replaced;
+  }
+}
+
+function isRanged(node: unknown): node is { range: [number, number, number] } {
+  return typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range);
+}
+
+function lowerFirst(text: string): string {
+  return text.slice(0, 1).toLowerCase() + text.slice(1);
+}

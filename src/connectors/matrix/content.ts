@@ -1,0 +1,41 @@
+import type { JsonObject, JsonValue, Part } from '../connector.ts';
+import type { MatrixBody } from './render.ts';
+
+/** The stored part, read back defensively: another release may have written it. */
+export function bodyOf(part: Part): MatrixBody {
+  const { text, html, mentions, notice } = part.body;
+  return {
+    text: typeof text === 'string' ? text : '',
+    html: typeof html === 'string' ? html : null,
+    mentions: Array.isArray(mentions) ? mentions.filter((one: JsonValue) => typeof one === 'string') : [],
+    notice: notice === true,
+  };
+}
+
+function base(body: MatrixBody, prefix = ''): JsonObject {
+  return {
+    msgtype: body.notice ? 'm.notice' : 'm.text',
+    body: prefix + body.text,
+    ...(body.html === null ? {} : { format: 'org.matrix.custom.html', formatted_body: prefix + body.html }),
+    // Always there, if empty: with it, servers ring only those named here and nobody for a name or @room in the text.
+    'm.mentions': body.mentions.length > 0 ? { user_ids: body.mentions } : {},
+  };
+}
+
+/** `m.room.message` for a new message. A thread comes with the reply to its root that old clients need. */
+export function sendContent(body: MatrixBody, replyTo: string | undefined, thread: string | undefined): JsonObject {
+  if (thread !== undefined) {
+    const answered = { 'm.in_reply_to': { event_id: replyTo ?? thread } };
+    return { ...base(body), 'm.relates_to': { rel_type: 'm.thread', event_id: thread, is_falling_back: replyTo === undefined, ...answered } };
+  }
+  return replyTo === undefined ? base(body) : { ...base(body), 'm.relates_to': { 'm.in_reply_to': { event_id: replyTo } } };
+}
+
+/** `m.room.message` that replaces `target`. Its own mentions stay empty: an edit rings nobody (specification, "Mentioning in edits"). */
+export function editContent(body: MatrixBody, target: string): JsonObject {
+  return { ...base(body, '* '), 'm.mentions': {}, 'm.new_content': base(body), 'm.relates_to': { rel_type: 'm.replace', event_id: target } };
+}
+
+export function reactionContent(target: string, emoji: string): JsonObject {
+  return { 'm.relates_to': { rel_type: 'm.annotation', event_id: target, key: emoji } };
+}

@@ -1,0 +1,93 @@
+import { escapeHtml, inlinesToHtml, inlinesToPlain } from '../../chat/markdown.ts';
+import type { Inline } from '../../chat/markdown.ts';
+import type { JsonValue } from '../connector.ts';
+
+/** One line as it is shown, twice: as plain text and as HTML that is complete in itself. */
+export interface Line {
+  readonly plain: string;
+  readonly html: string;
+  /** Inside a code block; `html` is then only escaped. */
+  readonly code?: boolean;
+  readonly inlines?: readonly Inline[];
+  readonly colour?: string;
+  readonly mentions?: readonly string[];
+}
+
+/** Bytes of a value as JSON in UTF-8; Matrix's canonical JSON escapes the same characters. */
+export function jsonBytes(value: JsonValue): number {
+  return Buffer.byteLength(JSON.stringify(value));
+}
+
+/** Cuts a line that alone is longer than `budget` into pieces that are not; between characters, marks closed and opened again. */
+export function cutLine(line: Line, budget: number): Line[] {
+  // A UTF-16 unit takes at most 3 bytes, and everything is there twice.
+  if ((line.plain.length + line.html.length) * 6 + 100 < budget || line.mentions) return [line];
+  const half = Math.floor(budget / 4) - 400;
+  if (2 * Math.max(jsonBytes(line.plain), jsonBytes(line.html)) < budget / 2 - 200) return [line];
+  if (line.code || !line.inlines) return chunks(line.plain, half).map((plain) => ({ plain, html: escapeHtml(plain), code: line.code }));
+  const colour = line.colour;
+  return cutInlines(line.inlines, half).map((inlines) => {
+    const html = inlinesToHtml(inlines);
+    return { inlines, plain: inlinesToPlain(inlines), html: colour ? `<font data-mx-color="${colour}">${html}</font>` : html, colour };
+  });
+}
+
+/** Pieces of at most about `budget` bytes of HTML; a mark around a cut text stands around both halves. */
+function cutInlines(inlines: readonly Inline[], budget: number): Inline[][] {
+  const pieces: Inline[][] = [[]];
+  let used = 0;
+  for (const atom of inlines.flatMap((inline) => atoms(inline, Math.floor(budget / 2)))) {
+    const cost = jsonBytes(inlinesToHtml([atom]));
+    if (used + cost > budget && used > 0) {
+      pieces.push([]);
+      used = 0;
+    }
+    pieces.at(-1)?.push(atom);
+    used += cost;
+  }
+  return pieces;
+}
+
+/** The inline as one or more that are each small enough. */
+function atoms(inline: Inline, budget: number): Inline[] {
+  if (inline.type === 'text' || inline.type === 'code') return chunks(inline.text, budget).map((text) => ({ ...inline, text }));
+  // The address is repeated with each piece and is at most 2,000 characters.
+  const inside = inline.type === 'link' ? budget - jsonBytes(escapeHtml(inline.url)) - 20 : budget - 20;
+  if (inside < 200) return chunks(inlinesToPlain([inline]), budget).map((text) => ({ type: 'text', text }));
+  return cutInlines(inline.children, inside).map((children) => ({ ...inline, children }));
+}
+
+/** Cuts between code points so that each piece takes at most `budget` bytes as JSON of its HTML; prefers a space. */
+function chunks(text: string, budget: number): string[] {
+  if (jsonBytes(escapeHtml(text)) <= budget) return [text];
+  const pieces: string[] = [];
+  let from = 0;
+  let at = 0;
+  let used = 2;
+  let space = -1;
+  while (at < text.length) {
+    const code = text.codePointAt(at) ?? 0;
+    const cost = costOfCodePoint(code);
+    if (used + cost > budget && at > from) {
+      const end = space > from + (at - from) / 2 ? space + 1 : at;
+      pieces.push(text.slice(from, end));
+      from = end;
+      at = end;
+      used = 2;
+      space = -1;
+      continue;
+    }
+    if (code === 32) space = at;
+    used += cost;
+    at += code > 0xffff ? 2 : 1;
+  }
+  pieces.push(text.slice(from));
+  return pieces;
+}
+
+function costOfCodePoint(code: number): number {
+  if (code === 34 || code === 38 || code === 39 || code === 60 || code === 62) return 6; // an entity
+  if (code === 92 || code === 9) return 2;
+  if (code < 32) return 6;
+  return code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+}

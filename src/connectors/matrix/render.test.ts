@@ -1,0 +1,114 @@
+import fc from 'fast-check';
+import type { Message } from '../../chat/message.ts';
+import { bodyOf, editContent } from './content.ts';
+import { jsonBytes } from './cut.ts';
+import { MAX_BYTES, renderMatrix } from './render.ts';
+
+function only(message: Message, ring = false): ReturnType<typeof bodyOf> {
+  const parts = renderMatrix(message, { ring });
+  expect(parts).toHaveLength(1);
+  const [part] = parts;
+  if (!part) throw new Error('no part');
+  return bodyOf(part);
+}
+
+test('a whole message reads well as plain text and as HTML', () => {
+  const body = only({
+    title: 'CRITICAL prod KubePod <x> #12',
+    tone: 'critical',
+    text: 'cpu > 90 **now**\nsince 14:31',
+    fields: [{ label: 'pod', value: '<b>api</b>' }],
+    code: 'a < b\n  c',
+    mentions: [{ accountId: '@ann:e.org', name: 'Ann <i>' }],
+    links: [
+      { label: 'runbook', url: 'https://e.org/r?a=1&b=2' },
+      { label: 'bad', url: 'javascript:alert(1)' },
+    ],
+  });
+  expect(body.text).toBe(
+    '🔴 CRITICAL prod KubePod <x> #12\ncpu > 90 now\nsince 14:31\npod: <b>api</b>\na < b\n  c\nAnn <i>\nrunbook (https://e.org/r?a=1&b=2) · bad (javascript:alert(1))',
+  );
+  expect(body.html).toBe(
+    '<font data-mx-color="#e5484d"><strong>🔴 CRITICAL prod KubePod &lt;x&gt; #12</strong></font><br>cpu &gt; 90 <strong>now</strong><br>since 14:31<br>' +
+      '<strong>pod:</strong> &lt;b&gt;api&lt;/b&gt;<pre><code>a &lt; b\n  c</code></pre><a href="https://matrix.to/#/%40ann%3Ae.org">Ann &lt;i&gt;</a><br>' +
+      '<a href="https://e.org/r?a=1&amp;b=2">runbook</a> · bad (javascript:alert(1))',
+  );
+  expect(body.mentions).toEqual(['@ann:e.org']);
+});
+
+test('plain lines need no HTML, and a title that brings its sign keeps it', () => {
+  expect(only({ text: 'one\ntwo' })).toEqual({ text: 'one\ntwo', html: null, mentions: [], notice: false });
+  expect(only({ title: '🟠 ACKED by Ann', tone: 'critical' }).text).toBe('🟠 ACKED by Ann');
+});
+
+test('chatter is a notice unless it is meant to ring', () => {
+  expect(only({ text: 'x', notice: true }).notice).toBe(true);
+  expect(only({ text: 'x', notice: true }, true).notice).toBe(false);
+});
+
+test('text from outside pings nobody and hides nothing', () => {
+  const body = only({ title: '@room a\u202eb\u0000', fields: [{ label: '@Room', value: '@ROOM\r\nx' }], text: 'hi @room', code: '@room' });
+  expect(body.text).toBe('@\u200droom ab\n'.trimEnd() + '\nhi @\u200droom\n@\u200dRoom: @\u200dROOM\nx\n@\u200droom');
+  expect(`${body.text}${body.html}`).not.toMatch(/@room/i);
+  expect(body.mentions).toEqual([]);
+});
+
+test('a long code block is cut at line ends and each part has a block of its own', () => {
+  const lines = Array.from({ length: 2000 }, (_, index) => `line ${index} of the output`);
+  const parts = renderMatrix({ title: 'output', code: lines.join('\n') }, { ring: false });
+  expect(parts.length).toBeGreaterThan(2);
+  const bodies = parts.map(bodyOf);
+  for (const [index, body] of bodies.entries()) {
+    expect(body.text.endsWith(`\n(${index + 1}/${parts.length})`)).toBe(true);
+    expect(body.html?.match(/<pre><code>/g)).toHaveLength(1);
+    expect(body.html?.match(/<\/code><\/pre>/g)).toHaveLength(1);
+  }
+  expect(bodies.flatMap((body) => body.text.split('\n')).filter((line) => line.startsWith('line '))).toEqual(lines);
+});
+
+test('a flood ends with the number of lines left out', () => {
+  const parts = renderMatrix({ code: Array.from({ length: 60_000 }, () => 'x'.repeat(20)).join('\n') }, { ring: false });
+  expect(parts).toHaveLength(20);
+  const last = parts.at(-1);
+  expect(last && bodyOf(last).text).toMatch(/… \d+ more lines are left out\n\(20\/20\)$/);
+});
+
+const unit = fc.constantFrom('a', ' ', '\n', '"', '&', '\\', '<', '😀', 'é', '漢', '**', '_', '`', '```\n', '[x](https://e.org/?a&b)', '\u0007', '\ud83d', '\udc00', '\t', '@room');
+const piece = fc.tuple(fc.array(unit, { maxLength: 12 }), fc.integer({ min: 1, max: 4000 })).map(([some, times]) => some.join('').repeat(times).slice(0, 60_000));
+const message = fc.record(
+  { title: piece, text: piece, code: piece, fields: fc.array(fc.record({ label: piece, value: piece }), { maxLength: 2 }) },
+  { requiredKeys: [] },
+);
+
+test('whatever the message, every part fits as an edit, is well formed, and no text is lost', () => {
+  fc.assert(
+    fc.property(message, (any: Message) => {
+      const parts = renderMatrix(any, { ring: false });
+      expect(parts.length).toBeGreaterThan(0);
+      for (const part of parts) {
+        const body = bodyOf(part);
+        expect(part.bytes).toBeLessThanOrEqual(MAX_BYTES);
+        expect(jsonBytes(editContent(body, `$${'x'.repeat(43)}`))).toBeLessThanOrEqual(part.bytes);
+        expect(body.text.isWellFormed() && (body.html ?? '').isWellFormed()).toBe(true);
+        // oxlint-disable-next-line no-control-regex -- none may be left
+        expect(`${body.text}${body.html}`).not.toMatch(/[\u0000-\u0008\u000b-\u001f]|@room/i);
+        expect(tagsBalance(body.html ?? '')).toBe(true);
+      }
+      const emojis = (text: string | undefined): number => text?.toWellFormed().match(/😀/gu)?.length ?? 0;
+      const wanted = emojis(any.title) + emojis(any.text) + emojis(any.code) + (any.fields ?? []).reduce((sum, { label, value }) => sum + emojis(label) + emojis(value), 0);
+      const all = parts.map((part) => bodyOf(part).text);
+      if (!all.at(-1)?.includes('left out')) expect(all.reduce((sum, text) => sum + emojis(text), 0)).toBe(wanted);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+function tagsBalance(html: string): boolean {
+  const open: string[] = [];
+  for (const [, slash, tag = ''] of html.matchAll(/<(\/?)([a-z]+)[^>]*>/g)) {
+    if (tag === 'br') continue;
+    if (!slash) open.push(tag);
+    else if (open.pop() !== tag) return false;
+  }
+  return open.length === 0;
+}

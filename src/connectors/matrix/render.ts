@@ -1,0 +1,172 @@
+import { clean, escapeHtml, inlinesToHtml, inlinesToPlain, parseMarkdown, safeUrl } from '../../chat/markdown.ts';
+import type { Inline } from '../../chat/markdown.ts';
+import type { Mention, Message, Tone } from '../../chat/message.ts';
+import type { JsonObject, Part, RenderOptions } from '../connector.ts';
+import { cutLine, jsonBytes } from './cut.ts';
+import type { Line } from './cut.ts';
+import { editContent } from './content.ts';
+
+/**
+ * Largest part. A Matrix event is at most 65,536 bytes as canonical JSON (specification, "Size limits"); what the server
+ * adds around the content (room, sender, up to 20 previous and 10 auth events, hashes, signatures) stays below 4,000.
+ */
+export const MAX_BYTES = 60_000;
+
+/** More than this is a flood, not a message: the last part says how much was left out. */
+const MAX_PARTS = 20;
+
+/** Room for the rest of a content: its keys, the longest event id, the mark `(12/20)`, fences that cutting adds. */
+const OVERHEAD_BYTES = 1_200;
+
+/** What a part stores; `content.ts` makes the request of it. */
+export type MatrixBody = {
+  readonly text: string;
+  /** Null where it would say nothing that `text` does not. */
+  readonly html: string | null;
+  readonly mentions: readonly string[];
+  readonly notice: boolean;
+};
+
+const SIGNS: Readonly<Record<Tone, string>> = { critical: '🔴', warning: '🟠', info: '🔵', ok: '🟢', neutral: '' };
+// Readable on white and on dark grey.
+const COLOURS: Readonly<Record<Tone, string | undefined>> = { critical: '#e5484d', warning: '#d97706', info: '#3b82f6', ok: '#2f9e5f', neutral: undefined };
+
+/** Writes a message as Matrix events, cut at line ends into parts that fit also as edits. Pure. */
+export function renderMatrix(message: Message, options: RenderOptions, maxBytes = MAX_BYTES): Part[] {
+  const notice = message.notice === true && !options.ring;
+  const { pages, left } = paginate(layOut(message), maxBytes - OVERHEAD_BYTES);
+  return pages.map((page, index) => {
+    const lines = [...page];
+    if (left > 0 && index === pages.length - 1) lines.push(plainLine(`… ${left} more lines are left out`));
+    if (pages.length > 1) lines.push(plainLine(`(${index + 1}/${pages.length})`));
+    return toPart(lines, notice);
+  });
+}
+
+function toPart(lines: readonly Line[], notice: boolean): Part {
+  const text = lines.map((line) => line.plain).join('\n');
+  const html = toHtml(lines);
+  const mentions = [...new Set(lines.flatMap((line) => line.mentions ?? []))];
+  const bare = html === text.replaceAll('\n', '<br>');
+  const body: MatrixBody = { text, html: bare ? null : html, mentions, notice };
+  return { body, bytes: jsonBytes(editContent(body, `$${'x'.repeat(254)}`)) };
+}
+
+function toHtml(lines: readonly Line[]): string {
+  let html = '';
+  let before: Line | undefined;
+  for (const line of lines) {
+    if (line.code) html += before?.code ? `\n${line.html}` : `<pre><code>${line.html}`;
+    else html += `${before?.code ? '</code></pre>' : before ? '<br>' : ''}${line.html}`;
+    before = line;
+  }
+  return before?.code ? `${html}</code></pre>` : html;
+}
+
+/** The message as lines, each of which can stand alone. */
+function layOut(message: Message): Line[] {
+  const lines: Line[] = [];
+  if (message.title !== undefined) lines.push(...titleLines(message.title, message.tone ?? 'neutral'));
+  if (message.text !== undefined && message.text !== '') {
+    for (const block of parseMarkdown(defuse(message.text))) {
+      if (block.type === 'code') lines.push(...codeLines(block.text));
+      else lines.push({ inlines: block.children, ...both(block.children) });
+    }
+  }
+  for (const { label, value } of message.fields ?? []) {
+    const [first = '', ...more] = defuse(clean(value)).split('\n');
+    lines.push(inlineLine([{ type: 'bold', children: [{ type: 'text', text: `${oneLine(label)}:` }] }, { type: 'text', text: ` ${first}` }]));
+    lines.push(...more.map(plainLine));
+  }
+  if (message.code !== undefined) lines.push(...codeLines(defuse(clean(message.code))));
+  lines.push(...mentionLines(message.mentions ?? []));
+  if (message.links && message.links.length > 0) lines.push(linkLine(message.links));
+  return lines.length > 0 ? lines : [plainLine('')];
+}
+
+function titleLines(title: string, tone: Tone): Line[] {
+  const text = defuse(clean(title)).trim();
+  const sign = SIGNS[tone];
+  // Skills that bring a sign of their own keep it.
+  const signed = sign === '' || /^\p{Extended_Pictographic}/u.test(text) ? text : `${sign} ${text}`;
+  return signed.split('\n').map((plain) => {
+    const line = inlineLine([{ type: 'bold', children: [{ type: 'text', text: plain }] }]);
+    const colour = COLOURS[tone];
+    return colour === undefined ? line : { ...line, html: `<font data-mx-color="${colour}">${line.html}</font>`, colour };
+  });
+}
+
+function codeLines(text: string): Line[] {
+  return text.replace(/\n$/, '').split('\n').map((plain) => ({ plain, html: escapeHtml(plain), code: true }));
+}
+
+/** At most ten people a line, so that a line always fits. */
+function mentionLines(mentions: readonly Mention[]): Line[] {
+  const lines: Line[] = [];
+  for (let from = 0; from < mentions.length; from += 10) {
+    const some = mentions.slice(from, from + 10).map((mention) => ({ ...mention, name: oneLine(mention.name || mention.accountId).slice(0, 255) }));
+    lines.push({
+      plain: some.map(({ name }) => name).join(', '),
+      html: some.map(({ accountId, name }) => `<a href="https://matrix.to/#/${encodeURIComponent(accountId)}">${escapeHtml(name)}</a>`).join(', '),
+      mentions: some.map(({ accountId }) => accountId),
+    });
+  }
+  return lines;
+}
+
+function linkLine(links: NonNullable<Message['links']>): Line {
+  const inlines = links.flatMap(({ label, url }, index): Inline[] => {
+    const href = safeUrl(url);
+    const text = oneLine(label);
+    const link: Inline = href ? { type: 'link', url: href, children: [{ type: 'text', text }] } : { type: 'text', text: `${text} (${oneLine(url)})` };
+    return index === 0 ? [link] : [{ type: 'text', text: ' · ' }, link];
+  });
+  return inlineLine(inlines);
+}
+
+/** Fills pages with lines. The bytes of JSON strings add up, and an edit carries both texts twice. */
+function paginate(lines: readonly Line[], budget: number): { pages: Line[][]; left: number } {
+  const pages: Line[][] = [[]];
+  let used = 0;
+  for (const [index, whole] of lines.entries()) {
+    for (const line of cutLine(whole, budget)) {
+      const cost = costOf(line);
+      if (used + cost > budget && used > 0) {
+        if (pages.length === MAX_PARTS) return { pages, left: lines.length - index };
+        pages.push([]);
+        used = 0;
+      }
+      pages.at(-1)?.push(line);
+      used += cost;
+    }
+  }
+  return { pages, left: 0 };
+}
+
+/** Bytes a line takes in the largest request: text and HTML, each twice, its line ends, its people. */
+export function costOf(line: Line): number {
+  const mentions = line.mentions ? jsonBytes(line.mentions) : 0;
+  // A single code line between two others brings `<pre><code></code></pre>` with it.
+  return 2 * (jsonBytes(line.plain) + jsonBytes(line.html) + (line.code ? 28 : 8)) + mentions;
+}
+
+function inlineLine(inlines: readonly Inline[]): Line {
+  return { inlines, ...both(inlines) };
+}
+
+function plainLine(text: string): Line {
+  return inlineLine([{ type: 'text', text }]);
+}
+
+function both(inlines: readonly Inline[]): { plain: string; html: string } {
+  return { plain: inlinesToPlain(inlines), html: inlinesToHtml(inlines) };
+}
+
+function oneLine(text: string): string {
+  return defuse(clean(text)).replaceAll('\n', ' ');
+}
+
+/** `@room` would ring everybody where the server still knows the old push rules; a joiner inside it changes nothing to the eye. */
+function defuse(text: string): string {
+  return text.replace(/@(?=room)/gi, '@\u200d');
+}

@@ -1,0 +1,196 @@
+import { Agent as HttpAgent, request as httpRequest } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { JsonObject, JsonValue } from '../connector.ts';
+import { codeOf } from '../../errors.ts';
+import { loadSdk } from './sdk.ts';
+import type { Sdk } from './sdk.ts';
+
+export type Method = 'GET' | 'POST' | 'PUT';
+
+export interface RequestOptions {
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly body?: JsonObject;
+  readonly signal?: AbortSignal;
+  /** Default 30,000. Counts from the start of the request to the end of the answer. */
+  readonly timeoutMs?: number;
+}
+
+/** The homeserver answered, and not with 2xx. `errcode` is undefined when something before it answered (a proxy). */
+export class MatrixFailure extends Error {
+  readonly code = 'WB_MATRIX_FAILURE';
+  readonly status: number;
+  readonly errcode: string | undefined;
+  /** What the server says, for people; may be empty. */
+  readonly detail: string;
+  readonly retryAfterMs: number | undefined;
+  constructor(status: number, errcode: string | undefined, detail: string, retryAfterMs: number | undefined) {
+    super(`the homeserver answers ${status}${errcode ? ` ${errcode}` : ''}${detail ? `: ${detail}` : ''}`);
+    this.status = status;
+    this.errcode = errcode;
+    this.detail = detail;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+export function isMatrixFailure(error: unknown): error is MatrixFailure {
+  return codeOf(error) === 'WB_MATRIX_FAILURE';
+}
+
+interface Outgoing {
+  readonly uri: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+interface Limits {
+  readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number;
+}
+
+interface Answer {
+  readonly statusCode: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** Requests to one homeserver over connections that stay open: a new one would cost each send a round trip, or three with TLS. */
+export class Requests {
+  token: string | undefined;
+  private readonly base: string;
+  private readonly sdk: Sdk;
+  private readonly agent: HttpAgent;
+  private readonly secure: boolean;
+
+  constructor(homeserver: string) {
+    this.base = homeserver.replace(/\/+$/, '');
+    this.secure = this.base.startsWith('https:');
+    // Idle connections are closed before common proxies (60 s, some 30 s) close them under a request.
+    this.agent = new (this.secure ? HttpsAgent : HttpAgent)({ keepAlive: true, maxFreeSockets: 4, timeout: 25_000 });
+    this.sdk = loadSdk();
+  }
+
+  /**
+   * @throws {MatrixFailure} the server answered with an error. Anything else thrown: no answer, by a system `code`, or
+   * the signal's reason.
+   */
+  async request(method: Method, path: string, options: RequestOptions = {}): Promise<JsonObject> {
+    const limits = { signal: options.signal, timeoutMs: options.timeoutMs ?? 30_000 };
+    let headers: IncomingHttpHeaders = {};
+    // The SDK calls the request function before `doHttpRequest` returns, so this one serves just this call; it is
+    // the only way to hand a signal in and the Retry-After header out.
+    this.sdk.setRequestFn(((parameters: Outgoing, done: (error: unknown, response?: object, body?: string) => void) => {
+      this.exchange(method, parameters, limits).then(
+        (answer) => {
+          headers = answer.headers;
+          done(null, { ...answer }, answer.body);
+        },
+        (error: unknown) => done(error),
+      );
+    }) as Parameters<Sdk['setRequestFn']>[0]);
+    const authorization = this.token === undefined ? {} : { Authorization: `Bearer ${this.token}` };
+    try {
+      const answer: unknown = await this.sdk.doHttpRequest(this.base, method, path + queryString(options.query), null, options.body ?? null, authorization, 0);
+      if (!isObject(answer)) throw new MatrixFailure(200, undefined, 'not JSON; is this the address of a homeserver?', undefined);
+      return answer;
+    } catch (error) {
+      throw failure(error, headers);
+    }
+  }
+
+  /** Closes idle connections. */
+  close(): void {
+    this.agent.destroy();
+  }
+
+  private async exchange(method: Method, parameters: Outgoing, limits: Limits): Promise<Answer> {
+    try {
+      return await this.once(method, parameters, limits);
+    } catch (error) {
+      // The server closed an idle connection just as it was used again. GETs and PUTs (which carry a transaction id)
+      // may simply be repeated; waiting for the courier's next try would cost seconds.
+      const reused = codeOf(error) === 'ECONNRESET' && isObject(error) && error['reused'] === true;
+      if (!reused || method === 'POST' || limits.signal?.aborted) throw error;
+      return await this.once(method, { ...parameters, headers: { ...parameters.headers, Connection: 'close' } }, limits);
+    }
+  }
+
+  private once(method: Method, { uri, headers, body }: Outgoing, { signal, timeoutMs }: Limits): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const length = body === undefined ? 0 : Buffer.byteLength(body);
+      const send = this.secure ? httpsRequest : httpRequest;
+      const request = send(uri, { method, headers: { ...headers, 'Content-Length': length }, agent: this.agent });
+      const abort = (): void => void request.destroy(signal?.reason instanceof Error ? signal.reason : new Error('stopped'));
+      // A timer of our own, since AbortSignal.timeout cannot be taken back: at 500 sends a second 15,000 would wait.
+      const timer = setTimeout(() => request.destroy(timedOut(timeoutMs)), timeoutMs);
+      const settle = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+      };
+      const fail = (error: Error): void => {
+        settle();
+        reject(request.reusedSocket ? Object.assign(error, { reused: true }) : error);
+      };
+      signal?.addEventListener('abort', abort, { once: true });
+      request.on('error', fail);
+      request.on('response', (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', fail);
+        response.on('close', () => {
+          if (!response.complete) fail(new Error('the connection closed in the middle of an answer'));
+        });
+        response.on('end', () => {
+          settle();
+          resolve({ statusCode: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString('utf8') });
+        });
+      });
+      request.end(body);
+    });
+  }
+}
+
+function timedOut(afterMs: number): Error {
+  return Object.assign(new Error(`the homeserver did not answer within ${afterMs} ms`), { code: 'ETIMEDOUT' });
+}
+
+/** What the SDK throws (its `MatrixError`, or the bare response when the body is not Matrix's) as one class. */
+function failure(error: unknown, headers: IncomingHttpHeaders): unknown {
+  if (!isObject(error) || typeof error['statusCode'] !== 'number') return error;
+  const errcode = typeof error['errcode'] === 'string' ? error['errcode'] : undefined;
+  const detail = typeof error['error'] === 'string' ? error['error'] : '';
+  const inBody = typeof error['retryAfterMs'] === 'number' ? error['retryAfterMs'] : undefined;
+  return new MatrixFailure(error['statusCode'], errcode, detail, retryAfter(headers['retry-after']) ?? inBody);
+}
+
+/** RFC 9110 10.2.3: seconds, or a date. */
+function retryAfter(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
+  const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+}
+
+function queryString(query: RequestOptions['query']): string {
+  const parameters = new URLSearchParams();
+  for (const [key, value] of Object.entries(query ?? {})) if (value !== undefined) parameters.set(key, String(value));
+  return parameters.size === 0 ? '' : `?${parameters}`;
+}
+
+export function isObject(value: unknown): value is { [key: string]: JsonValue } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Walks into nested JSON; undefined where the path ends. */
+export function dig(value: JsonValue | undefined, ...path: readonly string[]): JsonValue | undefined {
+  let here: JsonValue | undefined = value;
+  for (const key of path) {
+    if (!isObject(here) || !Object.hasOwn(here, key)) return undefined;
+    here = here[key];
+  }
+  return here;
+}
+
+export function text(value: JsonValue | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}

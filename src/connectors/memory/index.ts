@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto';
+import type { Message } from '../../chat/message.ts';
+import { Gone, Rejected, type Connector, type ConnectorHost, type ConnectorLimits, type IncomingEvent, type Operation, type Part } from '../connector.ts';
+
+/** One message as a room in memory shows it. */
+export interface MemoryMessage {
+  readonly id: string;
+  readonly message: Message;
+  readonly replyTo: string | undefined;
+  readonly thread: string | undefined;
+  readonly edits: number;
+  readonly reactions: readonly string[];
+}
+
+/**
+ * A chat platform in this process, for tests: it keeps idempotency keys and refuses what a real one refuses, and a test
+ * can make it fail. Shared between connectors that stand for the same platform, as two replicas do.
+ */
+export class MemoryPlatform {
+  readonly #rooms = new Map<string, MemoryMessage[]>();
+  readonly #keys = new Map<string, string>();
+  readonly #stream: IncomingEvent[] = [];
+  readonly #listeners = new Set<() => void>();
+  /** Called before each operation; throw to make it fail. */
+  before: (operation: Operation) => void = () => {};
+  /** Called once it is done, before it is confirmed; throw to lose the answer. */
+  after: (operation: Operation) => void = () => {};
+
+  shown(room: string): readonly MemoryMessage[] {
+    return this.#rooms.get(room) ?? [];
+  }
+
+  /** Everything that happened, in order; a connector's cursor is an index into it. */
+  get stream(): readonly IncomingEvent[] {
+    return this.#stream;
+  }
+
+  happen(event: IncomingEvent): void {
+    this.#stream.push(event);
+    for (const listener of this.#listeners) listener();
+  }
+
+  listen(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  perform(operation: Operation): string {
+    this.before(operation);
+    const known = this.#keys.get(operation.key);
+    const id = known ?? this.#do(operation);
+    this.#keys.set(operation.key, id);
+    this.after(operation);
+    for (const listener of this.#listeners) listener();
+    return id;
+  }
+
+  #do(operation: Operation): string {
+    const room = this.#rooms.get(operation.room) ?? [];
+    this.#rooms.set(operation.room, room);
+    if (operation.type === 'send') {
+      const id = randomUUID();
+      room.push({ id, message: messageOf(operation.part), replyTo: operation.replyTo, thread: operation.thread, edits: 0, reactions: [] });
+      return id;
+    }
+    const index = room.findIndex((one) => one.id === operation.target);
+    const found = room[index];
+    if (!found) throw new Gone();
+    if (operation.type === 'delete') room.splice(index, 1);
+    else if (operation.type === 'edit') room[index] = { ...found, message: messageOf(operation.part), edits: found.edits + 1 };
+    else room[index] = { ...found, reactions: [...found.reactions, operation.emoji] };
+    return operation.target;
+  }
+}
+
+const messageOf = (part: Part): Message => part.body['message'] as unknown as Message;
+
+const LIMITS: ConnectorLimits = { maxBytes: 64 * 1024, edits: true, deletes: true, actions: 'reactions', threads: true, keyWindowMs: Number.POSITIVE_INFINITY, remote: true };
+
+/** A connector to a platform in memory. */
+export function createMemoryConnector(platform: MemoryPlatform, limits: Partial<ConnectorLimits> = {}): Connector {
+  let stopped = false;
+  let unlisten = (): void => {};
+  let feeding: Promise<void> = Promise.resolve();
+  const all = { ...LIMITS, ...limits };
+  return {
+    limits: all,
+    async start(host: ConnectorHost) {
+      let position = host.cursor === null ? platform.stream.length : Number(host.cursor);
+      const feed = async (): Promise<void> => {
+        while (!stopped && position < platform.stream.length) {
+          const batch = platform.stream.slice(position);
+          await host.receive(batch, String(position + batch.length));
+          position += batch.length;
+        }
+      };
+      const kick = (): void => {
+        feeding = feeding.then(feed).catch((error: unknown) => host.failed(error));
+      };
+      if (host.cursor === null) await host.receive([], String(position));
+      unlisten = platform.listen(kick);
+      host.state(true);
+      kick();
+    },
+    async stop() {
+      stopped = true;
+      unlisten();
+      await feeding;
+    },
+    render(message) {
+      const part: Part = { body: { message: JSON.parse(JSON.stringify(message)) }, bytes: JSON.stringify(message).length };
+      if (part.bytes > all.maxBytes) throw new Rejected('the message is too large');
+      return [part];
+    },
+    async perform(operation) {
+      return platform.perform(operation);
+    },
+  };
+}
+
+/** From a configuration: a platform of its own that nobody else sees. */
+export function create(): Connector {
+  return createMemoryConnector(new MemoryPlatform());
+}

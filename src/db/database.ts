@@ -1,0 +1,187 @@
+import pg from 'pg';
+import { codeOf, messageOf } from '../errors.ts';
+
+/** Thrown by every call while the database is away; callers answer 503 or wait. */
+export class DatabaseAway extends Error {
+  readonly code = 'WB_DATABASE_AWAY';
+}
+
+export type Row = Record<string, unknown>;
+export type Query = <R extends object = Row>(text: string, parameters?: readonly unknown[]) => Promise<R[]>;
+
+/** One connection inside a transaction. */
+export interface Transaction {
+  readonly query: Query;
+  /** Several statements without parameters in one round trip; the rows of the last that returns any. */
+  readonly script: <R extends object = Row>(text: string) => Promise<R[]>;
+}
+
+export interface Database {
+  readonly query: Query;
+  /**
+   * Runs `work` on one connection. `work` begins and ends the transaction itself through `script`, so that it can send
+   * those words together with its first and last statement; whatever it leaves open is rolled back.
+   */
+  connection<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
+  /** `begin`, `work`, `commit`; READ COMMITTED. */
+  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
+  /** False from the first lost connection until a probe has succeeded. */
+  readonly available: boolean;
+  /** Called with false and true as the database goes and comes back. */
+  onAvailability(listener: (available: boolean) => void): void;
+  /** A connection of its own, for LISTEN and NOTIFY. The caller ends it. */
+  dedicated(): Promise<pg.Client>;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  readonly url: () => Promise<pg.ClientConfig>;
+  readonly poolSize: number;
+  /** Sessions that sit in a transaction longer than this are ended by the server: below the lease's time to live. */
+  readonly idleInTransactionMs: number;
+  readonly statementTimeoutMs: number;
+}
+
+/** Timestamps are Dates, bigints are numbers (none of ours comes near 2^53). */
+const types: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
+};
+
+/** Errors after which a connection, or the whole server, is not to be trusted. */
+export function isConnectionError(error: unknown): boolean {
+  const code = codeOf(error) ?? '';
+  if (/^(08...|57P0[1-4]|53300|25P03|WB_DATABASE_AWAY)$/.test(code)) return true;
+  if (/^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH)/.test(code)) return true;
+  return code === '' && /connection terminated|timeout exceeded when trying to connect|client has encountered a connection error|not queryable/i.test(messageOf(error));
+}
+
+/** Failures that are nobody's fault and go away when the whole transaction is run again. */
+export function isRerunError(error: unknown): boolean {
+  return /^(40001|40P01)$/.test(codeOf(error) ?? '');
+}
+
+const rowsOf = <R extends object>(result: pg.QueryResult | pg.QueryResult[]): R[] => {
+  if (!Array.isArray(result)) return result.rows as R[];
+  return (result.findLast((one) => one.fields.length > 0)?.rows ?? []) as R[];
+};
+
+/** Opens no connection yet. */
+export function createDatabase(options: DatabaseOptions): Database {
+  const listeners: ((available: boolean) => void)[] = [];
+  let available = true;
+  let closed = false;
+  let probing: NodeJS.Timeout | undefined;
+  let pool: pg.Pool | undefined;
+
+  async function open(): Promise<pg.Pool> {
+    if (pool) return pool;
+    const config = await options.url();
+    pool ??= new pg.Pool({
+      ...config,
+      types,
+      max: options.poolSize,
+      connectionTimeoutMillis: 3000,
+      keepAlive: true,
+      idleTimeoutMillis: 60_000,
+      // Runs before the connection is handed out. SET rather than startup options: poolers refuse those.
+      onConnect: async (client: pg.ClientBase) => {
+        await client.query(
+          `set idle_in_transaction_session_timeout = ${options.idleInTransactionMs};
+           set statement_timeout = ${options.statementTimeoutMs}; set lock_timeout = ${options.statementTimeoutMs}; set time zone 'UTC'`,
+        );
+      },
+    } as pg.PoolConfig);
+    pool.on('error', () => {}); // an idle connection was cut; the next use finds out
+    return pool;
+  }
+
+  function lost(): void {
+    if (!available || closed) return;
+    available = false;
+    for (const listener of listeners) listener(false);
+    probe(100);
+  }
+
+  function probe(waitMs: number): void {
+    if (closed) return;
+    probing = setTimeout(() => {
+      void (async () => {
+        try {
+          // Old sessions and an old password may be of no use any more: begin with a new pool.
+          const old = pool;
+          pool = undefined;
+          void old?.end().catch(() => {});
+          await (await open()).query('select 1');
+          available = true;
+          for (const listener of listeners) listener(true);
+        } catch {
+          probe(Math.min(waitMs * 2, 3000));
+        }
+      })();
+    }, waitMs);
+  }
+
+  async function guarded<T>(work: () => Promise<T>): Promise<T> {
+    if (!available || closed) throw new DatabaseAway('the database is away; trying again');
+    try {
+      return await work();
+    } catch (error) {
+      if (isConnectionError(error)) lost();
+      throw error;
+    }
+  }
+
+  const connection = <T>(work: (transaction: Transaction) => Promise<T>): Promise<T> =>
+    guarded(async () => {
+      const client = await (await open()).connect();
+      // Without a listener a connection that breaks between two statements would end the process.
+      let broken: unknown;
+      const onError = (error: unknown): void => void (broken = error);
+      client.on('error', onError);
+      const query: Query = async (text, parameters) => rowsOf(await client.query(text, parameters as unknown[]));
+      try {
+        const value = await work({ query, script: async (text) => rowsOf(await client.query(text)) });
+        client.off('error', onError);
+        client.release(broken instanceof Error ? broken : undefined);
+        return value;
+      } catch (error) {
+        try {
+          await client.query('rollback');
+          client.off('error', onError);
+          client.release();
+        } catch {
+          client.off('error', onError);
+          client.release(true);
+        }
+        throw error;
+      }
+    });
+
+  return {
+    query: (text, parameters) => guarded(async () => rowsOf(await (await open()).query(text, parameters as unknown[]))),
+    connection,
+    transaction: (work) =>
+      connection(async (transaction) => {
+        await transaction.script('begin');
+        const value = await work(transaction);
+        await transaction.script('commit');
+        return value;
+      }),
+    get available() {
+      return available && !closed;
+    },
+    onAvailability: (listener) => void listeners.push(listener),
+    async dedicated() {
+      const client = new pg.Client(await options.url());
+      client.on('error', () => {});
+      await client.connect();
+      return client;
+    },
+    async close() {
+      closed = true;
+      clearTimeout(probing);
+      await pool?.end();
+    },
+  };
+}

@@ -1,0 +1,83 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { StartFailed } from '../errors.ts';
+import type { Database, Transaction } from './database.ts';
+
+/** Any number; the same in every release, so that all replicas queue at the same lock. */
+const MIGRATION_LOCK = 7_236_110_001;
+
+const NAME = /^(\d{3})-([a-z0-9-]+)\.sql$/;
+/** In a migration: the level of the oldest program that still works once it is applied. */
+const OLDEST = /^-- oldest-program: (\d+)$/m;
+
+export interface Migration {
+  readonly number: number;
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** Numbered files of a directory in order; an empty list where there is none. @throws {StartFailed} on a gap or a wrong name. */
+export async function readMigrations(directory: string): Promise<Migration[]> {
+  const files = (await readdir(directory).catch(() => [] as string[])).filter((file) => file.endsWith('.sql')).sort();
+  return Promise.all(
+    files.map(async (file, index) => {
+      const match = NAME.exec(file);
+      if (!match?.[1] || !match[2]) throw new StartFailed(`${join(directory, file)}: a migration is called 001-what-it-does.sql`);
+      const number = Number(match[1]);
+      if (number !== index + 1) throw new StartFailed(`${join(directory, file)}: the number before it is missing; migrations count from 001 without a gap`);
+      return { number, name: match[2], sql: await readFile(join(directory, file), 'utf8') };
+    }),
+  );
+}
+
+export interface SkillMigrations {
+  readonly skill: string;
+  readonly migrations: readonly Migration[];
+}
+
+/**
+ * Brings the schema up to this program, in one transaction under a lock, so that any number of replicas may start at once.
+ * Returns what was applied. @throws {StartFailed} when the schema says that this program is too old for it.
+ */
+export async function migrate(database: Database, skills: readonly SkillMigrations[]): Promise<string[]> {
+  const core = await readMigrations(join(import.meta.dirname, 'migrations'));
+  return database.transaction(async (transaction) => {
+    // Waiting for another replica's migrations may take longer than any ordinary statement.
+    await transaction.script(`set local statement_timeout = 0; set local lock_timeout = '10min'; select pg_advisory_xact_lock(${MIGRATION_LOCK})`);
+    await transaction.script('create table if not exists schema_info (version integer not null, oldest_program integer not null)');
+    const [info] = await transaction.query<{ version: number; oldest_program: number }>('select version, oldest_program from schema_info');
+    const level = core.length;
+    if (info && info.oldest_program > level)
+      throw new StartFailed(`the database needs a newer watchbell (schema ${info.version}, this program knows ${level}); deploy the newer release again, or restore a backup`);
+    const applied = [...(await applyCore(transaction, core, info)), ...(await applySkills(transaction, skills))];
+    return applied;
+  });
+}
+
+async function applyCore(transaction: Transaction, core: readonly Migration[], info: { version: number; oldest_program: number } | undefined): Promise<string[]> {
+  const version = info?.version ?? 0;
+  const applied: string[] = [];
+  let oldest = info?.oldest_program ?? 1;
+  for (const migration of core.slice(version)) {
+    await transaction.script(migration.sql);
+    oldest = Math.max(oldest, Number(OLDEST.exec(migration.sql)?.[1] ?? 1));
+    applied.push(`core ${migration.number} ${migration.name}`);
+  }
+  if (!info) await transaction.query('insert into schema_info (version, oldest_program) values ($1, $2)', [core.length, oldest]);
+  else if (applied.length > 0) await transaction.query('update schema_info set version = $1, oldest_program = $2', [core.length, oldest]);
+  return applied;
+}
+
+async function applySkills(transaction: Transaction, skills: readonly SkillMigrations[]): Promise<string[]> {
+  const applied: string[] = [];
+  for (const { skill, migrations } of skills) {
+    const done = await transaction.query<{ number: number }>('select number from skill_migrations where skill = $1', [skill]);
+    const known = new Set(done.map((row) => row.number));
+    for (const migration of migrations.filter((one) => !known.has(one.number))) {
+      await transaction.script(migration.sql);
+      await transaction.query('insert into skill_migrations (skill, number, name) values ($1, $2, $3)', [skill, migration.number, migration.name]);
+      applied.push(`${skill} ${migration.number} ${migration.name}`);
+    }
+  }
+  return applied;
+}

@@ -1,0 +1,97 @@
+import { DatabaseAway, type Database } from '../db/database.ts';
+import type { StepHook } from '../steps.ts';
+import { insertEvents, type Accepted, type NewEvent } from './event.ts';
+
+interface Waiting {
+  readonly events: readonly NewEvent[];
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Keeps one statement's parameters well below any limit, and a commit short. */
+const MAX_BATCH_EVENTS = 256;
+const MAX_BATCH_BYTES = 8 * 1024 * 1024;
+
+export interface AcceptorOptions {
+  readonly database: Database;
+  readonly step: StepHook;
+  readonly onAccepted: (accepted: readonly Accepted[]) => void;
+  /** Statements in flight at once. */
+  readonly lanes?: number;
+}
+
+/**
+ * Accepts events that come from outside without a connector's cursor: webhooks, the web, the command line.
+ * Whatever arrives while a commit is in flight shares the next one, so that the cost of a commit is divided by the load.
+ */
+export class Acceptor {
+  readonly #options: AcceptorOptions;
+  #waiting: Waiting[] = [];
+  #inFlight = 0;
+
+  constructor(options: AcceptorOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves after the commit. @throws {DatabaseAway} at once when there is no database; the sender repeats. */
+  accept(events: readonly NewEvent[]): Promise<void> {
+    if (!this.#options.database.available) return Promise.reject(new DatabaseAway('the database is away'));
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ events, resolve, reject });
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const { database, step, onAccepted, lanes = 1 } = this.#options;
+    if (this.#inFlight >= lanes || this.#waiting.length === 0) return;
+    const batch = this.#take();
+    this.#inFlight++;
+    void (async () => {
+      try {
+        step('accept.before-commit');
+        const accepted = await insertEvents(
+          database.query,
+          batch.flatMap((one) => one.events),
+        );
+        step('accept.after-commit');
+        for (const one of batch) one.resolve();
+        onAccepted(accepted);
+      } catch (error) {
+        if (batch.length === 1 || !database.available) for (const one of batch) one.reject(error);
+        // One sender's event that Postgres will not take must not cost the others theirs.
+        else await this.#oneByOne(batch);
+      } finally {
+        this.#inFlight--;
+        this.#flush();
+      }
+    })();
+  }
+
+  async #oneByOne(batch: readonly Waiting[]): Promise<void> {
+    for (const one of batch) {
+      try {
+        const accepted = await insertEvents(this.#options.database.query, one.events);
+        one.resolve();
+        this.#options.onAccepted(accepted);
+      } catch (error) {
+        one.reject(error);
+      }
+    }
+  }
+
+  #take(): Waiting[] {
+    let events = 0;
+    let bytes = 0;
+    let count = 0;
+    for (const one of this.#waiting) {
+      events += one.events.length;
+      for (const event of one.events) bytes += event.payload.length;
+      if (count > 0 && (events > MAX_BATCH_EVENTS || bytes > MAX_BATCH_BYTES)) break;
+      count++;
+    }
+    const batch = this.#waiting.slice(0, count);
+    this.#waiting = this.#waiting.slice(count);
+    return batch;
+  }
+}

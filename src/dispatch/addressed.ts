@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import type { Transaction } from '../db/database.ts';
+import type { Context, Fate, TaskOutcome } from '../skill.ts';
+import { createContext, runHandler } from './context.ts';
+import type { Effects } from './effects.ts';
+import type { EventRow } from './event.ts';
+import type { World } from './world.ts';
+
+export interface AddressedInput {
+  readonly world: World;
+  readonly row: EventRow;
+  readonly transaction: Transaction;
+  readonly effects: Effects;
+  readonly now: Date;
+}
+
+const webhookPayload = z.object({ source: z.string(), body: z.string() });
+const taskPayload = z.looseObject({ id: z.string(), payload: z.unknown(), startedAt: z.coerce.date(), ok: z.boolean() });
+const fatePayload = z.object({ connector: z.string(), room: z.string(), key: z.string(), state: z.enum(['shown', 'dead']), at: z.coerce.date(), reason: z.string().nullable() });
+
+/**
+ * Handles an event that is addressed to one skill: webhook, timer, cron, task result, word from another skill, fate.
+ * @throws {Error} when the skill or the name is not known, or the payload is not understood: the event fails visibly.
+ */
+export async function handleAddressed(input: AddressedInput): Promise<'ok'> {
+  const { row, world } = input;
+  const loaded = world.skills.get(row.skill ?? '');
+  if (!loaded) throw new Error(`no skill is called "${row.skill ?? ''}" here`);
+  const revocable = createContext({ ...input, loaded, eventId: row.id });
+  await runHandler(revocable, () => call(input, revocable.context));
+  return 'ok';
+}
+
+function call(input: AddressedInput, context: Context<unknown>): unknown {
+  const { row, now, world } = input;
+  const skill = world.skills.get(row.skill ?? '')?.skill;
+  const name = row.name ?? '';
+  const missing = (): never => {
+    throw new Error(`the skill "${row.skill ?? ''}" has no ${row.kind} called "${name}"`);
+  };
+  const payload: unknown = JSON.parse(row.payload);
+  const lateMs = Math.max(0, now.getTime() - row.happened_at.getTime());
+  switch (row.kind) {
+    case 'webhook': {
+      const webhook = skill?.webhooks?.[name] ?? missing();
+      const { source, body } = webhookPayload.parse(payload);
+      return webhook.run(context, { source, body: JSON.parse(body), receivedAt: row.accepted_at, order: row.id });
+    }
+    case 'timer': {
+      const timer = skill?.timers?.[name] ?? missing();
+      return timer.run(context, { key: row.key ?? '', payload: timer.payload.parse(payload), dueAt: row.happened_at, lateMs });
+    }
+    case 'cron':
+      return (skill?.crons?.[name] ?? missing()).run(context, { at: row.happened_at, lateMs });
+    case 'task': {
+      const task = skill?.tasks?.[name] ?? missing();
+      return task.done(context, taskPayload.parse(payload) as unknown as TaskOutcome<unknown, unknown>);
+    }
+    case 'emit': {
+      const listener = skill?.events?.[name] ?? missing();
+      return listener.run(context, listener.payload.parse(payload));
+    }
+    case 'fate': {
+      const { connector, room, ...rest } = fatePayload.parse(payload);
+      const fate: Fate = { ...rest, room: { connector, room } };
+      return skill?.fate?.(context, fate);
+    }
+    default:
+      return missing();
+  }
+}

@@ -1,0 +1,244 @@
+import { formatDuration } from '../chat/duration.ts';
+import { escape, toMessage, type Action, type Message, type MessageLike } from '../chat/message.ts';
+import type { IncomingEvent } from '../connectors/connector.ts';
+import type { Transaction } from '../db/database.ts';
+import { codeOf, messageOf } from '../errors.ts';
+import type { Asker, CommandContext, RoomAddress } from '../skill.ts';
+import { addressed } from './addressing.ts';
+import { writeAudit } from './audit.ts';
+import type { IndexedCommand, Lookup } from './command-index.ts';
+import { createContext, runHandler } from './context.ts';
+import type { Effects } from './effects.ts';
+import type { EventRow } from './event.ts';
+import { coreMessage } from './notice.ts';
+import type { World } from './world.ts';
+
+export interface ChatInput {
+  readonly world: World;
+  readonly row: EventRow;
+  readonly event: IncomingEvent;
+  readonly transaction: Transaction;
+  readonly effects: Effects;
+  readonly now: Date;
+}
+
+export interface ChatResult {
+  /** `retry`: the message tapped on is not known yet. */
+  readonly result: 'ok' | 'invalid' | 'denied' | 'wrong' | 'ignored' | 'retry';
+  readonly skill?: string;
+  readonly command?: string;
+}
+
+/** A tap on a message whose send is unresolved waits at most this long. */
+const TAP_WAIT_MS = 5 * 60_000;
+
+interface Said {
+  readonly text: string;
+  /** Unknown words get an answer. */
+  readonly answerUnknown: boolean;
+  readonly tapped: boolean;
+  readonly about: string | undefined;
+}
+
+/** Handles one thing said, tapped or pressed in a room: who, may they, which command, run it, answer. */
+export async function handleChat(input: ChatInput): Promise<ChatResult> {
+  const { world, event, row } = input;
+  const address: RoomAddress = { connector: row.source, room: event.room };
+  const room = world.rooms.byAddress(address);
+  if (event.sender.bot || (!room && !event.direct)) return { result: 'ignored' };
+  const asker = askerOf(world, row.source, event);
+  const said = event.type === 'message' ? await typed(input, event) : await tapped(input, event, address);
+  if (said === 'retry' || said === undefined) return { result: said ?? 'ignored' };
+  return run(input, { address, roomName: room?.name, asker, said });
+}
+
+function askerOf(world: World, connector: string, event: IncomingEvent): Asker {
+  const person = world.people.byAccount(connector, event.sender.accountId);
+  return {
+    connector,
+    accountId: event.sender.accountId,
+    name: person?.name ?? event.sender.name,
+    person: person?.id,
+    groups: person?.groups ?? [],
+    guest: event.sender.guest,
+    bot: event.sender.bot,
+  };
+}
+
+async function typed(input: ChatInput, event: IncomingEvent & { type: 'message' }): Promise<Said | undefined> {
+  // An edited command is not run again: what was said first was run.
+  if (event.edits !== undefined) return undefined;
+  const line = addressed(event, [input.world.botName]);
+  if (line.to === 'nobody') return undefined;
+  const target = event.replyTo ?? event.thread;
+  const about = target === undefined ? undefined : await findShown(input, target);
+  const root = about ?? (event.replyTo && event.thread ? await findShown(input, event.thread) : undefined);
+  return { text: line.text, answerUnknown: line.by !== 'prefix', tapped: false, about: root?.key ?? undefined };
+}
+
+async function tapped(input: ChatInput, event: Exclude<IncomingEvent, { type: 'message' }>, address: RoomAddress): Promise<Said | 'retry' | undefined> {
+  const { transaction, now, row } = input;
+  const shown = await findShown(input, event.target);
+  if (!shown) {
+    const [unknown] = await transaction.query('select 1 from messages where connector = $1 and room = $2 and attempt is not null limit 1', [address.connector, address.room]);
+    return unknown && now.getTime() - row.accepted_at.getTime() < TAP_WAIT_MS ? 'retry' : undefined;
+  }
+  const command = commandOf(shown.actions, event);
+  if (command !== undefined) return { text: command, answerUnknown: false, tapped: true, about: shown.key ?? undefined };
+  if (event.type === 'press') reply(input, address, event, 'core', `That button is out of date; look at the newest message.`);
+  return undefined;
+}
+
+/** Resolved against what the room was last shown, with the arguments frozen there. */
+function commandOf(actions: readonly Action[], event: Exclude<IncomingEvent, { type: 'message' }>): string | undefined {
+  if (event.type === 'press') return actions.some((action) => action.command === event.command || action.undo === event.command) ? event.command : undefined;
+  const emoji = plainEmoji(event.emoji);
+  const action = actions.find((one) => [one.emoji, ...(one.also ?? [])].some((other) => plainEmoji(other) === emoji));
+  return event.type === 'reaction' ? action?.command : action?.undo;
+}
+
+/** Clients differ in the variation selector and in skin tones. */
+function plainEmoji(emoji: string): string {
+  return emoji.replace(/[\ufe0e\ufe0f]|[\u{1f3fb}-\u{1f3ff}]/gu, '');
+}
+
+interface ShownMessage {
+  readonly key: string | null;
+  readonly actions: readonly Action[];
+}
+
+async function findShown(input: ChatInput, remoteId: string): Promise<ShownMessage | undefined> {
+  const { transaction, world, row } = input;
+  const local = world.localConnectors.has(row.source);
+  if (local && !/^[0-9a-f-]{36}$/.test(remoteId)) return undefined;
+  const [found] = await transaction.query<{ key: string | null; shown_actions: string | null; content: string }>(
+    local
+      ? 'select key, shown_actions, content from messages where connector = $1 and id = $2::uuid'
+      : `select m.key, m.shown_actions, '' as content from message_remotes r join messages m on m.id = r.message_id where r.connector = $1 and r.remote_id = $2`,
+    [row.source, remoteId],
+  );
+  if (!found) return undefined;
+  const actions = local ? ((JSON.parse(found.content) as Message).actions ?? []) : (JSON.parse(found.shown_actions ?? '[]') as Action[]);
+  return { key: found.key, actions };
+}
+
+interface Place {
+  readonly address: RoomAddress;
+  readonly roomName: string | undefined;
+  readonly asker: Asker;
+  readonly said: Said;
+}
+
+async function run(input: ChatInput, place: Place): Promise<ChatResult> {
+  const { world, row, event } = input;
+  const { said, address } = place;
+  const lookup = world.commands.find(said.text);
+  if (lookup.found === 'nothing') return unknown(input, place);
+  const { entry } = lookup;
+  if (!listens(world, entry.skill, place.roomName, event.direct)) return { result: 'ignored' };
+  const decision = world.decide({ asker: place.asker, skill: entry.skill, command: entry.name, class: entry.command.class ?? 'read', room: place.roomName, direct: event.direct });
+  const end = async (result: 'ok' | 'invalid' | 'denied' | 'wrong', because: string): Promise<ChatResult> => {
+    await writeAudit(input.transaction.query, { at: input.now, eventId: row.id, room: address, asker: place.asker, skill: entry.skill, command: entry.name, text: said.text, result, because });
+    return { result, skill: entry.skill, command: entry.name };
+  };
+  if (!decision.allow) {
+    reply(input, address, event, entry.skill, `Not allowed: ${escape(decision.because)}`);
+    return end('denied', decision.because);
+  }
+  if (lookup.found === 'misfit') {
+    reply(input, address, event, entry.skill, misfitReply(lookup));
+    return end('invalid', decision.because);
+  }
+  if (row.late_ms > 0 && (entry.command.late ?? 'ask') === 'ask') {
+    reply(input, address, event, entry.skill, `I was away, and this is ${formatDuration(row.late_ms)} old. If you still want it, say it again: \`${escape(said.text)}\``);
+    return end('wrong', 'late');
+  }
+  return end(await runCommand(input, place, lookup), decision.because);
+}
+
+function listens(world: World, skill: string, roomName: string | undefined, direct: boolean): boolean {
+  const rooms = world.skills.get(skill)?.rooms;
+  return direct || rooms === undefined || (roomName !== undefined && rooms.has(roomName));
+}
+
+async function runCommand(input: ChatInput, place: Place, lookup: Lookup & { found: 'command' }): Promise<'ok' | 'wrong'> {
+  const { world, transaction, effects, now, row, event } = input;
+  const { entry } = lookup;
+  const loaded = world.skills.get(entry.skill);
+  if (!loaded) throw new Error(`the skill "${entry.skill}" is not loaded`);
+  const revocable = createContext({ world, loaded, transaction, effects, now, eventId: row.id });
+  let wrong = false;
+  const answer = async (message: MessageLike): Promise<void> => {
+    revocable.alive();
+    reply(input, place.address, event, entry.skill, message);
+  };
+  const context: CommandContext<unknown, Record<string, unknown>> = Object.assign(Object.create(revocable.context) as typeof revocable.context, {
+    ...revocable.context,
+    args: lookup.args,
+    sender: place.asker,
+    room: { ...place.address, name: place.roomName, direct: event.direct },
+    eventId: String(row.id),
+    about: place.said.about,
+    tapped: place.said.tapped,
+    lateMs: row.late_ms,
+    reply: answer,
+    wrong: async (message: MessageLike) => {
+      wrong = true;
+      await answer(message);
+    },
+  });
+  const before = effects.mark();
+  await transaction.script('savepoint command');
+  try {
+    const handled = await runHandler(revocable, () => entry.command.run(context));
+    if (handled !== undefined) reply(input, place.address, event, entry.skill, handled);
+  } catch (error) {
+    if (codeOf(error) !== 'WB_COMMAND') throw error;
+    wrong = true;
+    // A command that refuses itself half-way has done nothing.
+    await transaction.script('rollback to savepoint command');
+    effects.rewind(before);
+    reply(input, place.address, event, entry.skill, messageOf(error));
+  }
+  return wrong ? 'wrong' : 'ok';
+}
+
+function misfitReply(lookup: Lookup & { found: 'misfit' }): string {
+  const usage = `\`${readable(lookup.entry)}\``;
+  return lookup.misfit ? `${escape(lookup.misfit.says)}. Say it like this: ${usage}` : `Say it like this: ${usage}`;
+}
+
+/** A pattern as people read it: `ack [ids] [for 2h] [note]`. */
+export function readable(entry: IndexedCommand): string {
+  return entry.pattern
+    .replace(/\[\{(\w+)[^}]*\}\]/g, '[$1]')
+    .replace(/\{(\w+)(?:\.\.\.)?\?\}/g, '[$1]')
+    .replace(/\{(\w+):(?:\w+)\?\}/g, '[$1]')
+    .replace(/\{(\w+)[^}]*\}/g, (_, name: string) => name.toUpperCase());
+}
+
+async function unknown(input: ChatInput, place: Place): Promise<ChatResult> {
+  const { world, event } = input;
+  if (!place.said.answerUnknown || !(place.roomName !== undefined || place.asker.person !== undefined)) return { result: 'ignored', skill: 'core', command: 'other' };
+  const usable = world.commands.all.filter(
+    (entry) =>
+      !entry.command.hidden &&
+      listens(world, entry.skill, place.roomName, event.direct) &&
+      world.decide({ asker: place.asker, skill: entry.skill, command: entry.name, class: entry.command.class ?? 'read', room: place.roomName, direct: event.direct }).allow,
+  );
+  const near = world.commands.nearest(place.said.text, usable);
+  const said = place.said.text === '' ? 'Yes?' : `I do not know that.`;
+  reply(input, place.address, event, 'core', near ? `${said} Did you mean \`${readable(near)}\`?` : `${said} Say \`help\` to see what I can do.`);
+  return { result: 'invalid', skill: 'core', command: 'other' };
+}
+
+/** Answers in the same room and thread, ahead of bulk. Chatter by default: it rings nobody. */
+export function reply(input: Pick<ChatInput, 'world' | 'effects' | 'row'>, address: RoomAddress, event: IncomingEvent, skill: string, message: MessageLike): void {
+  const typedMessage = event.type === 'message' ? event : undefined;
+  input.effects.want({
+    ...coreMessage(input.world, address, { notice: true, ...toMessage(message) }, { eventId: input.row.id }),
+    skill,
+    replyTo: typedMessage?.id ?? null,
+    thread: typedMessage?.thread ?? null,
+  });
+}

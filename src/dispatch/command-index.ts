@@ -1,0 +1,110 @@
+import { distance } from 'fastest-levenshtein';
+import { StartFailed } from '../errors.ts';
+import type { Command } from '../skill.ts';
+import { compilePattern, matchPattern, splitWords, type CompiledPattern, type Misfit } from './pattern.ts';
+
+export interface IndexedCommand {
+  readonly skill: string;
+  /** The literal words of the main pattern: `ack`, `job run`. What access rules, metrics and the audit call it. */
+  readonly name: string;
+  readonly pattern: string;
+  readonly command: Command<unknown>;
+}
+
+export type Lookup =
+  | { readonly found: 'command'; readonly entry: IndexedCommand; readonly args: Record<string, unknown> }
+  /** The beginning is a command's, the rest is not. */
+  | { readonly found: 'misfit'; readonly entry: IndexedCommand; readonly misfit: Misfit | undefined }
+  | { readonly found: 'nothing' };
+
+interface Entry {
+  readonly pattern: CompiledPattern;
+  readonly command: IndexedCommand;
+}
+
+const GLUED = /^([a-z]+)(#?\d[\d,]*)$/i;
+/** A line longer than this is a paste, not a command. */
+const MAX_TEXT = 4000;
+
+/**
+ * Finds the command that a line says. Lines are looked up by the literal words they begin with, longest beginning first,
+ * so the cost does not grow with the number of commands.
+ */
+export class CommandIndex {
+  readonly #byBeginning = new Map<string, Entry[]>();
+  readonly #all: IndexedCommand[] = [];
+  #longest = 0;
+
+  /** @throws {StartFailed} naming both skills, when two claim the same words. */
+  constructor(skills: readonly { readonly name: string; readonly commands?: Readonly<Record<string, Command<never>>> }[]) {
+    for (const skill of skills) {
+      for (const [source, command] of Object.entries(skill.commands ?? {}) as [string, Command<unknown>][]) {
+        const main = compilePattern(source);
+        const indexed = { skill: skill.name, name: main.beginning.join(' '), pattern: source, command };
+        this.#all.push(indexed);
+        for (const pattern of [main, ...(command.also ?? []).map(compilePattern)]) this.#add({ pattern, command: indexed });
+      }
+    }
+  }
+
+  #add(entry: Entry): void {
+    const key = entry.pattern.beginning.join(' ');
+    const there = this.#byBeginning.get(key) ?? [];
+    const other = there.find((one) => one.command.skill !== entry.command.skill || shape(one.pattern) === shape(entry.pattern));
+    if (other)
+      throw new StartFailed(
+        `the skills "${other.command.skill}" and "${entry.command.skill}" both claim the command "${key}" (${other.pattern.source} / ${entry.pattern.source}); remove one of them, or rename its command`,
+      );
+    there.push(entry);
+    this.#byBeginning.set(key, there);
+    this.#longest = Math.max(this.#longest, entry.pattern.beginning.length);
+  }
+
+  get all(): readonly IndexedCommand[] {
+    return this.#all;
+  }
+
+  /** Pure. `text` has no prefix and no mention any more. */
+  find(text: string): Lookup {
+    if (text.length > MAX_TEXT) return { found: 'nothing' };
+    const words = splitWords(text);
+    const direct = this.#lookup(words);
+    if (direct.found === 'command') return direct;
+    // `ack12`: ids glued to the verb, tried only when the plain reading is no command.
+    const glued = GLUED.exec(words.words[0] ?? '');
+    if (!glued?.[1] || !glued[2]) return direct;
+    const apart = this.#lookup(splitWords(`${glued[1]} ${glued[2]} ${words.rest(1)}`));
+    return apart.found === 'nothing' ? direct : apart;
+  }
+
+  #lookup(words: ReturnType<typeof splitWords>): Lookup {
+    const said = words.words.slice(0, this.#longest).map((word) => word.toLowerCase().replace(/[.,;:!?]+$/, ''));
+    let misfit: Lookup = { found: 'nothing' };
+    for (let length = said.length; length > 0; length--) {
+      for (const entry of this.#byBeginning.get(said.slice(0, length).join(' ')) ?? []) {
+        const result = matchPattern(entry.pattern, words);
+        if (result.ok) return { found: 'command', entry: entry.command, args: result.args };
+        if (misfit.found === 'nothing') misfit = { found: 'misfit', entry: entry.command, misfit: result.misfit };
+      }
+    }
+    return misfit;
+  }
+
+  /** The command whose words are nearest to what was said, among `candidates`; undefined when nothing is near. */
+  nearest(text: string, candidates: readonly IndexedCommand[]): IndexedCommand | undefined {
+    const words = text.trim().toLowerCase().slice(0, 100).split(/\s+/);
+    let best: { entry: IndexedCommand; score: number } | undefined;
+    for (const entry of candidates) {
+      const literal = entry.name.split(' ');
+      const said = words.slice(0, literal.length).join(' ');
+      const score = distance(said, entry.name) / Math.max(said.length, entry.name.length);
+      if (score <= 0.4 && (!best || score < best.score)) best = { entry, score };
+    }
+    return best?.entry;
+  }
+}
+
+/** Two patterns of one skill may begin alike (`coffee`, `coffee {room}`), but not be alike. */
+function shape(pattern: CompiledPattern): string {
+  return JSON.stringify(pattern.items, (key, value: unknown) => (key === 'name' ? undefined : value));
+}

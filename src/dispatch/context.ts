@@ -1,0 +1,160 @@
+import { randomUUID } from 'node:crypto';
+import { toMessage, type MessageLike, type RoomAddress } from '../chat/message.ts';
+import type { Transaction } from '../db/database.ts';
+import type { Asker, Context, Json, PostOptions, Shown } from '../skill.ts';
+import { Effects } from './effects.ts';
+import type { LoadedSkill, World } from './world.ts';
+
+/** What a handler may still do after this much time. */
+export const HANDLER_TIMEOUT_MS = 5000;
+
+export interface ContextSource {
+  readonly world: World;
+  readonly loaded: LoadedSkill;
+  readonly transaction: Transaction;
+  readonly effects: Effects;
+  readonly now: Date;
+  readonly eventId: number;
+}
+
+export interface RevocableContext {
+  readonly context: Context<unknown>;
+  /** From now on every call throws: a forgotten `await` must not write into another event's transaction. */
+  revoke(): void;
+  /** Throws when revoked. */
+  readonly alive: () => void;
+}
+
+/** Builds what one handler may touch. */
+export function createContext(source: ContextSource): RevocableContext {
+  const { world, loaded, transaction, effects, now, eventId } = source;
+  const skill = loaded.skill.name;
+  let revoked = false;
+  const alive = (): void => {
+    if (revoked) throw new Error(`the skill "${skill}" used its context after its handler had ended: an await is missing`);
+  };
+
+  const addresses = (room: string | RoomAddress): readonly RoomAddress[] => {
+    if (typeof room !== 'string') return [room];
+    const found = world.rooms.byName(room);
+    if (!found) throw new Error(`no room is called "${room}"`);
+    return found.addresses;
+  };
+
+  const want = (room: string | RoomAddress, key: string | null, message: MessageLike, options: PostOptions, removed = false): void => {
+    alive();
+    for (const address of addresses(room)) effects.want({ ...wantedRow(address, key, message, options), removed });
+  };
+
+  const wantedRow = (address: RoomAddress, key: string | null, message: MessageLike, options: PostOptions) => ({
+    id: randomUUID(),
+    connector: address.connector,
+    room: address.room,
+    skill,
+    key,
+    queue: options.queue === 'page' ? (0 as const) : (1 as const),
+    content: JSON.stringify(toMessage(message)),
+    line: options.line ?? null,
+    ring: options.ring ?? false,
+    until: options.until ?? null,
+    afterKey: options.after ?? null,
+    threadKey: options.inThreadOf ?? null,
+    replyTo: null,
+    thread: null,
+    notify: options.notify ?? false,
+    local: world.localConnectors.has(address.connector),
+    eventId,
+    removed: false,
+  });
+
+  const context: Context<unknown> = {
+    options: loaded.options,
+    now,
+    timeZone: world.timeZone,
+    log: loaded.log,
+    people: world.people,
+    botName: world.botName,
+    publicUrl: world.publicUrl,
+    rooms: world.rooms,
+    sql: (text, parameters) => {
+      alive();
+      return transaction.query(text, parameters);
+    },
+    state: {
+      get: async <T extends Json>(key: string) => {
+        alive();
+        const [row] = await transaction.query<{ value: string }>('select value from skill_state where skill = $1 and key = $2 for update', [skill, key]);
+        return row && (JSON.parse(row.value) as T);
+      },
+      set: async (key, value) => {
+        alive();
+        if (value === undefined) await transaction.query('delete from skill_state where skill = $1 and key = $2', [skill, key]);
+        else
+          await transaction.query('insert into skill_state (skill, key, value) values ($1, $2, $3) on conflict (skill, key) do update set value = excluded.value', [skill, key, JSON.stringify(value)]);
+      },
+    },
+    say: async (room, message, options = {}) => want(room, null, message, options),
+    post: async (room, key, message, options = {}) => want(room, key, message, options),
+    remove: async (room, key) => want(room, key, '', {}, true),
+    shown: async (room, key): Promise<Shown | undefined> => {
+      alive();
+      const [address] = addresses(room);
+      if (!address) return undefined;
+      if (effects.wantedUnder(address.connector, address.room, skill, key)) return { state: 'waiting', at: null, reason: null };
+      const [row] = await transaction.query<{ state: string; pending: boolean; shown_at: Date | null; reason: string | null }>(
+        'select state, pending, shown_at, reason from messages where connector = $1 and room = $2 and skill = $3 and key = $4',
+        [address.connector, address.room, skill, key],
+      );
+      if (!row) return undefined;
+      const state = row.state === 'dead' || row.state === 'dropped' ? row.state : row.pending ? 'waiting' : 'shown';
+      return { state, at: row.shown_at, reason: row.reason };
+    },
+    at: async (key, time, timer, payload) => {
+      alive();
+      if (!loaded.skill.timers?.[timer]) throw new Error(`the skill "${skill}" has no timer called "${timer}"`);
+      effects.timer(skill, key, { name: timer, payload: JSON.stringify(payload ?? null), dueAt: time });
+    },
+    cancel: async (key) => {
+      alive();
+      effects.timer(skill, key, null);
+    },
+    task: async (name, payload) => {
+      alive();
+      if (!loaded.skill.tasks?.[name]) throw new Error(`the skill "${skill}" has no task called "${name}"`);
+      effects.task(skill, name, JSON.stringify(payload ?? null));
+    },
+    emit: async (name, payload) => {
+      alive();
+      // One event for each skill that listens, so that each handles it in a transaction of its own.
+      for (const [listener, { skill: one }] of world.skills) {
+        if (one.events?.[name])
+          effects.event({ source: 'emit', sourceId: randomUUID(), kind: 'emit', skill: listener, name, lane: `${listener}:${name}`, payload: JSON.stringify(payload ?? null), happenedAt: now });
+      }
+    },
+    may: async (asker: Asker, command: string, room: RoomAddress) => {
+      alive();
+      const entry = world.commands.all.find((one) => one.skill === skill && one.name === command);
+      return entry !== undefined && world.decide({ asker, skill, command, class: entry.command.class ?? 'read', room: world.rooms.byAddress(room)?.name, direct: false }).allow;
+    },
+  };
+  return { context, alive, revoke: () => void (revoked = true) };
+}
+
+/**
+ * Runs a handler for at most `HANDLER_TIMEOUT_MS` and revokes its context when it settles.
+ * @throws what the handler throws, or that it took too long.
+ */
+export async function runHandler<T>(revocable: RevocableContext, handler: () => T | Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await Promise.race([
+      (async () => handler())(),
+      new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`the handler took longer than ${HANDLER_TIMEOUT_MS / 1000} s`)), HANDLER_TIMEOUT_MS);
+      }),
+    ]);
+  } finally {
+    clearTimeout(timer);
+    revocable.revoke();
+  }
+}

@@ -1,0 +1,253 @@
+import type { Clock } from '../clock.ts';
+import type { IncomingEvent } from '../connectors/connector.ts';
+import { isConnectionError, isRerunError, type Database, type Transaction } from '../db/database.ts';
+import { messageOf } from '../errors.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Log } from '../skill.ts';
+import type { StepHook } from '../steps.ts';
+import { handleAddressed } from './addressed.ts';
+import { handleChat, reply } from './chat.ts';
+import { Effects, type Woken } from './effects.ts';
+import { beginEvent, beginLane, commitEvent, failEvent, findNew, postponeEvent, type Accepted, type EventRow } from './event.ts';
+import { recordError, shortId } from './failure.ts';
+import { sayToOps } from './notice.ts';
+import { knownNames, type World } from './world.ts';
+
+const WORKERS = 8;
+const SWEEP_EVERY_MS = 1000;
+const SWEEP_LIMIT = 1000;
+const MAX_RERUNS = 10;
+const TAP_LOOK_EVERY_MS = 500;
+
+export interface DispatcherOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly step: StepHook;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  /** The configuration in force; undefined: this replica leaves handling to others for now. */
+  readonly world: () => World | undefined;
+  /** After each commit: what has to be looked at. */
+  readonly onWoken: (woken: Woken) => void;
+}
+
+type Work = { readonly id: number } | { readonly lane: string };
+
+/**
+ * Handles accepted events, each in a transaction of its own. Woken by whoever accepted them; a sweep each second takes
+ * what is left over from a crash, from another replica, or from a full queue.
+ */
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #queue: Work[] = [];
+  readonly #queuedIds = new Set<number>();
+  /** Lanes queued or worked; `true`: something came meanwhile. */
+  readonly #lanes = new Map<string, boolean>();
+  #working = 0;
+  #stopped = true;
+  #sweepTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+    options.database.onAvailability((available) => {
+      // Nothing in memory is trusted after the database was away; the sweep finds what is there.
+      if (available) this.#queueSweep(0);
+      else this.#forget();
+    });
+  }
+
+  start(): void {
+    this.#stopped = false;
+    this.#queueSweep(0);
+  }
+
+  /** Takes up nothing new and resolves when what was begun has ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#sweepTimer);
+    this.#forget();
+    while (this.#working > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  wake(accepted: readonly Accepted[]): void {
+    if (this.#stopped) return;
+    for (const { id, lane } of accepted) this.#enqueue(id, lane);
+    this.#pump();
+  }
+
+  get backlog(): number {
+    return this.#queue.length + this.#working;
+  }
+
+  #forget(): void {
+    for (const work of this.#queue) if ('lane' in work) this.#lanes.delete(work.lane);
+    this.#queue.length = 0;
+    this.#queuedIds.clear();
+  }
+
+  #enqueue(id: number, lane: string | null): void {
+    if (lane === null) {
+      if (this.#queuedIds.has(id)) return;
+      this.#queuedIds.add(id);
+      this.#queue.push({ id });
+    } else if (this.#lanes.has(lane)) this.#lanes.set(lane, true);
+    else {
+      this.#lanes.set(lane, false);
+      this.#queue.push({ lane });
+    }
+  }
+
+  #pump(): void {
+    while (!this.#stopped && this.#working < WORKERS && this.#queue.length > 0 && this.#options.world() && this.#options.database.available) {
+      const work = this.#queue.shift();
+      if (!work) return;
+      this.#working++;
+      void ('id' in work ? this.#workEvent(work.id) : this.#workLane(work.lane)).finally(() => {
+        this.#working--;
+        this.#pump();
+      });
+    }
+  }
+
+  #queueSweep(waitMs: number): void {
+    clearTimeout(this.#sweepTimer);
+    if (this.#stopped) return;
+    this.#sweepTimer = setTimeout(() => {
+      void this.#sweep().finally(() => this.#queueSweep(SWEEP_EVERY_MS));
+    }, waitMs);
+  }
+
+  async #sweep(): Promise<void> {
+    const world = this.#options.world();
+    if (!world || !this.#options.database.available || this.#queue.length > SWEEP_LIMIT) return;
+    try {
+      this.wake(await findNew(this.#options.database.query, knownNames(world).all, SWEEP_LIMIT));
+    } catch {
+      // the database is away; the next sweep looks again
+    }
+  }
+
+  async #workEvent(id: number): Promise<void> {
+    await this.#attempt((transaction) => beginEvent(transaction, id), id);
+    this.#queuedIds.delete(id);
+  }
+
+  async #workLane(lane: string): Promise<void> {
+    for (;;) {
+      this.#lanes.set(lane, false);
+      const more = this.#stopped ? false : await this.#attempt((transaction) => beginLane(transaction, lane), undefined);
+      if (!more && this.#lanes.get(lane) !== true) break;
+      if (this.#stopped || !this.#options.database.available) break;
+    }
+    this.#lanes.delete(lane);
+  }
+
+  /** Handles one event until it is done, failed, or left for later. False: there was none, or it is left. */
+  async #attempt(begin: (transaction: Transaction) => Promise<EventRow | undefined>, id: number | undefined): Promise<boolean> {
+    const { database, log } = this.#options;
+    for (let rerun = 0; ; rerun++) {
+      let row: EventRow | undefined;
+      try {
+        return await database.connection(async (transaction) => {
+          row = await begin(transaction);
+          if (!row) {
+            await transaction.script('rollback');
+            return false;
+          }
+          return this.#handle(transaction, row);
+        });
+      } catch (error) {
+        if (isConnectionError(error)) {
+          log.warn({ event: row?.id ?? id, reason: messageOf(error) }, 'event is left until the database is back');
+          return false;
+        }
+        if (isRerunError(error) && rerun < MAX_RERUNS) continue;
+        if (!row) {
+          log.error({ event: id, reason: messageOf(error) }, 'event could not be taken up');
+          return false;
+        }
+        await this.#fail(row, error);
+        return true;
+      }
+    }
+  }
+
+  async #handle(transaction: Transaction, row: EventRow): Promise<boolean> {
+    const { clock, step, metrics, onWoken, world: current } = this.#options;
+    const world = current();
+    if (!world) {
+      await transaction.script('rollback');
+      return false;
+    }
+    const effects = new Effects();
+    const now = clock.now();
+    const chat = row.kind === 'message' || row.kind === 'reaction' || row.kind === 'unreaction' || row.kind === 'press';
+    const outcome = chat
+      ? await handleChat({ world, row, event: incoming(row), transaction, effects, now })
+      : { result: await handleAddressed({ world, row, transaction, effects, now }) };
+    if (outcome.result === 'retry') {
+      await postponeEvent(transaction, row.id, `${row.lane ?? row.source}:tap:${row.id}`, TAP_LOOK_EVERY_MS);
+      return true;
+    }
+    const woken = await effects.write(transaction);
+    step('handle.before-commit');
+    await commitEvent(transaction, row.id, outcome.result);
+    step('handle.after-commit');
+    onWoken(woken);
+    this.#count(row, outcome);
+    metrics.eventDuration.observe({ source: sourceLabel(row) }, (clock.now().getTime() - row.accepted_at.getTime()) / 1000);
+    return true;
+  }
+
+  #count(row: EventRow, outcome: { result: string; skill?: string; command?: string }): void {
+    const { metrics, clock } = this.#options;
+    metrics.events.inc({ source: sourceLabel(row), result: outcome.result });
+    if (outcome.command !== undefined && outcome.result !== 'ignored') metrics.commands.inc({ skill: outcome.skill ?? 'core', command: outcome.command, result: outcome.result });
+    if (row.kind === 'timer') metrics.timerLateness.observe(Math.max(0, (clock.now().getTime() - row.happened_at.getTime()) / 1000));
+  }
+
+  /** A second transaction: the event is failed with its payload, the error has an id, the asker is told once. */
+  async #fail(row: EventRow, error: unknown): Promise<void> {
+    const { database, clock, log, metrics, step, onWoken, world: current } = this.#options;
+    const chat = row.kind === 'message' || row.kind === 'reaction' || row.kind === 'unreaction' || row.kind === 'press';
+    try {
+      const done = await database.transaction(async (transaction) => {
+        const errorId = await recordError(transaction.query, { kind: chat ? 'command' : 'general', skill: row.skill ?? undefined, eventId: row.id, error, at: clock.now() });
+        if (!(await failEvent(transaction.query, row.id, errorId))) return undefined;
+        const effects = new Effects();
+        const world = current();
+        if (world) tellFailure({ world, row, effects, errorId, chat });
+        return { errorId, woken: await effects.write(transaction) };
+      });
+      step('fail.after-commit');
+      if (!done) return;
+      onWoken(done.woken);
+      metrics.events.inc({ source: sourceLabel(row), result: 'failed' });
+      log.error({ event: row.id, kind: row.kind, skill: row.skill, name: row.name, error: shortId(done.errorId), reason: messageOf(error) }, 'event failed; it is kept and can be replayed');
+    } catch (second) {
+      log.error({ event: row.id, reason: messageOf(error), second: messageOf(second) }, 'event failed and could not be marked; it will be tried again');
+    }
+  }
+}
+
+function incoming(row: EventRow): IncomingEvent {
+  const event = JSON.parse(row.payload) as IncomingEvent;
+  return { ...event, at: row.happened_at };
+}
+
+function sourceLabel(row: EventRow): string {
+  return row.kind === 'webhook' ? 'webhook' : row.source;
+}
+
+function tellFailure(failure: { world: World; row: EventRow; effects: Effects; errorId: string; chat: boolean }): void {
+  const { world, row, effects, errorId, chat } = failure;
+  if (chat) {
+    const event = incoming(row);
+    const text = `Sorry, that went wrong here, and nothing was done. Show an admin this number: \`${shortId(errorId)}\``;
+    return reply({ world, effects, row }, { connector: row.source, room: event.room }, event, 'core', text);
+  }
+  sayToOps(world, effects, {
+    eventId: row.id,
+    text: `A ${row.kind} for the skill ${row.skill ?? '?'} failed and is kept. See why: \`watchbell events failed\`; try again: \`watchbell events replay ${row.id}\` (error \`${shortId(errorId)}\`)`,
+  });
+}

@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import type { Transaction } from '../db/database.ts';
+import { writeWanted, type Wanted } from '../messages/wanted.ts';
+import { writeTasks, type NewTask } from '../tasks/task.ts';
+import { cancelTimers, writeTimers, type NewTimer } from '../timers/timer.ts';
+import { insertEvents, type Accepted, type NewEvent } from './event.ts';
+
+/** What must be woken once the transaction has committed. */
+export interface Woken {
+  readonly rooms: readonly { connector: string; room: string }[];
+  readonly timersAt: Date | undefined;
+  readonly tasks: boolean;
+  readonly events: readonly Accepted[];
+}
+
+/**
+ * What a handler said should happen, collected while it runs and written in a few statements at its end: timers, then
+ * tasks and events, then messages, which is also the order in which locks are taken.
+ */
+export class Effects {
+  #wanted: Wanted[] = [];
+  #timers = new Map<string, NewTimer | null>();
+  #tasks: NewTask[] = [];
+  #events: NewEvent[] = [];
+
+  /** What has been said so far, for `rewind`. */
+  mark(): () => void {
+    const [wanted, timers, tasks, events] = [[...this.#wanted], new Map(this.#timers), [...this.#tasks], [...this.#events]];
+    return () => {
+      [this.#wanted, this.#timers, this.#tasks, this.#events] = [wanted, timers, tasks, events];
+    };
+  }
+
+  rewind(to: () => void): void {
+    to();
+  }
+
+  want(wanted: Wanted): void {
+    this.#wanted.push(wanted);
+  }
+
+  /** What this handler already wants under a key, not yet written. */
+  wantedUnder(connector: string, room: string, skill: string, key: string): Wanted | undefined {
+    return this.#wanted.findLast((one) => one.connector === connector && one.room === room && one.skill === skill && one.key === key);
+  }
+
+  timer(skill: string, key: string, timer: Omit<NewTimer, 'id' | 'skill' | 'key'> | null): void {
+    this.#timers.set(`${skill}\n${key}`, timer && { id: randomUUID(), skill, key, ...timer });
+  }
+
+  task(skill: string, name: string, payload: string): void {
+    this.#tasks.push({ id: randomUUID(), skill, name, payload });
+  }
+
+  event(event: NewEvent): void {
+    this.#events.push(event);
+  }
+
+  async write(transaction: Transaction): Promise<Woken> {
+    const { query } = transaction;
+    const set = [...this.#timers.values()].filter((timer) => timer !== null);
+    const cancelled = Map.groupBy(
+      [...this.#timers].filter(([, timer]) => timer === null).map(([id]) => id.split('\n')),
+      ([skill]) => skill ?? '',
+    );
+    for (const [skill, keys] of cancelled) await cancelTimers(query, skill, keys.map(([, key]) => key ?? ''));
+    if (set.length > 0) await writeTimers(query, set);
+    if (this.#tasks.length > 0) await writeTasks(query, this.#tasks);
+    const events = this.#events.length > 0 ? await insertEvents(query, this.#events) : [];
+    const rooms = await writeWanted(query, this.#wanted);
+    return {
+      rooms,
+      timersAt: set.length > 0 ? new Date(Math.min(...set.map((timer) => timer.dueAt.getTime()))) : undefined,
+      tasks: this.#tasks.length > 0,
+      events,
+    };
+  }
+}

@@ -1,0 +1,164 @@
+import type { Query, Transaction } from '../db/database.ts';
+
+export type EventKind = 'message' | 'reaction' | 'unreaction' | 'press' | 'webhook' | 'timer' | 'cron' | 'task' | 'emit' | 'fate';
+
+/** Something that happened, ready to be accepted. `payload` must survive JSON. */
+export interface NewEvent {
+  readonly source: string;
+  /** Unique within `source` for ever; a repeat is dropped. */
+  readonly sourceId: string;
+  readonly lane?: string | undefined;
+  readonly kind: EventKind;
+  readonly skill?: string | undefined;
+  readonly name?: string | undefined;
+  readonly key?: string | undefined;
+  /** JSON. A string is taken to be JSON already. */
+  readonly payload: string;
+  readonly happenedAt: Date;
+  readonly lateMs?: number;
+}
+
+/** An accepted event, locked by the transaction that handles it. */
+export interface EventRow {
+  readonly id: number;
+  readonly source: string;
+  readonly source_id: string;
+  readonly lane: string | null;
+  readonly kind: EventKind;
+  readonly skill: string | null;
+  readonly name: string | null;
+  readonly key: string | null;
+  readonly payload: string;
+  readonly happened_at: Date;
+  readonly accepted_at: Date;
+  readonly late_ms: number;
+}
+
+/** What a worker is woken with. */
+export interface Accepted {
+  readonly id: number;
+  readonly lane: string | null;
+}
+
+const EVENT_COLUMNS = 'id, source, source_id, lane, kind, skill, name, key, payload, happened_at, accepted_at, late_ms';
+
+const columns = (events: readonly NewEvent[]): unknown[] => [
+  events.map((event) => event.source),
+  events.map((event) => event.sourceId),
+  events.map((event) => event.lane ?? null),
+  events.map((event) => event.kind),
+  events.map((event) => event.skill ?? null),
+  events.map((event) => event.name ?? null),
+  events.map((event) => event.key ?? null),
+  events.map((event) => event.payload),
+  events.map((event) => event.happenedAt),
+  events.map((event) => event.lateMs ?? 0),
+];
+
+const UNNEST = `unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[], $10::bigint[])
+  with ordinality as given (source, source_id, lane, kind, skill, name, key, payload, happened_at, late_ms, nth)`;
+const INTO = 'insert into events (source, source_id, lane, kind, skill, name, key, payload, happened_at, late_ms)';
+const SELECT = 'select given.source, given.source_id, given.lane, given.kind, given.skill, given.name, given.key, given.payload, given.happened_at, given.late_ms';
+
+/** Accepts what arrived together, in one statement; repeats are left out of the answer. */
+export function insertEvents(query: Query, events: readonly NewEvent[]): Promise<Accepted[]> {
+  return query<{ id: number; lane: string | null }>(`${INTO} ${SELECT} from ${UNNEST} order by given.nth on conflict (source, source_id) do nothing returning id, lane`, columns(events));
+}
+
+export interface CursorUpdate {
+  readonly connector: string;
+  readonly epoch: number;
+  readonly lease: string;
+  readonly cursor: string | null;
+}
+
+/** Accepts a connector's batch and its cursor in one fenced statement. Undefined: the lease is held elsewhere, nothing was stored. */
+export async function insertBatch(query: Query, events: readonly NewEvent[], update: CursorUpdate): Promise<Accepted[] | undefined> {
+  const rows = await query<{ held: boolean; id: number | null; lane: string | null }>(
+    `with held as materialized (select 1 from leases where name = $11 and epoch = $12 for key share),
+     moved as (
+       insert into cursors (connector, cursor, stored_at) select $13, $14, clock_timestamp() from held where $14::text is not null
+       on conflict (connector) do update set cursor = excluded.cursor, stored_at = excluded.stored_at),
+     accepted as (${INTO} ${SELECT} from held, ${UNNEST} order by given.nth on conflict (source, source_id) do nothing returning id, lane)
+     select true as held, accepted.id, accepted.lane from held left join accepted on true order by accepted.id`,
+    [...columns(events), update.lease, update.epoch, update.connector, update.cursor],
+  );
+  if (rows.length === 0) return undefined;
+  return rows.flatMap((row) => (row.id === null ? [] : [{ id: row.id, lane: row.lane }]));
+}
+
+export async function readCursor(query: Query, connector: string): Promise<{ cursor: string; stored_at: Date } | undefined> {
+  const [row] = await query<{ cursor: string; stored_at: Date }>('select cursor, stored_at from cursors where connector = $1', [connector]);
+  return row;
+}
+
+const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+const TAKE = `select ${EVENT_COLUMNS} from events where state = 'new' and (not_before is null or not_before <= clock_timestamp())`;
+
+/** Begins the transaction of one event without a lane and locks it; undefined: another took it. */
+export async function beginEvent(transaction: Transaction, id: number): Promise<EventRow | undefined> {
+  const [row] = await transaction.script<EventRow>(`begin; ${TAKE} and id = ${id} for update skip locked`);
+  return row;
+}
+
+/** Begins the transaction of a lane's next event under the lane's advisory lock; undefined: the lane is empty or another works it. */
+export async function beginLane(transaction: Transaction, lane: string): Promise<EventRow | undefined> {
+  const literal = quote(lane);
+  // standard_conforming_strings is on in every supported Postgres, so a backslash needs no care.
+  const [row] = await transaction.script<EventRow>(
+    `begin; with free as materialized (select pg_try_advisory_xact_lock(hashtextextended(${literal}, 0)) as got)
+     ${TAKE} and lane = ${literal} and (select got from free) order by id limit 1 for update of events`,
+  );
+  return row;
+}
+
+/** Ends the transaction: the event is done, its payload dropped. `result` comes from a closed list. */
+export async function commitEvent(transaction: Transaction, id: number, result: string): Promise<void> {
+  await transaction.script(`update events set state = 'done', result = ${quote(result)}, payload = null, handled_at = clock_timestamp() where id = ${id}; commit`);
+}
+
+/** Marks an event as failed for good, keeping its payload. False: it is not new any more. */
+export async function failEvent(query: Query, id: number, errorId: string): Promise<boolean> {
+  const rows = await query(`update events set state = 'failed', error_id = $2, result = 'failed', handled_at = clock_timestamp() where id = $1 and state = 'new' returning id`, [id, errorId]);
+  return rows.length > 0;
+}
+
+/** Puts an event aside for a while, out of its lane's way. */
+export async function postponeEvent(transaction: Transaction, id: number, lane: string, waitMs: number): Promise<void> {
+  await transaction.query(`update events set lane = $2, not_before = clock_timestamp() + $3 * interval '1 millisecond' where id = $1`, [id, lane, waitMs]);
+  await transaction.script('commit');
+}
+
+/** Events that nobody has handled yet, oldest first; `known` are the `skill name` pairs this program can handle. */
+export function findNew(query: Query, known: readonly string[], limit: number): Promise<Accepted[]> {
+  return query<{ id: number; lane: string | null }>(
+    `select id, lane from events where state = 'new' and (not_before is null or not_before <= clock_timestamp())
+       and (skill is null or skill || ' ' || coalesce(name, '') = any($1)) order by id limit $2`,
+    [known, limit],
+  );
+}
+
+export interface FailedEvent {
+  readonly id: number;
+  readonly source: string;
+  readonly kind: string;
+  readonly skill: string | null;
+  readonly name: string | null;
+  readonly accepted_at: Date;
+  readonly error_id: string | null;
+  readonly message: string | null;
+  readonly payload: string | null;
+}
+
+export function listFailed(query: Query, limit: number): Promise<FailedEvent[]> {
+  return query<FailedEvent>(
+    `select events.id, source, events.kind, events.skill, name, accepted_at, error_id, message, payload
+     from events left join errors on errors.id = error_id where state = 'failed' order by events.id desc limit $1`,
+    [limit],
+  );
+}
+
+/** Makes failed events new again; `ids` undefined: all of them. Returns those that were. */
+export function replayFailed(query: Query, ids: readonly number[] | undefined): Promise<{ id: number }[]> {
+  return query<{ id: number }>(`update events set state = 'new', error_id = null, result = null, handled_at = null where state = 'failed' and ($1::bigint[] is null or id = any($1)) returning id`, [ids ?? null]);
+}

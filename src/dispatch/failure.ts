@@ -1,0 +1,47 @@
+import { randomUUID } from 'node:crypto';
+import type { Query, Transaction } from '../db/database.ts';
+import { codeOf, messageOf } from '../errors.ts';
+
+export interface Failure {
+  readonly kind: 'command' | 'general';
+  readonly skill: string | undefined;
+  readonly eventId: number | undefined;
+  readonly error: unknown;
+  readonly at: Date;
+}
+
+/** Keeps an error where a person finds it by the id it was told. Returns the id. */
+export async function recordError(query: Query, failure: Failure): Promise<string> {
+  const id = randomUUID();
+  const stack = typeof failure.error === 'object' && failure.error !== null && 'stack' in failure.error ? String(failure.error.stack) : null;
+  await query('insert into errors (id, kind, at, skill, event_id, message, stack) values ($1, $2, $3, $4, $5, $6, $7)', [
+    id,
+    failure.kind,
+    failure.at,
+    failure.skill ?? null,
+    failure.eventId ?? null,
+    clean(`${codeOf(failure.error) ?? ''} ${messageOf(failure.error)}`.trim()),
+    stack && clean(stack),
+  ]);
+  return id;
+}
+
+/** Postgres cannot hold NUL; an error's text may carry what somebody sent. */
+function clean(text: string): string {
+  return text.replaceAll('\u0000', '').slice(0, 20_000);
+}
+
+/** What people say to look an error up: the first eight characters of its id. */
+export function shortId(id: string): string {
+  return id.slice(0, 8);
+}
+
+/** True at most once per `everyMs` for one `about`, over all replicas. */
+export async function mayNotice(transaction: Transaction, about: string, everyMs: number): Promise<boolean> {
+  const rows = await transaction.query(
+    `insert into notices (about, at) values ($1, clock_timestamp())
+     on conflict (about) do update set at = excluded.at where notices.at < clock_timestamp() - $2 * interval '1 millisecond' returning about`,
+    [about, everyMs],
+  );
+  return rows.length > 0;
+}

@@ -1,0 +1,144 @@
+import { parseDuration } from '../chat/duration.ts';
+
+/** One command as it was said, cut at white space; `rest(i)` is the text from word `i` on as it was typed. */
+export interface Words {
+  readonly words: readonly string[];
+  rest(index: number): string;
+}
+
+export type ArgumentType = 'word' | 'rest' | 'int' | 'duration' | 'room' | 'ids' | { readonly choices: readonly string[] };
+
+export type Item =
+  | { readonly type: 'literal'; readonly word: string }
+  | { readonly type: 'argument'; readonly name: string; readonly as: ArgumentType }
+  | { readonly type: 'optional'; readonly items: readonly Item[] };
+
+export interface CompiledPattern {
+  readonly source: string;
+  readonly items: readonly Item[];
+  /** The literal words it begins with, lower case; the index looks for these. */
+  readonly beginning: readonly string[];
+}
+
+/** A parse that failed at an argument: which one, and what would have been understood. */
+export interface Misfit {
+  readonly argument: string;
+  readonly says: string;
+}
+
+export type MatchResult = { readonly ok: true; readonly args: Record<string, unknown> } | { readonly ok: false; readonly misfit?: Misfit };
+
+export function splitWords(text: string): Words {
+  const found = [...text.matchAll(/\S+/g)];
+  return { words: found.map((match) => match[0]), rest: (index) => text.slice(found[index]?.index ?? text.length).trim() };
+}
+
+/** @throws {Error} naming the pattern, when it cannot be read. */
+export function compilePattern(source: string): CompiledPattern {
+  const items = compileItems(source, source);
+  const beginning: string[] = [];
+  for (const item of items) {
+    if (item.type !== 'literal') break;
+    beginning.push(item.word);
+  }
+  if (beginning.length === 0) throw new Error(`the pattern "${source}" must begin with a word`);
+  return { source, items, beginning };
+}
+
+function compileItems(text: string, source: string): Item[] {
+  const items: Item[] = [];
+  for (const [token] of text.matchAll(/\[[^\]]*\]|\{[^}]*\}|[^\s[\]{}]+/g)) {
+    if (token.startsWith('[')) items.push({ type: 'optional', items: compileItems(token.slice(1, -1), source) });
+    else if (token.startsWith('{')) items.push(compileArgument(token.slice(1, -1), source));
+    else items.push({ type: 'literal', word: token.toLowerCase() });
+  }
+  return items;
+}
+
+function compileArgument(inner: string, source: string): Item {
+  const match = /^([a-zA-Z]\w*)(\.\.\.)?(?::([^?]+))?(\?)?$/.exec(inner) ?? /^([a-zA-Z]\w*)(\.\.\.)?(\?)?$/.exec(inner);
+  if (!match?.[1]) throw new Error(`the pattern "${source}" has an argument that cannot be read: {${inner}}`);
+  const [, name, rest, type, optional] = match;
+  const argument: Item = { type: 'argument', name, as: rest ? 'rest' : argumentType(type, source) };
+  return optional ? { type: 'optional', items: [argument] } : argument;
+}
+
+function argumentType(type: string | undefined, source: string): ArgumentType {
+  if (type === undefined) return 'word';
+  if (type === 'int' || type === 'duration' || type === 'room' || type === 'ids') return type;
+  if (type.includes('|')) return { choices: type.split('|').map((choice) => choice.trim().toLowerCase()) };
+  throw new Error(`the pattern "${source}" has an unknown type: ${type}`);
+}
+
+/** `#12.`, `12,` and `12` are ids; so are lists such as `12,13`. Leading zeros and signs are not. */
+const ID = /^#?([1-9]\d{0,8})[.,;:]?$/;
+
+/** The ids in a word, or undefined when it is not made of ids. */
+export function idsOf(word: string): string[] | undefined {
+  const ids: string[] = [];
+  for (const piece of word.split(',').filter((one) => one !== '')) {
+    const id = ID.exec(piece)?.[1];
+    if (!id) return undefined;
+    ids.push(id);
+  }
+  return ids.length > 0 ? ids : undefined;
+}
+
+const INT = /^-?\d{1,15}$/;
+const bare = (word: string): string => word.toLowerCase().replace(/[.,;:!?]+$/, '');
+
+/** Pure; looks at each word a small, bounded number of times. Rooms come out as the word, resolved by the caller. */
+export function matchPattern(pattern: CompiledPattern, text: Words): MatchResult {
+  let misfit: { at: number; value: Misfit } | undefined;
+  const complain = (at: number, argument: string, says: string): undefined => {
+    if (!misfit || at >= misfit.at) misfit = { at, value: { argument, says } };
+    return undefined;
+  };
+
+  function match(items: readonly Item[], item: number, at: number, args: Record<string, unknown>): Record<string, unknown> | undefined {
+    const current = items[item];
+    if (!current) return at === text.words.length ? args : undefined;
+    const word = text.words[at];
+    if (current.type === 'optional') {
+      return match([...current.items, ...items.slice(item + 1)], 0, at, args) ?? match(items, item + 1, at, args);
+    }
+    if (word === undefined) return current.type === 'argument' ? complain(at, current.name, `${current.name} is missing`) : undefined;
+    if (current.type === 'literal') return bare(word) === current.word || word.toLowerCase() === current.word ? match(items, item + 1, at + 1, args) : undefined;
+    const { name, as } = current;
+    if (as === 'rest') return item === items.length - 1 ? { ...args, [name]: text.rest(at) } : undefined;
+    if (as === 'ids') return matchIds(items, item, at, args, name);
+    const value = convert(word, as);
+    if (value === undefined) return complain(at, name, expectation(word, name, as));
+    return match(items, item + 1, at + 1, { ...args, [name]: value });
+  }
+
+  function matchIds(items: readonly Item[], item: number, at: number, args: Record<string, unknown>, name: string): Record<string, unknown> | undefined {
+    const ids: string[] = [];
+    let next = at;
+    for (; next < text.words.length && next - at < 100; next++) {
+      const more = idsOf(text.words[next] ?? '');
+      if (!more) break;
+      ids.push(...more);
+    }
+    if (ids.length === 0) return complain(at, name, `"${text.words[at] ?? ''}" is not a number like 12`);
+    return match(items, item + 1, next, { ...args, [name]: [...new Set(ids)] });
+  }
+
+  const args = match(pattern.items, 0, 0, {});
+  if (args) return { ok: true, args };
+  return misfit ? { ok: false, misfit: misfit.value } : { ok: false };
+}
+
+function convert(word: string, as: Exclude<ArgumentType, 'rest' | 'ids'>): unknown {
+  if (as === 'word' || as === 'room') return word;
+  if (as === 'duration') return parseDuration(bare(word));
+  if (as === 'int') return INT.test(bare(word)) ? Number(bare(word)) : undefined;
+  return as.choices.includes(bare(word)) ? bare(word) : undefined;
+}
+
+function expectation(word: string, name: string, as: Exclude<ArgumentType, 'rest' | 'ids'>): string {
+  if (as === 'duration') return `"${word}" is not a time span like 90s, 15m, 2h or 5d`;
+  if (as === 'int') return `"${word}" is not a whole number`;
+  if (typeof as === 'object') return `${name} is one of ${as.choices.join(', ')}`;
+  return `"${word}" is not a ${name}`;
+}

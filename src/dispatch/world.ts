@@ -1,0 +1,53 @@
+import type { Log, People, Problem, Room, RoomAddress, Skill } from '../skill.ts';
+import type { Decision, DecisionQuestion } from './access.ts';
+import type { CommandIndex } from './command-index.ts';
+
+/** A skill with its options, as the current configuration has them. */
+export interface LoadedSkill {
+  readonly skill: Skill<unknown>;
+  readonly options: unknown;
+  /** Rooms it listens in, by name; undefined: every configured one. */
+  readonly rooms: ReadonlySet<string> | undefined;
+  readonly log: Log;
+}
+
+export interface Rooms {
+  byName(name: string): Room | undefined;
+  byAddress(address: RoomAddress): Room | undefined;
+  all(): readonly Room[];
+}
+
+/**
+ * Everything that handlers look up and that a configuration decides. Immutable: a reload builds a new one and swaps it in
+ * whole, and an event that is being handled keeps the one it began with.
+ */
+export interface World {
+  /** Number of the configuration in `config_generations`. */
+  readonly generation: number;
+  readonly botName: string;
+  readonly timeZone: string;
+  readonly publicUrl: string | undefined;
+  readonly skills: ReadonlyMap<string, LoadedSkill>;
+  readonly commands: CommandIndex;
+  readonly rooms: Rooms;
+  readonly people: People;
+  readonly decide: (question: DecisionQuestion) => Decision;
+  /** Names of configured connectors. */
+  readonly connectors: ReadonlySet<string>;
+  /** Connectors without a remote: what is committed is shown. */
+  readonly localConnectors: ReadonlySet<string>;
+  /** The room that hears about a connector's own trouble. */
+  readonly opsRoom: (connector: string) => string | undefined;
+  readonly backlogMaxAgeMs: number;
+  readonly problems: readonly Problem[];
+}
+
+/** The `skill name` pairs of addressed events that this program can handle. */
+export function knownNames(world: World): { timers: string[]; tasks: string[]; all: string[] } {
+  const of = (pick: (skill: Skill<unknown>) => object | undefined): string[] =>
+    [...world.skills].flatMap(([name, loaded]) => Object.keys(pick(loaded.skill) ?? {}).map((one) => `${name} ${one}`));
+  const timers = of((skill) => skill.timers);
+  const tasks = of((skill) => skill.tasks);
+  const fates = [...world.skills].filter(([, loaded]) => loaded.skill.fate).map(([name]) => `${name} fate`);
+  return { timers, tasks, all: [...timers, ...tasks, ...fates, ...of((skill) => skill.crons), ...of((skill) => skill.events), ...of((skill) => skill.webhooks)] };
+}

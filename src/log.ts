@@ -1,0 +1,104 @@
+import { pino } from 'pino';
+import type { DestinationStream, Logger as PinoLogger } from 'pino';
+
+/** Object first, then one constant lower-case sentence. A child a unit: `log.child({ connector })`. */
+export type Logger = PinoLogger;
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  /** One readable line an entry, for a terminal; else JSON lines. */
+  readonly pretty?: boolean;
+  /** Where lines go; default standard output, written at once so that nothing is lost with the process. */
+  readonly destination?: DestinationStream;
+}
+
+/** Makes the program's logger. Whatever is named like a secret is replaced at up to three levels of depth, errors are cut to what a reader needs. */
+export function createLogger({ level, pretty = false, destination }: LoggerOptions): Logger {
+  const target = destination ?? pino.destination({ fd: 1, sync: true });
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: describeError, error: describeError },
+      redact: { paths: SECRET_PATHS, censor: '[redacted]' },
+    },
+    pretty ? prettyStream(target) : target,
+  );
+}
+
+const SECRET_KEYS = [
+  'authorization',
+  'Authorization',
+  'cookie',
+  'password',
+  'secret',
+  'token',
+  'tokens',
+  'accessToken',
+  'access_token',
+  'botToken',
+  'appToken',
+  'connectionString',
+  'databaseUrl',
+];
+const SECRET_PATHS = SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);
+
+/**
+ * Type, message, code, stack and causes only: the errors of HTTP clients carry whole requests with their headers.
+ * Passwords in addresses are masked, since drivers put the address into the message.
+ */
+function describeError(error: unknown, depth = 0): unknown {
+  if (typeof error !== 'object' || error === null) return typeof error === 'string' ? maskCredentials(error) : error;
+  const { name, message, code, stack, cause } = error as {
+    name?: unknown;
+    message?: unknown;
+    code?: unknown;
+    stack?: unknown;
+    cause?: unknown;
+  };
+  return {
+    type: name,
+    message: typeof message === 'string' ? maskCredentials(message) : undefined,
+    code,
+    stack: typeof stack === 'string' ? maskCredentials(stack) : undefined,
+    ...(cause === undefined || depth >= 4 ? {} : { cause: describeError(cause, depth + 1) }),
+  };
+}
+
+/** `postgres://bell:hunter2@db` becomes `postgres://bell:[redacted]@db`; also secrets in a query. */
+function maskCredentials(text: string): string {
+  return text
+    .replace(/(:\/\/[^\s:/@]*:)[^\s@/]+@/g, '$1[redacted]@')
+    .replace(/([?&](?:access_token|token|key)=)[^\s&#"']+/gi, '$1[redacted]');
+}
+
+function prettyStream(target: DestinationStream): DestinationStream {
+  return {
+    write(line: string): void {
+      target.write(`${prettyLine(line)}\n`);
+    },
+  };
+}
+
+function prettyLine(line: string): string {
+  let entry: Record<string, unknown>;
+  try {
+    entry = JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return line.trimEnd();
+  }
+  const { level, time, msg, err, error, ...rest } = entry;
+  const fields = Object.entries(rest).map(
+    ([key, value]) => ` ${key}=${typeof value === 'string' && !/\s/.test(value) ? value : JSON.stringify(value)}`,
+  );
+  const failure = (err ?? error) as { stack?: string; message?: string } | string | undefined;
+  const trace =
+    failure === undefined
+      ? ''
+      : `\n  ${typeof failure === 'string' ? failure : (failure.stack ?? failure.message ?? '')}`;
+  return `${String(time).slice(11, 19)} ${String(level).padEnd(5)} ${String(msg ?? '')}${fields.join('')}${trace}`;
+}

@@ -1,0 +1,371 @@
+import type { Message } from '../chat/message.ts';
+import type { Clock } from '../clock.ts';
+import type { Connector } from '../connectors/connector.ts';
+import type { Database, Transaction } from '../db/database.ts';
+import type { Lease } from '../db/lease.ts';
+import type { Woken } from '../dispatch/effects.ts';
+import type { Accepted } from '../dispatch/event.ts';
+import { codeOf, messageOf } from '../errors.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Log } from '../skill.ts';
+import type { StepHook } from '../steps.ts';
+import { digestMessage, foldRoom } from './digest.ts';
+import { Pace } from './pace.ts';
+import { applyStep, operationOf, plan, type Attempt, type Copy, type PlannedStep } from './plan.ts';
+import { beginAttempt, dropExpired, endReact, markDead, markShown, membersOf, messageById, nextPending, nextReact, pendingRooms, recordSent, threadRoot, unresolved, withdrawAttempt, type MessageRow } from './store.ts';
+
+const LOOK_EVERY_MS = 1000;
+const ROOMS_AT_ONCE = 4;
+/** A request shorter than this is not worth beginning; the lease is renewed soon. */
+const MIN_REQUEST_MS = 1000;
+const MAX_REQUEST_MS = 10_000;
+
+export interface CourierOptions {
+  readonly database: Database;
+  readonly name: string;
+  readonly connector: Connector;
+  readonly lease: Lease;
+  readonly clock: Clock;
+  readonly step: StepHook;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly onAccepted: (accepted: readonly Accepted[]) => void;
+  /** The platform will never take this one: in the transaction that keeps it, somebody else is told. */
+  readonly onDead: (transaction: Transaction, row: MessageRow, reason: string) => Promise<Woken>;
+  readonly onWoken: (woken: Woken) => void;
+  /** The account does not work: pause everything. */
+  readonly onUnauthorised: (error: unknown) => void;
+}
+
+type Turn = 'more' | 'empty' | 'wait';
+
+interface Room {
+  busy: boolean;
+  /** Whether what a former holder left unresolved has been looked for. */
+  looked: boolean;
+  again: boolean;
+  /** Tries of the current key with an unknown outcome. */
+  unknownTries: number;
+}
+
+/** Makes every room of one connector show what its rows say, as long as this replica holds the connector's lease. */
+export class Courier {
+  readonly #options: CourierOptions;
+  readonly #pace: Pace;
+  readonly #rooms = new Map<string, Room>();
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = true;
+  #busy = 0;
+  #looking = false;
+  #lookAgain = false;
+
+  constructor(options: CourierOptions) {
+    this.#options = options;
+    this.#pace = new Pace(options.connector.limits.rate);
+  }
+
+  start(): void {
+    this.#stopped = false;
+    this.#schedule(0);
+  }
+
+  /** Begins nothing new and resolves when the requests in flight have been recorded. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    while (this.#busy > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  /** Something changed in this room. */
+  wake(room: string): void {
+    const state = this.#room(room);
+    state.again = true;
+    const nowMs = this.#options.clock.monotonic();
+    if (!this.#pace.isAccountThrottled(nowMs)) this.#startRoom(room);
+    else if (this.#looking) this.#lookAgain = true;
+    else this.#schedule(this.#pace.accountWaitMs(nowMs));
+  }
+
+  /** One of our requests was seen in the platform's stream: settles it, whatever became of its answer. */
+  async echo(key: string, remoteId: string): Promise<void> {
+    const match = /^([0-9a-f-]{36})\.(\d+)$/.exec(key);
+    if (!match?.[1]) return;
+    const row = await messageById(this.#options.database.query, match[1]);
+    if (!row?.attempt || row.sends !== Number(match[2])) return;
+    await this.#confirm(row, JSON.parse(row.attempt) as Attempt, remoteId);
+    this.wake(row.room);
+  }
+
+  #room(room: string): Room {
+    let state = this.#rooms.get(room);
+    if (!state) {
+      state = { busy: false, looked: false, again: false, unknownTries: 0 };
+      this.#rooms.set(room, state);
+    }
+    return state;
+  }
+
+  #schedule(waitMs: number): void {
+    if (this.#stopped) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#look(), Math.min(waitMs, LOOK_EVERY_MS));
+  }
+
+  /** Looks for work everywhere; while the account is throttled, one request at a time goes to the most urgent room. */
+  async #look(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    this.#lookAgain = false;
+    let waitMs = LOOK_EVERY_MS;
+    try {
+      const { database, name, clock } = this.#options;
+      const rooms = await pendingRooms(database.query, name);
+      if (!this.#pace.isAccountThrottled(clock.monotonic())) for (const room of rooms) this.#startRoom(room);
+      else waitMs = await this.#throttledRound(rooms);
+      if (rooms.length === 0) await this.#offerTaps();
+    } catch {
+      // the database is away; the next look begins anew
+    }
+    this.#looking = false;
+    this.#schedule(this.#lookAgain ? Math.min(waitMs, this.#pace.accountWaitMs(this.#options.clock.monotonic())) : waitMs);
+  }
+
+  async #throttledRound(rooms: readonly string[]): Promise<number> {
+    const { clock, database, lease, name, step } = this.#options;
+    for (const room of rooms) {
+      if ((await foldRoom(database, lease, name, room)) > 0) step('fold.after-commit');
+    }
+    for (const room of rooms) {
+      const waitMs = this.#pace.waitMs(room, clock.monotonic());
+      if (this.#pace.accountWaitMs(clock.monotonic()) > 0) return Math.max(1, waitMs);
+      const state = this.#room(room);
+      if (waitMs > 0 || state.busy) continue;
+      state.busy = true;
+      this.#busy++;
+      await this.#turn(room, state).finally(() => {
+        state.busy = false;
+        this.#busy--;
+      });
+      return 0;
+    }
+    return LOOK_EVERY_MS;
+  }
+
+  #startRoom(room: string): void {
+    const state = this.#room(room);
+    if (state.busy || this.#stopped || this.#busy >= ROOMS_AT_ONCE) return;
+    state.busy = true;
+    this.#busy++;
+    void this.#workRoom(room, state).finally(() => {
+      state.busy = false;
+      this.#busy--;
+      if (state.again && this.#pace.waitMs(room, this.#options.clock.monotonic()) === 0) this.wake(room);
+      else if (this.#busy === ROOMS_AT_ONCE - 1) this.#schedule(0);
+    });
+  }
+
+  async #workRoom(room: string, state: Room): Promise<void> {
+    const { clock, log } = this.#options;
+    try {
+      for (;;) {
+        state.again = false;
+        if (this.#stopped || this.#pace.isAccountThrottled(clock.monotonic())) break;
+        const waitMs = this.#pace.waitMs(room, clock.monotonic());
+        if (waitMs > 0) {
+          this.#schedule(waitMs);
+          return;
+        }
+        const turn = await this.#turn(room, state);
+        if (turn === 'wait') this.#schedule(this.#pace.waitMs(room, clock.monotonic()));
+        if (turn === 'wait' || (turn === 'empty' && !state.again)) return;
+      }
+      this.#schedule(Math.max(1, this.#pace.waitMs(room, clock.monotonic())));
+    } catch (error) {
+      log.debug({ room, reason: messageOf(error) }, 'courier turn ended early');
+    }
+  }
+
+  /** One request at most. */
+  async #turn(room: string, state: Room): Promise<Turn> {
+    const { database, name, lease, clock } = this.#options;
+    if (this.#stopped || lease.signal.aborted) return 'wait';
+    if (!state.looked) {
+      const left = await unresolved(database.query, name, room);
+      if (left?.attempt) {
+        state.unknownTries = Math.max(1, state.unknownTries);
+        return this.#send(left, JSON.parse(left.attempt) as Attempt, state);
+      }
+      state.looked = true;
+    }
+    const next = await nextPending(database.query, name, room);
+    if (!next) return 'empty';
+    const row = next.fold && !next.digest ? ((await messageById(database.query, next.fold)) ?? next) : next;
+    if (row.attempt) {
+      state.looked = false;
+      return 'more';
+    }
+    if (row.until && row.until < clock.now()) {
+      await dropExpired(database.query, lease, row);
+      return 'more';
+    }
+    const attempt = await this.#plan(row);
+    if (attempt.steps.length === 0) {
+      await markShown(database.query, lease, row, attempt);
+      return 'more';
+    }
+    this.#options.step('courier.before-attempt');
+    if (!(await beginAttempt(database.query, lease, row, attempt))) return lease.signal.aborted ? 'wait' : 'more';
+    this.#options.step('courier.after-attempt');
+    return this.#send({ ...row, attempt: 'begun' }, attempt, state);
+  }
+
+  async #plan(row: MessageRow): Promise<Attempt> {
+    const { connector, database } = this.#options;
+    const members = row.digest ? await membersOf(database.query, row.id) : undefined;
+    return plan({
+      version: row.version,
+      ringVersion: row.ring_version,
+      removed: row.removed,
+      message: members ? digestMessage(members) : (JSON.parse(row.content) as Message),
+      copies: JSON.parse(row.copies) as Copy[],
+      limits: connector.limits,
+      render: (message, options) => connector.render(message, options),
+      ...(members && { members: members.map(({ id, version }) => ({ id, version })) }),
+    });
+  }
+
+  async #send(row: MessageRow, attempt: Attempt, state: Room): Promise<Turn> {
+    const { lease, clock, connector, database, metrics, name } = this.#options;
+    const planned = attempt.steps[attempt.next];
+    if (!planned) return this.#dead(row, 'its plan has no step left');
+    const requestMs = Math.min(MAX_REQUEST_MS, lease.leftMs());
+    if (requestMs < MIN_REQUEST_MS) {
+      state.looked = false;
+      this.#pace.failed('room', row.room, clock.monotonic());
+      return 'wait';
+    }
+    const thread = row.thread ?? (row.thread_key ? await threadRoot(database.query, row) : undefined);
+    const operation = operationOf(planned, { id: row.id, room: row.room, sends: row.sends, replyTo: row.reply_to ?? undefined, thread, unknownTries: state.unknownTries });
+    this.#pace.spend();
+    const signal = AbortSignal.any([AbortSignal.timeout(requestMs), lease.signal]);
+    try {
+      const remoteId = await connector.perform(operation, signal);
+      this.#options.step('courier.after-send');
+      metrics.sends.inc({ connector: name, result: 'ok' });
+      this.#pace.succeeded(row.room);
+      state.unknownTries = 0;
+      const confirmed = await this.#confirm(row, attempt, remoteId);
+      state.looked = confirmed && attempt.next + 1 >= attempt.steps.length;
+      this.#options.step('courier.after-record');
+      return 'more';
+    } catch (error) {
+      return this.#failed(row, attempt, planned, state, error);
+    }
+  }
+
+  async #confirm(row: MessageRow, attempt: Attempt, remoteId: string, gone = false): Promise<boolean> {
+    const { database, lease, metrics, name, connector, clock, onAccepted } = this.#options;
+    const planned = attempt.steps[attempt.next];
+    if (!planned) return false;
+    const copies = JSON.parse(row.copies) as Copy[];
+    const applied = gone ? copies.map((copy, index) => (index === planned.copy ? { ...copy, gone: true } : copy)) : applyStep(copies, planned, remoteId);
+    const last = gone || attempt.next + 1 >= attempt.steps.length;
+    const offers = connector.limits.actions === 'reactions' && (JSON.parse(attempt.actions) as Message['actions'] & object).some((action) => action.offer !== false);
+    const accepted = await recordSent(database.query, lease, row, {
+      copies: applied,
+      attempt: last ? null : { ...attempt, next: attempt.next + 1 },
+      version: attempt.version,
+      ring: attempt.ring,
+      actions: attempt.actions,
+      newRemoteId: planned.type === 'send' && !gone ? remoteId : null,
+      members: attempt.members,
+      react: last && offers && attempt.steps.some((one) => one.type === 'send'),
+    });
+    if (!accepted) return false;
+    if (last) metrics.deliveryDuration.observe({ connector: name, kind: row.reply_to ? 'reply' : planned.type === 'send' ? 'new' : 'edit' }, Math.max(0, (clock.now().getTime() - row.wanted_at.getTime()) / 1000));
+    onAccepted(accepted);
+    return true;
+  }
+
+  async #failed(row: MessageRow, attempt: Attempt, planned: PlannedStep, state: Room, error: unknown): Promise<Turn> {
+    const { clock, metrics, name, log, database, lease, onUnauthorised } = this.#options;
+    const code = codeOf(error);
+    const nowMs = clock.monotonic();
+    state.looked = false;
+    const count = (result: string): void => metrics.sends.inc({ connector: name, result });
+    if (code === 'WB_RATE_LIMITED') {
+      count('rate_limited');
+      const { scope, retryAfterMs } = error as { scope: 'room' | 'account'; retryAfterMs: number } & Error;
+      this.#pace.rateLimited(scope, row.room, retryAfterMs, nowMs);
+      // Only the first try of the first step is certain to have left no trace.
+      if (state.unknownTries === 0 && attempt.next === 0) await withdrawAttempt(database.query, lease, row);
+      return 'wait';
+    }
+    if (code === 'WB_GONE' && planned.type !== 'send') {
+      count('gone');
+      await this.#confirm(row, attempt, '', true);
+      state.unknownTries = 0;
+      return 'more';
+    }
+    if (code === 'WB_REJECTED') {
+      count('rejected');
+      state.unknownTries = 0;
+      return this.#dead(row, (error as { reason?: string }).reason ?? messageOf(error));
+    }
+    if (code === 'WB_UNAUTHORISED') {
+      count('unauthorised');
+      this.#pace.failed('account', row.room, nowMs);
+      onUnauthorised(error);
+      return 'wait';
+    }
+    if (code === 'WB_UNREACHABLE') {
+      count('unreachable');
+      this.#pace.failed('account', row.room, nowMs);
+      return 'wait';
+    }
+    count('unknown');
+    state.unknownTries++;
+    const waitMs = this.#pace.failed('room', row.room, nowMs);
+    log.warn({ message: row.id, tries: state.unknownTries, waitMs: Math.round(waitMs), reason: messageOf(error) }, 'send has an unknown outcome and is repeated under the same key');
+    return 'wait';
+  }
+
+  async #dead(row: MessageRow, reason: string): Promise<Turn> {
+    const { database, lease, onAccepted, onDead, onWoken, log } = this.#options;
+    const told = await database.transaction(async (transaction) => {
+      const accepted = await markDead(transaction.query, lease, row, reason);
+      return accepted && { accepted, woken: await onDead(transaction, row, reason) };
+    });
+    if (!told) return 'more';
+    log.error({ message: row.id, reason }, 'message cannot be shown and became a dead letter');
+    onAccepted(told.accepted);
+    onWoken(told.woken);
+    return 'more';
+  }
+
+  /** The least urgent thing: adds the emoji to tap. Left out altogether while the account is throttled. */
+  async #offerTaps(): Promise<void> {
+    const { database, connector, lease, name, clock, log } = this.#options;
+    if (connector.limits.actions !== 'reactions') return;
+    if (this.#pace.isAccountThrottled(clock.monotonic())) return endReact(database.query, lease, undefined);
+    for (let count = 0; count < 5 && !this.#stopped; count++) {
+      const row = await nextReact(database.query, name);
+      if (!row) return;
+      const target = (JSON.parse(row.copies) as Copy[]).at(-1)?.parts[0]?.remoteId;
+      const actions = (JSON.parse(row.shown_actions ?? '[]') as NonNullable<Message['actions']>).filter((action) => action.offer !== false);
+      try {
+        for (const [index, action] of actions.entries()) {
+          if (!target) break;
+          this.#pace.spend();
+          const signal = AbortSignal.any([AbortSignal.timeout(Math.max(1, Math.min(MAX_REQUEST_MS, lease.leftMs()))), lease.signal]);
+          // The key depends on the target alone, so a repeat after a crash is recognised without a row for it.
+          await connector.perform({ type: 'react', key: `${row.id}.t${index}.${(JSON.parse(row.copies) as Copy[]).length}`, room: row.room, target, emoji: action.emoji, unknownTries: 0 }, signal);
+        }
+      } catch (error) {
+        if (codeOf(error) === 'WB_RATE_LIMITED') this.#pace.rateLimited('account', row.room, (error as { retryAfterMs?: number } & Error).retryAfterMs ?? 1000, clock.monotonic());
+        log.debug({ reason: messageOf(error) }, 'tap not offered');
+      }
+      await endReact(database.query, lease, [row.id]);
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import type { Message } from '../chat/message.ts';
+import type { ConnectorLimits, Operation, Part } from '../connectors/connector.ts';
+
+/** One remote message that shows a row, in as many parts as the platform needed. */
+export interface Copy {
+  readonly ring: number;
+  readonly parts: readonly { readonly remoteId: string; readonly hash: string }[];
+  /** Somebody deleted it on the platform; it is not made again unless it must ring. */
+  readonly gone?: boolean;
+}
+
+export type PlannedStep =
+  | { readonly type: 'send'; readonly copy: number; readonly ring: number; readonly part: Part; readonly hash: string }
+  | { readonly type: 'edit'; readonly copy: number; readonly target: string; readonly part: Part; readonly hash: string }
+  | { readonly type: 'delete'; readonly copy: number; readonly target: string };
+
+/**
+ * The requests that bring a room from what it shows to what a row says, decided once and stored before the first is sent:
+ * a repeat under the same key must be the same request.
+ */
+export interface Attempt {
+  readonly version: number;
+  readonly ring: number;
+  readonly steps: readonly PlannedStep[];
+  readonly next: number;
+  /** Actions a tap will mean once this is shown. */
+  readonly actions: string;
+  /** For a digest: the rows it stands for, with the version of each that it shows. */
+  readonly members?: readonly { readonly id: string; readonly version: number }[];
+}
+
+export interface PlanInput {
+  readonly version: number;
+  readonly ringVersion: number;
+  readonly removed: boolean;
+  readonly message: Message;
+  readonly copies: readonly Copy[];
+  readonly limits: ConnectorLimits;
+  readonly render: (message: Message, options: { ring: boolean }) => Part[];
+  readonly members?: Attempt['members'];
+}
+
+export function hashOf(part: Part): string {
+  return createHash('sha256').update(JSON.stringify(part.body)).digest('base64url').slice(0, 16);
+}
+
+/** Pure. No steps: the room shows it already. */
+export function plan(input: PlanInput): Attempt {
+  return {
+    version: input.version,
+    ring: input.ringVersion,
+    steps: stepsOf(input),
+    next: 0,
+    actions: JSON.stringify(input.removed ? [] : (input.message.actions ?? [])),
+    ...(input.members && { members: input.members }),
+  };
+}
+
+function stepsOf(input: PlanInput): PlannedStep[] {
+  const { copies, limits, removed } = input;
+  if (removed) return limits.deletes ? copies.flatMap((copy, index) => deletes(copy, index, 0)) : [];
+  const last = copies.at(-1);
+  const parts = input.render(input.message, { ring: input.ringVersion > 0 }).map((part) => ({ part, hash: hashOf(part) }));
+  if (!last || last.ring < input.ringVersion || (!limits.edits && !last.gone)) {
+    const sends = parts.map(({ part, hash }): PlannedStep => ({ type: 'send', copy: copies.length, ring: input.ringVersion, part, hash }));
+    return last && !last.gone && limits.edits ? [...sends, ...pointer(input, last)] : sends;
+  }
+  if (last.gone) return [];
+  const copy = copies.length - 1;
+  const changed = parts.flatMap(({ part, hash }, index): PlannedStep[] => {
+    const there = last.parts[index];
+    if (!there) return [{ type: 'send', copy, ring: last.ring, part, hash }];
+    return there.hash === hash ? [] : [{ type: 'edit', copy, target: there.remoteId, part, hash }];
+  });
+  return [...changed, ...(limits.deletes ? deletes(last, copy, parts.length) : [])];
+}
+
+/** The copy above a new one says only that it goes on below, so that an old message never shows a state that has passed. */
+function pointer(input: PlanInput, last: Copy): PlannedStep[] {
+  const first = last.parts[0];
+  if (!first) return [];
+  const what = input.message.title ?? '';
+  const [part] = input.render({ text: `_goes on below_ ⤵`, ...(what !== '' && { title: what.replace(/^\p{Extended_Pictographic}️?\s*/u, '') }), tone: 'neutral', notice: true }, { ring: false });
+  if (!part) return [];
+  const copy = input.copies.length - 1;
+  return [{ type: 'edit', copy, target: first.remoteId, part, hash: hashOf(part) }, ...(input.limits.deletes ? deletes(last, copy, 1) : [])];
+}
+
+/** From the last part backwards, so that a reader never sees a gap. */
+function deletes(copy: Copy, index: number, from: number): PlannedStep[] {
+  return copy.parts
+    .slice(from)
+    .map((part): PlannedStep => ({ type: 'delete', copy: index, target: part.remoteId }))
+    .reverse();
+}
+
+/** What the room shows once a step is confirmed. Pure. */
+export function applyStep(copies: readonly Copy[], step: PlannedStep, remoteId: string): Copy[] {
+  const next = [...copies];
+  const copy = next[step.copy] ?? { ring: step.type === 'send' ? step.ring : 0, parts: [] };
+  if (step.type === 'send') next[step.copy] = { ...copy, parts: [...copy.parts, { remoteId, hash: step.hash }] };
+  else if (step.type === 'edit') next[step.copy] = { ...copy, parts: copy.parts.map((part) => (part.remoteId === step.target ? { remoteId: part.remoteId, hash: step.hash } : part)) };
+  else next[step.copy] = { ...copy, parts: copy.parts.filter((part) => part.remoteId !== step.target) };
+  return next;
+}
+
+export interface OperationPlace {
+  readonly id: string;
+  readonly room: string;
+  readonly sends: number;
+  readonly replyTo: string | undefined;
+  readonly thread: string | undefined;
+  readonly unknownTries: number;
+}
+
+/** The request of a step. Its key is the row's uuid and the count of confirmed requests, so it never belongs to two. */
+export function operationOf(step: PlannedStep, place: OperationPlace): Operation {
+  const base = { key: `${place.id}.${place.sends}`, room: place.room, unknownTries: place.unknownTries };
+  if (step.type === 'send') return { type: 'send', ...base, part: step.part, ...(place.replyTo && { replyTo: place.replyTo }), ...(place.thread && { thread: place.thread }) };
+  if (step.type === 'edit') return { type: 'edit', ...base, part: step.part, target: step.target };
+  return { type: 'delete', ...base, target: step.target };
+}

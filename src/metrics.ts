@@ -1,0 +1,78 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+export interface MetricsOptions {
+  readonly version: string;
+  /** Also the memory, CPU, event loop and garbage collection of the process. Default true; tests leave it out. */
+  readonly ofProcess?: boolean;
+}
+
+/** Milliseconds to seconds: what a transaction takes, up to a handler's 5 s. */
+const EVENT_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+/** From idle to a room throttled for minutes. */
+const DELIVERY_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900];
+const LATENESS_BUCKETS_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600];
+
+/**
+ * Every metric of the core, in a registry of its own. Labels come from short closed lists: never a room, person or id.
+ * Skills add their gauges to `registry` themselves.
+ */
+export function createMetrics({ version, ofProcess = true }: MetricsOptions) {
+  const registry = new Registry();
+  const registers = [registry];
+  const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>
+    new Counter<Label>({ name: `watchbell_${name}`, help, labelNames: [...labelNames], registers });
+  const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
+    new Gauge<Label>({ name: `watchbell_${name}`, help, labelNames: [...labelNames], registers });
+  const histogram = <Label extends string>(
+    name: string,
+    help: string,
+    buckets: number[],
+    labelNames: readonly Label[] = [],
+  ) => new Histogram<Label>({ name: `watchbell_${name}`, help, labelNames: [...labelNames], buckets, registers });
+
+  if (ofProcess) collectDefaultMetrics({ register: registry });
+  const buildInfo = gauge('build_info', 'Always 1; the version is the label', ['version']);
+  buildInfo.set({ version }, 1);
+
+  return {
+    registry,
+    buildInfo,
+    events: counter('events_total', 'Events handled', ['source', 'result']),
+    eventDuration: histogram(
+      'event_duration_seconds',
+      'From acceptance to the commit of the handler',
+      EVENT_BUCKETS_SECONDS,
+      ['source'],
+    ),
+    /** `result`: ok, invalid, denied, failed, cancelled, wrong; unknown text is command `other`. */
+    commands: counter('commands_total', 'Commands said in rooms', ['skill', 'command', 'result']),
+    sends: counter('sends_total', 'Requests to chat platforms', ['connector', 'result']),
+    /** `kind`: new, edit, reply. */
+    deliveryDuration: histogram('delivery_duration_seconds', 'From commit to shown', DELIVERY_BUCKETS_SECONDS, [
+      'connector',
+      'kind',
+    ]),
+    messagesPending: gauge('messages_pending', 'Messages that a room does not show as wanted yet', ['connector']),
+    oldestPending: gauge('messages_oldest_pending_seconds', 'Age of the oldest such message', ['connector']),
+    deadLetters: gauge('dead_letters', 'Messages that could not be shown and wait for a person', ['connector']),
+    connectorUp: gauge('connector_up', '1 while the platform is connected', ['connector']),
+    connectorLastEvent: gauge('connector_last_event_timestamp_seconds', 'When the platform last sent anything', [
+      'connector',
+    ]),
+    leaseHeld: gauge('lease_held', '1 while this replica holds the lease', ['lease']),
+    databaseUp: gauge('database_up', '1 while the database answers'),
+    timerLateness: histogram('timer_lateness_seconds', 'From due to handled', LATENESS_BUCKETS_SECONDS),
+    /** `source`: `alertmanager/prod-eu`; an unknown one is `other`. */
+    webhookRequests: counter('webhook_requests_total', 'Webhook requests by answer', ['source', 'code']),
+    webhookLastReceived: gauge('webhook_last_received_timestamp_seconds', 'When a webhook was last accepted', [
+      'source',
+    ]),
+    configReloadOk: gauge('config_last_reload_successful', '1 when the configuration in use is the one in the files'),
+    configReloadTime: gauge(
+      'config_last_reload_success_timestamp_seconds',
+      'When a configuration was last taken into use',
+    ),
+  };
+}

@@ -1,0 +1,44 @@
+/**
+ * The moments at which a crash matters. The program passes through them; a test hands in a hook that kills the process
+ * there. In production the hook does nothing.
+ */
+export type Step =
+  | 'accept.before-commit'
+  | 'accept.after-commit'
+  | 'handle.before-commit'
+  | 'handle.after-commit'
+  | 'fail.after-commit'
+  | 'receive.before-commit'
+  | 'receive.after-commit'
+  | 'courier.before-attempt'
+  | 'courier.after-attempt'
+  | 'courier.after-send'
+  | 'courier.after-record'
+  | 'fold.after-commit'
+  | 'timer.after-fire'
+  | 'task.after-claim'
+  | 'task.after-run'
+  | 'task.after-result'
+  | 'lease.after-acquire';
+
+export const STEPS: readonly Step[] = [
+  'accept.before-commit',
+  'accept.after-commit',
+  'handle.before-commit',
+  'handle.after-commit',
+  'fail.after-commit',
+  'receive.before-commit',
+  'receive.after-commit',
+  'courier.before-attempt',
+  'courier.after-attempt',
+  'courier.after-send',
+  'courier.after-record',
+  'fold.after-commit',
+  'timer.after-fire',
+  'task.after-claim',
+  'task.after-run',
+  'task.after-result',
+  'lease.after-acquire',
+];
+
+export type StepHook = (step: Step) => void;

@@ -1,0 +1,151 @@
+import type { Clock } from '../clock.ts';
+import type { Database } from '../db/database.ts';
+import type { Accepted } from '../dispatch/event.ts';
+import { messageOf } from '../errors.ts';
+import type { Log, SecretRef, Task } from '../skill.ts';
+import type { StepHook } from '../steps.ts';
+import { beatTasks, claimTasks, finishTask, requeueTask, type ClaimedTask } from './task.ts';
+
+const LOOK_EVERY_MS = 1000;
+const CONCURRENT = 4;
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 60_000;
+
+export interface RunnableTask {
+  readonly task: Task<unknown, unknown, unknown>;
+  readonly options: unknown;
+  readonly log: Log;
+}
+
+export interface TaskRunnerOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly holder: string;
+  readonly step: StepHook;
+  readonly known: () => readonly string[];
+  readonly find: (skill: string, name: string) => RunnableTask | undefined;
+  readonly secret: (reference: SecretRef) => Promise<string>;
+  readonly ownUrl: () => string;
+  readonly onAccepted: (accepted: readonly Accepted[]) => void;
+}
+
+/** Runs tasks outside any transaction, at least once, and accepts the result of the current attempt, once. */
+export class TaskRunner {
+  readonly #options: TaskRunnerOptions;
+  readonly #running = new Map<string, AbortController>();
+  #timer: NodeJS.Timeout | undefined;
+  #looking = false;
+  #again = false;
+  #stopped = true;
+
+  constructor(options: TaskRunnerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#stopped = false;
+    this.#schedule(0);
+  }
+
+  /** Aborts what runs and waits for it; a repeatable task is queued again and found by another replica. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    for (const controller of this.#running.values()) controller.abort();
+    while (this.#running.size > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+
+  /** Something was queued: look now. */
+  wake(): void {
+    if (this.#looking) this.#again = true;
+    else this.#schedule(0);
+  }
+
+  #schedule(waitMs: number): void {
+    if (this.#stopped) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#look(), waitMs);
+  }
+
+  async #look(): Promise<void> {
+    const { database, holder, known, step } = this.#options;
+    this.#looking = true;
+    this.#again = false;
+    try {
+      const mine = new Set(await beatTasks(database.query, holder, [...this.#running.keys()]));
+      for (const [id, controller] of this.#running) if (!mine.has(id)) controller.abort();
+      const room = CONCURRENT - this.#running.size;
+      const claimed = room > 0 ? await claimTasks(database.query, holder, known(), room) : [];
+      if (claimed.length > 0) step('task.after-claim');
+      for (const task of claimed) void this.#run(task);
+    } catch {
+      // the database is away; the next round looks again
+    }
+    this.#looking = false;
+    this.#schedule(this.#again ? 0 : LOOK_EVERY_MS);
+  }
+
+  async #run(claimed: ClaimedTask): Promise<void> {
+    const { database, step, find, secret, ownUrl, onAccepted, clock } = this.#options;
+    const runnable = find(claimed.skill, claimed.name);
+    if (!runnable) return requeueTask(database.query, claimed, 1000).catch(() => {});
+    const { task, options, log } = runnable;
+    const controller = new AbortController();
+    this.#running.set(claimed.id, controller);
+    const timeoutMs = task.timeoutMs ?? 60_000;
+    const deadlineTimer = setTimeout(() => controller.abort(new Error(`it took longer than ${timeoutMs / 1000} s`)), timeoutMs);
+    try {
+      const payload: unknown = JSON.parse(claimed.payload);
+      const base = { id: claimed.id, payload, startedAt: claimed.started_at };
+      const parsed = task.payload.safeParse(payload);
+      let outcome: object | undefined;
+      if (!parsed.success) outcome = { ...base, ok: false, unknown: false, reason: `its payload is not understood: ${parsed.error.message}` };
+      else if (claimed.attempt > 1 && !task.idempotent && !task.find)
+        outcome = { ...base, ok: false, unknown: true, reason: 'the bot went away while it ran; it may have happened' };
+      else {
+        const run = {
+          id: claimed.id,
+          attempt: claimed.attempt,
+          payload: parsed.data,
+          options,
+          signal: controller.signal,
+          deadline: new Date(clock.now().getTime() + timeoutMs),
+          startedAt: claimed.started_at,
+          log,
+          secret,
+          ownUrl: ownUrl(),
+        };
+        try {
+          const found = claimed.attempt > 1 && task.find ? await task.find(run) : undefined;
+          const result = task.result.parse(found ?? (await Promise.race([task.run(run), aborted(controller.signal)])));
+          step('task.after-run');
+          outcome = { ...base, ok: true, result };
+        } catch (error) {
+          const reason = messageOf(controller.signal.reason instanceof Error && controller.signal.aborted ? controller.signal.reason : error);
+          const repeatable = task.idempotent === true || task.find !== undefined;
+          if (this.#stopped && repeatable) await requeueTask(database.query, claimed, 0);
+          else if (repeatable && claimed.attempt < (task.attempts ?? 5)) {
+            log.warn({ task: claimed.name, id: claimed.id, attempt: claimed.attempt, reason }, 'task failed and will be tried again');
+            await requeueTask(database.query, claimed, Math.min(FIRST_PAUSE_MS * 2 ** (claimed.attempt - 1), LONGEST_PAUSE_MS));
+          } else outcome = { ...base, ok: false, unknown: !repeatable && controller.signal.aborted, reason };
+        }
+      }
+      if (outcome) {
+        const accepted = await finishTask(database.query, claimed, JSON.stringify(outcome));
+        step('task.after-result');
+        onAccepted(accepted);
+      }
+    } catch (error) {
+      log.warn({ task: claimed.name, id: claimed.id, reason: messageOf(error) }, 'task result could not be stored and will be found again');
+    } finally {
+      clearTimeout(deadlineTimer);
+      this.#running.delete(claimed.id);
+      this.#schedule(0);
+    }
+  }
+}
+
+/** Rejects when the signal aborts: a task that does not listen to its signal must not hold its place for ever. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason instanceof Error ? signal.reason : new Error('stopped')), { once: true }));
+}

@@ -1,0 +1,66 @@
+import type { Query } from '../db/database.ts';
+import type { Accepted } from '../dispatch/event.ts';
+
+export interface NewTask {
+  readonly id: string;
+  readonly skill: string;
+  readonly name: string;
+  readonly payload: string;
+}
+
+export interface ClaimedTask {
+  readonly id: string;
+  readonly skill: string;
+  readonly name: string;
+  readonly payload: string;
+  /** 1 for the first try. */
+  readonly attempt: number;
+  readonly started_at: Date;
+}
+
+export async function writeTasks(query: Query, tasks: readonly NewTask[]): Promise<void> {
+  await query(`insert into tasks (id, skill, name, payload) select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[])`, [
+    tasks.map((task) => task.id),
+    tasks.map((task) => task.skill),
+    tasks.map((task) => task.name),
+    tasks.map((task) => task.payload),
+  ]);
+}
+
+/** Without a heartbeat for this long a task's holder counts as dead. */
+export const TASK_DEAD_AFTER_MS = 6000;
+
+/** Claims tasks that wait, or whose holder is dead; each claim is one more attempt. */
+export function claimTasks(query: Query, holder: string, known: readonly string[], limit: number): Promise<ClaimedTask[]> {
+  return query<ClaimedTask>(
+    `update tasks set state = 'running', attempt = attempt + 1, holder = $1, heartbeat_at = clock_timestamp(), started_at = clock_timestamp()
+     where id in (
+       select id from tasks where skill || ' ' || name = any($2) and (
+         (state = 'queued' and run_at <= clock_timestamp()) or (state = 'running' and heartbeat_at < clock_timestamp() - $4 * interval '1 millisecond'))
+       order by run_at limit $3 for update skip locked)
+     returning id, skill, name, payload, attempt, started_at`,
+    [holder, known, limit, TASK_DEAD_AFTER_MS],
+  );
+}
+
+/** Keeps the running tasks of this holder; returns those that are still its own. */
+export async function beatTasks(query: Query, holder: string, ids: readonly string[]): Promise<string[]> {
+  const rows = await query<{ id: string }>(`update tasks set heartbeat_at = clock_timestamp() where id = any($1) and holder = $2 and state = 'running' returning id`, [ids, holder]);
+  return rows.map((row) => row.id);
+}
+
+/** Queues a task again after `waitMs`, if this attempt is still the current one. */
+export async function requeueTask(query: Query, task: ClaimedTask, waitMs: number): Promise<void> {
+  await query(`update tasks set state = 'queued', holder = null, run_at = clock_timestamp() + $3 * interval '1 millisecond' where id = $1 and attempt = $2 and state = 'running'`, [task.id, task.attempt, waitMs]);
+}
+
+/** Ends a task and accepts its result as an event, in one statement; nothing happens when another attempt is current. */
+export function finishTask(query: Query, task: ClaimedTask, outcome: string): Promise<Accepted[]> {
+  return query<{ id: number; lane: string | null }>(
+    `with ended as (update tasks set state = 'done', finished_at = clock_timestamp() where id = $1 and attempt = $2 and state = 'running' returning id, skill, name)
+     insert into events (source, source_id, lane, kind, skill, name, payload, happened_at)
+     select 'task', id::text, skill || ':task:' || id, 'task', skill, name, $3, clock_timestamp() from ended
+     on conflict (source, source_id) do nothing returning id, lane`,
+    [task.id, task.attempt, outcome],
+  );
+}

@@ -1,0 +1,93 @@
+import type { Clock } from '../clock.ts';
+import type { Database } from '../db/database.ts';
+import type { Accepted } from '../dispatch/event.ts';
+import type { StepHook } from '../steps.ts';
+import { tickCrons, type CronSpec } from './cron.ts';
+import { fireDue, nextDue } from './timer.ts';
+
+/** Looks at least this often, so that a timer set by another replica, or before a moved clock, is not missed. */
+const LOOK_EVERY_MS = 1000;
+/** Crons have minutes; looking each few seconds costs one small query. */
+const CRON_EVERY_MS = 5000;
+const BATCH = 500;
+
+export interface TickerOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly step: StepHook;
+  readonly known: () => readonly string[];
+  readonly crons: () => readonly CronSpec[];
+  readonly onAccepted: (accepted: readonly Accepted[]) => void;
+}
+
+/** Fires timers and crons. Every replica runs one; the rows decide who fires what. */
+export class Ticker {
+  readonly #options: TickerOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #wakeAtMs = Number.POSITIVE_INFINITY;
+  #cronsAtMs = 0;
+  #running = false;
+  #again = false;
+  #stopped = true;
+
+  constructor(options: TickerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#stopped = false;
+    this.#turn();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Something is due at `time`: look then, rather than at the next round. */
+  wakeAt(time: Date): void {
+    if (this.#running) this.#again = true;
+    else if (time.getTime() < this.#wakeAtMs) this.#schedule(time);
+  }
+
+  #schedule(time: Date | undefined): void {
+    if (this.#stopped) return;
+    clearTimeout(this.#timer);
+    const nowMs = this.#options.clock.now().getTime();
+    const waitMs = Math.min(LOOK_EVERY_MS, Math.max(0, (time?.getTime() ?? Number.POSITIVE_INFINITY) - nowMs));
+    this.#wakeAtMs = nowMs + waitMs;
+    this.#timer = setTimeout(() => this.#turn(), waitMs);
+  }
+
+  #turn(): void {
+    if (this.#running || this.#stopped) return;
+    this.#running = true;
+    this.#again = false;
+    void this.#look().then((next) => {
+      this.#running = false;
+      this.#schedule(this.#again ? this.#options.clock.now() : next);
+    });
+  }
+
+  async #look(): Promise<Date | undefined> {
+    const { database, clock, step, known, crons, onAccepted } = this.#options;
+    if (!database.available) return undefined;
+    try {
+      for (;;) {
+        const fired = await fireDue(database.query, clock.now(), known(), BATCH);
+        if (fired.length > 0) {
+          step('timer.after-fire');
+          onAccepted(fired);
+        }
+        if (fired.length < BATCH) break;
+      }
+      if (clock.now().getTime() >= this.#cronsAtMs) {
+        this.#cronsAtMs = clock.now().getTime() + CRON_EVERY_MS;
+        onAccepted(await tickCrons(database, clock.now(), crons()));
+      }
+      return await nextDue(database.query);
+    } catch {
+      return undefined; // the database is away, or a deadlock: the next round does it
+    }
+  }
+}
