@@ -80,7 +80,7 @@ export interface Summary {
   readonly unacked: number;
   readonly over: number;
   readonly owners: readonly string[];
-  /** The earliest end of an acknowledgement. */
+  /** The earliest end of an acknowledgement that nobody was asked about yet. */
   readonly ackUntil: Date | null;
   readonly startedAt: Date;
   readonly endedAt: Date | null;
@@ -97,7 +97,7 @@ export async function summarise(sql: Sql, group: number, since: Date): Promise<S
        select count(*) filter (where phase = 'firing') as firing, count(*) filter (where phase = 'firing' and ack is null) as unacked,
          count(*) filter (where phase <> 'firing') as over,
          coalesce(array_agg(distinct ack->'owner'->>'name') filter (where ack is not null), '{}') as owners,
-         min((ack->>'until')::timestamptz) filter (where phase = 'firing') as "ackUntil",
+         min((ack->>'until')::timestamptz) filter (where phase = 'firing' and ack->>'askedAt' is null) as "ackUntil",
          min(started_at) as "firstStart", max(ended_at) filter (where phase <> 'firing') as "lastEnd"
        from alerts b join alert_group_members n on n.alert_id = b.id
        where n.group_id = $1 and b.number is not null and (b.phase = 'firing' or b.ended_at >= $2)) t

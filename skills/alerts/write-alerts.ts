@@ -33,8 +33,8 @@ export async function writeAlerts(sql: Sql, source: string, changes: readonly Wr
 
 const SET = `phase, severity, name, labels, annotations, generator_url, started_at, reported_start, ended_at, last_ends_at,
   firing_received_at, resolved_received_at, ack, places, receivers, changed_at`;
-const VALUES = `phase, severity, name, labels, annotations, "generatorUrl", "startedAt", "reportedStart", "endedAt", "lastEndsAt",
-  "firingReceivedAt", "resolvedReceivedAt", ack, places, array(select jsonb_array_elements_text(receivers)), $3::timestamptz`;
+const VALUES = `x.phase, x.severity, x.name, x.labels, x.annotations, x."generatorUrl", x."startedAt", x."reportedStart", x."endedAt",
+  x."lastEndsAt", x."firingReceivedAt", x."resolvedReceivedAt", x.ack, x.places, array(select jsonb_array_elements_text(x.receivers)), $3::timestamptz`;
 
 // Numbers are drawn where the rows are read, in the order of the body and for new ones only: a conflict would burn them.
 const WRITE = `
@@ -46,7 +46,7 @@ with input as materialized (
     opens boolean, ends text, numbered boolean, what text, who text, detail text)
 ), fresh as (
   insert into alerts (source, fingerprint, number, ${SET})
-  select $1, fingerprint, drawn, ${VALUES} from input where id is null order by fingerprint
+  select $1, x.fingerprint, x.drawn, ${VALUES} from input x where x.id is null order by x.fingerprint
   on conflict (source, fingerprint) do nothing
   returning id, fingerprint, number, week_count
 ), changed as (

@@ -1,21 +1,9 @@
 /** Which platforms there are, and what an entry of `connectors:` may say for each. */
 import { z } from 'zod';
+import { matrixOptions } from '../connectors/matrix/options.ts';
 import { name, secretReference } from './words.ts';
 
 const opsRoom = name.optional().describe("Room that is told about this connector's own trouble.");
-
-const matrix = z.strictObject({
-  homeserver: z.url({ protocol: /^https?$/, error: 'is not an address: write https://matrix.example.org' }).describe('Address of the homeserver.'),
-  token: secretReference.optional().describe('Access token, made by a login with a device.'),
-  user: z.string().min(1).optional().describe('User for a login with a password.'),
-  password: secretReference.optional().describe('Password; the device is kept.'),
-  device: z.string().min(1).optional().describe('Device id to log in as; default: one the bot makes and keeps.'),
-  opsRoom,
-  rate: z
-    .strictObject({ perSecond: z.number().positive(), burst: z.int().positive() })
-    .optional()
-    .describe('Sends per second and burst to keep to; default: full speed until the server says otherwise.'),
-});
 
 const web = z.strictObject({
   password: secretReference.optional().describe('Opens the web chat to other hosts; without it only this machine is let in.'),
@@ -23,7 +11,7 @@ const web = z.strictObject({
 });
 const local = z.strictObject({ opsRoom });
 
-export const connectorTypes = { matrix, web, console: local, memory: local } as const;
+export const connectorTypes = { matrix: matrixOptions, web, console: local, memory: local } as const;
 export type ConnectorType = keyof typeof connectorTypes;
 
 /** Known words whose connectors come in a later release. */
@@ -35,7 +23,7 @@ export function isConnectorType(type: string): type is ConnectorType {
 
 /** One entry of `connectors:` after `type` was filled in from the entry's name. */
 export const connector = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('matrix'), ...matrix.shape }),
+  matrixOptions.safeExtend({ type: z.literal('matrix') }),
   z.strictObject({ type: z.literal('web'), ...web.shape }),
   z.strictObject({ type: z.literal('console'), ...local.shape }),
   z.strictObject({ type: z.literal('memory'), ...local.shape }),

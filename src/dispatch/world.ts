@@ -1,4 +1,4 @@
-import type { Log, People, Problem, Room, RoomAddress, Skill } from '../skill.ts';
+import type { Log, People, Room, RoomAddress, Skill } from '../skill.ts';
 import type { Decision, DecisionQuestion } from './access.ts';
 import type { CommandIndex } from './command-index.ts';
 
@@ -39,7 +39,6 @@ export interface World {
   /** The room that hears about a connector's own trouble. */
   readonly opsRoom: (connector: string) => string | undefined;
   readonly backlogMaxAgeMs: number;
-  readonly problems: readonly Problem[];
 }
 
 /** The `skill name` pairs of addressed events that this program can handle. */

@@ -238,7 +238,7 @@ export class Courier {
     const { lease, clock, connector, database, metrics, name } = this.#options;
     const planned = attempt.steps[attempt.next];
     if (!planned) return this.#dead(row, 'its plan has no step left');
-    const requestMs = Math.min(MAX_REQUEST_MS, lease.leftMs());
+    const requestMs = Math.floor(Math.min(MAX_REQUEST_MS, lease.leftMs()));
     if (requestMs < MIN_REQUEST_MS) {
       state.looked = false;
       this.#pace.failed('room', row.room, clock.monotonic());
@@ -357,7 +357,7 @@ export class Courier {
         for (const [index, action] of actions.entries()) {
           if (!target) break;
           this.#pace.spend();
-          const signal = AbortSignal.any([AbortSignal.timeout(Math.max(1, Math.min(MAX_REQUEST_MS, lease.leftMs()))), lease.signal]);
+          const signal = AbortSignal.any([AbortSignal.timeout(Math.max(1, Math.floor(Math.min(MAX_REQUEST_MS, lease.leftMs())))), lease.signal]);
           // The key depends on the target alone, so a repeat after a crash is recognised without a row for it.
           await connector.perform({ type: 'react', key: `${row.id}.t${index}.${(JSON.parse(row.copies) as Copy[]).length}`, room: row.room, target, emoji: action.emoji, unknownTries: 0 }, signal);
         }

@@ -79,7 +79,8 @@ on conflict (connector, room, skill, key) where key is not null do update set
   content = excluded.content, line = excluded.line, queue = least(excluded.queue, case when m.pending then m.queue else excluded.queue end),
   version = m.version + 1, ring_version = m.ring_version + excluded.ring_version, removed = excluded.removed,
   until = excluded.until, notify = excluded.notify or m.notify, event_id = excluded.event_id,
-  position = case when m.pending then m.position else excluded.position end,
+  -- Without a remote a row stays where it is on the page, unless it rings.
+  position = case when m.pending or (excluded.shown_at is not null and excluded.ring_version = 0) then m.position else excluded.position end,
   wanted_at = case when m.pending then m.wanted_at else clock_timestamp() end,
   -- A ring needs a message of its own, so the row leaves the digest that showed it.
   fold = case when excluded.ring_version > 0 and m.delivered_version > 0 then null else m.fold end,

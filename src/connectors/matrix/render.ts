@@ -1,7 +1,7 @@
 import { clean, escapeHtml, inlinesToHtml, inlinesToPlain, parseMarkdown, safeUrl } from '../../chat/markdown.ts';
 import type { Inline } from '../../chat/markdown.ts';
 import type { Mention, Message, Tone } from '../../chat/message.ts';
-import type { JsonObject, Part, RenderOptions } from '../connector.ts';
+import type { Part, RenderOptions } from '../connector.ts';
 import { cutLine, jsonBytes } from './cut.ts';
 import type { Line } from './cut.ts';
 import { editContent } from './content.ts';

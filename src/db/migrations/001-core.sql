@@ -108,7 +108,8 @@ create index messages_attempt on messages (connector, room) where attempt is not
 create index messages_react on messages (connector) where react;
 create index messages_fold on messages (fold) where fold is not null;
 create index messages_dead on messages (connector, created_at) where state = 'dead';
-create index messages_room on messages (connector, room, created_at);
+create index messages_room on messages (connector, room, position);
+create index messages_created on messages (created_at);
 
 -- Which of our messages a platform's id belongs to: replies and taps name that id.
 create table message_remotes (
@@ -118,6 +119,20 @@ create table message_remotes (
   primary key (connector, remote_id)
 );
 create index message_remotes_message on message_remotes (message_id);
+
+-- What people said in the web chat, which has no platform that would keep it. The id is the page's, so a repeat is one line.
+create table web_lines (
+  id uuid primary key,
+  connector text not null,
+  room text not null,
+  account text not null,
+  name text not null,
+  text text not null,
+  reply_to uuid,
+  position bigint not null default nextval('message_position'),
+  at timestamptz not null default clock_timestamp()
+);
+create index web_lines_room on web_lines (connector, room, position);
 
 -- Something to do at a time. Fires by becoming an event, in the statement that deletes it.
 create table timers (

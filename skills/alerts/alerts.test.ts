@@ -1,0 +1,276 @@
+import type { TestBot } from '../../src/testing/index.ts';
+import { bodyOf, post, startAlertsBot } from './test-bot.ts';
+
+let bot: TestBot;
+beforeEach(async () => {
+  bot = await startAlertsBot();
+});
+afterEach(() => bot.stop());
+
+const MINUTE_MS = 60_000;
+const messages = (room?: string) => bot.messages(room);
+const last = (room?: string) => messages(room).at(-1);
+const idOf = (text: string, room?: string): string => messages(room).findLast((one) => one.message.title?.includes(text))?.id ?? '';
+/** The living messages, without the pointers that older copies became. */
+const titles = (room?: string): string[] => messages(room).flatMap((one) => one.message.title ?? []);
+
+test('a firing alert is shown with what broke first, its text, where and since when, and how to take it', async () => {
+  expect(await post(bot, { pod: 'api-7c9' })).toBe(200);
+  expect(bot.texts()).toHaveLength(1);
+  expect(bot.texts()[0]).toMatch(
+    /^🔴 CRITICAL prod-eu\/payments KubePodCrashLooping #1\napi-7c9 restarted 6 times in 10 min\nsince \d\d:\d\d UTC · api-7c9\nreply `ack 1` or tap 👀\nrunbook · source$/,
+  );
+  expect(last()?.reactions).toEqual(['👀']);
+});
+
+test('without a policy the bot taps nothing, yet 👀 and ✅ are understood', async () => {
+  await post(bot, { pod: 'a', severity: 'warning' });
+  expect(last()?.reactions).toEqual([]);
+  await bot.tap(last()?.id ?? '', '✅');
+  expect(titles()[0]).toContain('🟠 ACKED by Ann');
+});
+
+test('the same notification again, from another peer, shows nothing new and edits nothing', async () => {
+  const body = bodyOf([{ pod: 'a' }]);
+  for (let peer = 0; peer < 3; peer++) await bot.webhook('alertmanager/prod', body, 'secret');
+  expect(bot.texts()).toHaveLength(1);
+  expect(last()?.edits).toBe(0);
+  await post(bot, { pod: 'b' });
+  expect(titles()[1]).toContain('#2');
+});
+
+test('resolved is an edit that says for how long it fired and keeps the text of the alert', async () => {
+  const startsAt = new Date(bot.app.clock.now().getTime() - 37 * MINUTE_MS);
+  await post(bot, { pod: 'a', startsAt, summary: 'a is down' });
+  await bot.say('ack 1');
+  await post(bot, { pod: 'a', startsAt, status: 'resolved', summary: 'a is well' });
+  expect(titles()).toEqual(['🟢 RESOLVED after 37 min, Ann · prod-eu/payments KubePodCrashLooping #1']);
+  expect(bot.texts()[0]).toContain('a is down');
+});
+
+test('firing, resolved, firing with the same body ends open, under the same number and in a new message', async () => {
+  const startsAt = new Date(bot.app.clock.now().getTime() - MINUTE_MS);
+  const endsAt = new Date(bot.app.clock.now().getTime() - 1000);
+  await post(bot, { pod: 'a', startsAt });
+  await post(bot, { pod: 'a', startsAt, endsAt, status: 'resolved' });
+  await post(bot, { pod: 'a', startsAt });
+  expect(last()?.message.title).toBe('🔴 CRITICAL prod-eu/payments KubePodCrashLooping #1');
+  expect(last()?.message.text).toContain('2nd time this week');
+  expect(messages()).toHaveLength(2);
+  // The end of the first episode comes once more, late.
+  await post(bot, { pod: 'a', startsAt, endsAt, status: 'resolved' });
+  expect(last()?.message.title).toContain('🔴 CRITICAL');
+});
+
+test('an alert that comes back after more than a day has a new number; the old one says where it went', async () => {
+  await post(bot, { pod: 'a' });
+  await post(bot, { pod: 'a', status: 'resolved' });
+  await bot.advance(25 * 60 * MINUTE_MS);
+  await post(bot, { pod: 'a', startsAt: bot.app.clock.now() });
+  expect(last()?.message.title).toContain('#2');
+  expect(await bot.say('ack 1')).toEqual(['#1 is over; it came back as #2.']);
+});
+
+test('ack in all its forms takes the alert', async () => {
+  const forms = ['ack 1', 'ack #1.', 'ack1', 'acknowledge 1', 'ack', 'ACK 1 on my way', 'ack 1 for 2h', 'snooze 1 2h'];
+  for (const form of forms) {
+    const [answer] = await oneAlertThen(form);
+    expect({ form, answer }).toEqual({ form, answer: expect.stringMatching(/^Ann has #1( until .*)?\.$/) as unknown });
+  }
+});
+
+async function oneAlertThen(line: string): Promise<string[]> {
+  await bot.stop();
+  bot = await startAlertsBot();
+  await post(bot, { pod: 'a' });
+  return bot.say(line);
+}
+
+test('ack with a note and a time shows both, and "for" without a time belongs to the note', async () => {
+  await post(bot, { pod: 'a' }, { pod: 'b' });
+  await bot.say('ack 1 for 2h looking at the queue');
+  expect(bot.texts()[0]).toMatch(/^🟠 ACKED by Ann until \d\d:\d\d UTC/);
+  expect(bot.texts()[0]).toContain('looking at the queue');
+  await bot.say('ack 2 for now');
+  expect(bot.texts()[1]).toContain(': for now');
+});
+
+test('ack as an answer to an alert is about that alert', async () => {
+  await post(bot, { pod: 'a' }, { pod: 'b' });
+  await bot.say('ack', { replyTo: idOf('#2') });
+  expect(titles()).toEqual([expect.stringContaining('🔴'), expect.stringContaining('🟠 ACKED by Ann')]);
+});
+
+test('ack alone with several open ones lists them, and ack all asks with the number first', async () => {
+  await post(bot, { pod: 'a' }, { pod: 'b' });
+  expect((await bot.say('ack'))[0]).toMatch(/^Which one\? Say `ack 1`, or `ack all`\./);
+  expect((await bot.say('ack all'))[0]).toMatch(/^Take 2 alerts\? Say `ack all 2`\./);
+  await post(bot, { pod: 'c' });
+  expect((await bot.say('ack all 2'))[0]).toMatch(/^It is 3 now, not 2/);
+  expect(await bot.say('ack all 3')).toEqual(['Ann has #1.\nAnn has #2.\nAnn has #3.'].map((text) => expect.stringMatching(text.replaceAll('.', '.*')) as unknown));
+  expect(titles().every((title) => title.includes('ACKED by Ann'))).toBe(true);
+});
+
+test('a tap takes it with a line in the thread and no reply; taking the tap away gives it back and rings', async () => {
+  await post(bot, { pod: 'a' });
+  await bot.tap(idOf('#1'), '👀');
+  expect(messages()).toHaveLength(2);
+  expect(last()?.message.text).toBe('Ann has #1 · `unack 1`');
+  expect(last()?.thread ?? last()?.replyTo).toBe(messages()[0]?.id);
+  await bot.tap(messages()[0]?.id ?? '', '👀', { away: true });
+  expect(last()?.message.title).toBe('🔴 CRITICAL prod-eu/payments KubePodCrashLooping #1');
+  expect(last()?.message.text).toContain('**open again**: Ann gave it back');
+});
+
+test('a second person is told who has it and is added; when the owner gives it back it is theirs', async () => {
+  await post(bot, { pod: 'a' });
+  await bot.say('ack 1');
+  expect((await bot.say('ack 1', { by: '@bob:test' }))[0]).toMatch(/^Ann has #1 since \d\d:\d\d UTC; you are on it too\.$/);
+  expect(bot.texts()[0]).toContain('with Bob');
+  const answers = await bot.say('unack 1');
+  expect(answers).toContain("#1 is Bob's now.");
+  expect(bot.texts()[0]).toContain('ACKED by Bob');
+});
+
+test('ack twice is friendly, and ack of what is over says so', async () => {
+  await post(bot, { pod: 'a' });
+  await bot.say('ack 1');
+  expect((await bot.say('ack 1'))[0]).toMatch(/^You have #1, since/);
+  await post(bot, { pod: 'a', status: 'resolved' });
+  expect((await bot.say('ack 1'))[0]).toMatch(/^#1 is resolved since .*; there is nothing to acknowledge\.$/);
+  expect(await bot.say('ack 77')).toEqual(['There is no alert #77. `alerts` lists what is open.']);
+});
+
+test('a new episode needs a new acknowledgement', async () => {
+  await post(bot, { pod: 'a' });
+  await bot.say('ack 1');
+  await post(bot, { pod: 'a', status: 'resolved' });
+  await post(bot, { pod: 'a' });
+  expect(last()?.message.title).toContain('🔴 CRITICAL');
+});
+
+test('a reminder rings every 30 minutes until somebody has it', async () => {
+  await post(bot, { pod: 'a' });
+  await bot.advance(30 * MINUTE_MS + 100);
+  expect(messages()).toHaveLength(2);
+  expect(last()?.message.text).toMatch(/^\*\*reminder\*\*: nobody has it after 30 min\n/);
+  await bot.advance(55 * MINUTE_MS);
+  expect(last()?.message.text).toContain('(25 min late: I was away)');
+  await bot.say('ack 1');
+  const before = messages().length;
+  await bot.advance(90 * MINUTE_MS);
+  expect(messages()).toHaveLength(before);
+});
+
+test('an acknowledgement ends: the owner is asked, and without an answer it is open again', async () => {
+  await post(bot, { pod: 'a' });
+  await bot.say('ack 1 for 1h');
+  await bot.advance(60 * MINUTE_MS + 100);
+  expect(last()?.message.text).toMatch(/^Ann, still on it\? Say `ack 1`; else #1 is open again at /);
+  expect(last()?.message.mentions).toEqual([{ accountId: '@ann:test', name: 'Ann' }]);
+  await bot.say('ack 1 for 1h');
+  await bot.advance(20 * MINUTE_MS);
+  expect(titles().some((title) => title.includes('ACKED'))).toBe(true);
+  await bot.advance(41 * MINUTE_MS);
+  expect(last()?.message.text).toContain('still on it?');
+  await bot.advance(15 * MINUTE_MS + 100);
+  expect(last()?.message.title).toContain('🔴 CRITICAL');
+  expect(last()?.message.text).toContain('Ann did not say');
+});
+
+test('close takes it off the list until it fires anew; resolve says how', async () => {
+  await post(bot, { pod: 'a' });
+  expect((await bot.say('resolve 1'))[0]).toContain('`close 1 reason`');
+  expect((await bot.say('close 1'))[0]).toContain('Say why');
+  expect(await bot.say('close 1 known, fixed on Monday')).toEqual(['Closed #1 until it fires again: known, fixed on Monday']);
+  expect(titles()[0]).toMatch(/^⚪ CLOSED after/);
+  await post(bot, { pod: 'a', startsAt: new Date(bot.app.clock.now().getTime() - MINUTE_MS) });
+  expect(await bot.say('alerts')).toEqual(['Nothing is open here.']);
+  await post(bot, { pod: 'a', status: 'resolved' });
+  await post(bot, { pod: 'a', startsAt: bot.app.clock.now() });
+  expect((await bot.say('alerts'))[0]).toContain('🔴 CRITICAL');
+});
+
+test('alert 1 tells who did what when', async () => {
+  await post(bot, { pod: 'a' });
+  await bot.say('ack 1 on it');
+  await post(bot, { pod: 'a', status: 'resolved' });
+  const [text] = await bot.say('alert 1');
+  expect(text).toMatch(/fired: lobby \(page\)\n.*Ann acknowledged: on it\n.*resolved/);
+});
+
+test('pending lists what nobody has', async () => {
+  await post(bot, { pod: 'a' }, { pod: 'b' });
+  await bot.say('ack 1');
+  const [text] = await bot.say('pending');
+  expect(text).toContain('#2');
+  expect(text).not.toContain('#1 ');
+});
+
+test('an alert in two rooms shows an acknowledgement in both', async () => {
+  await post(bot, { pod: 'a', team: 'both' });
+  expect(titles('annex')).toEqual(['🔴 CRITICAL prod-eu/payments KubePodCrashLooping #1']);
+  await bot.say('ack 1');
+  expect(titles('annex')).toEqual(['🟠 ACKED by Ann · prod-eu/payments KubePodCrashLooping #1']);
+  expect(last('annex')?.message.text).toContain('Ann has #1');
+});
+
+test('dropped alerts are shown nowhere and keep no row', async () => {
+  await post(bot, { pod: 'a', name: 'Watchdog' });
+  expect(bot.texts()).toEqual([]);
+  expect(await bot.query('select 1 from alerts')).toEqual([]);
+});
+
+test('one bad alert in a good body: the others are taken and one line says so', async () => {
+  const body = bodyOf([{ pod: 'a' }]);
+  (body['alerts'] as unknown[]).unshift({ status: 'firing' }, 7);
+  expect((await bot.webhook('alertmanager/prod', body, 'secret')).status).toBe(200);
+  expect(bot.texts().join('\n')).toContain('prod sent 2 alerts that could not be read (alerts\\[0\\]: its labels are missing), the other one was taken');
+  expect(titles()).toHaveLength(1);
+  await bot.webhook('alertmanager/prod', body, 'secret');
+  expect(bot.texts()).toHaveLength(2);
+});
+
+test('a group is one message; a newcomer rings only when somebody had all of it', async () => {
+  await post(bot, { pod: 'a', team: 'groups' }, { pod: 'b', team: 'groups' });
+  expect(titles()).toEqual(['🔴 CRITICAL 2 firing · prod-eu/payments KubePodCrashLooping']);
+  await post(bot, { pod: 'c', team: 'groups' });
+  expect(titles()).toEqual(['🔴 CRITICAL 3 firing · prod-eu/payments KubePodCrashLooping']);
+  await bot.tap(last()?.id ?? '', '👀');
+  expect(titles()).toEqual(['🟠 ACKED by Ann · 3 firing · prod-eu/payments KubePodCrashLooping']);
+  await post(bot, { pod: 'd', team: 'groups' });
+  expect(last()?.message.title).toBe('🔴 CRITICAL acked by Ann, but 1 new · 4 firing · prod-eu/payments KubePodCrashLooping');
+  const pods = ['a', 'b', 'c', 'd'].map((pod) => ({ pod, team: 'groups', status: 'resolved' as const }));
+  await post(bot, ...pods);
+  expect(last()?.message.title).toMatch(/^🟢 RESOLVED 4 alerts after .* · prod-eu\/payments KubePodCrashLooping$/);
+});
+
+test('a group under a policy is reminded of and asked about as one', async () => {
+  await post(bot, { pod: 'a', team: 'grouppage' }, { pod: 'b', team: 'grouppage' });
+  await bot.advance(30 * MINUTE_MS + 100);
+  expect(messages()).toHaveLength(2);
+  expect(last()?.message.text).toContain('nobody has 2 of these after 30 min');
+  await bot.say('ack', { replyTo: last()?.id ?? '' });
+  await bot.advance(4 * 60 * MINUTE_MS + 100);
+  const asked = messages().filter((one) => one.message.text?.includes('still on it?'));
+  expect(asked).toHaveLength(1);
+  expect(asked[0]?.message.text).toContain('Say `ack 1 2`; else 2 alerts are open again');
+  await bot.advance(15 * MINUTE_MS + 100);
+  expect(last()?.message.title).toContain('🔴 CRITICAL 2 firing');
+});
+
+test('hostile labels come out as text: no markup, no control characters, nothing too large to send', async () => {
+  await post(bot, { pod: `<b>@room</b>\u0000\u202e[x](http://evil.example) **bold** ${'y'.repeat(100_000)}`, name: 'Evil\n\n# `code`', summary: '<script> @channel **now** [click](https://evil.example)\ud800' });
+  const [shown] = messages();
+  expect(shown?.message.title).toBe('🔴 CRITICAL prod-eu/payments Evil # `code` #1');
+  expect(shown?.message.text).not.toMatch(/(?<!\\)\*\*|(?<!\\)\[|(?<!\\)</);
+  expect(JSON.stringify(shown).length).toBeLessThan(10_000);
+});
+
+test('demo alert goes through the real intake, and its answer says what to do', async () => {
+  const answers = await bot.say('demo alert');
+  expect(answers[0]).toContain('A sample alert is on its way');
+  expect(titles()).toEqual(['🔴 CRITICAL prod-eu/payments KubePodCrashLooping #1']);
+  await bot.advance(10 * MINUTE_MS + 100);
+  expect(titles()[0]).toContain('🟢 RESOLVED');
+});

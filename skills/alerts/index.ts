@@ -1,0 +1,62 @@
+import { defineSkill, defineTimer, z, type Command } from '#skill';
+import { runAck, runAckAll } from './ack-command.ts';
+import { ackExpires, openAgain, remind, reminder, unit } from './ack-timers.ts';
+import { checkAlerts } from './check.ts';
+import { runClose, runResolve } from './close-command.ts';
+import { runDemo, sampleEnds, sampleTask } from './demo.ts';
+import { openAlerts } from './gauge.ts';
+import { takeNotification } from './intake.ts';
+import { runAlert, runAlerts, runPending } from './list-commands.ts';
+import { alertOptions, type AlertOptions } from './options.ts';
+import { refuse } from './payload.ts';
+import { prune } from './prune.ts';
+import { roomsOf } from './route.ts';
+import { runUnack } from './unack-command.ts';
+
+const commands: Readonly<Record<string, Command<AlertOptions>>> = {
+  alerts: { help: 'lists what is open here', run: runAlerts },
+  'alert {ids:ids}': { help: 'shows an alert and who did what when', run: runAlert },
+  pending: { help: 'lists what nobody has yet', run: runPending },
+  'ack {ids:ids?} [for {for:duration}] {note...?}': {
+    help: 'takes alerts: those named, the one answered to, or the only open one',
+    class: 'respond',
+    late: 'run',
+    also: ['acknowledge {ids:ids?} [for {for:duration}] {note...?}', 'snooze {ids:ids} [for] {for:duration} {note...?}'],
+    run: runAck,
+  },
+  'ack all {n:int?}': { help: 'takes everything that is waiting here, after asking', class: 'respond', also: ['acknowledge all {n:int?}'], run: runAckAll },
+  'unack {ids:ids?}': { help: 'gives alerts back', class: 'respond', late: 'run', run: runUnack },
+  'close {ids:ids?} {reason...?}': { help: 'takes alerts off the list until they fire again', class: 'act', run: runClose },
+  'resolve {ids:ids?} {reason...?}': { help: 'says how alerts end', hidden: true, run: runResolve },
+  'demo alert': { help: 'sends a sample alert through the real intake', class: 'act', run: runDemo },
+};
+
+export default defineSkill<AlertOptions>({
+  name: 'alerts',
+  description: 'brings alerts from Alertmanager to rooms and gets them acknowledged',
+  options: alertOptions,
+  check: checkAlerts,
+  rooms: (options) => roomsOf(options.route),
+  commands,
+  webhooks: {
+    alertmanager: {
+      tokens: (options, source) => {
+        const name = source === '' ? 'default' : source;
+        return Object.hasOwn(options.sources, name) ? options.sources[name]?.tokens : undefined;
+      },
+      sources: (options) => Object.keys(options.sources),
+      refuse,
+      run: (context, request) => takeNotification(context, request.source === '' ? { ...request, source: 'default' } : request),
+    },
+  },
+  timers: {
+    remind: defineTimer<AlertOptions, z.output<typeof reminder>>({ payload: reminder, run: remind }),
+    ackExpires: defineTimer<AlertOptions, z.output<typeof unit>>({ payload: unit, run: ackExpires }),
+    openAgain: defineTimer<AlertOptions, z.output<typeof unit>>({ payload: unit, run: openAgain }),
+    prune: defineTimer<AlertOptions, object>({ payload: z.object({}), run: prune }),
+    sampleEnds,
+  },
+  tasks: { sample: sampleTask },
+  crons: { prune: { schedule: () => '17 3 * * *', run: prune } },
+  gauges: { watchbell_alerts: openAlerts },
+});

@@ -1,0 +1,69 @@
+import { escape, formatTime, type CommandArgs, type CommandContext, type Handled } from '#skill';
+import { COLUMNS, listOpen, type Numbered } from './alert.ts';
+import { missing, numbersOf, openHere } from './lock.ts';
+import { alertMessage, titleOf } from './message.ts';
+import type { AlertOptions } from './options.ts';
+import { lookOf } from './show.ts';
+import { count, oneLine } from './text.ts';
+
+type Asked = CommandContext<AlertOptions, CommandArgs>;
+
+const MOST_LINES = 30;
+
+/** `alerts`: what is open here, worst first; how much is open elsewhere. */
+export async function runAlerts(context: Asked): Promise<Handled> {
+  const here = await openHere(context, context.room);
+  return list(context, here, 'Nothing is open here.', context.room.direct ? undefined : await countElsewhere(context, here));
+}
+
+/** `pending`: what nobody has yet. */
+export async function runPending(context: Asked): Promise<Handled> {
+  const here = await openHere(context, context.room);
+  return list(context, here.filter((alert) => alert.ack === null), here.length === 0 ? 'Nothing is open here.' : 'Nothing is waiting here: somebody has every open alert.', undefined);
+}
+
+async function countElsewhere(context: Asked, here: readonly Numbered[]): Promise<number> {
+  return (await listOpen(context.sql, undefined)).length - here.length;
+}
+
+function list(context: Asked, alerts: readonly Numbered[], none: string, elsewhere: number | undefined): string {
+  const look = lookOf(context);
+  const lines = alerts.slice(0, MOST_LINES).map((alert) => `${escape(titleOf(alert, look))} · since ${formatTime(alert.startedAt, look.timeZone, look.now)}`);
+  if (alerts.length === 0) lines.push(none);
+  if (alerts.length > MOST_LINES) lines.push(`and ${alerts.length - MOST_LINES} more`);
+  if (elsewhere) lines.push(`${count(elsewhere, 'alert')} in other rooms`);
+  return lines.join('\n');
+}
+
+/** How a word of the timeline reads; an unknown one, of another release, reads as it is. */
+const SAYS: Readonly<Record<string, string>> = {
+  fired: 'fired',
+  reopened: 'fired again',
+  resolved: 'resolved',
+  acked: 'acknowledged',
+  joined: 'is on it too',
+  left: 'is off it',
+  unacked: 'gave it back',
+  asked: 'was asked: still on it?',
+  ackExpired: 'did not answer; open again',
+  closed: 'closed it',
+};
+
+/** `alert 12`: what it is, and who did what when. */
+export async function runAlert(context: Asked): Promise<Handled> {
+  const [number] = numbersOf((context.args['ids'] as string[]).slice(0, 1));
+  if (number === undefined) return undefined;
+  const [alert] = await context.sql<Numbered>(`select ${COLUMNS} from alerts a where a.number = $1`, [number]);
+  if (!alert) return context.wrong(await missing(context, number));
+  const told = await context.sql<{ at: Date; what: string; who: string | null; detail: string | null }>(
+    'select at, what, who, detail from (select * from alert_timeline where number = $1 order by id desc limit 50) t order by id',
+    [number],
+  );
+  const look = lookOf(context);
+  const lines = told.map(({ at, what, who, detail }) => {
+    const says = `${who ? `${escape(oneLine(who, 60))} ` : ''}${Object.hasOwn(SAYS, what) ? SAYS[what] : escape(what)}`;
+    return `${formatTime(at, look.timeZone, look.now)} ${says}${detail ? `: ${escape(oneLine(detail, 300))}` : ''}`;
+  });
+  const { title, text, links, tone } = alertMessage(alert, look);
+  return { title, text: [text, ...lines].join('\n'), links, tone, notice: true };
+}

@@ -1,0 +1,111 @@
+import { escape, formatDuration, formatTime, type Action, type Link, type Message, type Tone } from '#skill';
+import type { Ack, Alert, Numbered } from './alert.ts';
+import type { MessageOptions } from './options.ts';
+import { SIGN } from './severity.ts';
+import { fill, fillUrl, oneLine, ordinal, valueOf, webAddress } from './text.ts';
+
+/** What rendering needs to know besides the alert. */
+export interface Look {
+  readonly options: MessageOptions;
+  readonly timeZone: string;
+  readonly now: Date;
+}
+
+/** A lock screen shows 60 characters: the parts that say what broke are kept short enough to fit together. */
+const MAX_ORIGIN = 40;
+const MAX_NAME = 80;
+const MAX_TEXT = 2000;
+const MAX_LABEL = 60;
+
+/** `prod-eu/payments KubePodCrashLooping #12`; plain text for a title, never interpreted. */
+export function subjectOf(alert: Alert, options: MessageOptions): string {
+  const origin = oneLine(fill(options.origin, alert.labels), MAX_ORIGIN);
+  return `${origin === '' ? '' : `${origin} `}${oneLine(alert.name, MAX_NAME)} #${alert.number ?? '?'}`;
+}
+
+/** What a room shows of one alert, whatever its state. `note` is one more line of ours, safe already. */
+export function alertMessage(alert: Numbered, look: Look, note?: string): Message & { readonly title: string } {
+  const lines = [
+    ...(note === undefined ? [] : [note]),
+    escape(textOf(alert, look.options)),
+    detailsOf(alert, look),
+    ...(alert.ack ? ackLines(alert.ack, look) : []),
+    ...(alert.phase === 'firing' ? [hint(alert)] : []),
+  ];
+  return {
+    title: titleOf(alert, look),
+    text: lines.filter((line) => line !== '').join('\n'),
+    tone: toneOf(alert),
+    links: linksOf(alert, look.options),
+    ...(alert.phase === 'firing' ? { actions: [ackAction([alert.number], alert.places.some((place) => place.policy !== null))] } : {}),
+  };
+}
+
+/** State in words as well as colour, then what broke. */
+export function titleOf(alert: Alert, look: Look): string {
+  const subject = subjectOf(alert, look.options);
+  const holder = alert.ack ? oneLine(alert.ack.owner.name, MAX_LABEL) : '';
+  if (alert.phase === 'firing') {
+    if (!alert.ack) return `${SIGN[alert.severity]} ${alert.severity.toUpperCase()} ${subject}`;
+    const until = alert.ack.until ? ` until ${formatTime(new Date(alert.ack.until), look.timeZone, look.now)}` : '';
+    return `🟠 ACKED by ${holder}${until} · ${subject}`;
+  }
+  const lasted = formatDuration((alert.endedAt ?? look.now).getTime() - alert.startedAt.getTime());
+  return `${alert.phase === 'closed' ? '⚪ CLOSED' : '🟢 RESOLVED'} after ${lasted}${holder === '' ? '' : `, ${holder}`} · ${subject}`;
+}
+
+function toneOf(alert: Alert): Tone {
+  if (alert.phase !== 'firing') return alert.phase === 'resolved' ? 'ok' : 'neutral';
+  return alert.ack ? 'warning' : alert.severity;
+}
+
+/** The first annotation there is, as it came. */
+export function textOf(alert: Alert, options: MessageOptions): string {
+  for (const name of options.text) {
+    const text = valueOf(alert.annotations, name)?.trim();
+    if (text) return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT - 1).replace(/[\ud800-\udbff]$/, '')}…`;
+  }
+  return '';
+}
+
+/** `api-7c9, api-8d1`: the labels worth a word. */
+export function whereOf(alert: Alert, options: MessageOptions): string {
+  const values = options.labels.flatMap((name) => valueOf(alert.labels, name) ?? []);
+  return values.map((value) => oneLine(value, MAX_LABEL)).join(', ');
+}
+
+function detailsOf(alert: Alert, look: Look): string {
+  const parts = [
+    `since ${formatTime(alert.startedAt, look.timeZone, look.now)}`,
+    escape(whereOf(alert, look.options)),
+    alert.weekCount > 1 ? `${ordinal(alert.weekCount)} time this week` : '',
+  ];
+  return parts.filter((part) => part !== '').join(' · ');
+}
+
+function ackLines(ack: Ack, look: Look): string[] {
+  const helpers = ack.others.map((other) => escape(oneLine(other.name, MAX_LABEL))).join(', ');
+  const acked = `acked ${formatTime(new Date(ack.at), look.timeZone, look.now)} by ${escape(oneLine(ack.owner.name, MAX_LABEL))}`;
+  return [`${acked}${helpers === '' ? '' : `, with ${helpers}`}${ack.note ? `: ${escape(oneLine(ack.note, 300))}` : ''}`];
+}
+
+function hint(alert: Numbered): string {
+  if (alert.ack) return `give it back: \`unack ${alert.number}\``;
+  return alert.places.some((place) => place.policy !== null) ? `reply \`ack ${alert.number}\` or tap 👀` : `reply \`ack ${alert.number}\``;
+}
+
+/** 👀 and ✅ are understood on any alert; the bot adds 👀 only where a policy waits for it, each reaction is a send. */
+export function ackAction(numbers: readonly number[], offer: boolean): Action {
+  const ids = numbers.join(' ');
+  return { label: 'Ack', emoji: '👀', command: `ack ${ids}`, undo: `unack ${ids}`, also: ['✅'], offer };
+}
+
+function linksOf(alert: Alert, options: MessageOptions): Link[] {
+  const links: [string, string | undefined][] = [
+    ['runbook', webAddress(valueOf(alert.annotations, 'runbook_url'))],
+    ['dashboard', webAddress(valueOf(alert.annotations, 'dashboard_url'))],
+    ['source', webAddress(alert.generatorUrl ?? undefined)],
+    ...Object.entries(options.links).map(([label, template]): [string, string | undefined] => [label, fillUrl(template, alert.labels)]),
+  ];
+  return links.flatMap(([label, url]) => (url ? [{ label, url }] : []));
+}

@@ -1,0 +1,323 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type pg from 'pg';
+import { createClock, type Clock } from './clock.ts';
+import type { Config } from './config/schema.ts';
+import type { Connector, ConnectorEnvironment } from './connectors/connector.ts';
+import { importConnector } from './connectors/registry.ts';
+import { ConnectorRunner } from './connectors/runner.ts';
+import { createConnectorState } from './connectors/state.ts';
+import { createDatabase, type Database } from './db/database.ts';
+import { LeaseKeeper, type Lease } from './db/lease.ts';
+import { migrate } from './db/migrate.ts';
+import { Notifier } from './db/notifier.ts';
+import { forgetReplica, seeReplica } from './db/replicas.ts';
+import { Acceptor } from './dispatch/acceptor.ts';
+import { buildWorld } from './dispatch/build-world.ts';
+import { Dispatcher } from './dispatch/dispatcher.ts';
+import type { Woken } from './dispatch/effects.ts';
+import { createWebhookIntake } from './dispatch/webhook-intake.ts';
+import { knownNames, type World } from './dispatch/world.ts';
+import { codeOf, messageOf } from './errors.ts';
+import { createHttpServer, type HttpServer } from './http/server.ts';
+import type { Logger } from './log.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { Housekeeper } from './db/housekeeper.ts';
+import type { SecretRef } from './skill.ts';
+import { createCoreSkill, type PartState } from './skills/core.ts';
+import type { SkillFolders } from './skills/load.ts';
+import type { StepHook } from './steps.ts';
+import { TaskRunner } from './tasks/runner.ts';
+import { Ticker } from './timers/ticker.ts';
+import { createWebChat } from './web/chat-store.ts';
+import { createWebPages } from './web/pages.ts';
+
+const HEARTBEAT_MS = 1000;
+/** Sessions in a transaction for longer are ended by the server; below the lease's time to live. */
+const IDLE_IN_TRANSACTION_MS = 2500;
+const STATEMENT_TIMEOUT_MS = 10_000;
+const POOL_SIZE = 12;
+
+export interface AppOptions {
+  readonly version: string;
+  readonly config: Config;
+  readonly folders: SkillFolders;
+  readonly generation: (database: Database) => Promise<number>;
+  readonly database: () => Promise<pg.ClientConfig>;
+  readonly secret: (reference: SecretRef) => Promise<string>;
+  readonly log: Logger;
+  readonly ports: { readonly port: number; readonly opsPort: number; readonly portFixed: boolean; readonly opsPortFixed: boolean };
+  /** For tests: moves the clock, and is called at each moment where a crash matters. */
+  readonly shiftMs?: () => number;
+  readonly step?: StepHook;
+  /** For tests: connectors made by hand, by name. */
+  readonly connectors?: Readonly<Record<string, () => Connector>>;
+}
+
+/** The running program: everything is built here, started in order and stopped in reverse. */
+export class App {
+  readonly clock: Clock;
+  readonly database: Database;
+  readonly metrics: Metrics;
+  readonly acceptor: Acceptor;
+  readonly dispatcher: Dispatcher;
+  readonly #options: AppOptions;
+  readonly #replica = { id: randomUUID(), name: hostname() };
+  readonly #leases: LeaseKeeper;
+  readonly #ticker: Ticker;
+  readonly #tasks: TaskRunner;
+  readonly #notifier: Notifier;
+  readonly #housekeeper: Housekeeper;
+  readonly #runners = new Map<string, ConnectorRunner>();
+  readonly #webChat: ReturnType<typeof createWebChat>;
+  #config: Config;
+  #world: World;
+  /** This pod's configuration is older than another's: it accepts, and leaves handling to the others until then. */
+  #standBackUntil = 0;
+  #http: HttpServer | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #started = false;
+  #draining = false;
+  #databaseSince: Date;
+
+  constructor(options: AppOptions) {
+    this.#options = options;
+    const step = options.step ?? (() => {});
+    const { log, version } = options;
+    this.clock = createClock(options.shiftMs);
+    this.#databaseSince = this.clock.now();
+    this.metrics = createMetrics({ version });
+    this.database = createDatabase({ url: options.database, poolSize: POOL_SIZE, idleInTransactionMs: IDLE_IN_TRANSACTION_MS, statementTimeoutMs: STATEMENT_TIMEOUT_MS });
+    this.#config = options.config;
+    this.#world = this.#build(options.config, 0);
+    const { clock, database, metrics } = this;
+    const onAccepted = (accepted: Parameters<Dispatcher['wake']>[0]): void => this.dispatcher.wake(accepted);
+    const onWoken = (woken: Woken): void => this.#wake(woken);
+    const known = (): ReturnType<typeof knownNames> => knownNames(this.#world);
+    this.acceptor = new Acceptor({ database, step, onAccepted });
+    this.dispatcher = new Dispatcher({ database, clock, step, metrics, log, world: () => (this.clock.monotonic() < this.#standBackUntil ? undefined : this.#world), onWoken });
+    this.#ticker = new Ticker({
+      database,
+      clock,
+      step,
+      known: () => known().timers,
+      crons: () => [...this.#world.skills.values()].flatMap(({ skill, options: skillOptions }) => Object.entries(skill.crons ?? {}).flatMap(([name, cron]) => cronSpec(skill.name, name, cron.schedule(skillOptions), this.#world.timeZone))),
+      onAccepted,
+    });
+    this.#tasks = new TaskRunner({
+      database,
+      clock,
+      holder: this.#replica.id,
+      step,
+      known: () => known().tasks,
+      find: (skill, name) => {
+        const loaded = this.#world.skills.get(skill);
+        const task = loaded?.skill.tasks?.[name];
+        return loaded && task && { task, options: loaded.options, log: loaded.log };
+      },
+      secret: options.secret,
+      ownUrl: () => `http://127.0.0.1:${this.#http?.port ?? options.ports.port}`,
+      onAccepted,
+    });
+    this.#leases = new LeaseKeeper({ database, holder: this.#replica.id, clock, step, onHeld: (lease) => this.#held(lease) });
+    this.#notifier = new Notifier(database, this.#replica.id, (changes) => {
+      if (changes === 'all') for (const [name, runner] of this.#runners) for (const room of this.#roomsOf(name)) runner.wake(room);
+      else this.#wakeRooms(changes);
+    });
+    this.#webChat = createWebChat({ database, world: () => this.#world, onAccepted });
+    this.#housekeeper = new Housekeeper({ database, metrics, log, world: () => this.#world, ages: () => ({ eventsMs: this.#config.keep.events, historyMs: this.#config.keep.history }), isCounting: () => this.#leases.held.has('housekeeping') });
+    database.onAvailability((available) => {
+      this.#databaseSince = this.clock.now();
+      metrics.databaseUp.set(available ? 1 : 0);
+      if (available) log.info({}, 'database is back');
+      else log.error({}, 'database is away; webhooks are answered with 503 until it is back');
+    });
+  }
+
+  get world(): World {
+    return this.#world;
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+
+  get port(): number {
+    return this.#http?.port ?? 0;
+  }
+
+  get opsPort(): number {
+    return this.#http?.opsPort ?? 0;
+  }
+
+  /** Listens, connects, migrates, begins. @throws {StartFailed} naming what is missing and the remedy. */
+  async start(): Promise<void> {
+    const { log, folders, ports, version } = this.#options;
+    const intake = createWebhookIntake({ world: () => this.#world, acceptor: this.acceptor, database: this.database, clock: this.clock, secret: this.#options.secret, log, onWoken: (woken) => this.#wake(woken) });
+    const health = { started: () => this.#started, draining: () => this.#draining, parts: () => this.parts() };
+    const web = Object.entries(this.#config.connectors).find(([, options]) => options.type === 'web');
+    this.#http = await createHttpServer({
+      ...ports,
+      maxBodyBytes: this.#config.http.maxBody,
+      intake: { ...intake, webhook: (name, source) => (this.#started ? intake.webhook(name, source) : 'no such source') },
+      health,
+      metrics: this.metrics,
+      log,
+      pages: web ? [await this.#webPages(web[1])] : [],
+    });
+    await migrate(this.database, folders.skills.map((folder) => folder.migrations));
+    this.metrics.databaseUp.set(1);
+    this.#world = this.#build(this.#config, await this.#options.generation(this.database));
+    await this.#beat();
+    await this.#notifier.start();
+    this.dispatcher.start();
+    this.#ticker.start();
+    this.#tasks.start();
+    this.#housekeeper.start();
+    this.#connect();
+    this.#leases.start();
+    this.#started = true;
+    log.info({ version, port: this.port, opsPort: this.opsPort, skills: [...this.#world.skills.keys()], generation: this.#world.generation }, 'started');
+    for (const broken of folders.broken) log.error(broken, 'skill could not be loaded');
+  }
+
+  /** Takes a new configuration into use, whole. Connectors whose entry changed are handed over and started again. */
+  async reload(config: Config, generation: number): Promise<void> {
+    const before = this.#config;
+    this.#world = this.#build(config, generation);
+    this.#config = config;
+    for (const [name, runner] of this.#runners) {
+      if (JSON.stringify(before.connectors[name]) === JSON.stringify(config.connectors[name]) && JSON.stringify(before.rooms) === JSON.stringify(config.rooms)) continue;
+      await runner.stop();
+      await this.#leases.release(`connector:${name}`);
+      this.#runners.delete(name);
+    }
+    this.#connect();
+    this.metrics.configReloadOk.set(1);
+    this.metrics.configReloadTime.set(this.clock.now().getTime() / 1000);
+  }
+
+  /** Not ready, leases handed over at once, requests still taken for `acceptForMs`, then drained. */
+  async stop({ acceptForMs = 5000 } = {}): Promise<void> {
+    this.#draining = true;
+    clearInterval(this.#heartbeat);
+    this.#leases.want([]);
+    const drained = this.#http?.drain({ acceptForMs });
+    this.#ticker.stop();
+    this.#housekeeper.stop();
+    await Promise.all([this.#tasks.stop(), ...[...this.#runners.values()].map((runner) => runner.stop())]);
+    await this.#leases.stop();
+    await drained;
+    await this.dispatcher.stop();
+    await this.#notifier.stop();
+    await forgetReplica(this.database.query, this.#replica.id).catch(() => {});
+    this.#webChat.close();
+    await this.database.close();
+  }
+
+  parts(): Record<string, PartState> {
+    const parts: Record<string, PartState> = { database: { ok: this.database.available, since: this.#databaseSince } };
+    for (const [name, runner] of this.#runners) {
+      const { up, since, detail } = runner.state;
+      const held = this.#leases.held.has(`connector:${name}`);
+      parts[name] = held ? { ok: up, since, detail } : { ok: true, since, detail: 'another replica speaks for it' };
+    }
+    return parts;
+  }
+
+  /** A whole look at what another program may have changed. */
+  wakeAll(): void {
+    for (const [name, runner] of this.#runners) for (const room of this.#roomsOf(name)) runner.wake(room);
+  }
+
+  #build(config: Config, generation: number): World {
+    const { folders, log, version } = this.#options;
+    const core = createCoreSkill({ version, world: () => this.#world, parts: () => this.parts(), broken: folders.broken });
+    const skills = [core, ...folders.skills.map((folder) => folder.skill)];
+    return buildWorld({ config, skills, generation, skillLog: (skill) => log.child({ skill }) });
+  }
+
+  /** One runner and one wanted lease for each connector with a remote. */
+  #connect(): void {
+    const { log } = this.#options;
+    for (const name of Object.keys(this.#config.connectors)) {
+      if (this.#world.localConnectors.has(name) || this.#runners.has(name)) continue;
+      const runner = new ConnectorRunner({
+        name,
+        database: this.database,
+        clock: this.clock,
+        step: this.#options.step ?? (() => {}),
+        metrics: this.metrics,
+        log: log.child({ connector: name }),
+        world: () => this.#world,
+        create: () => this.#createConnector(name),
+        onAccepted: (accepted) => this.dispatcher.wake(accepted),
+        onWoken: (woken) => this.#wake(woken),
+      });
+      this.#runners.set(name, runner);
+    }
+    this.#leases.want(['housekeeping', ...[...this.#runners.keys()].map((name) => `connector:${name}`)]);
+  }
+
+  async #createConnector(name: string): Promise<Connector> {
+    const given = this.#options.connectors?.[name];
+    if (given) return given();
+    const options = this.#config.connectors[name];
+    if (!options) throw new Error(`the connector "${name}" is no longer configured`);
+    return (await importConnector(options.type)).create(options, this.#environment(name));
+  }
+
+  #environment(name: string): ConnectorEnvironment {
+    return { name, botName: this.#config.name, secret: this.#options.secret, state: createConnectorState(this.database, name), log: this.#options.log.child({ connector: name }) };
+  }
+
+  async #webPages(options: Config['connectors'][string]) {
+    const password = options.type === 'web' ? options.password : undefined;
+    return createWebPages({ chat: this.#webChat, log: this.#options.log, ...(password && { password: () => this.#options.secret(password) }) });
+  }
+
+  #held(lease: Lease): void {
+    this.metrics.leaseHeld.set({ lease: lease.name }, 1);
+    lease.signal.addEventListener('abort', () => this.metrics.leaseHeld.set({ lease: lease.name }, 0), { once: true });
+    this.#runners.get(lease.name.replace(/^connector:/, ''))?.run(lease);
+  }
+
+  async #beat(): Promise<void> {
+    const beat = async (): Promise<void> => {
+      try {
+        const others = await seeReplica(this.database.query, { ...this.#replica, generation: this.#world.generation });
+        this.#notifier.others(others);
+      } catch (error) {
+        if (!this.database.available || codeOf(error) === 'WB_DATABASE_AWAY') return;
+        this.#options.log.warn({ reason: messageOf(error) }, 'heartbeat failed');
+      }
+    };
+    await beat();
+    this.#heartbeat = setInterval(() => void beat(), HEARTBEAT_MS);
+  }
+
+  #wake(woken: Woken): void {
+    if (woken.rooms.length > 0) {
+      this.#wakeRooms(woken.rooms);
+      this.#notifier.changed(woken.rooms);
+    }
+    if (woken.timersAt) this.#ticker.wakeAt(woken.timersAt);
+    if (woken.tasks) this.#tasks.wake();
+    if (woken.events.length > 0) this.dispatcher.wake(woken.events);
+  }
+
+  #wakeRooms(rooms: readonly { connector: string; room: string }[]): void {
+    for (const { connector, room } of rooms) {
+      if (this.#world.localConnectors.has(connector)) this.#webChat.changed(connector, room);
+      else this.#runners.get(connector)?.wake(room);
+    }
+  }
+
+  #roomsOf(connector: string): string[] {
+    return this.#world.rooms.all().flatMap((room) => room.addresses.filter((address) => address.connector === connector).map((address) => address.room));
+  }
+}
+
+function cronSpec(skill: string, name: string, expression: string | undefined, timeZone: string) {
+  return expression === undefined ? [] : [{ skill, name, expression, timeZone }];
+}

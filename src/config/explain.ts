@@ -1,0 +1,123 @@
+import type { z } from 'zod';
+import { didYouMean } from './nearest.ts';
+import type { Shape } from './shape.ts';
+import type { Finding, Path } from './tree.ts';
+import { SECRET_REMEDY } from './words.ts';
+
+type Issue = z.core.$ZodIssue;
+
+const WANTED: Readonly<Record<string, string>> = {
+  string: 'must be text',
+  number: 'must be a number',
+  int: 'must be a whole number',
+  boolean: 'must be true or false',
+  object: 'must be a map (key: value)',
+  record: 'must be a map (key: value)',
+  array: 'must be a list ([one, two])',
+};
+
+/**
+ * Says zod's issues in the reader's words. Values never occur in them: what stands in the wrong place may be a secret.
+ * `value` is what was parsed, `base` its path in the whole configuration.
+ */
+export function explain(issues: readonly Issue[], value: unknown, shape: Shape, base: Path): Finding[] {
+  const findings = issues.flatMap((issue) => explainOne(issue, value, shape));
+  // What zod strips without a word would be a setting that silently does nothing.
+  for (const { path, key } of shape.unknownKeys(value)) findings.push(unknownKey(path, key, shape));
+  const seen = new Set<string>();
+  return findings
+    .map((finding) => ({ ...finding, path: [...base, ...finding.path] }))
+    .filter(({ path, says }) => {
+      const key = JSON.stringify([path, says]);
+      return !seen.has(key) && seen.add(key) !== undefined;
+    });
+}
+
+function explainOne(issue: Issue, value: unknown, shape: Shape): Finding[] {
+  const path = issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step));
+  const found = lookUp(value, path);
+  if (shape.isSecret(path) && found !== undefined) {
+    if (typeof found === 'object' && found !== null && Object.keys(found).length === 1 && ('file' in found || 'env' in found)) {
+      return [{ path, says: deepest(issue) ?? 'write { file: NAME } or { env: NAME }' }];
+    }
+    return [{ path, says: typeof found === 'object' && found !== null ? 'write one of { file: NAME } and { env: NAME }' : SECRET_REMEDY }];
+  }
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => unknownKey(path, key, shape));
+    case 'invalid_type':
+      return [{ path, says: wrongType(issue.expected, found, issue.message) }];
+    case 'invalid_value':
+      return [{ path, says: wrongValue(issue.values, found) }];
+    case 'invalid_key':
+      return [{ path, says: issue.issues[0]?.message ?? 'is not a name' }];
+    case 'invalid_element':
+      return issue.issues.flatMap((inner) => explainOne({ ...inner, path: [...issue.path, ...inner.path] } as Issue, value, shape));
+    case 'invalid_union':
+      return union(issue, value, found, shape, path);
+    default:
+      return [{ path, says: ours(issue.message) }];
+  }
+}
+
+/** The alternative that was meant is the one whose issues lie deepest: its type fitted, something inside it did not. */
+function union(issue: Issue & { code: 'invalid_union' }, value: unknown, found: unknown, shape: Shape, path: Path): Finding[] {
+  if (!issue.message.startsWith('Invalid input')) return [{ path, says: issue.message }];
+  const branches = issue.errors.filter((branch) => branch.length > 0);
+  const typeFits = branches.filter((branch) => !branch.some(({ code, path: at }) => code === 'invalid_type' && at.length === 0));
+  const known = typeFits.filter((branch) => !branch.some(({ code }) => code === 'unrecognized_keys'));
+  const meant = (known.length > 0 ? known : typeFits).sort((one, other) => one.length - other.length)[0];
+  if (meant) return meant.flatMap((inner) => explainOne({ ...inner, path: [...issue.path, ...inner.path] } as Issue, value, shape));
+  if (isUnquoted(found)) return [{ path, says: wrongType('string', found, '') }];
+  const wanted = new Set(branches.flatMap((branch) => branch.map((inner) => (inner.code === 'invalid_type' ? (WANTED[inner.expected] ?? '') : ''))));
+  const words = [...wanted].filter(Boolean);
+  return [{ path, says: words.length > 0 ? words.join(', or ') : 'is not one of the forms that may stand here' }];
+}
+
+function deepest(issue: Issue): string | undefined {
+  if (issue.code !== 'invalid_union') return ours(issue.message);
+  const inner = issue.errors.flat().find(({ code }) => code !== 'invalid_type' && code !== 'unrecognized_keys');
+  return inner && ours(inner.message);
+}
+
+function unknownKey(path: Path, key: string, shape: Shape): Finding {
+  const known = shape.keysAt(path);
+  const meant = didYouMean(key, known);
+  const list = known.length > 0 && meant === '' ? ` (there are ${known.slice(0, 20).join(', ')})` : '';
+  return { path: [...path, key], says: `unknown key${meant === '' ? list : meant}` };
+}
+
+function wrongType(expected: string, found: unknown, message: string): string {
+  if (message !== '' && !message.startsWith('Invalid input')) return message;
+  if (found === undefined) return 'is missing';
+  if (expected === 'string') {
+    if (found === null) return 'is empty (a value that begins with "#" must be quoted)';
+    if (typeof found === 'number') return 'is a number, and text is wanted: quote it';
+    if (typeof found === 'boolean') return 'is true or false, and text is wanted: quote it';
+  }
+  return WANTED[expected] ?? `must be: ${expected}`;
+}
+
+function wrongValue(values: readonly unknown[], found: unknown): string {
+  if (found === undefined) return 'is missing';
+  const words = values.map(String);
+  return `must be ${words.map((word) => `"${word}"`).join(' or ')}${typeof found === 'string' ? didYouMean(found, words) : ''}`;
+}
+
+/** Zod's own sentences begin with a capital, and some skills quote what was written there: those stay as they are. */
+function ours(message: string): string {
+  return message.slice(0, 1).toLowerCase() + message.slice(1);
+}
+
+function isUnquoted(value: unknown): boolean {
+  return typeof value === 'number' || typeof value === 'boolean' || value === null;
+}
+
+export function lookUp(value: unknown, path: Path): unknown {
+  let at = value;
+  for (const step of path) {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, step)) return undefined;
+    at = (at as Record<string | number, unknown>)[step];
+  }
+  return at;
+}

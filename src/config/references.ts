@@ -1,0 +1,162 @@
+import type { Names } from '../skill.ts';
+import { didYouMean } from './nearest.ts';
+import type { Finding, Path } from './tree.ts';
+
+/** The words commands begin with and the names of skills, as far as they are known. */
+export interface Vocabulary {
+  readonly skills: readonly string[];
+  readonly commands: readonly string[];
+}
+
+type Raw = Readonly<Record<string, unknown>>;
+
+const CLASSES = ['read', 'respond', 'act', 'admin'];
+const RESERVED = ['everyone', 'guests'];
+
+/** The names a configuration defines. Works on raw values, since one bad entry should not hide what is wrong elsewhere. */
+export function namesOf(raw: Raw): Names {
+  const groups = entriesOf(raw['people']).flatMap(([, person]) => stringsOf(person['groups']).map(([, group]) => group));
+  return {
+    rooms: keysOf(raw['rooms']),
+    people: keysOf(raw['people']),
+    groups: [...new Set(['admins', ...groups])],
+    schedules: keysOf(raw['schedules']),
+    timeIntervals: keysOf(raw['timeIntervals']),
+  };
+}
+
+/** References that nothing answers to. `warnings` are what is odd and still works. */
+export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: Finding[]; warnings: Finding[] } {
+  const names = namesOf(raw);
+  const connectors = keysOf(raw['connectors']);
+  const problems: Finding[] = [];
+  const warnings: Finding[] = [];
+
+  function known(path: Path, kind: string, word: unknown, list: readonly string[]): void {
+    if (typeof word === 'string' && !list.includes(word)) problems.push({ path, says: `no ${kind} is called "${shown(word)}"${didYouMean(word, list)}` });
+  }
+
+  for (const [name, connector] of entriesOf(raw['connectors'])) known(['connectors', name, 'opsRoom'], 'room', connector['opsRoom'], names.rooms);
+
+  const addresses = new Map<string, string>();
+  for (const [name, room] of entriesOf(raw['rooms'])) {
+    known(['rooms', name, 'failover'], 'room', room['failover'], names.rooms);
+    for (const [connector, ids] of Object.entries(asMap(room['in']))) {
+      known(['rooms', name, 'in', connector], 'connector', connector, connectors);
+      for (const id of typeof ids === 'string' ? [ids] : stringsOf(ids).map(([, one]) => one)) {
+        const other = addresses.get(`${connector}\n${id}`);
+        if (other !== undefined) {
+          const says = other === name ? 'is named twice' : `is the room "${other}" already: one room has one name`;
+          problems.push({ path: ['rooms', name, 'in', connector], says });
+        }
+        addresses.set(`${connector}\n${id}`, name);
+      }
+    }
+  }
+  for (const cycle of failoverCycles(raw)) {
+    problems.push({ path: ['rooms', cycle[0] ?? '', 'failover'], says: `goes round in a circle: ${[...cycle, cycle[0]].join(' → ')}` });
+  }
+
+  const accounts = new Map<string, string>();
+  for (const [id, person] of entriesOf(raw['people'])) {
+    if (RESERVED.includes(id)) problems.push({ path: ['people', id], says: 'means somebody else in access rules: choose another key' });
+    else if (names.groups.includes(id)) problems.push({ path: ['people', id], says: 'is the name of a group too: choose another key' });
+    const own = asMap(person['accounts']);
+    for (const [connector, account] of Object.entries(own)) {
+      known(['people', id, 'accounts', connector], 'connector', connector, connectors);
+      if (typeof account !== 'string') continue;
+      const other = accounts.get(`${connector}\n${account}`);
+      if (other !== undefined) problems.push({ path: ['people', id, 'accounts', connector], says: `is the account of "${other}" already` });
+      accounts.set(`${connector}\n${account}`, id);
+    }
+    for (const [index, connector] of stringsOf(person['contact'])) {
+      if (!Object.hasOwn(own, connector)) {
+        const says = `"${shown(connector)}" is not among the accounts of ${id}${didYouMean(connector, Object.keys(own))}`;
+        problems.push({ path: ['people', id, 'contact', index], says });
+      }
+    }
+    for (const [index, group] of stringsOf(person['groups'])) {
+      if (RESERVED.includes(group)) problems.push({ path: ['people', id, 'groups', index], says: 'means somebody else in access rules: choose another name' });
+    }
+  }
+
+  checkAccess();
+  for (const [name, schedule] of entriesOf(raw['schedules'])) {
+    for (const [index, layer] of mapsOf(schedule['layers'])) {
+      const path = ['schedules', name, 'layers', index];
+      for (const [at, person] of stringsOf(layer['people'])) known([...path, 'people', at], 'person', person, names.people);
+      known([...path, 'during'], 'time interval', layer['during'], names.timeIntervals);
+    }
+  }
+  return { problems, warnings };
+
+  function checkAccess(): void {
+    const platforms = [...connectors, ...entriesOf(raw['connectors']).flatMap(([, { type }]) => (typeof type === 'string' ? [type] : []))];
+    const whoever = [...RESERVED, ...names.groups, ...names.people];
+    for (const [index, rule] of mapsOf(raw['access'])) {
+      const path = ['access', index];
+      for (const word of ['allow', 'deny']) {
+        for (const [at, who] of stringsOf(rule[word])) {
+          if (who.startsWith('platform:')) known([...path, word, at], 'platform', who.slice(9), platforms);
+          else known([...path, word, at], 'group or person', who, whoever);
+        }
+      }
+      for (const [at, room] of stringsOf(rule['in'])) known([...path, 'in', at], 'room', room, names.rooms);
+      for (const [at, command] of stringsOf(rule['commands'])) checkCommand([...path, 'commands', at], command);
+    }
+  }
+
+  function checkCommand(path: Path, command: string): void {
+    if (command === '*') return;
+    if (command.startsWith('class:')) known(path, 'class', command.slice(6), CLASSES);
+    else if (command.startsWith('skill:')) known(path, 'skill', command.slice(6), vocabulary.skills);
+    else {
+      const wanted = command.toLowerCase().split(/\s+/).filter(Boolean).join(' ');
+      if (vocabulary.commands.some((one) => one === wanted || one.startsWith(`${wanted} `))) return;
+      // Not a problem: the skill it belongs to may be missing for a while, and the bot should start all the same.
+      warnings.push({ path, says: `no command begins with "${shown(command)}"${didYouMean(wanted, vocabulary.commands)}` });
+    }
+  }
+}
+
+/** Each circle once, beginning where it is first written. */
+function failoverCycles(raw: Raw): string[][] {
+  const next = new Map(entriesOf(raw['rooms']).map(([name, room]) => [name, room['failover']]));
+  const done = new Set<string>();
+  const cycles: string[][] = [];
+  for (const start of next.keys()) {
+    const chain: string[] = [];
+    let at: unknown = start;
+    while (typeof at === 'string' && next.has(at) && !done.has(at)) {
+      done.add(at);
+      chain.push(at);
+      at = next.get(at);
+    }
+    if (typeof at === 'string' && chain.includes(at)) cycles.push(chain.slice(chain.indexOf(at)));
+  }
+  return cycles;
+}
+
+function shown(word: string): string {
+  return word.length > 80 ? `${word.slice(0, 79)}…` : word;
+}
+
+function asMap(value: unknown): Raw {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Raw) : {};
+}
+
+function keysOf(value: unknown): string[] {
+  return Object.keys(asMap(value));
+}
+
+function entriesOf(value: unknown): [string, Raw][] {
+  return Object.entries(asMap(value)).map(([key, entry]) => [key, asMap(entry)]);
+}
+
+function stringsOf(value: unknown): [number, string][] {
+  return Array.isArray(value) ? value.flatMap((item, index): [number, string][] => (typeof item === 'string' ? [[index, item]] : [])) : [];
+}
+
+function mapsOf(value: unknown): [number, Raw][] {
+  return Array.isArray(value) ? value.map((item, index): [number, Raw] => [index, asMap(item)]) : [];
+}

@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import type { Path } from './tree.ts';
+
+/**
+ * What a schema lets one write, read from its JSON Schema: zod neither says which keys it would have known, nor minds
+ * unknown ones in a skill that declares its options with `z.object`.
+ */
+export interface Shape {
+  /** Keys that may stand in the map at a path. */
+  keysAt(path: Path): string[];
+  /** Whether `{ file }` or `{ env }` is wanted there. */
+  isSecret(path: Path): boolean;
+  /** Keys of a value that no part of the schema knows. */
+  unknownKeys(value: unknown): { readonly path: Path; readonly key: string }[];
+}
+
+interface Schema {
+  readonly $ref?: string;
+  readonly anyOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
+  readonly allOf?: readonly Schema[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly additionalProperties?: boolean | Schema;
+  readonly items?: boolean | Schema;
+  readonly prefixItems?: readonly Schema[];
+  readonly $defs?: Readonly<Record<string, Schema>>;
+}
+
+export function shapeOf(schema: z.ZodType): Shape {
+  let root: Schema;
+  try {
+    root = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Schema;
+  } catch {
+    root = {}; // something JSON Schema has no word for: nothing is known about its keys
+  }
+
+  function alternatives(schemas: readonly Schema[], seen = new Set<Schema>()): Schema[] {
+    return schemas.flatMap((one) => {
+      if (seen.has(one)) return [];
+      seen.add(one);
+      const target = one.$ref === undefined ? undefined : refer(root, one.$ref);
+      const parts = [...(target ? [target] : []), ...(one.anyOf ?? []), ...(one.oneOf ?? []), ...(one.allOf ?? [])];
+      return [one, ...alternatives(parts, seen)];
+    });
+  }
+
+  function step(from: readonly Schema[], key: string | number): Schema[] {
+    const next: Schema[] = [];
+    for (const schema of from) {
+      if (typeof key === 'number') {
+        const item = schema.prefixItems?.[key] ?? schema.items;
+        if (typeof item === 'object') next.push(item);
+      } else if (schema.properties && Object.hasOwn(schema.properties, key)) {
+        next.push(schema.properties[key] ?? {});
+      } else if (typeof schema.additionalProperties === 'object') next.push(schema.additionalProperties);
+    }
+    return alternatives(next);
+  }
+
+  const at = (path: Path): Schema[] => path.reduce<Schema[]>(step, alternatives([root]));
+  const keysOf = (schemas: readonly Schema[]): string[] => [...new Set(schemas.flatMap(({ properties }) => Object.keys(properties ?? {})))];
+
+  function* unknown(value: unknown, schemas: readonly Schema[], path: Path): Generator<{ path: Path; key: string }> {
+    if (Array.isArray(value)) {
+      for (const [index, item] of value.entries()) yield* unknown(item, step(schemas, index), [...path, index]);
+    } else if (typeof value === 'object' && value !== null) {
+      const known = new Set(keysOf(schemas));
+      const open = schemas.some(({ additionalProperties }) => additionalProperties !== undefined && additionalProperties !== false);
+      for (const [key, inner] of Object.entries(value)) {
+        if (known.size > 0 && !open && !known.has(key)) yield { path, key };
+        else yield* unknown(inner, step(schemas, key), [...path, key]);
+      }
+    }
+  }
+
+  return {
+    keysAt: (path) => keysOf(at(path)),
+    isSecret(path) {
+      const keys = keysOf(at(path));
+      return keys.length === 2 && keys.includes('file') && keys.includes('env');
+    },
+    unknownKeys: (value) => [...unknown(value, alternatives([root]), [])],
+  };
+}
+
+/** `#` or `#/$defs/__schema0`. */
+function refer(root: Schema, reference: string): Schema | undefined {
+  if (reference === '#') return root;
+  return root.$defs?.[reference.replace('#/$defs/', '')];
+}

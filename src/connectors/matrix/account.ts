@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import { Unauthorised } from '../connector.ts';
+import type { ConnectorEnvironment } from '../connector.ts';
+import type { Myself } from './mention.ts';
+import type { MatrixOptions } from './options.ts';
+import { isMatrixFailure, text } from './requests.ts';
+import type { Requests } from './requests.ts';
+
+export interface Account extends Myself {
+  readonly deviceId: string;
+}
+
+const DEVICE_KEY = 'device';
+
+/**
+ * Makes `requests` speak for the bot, by token or by a login, and asks who that is.
+ * @throws {Unauthorised} the token or password is refused, or the token belongs to no device.
+ */
+export async function openAccount(requests: Requests, options: MatrixOptions, environment: ConnectorEnvironment, signal?: AbortSignal): Promise<Account> {
+  // A token got by password lives on in `requests` over a restart of the connector: every login would end the one before.
+  if (options.token) requests.token = (await environment.secret(options.token)).trim();
+  else if (requests.token === undefined) await login(requests, options, environment, signal);
+  const answer = await requests.request('GET', '/_matrix/client/v3/account/whoami', { signal }).catch((error: unknown) => {
+    if (!isMatrixFailure(error) || (error.status !== 401 && error.status !== 403)) throw error;
+    if (!options.token) requests.token = undefined;
+    throw new Unauthorised(`the homeserver refuses the access token (${error.errcode ?? error.status}): put a new one in place`, error);
+  });
+  const userId = text(answer['user_id']) ?? '';
+  const deviceId = text(answer['device_id']);
+  if (deviceId === undefined) {
+    throw new Unauthorised(
+      'the access token belongs to no device, so messages could be doubled: use one made by a login (POST /_matrix/client/v3/login), or give `user` and `password` instead',
+    );
+  }
+  return { userId, deviceId, displayName: await displayName(requests, userId, signal) };
+}
+
+/** The device is made up once and kept, since transaction ids are only remembered per device. */
+async function login(requests: Requests, options: MatrixOptions, environment: ConnectorEnvironment, signal?: AbortSignal): Promise<void> {
+  if (options.user === undefined || options.password === undefined) throw new Unauthorised('neither a token nor a user and password are configured');
+  let device = options.device ?? text(await environment.state.get(DEVICE_KEY));
+  if (device === undefined) {
+    device = `WATCHBELL${randomBytes(6).toString('hex').toUpperCase()}`;
+    await environment.state.set(DEVICE_KEY, device);
+  }
+  const body = {
+    type: 'm.login.password',
+    identifier: { type: 'm.id.user', user: options.user },
+    password: await environment.secret(options.password),
+    device_id: device,
+    initial_device_display_name: environment.botName,
+  };
+  const answer = await requests.request('POST', '/_matrix/client/v3/login', { body, signal }).catch((error: unknown) => {
+    if (!isMatrixFailure(error) || error.status !== 403) throw error;
+    throw new Unauthorised(`the homeserver refuses the login of ${options.user}: check user and password`, error);
+  });
+  requests.token = text(answer['access_token']);
+}
+
+async function displayName(requests: Requests, userId: string, signal?: AbortSignal): Promise<string | undefined> {
+  try {
+    return text((await requests.request('GET', `/_matrix/client/v3/profile/${encodeURIComponent(userId)}/displayname`, { signal }))['displayname']);
+  } catch (error) {
+    if (isMatrixFailure(error)) return undefined; // none set, or profiles are private
+    throw error;
+  }
+}

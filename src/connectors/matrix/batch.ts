@@ -1,0 +1,186 @@
+import type { ConnectorHost, IncomingEvent, JsonObject } from '../connector.ts';
+import { concerned, redactedBy, toIncoming } from './incoming.ts';
+import type { Myself } from './mention.ts';
+import { dig, isObject, text } from './requests.ts';
+import type { Requests } from './requests.ts';
+import type { Rooms } from './rooms.ts';
+import type { Taps } from './taps.ts';
+
+const TYPES = ['m.room.message', 'm.reaction', 'm.room.redaction', 'm.room.member', 'm.room.encryption', 'm.room.encrypted'];
+
+/** Never changed while running: a server may begin the timeline anew for another filter. */
+export const SYNC_FILTER = JSON.stringify(filter(50));
+
+/** For the one look at all rooms at start; its messages are not used. */
+export const SNAPSHOT_FILTER = JSON.stringify(filter(1));
+
+// Redundant members: each answer names its senders, so that none has to be remembered or asked for.
+function filter(limit: number): JsonObject {
+  const members = { lazy_load_members: true, include_redundant_members: true };
+  return {
+    room: { timeline: { limit, types: TYPES, ...members }, state: { types: ['m.room.member', 'm.room.encryption'], ...members }, ephemeral: { types: [] }, account_data: { types: [] } },
+    presence: { types: [] },
+    account_data: { types: ['m.direct'] },
+  };
+}
+
+const MESSAGES_FILTER = JSON.stringify({ types: TYPES, lazy_load_members: true });
+
+/** Most events that are fetched for one room after a gap. */
+const MOST_WALKED_BACK = 1000;
+
+export interface Notice {
+  readonly room: string;
+  readonly state: 'joined' | 'left' | 'encrypted';
+  readonly detail?: string;
+}
+
+/** One answer of /sync, as the host takes it. */
+export interface Batch {
+  readonly events: readonly IncomingEvent[];
+  readonly echoes: readonly { readonly key: string; readonly remoteId: string }[];
+  readonly notices: readonly Notice[];
+  readonly invites: readonly { readonly room: string; readonly aliases: readonly string[] }[];
+  /** Messages and reactions that others took away. */
+  readonly redacted: readonly string[];
+  readonly cursor: string;
+}
+
+export interface Reading {
+  readonly requests: Requests;
+  readonly rooms: Rooms;
+  readonly taps: Taps;
+  readonly myself: Myself;
+  readonly log: ConnectorHost['log'];
+}
+
+/**
+ * Reads an answer of /sync that followed `since`. Fetches what a limited timeline left out, back to `since` or to our
+ * own joining, whichever is nearer: what was said before we came was not said to us.
+ */
+export async function readSync(reading: Reading, sync: JsonObject, since: string, signal: AbortSignal): Promise<Batch> {
+  const collected = { events: [] as IncomingEvent[], echoes: [] as { key: string; remoteId: string }[], notices: [] as Notice[], redacted: [] as string[] };
+  reading.rooms.noteAccountData(sync);
+  for (const [room, entry] of entries(sync, 'join')) {
+    reading.rooms.noteSummary(room, entry);
+    const { events, names } = await timeline(reading, room, entry, since, signal);
+    if (events.some((event) => isOwnJoin(event, reading.myself.userId))) {
+      reading.rooms.setJoined(room, true);
+      collected.notices.push({ room, state: 'joined' });
+    }
+    if ([...events, ...list(dig(entry, 'state', 'events'))].some((event) => event['type'] === 'm.room.encryption' || event['type'] === 'm.room.encrypted')) collected.notices.push({ room, state: 'encrypted' });
+    collect(reading, room, events, names, collected);
+  }
+  for (const [room, entry] of entries(sync, 'leave')) {
+    const events = list(dig(entry, 'timeline', 'events'));
+    collect(reading, room, events, new Map(), collected);
+    const left = events.findLast((event) => event['type'] === 'm.room.member' && event['state_key'] === reading.myself.userId);
+    reading.rooms.setJoined(room, false);
+    const before = dig(left, 'unsigned', 'prev_content', 'membership');
+    if (before !== 'invite') collected.notices.push({ room, state: 'left', ...leaving(left, reading.myself.userId) });
+  }
+  return { ...collected, invites: invites(sync), cursor: text(sync['next_batch']) ?? since };
+}
+
+function leaving(event: JsonObject | undefined, userId: string): { detail?: string } {
+  const by = text(event?.['sender']);
+  if (event === undefined || by === undefined || by === userId) return {};
+  const reason = text(dig(event, 'content', 'reason'));
+  const verb = dig(event, 'content', 'membership') === 'ban' ? 'banned' : 'removed';
+  return { detail: `${verb} by ${by}${reason ? `: ${reason}` : ''}` };
+}
+
+interface Timeline {
+  readonly events: readonly JsonObject[];
+  readonly names: ReadonlyMap<string, string>;
+}
+
+async function timeline(reading: Reading, room: string, entry: JsonObject, since: string, signal: AbortSignal): Promise<Timeline> {
+  const names = new Map<string, string>();
+  noteNames(names, list(dig(entry, 'state', 'events')));
+  let events = list(dig(entry, 'timeline', 'events'));
+  const from = text(dig(entry, 'timeline', 'prev_batch'));
+  if (dig(entry, 'timeline', 'limited') === true && from !== undefined && !events.some((event) => isOwnJoin(event, reading.myself.userId))) {
+    events = [...(await walkBack(reading, room, from, since, new Set(events.map((event) => text(event['event_id']) ?? '')), names, signal)), ...events];
+  }
+  const join = events.findLastIndex((event) => isOwnJoin(event, reading.myself.userId));
+  if (join > 0) events = events.slice(join);
+  noteNames(names, events);
+  return { events, names };
+}
+
+/** What lies between `since` and `from`, oldest first. */
+async function walkBack({ requests, myself, log }: Reading, room: string, from: string, since: string, seen: Set<string>, names: Map<string, string>, signal: AbortSignal): Promise<JsonObject[]> {
+  const found: JsonObject[] = [];
+  let at: string | undefined = from;
+  while (at !== undefined) {
+    const query = { dir: 'b', from: at, to: since, limit: 100, filter: MESSAGES_FILTER };
+    const answer: JsonObject = await requests.request('GET', `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/messages`, { query, signal });
+    const chunk = list(answer['chunk']);
+    noteNames(names, list(answer['state']));
+    for (const event of chunk) {
+      const id = text(event['event_id']) ?? '';
+      if (seen.has(id)) continue;
+      seen.add(id);
+      found.push(event);
+      if (isOwnJoin(event, myself.userId)) return found.toReversed();
+    }
+    if (found.length >= MOST_WALKED_BACK) {
+      log.warn({ room, events: found.length }, 'a gap in the room is too long, older events in it are left out');
+      break;
+    }
+    const end = text(answer['end']);
+    at = chunk.length === 0 || end === at ? undefined : end;
+  }
+  return found.toReversed();
+}
+
+type Collected = { events: IncomingEvent[]; echoes: { key: string; remoteId: string }[]; redacted: string[] };
+
+function collect(reading: Reading, room: string, events: readonly JsonObject[], names: ReadonlyMap<string, string>, into: Collected): void {
+  const around = { room, direct: reading.rooms.isDirect(room), myself: reading.myself, taps: reading.taps, nameOf: (user: string) => names.get(user) };
+  for (const event of events) {
+    if (event['sender'] === reading.myself.userId) {
+      const key = text(dig(event, 'unsigned', 'transaction_id'));
+      const remoteId = concerned(event);
+      if (key !== undefined && remoteId !== undefined) into.echoes.push({ key, remoteId });
+      continue;
+    }
+    const gone = event['type'] === 'm.room.redaction' ? redactedBy(event) : undefined;
+    if (gone !== undefined) into.redacted.push(gone);
+    const incoming = toIncoming(event, around);
+    if (incoming) into.events.push(incoming);
+  }
+}
+
+function invites(sync: JsonObject): { room: string; aliases: string[] }[] {
+  return entries(sync, 'invite').map(([room, entry]) => {
+    const canonical = list(dig(entry, 'invite_state', 'events')).find((event) => event['type'] === 'm.room.canonical_alias');
+    const others = dig(canonical, 'content', 'alt_aliases');
+    const all = [dig(canonical, 'content', 'alias'), ...(Array.isArray(others) ? others : [])];
+    return { room, aliases: all.filter((alias) => typeof alias === 'string') };
+  });
+}
+
+/** Came in, not: was in already and changed their name. */
+function isOwnJoin(event: JsonObject, userId: string): boolean {
+  if (event['type'] !== 'm.room.member' || event['state_key'] !== userId || dig(event, 'content', 'membership') !== 'join') return false;
+  return dig(event, 'unsigned', 'prev_content', 'membership') !== 'join';
+}
+
+function noteNames(names: Map<string, string>, events: readonly JsonObject[]): void {
+  for (const event of events) {
+    const name = event['type'] === 'm.room.member' ? text(dig(event, 'content', 'displayname')) : undefined;
+    const user = text(event['state_key']);
+    if (name !== undefined && user !== undefined) names.set(user, name);
+  }
+}
+
+export function entries(sync: JsonObject, kind: 'join' | 'invite' | 'leave'): [string, JsonObject][] {
+  const rooms = dig(sync, 'rooms', kind);
+  return isObject(rooms) ? Object.entries(rooms).flatMap(([id, entry]): [string, JsonObject][] => (isObject(entry) ? [[id, entry]] : [])) : [];
+}
+
+export function list(value: unknown): JsonObject[] {
+  return Array.isArray(value) ? value.filter(isObject) : [];
+}

@@ -1,0 +1,97 @@
+import { clean } from '../../chat/markdown.ts';
+import type { IncomingEvent, JsonObject, Sender } from '../connector.ts';
+import { readMention, stripReplyFallback } from './mention.ts';
+import type { Myself } from './mention.ts';
+import { dig, text } from './requests.ts';
+import type { Taps } from './taps.ts';
+
+export interface Surroundings {
+  readonly room: string;
+  readonly direct: boolean;
+  readonly myself: Myself;
+  readonly taps: Taps;
+  readonly nameOf: (user: string) => string | undefined;
+}
+
+/** One Matrix event as the core takes it; undefined when it says nothing to a bot. Remembers reactions in `taps`. */
+export function toIncoming(event: JsonObject, around: Surroundings): IncomingEvent | undefined {
+  const id = eventId(event['event_id']);
+  const user = text(event['sender']);
+  if (id === undefined || user === undefined || user === around.myself.userId || dig(event, 'unsigned', 'redacted_because') !== undefined) return undefined;
+  const sender: Sender = {
+    accountId: user,
+    name: clean(around.nameOf(user) ?? user).replaceAll('\n', ' ').slice(0, 255),
+    bot: dig(event, 'content', 'msgtype') === 'm.notice',
+    // Synapse gives guests, and only them, an id of nothing but digits.
+    guest: /^@\d+:/.test(user),
+  };
+  const stamp = event['origin_server_ts'];
+  const base = { id, room: around.room, direct: around.direct, sender, at: new Date(typeof stamp === 'number' ? stamp : 0) };
+  switch (event['type']) {
+    case 'm.room.message':
+      return message(event, base, around.myself);
+    case 'm.reaction': {
+      const target = eventId(dig(event, 'content', 'm.relates_to', 'event_id'));
+      const emoji = clean(text(dig(event, 'content', 'm.relates_to', 'key')) ?? '').slice(0, 100);
+      if (target === undefined || emoji === '') return undefined;
+      around.taps.add(id, { target, emoji, sender: user });
+      return { ...base, type: 'reaction', target, emoji };
+    }
+    case 'm.room.redaction': {
+      const tap = around.taps.get(redactedBy(event) ?? '');
+      // A moderator who clears somebody else's reaction does not speak for them.
+      return tap?.sender === user ? { ...base, type: 'unreaction', target: tap.target, emoji: tap.emoji } : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+const SPOKEN = new Set(['m.text', 'm.notice', 'm.emote']);
+
+type Base = Pick<IncomingEvent, 'id' | 'room' | 'direct' | 'sender' | 'at'>;
+
+function message(event: JsonObject, base: Base, myself: Myself): IncomingEvent | undefined {
+  const relates = dig(event, 'content', 'm.relates_to');
+  const kind = dig(relates, 'rel_type');
+  const edits = kind === 'm.replace' ? eventId(dig(relates, 'event_id')) : undefined;
+  const content = edits === undefined ? event['content'] : dig(event, 'content', 'm.new_content');
+  const body = text(dig(content, 'body'));
+  if (body === undefined || !SPOKEN.has(text(dig(content, 'msgtype')) ?? '')) return undefined;
+  const formatted = text(dig(content, 'formatted_body'));
+  const ids = dig(content, 'm.mentions', 'user_ids');
+  const userIds = Array.isArray(ids) ? ids.filter((one) => typeof one === 'string') : [];
+  const thread = kind === 'm.thread' ? eventId(dig(relates, 'event_id')) : undefined;
+  const answered = eventId(dig(relates, 'm.in_reply_to', 'event_id'));
+  // In a thread, the reply that only serves clients without threads is none.
+  const replyTo = thread !== undefined && dig(relates, 'is_falling_back') === true ? undefined : answered;
+  const said = clean(answered === undefined ? body : stripReplyFallback(body, formatted));
+  const mention = readMention(said, formatted, userIds, myself);
+  return {
+    ...base,
+    type: 'message',
+    text: mention.text,
+    mentionsBot: mention.mentioned,
+    ...(replyTo === undefined ? {} : { replyTo }),
+    ...(thread === undefined ? {} : { thread }),
+    ...(edits === undefined ? {} : { edits }),
+  };
+}
+
+/** Ids inside a content are whatever its sender wrote: only what can be one is passed on. */
+export function eventId(value: unknown): string | undefined {
+  return typeof value === 'string' && /^\$[\x21-\x7e]{1,254}$/.test(value) ? value : undefined;
+}
+
+/** What a redaction takes away; inside the content since room version 11. */
+export function redactedBy(event: JsonObject): string | undefined {
+  return eventId(dig(event, 'content', 'redacts')) ?? eventId(event['redacts']);
+}
+
+/** The message an event of our own is about, as `perform` returned it: the target of an edit or a reaction, else itself. */
+export function concerned(event: JsonObject): string | undefined {
+  if (event['type'] === 'm.room.redaction') return redactedBy(event);
+  const kind = dig(event, 'content', 'm.relates_to', 'rel_type');
+  const target = kind === 'm.replace' || kind === 'm.annotation' ? eventId(dig(event, 'content', 'm.relates_to', 'event_id')) : undefined;
+  return target ?? eventId(event['event_id']);
+}

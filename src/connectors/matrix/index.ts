@@ -1,0 +1,182 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../errors.ts';
+import type { Message } from '../../chat/message.ts';
+import type { Connector, ConnectorEnvironment, ConnectorHost, ConnectorLimits, Finding, Operation, Part, RenderOptions } from '../connector.ts';
+import { openAccount } from './account.ts';
+import type { Account } from './account.ts';
+import type { Batch } from './batch.ts';
+import { examineRoom } from './examine.ts';
+import type { MatrixOptions } from './options.ts';
+import { perform } from './perform.ts';
+import { Receiver } from './receiver.ts';
+import { MAX_BYTES, renderMatrix } from './render.ts';
+import { isMatrixFailure, Requests } from './requests.ts';
+import { Rooms, roomTrouble } from './rooms.ts';
+import { Taps } from './taps.ts';
+
+/** Builds the connector for one Matrix account. Nothing is requested before `start`. */
+export function create(options: MatrixOptions, environment: ConnectorEnvironment): Promise<Connector> {
+  return Promise.resolve(new MatrixConnector(options, environment));
+}
+
+/** How often rooms that could not be found or joined are looked at again. */
+const TEND_EVERY_MS = 30_000;
+const GONE_KEPT = 2_000;
+
+class MatrixConnector implements Connector {
+  readonly limits: ConnectorLimits;
+  private readonly options: MatrixOptions;
+  private readonly environment: ConnectorEnvironment;
+  private readonly requests: Requests;
+  private readonly gone = new Set<string>();
+  private rooms: Rooms;
+  private account: Account | undefined;
+  private host: ConnectorHost | undefined;
+  private running: AbortController | undefined;
+  private work: Promise<unknown>[] = [];
+
+  constructor(options: MatrixOptions, environment: ConnectorEnvironment) {
+    this.options = options;
+    this.environment = environment;
+    this.requests = new Requests(options.homeserver);
+    this.rooms = new Rooms(this.requests);
+    this.limits = { maxBytes: MAX_BYTES, edits: true, deletes: true, actions: 'reactions', threads: true, rate: options.rate, keyWindowMs: 24 * 3_600_000, remote: true };
+  }
+
+  async start(host: ConnectorHost): Promise<void> {
+    const running = new AbortController();
+    this.running = running;
+    this.host = host;
+    const starting = this.open(host, running.signal);
+    this.work.push(starting.catch(() => {}));
+    await starting;
+  }
+
+  async stop(): Promise<void> {
+    this.running?.abort(new Error('the connector is stopped'));
+    while (this.work.length > 0) await Promise.allSettled(this.work.splice(0));
+    this.requests.close();
+  }
+
+  render(message: Message, options: RenderOptions): Part[] {
+    return renderMatrix(message, options);
+  }
+
+  perform(operation: Operation, signal: AbortSignal): Promise<string> {
+    const by = { requests: this.requests, rooms: this.rooms, host: this.host, userId: this.account?.userId ?? 'the bot', isGone: (id: string) => this.gone.has(id) };
+    return perform(by, operation, signal);
+  }
+
+  async examine(rooms: readonly string[], signal: AbortSignal): Promise<Finding[]> {
+    let account: Account;
+    try {
+      account = await openAccount(this.requests, this.options, this.environment, signal);
+    } catch (error) {
+      return [{ ok: false, what: 'token', says: messageOf(error) }];
+    }
+    const findings: Finding[] = [
+      { ok: true, what: 'token', says: `speaks for ${account.userId}` },
+      { ok: true, what: 'device', says: account.deviceId },
+    ];
+    for (const room of rooms) findings.push(await examineRoom(this.requests, this.rooms, room, account.userId, signal));
+    return findings;
+  }
+
+  private async open(host: ConnectorHost, signal: AbortSignal): Promise<void> {
+    const account = await openAccount(this.requests, this.options, this.environment, signal);
+    this.account = account;
+    this.rooms = new Rooms(this.requests);
+    // Before anything is received: an event carries the room's id, and the core must know which address that is.
+    const missing = await this.resolveRooms(host, signal);
+    const receiver = await Receiver.open(
+      {
+        requests: this.requests,
+        rooms: this.rooms,
+        taps: await Taps.load(this.environment.state),
+        myself: account,
+        log: host.log,
+        host,
+        state: this.environment.state,
+        onInvite: (invite) => this.invited(invite, host, signal),
+        onLeft: (room) => void this.left.add(room),
+        onRedacted: (id) => this.redacted(id),
+      },
+      signal,
+    );
+    signal.throwIfAborted();
+    host.state(true);
+    this.work.push(receiver.run(signal), this.tend(host, missing, signal));
+  }
+
+  /** Rooms we were put out of: not entered again without an invitation. */
+  private readonly left = new Set<string>();
+
+  private redacted(id: string): void {
+    this.gone.add(id);
+    for (const oldest of this.gone) {
+      if (this.gone.size <= GONE_KEPT) break;
+      this.gone.delete(oldest);
+    }
+  }
+
+  /** Finds the ids of configured addresses; resolves to the troubles with those that have none. Other failures are thrown: then nothing works yet. */
+  private async resolveRooms(host: ConnectorHost, signal: AbortSignal): Promise<Map<string, string>> {
+    const missing = new Map<string, string>();
+    for (const written of host.rooms()) {
+      await this.rooms.resolve(written, host, signal).catch((error: unknown) => {
+        const trouble = roomTrouble(error, written, this.account?.userId ?? 'the bot') ?? (isMatrixFailure(error) && error.status === 400 ? error.detail : undefined);
+        if (trouble === undefined) throw error;
+        missing.set(written, trouble);
+      });
+    }
+    return missing;
+  }
+
+  /** Enters the configured rooms that it may enter, now and as long as some are missing, and tells once of each that it cannot. */
+  private async tend(host: ConnectorHost, missing: Map<string, string>, signal: AbortSignal): Promise<void> {
+    const told = new Set<string>();
+    try {
+      for (const [written, trouble] of missing) {
+        told.add(written);
+        await host.membership(written, 'left', trouble);
+      }
+      for (;;) {
+        for (const written of host.rooms()) await this.enter(written, host, told, signal);
+        await sleep(TEND_EVERY_MS, undefined, { signal });
+      }
+    } catch (error) {
+      if (!signal.aborted) host.log.error({ reason: messageOf(error) }, 'configured rooms are not looked after any more');
+    }
+  }
+
+  private async enter(written: string, host: ConnectorHost, told: Set<string>, signal: AbortSignal): Promise<void> {
+    try {
+      const id = await this.rooms.resolve(written, host, signal);
+      if (this.rooms.isJoined(id) || this.left.has(id)) return;
+      await this.rooms.join(written, signal);
+      told.delete(written);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const trouble = roomTrouble(error, written, this.account?.userId ?? 'the bot');
+      if (trouble === undefined) return host.log.warn({ room: written, reason: messageOf(error) }, 'room could not be entered, trying again');
+      if (told.has(written)) return;
+      await host.membership(this.rooms.known(written) ?? written, 'left', trouble).then(
+        () => told.add(written),
+        (failure: unknown) => host.log.warn({ room: written, reason: messageOf(failure) }, 'could not tell about a room'),
+      );
+    }
+  }
+
+  private invited({ room, aliases }: Batch['invites'][number], host: ConnectorHost, signal: AbortSignal): void {
+    const written = [room, ...aliases].find((one) => host.isConfigured(one));
+    if (written === undefined) return host.log.info({ room, aliases }, 'invitation to a room that is not configured, ignored');
+    if (written !== room) host.resolved(written, room);
+    this.left.delete(room);
+    // Beside the loop, which must not wait for it. Where it fails, `tend` tries again.
+    this.work.push(
+      this.rooms.join(room, signal).catch((error: unknown) => {
+        if (!signal.aborted) host.log.warn({ room, reason: messageOf(error) }, 'invitation could not be accepted, trying again');
+      }),
+    );
+  }
+}

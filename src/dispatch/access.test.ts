@@ -1,0 +1,123 @@
+import fc from 'fast-check';
+import { configSchema, type AccessRule } from '../config/schema.ts';
+import type { Asker } from '../skill.ts';
+import { decide, type DecisionQuestion } from './access.ts';
+
+function rules(...access: object[]): readonly AccessRule[] {
+  return configSchema.parse({ access }).access;
+}
+
+const stranger: Asker = { connector: 'matrix', accountId: '@x:example.org', name: 'X', groups: [], guest: false, bot: false };
+const ann: Asker = { ...stranger, accountId: '@ann:example.org', name: 'Ann', person: 'ann', groups: ['sre'] };
+const bob: Asker = { ...stranger, accountId: '@bob:example.org', name: 'Bob', person: 'bob', groups: ['sre', 'admins'] };
+const guest: Asker = { ...stranger, guest: true };
+
+function ask(asker: Asker, changes: Partial<DecisionQuestion> = {}): DecisionQuestion {
+  return { asker, skill: 'alerts', command: 'ack', class: 'respond', room: 'ops', direct: false, ...changes };
+}
+
+describe('without a rule', () => {
+  test.each([
+    ['read', stranger, true],
+    ['respond', stranger, true],
+    ['act', stranger, false],
+    ['act', ann, true],
+    ['admin', ann, false],
+    ['admin', bob, true],
+    ['read', guest, false],
+  ] as const)('class %s, asker %#: %p', (commandClass, asker, allow) => {
+    expect(decide([], ask(asker, { class: commandClass })).allow).toBe(allow);
+  });
+
+  test('a refusal says what is needed', () => {
+    expect(decide([], ask(stranger, { command: 'close', class: 'act' })).because).toBe(
+      '`close` needs somebody listed under people:; ask an admin',
+    );
+  });
+
+  test('a class nobody knows is refused, even to an admin', () => {
+    expect(decide([], ask(bob, { class: 'super' as never })).allow).toBe(false);
+  });
+
+  test('a guest is refused even when listed as an admin', () => {
+    expect(decide([], ask({ ...bob, guest: true }, { class: 'read' })).allow).toBe(false);
+  });
+});
+
+describe('rules', () => {
+  const access = rules(
+    { allow: ['sre'], commands: ['class:act'], in: ['ops', 'oncall'] },
+    { deny: ['everyone'], commands: ['silence'], reason: 'silences are for SRE' },
+  );
+  const silence = { command: 'silence', class: 'act' } as const;
+
+  test('the first one that matches decides', () => {
+    expect(decide(access, ask(ann, silence))).toEqual({ allow: true, because: 'access rule 1 allows it to sre' });
+    expect(decide(access, ask(ann, { ...silence, room: 'random' }))).toEqual({ allow: false, because: 'silences are for SRE' });
+    expect(decide(access, ask(stranger, silence)).because).toBe('silences are for SRE');
+  });
+
+  test('a rule for rooms does not count in a direct message', () => {
+    expect(decide(access, ask(ann, { ...silence, room: undefined, direct: true })).allow).toBe(false);
+  });
+
+  test('commands match by whole first words, whatever their case', () => {
+    const deny = rules({ deny: ['everyone'], commands: ['Job Run'] });
+    expect(decide(deny, ask(ann, { command: 'job run' })).allow).toBe(false);
+    expect(decide(deny, ask(ann, { command: 'job runs' })).allow).toBe(true);
+    expect(decide(deny, ask(ann, { command: 'job' })).allow).toBe(true);
+    expect(decide(rules({ deny: ['everyone'], commands: ['job'] }), ask(ann, { command: 'job run' })).allow).toBe(false);
+  });
+
+  test('a skill, a person, a platform and everything can be named', () => {
+    expect(decide(rules({ deny: ['ann'], commands: ['skill:alerts'] }), ask(ann)).allow).toBe(false);
+    expect(decide(rules({ deny: ['ann'], commands: ['skill:jobs'] }), ask(ann)).allow).toBe(true);
+    expect(decide(rules({ deny: ['ann'], commands: ['skill:alerts'] }), ask(bob)).allow).toBe(true);
+    expect(decide(rules({ deny: ['platform:matrix'] }), ask(ann)).allow).toBe(false);
+    expect(decide(rules({ deny: ['platform:slack'] }), ask(ann)).allow).toBe(true);
+    expect(decide(rules({ allow: ['everyone'] }), ask(stranger, { class: 'admin' })).allow).toBe(true);
+  });
+
+  test('a guest gets what is given to guests by name, not what everyone gets', () => {
+    expect(decide(rules({ allow: ['everyone'] }), ask(guest)).allow).toBe(false);
+    expect(decide(rules({ allow: ['platform:matrix'] }), ask(guest)).allow).toBe(false);
+    expect(decide(rules({ allow: ['guests'], commands: ['ack'] }), ask(guest)).allow).toBe(true);
+    expect(decide(rules({ allow: ['guests'], commands: ['ack'] }), ask(guest, { command: 'close' })).allow).toBe(false);
+  });
+
+  test('the account id is no name: it cannot pass for a person or a group', () => {
+    expect(decide(rules({ allow: ['sre', 'ann'] }), ask({ ...stranger, accountId: 'ann', name: 'sre' }, { class: 'act' })).allow).toBe(false);
+  });
+});
+
+const anyAsker = fc.record({
+  connector: fc.constantFrom('matrix', 'slack'),
+  accountId: fc.string(),
+  name: fc.string(),
+  person: fc.option(fc.constantFrom('ann', 'bob'), { nil: undefined }),
+  groups: fc.subarray(['sre', 'admins']),
+  guest: fc.boolean(),
+  bot: fc.boolean(),
+}) as fc.Arbitrary<Asker>;
+const entries = fc.subarray(['everyone', 'guests', 'sre', 'ann', 'platform:matrix'], { minLength: 1 });
+const anyRule = fc
+  .record({ list: entries, deny: fc.boolean(), commands: fc.subarray(['*', 'ack', 'class:act', 'skill:alerts'], { minLength: 1 }) })
+  .map(({ list, deny, commands }) => (deny ? { deny: list, commands } : { allow: list, commands }));
+
+test('whatever the rules are: bots, unconfigured rooms and unlisted direct messages get nothing', () => {
+  fc.assert(
+    fc.property(fc.array(anyRule, { maxLength: 4 }), anyAsker, fc.boolean(), fc.boolean(), (access, asker, known, direct) => {
+      const decision = decide(rules(...access), ask(asker, { room: known && !direct ? 'ops' : undefined, direct }));
+      if (asker.bot || (!direct && !known) || (direct && asker.person === undefined)) expect(decision.allow).toBe(false);
+      expect(decision.because).not.toBe('');
+    }),
+  );
+});
+
+test('without rules nothing at all is for a guest', () => {
+  fc.assert(
+    fc.property(anyAsker, fc.constantFrom('read', 'respond', 'act', 'admin'), (asker, commandClass) => {
+      expect(decide([], ask({ ...asker, guest: true }, { class: commandClass as never })).allow).toBe(false);
+    }),
+  );
+});

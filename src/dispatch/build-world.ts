@@ -1,0 +1,62 @@
+import type { Config } from '../config/schema.ts';
+import { LOCAL_TYPES } from '../connectors/registry.ts';
+import { createPeople } from '../people/people.ts';
+import type { Log, Room, RoomAddress, Skill } from '../skill.ts';
+import { decide } from './access.ts';
+import { CommandIndex } from './command-index.ts';
+import type { LoadedSkill, Rooms, World } from './world.ts';
+
+export interface WorldSource {
+  readonly config: Config;
+  readonly skills: readonly Skill<unknown>[];
+  readonly generation: number;
+  readonly skillLog: (skill: string) => Log;
+}
+
+/** What handlers look up, from a valid configuration. @throws {StartFailed} when two skills claim one command. */
+export function buildWorld({ config, skills, generation, skillLog }: WorldSource): World {
+  const on = skills.filter((skill) => skill.name === 'core' || skill.name in config.skills);
+  const loaded = new Map(on.map((skill) => [skill.name, loadedSkill(skill, config.skills[skill.name], skillLog(skill.name))]));
+  const connectors = new Set(Object.keys(config.connectors));
+  const opsRoom = (connector: string): string | undefined => {
+    const options = config.connectors[connector];
+    return options && 'opsRoom' in options && typeof options.opsRoom === 'string' ? options.opsRoom : undefined;
+  };
+  return {
+    generation,
+    botName: config.name,
+    timeZone: config.timeZone,
+    publicUrl: config.http.publicUrl,
+    skills: loaded,
+    commands: new CommandIndex(on),
+    rooms: createRooms(config),
+    people: createPeople(config),
+    decide: (question) => decide(config.access, question),
+    connectors,
+    localConnectors: new Set([...connectors].filter((name) => LOCAL_TYPES.has(config.connectors[name]?.type ?? ''))),
+    opsRoom,
+    backlogMaxAgeMs: config.backlog.maxAge,
+  };
+}
+
+function loadedSkill(skill: Skill<unknown>, options: unknown, log: Log): LoadedSkill {
+  const rooms = skill.rooms?.(options);
+  return { skill, options, rooms: rooms && new Set(rooms), log };
+}
+
+function createRooms(config: Config): Rooms {
+  const all = Object.entries(config.rooms).map(
+    ([name, room]): Room => ({
+      name,
+      addresses: Object.entries(room.in).flatMap(([connector, ids]) => ids.map((id) => ({ connector, room: id }))),
+      ...(room.failover !== undefined && { failover: room.failover }),
+    }),
+  );
+  const byName = new Map(all.map((room) => [room.name, room]));
+  const byAddress = new Map(all.flatMap((room) => room.addresses.map((address) => [keyOf(address), room])));
+  return { all: () => all, byName: (name) => byName.get(name), byAddress: (address) => byAddress.get(keyOf(address)) };
+}
+
+function keyOf(address: RoomAddress): string {
+  return `${address.connector}\n${address.room}`;
+}

@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import type { Database } from '../db/database.ts';
+import type { Intake, IntakeTarget } from '../http/intake.ts';
+import { messageOf } from '../errors.ts';
+import type { Log, SecretRef, Webhook } from '../skill.ts';
+import type { Acceptor } from './acceptor.ts';
+import type { Woken } from './effects.ts';
+import { noticeOps } from './notice.ts';
+import type { World } from './world.ts';
+
+const NOTICE_EVERY_MS = 10 * 60_000;
+
+export interface WebhookIntakeOptions {
+  readonly world: () => World;
+  readonly acceptor: Acceptor;
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly secret: (reference: SecretRef) => Promise<string>;
+  readonly log: Log;
+  readonly onWoken: (woken: Woken) => void;
+}
+
+/** Leads webhook addresses to the skills that declare them, and stores what arrives as events. */
+export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
+  const { world, acceptor, database, clock, secret, log, onWoken } = options;
+  let seen: World | undefined;
+  let targets = new Map<string, IntakeTarget>();
+  let owners = new Map<string, { skill: string; webhook: Webhook<unknown>; options: unknown }>();
+
+  /** One look through the skills for each configuration, not for each request. */
+  function refresh(): void {
+    const current = world();
+    if (current === seen) return;
+    seen = current;
+    targets = new Map();
+    owners = new Map();
+    for (const [skill, loaded] of current.skills)
+      for (const [name, webhook] of Object.entries(loaded.skill.webhooks ?? {})) owners.set(name, { skill, webhook: webhook as Webhook<unknown>, options: loaded.options });
+  }
+
+  function target(name: string, source: string): IntakeTarget | undefined {
+    const key = `${name}/${source}`;
+    const known = targets.get(key);
+    if (known) return known;
+    const owner = owners.get(name);
+    const references = owner?.webhook.tokens(owner.options, source);
+    if (!owner || !references) return undefined;
+    const { refuse } = owner.webhook;
+    const made: IntakeTarget = { tokens: () => Promise.all(references.map((reference) => secret(reference))), ...(refuse && { refuse }) };
+    targets.set(key, made);
+    return made;
+  }
+
+  return {
+    webhook(name, source) {
+      refresh();
+      if (!owners.has(name)) return 'no such webhook';
+      return target(name, source) ?? 'no such source';
+    },
+    accept(name, source, rawBody) {
+      refresh();
+      return acceptor.accept([
+        {
+          source: 'webhook',
+          sourceId: randomUUID(),
+          kind: 'webhook',
+          skill: owners.get(name)?.skill,
+          name,
+          payload: JSON.stringify({ source, body: rawBody }),
+          happenedAt: clock.now(),
+        },
+      ]);
+    },
+    refused(name, source, status, sentence) {
+      // 503 is repeated by the sender, so nothing is lost; of an address nobody configured nobody needs to hear.
+      if (status >= 500 || status === 404 || !database.available) return;
+      const consequence = status === 401 ? 'posts with a wrong token; its alerts are being lost' : `posts what I cannot take (${sentence}); its alerts are being lost`;
+      noticeOps(database, world(), { about: `webhook:${name}/${source}:${status}`, everyMs: NOTICE_EVERY_MS, text: `${name}/${source} ${consequence}.` }).then(
+        (woken) => woken && onWoken(woken),
+        (error: unknown) => log.warn({ reason: messageOf(error) }, 'notice of a refused webhook could not be stored'),
+      );
+    },
+  };
+}

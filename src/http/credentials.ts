@@ -1,0 +1,26 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+
+/** The secret in an `Authorization` header: a Bearer token or the password of Basic; undefined when there is none. */
+export function secretOf(authorization: string | undefined): string | undefined {
+  if (authorization === undefined) return undefined;
+  const space = authorization.indexOf(' ');
+  const scheme = authorization.slice(0, space).toLowerCase();
+  const value = authorization.slice(space + 1).trim();
+  if (scheme === 'bearer') return value || undefined;
+  if (scheme !== 'basic') return undefined;
+  const pair = Buffer.from(value, 'base64').toString('utf8');
+  const colon = pair.indexOf(':');
+  return colon < 0 ? undefined : pair.slice(colon + 1) || undefined;
+}
+
+export function hashSecret(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest();
+}
+
+/** True when `secret` is one of those hashed; takes the same time whichever it is, and whether or not it is. */
+export function isOneOf(hashes: readonly Buffer[], secret: string): boolean {
+  const given = hashSecret(secret);
+  let isKnown = false;
+  for (const hash of hashes) isKnown = timingSafeEqual(hash, given) || isKnown;
+  return isKnown;
+}

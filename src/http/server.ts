@@ -1,0 +1,157 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import express from 'express';
+import type { RequestHandler } from 'express';
+import helmet from 'helmet';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { handleFailure, handleUnknown } from './failure.ts';
+import type { Health } from './health.ts';
+import type { Intake } from './intake.ts';
+import { listen } from './listen.ts';
+import { createOpsApp } from './ops.ts';
+import { sendProblem } from './problem.ts';
+import { createWebhookHandler, isWebhookPath } from './webhook.ts';
+
+export interface HttpServerOptions {
+  readonly port: number;
+  readonly opsPort: number;
+  /** Set by a person: a busy port then fails the start instead of taking the next one. */
+  readonly portFixed?: boolean;
+  readonly opsPortFixed?: boolean;
+  /** Default: all addresses. */
+  readonly host?: string;
+  readonly maxBodyBytes: number;
+  readonly intake: Intake;
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** Mounted on the public port, in order, behind helmet. */
+  readonly pages?: readonly Pages[];
+}
+
+export interface Pages {
+  readonly handler: RequestHandler;
+  /** Ends what would never end by itself (event streams), when the server drains. */
+  close?(): void;
+}
+
+export interface DrainOptions {
+  /** Requests are taken on for so long: load balancers need it to notice. Default 5,000. */
+  readonly acceptForMs?: number;
+  /** After so long in total everything still open is cut. Default 15,000. */
+  readonly boundMs?: number;
+}
+
+export interface HttpServer {
+  readonly port: number;
+  readonly opsPort: number;
+  /** Ends both servers: see `DrainOptions`. A second call waits for the first. Never rejects. */
+  drain(options?: DrainOptions): Promise<void>;
+}
+
+/**
+ * Starts the public and the ops server; resolves when both listen.
+ * @throws {StartFailed} a port is not to be had.
+ */
+export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { intake, health, metrics, log, maxBodyBytes, host, pages = [] } = options;
+  const handleWebhook = createWebhookHandler({ intake, metrics, log, maxBodyBytes });
+  const app = createPublicApp(pages, log);
+
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    if (!isWebhookPath(request.url ?? '')) {
+      app(request, response);
+      return;
+    }
+    handleWebhook(request, response).catch((error: unknown) => {
+      log.error({ error, url: request.url }, 'webhook failed');
+      sendProblem(request, response, 503, 'this failed in the bot: send it again, and look into its log', {
+        'Retry-After': '1',
+      });
+    });
+  };
+  const publicServer = createBoundedServer(handle);
+  const opsServer = createBoundedServer(createOpsApp(health, metrics, log));
+
+  const port = await listen(publicServer, {
+    port: options.port,
+    host,
+    portFixed: options.portFixed ?? false,
+    setting: 'http.port (PORT)',
+  });
+  let opsPort: number;
+  try {
+    opsPort = await listen(opsServer, {
+      port: options.opsPort,
+      host,
+      portFixed: options.opsPortFixed ?? false,
+      setting: 'http.opsPort (OPS_PORT)',
+    });
+  } catch (error) {
+    publicServer.close();
+    throw error;
+  }
+
+  let draining: Promise<void> | undefined;
+  return {
+    port,
+    opsPort,
+    drain: (drainOptions = {}) => (draining ??= drain(publicServer, opsServer, pages, drainOptions)),
+  };
+}
+
+/** Senders of half requests (on purpose or not) lose their connection; keep-alive outlasts the 60 s of common proxies. */
+function createBoundedServer(listener: RequestListener): Server {
+  const server = createServer(
+    { headersTimeout: 10_000, requestTimeout: 60_000, connectionsCheckingInterval: 2_000, keepAliveTimeout: 65_000 },
+    listener,
+  );
+  // The listener itself says when the body may come, after the secret is checked; express never does.
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    if (!isWebhookPath(request.url ?? '')) response.writeContinue();
+    listener(request, response as Parameters<RequestListener>[1]);
+  });
+  return server;
+}
+
+function createPublicApp(pages: readonly Pages[], log: Logger): express.Express {
+  const app = express().disable('x-powered-by').disable('etag');
+  // Whether the outside speaks TLS is for whoever terminates it to say; the pages set a content security policy of their own.
+  app.use(helmet({ strictTransportSecurity: false, referrerPolicy: { policy: 'same-origin' } }));
+  for (const page of pages) app.use(page.handler);
+  app.use(handleUnknown);
+  app.use(handleFailure(log));
+  return app;
+}
+
+async function drain(
+  publicServer: Server,
+  opsServer: Server,
+  pages: readonly Pages[],
+  { acceptForMs = 5_000, boundMs = 15_000 }: DrainOptions,
+): Promise<void> {
+  const began = performance.now();
+  // A client told to close comes back to another replica.
+  publicServer.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
+    response.shouldKeepAlive = false;
+  });
+  await new Promise((resolve) => setTimeout(resolve, acceptForMs));
+  for (const page of pages) page.close?.();
+  await close(publicServer, boundMs - (performance.now() - began));
+  await close(opsServer, 0);
+}
+
+/** Resolves when the last connection is gone; those left after `withinMs` are cut. */
+function close(server: Server, withinMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), Math.max(0, withinMs));
+    // A connection that was busy when `close` ran becomes idle later.
+    const sweep = setInterval(() => server.closeIdleConnections(), 50);
+    server.close(() => {
+      clearTimeout(cut);
+      clearInterval(sweep);
+      resolve();
+    });
+  });
+}

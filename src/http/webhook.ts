@@ -1,0 +1,178 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { messageOf } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { readBody } from './body.ts';
+import { isOneOf, secretOf } from './credentials.ts';
+import type { Intake, IntakeTarget } from './intake.ts';
+import { parseJson } from './json.ts';
+import { sendProblem } from './problem.ts';
+import type { Headers } from './problem.ts';
+import { createTokenCache } from './token-cache.ts';
+
+export interface WebhookOptions {
+  readonly intake: Intake;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly maxBodyBytes: number;
+}
+
+export type WebhookHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+const PREFIX = '/webhooks/';
+const ACCEPTED_BODY = '{}';
+const ACCEPTED_HEADERS = {
+  'Content-Type': 'application/json',
+  'Content-Length': '2',
+  'X-Content-Type-Options': 'nosniff',
+};
+/** A short word with nothing to escape; anything else is no webhook of ours. */
+const SEGMENT = /^[a-zA-Z0-9][a-zA-Z0-9._~-]{0,99}$/;
+const CHALLENGE = { 'WWW-Authenticate': 'Bearer realm="watchbell", Basic realm="watchbell"' };
+const SOON = { 'Retry-After': '1' };
+
+export function isWebhookPath(url: string): boolean {
+  return url.startsWith(PREFIX);
+}
+
+/**
+ * Answers `POST /webhooks/NAME[/SOURCE]`; the bare path is the source `default`.
+ *
+ * It stands before express and reads bodies itself: the benchmark is a bare express handler, and each middleware costs
+ * some of what the commit needs. The secret is checked before the body is read; 200 is sent after the commit.
+ */
+export function createWebhookHandler({ intake, metrics, log, maxBodyBytes }: WebhookOptions): WebhookHandler {
+  const tokens = createTokenCache(log);
+  const counted = createCounters(metrics);
+  const storeTrouble = createOccasionalWarning(log);
+
+  return async function handleWebhook(request, response) {
+    const address = addressOf(request.url ?? '');
+    const name = address?.name ?? '';
+    const source = address?.source ?? '';
+    let label: string | undefined;
+
+    const refuse = (status: number, sentence: string, headers?: Headers): void => {
+      metrics.webhookRequests.inc({ source: label ?? 'other', code: String(status) });
+      intake.refused(name, source, status, sentence);
+      log.debug({ webhook: name, source, status, sentence }, 'webhook refused');
+      sendProblem(request, response, status, sentence, headers);
+    };
+
+    if (request.method !== 'POST') return refuse(405, 'webhooks are sent with POST', { Allow: 'POST' });
+    const target = address ? intake.webhook(name, source) : 'no such webhook';
+    if (target === 'no such webhook') {
+      return refuse(404, 'no webhook has this address: compare it with the documentation of the skill');
+    }
+    if (target === 'no such source') {
+      // A newer configuration may be on its way to this replica, and senders give up for good on a 404.
+      return refuse(503, `this replica does not know source ${source} yet: add it to the configuration, or wait`, {
+        'Retry-After': '10',
+      });
+    }
+    label = `${name}/${source}`;
+
+    let hashes: readonly Buffer[];
+    try {
+      hashes = await tokens.hashesOf(label, target);
+    } catch {
+      return refuse(503, `the token of source ${source} cannot be read: look into the log of the bot`, SOON);
+    }
+    const secret = secretOf(request.headers.authorization);
+    if (secret === undefined) {
+      return refuse(
+        401,
+        'a token is missing: send it as "Authorization: Bearer TOKEN" or as the password of Basic',
+        CHALLENGE,
+      );
+    }
+    if (!isOneOf(hashes, secret)) {
+      return refuse(401, `the token is wrong: send one of those configured for source ${source}`, CHALLENGE);
+    }
+
+    if (request.headers.expect !== undefined) response.writeContinue();
+    const body = await readBody(request, maxBodyBytes);
+    if ('problem' in body) {
+      if (body.problem === 'cut off') return counted.add(label, '499');
+      if (body.problem === 'too large') {
+        return refuse(
+          413,
+          `the body is larger than ${formatBytes(maxBodyBytes)}: send less at once, or raise http.maxBody`,
+        );
+      }
+      if (body.problem === 'not gzip') return refuse(400, 'the body is not the gzip it claims to be');
+      return refuse(415, 'the body is encoded in a way not known here: send it plain or as gzip', {
+        'Accept-Encoding': 'gzip',
+      });
+    }
+    const problem = problemOf(body.text, target);
+    if (problem !== undefined) return refuse(400, problem);
+
+    try {
+      await intake.accept(name, source, body.text);
+    } catch (error) {
+      storeTrouble(error);
+      return refuse(503, 'the event could not be stored now: send it again', SOON);
+    }
+    counted.accepted(label);
+    response.writeHead(200, ACCEPTED_HEADERS);
+    response.end(ACCEPTED_BODY);
+  };
+}
+
+function problemOf(text: string, target: IntakeTarget): string | undefined {
+  const parsed = parseJson(text);
+  return 'problem' in parsed ? parsed.problem : target.refuse?.(parsed.value);
+}
+
+function addressOf(url: string): { readonly name: string; readonly source: string } | undefined {
+  const query = url.indexOf('?');
+  const path = query < 0 ? url : url.slice(0, query);
+  const [name = '', source, ...rest] = path.slice(PREFIX.length).split('/');
+  if (rest.length > 0 || !SEGMENT.test(name)) return undefined;
+  if (source === undefined || source === '') return { name, source: 'default' };
+  return SEGMENT.test(source) ? { name, source } : undefined;
+}
+
+/** Label lookups cost a hash of all labels each time; the few known sources keep theirs. */
+function createCounters(metrics: Metrics) {
+  const accepted = new Map<string, { inc(): void; received: { setToCurrentTime(): void } }>();
+  return {
+    accepted(source: string): void {
+      let counters = accepted.get(source);
+      if (!counters) {
+        const requests = metrics.webhookRequests.labels({ source, code: '200' });
+        counters = { inc: () => requests.inc(), received: metrics.webhookLastReceived.labels({ source }) };
+        accepted.set(source, counters);
+      }
+      counters.inc();
+      counters.received.setToCurrentTime();
+    },
+    add(source: string, code: string): void {
+      metrics.webhookRequests.inc({ source, code });
+    },
+  };
+}
+
+/** One line per 10 s at most: a lost database would otherwise write one for every request. */
+function createOccasionalWarning(log: Logger): (error: unknown) => void {
+  let quietUntilMs = 0;
+  let unreported = 0;
+  return (error) => {
+    unreported++;
+    const nowMs = performance.now();
+    if (nowMs < quietUntilMs) return;
+    quietUntilMs = nowMs + 10_000;
+    log.warn(
+      { error, requests: unreported, reason: messageOf(error) },
+      'webhooks could not be stored, senders were told to repeat them',
+    );
+    unreported = 0;
+  };
+}
+
+export function formatBytes(bytes: number): string {
+  const mebibytes = bytes / (1024 * 1024);
+  if (mebibytes >= 1) return `${Number(mebibytes.toFixed(1))} MiB`;
+  return bytes >= 1024 ? `${Number((bytes / 1024).toFixed(1))} KiB` : `${bytes} bytes`;
+}

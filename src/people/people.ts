@@ -1,0 +1,36 @@
+import type { Config } from '../config/schema.ts';
+import type { People, Person } from '../skill.ts';
+
+/** The directory of listed people. Accounts and groups are looked up in maps: this is asked for every message in every room. */
+export function createPeople(config: Pick<Config, 'people' | 'timeZone'>): People {
+  const byId = new Map<string, Person>();
+  const byAccount = new Map<string, Person>();
+  const byGroup = new Map<string, Person[]>();
+  for (const [id, entry] of Object.entries(config.people)) {
+    const person: Person = {
+      id,
+      name: entry.name ?? id,
+      accounts: inOrder(entry.accounts, entry.contact ?? []),
+      groups: [...new Set(entry.groups)],
+      timeZone: entry.timeZone ?? config.timeZone,
+    };
+    byId.set(id, person);
+    for (const [connector, accountId] of Object.entries(entry.accounts)) byAccount.set(accountKey(connector, accountId), person);
+    for (const group of person.groups) byGroup.set(group, [...(byGroup.get(group) ?? []), person]);
+  }
+  return {
+    byId: (id) => byId.get(id),
+    byAccount: (connector, accountId) => byAccount.get(accountKey(connector, accountId)),
+    inGroup: (group) => byGroup.get(group) ?? [],
+  };
+}
+
+function accountKey(connector: string, accountId: string): string {
+  return `${connector}\n${accountId}`;
+}
+
+/** `contact` orders direct messages: what it names comes first, the rest as written. */
+function inOrder(accounts: Readonly<Record<string, string>>, contact: readonly string[]): Record<string, string> {
+  const rank = (connector: string): number => (contact.includes(connector) ? contact.indexOf(connector) : contact.length);
+  return Object.fromEntries(Object.entries(accounts).sort(([one], [other]) => rank(one) - rank(other)));
+}

@@ -1,0 +1,212 @@
+/**
+ * The test kit for skill authors: a bot with one room in memory, on a real Postgres, with a clock to move.
+ *
+ * ```ts
+ * const bot = await startTestBot({ skills: [hello] });
+ * expect(await bot.say('hello')).toEqual(['Hello, Ann!']);
+ * await bot.stop();
+ * ```
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { App } from '../app.ts';
+import type { Message } from '../chat/message.ts';
+import { configSchema, type Config } from '../config/schema.ts';
+import { createMemoryConnector, MemoryPlatform, type MemoryMessage } from '../connectors/memory/index.ts';
+import { createDatabase } from '../db/database.ts';
+import { startEmbedded } from '../db/embedded.ts';
+import { readMigrations } from '../db/migrate.ts';
+import { createLogger } from '../log.ts';
+import type { Skill } from '../skill.ts';
+import type { StepHook } from '../steps.ts';
+
+export { MemoryPlatform, type MemoryMessage } from '../connectors/memory/index.ts';
+
+export interface TestBotOptions {
+  // oxlint-disable-next-line typescript/no-explicit-any -- skills with options of any type
+  readonly skills: readonly Skill<any>[];
+  /** Options by skill, as under `skills:` in a configuration. */
+  readonly options?: Readonly<Record<string, unknown>>;
+  /** Directory of the migrations of a skill, by its name. */
+  readonly migrations?: Readonly<Record<string, string>>;
+  /** More of a configuration: people, access, rooms. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Secrets by the name in `{ file: NAME }`. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** A Postgres server in which databases may be made. Default: `WATCHBELL_TEST_POSTGRES`, else an embedded one. */
+  readonly postgres?: string;
+  /** Use the database and the rooms of another test bot: a second replica. */
+  readonly sharedWith?: TestBot;
+  /** Called at each moment where a crash matters. */
+  readonly step?: StepHook;
+}
+
+export interface SayOptions {
+  /** Account that says it; default `@ann:test`, who is listed and in the group `admins`. */
+  readonly by?: string;
+  readonly room?: string;
+  readonly replyTo?: string;
+  readonly direct?: boolean;
+}
+
+export interface TestBot {
+  readonly app: App;
+  readonly platform: MemoryPlatform;
+  readonly databaseUrl: string;
+  /** Says a line to the bot in the room `lobby` and resolves to the texts of its answers. */
+  say(text: string, options?: SayOptions): Promise<string[]>;
+  /** Taps an emoji on a message, or takes it away again. */
+  tap(messageId: string, emoji: string, options?: SayOptions & { away?: boolean }): Promise<void>;
+  /** What a room shows now, as plain text, oldest first. */
+  texts(room?: string): string[];
+  messages(room?: string): readonly MemoryMessage[];
+  /** Posts to one of the bot's webhook addresses: `alertmanager/default`. */
+  webhook(address: string, body: unknown, token?: string): Promise<Response>;
+  /** Moves the clock forward; timers that become due fire. */
+  advance(ms: number): Promise<void>;
+  /** Resolves when nothing is left to do now: no event, message, due timer or task. */
+  settle(): Promise<void>;
+  query<Row extends object>(text: string, parameters?: readonly unknown[]): Promise<Row[]>;
+  stop(): Promise<void>;
+}
+
+/** Starts a bot with the given skills. Stop it at the end of the test. */
+export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
+  const home = options.sharedWith ? undefined : await makeDatabase(options.postgres ?? process.env['WATCHBELL_TEST_POSTGRES']);
+  const databaseUrl = options.sharedWith?.databaseUrl ?? home?.url ?? '';
+  const platform = options.sharedWith?.platform ?? new MemoryPlatform();
+  let shiftMs = 0;
+  const config = parseConfig(
+    {
+      connectors: { memory: {} },
+      rooms: { lobby: { in: { memory: 'lobby' } } },
+      people: { ann: { name: 'Ann', accounts: { memory: '@ann:test' }, groups: ['admins'] } },
+      ...options.config,
+      skills: options.options ?? {},
+    },
+    options.skills,
+  );
+  const folders = await Promise.all(
+    options.skills.map(async (skill) => ({ skill, directory: '', migrations: { skill: skill.name, migrations: await readMigrations(options.migrations?.[skill.name] ?? '') } })),
+  );
+  const app = new App({
+    version: '0.0.0-test',
+    config,
+    folders: { skills: folders, broken: [] },
+    generation: async () => 1,
+    database: async () => ({ connectionString: databaseUrl }),
+    secret: async (reference) => {
+      const found = 'file' in reference ? options.secrets?.[reference.file] : undefined;
+      if (found === undefined) throw new Error(`the test gave no secret ${JSON.stringify(reference)}`);
+      return found;
+    },
+    log: createLogger({ level: 'silent' }),
+    ports: { port: 0, opsPort: 0, portFixed: false, opsPortFixed: false },
+    shiftMs: () => shiftMs,
+    ...(options.step && { step: options.step }),
+    connectors: { memory: () => createMemoryConnector(platform) },
+  });
+  await app.start();
+  const inspector = createDatabase({ url: async () => ({ connectionString: databaseUrl }), poolSize: 1, idleInTransactionMs: 5000, statementTimeoutMs: 5000 });
+  const event = (by: SayOptions) => ({ id: randomUUID(), room: by.room ?? 'lobby', direct: by.direct ?? false, sender: { accountId: by.by ?? '@ann:test', name: 'somebody', bot: false, guest: false }, at: app.clock.now() });
+  const bot: TestBot = {
+    app,
+    platform,
+    databaseUrl,
+    async say(text, by = {}) {
+      const room = by.room ?? 'lobby';
+      const before = new Set(platform.shown(room).map((message) => message.id));
+      platform.happen({ type: 'message', ...event(by), text: by.direct ? text : `!${text}`, mentionsBot: false, ...(by.replyTo && { replyTo: by.replyTo }) });
+      await bot.settle();
+      return platform
+        .shown(room)
+        .filter((message) => !before.has(message.id))
+        .map((message) => textOf(message.message));
+    },
+    async tap(messageId, emoji, by = {}) {
+      platform.happen({ type: by.away ? 'unreaction' : 'reaction', ...event(by), target: messageId, emoji });
+      await bot.settle();
+    },
+    texts: (room = 'lobby') => platform.shown(room).map((message) => textOf(message.message)),
+    messages: (room = 'lobby') => platform.shown(room),
+    async webhook(address, body, token) {
+      const response = await fetch(`http://127.0.0.1:${app.port}/webhooks/${address}`, {
+        method: 'POST',
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+        headers: { 'content-type': 'application/json', ...(token !== undefined && { authorization: `Bearer ${token}` }) },
+      });
+      if (response.ok) await bot.settle();
+      return response;
+    },
+    async advance(ms) {
+      shiftMs += ms;
+      await bot.settle();
+    },
+    async settle() {
+      for (;;) {
+        const [left] = await inspector.query<{ behind: boolean }>(
+          `select exists (select 1 from events where state = 'new') or exists (select 1 from messages where pending)
+             or exists (select 1 from timers where due_at <= $1) or exists (select 1 from tasks where state <> 'done')
+             or coalesce((select cursor::int from cursors where connector = 'memory'), 0) < $2 as behind`,
+          [app.clock.now(), platform.stream.length],
+        );
+        if (left && !left.behind) return;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    },
+    query: (text, parameters) => inspector.query(text, parameters),
+    async stop() {
+      await app.stop({ acceptForMs: 0 });
+      await inspector.close();
+      await home?.drop();
+    },
+  };
+  await ready(inspector);
+  return bot;
+}
+
+/** A configuration from a value, without files: each connector's type is its name, each skill reads its own options. */
+function parseConfig(value: { connectors: Record<string, object>; skills: Readonly<Record<string, unknown>> } & Record<string, unknown>, skills: TestBotOptions['skills']): Config {
+  const connectors = Object.fromEntries(Object.entries(value.connectors).map(([name, options]) => [name, { type: name, ...options }]));
+  const options = Object.fromEntries(skills.map((skill) => [skill.name, skill.options?.parse(value.skills[skill.name] ?? {}) ?? {}]));
+  return { ...configSchema.parse({ ...value, connectors, skills: {} }), skills: options };
+}
+
+/** A connector begins at now: what is said before its first cursor is stored would not be heard. */
+async function ready(inspector: ReturnType<typeof createDatabase>): Promise<void> {
+  while ((await inspector.query(`select 1 from cursors where connector = 'memory'`)).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** Title, text, fields, code and links, one below the other. */
+export function textOf(message: Message): string {
+  return [message.title, message.text, ...(message.fields ?? []).map((field) => `${field.label}: ${field.value}`), message.code, message.links?.map((link) => link.label).join(' · ')]
+    .filter((part) => part !== undefined && part !== '')
+    .join('\n');
+}
+
+async function makeDatabase(server: string | undefined): Promise<{ url: string; drop: () => Promise<void> }> {
+  if (server === undefined) {
+    const directory = await mkdtemp(join(tmpdir(), 'watchbell-test-'));
+    const embedded = await startEmbedded(directory, () => {});
+    return {
+      url: embedded.url,
+      async drop() {
+        await embedded.stop();
+        await rm(directory, { recursive: true, force: true });
+      },
+    };
+  }
+  const name = `t_${randomUUID().replaceAll('-', '')}`;
+  const run = async (sql: string): Promise<void> => {
+    const client = new pg.Client({ connectionString: server });
+    await client.connect();
+    await client.query(sql).finally(() => client.end());
+  };
+  await run(`create database ${name}`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return { url: url.href, drop: () => run(`drop database if exists ${name} with (force)`) };
+}

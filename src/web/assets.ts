@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto';
+import { readFile, readdir } from 'node:fs/promises';
+import { createRequire, stripTypeScriptTypes } from 'node:module';
+import { dirname, join } from 'node:path';
+
+export interface Asset {
+  readonly content: string;
+  readonly type: string;
+  readonly etag: string;
+}
+
+const SOURCE = join(import.meta.dirname, '..');
+const SCRIPT = 'text/javascript; charset=utf-8';
+
+/** Bare names of the page's modules, and the address each is served at. */
+export const IMPORT_MAP = JSON.stringify({
+  imports: {
+    preact: '/assets/lib/preact.mjs',
+    'preact/hooks': '/assets/lib/hooks.mjs',
+    '@preact/signals-core': '/assets/lib/signals-core.mjs',
+    '@preact/signals': '/assets/lib/signals.mjs',
+    htm: '/assets/lib/htm.mjs',
+    'htm/preact': '/assets/lib/htm-preact.mjs',
+  },
+});
+
+export const ENTRY = '/assets/src/web/page/main.ts';
+
+/**
+ * Reads everything the page loads, by address. The page's modules keep their names and places, so that their imports
+ * hold in the browser as they do here; types are blanked out, so that line numbers hold too.
+ */
+export async function loadAssets(): Promise<ReadonlyMap<string, Asset>> {
+  const assets = new Map<string, Asset>();
+  const add = (address: string, content: string, type: string): void => {
+    const etag = `"${createHash('sha256').update(content).digest('base64url').slice(0, 22)}"`;
+    assets.set(address, { content, type, etag });
+  };
+  const addModule = async (path: string): Promise<void> => {
+    add(`/assets/src/${path}`, stripTypeScriptTypes(await readFile(join(SOURCE, path), 'utf8')), SCRIPT);
+  };
+
+  const page = await readdir(join(SOURCE, 'web/page'));
+  for (const name of page) {
+    if (name.endsWith('.ts') && !name.endsWith('.test.ts')) await addModule(`web/page/${name}`);
+  }
+  for (const path of SHARED_MODULES) await addModule(path);
+  for (const [name, path] of libraries()) {
+    const content = await readFile(path, 'utf8');
+    add(`/assets/lib/${name}`, content.replace(/^\/\/# sourceMappingURL=.*$/m, ''), SCRIPT);
+  }
+  add('/assets/style.css', await readFile(join(SOURCE, 'web/page/style.css'), 'utf8'), 'text/css; charset=utf-8');
+  add('/assets/icon.svg', await readFile(join(SOURCE, 'web/page/icon.svg'), 'utf8'), 'image/svg+xml');
+  return assets;
+}
+
+/** Modules outside `page/` that the page loads too; they import nothing of Node. */
+const SHARED_MODULES = ['chat/markdown.ts'];
+
+/** Packages resolve to their CommonJS build here; the module beside it is what a browser takes. */
+function libraries(): readonly (readonly [string, string])[] {
+  const require = createRequire(import.meta.url);
+  const signals = require.resolve('@preact/signals');
+  const beside = (file: string, name: string): string => join(dirname(file), name);
+  return [
+    ['preact.mjs', beside(require.resolve('preact'), 'preact.mjs')],
+    ['hooks.mjs', beside(require.resolve('preact/hooks'), 'hooks.mjs')],
+    ['signals.mjs', beside(signals, 'signals.mjs')],
+    ['signals-core.mjs', beside(createRequire(signals).resolve('@preact/signals-core'), 'signals-core.mjs')],
+    ['htm.mjs', beside(require.resolve('htm'), 'htm.mjs')],
+    ['htm-preact.mjs', beside(require.resolve('htm/preact'), 'index.mjs')],
+  ];
+}

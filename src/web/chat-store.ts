@@ -1,0 +1,217 @@
+import type { Message } from '../chat/message.ts';
+import type { Database } from '../db/database.ts';
+import { insertEvents, type Accepted } from '../dispatch/event.ts';
+import type { World } from '../dispatch/world.ts';
+
+const HISTORY = 200;
+/** Another replica's commits are found by looking; its NOTIFY only makes that faster. */
+const LOOK_EVERY_MS = 1000;
+
+/** One line of a room on the page: what the bot shows, or what somebody wrote. */
+export interface WebLine {
+  readonly id: string;
+  readonly seq: number;
+  /** `bot`, or the name of whoever wrote it. */
+  readonly author: string;
+  /** ISO. */
+  readonly at: string;
+  readonly message: Message;
+  readonly version: number;
+  readonly replyTo?: string;
+  readonly deleted?: boolean;
+}
+
+export interface WebSender {
+  readonly accountId: string;
+  readonly name: string;
+}
+
+export interface WebChatOptions {
+  readonly database: Database;
+  readonly world: () => World;
+  readonly onAccepted: (accepted: readonly Accepted[]) => void;
+}
+
+interface Watched {
+  readonly listeners: Set<(changed: WebLine[]) => void>;
+  /** What the listeners have been told: line → version and place. */
+  readonly told: Map<string, string>;
+  looking: boolean;
+  again: boolean;
+}
+
+/**
+ * The web chat over Postgres. A line is shown when it is committed, by every replica to its own readers: each room that
+ * is being read is compared with what its readers were told, so nothing depends on the order of commits.
+ */
+export function createWebChat({ database, world, onAccepted }: WebChatOptions) {
+  const watched = new Map<string, Watched>();
+  const timer = setInterval(() => {
+    for (const room of watched.keys()) look(room);
+  }, LOOK_EVERY_MS);
+  timer.unref();
+
+  const connector = (): string => [...world().localConnectors][0] ?? 'web';
+
+  async function history(room: string, limit = HISTORY): Promise<WebLine[]> {
+    const rows = await database.query<{
+      id: string;
+      seq: number;
+      author: string;
+      at: Date;
+      content: string;
+      version: number;
+      reply_to: string | null;
+      deleted: boolean;
+    }>(
+      `select * from (
+         select id, position as seq, 'bot' as author, coalesce(shown_at, created_at) as at, content, version, reply_to, removed as deleted
+         from messages where connector = $1 and room = $2
+         union all
+         select id, position, name, at, json_build_object('text', text)::text, 1, reply_to::text, false from web_lines where connector = $1 and room = $2
+       ) lines order by seq desc limit $3`,
+      [connector(), room, Math.min(limit, HISTORY)],
+    );
+    return rows.reverse().map((row) => ({
+      id: row.id,
+      seq: row.seq,
+      author: row.author,
+      at: row.at.toISOString(),
+      message: row.author === 'bot' ? (JSON.parse(row.content) as Message) : plain(row.content),
+      version: row.version,
+      ...(row.reply_to !== null && { replyTo: row.reply_to }),
+      ...(row.deleted && { deleted: true }),
+    }));
+  }
+
+  function look(room: string): void {
+    const state = watched.get(room);
+    if (!state) return;
+    if (state.looking) {
+      state.again = true;
+      return;
+    }
+    state.looking = true;
+    state.again = false;
+    history(room)
+      .then((lines) => {
+        const changed = lines.filter((line) => state.told.get(line.id) !== `${line.version}:${line.seq}`);
+        for (const line of changed) state.told.set(line.id, `${line.version}:${line.seq}`);
+        if (changed.length > 0) for (const listener of state.listeners) listener(changed);
+      })
+      .catch(() => {}) // the database is away; the next look tells
+      .finally(() => {
+        state.looking = false;
+        if (state.again) look(room);
+      });
+  }
+
+  return {
+    rooms: (): { id: string; name: string }[] =>
+      world()
+        .rooms.all()
+        .flatMap((room) =>
+          room.addresses
+            .filter((address) => address.connector === connector())
+            .map((address) => ({ id: address.room, name: room.name })),
+        ),
+
+    history,
+
+    /** Stores the line and accepts it as an event in one commit; a repeat with the same id is dropped. */
+    async send(room: string, line: { id: string; text: string; replyTo?: string; sender: WebSender }): Promise<void> {
+      const event = {
+        type: 'message',
+        id: line.id,
+        room,
+        direct: false,
+        sender: { ...line.sender, bot: false, guest: false },
+        text: line.text,
+        mentionsBot: true,
+        ...(line.replyTo !== undefined && { replyTo: line.replyTo }),
+      };
+      const accepted = await database.transaction(async ({ query }) => {
+        await query(
+          'insert into web_lines (id, connector, room, account, name, text, reply_to) values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing',
+          [
+            line.id,
+            connector(),
+            room,
+            line.sender.accountId,
+            line.sender.name,
+            line.text.replaceAll('\u0000', ''),
+            line.replyTo ?? null,
+          ],
+        );
+        return accept(query, line.id, room, event, 'message');
+      });
+      onAccepted(accepted);
+      look(room);
+    },
+
+    async press(
+      room: string,
+      press: { id: string; command: string; message: string; sender: WebSender },
+    ): Promise<void> {
+      const event = {
+        type: 'press',
+        id: press.id,
+        room,
+        direct: false,
+        sender: { ...press.sender, bot: false, guest: false },
+        target: press.message,
+        command: press.command,
+      };
+      onAccepted(await accept(database.query, press.id, room, event, 'press'));
+    },
+
+    subscribe(room: string, listener: (changed: WebLine[]) => void): () => void {
+      const state = watched.get(room) ?? {
+        listeners: new Set(),
+        told: new Map<string, string>(),
+        looking: false,
+        again: false,
+      };
+      watched.set(room, state);
+      state.listeners.add(listener);
+      return () => {
+        state.listeners.delete(listener);
+        if (state.listeners.size === 0) watched.delete(room);
+      };
+    },
+
+    /** Something was committed in this room. */
+    changed(_connector: string, room: string): void {
+      look(room);
+    },
+
+    close(): void {
+      clearInterval(timer);
+    },
+  };
+
+  function accept(
+    query: Database['query'],
+    id: string,
+    room: string,
+    event: object,
+    kind: 'message' | 'press',
+  ): Promise<Accepted[]> {
+    return insertEvents(query, [
+      {
+        source: connector(),
+        sourceId: id,
+        lane: `${connector()}:${room}`,
+        kind,
+        payload: JSON.stringify(event),
+        happenedAt: new Date(),
+      },
+    ]);
+  }
+}
+
+/** What a person wrote is shown as written, never as markup. */
+function plain(content: string): Message {
+  const { text } = JSON.parse(content) as { text: string };
+  return { text: text.replace(/[\\`*_[\]<>~|]/g, '\\$&') };
+}

@@ -1,0 +1,147 @@
+import { html } from 'htm/preact';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { useSignal } from '@preact/signals';
+import type { VNode } from 'preact';
+import { say } from './connection.ts';
+import { LineView, UnsentView, firstWords } from './line-view.ts';
+import { answering, connection, currentRoom, isLoaded, lines, rooms, unsentHere } from './store.ts';
+
+/** Closer to the end than this, the reader is following and is kept there. */
+const FOLLOWING_PX = 80;
+
+export function App({ botName }: { botName: string }): VNode {
+  return html`
+    <header>
+      <h1>${botName}</h1>
+      <${Rooms} />
+      <${State} />
+    </header>
+    <${Conversation} botName=${botName} />
+    <${Composer} botName=${botName} />
+  ` as VNode;
+}
+
+function Rooms(): VNode {
+  return html`<nav aria-label="Rooms">
+    ${rooms.value.map(
+      ({ id, name }) =>
+        html`<a
+          key=${id}
+          href=${`#${encodeURIComponent(id)}`}
+          aria-current=${id === currentRoom.value ? 'page' : undefined}
+          >${name}</a
+        >`,
+    )}
+  </nav>` as VNode;
+}
+
+function State(): VNode {
+  const words = { connecting: 'connecting …', live: 'live', lost: 'offline, trying again …' }[connection.value];
+  return html`<p class="state ${connection.value}" role="status">${words}</p>` as VNode;
+}
+
+function Conversation({ botName }: { botName: string }): VNode {
+  const scroller = useRef<HTMLElement>(null);
+  const isFollowing = useSignal(true);
+  const shown = lines.value;
+  const waiting = unsentHere.value;
+  const room = currentRoom.value;
+
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (element && isFollowing.value) element.scrollTop = element.scrollHeight;
+  }, [shown, waiting]);
+  useEffect(() => {
+    isFollowing.value = true;
+    // The keyboard of a phone takes half of the room away.
+    const keep = new ResizeObserver(() => {
+      const element = scroller.current;
+      if (element && isFollowing.value) element.scrollTop = element.scrollHeight;
+    });
+    if (scroller.current) keep.observe(scroller.current);
+    return () => keep.disconnect();
+  }, [room]);
+
+  const onScroll = (): void => {
+    const element = scroller.current;
+    if (element) isFollowing.value = element.scrollHeight - element.scrollTop - element.clientHeight < FOLLOWING_PX;
+  };
+  const toEnd = (): void => {
+    isFollowing.value = true;
+    scroller.current?.scrollTo({ top: scroller.current.scrollHeight });
+  };
+
+  return html`<main ref=${scroller} onScroll=${onScroll} tabindex="-1">
+    <div class="lines" role="log" aria-label="Conversation">
+      ${isLoaded.value && shown.length + waiting.length === 0 && html`<${Welcome} botName=${botName} />`}
+      ${shown.map((line, index) => html`<${LineView} key=${line.id} line=${line} before=${shown[index - 1]} botName=${botName} />`)}
+      ${waiting.map((line) => html`<${UnsentView} key=${line.id} line=${line} />`)}
+    </div>
+    ${!isFollowing.value && html`<button type="button" class="to-end" onClick=${toEnd}>↓ Newest</button>`}
+  </main>` as VNode;
+}
+
+const FIRST_WORDS = ['help', 'demo alert', 'status'];
+
+function Welcome({ botName }: { botName: string }): VNode {
+  return html`<section class="welcome">
+    <p>Nothing was said here yet. ${botName} listens: try</p>
+    <p class="actions">
+      ${FIRST_WORDS.map((words) => html`<button type="button" onClick=${() => say(words)}>${words}</button>`)}
+    </p>
+  </section>` as VNode;
+}
+
+function Composer({ botName }: { botName: string }): VNode {
+  const text = useSignal('');
+  const field = useRef<HTMLTextAreaElement>(null);
+  const answered = answering.value;
+
+  useLayoutEffect(() => {
+    const element = field.current;
+    if (!element) return;
+    element.rows = Math.min(6, text.value.split('\n').length);
+  }, [text.value]);
+
+  const submit = (event?: Event): void => {
+    event?.preventDefault();
+    if (text.value.trim() === '') return;
+    say(text.value.trim(), answered?.id);
+    text.value = '';
+    answering.value = undefined;
+    field.current?.focus();
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) submit(event);
+    if (event.key === 'Escape') answering.value = undefined;
+  };
+
+  return html`<form class="composer" onSubmit=${submit}>
+    ${
+      answered &&
+      html`<p class="answering">
+        <span>Reply to: ${firstWords(answered)}</span>
+        <button type="button" class="plain" aria-label="Do not reply" onClick=${() => (answering.value = undefined)}>
+          ✕
+        </button>
+      </p>`
+    }
+    <div class="row">
+      <textarea
+        id="say"
+        ref=${field}
+        rows="1"
+        maxlength="8000"
+        aria-label=${`Say something to ${botName}`}
+        placeholder="Say something, for example help"
+        enterkeyhint="send"
+        autocomplete="off"
+        autocapitalize="none"
+        value=${text.value}
+        onInput=${(event: InputEvent) => (text.value = (event.currentTarget as HTMLTextAreaElement).value)}
+        onKeyDown=${onKeyDown}
+      ></textarea>
+      <button type="submit" disabled=${text.value.trim() === ''}>Send</button>
+    </div>
+  </form>` as VNode;
+}

@@ -1,0 +1,180 @@
+import type { WebLine, WebRoom } from '../web-chat.ts';
+import {
+  addUnsent,
+  connection,
+  currentRoom,
+  forgetLines,
+  markRefused,
+  rooms,
+  showChanges,
+  showRoom,
+  unsent,
+  user,
+} from './store.ts';
+
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 10_000;
+/** The server beats every 15 s; a phone that slept finds its stream dead without being told. */
+const SILENCE_MS = 45_000;
+
+let stream: EventSource | undefined;
+let silence: number | undefined;
+let retry: number | undefined;
+let failures = 0;
+const sending = new Set<string>();
+
+/** Reads who and where we are, then follows the room in the address, or the first. */
+export async function begin(): Promise<void> {
+  await readSession();
+  addEventListener('hashchange', () => enter(roomInAddress()));
+  addEventListener('online', () => follow());
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden && connection.value !== 'live') follow();
+  });
+  enter(roomInAddress());
+  for (const { id, problem } of unsent.value) if (problem === undefined) void deliver(id);
+}
+
+export function say(text: string, replyTo?: string): void {
+  const room = currentRoom.value;
+  if (room === undefined) return;
+  const id = randomUuid();
+  addUnsent({ id, room, text, ...(replyTo !== undefined && { replyTo }) });
+  void deliver(id);
+}
+
+/** Resolves to undefined when the press was taken, else to the sentence that says why not. */
+export async function press(message: string, command: string): Promise<string | undefined> {
+  const room = currentRoom.value ?? '';
+  return repeat(`/web/rooms/${encodeURIComponent(room)}/presses`, { id: randomUuid(), message, command });
+}
+
+async function deliver(id: string): Promise<void> {
+  const line = unsent.value.find((candidate) => candidate.id === id);
+  if (!line || sending.has(id)) return;
+  sending.add(id);
+  const { room, text, replyTo } = line;
+  const problem = await repeat(`/web/rooms/${encodeURIComponent(room)}/lines`, { id, text, replyTo });
+  sending.delete(id);
+  if (problem !== undefined) markRefused(id, problem);
+}
+
+/** Posts until it is answered; the id in the body keeps a repeat from counting twice. */
+async function repeat(address: string, body: object): Promise<string | undefined> {
+  for (let tries = 0; ; tries++) {
+    try {
+      const response = await fetch(address, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      if (response.ok) return undefined;
+      if (response.status < 500 && response.status !== 429) return await sentenceOf(response);
+    } catch {
+      // No network: the same as an answer that says "not now".
+    }
+    await new Promise((resolve) => setTimeout(resolve, pauseMs(tries)));
+  }
+}
+
+async function sentenceOf(response: Response): Promise<string> {
+  try {
+    const { title } = (await response.json()) as { title?: string };
+    return title ?? `refused (${response.status})`;
+  } catch {
+    return `refused (${response.status})`;
+  }
+}
+
+async function readSession(): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      const response = await fetch('/web/session');
+      if (response.status === 401 || response.status === 403) location.reload();
+      if (response.ok) {
+        const session = (await response.json()) as { user: string; rooms: WebRoom[] };
+        user.value = session.user;
+        rooms.value = session.rooms;
+        return;
+      }
+    } catch {
+      connection.value = 'lost';
+    }
+    await new Promise((resolve) => setTimeout(resolve, pauseMs(tries)));
+  }
+}
+
+function roomInAddress(): string | undefined {
+  const named = decodeURIComponent(location.hash.slice(1));
+  return rooms.value.find(({ id }) => id === named)?.id ?? rooms.value[0]?.id;
+}
+
+function enter(room: string | undefined): void {
+  if (room === currentRoom.value) return;
+  currentRoom.value = room;
+  forgetLines();
+  follow();
+}
+
+/** Opens the stream of the current room anew; whatever was open before is closed. */
+function follow(): void {
+  stream?.close();
+  clearTimeout(silence);
+  clearTimeout(retry);
+  const room = currentRoom.value;
+  if (room === undefined) return;
+  if (connection.value === 'live') connection.value = 'connecting';
+  const source = new EventSource(`/web/rooms/${encodeURIComponent(room)}/stream`);
+  stream = source;
+
+  const lost = (): void => {
+    if (stream !== source) return;
+    source.close();
+    clearTimeout(silence);
+    connection.value = 'lost';
+    retry = window.setTimeout(reconnect, pauseMs(failures++));
+  };
+  const heard = (): void => {
+    clearTimeout(silence);
+    silence = window.setTimeout(lost, SILENCE_MS);
+  };
+  source.addEventListener('room', (event) => {
+    heard();
+    failures = 0;
+    connection.value = 'live';
+    showRoom(JSON.parse(event.data) as WebLine[]);
+  });
+  source.addEventListener('changed', (event) => {
+    heard();
+    showChanges(JSON.parse(event.data) as WebLine[]);
+  });
+  source.addEventListener('beat', heard);
+  source.addEventListener('error', lost);
+  heard();
+}
+
+/** The rooms may have changed meanwhile, or the session ended: then the page reloads to the login. */
+async function reconnect(): Promise<void> {
+  try {
+    const response = await fetch('/web/session');
+    if (response.status === 401 || response.status === 403) location.reload();
+    if (response.ok) rooms.value = ((await response.json()) as { rooms: WebRoom[] }).rooms;
+  } catch {
+    // Still away; the stream finds out by itself.
+  }
+  follow();
+}
+
+/** `crypto.randomUUID` is withheld from pages that came over plain http. */
+function randomUuid(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+/** With a random part, so that a crowd does not come back in step. */
+function pauseMs(tries: number): number {
+  return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(tries, 10)) * (0.75 + Math.random() / 2);
+}

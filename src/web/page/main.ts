@@ -1,0 +1,11 @@
+import { render } from 'preact';
+import { html } from 'htm/preact';
+import { App } from './app.ts';
+import { begin } from './connection.ts';
+
+const root = document.querySelector('#app');
+if (root) {
+  root.replaceChildren();
+  render(html`<${App} botName=${document.title} />`, root);
+  void begin();
+}

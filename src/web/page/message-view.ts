@@ -1,0 +1,102 @@
+import { html } from 'htm/preact';
+import { useSignal } from '@preact/signals';
+import type { ComponentChildren, VNode } from 'preact';
+import { clean, parseMarkdown, safeUrl } from '../../chat/markdown.ts';
+import type { Inline } from '../../chat/markdown.ts';
+import type { Action, Message, Tone } from '../../chat/message.ts';
+import { press } from './connection.ts';
+
+const TONE_WORDS: Readonly<Record<Tone, string>> = {
+  critical: 'CRITICAL',
+  warning: 'WARNING',
+  info: 'INFO',
+  ok: 'OK',
+  neutral: 'NOTE',
+};
+
+/** A neutral message as nodes; text from outside never becomes markup. `lineId`: whose buttons these are. */
+export function MessageView({ message, lineId }: { message: Message; lineId: string }): VNode {
+  const { title, text, tone, fields = [], links = [], code, mentions = [], actions = [] } = message;
+  const body = [
+    mentions.length > 0 && html`<p class="mentions">${mentions.map(({ name }) => `@${clean(name)}`).join(' ')}</p>`,
+    title !== undefined && html`<p class="title">${toneWord(title, tone)}${clean(title)}</p>`,
+    text !== undefined && html`<div class="text">${renderText(text)}</div>`,
+    fields.length > 0 &&
+      html`<dl>
+        ${fields.map(
+          ({ label, value }) =>
+            html`<div>
+              <dt>${clean(label)}</dt>
+              <dd>${clean(value)}</dd>
+            </div>`,
+        )}
+      </dl>`,
+    code !== undefined && html`<pre tabindex="0"><code>${clean(code)}</code></pre>`,
+    links.length > 0 && html`<p class="links">${links.map(({ label, url }) => renderLink(url, clean(label)))}</p>`,
+    actions.length > 0 && html`<${Actions} actions=${actions} lineId=${lineId} />`,
+  ];
+  return html`<div class=${tone ? `message card tone-${tone}` : 'message'}>${body}</div>` as VNode;
+}
+
+/** Colour alone tells nothing to some readers; titles that begin with a sign or a word in capitals say it themselves. */
+function toneWord(title: string, tone: Tone | undefined): ComponentChildren {
+  if (tone === undefined || tone === 'neutral' || /^\p{Extended_Pictographic}|^\p{Lu}{2,}\b/u.test(title)) return null;
+  return html`<span class="tone-word">${TONE_WORDS[tone]}</span> `;
+}
+
+function renderText(text: string): ComponentChildren {
+  return parseMarkdown(text).map((block) => {
+    if (block.type === 'code') return html`<pre tabindex="0"><code>${block.text}</code></pre>`;
+    return html`<p>${block.children.length > 0 ? block.children.map(renderInline) : '\u00a0'}</p>`;
+  });
+}
+
+function renderInline(inline: Inline): ComponentChildren {
+  switch (inline.type) {
+    case 'text':
+      return inline.text;
+    case 'code':
+      return html`<code>${inline.text}</code>`;
+    case 'bold':
+      return html`<strong>${inline.children.map(renderInline)}</strong>`;
+    case 'italic':
+      return html`<em>${inline.children.map(renderInline)}</em>`;
+    case 'link':
+      return renderLink(inline.url, inline.children.map(renderInline));
+  }
+}
+
+function renderLink(url: string, label: ComponentChildren): ComponentChildren {
+  const href = safeUrl(url);
+  if (href === undefined) return html`<span>${label} (${clean(url)})</span>`;
+  return html`<a href=${href} target="_blank" rel="noopener noreferrer">${label}</a>`;
+}
+
+function Actions({ actions, lineId }: { actions: readonly Action[]; lineId: string }): VNode {
+  const busy = useSignal<string | undefined>(undefined);
+  const problem = useSignal<string | undefined>(undefined);
+
+  const act = async (command: string): Promise<void> => {
+    if (busy.value !== undefined) return;
+    busy.value = command;
+    problem.value = await press(lineId, command);
+    // A second tap of the same hand is not a second press.
+    setTimeout(() => (busy.value = undefined), 700);
+  };
+
+  return html`<div class="actions" role="group" aria-label="Actions">
+    ${actions.map(
+      (action) =>
+        html`<button
+          type="button"
+          key=${action.command}
+          aria-disabled=${busy.value !== undefined ? 'true' : 'false'}
+          title=${action.command}
+          onClick=${() => act(action.command)}
+        >
+          <span aria-hidden="true">${action.emoji}</span> ${action.label}
+        </button>`,
+    )}
+    ${problem.value !== undefined && html`<p role="alert">${problem.value}</p>`}
+  </div>` as VNode;
+}

@@ -1,0 +1,91 @@
+import { computed, signal } from '@preact/signals';
+import type { WebLine, WebRoom } from '../web-chat.ts';
+
+/** A line typed here that the room does not show yet. `problem`: it was refused and is not tried again by itself. */
+export interface Unsent {
+  readonly id: string;
+  readonly room: string;
+  readonly text: string;
+  readonly replyTo?: string;
+  readonly problem?: string;
+}
+
+export type Connection = 'connecting' | 'live' | 'lost';
+
+export const user = signal('');
+export const rooms = signal<readonly WebRoom[]>([]);
+export const currentRoom = signal<string | undefined>(undefined);
+export const connection = signal<Connection>('connecting');
+/** The room was received at least once, so that an empty one can be told from one still to come. */
+export const isLoaded = signal(false);
+export const unsent = signal<readonly Unsent[]>(readUnsent());
+/** The line that the next one answers. */
+export const answering = signal<WebLine | undefined>(undefined);
+
+const byId = signal<ReadonlyMap<string, WebLine>>(new Map());
+
+export const lines = computed(() =>
+  [...byId.value.values()].filter((line) => !line.deleted).sort((a, b) => a.seq - b.seq),
+);
+export const unsentHere = computed(() => unsent.value.filter(({ room }) => room === currentRoom.value));
+
+export function lineById(id: string): WebLine | undefined {
+  return byId.value.get(id);
+}
+
+export function forgetLines(): void {
+  byId.value = new Map();
+  isLoaded.value = false;
+}
+
+/** The whole room, as sent after each connect. */
+export function showRoom(whole: readonly WebLine[]): void {
+  byId.value = new Map(whole.map((line) => [line.id, line]));
+  isLoaded.value = true;
+  settle(whole);
+}
+
+/** Changes may come twice and late: an older version never replaces a newer one. */
+export function showChanges(changed: readonly WebLine[]): void {
+  const next = new Map(byId.value);
+  for (const line of changed) if ((next.get(line.id)?.version ?? -1) <= line.version) next.set(line.id, line);
+  byId.value = next;
+  settle(changed);
+}
+
+export function addUnsent(line: Unsent): void {
+  keepUnsent([...unsent.value, line]);
+}
+
+export function markRefused(id: string, problem: string): void {
+  keepUnsent(unsent.value.map((line) => (line.id === id ? { ...line, problem } : line)));
+}
+
+export function dropUnsent(id: string): void {
+  keepUnsent(unsent.value.filter((line) => line.id !== id));
+}
+
+function settle(shown: readonly WebLine[]): void {
+  const ids = new Set(shown.map(({ id }) => id));
+  if (unsent.value.some(({ id }) => ids.has(id))) keepUnsent(unsent.value.filter(({ id }) => !ids.has(id)));
+}
+
+const STORED_AS = 'watchbell.unsent';
+
+/** Kept over a reload of the page, under the same ids: sending them again doubles nothing. */
+function keepUnsent(next: readonly Unsent[]): void {
+  unsent.value = next;
+  try {
+    sessionStorage.setItem(STORED_AS, JSON.stringify(next));
+  } catch {
+    // Storage is full or forbidden; the lines live as long as the page.
+  }
+}
+
+function readUnsent(): readonly Unsent[] {
+  try {
+    return JSON.parse(sessionStorage.getItem(STORED_AS) ?? '[]') as readonly Unsent[];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,136 @@
+import { defineSkill, defineTask, defineTimer, z, CommandError } from '../../src/skill.ts';
+import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+
+const probe = defineSkill({
+  name: 'probe',
+  options: z.object({ word: z.string().default('pong') }),
+  commands: {
+    ping: { help: 'answers', run: ({ options }) => options.word },
+    'living {key} {text...}': { help: 'shows a living message', run: (context) => void context.post('lobby', context.args.key, { text: context.args.text, actions: [{ label: 'Ping', emoji: '👀', command: 'ping' }] }) },
+    'ring {key} {text...}': { help: 'shows it anew', run: (context) => void context.post('lobby', context.args.key, context.args.text, { ring: true }) },
+    'gone {key}': { help: 'takes it away', run: (context) => context.remove('lobby', context.args.key) },
+    'boom': {
+      help: 'fails',
+      run: async (context) => {
+        await context.state.set('half', 'written');
+        throw new Error('broken on purpose');
+      },
+    },
+    'refuse': {
+      help: 'refuses after writing',
+      run: async (context) => {
+        await context.state.set('half', 'written');
+        await context.say('lobby', 'half said');
+        throw new CommandError('no, thanks');
+      },
+    },
+    'later {for:duration}': { help: 'sets a timer', run: (context) => context.at('later', new Date(context.now.getTime() + context.args.for), 'due', { n: 1 }) },
+    'never mind': { help: 'takes it back', run: (context) => context.cancel('later') },
+    'work': { help: 'starts a task', run: (context) => context.task('double', { n: 21 }) },
+  },
+  timers: {
+    due: defineTimer({ payload: z.object({ n: z.number() }), run: (context, fired) => context.say('lobby', `due ${fired.payload.n}, ${Math.round(fired.lateMs / 60_000)} min late`) }),
+  },
+  tasks: {
+    double: defineTask({
+      payload: z.object({ n: z.number() }),
+      result: z.number(),
+      idempotent: true,
+      run: async ({ payload }) => payload.n * 2,
+      done: (context, outcome) => context.say('lobby', outcome.ok ? `result ${outcome.result}` : `failed ${outcome.reason}`),
+    }),
+  },
+});
+
+let bot: TestBot;
+beforeAll(async () => {
+  bot = await startTestBot({ skills: [probe] });
+});
+afterAll(() => bot.stop());
+
+test('a command is answered once, however often the platform delivers it', async () => {
+  expect(await bot.say('ping')).toEqual(['pong']);
+  const last = bot.platform.stream.at(-1);
+  if (last) bot.platform.happen(last);
+  await bot.settle();
+  expect(bot.texts().filter((text) => text === 'pong')).toHaveLength(1);
+});
+
+test('a living message is edited in place, and a ring makes a new one and folds the old', async () => {
+  await bot.say('living a one');
+  await bot.say('living a two');
+  expect(bot.texts().filter((text) => text === 'two')).toHaveLength(1);
+  expect(bot.texts()).not.toContain('one');
+  await bot.say('ring a three');
+  expect(bot.texts().filter((text) => text === 'three')).toHaveLength(1);
+  expect(bot.texts().filter((text) => text.includes('goes on below'))).toHaveLength(1);
+  await bot.say('gone a');
+  expect(bot.texts()).not.toContain('three');
+});
+
+test('a tap means the command that was shown, said by whoever taps', async () => {
+  await bot.say('living b tap me');
+  const message = bot.messages().find((one) => one.message.text === 'tap me');
+  const before = bot.texts().filter((text) => text === 'pong').length;
+  await bot.tap(message?.id ?? '', '👀');
+  expect(bot.texts().filter((text) => text === 'pong')).toHaveLength(before + 1);
+});
+
+test('a handler that fails leaves nothing behind but the failed event, its error, and one answer with its number', async () => {
+  const [answer] = await bot.say('boom');
+  const number = /`([0-9a-f]{8})`/.exec(answer ?? '')?.[1];
+  expect(number).toBeDefined();
+  expect(await bot.query('select 1 from skill_state')).toHaveLength(0);
+  const failed = await bot.query<{ payload: string; message: string }>(`select payload, message from events join errors on errors.id = error_id where state = 'failed' and errors.id::text like $1 || '%'`, [number]);
+  expect(failed).toHaveLength(1);
+  expect(failed[0]?.payload).toContain('boom');
+  expect(failed[0]?.message).toContain('broken on purpose');
+});
+
+test('a command that refuses itself has done nothing, and its reason is shown', async () => {
+  expect(await bot.say('refuse')).toEqual(['no, thanks']);
+  expect(await bot.query('select 1 from skill_state')).toHaveLength(0);
+});
+
+test('a timer fires once, says how late it is, and can be taken back', async () => {
+  await bot.say('later 5m');
+  await bot.advance(4 * 60_000);
+  expect(bot.texts().filter((text) => text.startsWith('due'))).toHaveLength(0);
+  await bot.advance(3 * 60_000);
+  expect(bot.texts().filter((text) => text === 'due 1, 2 min late')).toHaveLength(1);
+  await bot.say('later 5m');
+  await bot.say('never mind');
+  await bot.advance(10 * 60_000);
+  expect(bot.texts().filter((text) => text.startsWith('due'))).toHaveLength(1);
+});
+
+test('the result of a task is handled once', async () => {
+  await bot.say('work');
+  expect(bot.texts().filter((text) => text === 'result 42')).toHaveLength(1);
+});
+
+test('unknown words get the nearest command only when the bot was addressed by name', async () => {
+  expect(await bot.say('pimg')).toEqual([]);
+  bot.platform.happen({ type: 'message', id: 'by-name', room: 'lobby', direct: false, sender: { accountId: '@ann:test', name: 'Ann', bot: false, guest: false }, at: bot.app.clock.now(), text: 'watchbell: pimg', mentionsBot: false });
+  await bot.settle();
+  expect(bot.texts().at(-1)).toContain('Did you mean `ping`?');
+});
+
+test('what a platform will never take becomes a dead letter', async () => {
+  bot.platform.before = (operation) => {
+    if (operation.type === 'send') throw Object.assign(new Error('not in the room'), { code: 'WB_REJECTED', reason: 'I am not in the room' });
+  };
+  expect(await bot.say('ping')).toEqual([]);
+  bot.platform.before = () => {};
+  expect(await bot.query<{ reason: string }>(`select reason from messages where state = 'dead'`)).toEqual([{ reason: 'I am not in the room' }]);
+});
+
+test('an answer that was lost on the way is not sent again as another message', async () => {
+  let lost = 0;
+  bot.platform.after = (operation) => {
+    if (operation.type === 'send' && lost++ === 0) throw new Error('connection reset');
+  };
+  expect(await bot.say('ping')).toEqual(['pong']);
+  expect(lost).toBe(2);
+  bot.platform.after = () => {};
+});
