@@ -15,6 +15,8 @@ import { applyStep, operationOf, plan, type Attempt, type Copy, type PlannedStep
 import { beginAttempt, dropExpired, endReact, markDead, markShown, membersOf, messageById, nextPending, nextReact, pendingRooms, recordSent, threadRoot, unresolved, withdrawAttempt, type MessageRow } from './store.ts';
 
 const LOOK_EVERY_MS = 1000;
+/** Messages of one room whose commits are shared while many wait. */
+const BATCH = 16;
 const ROOMS_AT_ONCE = 4;
 /** A request shorter than this is not worth beginning; the lease is renewed soon. */
 const MIN_REQUEST_MS = 1000;
@@ -38,6 +40,11 @@ export interface CourierOptions {
 }
 
 type Turn = 'more' | 'empty' | 'wait';
+
+interface Planned {
+  readonly row: MessageRow;
+  readonly attempt: Attempt;
+}
 
 interface Room {
   busy: boolean;
@@ -193,11 +200,12 @@ export class Courier {
       const left = await unresolved(database.query, name, room);
       if (left?.attempt) {
         state.unknownTries = Math.max(1, state.unknownTries);
-        return this.#send(left, JSON.parse(left.attempt) as Attempt, state);
+        return this.#sendAll([{ row: left, attempt: JSON.parse(left.attempt) as Attempt }], state);
       }
       state.looked = true;
     }
-    const next = await nextPending(database.query, name, room);
+    const rows = await nextPending(database.query, name, room, BATCH);
+    const [next] = rows;
     if (!next) return 'empty';
     const row = next.fold && !next.digest ? ((await messageById(database.query, next.fold)) ?? next) : next;
     if (row.attempt) {
@@ -213,10 +221,53 @@ export class Courier {
       await markShown(database.query, lease, row, attempt);
       return 'more';
     }
+    const batch = await this.#batch(rows, row, attempt);
     this.#options.step('courier.before-attempt');
-    if (!(await beginAttempt(database.query, lease, row, attempt))) return lease.signal.aborted ? 'wait' : 'more';
+    const begun = await Promise.all(batch.map((one) => beginAttempt(database.query, lease, one.row, one.attempt)));
     this.#options.step('courier.after-attempt');
-    return this.#send({ ...row, attempt: 'begun' }, attempt, state);
+    const ready = batch.filter((_, index) => begun[index]).map((one) => ({ ...one, row: { ...one.row, attempt: 'begun' } }));
+    if (ready.length === 0) return lease.signal.aborted ? 'wait' : 'more';
+    return this.#sendAll(ready, state);
+  }
+
+  /**
+   * What can be attempted together: messages of one request each that depend on nothing before them. Their requests still
+   * go out one after another; only the commits before and after are shared.
+   */
+  async #batch(rows: readonly MessageRow[], first: MessageRow, attempt: Attempt): Promise<Planned[]> {
+    const batch: Planned[] = [{ row: first, attempt }];
+    if (attempt.steps.length > 1 || first !== rows[0]) return batch;
+    for (const row of rows.slice(1)) {
+      if (row.fold || row.digest || row.attempt || row.thread_key || row.until) break;
+      const planned = await this.#plan(row);
+      if (planned.steps.length !== 1) break;
+      batch.push({ row, attempt: planned });
+    }
+    return batch;
+  }
+
+  async #sendAll(batch: readonly Planned[], state: Room): Promise<Turn> {
+    const { database, lease, clock } = this.#options;
+    const recording: Promise<unknown>[] = [];
+    let turn: Turn = 'more';
+    let sent = 0;
+    for (const { row, attempt } of batch) {
+      // A pace that a former one of this batch has changed counts for the rest.
+      if (sent > 0 && (this.#stopped || this.#pace.waitMs(row.room, clock.monotonic()) > 0)) break;
+      turn = await this.#send(row, attempt, state, recording);
+      sent++;
+      if (turn !== 'more' || state.unknownTries > 0) break;
+    }
+    try {
+      await Promise.all(recording);
+    } catch (error) {
+      state.looked = false;
+      throw error;
+    }
+    this.#options.step('courier.after-record');
+    const unsent = batch.slice(sent);
+    if (unsent.length > 0) await Promise.all(unsent.map(({ row }) => withdrawAttempt(database.query, lease, row)));
+    return turn;
   }
 
   async #plan(row: MessageRow): Promise<Attempt> {
@@ -234,7 +285,8 @@ export class Courier {
     });
   }
 
-  async #send(row: MessageRow, attempt: Attempt, state: Room): Promise<Turn> {
+  /** One request. What it leads to is recorded while the next one is on its way; `recording` collects that. */
+  async #send(row: MessageRow, attempt: Attempt, state: Room, recording: Promise<unknown>[]): Promise<Turn> {
     const { lease, clock, connector, database, metrics, name } = this.#options;
     const planned = attempt.steps[attempt.next];
     if (!planned) return this.#dead(row, 'its plan has no step left');
@@ -254,9 +306,12 @@ export class Courier {
       metrics.sends.inc({ connector: name, result: 'ok' });
       this.#pace.succeeded(row.room);
       state.unknownTries = 0;
-      const confirmed = await this.#confirm(row, attempt, remoteId);
-      state.looked = confirmed && attempt.next + 1 >= attempt.steps.length;
-      this.#options.step('courier.after-record');
+      state.looked = attempt.next + 1 >= attempt.steps.length;
+      recording.push(
+        this.#confirm(row, attempt, remoteId).then((confirmed) => {
+          if (!confirmed) state.looked = false;
+        }),
+      );
       return 'more';
     } catch (error) {
       return this.#failed(row, attempt, planned, state, error);

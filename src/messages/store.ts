@@ -47,14 +47,13 @@ export async function unresolved(query: Query, connector: string, room: string):
 }
 
 /** What a room should be sent next: replies and pages before bulk, each in order. Found by what is pending, never by a highest id. */
-export async function nextPending(query: Query, connector: string, room: string): Promise<MessageRow | undefined> {
-  const [row] = await query<MessageRow>(
+export function nextPending(query: Query, connector: string, room: string, limit: number): Promise<MessageRow[]> {
+  return query<MessageRow>(
     `select ${COLUMNS} from messages m where connector = $1 and room = $2 and pending
        and (after_key is null or not exists (select 1 from messages a where a.connector = m.connector and a.room = m.room and a.skill = m.skill and a.key = m.after_key and a.pending))
-     order by queue, position limit 1`,
-    [connector, room],
+     order by queue, position limit $3`,
+    [connector, room, limit],
   );
-  return row;
 }
 
 export async function messageById(query: Query, id: string): Promise<MessageRow | undefined> {

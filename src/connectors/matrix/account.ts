@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { codeOf } from '../../errors.ts';
 import { Unauthorised } from '../connector.ts';
 import type { ConnectorEnvironment } from '../connector.ts';
 import type { Myself } from './mention.ts';
@@ -17,12 +18,22 @@ const DEVICE_KEY = 'device';
  * @throws {Unauthorised} the token or password is refused, or the token belongs to no device.
  */
 export async function openAccount(requests: Requests, options: MatrixOptions, environment: ConnectorEnvironment, signal?: AbortSignal): Promise<Account> {
-  // A token got by password lives on in `requests` over a restart of the connector: every login would end the one before.
   if (options.token) requests.token = (await environment.secret(options.token)).trim();
-  else if (requests.token === undefined) await login(requests, options, environment, signal);
+  // A token got by password lives on in `requests` over a restart of the connector, until it is refused.
+  const kept = !options.token && requests.token !== undefined;
+  if (requests.token === undefined) await login(requests, options, environment, signal);
+  try {
+    return await whoami(requests, signal);
+  } catch (error) {
+    if (!options.token) requests.token = undefined;
+    if (kept && codeOf(error) === 'WB_UNAUTHORISED') return await openAccount(requests, options, environment, signal);
+    throw error;
+  }
+}
+
+async function whoami(requests: Requests, signal?: AbortSignal): Promise<Account> {
   const answer = await requests.request('GET', '/_matrix/client/v3/account/whoami', { signal }).catch((error: unknown) => {
     if (!isMatrixFailure(error) || (error.status !== 401 && error.status !== 403)) throw error;
-    if (!options.token) requests.token = undefined;
     throw new Unauthorised(`the homeserver refuses the access token (${error.errcode ?? error.status}): put a new one in place`, error);
   });
   const userId = text(answer['user_id']) ?? '';
@@ -38,11 +49,7 @@ export async function openAccount(requests: Requests, options: MatrixOptions, en
 /** The device is made up once and kept, since transaction ids are only remembered per device. */
 async function login(requests: Requests, options: MatrixOptions, environment: ConnectorEnvironment, signal?: AbortSignal): Promise<void> {
   if (options.user === undefined || options.password === undefined) throw new Unauthorised('neither a token nor a user and password are configured');
-  let device = options.device ?? text(await environment.state.get(DEVICE_KEY));
-  if (device === undefined) {
-    device = `WATCHBELL${randomBytes(6).toString('hex').toUpperCase()}`;
-    await environment.state.set(DEVICE_KEY, device);
-  }
+  const device = await pinnedDevice(options, environment);
   const body = {
     type: 'm.login.password',
     identifier: { type: 'm.id.user', user: options.user },
@@ -55,6 +62,14 @@ async function login(requests: Requests, options: MatrixOptions, environment: Co
     throw new Unauthorised(`the homeserver refuses the login of ${options.user}: check user and password`, error);
   });
   requests.token = text(answer['access_token']);
+}
+
+async function pinnedDevice(options: MatrixOptions, environment: ConnectorEnvironment): Promise<string> {
+  const known = options.device ?? text(await environment.state.get(DEVICE_KEY));
+  if (known !== undefined) return known;
+  const device = `WATCHBELL${randomBytes(6).toString('hex').toUpperCase()}`;
+  await environment.state.set(DEVICE_KEY, device);
+  return device;
 }
 
 async function displayName(requests: Requests, userId: string, signal?: AbortSignal): Promise<string | undefined> {

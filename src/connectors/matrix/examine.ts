@@ -1,13 +1,23 @@
 import { messageOf } from '../../errors.ts';
-import type { Finding } from '../connector.ts';
+import type { Finding, JsonObject } from '../connector.ts';
+import type { Account } from './account.ts';
 import { dig, isMatrixFailure } from './requests.ts';
 import type { Requests } from './requests.ts';
 import { roomTrouble } from './rooms.ts';
 import type { Rooms } from './rooms.ts';
-import type { JsonObject } from '../connector.ts';
+
+/** The account, then one finding a room. */
+export async function examine(requests: Requests, rooms: Rooms, account: Account, written: readonly string[], signal: AbortSignal): Promise<Finding[]> {
+  const findings: Finding[] = [
+    { ok: true, what: 'token', says: `speaks for ${account.userId}` },
+    { ok: true, what: 'device', says: `${account.deviceId}: a repeated send is recognised` },
+  ];
+  for (const room of written) findings.push(await examineRoom(requests, rooms, room, account.userId, signal));
+  return findings;
+}
 
 /** One finding a room: there, joined, may speak, readable. */
-export async function examineRoom(requests: Requests, rooms: Rooms, written: string, userId: string, signal: AbortSignal): Promise<Finding> {
+async function examineRoom(requests: Requests, rooms: Rooms, written: string, userId: string, signal: AbortSignal): Promise<Finding> {
   const what = `room ${written}`;
   try {
     const id = await rooms.resolve(written, undefined, signal);

@@ -5,7 +5,7 @@ import type { Connector, ConnectorEnvironment, ConnectorHost, ConnectorLimits, F
 import { openAccount } from './account.ts';
 import type { Account } from './account.ts';
 import type { Batch } from './batch.ts';
-import { examineRoom } from './examine.ts';
+import { examine } from './examine.ts';
 import type { MatrixOptions } from './options.ts';
 import { perform } from './perform.ts';
 import { Receiver } from './receiver.ts';
@@ -68,18 +68,20 @@ class MatrixConnector implements Connector {
   }
 
   async examine(rooms: readonly string[], signal: AbortSignal): Promise<Finding[]> {
-    let account: Account;
+    if (this.account) return await examine(this.requests, this.rooms, this.account, rooms, signal);
+    // The bot may be running elsewhere, and a login on its device would log it out: look from a device of our own.
+    const requests = new Requests(this.options.homeserver);
+    const passing = this.options.password ? { ...this.options, device: `DOCTOR${Date.now()}` } : this.options;
     try {
-      account = await openAccount(this.requests, this.options, this.environment, signal);
+      const account = await openAccount(requests, passing, this.environment, signal);
+      const findings = await examine(requests, new Rooms(requests), account, rooms, signal);
+      if (this.options.password) await requests.request('POST', '/_matrix/client/v3/logout', { body: {}, signal });
+      return findings;
     } catch (error) {
       return [{ ok: false, what: 'token', says: messageOf(error) }];
+    } finally {
+      requests.close();
     }
-    const findings: Finding[] = [
-      { ok: true, what: 'token', says: `speaks for ${account.userId}` },
-      { ok: true, what: 'device', says: account.deviceId },
-    ];
-    for (const room of rooms) findings.push(await examineRoom(this.requests, this.rooms, room, account.userId, signal));
-    return findings;
   }
 
   private async open(host: ConnectorHost, signal: AbortSignal): Promise<void> {
@@ -167,16 +169,24 @@ class MatrixConnector implements Connector {
     }
   }
 
-  private invited({ room, aliases }: Batch['invites'][number], host: ConnectorHost, signal: AbortSignal): void {
-    const written = [room, ...aliases].find((one) => host.isConfigured(one));
-    if (written === undefined) return host.log.info({ room, aliases }, 'invitation to a room that is not configured, ignored');
-    if (written !== room) host.resolved(written, room);
-    this.left.delete(room);
+  private invited(invite: Batch['invites'][number], host: ConnectorHost, signal: AbortSignal): void {
     // Beside the loop, which must not wait for it. Where it fails, `tend` tries again.
     this.work.push(
-      this.rooms.join(room, signal).catch((error: unknown) => {
-        if (!signal.aborted) host.log.warn({ room, reason: messageOf(error) }, 'invitation could not be accepted, trying again');
+      this.accept(invite, host, signal).catch((error: unknown) => {
+        if (!signal.aborted) host.log.warn({ room: invite.room, reason: messageOf(error) }, 'invitation could not be accepted, trying again');
       }),
     );
+  }
+
+  private async accept({ room, aliases }: Batch['invites'][number], host: ConnectorHost, signal: AbortSignal): Promise<void> {
+    let configured = host.isConfigured(room);
+    // Whoever invites may write any address into the invitation: only the directory says whose it is.
+    for (const alias of aliases) {
+      if (configured || !host.isConfigured(alias)) continue;
+      configured = (await this.rooms.resolve(alias, host, signal)) === room;
+    }
+    if (!configured) return host.log.info({ room, aliases }, 'invitation to a room that is not configured, ignored');
+    this.left.delete(room);
+    await this.rooms.join(room, signal);
   }
 }

@@ -30,8 +30,9 @@ export interface ReceiverOptions extends Reading {
 export class Receiver {
   private readonly options: ReceiverOptions;
   private cursor: string;
-  private committedAt = 0;
+  private committedAt = -Infinity;
   private up = true;
+  private first: Batch | undefined;
 
   private constructor(options: ReceiverOptions, cursor: string) {
     this.options = options;
@@ -58,8 +59,6 @@ export class Receiver {
     receiver.first = { events: [], echoes: [], notices: encrypted, invites, redacted: [], cursor: receiver.cursor };
     return receiver;
   }
-
-  private first: Batch | undefined;
 
   /** Runs until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {

@@ -98,9 +98,9 @@ export class Requests {
     }
   }
 
-  /** Closes idle connections. */
+  /** Closes idle connections; one with a request on it stays until that has its answer. */
   close(): void {
-    this.agent.destroy();
+    for (const sockets of Object.values(this.agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
   }
 
   private async exchange(method: Method, parameters: Outgoing, limits: Limits): Promise<Answer> {

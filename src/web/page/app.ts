@@ -13,8 +13,8 @@ export function App({ botName }: { botName: string }): VNode {
   return html`
     <header>
       <h1>${botName}</h1>
-      <${Rooms} />
       <${State} />
+      <${Rooms} />
     </header>
     <${Conversation} botName=${botName} />
     <${Composer} botName=${botName} />
@@ -133,7 +133,7 @@ function Composer({ botName }: { botName: string }): VNode {
         rows="1"
         maxlength="8000"
         aria-label=${`Say something to ${botName}`}
-        placeholder="Say something, for example help"
+        placeholder="Say something"
         enterkeyhint="send"
         autocomplete="off"
         autocapitalize="none"

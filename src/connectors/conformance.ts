@@ -1,0 +1,467 @@
+/**
+ * The contract of `connector.ts` as tests: every connector's own test calls `describeConnector`. Uses jest's globals.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Message } from '../chat/message.ts';
+import { codeOf } from '../errors.ts';
+import type { Connector, ConnectorHost, IncomingEvent, Operation, Part } from './connector.ts';
+
+/** What people see of one message. */
+export interface SeenMessage {
+  readonly id: string;
+  readonly text: string;
+  readonly mine: boolean;
+  readonly reactions: readonly string[];
+}
+
+/** One bot account on one (fake) platform, and people in a room with it. A world serves one test. */
+export interface ConnectorWorld {
+  /** The room as it stands in the configuration. */
+  readonly room: string;
+  /** Another room of the bot as configured, where the platform has more than one. */
+  readonly accountId: string;
+  /** A new connector for the same account, with the same durable state: what a restart makes. */
+  connect(): Promise<Connector>;
+  /** A person says something in the room. Resolves to the platform's id. */
+  say(text: string): Promise<string>;
+  /** What the room shows, oldest first. */
+  shown(): Promise<readonly SeenMessage[]>;
+  close(): Promise<void>;
+
+  /** A person reacts, and takes it back. Left out where the platform has no reactions. */
+  react?(target: string, emoji: string): Promise<string>;
+  unreact?(reaction: string): Promise<void>;
+  /** The next operation is refused with "too many requests". */
+  refuseNext?(): Promise<void>;
+  /** The next operation is done, but its answer is lost. */
+  loseNextAnswer?(): Promise<void>;
+  /** The next operation gets no answer for as long as the test lasts. */
+  hangNext?(): Promise<void>;
+  /** Makes the account's credentials invalid. */
+  lockOut?(): Promise<void>;
+  /** The platform cannot be reached until `goOnline`. */
+  goOffline?(): Promise<void>;
+  goOnline?(): Promise<void>;
+  /** An id that no message has. */
+  readonly missing?: string;
+}
+
+/** A host that records, with the core's own rules: ids once, cursor with the events. */
+export class RecordingHost implements ConnectorHost {
+  cursor: string | null;
+  readonly cursorAt: Date | null = null;
+  readonly events: IncomingEvent[] = [];
+  readonly echoes: { key: string; remoteId: string }[] = [];
+  readonly memberships: { room: string; state: string; detail: string | undefined }[] = [];
+  readonly states: boolean[] = [];
+  readonly failures: unknown[] = [];
+  readonly logged: string[] = [];
+  /** In order: `echo KEY`, `event ID`, `cursor`. */
+  readonly history: string[] = [];
+  /** How many calls of `receive` to reject from now on. */
+  rejections = 0;
+  receiving = 0;
+  overlapped = false;
+  readonly names = new Map<string, string>();
+  private readonly configured: readonly string[];
+  private readonly seen: Set<string>;
+  private readonly changes: (() => void)[] = [];
+
+  /** `before`: the host of the run before a restart; its cursor and the ids it has seen are taken over. */
+  constructor(configured: readonly string[], before?: RecordingHost) {
+    this.configured = configured;
+    this.cursor = before?.cursor ?? null;
+    this.seen = before?.seen ?? new Set();
+  }
+
+  async receive(events: readonly IncomingEvent[], cursor: string | null): Promise<void> {
+    this.receiving += 1;
+    if (this.receiving > 1) this.overlapped = true;
+    await new Promise((resolve) => setImmediate(resolve));
+    this.receiving -= 1;
+    if (this.rejections > 0) {
+      this.rejections -= 1;
+      throw new Error('the database is away');
+    }
+    for (const event of events) {
+      JSON.stringify(event);
+      if (this.seen.has(event.id)) continue;
+      this.seen.add(event.id);
+      this.events.push(event);
+      this.history.push(`event ${event.id}`);
+    }
+    this.cursor = cursor;
+    this.history.push('cursor');
+    this.changed();
+  }
+
+  async echo(key: string, remoteId: string): Promise<void> {
+    this.echoes.push({ key, remoteId });
+    this.history.push(`echo ${key}`);
+    this.changed();
+    await Promise.resolve();
+  }
+
+  async membership(room: string, state: 'joined' | 'left' | 'encrypted', detail?: string): Promise<void> {
+    this.memberships.push({ room, state, detail });
+    this.changed();
+    await Promise.resolve();
+  }
+
+  isConfigured(room: string): boolean {
+    return this.configured.includes(room) || [...this.names.values()].includes(room);
+  }
+
+  rooms(): readonly string[] {
+    return this.configured;
+  }
+
+  resolved(written: string, room: string): void {
+    this.names.set(written, room);
+  }
+
+  state(up: boolean): void {
+    this.states.push(up);
+    this.changed();
+  }
+
+  failed(error: unknown): void {
+    this.failures.push(error);
+    this.changed();
+  }
+
+  now(): Date {
+    return new Date();
+  }
+
+  readonly log = {
+    debug: (): void => {},
+    info: (_: object, text: string): void => this.note(text),
+    warn: (_: object, text: string): void => this.note(text),
+    error: (_: object, text: string): void => this.note(text),
+  };
+
+  private note(text: string): void {
+    this.logged.push(text);
+    this.changed();
+  }
+
+  /** Resolves as soon as the condition holds; looked at whenever something is recorded. */
+  async until(what: string, condition: () => boolean, withinMs = 10_000): Promise<void> {
+    if (condition()) return;
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.changes.splice(this.changes.indexOf(look), 1);
+        reject(new Error(`never happened: ${what}; recorded: ${JSON.stringify({ events: this.events, memberships: this.memberships, states: this.states, logged: this.logged }).slice(0, 2000)}`));
+      }, withinMs);
+      const look = (): void => {
+        if (!condition()) return;
+        clearTimeout(timer);
+        this.changes.splice(this.changes.indexOf(look), 1);
+        resolve();
+      };
+      this.changes.push(look);
+    });
+  }
+
+  /** The texts of messages, in order. */
+  texts(): string[] {
+    return this.events.flatMap((event) => (event.type === 'message' ? [event.text] : []));
+  }
+
+  private changed(): void {
+    for (const look of this.changes.slice()) look();
+  }
+}
+
+const never = (): AbortSignal => new AbortController().signal;
+
+/** A key as the courier makes them: a uuid and a count. */
+export function newKey(): string {
+  return `${randomUUID()}.1`;
+}
+
+export function sendOf(room: string, part: Part | undefined, more: Partial<Extract<Operation, { type: 'send' }>> = {}): Extract<Operation, { type: 'send' }> {
+  if (!part) throw new Error('nothing was rendered');
+  return { type: 'send', key: newKey(), room, part, unknownTries: 0, ...more };
+}
+
+interface Run {
+  readonly world: ConnectorWorld;
+  readonly connector: Connector;
+  readonly host: RecordingHost;
+  /** Stops the connector and starts a new one from the stored cursor. */
+  restart(): Promise<{ connector: Connector; host: RecordingHost }>;
+  /** Renders and sends the first part. */
+  send(message: Message, more?: Partial<Extract<Operation, { type: 'send' }>>): Promise<string>;
+}
+
+/** `setUp` builds a fresh world for every test. */
+export function describeConnector(name: string, setUp: () => Promise<ConnectorWorld>): void {
+  async function within(body: (run: Run) => Promise<void>, options: { started?: boolean } = {}): Promise<void> {
+    const world = await setUp();
+    const running: Connector[] = [];
+    try {
+      const connector = await world.connect();
+      running.push(connector);
+      const host = new RecordingHost([world.room]);
+      if (options.started !== false) await connector.start(host);
+      await body({
+        world,
+        connector,
+        host,
+        async restart() {
+          await running.at(-1)?.stop();
+          const next = await world.connect();
+          running.push(next);
+          const nextHost = new RecordingHost([world.room], host);
+          await next.start(nextHost);
+          return { connector: next, host: nextHost };
+        },
+        send: (message, more) => connector.perform(sendOf(world.room, connector.render(message, { ring: false })[0], more), never()),
+      });
+      expect(host.overlapped).toBe(false);
+    } finally {
+      for (const connector of running) await connector.stop();
+      await world.close();
+    }
+  }
+
+  const both = async (run: Run, done: () => Promise<boolean>, what: string): Promise<void> => {
+    const deadline = Date.now() + 10_000;
+    while (!(await done())) {
+      if (Date.now() > deadline) throw new Error(`never shown: ${what}; shown: ${JSON.stringify(await run.world.shown())}`);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+
+  describe(`${name} keeps the contract of a connector`, () => {
+    test('its limits make sense, and rendering is pure and within them', async () => {
+      await within(async ({ connector }) => {
+        expect(connector.limits.maxBytes).toBeGreaterThan(500);
+        const message: Message = { title: 'a <b> & "c"', tone: 'critical', text: `**x** ${'word '.repeat(50_000)}`, fields: [{ label: 'l', value: 'v\u0000' }], code: 'one\n'.repeat(5000) };
+        const parts = connector.render(message, { ring: true });
+        expect(parts.length).toBeGreaterThan(0);
+        for (const part of parts) {
+          expect(part.bytes).toBeLessThanOrEqual(connector.limits.maxBytes);
+          expect(JSON.parse(JSON.stringify(part))).toEqual(part);
+        }
+        expect(connector.render(message, { ring: true })).toEqual(parts);
+        expect(connector.render({ text: '' }, { ring: false }).length).toBeGreaterThan(0);
+      }, { started: false });
+    });
+
+    test('what is said arrives once, with who, where and when, and the cursor with it', async () => {
+      await within(async ({ world, host }) => {
+        const id = await world.say('hello there');
+        await host.until('the message', () => host.events.length > 0);
+        const [event] = host.events;
+        expect(event).toMatchObject({ type: 'message', id, text: 'hello there', sender: { bot: false } });
+        expect(event?.sender.accountId).not.toBe(world.accountId);
+        expect(Math.abs((event?.at.getTime() ?? 0) - Date.now())).toBeLessThan(120_000);
+        expect(host.history.indexOf('cursor', host.history.indexOf(`event ${id}`))).toBeGreaterThan(-1);
+        expect(host.states.at(-1)).toBe(true);
+      });
+    });
+
+    test('a batch that could not be stored is offered again', async () => {
+      await within(async ({ world, host }) => {
+        host.rejections = 2;
+        await world.say('important');
+        await host.until('the message', () => host.texts().includes('important'));
+        await world.say('and this');
+        await host.until('the next one', () => host.texts().includes('and this'));
+        expect(host.texts()).toEqual(['important', 'and this']);
+      });
+    });
+
+    test('messages arrive in the order in which they were said', async () => {
+      await within(async ({ world, host }) => {
+        const texts = Array.from({ length: 30 }, (_, index) => `line ${index}`);
+        for (const text of texts) await world.say(text);
+        await host.until('all of them', () => host.events.length === texts.length);
+        expect(host.texts()).toEqual(texts);
+      });
+    });
+
+    test('nothing of the past is delivered on a first start, and what was said while away is delivered after a restart', async () => {
+      const world = await setUp();
+      try {
+        await world.say('long ago');
+        const first = await world.connect();
+        const host = new RecordingHost([world.room]);
+        await first.start(host);
+        await world.say('now');
+        await host.until('the message', () => host.texts().includes('now'));
+        await first.stop();
+        await world.say('while away');
+        const second = await world.connect();
+        const after = new RecordingHost([world.room], host);
+        await second.start(after);
+        await after.until('what was missed', () => after.texts().includes('while away'));
+        await second.stop();
+        expect(host.texts()).toEqual(['now']);
+        expect(after.texts()).toEqual(['while away']);
+      } finally {
+        await world.close();
+      }
+    });
+
+    test('its own messages are echoed under their key before later events, and are no events', async () => {
+      await within(async (run) => {
+        if (!run.connector.limits.remote) return;
+        const key = newKey();
+        const id = await run.send({ text: 'from the bot' }, { key });
+        await run.world.say('after it');
+        await run.host.until('the message', () => run.host.texts().includes('after it'));
+        expect(run.host.texts()).toEqual(['after it']);
+        if (run.connector.limits.keyWindowMs === 0) return;
+        expect(run.host.echoes).toContainEqual({ key, remoteId: id });
+        expect(run.host.history.indexOf(`echo ${key}`)).toBeLessThan(run.host.history.findIndex((line) => line.startsWith('event ')));
+      });
+    });
+
+    test('a message is sent, edited and deleted', async () => {
+      await within(async (run) => {
+        const { world, connector } = run;
+        const id = await run.send({ title: 'Title', text: 'first' });
+        await both(run, async () => (await world.shown()).some((one) => one.id === id && one.mine && one.text.includes('first')), 'the message');
+        if (connector.limits.edits) {
+          const [part] = connector.render({ title: 'Title', text: 'second' }, { ring: false });
+          if (!part) throw new Error('no part');
+          expect(await connector.perform({ type: 'edit', key: newKey(), room: world.room, part, target: id, unknownTries: 0 }, never())).toBe(id);
+          await both(run, async () => (await world.shown()).some((one) => one.id === id && one.text.includes('second') && !one.text.includes('first')), 'the edit');
+        }
+        if (connector.limits.deletes) {
+          expect(await connector.perform({ type: 'delete', key: newKey(), room: world.room, target: id, unknownTries: 0 }, never())).toBe(id);
+          await both(run, async () => (await world.shown()).every((one) => one.id !== id), 'the deletion');
+        }
+      });
+    });
+
+    test('a repeat under the same key is one message', async () => {
+      await within(async (run) => {
+        if (run.connector.limits.keyWindowMs === 0) return;
+        const key = newKey();
+        const first = await run.send({ text: 'once' }, { key });
+        const second = await run.send({ text: 'once' }, { key, unknownTries: 1 });
+        expect(second).toBe(first);
+        const { connector } = await run.restart();
+        const part = connector.render({ text: 'once' }, { ring: false })[0];
+        expect(await connector.perform(sendOf(run.world.room, part, { key, unknownTries: 2 }), never())).toBe(first);
+        expect((await run.world.shown()).filter((one) => one.mine)).toHaveLength(1);
+      });
+    });
+
+    test('an answer that was lost is an unknown outcome, and the repeat is one message', async () => {
+      await within(async (run) => {
+        if (!run.world.loseNextAnswer) return;
+        await run.world.loseNextAnswer();
+        const key = newKey();
+        const lost = await run.send({ text: 'once' }, { key }).then(() => undefined, (error: unknown) => ({ code: codeOf(error) }));
+        if (lost) expect(['WB_RATE_LIMITED', 'WB_REJECTED', 'WB_GONE', 'WB_UNAUTHORISED', 'WB_UNREACHABLE']).not.toContain(lost.code);
+        await run.send({ text: 'once' }, { key, unknownTries: 1 });
+        expect((await run.world.shown()).filter((one) => one.mine)).toHaveLength(1);
+      });
+    });
+
+    test('"too many requests" is said as such and nothing is shown', async () => {
+      await within(async (run) => {
+        if (!run.world.refuseNext) return;
+        await run.world.refuseNext();
+        await expect(run.send({ text: 'x' })).rejects.toMatchObject({ code: 'WB_RATE_LIMITED', retryAfterMs: expect.any(Number) });
+        expect((await run.world.shown()).filter((one) => one.mine)).toHaveLength(0);
+      });
+    });
+
+    test('an operation settles when its signal aborts', async () => {
+      await within(async (run) => {
+        if (!run.world.hangNext) return;
+        await run.world.hangNext();
+        const controller = new AbortController();
+        const part = run.connector.render({ text: 'x' }, { ring: false })[0];
+        const sending = run.connector.perform(sendOf(run.world.room, part), controller.signal).catch((error: unknown) => error);
+        setTimeout(() => controller.abort(new Error('enough')), 50);
+        const began = performance.now();
+        await sending;
+        expect(performance.now() - began).toBeLessThan(1000);
+      });
+    });
+
+    test('a platform that cannot be reached is said as such, and reading goes on when it is back', async () => {
+      await within(async (run) => {
+        const { world, host } = run;
+        if (!world.goOffline || !world.goOnline) return;
+        await world.goOffline();
+        await expect(run.send({ text: 'x' })).rejects.toMatchObject({ code: 'WB_UNREACHABLE' });
+        await host.until('down', () => host.states.at(-1) === false);
+        await world.goOnline();
+        await host.until('up', () => host.states.at(-1) === true);
+        await world.say('back again');
+        await host.until('the message', () => host.texts().includes('back again'));
+      });
+    });
+
+    test('invalid credentials are said as such at start and when sending', async () => {
+      await within(async (run) => {
+        const { world } = run;
+        if (!world.lockOut) return;
+        await world.lockOut();
+        await expect(run.send({ text: 'x' })).rejects.toMatchObject({ code: 'WB_UNAUTHORISED' });
+        const other = await world.connect();
+        await expect(other.start(new RecordingHost([world.room]))).rejects.toMatchObject({ code: 'WB_UNAUTHORISED' });
+        await other.stop();
+      });
+    });
+
+    test('reactions come and go, and the bot can react once', async () => {
+      await within(async (run) => {
+        const { world, host, connector } = run;
+        if (!world.react || !world.unreact) return;
+        const id = await run.send({ text: 'alert' });
+        if (connector.limits.actions === 'reactions') {
+          const operation: Operation = { type: 'react', key: newKey(), room: world.room, target: id, emoji: '👀', unknownTries: 0 };
+          await connector.perform(operation, never());
+          await connector.perform({ ...operation, unknownTries: 1 }, never());
+          await connector.perform({ ...operation, key: newKey() }, never());
+          expect((await world.shown()).find((one) => one.id === id)?.reactions).toEqual(['👀']);
+        }
+        const reaction = await world.react(id, '✅');
+        await host.until('the reaction', () => host.events.some((event) => event.type === 'reaction' && event.target === id && event.emoji === '✅'));
+        const next = await run.restart();
+        await world.unreact(reaction);
+        await next.host.until('its end', () => next.host.events.some((event) => event.type === 'unreaction' && event.target === id && event.emoji === '✅'));
+      });
+    });
+
+    test('editing what is not there is said as such', async () => {
+      await within(async ({ world, connector }) => {
+        const part = connector.render({ text: 'x' }, { ring: false })[0];
+        if (world.missing === undefined || !connector.limits.edits || !part) return;
+        await expect(connector.perform({ type: 'edit', key: newKey(), room: world.room, part, target: world.missing, unknownTries: 0 }, never())).rejects.toMatchObject({ code: 'WB_GONE' });
+      });
+    });
+
+    test('it can be stopped twice, before it has started, and nothing arrives afterwards', async () => {
+      await within(async ({ world, connector, host }) => {
+        await connector.stop();
+        await connector.stop();
+        const count = host.history.length;
+        await world.say('nobody listens');
+        const other = await world.connect();
+        const late = new RecordingHost([world.room], host);
+        const starting = other.start(late).catch(() => {});
+        await other.stop();
+        await starting;
+        expect(host.history).toHaveLength(count);
+        expect(late.receiving).toBe(0);
+        // A third one sees that the others have taken nothing away.
+        const third = await world.connect();
+        const heir = new RecordingHost([world.room], late);
+        await third.start(heir);
+        await heir.until('the message', () => [...late.texts(), ...heir.texts()].includes('nobody listens'));
+        await third.stop();
+      });
+    });
+  });
+}

@@ -1,0 +1,137 @@
+import { randomUUID } from 'node:crypto';
+import { createInterface } from 'node:readline';
+import type { Interface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import type { Message } from '../../chat/message.ts';
+import type { Connector, ConnectorHost, ConnectorLimits, IncomingEvent, JsonObject } from '../connector.ts';
+import type { ConsoleOptions } from './options.ts';
+import { printMessage } from './print.ts';
+
+export interface ConsoleStreams {
+  readonly input: Readable & { readonly isTTY?: boolean };
+  readonly output: Writable & { readonly isTTY?: boolean };
+  /** What Ctrl-C does; a terminal in line editing does not deliver it to the process. */
+  readonly interrupt?: () => void;
+}
+
+const LIMITS: ConnectorLimits = {
+  maxBytes: 256 * 1024,
+  // What was printed stays; a change is printed again, marked.
+  edits: true,
+  deletes: true,
+  actions: 'none',
+  threads: false,
+  // Keys are known as long as the process lives, so a repeat after a crash is printed twice.
+  keyWindowMs: 0,
+  remote: true,
+};
+const REMEMBERED_KEYS = 1_000;
+const AGAIN_MS = 1_000;
+const DEFAULT_ROOM = 'console';
+
+export function create(_options: ConsoleOptions): Connector {
+  return createConsoleConnector({
+    input: process.stdin,
+    output: process.stdout,
+    interrupt: () => process.kill(process.pid, 'SIGINT'),
+  });
+}
+
+/** The terminal as a room: lines typed are direct messages of the local user, messages are printed. */
+export function createConsoleConnector({ input, output, interrupt }: ConsoleStreams): Connector {
+  const isTerminal = output.isTTY === true;
+  const done = new Set<string>();
+  const stopping = new AbortController();
+  let reader: Interface | undefined;
+  let offering: Promise<void> = Promise.resolve();
+
+  function print(text: string): void {
+    // Printed above the line that is being typed.
+    output.write(isTerminal && reader ? `\r\u001b[K${text}\n` : `${text}\n`);
+    if (isTerminal) reader?.prompt(true);
+  }
+
+  /** Offers a line until it is taken: the uuid was drawn once, so a repeat is the same line. */
+  async function offer(host: ConnectorHost, event: IncomingEvent): Promise<void> {
+    while (!stopping.signal.aborted) {
+      try {
+        await host.receive([event], null);
+        return;
+      } catch (error) {
+        host.log.debug({ error }, 'a typed line was not taken, it is offered again');
+        await pause(AGAIN_MS, stopping.signal);
+      }
+    }
+  }
+
+  return {
+    limits: LIMITS,
+
+    async start(host) {
+      const room = host.rooms()[0] ?? DEFAULT_ROOM;
+      reader = createInterface({
+        input,
+        ...(isTerminal ? { output, terminal: true, prompt: '› ' } : { terminal: false }),
+      });
+      reader.on('line', (line) => {
+        const text = line.trim();
+        if (isTerminal) reader?.prompt();
+        if (text === '') return;
+        const event = typed(text, room, host.now());
+        offering = offering.then(() => offer(host, event));
+      });
+      reader.on('SIGINT', () => interrupt?.());
+      // The end of the input (no terminal, `< /dev/null`) ends the typing, not the printing.
+      reader.on('close', () => (reader = undefined));
+      host.state(true);
+      if (isTerminal) reader.prompt();
+    },
+
+    async stop() {
+      stopping.abort();
+      reader?.close();
+      await offering;
+    },
+
+    render(message) {
+      const text = JSON.stringify({ message });
+      return [{ body: JSON.parse(text) as JsonObject, bytes: Buffer.byteLength(text) }];
+    },
+
+    async perform(operation) {
+      const id = operation.type === 'send' ? operation.key : operation.target;
+      if (done.has(operation.key)) return id;
+      if (operation.type === 'send') print(printMessage(messageIn(operation.part.body), isTerminal));
+      else if (operation.type === 'edit') print(printMessage(messageIn(operation.part.body), isTerminal, 'changed'));
+      else if (operation.type === 'delete') print('(a message was taken back)');
+      done.add(operation.key);
+      if (done.size > REMEMBERED_KEYS) done.delete(done.values().next().value ?? '');
+      return id;
+    },
+  };
+}
+
+function typed(text: string, room: string, at: Date): IncomingEvent {
+  return {
+    type: 'message',
+    id: randomUUID(),
+    room,
+    direct: true,
+    sender: { accountId: 'local', name: 'Local user', bot: false, guest: false },
+    at,
+    text,
+    mentionsBot: false,
+  };
+}
+
+/** What `render` put there. */
+function messageIn(body: JsonObject): Message {
+  return body['message'] as unknown as Message;
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}

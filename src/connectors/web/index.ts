@@ -1,0 +1,33 @@
+import type { Connector, ConnectorLimits, JsonObject } from '../connector.ts';
+
+const LIMITS: ConnectorLimits = {
+  // A page of the digest and a command's output; what a browser shows has no limit of its own.
+  maxBytes: 256 * 1024,
+  edits: true,
+  deletes: true,
+  actions: 'buttons',
+  threads: true,
+  keyWindowMs: 0,
+  remote: false,
+};
+
+/**
+ * The web chat has no remote: its rows are shown when they are committed (`src/web` serves them, each replica to its own
+ * readers), and what is typed there comes in over HTTP. So it has nothing to start and nothing to perform.
+ */
+export function create(): Connector {
+  return {
+    limits: LIMITS,
+    async start(host) {
+      host.state(true);
+    },
+    async stop() {},
+    render(message) {
+      const text = JSON.stringify({ message });
+      return [{ body: JSON.parse(text) as JsonObject, bytes: Buffer.byteLength(text) }];
+    },
+    async perform() {
+      throw new Error('the web chat shows rows as they are committed: nothing is sent to it');
+    },
+  };
+}
