@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type pg from 'pg';
+import { escape } from './chat/message.ts';
 import { createClock, type Clock } from './clock.ts';
 import type { Config } from './config/schema.ts';
 import type { Connector, ConnectorEnvironment } from './connectors/connector.ts';
@@ -16,10 +17,11 @@ import { Acceptor } from './dispatch/acceptor.ts';
 import { buildWorld } from './dispatch/build-world.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import type { Woken } from './dispatch/effects.ts';
+import { noticeOps } from './dispatch/notice.ts';
 import { createWebhookIntake } from './dispatch/webhook-intake.ts';
 import { knownNames, type World } from './dispatch/world.ts';
 import { codeOf, messageOf } from './errors.ts';
-import { createHttpServer, type HttpServer } from './http/server.ts';
+import { createHttpServer, type HttpServer, type Pages } from './http/server.ts';
 import type { Logger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { Housekeeper } from './db/housekeeper.ts';
@@ -163,7 +165,7 @@ export class App {
       health,
       metrics: this.metrics,
       log,
-      pages: web ? [await this.#webPages(web[1])] : [],
+      pages: web ? [this.#webPages(web[1])] : [],
     });
     await migrate(this.database, folders.skills.map((folder) => folder.migrations));
     this.metrics.databaseUp.set(1);
@@ -225,9 +227,14 @@ export class App {
     return parts;
   }
 
-  /** A whole look at what another program may have changed. */
-  wakeAll(): void {
-    for (const [name, runner] of this.#runners) for (const room of this.#roomsOf(name)) runner.wake(room);
+  /** Tells the ops rooms, at most once per 10 minutes for one `about`. Never fails: it is said, or it is in the log. */
+  async tellOps(about: string, text: string): Promise<void> {
+    try {
+      const woken = await noticeOps(this.database, this.#world, { about, text: escape(text), everyMs: 10 * 60_000 });
+      if (woken) this.#wake(woken);
+    } catch (error) {
+      this.#options.log.warn({ about, reason: messageOf(error) }, 'word to the ops room could not be stored');
+    }
   }
 
   #build(config: Config, generation: number): World {
@@ -271,9 +278,9 @@ export class App {
     return { name, botName: this.#config.name, secret: this.#options.secret, state: createConnectorState(this.database, name), log: this.#options.log.child({ connector: name }) };
   }
 
-  async #webPages(options: Config['connectors'][string]) {
+  #webPages(options: Config['connectors'][string]): Pages {
     const password = options.type === 'web' ? options.password : undefined;
-    return createWebPages({ chat: this.#webChat, log: this.#options.log, ...(password && { password: () => this.#options.secret(password) }) });
+    return createWebPages({ chat: this.#webChat, log: this.#options.log, title: this.#config.name, ...(password && { password: () => this.#options.secret(password) }) });
   }
 
   #held(lease: Lease): void {
@@ -308,7 +315,7 @@ export class App {
 
   #wakeRooms(rooms: readonly { connector: string; room: string }[]): void {
     for (const { connector, room } of rooms) {
-      if (this.#world.localConnectors.has(connector)) this.#webChat.changed(connector, room);
+      if (this.#world.localConnectors.has(connector)) this.#webChat.changed(room);
       else this.#runners.get(connector)?.wake(room);
     }
   }

@@ -6,7 +6,9 @@ import { name, secretReference } from './words.ts';
 const opsRoom = name.optional().describe("Room that is told about this connector's own trouble.");
 
 const web = z.strictObject({
-  password: secretReference.optional().describe('Opens the web chat to other hosts; without it only this machine is let in.'),
+  password: secretReference
+    .optional()
+    .describe('Opens the web chat to other hosts; without it only this machine is let in.'),
   opsRoom,
 });
 const local = z.strictObject({ opsRoom });

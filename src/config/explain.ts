@@ -23,7 +23,7 @@ const WANTED: Readonly<Record<string, string>> = {
 export function explain(issues: readonly Issue[], value: unknown, shape: Shape, base: Path): Finding[] {
   const findings = issues.flatMap((issue) => explainOne(issue, value, shape));
   // What zod strips without a word would be a setting that silently does nothing.
-  for (const { path, key } of shape.unknownKeys(value)) findings.push(unknownKey(path, key, shape));
+  for (const { path, key } of shape.unknownKeys(value)) findings.push(unknownKey(path, key, value, shape));
   const seen = new Set<string>();
   return findings
     .map((finding) => ({ ...finding, path: [...base, ...finding.path] }))
@@ -37,22 +37,35 @@ function explainOne(issue: Issue, value: unknown, shape: Shape): Finding[] {
   const path = issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step));
   const found = lookUp(value, path);
   if (shape.isSecret(path) && found !== undefined) {
-    if (typeof found === 'object' && found !== null && Object.keys(found).length === 1 && ('file' in found || 'env' in found)) {
+    if (
+      typeof found === 'object' &&
+      found !== null &&
+      Object.keys(found).length === 1 &&
+      ('file' in found || 'env' in found)
+    ) {
       return [{ path, says: deepest(issue) ?? 'write { file: NAME } or { env: NAME }' }];
     }
-    return [{ path, says: typeof found === 'object' && found !== null ? 'write one of { file: NAME } and { env: NAME }' : SECRET_REMEDY }];
+    return [
+      {
+        path,
+        says:
+          typeof found === 'object' && found !== null ? 'write one of { file: NAME } and { env: NAME }' : SECRET_REMEDY,
+      },
+    ];
   }
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownKey(path, key, shape));
+      return issue.keys.map((key) => unknownKey(path, key, value, shape));
     case 'invalid_type':
       return [{ path, says: wrongType(issue.expected, found, issue.message) }];
     case 'invalid_value':
       return [{ path, says: wrongValue(issue.values, found) }];
     case 'invalid_key':
-      return [{ path, says: issue.issues[0]?.message ?? 'is not a name' }];
+      return [{ path, says: issue.issues[0]?.message ?? 'is not a name', atKey: true }];
     case 'invalid_element':
-      return issue.issues.flatMap((inner) => explainOne({ ...inner, path: [...issue.path, ...inner.path] } as Issue, value, shape));
+      return issue.issues.flatMap((inner) =>
+        explainOne({ ...inner, path: [...issue.path, ...inner.path] } as Issue, value, shape),
+      );
     case 'invalid_union':
       return union(issue, value, found, shape, path);
     default:
@@ -61,15 +74,31 @@ function explainOne(issue: Issue, value: unknown, shape: Shape): Finding[] {
 }
 
 /** The alternative that was meant is the one whose issues lie deepest: its type fitted, something inside it did not. */
-function union(issue: Issue & { code: 'invalid_union' }, value: unknown, found: unknown, shape: Shape, path: Path): Finding[] {
+function union(
+  issue: Issue & { code: 'invalid_union' },
+  value: unknown,
+  found: unknown,
+  shape: Shape,
+  path: Path,
+): Finding[] {
+  if (found === undefined) return [{ path, says: 'is missing' }];
   if (!issue.message.startsWith('Invalid input')) return [{ path, says: issue.message }];
   const branches = issue.errors.filter((branch) => branch.length > 0);
-  const typeFits = branches.filter((branch) => !branch.some(({ code, path: at }) => code === 'invalid_type' && at.length === 0));
+  const typeFits = branches.filter(
+    (branch) => !branch.some(({ code, path: at }) => code === 'invalid_type' && at.length === 0),
+  );
   const known = typeFits.filter((branch) => !branch.some(({ code }) => code === 'unrecognized_keys'));
   const meant = (known.length > 0 ? known : typeFits).sort((one, other) => one.length - other.length)[0];
-  if (meant) return meant.flatMap((inner) => explainOne({ ...inner, path: [...issue.path, ...inner.path] } as Issue, value, shape));
+  if (meant)
+    return meant.flatMap((inner) =>
+      explainOne({ ...inner, path: [...issue.path, ...inner.path] } as Issue, value, shape),
+    );
   if (isUnquoted(found)) return [{ path, says: wrongType('string', found, '') }];
-  const wanted = new Set(branches.flatMap((branch) => branch.map((inner) => (inner.code === 'invalid_type' ? (WANTED[inner.expected] ?? '') : ''))));
+  const wanted = new Set(
+    branches.flatMap((branch) =>
+      branch.map((inner) => (inner.code === 'invalid_type' ? (WANTED[inner.expected] ?? '') : '')),
+    ),
+  );
   const words = [...wanted].filter(Boolean);
   return [{ path, says: words.length > 0 ? words.join(', or ') : 'is not one of the forms that may stand here' }];
 }
@@ -80,11 +109,11 @@ function deepest(issue: Issue): string | undefined {
   return inner && ours(inner.message);
 }
 
-function unknownKey(path: Path, key: string, shape: Shape): Finding {
-  const known = shape.keysAt(path);
+function unknownKey(path: Path, key: string, value: unknown, shape: Shape): Finding {
+  const known = shape.keysAt(path, lookUp(value, [...path, 'type']));
   const meant = didYouMean(key, known);
   const list = known.length > 0 && meant === '' ? ` (there are ${known.slice(0, 20).join(', ')})` : '';
-  return { path: [...path, key], says: `unknown key${meant === '' ? list : meant}` };
+  return { path: [...path, key], says: `unknown key${meant === '' ? list : meant}`, atKey: true };
 }
 
 function wrongType(expected: string, found: unknown, message: string): string {

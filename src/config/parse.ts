@@ -19,7 +19,8 @@ export function parseFile(file: SourceFile, env: Environment | undefined, proble
   const start: Place = { file: file.name, line: 1, column: 1 };
   const text = decode(file.bytes);
   if (text === undefined) {
-    const says = file.bytes.length > MAX_FILE_BYTES ? 'is larger than 1 MiB: not a configuration' : 'is not a text file in UTF-8';
+    const says =
+      file.bytes.length > MAX_FILE_BYTES ? 'is larger than 1 MiB: not a configuration' : 'is not a text file in UTF-8';
     problem({ path: [], says, at: { ...start, line: 0 } });
     return emptyMap(start);
   }
@@ -27,7 +28,11 @@ export function parseFile(file: SourceFile, env: Environment | undefined, proble
     return new Reader(file.name, text, env, problem).read();
   } catch (error) {
     // The YAML library recurses: thousands of "[" end in a RangeError.
-    problem({ path: [], says: `cannot be read: ${error instanceof RangeError ? 'nested too deeply' : messageOf(error)}`, at: start });
+    problem({
+      path: [],
+      says: `cannot be read: ${error instanceof RangeError ? 'nested too deeply' : messageOf(error)}`,
+      at: start,
+    });
     return emptyMap(start);
   }
 }
@@ -71,7 +76,8 @@ class Reader {
       uniqueKeys: false, // theirs compares each key with each; `#map` looks them up
       logLevel: 'silent',
     });
-    for (const error of document.errors) this.#problem({ path: [], says: this.#explain(error.message), at: this.#at(error.pos[0]) });
+    for (const error of document.errors)
+      this.#problem({ path: [], says: this.#explain(error.message), at: this.#at(error.pos[0]) });
     for (const warning of document.warnings) {
       this.#problem({ path: [], says: 'a value that begins with "!" must be quoted', at: this.#at(warning.pos[0]) });
     }
@@ -82,9 +88,13 @@ class Reader {
 
   #explain(message: string): string {
     if (/^Plain value cannot start with/.test(message)) return 'a value that begins with "@" or "`" must be quoted';
-    if (/multiple documents/.test(message)) return 'has more than one document ("---"): make it one, or several files in a directory';
-    if (/anchor|alias/i.test(message)) return `is not YAML: ${lowerFirst(message)} (a value that begins with "*" or "&" must be quoted)`;
-    const hint = this.#text.includes('${') ? ' (inside { } a "${NAME}" must be quoted)' : ' (a value that begins with "#" must be quoted)';
+    if (/multiple documents/.test(message))
+      return 'has more than one document ("---"): make it one, or several files in a directory';
+    if (/anchor|alias/i.test(message))
+      return `is not YAML: ${lowerFirst(message)} (a value that begins with "*" or "&" must be quoted)`;
+    const hint = this.#text.includes('${')
+      ? ' (inside { } a "${NAME}" must be quoted)'
+      : ' (a value that begins with "#" must be quoted)';
     return `is not YAML: ${lowerFirst(message)}${/flow|must be indented|Unexpected|expected/i.test(message) ? hint : ''}`;
   }
 
@@ -101,7 +111,11 @@ class Reader {
     if (isAlias(node)) {
       const target = this.#anchors.get(node.source);
       if (target !== undefined) return this.#tree(target, path, near);
-      this.#problem({ path, says: `no anchor is called "${node.source}"; a value that begins with "*" must be quoted`, at: near });
+      this.#problem({
+        path,
+        says: `no anchor is called "${node.source}"; a value that begins with "*" must be quoted`,
+        at: near,
+      });
       return { kind: 'scalar', at: near, value: null };
     }
     const at = isRanged(node) ? this.#at(node.range[0]) : near;
@@ -129,7 +143,11 @@ class Reader {
     for (const { key, value } of items) {
       const keyAt = isRanged(key) ? this.#at(key.range[0]) : at;
       // The source, not the value: as a number 1045678901234567890 has lost its last digits already.
-      const name = isScalar(key) ? (typeof key.value === 'string' ? key.value : (key.source ?? String(key.value))) : undefined;
+      const name = isScalar(key)
+        ? typeof key.value === 'string'
+          ? key.value
+          : (key.source ?? String(key.value))
+        : undefined;
       if (name === undefined || name === '__proto__') {
         this.#problem({ path, says: 'has a key that is not a word', at: keyAt });
         continue;

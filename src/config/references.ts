@@ -15,7 +15,9 @@ const RESERVED = ['everyone', 'guests'];
 
 /** The names a configuration defines. Works on raw values, since one bad entry should not hide what is wrong elsewhere. */
 export function namesOf(raw: Raw): Names {
-  const groups = entriesOf(raw['people']).flatMap(([, person]) => stringsOf(person['groups']).map(([, group]) => group));
+  const groups = entriesOf(raw['people']).flatMap(([, person]) =>
+    stringsOf(person['groups']).map(([, group]) => group),
+  );
   return {
     rooms: keysOf(raw['rooms']),
     people: keysOf(raw['people']),
@@ -32,17 +34,19 @@ export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: F
   const problems: Finding[] = [];
   const warnings: Finding[] = [];
 
-  function known(path: Path, kind: string, word: unknown, list: readonly string[]): void {
-    if (typeof word === 'string' && !list.includes(word)) problems.push({ path, says: `no ${kind} is called "${shown(word)}"${didYouMean(word, list)}` });
+  function known(path: Path, kind: string, word: unknown, list: readonly string[], atKey = false): void {
+    if (typeof word === 'string' && !list.includes(word))
+      problems.push({ path, atKey, says: `no ${kind} is called "${shown(word)}"${didYouMean(word, list)}` });
   }
 
-  for (const [name, connector] of entriesOf(raw['connectors'])) known(['connectors', name, 'opsRoom'], 'room', connector['opsRoom'], names.rooms);
+  for (const [name, connector] of entriesOf(raw['connectors']))
+    known(['connectors', name, 'opsRoom'], 'room', connector['opsRoom'], names.rooms);
 
   const addresses = new Map<string, string>();
   for (const [name, room] of entriesOf(raw['rooms'])) {
     known(['rooms', name, 'failover'], 'room', room['failover'], names.rooms);
     for (const [connector, ids] of Object.entries(asMap(room['in']))) {
-      known(['rooms', name, 'in', connector], 'connector', connector, connectors);
+      known(['rooms', name, 'in', connector], 'connector', connector, connectors, true);
       for (const id of typeof ids === 'string' ? [ids] : stringsOf(ids).map(([, one]) => one)) {
         const other = addresses.get(`${connector}\n${id}`);
         if (other !== undefined) {
@@ -54,19 +58,29 @@ export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: F
     }
   }
   for (const cycle of failoverCycles(raw)) {
-    problems.push({ path: ['rooms', cycle[0] ?? '', 'failover'], says: `goes round in a circle: ${[...cycle, cycle[0]].join(' → ')}` });
+    problems.push({
+      path: ['rooms', cycle[0] ?? '', 'failover'],
+      says: `goes round in a circle: ${[...cycle, cycle[0]].join(' → ')}`,
+    });
   }
 
   const accounts = new Map<string, string>();
   for (const [id, person] of entriesOf(raw['people'])) {
-    if (RESERVED.includes(id)) problems.push({ path: ['people', id], says: 'means somebody else in access rules: choose another key' });
-    else if (names.groups.includes(id)) problems.push({ path: ['people', id], says: 'is the name of a group too: choose another key' });
+    if (RESERVED.includes(id))
+      problems.push({
+        path: ['people', id],
+        says: 'means somebody else in access rules: choose another key',
+        atKey: true,
+      });
+    else if (names.groups.includes(id))
+      problems.push({ path: ['people', id], says: 'is the name of a group too: choose another key', atKey: true });
     const own = asMap(person['accounts']);
     for (const [connector, account] of Object.entries(own)) {
-      known(['people', id, 'accounts', connector], 'connector', connector, connectors);
+      known(['people', id, 'accounts', connector], 'connector', connector, connectors, true);
       if (typeof account !== 'string') continue;
       const other = accounts.get(`${connector}\n${account}`);
-      if (other !== undefined) problems.push({ path: ['people', id, 'accounts', connector], says: `is the account of "${other}" already` });
+      if (other !== undefined)
+        problems.push({ path: ['people', id, 'accounts', connector], says: `is the account of "${other}" already` });
       accounts.set(`${connector}\n${account}`, id);
     }
     for (const [index, connector] of stringsOf(person['contact'])) {
@@ -76,7 +90,11 @@ export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: F
       }
     }
     for (const [index, group] of stringsOf(person['groups'])) {
-      if (RESERVED.includes(group)) problems.push({ path: ['people', id, 'groups', index], says: 'means somebody else in access rules: choose another name' });
+      if (RESERVED.includes(group))
+        problems.push({
+          path: ['people', id, 'groups', index],
+          says: 'means somebody else in access rules: choose another name',
+        });
     }
   }
 
@@ -84,14 +102,18 @@ export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: F
   for (const [name, schedule] of entriesOf(raw['schedules'])) {
     for (const [index, layer] of mapsOf(schedule['layers'])) {
       const path = ['schedules', name, 'layers', index];
-      for (const [at, person] of stringsOf(layer['people'])) known([...path, 'people', at], 'person', person, names.people);
+      for (const [at, person] of stringsOf(layer['people']))
+        known([...path, 'people', at], 'person', person, names.people);
       known([...path, 'during'], 'time interval', layer['during'], names.timeIntervals);
     }
   }
   return { problems, warnings };
 
   function checkAccess(): void {
-    const platforms = [...connectors, ...entriesOf(raw['connectors']).flatMap(([, { type }]) => (typeof type === 'string' ? [type] : []))];
+    const platforms = [
+      ...connectors,
+      ...entriesOf(raw['connectors']).flatMap(([, { type }]) => (typeof type === 'string' ? [type] : [])),
+    ];
     const whoever = [...RESERVED, ...names.groups, ...names.people];
     for (const [index, rule] of mapsOf(raw['access'])) {
       const path = ['access', index];
@@ -114,7 +136,10 @@ export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: F
       const wanted = command.toLowerCase().split(/\s+/).filter(Boolean).join(' ');
       if (vocabulary.commands.some((one) => one === wanted || one.startsWith(`${wanted} `))) return;
       // Not a problem: the skill it belongs to may be missing for a while, and the bot should start all the same.
-      warnings.push({ path, says: `no command begins with "${shown(command)}"${didYouMean(wanted, vocabulary.commands)}` });
+      warnings.push({
+        path,
+        says: `no command begins with "${shown(command)}"${didYouMean(wanted, vocabulary.commands)}`,
+      });
     }
   }
 }
@@ -154,7 +179,9 @@ function entriesOf(value: unknown): [string, Raw][] {
 }
 
 function stringsOf(value: unknown): [number, string][] {
-  return Array.isArray(value) ? value.flatMap((item, index): [number, string][] => (typeof item === 'string' ? [[index, item]] : [])) : [];
+  return Array.isArray(value)
+    ? value.flatMap((item, index): [number, string][] => (typeof item === 'string' ? [[index, item]] : []))
+    : [];
 }
 
 function mapsOf(value: unknown): [number, Raw][] {

@@ -4,7 +4,20 @@
  */
 import { z } from 'zod';
 import { connector } from './connector-options.ts';
-import { date, dayAndTime, days, duration, hours, id, name, port, secretReference, size, timeZone, workingHours } from './words.ts';
+import {
+  date,
+  dayAndTime,
+  days,
+  duration,
+  hours,
+  id,
+  name,
+  port,
+  secretReference,
+  size,
+  timeZone,
+  workingHours,
+} from './words.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -31,20 +44,27 @@ const database = z
   .refine((value) => (value.url === undefined) !== (value.host === undefined), {
     error: 'write either url, or host (with port, name, user, password, tls)',
   })
-  .refine((value) => value.url === undefined || (value.port ?? value.name ?? value.user ?? value.password) === undefined, {
-    error: 'url already says port, name, user and password: write them in one place',
-  });
+  .refine(
+    (value) => value.url === undefined || (value.port ?? value.name ?? value.user ?? value.password) === undefined,
+    {
+      error: 'url already says port, name, user and password: write them in one place',
+    },
+  );
 export type DatabaseConfig = z.infer<typeof database>;
 
 const http = z.strictObject({
   port: port.optional().describe('Public port: webhooks, API, pages. Default 8080, or the next free one.'),
-  opsPort: port.optional().describe('Port for probes and metrics, never on the ingress. Default 8081, or the next free one.'),
+  opsPort: port
+    .optional()
+    .describe('Port for probes and metrics, never on the ingress. Default 8081, or the next free one.'),
   publicUrl: z
     .url({ protocol: /^https?$/, error: 'is not an address: write https://bell.example.org' })
     .transform((url) => url.replace(/\/+$/, ''))
     .optional()
     .describe('Public address, for links in messages.'),
-  maxBody: size.default(32 * 1024 ** 2).describe('Largest body of a webhook, once its sender has shown a token. Default 32MiB.'),
+  maxBody: size
+    .default(32 * 1024 ** 2)
+    .describe('Largest body of a webhook, once its sender has shown a token. Default 32MiB.'),
 });
 
 const room = z.strictObject({
@@ -58,7 +78,10 @@ export type RoomConfig = z.infer<typeof room>;
 const person = z.strictObject({
   name: z.string().min(1).max(200).optional().describe('How messages call this person; default: the key.'),
   accounts: z.record(name, id).default({}).describe('Connector to the id of the account there.'),
-  contact: z.array(name).optional().describe('Order of connectors for direct messages; default: the order of accounts.'),
+  contact: z
+    .array(name)
+    .optional()
+    .describe('Order of connectors for direct messages; default: the order of accounts.'),
   timeZone: timeZone.optional().describe("The person's time zone; default: the bot's."),
   hours: workingHours.optional().describe('Working hours, in that time zone.'),
   groups: z.array(name).default([]).describe('Groups the person is in; "admins" may do everything.'),
@@ -75,7 +98,11 @@ const accessRule = z
       .min(1, 'names no command')
       .default(['*'])
       .describe('The first words of commands, "class:act", "skill:alerts" or "*" (the default).'),
-    in: z.array(name).min(1, 'names no room').optional().describe('Rooms in which the rule counts; default: everywhere.'),
+    in: z
+      .array(name)
+      .min(1, 'names no room')
+      .optional()
+      .describe('Rooms in which the rule counts; default: everywhere.'),
     reason: z.string().min(1).max(300).optional().describe('Shown to whoever is refused.'),
   })
   .refine((rule) => (rule.allow === undefined) !== (rule.deny === undefined), { error: 'write either allow or deny' });
@@ -88,7 +115,11 @@ const timeInterval = z.strictObject({
 });
 
 const layer = z.strictObject({
-  rotation: z.union([z.enum(['daily', 'weekly']), duration], { error: 'is not a rotation: write daily, weekly or a duration such as 12h' }).describe('How long one turn is: daily, weekly or a duration.'),
+  rotation: z
+    .union([z.enum(['daily', 'weekly']), duration], {
+      error: 'is not a rotation: write daily, weekly or a duration such as 12h',
+    })
+    .describe('How long one turn is: daily, weekly or a duration.'),
   handover: dayAndTime.describe('When turns change: Mon 09:00, or 09:00.'),
   start: date.describe('First day of the first turn.'),
   people: z.array(name).min(1, 'names nobody').describe('Who takes turns, in this order.'),
@@ -107,7 +138,10 @@ export const configSchema = z.strictObject({
   database: database.optional().describe('Where Postgres is; left out: an embedded one in ./data.'),
   http: http.prefault({}).describe('Ports, and the address for links.'),
   connectors: z.record(name, connector).default({}).describe('One entry an account on a chat platform.'),
-  rooms: z.record(name, room).default({}).describe('Names for rooms, used everywhere else; one name may stand for rooms on several platforms.'),
+  rooms: z
+    .record(name, room)
+    .default({})
+    .describe('Names for rooms, used everywhere else; one name may stand for rooms on several platforms.'),
   people: z.record(name, person).default({}).describe('One entry a person, with all accounts.'),
   access: z.array(accessRule).default([]).describe('Who may do what; the first rule that matches decides.'),
   timeIntervals: z.record(name, timeInterval).default({}).describe('Named times of the week.'),
@@ -115,7 +149,11 @@ export const configSchema = z.strictObject({
   skills: z.record(name, z.unknown()).default({}).describe("Each skill's own options; `false` switches a skill off."),
   skillDirectories: z.array(z.string().min(1)).default([]).describe('Further directories with skills.'),
   backlog: z
-    .strictObject({ maxAge: duration.default(600_000).describe('Older commands that are found after a gap are asked about instead of run. Default 10m.') })
+    .strictObject({
+      maxAge: duration
+        .default(600_000)
+        .describe('Older commands that are found after a gap are asked about instead of run. Default 10m.'),
+    })
     .prefault({})
     .describe('What was said while the bot was away.'),
   keep: z
@@ -124,7 +162,9 @@ export const configSchema = z.strictObject({
         .refine((ms) => ms >= 7 * DAY_MS, 'is too short: at least 7d, or repeats would not be recognised')
         .default(7 * DAY_MS)
         .describe('How long handled events are remembered, to recognise repeats. At least and by default 7d.'),
-      history: duration.default(90 * DAY_MS).describe('How long finished alerts, messages and the audit are kept. Default 90d.'),
+      history: duration
+        .default(90 * DAY_MS)
+        .describe('How long finished alerts, messages and the audit are kept. Default 90d.'),
     })
     .prefault({})
     .describe('When old rows are pruned.'),

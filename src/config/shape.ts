@@ -6,8 +6,8 @@ import type { Path } from './tree.ts';
  * unknown ones in a skill that declares its options with `z.object`.
  */
 export interface Shape {
-  /** Keys that may stand in the map at a path. */
-  keysAt(path: Path): string[];
+  /** Keys that may stand in the map at a path; `type` chooses among alternatives that have one. */
+  keysAt(path: Path, type?: unknown): string[];
   /** Whether `{ file }` or `{ env }` is wanted there. */
   isSecret(path: Path): boolean;
   /** Keys of a value that no part of the schema knows. */
@@ -16,6 +16,7 @@ export interface Shape {
 
 interface Schema {
   readonly $ref?: string;
+  readonly const?: unknown;
   readonly anyOf?: readonly Schema[];
   readonly oneOf?: readonly Schema[];
   readonly allOf?: readonly Schema[];
@@ -58,14 +59,18 @@ export function shapeOf(schema: z.ZodType): Shape {
   }
 
   const at = (path: Path): Schema[] => path.reduce<Schema[]>(step, alternatives([root]));
-  const keysOf = (schemas: readonly Schema[]): string[] => [...new Set(schemas.flatMap(({ properties }) => Object.keys(properties ?? {})))];
+  const keysOf = (schemas: readonly Schema[]): string[] => [
+    ...new Set(schemas.flatMap(({ properties }) => Object.keys(properties ?? {}))),
+  ];
 
   function* unknown(value: unknown, schemas: readonly Schema[], path: Path): Generator<{ path: Path; key: string }> {
     if (Array.isArray(value)) {
       for (const [index, item] of value.entries()) yield* unknown(item, step(schemas, index), [...path, index]);
     } else if (typeof value === 'object' && value !== null) {
       const known = new Set(keysOf(schemas));
-      const open = schemas.some(({ additionalProperties }) => additionalProperties !== undefined && additionalProperties !== false);
+      const open = schemas.some(
+        ({ additionalProperties }) => additionalProperties !== undefined && additionalProperties !== false,
+      );
       for (const [key, inner] of Object.entries(value)) {
         if (known.size > 0 && !open && !known.has(key)) yield { path, key };
         else yield* unknown(inner, step(schemas, key), [...path, key]);
@@ -74,7 +79,11 @@ export function shapeOf(schema: z.ZodType): Shape {
   }
 
   return {
-    keysAt: (path) => keysOf(at(path)),
+    keysAt: (path, type) => {
+      const isOther = ({ properties }: Schema): boolean =>
+        properties?.['type']?.const !== undefined && properties['type'].const !== type;
+      return keysOf(at(path).filter((schema) => type === undefined || !isOther(schema)));
+    },
     isSecret(path) {
       const keys = keysOf(at(path));
       return keys.length === 2 && keys.includes('file') && keys.includes('env');

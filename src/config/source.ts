@@ -40,7 +40,9 @@ async function readOnce(path: string): Promise<Source> {
   } catch (error) {
     if (error instanceof SourceMissing) throw error;
     const why = codeOf(error) === 'ENOENT' ? 'there is no such file or directory' : messageOf(error);
-    throw new SourceMissing(`${path}: ${why}; name the configuration with --config or WATCHBELL_CONFIG`, { cause: error });
+    throw new SourceMissing(`${path}: ${why}; name the configuration with --config or WATCHBELL_CONFIG`, {
+      cause: error,
+    });
   }
 }
 
@@ -61,6 +63,7 @@ async function readSome(name: string): Promise<Uint8Array> {
 
 export function hashOf(files: readonly SourceFile[]): string {
   const hash = createHash('sha256');
-  for (const file of files) hash.update(`${Buffer.byteLength(file.name)} ${file.name} ${file.bytes.length} `).update(file.bytes);
+  for (const file of files)
+    hash.update(`${Buffer.byteLength(file.name)} ${file.name} ${file.bytes.length} `).update(file.bytes);
   return hash.digest('hex');
 }

@@ -16,7 +16,9 @@ export function substitute(text: string, env: Environment, problem: (says: strin
     const value = Object.hasOwn(env, name) ? env[name] : undefined;
     if (value !== undefined && (value !== '' || fallback === undefined)) return value;
     if (fallback !== undefined) return fallback;
-    problem(`the variable ${name} is not set: set it, write \${${name}:-default}, or "$\${" for the characters themselves`);
+    problem(
+      `the variable ${name} is not set: set it, write \${${name}:-default}, or "$\${" for the characters themselves`,
+    );
     return whole;
   });
 }

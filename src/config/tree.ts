@@ -23,6 +23,8 @@ export interface Finding {
   readonly path: Path;
   readonly says: string;
   readonly at?: Place;
+  /** The key itself is wrong, not its value. */
+  readonly atKey?: boolean;
 }
 
 export function emptyMap(at: Place): Tree {

@@ -55,11 +55,15 @@ export const size = z
   })
   .meta({ id: 'size', description: 'A size such as 64KiB, 32MiB.' });
 
+const NOT_A_PORT = 'is not a port: write a number from 1 to 65535';
+
 /** A TCP port; digits in quotes count too, because `"${PORT}"` has to be quoted in places. 0 means any free one. */
 export const port = z
-  .union([z.int().min(0).max(65_535), z.string().regex(/^\d{1,5}$/)], { error: 'is not a port: write a number from 1 to 65535' })
+  .union([z.int(NOT_A_PORT).min(0, NOT_A_PORT).max(65_535, NOT_A_PORT), z.string().regex(/^\d{1,5}$/, NOT_A_PORT)], {
+    error: NOT_A_PORT,
+  })
   .transform(Number)
-  .refine((value) => value <= 65_535, 'is not a port: write a number from 1 to 65535')
+  .refine((value) => value <= 65_535, NOT_A_PORT)
   .meta({ description: 'A TCP port.' });
 
 /** An IANA time zone that this runtime knows. */
@@ -119,7 +123,14 @@ export const date = z
 /** A name chosen in the configuration and used elsewhere in it, in commands and in addresses. */
 export const name = z
   .string()
-  .regex(/^[\p{L}\p{N}][\p{L}\p{N}_.-]{0,62}$/u, 'is not a name: letters, digits, "-", "_" and ".", at most 63 of them');
+  .regex(
+    /^[\p{L}\p{N}][\p{L}\p{N}_.-]{0,62}$/u,
+    'is not a name: letters, digits, "-", "_" and ".", at most 63 of them',
+  );
 
 /** An id on some platform, exactly as it stands there. Always a string: as a number it would lose digits. */
-export const id = z.string().min(1, 'is empty').max(255, 'is longer than 255 characters').describe('An id as the platform has it; a string.');
+export const id = z
+  .string()
+  .min(1, 'is empty')
+  .max(255, 'is longer than 255 characters')
+  .describe('An id as the platform has it; a string.');

@@ -7,9 +7,22 @@ function rules(...access: object[]): readonly AccessRule[] {
   return configSchema.parse({ access }).access;
 }
 
-const stranger: Asker = { connector: 'matrix', accountId: '@x:example.org', name: 'X', groups: [], guest: false, bot: false };
+const stranger: Asker = {
+  connector: 'matrix',
+  accountId: '@x:example.org',
+  name: 'X',
+  groups: [],
+  guest: false,
+  bot: false,
+};
 const ann: Asker = { ...stranger, accountId: '@ann:example.org', name: 'Ann', person: 'ann', groups: ['sre'] };
-const bob: Asker = { ...stranger, accountId: '@bob:example.org', name: 'Bob', person: 'bob', groups: ['sre', 'admins'] };
+const bob: Asker = {
+  ...stranger,
+  accountId: '@bob:example.org',
+  name: 'Bob',
+  person: 'bob',
+  groups: ['sre', 'admins'],
+};
 const guest: Asker = { ...stranger, guest: true };
 
 function ask(asker: Asker, changes: Partial<DecisionQuestion> = {}): DecisionQuestion {
@@ -53,7 +66,10 @@ describe('rules', () => {
 
   test('the first one that matches decides', () => {
     expect(decide(access, ask(ann, silence))).toEqual({ allow: true, because: 'access rule 1 allows it to sre' });
-    expect(decide(access, ask(ann, { ...silence, room: 'random' }))).toEqual({ allow: false, because: 'silences are for SRE' });
+    expect(decide(access, ask(ann, { ...silence, room: 'random' }))).toEqual({
+      allow: false,
+      because: 'silences are for SRE',
+    });
     expect(decide(access, ask(stranger, silence)).because).toBe('silences are for SRE');
   });
 
@@ -66,7 +82,9 @@ describe('rules', () => {
     expect(decide(deny, ask(ann, { command: 'job run' })).allow).toBe(false);
     expect(decide(deny, ask(ann, { command: 'job runs' })).allow).toBe(true);
     expect(decide(deny, ask(ann, { command: 'job' })).allow).toBe(true);
-    expect(decide(rules({ deny: ['everyone'], commands: ['job'] }), ask(ann, { command: 'job run' })).allow).toBe(false);
+    expect(decide(rules({ deny: ['everyone'], commands: ['job'] }), ask(ann, { command: 'job run' })).allow).toBe(
+      false,
+    );
   });
 
   test('a skill, a person, a platform and everything can be named', () => {
@@ -86,7 +104,10 @@ describe('rules', () => {
   });
 
   test('the account id is no name: it cannot pass for a person or a group', () => {
-    expect(decide(rules({ allow: ['sre', 'ann'] }), ask({ ...stranger, accountId: 'ann', name: 'sre' }, { class: 'act' })).allow).toBe(false);
+    expect(
+      decide(rules({ allow: ['sre', 'ann'] }), ask({ ...stranger, accountId: 'ann', name: 'sre' }, { class: 'act' }))
+        .allow,
+    ).toBe(false);
   });
 });
 
@@ -101,16 +122,27 @@ const anyAsker = fc.record({
 }) as fc.Arbitrary<Asker>;
 const entries = fc.subarray(['everyone', 'guests', 'sre', 'ann', 'platform:matrix'], { minLength: 1 });
 const anyRule = fc
-  .record({ list: entries, deny: fc.boolean(), commands: fc.subarray(['*', 'ack', 'class:act', 'skill:alerts'], { minLength: 1 }) })
+  .record({
+    list: entries,
+    deny: fc.boolean(),
+    commands: fc.subarray(['*', 'ack', 'class:act', 'skill:alerts'], { minLength: 1 }),
+  })
   .map(({ list, deny, commands }) => (deny ? { deny: list, commands } : { allow: list, commands }));
 
 test('whatever the rules are: bots, unconfigured rooms and unlisted direct messages get nothing', () => {
   fc.assert(
-    fc.property(fc.array(anyRule, { maxLength: 4 }), anyAsker, fc.boolean(), fc.boolean(), (access, asker, known, direct) => {
-      const decision = decide(rules(...access), ask(asker, { room: known && !direct ? 'ops' : undefined, direct }));
-      if (asker.bot || (!direct && !known) || (direct && asker.person === undefined)) expect(decision.allow).toBe(false);
-      expect(decision.because).not.toBe('');
-    }),
+    fc.property(
+      fc.array(anyRule, { maxLength: 4 }),
+      anyAsker,
+      fc.boolean(),
+      fc.boolean(),
+      (access, asker, known, direct) => {
+        const decision = decide(rules(...access), ask(asker, { room: known && !direct ? 'ops' : undefined, direct }));
+        if (asker.bot || (!direct && !known) || (direct && asker.person === undefined))
+          expect(decision.allow).toBe(false);
+        expect(decision.because).not.toBe('');
+      },
+    ),
   );
 });
 

@@ -50,7 +50,8 @@ function withoutRule({ asker, class: commandClass, command, room }: DecisionQues
     case 'respond':
       return allowed(`everyone in ${room ?? 'a direct message'} may, and no access rule says otherwise`);
     case 'act':
-      if (asker.person !== undefined) return allowed(`${asker.person} is listed under people:, and no access rule says otherwise`);
+      if (asker.person !== undefined)
+        return allowed(`${asker.person} is listed under people:, and no access rule says otherwise`);
       return refused(`\`${command}\` needs somebody listed under people:; ask an admin`);
     case 'admin':
       if (asker.groups.includes('admins')) return allowed(`${asker.person ?? 'the asker'} is in the group admins`);

@@ -15,7 +15,8 @@ export function createPeople(config: Pick<Config, 'people' | 'timeZone'>): Peopl
       timeZone: entry.timeZone ?? config.timeZone,
     };
     byId.set(id, person);
-    for (const [connector, accountId] of Object.entries(entry.accounts)) byAccount.set(accountKey(connector, accountId), person);
+    for (const [connector, accountId] of Object.entries(entry.accounts))
+      byAccount.set(accountKey(connector, accountId), person);
     for (const group of person.groups) byGroup.set(group, [...(byGroup.get(group) ?? []), person]);
   }
   return {
@@ -31,6 +32,7 @@ function accountKey(connector: string, accountId: string): string {
 
 /** `contact` orders direct messages: what it names comes first, the rest as written. */
 function inOrder(accounts: Readonly<Record<string, string>>, contact: readonly string[]): Record<string, string> {
-  const rank = (connector: string): number => (contact.includes(connector) ? contact.indexOf(connector) : contact.length);
+  const rank = (connector: string): number =>
+    contact.includes(connector) ? contact.indexOf(connector) : contact.length;
   return Object.fromEntries(Object.entries(accounts).sort(([one], [other]) => rank(one) - rank(other)));
 }

@@ -2,28 +2,16 @@ import type { Message } from '../chat/message.ts';
 import type { Database } from '../db/database.ts';
 import { insertEvents, type Accepted } from '../dispatch/event.ts';
 import type { World } from '../dispatch/world.ts';
+import type { WebChat, WebLine, WebPress, WebRoom, WebSend } from './web-chat.ts';
 
 const HISTORY = 200;
 /** Another replica's commits are found by looking; its NOTIFY only makes that faster. */
 const LOOK_EVERY_MS = 1000;
 
-/** One line of a room on the page: what the bot shows, or what somebody wrote. */
-export interface WebLine {
-  readonly id: string;
-  readonly seq: number;
-  /** `bot`, or the name of whoever wrote it. */
-  readonly author: string;
-  /** ISO. */
-  readonly at: string;
-  readonly message: Message;
-  readonly version: number;
-  readonly replyTo?: string;
-  readonly deleted?: boolean;
-}
-
-export interface WebSender {
-  readonly accountId: string;
-  readonly name: string;
+export interface StoredWebChat extends WebChat {
+  /** Something was committed in this room. */
+  changed(room: string): void;
+  close(): void;
 }
 
 export interface WebChatOptions {
@@ -33,7 +21,7 @@ export interface WebChatOptions {
 }
 
 interface Watched {
-  readonly listeners: Set<(changed: WebLine[]) => void>;
+  readonly listeners: Set<(changed: readonly WebLine[]) => void>;
   /** What the listeners have been told: line → version and place. */
   readonly told: Map<string, string>;
   looking: boolean;
@@ -44,7 +32,7 @@ interface Watched {
  * The web chat over Postgres. A line is shown when it is committed, by every replica to its own readers: each room that
  * is being read is compared with what its readers were told, so nothing depends on the order of commits.
  */
-export function createWebChat({ database, world, onAccepted }: WebChatOptions) {
+export function createWebChat({ database, world, onAccepted }: WebChatOptions): StoredWebChat {
   const watched = new Map<string, Watched>();
   const timer = setInterval(() => {
     for (const room of watched.keys()) look(room);
@@ -107,7 +95,7 @@ export function createWebChat({ database, world, onAccepted }: WebChatOptions) {
   }
 
   return {
-    rooms: (): { id: string; name: string }[] =>
+    rooms: (): WebRoom[] =>
       world()
         .rooms.all()
         .flatMap((room) =>
@@ -119,7 +107,7 @@ export function createWebChat({ database, world, onAccepted }: WebChatOptions) {
     history,
 
     /** Stores the line and accepts it as an event in one commit; a repeat with the same id is dropped. */
-    async send(room: string, line: { id: string; text: string; replyTo?: string; sender: WebSender }): Promise<void> {
+    async send(room: string, line: WebSend): Promise<void> {
       const event = {
         type: 'message',
         id: line.id,
@@ -151,21 +139,21 @@ export function createWebChat({ database, world, onAccepted }: WebChatOptions) {
 
     async press(
       room: string,
-      press: { id: string; command: string; message: string; sender: WebSender },
+      press: { id: string; command: string; message: string; sender: WebPress["sender"] },
     ): Promise<void> {
       const event = {
         type: 'press',
         id: press.id,
         room,
         direct: false,
-        sender: { ...press.sender, bot: false, guest: false },
+        sender: press.sender,
         target: press.message,
         command: press.command,
       };
       onAccepted(await accept(database.query, press.id, room, event, 'press'));
     },
 
-    subscribe(room: string, listener: (changed: WebLine[]) => void): () => void {
+    subscribe(room: string, listener: (changed: readonly WebLine[]) => void): () => void {
       const state = watched.get(room) ?? {
         listeners: new Set(),
         told: new Map<string, string>(),
@@ -180,10 +168,7 @@ export function createWebChat({ database, world, onAccepted }: WebChatOptions) {
       };
     },
 
-    /** Something was committed in this room. */
-    changed(_connector: string, room: string): void {
-      look(room);
-    },
+    changed: look,
 
     close(): void {
       clearInterval(timer);

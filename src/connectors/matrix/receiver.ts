@@ -30,13 +30,16 @@ export interface ReceiverOptions extends Reading {
 export class Receiver {
   private readonly options: ReceiverOptions;
   private cursor: string;
-  private committedAt = -Infinity;
+  private committedAt: number;
   private up = true;
   private first: Batch | undefined;
 
   private constructor(options: ReceiverOptions, cursor: string) {
     this.options = options;
     this.cursor = cursor;
+    // The first cursor is stored at once. One from before must not be stored anew until what was missed has come: its
+    // age tells the core how late that is.
+    this.committedAt = options.host.cursor === null ? -Infinity : performance.now();
   }
 
   /**
@@ -82,7 +85,8 @@ export class Receiver {
   private async next(backoff: Backoff, signal: AbortSignal): Promise<Batch | undefined> {
     const { requests, host } = this.options;
     try {
-      const query = { filter: SYNC_FILTER, since: this.cursor, timeout: LONG_POLL_MS };
+      // After a failure the first answer must not wait for an event: it says that the server is back.
+      const query = { filter: SYNC_FILTER, since: this.cursor, timeout: this.up ? LONG_POLL_MS : 0 };
       const sync: JsonObject = await requests.request('GET', SYNC_PATH, { query, signal, timeoutMs: LONG_POLL_MS + 15_000 });
       const batch = await readSync(this.options, sync, this.cursor, signal);
       if (!this.up) host.state(true);

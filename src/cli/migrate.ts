@@ -1,0 +1,13 @@
+import { migrate } from '../db/migrate.ts';
+import { withDatabase, type SettingOptions } from './setting.ts';
+
+export function migrateCommand(options: SettingOptions): Promise<number> {
+  return withDatabase(options, async (database, setting) => {
+    const applied = await migrate(
+      database,
+      setting.folders.skills.map((folder) => folder.migrations),
+    );
+    console.log(applied.length === 0 ? 'The schema is up to date.' : applied.map((one) => `applied ${one}`).join('\n'));
+    return 0;
+  });
+}

@@ -1,0 +1,57 @@
+import { stat } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
+import { readEnvironment, type Surroundings } from '../config/environment.ts';
+import { loadConfig, readSkillDirectories, type LoadResult } from '../config/load.ts';
+import type { Skill } from '../skill.ts';
+import { createCoreSkill } from '../skills/core.ts';
+import { BUILT_IN_SKILLS, loadSkills, type SkillFolders } from '../skills/load.ts';
+import { readVersion } from '../version.ts';
+
+export interface ReadConfiguration {
+  readonly result: LoadResult;
+  readonly folders: SkillFolders;
+  /** Every skill including the bot's own, for looking at what they declare; not for running. */
+  readonly skills: readonly Skill<unknown>[];
+}
+
+/** `--config`, else `WATCHBELL_CONFIG`, else `./watchbell.yaml`; undefined: there is none, so this is a trial. */
+export async function findConfiguration(given: string | undefined, surroundings: Surroundings): Promise<string | undefined> {
+  const named = given ?? surroundings.configPath;
+  if (named !== undefined) return named;
+  return stat('watchbell.yaml').then(
+    () => 'watchbell.yaml',
+    () => undefined,
+  );
+}
+
+/** The skills of the program and of the directories that the configuration at `path` names, which lie relative to it. */
+export async function loadConfiguredSkills(path: string | undefined, { env }: Surroundings): Promise<SkillFolders> {
+  if (path === undefined) return loadSkills([BUILT_IN_SKILLS]);
+  const base = await stat(path).then(
+    (info) => (info.isDirectory() ? path : dirname(path)),
+    () => '.',
+  );
+  const further = await readSkillDirectories(path, env);
+  return loadSkills([BUILT_IN_SKILLS, ...further.map((directory) => resolve(base, directory))]);
+}
+
+/** Names of the folders whose skill could not be loaded. */
+export function brokenNames(folders: SkillFolders): string[] {
+  return folders.broken.map(({ file }) => basename(dirname(file)));
+}
+
+/** Reads a configuration with all its skills, touching nothing else: no database, no network, no secrets. */
+export async function readConfiguration(path: string, surroundings: Surroundings = readEnvironment()): Promise<ReadConfiguration> {
+  const folders = await loadConfiguredSkills(path, surroundings);
+  const core = createCoreSkill({
+    version: readVersion(),
+    world: () => {
+      throw new Error('the bot is not running');
+    },
+    parts: () => ({}),
+    broken: folders.broken,
+  });
+  const skills = [core, ...folders.skills.map(({ skill }) => skill)];
+  const result = await loadConfig({ path, skills, env: surroundings.env, brokenSkills: brokenNames(folders) });
+  return { result, folders, skills };
+}

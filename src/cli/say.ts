@@ -1,0 +1,23 @@
+import { coreMessage } from '../dispatch/notice.ts';
+import { escape } from '../chat/message.ts';
+import { Effects } from '../dispatch/effects.ts';
+import { buildWorld } from '../dispatch/build-world.ts';
+import { CommandError } from '../errors.ts';
+import { createLogger } from '../log.ts';
+import { withDatabase, type SettingOptions } from './setting.ts';
+
+/** Stores the message; the running bot shows it within a second, or as soon as it runs again. */
+export function say(room: string, text: string, options: SettingOptions): Promise<number> {
+  return withDatabase(options, async (database, setting, config) => {
+    const world = buildWorld({ config, skills: setting.folders.skills.map((folder) => folder.skill), generation: 0, skillLog: () => createLogger({ level: 'silent' }) });
+    const found = world.rooms.byName(room);
+    if (!found) throw new CommandError(`no room is called "${room}"; configured are: ${world.rooms.all().map((one) => one.name).join(', ') || 'none'}`);
+    await database.transaction(async (transaction) => {
+      const effects = new Effects();
+      for (const address of found.addresses) effects.want(coreMessage(world, address, { text: escape(text) }, { ring: true }));
+      await effects.write(transaction);
+    });
+    console.log(`Stored for ${found.addresses.map((address) => `${address.connector} ${address.room}`).join(', ')}; the running bot shows it within a second.`);
+    return 0;
+  });
+}

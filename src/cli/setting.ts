@@ -1,0 +1,124 @@
+import { randomBytes } from 'node:crypto';
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type pg from 'pg';
+import { clientConfig } from '../config/database.ts';
+import { readEnvironment, type Surroundings } from '../config/environment.ts';
+import { loadConfig, loadContent, readSkillDirectories, type Loaded, type LoadResult } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { createSecrets, type Secrets } from '../config/secrets.ts';
+import { loadTrialConfig } from '../config/trial.ts';
+import { createDatabase, type Database } from '../db/database.ts';
+import { startEmbedded, type EmbeddedServer } from '../db/embedded.ts';
+import { ConfigInvalid, StartFailed } from '../errors.ts';
+import { BUILT_IN_SKILLS, loadSkills, provideSkillImports, type SkillFolders } from '../skills/load.ts';
+
+export interface SettingOptions {
+  readonly config?: string;
+  /** Where a trial keeps its data. */
+  readonly data?: string;
+}
+
+/** What every command begins with: the configuration, the skills and the secrets. */
+export interface Setting {
+  readonly surroundings: Surroundings;
+  /** Undefined: the built-in trial. */
+  readonly path: string | undefined;
+  readonly folders: SkillFolders;
+  readonly secrets: Secrets;
+  /** Absolute. */
+  readonly dataDirectory: string;
+  load(): Promise<LoadResult>;
+  loadStored(content: string): LoadResult;
+}
+
+/** Finds the configuration and loads the skills; reads nothing that could be wrong yet. */
+export async function createSetting(options: SettingOptions): Promise<Setting> {
+  const surroundings = readEnvironment();
+  const { env } = surroundings;
+  const given = options.config ?? surroundings.configPath;
+  const path = given ?? ((await exists('watchbell.yaml')) ? 'watchbell.yaml' : undefined);
+  provideSkillImports();
+  const extra = path === undefined ? [] : await readSkillDirectories(path, env);
+  const folders = await loadSkills([BUILT_IN_SKILLS, ...extra.map((one) => resolve(one))]);
+  const dataDirectory = resolve(options.data ?? './data');
+  const reading = { skills: folders.skills.map((folder) => folder.skill), brokenSkills: folders.broken.map((one) => one.file.split('/').at(-2) ?? ''), env };
+  return {
+    surroundings,
+    path,
+    folders,
+    dataDirectory,
+    secrets: createSecrets({ directory: surroundings.secretsDirectory, env }),
+    load: async () =>
+      path === undefined
+        ? loadTrialConfig({ ...reading, console: process.stdin.isTTY === true && process.stdout.isTTY === true, tokenFile: await trialTokenFile(dataDirectory) })
+        : loadConfig({ ...reading, path }),
+    loadStored: (content) => loadContent(content, 'the last good configuration', reading),
+  };
+}
+
+/** @throws {ConfigInvalid} with every problem. */
+export async function loadOrThrow(setting: Setting): Promise<Loaded> {
+  const result = await setting.load();
+  if (!result.ok) throw new ConfigInvalid([`the configuration has ${result.problems.length === 1 ? 'a problem' : `${result.problems.length} problems`}:`, ...result.problems]);
+  return result;
+}
+
+export interface OpenedDatabase {
+  readonly config: () => Promise<pg.ClientConfig>;
+  readonly embedded: EmbeddedServer | undefined;
+}
+
+/** The configured Postgres, or the embedded one of a trial. */
+export async function openDatabase(setting: Setting, config: Config, onLine: (line: string) => void = () => {}): Promise<OpenedDatabase> {
+  if (config.database) {
+    const { database } = config;
+    return { config: () => clientConfig(database, setting.secrets), embedded: undefined };
+  }
+  const embedded = await startEmbedded(setting.dataDirectory, onLine);
+  return { config: async () => ({ connectionString: embedded.url }), embedded };
+}
+
+/** Runs a short command against the database that the bot uses, or that of a trial that is running right now. */
+export async function withDatabase<T>(options: SettingOptions, work: (database: Database, setting: Setting, config: Config) => Promise<T>): Promise<T> {
+  const setting = await createSetting(options);
+  const { config } = await loadOrThrow(setting);
+  const url = config.database ? undefined : await runningTrial(setting.dataDirectory);
+  const database = createDatabase({
+    url: async () => (config.database ? clientConfig(config.database, setting.secrets) : { connectionString: url }),
+    poolSize: 2,
+    idleInTransactionMs: 10_000,
+    statementTimeoutMs: 30_000,
+  });
+  try {
+    return await work(database, setting, config);
+  } finally {
+    await database.close();
+  }
+}
+
+/** Where the trial running in this directory has its Postgres; written by `run`. */
+export const TRIAL_URL_FILE = 'database-url';
+
+async function runningTrial(directory: string): Promise<string> {
+  const url = await readFile(join(directory, TRIAL_URL_FILE), 'utf8').catch(() => undefined);
+  if (url === undefined) throw new StartFailed('there is no database: no bot is running in this directory. Start it (npm start), or name the configuration with --config.');
+  return url.trim();
+}
+
+/** The token of the trial's webhook: made once, kept beside its data. */
+async function trialTokenFile(directory: string): Promise<string> {
+  const file = join(directory, 'webhook-token');
+  if (!(await exists(file))) {
+    await mkdir(directory, { recursive: true });
+    await writeFile(file, `${randomBytes(18).toString('base64url')}\n`, { mode: 0o600 });
+  }
+  return file;
+}
+
+function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}

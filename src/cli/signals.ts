@@ -1,0 +1,31 @@
+import type { Logger } from '../log.ts';
+
+/** From SIGTERM to gone; what is not done by then is found by the next process. */
+const GONE_WITHIN_MS = 14_000;
+
+/**
+ * Stops the program on SIGTERM and SIGINT: once in order, a second signal at once. `quick` is true for SIGINT, where a
+ * person waits. Before `armed`, a signal simply ends the process.
+ */
+export function stoppable(log: Logger, stop: (quick: boolean) => Promise<void>): { armed(): void } {
+  let stopping = false;
+  const begin = (quick: boolean): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    log.info({}, 'stopping');
+    setTimeout(() => process.exit(1), GONE_WITHIN_MS).unref();
+    stop(quick).then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error({ error }, 'did not stop cleanly');
+        process.exit(1);
+      },
+    );
+  };
+  return {
+    armed() {
+      process.on('SIGTERM', () => begin(false));
+      process.on('SIGINT', () => begin(true));
+    },
+  };
+}

@@ -1,0 +1,16 @@
+import { join } from 'node:path';
+import type { App } from '../app.ts';
+import type { Setting } from './setting.ts';
+
+/** Exactly three things to do. */
+export async function welcome(app: App, setting: Setting): Promise<void> {
+  const token = await setting.secrets.read({ file: join(setting.dataDirectory, 'webhook-token') });
+  const alert = JSON.stringify({ version: '4', status: 'firing', receiver: 'watchbell', groupKey: 'try', alerts: [{ status: 'firing', labels: { alertname: 'TryIt', severity: 'warning', namespace: 'demo' }, annotations: { summary: 'My first alert' }, startsAt: app.clock.now().toISOString() }] });
+  console.log(`
+Watchbell is running. Three things to do:
+
+1. Open the chat:   http://127.0.0.1:${app.port}/
+2. Post an alert:   curl -H 'Authorization: Bearer ${token}' -d '${alert}' http://127.0.0.1:${app.port}/webhooks/alertmanager
+3. In the chat,     type: demo alert
+`);
+}

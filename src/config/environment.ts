@@ -1,0 +1,44 @@
+import type { LogLevel } from '../log.ts';
+import type { Config } from './schema.ts';
+import type { Environment } from './substitute.ts';
+
+/** What the environment says besides the configuration. */
+export interface Surroundings {
+  /** `WATCHBELL_CONFIG`. */
+  readonly configPath: string | undefined;
+  /** `WATCHBELL_SECRETS`; default `/run/secrets/watchbell`. */
+  readonly secretsDirectory: string;
+  /** `LOG_LEVEL`; default `info`. */
+  readonly logLevel: LogLevel;
+  /** For `${NAME}` in files and `{ env: NAME }`. */
+  readonly env: Environment;
+}
+
+const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+/** The one reader of `process.env`. An unknown `LOG_LEVEL` is taken for `info`: not a reason to stay away. */
+export function readEnvironment(env: Environment = process.env): Surroundings {
+  const level = env['LOG_LEVEL']?.toLowerCase();
+  return {
+    configPath: env['WATCHBELL_CONFIG'] || undefined,
+    secretsDirectory: env['WATCHBELL_SECRETS'] || '/run/secrets/watchbell',
+    logLevel: LOG_LEVELS.find((one) => one === level) ?? 'info',
+    env,
+  };
+}
+
+/** `PORT`, `OPS_PORT` and `DATABASE_URL` work without any file, and win over one: they are said for this process. */
+export function applyEnvironment(config: Config, env: Environment, problem: (says: string) => void): void {
+  const port = (name: string): number | undefined => {
+    const text = env[name];
+    if (text === undefined || text === '') return undefined;
+    if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
+    problem(`${name} is not a port: write a number from 1 to 65535`);
+    return undefined;
+  };
+  const publicPort = port('PORT');
+  const opsPort = port('OPS_PORT');
+  if (publicPort !== undefined) config.http.port = publicPort;
+  if (opsPort !== undefined) config.http.opsPort = opsPort;
+  if (env['DATABASE_URL']) config.database = { url: { env: 'DATABASE_URL' } };
+}

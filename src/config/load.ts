@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto';
+import { applyEnvironment } from './environment.ts';
+import { explain } from './explain.ts';
+import { parseFile, type SourceFile } from './parse.ts';
+import { expandPlatforms, fillTypes, withoutNulls, withTypes, type Raw } from './raw.ts';
+import { checkReferences } from './references.ts';
+import { configSchema, type Config } from './schema.ts';
+import { shapeOf } from './shape.ts';
+import { readSkills, type DisabledSkill, type ReadOptions } from './skill-options.ts';
+import { readSource, SourceMissing } from './source.ts';
+import type { Environment } from './substitute.ts';
+import { merge, pathText, placeOf, placeText, toValue, type Finding, type Place, type Tree } from './tree.ts';
+
+export type { ReadOptions } from './skill-options.ts';
+
+export interface LoadOptions extends ReadOptions {
+  /** A file, or a directory of `*.yaml` merged by key. */
+  readonly path: string;
+}
+
+export interface Loaded {
+  readonly ok: true;
+  readonly config: Config;
+  /** Lines for people, like problems; the configuration can be used all the same. */
+  readonly warnings: readonly string[];
+  /** Skills that are off: switched off, or not mentioned and in need of options. */
+  readonly disabled: readonly DisabledSkill[];
+  /** The files it was read from. */
+  readonly sources: readonly string[];
+  /** The merged source as JSON with references instead of secrets: what is stored as a generation. */
+  readonly content: string;
+  /** Of `content`: the same on every replica, wherever its files lie. */
+  readonly hash: string;
+  /** Of the files as they were read; see `watchConfig`. */
+  readonly sourceHash: string;
+}
+
+export interface NotLoaded {
+  readonly ok: false;
+  /** Every problem, as `file:line:col path: message`. */
+  readonly problems: readonly string[];
+  /** Undefined when nothing could be read. */
+  readonly sourceHash: string | undefined;
+}
+
+export type LoadResult = Loaded | NotLoaded;
+
+/** Reads, merges and checks a configuration. Never throws for what stands in it, and reports everything at once. */
+export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
+  try {
+    const { files, hash } = await readSource(options.path);
+    return readConfig(files, hash, options.env, options);
+  } catch (error) {
+    if (error instanceof SourceMissing) return { ok: false, problems: [error.message], sourceHash: undefined };
+    throw error;
+  }
+}
+
+/** Reads the `content` of a stored generation (or of the trial): nothing is substituted a second time. */
+export function loadContent(content: string, name: string, options: ReadOptions): LoadResult {
+  return readConfig([{ name, bytes: Buffer.from(content) }], '', undefined, options);
+}
+
+/** The directories with further skills, which must be loaded before their options can be read. Empty when in doubt: `loadConfig` tells. */
+export async function readSkillDirectories(path: string, env: Environment): Promise<string[]> {
+  const files = await readSource(path).then(
+    (source) => source.files,
+    () => [],
+  );
+  const raw = toValue(mergeFiles(files, env, () => {}));
+  const list = typeof raw === 'object' && raw !== null && 'skillDirectories' in raw ? raw.skillDirectories : [];
+  return Array.isArray(list) ? list.filter((one) => typeof one === 'string' && one !== '') : [];
+}
+
+function mergeFiles(
+  files: readonly SourceFile[],
+  env: Environment | undefined,
+  problem: (finding: Finding) => void,
+): Tree {
+  const start: Place = { file: files[0]?.name ?? '', line: 1, column: 1 };
+  let tree: Tree = { kind: 'scalar', at: start, value: null };
+  for (const file of files) {
+    const next = parseFile(file, env, problem);
+    if (next.kind === 'map' || (next.kind === 'scalar' && next.value === null)) tree = merge(tree, next, problem);
+    else problem({ path: [], says: 'must be a map: name: watchbell, connectors: …', at: next.at });
+  }
+  return tree;
+}
+
+function readConfig(
+  files: readonly SourceFile[],
+  sourceHash: string,
+  env: Environment | undefined,
+  options: ReadOptions,
+): LoadResult {
+  const problems: Finding[] = [];
+  const warnings: Finding[] = [];
+  const disabled: DisabledSkill[] = [];
+  const problem = (finding: Finding): void => void problems.push(finding);
+
+  const tree = mergeFiles(files, env, problem);
+  // What a file with broken syntax would have defined is missing everywhere else: only noise would follow.
+  if (problems.some(({ path }) => path.length === 0)) return notLoaded();
+  if (tree.kind !== 'map') {
+    problem({ path: [], says: 'is empty: write at least connectors: and rooms:', at: { ...tree.at, line: 0 } });
+    return notLoaded();
+  }
+
+  const raw = withoutNulls(toValue(tree) as Raw);
+  const content = JSON.stringify(raw);
+  const { skills: _, ...core }: Raw = { ...raw, connectors: fillTypes(raw['connectors'], problem) };
+  const parsed = configSchema.safeParse(core);
+  if (!parsed.success) problems.push(...explain(parsed.error.issues, core, shapeOf(configSchema), []));
+  const references = checkReferences({ ...raw, connectors: withTypes(raw['connectors']) }, vocabularyOf(options));
+  problems.push(...references.problems);
+  warnings.push(...references.warnings);
+  const skills = readSkills(raw, options, { problems, warnings, disabled });
+  if (parsed.success)
+    applyEnvironment(parsed.data, options.env, (says) =>
+      problem({ path: [], says, at: { file: 'environment', line: 0, column: 0 } }),
+    );
+  if (!parsed.success || problems.length > 0) return notLoaded();
+
+  const config: Config = { ...parsed.data, access: expandPlatforms(parsed.data), skills };
+  if (Object.keys(config.connectors).length === 0)
+    warnings.push({ path: ['connectors'], says: 'there are none: the bot is in no room' });
+  return {
+    ok: true,
+    config,
+    warnings: lines(tree, warnings),
+    disabled,
+    sources: files.map(({ name }) => name),
+    content,
+    hash: createHash('sha256').update(content).digest('hex'),
+    sourceHash,
+  };
+
+  function notLoaded(): NotLoaded {
+    return { ok: false, problems: lines(tree, problems), sourceHash };
+  }
+}
+
+function vocabularyOf({ skills, brokenSkills = [] }: ReadOptions): { skills: string[]; commands: string[] } {
+  const patterns = skills.flatMap((skill) => Object.keys(skill.commands ?? {}));
+  return {
+    skills: [...skills.map(({ name }) => name), ...brokenSkills],
+    commands: patterns.map((pattern) => (/^[^{[]*/.exec(pattern)?.[0] ?? '').trim().toLowerCase()).filter(Boolean),
+  };
+}
+
+function lines(tree: Tree, findings: readonly Finding[]): string[] {
+  const placed = findings.map((finding) => ({
+    ...finding,
+    at: finding.at ?? placeOf(tree, finding.path, finding.atKey),
+  }));
+  placed.sort(
+    (one, other) =>
+      compare(one.at.file, other.at.file) || one.at.line - other.at.line || one.at.column - other.at.column,
+  );
+  return placed.map(({ at, path, says }) => `${placeText(at)}${path.length > 0 ? ` ${pathText(path)}` : ''}: ${says}`);
+}
+
+function compare(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
+}

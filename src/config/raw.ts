@@ -1,0 +1,68 @@
+/** What happens to a merged source before it is parsed, and after. */
+import { connectorTypes, isConnectorType, laterConnectorTypes } from './connector-options.ts';
+import { didYouMean } from './nearest.ts';
+import type { Config } from './schema.ts';
+import type { Finding } from './tree.ts';
+
+export type Raw = Readonly<Record<string, unknown>>;
+
+/** An entry's platform is `type`, by default its name. Entries that cannot be read further are left out. */
+export function fillTypes(connectors: unknown, problem: (finding: Finding) => void): unknown {
+  if (!isMap(connectors)) return connectors;
+  const filled: Record<string, unknown> = {};
+  for (const [name, entry] of Object.entries(connectors)) {
+    if (!isMap(entry)) {
+      problem({ path: ['connectors', name], says: 'must be a map (key: value)' });
+      continue;
+    }
+    const { type = name } = entry;
+    const path = Object.hasOwn(entry, 'type') ? ['connectors', name, 'type'] : ['connectors', name];
+    if (typeof type !== 'string') problem({ path, says: 'must be text' });
+    else if (laterConnectorTypes.includes(type)) problem({ path, says: `${type} is not part of this release yet` });
+    else if (isConnectorType(type)) filled[name] = { ...entry, type };
+    else {
+      const types = [...Object.keys(connectorTypes), ...laterConnectorTypes];
+      const remedy = didYouMean(type, types) || `; write type: ${types.join(', ')}`;
+      problem({ path, says: `no platform is called "${type.slice(0, 80)}"${remedy}` });
+    }
+  }
+  return filled;
+}
+
+export function withTypes(connectors: unknown): unknown {
+  if (!isMap(connectors)) return connectors;
+  return Object.fromEntries(
+    Object.entries(connectors).map(([name, entry]) => [name, isMap(entry) ? { type: name, ...entry } : entry]),
+  );
+}
+
+/** `platform:matrix` becomes `platform:ENTRY` for each entry of that type, since an asker is known by the entry. */
+export function expandPlatforms({ access, connectors }: Config): Config['access'] {
+  const expand = (who: string): string[] => {
+    if (!who.startsWith('platform:')) return [who];
+    const entries = Object.keys(connectors).filter(
+      (name) => name === who.slice(9) || connectors[name]?.type === who.slice(9),
+    );
+    return entries.map((name) => `platform:${name}`);
+  };
+  return access.map((rule) => ({
+    ...rule,
+    ...(rule.allow && { allow: rule.allow.flatMap(expand) }),
+    ...(rule.deny && { deny: rule.deny.flatMap(expand) }),
+  }));
+}
+
+/** `rooms:` with nothing below it says nothing; `countdown:` below skills means the skill with its defaults. */
+export function withoutNulls(raw: Raw): Raw {
+  const filled = Object.entries(raw).filter(([, value]) => value !== null);
+  return Object.fromEntries(
+    filled.map(([key, value]) => {
+      if (!isMap(value) || !['connectors', 'rooms', 'people', 'skills'].includes(key)) return [key, value];
+      return [key, Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, entry ?? {}]))];
+    }),
+  );
+}
+
+export function isMap(value: unknown): value is Raw {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

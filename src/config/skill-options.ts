@@ -1,0 +1,112 @@
+import { messageOf } from '../errors.ts';
+import type { Names, Problem, Skill } from '../skill.ts';
+import { explain } from './explain.ts';
+import { didYouMean } from './nearest.ts';
+import { isMap, type Raw } from './raw.ts';
+import { namesOf } from './references.ts';
+import { shapeOf } from './shape.ts';
+import type { Environment } from './substitute.ts';
+import { pathText, type Finding } from './tree.ts';
+
+// oxlint-disable-next-line typescript/no-explicit-any -- each skill has options of its own type
+export type AnySkill = Skill<any>;
+
+export interface ReadOptions {
+  readonly skills: readonly AnySkill[];
+  readonly env: Environment;
+  /** Names of skills whose folder could not be loaded: their options are kept aside instead of refused. */
+  readonly brokenSkills?: readonly string[];
+}
+
+export interface DisabledSkill {
+  readonly skill: string;
+  readonly because: string;
+}
+
+interface Findings {
+  readonly problems: Finding[];
+  readonly warnings: Finding[];
+  readonly disabled: DisabledSkill[];
+}
+
+/** The parsed options of each skill that is on. A skill nobody mentions is on with its defaults, or off when it needs more. */
+export function readSkills(
+  raw: Raw,
+  { skills, brokenSkills = [] }: ReadOptions,
+  { problems, warnings, disabled }: Findings,
+): Record<string, unknown> {
+  const given = isMap(raw['skills']) ? raw['skills'] : {};
+  if (raw['skills'] !== undefined && !isMap(raw['skills']))
+    problems.push({ path: ['skills'], says: 'must be a map (key: value)' });
+  const names = namesOf(raw);
+  const known = skills.map((skill) => skill.name);
+  for (const name of Object.keys(given).filter((one) => !known.includes(one))) {
+    if (brokenSkills.includes(name))
+      warnings.push({ path: ['skills', name], says: 'this skill could not be loaded and is off', atKey: true });
+    else
+      problems.push({
+        path: ['skills', name],
+        says: `no skill is called "${name.slice(0, 80)}"${didYouMean(name, known)}`,
+        atKey: true,
+      });
+  }
+  const parsed: Record<string, unknown> = {};
+  for (const skill of skills) {
+    const isMentioned = Object.hasOwn(given, skill.name);
+    const value = isMentioned ? given[skill.name] : {};
+    const path = ['skills', skill.name];
+    if (value === false) {
+      disabled.push({ skill: skill.name, because: 'it is switched off' });
+      continue;
+    }
+    if (!skill.options) {
+      if (isMentioned && (!isMap(value) || Object.keys(value).length > 0))
+        problems.push({ path, says: 'this skill has no options: write {}' });
+      parsed[skill.name] = {};
+      continue;
+    }
+    const found: Finding[] = [];
+    const result = parseOptions(skill, value, found);
+    if (found.length === 0) found.push(...checkOptions(skill, result, names));
+    if (found.length === 0) parsed[skill.name] = result;
+    else if (isMentioned) {
+      for (const finding of found) (isWarning(finding) ? warnings : problems).push(finding);
+      if (found.every(isWarning)) parsed[skill.name] = result;
+    } else {
+      const [first] = found;
+      disabled.push({
+        skill: skill.name,
+        because: first ? `${pathText(first.path)}: ${first.says}` : 'it needs options',
+      });
+    }
+  }
+  return parsed;
+}
+
+function parseOptions(skill: AnySkill, value: unknown, findings: Finding[]): unknown {
+  const base = ['skills', skill.name];
+  if (!skill.options) return {};
+  try {
+    const result = skill.options.safeParse(value);
+    findings.push(...explain(result.success ? [] : result.error.issues, value, shapeOf(skill.options), base));
+    return result.data;
+  } catch (error) {
+    findings.push({ path: base, says: `the skill could not read its options: ${messageOf(error)}` });
+    return undefined;
+  }
+}
+
+function checkOptions(skill: AnySkill, options: unknown, names: Names): Finding[] {
+  const base = ['skills', skill.name];
+  try {
+    const found: readonly Problem[] = skill.check?.(options, names) ?? [];
+    return found.map((problem) => ({ ...problem, path: [...base, ...problem.path] }));
+  } catch (error) {
+    return [{ path: base, says: `the skill could not check its options: ${messageOf(error)}` }];
+  }
+}
+
+/** A skill may mark what is odd and works: `{ path, says, warning: true }`. */
+function isWarning(finding: Finding): boolean {
+  return 'warning' in finding && finding.warning === true;
+}

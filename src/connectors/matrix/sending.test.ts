@@ -1,0 +1,143 @@
+import { createMatrixWorld } from '../../../test/fakes/matrix/world.ts';
+import type { MatrixWorld } from '../../../test/fakes/matrix/world.ts';
+import type { Message } from '../../chat/message.ts';
+import type { Connector, Operation, Part } from '../connector.ts';
+import { newKey, RecordingHost, sendOf } from '../conformance.ts';
+import { MAX_BYTES } from './render.ts';
+
+let world: MatrixWorld;
+let connector: Connector;
+const signal = new AbortController().signal;
+
+async function begin(...given: Parameters<typeof createMatrixWorld>): Promise<void> {
+  world = await createMatrixWorld(...given);
+  connector = await world.connect();
+  await connector.start(new RecordingHost([world.room]));
+}
+
+afterEach(async () => {
+  await connector.stop();
+  await world.close();
+});
+
+function part(message: Message): Part {
+  const [first] = connector.render(message, { ring: false });
+  if (!first) throw new Error('no part');
+  return first;
+}
+
+function send(message: Message, more: Partial<Extract<Operation, { type: 'send' }>> = {}): Promise<string> {
+  return connector.perform(sendOf(world.room, part(message), more), signal);
+}
+
+test('an alert is m.text, chatter is m.notice, and only who is named is notified', async () => {
+  await begin();
+  await send({ text: 'Ann, look @room @bob:fake.test', mentions: [{ accountId: '@ann:fake.test', name: 'Ann' }] });
+  await send({ text: 'help', notice: true });
+  expect(world.homeserver.shown(world.roomId)).toMatchObject([
+    { msgtype: 'm.text', mentions: ['@ann:fake.test'] },
+    { msgtype: 'm.notice', mentions: [] },
+  ]);
+  for (const event of world.homeserver.timeline(world.roomId)) if (event['type'] === 'm.room.message') expect(event['content']).toHaveProperty(['m.mentions']);
+});
+
+test('an edit changes the message and notifies nobody', async () => {
+  await begin();
+  const target = await send({ text: 'one' });
+  const edit = { type: 'edit', key: newKey(), room: world.room, part: part({ text: 'two **b**', mentions: [{ accountId: '@ann:fake.test', name: 'Ann' }] }), target, unknownTries: 0 } as const;
+  expect(await connector.perform(edit, signal)).toBe(target);
+  expect(world.homeserver.shown(world.roomId)).toMatchObject([{ id: target, text: 'two b\nAnn', edits: 1 }]);
+  expect(world.homeserver.timeline(world.roomId).at(-1)).toMatchObject({ content: { body: '* two b\nAnn', 'm.mentions': {}, 'm.new_content': { 'm.mentions': { user_ids: ['@ann:fake.test'] } } } });
+});
+
+test('replies and threads are where they belong, and become plain where the parent cannot have them', async () => {
+  await begin();
+  const root = world.homeserver.say('ann', world.roomId, 'question');
+  await send({ text: 'reply' }, { replyTo: root });
+  await send({ text: 'in thread' }, { thread: root });
+  await send({ text: 'reply in thread' }, { thread: root, replyTo: root });
+  await send({ text: 'no such thread' }, { thread: '$nothing' });
+  expect(world.homeserver.shown(world.roomId).slice(1)).toMatchObject([
+    { text: 'reply', replyTo: root, thread: null },
+    { text: 'in thread', replyTo: null, thread: root },
+    { text: 'reply in thread', replyTo: root, thread: root },
+    { text: 'no such thread', replyTo: null, thread: null },
+  ]);
+});
+
+test('the largest part is taken by the server, as a message and as an edit', async () => {
+  await begin();
+  const [large] = connector.render({ code: Array.from({ length: 3000 }, (_, line) => `<"é漢😀'> ${line}`).join('\n') }, { ring: false });
+  if (!large) throw new Error('no part');
+  expect(large.bytes).toBeGreaterThan(MAX_BYTES * 0.9);
+  const target = await connector.perform(sendOf(world.room, large), signal);
+  await connector.perform({ type: 'edit', key: newKey(), room: world.room, part: large, target, unknownTries: 0 }, signal);
+  expect(world.homeserver.shown(world.roomId)[0]?.edits).toBe(1);
+});
+
+test('what is too large after all is refused for good', async () => {
+  await begin();
+  const huge: Part = { body: { text: 'x'.repeat(70_000), html: null, mentions: [], notice: false }, bytes: 70_000 };
+  await expect(connector.perform(sendOf(world.room, huge), signal)).rejects.toMatchObject({ code: 'WB_REJECTED', reason: expect.stringContaining('64 KiB') });
+});
+
+test("the account's limit is told with the time to wait, and a repeat of what was done is free", async () => {
+  await begin({ rate: { perSecond: 0.2, burst: 3, pauseMs: 1 } });
+  const key = newKey();
+  const first = await send({ text: '1' }, { key });
+  await send({ text: '2' });
+  await send({ text: '3' });
+  const refused = send({ text: '4' });
+  await expect(refused).rejects.toMatchObject({ code: 'WB_RATE_LIMITED', scope: 'account' });
+  const { retryAfterMs } = (await refused.catch((error: unknown) => error)) as { retryAfterMs: number };
+  expect(retryAfterMs).toBeGreaterThan(3000);
+  expect(retryAfterMs).toBeLessThanOrEqual(5000);
+  expect(await send({ text: '1' }, { key, unknownTries: 1 })).toBe(first);
+});
+
+test.each(['errorAfter', 'dropAfter', 'hangAfter', 'error', 'drop', 'hang'] as const)('after "%s" the outcome is unknown and the repeat leaves one message', async (kind) => {
+  await begin();
+  world.homeserver.faults.next({ kind, times: 2 });
+  const operation = sendOf(world.room, part({ text: 'once' }));
+  const impatient = (): AbortSignal => AbortSignal.timeout(150);
+  const codes = ['WB_RATE_LIMITED', 'WB_REJECTED', 'WB_GONE', 'WB_UNAUTHORISED', 'WB_UNREACHABLE'];
+  const outcome = await connector.perform(operation, impatient()).then(() => 'done', (error: { code?: string }) => error.code);
+  expect(codes).not.toContain(outcome);
+  await connector.perform({ ...operation, unknownTries: 1 }, impatient()).catch(() => {});
+  const id = await connector.perform({ ...operation, unknownTries: 2 }, signal);
+  expect(world.homeserver.shown(world.roomId).map((message) => message.id)).toEqual([id]);
+});
+
+test('in a room that it was put out of, the refusal says what to do; one that it may enter it enters', async () => {
+  await begin();
+  const open = world.homeserver.createRoom({ creator: 'ann', alias: 'open', public: true });
+  await connector.perform(sendOf('#open:fake.test', part({ text: 'x' })), signal);
+  expect(world.homeserver.shown(open)).toHaveLength(1);
+  world.homeserver.createRoom({ creator: 'ann', alias: 'closed' });
+  await expect(connector.perform(sendOf('#closed:fake.test', part({ text: 'x' })), signal)).rejects.toMatchObject({ reason: '@bell:fake.test is not in #closed:fake.test: invite it there' });
+  await expect(connector.perform(sendOf('#none:fake.test', part({ text: 'x' })), signal)).rejects.toMatchObject({ reason: expect.stringContaining('no room has the address #none:fake.test') });
+});
+
+test('without the power to speak the refusal says so', async () => {
+  await begin({}, { power: { events_default: 50 } });
+  await expect(send({ text: 'x' })).rejects.toMatchObject({ code: 'WB_REJECTED', reason: '@bell:fake.test may not do this in #ops:fake.test: raise its power level' });
+});
+
+test('editing a message that a moderator took away is gone', async () => {
+  await begin();
+  const target = await send({ text: 'x' });
+  world.homeserver.redact('ann', world.roomId, target);
+  const edit = (): Promise<string> => connector.perform({ type: 'edit', key: newKey(), room: world.room, part: part({ text: 'y' }), target, unknownTries: 0 }, signal);
+  const deadline = Date.now() + 5000;
+  let code: unknown;
+  while (code !== 'WB_GONE' && Date.now() < deadline) code = await edit().then(() => undefined, (error: { code?: string }) => error.code);
+  expect(code).toBe('WB_GONE');
+});
+
+test('connections are kept, and one that the server closed meanwhile does not cost the send', async () => {
+  await begin();
+  await send({ text: 'one' });
+  world.homeserver.faults.next({ kind: 'drop' });
+  await send({ text: 'two' });
+  expect(world.homeserver.shown(world.roomId)).toHaveLength(2);
+});

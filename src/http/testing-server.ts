@@ -1,0 +1,73 @@
+import { createLogger } from '../log.ts';
+import { createMetrics } from '../metrics.ts';
+import type { HealthPart } from './health.ts';
+import type { Intake, IntakeTarget } from './intake.ts';
+import { createHttpServer } from './server.ts';
+import type { HttpServerOptions } from './server.ts';
+
+/** An intake in memory that remembers what it was told: one webhook `alertmanager`, one source `prod`. */
+export class MemoryIntake implements Intake {
+  readonly accepted: string[] = [];
+  readonly refusals: { readonly source: string; readonly status: number; readonly sentence: string }[] = [];
+  tokens: readonly string[] = ['secret'];
+  /** Throw or wait to be out of order. */
+  store: () => void | Promise<void> = () => {};
+  private readonly target: IntakeTarget = {
+    tokens: async () => this.tokens,
+    refuse: (body) => (Array.isArray(body) ? 'send an object' : undefined),
+  };
+
+  webhook(name: string, source: string) {
+    if (name !== 'alertmanager') return 'no such webhook';
+    return source === 'prod' ? this.target : 'no such source';
+  }
+
+  async accept(_name: string, _source: string, rawBody: string): Promise<void> {
+    await this.store();
+    this.accepted.push(rawBody);
+  }
+
+  refused(_name: string, source: string, status: number, sentence: string): void {
+    this.refusals.push({ source, status, sentence });
+  }
+}
+
+/** A server on free ports for tests; `end` cuts whatever is still open. */
+export async function startTestServer(options: Partial<HttpServerOptions> = {}) {
+  const intake = new MemoryIntake();
+  const state = { started: true, draining: false, parts: {} as Record<string, HealthPart> };
+  const metrics = createMetrics({ version: 'test', ofProcess: false });
+  const written: string[] = [];
+  const log = createLogger({ level: 'info', destination: { write: (line) => void written.push(line) } });
+  const health = { started: () => state.started, draining: () => state.draining, parts: () => state.parts };
+  const server = await createHttpServer({
+    port: 0,
+    opsPort: 0,
+    host: '127.0.0.1',
+    maxBodyBytes: 1024 * 1024,
+    intake,
+    health,
+    metrics,
+    log,
+    ...options,
+  });
+  return {
+    server,
+    intake,
+    metrics,
+    state,
+    written,
+    url: `http://127.0.0.1:${server.port}`,
+    opsUrl: `http://127.0.0.1:${server.opsPort}`,
+    end: () => server.drain({ acceptForMs: 0, boundMs: 100 }),
+  };
+}
+
+/** Waits until `check` is true; a test that waits in vain fails with `what`. */
+export async function until(what: string, check: () => boolean | Promise<boolean>, withinMs = 8_000): Promise<void> {
+  const endMs = performance.now() + withinMs;
+  while (!(await check())) {
+    if (performance.now() > endMs) throw new Error(`waited in vain until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

@@ -1,0 +1,212 @@
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { startTestServer, until } from './testing-server.ts';
+
+let running: Awaited<ReturnType<typeof startTestServer>>;
+beforeEach(async () => {
+  running = await startTestServer();
+});
+afterEach(() => running.end());
+
+const BEARER = { Authorization: 'Bearer secret' };
+
+async function post(path: string, body: BodyInit, headers: Record<string, string> = BEARER) {
+  const response = await fetch(running.url + path, { method: 'POST', body, headers });
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    title: (JSON.parse(text) as { title?: string }).title,
+  };
+}
+
+/** A connection on which a test writes HTTP itself. */
+function open(text: string | Buffer): { socket: Socket; received: () => string; closed: () => boolean } {
+  const socket = connect(running.server.port, '127.0.0.1');
+  let received = '';
+  let closed = false;
+  socket.on('data', (chunk) => (received += chunk.toString()));
+  socket.on('error', () => {});
+  socket.on('close', () => (closed = true));
+  socket.write(text);
+  return { socket, received: () => received, closed: () => closed };
+}
+
+async function counted(source: string, code: string): Promise<number> {
+  const { values } = await running.metrics.webhookRequests.get();
+  return values.find(({ labels }) => labels.source === source && labels.code === code)?.value ?? 0;
+}
+
+test('a body is accepted as it was sent, and only then answered with 200', async () => {
+  let commit: (() => void) | undefined;
+  running.intake.store = () => new Promise<void>((resolve) => (commit = resolve));
+  let answered = false;
+  const body = '{ "version": "4",\n"alerts": [] }';
+  const answer = post('/webhooks/alertmanager/prod', body).finally(() => (answered = true));
+  await until(
+    'the body is being stored',
+    () => commit.name !== '' || commit.length > 0 || String(commit) !== '() => { }',
+  );
+  expect(answered).toBe(false);
+  commit?.();
+  expect(await answer).toMatchObject({ status: 200, text: '{}' });
+  expect(running.intake.accepted).toEqual([body]);
+  expect(await counted('alertmanager/prod', '200')).toBe(1);
+});
+
+test('the token is taken as Bearer or as the password of Basic, any of several', async () => {
+  running.intake.tokens = ['old', 'new:with:colons'];
+  const basic = `Basic ${Buffer.from('anyone:new:with:colons').toString('base64')}`;
+  for (const Authorization of ['Bearer old', 'bearer new:with:colons', basic])
+    expect(await post('/webhooks/alertmanager/prod', '{}', { Authorization })).toMatchObject({ status: 200 });
+});
+
+test.each([
+  ['nothing', {}],
+  ['another token', { Authorization: 'Bearer secrets' }],
+  ['an empty token', { Authorization: 'Bearer ' }],
+  ['another scheme', { Authorization: 'Digest secret' }],
+  ['Basic without a password', { Authorization: `Basic ${Buffer.from('secret').toString('base64')}` }],
+])('%s instead of the token is 401, told and counted, and nothing is stored', async (_what, headers) => {
+  const answer = await post('/webhooks/alertmanager/prod', '{}', headers as Record<string, string>);
+  expect(answer.status).toBe(401);
+  expect(answer.title).toMatch(/token/);
+  expect(answer.headers.get('www-authenticate')).toContain('Bearer');
+  expect(running.intake.accepted).toEqual([]);
+  expect(running.intake.refusals).toMatchObject([{ source: 'prod', status: 401 }]);
+  expect(await counted('alertmanager/prod', '401')).toBe(1);
+});
+
+test('a source whose secret is empty lets nobody in', async () => {
+  running.intake.tokens = [''];
+  expect(await post('/webhooks/alertmanager/prod', '{}', { Authorization: 'Basic Og==' })).toMatchObject({
+    status: 401,
+  });
+});
+
+test('an unknown webhook is 404; an unknown source is 503, so that the sender tries again', async () => {
+  expect(await post('/webhooks/nagios', '{}')).toMatchObject({ status: 404 });
+  const answer = await post('/webhooks/alertmanager/staging', '{}');
+  expect(answer).toMatchObject({ status: 503, title: expect.stringContaining('does not know source staging yet') });
+  expect(answer.headers.get('retry-after')).toBe('10');
+  expect(await post('/webhooks/alertmanager', '{}')).toMatchObject({
+    title: expect.stringContaining('source default'),
+  });
+  expect(await post('/webhooks/alertmanager/prod/more', '{}')).toMatchObject({ status: 404 });
+  expect(await post('/webhooks/%2e%2e/x', '{}')).toMatchObject({ status: 404 });
+  expect(await counted('other', '503')).toBe(2);
+});
+
+test('another method is 405', async () => {
+  const response = await fetch(`${running.url}/webhooks/alertmanager/prod`, { headers: BEARER });
+  expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST']);
+});
+
+test('what is not JSON, or not what the skill takes, is 400 with a sentence', async () => {
+  expect(await post('/webhooks/alertmanager/prod', '{"a":')).toMatchObject({
+    status: 400,
+    title: 'the body is not JSON: it breaks at line 1, column 6',
+  });
+  expect(await post('/webhooks/alertmanager/prod', '[]')).toMatchObject({ status: 400, title: 'send an object' });
+  expect(running.intake.accepted).toEqual([]);
+});
+
+test('gzip is taken, inflated past the limit it is 413, another encoding 415', async () => {
+  const send = (body: Buffer, encoding: string) =>
+    post('/webhooks/alertmanager/prod', new Uint8Array(body), { ...BEARER, 'Content-Encoding': encoding });
+  expect(await send(gzipSync('{"a":1}'), 'gzip')).toMatchObject({ status: 200 });
+  expect(running.intake.accepted).toEqual(['{"a":1}']);
+  expect(await send(gzipSync(Buffer.alloc(50 * 1024 * 1024, ' ')), 'gzip')).toMatchObject({ status: 413 });
+  expect(await send(Buffer.from('{}'), 'gzip')).toMatchObject({ status: 400 });
+  expect(await send(Buffer.from('{}'), 'br')).toMatchObject({ status: 415 });
+});
+
+test('a body over the limit is 413, also when its length was not announced', async () => {
+  expect(await post('/webhooks/alertmanager/prod', 'x'.repeat(1024 * 1024 + 1))).toMatchObject({
+    status: 413,
+    title: expect.stringContaining('larger than 1 MiB'),
+  });
+  const { socket, received } = open(
+    'POST /webhooks/alertmanager/prod HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret\r\nTransfer-Encoding: chunked\r\n\r\n',
+  );
+  const chunk = `10000\r\n${'x'.repeat(0x10000)}\r\n`;
+  for (let sent = 0; sent < 20; sent++) socket.write(chunk);
+  await until('413 arrives', () => received().startsWith('HTTP/1.1 413'));
+  socket.destroy();
+});
+
+test('a database that is away is 503 at once, and the sender may repeat', async () => {
+  running.intake.store = () => {
+    throw new Error('the database is away');
+  };
+  const answer = await post('/webhooks/alertmanager/prod', '{}');
+  expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+  await post('/webhooks/alertmanager/prod', '{}');
+  expect(running.written).toHaveLength(1);
+});
+
+test('without the token a large body is not read, and the sender still sees the 401', async () => {
+  const length = 100 * 1024 * 1024;
+  const { socket, received, closed } = open(
+    `POST /webhooks/alertmanager/prod HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`,
+  );
+  const block = Buffer.alloc(64 * 1024, 'x');
+  let written = 0;
+  const pour = (): void => {
+    while (written < length && !socket.destroyed) {
+      written += block.length;
+      if (!socket.write(block)) return void socket.once('drain', pour);
+    }
+  };
+  pour();
+  await until('the connection is closed', closed);
+  expect(received()).toMatch(/^HTTP\/1.1 401 .*connection: close/is);
+  // What the kernel took into its buffers counts as written here; the program read 64 KiB of it.
+  expect(socket.bytesWritten).toBeLessThan(20 * 1024 * 1024);
+});
+
+test('a sender who waits for "100 Continue" with a wrong token is refused before it sends', async () => {
+  const head = (token: string): string =>
+    `POST /webhooks/alertmanager/prod HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n`;
+  const wrong = open(head('wrong'));
+  await until('an answer arrives', () => wrong.received() !== '');
+  expect(wrong.received()).toMatch(/^HTTP\/1.1 401/);
+  const right = open(head('secret'));
+  await until('it may go on', () => right.received().startsWith('HTTP/1.1 100'));
+  right.socket.write('{}');
+  await until('200 arrives', () => right.received().includes('HTTP/1.1 200'));
+  wrong.socket.destroy();
+  right.socket.destroy();
+});
+
+test('a refused short body leaves the connection usable', async () => {
+  const { socket, received } = open(
+    'POST /webhooks/alertmanager/prod HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}' +
+      'POST /webhooks/alertmanager/prod HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret\r\nContent-Length: 2\r\n\r\n{}',
+  );
+  await until('both are answered', () => /HTTP\/1.1 401.*HTTP\/1.1 200/s.test(received()));
+  socket.destroy();
+});
+
+test('an upload that is cut off is forgotten and the next one is served', async () => {
+  for (let count = 0; count < 20; count++) {
+    const { socket, closed } = open(
+      'POST /webhooks/alertmanager/prod HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret\r\nContent-Length: 1000\r\n\r\n{"a"',
+    );
+    await until('connected', () => !socket.connecting);
+    socket.destroy();
+    await until('closed', closed);
+  }
+  await until('all are counted', async () => (await counted('alertmanager/prod', '499')) === 20);
+  expect(await post('/webhooks/alertmanager/prod', '{}')).toMatchObject({ status: 200 });
+  expect(running.intake.accepted).toEqual(['{}']);
+});
+
+test('garbage on the wire gets an answer, not a crash', async () => {
+  const { received, closed } = open(Buffer.from('\u0000\u0001\u0002 not http at all\r\n\r\n'));
+  await until('it is closed', closed);
+  expect(received()).toMatch(/^HTTP\/1.1 400/);
+  expect(await post('/webhooks/alertmanager/prod', '{}')).toMatchObject({ status: 200 });
+});

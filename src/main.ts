@@ -1,0 +1,17 @@
+import { codeOf, messageOf } from './errors.ts';
+
+/** What the commands end with; `watchbell --help` tells people. */
+export const EXIT_STATUS = { ok: 0, failed: 1, cannotStart: 2 } as const;
+
+/** argv to command. The only place that ends the process. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const { createProgram } = await import('./cli/program.ts');
+  try {
+    const status = await createProgram().run(argv);
+    if (status !== undefined) process.exit(status);
+  } catch (error) {
+    const expected = codeOf(error)?.startsWith('WB_') === true;
+    console.error(expected ? `watchbell: ${messageOf(error)}` : error);
+    process.exit(expected ? EXIT_STATUS.cannotStart : EXIT_STATUS.failed);
+  }
+}
