@@ -208,6 +208,11 @@ export interface Webhook<Options = unknown> {
   readonly sources: (options: Options) => readonly string[];
   /** One sentence when the body is not acceptable at all (answered with 400), undefined when it is. Must be quick and pure. */
   readonly refuse?: (body: unknown) => string | undefined;
+  /**
+   * Bodies with the same word are handled one after another, in the order of their acceptance; undefined: side by side.
+   * Must be quick, pure and safe on any body that `refuse` lets through.
+   */
+  readonly lane?: (body: unknown, source: string) => string | undefined;
   readonly run: (context: Context<Options>, request: WebhookRequest) => void | Promise<void>;
 }
 

@@ -20,12 +20,12 @@ test('a firing alert is shown with what broke first, its text, where and since w
   expect(bot.texts()[0]).toMatch(
     /^🔴 CRITICAL prod-eu\/payments KubePodCrashLooping #1\napi-7c9 restarted 6 times in 10 min\nsince \d\d:\d\d UTC · api-7c9\nreply `ack 1` or tap 👀\nrunbook · source$/,
   );
-  expect(last()?.reactions).toEqual(['👀']);
+  expect(last()?.message.actions).toEqual([{ label: 'Ack', emoji: '👀', also: ['✅'], command: 'ack 1', undo: 'unack 1', offer: true }]);
 });
 
 test('without a policy the bot taps nothing, yet 👀 and ✅ are understood', async () => {
   await post(bot, { pod: 'a', severity: 'warning' });
-  expect(last()?.reactions).toEqual([]);
+  expect(last()?.message.actions?.[0]?.offer).toBe(false);
   await bot.tap(last()?.id ?? '', '✅');
   expect(titles()[0]).toContain('🟠 ACKED by Ann');
 });

@@ -46,6 +46,8 @@ export default defineSkill<AlertOptions>({
       },
       sources: (options) => Object.keys(options.sources),
       refuse,
+      // The states of one group follow each other: handled side by side, firing, resolved, firing would ring once.
+      lane: (body, source) => `${source} ${String((body as { groupKey?: unknown }).groupKey)}`,
       run: (context, request) => takeNotification(context, request.source === '' ? { ...request, source: 'default' } : request),
     },
   },

@@ -12,7 +12,11 @@ export interface CheckOptions {
 }
 
 /** `watchbell check`: prints every problem and warning, or one line that all is well. Resolves to the exit status, 0 or 1. */
-export async function check({ path: given, print = printLine, surroundings = readEnvironment() }: CheckOptions): Promise<number> {
+export async function check({
+  path: given,
+  print = printLine,
+  surroundings = readEnvironment(),
+}: CheckOptions): Promise<number> {
   const path = await findConfiguration(given, surroundings);
   if (path === undefined) {
     print('there is no watchbell.yaml here: name a file, `watchbell check FILE`');

@@ -15,7 +15,10 @@ export interface ReadConfiguration {
 }
 
 /** `--config`, else `WATCHBELL_CONFIG`, else `./watchbell.yaml`; undefined: there is none, so this is a trial. */
-export async function findConfiguration(given: string | undefined, surroundings: Surroundings): Promise<string | undefined> {
+export async function findConfiguration(
+  given: string | undefined,
+  surroundings: Surroundings,
+): Promise<string | undefined> {
   const named = given ?? surroundings.configPath;
   if (named !== undefined) return named;
   return stat('watchbell.yaml').then(
@@ -41,7 +44,10 @@ export function brokenNames(folders: SkillFolders): string[] {
 }
 
 /** Reads a configuration with all its skills, touching nothing else: no database, no network, no secrets. */
-export async function readConfiguration(path: string, surroundings: Surroundings = readEnvironment()): Promise<ReadConfiguration> {
+export async function readConfiguration(
+  path: string,
+  surroundings: Surroundings = readEnvironment(),
+): Promise<ReadConfiguration> {
   const folders = await loadConfiguredSkills(path, surroundings);
   const core = createCoreSkill({
     version: readVersion(),

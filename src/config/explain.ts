@@ -23,7 +23,6 @@ const WANTED: Readonly<Record<string, string>> = {
 export function explain(issues: readonly Issue[], value: unknown, shape: Shape, base: Path): Finding[] {
   const findings = issues.flatMap((issue) => explainOne(issue, value, shape));
   // What zod strips without a word would be a setting that silently does nothing.
-  for (const { path, key } of shape.unknownKeys(value)) findings.push(unknownKey(path, key, value, shape));
   const seen = new Set<string>();
   return findings
     .map((finding) => ({ ...finding, path: [...base, ...finding.path] }))

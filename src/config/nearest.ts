@@ -7,13 +7,23 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
-    const differs = distance(lower, candidate.toLowerCase());
+    const differs = slips(lower, candidate.toLowerCase());
     if (differs < bestDistance && differs < candidate.length) {
       best = candidate;
       bestDistance = differs;
     }
   }
   return best;
+}
+
+/** Letters that differ; two that changed places are one slip. */
+function slips(one: string, other: string): number {
+  const differs = distance(one, other);
+  return differs === 2 && one.length === other.length && sorted(one) === sorted(other) ? 1 : differs;
+}
+
+function sorted(word: string): string {
+  return [...word].sort().join('');
 }
 
 /** `; did you mean "ops"?`, or nothing. */

@@ -5,7 +5,7 @@ import { emptyMap, type Entry, type Finding, type Path, type Place, type Tree } 
 
 /** A ConfigMap holds 1 MiB; beyond that something else was named by mistake. */
 export const MAX_FILE_BYTES = 1024 * 1024;
-const MAX_NODES = 100_000;
+const MAX_NODES = 50_000;
 const MAX_DEPTH = 100;
 
 export interface SourceFile {
@@ -74,28 +74,27 @@ class Reader {
       lineCounter: this.#lines,
       prettyErrors: false,
       uniqueKeys: false, // theirs compares each key with each; `#map` looks them up
-      logLevel: 'silent',
+      logLevel: 'error',
     });
-    for (const error of document.errors)
-      this.#problem({ path: [], says: this.#explain(error.message), at: this.#at(error.pos[0]) });
+    // Only the first: after it the rest is a guess, and so is every problem found in it.
+    const [error] = document.errors;
+    if (error) this.#problem({ path: [], says: this.#explain(error.message), at: this.#at(error.pos[0]) });
     for (const warning of document.warnings) {
       this.#problem({ path: [], says: 'a value that begins with "!" must be quoted', at: this.#at(warning.pos[0]) });
     }
-    // After an error the rest is a guess, and so would be every problem found in it.
-    if (document.errors.length > 0) return emptyMap(this.#at(0));
+    if (error) return emptyMap(this.#at(0));
     return this.#tree(document.contents, [], this.#at(0));
   }
 
   #explain(message: string): string {
     if (/^Plain value cannot start with/.test(message)) return 'a value that begins with "@" or "`" must be quoted';
-    if (/multiple documents/.test(message))
+    if (/multiple documents/.test(message)) {
       return 'has more than one document ("---"): make it one, or several files in a directory';
-    if (/anchor|alias/i.test(message))
-      return `is not YAML: ${lowerFirst(message)} (a value that begins with "*" or "&" must be quoted)`;
-    const hint = this.#text.includes('${')
-      ? ' (inside { } a "${NAME}" must be quoted)'
-      : ' (a value that begins with "#" must be quoted)';
-    return `is not YAML: ${lowerFirst(message)}${/flow|must be indented|Unexpected|expected/i.test(message) ? hint : ''}`;
+    }
+    // The library quotes what it found; that may be part of a secret.
+    const says = message.replace(/(?<=:) ".*"?$/s, '').replace(/:$/, '');
+    const quote = this.#text.includes('${') ? 'inside { } a "${NAME}"' : 'a value that begins with "#", "*" or "&"';
+    return `is not YAML: ${lowerFirst(says)} (${quote} must be quoted)`;
   }
 
   #at(offset: number): Place {

@@ -16,14 +16,16 @@ export function fillTypes(connectors: unknown, problem: (finding: Finding) => vo
       continue;
     }
     const { type = name } = entry;
-    const path = Object.hasOwn(entry, 'type') ? ['connectors', name, 'type'] : ['connectors', name];
+    const atKey = !Object.hasOwn(entry, 'type');
+    const path = atKey ? ['connectors', name] : ['connectors', name, 'type'];
     if (typeof type !== 'string') problem({ path, says: 'must be text' });
-    else if (laterConnectorTypes.includes(type)) problem({ path, says: `${type} is not part of this release yet` });
+    else if (laterConnectorTypes.includes(type))
+      problem({ path, atKey, says: `${type} is not part of this release yet` });
     else if (isConnectorType(type)) filled[name] = { ...entry, type };
     else {
       const types = [...Object.keys(connectorTypes), ...laterConnectorTypes];
       const remedy = didYouMean(type, types) || `; write type: ${types.join(', ')}`;
-      problem({ path, says: `no platform is called "${type.slice(0, 80)}"${remedy}` });
+      problem({ path, atKey, says: `no platform is called "${type.slice(0, 80)}"${remedy}` });
     }
   }
   return filled;

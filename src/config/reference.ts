@@ -37,16 +37,28 @@ export function jsonSchema(skills: readonly AnySkill[]): JsonSchema {
   const typed: JsonSchema[] = [];
   for (const [type, options] of Object.entries(connectorTypes)) {
     const entry = embed(toJsonSchema(options), `connector-${type}`, $defs);
-    const named = { ...entry, properties: { type: { const: type }, ...entry.properties } };
+    const named = {
+      ...entry,
+      properties: { type: { const: type, description: "Platform; default: the entry's name." }, ...entry.properties },
+    };
     connectors[type] = named;
     typed.push({ ...named, required: ['type', ...(entry.required ?? [])] });
   }
-  properties['connectors'] = { ...properties['connectors'], properties: connectors, additionalProperties: { oneOf: typed } };
+  properties['connectors'] = {
+    ...properties['connectors'],
+    properties: connectors,
+    additionalProperties: { oneOf: typed },
+  };
 
   const options: Record<string, JsonSchema> = {};
   for (const skill of skills) {
-    const own = skill.options ? embed(toJsonSchema(skill.options), `skill-${skill.name}`, $defs) : { type: 'object', additionalProperties: false };
-    options[skill.name] = { ...(skill.description !== undefined && { description: skill.description }), anyOf: [own, { const: false }, { type: 'null' }] };
+    const own = skill.options
+      ? embed(toJsonSchema(skill.options), `skill-${skill.name}`, $defs)
+      : { type: 'object', additionalProperties: false };
+    options[skill.name] = {
+      ...(skill.description !== undefined && { description: skill.description }),
+      anyOf: [own, { const: false }, { type: 'null' }],
+    };
   }
   properties['skills'] = { ...properties['skills'], type: 'object', properties: options, additionalProperties: true };
   return schema;
@@ -96,7 +108,11 @@ interface Row {
 
 function table(rows: readonly Row[]): string {
   const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
-  return ['| key | form | meaning |', '|---|---|---|', ...rows.map(({ key, form, meaning }) => `| \`${cell(key)}\` | ${cell(form)} | ${cell(meaning)} |`)].join('\n');
+  return [
+    '| key | form | meaning |',
+    '|---|---|---|',
+    ...rows.map(({ key, form, meaning }) => `| \`${cell(key)}\` | ${cell(form)} | ${cell(meaning)} |`),
+  ].join('\n');
 }
 
 function rowsOf(schema: JsonSchema, root: JsonSchema, prefix = '', seen: readonly JsonSchema[] = []): Row[] {
@@ -123,12 +139,21 @@ function row(key: string, schema: JsonSchema, root: JsonSchema, isRequired = fal
   const meaning = schema.description ?? target.description ?? '';
   const isScalar = schema.default !== undefined && typeof schema.default !== 'object';
   const fallback = isScalar && !/default/i.test(meaning) ? `Default ${String(schema.default)}.` : '';
-  return { key, form: formOf(schema, root), meaning: [isRequired ? '**Required.**' : '', meaning, fallback].filter(Boolean).join(' ') };
+  return {
+    key,
+    form: formOf(schema, root),
+    meaning: [isRequired ? '**Required.**' : '', meaning, fallback].filter(Boolean).join(' '),
+  };
 }
 
 function formOf(schema: JsonSchema, root: JsonSchema): string {
   const reference = schema.$ref?.replace('#/$defs/', '').replace(/^(?:connector|skill)-[^-]+-/, '');
-  const named: Readonly<Record<string, string>> = { secret: 'secret', duration: 'duration', size: 'size', timeZone: 'time zone' };
+  const named: Readonly<Record<string, string>> = {
+    secret: 'secret',
+    duration: 'duration',
+    size: 'size',
+    timeZone: 'time zone',
+  };
   const known = reference === undefined ? undefined : named[reference];
   if (known !== undefined) return known;
   const target = resolve(schema, root);
@@ -162,7 +187,8 @@ function typeText(type: string, schema: JsonSchema, root: JsonSchema): string {
 
 function resolve(schema: JsonSchema, root: JsonSchema): JsonSchema {
   let at = schema;
-  for (let hops = 0; at.$ref !== undefined && hops < 10; hops++) at = root.$defs?.[at.$ref.replace('#/$defs/', '')] ?? {};
+  for (let hops = 0; at.$ref !== undefined && hops < 10; hops++)
+    at = root.$defs?.[at.$ref.replace('#/$defs/', '')] ?? {};
   return at;
 }
 

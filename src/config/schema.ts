@@ -84,7 +84,7 @@ const person = z.strictObject({
     .describe('Order of connectors for direct messages; default: the order of accounts.'),
   timeZone: timeZone.optional().describe("The person's time zone; default: the bot's."),
   hours: workingHours.optional().describe('Working hours, in that time zone.'),
-  groups: z.array(name).default([]).describe('Groups the person is in; "admins" may do everything.'),
+  groups: z.array(name).default([]).describe('Groups the person is in; "admins" may say the commands of class admin.'),
 });
 export type PersonConfig = z.infer<typeof person>;
 

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import type { Intake, IntakeTarget } from '../http/intake.ts';
@@ -58,14 +58,17 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
       if (!owners.has(name)) return 'no such webhook';
       return target(name, source) ?? 'no such source';
     },
-    accept(name, source, rawBody) {
+    accept(name, source, rawBody, body) {
       refresh();
+      const owner = owners.get(name);
+      const lane = owner?.webhook.lane?.(body, source);
       return acceptor.accept([
         {
           source: 'webhook',
           sourceId: randomUUID(),
           kind: 'webhook',
-          skill: owners.get(name)?.skill,
+          ...(lane !== undefined && { lane: `webhook:${name}:${createHash('sha256').update(lane).digest('base64url').slice(0, 22)}` }),
+          skill: owner?.skill,
           name,
           payload: JSON.stringify({ source, body: rawBody }),
           happenedAt: clock.now(),

@@ -145,7 +145,7 @@ async function drain(
 /** Resolves when the last connection is gone; those left after `withinMs` are cut. */
 function close(server: Server, withinMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const cut = setTimeout(() => undefined, Math.max(0, withinMs));
+    const cut = setTimeout(() => server.closeAllConnections(), Math.max(0, withinMs));
     // A connection that was busy when `close` ran becomes idle later.
     const sweep = setInterval(() => server.closeIdleConnections(), 50);
     server.close(() => {

@@ -4,7 +4,7 @@ import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { readBody } from './body.ts';
 import { isOneOf, secretOf } from './credentials.ts';
-import type { Intake, IntakeTarget } from './intake.ts';
+import type { Intake } from './intake.ts';
 import { parseJson } from './json.ts';
 import { sendProblem } from './problem.ts';
 import type { Headers } from './problem.ts';
@@ -105,11 +105,12 @@ export function createWebhookHandler({ intake, metrics, log, maxBodyBytes }: Web
         'Accept-Encoding': 'gzip',
       });
     }
-    const problem = problemOf(body.text, target);
+    const parsed = parseJson(body.text);
+    const problem = 'problem' in parsed ? parsed.problem : target.refuse?.(parsed.value);
     if (problem !== undefined) return refuse(400, problem);
 
     try {
-      await intake.accept(name, source, body.text);
+      await intake.accept(name, source, body.text, 'value' in parsed ? parsed.value : undefined);
     } catch (error) {
       storeTrouble(error);
       return refuse(503, 'the event could not be stored now: send it again', SOON);
@@ -118,11 +119,6 @@ export function createWebhookHandler({ intake, metrics, log, maxBodyBytes }: Web
     response.writeHead(200, ACCEPTED_HEADERS);
     response.end(ACCEPTED_BODY);
   };
-}
-
-function problemOf(text: string, target: IntakeTarget): string | undefined {
-  const parsed = parseJson(text);
-  return 'problem' in parsed ? parsed.problem : target.refuse?.(parsed.value);
 }
 
 function addressOf(url: string): { readonly name: string; readonly source: string } | undefined {

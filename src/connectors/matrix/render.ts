@@ -130,11 +130,12 @@ function paginate(lines: readonly Line[], budget: number): { pages: Line[][]; le
   let used = 0;
   for (const [index, whole] of lines.entries()) {
     for (const line of cutLine(whole, budget)) {
-      const cost = costOf(line);
+      let cost = costOf(line, pages.at(-1)?.at(-1));
       if (used + cost > budget && used > 0) {
         if (pages.length === MAX_PARTS) return { pages, left: lines.length - index };
         pages.push([]);
         used = 0;
+        cost = costOf(line, undefined);
       }
       pages.at(-1)?.push(line);
       used += cost;
@@ -143,11 +144,10 @@ function paginate(lines: readonly Line[], budget: number): { pages: Line[][]; le
   return { pages, left: 0 };
 }
 
-/** Bytes a line takes in the largest request: text and HTML, each twice, its line ends, its people. */
-export function costOf(line: Line): number {
-  const mentions = line.mentions ? jsonBytes(line.mentions) : 0;
-  // A single code line between two others brings `<pre><code></code></pre>` with it.
-  return 2 * (jsonBytes(line.plain) + jsonBytes(line.html) + (line.code ? 28 : 8)) + mentions;
+/** Bytes a line takes in the largest request: text and HTML, each twice (their quotes stand for the line ends), and its people. */
+function costOf(line: Line, before: Line | undefined): number {
+  const marks = line.code ? (before?.code ? 0 : '<pre><code></code></pre>'.length) : '<br>'.length;
+  return 2 * (jsonBytes(line.plain) + jsonBytes(line.html) + marks) + (line.mentions ? jsonBytes(line.mentions) : 0);
 }
 
 function inlineLine(inlines: readonly Inline[]): Line {

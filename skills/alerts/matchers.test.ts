@@ -1,0 +1,42 @@
+import { matchesAll, parseMatchers } from './matchers.ts';
+
+const read = (text: string): string[] => parseMatchers(text).map(({ name, operator, value }) => `${name} ${operator} ${value}`);
+
+test.each([
+  ['a="b"', ['a = b']],
+  ['a != b', ['a != b']],
+  ['a=~"b.*"', ['a =~ b.*']],
+  [' a !~ "x|y" ', ['a !~ x|y']],
+  ['{a="b",c=~"d"}', ['a = b', 'c =~ d']],
+  ['{a="b",}', ['a = b']],
+  ['a="b, \\"c\\" \\\\ d\\n"', ['a = b, "c" \\ d\n']],
+  ['a=~"\\\\d+"', ['a =~ \\d+']],
+  ['a=~"\\d+"', ['a =~ \\d+']],
+  ['"naïve label"=x', ['naïve label = x']],
+  ['größe="a"', ['größe = a']],
+  ['a=', ['a = ']],
+  ['a=""', ['a = ']],
+])('%s is read as Alertmanager reads it', (text, expected) => {
+  expect(read(text)).toEqual(expected);
+});
+
+test.each([
+  ['', /looks like/],
+  ['a', /after a comes/],
+  ['="b"', /label name/],
+  ['a="b', /not closed/],
+  ['{a="b"', /closing/],
+  ['a="b"}', /opening/],
+  ['a="b" c="d"', /comma is missing/],
+  ['a=~"("', /not closed/],
+])('%s is refused with a reason', (text, reason) => {
+  expect(() => parseMatchers(text)).toThrow(reason);
+});
+
+test('a label that is not there is empty, and names of Object are no labels', () => {
+  expect(matchesAll(parseMatchers('a=""'), {})).toBe(true);
+  expect(matchesAll(parseMatchers('a!="x"'), {})).toBe(true);
+  expect(matchesAll(parseMatchers('a=~".+"'), {})).toBe(false);
+  expect(matchesAll(parseMatchers('constructor=~".+"'), {})).toBe(false);
+  expect(matchesAll(parseMatchers('a=b,c=d'), { a: 'b', c: 'x' })).toBe(false);
+});

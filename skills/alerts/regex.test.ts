@@ -1,0 +1,73 @@
+import fc from 'fast-check';
+import { compileRegex } from './regex.ts';
+
+test.each([
+  ['Watchdog|InfoInhibitor', 'InfoInhibitor', true],
+  ['Watchdog|InfoInhibitor', 'Watchdogs', false],
+  ['pay.*', 'payments', true],
+  ['pay.*', 'xpay', false],
+  ['.*', '', true],
+  ['.+', '', false],
+  ['a.c', 'a\nc', true],
+  ['(?i)PROD-(eu|us)', 'prod-EU', true],
+  ['(?i:a)b', 'AB', false],
+  ['node-\\d{2,3}', 'node-123', true],
+  ['node-\\d{2,3}', 'node-1', false],
+  ['a{2}', 'aaa', false],
+  ['[^a-c]x', 'dx', true],
+  ['[^a-c]x', 'bx', false],
+  ['[\\w.-]+', 'a.b-c_9', true],
+  ['[[:alpha:]]+', 'abc1', false],
+  ['[]a]+', ']a', true],
+  ['[a-]', '-', true],
+  ['^a$', 'a', true],
+  ['a^b', 'ab', false],
+  ['(a|ab)(c|bcd)', 'abcd', true],
+  ['(?P<zone>eu|us)-1', 'us-1', true],
+  ['\\x41\\.\\x{1F514}', 'A.🔔', true],
+  ['🔔+', '🔔🔔', true],
+  ['(a*)*b?', 'aaaa', true],
+  ['', '', true],
+  ['', 'x', false],
+])('%s on "%s" is %s, the whole text or nothing', (pattern, text, expected) => {
+  expect(compileRegex(pattern).test(text)).toBe(expected);
+});
+
+test.each([
+  ['(a)\\1', /back references/],
+  ['(?=a)', /lookaround/],
+  ['(?<!a)b', /lookaround/],
+  ['(a', /not closed/],
+  ['a)', /no "\("/],
+  ['*a', /nothing to repeat/],
+  ['a**', /two quantifiers/],
+  ['[b-a]', /wrong way round/],
+  ['[a', /too early/],
+  ['a\\', /too early/],
+  ['\\pL', /not known/],
+  ['(a{1000}){1000}', /too large/],
+  ['a{2000}', /not a possible repeat/],
+  ['('.repeat(200), /too deeply/],
+])('%s is refused with a reason', (pattern, reason) => {
+  expect(() => compileRegex(pattern)).toThrow(reason);
+});
+
+test('it agrees with the regular expressions of JavaScript where both know the syntax', () => {
+  const atom = fc.constantFrom('a', 'b', '.', '[ab]', '[^a]', '\\d', '(a|b)', '(?:ab|b*)', '(a+b?)', 'a|b');
+  const piece = fc.tuple(atom, fc.constantFrom('', '*', '+', '?', '{1,2}', '*?')).map(([one, times]) => (one === 'a|b' ? one : one + times));
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 5 }), fc.string({ unit: fc.constantFrom('a', 'b', '1'), maxLength: 8 }), (pieces, text) => {
+      const pattern = pieces.join('');
+      expect(compileRegex(pattern).test(text)).toBe(new RegExp(`^(?:${pattern})$`, 's').test(text));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('what makes a backtracking engine hang takes time in proportion to the text', () => {
+  const regex = compileRegex('(a+)+b|(.*foo.*bar.*baz.*)+');
+  const began = performance.now();
+  expect(regex.test('a'.repeat(4096))).toBe(false);
+  expect(regex.test('foobar'.repeat(600))).toBe(false);
+  expect(performance.now() - began).toBeLessThan(1000);
+});

@@ -1,0 +1,467 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { defineSkill, z } from '../skill.ts';
+import { loadConfig, loadContent, readSkillDirectories, type LoadResult, type Loaded } from './load.ts';
+import { secretReference } from './words.ts';
+
+const bell = defineSkill({
+  name: 'bell',
+  // Not strict, as a skill author may write it.
+  options: z.object({
+    rooms: z.array(z.string()).default([]),
+    token: secretReference.optional(),
+    tone: z.object({ pitch: z.enum(['high', 'low']).default('high') }).prefault({}),
+  }),
+  check: (options, names) =>
+    options.rooms.flatMap((room, index) =>
+      names.rooms.includes(room) ? [] : [{ path: ['rooms', index], says: `no room is called "${room}"` }],
+    ),
+  commands: { 'ring {n:int}': { help: 'rings', run: () => {} }, 'job run {name}': { help: 'runs', run: () => {} } },
+});
+const needy = defineSkill({ name: 'needy', options: z.object({ host: z.string() }) });
+const plain = defineSkill({ name: 'plain' });
+const skills = [bell, needy, plain];
+
+let directory = '';
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'watchbell-config-'));
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+async function load(text: string | Uint8Array, env: Record<string, string> = {}): Promise<LoadResult> {
+  const path = join(directory, 'watchbell.yaml');
+  await writeFile(path, text);
+  return loadConfig({ path, skills, env });
+}
+
+async function problemsOf(text: string | Uint8Array, env: Record<string, string> = {}): Promise<string[]> {
+  const result = await load(text, env);
+  return result.ok ? [] : result.problems.map((line) => line.replace(`${directory}/`, ''));
+}
+
+async function loaded(text: string, env: Record<string, string> = {}): Promise<Loaded> {
+  const result = await load(text, env);
+  if (!result.ok) throw new Error(result.problems.join('\n'));
+  return result;
+}
+
+const GOOD = `
+connectors: { web: {} }
+rooms: { ops: { in: { web: ops } } }
+`;
+
+test('a good file gives defaults, parsed durations and sizes, and the options of every skill that is on', async () => {
+  const { config, disabled, warnings } = await loaded(
+    `${GOOD}\nbacklog: { maxAge: 15m }\nhttp: { maxBody: 64KiB }\nskills: { bell: { rooms: [ops] } }`,
+  );
+  expect(config).toMatchObject({
+    name: 'watchbell',
+    timeZone: 'UTC',
+    backlog: { maxAge: 900_000 },
+    http: { maxBody: 65_536 },
+    connectors: { web: { type: 'web' } },
+    rooms: { ops: { in: { web: ['ops'] } } },
+    skills: { bell: { rooms: ['ops'], tone: { pitch: 'high' } }, plain: {} },
+  });
+  expect(disabled).toEqual([{ skill: 'needy', because: 'skills.needy.host: is missing' }]);
+  expect(warnings).toEqual([]);
+});
+
+describe('problems', () => {
+  test('all are reported at once, each with its place, in the order of the file', async () => {
+    expect(
+      await problemsOf(`
+databse: { url: { file: a } }
+connectors:
+  web: {}
+  acme: { type: slack, botToken: { file: x } }
+  matrx: {}
+rooms:
+  ops: { in: { web: ops, wb: x }, failover: opps }
+people:
+  ann: { accounts: { web: a }, contact: [wbe] }
+access:
+  - { allow: [sre], commands: ['class:akt'], in: [op] }
+skills:
+  bell: { rooms: [opps], tone: { pitch: loud }, ruum: 1 }
+  bel: {}
+`),
+    ).toEqual([
+      'watchbell.yaml:2:1 databse: unknown key; did you mean "database"?',
+      'watchbell.yaml:5:17 connectors.acme.type: slack is not part of this release yet',
+      'watchbell.yaml:6:3 connectors.matrx: no platform is called "matrx"; did you mean "matrix"?',
+      'watchbell.yaml:8:26 rooms.ops.in.wb: no connector is called "wb"; did you mean "web"?',
+      'watchbell.yaml:8:45 rooms.ops.failover: no room is called "opps"; did you mean "ops"?',
+      'watchbell.yaml:10:42 people.ann.contact[0]: "wbe" is not among the accounts of ann; did you mean "web"?',
+      'watchbell.yaml:12:15 access[0].allow[0]: no group or person is called "sre"',
+      'watchbell.yaml:12:32 access[0].commands[0]: no class is called "akt"; did you mean "act"?',
+      'watchbell.yaml:12:51 access[0].in[0]: no room is called "op"; did you mean "ops"?',
+      'watchbell.yaml:14:41 skills.bell.tone.pitch: must be "high" or "low"',
+      'watchbell.yaml:14:49 skills.bell.ruum: unknown key (there are rooms, token, tone)',
+      'watchbell.yaml:15:3 skills.bel: no skill is called "bel"; did you mean "bell"?',
+    ]);
+  });
+
+  test("a skill's own references are reported inside its options", async () => {
+    expect(await problemsOf(`${GOOD}\nskills:\n  bell:\n    rooms: [ops, opps]`)).toEqual([
+      'watchbell.yaml:7:18 skills.bell.rooms[1]: no room is called "opps"',
+    ]);
+  });
+
+  test('a key that a skill would drop without a word is refused, also below', async () => {
+    expect(await problemsOf(`${GOOD}\nskills: { bell: { tone: { pich: low } } }`)).toEqual([
+      'watchbell.yaml:5:27 skills.bell.tone.pich: unknown key; did you mean "pitch"?',
+    ]);
+  });
+
+  test('a plain secret is refused with the remedy, and is never repeated', async () => {
+    const problems = await problemsOf(`
+connectors: { matrix: { homeserver: 'https://m.example.org', token: hunter2secret } }
+database: { url: 'postgres://bell:hunter2secret@db/bell' }
+skills: { bell: { token: hunter2secret } }`);
+    expect(problems).toHaveLength(3);
+    for (const problem of problems) {
+      expect(problem).toMatch(/a secret is not written here: .*\{ file: NAME \}/);
+      expect(problem).not.toContain('hunter2');
+    }
+  });
+
+  test('a secret with both or wrong keys says what to write', async () => {
+    expect(await problemsOf('database: { url: { file: a, env: B } }')).toEqual([
+      'watchbell.yaml:1:18 database.url: write one of { file: NAME } and { env: NAME }',
+    ]);
+    expect(await problemsOf('database: { url: { file: ../../etc/passwd } }')).toEqual([
+      'watchbell.yaml:1:26 database.url.file: a secret file is named without ".."',
+    ]);
+  });
+
+  test('a bare number, a truth value or nothing where an id belongs is refused with "quote it"', async () => {
+    expect(
+      await problemsOf(`
+connectors: { web: {} }
+rooms:
+  a: { in: { web: 1045678901234567890 } }
+  b: { in: { web: true } }
+  c:
+    in:
+      web: #ops:example.org
+  d: { in: { web: [1e5] } }
+people:
+  ann: { accounts: { web: 12 } }`),
+    ).toEqual([
+      'watchbell.yaml:4:19 rooms.a.in.web: is a number, and text is wanted: quote it',
+      'watchbell.yaml:5:19 rooms.b.in.web: is true or false, and text is wanted: quote it',
+      'watchbell.yaml:8:12 rooms.c.in.web: is empty (a value that begins with "#" must be quoted)',
+      'watchbell.yaml:9:20 rooms.d.in.web[0]: is a number, and text is wanted: quote it',
+      'watchbell.yaml:11:27 people.ann.accounts.web: is a number, and text is wanted: quote it',
+    ]);
+  });
+
+  test.each([
+    ['rooms: { ops: { in: { matrix: !kfL3:example.org } } }', /1:31: .*begins with "!" must be quoted/],
+    ['people: { ann: { accounts: { web: @ann } } }', /1:35: .*begins with "@".* must be quoted/],
+    ['rooms: { ops: { in: { web: *ops } } }', /"\*" .*must be quoted|anchor/],
+    ['a: [1, 2', /is not YAML/],
+    ['a: 1\n---\nb: 2', /more than one document/],
+    ['\tname: x', /is not YAML|1:1/],
+    ['- a\n- b', /must be a map/],
+    ['just text', /must be a map/],
+    ['{ [a, b]: c }', /key that is not a word/],
+    ['__proto__: { polluted: true }', /key that is not a word/],
+    ['', /is empty: write at least/],
+    ['# nothing\n', /is empty: write at least/],
+    ['skills: [bell]', /skills: must be a map/],
+    ['connectors: [web]', /connectors: must be a map/],
+    ['connectors: { web: yes }', /connectors.web: must be a map/],
+    ['skills: { plain: { a: 1 } }', /has no options/],
+    ['timeZone: +02:00', /is not a time zone/],
+    ['keep: { events: 1h }', /at least 7d/],
+    ['http: { port: 70000 }', /is not a port/],
+    ['backlog: { maxAge: soon }', /is not a duration/],
+    ['database: { host: a, url: { file: b } }', /either url, or host/],
+    ['access: [{ commands: [ring] }]', /either allow or deny/],
+    ['access: [{ allow: [], commands: [ring] }]', /names nobody/],
+    ['people: { everyone: {} }', /means somebody else/],
+    ['people: { sre: { groups: [sre] } }', /name of a group too/],
+    ['people: { a: { groups: [guests] } }', /means somebody else/],
+  ])('%j', async (text, expected) => {
+    expect((await problemsOf(text)).join('\n')).toMatch(expected);
+  });
+
+  test('a key that is there twice names both lines, also when one is quoted', async () => {
+    expect(await problemsOf('name: a\ntimeZone: UTC\n"name": b')).toEqual([
+      'watchbell.yaml:3:1 name: is there twice, first in line 1',
+    ]);
+  });
+
+  test('failover that goes round is reported once', async () => {
+    const problems = await problemsOf(`
+connectors: { web: {} }
+rooms:
+  a: { in: { web: a }, failover: b }
+  b: { in: { web: b }, failover: c }
+  c: { in: { web: c }, failover: b }`);
+    expect(problems).toEqual(['watchbell.yaml:5:34 rooms.b.failover: goes round in a circle: b → c → b']);
+  });
+
+  test('an account or a room that two entries claim is refused', async () => {
+    expect(
+      await problemsOf(`
+connectors: { web: {} }
+rooms: { a: { in: { web: x } }, b: { in: { web: [y, x] } } }
+people: { ann: { accounts: { web: u } }, bob: { accounts: { web: u } } }`),
+    ).toEqual([
+      'watchbell.yaml:3:49 rooms.b.in.web: is the room "a" already: one room has one name',
+      'watchbell.yaml:4:66 people.bob.accounts.web: is the account of "ann" already',
+    ]);
+  });
+
+  test('binary, huge and missing files are each one sentence', async () => {
+    expect(await problemsOf(new Uint8Array([0xff, 0xfe, 0, 1]))).toEqual([
+      'watchbell.yaml: is not a text file in UTF-8',
+    ]);
+    expect(await problemsOf('name: \0')).toEqual(['watchbell.yaml: is not a text file in UTF-8']);
+    expect(await problemsOf('#'.repeat(1024 * 1024 + 1))).toEqual([
+      'watchbell.yaml: is larger than 1 MiB: not a configuration',
+    ]);
+    const missing = await loadConfig({ path: join(directory, 'none.yaml'), skills, env: {} });
+    expect(missing).toMatchObject({ ok: false, problems: [expect.stringMatching(/no such file.*--config/)] });
+  });
+
+  test.each([
+    ['deep', '['.repeat(50_000)],
+    ['deep and closed', `a: ${'['.repeat(500)}${']'.repeat(500)}`],
+    [
+      'an alias bomb',
+      `a: &a [x,x,x,x,x,x,x,x,x,x]\n${'bcdefgh'.replace(/./g, (key, index) => `${key}: &${key} [${Array(10).fill(`*${'abcdefgh'[index]}`).join(',')}]\n`)}`,
+    ],
+    ['an alias of itself', 'a: &a [*a]'],
+    ['many keys', Array.from({ length: 49_000 }, (_, index) => `k${index}: 1`).join('\n')],
+  ])('%s is refused at once', async (_, text) => {
+    const began = performance.now();
+    expect((await problemsOf(text)).length).toBeGreaterThan(0);
+    expect(performance.now() - began).toBeLessThan(5000);
+  });
+
+  test('whatever stands in the file, there is an answer and no exception', async () => {
+    const yaml = fc.stringMatching(/^[a-z:{}[\]&*!|>'"%@`#,?\-\n $~0-9]{0,80}$/);
+    await fc.assert(
+      fc.asyncProperty(yaml, async (text) => {
+        const result = loadContent(text, 'x', { skills, env: {} });
+        if (!result.ok) expect(result.problems.length).toBeGreaterThan(0);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('any JSON under known keys gives problems with places, not exceptions', async () => {
+    const keys = fc.constantFrom(
+      'connectors',
+      'rooms',
+      'people',
+      'access',
+      'skills',
+      'schedules',
+      'http',
+      'database',
+      'timeIntervals',
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.dictionary(keys, fc.jsonValue({ maxDepth: 3 })), async (value) => {
+        const result = loadContent(JSON.stringify(value), 'x', { skills, env: {} });
+        if (!result.ok)
+          for (const problem of result.problems) expect(problem).toMatch(/^x(?::\d+:\d+)?(?: \S.*)?: \S/s);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('YAML', () => {
+  test('on, no, y and yes stay text, also as names', async () => {
+    const { config } = await loaded(
+      `connectors: { web: {} }\nrooms: { on: { in: { web: no } }, y: { in: { web: yes }, failover: on } }`,
+    );
+    expect(config.rooms).toEqual({ on: { in: { web: ['no'] } }, y: { in: { web: ['yes'] }, failover: 'on' } });
+  });
+
+  test('a long number as a key keeps its digits', async () => {
+    const { config } = await loaded('connectors: { web: {} }\nrooms: { 1045678901234567890: { in: { web: a } } }');
+    expect(Object.keys(config.rooms)).toEqual(['1045678901234567890']);
+  });
+
+  test('anchors may be used', async () => {
+    const { config } = await loaded(
+      'connectors: { web: {} }\nrooms: { a: { in: { web: [&id x] } } }\npeople: { ann: { accounts: { web: *id } } }',
+    );
+    expect(config.people['ann']?.accounts).toEqual({ web: 'x' });
+  });
+
+  test('an entry with nothing below it counts as there', async () => {
+    const { config } = await loaded('connectors:\n  web:\nrooms:\nskills:\n  plain:\n');
+    expect(config.connectors).toEqual({ web: { type: 'web' } });
+  });
+});
+
+describe('a directory', () => {
+  async function loadDirectory(files: Record<string, string>): Promise<LoadResult> {
+    for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
+    return loadConfig({ path: directory, skills, env: {} });
+  }
+
+  test('is merged by key, in order, without hidden and other files', async () => {
+    const result = await loadDirectory({
+      '10-base.yaml': 'connectors: { web: {} }\nrooms: { a: { in: { web: a } } }',
+      '20-team.yml': 'rooms: { b: { in: { web: b }, failover: a } }',
+      '.hidden.yaml': 'name: hidden',
+      'notes.txt': 'no: yes',
+      'empty.yaml': '',
+    });
+    expect(result).toMatchObject({ ok: true, config: { name: 'watchbell', rooms: { a: {}, b: { failover: 'a' } } } });
+    expect(result.ok && result.sources.map((name) => name.slice(directory.length + 1))).toEqual([
+      '10-base.yaml',
+      '20-team.yml',
+      'empty.yaml',
+    ]);
+  });
+
+  test('the same key in two files is a problem that names both', async () => {
+    const result = await loadDirectory({ 'a.yaml': 'name: x\nconnectors: { web: {} }', 'b.yaml': 'name: y' });
+    expect(result).toMatchObject({
+      ok: false,
+      problems: [`${directory}/b.yaml:1:7 name: is also in ${directory}/a.yaml:1:7: say it in one of the two`],
+    });
+  });
+
+  test('problems name the file they are in', async () => {
+    const result = await loadDirectory({
+      'a.yaml': 'connectors: { web: {} }',
+      'b.yaml': 'rooms:\n  a: { in: { web: a }, failover: z }',
+    });
+    expect(result).toMatchObject({
+      ok: false,
+      problems: [`${directory}/b.yaml:2:34 rooms.a.failover: no room is called "z"`],
+    });
+  });
+
+  test('mounted by Kubernetes is read once, through its links', async () => {
+    await mkdir(join(directory, '..2026_01'));
+    await writeFile(join(directory, '..2026_01', 'a.yaml'), GOOD);
+    await symlink('..2026_01', join(directory, '..data'));
+    await symlink(join('..data', 'a.yaml'), join(directory, 'a.yaml'));
+    const result = await loadConfig({ path: directory, skills, env: {} });
+    expect(result.ok && result.sources).toEqual([join(directory, 'a.yaml')]);
+  });
+
+  test('without a file is one problem', async () => {
+    expect(await loadDirectory({})).toMatchObject({
+      ok: false,
+      problems: [expect.stringContaining('has no *.yaml file')],
+    });
+  });
+});
+
+describe('the environment', () => {
+  test('${NAME} and its default are replaced in values, and $$ is a dollar', async () => {
+    const { config } = await loaded(
+      'name: ${BOT:-bell}\ntimeZone: "${ZONE}"\npeople: { ann: { name: "$$5 ${EMPTY:-x}$" } }\nhttp:\n  port: ${WEB_PORT}',
+      {
+        ZONE: 'Europe/Berlin',
+        WEB_PORT: '9090',
+        EMPTY: '',
+      },
+    );
+    expect(config).toMatchObject({
+      name: 'bell',
+      timeZone: 'Europe/Berlin',
+      http: { port: 9090 },
+      people: { ann: { name: '$5 x$' } },
+    });
+  });
+
+  test('a variable that is not set is a problem with its place', async () => {
+    expect(await problemsOf('connectors: { web: {} }\nname: a${MISSING}')).toEqual([
+      expect.stringMatching(/^watchbell\.yaml:2:7 name: the variable MISSING is not set/),
+      expect.stringMatching(/^watchbell\.yaml:2:7 name: is not a name/),
+    ]);
+  });
+
+  test('a value can bring no structure of its own', async () => {
+    const { config } = await loaded('people:\n  ann:\n    name: ${X}', { X: 'a\nevil: { groups: [admins] }' });
+    expect(config.people['ann']).toEqual({ name: 'a\nevil: { groups: [admins] }', accounts: {}, groups: [] });
+  });
+
+  test('PORT, OPS_PORT and DATABASE_URL win over the file', async () => {
+    const { config } = await loaded('http: { port: 1 }', {
+      PORT: '8000',
+      OPS_PORT: '8001',
+      DATABASE_URL: 'postgres://x',
+    });
+    expect(config).toMatchObject({ http: { port: 8000, opsPort: 8001 }, database: { url: { env: 'DATABASE_URL' } } });
+    expect(await problemsOf('name: a', { PORT: 'tcp://10.0.0.1:80' })).toEqual([
+      'environment: PORT is not a port: write a number from 1 to 65535',
+    ]);
+  });
+});
+
+test('a skill that is switched off, and one whose folder is broken, take nothing else down', async () => {
+  const path = join(directory, 'watchbell.yaml');
+  await writeFile(path, `${GOOD}\nskills: { bell: false, lost: { a: 1 } }`);
+  const result = await loadConfig({ path, skills, env: {}, brokenSkills: ['lost'] });
+  expect(result).toMatchObject({
+    ok: true,
+    disabled: [{ skill: 'bell', because: 'it is switched off' }, { skill: 'needy' }],
+    warnings: [expect.stringContaining('skills.lost: this skill could not be loaded and is off')],
+  });
+  expect(result.ok && Object.keys(result.config.skills)).toEqual(['plain']);
+});
+
+test('an access rule for a command nobody has is a warning with the nearest one', async () => {
+  const { warnings } = await loaded(
+    `${GOOD}\naccess: [{ deny: [everyone], commands: [rign, job, job run, 'skill:bell'] }]`,
+  );
+  expect(warnings).toEqual([
+    expect.stringMatching(/commands\[0\]: no command begins with "rign"; did you mean "ring"\?$/),
+  ]);
+});
+
+test('a platform in an access rule stands for each connector of that type', async () => {
+  const { config } = await loaded(
+    "connectors: { web: {}, site: { type: web }, memory: {} }\naccess: [{ deny: ['platform:web', guests] }]",
+  );
+  expect(config.access[0]?.deny).toEqual(['platform:web', 'platform:site', 'guests']);
+});
+
+test('a skill whose check throws is a problem, not a crash', async () => {
+  const path = join(directory, 'watchbell.yaml');
+  await writeFile(path, 'skills: { odd: {} }');
+  const odd = defineSkill({
+    name: 'odd',
+    options: z.object({}),
+    check: () => {
+      throw new Error('boom');
+    },
+  });
+  expect(await loadConfig({ path, skills: [odd], env: {} })).toMatchObject({
+    ok: false,
+    problems: [expect.stringContaining('could not check its options: boom')],
+  });
+});
+
+test('the stored content gives the same configuration again, without substituting twice', async () => {
+  const first = await loaded(
+    'name: ${BOT:-bell}\nconnectors: { web: { password: { file: pw } } }\npeople: { ann: { name: "$${HOME}" } }',
+  );
+  const again = loadContent(first.content, 'generation 1', { skills, env: {} });
+  expect(again).toMatchObject({ ok: true, hash: first.hash, config: first.config });
+  expect(first.config.people['ann']?.name).toBe('${HOME}');
+});
+
+test('the directories of further skills are known before the rest is checked', async () => {
+  const path = join(directory, 'watchbell.yaml');
+  await writeFile(path, 'skillDirectories: [mine, 7]\nnonsense: true');
+  expect(await readSkillDirectories(path, {})).toEqual(['mine']);
+  expect(await readSkillDirectories(join(directory, 'none'), {})).toEqual([]);
+});

@@ -1,0 +1,147 @@
+import { existsSync } from 'node:fs';
+import { chromium } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
+import { createLogger } from '../log.ts';
+import { startTestServer, until } from '../http/testing-server.ts';
+import { MemoryWebChat } from './memory-web-chat.ts';
+import { createWebPages } from './pages.ts';
+
+const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const executablePath = BROWSERS.find((path) => existsSync(path));
+if (executablePath === undefined)
+  console.warn('SKIPPED: the page in a real browser; to run it: apt-get install chromium');
+
+const inBrowser = executablePath === undefined ? describe.skip : describe;
+
+inBrowser('the page on a phone', () => {
+  let browser: Browser;
+  let page: Page;
+  let chat: MemoryWebChat;
+  let running: Awaited<ReturnType<typeof startTestServer>>;
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  });
+  afterAll(() => browser?.close());
+
+  beforeEach(async () => {
+    complaints.length = 0;
+    chat = new MemoryWebChat();
+    running = await startTestServer({ pages: [createWebPages({ chat, log: createLogger({ level: 'silent' }) })] });
+    page = await browser.newPage({ viewport: { width: 390, height: 844 } });
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('console', (message) => {
+      // Requests that fail on purpose are written by the browser itself.
+      if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+        complaints.push(message.text());
+    });
+    await page.goto(running.url);
+    await page.getByRole('status').getByText('live').waitFor();
+  });
+  afterEach(async () => {
+    await page.close();
+    await running.end();
+    expect(complaints).toEqual([]);
+  });
+
+  const line = (id: string) => page.locator(`[data-line="${id}"]`);
+
+  test('what is typed appears once, and what the bot shows appears by itself', async () => {
+    await page.getByLabel('Say something').fill('help');
+    await page.keyboard.press('Enter');
+    await page.getByRole('article').getByText('help').waitFor();
+    await page.locator('[data-unsent]').waitFor({ state: 'detached' });
+    chat.show('ops', 'm1', 'I bring **alerts**, see [the docs](https://docs.example.org)');
+    await line('m1').getByRole('link', { name: 'the docs' }).waitFor();
+    expect(await line('m1').locator('strong').textContent()).toBe('alerts');
+    expect(chat.sent.map(({ text }) => text)).toEqual(['help']);
+    expect(await page.getByRole('article').count()).toBe(2);
+  });
+
+  test('a button pressed twice in haste arrives once, as the command it stands for', async () => {
+    const action = { label: 'Ack', emoji: '👀', command: 'ack 12' };
+    chat.show('ops', 'm1', { tone: 'critical', title: 'pods crash #12', actions: [action] });
+    await page.getByRole('button', { name: 'Ack' }).dblclick();
+    await until('the press arrives', () => chat.pressed.length > 0);
+    await page.getByRole('button', { name: 'Ack', disabled: false }).waitFor();
+    expect(chat.pressed).toMatchObject([{ message: 'm1', command: 'ack 12' }]);
+  });
+
+  test('an edit changes the message in place, with the state in words', async () => {
+    chat.show('ops', 'm1', { tone: 'critical', title: 'pods crash #12' });
+    chat.show('ops', 'm2', 'later');
+    await line('m2').waitFor();
+    expect(await line('m1').locator('.title').textContent()).toBe('CRITICAL pods crash #12');
+    chat.show('ops', 'm1', { tone: 'ok', title: '🟢 RESOLVED after 37 min · pods crash #12' });
+    await line('m1').getByText('RESOLVED after 37 min').waitFor();
+    expect(await page.getByRole('article').evaluateAll((all) => all.map((one) => one.dataset['line']))).toEqual([
+      'm1',
+      'm2',
+    ]);
+    chat.show('ops', 'm1', 'gone', { deleted: true });
+    await line('m1').waitFor({ state: 'detached' });
+  });
+
+  test('a line sent while the bot is away is shown as such and arrives once when it is back', async () => {
+    let tries = 0;
+    chat.before = () => {
+      tries++;
+      throw new Error('away');
+    };
+    await page.getByLabel('Say something').fill('ack all');
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByText('sending …').waitFor();
+    await until('it was tried twice', () => tries >= 2);
+    chat.before = () => {};
+    await page.getByText('sending …').waitFor({ state: 'detached' });
+    expect(chat.sent.map(({ text }) => text)).toEqual(['ack all']);
+  });
+
+  test('after the stream is cut the page comes back by itself with what it missed', async () => {
+    chat.show('ops', 'm1', 'before');
+    await line('m1').waitFor();
+    const { port } = running.server;
+    await running.end();
+    await page.getByText('offline').waitFor();
+    chat.show('ops', 'm1', 'after');
+    running = await startTestServer({
+      port,
+      portFixed: true,
+      pages: [createWebPages({ chat, log: createLogger({ level: 'silent' }) })],
+    });
+    await line('m1').getByText('after').waitFor();
+    await page.getByRole('status').getByText('live').waitFor();
+  });
+
+  test('text from outside stays text, and nothing is wider than the phone', async () => {
+    const hostile = '<img src=x onerror="document.title=1"><script>document.title=1</script>';
+    chat.show('ops', 'm1', {
+      tone: 'warning',
+      title: hostile,
+      text: `${hostile} [x](javascript:alert(1)) ${'w'.repeat(500)}`,
+      fields: [{ label: hostile, value: 'v'.repeat(300) }],
+      code: `${hostile}${'c'.repeat(500)}`,
+      links: [{ label: 'source', url: 'javascript:document.title=1' }],
+      actions: [{ label: hostile, emoji: '👀', command: 'x' }],
+    });
+    await line('m1').waitFor();
+    expect(await line('m1').locator('img, script, a').count()).toBe(0);
+    expect(await page.title()).toBe('Watchbell');
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+    expect(await page.locator('main').evaluate((main) => main.scrollWidth - main.clientWidth)).toBe(0);
+  });
+
+  test('a reply names the message it answers, and another room is one tap away', async () => {
+    chat.show('ops', 'm1', { title: 'pods crash #12' });
+    await page.getByRole('button', { name: 'Reply to: pods crash #12' }).click();
+    await page.getByLabel('Say something').fill('ack');
+    await page.keyboard.press('Enter');
+    await until('it arrives', () => chat.sent.length === 1);
+    expect(chat.sent[0]).toMatchObject({ text: 'ack', replyTo: 'm1' });
+    chat.show('random', 'r1', 'another room');
+    await page.getByRole('link', { name: 'random' }).click();
+    await line('r1').waitFor();
+    expect(await line('m1').count()).toBe(0);
+  });
+});

@@ -1,0 +1,31 @@
+// The real program as a process under test: `run`, with a hook that kills it at a named step and a clock that can be moved.
+// Driven over IPC by test/harness/process.ts. The program itself has no such back doors.
+import { run } from '../../src/cli/run.ts';
+import type { Step } from '../../src/steps.ts';
+
+export interface ProgramOrder {
+  /** Dies by SIGKILL when it passes this step for the nth time from now on. */
+  readonly crashAt?: { readonly step: Step; readonly nth: number };
+  readonly shiftMs?: number;
+}
+
+let crash: { step: Step; left: number } | undefined;
+let shiftMs = 0;
+
+process.on('message', (order: ProgramOrder) => {
+  if (order.crashAt) crash = { step: order.crashAt.step, left: order.crashAt.nth };
+  if (order.shiftMs !== undefined) shiftMs = order.shiftMs;
+});
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+
+await run(
+  { config: process.argv[2] ?? '' },
+  {
+    acceptForMs: 200,
+    shiftMs: () => shiftMs,
+    step: (step) => {
+      if (crash?.step === step && --crash.left <= 0) process.kill(process.pid, 'SIGKILL');
+    },
+  },
+);
+process.send?.({ ready: true });

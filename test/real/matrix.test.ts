@@ -1,0 +1,290 @@
+import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { connect as connectSocket } from 'node:net';
+import { describeConnector, newKey, RecordingHost, sendOf } from '../../src/connectors/conformance.ts';
+import type { ConnectorWorld, SeenMessage } from '../../src/connectors/conformance.ts';
+import type { Connector, Operation } from '../../src/connectors/connector.ts';
+import { create } from '../../src/connectors/matrix/index.ts';
+import { memoryEnvironment } from '../fakes/matrix/world.ts';
+import { startSynapse, synapseMissing } from './synapse.ts';
+import type { Synapse, SynapseUser } from './synapse.ts';
+
+const missing = await synapseMissing();
+if (missing) console.warn(`the tests against a real Synapse are skipped: ${missing}`);
+const describeReal = missing ? describe.skip : describe;
+const never = new AbortController().signal;
+
+let synapse: Synapse;
+
+interface RealWorld extends ConnectorWorld {
+  readonly bot: SynapseUser;
+  readonly ann: SynapseUser;
+  readonly roomId: string;
+  readonly network: Network;
+}
+
+/** Passes bytes to the homeserver and can lose answers, hang and go away: the server itself stays real. */
+class Network {
+  private server: Server | undefined;
+  private readonly sockets = new Set<Socket>();
+  private readonly target: number;
+  port = 0;
+  /** What happens to the next PUT: its answer is lost, or it never gets there. */
+  next: 'pass' | 'loseAnswer' | 'hang' = 'pass';
+
+  constructor(target: number) {
+    this.target = target;
+  }
+
+  async open(): Promise<void> {
+    const server = createServer((client) => this.join(client));
+    await new Promise<void>((resolve) => server.listen(this.port, '127.0.0.1', resolve));
+    const address = server.address();
+    if (typeof address === 'object' && address) this.port = address.port;
+    this.server = server;
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.server?.close(resolve));
+    for (const socket of this.sockets) socket.destroy();
+    await closed;
+  }
+
+  private join(client: Socket): void {
+    const upstream = connectSocket(this.target, '127.0.0.1');
+    let losing = false;
+    for (const socket of [client, upstream]) {
+      this.sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        this.sockets.delete(socket);
+        client.destroy();
+        upstream.destroy();
+      });
+    }
+    client.on('data', (data) => {
+      if (data.subarray(0, 4).toString() === 'PUT ' && this.next !== 'pass') {
+        const mode = this.next;
+        this.next = 'pass';
+        if (mode === 'hang') return;
+        losing = true;
+      }
+      upstream.write(data);
+    });
+    upstream.on('data', (data) => (losing ? client.destroy() : client.write(data)));
+  }
+}
+
+async function realWorld(): Promise<RealWorld> {
+  const name = randomUUID().slice(0, 8);
+  const bot = await synapse.addUser(`bell-${name}`, 'Watchbell');
+  const ann = await synapse.addUser(`ann-${name}`, 'Ann Li');
+  const bob = await synapse.addUser(`bob-${name}`);
+  const roomId = await synapse.createRoom(ann, `ops-${name}`, [bot, bob]);
+  const network = new Network(Number(new URL(synapse.url).port));
+  await network.open();
+  const environment = memoryEnvironment({ token: bot.token });
+  const at = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}`;
+  return {
+    bot,
+    ann,
+    roomId,
+    network,
+    room: `#ops-${name}:${synapse.serverName}`,
+    accountId: bot.id,
+    missing: `$${'x'.repeat(43)}`,
+    connect: () => create({ homeserver: `http://127.0.0.1:${network.port}`, token: { file: 'token' } }, environment),
+    say: (text) => synapse.say(ann, roomId, text),
+    shown: () => shown(ann, roomId, bot.id),
+    async react(target, emoji) {
+      const body = { 'm.relates_to': { rel_type: 'm.annotation', event_id: target, key: emoji } };
+      return String((await synapse.request(ann, 'PUT', `${at}/send/m.reaction/${randomUUID()}`, body))['event_id']);
+    },
+    async unreact(reaction) {
+      await synapse.request(ann, 'PUT', `${at}/redact/${encodeURIComponent(reaction)}/${randomUUID()}`, {});
+    },
+    async loseNextAnswer() {
+      network.next = 'loseAnswer';
+      await Promise.resolve();
+    },
+    async hangNext() {
+      network.next = 'hang';
+      await Promise.resolve();
+    },
+    async lockOut() {
+      await synapse.request(bot, 'POST', '/_matrix/client/v3/logout', {});
+    },
+    goOffline: () => network.close(),
+    goOnline: () => network.open(),
+    close: () => network.close(),
+  };
+}
+
+type Raw = { type: string; event_id: string; sender: string; content: Record<string, unknown> & { body?: string }; unsigned?: { redacted_because?: unknown } };
+
+/** The room folded from what Ann's client gets. */
+async function shown(reader: SynapseUser, room: string, bot: string): Promise<SeenMessage[]> {
+  const answer = await synapse.request(reader, 'GET', `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/messages?dir=f&limit=1000`);
+  const seen = new Map<string, { id: string; text: string; mine: boolean; reactions: string[] }>();
+  for (const event of answer['chunk'] as Raw[]) {
+    if (event.unsigned?.redacted_because) continue;
+    const relation = event.content['m.relates_to'] as { rel_type?: string; event_id?: string; key?: string } | undefined;
+    const target = seen.get(relation?.event_id ?? '');
+    if (event.type === 'm.reaction') target?.reactions.push(relation?.key ?? '');
+    else if (event.type === 'm.room.message' && relation?.rel_type === 'm.replace') {
+      if (target) target.text = (event.content['m.new_content'] as { body: string }).body;
+    } else if (event.type === 'm.room.message') seen.set(event.event_id, { id: event.event_id, text: event.content.body ?? '', mine: event.sender === bot, reactions: [] });
+  }
+  return [...seen.values()];
+}
+
+describeReal('with a real Synapse', () => {
+  beforeAll(async () => {
+    synapse = await startSynapse();
+  }, 90_000);
+  afterAll(() => synapse.stop());
+
+  describeConnector('matrix on Synapse', realWorld);
+
+  async function within(body: (world: RealWorld, connector: Connector, host: RecordingHost) => Promise<void>): Promise<void> {
+    const world = await realWorld();
+    const connector = await world.connect();
+    const host = new RecordingHost([world.room]);
+    try {
+      await connector.start(host);
+      await body(world, connector, host);
+    } finally {
+      await connector.stop();
+      await world.close();
+    }
+  }
+
+  test('every kind of operation is echoed under its key with the message it is about', async () => {
+    await within(async (world, connector, host) => {
+      const part = connector.render({ title: 'T', text: 'x **b**' }, { ring: false })[0];
+      if (!part) throw new Error('no part');
+      const keys = [newKey(), newKey(), newKey(), newKey()];
+      const base = { room: world.room, unknownTries: 0 };
+      const id = await connector.perform({ ...base, type: 'send', key: keys[0] ?? '', part }, never);
+      const others: Operation[] = [
+        { ...base, type: 'edit', key: keys[1] ?? '', part, target: id },
+        { ...base, type: 'react', key: keys[2] ?? '', target: id, emoji: '👀' },
+        { ...base, type: 'delete', key: keys[3] ?? '', target: id },
+      ];
+      for (const operation of others) {
+        expect(await connector.perform(operation, never)).toBe(id);
+        expect(await connector.perform({ ...operation, unknownTries: 1 }, never)).toBe(id);
+      }
+      await host.until('all echoes', () => keys.every((key) => host.echoes.some((echo) => echo.key === key)));
+      for (const key of keys) expect(host.echoes).toContainEqual({ key, remoteId: id });
+    });
+  });
+
+  test('a gap is filled, and what was said before the bot came or while it was out is not delivered', async () => {
+    await within(async (world, connector, host) => {
+      const { ann, bot } = world;
+      const late = await synapse.createRoom(ann, `late-${randomUUID()}`, []);
+      for (const text of ['count to 10', 'stop', 'ack']) await synapse.say(ann, late, text);
+      const direct = { room: late, path: `/_matrix/client/v3/rooms/${encodeURIComponent(late)}` };
+      await synapse.request(ann, 'POST', `${direct.path}/invite`, { user_id: bot.id });
+      await synapse.request(bot, 'POST', `${direct.path}/join`, {});
+      await synapse.say(ann, late, 'welcome');
+      await host.until('the greeting', () => host.texts().includes('welcome'));
+      expect(host.texts()).toEqual(['welcome']);
+      expect(host.events[0]).toMatchObject({ direct: true, sender: { name: 'Ann Li' } });
+
+      await connector.stop();
+      await synapse.request(ann, 'POST', `${direct.path}/kick`, { user_id: bot.id });
+      await synapse.say(ann, late, 'secret');
+      await synapse.request(ann, 'POST', `${direct.path}/invite`, { user_id: bot.id });
+      await synapse.request(bot, 'POST', `${direct.path}/join`, {});
+      const inLate = Array.from({ length: 70 }, (_, index) => `late ${index}`);
+      const inOps = Array.from({ length: 170 }, (_, index) => `ops ${index}`);
+      for (const text of inLate) await synapse.say(ann, late, text);
+      for (const text of inOps) await world.say(text);
+      const next = await world.connect();
+      const after = new RecordingHost([world.room], host);
+      await next.start(after);
+      await after.until('everything', () => after.texts().length >= inLate.length + inOps.length, 30_000);
+      await next.stop();
+      expect(after.texts().filter((text) => text.startsWith('ops'))).toEqual(inOps);
+      expect(after.texts().filter((text) => !text.startsWith('ops'))).toEqual(inLate);
+    });
+  });
+
+  test('the largest part is taken, also as an edit, and more is refused for good', async () => {
+    await within(async (world, connector) => {
+      const part = connector.render({ code: Array.from({ length: 3000 }, (_, line) => `<"é漢😀'> ${line}`).join('\n') }, { ring: false })[0];
+      if (!part) throw new Error('no part');
+      expect(part.bytes).toBeGreaterThan(54_000);
+      const target = await connector.perform(sendOf(world.room, part), never);
+      await connector.perform({ type: 'edit', key: newKey(), room: world.room, part, target, unknownTries: 0 }, never);
+      const huge = { body: { text: 'x'.repeat(65_000), html: null, mentions: [], notice: false }, bytes: 65_000 };
+      await expect(connector.perform(sendOf(world.room, huge), never)).rejects.toMatchObject({ code: 'WB_REJECTED', reason: expect.stringContaining('64 KiB') });
+    });
+  });
+
+  test('threads that cannot be become plain messages, and rooms that cannot be used say why', async () => {
+    await within(async (world, connector, host) => {
+      const part = connector.render({ text: 'x' }, { ring: false })[0];
+      const root = await world.say('root');
+      const inThread = await connector.perform(sendOf(world.room, part, { thread: root }), never);
+      await connector.perform(sendOf(world.room, part, { thread: inThread }), never);
+      expect((await world.shown()).filter((message) => message.mine)).toHaveLength(2);
+      await expect(connector.perform(sendOf('#none:real.test', part), never)).rejects.toMatchObject({ reason: expect.stringContaining('no room has the address') });
+      const closed = await synapse.createRoom(world.ann, `closed-${randomUUID()}`, []);
+      await expect(connector.perform(sendOf(closed, part), never)).rejects.toMatchObject({ reason: `${world.bot.id} is not in ${closed}: invite it there` });
+      await expect(connector.perform(sendOf('!nothing:real.test', part), never)).rejects.toMatchObject({ code: 'WB_REJECTED' });
+      const mute = await synapse.createRoom(world.ann, `mute-${randomUUID()}`, [world.bot], { power_level_content_override: { events_default: 50 } });
+      await expect(connector.perform(sendOf(mute, part), never)).rejects.toMatchObject({ reason: `${world.bot.id} may not do this in ${mute}: raise its power level` });
+      const crypt = await synapse.createRoom(world.ann, `crypt-${randomUUID()}`, [world.bot], { initial_state: [{ type: 'm.room.encryption', state_key: '', content: { algorithm: 'm.megolm.v1.aes-sha2' } }] });
+      await host.until('told', () => host.memberships.some(({ room, state }) => room === crypt && state === 'encrypted'));
+      const findings = (await connector.examine?.([world.room, closed, mute, crypt, '#none:real.test'], never)) ?? [];
+      expect(findings.map(({ ok }) => ok)).toEqual([true, true, true, false, false, false, false]);
+      await synapse.request(world.ann, 'POST', `/_matrix/client/v3/rooms/${encodeURIComponent(mute)}/kick`, { user_id: world.bot.id, reason: 'bye' });
+      await host.until('put out', () => host.memberships.some(({ room, state, detail }) => room === mute && state === 'left' && detail === `removed by ${world.ann.id}: bye`));
+    });
+  });
+
+  test('an invitation into a configured room is accepted, also one from before the start', async () => {
+    await within(async (world) => {
+      const name = randomUUID();
+      const room = await synapse.createRoom(world.ann, `inv-${name}`, []);
+      const alias = `#inv-${name}:real.test`;
+      await synapse.request(world.ann, 'POST', `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/invite`, { user_id: world.bot.id });
+      const other = await world.connect();
+      const host = new RecordingHost([alias]);
+      await other.start(host);
+      await host.until('joined', () => host.memberships.some((one) => one.room === room && one.state === 'joined'));
+      await other.stop();
+    });
+  });
+});
+
+describeReal("with Synapse's default rate limits", () => {
+  beforeAll(async () => {
+    synapse = await startSynapse({ limits: 'default' });
+  }, 90_000);
+  afterAll(() => synapse.stop());
+
+  test('the eleventh message is refused with a time to wait, and repeating one that was sent is free', async () => {
+    const world = await realWorld();
+    const connector = await world.connect();
+    await connector.start(new RecordingHost([world.room]));
+    const part = connector.render({ text: 'x' }, { ring: false })[0];
+    const first = sendOf(world.room, part);
+    const id = await connector.perform(first, never);
+    let refused: { code?: string; retryAfterMs?: number } | undefined;
+    for (let sent = 1; sent < 20 && !refused; sent += 1) {
+      refused = await connector.perform(sendOf(world.room, part), never).then(() => undefined, (error: { code?: string; retryAfterMs?: number }) => error);
+      if (refused) expect(sent).toBeGreaterThanOrEqual(10);
+    }
+    expect(refused).toMatchObject({ code: 'WB_RATE_LIMITED', scope: 'account' });
+    expect(refused?.retryAfterMs).toBeGreaterThan(500);
+    expect(refused?.retryAfterMs).toBeLessThanOrEqual(6000);
+    expect(await connector.perform({ ...first, unknownTries: 1 }, never)).toBe(id);
+    await connector.stop();
+    await world.close();
+  });
+});

@@ -1,0 +1,126 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { STEPS } from '../../src/steps.ts';
+import { seeded } from '../fakes/matrix/faults.ts';
+import { planLoad, sendLoad, tapAll, type LoadPlan } from './load.ts';
+import { createSoakSetting, type SoakSetting } from './setting.ts';
+import { listening, settle, verify, type Verdict } from './verify.ts';
+
+export interface SoakOptions {
+  readonly seed: number;
+  /** Deaths by SIGKILL, at named steps and at random; at least. */
+  readonly kills: number;
+  readonly webhooks: number;
+  readonly commands: number;
+  readonly logFile?: string;
+  readonly say: (line: string) => void;
+}
+
+export interface SoakResult extends Verdict {
+  readonly kills: number;
+  readonly freezes: number;
+  readonly steps: ReadonlyMap<string, number>;
+  readonly webhooks: number;
+  readonly commands: number;
+  readonly taps: number;
+  readonly repeats: number;
+  readonly seconds: number;
+}
+
+/** The whole soak: load and faults and deaths at once, then quiet, then count; at last the same device on an empty database. */
+export async function runSoak(options: SoakOptions): Promise<SoakResult> {
+  const began = Date.now();
+  const random = seeded(options.seed);
+  const setting = await createSoakSetting(options.logFile);
+  const { say } = options;
+  try {
+    await Promise.all(setting.replicas.map((replica) => replica.start()));
+    await listening(setting.database.url);
+    await setting.homeserver.chance({ seed: options.seed, odds: { limited: 0.02, error: 0.02, errorAfter: 0.02, drop: 0.01, dropAfter: 0.02, hangAfter: 0.003 }, retryAfterMs: 300 });
+    await setting.homeserver.chance({ seed: options.seed + 1, odds: { error: 0.02, drop: 0.02, gap: 0.01, redeliver: 0.02 }, on: ['sync'] });
+    const plan = planLoad(random, options.webhooks, options.commands);
+    let over = false;
+    let loadDone = false;
+    // The load is spread over about the time that the deaths need.
+    const pauseMs = Math.max(5, (options.kills * 2000 * 8) / Math.max(1, plan.webhooks));
+    const killing = killReplicas(setting, options, random, () => loadDone);
+    const tapping = tapAll(setting, plan, () => over);
+    const { repeats } = await sendLoad(setting, plan, random, { isOver: () => over, pauseMs });
+    loadDone = true;
+    const { kills, freezes, steps } = await killing;
+    say(`${kills} kills and ${freezes} freezes done; ${plan.webhooks} webhooks were accepted after ${repeats} repeats; settling`);
+    await setting.homeserver.clearFaults();
+    const taps = await Promise.race([tapping, sleep(60_000).then(() => -1)]);
+    over = true;
+    const left = await settle(setting.database.url, 180_000);
+    const verdict = await verify(setting, plan, setting.database.url);
+    if (left !== undefined) verdict.wrong.push(left);
+    for (const replica of setting.replicas) verdict.wrong.push(...replica.failures);
+    await emptied(setting, verdict, say);
+    return { ...verdict, kills, freezes, steps, webhooks: plan.webhooks, commands: plan.commands.length, taps, repeats, seconds: Math.round((Date.now() - began) / 1000) };
+  } finally {
+    await setting.close();
+  }
+}
+
+/** Kills until there were enough deaths and the load is through; every named step gets its turn. */
+async function killReplicas(setting: SoakSetting, options: SoakOptions, random: () => number, loadDone: () => boolean) {
+  const steps = new Map<string, number>();
+  let kills = 0;
+  let freezes = 0;
+  for (let turn = 0; kills < options.kills; turn++) {
+    const replica = setting.replicas[Math.floor(random() * 2)];
+    if (!replica) break;
+    const way = random();
+    if (way < 0.03 && !loadDone()) {
+      // Longer than its lease: a successor takes over, and this one must not speak when it wakes up.
+      replica.freeze();
+      await sleep(6000);
+      replica.thaw();
+      freezes++;
+      continue;
+    }
+    if (way < 0.75) {
+      // One that is still starting passes no step; deaths at start are what the random ones are for.
+      for (let tries = 0; tries < 100 && !replica.isReady; tries++) await sleep(50);
+      const step = STEPS[turn % STEPS.length] ?? 'accept.after-commit';
+      replica.order({ crashAt: { step, nth: 1 + Math.floor(random() * 3) } });
+      const died = await Promise.race([replica.gone().then(() => true), sleep(loadDone() ? 100 : 2500).then(() => false)]);
+      if (died) steps.set(step, (steps.get(step) ?? 0) + 1);
+      else await replica.kill();
+    } else {
+      await sleep(random() * 400);
+      await replica.kill();
+    }
+    kills++;
+    if (kills % 20 === 0) options.say(`${kills} of ${options.kills} kills`);
+    // Sometimes the other one is left alone for a while, sometimes nobody runs at all.
+    await sleep(random() < 0.1 ? 1000 : 50);
+    if (replica.isAlive === false) void replica.start();
+    if (random() < 0.5) for (let tries = 0; tries < 40 && !replica.isReady; tries++) await sleep(50);
+  }
+  for (const replica of setting.replicas) if (!replica.isAlive) await replica.start();
+  return { kills, freezes, steps };
+}
+
+/** The same Matrix device on an emptied database: nothing new may be taken for something old. */
+async function emptied(setting: SoakSetting, verdict: Verdict, say: (line: string) => void): Promise<void> {
+  for (const replica of setting.replicas) await replica.kill();
+  const fresh = await setting.emptyDatabase();
+  await Promise.all(setting.replicas.map((replica) => replica.start()));
+  const plan: LoadPlan = planLoad(seeded(7), 40, 20);
+  const renamed: LoadPlan = {
+    ...plan,
+    alerts: plan.alerts.map((alert, index) => {
+      const name = `After${index}`;
+      return { ...alert, name, tap: false, posts: alert.posts.map((post) => ({ ...post, body: post.body.replaceAll(alert.name, name).replace(/"fingerprint":"[0-9a-f]+"/, `"fingerprint":"${Buffer.from(name).toString('hex')}"`) })) };
+    }),
+    commands: plan.commands.map((command, index) => ({ ...command, word: `after${index}` })),
+  };
+  await listening(fresh.url);
+  await sendLoad(setting, renamed, seeded(8), { isOver: () => false, pauseMs: 5 });
+  const left = await settle(fresh.url, 60_000);
+  const second = await verify(setting, renamed, fresh.url);
+  say('the same device on an emptied database: counted');
+  for (const kind of ['lost', 'doubled', 'wrong'] as const) verdict[kind].push(...second[kind].map((line) => `emptied database: ${line}`));
+  if (left !== undefined) verdict.wrong.push(`emptied database: ${left}`);
+}

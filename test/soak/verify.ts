@@ -1,0 +1,116 @@
+import pg from 'pg';
+import type { LoadPlan } from './load.ts';
+import { ANN, type SoakSetting } from './setting.ts';
+
+export interface Verdict {
+  readonly lost: string[];
+  readonly doubled: string[];
+  readonly wrong: string[];
+}
+
+interface ShownLine {
+  readonly text: string;
+  readonly room: string;
+}
+
+/** Compares what the rooms show, and what the database says was rung, with the plan. */
+export async function verify(setting: SoakSetting, plan: LoadPlan, databaseUrl: string): Promise<Verdict> {
+  const verdict: Verdict = { lost: [], doubled: [], wrong: [] };
+  const lines: ShownLine[] = [];
+  for (const [room, id] of setting.rooms) for (const message of await setting.homeserver.shown(id)) if (message.sender !== ANN) lines.push({ text: message.text, room });
+  countCommands(plan, lines, verdict);
+  const rows = await ringsByAlert(databaseUrl);
+  for (const alert of plan.alerts) {
+    const subject = new RegExp(`\\b${alert.name} #\\d+`);
+    const copies = lines.filter((line) => subject.test(line.text.split('\n')[0] ?? ''));
+    const living = copies.filter((line) => !line.text.includes('goes on below'));
+    const row = rows.get(alert.name);
+    if (living.length === 0 || !row) {
+      verdict.lost.push(`${alert.name}: not shown in ${alert.room}`);
+      continue;
+    }
+    if (living.length > 1) verdict.doubled.push(`${alert.name}: ${living.length} living messages`);
+    if (copies.some((line) => line.room !== alert.room)) verdict.wrong.push(`${alert.name}: in a wrong room`);
+    const state = /RESOLVED/.test(living[0]?.text ?? '') ? 'resolved' : 'firing';
+    if (state !== alert.finally) verdict.wrong.push(`${alert.name}: shown as ${state}, is ${alert.finally}`);
+    if (row.rings < alert.rings) verdict.lost.push(`${alert.name}: rang ${row.rings} times, should ${alert.rings}`);
+    if (row.rings > alert.rings) verdict.doubled.push(`${alert.name}: rang ${row.rings} times, should ${alert.rings}`);
+    if (row.delivered !== row.rings) verdict.lost.push(`${alert.name}: its last ring was not shown`);
+    if (row.copies !== copies.length) verdict.doubled.push(`${alert.name}: ${copies.length} messages in the room, the bot knows of ${row.copies}`);
+    if (alert.tap) countTap(alert.name, living[0]?.text ?? '', lines, verdict);
+  }
+  return verdict;
+}
+
+function countCommands(plan: LoadPlan, lines: readonly ShownLine[], verdict: Verdict): void {
+  const answers = new Map<string, number>();
+  for (const { text } of lines) {
+    const word = /^echo (\S+)$/.exec(text.trim())?.[1];
+    if (word) answers.set(word, (answers.get(word) ?? 0) + 1);
+  }
+  for (const { word } of plan.commands) {
+    const count = answers.get(word) ?? 0;
+    if (count === 0) verdict.lost.push(`command ${word}: not answered`);
+    if (count > 1) verdict.doubled.push(`command ${word}: answered ${count} times`);
+  }
+}
+
+function countTap(name: string, living: string, lines: readonly ShownLine[], verdict: Verdict): void {
+  const number = /#(\d+)/.exec(living)?.[1];
+  const acks = lines.filter((line) => new RegExp(`\\bhas #${number ?? ''}\\b.*unack ${number ?? ''}\\b`, 's').test(line.text)).length;
+  if (acks === 0 || !living.includes('ACKED')) verdict.lost.push(`${name}: tapped, but not acknowledged`);
+  if (acks > 1) verdict.doubled.push(`${name}: acknowledged ${acks} times`);
+}
+
+async function ringsByAlert(databaseUrl: string): Promise<Map<string, { rings: number; delivered: number; copies: number }>> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ content: string; ring_version: number; delivered_ring: number; copies: string }>(
+      `select content, ring_version, delivered_ring, copies from messages where skill = 'alerts' and key ~ '^alert:[0-9]+$' and state = 'live'`,
+    );
+    return new Map(
+      rows.map((row) => {
+        const { title = '' } = JSON.parse(row.content) as { title?: string };
+        const copies = JSON.parse(row.copies) as { parts: unknown[] }[];
+        return [/(Soak\d+|After\d+) #/.exec(title)?.[1] ?? title, { rings: row.ring_version, delivered: row.delivered_ring, copies: copies.reduce((sum, copy) => sum + copy.parts.length, 0) }];
+      }),
+    );
+  } finally {
+    await client.end();
+  }
+}
+
+/** Resolves when the bot has its place in the stream: what is said before its first sync is the past, and never run. */
+export async function listening(databaseUrl: string): Promise<void> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    while ((await client.query('select 1 from cursors')).rowCount === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+  } finally {
+    await client.end();
+  }
+}
+
+/** Resolves when nothing is left to do, or after `withinMs` to what is left. */
+export async function settle(databaseUrl: string, withinMs: number): Promise<string | undefined> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  const end = Date.now() + withinMs;
+  try {
+    for (let quiet = 0; ; ) {
+      const { rows } = await client.query<{ events: number; messages: number; failed: number; dead: number }>(
+        `select (select count(*)::int from events where state = 'new') as events, (select count(*)::int from messages where pending) as messages,
+           (select count(*)::int from events where state = 'failed') as failed, (select count(*)::int from messages where state = 'dead') as dead`,
+      );
+      const left = rows[0];
+      quiet = left && left.events === 0 && left.messages === 0 ? quiet + 1 : 0;
+      // The homeserver's long poll may still be about to deliver: quiet must last.
+      if (quiet >= 15) return left && (left.failed > 0 || left.dead > 0) ? `${left.failed} failed events, ${left.dead} dead letters` : undefined;
+      if (Date.now() > end) return `after ${withinMs / 1000} s there are still ${JSON.stringify(left)}`;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  } finally {
+    await client.end();
+  }
+}
