@@ -3,9 +3,8 @@ import { lockNumbers, missing, numbersOf, parseAbout, showChanged } from './lock
 import type { AlertOptions } from './options.ts';
 import { sayInThreads } from './threads.ts';
 import { oneLine } from './text.ts';
-import { writeAlerts } from './write-alerts.ts';
+import { writeEnds } from './write-ends.ts';
 import { holderOf } from './ack.ts';
-import type { Numbered } from './alert.ts';
 
 type Asked = CommandContext<AlertOptions, CommandArgs>;
 
@@ -26,26 +25,15 @@ export async function runClose(context: Asked): Promise<Handled> {
   }
   const open = alerts.filter((alert) => alert.phase === 'firing');
   if (open.length === 0) return context.wrong(complaints.join('\n'));
-  const closed = await close(context, open, oneLine(reason, 500));
+  const ends = open.map((alert) => ({
+    alert: { ...alert, phase: 'closed' as const, endedAt: context.now },
+    ...{ reason: 'closed' as const, who: holderOf(context.sender).name, detail: oneLine(reason, 500) },
+  }));
+  const closed = await writeEnds(context.sql, ends, context.now);
   await showChanged(context, closed, groups, { ring: false });
   const said = `closed ${closed.map((alert) => `#${alert.number}`).join(' ')} until ${closed.length === 1 ? 'it fires' : 'they fire'} again: ${escape(oneLine(reason, 500))}`;
   await sayInThreads(context, closed, `${escape(oneLine(context.sender.name, 60))} ${said}`, context.tapped ? undefined : context.room);
   return [`${said.charAt(0).toUpperCase()}${said.slice(1)}`, ...complaints].join('\n');
-}
-
-/** One statement a source; nearly always there is one. */
-async function close(context: Asked, alerts: readonly Numbered[], reason: string): Promise<Numbered[]> {
-  const closed: Numbered[] = [];
-  for (const source of new Set(alerts.map((alert) => alert.source))) {
-    const writes = alerts
-      .filter((alert) => alert.source === source)
-      .map((alert) => ({
-        alert: { ...alert, phase: 'closed' as const, endedAt: context.now },
-        ...{ opens: false, ends: 'closed' as const, numbered: false, what: 'closed', who: holderOf(context.sender).name, detail: reason },
-      }));
-    closed.push(...(await writeAlerts(context.sql, source, writes, context.now)));
-  }
-  return closed;
 }
 
 /** `resolve` is a word people bring: only the source can say that it is over. */

@@ -1,12 +1,13 @@
 import type { WebhookRequest } from '#skill';
 import { lockByFingerprint, type Alert, type Numbered } from './alert.ts';
 import { addMembers, lockGroups, lockGroupsById, type Group } from './groups.ts';
-import { outcomeOf, wantedGroups, type Decided, type Outcome } from './outcome.ts';
+import { resultOf, wantedGroups, type Decided, type Outcome } from './outcome.ts';
 import { readNotification, type Notification } from './payload.ts';
 import { evaluate } from './route.ts';
-import { showAlert, showGroup, type AlertContext } from './show.ts';
+import { remindLater, showAlert, showGroup, type AlertContext } from './show.ts';
 import { tellUnreadable } from './unreadable.ts';
 import { touchAlerts, writeAlerts } from './write-alerts.ts';
+import { writeEnds, type Ended } from './write-ends.ts';
 
 /** Takes one notification of Alertmanager's: every alert in it is new, goes on, is over, or is a late repeat. */
 export async function takeNotification(context: AlertContext, request: WebhookRequest): Promise<void> {
@@ -35,21 +36,25 @@ async function takeReports(context: AlertContext, request: WebhookRequest, notif
   const known = new Map(found.map((alert) => [alert.fingerprint, alert]));
   const writes: Outcome[] = [];
   const touched: Alert[] = [];
+  const ends: Ended[] = [];
   for (const one of decided) {
     const before = known.get(one.report.fingerprint);
     // What a route drops is not kept; what was shown before it was dropped still ends.
     if (one.destinations.length === 0 && before?.phase !== 'firing') continue;
-    const outcome = outcomeOf(context, request, notification, one, before, groups);
-    if (outcome === undefined) continue;
-    if ('touched' in outcome) touched.push(outcome.touched);
-    else writes.push(outcome);
+    const result = resultOf(context, request, notification, one, before, groups);
+    if (result === undefined) continue;
+    if ('touched' in result) touched.push(result.touched);
+    else if ('end' in result) ends.push(result.end);
+    else writes.push(result.outcome);
   }
   await touchAlerts(context.sql, touched);
   const written = await writeAlerts(context.sql, request.source, writes, context.now);
-  await show(context, notification, writes, written, groups);
+  const ended = await writeEnds(context.sql, ends, context.now);
+  await show(context, notification, writes, [...written, ...ended], groups);
   if (written.length === writes.length) return [];
   const done = new Set(written.map((alert) => alert.fingerprint));
-  return decided.filter(({ report }) => writes.some((write) => write.alert.fingerprint === report.fingerprint) && !done.has(report.fingerprint));
+  const again = new Set(writes.map((write) => write.alert.fingerprint).filter((fingerprint) => !done.has(fingerprint)));
+  return decided.filter(({ report }) => again.has(report.fingerprint));
 }
 
 async function show(context: AlertContext, notification: Notification, writes: readonly Outcome[], written: readonly Numbered[], groups: ReadonlyMap<string, Group>): Promise<void> {
@@ -58,15 +63,18 @@ async function show(context: AlertContext, notification: Notification, writes: r
   const changed = new Map<number, { newcomers: number; ring: boolean }>();
   for (const alert of written) {
     const outcome = outcomes.get(alert.fingerprint);
-    if (!outcome || outcome.change === 'resolvedUnheard') continue;
-    const begins = outcome.change === 'new' || outcome.change === 'reopened';
-    const worse = outcome.worse && alert.ack !== null;
+    if (outcome?.change === 'resolvedUnheard') continue;
+    const begins = outcome?.change === 'new' || outcome?.change === 'reopened';
+    const worse = (outcome?.worse ?? false) && alert.ack !== null;
+    const added = outcome?.added ?? [];
     await showAlert(context, alert, { ring: begins || worse });
+    await remindLater(context, { alert: alert.number }, added.filter((place) => place.show === 'alert').map((place) => place.policy));
     for (const { group } of alert.places) {
       if (group === null) continue;
-      if (outcome.opens || outcome.change === 'continues') members.push({ group, alert: alert.id });
+      const joins = begins || added.some((place) => place.group === group);
+      if (joins || outcome?.change === 'ended') members.push({ group, alert: alert.id });
       const so = changed.get(group) ?? { newcomers: 0, ring: false };
-      changed.set(group, { newcomers: so.newcomers + (begins ? 1 : 0), ring: so.ring || worse });
+      changed.set(group, { newcomers: so.newcomers + (joins ? 1 : 0), ring: so.ring || worse });
     }
   }
   await addMembers(context.sql, members);

@@ -8,6 +8,7 @@ import { isWorse, severityOf } from './severity.ts';
 import type { AlertContext } from './show.ts';
 import { fill, valueOf } from './text.ts';
 import type { Written } from './write-alerts.ts';
+import type { Ended } from './write-ends.ts';
 
 /** A report and where its route sends it; nowhere: a route drops it. */
 export interface Decided {
@@ -19,22 +20,27 @@ export interface Outcome extends Written {
   readonly change: Change;
   /** Its severity rose. */
   readonly worse: boolean;
+  /** Places it had not been shown in before this notification, though it fires on. */
+  readonly added: readonly Place[];
 }
 
-/** What one report does to its alert; undefined: nothing at all. `before` is locked, or not there. Pure. */
-export function outcomeOf(
+/** What is to be written: an outcome, an end, or only that it was heard of; undefined: nothing. */
+export type Result = { readonly outcome: Outcome } | { readonly end: Ended } | { readonly touched: Alert } | undefined;
+
+/** What one report does to its alert. `before` is locked, or not there. Pure. */
+export function resultOf(
   context: AlertContext,
   request: WebhookRequest,
   notification: Notification,
   { report, destinations }: Decided,
   before: Alert | undefined,
   groups: ReadonlyMap<string, Group>,
-): Outcome | { readonly touched: Alert } | undefined {
+): Result {
   const { change, next } = advance(before, report, request.receivedAt);
   const begins = change === 'new' || change === 'reopened' || change === 'ended';
   if (!begins && before) {
     const seen = { ...before, ...next };
-    if (change === 'resolved') return { ...plain(seen, change), ends: before.phase === 'closed' ? null : 'resolved', what: before.phase === 'closed' ? null : 'resolved' };
+    if (change === 'resolved') return { end: { alert: seen, reason: before.phase === 'closed' ? null : 'resolved' } };
     if (change !== 'continues') return next === before ? undefined : { touched: seen };
     return continued(context, notification, { report, destinations }, before, seen, groups);
   }
@@ -47,18 +53,19 @@ export function outcomeOf(
     places: destinations.map((destination) => placeOf(destination, notification, groups)),
     receivers: [notification.receiver],
   };
-  if (!begins) return plain(alert, change);
+  if (!begins) return { outcome: plain(alert, change) };
   const away = before?.endedAt ? context.now.getTime() - before.endedAt.getTime() : Infinity;
   const numbered = alert.number === null || away > SAME_NUMBER_MS;
-  return {
+  const outcome: Outcome = {
     ...plain(alert, numbered && change === 'reopened' ? 'new' : change),
     ...{ opens: true, numbered, ends: change === 'ended' ? 'resolved' : null, what: numbered ? 'fired' : 'reopened' },
     detail: alert.places.map((place) => `${place.rooms.join(', ')}${place.policy ? ` (${place.policy})` : ''}`).join('; '),
   };
+  return { outcome };
 }
 
 /** An alert that fires on: something to see may have changed, or it comes by a second receiver with routes of its own. */
-function continued(context: AlertContext, notification: Notification, { report, destinations }: Decided, before: Alert, seen: Alert, groups: ReadonlyMap<string, Group>): Outcome | { readonly touched: Alert } {
+function continued(context: AlertContext, notification: Notification, { report, destinations }: Decided, before: Alert, seen: Alert, groups: ReadonlyMap<string, Group>): Result {
   const described = describe(context, report);
   const shown = new Set(before.places.flatMap((place) => place.rooms.map((room) => `${place.show} ${room}`)));
   const added = before.receivers.includes(notification.receiver)
@@ -77,10 +84,10 @@ function continued(context: AlertContext, notification: Notification, { report, 
     places: [...before.places, ...added],
     receivers: [...new Set([...before.receivers, notification.receiver])].slice(-20),
   };
-  return { ...plain(alert, 'continues'), worse: isWorse(alert.severity, before.severity) };
+  return { outcome: { ...plain(alert, 'continues'), worse: isWorse(alert.severity, before.severity), added } };
 }
 
-const plain = (alert: Alert, change: Change): Outcome => ({ alert, change, opens: false, ends: null, numbered: false, what: null, worse: false });
+const plain = (alert: Alert, change: Change): Outcome => ({ alert, change, opens: false, ends: null, numbered: false, what: null, worse: false, added: [] });
 
 function describe(context: AlertContext, report: Report): Pick<Alert, 'name' | 'severity' | 'labels' | 'annotations' | 'generatorUrl'> {
   return {

@@ -6,6 +6,8 @@ import { SECRET_REMEDY } from './words.ts';
 
 type Issue = z.core.$ZodIssue;
 
+const MANY = 200;
+
 const WANTED: Readonly<Record<string, string>> = {
   string: 'must be text',
   number: 'must be a number',
@@ -23,6 +25,11 @@ const WANTED: Readonly<Record<string, string>> = {
 export function explain(issues: readonly Issue[], value: unknown, shape: Shape, base: Path): Finding[] {
   const findings = issues.flatMap((issue) => explainOne(issue, value, shape));
   // What zod strips without a word would be a setting that silently does nothing.
+  const unknown = issues.length > MANY ? [] : shape.unknownKeys(value);
+  const reported = new Set(findings.map(({ path, atKey }) => (atKey ? JSON.stringify(path) : '')));
+  for (const { path, key } of unknown) {
+    if (!reported.has(JSON.stringify([...path, key]))) findings.push(unknownKey(path, key, value, shape));
+  }
   const seen = new Set<string>();
   return findings
     .map((finding) => ({ ...finding, path: [...base, ...finding.path] }))
@@ -54,7 +61,10 @@ function explainOne(issue: Issue, value: unknown, shape: Shape): Finding[] {
   }
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => unknownKey(path, key, value, shape));
+      // Beyond some number it is not a configuration, and the nearest words would take seconds.
+      return issue.keys.map((key, index) =>
+        index < MANY ? unknownKey(path, key, value, shape) : { path: [...path, key], says: 'unknown key', atKey: true },
+      );
     case 'invalid_type':
       return [{ path, says: wrongType(issue.expected, found, issue.message) }];
     case 'invalid_value':

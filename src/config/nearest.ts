@@ -23,7 +23,7 @@ function slips(one: string, other: string): number {
 }
 
 function sorted(word: string): string {
-  return [...word].sort().join('');
+  return word.split('').sort().join('');
 }
 
 /** `; did you mean "ops"?`, or nothing. */

@@ -87,7 +87,8 @@ class Reader {
   }
 
   #explain(message: string): string {
-    if (/^Plain value cannot start with/.test(message)) return 'a value that begins with "@" or "`" must be quoted';
+    if (message.startsWith('Plain value cannot start with'))
+      return 'a value that begins with "@" or "`" must be quoted';
     if (/multiple documents/.test(message)) {
       return 'has more than one document ("---"): make it one, or several files in a directory';
     }

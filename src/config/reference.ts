@@ -159,7 +159,8 @@ function formOf(schema: JsonSchema, root: JsonSchema): string {
   const target = resolve(schema, root);
   if (isSecret(target)) return 'secret';
   if (target.enum) return target.enum.map((value) => `\`${String(value)}\``).join(', ');
-  if (target.const !== undefined) return `\`${String(target.const)}\``;
+  if (target.const !== undefined)
+    return `\`${typeof target.const === 'string' ? target.const : JSON.stringify(target.const)}\``;
   const alternatives = target.anyOf ?? target.oneOf;
   if (alternatives) return [...new Set(alternatives.map((one) => formOf(one, root)))].join(' or ');
   const types = typeof target.type === 'string' ? [target.type] : (target.type ?? []);

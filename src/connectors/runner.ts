@@ -126,7 +126,7 @@ export class ConnectorRunner {
   }
 
   #host(lease: Lease, cursor: { cursor: string; stored_at: Date } | undefined, courier: Courier, failed: (reason: unknown) => void): ConnectorHost {
-    const { clock, name, log } = this.#options;
+    const { clock, log } = this.#options;
     let cursorAt = cursor?.stored_at ?? null;
     return {
       cursor: cursor?.cursor ?? null,
@@ -146,7 +146,7 @@ export class ConnectorRunner {
       state: (up, detail) => this.#setState(up, detail),
       failed,
       now: () => clock.now(),
-      log: { ...log, debug: log.debug.bind(log), info: log.info.bind(log), warn: log.warn.bind(log), error: log.error.bind(log), ...{ name } } as ConnectorHost['log'],
+      log,
     };
   }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { toMessage, type MessageLike, type RoomAddress } from '../chat/message.ts';
 import type { Transaction } from '../db/database.ts';
 import type { Asker, Context, Json, PostOptions, Shown } from '../skill.ts';
-import { Effects } from './effects.ts';
+import type { Effects } from './effects.ts';
 import type { LoadedSkill, World } from './world.ts';
 
 /** What a handler may still do after this much time. */

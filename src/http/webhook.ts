@@ -106,11 +106,12 @@ export function createWebhookHandler({ intake, metrics, log, maxBodyBytes }: Web
       });
     }
     const parsed = parseJson(body.text);
-    const problem = 'problem' in parsed ? parsed.problem : target.refuse?.(parsed.value);
+    if ('problem' in parsed) return refuse(400, parsed.problem);
+    const problem = target.refuse?.(parsed.value);
     if (problem !== undefined) return refuse(400, problem);
 
     try {
-      await intake.accept(name, source, body.text, 'value' in parsed ? parsed.value : undefined);
+      await intake.accept(name, source, body.text, parsed.value);
     } catch (error) {
       storeTrouble(error);
       return refuse(503, 'the event could not be stored now: send it again', SOON);

@@ -72,7 +72,12 @@ describe('without a password', () => {
   test('what a page of another site sends is refused', async () => {
     const path = '/web/rooms/ops/lines';
     const base = { Host: 'localhost:8080', ...JSON_BODY };
-    for (const more of [{ Origin: 'https://evil.example.org' }, { Origin: 'null' }, { 'Sec-Fetch-Site': 'cross-site' }])
+    const others: Record<string, string>[] = [
+      { Origin: 'https://evil.example.org' },
+      { Origin: 'null' },
+      { 'Sec-Fetch-Site': 'cross-site' },
+    ];
+    for (const more of others)
       expect(await ask(running, 'POST', path, { ...base, ...more }, say('help'))).toMatchObject({ status: 403 });
     expect(
       await ask(running, 'POST', path, { Host: 'localhost:8080', 'Content-Type': 'text/plain' }, say('help')),
