@@ -39,6 +39,7 @@ const HEARTBEAT_MS = 1000;
 const IDLE_IN_TRANSACTION_MS = 2500;
 const STATEMENT_TIMEOUT_MS = 10_000;
 const POOL_SIZE = 12;
+const STAND_BACK_MS = 120_000;
 
 export interface AppOptions {
   readonly version: string;
@@ -76,6 +77,7 @@ export class App {
   #world: World;
   /** This pod's configuration is older than another's: it accepts, and leaves handling to the others until then. */
   #standBackUntil = 0;
+  #standingBackFor: number | undefined;
   #http: HttpServer | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #started = false;
@@ -292,8 +294,9 @@ export class App {
   async #beat(): Promise<void> {
     const beat = async (): Promise<void> => {
       try {
-        const others = await seeReplica(this.database.query, { ...this.#replica, generation: this.#world.generation });
+        const { others, newest } = await seeReplica(this.database.query, { ...this.#replica, generation: this.#world.generation });
         this.#notifier.others(others);
+        this.#standBack(newest);
       } catch (error) {
         if (!this.database.available || codeOf(error) === 'WB_DATABASE_AWAY') return;
         this.#options.log.warn({ reason: messageOf(error) }, 'heartbeat failed');
@@ -301,6 +304,16 @@ export class App {
     };
     await beat();
     this.#heartbeat = setInterval(() => void beat(), HEARTBEAT_MS);
+  }
+
+  /** While another replica has a newer configuration this one leaves handling to it, but not for ever: its own may never come. */
+  #standBack(newest: number): void {
+    if (newest <= this.#world.generation) this.#standingBackFor = undefined;
+    else if (this.#standingBackFor !== newest) {
+      this.#standingBackFor = newest;
+      this.#standBackUntil = this.clock.monotonic() + STAND_BACK_MS;
+    }
+    if (this.#standingBackFor === undefined) this.#standBackUntil = 0;
   }
 
   #wake(woken: Woken): void {

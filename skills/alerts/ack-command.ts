@@ -45,7 +45,10 @@ export async function runAckAll(context: Asked): Promise<Handled> {
       text: `Take ${count(waiting.length, 'alert')}? Say \`ack all ${waiting.length}\`.\n${listOf(context, waiting)}`,
       actions: [{ label: `Ack all ${waiting.length}`, emoji: '✅', command: `ack all ${waiting.length}` }],
     };
-  if (n !== waiting.length) return context.wrong(`It is ${waiting.length} now, not ${n}: say \`ack all ${waiting.length}\`.\n${listOf(context, waiting)}`);
+  if (n !== waiting.length)
+    return context.wrong(
+      `It is ${waiting.length} now, not ${n}: say \`ack all ${waiting.length}\`.\n${listOf(context, waiting)}`,
+    );
   return takeAlerts(context, { numbers: waiting.map((alert) => alert.number), forMs: undefined, note: null });
 }
 
@@ -65,25 +68,47 @@ export async function takeAlerts(context: Asked, { numbers, forMs, note }: AckWo
     if (!alert) complaints.push(await missing(context, number));
     else if (alert.phase !== 'firing') complaints.push(overSince(context, alert));
     else {
-      const { ack, taken } = acknowledge(alert.ack, { holder, now: context.now, forMs, note, timeoutMs: timeoutOf(context, alert) });
-      changes.push({ alert, ack, taken, who: holder.name, detail: note, what: taken === 'joined' ? 'joined' : 'acked' });
+      const { ack, taken } = acknowledge(alert.ack, {
+        holder,
+        now: context.now,
+        forMs,
+        note,
+        timeoutMs: timeoutOf(context, alert),
+      });
+      changes.push({
+        alert,
+        ack,
+        taken,
+        who: holder.name,
+        detail: note,
+        what: taken === 'joined' ? 'joined' : 'acked',
+      });
     }
   }
   if (changes.length === 0) return context.wrong(complaints.join('\n'));
   const acked = await writeAcks(context.sql, changes, context.now);
   await showChanged(context, acked, groups, { ring: false });
   await watchAcks(context, acked);
-  const lines = changes.map((change, index) => answer(context, change.taken, change.alert, acked[index] ?? change.alert));
+  const lines = changes.map((change, index) =>
+    answer(context, change.taken, change.alert, acked[index] ?? change.alert),
+  );
   // Many at once get one line for all of them.
-  const short = changes.length > 3 && changes.every((change) => change.taken === 'taken') ? [manyTaken(context, acked)] : lines;
+  const short =
+    changes.length > 3 && changes.every((change) => change.taken === 'taken') ? [manyTaken(context, acked)] : lines;
   if (!changes.every((change) => change.taken === 'again') || note !== null)
     await sayInThreads(context, acked, threadLine(context, changes, acked), context.tapped ? undefined : context.room);
-  return context.tapped ? (complaints.length > 0 ? complaints.join('\n') : undefined) : [...short, ...complaints].join('\n');
+  return context.tapped
+    ? complaints.length > 0
+      ? complaints.join('\n')
+      : undefined
+    : [...short, ...complaints].join('\n');
 }
 
 /** The shortest time that a policy of the alert gives. */
 function timeoutOf(context: Asked, alert: Numbered): number | undefined {
-  const times = alert.places.flatMap((place) => (place.policy === null ? [] : (context.options.policies[place.policy]?.ackTimeout ?? [])));
+  const times = alert.places.flatMap((place) =>
+    place.policy === null ? [] : (context.options.policies[place.policy]?.ackTimeout ?? []),
+  );
   return times.length > 0 ? Math.min(...times) : undefined;
 }
 
@@ -101,7 +126,8 @@ function answer(context: Asked, taken: Taken, before: Numbered, alert: Numbered)
   const since = before.ack ? formatTime(new Date(before.ack.at), context.timeZone, context.now) : '';
   if (taken === 'joined') return `${owner} has #${alert.number} since ${since}; you are on it too.`;
   if (taken === 'again') return `You have #${alert.number}, since ${since}${until(context, alert)}.`;
-  if (taken === 'over') return `#${alert.number} is yours now${until(context, alert)}; ${escape(oneLine(before.ack?.owner.name ?? '', 60))} had it.`;
+  if (taken === 'over')
+    return `#${alert.number} is yours now${until(context, alert)}; ${escape(oneLine(before.ack?.owner.name ?? '', 60))} had it.`;
   return `${owner} has #${alert.number}${until(context, alert)}.`;
 }
 
@@ -120,7 +146,9 @@ function threadLine(context: Asked, changes: readonly { readonly taken: Taken }[
   const owner = acked[0]?.ack?.owner.name ?? '';
   const name = escape(oneLine(context.sender.name, 60));
   const note = acked[0]?.ack?.note && !joined ? `: ${escape(acked[0].ack.note)}` : '';
-  const who = joined ? `${name} is on ${numbersText(acked)} too, with ${escape(oneLine(owner, 60))}` : `${name} has ${numbersText(acked)}`;
+  const who = joined
+    ? `${name} is on ${numbersText(acked)} too, with ${escape(oneLine(owner, 60))}`
+    : `${name} has ${numbersText(acked)}`;
   const back = acked.slice(0, 20).map((alert) => alert.number);
   return `${who}${note} · \`unack ${back.join(' ')}\``;
 }

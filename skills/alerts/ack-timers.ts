@@ -11,13 +11,17 @@ import { writeAcks } from './write-acks.ts';
 export const ANSWER_MS = 15 * 60_000;
 
 export const unit = z.union([z.object({ alert: z.int() }), z.object({ group: z.int() })]);
-export const reminder = z.union([z.object({ alert: z.int(), policy: z.string() }), z.object({ group: z.int(), policy: z.string() })]);
+export const reminder = z.union([
+  z.object({ alert: z.int(), policy: z.string() }),
+  z.object({ group: z.int(), policy: z.string() }),
+]);
 
 /** Wakes us when an acknowledgement ends. Those of a group are watched together, when the group is shown. */
 export async function watchAcks(context: AlertContext, alerts: readonly Numbered[]): Promise<void> {
   for (const { ack, number, places } of alerts) {
     const own = places.some((place) => place.show === 'alert');
-    if (own && ack?.until) await context.at(`${alertKey(number)}:ack`, new Date(ack.until), 'ackExpires', { alert: number });
+    if (own && ack?.until)
+      await context.at(`${alertKey(number)}:ack`, new Date(ack.until), 'ackExpires', { alert: number });
   }
 }
 
@@ -34,7 +38,10 @@ function lateness(lateMs: number): string {
 }
 
 /** Nobody has it yet: says so again, and sets the next reminder. */
-export async function remind(context: AlertContext, { payload, lateMs }: TimerFired<z.output<typeof reminder>>): Promise<void> {
+export async function remind(
+  context: AlertContext,
+  { payload, lateMs }: TimerFired<z.output<typeof reminder>>,
+): Promise<void> {
   const { policy } = payload;
   if (context.options.policies[policy]?.remindEvery === undefined) return;
   const { alerts, groups } = await lockUnit(context, payload);
@@ -55,11 +62,18 @@ export async function ackExpires(context: AlertContext, { payload, lateMs }: Tim
   const end = (alert: Numbered): number => new Date(alert.ack?.until ?? 0).getTime();
   const due = held.filter((alert) => end(alert) <= context.now.getTime());
   const later = held.filter((alert) => end(alert) > context.now.getTime()).map(end);
-  if (later.length > 0) await context.at(`${unitKey(payload)}:ack`, new Date(Math.min(...later)), 'ackExpires', payload);
+  if (later.length > 0)
+    await context.at(`${unitKey(payload)}:ack`, new Date(Math.min(...later)), 'ackExpires', payload);
   if (due.length === 0) return;
   const askedAt = context.now.toISOString();
   const openAt = new Date(context.now.getTime() + ANSWER_MS);
-  const changes = due.map((alert) => ({ alert, ack: alert.ack && { ...alert.ack, askedAt }, what: 'asked', who: alert.ack?.owner.name ?? null, detail: null }));
+  const changes = due.map((alert) => ({
+    alert,
+    ack: alert.ack && { ...alert.ack, askedAt },
+    what: 'asked',
+    who: alert.ack?.owner.name ?? null,
+    detail: null,
+  }));
   const asked = await writeAcks(context.sql, changes, context.now);
   await ask(context, asked, openAt, lateness(lateMs));
   await context.at(`${unitKey(payload)}:open`, openAt, 'openAgain', payload);
@@ -84,10 +98,23 @@ async function ask(context: AlertContext, alerts: readonly Numbered[], openAt: D
 export async function openAgain(context: AlertContext, { payload, lateMs }: TimerFired<Unit>): Promise<void> {
   const { alerts, groups } = await lockUnit(context, payload);
   const limit = context.now.getTime() - ANSWER_MS;
-  const silent = alerts.filter((alert) => alert.phase === 'firing' && alert.ack?.askedAt && new Date(alert.ack.askedAt).getTime() <= limit);
+  const silent = alerts.filter(
+    (alert) => alert.phase === 'firing' && alert.ack?.askedAt && new Date(alert.ack.askedAt).getTime() <= limit,
+  );
   if (silent.length === 0) return;
-  const names = [...new Set(silent.map((alert) => alert.ack?.owner.name ?? ''))].map((name) => escape(oneLine(name, 60))).join(', ');
-  const changes = silent.map((alert) => ({ alert, ack: null, what: 'ackExpired', who: alert.ack?.owner.name ?? null, detail: null }));
+  const names = [...new Set(silent.map((alert) => alert.ack?.owner.name ?? ''))]
+    .map((name) => escape(oneLine(name, 60)))
+    .join(', ');
+  const changes = silent.map((alert) => ({
+    alert,
+    ack: null,
+    what: 'ackExpired',
+    who: alert.ack?.owner.name ?? null,
+    detail: null,
+  }));
   const opened = await writeAcks(context.sql, changes, context.now);
-  await showChanged(context, opened, groups, { ring: true, note: `**open again**: ${names} did not say that they are still on it${lateness(lateMs)}` });
+  await showChanged(context, opened, groups, {
+    ring: true,
+    note: `**open again**: ${names} did not say that they are still on it${lateness(lateMs)}`,
+  });
 }

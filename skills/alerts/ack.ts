@@ -3,7 +3,13 @@ import type { Ack, Holder } from './alert.ts';
 
 export function holderOf(asker: Asker): Holder {
   const { connector, accountId, person } = asker;
-  return { key: person ?? `${connector} ${accountId}`, name: asker.name.slice(0, 100).toWellFormed(), person: person ?? null, connector, accountId };
+  return {
+    key: person ?? `${connector} ${accountId}`,
+    name: asker.name.slice(0, 100).toWellFormed(),
+    person: person ?? null,
+    connector,
+    accountId,
+  };
 }
 
 /**
@@ -27,10 +33,16 @@ export function acknowledge(ack: Ack | null, request: AckRequest): { readonly ac
   const { holder, now, forMs, timeoutMs, note } = request;
   const lasts = forMs ?? timeoutMs;
   const until = lasts === undefined ? null : new Date(now.getTime() + lasts).toISOString();
-  if (!ack) return { taken: 'taken', ack: { owner: holder, at: now.toISOString(), until, note, others: [], askedAt: null } };
-  if (ack.owner.key === holder.key) return { taken: 'again', ack: { ...ack, until, note: note ?? ack.note, askedAt: null } };
+  if (!ack)
+    return { taken: 'taken', ack: { owner: holder, at: now.toISOString(), until, note, others: [], askedAt: null } };
+  if (ack.owner.key === holder.key)
+    return { taken: 'again', ack: { ...ack, until, note: note ?? ack.note, askedAt: null } };
   const others = ack.others.filter((other) => other.key !== holder.key);
-  if (ack.askedAt !== null) return { taken: 'over', ack: { owner: holder, at: now.toISOString(), until, note, others: [...others, ack.owner], askedAt: null } };
+  if (ack.askedAt !== null)
+    return {
+      taken: 'over',
+      ack: { owner: holder, at: now.toISOString(), until, note, others: [...others, ack.owner], askedAt: null },
+    };
   return { taken: 'joined', ack: { ...ack, others: [...others, holder].slice(-20) } };
 }
 
@@ -41,10 +53,17 @@ export type Given = 'left' | 'handed' | 'open' | 'none';
  * What remains when somebody says `unack`. Typed by one who does not have it, it takes it from whoever does, since the
  * owner may be asleep; a tap that is taken away only ever takes away the own one. Pure.
  */
-export function giveBack(ack: Ack, holder: Holder, tapped: boolean): { readonly ack: Ack | null; readonly given: Given } {
+export function giveBack(
+  ack: Ack,
+  holder: Holder,
+  tapped: boolean,
+): { readonly ack: Ack | null; readonly given: Given } {
   const others = ack.others.filter((other) => other.key !== holder.key);
-  if (others.length < ack.others.length && ack.owner.key !== holder.key) return { given: 'left', ack: { ...ack, others } };
+  if (others.length < ack.others.length && ack.owner.key !== holder.key)
+    return { given: 'left', ack: { ...ack, others } };
   if (ack.owner.key !== holder.key) return tapped ? { given: 'none', ack } : { given: 'open', ack: null };
   const [next, ...rest] = others;
-  return next ? { given: 'handed', ack: { ...ack, owner: next, others: rest, askedAt: null } } : { given: 'open', ack: null };
+  return next
+    ? { given: 'handed', ack: { ...ack, owner: next, others: rest, askedAt: null } }
+    : { given: 'open', ack: null };
 }

@@ -14,14 +14,32 @@ function run(sent: readonly Sent[]): Interval | undefined {
   let state: Interval | undefined;
   for (const { status, startsAt, endsAt, receivedAt } of sent) {
     const at = (second: number | null): Date | null => (second === null ? null : time(second));
-    const report: Report = { fingerprint: 'f', status, labels: {}, annotations: {}, generatorUrl: null, startsAt: at(startsAt), endsAt: at(endsAt) };
+    const report: Report = {
+      fingerprint: 'f',
+      status,
+      labels: {},
+      annotations: {},
+      generatorUrl: null,
+      startsAt: at(startsAt),
+      endsAt: at(endsAt),
+    };
     state = advance(state, report, time(receivedAt)).next;
   }
   return state;
 }
 
-const firing = (receivedAt: number, startsAt: number | null = receivedAt - 1): Sent => ({ status: 'firing', startsAt, endsAt: null, receivedAt });
-const resolved = (receivedAt: number, endsAt: number | null = receivedAt - 1, startsAt: number | null = 0): Sent => ({ status: 'resolved', startsAt, endsAt, receivedAt });
+const firing = (receivedAt: number, startsAt: number | null = receivedAt - 1): Sent => ({
+  status: 'firing',
+  startsAt,
+  endsAt: null,
+  receivedAt,
+});
+const resolved = (receivedAt: number, endsAt: number | null = receivedAt - 1, startsAt: number | null = 0): Sent => ({
+  status: 'resolved',
+  startsAt,
+  endsAt,
+  receivedAt,
+});
 /** Handled or open, an alert of which only the end was heard counts as over. */
 const isFiring = (state: Interval | undefined): boolean => state?.phase === 'firing';
 
@@ -34,7 +52,9 @@ test('firing, resolved and the very same firing again is firing; a late copy of 
   const [first, end] = [firing(10, 5), resolved(20, 18, 5)];
   expect(isFiring(run([first, end, { ...first, receivedAt: 30 }]))).toBe(true);
   expect(isFiring(run([first, end, { ...first, receivedAt: 30 }, { ...end, receivedAt: 31 }]))).toBe(true);
-  expect(isFiring(run([first, end, { ...first, receivedAt: 30 }, { ...end, receivedAt: 31 }, resolved(50, 49, 5)]))).toBe(false);
+  expect(
+    isFiring(run([first, end, { ...first, receivedAt: 30 }, { ...end, receivedAt: 31 }, resolved(50, 49, 5)])),
+  ).toBe(false);
 });
 
 test('an end by a clock that ran ahead does not make every later end look old', () => {
@@ -47,7 +67,11 @@ test('without start or end times it opens when heard and ends when heard', () =>
 });
 
 test('an end that overtakes its own beginning is not left open', () => {
-  expect(run([resolved(20, 18, 5), firing(10, 5)])).toMatchObject({ phase: 'resolved', startedAt: time(5), endedAt: time(18) });
+  expect(run([resolved(20, 18, 5), firing(10, 5)])).toMatchObject({
+    phase: 'resolved',
+    startedAt: time(5),
+    endedAt: time(18),
+  });
 });
 
 test('a sender whose clock is behind opens and ends alerts all the same', () => {
@@ -55,12 +79,17 @@ test('a sender whose clock is behind opens and ends alerts all the same', () => 
 });
 
 test('in any order of handling, the state is that of what was accepted last', () => {
-  const history = fc.array(fc.record({ repeats: fc.nat(2), jitter: fc.nat(12) }), { minLength: 1, maxLength: 5 }).chain((episodes) => fc.record({ sent: fc.constant(historyOf(episodes)), open: fc.boolean() }));
+  const history = fc
+    .array(fc.record({ repeats: fc.nat(2), jitter: fc.nat(12) }), { minLength: 1, maxLength: 5 })
+    .chain((episodes) => fc.record({ sent: fc.constant(historyOf(episodes)), open: fc.boolean() }));
   fc.assert(
     fc.property(
       history.chain(({ sent, open }) => {
         const last = open ? sent.slice(0, -1) : sent;
-        return fc.record({ last: fc.constant(last), handled: fc.shuffledSubarray([...last], { minLength: last.length }) });
+        return fc.record({
+          last: fc.constant(last),
+          handled: fc.shuffledSubarray([...last], { minLength: last.length }),
+        });
       }),
       ({ last, handled }) => {
         expect(isFiring(run(handled))).toBe(last.at(-1)?.status === 'firing');
@@ -72,12 +101,19 @@ test('in any order of handling, the state is that of what was accepted last', ()
 
 test('late copies of anything, from a second peer, never close what fires', () => {
   fc.assert(
-    fc.property(fc.array(fc.record({ repeats: fc.nat(2), jitter: fc.nat(12) }), { minLength: 1, maxLength: 5 }), fc.array(fc.nat(), { maxLength: 6 }), (episodes, copies) => {
-      const sent = historyOf(episodes).slice(0, -1);
-      const ends = sent.filter((one) => one.status === 'resolved');
-      const late = ends.length === 0 ? [] : copies.map((copy, index) => ({ ...(ends[copy % ends.length] as Sent), receivedAt: 100_000 + index }));
-      expect(isFiring(run([...sent, ...late]))).toBe(true);
-    }),
+    fc.property(
+      fc.array(fc.record({ repeats: fc.nat(2), jitter: fc.nat(12) }), { minLength: 1, maxLength: 5 }),
+      fc.array(fc.nat(), { maxLength: 6 }),
+      (episodes, copies) => {
+        const sent = historyOf(episodes).slice(0, -1);
+        const ends = sent.filter((one) => one.status === 'resolved');
+        const late =
+          ends.length === 0
+            ? []
+            : copies.map((copy, index) => ({ ...(ends[copy % ends.length] as Sent), receivedAt: 100_000 + index }));
+        expect(isFiring(run([...sent, ...late]))).toBe(true);
+      },
+    ),
     { numRuns: 2000 },
   );
 });

@@ -51,15 +51,20 @@ function fire(state: Interval | undefined, report: Report, receivedAt: Date): St
       return { change: 'continues', next: { ...heard, ...earliest(state, report, receivedAt) } };
     case 'closed':
       // It is known to fire on; only a start after the close is news.
-      if (!report.startsAt || !state.endedAt || report.startsAt <= state.endedAt) return { change: 'ignored', next: heard };
+      if (!report.startsAt || !state.endedAt || report.startsAt <= state.endedAt)
+        return { change: 'ignored', next: heard };
       return { change: 'reopened', next: begin(state, report, receivedAt) };
     case 'unheard':
     case 'resolved': {
       const overtaken = state.resolvedReceivedAt !== null && receivedAt < state.resolvedReceivedAt;
-      if (!overtaken) return { change: state.phase === 'unheard' ? 'new' : 'reopened', next: begin(state, report, receivedAt) };
+      if (!overtaken)
+        return { change: state.phase === 'unheard' ? 'new' : 'reopened', next: begin(state, report, receivedAt) };
       if (state.phase === 'resolved') return { change: 'ignored', next: heard };
       const next = begin(state, report, receivedAt);
-      return { change: 'ended', next: { ...next, phase: 'resolved', endedAt: notBefore(next.startedAt, state.endedAt ?? receivedAt) } };
+      return {
+        change: 'ended',
+        next: { ...next, phase: 'resolved', endedAt: notBefore(next.startedAt, state.endedAt ?? receivedAt) },
+      };
     }
   }
 }
@@ -100,7 +105,8 @@ function resolve(state: Interval | undefined, report: Report, receivedAt: Date):
     lastEndsAt: later(state.lastEndsAt, report.endsAt),
     resolvedReceivedAt: later(state.resolvedReceivedAt, receivedAt),
   };
-  if (state.phase === 'firing') return { change: 'resolved', next: { ...heard, phase: 'resolved', endedAt: notBefore(state.startedAt, endedAt) } };
+  if (state.phase === 'firing')
+    return { change: 'resolved', next: { ...heard, phase: 'resolved', endedAt: notBefore(state.startedAt, endedAt) } };
   // A person closed it: when it really ended does not change what was said.
   if (state.phase === 'closed') return { change: 'resolved', next: { ...heard, phase: 'resolved' } };
   return { change: 'ignored', next: heard };

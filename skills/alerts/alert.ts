@@ -59,7 +59,10 @@ export const COLUMNS = `a.id, a.number, a.source, a.fingerprint, a.phase, a.seve
 
 /** Locks what is there, in order of ids as everything that locks alerts does. */
 export function lockByFingerprint(sql: Sql, source: string, fingerprints: readonly string[]): Promise<Alert[]> {
-  return sql<Alert>(`select ${COLUMNS} from alerts a where a.source = $1 and a.fingerprint = any($2) order by a.id for update`, [source, fingerprints]);
+  return sql<Alert>(
+    `select ${COLUMNS} from alerts a where a.source = $1 and a.fingerprint = any($2) order by a.id for update`,
+    [source, fingerprints],
+  );
 }
 
 export function lockByNumber(sql: Sql, numbers: readonly number[]): Promise<Numbered[]> {
@@ -86,7 +89,10 @@ export function listOpen(sql: Sql, room: string | undefined): Promise<Numbered[]
 }
 
 /** Where an old number's alert is now: the number it has today, and the phase. */
-export async function findOldNumber(sql: Sql, number: number): Promise<{ number: number | null; phase: string } | undefined> {
+export async function findOldNumber(
+  sql: Sql,
+  number: number,
+): Promise<{ number: number | null; phase: string } | undefined> {
   const [row] = await sql<{ number: number | null; phase: string }>(
     'select a.number, a.phase from alert_episodes e join alerts a on a.id = e.alert_id where e.number = $1 limit 1',
     [number],

@@ -10,7 +10,8 @@ afterEach(() => bot.stop());
 const MINUTE_MS = 60_000;
 const messages = (room?: string) => bot.messages(room);
 const last = (room?: string) => messages(room).at(-1);
-const idOf = (text: string, room?: string): string => messages(room).findLast((one) => one.message.title?.includes(text))?.id ?? '';
+const idOf = (text: string, room?: string): string =>
+  messages(room).findLast((one) => one.message.title?.includes(text))?.id ?? '';
 /** The living messages, without the pointers that older copies became. */
 const titles = (room?: string): string[] => messages(room).flatMap((one) => one.message.title ?? []);
 
@@ -20,7 +21,9 @@ test('a firing alert is shown with what broke first, its text, where and since w
   expect(bot.texts()[0]).toMatch(
     /^🔴 CRITICAL prod-eu\/payments KubePodCrashLooping #1\napi-7c9 restarted 6 times in 10 min\nsince \d\d:\d\d UTC · api-7c9\nreply `ack 1` or tap 👀\nrunbook · source$/,
   );
-  expect(last()?.message.actions).toEqual([{ label: 'Ack', emoji: '👀', also: ['✅'], command: 'ack 1', undo: 'unack 1', offer: true }]);
+  expect(last()?.message.actions).toEqual([
+    { label: 'Ack', emoji: '👀', also: ['✅'], command: 'ack 1', undo: 'unack 1', offer: true },
+  ]);
 });
 
 test('without a policy the bot taps nothing, yet 👀 and ✅ are understood', async () => {
@@ -107,7 +110,11 @@ test('ack alone with several open ones lists them, and ack all asks with the num
   expect((await bot.say('ack all'))[0]).toMatch(/^Take 2 alerts\? Say `ack all 2`\./);
   await post(bot, { pod: 'c' });
   expect((await bot.say('ack all 2'))[0]).toMatch(/^It is 3 now, not 2/);
-  expect(await bot.say('ack all 3')).toEqual(['Ann has #1.\nAnn has #2.\nAnn has #3.'].map((text) => expect.stringMatching(text.replaceAll('.', '.*')) as unknown));
+  expect(await bot.say('ack all 3')).toEqual(
+    ['Ann has #1.\nAnn has #2.\nAnn has #3.'].map(
+      (text) => expect.stringMatching(text.replaceAll('.', '.*')) as unknown,
+    ),
+  );
   expect(titles().every((title) => title.includes('ACKED by Ann'))).toBe(true);
 });
 
@@ -125,7 +132,9 @@ test('a tap takes it with a line in the thread and no reply; taking the tap away
 test('a second person is told who has it and is added; when the owner gives it back it is theirs', async () => {
   await post(bot, { pod: 'a' });
   await bot.say('ack 1');
-  expect((await bot.say('ack 1', { by: '@bob:test' }))[0]).toMatch(/^Ann has #1 since \d\d:\d\d UTC; you are on it too\.$/);
+  expect((await bot.say('ack 1', { by: '@bob:test' }))[0]).toMatch(
+    /^Ann has #1 since \d\d:\d\d UTC; you are on it too\.$/,
+  );
   expect(bot.texts()[0]).toContain('with Bob');
   const answers = await bot.say('unack 1');
   expect(answers).toContain("#1 is Bob's now.");
@@ -182,7 +191,9 @@ test('close takes it off the list until it fires anew; resolve says how', async 
   await post(bot, { pod: 'a' });
   expect((await bot.say('resolve 1'))[0]).toContain('`close 1 reason`');
   expect((await bot.say('close 1'))[0]).toContain('Say why');
-  expect(await bot.say('close 1 known, fixed on Monday')).toEqual(['Closed #1 until it fires again: known, fixed on Monday']);
+  expect(await bot.say('close 1 known, fixed on Monday')).toEqual([
+    'Closed #1 until it fires again: known, fixed on Monday',
+  ]);
   expect(titles()[0]).toMatch(/^⚪ CLOSED after/);
   await post(bot, { pod: 'a', startsAt: new Date(bot.app.clock.now().getTime() - MINUTE_MS) });
   expect(await bot.say('alerts')).toEqual(['Nothing is open here.']);
@@ -225,7 +236,9 @@ test('one bad alert in a good body: the others are taken and one line says so', 
   const body = bodyOf([{ pod: 'a' }]);
   (body['alerts'] as unknown[]).unshift({ status: 'firing' }, 7);
   expect((await bot.webhook('alertmanager/prod', body, 'secret')).status).toBe(200);
-  expect(bot.texts().join('\n')).toContain('prod sent 2 alerts that could not be read (alerts\\[0\\]: its labels are missing), the other one was taken');
+  expect(bot.texts().join('\n')).toContain(
+    'prod sent 2 alerts that could not be read (alerts\\[0\\]: its labels are missing), the other one was taken',
+  );
   expect(titles()).toHaveLength(1);
   await bot.webhook('alertmanager/prod', body, 'secret');
   expect(bot.texts()).toHaveLength(2);
@@ -239,7 +252,9 @@ test('a group is one message; a newcomer rings only when somebody had all of it'
   await bot.tap(last()?.id ?? '', '👀');
   expect(titles()).toEqual(['🟠 ACKED by Ann · 3 firing · prod-eu/payments KubePodCrashLooping']);
   await post(bot, { pod: 'd', team: 'groups' });
-  expect(last()?.message.title).toBe('🔴 CRITICAL acked by Ann, but 1 new · 4 firing · prod-eu/payments KubePodCrashLooping');
+  expect(last()?.message.title).toBe(
+    '🔴 CRITICAL acked by Ann, but 1 new · 4 firing · prod-eu/payments KubePodCrashLooping',
+  );
   const pods = ['a', 'b', 'c', 'd'].map((pod) => ({ pod, team: 'groups', status: 'resolved' as const }));
   await post(bot, ...pods);
   expect(last()?.message.title).toMatch(/^🟢 RESOLVED 4 alerts after .* · prod-eu\/payments KubePodCrashLooping$/);
@@ -260,7 +275,11 @@ test('a group under a policy is reminded of and asked about as one', async () =>
 });
 
 test('hostile labels come out as text: no markup, no control characters, nothing too large to send', async () => {
-  await post(bot, { pod: `<b>@room</b>\u0000\u202e[x](http://evil.example) **bold** ${'y'.repeat(100_000)}`, name: 'Evil\n\n# `code`', summary: '<script> @channel **now** [click](https://evil.example)\ud800' });
+  await post(bot, {
+    pod: `<b>@room</b>\u0000\u202e[x](http://evil.example) **bold** ${'y'.repeat(100_000)}`,
+    name: 'Evil\n\n# `code`',
+    summary: '<script> @channel **now** [click](https://evil.example)\ud800',
+  });
   const [shown] = messages();
   expect(shown?.message.title).toBe('🔴 CRITICAL prod-eu/payments Evil # `code` #1');
   expect(shown?.message.text).not.toMatch(/(?<!\\)\*\*|(?<!\\)\[|(?<!\\)</);

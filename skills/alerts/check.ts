@@ -12,7 +12,10 @@ export function checkAlerts(options: AlertOptions, names: Names): Problem[] {
   };
 
   if (!options.route && Object.keys(options.sources).length > 0)
-    problems.push({ path: ['route'], says: 'with a source there must be a route: say in which rooms alerts are shown, route: { rooms: [ops] }' });
+    problems.push({
+      path: ['route'],
+      says: 'with a source there must be a route: say in which rooms alerts are shown, route: { rooms: [ops] }',
+    });
   if (options.route) checkRoute(options.route, ['route']);
   for (const [name, policy] of Object.entries(options.policies)) checkPolicy(policy, ['policies', name]);
   return problems;
@@ -21,17 +24,28 @@ export function checkAlerts(options: AlertOptions, names: Names): Problem[] {
     route.rooms?.forEach((room, index) => known([...path, 'rooms', index], 'room', room, names.rooms));
     if (route.policy) known([...path, 'policy'], 'policy', route.policy, Object.keys(options.policies));
     if (route.schedule !== undefined) known([...path, 'schedule'], 'schedule', route.schedule, names.schedules);
-    route.active?.forEach((interval, index) => known([...path, 'active', index], 'time interval', interval, names.timeIntervals));
+    route.active?.forEach((interval, index) =>
+      known([...path, 'active', index], 'time interval', interval, names.timeIntervals),
+    );
     if (route.from?.source !== undefined)
       known([...path, 'from', 'source'], 'source', route.from.source, Object.keys(options.sources));
     if (route.drop && (route.routes ?? []).length > 0)
-      problems.push({ path: [...path, 'routes'], says: 'a route that drops has no use for routes below it; take one of them away' });
+      problems.push({
+        path: [...path, 'routes'],
+        says: 'a route that drops has no use for routes below it; take one of them away',
+      });
     (route.routes ?? []).forEach((child, index, siblings) => {
       const here = [...path, 'routes', index];
       const before = siblings.slice(0, index).find((sibling) => covers(sibling, child));
       if (before) {
-        const why = describe(before) === '' ? 'an earlier one catches everything' : `an earlier one has the same conditions (${describe(before)})`;
-        problems.push({ path: here, says: `this route is never reached: ${why}; move it up, or give that one "continue: true"` });
+        const why =
+          describe(before) === ''
+            ? 'an earlier one catches everything'
+            : `an earlier one has the same conditions (${describe(before)})`;
+        problems.push({
+          path: here,
+          says: `this route is never reached: ${why}; move it up, or give that one "continue: true"`,
+        });
       }
       checkRoute(child, here);
     });
@@ -40,10 +54,14 @@ export function checkAlerts(options: AlertOptions, names: Names): Problem[] {
   function checkPolicy(policy: Policy, path: Path): void {
     policy.steps.forEach((step, index, steps) => {
       if (index > 0 && step.after <= (steps[index - 1]?.after ?? 0))
-        problems.push({ path: [...path, 'steps', index, 'after'], says: '"after" counts from when the alert was first shown, so it rises from step to step' });
+        problems.push({
+          path: [...path, 'steps', index, 'after'],
+          says: '"after" counts from when the alert was first shown, so it rises from step to step',
+        });
       step.notify.forEach((whom, at) => {
         const here = [...path, 'steps', index, 'notify', at];
-        if ('oncall' in whom && whom.oncall !== 'route') known([...here, 'oncall'], 'schedule', whom.oncall, names.schedules);
+        if ('oncall' in whom && whom.oncall !== 'route')
+          known([...here, 'oncall'], 'schedule', whom.oncall, names.schedules);
         if ('room' in whom) known([...here, 'room'], 'room', whom.room, names.rooms);
         if ('person' in whom) known([...here, 'person'], 'person', whom.person, names.people);
         if ('group' in whom) known([...here, 'group'], 'group', whom.group, names.groups);
@@ -63,7 +81,9 @@ function meant(name: string, list: readonly string[]): string {
     .map((candidate) => ({ candidate, distance: distance(name.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance)[0];
   if (near && near.distance <= Math.max(1, Math.floor(name.length / 3))) return `; did you mean "${near.candidate}"?`;
-  return list.length > 0 ? `; there ${list.length === 1 ? 'is' : 'are'} ${list.slice(0, 8).join(', ')}` : '; none is configured';
+  return list.length > 0
+    ? `; there ${list.length === 1 ? 'is' : 'are'} ${list.slice(0, 8).join(', ')}`
+    : '; none is configured';
 }
 
 /** Levenshtein's edit distance. */
@@ -72,7 +92,13 @@ function distance(a: string, b: string): number {
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     for (let j = 1; j <= b.length; j++)
-      row.push(Math.min((previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)));
+      row.push(
+        Math.min(
+          (previous[j] ?? 0) + 1,
+          (row[j - 1] ?? 0) + 1,
+          (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1),
+        ),
+      );
     previous = row;
   }
   return previous[b.length] ?? 0;

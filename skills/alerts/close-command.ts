@@ -32,12 +32,19 @@ export async function runClose(context: Asked): Promise<Handled> {
   const closed = await writeEnds(context.sql, ends, context.now);
   await showChanged(context, closed, groups, { ring: false });
   const said = `closed ${closed.map((alert) => `#${alert.number}`).join(' ')} until ${closed.length === 1 ? 'it fires' : 'they fire'} again: ${escape(oneLine(reason, 500))}`;
-  await sayInThreads(context, closed, `${escape(oneLine(context.sender.name, 60))} ${said}`, context.tapped ? undefined : context.room);
+  await sayInThreads(
+    context,
+    closed,
+    `${escape(oneLine(context.sender.name, 60))} ${said}`,
+    context.tapped ? undefined : context.room,
+  );
   return [`${said.charAt(0).toUpperCase()}${said.slice(1)}`, ...complaints].join('\n');
 }
 
 /** `resolve` is a word people bring: only the source can say that it is over. */
 export function runResolve(context: Asked): Promise<void> {
   const { ids } = context.args as { ids?: string[] };
-  return context.wrong(`An alert resolves when its source says so. To take it off the list until it fires again: \`close ${ids?.join(' ') ?? '12'} reason\`.`);
+  return context.wrong(
+    `An alert resolves when its source says so. To take it off the list until it fires again: \`close ${ids?.join(' ') ?? '12'} reason\`.`,
+  );
 }

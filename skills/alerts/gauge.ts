@@ -13,7 +13,10 @@ export const openAlerts: Gauge = {
        from alerts where phase = 'firing' group by 1, 2`,
     );
     return STATES.flatMap((state) =>
-      SEVERITIES.map((severity) => ({ labels: { state, severity }, value: rows.find((row) => row.state === state && row.severity === severity)?.value ?? 0 })),
+      SEVERITIES.map((severity) => ({
+        labels: { state, severity },
+        value: rows.find((row) => row.state === state && row.severity === severity)?.value ?? 0,
+      })),
     );
   },
 };

@@ -6,7 +6,12 @@ import { SIGN } from './severity.ts';
 import { count, oneLine } from './text.ts';
 
 /** What a room shows of a group: how many and what, then its first alerts by name. */
-export function groupMessage(group: Group, summary: Summary, look: Look, note?: string): Message & { readonly title: string } {
+export function groupMessage(
+  group: Group,
+  summary: Summary,
+  look: Look,
+  note?: string,
+): Message & { readonly title: string } {
   const unacked = summary.first.filter((alert) => alert.phase === 'firing' && alert.ack === null);
   const named = summary.first.length;
   const more = summary.firing + summary.over - named;
@@ -31,7 +36,8 @@ export function groupMessage(group: Group, summary: Summary, look: Look, note?: 
 
 function titleOf(group: Group, summary: Summary): string {
   const title = oneLine(group.title, 120);
-  const owners = summary.owners.length > 2 ? `${summary.owners.slice(0, 2).join(', ')} and others` : summary.owners.join(', ');
+  const owners =
+    summary.owners.length > 2 ? `${summary.owners.slice(0, 2).join(', ')} and others` : summary.owners.join(', ');
   const over = summary.over > 0 && summary.firing > 0 ? `, ${summary.over} over` : '';
   if (summary.firing === 0) {
     const lasted = formatDuration((summary.endedAt ?? summary.startedAt).getTime() - summary.startedAt.getTime());
@@ -39,7 +45,8 @@ function titleOf(group: Group, summary: Summary): string {
   }
   if (summary.unacked === 0) return `🟠 ACKED by ${oneLine(owners, 60)} · ${summary.firing} firing${over} · ${title}`;
   const severity = worst(summary);
-  const partly = summary.unacked < summary.firing ? `acked by ${oneLine(owners, 60)}, but ${summary.unacked} new · ` : '';
+  const partly =
+    summary.unacked < summary.firing ? `acked by ${oneLine(owners, 60)}, but ${summary.unacked} new · ` : '';
   return `${SIGN[severity]} ${severity.toUpperCase()} ${partly}${summary.firing} firing${over} · ${title}`;
 }
 
@@ -50,9 +57,17 @@ function worst(summary: Summary): Numbered['severity'] {
 
 function lineOf(alert: Numbered, look: Look): string {
   const sign = alert.phase !== 'firing' ? '🟢' : alert.ack ? '🟠' : SIGN[alert.severity];
-  const about = [subjectOf(alert, look.options), whereOf(alert, look.options), oneLine(textOf(alert, look.options), 120)];
-  const state = alert.phase !== 'firing' ? ' · over' : alert.ack ? ` · ${escape(oneLine(alert.ack.owner.name, 60))}` : '';
-  return `${sign} ${about.filter((part) => part !== '').map(escape).join(' · ')}${state}`;
+  const about = [
+    subjectOf(alert, look.options),
+    whereOf(alert, look.options),
+    oneLine(textOf(alert, look.options), 120),
+  ];
+  const state =
+    alert.phase !== 'firing' ? ' · over' : alert.ack ? ` · ${escape(oneLine(alert.ack.owner.name, 60))}` : '';
+  return `${sign} ${about
+    .filter((part) => part !== '')
+    .map(escape)
+    .join(' · ')}${state}`;
 }
 
 function hint(named: number, unacked: number, offer: boolean): string {

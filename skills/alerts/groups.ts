@@ -28,7 +28,10 @@ export interface WantedGroup {
 }
 
 export function groupHash(groupKey: string, rooms: readonly string[], policy: string | null): string {
-  return createHash('sha256').update(JSON.stringify([groupKey, rooms, policy])).digest('hex').slice(0, 40);
+  return createHash('sha256')
+    .update(JSON.stringify([groupKey, rooms, policy]))
+    .digest('hex')
+    .slice(0, 40);
 }
 
 /** Locks the groups, making those that are missing. Groups are locked before the alerts in them, always. */
@@ -36,7 +39,10 @@ export async function lockGroups(sql: Sql, source: string, wanted: readonly Want
   if (wanted.length === 0) return [];
   const hashes = wanted.map((one) => one.keyHash);
   const select = (): Promise<Group[]> =>
-    sql<Group>(`select ${COLUMNS_OF_GROUP} from alert_groups g where source = $1 and key_hash = any($2) order by id for update`, [source, hashes]);
+    sql<Group>(
+      `select ${COLUMNS_OF_GROUP} from alert_groups g where source = $1 and key_hash = any($2) order by id for update`,
+      [source, hashes],
+    );
   const found = await select();
   if (found.length === wanted.length) return found;
   const known = new Set(found.map((group) => group.keyHash));
@@ -64,13 +70,16 @@ export async function groupsShowing(sql: Sql, numbers: readonly number[]): Promi
   return rows.map((row) => row.id);
 }
 
-export async function addMembers(sql: Sql, members: readonly { readonly group: number; readonly alert: number }[]): Promise<void> {
+export async function addMembers(
+  sql: Sql,
+  members: readonly { readonly group: number; readonly alert: number }[],
+): Promise<void> {
   if (members.length === 0) return;
   const sorted = [...members].sort((a, b) => a.group - b.group || a.alert - b.alert);
-  await sql('insert into alert_group_members (group_id, alert_id) select * from unnest($1::integer[], $2::integer[]) on conflict do nothing', [
-    sorted.map((member) => member.group),
-    sorted.map((member) => member.alert),
-  ]);
+  await sql(
+    'insert into alert_group_members (group_id, alert_id) select * from unnest($1::integer[], $2::integer[]) on conflict do nothing',
+    [sorted.map((member) => member.group), sorted.map((member) => member.alert)],
+  );
 }
 
 /** What a group's message shows: numbers over all its alerts, and the first of them. */
@@ -92,7 +101,9 @@ export const NAMED = 20;
 
 /** An ended alert leaves the message of a group that stays open after a day: with pods that come and go it would grow for ever. */
 export async function summarise(sql: Sql, group: number, since: Date): Promise<Summary | undefined> {
-  const rows = await sql<Numbered & Omit<Summary, 'first' | 'startedAt' | 'endedAt'> & { firstStart: Date; lastEnd: Date | null }>(
+  const rows = await sql<
+    Numbered & Omit<Summary, 'first' | 'startedAt' | 'endedAt'> & { firstStart: Date; lastEnd: Date | null }
+  >(
     `select ${COLUMNS}, t.* from alerts a join alert_group_members m on m.alert_id = a.id cross join (
        select count(*) filter (where phase = 'firing') as firing, count(*) filter (where phase = 'firing' and ack is null) as unacked,
          count(*) filter (where phase <> 'firing') as over,
@@ -109,7 +120,16 @@ export async function summarise(sql: Sql, group: number, since: Date): Promise<S
   const [row] = rows;
   if (!row) return undefined;
   const { firing, unacked, over, owners, ackUntil, firstStart, lastEnd } = row;
-  return { firing: Number(firing), unacked: Number(unacked), over: Number(over), owners, ackUntil, startedAt: firstStart, endedAt: lastEnd, first: rows };
+  return {
+    firing: Number(firing),
+    unacked: Number(unacked),
+    over: Number(over),
+    owners,
+    ackUntil,
+    startedAt: firstStart,
+    endedAt: lastEnd,
+    first: rows,
+  };
 }
 
 export async function saveGroup(sql: Sql, group: Group, now: Date): Promise<void> {

@@ -21,12 +21,24 @@ const commands: Readonly<Record<string, Command<AlertOptions>>> = {
     help: 'takes alerts: those named, the one answered to, or the only open one',
     class: 'respond',
     late: 'run',
-    also: ['acknowledge {ids:ids?} [for {for:duration}] {note...?}', 'snooze {ids:ids} [for] {for:duration} {note...?}'],
+    also: [
+      'acknowledge {ids:ids?} [for {for:duration}] {note...?}',
+      'snooze {ids:ids} [for] {for:duration} {note...?}',
+    ],
     run: runAck,
   },
-  'ack all {n:int?}': { help: 'takes everything that is waiting here, after asking', class: 'respond', also: ['acknowledge all {n:int?}'], run: runAckAll },
+  'ack all {n:int?}': {
+    help: 'takes everything that is waiting here, after asking',
+    class: 'respond',
+    also: ['acknowledge all {n:int?}'],
+    run: runAckAll,
+  },
   'unack {ids:ids?}': { help: 'gives alerts back', class: 'respond', late: 'run', run: runUnack },
-  'close {ids:ids?} {reason...?}': { help: 'takes alerts off the list until they fire again', class: 'act', run: runClose },
+  'close {ids:ids?} {reason...?}': {
+    help: 'takes alerts off the list until they fire again',
+    class: 'act',
+    run: runClose,
+  },
   'resolve {ids:ids?} {reason...?}': { help: 'says how alerts end', hidden: true, run: runResolve },
   'demo alert': { help: 'sends a sample alert through the real intake', class: 'act', run: runDemo },
 };
@@ -48,7 +60,8 @@ export default defineSkill<AlertOptions>({
       refuse,
       // The states of one group follow each other: handled side by side, firing, resolved, firing would ring once.
       lane: (body, source) => `${source} ${String((body as { groupKey?: unknown }).groupKey)}`,
-      run: (context, request) => takeNotification(context, request.source === '' ? { ...request, source: 'default' } : request),
+      run: (context, request) =>
+        takeNotification(context, request.source === '' ? { ...request, source: 'default' } : request),
     },
   },
   timers: {

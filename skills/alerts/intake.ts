@@ -17,7 +17,10 @@ export async function takeNotification(context: AlertContext, request: WebhookRe
   const notification = readNotification(request.body, sources[request.source]?.labels);
   if (notification.problems.length > 0) await tellUnreadable(context, request.source, notification);
   const origin = { source: request.source, receiver: notification.receiver };
-  const decided = notification.reports.map((report) => ({ report, destinations: evaluate(route, report.labels, origin) }));
+  const decided = notification.reports.map((report) => ({
+    report,
+    destinations: evaluate(route, report.labels, origin),
+  }));
   const groups = new Map<string, Group>();
   const wanted = wantedGroups(context, notification, decided);
   for (const group of await lockGroups(context.sql, request.source, wanted)) groups.set(group.keyHash, group);
@@ -31,8 +34,18 @@ export async function takeNotification(context: AlertContext, request: WebhookRe
 }
 
 /** Returns what somebody else inserted at the same moment. */
-async function takeReports(context: AlertContext, request: WebhookRequest, notification: Notification, decided: readonly Decided[], groups: ReadonlyMap<string, Group>): Promise<Decided[]> {
-  const found = await lockByFingerprint(context.sql, request.source, decided.map(({ report }) => report.fingerprint));
+async function takeReports(
+  context: AlertContext,
+  request: WebhookRequest,
+  notification: Notification,
+  decided: readonly Decided[],
+  groups: ReadonlyMap<string, Group>,
+): Promise<Decided[]> {
+  const found = await lockByFingerprint(
+    context.sql,
+    request.source,
+    decided.map(({ report }) => report.fingerprint),
+  );
   const known = new Map(found.map((alert) => [alert.fingerprint, alert]));
   const writes: Outcome[] = [];
   const touched: Alert[] = [];
@@ -57,7 +70,13 @@ async function takeReports(context: AlertContext, request: WebhookRequest, notif
   return decided.filter(({ report }) => again.has(report.fingerprint));
 }
 
-async function show(context: AlertContext, notification: Notification, writes: readonly Outcome[], written: readonly Numbered[], groups: ReadonlyMap<string, Group>): Promise<void> {
+async function show(
+  context: AlertContext,
+  notification: Notification,
+  writes: readonly Outcome[],
+  written: readonly Numbered[],
+  groups: ReadonlyMap<string, Group>,
+): Promise<void> {
   const outcomes = new Map(writes.map((write) => [write.alert.fingerprint, write]));
   const members: { group: number; alert: number }[] = [];
   const changed = new Map<number, { newcomers: number; ring: boolean }>();
@@ -68,7 +87,11 @@ async function show(context: AlertContext, notification: Notification, writes: r
     const worse = (outcome?.worse ?? false) && alert.ack !== null;
     const added = outcome?.added ?? [];
     await showAlert(context, alert, { ring: begins || worse });
-    await remindLater(context, { alert: alert.number }, added.filter((place) => place.show === 'alert').map((place) => place.policy));
+    await remindLater(
+      context,
+      { alert: alert.number },
+      added.filter((place) => place.show === 'alert').map((place) => place.policy),
+    );
     for (const { group } of alert.places) {
       if (group === null) continue;
       const joins = begins || added.some((place) => place.group === group);
@@ -80,7 +103,11 @@ async function show(context: AlertContext, notification: Notification, writes: r
   await addMembers(context.sql, members);
   const locked = new Map([...groups.values()].map((group) => [group.id, group]));
   // An alert may stand in a group of another receiver too; those are few, and a deadlock with them is run again.
-  for (const group of await lockGroupsById(context.sql, [...changed.keys()].filter((id) => !locked.has(id)))) locked.set(group.id, group);
+  for (const group of await lockGroupsById(
+    context.sql,
+    [...changed.keys()].filter((id) => !locked.has(id)),
+  ))
+    locked.set(group.id, group);
   for (const [id, change] of [...changed].sort(([a], [b]) => a - b)) {
     const group = locked.get(id);
     if (group) await showGroup(context, group, { ...change, truncated: notification.truncated });

@@ -13,13 +13,23 @@ const MOST_LINES = 30;
 /** `alerts`: what is open here, worst first; how much is open elsewhere. */
 export async function runAlerts(context: Asked): Promise<Handled> {
   const here = await openHere(context, context.room);
-  return list(context, here, 'Nothing is open here.', context.room.direct ? undefined : await countElsewhere(context, here));
+  return list(
+    context,
+    here,
+    'Nothing is open here.',
+    context.room.direct ? undefined : await countElsewhere(context, here),
+  );
 }
 
 /** `pending`: what nobody has yet. */
 export async function runPending(context: Asked): Promise<Handled> {
   const here = await openHere(context, context.room);
-  return list(context, here.filter((alert) => alert.ack === null), here.length === 0 ? 'Nothing is open here.' : 'Nothing is waiting here: somebody has every open alert.', undefined);
+  return list(
+    context,
+    here.filter((alert) => alert.ack === null),
+    here.length === 0 ? 'Nothing is open here.' : 'Nothing is waiting here: somebody has every open alert.',
+    undefined,
+  );
 }
 
 async function countElsewhere(context: Asked, here: readonly Numbered[]): Promise<number> {
@@ -28,7 +38,9 @@ async function countElsewhere(context: Asked, here: readonly Numbered[]): Promis
 
 function list(context: Asked, alerts: readonly Numbered[], none: string, elsewhere: number | undefined): string {
   const look = lookOf(context);
-  const lines = alerts.slice(0, MOST_LINES).map((alert) => `${escape(titleOf(alert, look))} · since ${formatTime(alert.startedAt, look.timeZone, look.now)}`);
+  const lines = alerts
+    .slice(0, MOST_LINES)
+    .map((alert) => `${escape(titleOf(alert, look))} · since ${formatTime(alert.startedAt, look.timeZone, look.now)}`);
   if (alerts.length === 0) lines.push(none);
   if (alerts.length > MOST_LINES) lines.push(`and ${alerts.length - MOST_LINES} more`);
   if (elsewhere) lines.push(`${count(elsewhere, 'alert')} in other rooms`);

@@ -15,14 +15,21 @@ export async function lockNumbers(context: AlertContext, numbers: readonly numbe
 }
 
 /** Shows changed alerts wherever they stand, alone and in groups. */
-export async function showChanged(context: AlertContext, alerts: readonly Numbered[], groups: readonly Group[], change: Change): Promise<void> {
+export async function showChanged(
+  context: AlertContext,
+  alerts: readonly Numbered[],
+  groups: readonly Group[],
+  change: Change,
+): Promise<void> {
   for (const alert of alerts) await showAlert(context, alert, change);
   const standing = new Set(alerts.flatMap((alert) => alert.places.map((place) => place.group)));
   for (const group of groups) if (standing.has(group.id)) await showGroup(context, group, { ...change, newcomers: 0 });
 }
 
 /** What the message is about that was answered or tapped: `alert:12` and `group:5`, with anything behind a second colon. */
-export function parseAbout(about: string | undefined): { readonly alert: number } | { readonly group: number } | undefined {
+export function parseAbout(
+  about: string | undefined,
+): { readonly alert: number } | { readonly group: number } | undefined {
   const match = /^(alert|group):(\d{1,9})(?::|$)/.exec(about ?? '');
   if (!match) return undefined;
   return match[1] === 'alert' ? { alert: Number(match[2]) } : { group: Number(match[2]) };
@@ -55,6 +62,9 @@ export async function missing(context: AlertContext, number: number): Promise<st
 }
 
 /** Open alerts shown where the command was said; in a direct message, all. */
-export function openHere(context: AlertContext, room: { readonly name: string | undefined; readonly direct: boolean }): Promise<Numbered[]> {
+export function openHere(
+  context: AlertContext,
+  room: { readonly name: string | undefined; readonly direct: boolean },
+): Promise<Numbered[]> {
   return listOpen(context.sql, room.direct ? undefined : room.name);
 }

@@ -1,6 +1,7 @@
 import { matchesAll, parseMatchers } from './matchers.ts';
 
-const read = (text: string): string[] => parseMatchers(text).map(({ name, operator, value }) => `${name} ${operator} ${value}`);
+const read = (text: string): string[] =>
+  parseMatchers(text).map(({ name, operator, value }) => `${name} ${operator} ${value}`);
 
 test.each([
   ['a="b"', ['a = b']],

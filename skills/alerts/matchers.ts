@@ -72,7 +72,12 @@ function makeMatcher(name: string, operator: Operator, value: string): Matcher {
   if (operator === '=') return { name, operator, value, test: (other) => other === value };
   if (operator === '!=') return { name, operator, value, test: (other) => other !== value };
   const regex = compileRegex(value);
-  return { name, operator, value, test: operator === '=~' ? (other) => regex.test(other) : (other) => !regex.test(other) };
+  return {
+    name,
+    operator,
+    value,
+    test: operator === '=~' ? (other) => regex.test(other) : (other) => !regex.test(other),
+  };
 }
 
 /** All hold. */

@@ -37,7 +37,16 @@ export function alertMessage(alert: Numbered, look: Look, note?: string): Messag
     text: lines.filter((line) => line !== '').join('\n'),
     tone: toneOf(alert),
     links: linksOf(alert, look.options),
-    ...(alert.phase === 'firing' ? { actions: [ackAction([alert.number], alert.places.some((place) => place.policy !== null))] } : {}),
+    ...(alert.phase === 'firing'
+      ? {
+          actions: [
+            ackAction(
+              [alert.number],
+              alert.places.some((place) => place.policy !== null),
+            ),
+          ],
+        }
+      : {}),
   };
 }
 
@@ -86,12 +95,16 @@ function detailsOf(alert: Alert, look: Look): string {
 function ackLines(ack: Ack, look: Look): string[] {
   const helpers = ack.others.map((other) => escape(oneLine(other.name, MAX_LABEL))).join(', ');
   const acked = `acked ${formatTime(new Date(ack.at), look.timeZone, look.now)} by ${escape(oneLine(ack.owner.name, MAX_LABEL))}`;
-  return [`${acked}${helpers === '' ? '' : `, with ${helpers}`}${ack.note ? `: ${escape(oneLine(ack.note, 300))}` : ''}`];
+  return [
+    `${acked}${helpers === '' ? '' : `, with ${helpers}`}${ack.note ? `: ${escape(oneLine(ack.note, 300))}` : ''}`,
+  ];
 }
 
 function hint(alert: Numbered): string {
   if (alert.ack) return `give it back: \`unack ${alert.number}\``;
-  return alert.places.some((place) => place.policy !== null) ? `reply \`ack ${alert.number}\` or tap 👀` : `reply \`ack ${alert.number}\``;
+  return alert.places.some((place) => place.policy !== null)
+    ? `reply \`ack ${alert.number}\` or tap 👀`
+    : `reply \`ack ${alert.number}\``;
 }
 
 /** 👀 and ✅ are understood on any alert; the bot adds 👀 only where a policy waits for it, each reaction is a send. */
@@ -105,7 +118,10 @@ function linksOf(alert: Alert, options: MessageOptions): Link[] {
     ['runbook', webAddress(valueOf(alert.annotations, 'runbook_url'))],
     ['dashboard', webAddress(valueOf(alert.annotations, 'dashboard_url'))],
     ['source', webAddress(alert.generatorUrl ?? undefined)],
-    ...Object.entries(options.links).map(([label, template]): [string, string | undefined] => [label, fillUrl(template, alert.labels)]),
+    ...Object.entries(options.links).map(([label, template]): [string, string | undefined] => [
+      label,
+      fillUrl(template, alert.labels),
+    ]),
   ];
   return links.flatMap(([label, url]) => (url ? [{ label, url }] : []));
 }

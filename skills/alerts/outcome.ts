@@ -59,18 +59,29 @@ export function resultOf(
   const outcome: Outcome = {
     ...plain(alert, numbered && change === 'reopened' ? 'new' : change),
     ...{ opens: true, numbered, ends: change === 'ended' ? 'resolved' : null, what: numbered ? 'fired' : 'reopened' },
-    detail: alert.places.map((place) => `${place.rooms.join(', ')}${place.policy ? ` (${place.policy})` : ''}`).join('; '),
+    detail: alert.places
+      .map((place) => `${place.rooms.join(', ')}${place.policy ? ` (${place.policy})` : ''}`)
+      .join('; '),
   };
   return { outcome };
 }
 
 /** An alert that fires on: something to see may have changed, or it comes by a second receiver with routes of its own. */
-function continued(context: AlertContext, notification: Notification, { report, destinations }: Decided, before: Alert, seen: Alert, groups: ReadonlyMap<string, Group>): Result {
+function continued(
+  context: AlertContext,
+  notification: Notification,
+  { report, destinations }: Decided,
+  before: Alert,
+  seen: Alert,
+  groups: ReadonlyMap<string, Group>,
+): Result {
   const described = describe(context, report);
   const shown = new Set(before.places.flatMap((place) => place.rooms.map((room) => `${place.show} ${room}`)));
   const added = before.receivers.includes(notification.receiver)
     ? []
-    : destinations.filter((one) => one.rooms.some((room) => !shown.has(`${one.show} ${room}`))).map((one) => placeOf(one, notification, groups));
+    : destinations
+        .filter((one) => one.rooms.some((room) => !shown.has(`${one.show} ${room}`)))
+        .map((one) => placeOf(one, notification, groups));
   const same =
     before.receivers.includes(notification.receiver) &&
     before.severity === described.severity &&
@@ -87,9 +98,21 @@ function continued(context: AlertContext, notification: Notification, { report, 
   return { outcome: { ...plain(alert, 'continues'), worse: isWorse(alert.severity, before.severity), added } };
 }
 
-const plain = (alert: Alert, change: Change): Outcome => ({ alert, change, opens: false, ends: null, numbered: false, what: null, worse: false, added: [] });
+const plain = (alert: Alert, change: Change): Outcome => ({
+  alert,
+  change,
+  opens: false,
+  ends: null,
+  numbered: false,
+  what: null,
+  worse: false,
+  added: [],
+});
 
-function describe(context: AlertContext, report: Report): Pick<Alert, 'name' | 'severity' | 'labels' | 'annotations' | 'generatorUrl'> {
+function describe(
+  context: AlertContext,
+  report: Report,
+): Pick<Alert, 'name' | 'severity' | 'labels' | 'annotations' | 'generatorUrl'> {
   return {
     name: (valueOf(report.labels, 'alertname') ?? '').trim() || 'unnamed alert',
     severity: severityOf(report.labels, context.options.message.severity),
@@ -105,21 +128,37 @@ function isSame(a: Readonly<Record<string, string>>, b: Readonly<Record<string, 
 }
 
 function placeOf(destination: Destination, notification: Notification, groups: ReadonlyMap<string, Group>): Place {
-  const hash = destination.show === 'group' ? groupHash(notification.groupKey, destination.rooms, destination.policy) : undefined;
-  return { ...destination, receiver: notification.receiver, group: hash === undefined ? null : (groups.get(hash)?.id ?? null) };
+  const hash =
+    destination.show === 'group' ? groupHash(notification.groupKey, destination.rooms, destination.policy) : undefined;
+  return {
+    ...destination,
+    receiver: notification.receiver,
+    group: hash === undefined ? null : (groups.get(hash)?.id ?? null),
+  };
 }
 
 /** The groups that these alerts are shown in, one a key. Pure. */
-export function wantedGroups(context: AlertContext, notification: Notification, decided: readonly Decided[]): WantedGroup[] {
+export function wantedGroups(
+  context: AlertContext,
+  notification: Notification,
+  decided: readonly Decided[],
+): WantedGroup[] {
   const wanted = new Map<string, WantedGroup>();
   for (const { report, destinations } of decided) {
     for (const { show, rooms, policy } of destinations) {
       if (show !== 'group') continue;
       const keyHash = groupHash(notification.groupKey, rooms, policy);
-      const name = valueOf(notification.groupLabels, 'alertname') ?? (Object.values(notification.groupLabels).join(' ') || notification.receiver);
-      if (!wanted.has(keyHash)) wanted.set(keyHash, { keyHash, rooms, policy, title: `${fill(context.options.message.origin, report.labels)} ${name}`.trim().slice(0, 300).toWellFormed() });
+      const name =
+        valueOf(notification.groupLabels, 'alertname') ??
+        (Object.values(notification.groupLabels).join(' ') || notification.receiver);
+      if (!wanted.has(keyHash))
+        wanted.set(keyHash, {
+          keyHash,
+          rooms,
+          policy,
+          title: `${fill(context.options.message.origin, report.labels)} ${name}`.trim().slice(0, 300).toWellFormed(),
+        });
     }
   }
   return [...wanted.values()];
 }
-

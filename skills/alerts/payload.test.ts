@@ -15,7 +15,9 @@ test('what is no notification is refused in a sentence, and a sample is not', ()
 test('times that are zero, missing or nonsense are none', () => {
   for (const startsAt of ['0001-01-01T00:00:00Z', 'yesterday', 12, undefined, '99999-01-01T00:00:00Z', null])
     expect(one({ labels: {}, startsAt }).reports[0]?.startsAt).toBeNull();
-  expect(one({ labels: {}, startsAt: '2026-01-05T14:31:00.123456789+01:00' }).reports[0]?.startsAt).toEqual(new Date('2026-01-05T13:31:00.123Z'));
+  expect(one({ labels: {}, startsAt: '2026-01-05T14:31:00.123456789+01:00' }).reports[0]?.startsAt).toEqual(
+    new Date('2026-01-05T13:31:00.123Z'),
+  );
 });
 
 test('the receiver comes as a quoted regular expression and is read back', () => {
@@ -30,28 +32,66 @@ test('without a fingerprint equal labels have an equal one, in any order', () =>
 });
 
 test('labels of the source fill in and do not replace', () => {
-  const read = readNotification({ alerts: [{ status: 'firing', labels: { cluster: 'own' } }, { status: 'firing', labels: { a: 'b' } }] }, { cluster: 'prod' });
+  const read = readNotification(
+    {
+      alerts: [
+        { status: 'firing', labels: { cluster: 'own' } },
+        { status: 'firing', labels: { a: 'b' } },
+      ],
+    },
+    { cluster: 'prod' },
+  );
   expect(read.reports.map((report) => report.labels['cluster'])).toEqual(['own', 'prod']);
 });
 
 test('the same fingerprint twice in a body is one alert; firing wins, and so does the earlier start', () => {
   const at = (status: string, startsAt: string) => ({ status, startsAt, labels: { a: 'b' }, fingerprint: 'f' });
-  const { reports } = readNotification({ alerts: [at('firing', '2026-01-01T00:00:05Z'), at('resolved', '2026-01-01T00:00:01Z'), at('firing', '2026-01-01T00:00:03Z')] });
+  const { reports } = readNotification({
+    alerts: [
+      at('firing', '2026-01-01T00:00:05Z'),
+      at('resolved', '2026-01-01T00:00:01Z'),
+      at('firing', '2026-01-01T00:00:03Z'),
+    ],
+  });
   expect(reports).toHaveLength(1);
   expect(reports[0]).toMatchObject({ status: 'firing', startsAt: new Date('2026-01-01T00:00:03Z') });
 });
 
 test('any JSON whatever is read without an exception, into text that Postgres takes', () => {
-  const hostile = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('\ud800', '\u0000', '__proto__', 'constructor'));
+  const hostile = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom('\ud800', '\u0000', '__proto__', 'constructor'),
+  );
   const alert = fc.oneof(
     fc.jsonValue(),
-    fc.record({ status: fc.constantFrom('firing', 'resolved', 7), labels: fc.oneof(fc.dictionary(hostile, hostile), fc.jsonValue()), annotations: fc.jsonValue(), startsAt: fc.jsonValue(), fingerprint: fc.jsonValue() }),
+    fc.record({
+      status: fc.constantFrom('firing', 'resolved', 7),
+      labels: fc.oneof(fc.dictionary(hostile, hostile), fc.jsonValue()),
+      annotations: fc.jsonValue(),
+      startsAt: fc.jsonValue(),
+      fingerprint: fc.jsonValue(),
+    }),
   );
   fc.assert(
     fc.property(fc.array(alert), fc.jsonValue(), (alerts, rest) => {
-      const read = readNotification({ status: 'firing', alerts, receiver: rest, groupKey: rest, groupLabels: rest, truncatedAlerts: rest });
+      const read = readNotification({
+        status: 'firing',
+        alerts,
+        receiver: rest,
+        groupKey: rest,
+        groupLabels: rest,
+        truncatedAlerts: rest,
+      });
       expect(read.reports.length + read.problems.length).toBeLessThanOrEqual(alerts.length);
-      const text = JSON.stringify([read.receiver, read.groupLabels, read.reports.map((report) => [report.fingerprint, Object.entries(report.labels), Object.entries(report.annotations)])]);
+      const text = JSON.stringify([
+        read.receiver,
+        read.groupLabels,
+        read.reports.map((report) => [
+          report.fingerprint,
+          Object.entries(report.labels),
+          Object.entries(report.annotations),
+        ]),
+      ]);
       expect(text).not.toMatch(/\\u0000|\\ud[89ab]../i);
       expect(text.isWellFormed()).toBe(true);
     }),

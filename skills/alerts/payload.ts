@@ -43,7 +43,8 @@ export function refuse(body: unknown): string | undefined {
   if (!isFields(body)) return 'the body is not a JSON object; send what Alertmanager sends to a webhook receiver';
   if (body['version'] !== undefined && String(body['version']) !== '4')
     return `this is version ${clean(JSON.stringify(body['version']) ?? '', 20)} of a webhook; Alertmanager's is version "4"`;
-  if (!Array.isArray(body['alerts'])) return 'there is no list "alerts" in the body; send what Alertmanager sends to a webhook receiver';
+  if (!Array.isArray(body['alerts']))
+    return 'there is no list "alerts" in the body; send what Alertmanager sends to a webhook receiver';
   return undefined;
 }
 
@@ -118,7 +119,8 @@ function text(value: unknown): string {
 function fingerprintOf(given: unknown, labels: Fields): string {
   const fingerprint = clean(text(given), 1000);
   if (fingerprint !== '' && fingerprint.length <= 64) return fingerprint;
-  const basis = fingerprint !== '' ? fingerprint : JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const basis =
+    fingerprint !== '' ? fingerprint : JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
   return `sha-${createHash('sha256').update(basis).digest('hex').slice(0, 24)}`;
 }
 

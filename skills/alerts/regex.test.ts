@@ -54,12 +54,18 @@ test.each([
 
 test('it agrees with the regular expressions of JavaScript where both know the syntax', () => {
   const atom = fc.constantFrom('a', 'b', '.', '[ab]', '[^a]', '\\d', '(a|b)', '(?:ab|b*)', '(a+b?)', 'a|b');
-  const piece = fc.tuple(atom, fc.constantFrom('', '*', '+', '?', '{1,2}', '*?')).map(([one, times]) => (one === 'a|b' ? one : one + times));
+  const piece = fc
+    .tuple(atom, fc.constantFrom('', '*', '+', '?', '{1,2}', '*?'))
+    .map(([one, times]) => (one === 'a|b' ? one : one + times));
   fc.assert(
-    fc.property(fc.array(piece, { maxLength: 5 }), fc.string({ unit: fc.constantFrom('a', 'b', '1'), maxLength: 8 }), (pieces, text) => {
-      const pattern = pieces.join('');
-      expect(compileRegex(pattern).test(text)).toBe(new RegExp(`^(?:${pattern})$`, 's').test(text));
-    }),
+    fc.property(
+      fc.array(piece, { maxLength: 5 }),
+      fc.string({ unit: fc.constantFrom('a', 'b', '1'), maxLength: 8 }),
+      (pieces, text) => {
+        const pattern = pieces.join('');
+        expect(compileRegex(pattern).test(text)).toBe(new RegExp(`^(?:${pattern})$`, 's').test(text));
+      },
+    ),
     { numRuns: 2000 },
   );
 });

@@ -3,7 +3,12 @@ import { alertOptions, type AlertOptions } from './options.ts';
 import { evaluate, roomsOf } from './route.ts';
 
 const optionsWith = (route: unknown, more: object = {}): AlertOptions =>
-  alertOptions.parse({ sources: { prod: { tokens: [{ file: 't' }] } }, policies: { page: { remindEvery: '30m' } }, route, ...more });
+  alertOptions.parse({
+    sources: { prod: { tokens: [{ file: 't' }] } },
+    policies: { page: { remindEvery: '30m' } },
+    route,
+    ...more,
+  });
 
 const example = optionsWith({
   rooms: ['ops'],
@@ -25,7 +30,12 @@ const example = optionsWith({
 
 function sent(labels: Record<string, string>, receiver = 'r') {
   if (!example) throw new Error('no route');
-  return evaluate(example, labels, { source: 'prod', receiver }).map(({ rooms, show, policy, schedule }) => [rooms.join('+'), show, policy, schedule]);
+  return evaluate(example, labels, { source: 'prod', receiver }).map(({ rooms, show, policy, schedule }) => [
+    rooms.join('+'),
+    show,
+    policy,
+    schedule,
+  ]);
 }
 
 test('what matches no child goes to the root', () => {
@@ -51,7 +61,13 @@ test('every room of the tree is listened in', () => {
   expect(roomsOf(example)).toEqual(['ops', 'payments', 'oncall', 'db']);
 });
 
-const NAMES = { rooms: ['ops', 'payments'], people: ['ann'], groups: ['sre'], schedules: ['primary'], timeIntervals: ['office'] };
+const NAMES = {
+  rooms: ['ops', 'payments'],
+  people: ['ann'],
+  groups: ['sre'],
+  schedules: ['primary'],
+  timeIntervals: ['office'],
+};
 const problems = (route: unknown, more: object = {}): string[] =>
   checkAlerts(optionsWith(route, more), NAMES).map(({ path, says }) => `${path.join('.')}: ${says}`);
 
@@ -61,8 +77,25 @@ test('a room that nobody defined is named with its place and what was meant', ()
 
 test('every kind of reference is followed', () => {
   const found = problems(
-    { rooms: ['ops'], schedule: 'secondary', policy: 'pager', routes: [{ matchers: ['a=b'], active: ['nights'], from: { source: 'dev' } }] },
-    { policies: { page: { steps: [{ after: '5m', notify: [{ room: 'x' }, { person: 'carl' }, { group: 'y' }, { oncall: 'z' }, { oncall: 'route' }] }, { after: '0m', notify: [{ person: 'ann' }] }] } } },
+    {
+      rooms: ['ops'],
+      schedule: 'secondary',
+      policy: 'pager',
+      routes: [{ matchers: ['a=b'], active: ['nights'], from: { source: 'dev' } }],
+    },
+    {
+      policies: {
+        page: {
+          steps: [
+            {
+              after: '5m',
+              notify: [{ room: 'x' }, { person: 'carl' }, { group: 'y' }, { oncall: 'z' }, { oncall: 'route' }],
+            },
+            { after: '0m', notify: [{ person: 'ann' }] },
+          ],
+        },
+      },
+    },
   );
   expect(found.map((line) => line.split(':')[0])).toEqual([
     'route.policy',
@@ -98,6 +131,12 @@ test('with a source there must be a route; with none, nothing is needed', () => 
 });
 
 test('bad matchers and durations are refused where they stand', () => {
-  const parsed = alertOptions.safeParse({ route: { rooms: ['ops'], routes: [{ matchers: ['a=~"("'] }] }, policies: { p: { remindEvery: 'soon' } } });
-  expect(parsed.error?.issues.map((issue) => issue.path.join('.'))).toEqual(['route.routes.0.matchers.0', 'policies.p.remindEvery']);
+  const parsed = alertOptions.safeParse({
+    route: { rooms: ['ops'], routes: [{ matchers: ['a=~"("'] }] },
+    policies: { p: { remindEvery: 'soon' } },
+  });
+  expect(parsed.error?.issues.map((issue) => issue.path.join('.'))).toEqual([
+    'route.routes.0.matchers.0',
+    'policies.p.remindEvery',
+  ]);
 });

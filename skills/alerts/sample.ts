@@ -14,7 +14,13 @@ export interface SampleOptions {
 /** A body as Alertmanager 0.25 and later post it, with one alert. Without `labels.pod` every sample is an alert of its own. */
 export function samplePayload(options: SampleOptions = {}): Record<string, unknown> {
   const { name = 'KubePodCrashLooping', severity = 'critical', status = 'firing', startsAt = new Date() } = options;
-  const labels = { alertname: name, severity, namespace: 'payments', pod: `api-${randomUUID().slice(0, 4)}`, ...options.labels };
+  const labels = {
+    alertname: name,
+    severity,
+    namespace: 'payments',
+    pod: `api-${randomUUID().slice(0, 4)}`,
+    ...options.labels,
+  };
   const annotations = {
     summary: options.summary ?? `${labels.pod} restarted 6 times in 10 min`,
     runbook_url: 'https://runbooks.prometheus-operator.dev/runbooks/kubernetes/kubepodcrashlooping',

@@ -37,20 +37,32 @@ export async function showAlert(context: AlertContext, alert: Numbered, change: 
   if (rooms.length === 0) return;
   const message = alertMessage(alert, lookOf(context), change.note);
   const urgent = alert.severity === 'critical' || alert.places.some((place) => place.policy !== null);
-  const ringing = new Set(alert.places.filter((place) => change.policy === undefined || place.policy === change.policy).flatMap((place) => place.rooms));
+  const ringing = new Set(
+    alert.places
+      .filter((place) => change.policy === undefined || place.policy === change.policy)
+      .flatMap((place) => place.rooms),
+  );
   for (const room of knownRooms(context, rooms)) {
     const ring = change.ring && (change.policy === undefined || ringing.has(room));
     await context.post(room, alertKey(alert.number), message, postOptions(ring, urgent, message.title));
   }
   if (change.ring && alert.phase === 'firing')
-    await remindLater(context, { alert: alert.number }, change.policy === undefined ? ownPolicies(alert) : [change.policy]);
+    await remindLater(
+      context,
+      { alert: alert.number },
+      change.policy === undefined ? ownPolicies(alert) : [change.policy],
+    );
 }
 
 /**
  * Makes every room of a group show what it is now, and notes how it stands. The group is locked and its alerts are
  * written. It rings when it opens, and when somebody is needed again: alerts came to a group that was acknowledged.
  */
-export async function showGroup(context: AlertContext, group: Group, change: Change & { readonly newcomers: number; readonly truncated?: number }): Promise<Group> {
+export async function showGroup(
+  context: AlertContext,
+  group: Group,
+  change: Change & { readonly newcomers: number; readonly truncated?: number },
+): Promise<Group> {
   const dayAgo = new Date(context.now.getTime() - DAY_MS);
   // Those that ended before this very notification opened the group have no place in it.
   const openedAt = group.open || change.newcomers === 0 ? group.openedAt : context.now;
@@ -66,12 +78,14 @@ export async function showGroup(context: AlertContext, group: Group, change: Cha
     truncated: open ? (change.truncated ?? group.truncated) : 0,
   };
   const message = groupMessage(next, summary, lookOf(context), change.note);
-  const urgent = group.policy !== null || summary.first.some((alert) => alert.severity === 'critical' && alert.phase === 'firing');
+  const urgent =
+    group.policy !== null || summary.first.some((alert) => alert.severity === 'critical' && alert.phase === 'firing');
   await saveGroup(context.sql, next, context.now);
   for (const room of knownRooms(context, group.rooms))
     await context.post(room, groupKey(group.id), message, postOptions(ring, urgent, message.title));
   if (ring && open) await remindLater(context, { group: group.id }, [group.policy]);
-  if (summary.ackUntil) await context.at(`${groupKey(group.id)}:ack`, summary.ackUntil, 'ackExpires', { group: group.id });
+  if (summary.ackUntil)
+    await context.at(`${groupKey(group.id)}:ack`, summary.ackUntil, 'ackExpires', { group: group.id });
   return next;
 }
 
@@ -83,7 +97,10 @@ function postOptions(ring: boolean, urgent: boolean, line: string): PostOptions 
 export function knownRooms(context: AlertContext, rooms: readonly string[]): readonly string[] {
   const known = rooms.filter((room) => context.rooms.byName(room) !== undefined);
   if (known.length > 0) return known;
-  context.log.warn({ rooms }, 'the rooms of an alert are not configured any more; its message goes to those of the root route');
+  context.log.warn(
+    { rooms },
+    'the rooms of an alert are not configured any more; its message goes to those of the root route',
+  );
   return context.options.route?.rooms ?? [];
 }
 
@@ -93,11 +110,18 @@ export type Unit = { readonly alert: number } | { readonly group: number };
 export const unitKey = (unit: Unit): string => ('alert' in unit ? alertKey(unit.alert) : groupKey(unit.group));
 
 /** Sets the reminders of the policies that ask for them; one that is set already moves. */
-export async function remindLater(context: AlertContext, unit: Unit, policies: readonly (string | null)[]): Promise<void> {
+export async function remindLater(
+  context: AlertContext,
+  unit: Unit,
+  policies: readonly (string | null)[],
+): Promise<void> {
   for (const policy of new Set(policies)) {
     const every = policy === null ? undefined : context.options.policies[policy]?.remindEvery;
     if (policy === null || every === undefined) continue;
-    await context.at(`${unitKey(unit)}:remind:${policy}`, new Date(context.now.getTime() + every), 'remind', { ...unit, policy });
+    await context.at(`${unitKey(unit)}:remind:${policy}`, new Date(context.now.getTime() + every), 'remind', {
+      ...unit,
+      policy,
+    });
   }
 }
 

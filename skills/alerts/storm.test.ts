@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import type { TestBot } from '../../src/testing/index.ts';
-import { bodyOf, startAlertsBot } from './test-bot.ts';
+import { bodyOf, startAlertsBot, type OneAlert } from './test-bot.ts';
 
 let bot: TestBot;
 beforeEach(async () => {
@@ -14,36 +15,84 @@ const send = (body: unknown): Promise<Response> =>
     body: JSON.stringify(body),
   });
 
-async function until(done: () => Promise<boolean>): Promise<void> {
-  while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 10));
+async function untilHandled(): Promise<void> {
+  while ((await bot.query(`select 1 from events where state = 'new' and kind = 'webhook' limit 1`)).length > 0)
+    await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-const handled = async (): Promise<boolean> => (await bot.query(`select 1 from events where state = 'new' and kind = 'webhook'`)).length === 0;
+test.each([
+  ['alert', undefined],
+  ['group', 'grouppage'],
+])(
+  '10,000 alerts in one body, shown by %s, are handled in one go, and so is their end',
+  async (_, team) => {
+    for (const status of ['firing', 'resolved'] as const) {
+      const list = Array.from({ length: 10_000 }, (__, index): OneAlert => ({
+        pod: `pod-${index}`,
+        status,
+        ...(team !== undefined && { team }),
+      }));
+      expect((await send(bodyOf(list))).status).toBe(200);
+      await untilHandled();
+      expect(await bot.query('select message from errors')).toEqual([]);
+      const [row] = await bot.query<{ count: number }>('select count(*) from alerts where phase = $1', [status]);
+      expect(row?.count).toBe(10_000);
+    }
+  },
+  60_000,
+);
 
-test.each(['alert', 'group'] as const)('10,000 alerts in one body, shown by %s, are handled in one go, and so is their end', async (show) => {
-  const list = Array.from({ length: 10_000 }, (_, index) => ({ pod: `pod-${index}`, ...(show === 'group' && { team: 'grouppage' }) }));
-  for (const status of ['firing', 'firing', 'resolved'] as const) {
-    const began = performance.now();
-    expect((await send(bodyOf(list.map((one) => ({ ...one, status }))))).status).toBe(200);
-    await until(handled);
-    console.log(show, status, Math.round(performance.now() - began), 'ms');
-    expect(await bot.query('select message from errors')).toEqual([]);
-    const [row] = await bot.query<{ count: number }>('select count(*) from alerts where phase = $1', [status]);
-    expect(row?.count).toBe(10_000);
-  }
-}, 60_000);
-
-test('the same new alerts from two peers at once are each there once, with numbers in a row', async () => {
-  const list = Array.from({ length: 50 }, (_, index) => ({ pod: `pod-${index}` }));
-  for (let round = 0; round < 10; round++) {
-    const body = bodyOf(list.map(({ pod }) => ({ pod: `${pod}-${round}` })));
+test('the same new alerts from several peers at once are each there once, with one message and one episode', async () => {
+  for (let round = 0; round < 5; round++) {
+    const body = bodyOf(Array.from({ length: 50 }, (_, index) => ({ pod: `pod-${round}-${index}` })));
     await Promise.all([1, 2, 3, 4].map(() => send(body)));
   }
   await bot.settle();
-  const [row] = await bot.query<{ count: number; most: number }>('select count(*), max(number) as most from alerts');
-  expect(row?.count).toBe(500);
-  expect(bot.messages().filter((one) => one.message.title?.includes('#'))).toHaveLength(500);
   expect(await bot.query('select message from errors')).toEqual([]);
-  const episodes = await bot.query('select 1 from alert_episodes');
-  expect(episodes).toHaveLength(500);
+  expect(await bot.query('select count(*) from alerts')).toEqual([{ count: 250 }]);
+  expect(await bot.query('select count(*) from alert_episodes')).toEqual([{ count: 250 }]);
+  expect(new Set(bot.messages().flatMap((one) => one.message.title ?? [])).size).toBe(250);
+  expect(bot.messages()).toHaveLength(250);
+}, 60_000);
+
+test('members of a group that arrive at once are all in its one message', async () => {
+  await Promise.all(Array.from({ length: 12 }, (_, index) => send(bodyOf([{ pod: `pod-${index}`, team: 'groups' }]))));
+  await bot.settle();
+  expect(bot.texts()).toHaveLength(1);
+  expect(bot.texts()[0]).toMatch(/^🔴 CRITICAL 12 firing ·/);
+}, 60_000);
+
+test('whatever is sent in whatever rhythm, each alert ends as its last notification said', async () => {
+  const [histories = []] = fc.sample(
+    fc.array(fc.array(fc.record({ repeats: fc.nat(2), late: fc.boolean() }), { minLength: 1, maxLength: 4 }), {
+      minLength: 30,
+      maxLength: 30,
+    }),
+    { numRuns: 1, seed: 7 },
+  );
+  const now = bot.app.clock.now().getTime() - 3_600_000;
+  await Promise.all(
+    histories.map(async (episodes, pod) => {
+      let at = now;
+      let lastEnd: OneAlert | undefined;
+      for (const [index, { repeats, late }] of episodes.entries()) {
+        const firing: OneAlert = { pod: `pod-${pod}`, startsAt: new Date((at += 60_000)) };
+        for (let count = 0; count <= repeats; count++) await send(bodyOf([firing]));
+        if (late && lastEnd) await send(bodyOf([lastEnd]));
+        if (index === episodes.length - 1 && pod % 2 === 0) continue;
+        lastEnd = { ...firing, status: 'resolved', endsAt: new Date((at += 60_000)) };
+        await send(bodyOf([lastEnd]));
+      }
+    }),
+  );
+  await bot.settle();
+  expect(await bot.query('select message from errors')).toEqual([]);
+  const rows = await bot.query<{ pod: string; phase: string }>(`select labels->>'pod' as pod, phase from alerts`);
+  expect(rows).toHaveLength(30);
+  for (const { pod, phase } of rows)
+    expect({ pod, phase }).toEqual({ pod, phase: Number(pod.slice(4)) % 2 === 0 ? 'firing' : 'resolved' });
+  const living = new Map(
+    bot.messages().flatMap(({ message: { title } }) => (title ? [[/#\d+/.exec(title)?.[0], title] as const] : [])),
+  );
+  expect([...living.values()].filter((title) => title.startsWith('🔴'))).toHaveLength(15);
 }, 60_000);

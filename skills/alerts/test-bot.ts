@@ -53,7 +53,9 @@ export async function post(bot: TestBot, ...list: readonly OneAlert[]): Promise<
 }
 
 export function bodyOf(list: readonly OneAlert[]): Record<string, unknown> {
-  const payloads = list.map(({ pod, team, severity = 'critical', ...rest }) => samplePayload({ ...rest, severity, labels: { pod, ...(team && { team }) } }));
+  const payloads = list.map(({ pod, team, severity = 'critical', ...rest }) =>
+    samplePayload({ ...rest, severity, labels: { pod, ...(team && { team }) } }),
+  );
   const alerts = payloads.flatMap((payload) => payload['alerts'] as unknown[]);
   return { ...payloads[0], alerts };
 }

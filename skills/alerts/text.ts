@@ -15,8 +15,16 @@ export function clean(text: string, max: number): string {
 
 /** One line of at most `max` characters; runs of white space become one space. */
 export function oneLine(text: string, max: number): string {
-  const line = text.slice(0, max * 4).replace(/\s+/g, ' ').trim();
-  return line.length <= max ? line : `${line.slice(0, max - 1).replace(/[\ud800-\udbff]$/, '').trimEnd()}…`;
+  const line = text
+    .slice(0, max * 4)
+    .replace(/\s+/g, ' ')
+    .trim();
+  return line.length <= max
+    ? line
+    : `${line
+        .slice(0, max - 1)
+        .replace(/[\ud800-\udbff]$/, '')
+        .trimEnd()}…`;
 }
 
 /** `1 alert`, `2 alerts`. */
@@ -57,9 +65,8 @@ export function fillUrl(template: string, labels: Readonly<Record<string, string
 
 /** The address when it is http or https and of sane length, else undefined. */
 export function webAddress(text: string | undefined): string | undefined {
-  if (!text || text.length > 2000 || !URL.canParse(text)) return undefined;
-  const { protocol, href } = new URL(text);
-  return protocol === 'http:' || protocol === 'https:' ? href : undefined;
+  const url = text && text.length <= 2000 ? URL.parse(text) : null;
+  return url?.protocol === 'http:' || url?.protocol === 'https:' ? url.href : undefined;
 }
 
 /** A label's value; never something inherited from Object. */

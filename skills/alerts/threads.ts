@@ -28,7 +28,12 @@ const MOST_THREADS = 5;
  * Says one quiet line under every message that shows these alerts; where they are many, once in each room. `except`: the
  * room that gets a reply anyway.
  */
-export async function sayInThreads(context: AlertContext, alerts: readonly Numbered[], text: string, except?: RoomAddress): Promise<void> {
+export async function sayInThreads(
+  context: AlertContext,
+  alerts: readonly Numbered[],
+  text: string,
+  except?: RoomAddress,
+): Promise<void> {
   const threads = threadsOf(context, alerts);
   const rooms = [...new Set(threads.map((thread) => thread.room))];
   for (const room of rooms) {
@@ -46,7 +51,8 @@ export async function sayInThreads(context: AlertContext, alerts: readonly Numbe
 export function mentionsIn(context: Context<unknown>, address: RoomAddress, holders: readonly Holder[]): Mention[] {
   return holders.flatMap((holder) => {
     if (holder.connector === address.connector) return [{ accountId: holder.accountId, name: holder.name }];
-    const accountId = holder.person === null ? undefined : context.people.byId(holder.person)?.accounts[address.connector];
+    const accountId =
+      holder.person === null ? undefined : context.people.byId(holder.person)?.accounts[address.connector];
     return accountId === undefined ? [] : [{ accountId, name: holder.name }];
   });
 }

@@ -26,7 +26,15 @@ export async function runUnack(context: Asked): Promise<Handled> {
     else if (!alert.ack) complaints.push(`Nobody has #${number}.`);
     else {
       const { ack, given } = giveBack(alert.ack, holder, context.tapped);
-      if (given !== 'none') changes.push({ alert, ack, given, what: given === 'left' ? 'left' : 'unacked', who: holder.name, detail: null });
+      if (given !== 'none')
+        changes.push({
+          alert,
+          ack,
+          given,
+          what: given === 'left' ? 'left' : 'unacked',
+          who: holder.name,
+          detail: null,
+        });
     }
   }
   // A tap that is taken away from what is over says nothing to anybody.
@@ -36,10 +44,20 @@ export async function runUnack(context: Asked): Promise<Handled> {
   const quiet = written.filter((alert) => alert.ack !== null);
   const name = escape(oneLine(holder.name, 60));
   // A group is shown once, and rings when anything in it is open again.
-  if (open.length > 0) await showChanged(context, open, groups, { ring: true, note: `**open again**: ${name} gave it back` });
+  if (open.length > 0)
+    await showChanged(context, open, groups, { ring: true, note: `**open again**: ${name} gave it back` });
   const shown = new Set(open.flatMap((alert) => alert.places.map((place) => place.group)));
-  await showChanged(context, quiet, groups.filter((group) => !shown.has(group.id)), { ring: false });
-  await tellOwners(context, changes.flatMap((change, index) => (change.given === 'handed' ? (written[index] ?? []) : [])), name);
+  await showChanged(
+    context,
+    quiet,
+    groups.filter((group) => !shown.has(group.id)),
+    { ring: false },
+  );
+  await tellOwners(
+    context,
+    changes.flatMap((change, index) => (change.given === 'handed' ? (written[index] ?? []) : [])),
+    name,
+  );
   if (context.tapped) return undefined;
   const lines = changes.map(({ given, alert }, index) => answer(given, alert, written[index]?.ack?.owner.name));
   return [...lines, ...complaints].join('\n');
@@ -50,7 +68,9 @@ async function numbersHere(context: Asked): Promise<number[]> {
   const about = parseAbout(context.about);
   if (about) return 'alert' in about ? [about.alert] : numbersInGroup(context, about.group);
   const { key } = holderOf(context.sender);
-  const mine = (await openHere(context, context.room)).filter((alert) => alert.ack && [alert.ack.owner, ...alert.ack.others].some((one) => one.key === key));
+  const mine = (await openHere(context, context.room)).filter(
+    (alert) => alert.ack && [alert.ack.owner, ...alert.ack.others].some((one) => one.key === key),
+  );
   return mine.length === 1 ? mine.map((alert) => alert.number) : [];
 }
 
@@ -62,7 +82,11 @@ async function tellOwners(context: Asked, alerts: readonly Numbered[], from: str
     const text = `${escape(oneLine(owner.name, 60))} has #${alert.number} now; ${from} gave it back · \`unack ${alert.number}\``;
     for (const { room, key } of threadsOf(context, [alert])) {
       for (const address of context.rooms.byName(room)?.addresses ?? [])
-        await context.say(address, { text, mentions: mentionsIn(context, address, [owner]) }, { ring: true, queue: 'page', inThreadOf: key });
+        await context.say(
+          address,
+          { text, mentions: mentionsIn(context, address, [owner]) },
+          { ring: true, queue: 'page', inThreadOf: key },
+        );
     }
   }
 }

@@ -13,7 +13,15 @@ export interface AckWritten {
 /** Writes who has which alert, in one statement; the locks are held. The first ack of an episode is kept with it, for its numbers. */
 export async function writeAcks(sql: Sql, changes: readonly AckWritten[], now: Date): Promise<Numbered[]> {
   if (changes.length === 0) return [];
-  const input = changes.map(({ alert, ack, what, who, detail }) => ({ id: alert.id, number: alert.number, ack, owner: ack?.owner.name, what, who, detail }));
+  const input = changes.map(({ alert, ack, what, who, detail }) => ({
+    id: alert.id,
+    number: alert.number,
+    ack,
+    owner: ack?.owner.name,
+    what,
+    who,
+    detail,
+  }));
   await sql(
     `with input as materialized (
        select * from jsonb_to_recordset($1::jsonb) as x(id integer, number integer, ack jsonb, owner text, what text, who text, detail text)

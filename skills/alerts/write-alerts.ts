@@ -21,10 +21,28 @@ export interface Written {
  * are held. Returns them as they are now. A new one that somebody else inserted meanwhile is missing from the result:
  * lock it and look again.
  */
-export async function writeAlerts(sql: Sql, source: string, changes: readonly Written[], now: Date): Promise<Numbered[]> {
+export async function writeAlerts(
+  sql: Sql,
+  source: string,
+  changes: readonly Written[],
+  now: Date,
+): Promise<Numbered[]> {
   if (changes.length === 0) return [];
-  const input = changes.map(({ alert, opens, ends, numbered, what, who, detail }, at) => ({ ...alert, at, opens, ends, numbered, what, who, detail }));
-  const rows = await sql<{ at: number; id: number; number: number; weekCount: number }>(WRITE, [source, JSON.stringify(input), now]);
+  const input = changes.map(({ alert, opens, ends, numbered, what, who, detail }, at) => ({
+    ...alert,
+    at,
+    opens,
+    ends,
+    numbered,
+    what,
+    who,
+    detail,
+  }));
+  const rows = await sql<{ at: number; id: number; number: number; weekCount: number }>(WRITE, [
+    source,
+    JSON.stringify(input),
+    now,
+  ]);
   return rows.flatMap(({ at, ...drawn }) => {
     const change = changes[at];
     return change ? [{ ...change.alert, ...drawn }] : [];
@@ -87,7 +105,14 @@ export async function touchAlerts(sql: Sql, alerts: readonly Alert[]): Promise<v
 }
 
 /** Lines for the timelines of alerts that themselves do not change. */
-export async function tellTimeline(sql: Sql, alerts: readonly Numbered[], now: Date, what: string, who: string | null, detail: string | null): Promise<void> {
+export async function tellTimeline(
+  sql: Sql,
+  alerts: readonly Numbered[],
+  now: Date,
+  what: string,
+  who: string | null,
+  detail: string | null,
+): Promise<void> {
   await sql(
     `insert into alert_timeline (alert_id, number, at, what, who, detail)
      select id, number, $3, $4, $5, $6 from unnest($1::integer[], $2::integer[]) as x(id, number) order by number`,

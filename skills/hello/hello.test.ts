@@ -3,7 +3,10 @@ import hello from './index.ts';
 
 /** The skill uses these three words of its context, so they are all that the test needs. */
 function said(args: Record<string, unknown>, greeting: string): unknown {
-  const context = { args, sender: { name: 'Ann *Li*' }, options: { greeting } } as unknown as CommandContext<{ greeting: string }, Record<string, unknown>>;
+  const context = { args, sender: { name: 'Ann *Li*' }, options: { greeting } } as unknown as CommandContext<
+    { greeting: string },
+    Record<string, unknown>
+  >;
   return hello.commands?.['hello {name?}']?.run(context);
 }
 

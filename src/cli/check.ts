@@ -2,6 +2,7 @@ import { readEnvironment, type Surroundings } from '../config/environment.ts';
 import type { Config } from '../config/schema.ts';
 import { CommandIndex } from '../dispatch/command-index.ts';
 import { messageOf } from '../errors.ts';
+import { provideSkillImports } from '../skills/load.ts';
 import { findConfiguration, readConfiguration } from './read-configuration.ts';
 
 export interface CheckOptions {
@@ -9,6 +10,8 @@ export interface CheckOptions {
   /** Receives one line at a time. Default: standard output. */
   readonly print?: (line: string) => void;
   readonly surroundings?: Surroundings;
+  /** Lets skills elsewhere import `#skill`; once for the whole process, so tests leave it out. */
+  readonly provideImports?: () => void;
 }
 
 /** `watchbell check`: prints every problem and warning, or one line that all is well. Resolves to the exit status, 0 or 1. */
@@ -16,12 +19,14 @@ export async function check({
   path: given,
   print = printLine,
   surroundings = readEnvironment(),
+  provideImports = provideSkillImports,
 }: CheckOptions): Promise<number> {
   const path = await findConfiguration(given, surroundings);
   if (path === undefined) {
     print('there is no watchbell.yaml here: name a file, `watchbell check FILE`');
     return 1;
   }
+  provideImports();
   const { result, folders, skills } = await readConfiguration(path, surroundings);
   const problems = result.ok ? [] : [...result.problems];
   for (const { file, reason } of folders.broken) problems.push(`${file}: the skill cannot be loaded: ${reason}`);

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { basename, dirname, resolve } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { readEnvironment, type Surroundings } from '../config/environment.ts';
 import { loadConfig, readSkillDirectories, type LoadResult } from '../config/load.ts';
 import type { Skill } from '../skill.ts';
@@ -27,19 +27,8 @@ export async function findConfiguration(
   );
 }
 
-/** The skills of the program and of the directories that the configuration at `path` names, which lie relative to it. */
-export async function loadConfiguredSkills(path: string | undefined, { env }: Surroundings): Promise<SkillFolders> {
-  if (path === undefined) return loadSkills([BUILT_IN_SKILLS]);
-  const base = await stat(path).then(
-    (info) => (info.isDirectory() ? path : dirname(path)),
-    () => '.',
-  );
-  const further = await readSkillDirectories(path, env);
-  return loadSkills([BUILT_IN_SKILLS, ...further.map((directory) => resolve(base, directory))]);
-}
-
 /** Names of the folders whose skill could not be loaded. */
-export function brokenNames(folders: SkillFolders): string[] {
+function brokenNames(folders: SkillFolders): string[] {
   return folders.broken.map(({ file }) => basename(dirname(file)));
 }
 
@@ -48,7 +37,7 @@ export async function readConfiguration(
   path: string,
   surroundings: Surroundings = readEnvironment(),
 ): Promise<ReadConfiguration> {
-  const folders = await loadConfiguredSkills(path, surroundings);
+  const folders = await loadSkills([BUILT_IN_SKILLS, ...(await readSkillDirectories(path, surroundings.env))]);
   const core = createCoreSkill({
     version: readVersion(),
     world: () => {

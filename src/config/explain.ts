@@ -25,7 +25,7 @@ const WANTED: Readonly<Record<string, string>> = {
 export function explain(issues: readonly Issue[], value: unknown, shape: Shape, base: Path): Finding[] {
   const findings = issues.flatMap((issue) => explainOne(issue, value, shape));
   // What zod strips without a word would be a setting that silently does nothing.
-  const unknown = issues.length > MANY ? [] : shape.unknownKeys(value);
+  const unknown = shape.unknownKeys(value).slice(0, MANY);
   const reported = new Set(findings.map(({ path, atKey }) => (atKey ? JSON.stringify(path) : '')));
   for (const { path, key } of unknown) {
     if (!reported.has(JSON.stringify([...path, key]))) findings.push(unknownKey(path, key, value, shape));

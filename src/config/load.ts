@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { applyEnvironment } from './environment.ts';
 import { explain } from './explain.ts';
 import { parseFile, type SourceFile } from './parse.ts';
-import { expandPlatforms, fillTypes, withoutNulls, withTypes, type Raw } from './raw.ts';
+import { expandPlatforms, fillTypes, isMap, withoutNulls, withTypes, type Raw } from './raw.ts';
 import { checkReferences } from './references.ts';
 import { configSchema, type Config } from './schema.ts';
 import { shapeOf } from './shape.ts';
@@ -61,15 +63,22 @@ export function loadContent(content: string, name: string, options: ReadOptions)
   return readConfig([{ name, bytes: Buffer.from(content) }], '', undefined, options);
 }
 
-/** The directories with further skills, which must be loaded before their options can be read. Empty when in doubt: `loadConfig` tells. */
+/**
+ * The directories with further skills, absolute; in the file they lie relative to it. They must be known before the
+ * rest can be checked. Empty when in doubt: `loadConfig` tells why.
+ */
 export async function readSkillDirectories(path: string, env: Environment): Promise<string[]> {
-  const files = await readSource(path).then(
-    (source) => source.files,
-    () => [],
-  );
-  const raw = toValue(mergeFiles(files, env, () => {}));
-  const list = typeof raw === 'object' && raw !== null && 'skillDirectories' in raw ? raw.skillDirectories : [];
-  return Array.isArray(list) ? list.filter((one) => typeof one === 'string' && one !== '') : [];
+  try {
+    const { files } = await readSource(path);
+    const raw = toValue(mergeFiles(files, env, () => {}));
+    const list = isMap(raw) ? raw['skillDirectories'] : undefined;
+    const base = (await stat(path)).isDirectory() ? path : dirname(path);
+    return Array.isArray(list)
+      ? list.flatMap((one) => (typeof one === 'string' && one !== '' ? [resolve(base, one)] : []))
+      : [];
+  } catch {
+    return [];
+  }
 }
 
 function mergeFiles(

@@ -147,7 +147,10 @@ export const configSchema = z.strictObject({
   timeIntervals: z.record(name, timeInterval).default({}).describe('Named times of the week.'),
   schedules: z.record(name, schedule).default({}).describe('On-call schedules.'),
   skills: z.record(name, z.unknown()).default({}).describe("Each skill's own options; `false` switches a skill off."),
-  skillDirectories: z.array(z.string().min(1)).default([]).describe('Further directories with skills.'),
+  skillDirectories: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Further directories with skills; relative ones lie beside this file.'),
   backlog: z
     .strictObject({
       maxAge: duration

@@ -53,7 +53,7 @@ export function isConnectionError(error: unknown): boolean {
   const code = codeOf(error) ?? '';
   if (/^(08...|57P0[1-4]|53300|25P03|WB_DATABASE_AWAY)$/.test(code)) return true;
   if (/^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH)/.test(code)) return true;
-  return code === '' && /connection terminated|timeout exceeded when trying to connect|client has encountered a connection error|not queryable/i.test(messageOf(error));
+  return code === '' && /connection terminated|timeout exceeded when trying to connect|query read timeout|client has encountered a connection error|not queryable/i.test(messageOf(error));
 }
 
 /** Failures that are nobody's fault and go away when the whole transaction is run again. */
@@ -81,7 +81,9 @@ export function createDatabase(options: DatabaseOptions): Database {
       ...config,
       types,
       max: options.poolSize,
-      connectionTimeoutMillis: 3000,
+      connectionTimeoutMillis: 5000,
+      // A server that has vanished without a word is noticed by this, not by the operating system's 15 minutes.
+      query_timeout: options.statementTimeoutMs + 5000,
       keepAlive: true,
       idleTimeoutMillis: 60_000,
       // Runs before the connection is handed out. SET rather than startup options: poolers refuse those.

@@ -59,9 +59,16 @@ export class Housekeeper {
         metrics.deadLetters.set({ connector }, dead.find((one) => one.connector === connector)?.count ?? 0);
       }
       await this.#countSkills();
+      await this.#bury(database);
     } catch (error) {
       log.warn({ reason: messageOf(error) }, 'gauges could not be read');
     }
+  }
+
+  /** What was meant for a connector that is configured no more will not be shown: it is kept as a dead letter. */
+  async #bury(database: Database): Promise<void> {
+    const rows = await database.query(`update messages set state = 'dead', reason = 'its connector is no longer configured', attempt = null where pending and connector <> all($1) returning id`, [[...this.#options.world().connectors]]);
+    if (rows.length > 0) this.#options.log.error({ messages: rows.length }, 'messages for a connector that is no longer configured became dead letters');
   }
 
   async #countSkills(): Promise<void> {

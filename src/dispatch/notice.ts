@@ -27,12 +27,12 @@ export function opsAddresses(world: World, connector?: string): RoomAddress[] {
 export function sayToOps(world: World, effects: Effects, word: OpsWord): void {
   for (const address of opsAddresses(world, word.connector)) {
     if (word.except?.connector === address.connector && word.except.room === address.room) continue;
-    effects.want(coreMessage(world, address, { text: word.text }, { eventId: word.eventId ?? null }));
+    effects.want(coreMessage(world, address, { text: word.text }, { eventId: word.eventId ?? null, line: word.text }));
   }
 }
 
 /** A message of the core itself: said once, unless it has a key; ahead of bulk. */
-export function coreMessage(world: World, address: RoomAddress, message: Message, options: { key?: string; eventId?: number | null; ring?: boolean } = {}) {
+export function coreMessage(world: World, address: RoomAddress, message: Message, options: { key?: string; eventId?: number | null; ring?: boolean; line?: string } = {}) {
   return {
     id: randomUUID(),
     connector: address.connector,
@@ -41,7 +41,7 @@ export function coreMessage(world: World, address: RoomAddress, message: Message
     key: options.key ?? null,
     queue: 0 as const,
     content: JSON.stringify(message),
-    line: null,
+    line: options.line ?? null,
     ring: options.ring ?? false,
     until: null,
     afterKey: null,

@@ -24,6 +24,7 @@ export interface WebhookIntakeOptions {
 /** Leads webhook addresses to the skills that declare them, and stores what arrives as events. */
 export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
   const { world, acceptor, database, clock, secret, log, onWoken } = options;
+  const quietUntil = new Map<string, number>();
   let seen: World | undefined;
   let targets = new Map<string, IntakeTarget>();
   let owners = new Map<string, { skill: string; webhook: Webhook<unknown>; options: unknown }>();
@@ -78,8 +79,12 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
     refused(name, source, status, sentence) {
       // 503 is repeated by the sender, so nothing is lost; of an address nobody configured nobody needs to hear.
       if (status >= 500 || status === 404 || !database.available) return;
+      const about = `webhook:${name}/${source}:${status}`;
+      // Whoever floods us with a wrong token must not cost a transaction each time.
+      if (clock.monotonic() < (quietUntil.get(about) ?? 0)) return;
+      quietUntil.set(about, clock.monotonic() + NOTICE_EVERY_MS);
       const consequence = status === 401 ? 'posts with a wrong token; its alerts are being lost' : `posts what I cannot take (${sentence}); its alerts are being lost`;
-      noticeOps(database, world(), { about: `webhook:${name}/${source}:${status}`, everyMs: NOTICE_EVERY_MS, text: `${name}/${source} ${consequence}.` }).then(
+      noticeOps(database, world(), { about, everyMs: NOTICE_EVERY_MS, text: `${name}/${source} ${consequence}.` }).then(
         (woken) => woken && onWoken(woken),
         (error: unknown) => log.warn({ reason: messageOf(error) }, 'notice of a refused webhook could not be stored'),
       );

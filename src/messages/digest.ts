@@ -18,8 +18,8 @@ export async function foldRoom(database: Database, lease: Lease, connector: stri
   return database.transaction(async (transaction) => {
     await fence(transaction, lease);
     const { query } = transaction;
-    const candidates = await query<{ id: string; position: number; ring_version: number }>(
-      `select id, position, ring_version from messages where connector = $1 and room = $2 and pending and line is not null and not digest and not removed
+    const candidates = await query<{ id: string; position: number; queue: number }>(
+      `select id, position, queue from messages where connector = $1 and room = $2 and pending and line is not null and not digest and not removed
          and fold is null and attempt is null and sends = 0 and delivered_version = 0 order by position for update skip locked`,
       [connector, room],
     );
@@ -32,8 +32,9 @@ export async function foldRoom(database: Database, lease: Lease, connector: stri
     const digest = open?.id ?? randomUUID();
     if (!open)
       await query(
-        `insert into messages (id, connector, room, skill, key, queue, position, content, digest, ring_version) values ($1::uuid, $2, $3, 'core', 'digest:' || $1::uuid, 1, $4, '{}', true, 1)`,
-        [digest, connector, room, first.position],
+        `insert into messages (id, connector, room, skill, key, queue, position, content, digest, ring_version) values ($1::uuid, $2, $3, 'core', 'digest:' || $1::uuid, $5, $4, '{}', true, 1)`,
+        // It is as urgent as the most urgent thing in it.
+        [digest, connector, room, first.position, Math.min(...candidates.map((one) => one.queue))],
       );
     await query('update messages set fold = $2 where id = any($1)', [candidates.map((one) => one.id), digest]);
     return candidates.length;

@@ -43,6 +43,23 @@ function ask(
 const JSON_BODY = { 'Content-Type': 'application/json' };
 const say = (text: string, id = randomUUID()): string => JSON.stringify({ id, text });
 
+async function follow(running: Running, room: string) {
+  const leaving = new AbortController();
+  const response = await fetch(`${running.url}/web/rooms/${room}/stream`, { signal: leaving.signal });
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  return {
+    leave: () => leaving.abort(),
+    async readUntil(wanted: RegExp): Promise<void> {
+      while (!wanted.test(text)) {
+        const chunk = await reader?.read();
+        if (!chunk || chunk.done) throw new Error(`the stream ended before ${wanted}: ${text}`);
+        text += chunk.value;
+      }
+    },
+  };
+}
+
 describe('without a password', () => {
   let running: Running;
   beforeEach(async () => (running = await start()));
@@ -116,28 +133,19 @@ describe('without a password', () => {
 
   test('a stream begins with the room whole, goes on with changes, and is forgotten when the reader leaves', async () => {
     running.chat.show('ops', 'm1', 'one');
-    const leave = new AbortController();
-    const response = await fetch(`${running.url}/web/rooms/ops/stream`, { signal: leave.signal });
-    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-    let text = '';
-    const readUntil = async (wanted: RegExp): Promise<void> => {
-      while (!wanted.test(text)) text += (await reader?.read())?.value ?? '';
-    };
-    await readUntil(/event: room\ndata: \[\{"id":"m1".*\]\n\n/);
+    const stream = await follow(running, 'ops');
+    await stream.readUntil(/event: room\ndata: \[\{"id":"m1".*\]\n\n/);
     running.chat.show('ops', 'm1', 'one, changed');
-    await readUntil(/event: changed\ndata: \[\{"id":"m1".*one, changed.*\]\n\n/);
-    leave.abort();
+    await stream.readUntil(/event: changed\ndata: \[\{"id":"m1".*one, changed.*\]\n\n/);
+    stream.leave();
     await until('nobody is subscribed', () => running.chat.subscribers('ops') === 0);
   });
 
   test('a change between subscribing and reading the history is not missed', async () => {
     running.chat.before = () => queueMicrotask(() => running.chat.show('ops', 'm1', 'in between'));
-    const leave = new AbortController();
-    const response = await fetch(`${running.url}/web/rooms/ops/stream`, { signal: leave.signal });
-    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-    let text = '';
-    while (!text.includes('in between')) text += (await reader?.read())?.value ?? '';
-    leave.abort();
+    const stream = await follow(running, 'ops');
+    await stream.readUntil(/in between/);
+    stream.leave();
   });
 
   test('an open stream does not hold up the end of the server', async () => {

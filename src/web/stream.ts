@@ -53,7 +53,7 @@ export function createStreams(chat: WebChat): Streams {
         'X-Accel-Buffering': 'no',
       });
       send('room', history);
-      
+      if (early.length > 0) send('changed', early);
       early = undefined;
     },
     close() {

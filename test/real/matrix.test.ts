@@ -272,19 +272,23 @@ describeReal("with Synapse's default rate limits", () => {
     const world = await realWorld();
     const connector = await world.connect();
     await connector.start(new RecordingHost([world.room]));
-    const part = connector.render({ text: 'x' }, { ring: false })[0];
-    const first = sendOf(world.room, part);
-    const id = await connector.perform(first, never);
-    let refused: { code?: string; retryAfterMs?: number } | undefined;
-    for (let sent = 1; sent < 20 && !refused; sent += 1) {
-      refused = await connector.perform(sendOf(world.room, part), never).then(() => undefined, (error: { code?: string; retryAfterMs?: number }) => error);
-      if (refused) expect(sent).toBeGreaterThanOrEqual(10);
+    try {
+      const part = connector.render({ text: 'x' }, { ring: false })[0];
+      const first = sendOf(world.room, part);
+      const id = await connector.perform(first, never);
+      let refused: { code?: string; retryAfterMs?: number } | undefined;
+      for (let sent = 1; sent < 20 && !refused; sent += 1) {
+        refused = await connector.perform(sendOf(world.room, part), never).then(() => undefined, (error: { code?: string; retryAfterMs?: number }) => error);
+        // Joining the room was one of the ten.
+        if (refused) expect(sent).toBeGreaterThanOrEqual(9);
+      }
+      expect(refused).toMatchObject({ code: 'WB_RATE_LIMITED', scope: 'account' });
+      expect(refused?.retryAfterMs).toBeGreaterThan(500);
+      expect(refused?.retryAfterMs).toBeLessThanOrEqual(6000);
+      expect(await connector.perform({ ...first, unknownTries: 1 }, never)).toBe(id);
+    } finally {
+      await connector.stop();
+      await world.close();
     }
-    expect(refused).toMatchObject({ code: 'WB_RATE_LIMITED', scope: 'account' });
-    expect(refused?.retryAfterMs).toBeGreaterThan(500);
-    expect(refused?.retryAfterMs).toBeLessThanOrEqual(6000);
-    expect(await connector.perform({ ...first, unknownTries: 1 }, never)).toBe(id);
-    await connector.stop();
-    await world.close();
   });
 });

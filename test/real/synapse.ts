@@ -101,6 +101,7 @@ function settings(directory: string, port: number, secret: string, limits: 'none
     `registration_shared_secret: ${secret}`,
     `database: { name: sqlite3, args: { database: ${join(directory, 'homeserver.db')} } }`,
     'trusted_key_servers: []',
+    'bcrypt_rounds: 4',
     ...messages,
     `rc_registration: ${free}`,
     `rc_login: { address: ${free}, account: ${free}, failed_attempts: ${free} }`,

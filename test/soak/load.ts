@@ -17,9 +17,11 @@ export interface AlertPlan {
 
 export interface LoadPlan {
   readonly alerts: readonly AlertPlan[];
-  readonly commands: readonly { readonly word: string; readonly room: string }[];
+  readonly commands: readonly { readonly verb: 'echo' | 'later' | 'work' | 'boom'; readonly word: string; readonly room: string }[];
   readonly webhooks: number;
 }
+
+const VERBS = ['echo', 'later', 'echo', 'work', 'boom'] as const;
 
 /** What will be sent, decided by the seed alone. */
 export function planLoad(random: () => number, webhooks: number, commandsAndTaps: number): LoadPlan {
@@ -49,7 +51,7 @@ export function planLoad(random: () => number, webhooks: number, commandsAndTaps
     posted += posts.reduce((sum, post) => sum + (post.twice ? 2 : 1), 0);
     alerts.push({ name, room, posts, finally: firing ? 'firing' : 'resolved', rings, tap });
   }
-  const commands = Array.from({ length: commandsAndTaps - taps }, (_, index) => ({ word: `w${index}x`, room: ROOMS[index % ROOMS.length] ?? 'r0' }));
+  const commands = Array.from({ length: commandsAndTaps - taps }, (_, index) => ({ verb: VERBS[index % VERBS.length] ?? 'echo', word: `w${index}x`, room: ROOMS[index % ROOMS.length] ?? 'r0' }));
   return { alerts, commands, webhooks: posted };
 }
 
@@ -94,7 +96,7 @@ export async function sendLoad(setting: SoakSetting, plan: LoadPlan, random: () 
   });
   const chat = (async () => {
     for (const command of plan.commands) {
-      await setting.homeserver.say(ANN, setting.rooms.get(command.room) ?? '', `!echo ${command.word}`);
+      await setting.homeserver.say(ANN, setting.rooms.get(command.room) ?? '', `!${command.verb} ${command.word}`);
       await sleep((pace.pauseMs / 4) * random() * 2);
     }
   })();

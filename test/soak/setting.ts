@@ -23,10 +23,21 @@ export interface SoakSetting {
   close(): Promise<void>;
 }
 
-const PROBE = `import { defineSkill } from '#skill';
+/** Each command is answered once, by another part of the core: the handler, a timer, a task, the failure's second transaction. */
+const PROBE = `import { defineSkill, defineTask, defineTimer, z } from '#skill';
+const said = z.object({ word: z.string(), room: z.object({ connector: z.string(), room: z.string() }) });
 export default defineSkill({
   name: 'probe',
-  commands: { 'echo {word}': { help: 'says the word', late: 'run', run: ({ args }) => 'echo ' + args.word } },
+  commands: {
+    'echo {word}': { help: 'says the word', late: 'run', run: ({ args }) => 'echo ' + args.word },
+    'later {word}': { help: 'says it later', late: 'run', run: (context) => context.at('later:' + context.args.word, new Date(context.now.getTime() + 700), 'later', { word: context.args.word, room: { connector: context.room.connector, room: context.room.room } }) },
+    'work {word}': { help: 'says it when its task is done', late: 'run', run: (context) => context.task('work', { word: context.args.word, room: { connector: context.room.connector, room: context.room.room } }) },
+    'boom {word}': { help: 'fails', late: 'run', run: () => { throw new Error('on purpose'); } },
+  },
+  timers: { later: defineTimer({ payload: said, run: (context, { payload }) => context.say(payload.room, 'echo ' + payload.word) }) },
+  tasks: {
+    work: defineTask({ payload: said, result: z.string(), idempotent: true, run: async ({ payload }) => payload.word, done: (context, outcome) => context.say(outcome.payload.room, 'echo ' + (outcome.ok ? outcome.result : 'failed')) }),
+  },
 });
 `;
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { STEPS } from '../../src/steps.ts';
+import { STEPS, type Step } from '../../src/steps.ts';
+import type { ProgramProcess } from '../harness/process.ts';
 import { seeded } from '../fakes/matrix/faults.ts';
 import { planLoad, sendLoad, tapAll, type LoadPlan } from './load.ts';
 import { createSoakSetting, type SoakSetting } from './setting.ts';
@@ -43,10 +44,12 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
     // The load is spread over about the time that the deaths need.
     const pauseMs = Math.max(5, (options.kills * 2000 * 8) / Math.max(1, plan.webhooks));
     const killing = killReplicas(setting, options, random, () => loadDone);
+    const throttling = throttle(setting, () => loadDone);
     const tapping = tapAll(setting, plan, () => over);
     const { repeats } = await sendLoad(setting, plan, random, { isOver: () => over, pauseMs });
     loadDone = true;
     const { kills, freezes, steps } = await killing;
+    await throttling;
     say(`${kills} kills and ${freezes} freezes done; ${plan.webhooks} webhooks were accepted after ${repeats} repeats; settling`);
     await setting.homeserver.clearFaults();
     const taps = await Promise.race([tapping, sleep(60_000).then(() => -1)]);
@@ -62,13 +65,28 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
   }
 }
 
-/** Kills until there were enough deaths and the load is through; every named step gets its turn. */
+/** Now and then the homeserver lets almost nothing through for a while, so that messages pile up and are folded. */
+async function throttle(setting: SoakSetting, isOver: () => boolean): Promise<void> {
+  while (!isOver()) {
+    for (let waited = 0; waited < 150 && !isOver(); waited++) await sleep(100);
+    await setting.homeserver.setRate({ perSecond: 2, burst: 3 });
+    await sleep(isOver() ? 0 : 8000);
+    await setting.homeserver.setRate(null);
+  }
+}
+
+/** Kills until there were enough deaths, and at least one at each named step while the load lasts. */
 async function killReplicas(setting: SoakSetting, options: SoakOptions, random: () => number, loadDone: () => boolean) {
-  const steps = new Map<string, number>();
-  let kills = 0;
+  const steps = new Map<Step, number>();
+  const { replicas } = setting;
   let freezes = 0;
-  for (let turn = 0; kills < options.kills; turn++) {
-    const replica = setting.replicas[Math.floor(random() * 2)];
+  let extra = 0;
+  const kills = (): number => replicas.reduce((sum, replica) => sum + replica.deaths, 0);
+  const ready = async (replica: ProgramProcess): Promise<void> => {
+    for (let tries = 0; tries < 100 && !replica.isReady; tries++) await sleep(50);
+  };
+  for (let turn = 0; kills() < options.kills || (!loadDone() && steps.size < STEPS.length && extra++ < STEPS.length * 4); turn++) {
+    const replica = replicas[Math.floor(random() * 2)];
     if (!replica) break;
     const way = random();
     if (way < 0.03 && !loadDone()) {
@@ -77,29 +95,27 @@ async function killReplicas(setting: SoakSetting, options: SoakOptions, random: 
       await sleep(6000);
       replica.thaw();
       freezes++;
-      continue;
-    }
-    if (way < 0.75) {
+    } else if (way < 0.8 && !loadDone()) {
       // One that is still starting passes no step; deaths at start are what the random ones are for.
-      for (let tries = 0; tries < 100 && !replica.isReady; tries++) await sleep(50);
-      const step = STEPS[turn % STEPS.length] ?? 'accept.after-commit';
-      replica.order({ crashAt: { step, nth: 1 + Math.floor(random() * 3) } });
-      const died = await Promise.race([replica.gone().then(() => true), sleep(loadDone() ? 100 : 2500).then(() => false)]);
-      if (died) steps.set(step, (steps.get(step) ?? 0) + 1);
+      await Promise.all(replicas.map(ready));
+      const step = STEPS.filter((one) => !steps.has(one))[turn % Math.max(1, STEPS.length - steps.size)] ?? STEPS[turn % STEPS.length] ?? 'accept.after-commit';
+      const before = kills();
+      for (const one of replicas) one.order({ crashAt: { step, nth: 1 + Math.floor(random() * 2) } });
+      await Promise.race([...replicas.map((one) => one.gone()), sleep(3000)]);
+      if (kills() > before) steps.set(step, (steps.get(step) ?? 0) + 1);
       else await replica.kill();
     } else {
       await sleep(random() * 400);
       await replica.kill();
     }
-    kills++;
-    if (kills % 20 === 0) options.say(`${kills} of ${options.kills} kills`);
+    if (turn % 20 === 19) options.say(`${kills()} of ${options.kills} kills, ${steps.size} of ${STEPS.length} steps`);
     // Sometimes the other one is left alone for a while, sometimes nobody runs at all.
     await sleep(random() < 0.1 ? 1000 : 50);
-    if (replica.isAlive === false) void replica.start();
-    if (random() < 0.5) for (let tries = 0; tries < 40 && !replica.isReady; tries++) await sleep(50);
+    for (const one of replicas) if (!one.isAlive) void one.start();
+    if (random() < 0.5) await ready(replica);
   }
-  for (const replica of setting.replicas) if (!replica.isAlive) await replica.start();
-  return { kills, freezes, steps };
+  for (const replica of replicas) if (!replica.isAlive) await replica.start();
+  return { kills: kills(), freezes, steps };
 }
 
 /** The same Matrix device on an emptied database: nothing new may be taken for something old. */

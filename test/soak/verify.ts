@@ -25,6 +25,10 @@ export async function verify(setting: SoakSetting, plan: LoadPlan, databaseUrl: 
     const copies = lines.filter((line) => subject.test(line.text.split('\n')[0] ?? ''));
     const living = copies.filter((line) => !line.text.includes('goes on below'));
     const row = rows.get(alert.name);
+    if (row?.fold) {
+      checkFolded(alert, lines, living.length, verdict);
+      continue;
+    }
     if (living.length === 0 || !row) {
       verdict.lost.push(`${alert.name}: not shown in ${alert.room}`);
       continue;
@@ -48,11 +52,24 @@ function countCommands(plan: LoadPlan, lines: readonly ShownLine[], verdict: Ver
     const word = /^echo (\S+)$/.exec(text.trim())?.[1];
     if (word) answers.set(word, (answers.get(word) ?? 0) + 1);
   }
-  for (const { word } of plan.commands) {
+  const failures = lines.filter((line) => line.text.startsWith('Sorry, that went wrong')).length;
+  const booms = plan.commands.filter((command) => command.verb === 'boom').length;
+  if (failures < booms) verdict.lost.push(`${booms} commands failed, ${failures} were told`);
+  if (failures > booms) verdict.doubled.push(`${booms} commands failed, ${failures} were told`);
+  for (const { word, verb } of plan.commands) {
+    if (verb === 'boom') continue;
     const count = answers.get(word) ?? 0;
     if (count === 0) verdict.lost.push(`command ${word}: not answered`);
     if (count > 1) verdict.doubled.push(`command ${word}: answered ${count} times`);
   }
+}
+
+/** Folded during a storm: the digest names it, once, with its state. */
+function checkFolded(alert: LoadPlan['alerts'][number], lines: readonly ShownLine[], living: number, verdict: Verdict): void {
+  const named = lines.flatMap((line) => (line.text.includes(' at once, in one message') ? line.text.split('\n').filter((one) => new RegExp(`\\b${alert.name} #\\d+`).test(one)) : []));
+  if (named.length === 0) verdict.lost.push(`${alert.name}: folded, but no digest names it`);
+  if (named.length > 1 || living > 0) verdict.doubled.push(`${alert.name}: in ${named.length} lines of digests and ${living} messages`);
+  if (named[0] !== undefined && /RESOLVED/.test(named[0]) !== (alert.finally === 'resolved')) verdict.wrong.push(`${alert.name}: its digest line says "${named[0]}", it is ${alert.finally}`);
 }
 
 function countTap(name: string, living: string, lines: readonly ShownLine[], verdict: Verdict): void {
@@ -62,18 +79,18 @@ function countTap(name: string, living: string, lines: readonly ShownLine[], ver
   if (acks > 1) verdict.doubled.push(`${name}: acknowledged ${acks} times`);
 }
 
-async function ringsByAlert(databaseUrl: string): Promise<Map<string, { rings: number; delivered: number; copies: number }>> {
+async function ringsByAlert(databaseUrl: string): Promise<Map<string, { rings: number; delivered: number; copies: number; fold: boolean }>> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
-    const { rows } = await client.query<{ content: string; ring_version: number; delivered_ring: number; copies: string }>(
-      `select content, ring_version, delivered_ring, copies from messages where skill = 'alerts' and key ~ '^alert:[0-9]+$' and state = 'live'`,
+    const { rows } = await client.query<{ content: string; ring_version: number; delivered_ring: number; copies: string; fold: string | null }>(
+      `select content, ring_version, delivered_ring, copies, fold from messages where skill = 'alerts' and key ~ '^alert:[0-9]+$' and state = 'live'`,
     );
     return new Map(
       rows.map((row) => {
         const { title = '' } = JSON.parse(row.content) as { title?: string };
         const copies = JSON.parse(row.copies) as { parts: unknown[] }[];
-        return [/(Soak\d+|After\d+) #/.exec(title)?.[1] ?? title, { rings: row.ring_version, delivered: row.delivered_ring, copies: copies.reduce((sum, copy) => sum + copy.parts.length, 0) }];
+        return [/(Soak\d+|After\d+) #/.exec(title)?.[1] ?? title, { rings: row.ring_version, delivered: row.delivered_ring, copies: copies.reduce((sum, copy) => sum + copy.parts.length, 0), fold: row.fold !== null }];
       }),
     );
   } finally {
@@ -106,7 +123,7 @@ export async function settle(databaseUrl: string, withinMs: number): Promise<str
       const left = rows[0];
       quiet = left && left.events === 0 && left.messages === 0 ? quiet + 1 : 0;
       // The homeserver's long poll may still be about to deliver: quiet must last.
-      if (quiet >= 15) return left && (left.failed > 0 || left.dead > 0) ? `${left.failed} failed events, ${left.dead} dead letters` : undefined;
+      if (quiet >= 15) return left && left.dead > 0 ? `${left.dead} dead letters` : undefined;
       if (Date.now() > end) return `after ${withinMs / 1000} s there are still ${JSON.stringify(left)}`;
       await new Promise((resolve) => setTimeout(resolve, 200));
     }

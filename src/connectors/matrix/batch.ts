@@ -63,12 +63,12 @@ export async function readSync(reading: Reading, sync: JsonObject, since: string
   reading.rooms.noteAccountData(sync);
   for (const [room, entry] of entries(sync, 'join')) {
     reading.rooms.noteSummary(room, entry);
-    const { events, names } = await timeline(reading, room, entry, since, signal);
+    const { events, names, encrypted } = await timeline(reading, room, entry, since, signal);
     if (events.some((event) => isOwnJoin(event, reading.myself.userId))) {
       reading.rooms.setJoined(room, true);
       collected.notices.push({ room, state: 'joined' });
     }
-    if ([...events, ...list(dig(entry, 'state', 'events'))].some((event) => event['type'] === 'm.room.encryption' || event['type'] === 'm.room.encrypted')) collected.notices.push({ room, state: 'encrypted' });
+    if (encrypted) collected.notices.push({ room, state: 'encrypted' });
     collect(reading, room, events, names, collected);
   }
   for (const [room, entry] of entries(sync, 'leave')) {
@@ -93,6 +93,8 @@ function leaving(event: JsonObject | undefined, userId: string): { detail?: stri
 interface Timeline {
   readonly events: readonly JsonObject[];
   readonly names: ReadonlyMap<string, string>;
+  /** Also when that was before we came: what is said to us cannot be read. */
+  readonly encrypted: boolean;
 }
 
 async function timeline(reading: Reading, room: string, entry: JsonObject, since: string, signal: AbortSignal): Promise<Timeline> {
@@ -103,10 +105,11 @@ async function timeline(reading: Reading, room: string, entry: JsonObject, since
   if (dig(entry, 'timeline', 'limited') === true && from !== undefined && !events.some((event) => isOwnJoin(event, reading.myself.userId))) {
     events = [...(await walkBack(reading, room, from, since, new Set(events.map((event) => text(event['event_id']) ?? '')), names, signal)), ...events];
   }
+  const encrypted = [...events, ...list(dig(entry, 'state', 'events'))].some(isEncryption);
   const join = events.findLastIndex((event) => isOwnJoin(event, reading.myself.userId));
   if (join > 0) events = events.slice(join);
   noteNames(names, events);
-  return { events, names };
+  return { events, names, encrypted };
 }
 
 /** What lies between `since` and `from`, oldest first. */
@@ -160,6 +163,10 @@ function invites(sync: JsonObject): { room: string; aliases: string[] }[] {
     const all = [dig(canonical, 'content', 'alias'), ...(Array.isArray(others) ? others : [])];
     return { room, aliases: all.filter((alias) => typeof alias === 'string') };
   });
+}
+
+export function isEncryption(event: JsonObject): boolean {
+  return event['type'] === 'm.room.encryption' || event['type'] === 'm.room.encrypted';
 }
 
 /** Came in, not: was in already and changed their name. */

@@ -3,7 +3,7 @@ import { messageOf } from '../../errors.ts';
 import { Unauthorised } from '../connector.ts';
 import type { ConnectorEnvironment, ConnectorHost, JsonObject } from '../connector.ts';
 import { Backoff } from './backoff.ts';
-import { entries, list, readSync, SNAPSHOT_FILTER, SYNC_FILTER } from './batch.ts';
+import { entries, isEncryption, list, readSync, SNAPSHOT_FILTER, SYNC_FILTER } from './batch.ts';
 import type { Batch, Notice, Reading } from './batch.ts';
 import { dig, isMatrixFailure, text } from './requests.ts';
 
@@ -55,7 +55,7 @@ export class Receiver {
       rooms.setJoined(room, true);
       rooms.noteSummary(room, entry);
       const state = [...list(dig(entry, 'state', 'events')), ...list(dig(entry, 'timeline', 'events'))];
-      if (state.some((event) => event['type'] === 'm.room.encryption' || event['type'] === 'm.room.encrypted')) encrypted.push({ room, state: 'encrypted' });
+      if (state.some(isEncryption)) encrypted.push({ room, state: 'encrypted' });
     }
     const receiver = new Receiver(options, host.cursor ?? text(sync['next_batch']) ?? '');
     const invites = entries(sync, 'invite').length > 0 ? (await readSync(options, { rooms: { invite: dig(sync, 'rooms', 'invite') ?? {} } }, '', signal)).invites : [];

@@ -167,6 +167,13 @@ test('an encrypted room is told of once for ever', async () => {
   expect([...host.memberships, ...again.memberships]).toHaveLength(1);
 });
 
+test('entering a room that was encrypted long before is told as well', async () => {
+  const crypt = world.homeserver.createRoom({ creator: 'ann', alias: 'crypt', encrypted: true });
+  const { host } = await start(new RecordingHost([world.room, '#crypt:fake.test']));
+  world.homeserver.invite('bell', crypt);
+  await host.until('told', () => host.memberships.some(({ room, state }) => room === crypt && state === 'encrypted'));
+});
+
 test('a room with one other person, or one marked as direct, is direct', async () => {
   const pair = world.homeserver.createRoom({ creator: 'ann', members: ['bell'] });
   world.homeserver.setDirect('bell', { '@ann:fake.test': [world.roomId] });

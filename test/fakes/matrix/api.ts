@@ -65,7 +65,7 @@ export function answer(context: ApiContext, request: ApiRequest): JsonMap {
       return { room_id: room, servers: [store.serverName] };
     }
     case 'POST join':
-      return join(store, me, two);
+      return join(context, session, two);
     case 'POST createRoom':
       return createRoom(store, me, request.body());
     case 'PUT user/account_data':
@@ -74,7 +74,7 @@ export function answer(context: ApiContext, request: ApiRequest): JsonMap {
       return {};
   }
   if (one !== 'rooms') throw new Refusal(404, 'M_UNRECOGNIZED', 'Unrecognized request');
-  if (route === 'POST rooms/join') return join(store, me, two);
+  if (route === 'POST rooms/join') return join(context, session, two);
   return inRoom(context, request, session, two, three, four, five);
 }
 
@@ -130,13 +130,17 @@ function login(store: Store, body: JsonMap): JsonMap {
   return { user_id: user.id, access_token: session.token, device_id: session.deviceId ?? '', home_server: store.serverName };
 }
 
-function join(store: Store, me: string, idOrAlias: string): JsonMap {
+/** Counts as a message for the rate limit, as in Synapse (measured). */
+function join(context: ApiContext, session: Session, idOrAlias: string): JsonMap {
+  const { store } = context;
+  const me = session.user.id;
   const room = store.room(idOrAlias);
   const membership = room.members.get(me)?.membership;
   if (membership === 'join') return { room_id: room.id };
   const open = room.stateEvent('m.room.join_rules')?.content['join_rule'] === 'public';
   if (membership === 'ban') throw new Refusal(403, 'M_FORBIDDEN', `${me} is banned from ${room.id}`);
   if (membership !== 'invite' && !open) throw new Refusal(403, 'M_FORBIDDEN', 'You are not invited to this room.');
+  limit(context, session);
   store.setMembership(room, me, 'join', me);
   return { room_id: room.id };
 }

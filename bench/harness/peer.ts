@@ -1,0 +1,25 @@
+import { Helper } from './child.ts';
+
+export interface PeerSetting {
+  readonly port?: number;
+  /** One INSERT and one PUT for each webhook; left out: it answers and stores nothing. */
+  readonly forward?: {
+    readonly databaseUrl: string;
+    readonly homeserver: string;
+    readonly room: string;
+    readonly token: string;
+  };
+}
+
+export interface Peer {
+  /** Where webhooks are posted. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** A bare express handler in a process of its own. */
+export async function startPeer(setting: PeerSetting): Promise<Peer> {
+  const helper = new Helper('./peer-process.ts', setting);
+  const url = await helper.said<string>();
+  return { url: `${url}/webhook`, stop: () => helper.stop() };
+}

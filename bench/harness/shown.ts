@@ -1,0 +1,40 @@
+import type { RemoteHomeserver } from '../../test/fakes/matrix/remote.ts';
+
+/** One message or edit that the homeserver took; `atMs` is `monotonicMs`. */
+export interface Taken {
+  readonly id: string;
+  readonly atMs: number;
+  readonly sender: string;
+  readonly body: string;
+  readonly replyTo: string | undefined;
+}
+
+/** Everything said in a room, in order, with the moment at which the homeserver took it. */
+export async function takenIn(homeserver: RemoteHomeserver, room: string, offsetMs: number): Promise<Taken[]> {
+  const timeline = (await homeserver.timeline(room)) as unknown as {
+    event_id: string;
+    type: string;
+    sender: string;
+    origin_server_ts: number;
+    content: { body?: string; 'm.relates_to'?: { 'm.in_reply_to'?: { event_id?: string } } };
+  }[];
+  return timeline
+    .filter((event) => event.type === 'm.room.message')
+    .map((event) => ({
+      id: event.event_id,
+      atMs: event.origin_server_ts - offsetMs,
+      sender: event.sender,
+      body: event.content.body ?? '',
+      replyTo: event.content['m.relates_to']?.['m.in_reply_to']?.event_id,
+    }));
+}
+
+/** When each alert `<prefix><n>` was first named in a room, by n. */
+export function firstNamed(taken: readonly Taken[], prefix: string): Map<number, number> {
+  const found = new Map<number, number>();
+  const pattern = new RegExp(`\\b${prefix}(\\d+)\\b`, 'g');
+  for (const { body, atMs } of taken) {
+    for (const [, digits] of body.matchAll(pattern)) if (!found.has(Number(digits))) found.set(Number(digits), atMs);
+  }
+  return found;
+}

@@ -1,0 +1,89 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import type { RemoteHomeserver } from '../../test/fakes/matrix/remote.ts';
+import { freePort } from '../../test/harness/postgres.ts';
+import type { Load, LoadOrder, LoadResult } from './load.ts';
+import { Program } from './program.ts';
+
+export const TOKEN = 'bench-token-bench-token';
+export const ANN = '@ann:fake.test';
+
+export interface WorldSetting {
+  /** The bot's user on the homeserver, and the alias of its room. */
+  readonly name: string;
+  readonly directory: string;
+  readonly compileCache: string;
+  readonly databaseUrl: string;
+  readonly homeserver: RemoteHomeserver;
+  readonly profileDirectory?: string | undefined;
+  /** More of a configuration. */
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+/** One bot with its database and its room; who else is in the room is Ann. */
+export class World {
+  readonly program: Program;
+  readonly room: string;
+  readonly homeserver: RemoteHomeserver;
+  readonly bot: string;
+  readonly databaseUrl: string;
+  readonly #pool: pg.Pool;
+
+  constructor(setting: WorldSetting, room: string, program: Program) {
+    this.program = program;
+    this.room = room;
+    this.homeserver = setting.homeserver;
+    this.bot = `@${setting.name}:fake.test`;
+    this.databaseUrl = setting.databaseUrl;
+    this.#pool = new pg.Pool({ connectionString: setting.databaseUrl, max: 2 });
+  }
+
+  async query<Row extends object>(text: string, parameters: readonly unknown[] = []): Promise<Row[]> {
+    return (await this.#pool.query<Row>(text, [...parameters])).rows;
+  }
+
+  /** Sends a load to the bot's Alertmanager webhook. */
+  send(load: Load, order: Omit<LoadOrder, 'url' | 'token'>): Promise<LoadResult> {
+    return load.send({ ...order, url: `${this.program.url}/webhooks/alertmanager/bench`, token: TOKEN });
+  }
+
+  /** Resolves when every event is handled and every message shown. */
+  async settled(): Promise<void> {
+    for (;;) {
+      const [left] = await this.query<{ busy: boolean }>(
+        `select exists (select 1 from events where state = 'new') or exists (select 1 from messages where pending) as busy`,
+      );
+      if (left?.busy === false) return;
+      await sleep(100);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.program.stop();
+    await this.#pool.end();
+  }
+}
+
+/** Makes the bot's user, room, configuration and secrets; the program is not started yet. */
+export async function createWorld(setting: WorldSetting): Promise<World> {
+  const { name, directory, databaseUrl, homeserver, compileCache, profileDirectory } = setting;
+  await mkdir(directory, { recursive: true });
+  const { token } = await homeserver.addUser(name, { deviceId: 'BENCH' });
+  await homeserver.addUser('ann', { displayName: 'Ann' });
+  const room = await homeserver.createRoom({ creator: 'ann', alias: name, members: [name] });
+  await writeFile(join(directory, 'matrix-token'), token);
+  await writeFile(join(directory, 'alerts-token'), TOKEN);
+  const { connectors, rooms, skills, ...rest } = (setting.config ?? {}) as Record<string, object>;
+  const config = {
+    connectors: { matrix: { homeserver: homeserver.url, token: { file: 'matrix-token' } }, ...connectors },
+    rooms: { ops: { in: { matrix: `#${name}:fake.test` } }, ...rooms },
+    people: { ann: { name: 'Ann', accounts: { matrix: ANN }, groups: ['admins'] } },
+    skills: { alerts: { sources: { bench: { tokens: [{ file: 'alerts-token' }] } }, route: { rooms: ['ops'] } }, ...skills },
+    ...rest,
+  };
+  await writeFile(join(directory, 'watchbell.yaml'), JSON.stringify(config));
+  const [port, opsPort] = [await freePort(), await freePort()];
+  return new World(setting, room, new Program({ directory, databaseUrl, port, opsPort, compileCache, profileDirectory }));
+}
