@@ -7,9 +7,14 @@ import { describeMachine, loadAverage } from './harness/machine.ts';
 import { short } from './harness/numbers.ts';
 import { describeRun, keepRun } from './harness/results.ts';
 import { withStages } from './harness/stage.ts';
+import { accept } from './accept.ts';
+import { backlog } from './backlog.ts';
 import { latency } from './latency.ts';
+import { matching } from './matching.ts';
+import { storm } from './storm.ts';
+import { timers } from './timers.ts';
 
-const BENCHES: Readonly<Record<string, Bench>> = { latency };
+const BENCHES: Readonly<Record<string, Bench>> = { latency, accept, backlog, storm, matching, timers };
 const RESULTS = join(import.meta.dirname, 'RESULTS.md');
 
 const { values, positionals } = parseArgs({

@@ -297,6 +297,8 @@ export interface Problem {
   readonly path: readonly (string | number)[];
   /** What is wrong and the remedy, one sentence. */
   readonly says: string;
+  /** It can be used all the same. */
+  readonly warning?: true;
 }
 
 /** The names a configuration defines, for checking references offline. */

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -58,6 +58,19 @@ export class World {
       if (left?.busy === false) return;
       await sleep(100);
     }
+  }
+
+  /** Every process of the server, also those that work for others. Linux only. */
+  async postgresPids(): Promise<number[]> {
+    const [row] = await this.query<{ pid: number }>('select pg_backend_pid() as pid');
+    const parents = new Map<number, number>();
+    for (const name of await readdir('/proc')) {
+      if (!/^\d+$/.test(name)) continue;
+      const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => undefined);
+      if (stat !== undefined) parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
+    }
+    const postmaster = parents.get(row?.pid ?? 0);
+    return [...parents].filter(([, parent]) => parent === postmaster).map(([pid]) => pid);
   }
 
   async close(): Promise<void> {

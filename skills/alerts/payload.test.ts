@@ -44,6 +44,14 @@ test('labels of the source fill in and do not replace', () => {
   expect(read.reports.map((report) => report.labels['cluster'])).toEqual(['own', 'prod']);
 });
 
+test('a label may be called like something of Object', () => {
+  const [report] = one(JSON.parse('{"labels":{"__proto__":"a","constructor":"b"}}')).reports;
+  expect(Object.entries(report?.labels ?? {})).toEqual([
+    ['__proto__', 'a'],
+    ['constructor', 'b'],
+  ]);
+});
+
 test('the same fingerprint twice in a body is one alert; firing wins, and so does the earlier start', () => {
   const at = (status: string, startsAt: string) => ({ status, startsAt, labels: { a: 'b' }, fingerprint: 'f' });
   const { reports } = readNotification({

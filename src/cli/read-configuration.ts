@@ -28,16 +28,12 @@ export async function findConfiguration(
 }
 
 /** Names of the folders whose skill could not be loaded. */
-function brokenNames(folders: SkillFolders): string[] {
+export function brokenNames(folders: SkillFolders): string[] {
   return folders.broken.map(({ file }) => basename(dirname(file)));
 }
 
-/** Reads a configuration with all its skills, touching nothing else: no database, no network, no secrets. */
-export async function readConfiguration(
-  path: string,
-  surroundings: Surroundings = readEnvironment(),
-): Promise<ReadConfiguration> {
-  const folders = await loadSkills([BUILT_IN_SKILLS, ...(await readSkillDirectories(path, surroundings.env))]);
+/** With the bot's own, for looking at what they declare; not for running. */
+export function allSkills(folders: SkillFolders): Skill<unknown>[] {
   const core = createCoreSkill({
     version: readVersion(),
     world: () => {
@@ -46,7 +42,16 @@ export async function readConfiguration(
     parts: () => ({}),
     broken: folders.broken,
   });
-  const skills = [core, ...folders.skills.map(({ skill }) => skill)];
+  return [core, ...folders.skills.map(({ skill }) => skill)];
+}
+
+/** Reads a configuration with all its skills, touching nothing else: no database, no network, no secrets. */
+export async function readConfiguration(
+  path: string,
+  surroundings: Surroundings = readEnvironment(),
+): Promise<ReadConfiguration> {
+  const folders = await loadSkills([BUILT_IN_SKILLS, ...(await readSkillDirectories(path, surroundings.env))]);
+  const skills = allSkills(folders);
   const result = await loadConfig({ path, skills, env: surroundings.env, brokenSkills: brokenNames(folders) });
   return { result, folders, skills };
 }

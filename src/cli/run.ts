@@ -33,6 +33,7 @@ export async function run(options: SettingOptions, hooks: RunHooks = {}): Promis
     ? { loaded: result, opened: await openDatabase(setting, result.config, (line) => log.debug({ line }, 'postgres')), fallback: undefined }
     : await lastGood(setting, result.problems, log);
   for (const warning of loaded.warnings) log.warn({ warning }, 'configuration warning');
+  for (const { skill, because } of loaded.disabled) log.info({ skill, because }, 'skill is off');
 
   const { http } = loaded.config;
   const app = new App({

@@ -6,6 +6,7 @@ import { clientConfig } from '../config/database.ts';
 import { readEnvironment, type Surroundings } from '../config/environment.ts';
 import { loadConfig, loadContent, readSkillDirectories, type Loaded, type LoadResult } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
+import { allSkills, brokenNames, findConfiguration } from './read-configuration.ts';
 import { createSecrets, type Secrets } from '../config/secrets.ts';
 import { loadTrialConfig } from '../config/trial.ts';
 import { createDatabase, type Database } from '../db/database.ts';
@@ -36,13 +37,12 @@ export interface Setting {
 export async function createSetting(options: SettingOptions): Promise<Setting> {
   const surroundings = readEnvironment();
   const { env } = surroundings;
-  const given = options.config ?? surroundings.configPath;
-  const path = given ?? ((await exists('watchbell.yaml')) ? 'watchbell.yaml' : undefined);
+  const path = await findConfiguration(options.config, surroundings);
   provideSkillImports();
   const extra = path === undefined ? [] : await readSkillDirectories(path, env);
-  const folders = await loadSkills([BUILT_IN_SKILLS, ...extra.map((one) => resolve(one))]);
+  const folders = await loadSkills([BUILT_IN_SKILLS, ...extra]);
   const dataDirectory = resolve(options.data ?? './data');
-  const reading = { skills: folders.skills.map((folder) => folder.skill), brokenSkills: folders.broken.map((one) => one.file.split('/').at(-2) ?? ''), env };
+  const reading = { skills: allSkills(folders), brokenSkills: brokenNames(folders), env };
   return {
     surroundings,
     path,

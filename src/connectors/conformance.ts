@@ -152,7 +152,11 @@ export class RecordingHost implements ConnectorHost {
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.changes.splice(this.changes.indexOf(look), 1);
-        reject(new Error(`never happened: ${what}; recorded: ${JSON.stringify({ events: this.events, memberships: this.memberships, states: this.states, logged: this.logged }).slice(0, 2000)}`));
+        reject(
+          new Error(
+            `never happened: ${what}; recorded: ${JSON.stringify({ events: this.events, memberships: this.memberships, states: this.states, logged: this.logged }).slice(0, 2000)}`,
+          ),
+        );
       }, withinMs);
       const look = (): void => {
         if (!condition()) return;
@@ -181,7 +185,11 @@ export function newKey(): string {
   return `${randomUUID()}.1`;
 }
 
-export function sendOf(room: string, part: Part | undefined, more: Partial<Extract<Operation, { type: 'send' }>> = {}): Extract<Operation, { type: 'send' }> {
+export function sendOf(
+  room: string,
+  part: Part | undefined,
+  more: Partial<Extract<Operation, { type: 'send' }>> = {},
+): Extract<Operation, { type: 'send' }> {
   if (!part) throw new Error('nothing was rendered');
   return { type: 'send', key: newKey(), room, part, unknownTries: 0, ...more };
 }
@@ -218,7 +226,8 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
           await next.start(nextHost);
           return { connector: next, host: nextHost };
         },
-        send: (message, more) => connector.perform(sendOf(world.room, connector.render(message, { ring: false })[0], more), never()),
+        send: (message, more) =>
+          connector.perform(sendOf(world.room, connector.render(message, { ring: false })[0], more), never()),
       });
       expect(host.overlapped).toBe(false);
     } finally {
@@ -230,25 +239,35 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
   const both = async (run: Run, done: () => Promise<boolean>, what: string): Promise<void> => {
     const deadline = Date.now() + 10_000;
     while (!(await done())) {
-      if (Date.now() > deadline) throw new Error(`never shown: ${what}; shown: ${JSON.stringify(await run.world.shown())}`);
+      if (Date.now() > deadline)
+        throw new Error(`never shown: ${what}; shown: ${JSON.stringify(await run.world.shown())}`);
       await new Promise((resolve) => setImmediate(resolve));
     }
   };
 
   describe(`${name} keeps the contract of a connector`, () => {
     test('its limits make sense, and rendering is pure and within them', async () => {
-      await within(async ({ connector }) => {
-        expect(connector.limits.maxBytes).toBeGreaterThan(500);
-        const message: Message = { title: 'a <b> & "c"', tone: 'critical', text: `**x** ${'word '.repeat(50_000)}`, fields: [{ label: 'l', value: 'v\u0000' }], code: 'one\n'.repeat(5000) };
-        const parts = connector.render(message, { ring: true });
-        expect(parts.length).toBeGreaterThan(0);
-        for (const part of parts) {
-          expect(part.bytes).toBeLessThanOrEqual(connector.limits.maxBytes);
-          expect(JSON.parse(JSON.stringify(part))).toEqual(part);
-        }
-        expect(connector.render(message, { ring: true })).toEqual(parts);
-        expect(connector.render({ text: '' }, { ring: false }).length).toBeGreaterThan(0);
-      }, { started: false });
+      await within(
+        async ({ connector }) => {
+          expect(connector.limits.maxBytes).toBeGreaterThan(500);
+          const message: Message = {
+            title: 'a <b> & "c"',
+            tone: 'critical',
+            text: `**x** ${'word '.repeat(50_000)}`,
+            fields: [{ label: 'l', value: 'v\u0000' }],
+            code: 'one\n'.repeat(5000),
+          };
+          const parts = connector.render(message, { ring: true });
+          expect(parts.length).toBeGreaterThan(0);
+          for (const part of parts) {
+            expect(part.bytes).toBeLessThanOrEqual(connector.limits.maxBytes);
+            expect(JSON.parse(JSON.stringify(part))).toEqual(part);
+          }
+          expect(connector.render(message, { ring: true })).toEqual(parts);
+          expect(connector.render({ text: '' }, { ring: false }).length).toBeGreaterThan(0);
+        },
+        { started: false },
+      );
     });
 
     test('what is said arrives once, with who, where and when, and the cursor with it', async () => {
@@ -317,7 +336,9 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
         expect(run.host.texts()).toEqual(['after it']);
         if (run.connector.limits.keyWindowMs === 0) return;
         expect(run.host.echoes).toContainEqual({ key, remoteId: id });
-        expect(run.host.history.indexOf(`echo ${key}`)).toBeLessThan(run.host.history.findIndex((line) => line.startsWith('event ')));
+        expect(run.host.history.indexOf(`echo ${key}`)).toBeLessThan(
+          run.host.history.findIndex((line) => line.startsWith('event ')),
+        );
       });
     });
 
@@ -325,15 +346,36 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
       await within(async (run) => {
         const { world, connector } = run;
         const id = await run.send({ title: 'Title', text: 'first' });
-        await both(run, async () => (await world.shown()).some((one) => one.id === id && one.mine && one.text.includes('first')), 'the message');
+        await both(
+          run,
+          async () => (await world.shown()).some((one) => one.id === id && one.mine && one.text.includes('first')),
+          'the message',
+        );
         if (connector.limits.edits) {
           const [part] = connector.render({ title: 'Title', text: 'second' }, { ring: false });
           if (!part) throw new Error('no part');
-          expect(await connector.perform({ type: 'edit', key: newKey(), room: world.room, part, target: id, unknownTries: 0 }, never())).toBe(id);
-          await both(run, async () => (await world.shown()).some((one) => one.id === id && one.text.includes('second') && !one.text.includes('first')), 'the edit');
+          expect(
+            await connector.perform(
+              { type: 'edit', key: newKey(), room: world.room, part, target: id, unknownTries: 0 },
+              never(),
+            ),
+          ).toBe(id);
+          await both(
+            run,
+            async () =>
+              (await world.shown()).some(
+                (one) => one.id === id && one.text.includes('second') && !one.text.includes('first'),
+              ),
+            'the edit',
+          );
         }
         if (connector.limits.deletes) {
-          expect(await connector.perform({ type: 'delete', key: newKey(), room: world.room, target: id, unknownTries: 0 }, never())).toBe(id);
+          expect(
+            await connector.perform(
+              { type: 'delete', key: newKey(), room: world.room, target: id, unknownTries: 0 },
+              never(),
+            ),
+          ).toBe(id);
           await both(run, async () => (await world.shown()).every((one) => one.id !== id), 'the deletion');
         }
       });
@@ -358,8 +400,14 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
         if (!run.world.loseNextAnswer) return;
         await run.world.loseNextAnswer();
         const key = newKey();
-        const lost = await run.send({ text: 'once' }, { key }).then(() => undefined, (error: unknown) => ({ code: codeOf(error) }));
-        if (lost) expect(['WB_RATE_LIMITED', 'WB_REJECTED', 'WB_GONE', 'WB_UNAUTHORISED', 'WB_UNREACHABLE']).not.toContain(lost.code);
+        const lost = await run.send({ text: 'once' }, { key }).then(
+          () => undefined,
+          (error: unknown) => ({ code: codeOf(error) }),
+        );
+        if (lost)
+          expect(['WB_RATE_LIMITED', 'WB_REJECTED', 'WB_GONE', 'WB_UNAUTHORISED', 'WB_UNREACHABLE']).not.toContain(
+            lost.code,
+          );
         await run.send({ text: 'once' }, { key, unknownTries: 1 });
         expect((await run.world.shown()).filter((one) => one.mine)).toHaveLength(1);
       });
@@ -369,7 +417,10 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
       await within(async (run) => {
         if (!run.world.refuseNext) return;
         await run.world.refuseNext();
-        await expect(run.send({ text: 'x' })).rejects.toMatchObject({ code: 'WB_RATE_LIMITED', retryAfterMs: expect.any(Number) });
+        await expect(run.send({ text: 'x' })).rejects.toMatchObject({
+          code: 'WB_RATE_LIMITED',
+          retryAfterMs: expect.any(Number),
+        });
         expect((await run.world.shown()).filter((one) => one.mine)).toHaveLength(0);
       });
     });
@@ -380,7 +431,9 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
         await run.world.hangNext();
         const controller = new AbortController();
         const part = run.connector.render({ text: 'x' }, { ring: false })[0];
-        const sending = run.connector.perform(sendOf(run.world.room, part), controller.signal).catch((error: unknown) => error);
+        const sending = run.connector
+          .perform(sendOf(run.world.room, part), controller.signal)
+          .catch((error: unknown) => error);
         setTimeout(() => controller.abort(new Error('enough')), 50);
         const began = performance.now();
         await sending;
@@ -420,17 +473,28 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
         if (!world.react || !world.unreact) return;
         const id = await run.send({ text: 'alert' });
         if (connector.limits.actions === 'reactions') {
-          const operation: Operation = { type: 'react', key: newKey(), room: world.room, target: id, emoji: '👀', unknownTries: 0 };
+          const operation: Operation = {
+            type: 'react',
+            key: newKey(),
+            room: world.room,
+            target: id,
+            emoji: '👀',
+            unknownTries: 0,
+          };
           await connector.perform(operation, never());
           await connector.perform({ ...operation, unknownTries: 1 }, never());
           await connector.perform({ ...operation, key: newKey() }, never());
           expect((await world.shown()).find((one) => one.id === id)?.reactions).toEqual(['👀']);
         }
         const reaction = await world.react(id, '✅');
-        await host.until('the reaction', () => host.events.some((event) => event.type === 'reaction' && event.target === id && event.emoji === '✅'));
+        await host.until('the reaction', () =>
+          host.events.some((event) => event.type === 'reaction' && event.target === id && event.emoji === '✅'),
+        );
         const next = await run.restart();
         await world.unreact(reaction);
-        await next.host.until('its end', () => next.host.events.some((event) => event.type === 'unreaction' && event.target === id && event.emoji === '✅'));
+        await next.host.until('its end', () =>
+          next.host.events.some((event) => event.type === 'unreaction' && event.target === id && event.emoji === '✅'),
+        );
       });
     });
 
@@ -438,7 +502,12 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
       await within(async ({ world, connector }) => {
         const part = connector.render({ text: 'x' }, { ring: false })[0];
         if (world.missing === undefined || !connector.limits.edits || !part) return;
-        await expect(connector.perform({ type: 'edit', key: newKey(), room: world.room, part, target: world.missing, unknownTries: 0 }, never())).rejects.toMatchObject({ code: 'WB_GONE' });
+        await expect(
+          connector.perform(
+            { type: 'edit', key: newKey(), room: world.room, part, target: world.missing, unknownTries: 0 },
+            never(),
+          ),
+        ).rejects.toMatchObject({ code: 'WB_GONE' });
       });
     });
 

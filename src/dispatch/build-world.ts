@@ -15,7 +15,7 @@ export interface WorldSource {
 
 /** What handlers look up, from a valid configuration. @throws {StartFailed} when two skills claim one command. */
 export function buildWorld({ config, skills, generation, skillLog }: WorldSource): World {
-  const on = skills.filter((skill) => skill.name === 'core' || skill.name in config.skills);
+  const on = skills.filter((skill) => skill.name === 'core' || Object.hasOwn(config.skills, skill.name));
   const loaded = new Map(on.map((skill) => [skill.name, loadedSkill(skill, config.skills[skill.name], skillLog(skill.name))]));
   const connectors = new Set(Object.keys(config.connectors));
   const opsRoom = (connector: string): string | undefined => {

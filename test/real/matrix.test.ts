@@ -121,20 +121,37 @@ async function realWorld(): Promise<RealWorld> {
   };
 }
 
-type Raw = { type: string; event_id: string; sender: string; content: Record<string, unknown> & { body?: string }; unsigned?: { redacted_because?: unknown } };
+type Raw = {
+  type: string;
+  event_id: string;
+  sender: string;
+  content: Record<string, unknown> & { body?: string };
+  unsigned?: { redacted_because?: unknown };
+};
 
 /** The room folded from what Ann's client gets. */
 async function shown(reader: SynapseUser, room: string, bot: string): Promise<SeenMessage[]> {
-  const answer = await synapse.request(reader, 'GET', `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/messages?dir=f&limit=1000`);
+  const answer = await synapse.request(
+    reader,
+    'GET',
+    `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/messages?dir=f&limit=1000`,
+  );
   const seen = new Map<string, { id: string; text: string; mine: boolean; reactions: string[] }>();
   for (const event of answer['chunk'] as Raw[]) {
     if (event.unsigned?.redacted_because) continue;
-    const relation = event.content['m.relates_to'] as { rel_type?: string; event_id?: string; key?: string } | undefined;
+    const relation = event.content['m.relates_to'] as
+      { rel_type?: string; event_id?: string; key?: string } | undefined;
     const target = seen.get(relation?.event_id ?? '');
     if (event.type === 'm.reaction') target?.reactions.push(relation?.key ?? '');
     else if (event.type === 'm.room.message' && relation?.rel_type === 'm.replace') {
       if (target) target.text = (event.content['m.new_content'] as { body: string }).body;
-    } else if (event.type === 'm.room.message') seen.set(event.event_id, { id: event.event_id, text: event.content.body ?? '', mine: event.sender === bot, reactions: [] });
+    } else if (event.type === 'm.room.message')
+      seen.set(event.event_id, {
+        id: event.event_id,
+        text: event.content.body ?? '',
+        mine: event.sender === bot,
+        reactions: [],
+      });
   }
   return [...seen.values()];
 }
@@ -147,7 +164,9 @@ describeReal('with a real Synapse', () => {
 
   describeConnector('matrix on Synapse', realWorld);
 
-  async function within(body: (world: RealWorld, connector: Connector, host: RecordingHost) => Promise<void>): Promise<void> {
+  async function within(
+    body: (world: RealWorld, connector: Connector, host: RecordingHost) => Promise<void>,
+  ): Promise<void> {
     const world = await realWorld();
     const connector = await world.connect();
     const host = new RecordingHost([world.room]);
@@ -215,13 +234,19 @@ describeReal('with a real Synapse', () => {
 
   test('the largest part is taken, also as an edit, and more is refused for good', async () => {
     await within(async (world, connector) => {
-      const part = connector.render({ code: Array.from({ length: 3000 }, (_, line) => `<"é漢😀'> ${line}`).join('\n') }, { ring: false })[0];
+      const part = connector.render(
+        { code: Array.from({ length: 3000 }, (_, line) => `<"é漢😀'> ${line}`).join('\n') },
+        { ring: false },
+      )[0];
       if (!part) throw new Error('no part');
       expect(part.bytes).toBeGreaterThan(54_000);
       const target = await connector.perform(sendOf(world.room, part), never);
       await connector.perform({ type: 'edit', key: newKey(), room: world.room, part, target, unknownTries: 0 }, never);
       const huge = { body: { text: 'x'.repeat(65_000), html: null, mentions: [], notice: false }, bytes: 65_000 };
-      await expect(connector.perform(sendOf(world.room, huge), never)).rejects.toMatchObject({ code: 'WB_REJECTED', reason: expect.stringContaining('64 KiB') });
+      await expect(connector.perform(sendOf(world.room, huge), never)).rejects.toMatchObject({
+        code: 'WB_REJECTED',
+        reason: expect.stringContaining('64 KiB'),
+      });
     });
   });
 
@@ -232,18 +257,40 @@ describeReal('with a real Synapse', () => {
       const inThread = await connector.perform(sendOf(world.room, part, { thread: root }), never);
       await connector.perform(sendOf(world.room, part, { thread: inThread }), never);
       expect((await world.shown()).filter((message) => message.mine)).toHaveLength(2);
-      await expect(connector.perform(sendOf('#none:real.test', part), never)).rejects.toMatchObject({ reason: expect.stringContaining('no room has the address') });
+      await expect(connector.perform(sendOf('#none:real.test', part), never)).rejects.toMatchObject({
+        reason: expect.stringContaining('no room has the address'),
+      });
       const closed = await synapse.createRoom(world.ann, `closed-${randomUUID()}`, []);
-      await expect(connector.perform(sendOf(closed, part), never)).rejects.toMatchObject({ reason: `${world.bot.id} is not in ${closed}: invite it there` });
-      await expect(connector.perform(sendOf('!nothing:real.test', part), never)).rejects.toMatchObject({ code: 'WB_REJECTED' });
-      const mute = await synapse.createRoom(world.ann, `mute-${randomUUID()}`, [world.bot], { power_level_content_override: { events_default: 50 } });
-      await expect(connector.perform(sendOf(mute, part), never)).rejects.toMatchObject({ reason: `${world.bot.id} may not do this in ${mute}: raise its power level` });
-      const crypt = await synapse.createRoom(world.ann, `crypt-${randomUUID()}`, [world.bot], { initial_state: [{ type: 'm.room.encryption', state_key: '', content: { algorithm: 'm.megolm.v1.aes-sha2' } }] });
-      await host.until('told', () => host.memberships.some(({ room, state }) => room === crypt && state === 'encrypted'));
+      await expect(connector.perform(sendOf(closed, part), never)).rejects.toMatchObject({
+        reason: `${world.bot.id} is not in ${closed}: invite it there`,
+      });
+      await expect(connector.perform(sendOf('!nothing:real.test', part), never)).rejects.toMatchObject({
+        code: 'WB_REJECTED',
+      });
+      const mute = await synapse.createRoom(world.ann, `mute-${randomUUID()}`, [world.bot], {
+        power_level_content_override: { events_default: 50 },
+      });
+      await expect(connector.perform(sendOf(mute, part), never)).rejects.toMatchObject({
+        reason: `${world.bot.id} may not do this in ${mute}: raise its power level`,
+      });
+      const crypt = await synapse.createRoom(world.ann, `crypt-${randomUUID()}`, [world.bot], {
+        initial_state: [{ type: 'm.room.encryption', state_key: '', content: { algorithm: 'm.megolm.v1.aes-sha2' } }],
+      });
+      await host.until('told', () =>
+        host.memberships.some(({ room, state }) => room === crypt && state === 'encrypted'),
+      );
       const findings = (await connector.examine?.([world.room, closed, mute, crypt, '#none:real.test'], never)) ?? [];
       expect(findings.map(({ ok }) => ok)).toEqual([true, true, true, false, false, false, false]);
-      await synapse.request(world.ann, 'POST', `/_matrix/client/v3/rooms/${encodeURIComponent(mute)}/kick`, { user_id: world.bot.id, reason: 'bye' });
-      await host.until('put out', () => host.memberships.some(({ room, state, detail }) => room === mute && state === 'left' && detail === `removed by ${world.ann.id}: bye`));
+      await synapse.request(world.ann, 'POST', `/_matrix/client/v3/rooms/${encodeURIComponent(mute)}/kick`, {
+        user_id: world.bot.id,
+        reason: 'bye',
+      });
+      await host.until('put out', () =>
+        host.memberships.some(
+          ({ room, state, detail }) =>
+            room === mute && state === 'left' && detail === `removed by ${world.ann.id}: bye`,
+        ),
+      );
     });
   });
 
@@ -252,7 +299,9 @@ describeReal('with a real Synapse', () => {
       const name = randomUUID();
       const room = await synapse.createRoom(world.ann, `inv-${name}`, []);
       const alias = `#inv-${name}:real.test`;
-      await synapse.request(world.ann, 'POST', `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/invite`, { user_id: world.bot.id });
+      await synapse.request(world.ann, 'POST', `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/invite`, {
+        user_id: world.bot.id,
+      });
       const other = await world.connect();
       const host = new RecordingHost([alias]);
       await other.start(host);
@@ -278,7 +327,10 @@ describeReal("with Synapse's default rate limits", () => {
       const id = await connector.perform(first, never);
       let refused: { code?: string; retryAfterMs?: number } | undefined;
       for (let sent = 1; sent < 20 && !refused; sent += 1) {
-        refused = await connector.perform(sendOf(world.room, part), never).then(() => undefined, (error: { code?: string; retryAfterMs?: number }) => error);
+        refused = await connector.perform(sendOf(world.room, part), never).then(
+          () => undefined,
+          (error: { code?: string; retryAfterMs?: number }) => error,
+        );
         // Joining the room was one of the ten.
         if (refused) expect(sent).toBeGreaterThanOrEqual(9);
       }

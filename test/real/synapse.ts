@@ -43,7 +43,9 @@ export async function synapseMissing(): Promise<string | undefined> {
     await rm(VENV, { recursive: true, force: true });
     await mkdir(join(VENV, '..'), { recursive: true });
     await run('python3', ['-m', 'venv', VENV]);
-    await run(join(VENV, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', 'matrix-synapse'], { timeout: 600_000 });
+    await run(join(VENV, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', 'matrix-synapse'], {
+      timeout: 600_000,
+    });
     await writeFile(join(VENV, 'ready'), '');
     return undefined;
   } catch (error) {
@@ -58,7 +60,22 @@ export async function startSynapse({ limits = 'none' }: { limits?: 'none' | 'def
   const secret = randomUUID();
   const python = join(VENV, 'bin/python');
   const config = join(directory, 'homeserver.yaml');
-  await run(python, ['-m', 'synapse.app.homeserver', '--generate-config', '--report-stats=no', '-H', 'real.test', '-c', config, '--data-directory', directory], { cwd: directory });
+  await run(
+    python,
+    [
+      '-m',
+      'synapse.app.homeserver',
+      '--generate-config',
+      '--report-stats=no',
+      '-H',
+      'real.test',
+      '-c',
+      config,
+      '--data-directory',
+      directory,
+    ],
+    { cwd: directory },
+  );
   await writeFile(config, `${await readFile(config, 'utf8')}\n${settings(directory, port, secret, limits)}`);
   const url = `http://127.0.0.1:${port}`;
   let child = await launch(python, config, directory, url);
@@ -67,15 +84,22 @@ export async function startSynapse({ limits = 'none' }: { limits?: 'none' | 'def
     child.kill('SIGKILL');
     await exited;
   };
-  const request: Synapse['request'] = async (user, method, path, body) => await call(url, method, path, user.token, body);
+  const request: Synapse['request'] = async (user, method, path, body) =>
+    await call(url, method, path, user.token, body);
   return {
     url,
     serverName: 'real.test',
     request,
     addUser: (name, displayName) => register(url, secret, name, displayName),
     async createRoom(creator, alias, members, more = {}) {
-      const { room_id: room } = await request(creator, 'POST', '/_matrix/client/v3/createRoom', { preset: 'private_chat', room_alias_name: alias, invite: members.map(({ id }) => id), ...more });
-      for (const member of members) await request(member, 'POST', `/_matrix/client/v3/join/${encodeURIComponent(String(room))}`, {});
+      const { room_id: room } = await request(creator, 'POST', '/_matrix/client/v3/createRoom', {
+        preset: 'private_chat',
+        room_alias_name: alias,
+        invite: members.map(({ id }) => id),
+        ...more,
+      });
+      for (const member of members)
+        await request(member, 'POST', `/_matrix/client/v3/join/${encodeURIComponent(String(room))}`, {});
       return String(room);
     },
     async say(user, room, text, extra = {}) {
@@ -119,21 +143,47 @@ async function launch(python: string, config: string, directory: string, url: st
   const stop = (): void => void child.kill('SIGKILL');
   process.once('exit', stop);
   child.once('exit', () => process.off('exit', stop));
-  for (const deadline = Date.now() + 60_000; Date.now() < deadline && !ended; ) {
-    const answered = await fetch(`${url}/_matrix/client/versions`).then((response) => response.ok, () => false);
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline && !ended;) {
+    const answered = await fetch(`${url}/_matrix/client/versions`).then(
+      (response) => response.ok,
+      () => false,
+    );
     if (answered) return child;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`Synapse does not start; see ${directory}/homeserver.log`);
 }
 
-async function register(url: string, secret: string, name: string, displayName: string | undefined): Promise<SynapseUser> {
+async function register(
+  url: string,
+  secret: string,
+  name: string,
+  displayName: string | undefined,
+): Promise<SynapseUser> {
   const { nonce } = await call(url, 'GET', '/_synapse/admin/v1/register');
   const password = randomUUID();
-  const mac = createHmac('sha1', secret).update([String(nonce), name, password, 'notadmin'].join('\0')).digest('hex');
-  await call(url, 'POST', '/_synapse/admin/v1/register', undefined, { nonce, username: name, password, admin: false, mac, ...(displayName ? { displayname: displayName } : {}) });
-  const answer = await call(url, 'POST', '/_matrix/client/v3/login', undefined, { type: 'm.login.password', identifier: { type: 'm.id.user', user: name }, password });
-  return { id: String(answer['user_id']), token: String(answer['access_token']), deviceId: String(answer['device_id']), password };
+  const mac = createHmac('sha1', secret)
+    .update([String(nonce), name, password, 'notadmin'].join('\0'))
+    .digest('hex');
+  await call(url, 'POST', '/_synapse/admin/v1/register', undefined, {
+    nonce,
+    username: name,
+    password,
+    admin: false,
+    mac,
+    ...(displayName ? { displayname: displayName } : {}),
+  });
+  const answer = await call(url, 'POST', '/_matrix/client/v3/login', undefined, {
+    type: 'm.login.password',
+    identifier: { type: 'm.id.user', user: name },
+    password,
+  });
+  return {
+    id: String(answer['user_id']),
+    token: String(answer['access_token']),
+    deviceId: String(answer['device_id']),
+    password,
+  };
 }
 
 async function call(url: string, method: string, path: string, token?: string, body?: JsonMap): Promise<JsonMap> {

@@ -58,7 +58,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
     const verdict = await verify(setting, plan, setting.database.url);
     if (left !== undefined) verdict.wrong.push(left);
     for (const replica of setting.replicas) verdict.wrong.push(...replica.failures);
-    await emptied(setting, verdict, say);
+    await emptied(setting, verdict, plan.commands.filter((command) => command.verb === 'boom').length, say);
     return { ...verdict, kills, freezes, steps, webhooks: plan.webhooks, commands: plan.commands.length, taps, repeats, seconds: Math.round((Date.now() - began) / 1000) };
   } finally {
     await setting.close();
@@ -119,7 +119,7 @@ async function killReplicas(setting: SoakSetting, options: SoakOptions, random: 
 }
 
 /** The same Matrix device on an emptied database: nothing new may be taken for something old. */
-async function emptied(setting: SoakSetting, verdict: Verdict, say: (line: string) => void): Promise<void> {
+async function emptied(setting: SoakSetting, verdict: Verdict, failuresBefore: number, say: (line: string) => void): Promise<void> {
   for (const replica of setting.replicas) await replica.kill();
   const fresh = await setting.emptyDatabase();
   await Promise.all(setting.replicas.map((replica) => replica.start()));
@@ -135,7 +135,7 @@ async function emptied(setting: SoakSetting, verdict: Verdict, say: (line: strin
   await listening(fresh.url);
   await sendLoad(setting, renamed, seeded(8), { isOver: () => false, pauseMs: 5 });
   const left = await settle(fresh.url, 60_000);
-  const second = await verify(setting, renamed, fresh.url);
+  const second = await verify(setting, renamed, fresh.url, failuresBefore);
   say('the same device on an emptied database: counted');
   for (const kind of ['lost', 'doubled', 'wrong'] as const) verdict[kind].push(...second[kind].map((line) => `emptied database: ${line}`));
   if (left !== undefined) verdict.wrong.push(`emptied database: ${left}`);

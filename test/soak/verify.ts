@@ -14,11 +14,11 @@ interface ShownLine {
 }
 
 /** Compares what the rooms show, and what the database says was rung, with the plan. */
-export async function verify(setting: SoakSetting, plan: LoadPlan, databaseUrl: string): Promise<Verdict> {
+export async function verify(setting: SoakSetting, plan: LoadPlan, databaseUrl: string, failuresBefore = 0): Promise<Verdict> {
   const verdict: Verdict = { lost: [], doubled: [], wrong: [] };
   const lines: ShownLine[] = [];
   for (const [room, id] of setting.rooms) for (const message of await setting.homeserver.shown(id)) if (message.sender !== ANN) lines.push({ text: message.text, room });
-  countCommands(plan, lines, verdict);
+  countCommands(plan, lines, failuresBefore, verdict);
   const rows = await ringsByAlert(databaseUrl);
   for (const alert of plan.alerts) {
     const subject = new RegExp(`\\b${alert.name} #\\d+`);
@@ -46,13 +46,13 @@ export async function verify(setting: SoakSetting, plan: LoadPlan, databaseUrl: 
   return verdict;
 }
 
-function countCommands(plan: LoadPlan, lines: readonly ShownLine[], verdict: Verdict): void {
+function countCommands(plan: LoadPlan, lines: readonly ShownLine[], failuresBefore: number, verdict: Verdict): void {
   const answers = new Map<string, number>();
   for (const { text } of lines) {
     const word = /^echo (\S+)$/.exec(text.trim())?.[1];
     if (word) answers.set(word, (answers.get(word) ?? 0) + 1);
   }
-  const failures = lines.filter((line) => line.text.startsWith('Sorry, that went wrong')).length;
+  const failures = lines.filter((line) => line.text.startsWith('Sorry, that went wrong')).length - failuresBefore;
   const booms = plan.commands.filter((command) => command.verb === 'boom').length;
   if (failures < booms) verdict.lost.push(`${booms} commands failed, ${failures} were told`);
   if (failures > booms) verdict.doubled.push(`${booms} commands failed, ${failures} were told`);

@@ -17,7 +17,12 @@ const DEVICE_KEY = 'device';
  * Makes `requests` speak for the bot, by token or by a login, and asks who that is.
  * @throws {Unauthorised} the token or password is refused, or the token belongs to no device.
  */
-export async function openAccount(requests: Requests, options: MatrixOptions, environment: ConnectorEnvironment, signal?: AbortSignal): Promise<Account> {
+export async function openAccount(
+  requests: Requests,
+  options: MatrixOptions,
+  environment: ConnectorEnvironment,
+  signal?: AbortSignal,
+): Promise<Account> {
   if (options.token) requests.token = (await environment.secret(options.token)).trim();
   // A token got by password lives on in `requests` over a restart of the connector, until it is refused.
   const kept = !options.token && requests.token !== undefined;
@@ -32,10 +37,15 @@ export async function openAccount(requests: Requests, options: MatrixOptions, en
 }
 
 async function whoami(requests: Requests, signal?: AbortSignal): Promise<Account> {
-  const answer = await requests.request('GET', '/_matrix/client/v3/account/whoami', { signal }).catch((error: unknown) => {
-    if (!isMatrixFailure(error) || (error.status !== 401 && error.status !== 403)) throw error;
-    throw new Unauthorised(`the homeserver refuses the access token (${error.errcode ?? error.status}): put a new one in place`, error);
-  });
+  const answer = await requests
+    .request('GET', '/_matrix/client/v3/account/whoami', { signal })
+    .catch((error: unknown) => {
+      if (!isMatrixFailure(error) || (error.status !== 401 && error.status !== 403)) throw error;
+      throw new Unauthorised(
+        `the homeserver refuses the access token (${error.errcode ?? error.status}): put a new one in place`,
+        error,
+      );
+    });
   const userId = text(answer['user_id']) ?? '';
   const deviceId = text(answer['device_id']);
   if (deviceId === undefined) {
@@ -47,8 +57,14 @@ async function whoami(requests: Requests, signal?: AbortSignal): Promise<Account
 }
 
 /** The device is made up once and kept, since transaction ids are only remembered per device. */
-async function login(requests: Requests, options: MatrixOptions, environment: ConnectorEnvironment, signal?: AbortSignal): Promise<void> {
-  if (options.user === undefined || options.password === undefined) throw new Unauthorised('neither a token nor a user and password are configured');
+async function login(
+  requests: Requests,
+  options: MatrixOptions,
+  environment: ConnectorEnvironment,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (options.user === undefined || options.password === undefined)
+    throw new Unauthorised('neither a token nor a user and password are configured');
   const device = await pinnedDevice(options, environment);
   const body = {
     type: 'm.login.password',
@@ -57,10 +73,12 @@ async function login(requests: Requests, options: MatrixOptions, environment: Co
     device_id: device,
     initial_device_display_name: environment.botName,
   };
-  const answer = await requests.request('POST', '/_matrix/client/v3/login', { body, signal }).catch((error: unknown) => {
-    if (!isMatrixFailure(error) || error.status !== 403) throw error;
-    throw new Unauthorised(`the homeserver refuses the login of ${options.user}: check user and password`, error);
-  });
+  const answer = await requests
+    .request('POST', '/_matrix/client/v3/login', { body, signal })
+    .catch((error: unknown) => {
+      if (!isMatrixFailure(error) || error.status !== 403) throw error;
+      throw new Unauthorised(`the homeserver refuses the login of ${options.user}: check user and password`, error);
+    });
   requests.token = text(answer['access_token']);
 }
 
@@ -74,7 +92,13 @@ async function pinnedDevice(options: MatrixOptions, environment: ConnectorEnviro
 
 async function displayName(requests: Requests, userId: string, signal?: AbortSignal): Promise<string | undefined> {
   try {
-    return text((await requests.request('GET', `/_matrix/client/v3/profile/${encodeURIComponent(userId)}/displayname`, { signal }))['displayname']);
+    return text(
+      (
+        await requests.request('GET', `/_matrix/client/v3/profile/${encodeURIComponent(userId)}/displayname`, {
+          signal,
+        })
+      )['displayname'],
+    );
   } catch (error) {
     if (isMatrixFailure(error)) return undefined; // none set, or profiles are private
     throw error;

@@ -6,7 +6,14 @@ import type { Requests } from './requests.ts';
 import type { Rooms } from './rooms.ts';
 import type { Taps } from './taps.ts';
 
-const TYPES = ['m.room.message', 'm.reaction', 'm.room.redaction', 'm.room.member', 'm.room.encryption', 'm.room.encrypted'];
+const TYPES = [
+  'm.room.message',
+  'm.reaction',
+  'm.room.redaction',
+  'm.room.member',
+  'm.room.encryption',
+  'm.room.encrypted',
+];
 
 /** Never changed while running: a server may begin the timeline anew for another filter. */
 export const SYNC_FILTER = JSON.stringify(filter(50));
@@ -18,7 +25,12 @@ export const SNAPSHOT_FILTER = JSON.stringify(filter(1));
 function filter(limit: number): JsonObject {
   const members = { lazy_load_members: true, include_redundant_members: true };
   return {
-    room: { timeline: { limit, types: TYPES, ...members }, state: { types: ['m.room.member', 'm.room.encryption'], ...members }, ephemeral: { types: [] }, account_data: { types: [] } },
+    room: {
+      timeline: { limit, types: TYPES, ...members },
+      state: { types: ['m.room.member', 'm.room.encryption'], ...members },
+      ephemeral: { types: [] },
+      account_data: { types: [] },
+    },
     presence: { types: [] },
     account_data: { types: ['m.direct'] },
   };
@@ -59,7 +71,12 @@ export interface Reading {
  * own joining, whichever is nearer: what was said before we came was not said to us.
  */
 export async function readSync(reading: Reading, sync: JsonObject, since: string, signal: AbortSignal): Promise<Batch> {
-  const collected = { events: [] as IncomingEvent[], echoes: [] as { key: string; remoteId: string }[], notices: [] as Notice[], redacted: [] as string[] };
+  const collected = {
+    events: [] as IncomingEvent[],
+    echoes: [] as { key: string; remoteId: string }[],
+    notices: [] as Notice[],
+    redacted: [] as string[],
+  };
   reading.rooms.noteAccountData(sync);
   for (const [room, entry] of entries(sync, 'join')) {
     reading.rooms.noteSummary(room, entry);
@@ -74,7 +91,9 @@ export async function readSync(reading: Reading, sync: JsonObject, since: string
   for (const [room, entry] of entries(sync, 'leave')) {
     const events = list(dig(entry, 'timeline', 'events'));
     collect(reading, room, events, new Map(), collected);
-    const left = events.findLast((event) => event['type'] === 'm.room.member' && event['state_key'] === reading.myself.userId);
+    const left = events.findLast(
+      (event) => event['type'] === 'm.room.member' && event['state_key'] === reading.myself.userId,
+    );
     reading.rooms.setJoined(room, false);
     const before = dig(left, 'unsigned', 'prev_content', 'membership');
     if (before !== 'invite') collected.notices.push({ room, state: 'left', ...leaving(left, reading.myself.userId) });
@@ -97,13 +116,34 @@ interface Timeline {
   readonly encrypted: boolean;
 }
 
-async function timeline(reading: Reading, room: string, entry: JsonObject, since: string, signal: AbortSignal): Promise<Timeline> {
+async function timeline(
+  reading: Reading,
+  room: string,
+  entry: JsonObject,
+  since: string,
+  signal: AbortSignal,
+): Promise<Timeline> {
   const names = new Map<string, string>();
   noteNames(names, list(dig(entry, 'state', 'events')));
   let events = list(dig(entry, 'timeline', 'events'));
   const from = text(dig(entry, 'timeline', 'prev_batch'));
-  if (dig(entry, 'timeline', 'limited') === true && from !== undefined && !events.some((event) => isOwnJoin(event, reading.myself.userId))) {
-    events = [...(await walkBack(reading, room, from, since, new Set(events.map((event) => text(event['event_id']) ?? '')), names, signal)), ...events];
+  if (
+    dig(entry, 'timeline', 'limited') === true &&
+    from !== undefined &&
+    !events.some((event) => isOwnJoin(event, reading.myself.userId))
+  ) {
+    events = [
+      ...(await walkBack(
+        reading,
+        room,
+        from,
+        since,
+        new Set(events.map((event) => text(event['event_id']) ?? '')),
+        names,
+        signal,
+      )),
+      ...events,
+    ];
   }
   const encrypted = [...events, ...list(dig(entry, 'state', 'events'))].some(isEncryption);
   const join = events.findLastIndex((event) => isOwnJoin(event, reading.myself.userId));
@@ -113,12 +153,24 @@ async function timeline(reading: Reading, room: string, entry: JsonObject, since
 }
 
 /** What lies between `since` and `from`, oldest first. */
-async function walkBack({ requests, myself, log }: Reading, room: string, from: string, since: string, seen: Set<string>, names: Map<string, string>, signal: AbortSignal): Promise<JsonObject[]> {
+async function walkBack(
+  { requests, myself, log }: Reading,
+  room: string,
+  from: string,
+  since: string,
+  seen: Set<string>,
+  names: Map<string, string>,
+  signal: AbortSignal,
+): Promise<JsonObject[]> {
   const found: JsonObject[] = [];
   let at: string | undefined = from;
   while (at !== undefined) {
     const query = { dir: 'b', from: at, to: since, limit: 100, filter: MESSAGES_FILTER };
-    const answer: JsonObject = await requests.request('GET', `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/messages`, { query, signal });
+    const answer: JsonObject = await requests.request(
+      'GET',
+      `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/messages`,
+      { query, signal },
+    );
     const chunk = list(answer['chunk']);
     noteNames(names, list(answer['state']));
     for (const event of chunk) {
@@ -140,8 +192,20 @@ async function walkBack({ requests, myself, log }: Reading, room: string, from: 
 
 type Collected = { events: IncomingEvent[]; echoes: { key: string; remoteId: string }[]; redacted: string[] };
 
-function collect(reading: Reading, room: string, events: readonly JsonObject[], names: ReadonlyMap<string, string>, into: Collected): void {
-  const around = { room, direct: reading.rooms.isDirect(room), myself: reading.myself, taps: reading.taps, nameOf: (user: string) => names.get(user) };
+function collect(
+  reading: Reading,
+  room: string,
+  events: readonly JsonObject[],
+  names: ReadonlyMap<string, string>,
+  into: Collected,
+): void {
+  const around = {
+    room,
+    direct: reading.rooms.isDirect(room),
+    myself: reading.myself,
+    taps: reading.taps,
+    nameOf: (user: string) => names.get(user),
+  };
   for (const event of events) {
     if (event['sender'] === reading.myself.userId) {
       const key = text(dig(event, 'unsigned', 'transaction_id'));
@@ -158,7 +222,9 @@ function collect(reading: Reading, room: string, events: readonly JsonObject[], 
 
 function invites(sync: JsonObject): { room: string; aliases: string[] }[] {
   return entries(sync, 'invite').map(([room, entry]) => {
-    const canonical = list(dig(entry, 'invite_state', 'events')).find((event) => event['type'] === 'm.room.canonical_alias');
+    const canonical = list(dig(entry, 'invite_state', 'events')).find(
+      (event) => event['type'] === 'm.room.canonical_alias',
+    );
     const others = dig(canonical, 'content', 'alt_aliases');
     const all = [dig(canonical, 'content', 'alias'), ...(Array.isArray(others) ? others : [])];
     return { room, aliases: all.filter((alias) => typeof alias === 'string') };
@@ -171,7 +237,12 @@ export function isEncryption(event: JsonObject): boolean {
 
 /** Came in, not: was in already and changed their name. */
 function isOwnJoin(event: JsonObject, userId: string): boolean {
-  if (event['type'] !== 'm.room.member' || event['state_key'] !== userId || dig(event, 'content', 'membership') !== 'join') return false;
+  if (
+    event['type'] !== 'm.room.member' ||
+    event['state_key'] !== userId ||
+    dig(event, 'content', 'membership') !== 'join'
+  )
+    return false;
   return dig(event, 'unsigned', 'prev_content', 'membership') !== 'join';
 }
 
@@ -185,7 +256,9 @@ function noteNames(names: Map<string, string>, events: readonly JsonObject[]): v
 
 export function entries(sync: JsonObject, kind: 'join' | 'invite' | 'leave'): [string, JsonObject][] {
   const rooms = dig(sync, 'rooms', kind);
-  return isObject(rooms) ? Object.entries(rooms).flatMap(([id, entry]): [string, JsonObject][] => (isObject(entry) ? [[id, entry]] : [])) : [];
+  return isObject(rooms)
+    ? Object.entries(rooms).flatMap(([id, entry]): [string, JsonObject][] => (isObject(entry) ? [[id, entry]] : []))
+    : [];
 }
 
 export function list(value: unknown): JsonObject[] {

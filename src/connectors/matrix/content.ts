@@ -26,14 +26,24 @@ function base(body: MatrixBody, prefix = ''): JsonObject {
 export function sendContent(body: MatrixBody, replyTo: string | undefined, thread: string | undefined): JsonObject {
   if (thread !== undefined) {
     const answered = { 'm.in_reply_to': { event_id: replyTo ?? thread } };
-    return { ...base(body), 'm.relates_to': { rel_type: 'm.thread', event_id: thread, is_falling_back: replyTo === undefined, ...answered } };
+    return {
+      ...base(body),
+      'm.relates_to': { rel_type: 'm.thread', event_id: thread, is_falling_back: replyTo === undefined, ...answered },
+    };
   }
-  return replyTo === undefined ? base(body) : { ...base(body), 'm.relates_to': { 'm.in_reply_to': { event_id: replyTo } } };
+  return replyTo === undefined
+    ? base(body)
+    : { ...base(body), 'm.relates_to': { 'm.in_reply_to': { event_id: replyTo } } };
 }
 
 /** `m.room.message` that replaces `target`. Its own mentions stay empty: an edit rings nobody (specification, "Mentioning in edits"). */
 export function editContent(body: MatrixBody, target: string): JsonObject {
-  return { ...base(body, '* '), 'm.mentions': {}, 'm.new_content': base(body), 'm.relates_to': { rel_type: 'm.replace', event_id: target } };
+  return {
+    ...base(body, '* '),
+    'm.mentions': {},
+    'm.new_content': base(body),
+    'm.relates_to': { rel_type: 'm.replace', event_id: target },
+  };
 }
 
 export function reactionContent(target: string, emoji: string): JsonObject {

@@ -24,11 +24,17 @@ export function cutLine(line: Line, budget: number): Line[] {
   if ((line.plain.length + line.html.length) * 6 + 100 < budget || line.mentions) return [line];
   const half = Math.floor(budget / 4) - 400;
   if (2 * Math.max(jsonBytes(line.plain), jsonBytes(line.html)) < budget / 2 - 200) return [line];
-  if (line.code || !line.inlines) return chunks(line.plain, half).map((plain) => ({ plain, html: escapeHtml(plain), code: line.code }));
+  if (line.code || !line.inlines)
+    return chunks(line.plain, half).map((plain) => ({ plain, html: escapeHtml(plain), code: line.code }));
   const colour = line.colour;
   return cutInlines(line.inlines, half).map((inlines) => {
     const html = inlinesToHtml(inlines);
-    return { inlines, plain: inlinesToPlain(inlines), html: colour ? `<font data-mx-color="${colour}">${html}</font>` : html, colour };
+    return {
+      inlines,
+      plain: inlinesToPlain(inlines),
+      html: colour ? `<font data-mx-color="${colour}">${html}</font>` : html,
+      colour,
+    };
   });
 }
 
@@ -50,7 +56,8 @@ function cutInlines(inlines: readonly Inline[], budget: number): Inline[][] {
 
 /** The inline as one or more that are each small enough. */
 function atoms(inline: Inline, budget: number): Inline[] {
-  if (inline.type === 'text' || inline.type === 'code') return chunks(inline.text, budget).map((text) => ({ ...inline, text }));
+  if (inline.type === 'text' || inline.type === 'code')
+    return chunks(inline.text, budget).map((text) => ({ ...inline, text }));
   // The address is repeated with each piece and is at most 2,000 characters.
   const inside = inline.type === 'link' ? budget - jsonBytes(escapeHtml(inline.url)) - 20 : budget - 20;
   if (inside < 200) return chunks(inlinesToPlain([inline]), budget).map((text) => ({ type: 'text', text }));

@@ -7,7 +7,13 @@ import { roomTrouble } from './rooms.ts';
 import type { Rooms } from './rooms.ts';
 
 /** The account, then one finding a room. */
-export async function examine(requests: Requests, rooms: Rooms, account: Account, written: readonly string[], signal: AbortSignal): Promise<Finding[]> {
+export async function examine(
+  requests: Requests,
+  rooms: Rooms,
+  account: Account,
+  written: readonly string[],
+  signal: AbortSignal,
+): Promise<Finding[]> {
   const findings: Finding[] = [
     { ok: true, what: 'token', says: `speaks for ${account.userId}` },
     { ok: true, what: 'device', says: `${account.deviceId}: a repeated send is recognised` },
@@ -17,20 +23,35 @@ export async function examine(requests: Requests, rooms: Rooms, account: Account
 }
 
 /** One finding a room: there, joined, may speak, readable. */
-async function examineRoom(requests: Requests, rooms: Rooms, written: string, userId: string, signal: AbortSignal): Promise<Finding> {
+async function examineRoom(
+  requests: Requests,
+  rooms: Rooms,
+  written: string,
+  userId: string,
+  signal: AbortSignal,
+): Promise<Finding> {
   const what = `room ${written}`;
   try {
     const id = await rooms.resolve(written, undefined, signal);
     const { joined_rooms: joined } = await requests.request('GET', '/_matrix/client/v3/joined_rooms', { signal });
-    if (!Array.isArray(joined) || !joined.includes(id)) return { ok: false, what, says: `not a member: invite ${userId} there` };
+    if (!Array.isArray(joined) || !joined.includes(id))
+      return { ok: false, what, says: `not a member: invite ${userId} there` };
     const state = (type: string): Promise<JsonObject | undefined> =>
-      requests.request('GET', `/_matrix/client/v3/rooms/${encodeURIComponent(id)}/state/${type}/`, { signal }).catch((error: unknown) => {
-        if (isMatrixFailure(error) && error.status === 404) return undefined;
-        throw error;
-      });
-    const [power, encryption, create] = await Promise.all([state('m.room.power_levels'), state('m.room.encryption'), state('m.room.create')]);
-    if (!maySpeak(power, create, userId)) return { ok: false, what, says: `no power to speak: raise the power level of ${userId} there` };
-    if (encryption) return { ok: false, what, says: 'encrypted: nothing said there can be read; use a room without encryption' };
+      requests
+        .request('GET', `/_matrix/client/v3/rooms/${encodeURIComponent(id)}/state/${type}/`, { signal })
+        .catch((error: unknown) => {
+          if (isMatrixFailure(error) && error.status === 404) return undefined;
+          throw error;
+        });
+    const [power, encryption, create] = await Promise.all([
+      state('m.room.power_levels'),
+      state('m.room.encryption'),
+      state('m.room.create'),
+    ]);
+    if (!maySpeak(power, create, userId))
+      return { ok: false, what, says: `no power to speak: raise the power level of ${userId} there` };
+    if (encryption)
+      return { ok: false, what, says: 'encrypted: nothing said there can be read; use a room without encryption' };
     return { ok: true, what, says: 'joined, may speak' };
   } catch (error) {
     return { ok: false, what, says: roomTrouble(error, written, userId) ?? messageOf(error) };

@@ -17,16 +17,30 @@ export interface Surroundings {
 export function toIncoming(event: JsonObject, around: Surroundings): IncomingEvent | undefined {
   const id = eventId(event['event_id']);
   const user = text(event['sender']);
-  if (id === undefined || user === undefined || user === around.myself.userId || dig(event, 'unsigned', 'redacted_because') !== undefined) return undefined;
+  if (
+    id === undefined ||
+    user === undefined ||
+    user === around.myself.userId ||
+    dig(event, 'unsigned', 'redacted_because') !== undefined
+  )
+    return undefined;
   const sender: Sender = {
     accountId: user,
-    name: clean(around.nameOf(user) ?? user).replaceAll('\n', ' ').slice(0, 255),
+    name: clean(around.nameOf(user) ?? user)
+      .replaceAll('\n', ' ')
+      .slice(0, 255),
     bot: dig(event, 'content', 'msgtype') === 'm.notice',
     // Synapse gives guests, and only them, an id of nothing but digits.
     guest: /^@\d+:/.test(user),
   };
   const stamp = event['origin_server_ts'];
-  const base = { id, room: around.room, direct: around.direct, sender, at: new Date(typeof stamp === 'number' ? stamp : 0) };
+  const base = {
+    id,
+    room: around.room,
+    direct: around.direct,
+    sender,
+    at: new Date(typeof stamp === 'number' ? stamp : 0),
+  };
   switch (event['type']) {
     case 'm.room.message':
       return message(event, base, around.myself);
@@ -92,6 +106,9 @@ export function redactedBy(event: JsonObject): string | undefined {
 export function concerned(event: JsonObject): string | undefined {
   if (event['type'] === 'm.room.redaction') return redactedBy(event);
   const kind = dig(event, 'content', 'm.relates_to', 'rel_type');
-  const target = kind === 'm.replace' || kind === 'm.annotation' ? eventId(dig(event, 'content', 'm.relates_to', 'event_id')) : undefined;
+  const target =
+    kind === 'm.replace' || kind === 'm.annotation'
+      ? eventId(dig(event, 'content', 'm.relates_to', 'event_id'))
+      : undefined;
   return target ?? eventId(event['event_id']);
 }

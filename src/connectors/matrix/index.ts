@@ -1,7 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../errors.ts';
 import type { Message } from '../../chat/message.ts';
-import type { Connector, ConnectorEnvironment, ConnectorHost, ConnectorLimits, Finding, Operation, Part, RenderOptions } from '../connector.ts';
+import type {
+  Connector,
+  ConnectorEnvironment,
+  ConnectorHost,
+  ConnectorLimits,
+  Finding,
+  Operation,
+  Part,
+  RenderOptions,
+} from '../connector.ts';
 import { openAccount } from './account.ts';
 import type { Account } from './account.ts';
 import type { Batch } from './batch.ts';
@@ -40,7 +49,16 @@ class MatrixConnector implements Connector {
     this.environment = environment;
     this.requests = new Requests(options.homeserver);
     this.rooms = new Rooms(this.requests);
-    this.limits = { maxBytes: MAX_BYTES, edits: true, deletes: true, actions: 'reactions', threads: true, rate: options.rate, keyWindowMs: 24 * 3_600_000, remote: true };
+    this.limits = {
+      maxBytes: MAX_BYTES,
+      edits: true,
+      deletes: true,
+      actions: 'reactions',
+      threads: true,
+      rate: options.rate,
+      keyWindowMs: 24 * 3_600_000,
+      remote: true,
+    };
   }
 
   async start(host: ConnectorHost): Promise<void> {
@@ -63,7 +81,13 @@ class MatrixConnector implements Connector {
   }
 
   perform(operation: Operation, signal: AbortSignal): Promise<string> {
-    const by = { requests: this.requests, rooms: this.rooms, host: this.host, userId: this.account?.userId ?? 'the bot', isGone: (id: string) => this.gone.has(id) };
+    const by = {
+      requests: this.requests,
+      rooms: this.rooms,
+      host: this.host,
+      userId: this.account?.userId ?? 'the bot',
+      isGone: (id: string) => this.gone.has(id),
+    };
     return perform(by, operation, signal);
   }
 
@@ -126,7 +150,9 @@ class MatrixConnector implements Connector {
     const missing = new Map<string, string>();
     for (const written of host.rooms()) {
       await this.rooms.resolve(written, host, signal).catch((error: unknown) => {
-        const trouble = roomTrouble(error, written, this.account?.userId ?? 'the bot') ?? (isMatrixFailure(error) && error.status === 400 ? error.detail : undefined);
+        const trouble =
+          roomTrouble(error, written, this.account?.userId ?? 'the bot') ??
+          (isMatrixFailure(error) && error.status === 400 ? error.detail : undefined);
         if (trouble === undefined) throw error;
         missing.set(written, trouble);
       });
@@ -147,7 +173,8 @@ class MatrixConnector implements Connector {
         await sleep(TEND_EVERY_MS, undefined, { signal });
       }
     } catch (error) {
-      if (!signal.aborted) host.log.error({ reason: messageOf(error) }, 'configured rooms are not looked after any more');
+      if (!signal.aborted)
+        host.log.error({ reason: messageOf(error) }, 'configured rooms are not looked after any more');
     }
   }
 
@@ -160,11 +187,13 @@ class MatrixConnector implements Connector {
     } catch (error) {
       if (signal.aborted) throw error;
       const trouble = roomTrouble(error, written, this.account?.userId ?? 'the bot');
-      if (trouble === undefined) return host.log.warn({ room: written, reason: messageOf(error) }, 'room could not be entered, trying again');
+      if (trouble === undefined)
+        return host.log.warn({ room: written, reason: messageOf(error) }, 'room could not be entered, trying again');
       if (told.has(written)) return;
       await host.membership(this.rooms.known(written) ?? written, 'left', trouble).then(
         () => told.add(written),
-        (failure: unknown) => host.log.warn({ room: written, reason: messageOf(failure) }, 'could not tell about a room'),
+        (failure: unknown) =>
+          host.log.warn({ room: written, reason: messageOf(failure) }, 'could not tell about a room'),
       );
     }
   }
@@ -173,12 +202,20 @@ class MatrixConnector implements Connector {
     // Beside the loop, which must not wait for it. Where it fails, `tend` tries again.
     this.work.push(
       this.accept(invite, host, signal).catch((error: unknown) => {
-        if (!signal.aborted) host.log.warn({ room: invite.room, reason: messageOf(error) }, 'invitation could not be accepted, trying again');
+        if (!signal.aborted)
+          host.log.warn(
+            { room: invite.room, reason: messageOf(error) },
+            'invitation could not be accepted, trying again',
+          );
       }),
     );
   }
 
-  private async accept({ room, aliases }: Batch['invites'][number], host: ConnectorHost, signal: AbortSignal): Promise<void> {
+  private async accept(
+    { room, aliases }: Batch['invites'][number],
+    host: ConnectorHost,
+    signal: AbortSignal,
+  ): Promise<void> {
     let configured = host.isConfigured(room);
     // Whoever invites may write any address into the invitation: only the directory says whose it is.
     for (const alias of aliases) {

@@ -12,13 +12,19 @@ export interface Mentioning {
 const END = /^($|[\s:,])/;
 
 /** Finds and removes a mention of the bot: marked by the client (`m.mentions`, a pill), or its name at the beginning. Pure. */
-export function readMention(body: string, formatted: string | undefined, userIds: readonly string[], myself: Myself): Mentioning {
+export function readMention(
+  body: string,
+  formatted: string | undefined,
+  userIds: readonly string[],
+  myself: Myself,
+): Mentioning {
   const marked = userIds.includes(myself.userId) || pills(formatted).includes(myself.userId);
   const text = body.trimStart();
   const lower = text.toLowerCase();
   const names = namesOf(myself);
   for (const name of names) {
-    if (lower.startsWith(name) && END.test(text.slice(name.length))) return { mentioned: true, text: text.slice(name.length).replace(/^[\s:,]+/, '') };
+    if (lower.startsWith(name) && END.test(text.slice(name.length)))
+      return { mentioned: true, text: text.slice(name.length).replace(/^[\s:,]+/, '') };
   }
   if (!marked) return { mentioned: false, text: body };
   for (const name of names) {
@@ -34,7 +40,9 @@ export function readMention(body: string, formatted: string | undefined, userIds
 function namesOf({ userId, displayName }: Myself): string[] {
   const local = userId.slice(1).split(':', 1)[0] ?? '';
   const all = [userId, `@${local}`, local, ...(displayName ? [displayName, `@${displayName}`] : [])];
-  return [...new Set(all.map((name) => name.trim().toLowerCase()))].filter((name) => name !== '' && name !== '@').toSorted((a, b) => b.length - a.length);
+  return [...new Set(all.map((name) => name.trim().toLowerCase()))]
+    .filter((name) => name !== '' && name !== '@')
+    .toSorted((a, b) => b.length - a.length);
 }
 
 function pills(formatted: string | undefined): string[] {

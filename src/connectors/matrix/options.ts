@@ -6,9 +6,14 @@ const secret = z.union([z.strictObject({ file: z.string().min(1) }), z.strictObj
 export const matrixOptions = z
   .strictObject({
     homeserver: z
-      .url({ protocol: /^https?$/, error: 'must be the address of the homeserver, for example https://matrix.example.org' })
+      .url({
+        protocol: /^https?$/,
+        error: 'must be the address of the homeserver, for example https://matrix.example.org',
+      })
       .describe("The homeserver's client-server address."),
-    token: secret.optional().describe('Access token of the bot, made by a login (one made by the admin API has no device).'),
+    token: secret
+      .optional()
+      .describe('Access token of the bot, made by a login (one made by the admin API has no device).'),
     user: z.string().min(1).optional().describe('Instead of a token: the user, `bell` or `@bell:example.org`.'),
     password: secret.optional().describe('Instead of a token: its password.'),
     device: z
@@ -22,9 +27,12 @@ export const matrixOptions = z
       .optional()
       .describe('What the homeserver lets this account send; left out: full speed until it says otherwise.'),
   })
-  .refine((options) => (options.token === undefined) !== (options.user === undefined && options.password === undefined), {
-    error: 'give either `token`, or `user` and `password`',
-  })
+  .refine(
+    (options) => (options.token === undefined) !== (options.user === undefined && options.password === undefined),
+    {
+      error: 'give either `token`, or `user` and `password`',
+    },
+  )
   .refine((options) => (options.user === undefined) === (options.password === undefined), {
     error: '`user` and `password` belong together',
   });

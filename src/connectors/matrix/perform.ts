@@ -38,7 +38,11 @@ async function inRoom(by: Performing, operation: Operation, room: string, signal
       return await once(by, operation, room, signal);
     }
     if (error.errcode === 'M_DUPLICATE_ANNOTATION' && operation.type === 'react') return operation.target;
-    if (error.status === 400 && operation.type === 'send' && (operation.thread !== undefined || operation.replyTo !== undefined)) {
+    if (
+      error.status === 400 &&
+      operation.type === 'send' &&
+      (operation.thread !== undefined || operation.replyTo !== undefined)
+    ) {
       // The root is gone, or is itself part of a thread (Synapse: "Cannot start threads from an event with a relation").
       // Nothing was stored under the key by the refused try.
       return await once(by, { ...operation, thread: undefined, replyTo: undefined }, room, signal);
@@ -47,12 +51,21 @@ async function inRoom(by: Performing, operation: Operation, room: string, signal
   }
 }
 
-async function once({ requests }: Performing, operation: Operation, room: string, signal: AbortSignal): Promise<string> {
+async function once(
+  { requests }: Performing,
+  operation: Operation,
+  room: string,
+  signal: AbortSignal,
+): Promise<string> {
   const at = `/_matrix/client/v3/rooms/${encodeURIComponent(room)}`;
-  const put = (path: string, body: JsonObject): Promise<JsonObject> => requests.request('PUT', `${at}/${path}/${encodeURIComponent(operation.key)}`, { body, signal });
+  const put = (path: string, body: JsonObject): Promise<JsonObject> =>
+    requests.request('PUT', `${at}/${path}/${encodeURIComponent(operation.key)}`, { body, signal });
   switch (operation.type) {
     case 'send': {
-      const answer = await put('send/m.room.message', sendContent(bodyOf(operation.part), operation.replyTo, operation.thread));
+      const answer = await put(
+        'send/m.room.message',
+        sendContent(bodyOf(operation.part), operation.replyTo, operation.thread),
+      );
       const id = text(answer['event_id']);
       if (id === undefined) throw new Error('the homeserver answered a send without an event id');
       return id;
@@ -71,14 +84,23 @@ async function once({ requests }: Performing, operation: Operation, room: string
 
 /** System calls that fail before a byte of the request was sent. */
 const BEFORE_SENDING = new Set(['connect', 'getaddrinfo']);
-const BEFORE_SENDING_CODES = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT|ERR_SSL_)/;
-const LOCKED_OUT = new Set(['M_UNKNOWN_TOKEN', 'M_MISSING_TOKEN', 'M_USER_DEACTIVATED', 'M_USER_SUSPENDED', 'M_USER_LOCKED', 'M_CONSENT_NOT_GIVEN']);
+const BEFORE_SENDING_CODES =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT|ERR_SSL_)/;
+const LOCKED_OUT = new Set([
+  'M_UNKNOWN_TOKEN',
+  'M_MISSING_TOKEN',
+  'M_USER_DEACTIVATED',
+  'M_USER_SUSPENDED',
+  'M_USER_LOCKED',
+  'M_CONSENT_NOT_GIVEN',
+]);
 
 /** Makes the contract's errors of what a request threw; what stays as it is has an unknown outcome. */
 export function classified(error: unknown, operation: Operation, userId: string): unknown {
   if (isMatrixFailure(error)) return refused(error, operation, userId);
   const syscall = typeof error === 'object' && error !== null && 'syscall' in error ? String(error.syscall) : '';
-  if (BEFORE_SENDING.has(syscall) || BEFORE_SENDING_CODES.test(codeOf(error) ?? '')) return new Unreachable(`the homeserver cannot be reached: ${messageOf(error)}`, error);
+  if (BEFORE_SENDING.has(syscall) || BEFORE_SENDING_CODES.test(codeOf(error) ?? ''))
+    return new Unreachable(`the homeserver cannot be reached: ${messageOf(error)}`, error);
   return error;
 }
 
@@ -93,11 +115,16 @@ function refused(error: MatrixFailure, operation: Operation, userId: string): un
   if (error.status === 404 && operation.type === 'delete') return new Gone(error);
   if (error.status === 400 && operation.type !== 'send' && /unknown event/i.test(error.detail)) return new Gone(error);
   if (error.status === 403) {
-    if (/not in room|not invited|banned|not a member/i.test(error.detail)) return new Rejected(`${userId} is not in ${operation.room}: invite it there`, error);
-    if (/permission|power|level/i.test(error.detail)) return new Rejected(`${userId} may not do this in ${operation.room}: raise its power level`, error);
+    if (/not in room|not invited|banned|not a member/i.test(error.detail))
+      return new Rejected(`${userId} is not in ${operation.room}: invite it there`, error);
+    if (/permission|power|level/i.test(error.detail))
+      return new Rejected(`${userId} may not do this in ${operation.room}: raise its power level`, error);
   }
   const trouble = roomTrouble(error, operation.room, userId);
-  return new Rejected(trouble ?? `the homeserver says ${error.errcode}${error.detail ? `: ${error.detail}` : ''}`, error);
+  return new Rejected(
+    trouble ?? `the homeserver says ${error.errcode}${error.detail ? `: ${error.detail}` : ''}`,
+    error,
+  );
 }
 
 function lockedOut(error: MatrixFailure): string {

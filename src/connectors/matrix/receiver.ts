@@ -48,7 +48,11 @@ export class Receiver {
    */
   static async open(options: ReceiverOptions, signal: AbortSignal): Promise<Receiver> {
     const { rooms, requests, host } = options;
-    const sync = await requests.request('GET', SYNC_PATH, { query: { filter: SNAPSHOT_FILTER, timeout: 0 }, signal, timeoutMs: 120_000 });
+    const sync = await requests.request('GET', SYNC_PATH, {
+      query: { filter: SNAPSHOT_FILTER, timeout: 0 },
+      signal,
+      timeoutMs: 120_000,
+    });
     rooms.noteAccountData(sync);
     const encrypted: Notice[] = [];
     for (const [room, entry] of entries(sync, 'join')) {
@@ -58,7 +62,10 @@ export class Receiver {
       if (state.some(isEncryption)) encrypted.push({ room, state: 'encrypted' });
     }
     const receiver = new Receiver(options, host.cursor ?? text(sync['next_batch']) ?? '');
-    const invites = entries(sync, 'invite').length > 0 ? (await readSync(options, { rooms: { invite: dig(sync, 'rooms', 'invite') ?? {} } }, '', signal)).invites : [];
+    const invites =
+      entries(sync, 'invite').length > 0
+        ? (await readSync(options, { rooms: { invite: dig(sync, 'rooms', 'invite') ?? {} } }, '', signal)).invites
+        : [];
     receiver.first = { events: [], echoes: [], notices: encrypted, invites, redacted: [], cursor: receiver.cursor };
     return receiver;
   }
@@ -87,7 +94,11 @@ export class Receiver {
     try {
       // After a failure the first answer must not wait for an event: it says that the server is back.
       const query = { filter: SYNC_FILTER, since: this.cursor, timeout: this.up ? LONG_POLL_MS : 0 };
-      const sync: JsonObject = await requests.request('GET', SYNC_PATH, { query, signal, timeoutMs: LONG_POLL_MS + 15_000 });
+      const sync: JsonObject = await requests.request('GET', SYNC_PATH, {
+        query,
+        signal,
+        timeoutMs: LONG_POLL_MS + 15_000,
+      });
       const batch = await readSync(this.options, sync, this.cursor, signal);
       if (!this.up) host.state(true);
       this.up = true;
@@ -95,7 +106,11 @@ export class Receiver {
       return batch;
     } catch (error) {
       if (signal.aborted) throw error;
-      if (isMatrixFailure(error) && error.status === 401) throw new Unauthorised(`the homeserver does not take the bot's access token any more (${error.errcode ?? 401}): put a new one in place`, error);
+      if (isMatrixFailure(error) && error.status === 401)
+        throw new Unauthorised(
+          `the homeserver does not take the bot's access token any more (${error.errcode ?? 401}): put a new one in place`,
+          error,
+        );
       if (this.up) {
         host.log.warn({ reason: messageOf(error) }, 'the homeserver cannot be read, trying again');
         host.state(false, messageOf(error));
@@ -112,7 +127,7 @@ export class Receiver {
     const backoff = new Backoff(50, 5_000);
     for (const id of batch.redacted) onRedacted(id);
     const notices = [...batch.notices];
-    for (let stored = false; !stored; ) {
+    for (let stored = false; !stored;) {
       signal.throwIfAborted();
       try {
         await taps.save();
@@ -124,7 +139,10 @@ export class Receiver {
         }
         stored = true;
       } catch (error) {
-        host.log.warn({ reason: messageOf(error), events: batch.events.length }, 'a batch could not be stored, it is offered again');
+        host.log.warn(
+          { reason: messageOf(error), events: batch.events.length },
+          'a batch could not be stored, it is offered again',
+        );
         await backoff.wait(signal);
       }
     }

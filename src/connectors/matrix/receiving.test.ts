@@ -137,11 +137,17 @@ test('an invitation that could not be accepted at once is accepted later', async
 test('a configured room that is open is entered, and of one that is not the core is told once, with the remedy', async () => {
   const open = world.homeserver.createRoom({ creator: 'ann', alias: 'open', public: true });
   const closed = world.homeserver.createRoom({ creator: 'ann', alias: 'closed' });
-  const { host } = await start(new RecordingHost([world.room, '#open:fake.test', '#closed:fake.test', '#none:fake.test']));
+  const { host } = await start(
+    new RecordingHost([world.room, '#open:fake.test', '#closed:fake.test', '#none:fake.test']),
+  );
   await host.until('joined', () => host.memberships.some(({ room, state }) => room === open && state === 'joined'));
   await host.until('both told', () => host.memberships.filter(({ state }) => state === 'left').length === 2);
-  expect(host.memberships.find(({ room }) => room === closed)?.detail).toBe('not a member and not invited: invite @bell:fake.test to #closed:fake.test');
-  expect(host.memberships.find(({ room }) => room === '#none:fake.test')?.detail).toMatch(/^no room has the address #none:fake.test/);
+  expect(host.memberships.find(({ room }) => room === closed)?.detail).toBe(
+    'not a member and not invited: invite @bell:fake.test to #closed:fake.test',
+  );
+  expect(host.memberships.find(({ room }) => room === '#none:fake.test')?.detail).toMatch(
+    /^no room has the address #none:fake.test/,
+  );
 });
 
 test('being put out of a room is told with who did it and why, and the bot does not come back uninvited', async () => {
@@ -157,7 +163,10 @@ test('an encrypted room is told of once for ever', async () => {
   world.homeserver.setState('ann', world.roomId, 'm.room.encryption', { algorithm: 'm.megolm.v1.aes-sha2' });
   await host.until('told', () => host.memberships.length === 1);
   expect(host.memberships[0]).toMatchObject({ room: world.roomId, state: 'encrypted' });
-  world.homeserver.send('ann', world.roomId, 'm.room.encrypted', { ciphertext: 'x', algorithm: 'm.megolm.v1.aes-sha2' });
+  world.homeserver.send('ann', world.roomId, 'm.room.encrypted', {
+    ciphertext: 'x',
+    algorithm: 'm.megolm.v1.aes-sha2',
+  });
   await world.say('plain all the same');
   await host.until('the message', () => host.texts().length === 1);
   await stopAll();
@@ -224,7 +233,12 @@ test('a login by password pins its device, so that the same key is one message a
     const connector = await world.connect(options);
     running.push(connector);
     await connector.start(new RecordingHost([world.room]));
-    ids.push(await connector.perform(sendOf(world.room, connector.render({ text: 'x' }, { ring: false })[0], { key }), new AbortController().signal));
+    ids.push(
+      await connector.perform(
+        sendOf(world.room, connector.render({ text: 'x' }, { ring: false })[0], { key }),
+        new AbortController().signal,
+      ),
+    );
     await stopAll();
   }
   expect(ids[0]).toBe(ids[1]);

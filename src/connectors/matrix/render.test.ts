@@ -47,7 +47,12 @@ test('chatter is a notice unless it is meant to ring', () => {
 });
 
 test('text from outside pings nobody and hides nothing', () => {
-  const body = only({ title: '@room a\u202eb\u0000', fields: [{ label: '@Room', value: '@ROOM\r\nx' }], text: 'hi @room', code: '@room' });
+  const body = only({
+    title: '@room a\u202eb\u0000',
+    fields: [{ label: '@Room', value: '@ROOM\r\nx' }],
+    text: 'hi @room',
+    code: '@room',
+  });
   expect(body.text).toBe('@\u200droom ab\n'.trimEnd() + '\nhi @\u200droom\n@\u200dRoom: @\u200dROOM\nx\n@\u200droom');
   expect(`${body.text}${body.html}`).not.toMatch(/@room/i);
   expect(body.mentions).toEqual([]);
@@ -67,16 +72,47 @@ test('a long code block is cut at line ends and each part has a block of its own
 });
 
 test('a flood ends with the number of lines left out', () => {
-  const parts = renderMatrix({ code: Array.from({ length: 60_000 }, () => 'x'.repeat(20)).join('\n') }, { ring: false });
+  const parts = renderMatrix(
+    { code: Array.from({ length: 60_000 }, () => 'x'.repeat(20)).join('\n') },
+    { ring: false },
+  );
   expect(parts).toHaveLength(20);
   const last = parts.at(-1);
   expect(last && bodyOf(last).text).toMatch(/… \d+ more lines are left out\n\(20\/20\)$/);
 });
 
-const unit = fc.constantFrom('a', ' ', '\n', '"', '&', '\\', '<', '😀', 'é', '漢', '**', '_', '`', '```\n', '[x](https://e.org/?a&b)', '\u0007', '\ud83d', '\udc00', '\t', '@room');
-const piece = fc.tuple(fc.array(unit, { maxLength: 12 }), fc.integer({ min: 1, max: 4000 })).map(([some, times]) => some.join('').repeat(times).slice(0, 60_000));
+const unit = fc.constantFrom(
+  'a',
+  ' ',
+  '\n',
+  '"',
+  '&',
+  '\\',
+  '<',
+  '😀',
+  'é',
+  '漢',
+  '**',
+  '_',
+  '`',
+  '```\n',
+  '[x](https://e.org/?a&b)',
+  '\u0007',
+  '\ud83d',
+  '\udc00',
+  '\t',
+  '@room',
+);
+const piece = fc
+  .tuple(fc.array(unit, { maxLength: 12 }), fc.integer({ min: 1, max: 4000 }))
+  .map(([some, times]) => some.join('').repeat(times).slice(0, 60_000));
 const message = fc.record(
-  { title: piece, text: piece, code: piece, fields: fc.array(fc.record({ label: piece, value: piece }), { maxLength: 2 }) },
+  {
+    title: piece,
+    text: piece,
+    code: piece,
+    fields: fc.array(fc.record({ label: piece, value: piece }), { maxLength: 2 }),
+  },
   { requiredKeys: [] },
 );
 
@@ -95,7 +131,11 @@ test('whatever the message, every part fits as an edit, is well formed, and no t
         expect(tagsBalance(body.html ?? '')).toBe(true);
       }
       const emojis = (text: string | undefined): number => text?.toWellFormed().match(/😀/gu)?.length ?? 0;
-      const wanted = emojis(any.title) + emojis(any.text) + emojis(any.code) + (any.fields ?? []).reduce((sum, { label, value }) => sum + emojis(label) + emojis(value), 0);
+      const wanted =
+        emojis(any.title) +
+        emojis(any.text) +
+        emojis(any.code) +
+        (any.fields ?? []).reduce((sum, { label, value }) => sum + emojis(label) + emojis(value), 0);
       const all = parts.map((part) => bodyOf(part).text);
       if (!all.at(-1)?.includes('left out')) expect(all.reduce((sum, text) => sum + emojis(text), 0)).toBe(wanted);
     }),

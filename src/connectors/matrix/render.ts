@@ -29,7 +29,13 @@ export type MatrixBody = {
 
 const SIGNS: Readonly<Record<Tone, string>> = { critical: '🔴', warning: '🟠', info: '🔵', ok: '🟢', neutral: '' };
 // Readable on white and on dark grey.
-const COLOURS: Readonly<Record<Tone, string | undefined>> = { critical: '#e5484d', warning: '#d97706', info: '#3b82f6', ok: '#2f9e5f', neutral: undefined };
+const COLOURS: Readonly<Record<Tone, string | undefined>> = {
+  critical: '#e5484d',
+  warning: '#d97706',
+  info: '#3b82f6',
+  ok: '#2f9e5f',
+  neutral: undefined,
+};
 
 /** Writes a message as Matrix events, cut at line ends into parts that fit also as edits. Pure. */
 export function renderMatrix(message: Message, options: RenderOptions, maxBytes = MAX_BYTES): Part[] {
@@ -75,7 +81,12 @@ function layOut(message: Message): Line[] {
   }
   for (const { label, value } of message.fields ?? []) {
     const [first = '', ...more] = defuse(clean(value)).split('\n');
-    lines.push(inlineLine([{ type: 'bold', children: [{ type: 'text', text: `${oneLine(label)}:` }] }, { type: 'text', text: ` ${first}` }]));
+    lines.push(
+      inlineLine([
+        { type: 'bold', children: [{ type: 'text', text: `${oneLine(label)}:` }] },
+        { type: 'text', text: ` ${first}` },
+      ]),
+    );
     lines.push(...more.map(plainLine));
   }
   if (message.code !== undefined) lines.push(...codeLines(defuse(clean(message.code))));
@@ -92,22 +103,34 @@ function titleLines(title: string, tone: Tone): Line[] {
   return signed.split('\n').map((plain) => {
     const line = inlineLine([{ type: 'bold', children: [{ type: 'text', text: plain }] }]);
     const colour = COLOURS[tone];
-    return colour === undefined ? line : { ...line, html: `<font data-mx-color="${colour}">${line.html}</font>`, colour };
+    return colour === undefined
+      ? line
+      : { ...line, html: `<font data-mx-color="${colour}">${line.html}</font>`, colour };
   });
 }
 
 function codeLines(text: string): Line[] {
-  return text.replace(/\n$/, '').split('\n').map((plain) => ({ plain, html: escapeHtml(plain), code: true }));
+  return text
+    .replace(/\n$/, '')
+    .split('\n')
+    .map((plain) => ({ plain, html: escapeHtml(plain), code: true }));
 }
 
 /** At most ten people a line, so that a line always fits. */
 function mentionLines(mentions: readonly Mention[]): Line[] {
   const lines: Line[] = [];
   for (let from = 0; from < mentions.length; from += 10) {
-    const some = mentions.slice(from, from + 10).map((mention) => ({ ...mention, name: oneLine(mention.name || mention.accountId).slice(0, 255) }));
+    const some = mentions
+      .slice(from, from + 10)
+      .map((mention) => ({ ...mention, name: oneLine(mention.name || mention.accountId).slice(0, 255) }));
     lines.push({
       plain: some.map(({ name }) => name).join(', '),
-      html: some.map(({ accountId, name }) => `<a href="https://matrix.to/#/${encodeURIComponent(accountId)}">${escapeHtml(name)}</a>`).join(', '),
+      html: some
+        .map(
+          ({ accountId, name }) =>
+            `<a href="https://matrix.to/#/${encodeURIComponent(accountId)}">${escapeHtml(name)}</a>`,
+        )
+        .join(', '),
       mentions: some.map(({ accountId }) => accountId),
     });
   }
@@ -118,7 +141,9 @@ function linkLine(links: NonNullable<Message['links']>): Line {
   const inlines = links.flatMap(({ label, url }, index): Inline[] => {
     const href = safeUrl(url);
     const text = oneLine(label);
-    const link: Inline = href ? { type: 'link', url: href, children: [{ type: 'text', text }] } : { type: 'text', text: `${text} (${oneLine(url)})` };
+    const link: Inline = href
+      ? { type: 'link', url: href, children: [{ type: 'text', text }] }
+      : { type: 'text', text: `${text} (${oneLine(url)})` };
     return index === 0 ? [link] : [{ type: 'text', text: ' · ' }, link];
   });
   return inlineLine(inlines);

@@ -90,8 +90,17 @@ export class Requests {
     }) as Parameters<Sdk['setRequestFn']>[0]);
     const authorization = this.token === undefined ? {} : { Authorization: `Bearer ${this.token}` };
     try {
-      const answer: unknown = await this.sdk.doHttpRequest(this.base, method, path + queryString(options.query), null, options.body ?? null, authorization, 0);
-      if (!isObject(answer)) throw new MatrixFailure(200, undefined, 'not JSON; is this the address of a homeserver?', undefined);
+      const answer: unknown = await this.sdk.doHttpRequest(
+        this.base,
+        method,
+        path + queryString(options.query),
+        null,
+        options.body ?? null,
+        authorization,
+        0,
+      );
+      if (!isObject(answer))
+        throw new MatrixFailure(200, undefined, 'not JSON; is this the address of a homeserver?', undefined);
       return answer;
     } catch (error) {
       throw failure(error, headers);
@@ -111,7 +120,11 @@ export class Requests {
       // may simply be repeated; waiting for the courier's next try would cost seconds.
       const reused = codeOf(error) === 'ECONNRESET' && isObject(error) && error['reused'] === true;
       if (!reused || method === 'POST' || limits.signal?.aborted) throw error;
-      return await this.once(method, { ...parameters, headers: { ...parameters.headers, Connection: 'close' } }, limits);
+      return await this.once(
+        method,
+        { ...parameters, headers: { ...parameters.headers, Connection: 'close' } },
+        limits,
+      );
     }
   }
 
@@ -121,7 +134,8 @@ export class Requests {
       const length = body === undefined ? 0 : Buffer.byteLength(body);
       const send = this.secure ? httpsRequest : httpRequest;
       const request = send(uri, { method, headers: { ...headers, 'Content-Length': length }, agent: this.agent });
-      const abort = (): void => void request.destroy(signal?.reason instanceof Error ? signal.reason : new Error('stopped'));
+      const abort = (): void =>
+        void request.destroy(signal?.reason instanceof Error ? signal.reason : new Error('stopped'));
       // A timer of our own, since AbortSignal.timeout cannot be taken back: at 500 sends a second 15,000 would wait.
       const timer = setTimeout(() => request.destroy(timedOut(timeoutMs)), timeoutMs);
       const settle = (): void => {
@@ -143,7 +157,11 @@ export class Requests {
         });
         response.on('end', () => {
           settle();
-          resolve({ statusCode: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString('utf8') });
+          resolve({
+            statusCode: response.statusCode ?? 0,
+            headers: response.headers,
+            body: Buffer.concat(chunks).toString('utf8'),
+          });
         });
       });
       request.end(body);

@@ -37,7 +37,11 @@ export class Rooms {
   async resolve(written: string, host: ConnectorHost | undefined, signal?: AbortSignal): Promise<string> {
     const known = this.known(written);
     if (known !== undefined) return known;
-    const answer = await this.requests.request('GET', `/_matrix/client/v3/directory/room/${encodeURIComponent(written)}`, { signal });
+    const answer = await this.requests.request(
+      'GET',
+      `/_matrix/client/v3/directory/room/${encodeURIComponent(written)}`,
+      { signal },
+    );
     const id = text(answer['room_id']) ?? '';
     this.ids.set(written, id);
     host?.resolved(written, id);
@@ -46,7 +50,11 @@ export class Rooms {
 
   /** @throws {MatrixFailure} 403 where we are not invited. */
   async join(written: string, signal?: AbortSignal): Promise<string> {
-    const answer = await this.requests.request('POST', `/_matrix/client/v3/join/${encodeURIComponent(written)}`, { body: {}, signal, timeoutMs: 60_000 });
+    const answer = await this.requests.request('POST', `/_matrix/client/v3/join/${encodeURIComponent(written)}`, {
+      body: {},
+      signal,
+      timeoutMs: 60_000,
+    });
     const id = text(answer['room_id']) ?? written;
     this.joined.add(id);
     return id;
@@ -65,7 +73,9 @@ export class Rooms {
       if (dig(event, 'type') !== 'm.direct') continue;
       const content = dig(event, 'content');
       const lists = isObject(content) ? Object.values(content) : [];
-      this.direct = new Set(lists.flatMap((list) => (Array.isArray(list) ? list.filter((one) => typeof one === 'string') : [])));
+      this.direct = new Set(
+        lists.flatMap((list) => (Array.isArray(list) ? list.filter((one) => typeof one === 'string') : [])),
+      );
     }
   }
 }
@@ -73,7 +83,8 @@ export class Rooms {
 /** Why a room cannot be used, with what to do about it. */
 export function roomTrouble(error: unknown, written: string, userId: string): string | undefined {
   if (!isMatrixFailure(error)) return undefined;
-  if (error.status === 404) return `no room has the address ${written}: check it, or give the room this address in its settings`;
+  if (error.status === 404)
+    return `no room has the address ${written}: check it, or give the room this address in its settings`;
   if (error.status === 403) return `not a member and not invited: invite ${userId} to ${written}`;
   return undefined;
 }

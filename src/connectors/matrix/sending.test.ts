@@ -38,16 +38,30 @@ test('an alert is m.text, chatter is m.notice, and only who is named is notified
     { msgtype: 'm.text', mentions: ['@ann:fake.test'] },
     { msgtype: 'm.notice', mentions: [] },
   ]);
-  for (const event of world.homeserver.timeline(world.roomId)) if (event['type'] === 'm.room.message') expect(event['content']).toHaveProperty(['m.mentions']);
+  for (const event of world.homeserver.timeline(world.roomId))
+    if (event['type'] === 'm.room.message') expect(event['content']).toHaveProperty(['m.mentions']);
 });
 
 test('an edit changes the message and notifies nobody', async () => {
   await begin();
   const target = await send({ text: 'one' });
-  const edit = { type: 'edit', key: newKey(), room: world.room, part: part({ text: 'two **b**', mentions: [{ accountId: '@ann:fake.test', name: 'Ann' }] }), target, unknownTries: 0 } as const;
+  const edit = {
+    type: 'edit',
+    key: newKey(),
+    room: world.room,
+    part: part({ text: 'two **b**', mentions: [{ accountId: '@ann:fake.test', name: 'Ann' }] }),
+    target,
+    unknownTries: 0,
+  } as const;
   expect(await connector.perform(edit, signal)).toBe(target);
   expect(world.homeserver.shown(world.roomId)).toMatchObject([{ id: target, text: 'two b\nAnn', edits: 1 }]);
-  expect(world.homeserver.timeline(world.roomId).at(-1)).toMatchObject({ content: { body: '* two b\nAnn', 'm.mentions': {}, 'm.new_content': { 'm.mentions': { user_ids: ['@ann:fake.test'] } } } });
+  expect(world.homeserver.timeline(world.roomId).at(-1)).toMatchObject({
+    content: {
+      body: '* two b\nAnn',
+      'm.mentions': {},
+      'm.new_content': { 'm.mentions': { user_ids: ['@ann:fake.test'] } },
+    },
+  });
 });
 
 test('replies and threads are where they belong, and become plain where the parent cannot have them', async () => {
@@ -67,18 +81,27 @@ test('replies and threads are where they belong, and become plain where the pare
 
 test('the largest part is taken by the server, as a message and as an edit', async () => {
   await begin();
-  const [large] = connector.render({ code: Array.from({ length: 3000 }, (_, line) => `<"é漢😀'> ${line}`).join('\n') }, { ring: false });
+  const [large] = connector.render(
+    { code: Array.from({ length: 3000 }, (_, line) => `<"é漢😀'> ${line}`).join('\n') },
+    { ring: false },
+  );
   if (!large) throw new Error('no part');
   expect(large.bytes).toBeGreaterThan(MAX_BYTES * 0.9);
   const target = await connector.perform(sendOf(world.room, large), signal);
-  await connector.perform({ type: 'edit', key: newKey(), room: world.room, part: large, target, unknownTries: 0 }, signal);
+  await connector.perform(
+    { type: 'edit', key: newKey(), room: world.room, part: large, target, unknownTries: 0 },
+    signal,
+  );
   expect(world.homeserver.shown(world.roomId)[0]?.edits).toBe(1);
 });
 
 test('what is too large after all is refused for good', async () => {
   await begin();
   const huge: Part = { body: { text: 'x'.repeat(70_000), html: null, mentions: [], notice: false }, bytes: 70_000 };
-  await expect(connector.perform(sendOf(world.room, huge), signal)).rejects.toMatchObject({ code: 'WB_REJECTED', reason: expect.stringContaining('64 KiB') });
+  await expect(connector.perform(sendOf(world.room, huge), signal)).rejects.toMatchObject({
+    code: 'WB_REJECTED',
+    reason: expect.stringContaining('64 KiB'),
+  });
 });
 
 test("the account's limit is told with the time to wait, and a repeat of what was done is free", async () => {
@@ -95,18 +118,24 @@ test("the account's limit is told with the time to wait, and a repeat of what wa
   expect(await send({ text: '1' }, { key, unknownTries: 1 })).toBe(first);
 });
 
-test.each(['errorAfter', 'dropAfter', 'hangAfter', 'error', 'drop', 'hang'] as const)('after "%s" the outcome is unknown and the repeat leaves one message', async (kind) => {
-  await begin();
-  world.homeserver.faults.next({ kind, times: 2 });
-  const operation = sendOf(world.room, part({ text: 'once' }));
-  const impatient = (): AbortSignal => AbortSignal.timeout(150);
-  const codes = ['WB_RATE_LIMITED', 'WB_REJECTED', 'WB_GONE', 'WB_UNAUTHORISED', 'WB_UNREACHABLE'];
-  const outcome = await connector.perform(operation, impatient()).then(() => 'done', (error: { code?: string }) => error.code);
-  expect(codes).not.toContain(outcome);
-  await connector.perform({ ...operation, unknownTries: 1 }, impatient()).catch(() => {});
-  const id = await connector.perform({ ...operation, unknownTries: 2 }, signal);
-  expect(world.homeserver.shown(world.roomId).map((message) => message.id)).toEqual([id]);
-});
+test.each(['errorAfter', 'dropAfter', 'hangAfter', 'error', 'drop', 'hang'] as const)(
+  'after "%s" the outcome is unknown and the repeat leaves one message',
+  async (kind) => {
+    await begin();
+    world.homeserver.faults.next({ kind, times: 2 });
+    const operation = sendOf(world.room, part({ text: 'once' }));
+    const impatient = (): AbortSignal => AbortSignal.timeout(150);
+    const codes = ['WB_RATE_LIMITED', 'WB_REJECTED', 'WB_GONE', 'WB_UNAUTHORISED', 'WB_UNREACHABLE'];
+    const outcome = await connector.perform(operation, impatient()).then(
+      () => 'done',
+      (error: { code?: string }) => error.code,
+    );
+    expect(codes).not.toContain(outcome);
+    await connector.perform({ ...operation, unknownTries: 1 }, impatient()).catch(() => {});
+    const id = await connector.perform({ ...operation, unknownTries: 2 }, signal);
+    expect(world.homeserver.shown(world.roomId).map((message) => message.id)).toEqual([id]);
+  },
+);
 
 test('in a room that it was put out of, the refusal says what to do; one that it may enter it enters', async () => {
   await begin();
@@ -114,23 +143,38 @@ test('in a room that it was put out of, the refusal says what to do; one that it
   await connector.perform(sendOf('#open:fake.test', part({ text: 'x' })), signal);
   expect(world.homeserver.shown(open)).toHaveLength(1);
   world.homeserver.createRoom({ creator: 'ann', alias: 'closed' });
-  await expect(connector.perform(sendOf('#closed:fake.test', part({ text: 'x' })), signal)).rejects.toMatchObject({ reason: '@bell:fake.test is not in #closed:fake.test: invite it there' });
-  await expect(connector.perform(sendOf('#none:fake.test', part({ text: 'x' })), signal)).rejects.toMatchObject({ reason: expect.stringContaining('no room has the address #none:fake.test') });
+  await expect(connector.perform(sendOf('#closed:fake.test', part({ text: 'x' })), signal)).rejects.toMatchObject({
+    reason: '@bell:fake.test is not in #closed:fake.test: invite it there',
+  });
+  await expect(connector.perform(sendOf('#none:fake.test', part({ text: 'x' })), signal)).rejects.toMatchObject({
+    reason: expect.stringContaining('no room has the address #none:fake.test'),
+  });
 });
 
 test('without the power to speak the refusal says so', async () => {
   await begin({}, { power: { events_default: 50 } });
-  await expect(send({ text: 'x' })).rejects.toMatchObject({ code: 'WB_REJECTED', reason: '@bell:fake.test may not do this in #ops:fake.test: raise its power level' });
+  await expect(send({ text: 'x' })).rejects.toMatchObject({
+    code: 'WB_REJECTED',
+    reason: '@bell:fake.test may not do this in #ops:fake.test: raise its power level',
+  });
 });
 
 test('editing a message that a moderator took away is gone', async () => {
   await begin();
   const target = await send({ text: 'x' });
   world.homeserver.redact('ann', world.roomId, target);
-  const edit = (): Promise<string> => connector.perform({ type: 'edit', key: newKey(), room: world.room, part: part({ text: 'y' }), target, unknownTries: 0 }, signal);
+  const edit = (): Promise<string> =>
+    connector.perform(
+      { type: 'edit', key: newKey(), room: world.room, part: part({ text: 'y' }), target, unknownTries: 0 },
+      signal,
+    );
   const deadline = Date.now() + 5000;
   let code: unknown;
-  while (code !== 'WB_GONE' && Date.now() < deadline) code = await edit().then(() => undefined, (error: { code?: string }) => error.code);
+  while (code !== 'WB_GONE' && Date.now() < deadline)
+    code = await edit().then(
+      () => undefined,
+      (error: { code?: string }) => error.code,
+    );
   expect(code).toBe('WB_GONE');
 });
 

@@ -28,7 +28,13 @@ export class Taps {
     const stored = await state.get(STATE_KEY);
     for (const entry of Array.isArray(stored) ? stored : []) {
       const [id, target, emoji, sender] = Array.isArray(entry) ? (entry as JsonValue[]) : [];
-      if (typeof id === 'string' && typeof target === 'string' && typeof emoji === 'string' && typeof sender === 'string') taps.taps.set(id, { target, emoji, sender });
+      if (
+        typeof id === 'string' &&
+        typeof target === 'string' &&
+        typeof emoji === 'string' &&
+        typeof sender === 'string'
+      )
+        taps.taps.set(id, { target, emoji, sender });
     }
     return taps;
   }
@@ -50,7 +56,10 @@ export class Taps {
   /** Writes what was added; to be called before the batch that holds the reactions is received. */
   async save(): Promise<void> {
     if (!this.changed) return;
-    await this.state.set(STATE_KEY, [...this.taps].map(([id, { target, emoji, sender }]) => [id, target, emoji, sender]));
+    await this.state.set(
+      STATE_KEY,
+      [...this.taps].map(([id, { target, emoji, sender }]) => [id, target, emoji, sender]),
+    );
     this.changed = false;
   }
 }

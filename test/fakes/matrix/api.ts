@@ -44,7 +44,8 @@ export function answer(context: ApiContext, request: ApiRequest): JsonMap {
   const { store } = context;
   const { method, path, session } = request;
   const [one = '', two = '', three = '', four = '', five = ''] = path;
-  if (one === 'login') return method === 'GET' ? { flows: [{ type: 'm.login.password' }] } : login(store, request.body());
+  if (one === 'login')
+    return method === 'GET' ? { flows: [{ type: 'm.login.password' }] } : login(store, request.body());
   if (!session) throw new Refusal(401, 'M_MISSING_TOKEN', 'Missing access token');
   const me = session.user.id;
   const route = `${method} ${one}${three ? `/${three}` : ''}`;
@@ -52,7 +53,9 @@ export function answer(context: ApiContext, request: ApiRequest): JsonMap {
     case 'GET account':
       return { user_id: me, is_guest: false, ...(session.deviceId ? { device_id: session.deviceId } : {}) };
     case 'GET joined_rooms':
-      return { joined_rooms: [...(store.roomsOf.get(me) ?? [])].filter((room) => room.isJoined(me)).map((room) => room.id) };
+      return {
+        joined_rooms: [...(store.roomsOf.get(me) ?? [])].filter((room) => room.isJoined(me)).map((room) => room.id),
+      };
     case 'GET profile':
     case 'GET profile/displayname': {
       const name = store.users.get(two)?.displayName;
@@ -78,12 +81,21 @@ export function answer(context: ApiContext, request: ApiRequest): JsonMap {
   return inRoom(context, request, session, two, three, four, five);
 }
 
-function inRoom(context: ApiContext, request: ApiRequest, session: Session, roomId: string, what: string, four: string, five: string): JsonMap {
+function inRoom(
+  context: ApiContext,
+  request: ApiRequest,
+  session: Session,
+  roomId: string,
+  what: string,
+  four: string,
+  five: string,
+): JsonMap {
   const { store } = context;
   const me = session.user.id;
   const known = store.rooms.get(roomId);
   if (!known?.isJoined(me)) {
-    const remedy = known || what === 'send' || what === 'redact' ? `User ${me} not in room ${roomId} (None)` : 'Unknown room';
+    const remedy =
+      known || what === 'send' || what === 'redact' ? `User ${me} not in room ${roomId} (None)` : 'Unknown room';
     throw new Refusal(403, 'M_FORBIDDEN', remedy);
   }
   const room = known;
@@ -93,7 +105,8 @@ function inRoom(context: ApiContext, request: ApiRequest, session: Session, room
   if (what === 'messages') return messages(room, session, request.query, context.now());
   if (what === 'joined_members') {
     const joined: JsonMap = {};
-    for (const [id, { membership }] of room.members) if (membership === 'join') joined[id] = { display_name: store.users.get(id)?.displayName ?? null };
+    for (const [id, { membership }] of room.members)
+      if (membership === 'join') joined[id] = { display_name: store.users.get(id)?.displayName ?? null };
     return { joined };
   }
   if (what === 'event') {
@@ -108,7 +121,9 @@ function inRoom(context: ApiContext, request: ApiRequest, session: Session, room
   }
   if (what === 'state' && method === 'PUT') {
     requirePower(room, me, four, true);
-    return { event_id: store.append(room, { type: four, sender: me, content: request.body(), stateKey: five, session }).id };
+    return {
+      event_id: store.append(room, { type: four, sender: me, content: request.body(), stateKey: five, session }).id,
+    };
   }
   if (what === 'leave') {
     store.setMembership(room, me, 'leave', me);
@@ -116,7 +131,13 @@ function inRoom(context: ApiContext, request: ApiRequest, session: Session, room
   }
   if (what === 'invite' || what === 'kick' || what === 'ban') {
     const membership = what === 'invite' ? 'invite' : what === 'ban' ? 'ban' : 'leave';
-    store.setMembership(room, String(request.body()['user_id']), membership, me, String(request.body()['reason'] ?? ''));
+    store.setMembership(
+      room,
+      String(request.body()['user_id']),
+      membership,
+      me,
+      String(request.body()['reason'] ?? ''),
+    );
     return {};
   }
   throw new Refusal(404, 'M_UNRECOGNIZED', 'Unrecognized request');
@@ -125,9 +146,15 @@ function inRoom(context: ApiContext, request: ApiRequest, session: Session, room
 function login(store: Store, body: JsonMap): JsonMap {
   const identifier = map(body['identifier']);
   const user = store.users.get(store.fullId(String(identifier['user'] ?? body['user'] ?? '')));
-  if (!user || user.password === undefined || user.password !== body['password']) throw new Refusal(403, 'M_FORBIDDEN', 'Invalid username or password');
+  if (!user || user.password === undefined || user.password !== body['password'])
+    throw new Refusal(403, 'M_FORBIDDEN', 'Invalid username or password');
   const session = store.login(user, typeof body['device_id'] === 'string' ? body['device_id'] : undefined);
-  return { user_id: user.id, access_token: session.token, device_id: session.deviceId ?? '', home_server: store.serverName };
+  return {
+    user_id: user.id,
+    access_token: session.token,
+    device_id: session.deviceId ?? '',
+    home_server: store.serverName,
+  };
 }
 
 /** Counts as a message for the rate limit, as in Synapse (measured). */
@@ -147,13 +174,26 @@ function join(context: ApiContext, session: Session, idOrAlias: string): JsonMap
 
 function createRoom(store: Store, me: string, body: JsonMap): JsonMap {
   const alias = typeof body['room_alias_name'] === 'string' ? body['room_alias_name'] : undefined;
-  if (alias && store.aliases.has(`#${alias}:${store.serverName}`)) throw new Refusal(400, 'M_ROOM_IN_USE', 'Room alias already taken');
+  if (alias && store.aliases.has(`#${alias}:${store.serverName}`))
+    throw new Refusal(400, 'M_ROOM_IN_USE', 'Room alias already taken');
   const invite = Array.isArray(body['invite']) ? body['invite'].map(String) : [];
-  const room = store.createRoom({ creator: me, invite, public: body['preset'] === 'public_chat', ...(alias ? { alias } : {}) });
+  const room = store.createRoom({
+    creator: me,
+    invite,
+    public: body['preset'] === 'public_chat',
+    ...(alias ? { alias } : {}),
+  });
   return { room_id: room.id };
 }
 
-function send(context: ApiContext, room: Room, session: Session, type: string, txnId: string, content: JsonMap): JsonMap {
+function send(
+  context: ApiContext,
+  room: Room,
+  session: Session,
+  type: string,
+  txnId: string,
+  content: JsonMap,
+): JsonMap {
   const { store } = context;
   const key = transactionKey(room, session, txnId);
   const before = store.transactions.get(key);
@@ -164,14 +204,22 @@ function send(context: ApiContext, room: Room, session: Session, type: string, t
   requirePower(room, session.user.id, type, false);
   const related = relation(content);
   relate(context, room, session, type, related);
-  if (Buffer.byteLength(JSON.stringify(content)) + ENVELOPE_BYTES > MAX_PDU_BYTES) throw new Refusal(413, 'M_TOO_LARGE', 'event too large');
+  if (Buffer.byteLength(JSON.stringify(content)) + ENVELOPE_BYTES > MAX_PDU_BYTES)
+    throw new Refusal(413, 'M_TOO_LARGE', 'event too large');
   const event = store.append(room, { type, sender: session.user.id, content, session, txnId });
   store.transactions.set(key, event.id);
   if (related['rel_type'] === 'm.annotation') store.annotations.set(annotation(session.user.id, related), event.id);
   return { event_id: event.id };
 }
 
-function redact(context: ApiContext, room: Room, session: Session, target: string, txnId: string, body: JsonMap): JsonMap {
+function redact(
+  context: ApiContext,
+  room: Room,
+  session: Session,
+  target: string,
+  txnId: string,
+  body: JsonMap,
+): JsonMap {
   const { store } = context;
   const key = transactionKey(room, session, txnId);
   const before = store.transactions.get(key);
@@ -179,8 +227,15 @@ function redact(context: ApiContext, room: Room, session: Session, target: strin
   limit(context, session);
   const event = store.events.get(target);
   if (event && event.room !== room.id) throw new Refusal(400, 'M_UNKNOWN', 'Cannot redact event from a different room');
-  if (event && event.sender !== session.user.id && power(room, session.user.id) < level(room, 'redact', 50)) throw new Refusal(403, 'M_FORBIDDEN', "You don't have permission to redact events");
-  const redaction = store.append(room, { type: 'm.room.redaction', sender: session.user.id, content: { ...body, redacts: target }, session, txnId });
+  if (event && event.sender !== session.user.id && power(room, session.user.id) < level(room, 'redact', 50))
+    throw new Refusal(403, 'M_FORBIDDEN', "You don't have permission to redact events");
+  const redaction = store.append(room, {
+    type: 'm.room.redaction',
+    sender: session.user.id,
+    content: { ...body, redacts: target },
+    session,
+    txnId,
+  });
   if (event) store.redact(event, redaction);
   store.transactions.set(key, redaction.id);
   return { event_id: redaction.id };
@@ -210,7 +265,12 @@ function validate(type: string, content: JsonMap): void {
   if (mentions !== undefined) {
     const { user_ids: ids, room } = map(mentions);
     const isMap = typeof mentions === 'object' && mentions !== null && !Array.isArray(mentions);
-    if (!isMap || (ids !== undefined && !(Array.isArray(ids) && ids.every((id) => typeof id === 'string'))) || (room !== undefined && typeof room !== 'boolean')) bad('m.mentions is malformed');
+    if (
+      !isMap ||
+      (ids !== undefined && !(Array.isArray(ids) && ids.every((id) => typeof id === 'string'))) ||
+      (room !== undefined && typeof room !== 'boolean')
+    )
+      bad('m.mentions is malformed');
   }
   const walk = (value: Json): void => {
     if (typeof value === 'number' && !Number.isSafeInteger(value)) bad('Bad JSON value: float');
@@ -230,9 +290,11 @@ function relate({ store }: ApiContext, room: Room, session: Session, _type: stri
   if (kind === 'm.annotation') {
     if (typeof related['key'] !== 'string') throw new Refusal(400, 'M_UNKNOWN', 'Missing aggregation key');
     if (related['key'].length > 500) throw new Refusal(400, 'M_UNKNOWN', 'Aggregation key is too long');
-    if (store.annotations.has(annotation(session.user.id, related))) throw new Refusal(400, 'M_DUPLICATE_ANNOTATION', "Can't send same reaction twice");
+    if (store.annotations.has(annotation(session.user.id, related)))
+      throw new Refusal(400, 'M_DUPLICATE_ANNOTATION', "Can't send same reaction twice");
   }
-  if (kind === 'm.thread' && typeof relation(parent.content)['rel_type'] === 'string') throw new Refusal(400, 'M_UNKNOWN', 'Cannot start threads from an event with a relation');
+  if (kind === 'm.thread' && typeof relation(parent.content)['rel_type'] === 'string')
+    throw new Refusal(400, 'M_UNKNOWN', 'Cannot start threads from an event with a relation');
 }
 
 function annotation(user: string, related: JsonMap): string {
@@ -252,8 +314,14 @@ function level(room: Room, name: string, fallback: number): number {
 
 function requirePower(room: Room, user: string, type: string, state: boolean): void {
   const own = map(room.stateEvent('m.room.power_levels')?.content['events'])[type];
-  const needed = typeof own === 'number' ? own : state ? level(room, 'state_default', 50) : level(room, 'events_default', 0);
-  if (power(room, user) < needed) throw new Refusal(403, 'M_FORBIDDEN', `You don't have permission to post that to the room. user_level (${power(room, user)}) < send_level (${needed})`);
+  const needed =
+    typeof own === 'number' ? own : state ? level(room, 'state_default', 50) : level(room, 'events_default', 0);
+  if (power(room, user) < needed)
+    throw new Refusal(
+      403,
+      'M_FORBIDDEN',
+      `You don't have permission to post that to the room. user_level (${power(room, user)}) < send_level (${needed})`,
+    );
 }
 
 export function relation(content: JsonMap): JsonMap {

@@ -4,8 +4,27 @@ import type { Json } from './types.ts';
 
 /** What may be called from outside: `POST /_fake/say` with the arguments as a JSON list. */
 export const CONTROLS = [
-  'addUser', 'logout', 'createRoom', 'invite', 'join', 'leave', 'kick', 'setState', 'setDirect', 'say', 'send', 'react', 'redact',
-  'timeline', 'shown', 'membersOf', 'setRate', 'fault', 'chance', 'clearFaults', 'requestCounts',
+  'addUser',
+  'logout',
+  'createRoom',
+  'invite',
+  'join',
+  'leave',
+  'kick',
+  'setState',
+  'setDirect',
+  'say',
+  'send',
+  'react',
+  'redact',
+  'timeline',
+  'shown',
+  'membersOf',
+  'setRate',
+  'fault',
+  'chance',
+  'clearFaults',
+  'requestCounts',
 ] as const;
 
 /** Opens the homeserver to another process. */
@@ -27,7 +46,9 @@ export function openControl(homeserver: FakeHomeserver): void {
       const given = JSON.parse(body === '' ? '[]' : body) as Json[];
       const own = calls[name];
       if (own) return finish(200, own(...(given as never[])));
-      const method = homeserver[name as Exclude<(typeof CONTROLS)[number], 'fault' | 'chance' | 'clearFaults' | 'requestCounts'>] as (...given: Json[]) => unknown;
+      const method = homeserver[
+        name as Exclude<(typeof CONTROLS)[number], 'fault' | 'chance' | 'clearFaults' | 'requestCounts'>
+      ] as (...given: Json[]) => unknown;
       finish(200, method.apply(homeserver, given));
     } catch (error) {
       finish(400, { error: String(error) });

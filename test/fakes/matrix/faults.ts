@@ -49,7 +49,12 @@ function usual(kind: FaultKind): readonly Endpoint[] {
   return kind === 'gap' || kind === 'redeliver' ? ['sync'] : WRITES;
 }
 
-function hits(on: readonly Endpoint[], endpoint: Endpoint, wanted: string | undefined, user: string | undefined): boolean {
+function hits(
+  on: readonly Endpoint[],
+  endpoint: Endpoint,
+  wanted: string | undefined,
+  user: string | undefined,
+): boolean {
   return on.includes(endpoint) && (wanted === undefined || wanted === user);
 }
 

@@ -13,7 +13,11 @@ afterEach(() => homeserver?.close());
 async function begin(options: HomeserverOptions = {}): Promise<void> {
   homeserver = await createFakeHomeserver(options);
   homeserver.addUser('bell', { token: 'bell-1', deviceId: 'A' });
-  homeserver.store.sessions.set('bell-2', { user: homeserver.store.users.get('@bell:fake.test')!, deviceId: 'B', token: 'bell-2' });
+  homeserver.store.sessions.set('bell-2', {
+    user: homeserver.store.users.get('@bell:fake.test')!,
+    deviceId: 'B',
+    token: 'bell-2',
+  });
   homeserver.addUser('ann', { token: 'ann' });
   room = homeserver.createRoom({ creator: 'ann', members: ['bell'], alias: 'ops' });
 }
@@ -25,11 +29,20 @@ interface Answer {
 }
 
 async function call(method: string, path: string, body?: JsonMap, token = 'bell-1'): Promise<Answer> {
-  const response = await fetch(`${homeserver.url}/_matrix/client/v3/${path}`, { method, headers: { Authorization: `Bearer ${token}` }, ...(body ? { body: JSON.stringify(body) } : {}) });
+  const response = await fetch(`${homeserver.url}/_matrix/client/v3/${path}`, {
+    method,
+    headers: { Authorization: `Bearer ${token}` },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  });
   return { status: response.status, body: (await response.json()) as Answer['body'], headers: response.headers };
 }
 
-const say = (txn: string, content: JsonMap = { msgtype: 'm.text', body: 'x' }, token = 'bell-1', type = 'm.room.message'): Promise<Answer> => call('PUT', `rooms/${room}/send/${type}/${txn}`, content, token);
+const say = (
+  txn: string,
+  content: JsonMap = { msgtype: 'm.text', body: 'x' },
+  token = 'bell-1',
+  type = 'm.room.message',
+): Promise<Answer> => call('PUT', `rooms/${room}/send/${type}/${txn}`, content, token);
 
 test('a transaction id makes one event a device, and only that device sees it again', async () => {
   await begin();
@@ -38,7 +51,10 @@ test('a transaction id makes one event a device, and only that device sees it ag
   const other = await say('t1', { msgtype: 'm.text', body: 'x' }, 'bell-2');
   expect(other.body.event_id).not.toBe(first.body.event_id);
   expect(homeserver.shown(room)).toHaveLength(2);
-  const seen = async (token: string): Promise<unknown> => ((await call('GET', `rooms/${room}/event/${first.body.event_id}`, undefined, token)).body['unsigned'] as JsonMap)['transaction_id'];
+  const seen = async (token: string): Promise<unknown> =>
+    ((await call('GET', `rooms/${room}/event/${first.body.event_id}`, undefined, token)).body['unsigned'] as JsonMap)[
+      'transaction_id'
+    ];
   expect(await seen('bell-1')).toBe('t1');
   expect(await seen('bell-2')).toBeUndefined();
   expect(await seen('ann')).toBeUndefined();
@@ -53,7 +69,10 @@ test('it refuses what the real server refuses', async () => {
   expect((await say('d', { msgtype: 'm.text', body: 'x'.repeat(65_000) })).status).toBe(413);
   expect((await say('e', reaction, 'bell-1', 'm.reaction')).status).toBe(200);
   expect((await say('f', reaction, 'bell-1', 'm.reaction')).body.errcode).toBe('M_DUPLICATE_ANNOTATION');
-  expect((await say('g', { msgtype: 'm.text', body: 'x', 'm.relates_to': { rel_type: 'm.replace', event_id: '$none' } })).status).toBe(400);
+  expect(
+    (await say('g', { msgtype: 'm.text', body: 'x', 'm.relates_to': { rel_type: 'm.replace', event_id: '$none' } }))
+      .status,
+  ).toBe(400);
   expect((await call('PUT', `rooms/!none:fake.test/send/m.room.message/x`, {})).status).toBe(403);
   expect((await call('GET', 'sync?filter=12')).status).toBe(400);
   expect((await call('GET', 'sync', undefined, 'wrong')).body.errcode).toBe('M_UNKNOWN_TOKEN');
@@ -89,11 +108,26 @@ test('sync tells what is new, marks gaps and keeps what lies in them for /messag
   const { body: first } = await call('GET', 'sync');
   for (let index = 0; index < 15; index += 1) homeserver.say('ann', room, `m${index}`);
   const { body } = await call('GET', `sync?since=${String(first['next_batch'])}`);
-  const timeline = ((((body['rooms'] as JsonMap)['join'] as JsonMap)[room] as JsonMap)['timeline'] as JsonMap) as { events: { content: { body: string } }[]; limited: boolean; prev_batch: string };
+  const timeline = (((body['rooms'] as JsonMap)['join'] as JsonMap)[room] as JsonMap)['timeline'] as JsonMap as {
+    events: { content: { body: string } }[];
+    limited: boolean;
+    prev_batch: string;
+  };
   expect(timeline.limited).toBe(true);
-  expect(timeline.events.map((event) => event.content.body)).toEqual(Array.from({ length: 10 }, (_, index) => `m${index + 5}`));
-  const { body: older } = await call('GET', `rooms/${room}/messages?dir=b&from=${timeline.prev_batch}&to=${String(first['next_batch'])}&limit=100`);
-  expect((older['chunk'] as { content: { body: string } }[]).map((event) => event.content.body)).toEqual(['m4', 'm3', 'm2', 'm1', 'm0']);
+  expect(timeline.events.map((event) => event.content.body)).toEqual(
+    Array.from({ length: 10 }, (_, index) => `m${index + 5}`),
+  );
+  const { body: older } = await call(
+    'GET',
+    `rooms/${room}/messages?dir=b&from=${timeline.prev_batch}&to=${String(first['next_batch'])}&limit=100`,
+  );
+  expect((older['chunk'] as { content: { body: string } }[]).map((event) => event.content.body)).toEqual([
+    'm4',
+    'm3',
+    'm2',
+    'm1',
+    'm0',
+  ]);
   const waiting = call('GET', `sync?since=${String(body['next_batch'])}&timeout=20000`);
   homeserver.say('ann', room, 'wake up');
   expect(JSON.stringify((await waiting).body)).toContain('wake up');
@@ -126,7 +160,11 @@ test('it runs as a process of its own', async () => {
     expect(await remote.shown(id)).toMatchObject([{ id: said, text: 'hello', sender: '@ann:apart.test' }]);
     await remote.fault({ kind: 'limited', retryAfterMs: 3000 });
     const url = `${remote.url}/_matrix/client/v3/rooms/${id}/send/m.room.message/t`;
-    const response = await fetch(url, { method: 'PUT', headers: { Authorization: `Bearer ${bot.token}` }, body: '{"msgtype":"m.text","body":"x"}' });
+    const response = await fetch(url, {
+      method: 'PUT',
+      headers: { Authorization: `Bearer ${bot.token}` },
+      body: '{"msgtype":"m.text","body":"x"}',
+    });
     expect([response.status, response.headers.get('retry-after')]).toEqual([429, '3']);
     expect(await remote.requestCounts()).toEqual({ send: 1 });
   } finally {

@@ -8,7 +8,17 @@ import { shownMessages } from './shown.ts';
 import { Refusal, Store } from './store.ts';
 import type { Session } from './store.ts';
 import { parsePos, parseSyncFilter, sync, toClient } from './sync.ts';
-import type { Endpoint, FakeUser, Fault, HomeserverOptions, Json, JsonMap, Rate, RoomOptions, ShownMessage } from './types.ts';
+import type {
+  Endpoint,
+  FakeUser,
+  Fault,
+  HomeserverOptions,
+  Json,
+  JsonMap,
+  Rate,
+  RoomOptions,
+  ShownMessage,
+} from './types.ts';
 
 const API = '/_matrix/client/';
 const MAX_REQUEST_BYTES = 200 * 65_536;
@@ -80,13 +90,17 @@ export class FakeHomeserver {
     await closed;
   }
 
-  addUser(name: string, options: { password?: string; displayName?: string; token?: string; deviceId?: string | null } = {}): FakeUser {
+  addUser(
+    name: string,
+    options: { password?: string; displayName?: string; token?: string; deviceId?: string | null } = {},
+  ): FakeUser {
     return this.store.addUser(name, options);
   }
 
   /** Makes every token of the user invalid. */
   logout(user: string): void {
-    for (const session of this.store.sessions.values()) if (session.user.id === this.store.fullId(user)) this.store.sessions.delete(session.token);
+    for (const session of this.store.sessions.values())
+      if (session.user.id === this.store.fullId(user)) this.store.sessions.delete(session.token);
   }
 
   /** The new room's id. */
@@ -96,7 +110,12 @@ export class FakeHomeserver {
 
   invite(user: string, room: string): void {
     const target = this.store.room(room);
-    this.store.setMembership(target, this.store.fullId(user), 'invite', String(target.stateEvent('m.room.create')?.sender));
+    this.store.setMembership(
+      target,
+      this.store.fullId(user),
+      'invite',
+      String(target.stateEvent('m.room.create')?.sender),
+    );
   }
 
   join(user: string, room: string): void {
@@ -109,7 +128,13 @@ export class FakeHomeserver {
 
   kick(user: string, room: string, reason?: string): void {
     const target = this.store.room(room);
-    this.store.setMembership(target, this.store.fullId(user), 'leave', String(target.stateEvent('m.room.create')?.sender), reason);
+    this.store.setMembership(
+      target,
+      this.store.fullId(user),
+      'leave',
+      String(target.stateEvent('m.room.create')?.sender),
+      reason,
+    );
   }
 
   setState(user: string, room: string, type: string, content: JsonMap, stateKey = ''): void {
@@ -135,13 +160,17 @@ export class FakeHomeserver {
 
   /** The id of the reaction, for `redact`. */
   react(user: string, room: string, target: string, emoji: string): string {
-    const event = this.send(user, room, 'm.reaction', { 'm.relates_to': { rel_type: 'm.annotation', event_id: target, key: emoji } });
+    const event = this.send(user, room, 'm.reaction', {
+      'm.relates_to': { rel_type: 'm.annotation', event_id: target, key: emoji },
+    });
     this.store.annotations.set(`${this.store.fullId(user)}\0${target}\0${emoji}`, event);
     return event;
   }
 
   redact(user: string, room: string, target: string): string {
-    const redaction = sayAs(this.store, this.store.room(room), this.store.fullId(user), 'm.room.redaction', { redacts: target });
+    const redaction = sayAs(this.store, this.store.room(room), this.store.fullId(user), 'm.room.redaction', {
+      redacts: target,
+    });
     const event = this.store.events.get(target);
     if (event) this.store.redact(event, redaction);
     return redaction.id;
@@ -149,7 +178,11 @@ export class FakeHomeserver {
 
   /** Every event of the room in order, as its creator's client would get them. */
   timeline(room: string): JsonMap[] {
-    const nobody: Session = { user: { id: '', password: undefined, displayName: undefined, accountData: new Map(), accountDataPos: 0 }, deviceId: undefined, token: '' };
+    const nobody: Session = {
+      user: { id: '', password: undefined, displayName: undefined, accountData: new Map(), accountDataPos: 0 },
+      deviceId: undefined,
+      token: '',
+    };
     return this.store.room(room).events.map((event) => toClient(event, nobody, this.now(), true));
   }
 
@@ -181,14 +214,23 @@ export class FakeHomeserver {
     const raw = Buffer.concat(chunks).toString('utf8');
     const [pathname = '', search = ''] = (request.url ?? '').split('?', 2);
     if (this.control && pathname.startsWith('/_fake/')) return this.control(request, response, raw);
-    if (size > MAX_REQUEST_BYTES) return reply(response, 413, { errcode: 'M_TOO_LARGE', error: 'Request body is too large' });
-    if (!pathname.startsWith(API)) return reply(response, 404, { errcode: 'M_UNRECOGNIZED', error: 'Unrecognized request' });
-    if (pathname === `${API}versions`) return reply(response, 200, { versions: ['v1.1', 'v1.11'], unstable_features: {} });
+    if (size > MAX_REQUEST_BYTES)
+      return reply(response, 413, { errcode: 'M_TOO_LARGE', error: 'Request body is too large' });
+    if (!pathname.startsWith(API))
+      return reply(response, 404, { errcode: 'M_UNRECOGNIZED', error: 'Unrecognized request' });
+    if (pathname === `${API}versions`)
+      return reply(response, 200, { versions: ['v1.1', 'v1.11'], unstable_features: {} });
     const path = pathname.slice(API.length).split('/').slice(1).map(decodeURIComponent);
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
     const session = token === undefined ? undefined : this.store.sessions.get(token);
     let parsed: JsonMap | undefined;
-    const call: ApiRequest = { method: request.method ?? 'GET', path, query: new URLSearchParams(search), session, body: () => (parsed ??= parse(raw)) };
+    const call: ApiRequest = {
+      method: request.method ?? 'GET',
+      path,
+      query: new URLSearchParams(search),
+      session,
+      body: () => (parsed ??= parse(raw)),
+    };
     try {
       await this.handle(call, token, response);
     } catch (error) {
@@ -204,20 +246,32 @@ export class FakeHomeserver {
   private async handle(call: ApiRequest, token: string | undefined, response: ServerResponse): Promise<void> {
     const endpoint = endpointOf(call);
     this.counts[endpoint] = (this.counts[endpoint] ?? 0) + 1;
-    if (token !== undefined && !call.session) throw new Refusal(401, 'M_UNKNOWN_TOKEN', 'Invalid access token passed.', { soft_logout: false });
+    if (token !== undefined && !call.session)
+      throw new Refusal(401, 'M_UNKNOWN_TOKEN', 'Invalid access token passed.', { soft_logout: false });
     const fault = this.faults.take(endpoint, call.session?.user.id);
     switch (fault?.kind) {
-      case 'limited': throw new Refusal(429, 'M_LIMIT_EXCEEDED', 'Too Many Requests', { retry_after_ms: fault.retryAfterMs ?? 50 });
-      case 'unauthorised': throw new Refusal(401, 'M_UNKNOWN_TOKEN', 'Invalid access token passed.', { soft_logout: false });
-      case 'error': throw new Refusal(500, 'M_UNKNOWN', 'Internal server error');
-      case 'drop': return void response.socket?.destroy();
-      case 'hang': return;
+      case 'limited':
+        throw new Refusal(429, 'M_LIMIT_EXCEEDED', 'Too Many Requests', { retry_after_ms: fault.retryAfterMs ?? 50 });
+      case 'unauthorised':
+        throw new Refusal(401, 'M_UNKNOWN_TOKEN', 'Invalid access token passed.', { soft_logout: false });
+      case 'error':
+        throw new Refusal(500, 'M_UNKNOWN', 'Internal server error');
+      case 'drop':
+        return void response.socket?.destroy();
+      case 'hang':
+        return;
     }
-    const body = endpoint === 'sync' ? await this.sync(call, fault, response) : answer({ store: this.store, rate: this.rate, limiter: this.limiter, now: this.now }, call);
+    const body =
+      endpoint === 'sync'
+        ? await this.sync(call, fault, response)
+        : answer({ store: this.store, rate: this.rate, limiter: this.limiter, now: this.now }, call);
     switch (fault?.kind) {
-      case 'errorAfter': throw new Refusal(500, 'M_UNKNOWN', 'Internal server error');
-      case 'dropAfter': return void response.socket?.destroy();
-      case 'hangAfter': return;
+      case 'errorAfter':
+        throw new Refusal(500, 'M_UNKNOWN', 'Internal server error');
+      case 'dropAfter':
+        return void response.socket?.destroy();
+      case 'hangAfter':
+        return;
     }
     if (body) reply(response, 200, body);
   }
@@ -231,13 +285,20 @@ export class FakeHomeserver {
     else send();
   }
 
-  private async sync(call: ApiRequest, fault: Fault | undefined, response: ServerResponse): Promise<JsonMap | undefined> {
+  private async sync(
+    call: ApiRequest,
+    fault: Fault | undefined,
+    response: ServerResponse,
+  ): Promise<JsonMap | undefined> {
     const { session, query } = call;
     if (!session) throw new Refusal(401, 'M_MISSING_TOKEN', 'Missing access token');
     const filter = parseSyncFilter(query.get('filter'));
     const asked = parsePos(query.get('since'));
     const history = this.lastSince.get(session.token) ?? [];
-    const since = fault?.kind === 'redeliver' && asked !== undefined ? (history.findLast((one) => one !== undefined && one < asked) ?? asked) : asked;
+    const since =
+      fault?.kind === 'redeliver' && asked !== undefined
+        ? (history.findLast((one) => one !== undefined && one < asked) ?? asked)
+        : asked;
     if (asked !== history.at(-1)) this.lastSince.set(session.token, [...history.slice(-3), asked]);
     const keep = fault?.kind === 'gap' ? (fault.keep ?? 1) : undefined;
     const look = (): { body: JsonMap; empty: boolean } => sync(this.store, session, since, filter, this.now(), keep);
@@ -274,14 +335,18 @@ function parse(raw: string): JsonMap {
   } catch {
     throw new Refusal(400, 'M_NOT_JSON', 'Content not JSON.');
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Refusal(400, 'M_BAD_JSON', 'Content must be a JSON object.');
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Refusal(400, 'M_BAD_JSON', 'Content must be a JSON object.');
   return value;
 }
 
 function reply(response: ServerResponse, status: number, body: JsonMap, headers: Record<string, string> = {}): void {
   if (response.destroyed || response.headersSent) return;
   const text = JSON.stringify(body);
-  response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text), ...headers });
+  response.writeHead(status, {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(text),
+    ...headers,
+  });
   response.end(text);
 }
-

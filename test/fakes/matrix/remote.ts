@@ -3,7 +3,24 @@ import type { FakeHomeserver } from './homeserver.ts';
 import { CONTROLS } from './control.ts';
 import type { Chance, Endpoint, Fault, HomeserverOptions } from './types.ts';
 
-type Same = 'addUser' | 'logout' | 'createRoom' | 'invite' | 'join' | 'leave' | 'kick' | 'setState' | 'setDirect' | 'say' | 'send' | 'react' | 'redact' | 'timeline' | 'shown' | 'membersOf' | 'setRate';
+type Same =
+  | 'addUser'
+  | 'logout'
+  | 'createRoom'
+  | 'invite'
+  | 'join'
+  | 'leave'
+  | 'kick'
+  | 'setState'
+  | 'setDirect'
+  | 'say'
+  | 'send'
+  | 'react'
+  | 'redact'
+  | 'timeline'
+  | 'shown'
+  | 'membersOf'
+  | 'setRate';
 
 /** A fake homeserver in another process; every call is one request. */
 export type RemoteHomeserver = {

@@ -18,12 +18,22 @@ export function shownMessages(room: Room): ShownMessage[] {
     const target = text(relation['event_id']) ?? '';
     if (event.type === 'm.reaction') {
       const message = shown.get(target);
-      if (message) message.reactions = [...message.reactions, { id: event.id, emoji: text(relation['key']) ?? '', sender: event.sender }];
+      if (message)
+        message.reactions = [
+          ...message.reactions,
+          { id: event.id, emoji: text(relation['key']) ?? '', sender: event.sender },
+        ];
     } else if (event.type === 'm.room.message' && relation['rel_type'] === 'm.replace') {
       const message = shown.get(target);
       const next = map(event.content['m.new_content']);
       if (message?.sender === event.sender)
-        shown.set(target, { ...message, text: text(next['body']) ?? '', html: text(next['formatted_body']), msgtype: text(next['msgtype']) ?? '', edits: message.edits + 1 });
+        shown.set(target, {
+          ...message,
+          text: text(next['body']) ?? '',
+          html: text(next['formatted_body']),
+          msgtype: text(next['msgtype']) ?? '',
+          edits: message.edits + 1,
+        });
     } else if (event.type === 'm.room.message') shown.set(event.id, first(event, relation));
   }
   return [...shown.values()];
@@ -40,7 +50,8 @@ function first(event: StoredEvent, relation: JsonMap): ShownMessage {
     msgtype: text(event.content['msgtype']) ?? '',
     mentions: Array.isArray(mentioned) ? mentioned.map(String) : [],
     edits: 0,
-    replyTo: thread !== null && relation['is_falling_back'] === true ? null : text(map(relation['m.in_reply_to'])['event_id']),
+    replyTo:
+      thread !== null && relation['is_falling_back'] === true ? null : text(map(relation['m.in_reply_to'])['event_id']),
     thread,
     reactions: [],
     at: event.at,

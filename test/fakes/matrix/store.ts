@@ -105,9 +105,18 @@ export class Store {
     return name.startsWith('@') ? name : `@${name}:${this.serverName}`;
   }
 
-  addUser(name: string, options: { password?: string; displayName?: string; token?: string; deviceId?: string | null } = {}): FakeUser {
+  addUser(
+    name: string,
+    options: { password?: string; displayName?: string; token?: string; deviceId?: string | null } = {},
+  ): FakeUser {
     const id = this.fullId(name);
-    const user: User = { id, password: options.password, displayName: options.displayName, accountData: new Map(), accountDataPos: 0 };
+    const user: User = {
+      id,
+      password: options.password,
+      displayName: options.displayName,
+      accountData: new Map(),
+      accountDataPos: 0,
+    };
     this.users.set(id, user);
     return this.login(user, options.deviceId, options.token);
   }
@@ -115,7 +124,9 @@ export class Store {
   /** A new token for the device; the device's older tokens stop working, as with a real login. */
   login(user: User, deviceId: string | null | undefined, token = `tok_${randomUUID()}`): FakeUser {
     const device = deviceId === null ? undefined : (deviceId ?? randomBytes(5).toString('hex').toUpperCase());
-    if (device) for (const session of this.sessions.values()) if (session.user === user && session.deviceId === device) this.sessions.delete(session.token);
+    if (device)
+      for (const session of this.sessions.values())
+        if (session.user === user && session.deviceId === device) this.sessions.delete(session.token);
     this.sessions.set(token, { user, deviceId: device, token });
     return { id: user.id, token, deviceId: device };
   }
@@ -124,10 +135,19 @@ export class Store {
     const room = new Room(`!${randomBytes(12).toString('base64url')}:${this.serverName}`);
     const creator = this.fullId(options.creator);
     this.rooms.set(room.id, room);
-    const state = (type: string, content: JsonMap, stateKey = ''): void => void this.append(room, { type, sender: creator, content, stateKey });
+    const state = (type: string, content: JsonMap, stateKey = ''): void =>
+      void this.append(room, { type, sender: creator, content, stateKey });
     state('m.room.create', { room_version: '10', creator });
     this.setMembership(room, creator, 'join', creator);
-    state('m.room.power_levels', { users: { [creator]: 100 }, users_default: 0, events_default: 0, state_default: 50, redact: 50, kick: 50, ...options.power });
+    state('m.room.power_levels', {
+      users: { [creator]: 100 },
+      users_default: 0,
+      events_default: 0,
+      state_default: 50,
+      redact: 50,
+      kick: 50,
+      ...options.power,
+    });
     state('m.room.join_rules', { join_rule: options.public ? 'public' : 'invite' });
     if (options.alias) {
       const alias = options.alias.startsWith('#') ? options.alias : `#${options.alias}:${this.serverName}`;
@@ -135,7 +155,8 @@ export class Store {
       state('m.room.canonical_alias', { alias });
     }
     if (options.encrypted) state('m.room.encryption', { algorithm: 'm.megolm.v1.aes-sha2' });
-    for (const name of [...(options.members ?? []), ...(options.invite ?? [])]) this.setMembership(room, this.fullId(name), 'invite', creator);
+    for (const name of [...(options.members ?? []), ...(options.invite ?? [])])
+      this.setMembership(room, this.fullId(name), 'invite', creator);
     for (const name of options.members ?? []) this.setMembership(room, this.fullId(name), 'join', this.fullId(name));
     return room;
   }

@@ -68,19 +68,40 @@ export function passes(filter: EventFilter, event: StoredEvent): boolean {
 /** An event as a client is given it. The transaction id only goes to the device that sent it. */
 export function toClient(event: StoredEvent, session: Session, now: number, withRoom = false): JsonMap {
   const unsigned: JsonMap = { age: Math.max(0, now - event.at) };
-  if (event.txnId !== undefined && event.device !== undefined && event.device === session.deviceId && event.sender === session.user.id) unsigned['transaction_id'] = event.txnId;
+  if (
+    event.txnId !== undefined &&
+    event.device !== undefined &&
+    event.device === session.deviceId &&
+    event.sender === session.user.id
+  )
+    unsigned['transaction_id'] = event.txnId;
   if (event.prevContent) unsigned['prev_content'] = event.prevContent;
   if (event.redactedBecause) unsigned['redacted_because'] = toClient(event.redactedBecause, session, now, withRoom);
-  const client: JsonMap = { event_id: event.id, type: event.type, sender: event.sender, origin_server_ts: event.at, content: event.content, unsigned };
+  const client: JsonMap = {
+    event_id: event.id,
+    type: event.type,
+    sender: event.sender,
+    origin_server_ts: event.at,
+    content: event.content,
+    unsigned,
+  };
   if (event.stateKey !== undefined) client['state_key'] = event.stateKey;
   if (withRoom) client['room_id'] = event.room;
   // Room version 10: beside the content, not in it.
-  if (event.type === 'm.room.redaction' && typeof event.content['redacts'] === 'string') client['redacts'] = event.content['redacts'];
+  if (event.type === 'm.room.redaction' && typeof event.content['redacts'] === 'string')
+    client['redacts'] = event.content['redacts'];
   return client;
 }
 
 /** One answer of /sync and whether there is anything in it. `keep`: a forced gap that leaves this many events a room. */
-export function sync(store: Store, session: Session, since: number | undefined, filter: SyncFilter, now: number, keep?: number): { body: JsonMap; empty: boolean } {
+export function sync(
+  store: Store,
+  session: Session,
+  since: number | undefined,
+  filter: SyncFilter,
+  now: number,
+  keep?: number,
+): { body: JsonMap; empty: boolean } {
   const user = session.user.id;
   const join: JsonMap = {};
   const invite: JsonMap = {};
@@ -89,32 +110,76 @@ export function sync(store: Store, session: Session, since: number | undefined, 
     const member = room.members.get(user);
     if (!member || (since !== undefined && (room.events.at(-1)?.pos ?? 0) <= since)) continue;
     if (member.membership === 'join') {
-      const entry = joinedRoom(room, session, since === undefined || member.pos > since ? undefined : since, since, filter, now, keep);
+      const entry = joinedRoom(
+        room,
+        session,
+        since === undefined || member.pos > since ? undefined : since,
+        since,
+        filter,
+        now,
+        keep,
+      );
       if (entry) join[room.id] = entry;
     } else if (member.membership === 'invite' && (since === undefined || member.pos > since)) {
-      const types = ['m.room.create', 'm.room.join_rules', 'm.room.canonical_alias', 'm.room.encryption', 'm.room.name'];
+      const types = [
+        'm.room.create',
+        'm.room.join_rules',
+        'm.room.canonical_alias',
+        'm.room.encryption',
+        'm.room.name',
+      ];
       const state = types.flatMap((type) => room.state.get(`${type}\0`) ?? []);
       const own = room.memberState.get(user);
       const inviter = own && room.memberState.get(own.sender);
       invite[room.id] = {
-        invite_state: { events: [...state, ...(inviter ? [inviter] : []), ...(own ? [own] : [])].map(({ type, sender, content, stateKey }) => ({ type, sender, content, state_key: stateKey ?? '' })) },
+        invite_state: {
+          events: [...state, ...(inviter ? [inviter] : []), ...(own ? [own] : [])].map(
+            ({ type, sender, content, stateKey }) => ({ type, sender, content, state_key: stateKey ?? '' }),
+          ),
+        },
       };
     } else if (since !== undefined && member.pos > since && member.membership !== 'invite') {
       // Up to and with the event that ended the membership, nothing behind it.
-      const events = room.events.slice(room.after(since), room.after(member.pos)).filter((event) => passes(filter.timeline, event));
-      leave[room.id] = { timeline: { events: events.map((event) => toClient(event, session, now)), limited: false, prev_batch: `s${since}` }, state: { events: [] } };
+      const events = room.events
+        .slice(room.after(since), room.after(member.pos))
+        .filter((event) => passes(filter.timeline, event));
+      leave[room.id] = {
+        timeline: {
+          events: events.map((event) => toClient(event, session, now)),
+          limited: false,
+          prev_batch: `s${since}`,
+        },
+        state: { events: [] },
+      };
     }
   }
   const accountData: Json[] = [];
   if (since === undefined || session.user.accountDataPos > since) {
-    for (const [type, content] of session.user.accountData) if (!filter.accountTypes || filter.accountTypes.includes(type)) accountData.push({ type, content });
+    for (const [type, content] of session.user.accountData)
+      if (!filter.accountTypes || filter.accountTypes.includes(type)) accountData.push({ type, content });
   }
   const empty = accountData.length === 0 && [join, invite, leave].every((part) => Object.keys(part).length === 0);
-  return { body: { next_batch: `s${store.pos}`, rooms: { join, invite, leave }, account_data: { events: accountData }, presence: { events: [] } }, empty };
+  return {
+    body: {
+      next_batch: `s${store.pos}`,
+      rooms: { join, invite, leave },
+      account_data: { events: accountData },
+      presence: { events: [] },
+    },
+    empty,
+  };
 }
 
 /** `from` undefined: the whole room (an initial sync, or newly joined: then what was said before the join is in it too, as with Synapse). */
-function joinedRoom(room: Room, session: Session, from: number | undefined, since: number | undefined, filter: SyncFilter, now: number, keep: number | undefined): JsonMap | undefined {
+function joinedRoom(
+  room: Room,
+  session: Session,
+  from: number | undefined,
+  since: number | undefined,
+  filter: SyncFilter,
+  now: number,
+  keep: number | undefined,
+): JsonMap | undefined {
   const limit = keep ?? filter.timeline.limit;
   const first = from === undefined ? 0 : room.after(from);
   const timeline: StoredEvent[] = [];
@@ -135,8 +200,11 @@ function joinedRoom(room: Room, session: Session, from: number | undefined, sinc
   const shown = new Set(timeline.map((event) => event.id));
   const senders = new Set(timeline.map((event) => event.sender));
   const start = timeline[0]?.pos ?? room.events.at(-1)?.pos ?? 0;
-  const changed = (event: StoredEvent): boolean => from === undefined || (more && event.pos > from && event.pos < start);
-  const state = [...room.state.values()].filter((event) => changed(event) && !shown.has(event.id) && passes(filter.state, event));
+  const changed = (event: StoredEvent): boolean =>
+    from === undefined || (more && event.pos > from && event.pos < start);
+  const state = [...room.state.values()].filter(
+    (event) => changed(event) && !shown.has(event.id) && passes(filter.state, event),
+  );
   if (!filter.state.types || filter.state.types.includes('m.room.member')) {
     const lazily = (id: string): StoredEvent[] => {
       const event = room.memberState.get(id);
@@ -157,7 +225,8 @@ function joinedRoom(room: Room, session: Session, from: number | undefined, sinc
     unread_notifications: {},
     summary: {},
   };
-  if (filter.state.lazy && membersChanged) entry['summary'] = { 'm.joined_member_count': room.joined, 'm.invited_member_count': room.invited };
+  if (filter.state.lazy && membersChanged)
+    entry['summary'] = { 'm.joined_member_count': room.joined, 'm.invited_member_count': room.invited };
   return entry;
 }
 

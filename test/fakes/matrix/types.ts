@@ -91,7 +91,8 @@ export type FaultKind =
   /** 401 M_UNKNOWN_TOKEN. */
   | 'unauthorised';
 
-export type Endpoint = 'send' | 'edit' | 'react' | 'redact' | 'sync' | 'messages' | 'join' | 'login' | 'whoami' | 'directory' | 'other';
+export type Endpoint =
+  'send' | 'edit' | 'react' | 'redact' | 'sync' | 'messages' | 'join' | 'login' | 'whoami' | 'directory' | 'other';
 
 export interface Fault {
   readonly kind: FaultKind;

@@ -36,9 +36,17 @@ export interface MatrixWorld extends ConnectorWorld {
 }
 
 /** The bot `@bell:fake.test` and Ann in `#ops:fake.test`. */
-export async function createMatrixWorld(options: HomeserverOptions = {}, room: Partial<RoomOptions> = {}): Promise<MatrixWorld> {
+export async function createMatrixWorld(
+  options: HomeserverOptions = {},
+  room: Partial<RoomOptions> = {},
+): Promise<MatrixWorld> {
   const homeserver = await createFakeHomeserver(options);
-  const bot = homeserver.addUser('bell', { token: 'bot-token', deviceId: 'BELL', displayName: 'Watchbell', password: 'pw' });
+  const bot = homeserver.addUser('bell', {
+    token: 'bot-token',
+    deviceId: 'BELL',
+    displayName: 'Watchbell',
+    password: 'pw',
+  });
   homeserver.addUser('ann', { displayName: 'Ann Li' });
   homeserver.addUser('bob', { displayName: 'Bob' });
   const roomId = homeserver.createRoom({ creator: 'ann', members: ['bell', 'bob'], alias: 'ops', ...room });
@@ -53,7 +61,14 @@ export async function createMatrixWorld(options: HomeserverOptions = {}, room: P
     say: async (text) => await Promise.resolve(homeserver.say('ann', roomId, text)),
     shown: async () =>
       await Promise.resolve(
-        homeserver.shown(roomId).map(({ id, text, sender, reactions }) => ({ id, text, mine: sender === bot.id, reactions: reactions.map(({ emoji }) => emoji) })),
+        homeserver
+          .shown(roomId)
+          .map(({ id, text, sender, reactions }) => ({
+            id,
+            text,
+            mine: sender === bot.id,
+            reactions: reactions.map(({ emoji }) => emoji),
+          })),
       ),
     react: async (target, emoji) => await Promise.resolve(homeserver.react('ann', roomId, target, emoji)),
     unreact: async (reaction) => {

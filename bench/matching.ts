@@ -1,0 +1,74 @@
+import { CommandIndex } from '../src/dispatch/command-index.ts';
+import type { Command } from '../src/skill.ts';
+import type { Bench, Row } from './harness/bench.ts';
+import { monotonicMs } from './harness/clock.ts';
+import { percentile, short } from './harness/numbers.ts';
+
+const PER_SECOND = 50_000;
+const FLAT = 0.5;
+const SIZES = [1, 10, 100, 1000];
+/** Measured for the issue that asked for this, with 1 and with 1,000 commands. */
+const PEERS = new Map([
+  [1, 'opsdroid 24,335/s, Hubot 122,000/s (issue)'],
+  [1000, 'opsdroid 10.6/s, Hubot 2,100/s (issue)'],
+]);
+const SHAPES = ['{n:int}', '{app} [to {where:prod|test}]', '{ids:ids?} [for {for:duration}] {note...?}', ''];
+
+/** An index of so many commands, of the shapes that skills have; the last of them takes ids, so that `ack12` can be said. */
+function indexOf(size: number): { index: CommandIndex; lines: Readonly<Record<string, string>> } {
+  const command: Command<never> = { help: 'does it', run: () => undefined };
+  const patterns = Array.from({ length: size - 1 }, (_, n) => `verb${letters(n)} thing${letters(n % 7)} ${SHAPES[n % SHAPES.length]}`.trim());
+  const commands = Object.fromEntries([...patterns, 'ack {ids:ids?} [for {for:duration}] {note...?}'].map((pattern) => [pattern, command]));
+  return {
+    index: new CommandIndex([{ name: 'bench', commands }]),
+    lines: { hit: 'ack 12 for 2h looking at it', miss: 'somebody deployed the payments service again today', glued: 'ack12' },
+  };
+}
+
+function letters(n: number): string {
+  return n < 26 ? String.fromCharCode(97 + n) : letters(Math.floor(n / 26) - 1) + letters(n % 26);
+}
+
+function perSecond(index: CommandIndex, line: string, ms: number): number {
+  const begunMs = monotonicMs();
+  let count = 0;
+  let found = 0;
+  while (monotonicMs() - begunMs < ms) {
+    for (let turn = 0; turn < 500; turn++) if (index.find(line).found === 'command') found++;
+    count += 500;
+  }
+  if (found !== 0 && found !== count) throw new Error('a pure function answered one thing and another');
+  return (count * 1000) / (monotonicMs() - begunMs);
+}
+
+/** Which command a line says, a pure function: its cost must not grow with the number of commands. */
+export const matching: Bench = (stage) => {
+  const [rounds, ms] = stage.quick ? [2, 60] : [7, 200];
+  const indexes = SIZES.map((size) => ({ size, ...indexOf(size) }));
+  const rates = new Map<string, number[]>();
+  for (let round = -1; round < rounds; round++) {
+    for (const { size, index, lines } of indexes) {
+      for (const [kind, line] of Object.entries(lines)) {
+        const rate = perSecond(index, line, ms);
+        if (round >= 0) rates.set(`${size} ${kind}`, [...(rates.get(`${size} ${kind}`) ?? []), rate]);
+      }
+    }
+  }
+  const rate = (size: number, kind: string): number => percentile(rates.get(`${size} ${kind}`) ?? [], 0.5);
+  const kinds = Object.keys(indexes[0]?.lines ?? {});
+  const rows: Row[] = SIZES.map((size) => {
+    const slowest = Math.min(...kinds.map((kind) => rate(size, kind)));
+    return {
+      benchmark: `matching: ${kinds.join(' / ')} among ${short(size)} commands`.replace('.00', '').replace('.0', ''),
+      ours: `${kinds.map((kind) => short(rate(size, kind))).join(' / ')} per s`,
+      peer: PEERS.get(size) ?? '',
+      ratio: '',
+      target: `≥ ${PER_SECOND.toLocaleString('en-US')}/s`,
+      met: slowest >= PER_SECOND,
+    };
+  });
+  const flatness = Math.min(...kinds.map((kind) => rate(1000, kind) / rate(1, kind)));
+  const flat = { benchmark: 'matching: 1,000 commands against 1', ours: `${short(flatness)} of the speed`, peer: 'opsdroid 0.0004, Hubot 0.017 (issue)' };
+  rows.push({ ...flat, ratio: short(flatness), target: `flat: ≥ ${FLAT}`, met: flatness >= FLAT });
+  return Promise.resolve({ rows });
+};
