@@ -57,7 +57,7 @@ const machine = await withStages({ quick: values.quick, profile: values.profile,
       notes.push(...(measured.notes ?? []));
     } catch (error) {
       broken.push(name);
-      console.error(`${name}:`, error);
+      console.error(`${name}:`, error, stage.said);
     } finally {
       await stage.close();
     }

@@ -79,6 +79,11 @@ export class Program {
     return monotonicMs() - begunMs;
   }
 
+  /** The end of its log. */
+  get said(): string {
+    return this.#said;
+  }
+
   /** Resolves when every connector is up. */
   async healthy(): Promise<void> {
     await untilAnswers(`${this.opsUrl}/healthz`, () => {});

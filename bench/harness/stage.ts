@@ -31,7 +31,7 @@ export class Stage {
   readonly #ends: (() => Promise<void>)[] = [];
   readonly #profiles: string[] = [];
   #homeserver: RemoteHomeserver | undefined;
-  #worlds = 0;
+  readonly #worlds: World[] = [];
 
   constructor(options: StageOptions, places: { directory: string; compileCache: string; postgres: TestPostgres }) {
     this.quick = options.quick;
@@ -55,7 +55,7 @@ export class Stage {
   async world(name: string, config: WorldSetting['config'] = {}): Promise<World> {
     const homeserver = await this.homeserver();
     const database = await createDatabase(this.#postgres.url);
-    const directory = join(this.#directory, `${name}-${this.#worlds++}`);
+    const directory = join(this.#directory, `${name}-${this.#worlds.length}`);
     const profileDirectory = this.#options.profile ? join(directory, 'profile') : undefined;
     if (profileDirectory !== undefined) {
       await mkdir(profileDirectory, { recursive: true });
@@ -63,6 +63,7 @@ export class Stage {
     }
     const compileCache = this.#compileCache;
     const world = await createWorld({ name, directory, compileCache, databaseUrl: database.url, homeserver, profileDirectory, config });
+    this.#worlds.push(world);
     this.#ends.push(async () => {
       await world.close();
       await database.drop();
@@ -74,7 +75,7 @@ export class Stage {
   async startWorld(name: string, config: WorldSetting['config'] = {}): Promise<World> {
     const world = await this.world(name, config);
     await world.program.start();
-    await world.program.healthy();
+    await world.listening();
     return world;
   }
 
@@ -106,6 +107,11 @@ export class Stage {
     const path = join(this.#directory, name);
     await mkdir(path, { recursive: true });
     return path;
+  }
+
+  /** What the programs logged last, for a benchmark that broke. */
+  get said(): string {
+    return this.#worlds.map((world) => world.program.said).join('\n');
   }
 
   async close(): Promise<void> {

@@ -49,6 +49,12 @@ export class World {
     return load.send({ ...order, url: `${this.program.url}/webhooks/alertmanager/bench`, token: TOKEN });
   }
 
+  /** Resolves when what is said in the room will be heard: a connector begins at its first cursor. */
+  async listening(): Promise<void> {
+    await this.program.healthy();
+    while ((await this.query('select 1 from cursors')).length === 0) await sleep(20);
+  }
+
   /** Resolves when every event is handled and every message shown. */
   async settled(): Promise<void> {
     for (;;) {

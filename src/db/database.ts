@@ -48,6 +48,8 @@ const types: pg.CustomTypesConfig = {
     oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
 };
 
+const MAX_PREPARED = 500;
+
 /** Errors after which a connection, or the whole server, is not to be trusted. */
 export function isConnectionError(error: unknown): boolean {
   const code = codeOf(error) ?? '';
@@ -73,6 +75,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   let closed = false;
   let probing: NodeJS.Timeout | undefined;
   let pool: pg.Pool | undefined;
+  const names = new Map<string, string>();
 
   async function open(): Promise<pg.Pool> {
     if (pool) return pool;
@@ -124,6 +127,21 @@ export function createDatabase(options: DatabaseOptions): Database {
     }, waitMs);
   }
 
+  /**
+   * Statements with parameters are prepared once a connection: planning the larger ones costs more than running them.
+   * What is written by hand is a few hundred texts; beyond that somebody builds them, and those are not kept.
+   */
+  function prepared(text: string, parameters: readonly unknown[] | undefined): pg.QueryConfig {
+    if (parameters === undefined) return { text };
+    const values = [...parameters];
+    let name = names.get(text);
+    if (name === undefined && names.size < MAX_PREPARED) {
+      name = `w${names.size}`;
+      names.set(text, name);
+    }
+    return name === undefined ? { text, values } : { name, text, values };
+  }
+
   async function guarded<T>(work: () => Promise<T>): Promise<T> {
     if (!available || closed) throw new DatabaseAway('the database is away; trying again');
     try {
@@ -141,7 +159,7 @@ export function createDatabase(options: DatabaseOptions): Database {
       let broken: unknown;
       const onError = (error: unknown): void => void (broken = error);
       client.on('error', onError);
-      const query: Query = async (text, parameters) => rowsOf(await client.query(text, parameters as unknown[]));
+      const query: Query = async (text, parameters) => rowsOf(await client.query(prepared(text, parameters)));
       try {
         const value = await work({ query, script: async (text) => rowsOf(await client.query(text)) });
         client.off('error', onError);
@@ -161,7 +179,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     });
 
   return {
-    query: (text, parameters) => guarded(async () => rowsOf(await (await open()).query(text, parameters as unknown[]))),
+    query: (text, parameters) => guarded(async () => rowsOf(await (await open()).query(prepared(text, parameters)))),
     connection,
     transaction: (work) =>
       connection(async (transaction) => {

@@ -31,7 +31,11 @@ async function start({ isTTY = false } = {}) {
   };
   const connector = createConsoleConnector({ input, output });
   await connector.start(host);
-  const part = (message: Message): Part => connector.render(message, { ring: false })[0]!;
+  const part = (message: Message): Part => {
+    const [first] = connector.render(message, { ring: false });
+    if (!first) throw new Error('nothing was rendered');
+    return first;
+  };
   return { connector, input, received, state, printed: () => printed, part };
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Limiter } from './limiter.ts';
+import type { Limiter } from './limiter.ts';
 import { Refusal } from './store.ts';
 import type { Room, Session, Store } from './store.ts';
 import { messages, toClient } from './sync.ts';

@@ -13,8 +13,10 @@ afterEach(() => homeserver?.close());
 async function begin(options: HomeserverOptions = {}): Promise<void> {
   homeserver = await createFakeHomeserver(options);
   homeserver.addUser('bell', { token: 'bell-1', deviceId: 'A' });
+  const bell = homeserver.store.users.get('@bell:fake.test');
+  if (!bell) throw new Error('no bell');
   homeserver.store.sessions.set('bell-2', {
-    user: homeserver.store.users.get('@bell:fake.test')!,
+    user: bell,
     deviceId: 'B',
     token: 'bell-2',
   });

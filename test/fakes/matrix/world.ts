@@ -61,14 +61,12 @@ export async function createMatrixWorld(
     say: async (text) => await Promise.resolve(homeserver.say('ann', roomId, text)),
     shown: async () =>
       await Promise.resolve(
-        homeserver
-          .shown(roomId)
-          .map(({ id, text, sender, reactions }) => ({
-            id,
-            text,
-            mine: sender === bot.id,
-            reactions: reactions.map(({ emoji }) => emoji),
-          })),
+        homeserver.shown(roomId).map(({ id, text, sender, reactions }) => ({
+          id,
+          text,
+          mine: sender === bot.id,
+          reactions: reactions.map(({ emoji }) => emoji),
+        })),
       ),
     react: async (target, emoji) => await Promise.resolve(homeserver.react('ann', roomId, target, emoji)),
     unreact: async (reaction) => {
