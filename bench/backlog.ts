@@ -13,14 +13,19 @@ export const backlog: Bench = async (stage) => {
   const seconds = stage.quick ? 6 : 60;
   const world = await stage.startWorld('bell');
   const load = stage.load();
-  await world.send(load, { bodies: { prefix: 'WarmN', count: 500, groups: 100 }, shape: { type: 'at once', atOnce: 8 } });
+  await world.send(load, {
+    bodies: { prefix: 'WarmN', count: 500, groups: 100 },
+    shape: { type: 'at once', atOnce: 8 },
+  });
   await world.settled();
   world.program.profileFromNow();
   const samples: number[] = [];
   let sending = true;
   const sampling = (async () => {
     while (sending) {
-      const [row] = await world.query<{ count: number }>(`select count(*)::int as count from events where state = 'new'`);
+      const [row] = await world.query<{ count: number }>(
+        `select count(*)::int as count from events where state = 'new'`,
+      );
       samples.push(row?.count ?? 0);
       await sleep(SAMPLE_MS);
     }

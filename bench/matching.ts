@@ -16,11 +16,19 @@ const SHAPES = ['{n:int}', '{app} [to {where:prod|test}]', '{ids:ids?} [for {for
 /** An index of so many commands, of the shapes that skills have; the last of them takes ids, so that `ack12` can be said. */
 function indexOf(size: number): { index: CommandIndex; lines: Readonly<Record<string, string>> } {
   const command: Command<never> = { help: 'does it', run: () => undefined };
-  const patterns = Array.from({ length: size - 1 }, (_, n) => `verb${letters(n)} thing${letters(n % 7)} ${SHAPES[n % SHAPES.length]}`.trim());
-  const commands = Object.fromEntries([...patterns, 'ack {ids:ids?} [for {for:duration}] {note...?}'].map((pattern) => [pattern, command]));
+  const patterns = Array.from({ length: size - 1 }, (_, n) =>
+    `verb${letters(n)} thing${letters(n % 7)} ${SHAPES[n % SHAPES.length]}`.trim(),
+  );
+  const commands = Object.fromEntries(
+    [...patterns, 'ack {ids:ids?} [for {for:duration}] {note...?}'].map((pattern) => [pattern, command]),
+  );
   return {
     index: new CommandIndex([{ name: 'bench', commands }]),
-    lines: { hit: 'ack 12 for 2h looking at it', miss: 'somebody deployed the payments service again today', glued: 'ack12' },
+    lines: {
+      hit: 'ack 12 for 2h looking at it',
+      miss: 'somebody deployed the payments service again today',
+      glued: 'ack12',
+    },
   };
 }
 
@@ -73,7 +81,11 @@ export const matching: Bench = (stage) => {
     };
   });
   const flatness = Math.min(...kinds.map((kind) => rate(1000, kind) / rate(1, kind)));
-  const flat = { benchmark: 'matching: 1,000 commands against 1', ours: `${short(flatness)} of the speed`, peer: 'opsdroid 0.0004, Hubot 0.017 (issue)' };
+  const flat = {
+    benchmark: 'matching: 1,000 commands against 1',
+    ours: `${short(flatness)} of the speed`,
+    peer: 'opsdroid 0.0004, Hubot 0.017 (issue)',
+  };
   rows.push({ ...flat, ratio: short(flatness), target: `flat: ≥ ${FLAT}`, met: flatness >= FLAT });
   return Promise.resolve({ rows });
 };

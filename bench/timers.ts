@@ -44,7 +44,11 @@ export const timers: Bench = async (stage) => {
   const skills = join(await stage.directory('skills'), 'probe');
   await mkdir(skills, { recursive: true });
   await writeFile(join(skills, 'index.ts'), PROBE);
-  const world = await stage.startWorld('bell', { connectors: { web: {} }, rooms: { board: { in: { web: 'board' } } }, skillDirectories: [join(skills, '..')] });
+  const world = await stage.startWorld('bell', {
+    connectors: { web: {} },
+    rooms: { board: { in: { web: 'board' } } },
+    skillDirectories: [join(skills, '..')],
+  });
   await fire(world, { name: 'warm', count: Math.min(some, 500), spreadMs: 1000 });
   world.program.profileFromNow();
 
@@ -57,13 +61,19 @@ export const timers: Bench = async (stage) => {
   }
   const instant = await fire(world, { name: 'instant', count: many, spreadMs: 0 });
 
-  const before = { idle: await idleShare(world, idleMs), late: await fire(world, { name: 'before', count: 200, spreadMs: 1000 }) };
+  const before = {
+    idle: await idleShare(world, idleMs),
+    late: await fire(world, { name: 'before', count: 200, spreadMs: 1000 }),
+  };
   await world.query(
     `insert into timers (id, skill, key, name, payload, due_at)
      select gen_random_uuid(), 'probe', 'waiting-' || n, 'fire', '{}', now() + interval '1 day' + n * interval '1 second' from generate_series(1, $1) n`,
     [WAITING],
   );
-  const after = { idle: await idleShare(world, idleMs), late: await fire(world, { name: 'after', count: 200, spreadMs: 1000 }) };
+  const after = {
+    idle: await idleShare(world, idleMs),
+    late: await fire(world, { name: 'after', count: 200, spreadMs: 1000 }),
+  };
 
   const p99 = percentile(late, 0.99);
   const lastS = Math.max(...instant) / 1000;
@@ -102,7 +112,9 @@ export const timers: Bench = async (stage) => {
         met: percentile(after.late, 0.99) <= LATE_MS,
       },
     ],
-    notes: [`timers: p50 lateness of the ${some} ${short(percentile(late, 0.5))} ms, most ${short(Math.max(...late))} ms; idle counts the program and Postgres together.`],
+    notes: [
+      `timers: p50 lateness of the ${some} ${short(percentile(late, 0.5))} ms, most ${short(Math.max(...late))} ms; idle counts the program and Postgres together.`,
+    ],
   };
 };
 
@@ -113,9 +125,13 @@ async function fire(world: World, { name, count, spreadMs }: Batch): Promise<num
   const deadlineMs = monotonicMs() + afterMs + 60_000;
   for (;;) {
     await sleep(250);
-    const [done] = await world.query<{ count: number }>(`select count(*)::int as count from events where source = 'timer' and state <> 'new' and key like $1`, [`${name}-%`]);
+    const [done] = await world.query<{ count: number }>(
+      `select count(*)::int as count from events where source = 'timer' and state <> 'new' and key like $1`,
+      [`${name}-%`],
+    );
     if (done?.count === count) break;
-    if (monotonicMs() > deadlineMs) throw new Error(`${done?.count} of ${count} timers of ${name} were handled in time`);
+    if (monotonicMs() > deadlineMs)
+      throw new Error(`${done?.count} of ${count} timers of ${name} were handled in time`);
   }
   await world.settled();
   const rows = await world.query<{ late: number }>(
@@ -147,7 +163,8 @@ async function bareTimers(databaseUrl: string, count: number): Promise<number[]>
 async function idleShare(world: World, ms: number): Promise<number> {
   await sleep(500);
   const pids = [world.program.pid, ...(await world.postgresPids())];
-  const used = async (): Promise<number> => (await Promise.all(pids.map((pid) => processorSeconds(pid).catch(() => 0)))).reduce((sum, one) => sum + one, 0);
+  const used = async (): Promise<number> =>
+    (await Promise.all(pids.map((pid) => processorSeconds(pid).catch(() => 0)))).reduce((sum, one) => sum + one, 0);
   const before = await used();
   await sleep(ms);
   return (((await used()) - before) * 1000) / ms;

@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --disable-warning=ExperimentalWarning
 // Runs the program, which is TypeScript as written: that needs Node 24. Where an older one runs this file, the copy that
 // `npm ci` brought along is used instead.
 import { spawn } from 'node:child_process';
@@ -14,10 +14,16 @@ if (major >= 24) {
 } else {
   const own = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url));
   if (!existsSync(own)) {
-    console.error(`watchbell needs Node 24 or newer, and this is ${process.versions.node}. Install it, or run "npm ci" here.`);
+    console.error(
+      `watchbell needs Node 24 or newer, and this is ${process.versions.node}. Install it, or run "npm ci" here.`,
+    );
     process.exit(2);
   }
-  const child = spawn(own, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(
+    own,
+    ['--disable-warning=ExperimentalWarning', fileURLToPath(import.meta.url), ...process.argv.slice(2)],
+    { stdio: 'inherit' },
+  );
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => process.exit(code ?? (signal ? 1 : 0)));
 }

@@ -15,7 +15,9 @@ let files: ReadonlyMap<string, string>;
 /** Laid out as the page tells authors of a directory of their own to do it. */
 beforeAll(async () => {
   const page = await readFile(join(import.meta.dirname, 'writing-a-skill.md'), 'utf8');
-  files = new Map([...page.matchAll(BLOCK)].map(([, name = '', content = '']) => [name.replace(/^team\//, ''), content]));
+  files = new Map(
+    [...page.matchAll(BLOCK)].map(([, name = '', content = '']) => [name.replace(/^team\//, ''), content]),
+  );
   directory = await mkdtemp(join(tmpdir(), 'watchbell-docs-'));
   for (const [name, content] of files) {
     await mkdir(join(directory, dirname(name)), { recursive: true });
@@ -28,11 +30,28 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 test('every test on the page passes', async () => {
-  const config = { testEnvironment: 'node', transform: {}, extensionsToTreatAsEsm: ['.ts'], moduleFileExtensions: ['ts', 'js', 'json'], testMatch: ['**/*.test.ts'], testTimeout: 60_000 };
+  const config = {
+    testEnvironment: 'node',
+    transform: {},
+    extensionsToTreatAsEsm: ['.ts'],
+    moduleFileExtensions: ['ts', 'js', 'json'],
+    testMatch: ['**/*.test.ts'],
+    testTimeout: 60_000,
+  };
   const jest = join(ROOT, 'node_modules/jest/bin/jest.js');
   const { stdout } = await run(
     process.execPath,
-    ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', jest, '--json', '--runInBand', '--rootDir', directory, '--config', JSON.stringify(config)],
+    [
+      '--experimental-vm-modules',
+      '--disable-warning=ExperimentalWarning',
+      jest,
+      '--json',
+      '--runInBand',
+      '--rootDir',
+      directory,
+      '--config',
+      JSON.stringify(config),
+    ],
     { cwd: directory, maxBuffer: 16 * 1024 ** 2 },
   ).catch((error: { stdout?: string; stderr?: string }) => {
     throw new Error(`${error.stderr ?? ''}\n${error.stdout ?? ''}`);
@@ -44,7 +63,11 @@ test('every test on the page passes', async () => {
 }, 120_000);
 
 test('every skill on the page is loaded by the program from a directory of its own', async () => {
-  const { stdout } = await run(process.execPath, [join(ROOT, 'bin/watchbell.js'), 'skills', '--config', await configuration()], { cwd: directory });
+  const { stdout } = await run(
+    process.execPath,
+    [join(ROOT, 'bin/watchbell.js'), 'skills', '--config', await configuration()],
+    { cwd: directory },
+  );
   const skills = [...files.keys()].filter((name) => name.endsWith('/index.ts')).map((name) => dirname(name));
   for (const skill of skills) expect(stdout).toContain(`${skill}: `);
 }, 60_000);

@@ -49,7 +49,12 @@ export interface AppOptions {
   readonly database: () => Promise<pg.ClientConfig>;
   readonly secret: (reference: SecretRef) => Promise<string>;
   readonly log: Logger;
-  readonly ports: { readonly port: number; readonly opsPort: number; readonly portFixed: boolean; readonly opsPortFixed: boolean };
+  readonly ports: {
+    readonly port: number;
+    readonly opsPort: number;
+    readonly portFixed: boolean;
+    readonly opsPortFixed: boolean;
+  };
   /** For tests: moves the clock, and is called at each moment where a crash matters. */
   readonly shiftMs?: () => number;
   readonly step?: StepHook;
@@ -91,7 +96,12 @@ export class App {
     this.clock = createClock(options.shiftMs);
     this.#databaseSince = this.clock.now();
     this.metrics = createMetrics({ version });
-    this.database = createDatabase({ url: options.database, poolSize: POOL_SIZE, idleInTransactionMs: IDLE_IN_TRANSACTION_MS, statementTimeoutMs: STATEMENT_TIMEOUT_MS });
+    this.database = createDatabase({
+      url: options.database,
+      poolSize: POOL_SIZE,
+      idleInTransactionMs: IDLE_IN_TRANSACTION_MS,
+      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    });
     this.#config = options.config;
     this.#world = this.#build(options.config, 0);
     const { clock, database, metrics } = this;
@@ -99,13 +109,26 @@ export class App {
     const onWoken = (woken: Woken): void => this.#wake(woken);
     const known = (): ReturnType<typeof knownNames> => knownNames(this.#world);
     this.acceptor = new Acceptor({ database, step, onAccepted });
-    this.dispatcher = new Dispatcher({ database, clock, step, metrics, log, world: () => (this.clock.monotonic() < this.#standBackUntil ? undefined : this.#world), onWoken });
+    this.dispatcher = new Dispatcher({
+      database,
+      clock,
+      step,
+      metrics,
+      log,
+      world: () => (this.clock.monotonic() < this.#standBackUntil ? undefined : this.#world),
+      onWoken,
+    });
     this.#ticker = new Ticker({
       database,
       clock,
       step,
       known: () => known().timers,
-      crons: () => [...this.#world.skills.values()].flatMap(({ skill, options: skillOptions }) => Object.entries(skill.crons ?? {}).flatMap(([name, cron]) => cronSpec(skill.name, name, cron.schedule(skillOptions), this.#world.timeZone))),
+      crons: () =>
+        [...this.#world.skills.values()].flatMap(({ skill, options: skillOptions }) =>
+          Object.entries(skill.crons ?? {}).flatMap(([name, cron]) =>
+            cronSpec(skill.name, name, cron.schedule(skillOptions), this.#world.timeZone),
+          ),
+        ),
       onAccepted,
     });
     this.#tasks = new TaskRunner({
@@ -123,13 +146,27 @@ export class App {
       ownUrl: () => `http://127.0.0.1:${this.#http?.port ?? options.ports.port}`,
       onAccepted,
     });
-    this.#leases = new LeaseKeeper({ database, holder: this.#replica.id, clock, step, onHeld: (lease) => this.#held(lease) });
+    this.#leases = new LeaseKeeper({
+      database,
+      holder: this.#replica.id,
+      clock,
+      step,
+      onHeld: (lease) => this.#held(lease),
+    });
     this.#notifier = new Notifier(database, this.#replica.id, (changes) => {
-      if (changes === 'all') for (const [name, runner] of this.#runners) for (const room of this.#roomsOf(name)) runner.wake(room);
+      if (changes === 'all')
+        for (const [name, runner] of this.#runners) for (const room of this.#roomsOf(name)) runner.wake(room);
       else this.#wakeRooms(changes);
     });
     this.#webChat = createWebChat({ database, world: () => this.#world, onAccepted });
-    this.#housekeeper = new Housekeeper({ database, metrics, log, world: () => this.#world, ages: () => ({ eventsMs: this.#config.keep.events, historyMs: this.#config.keep.history }), isCounting: () => this.#leases.held.has('housekeeping') });
+    this.#housekeeper = new Housekeeper({
+      database,
+      metrics,
+      log,
+      world: () => this.#world,
+      ages: () => ({ eventsMs: this.#config.keep.events, historyMs: this.#config.keep.history }),
+      isCounting: () => this.#leases.held.has('housekeeping'),
+    });
     database.onAvailability((available) => {
       this.#databaseSince = this.clock.now();
       metrics.databaseUp.set(available ? 1 : 0);
@@ -157,19 +194,33 @@ export class App {
   /** Listens, connects, migrates, begins. @throws {StartFailed} naming what is missing and the remedy. */
   async start(): Promise<void> {
     const { log, folders, ports, version } = this.#options;
-    const intake = createWebhookIntake({ world: () => this.#world, acceptor: this.acceptor, database: this.database, clock: this.clock, secret: this.#options.secret, log, onWoken: (woken) => this.#wake(woken) });
+    const intake = createWebhookIntake({
+      world: () => this.#world,
+      acceptor: this.acceptor,
+      database: this.database,
+      clock: this.clock,
+      secret: this.#options.secret,
+      log,
+      onWoken: (woken) => this.#wake(woken),
+    });
     const health = { started: () => this.#started, draining: () => this.#draining, parts: () => this.parts() };
     const web = Object.entries(this.#config.connectors).find(([, options]) => options.type === 'web');
     this.#http = await createHttpServer({
       ...ports,
       maxBodyBytes: this.#config.http.maxBody,
-      intake: { ...intake, webhook: (name, source) => (this.#started ? intake.webhook(name, source) : 'no such source') },
+      intake: {
+        ...intake,
+        webhook: (name, source) => (this.#started ? intake.webhook(name, source) : 'no such source'),
+      },
       health,
       metrics: this.metrics,
       log,
       pages: web ? [this.#webPages(web[1])] : [],
     });
-    await migrate(this.database, folders.skills.map((folder) => folder.migrations));
+    await migrate(
+      this.database,
+      folders.skills.map((folder) => folder.migrations),
+    );
     this.metrics.databaseUp.set(1);
     this.#world = this.#build(this.#config, await this.#options.generation(this.database));
     await this.#beat();
@@ -181,7 +232,16 @@ export class App {
     this.#connect();
     this.#leases.start();
     this.#started = true;
-    log.info({ version, port: this.port, opsPort: this.opsPort, skills: [...this.#world.skills.keys()], generation: this.#world.generation }, 'started');
+    log.info(
+      {
+        version,
+        port: this.port,
+        opsPort: this.opsPort,
+        skills: [...this.#world.skills.keys()],
+        generation: this.#world.generation,
+      },
+      'started',
+    );
     for (const broken of folders.broken) log.error(broken, 'skill could not be loaded');
   }
 
@@ -191,7 +251,11 @@ export class App {
     this.#world = this.#build(config, generation);
     this.#config = config;
     for (const [name, runner] of this.#runners) {
-      if (JSON.stringify(before.connectors[name]) === JSON.stringify(config.connectors[name]) && JSON.stringify(before.rooms) === JSON.stringify(config.rooms)) continue;
+      if (
+        JSON.stringify(before.connectors[name]) === JSON.stringify(config.connectors[name]) &&
+        JSON.stringify(before.rooms) === JSON.stringify(config.rooms)
+      )
+        continue;
       await runner.stop();
       await this.#leases.release(`connector:${name}`);
       this.#runners.delete(name);
@@ -241,7 +305,12 @@ export class App {
 
   #build(config: Config, generation: number): World {
     const { folders, log, version } = this.#options;
-    const core = createCoreSkill({ version, world: () => this.#world, parts: () => this.parts(), broken: folders.broken });
+    const core = createCoreSkill({
+      version,
+      world: () => this.#world,
+      parts: () => this.parts(),
+      broken: folders.broken,
+    });
     const skills = [core, ...folders.skills.map((folder) => folder.skill)];
     return buildWorld({ config, skills, generation, skillLog: (skill) => log.child({ skill }) });
   }
@@ -277,12 +346,23 @@ export class App {
   }
 
   #environment(name: string): ConnectorEnvironment {
-    return { name, botName: this.#config.name, secret: this.#options.secret, state: createConnectorState(this.database, name), log: this.#options.log.child({ connector: name }) };
+    return {
+      name,
+      botName: this.#config.name,
+      secret: this.#options.secret,
+      state: createConnectorState(this.database, name),
+      log: this.#options.log.child({ connector: name }),
+    };
   }
 
   #webPages(options: Config['connectors'][string]): Pages {
     const password = options.type === 'web' ? options.password : undefined;
-    return createWebPages({ chat: this.#webChat, log: this.#options.log, title: this.#config.name, ...(password && { password: () => this.#options.secret(password) }) });
+    return createWebPages({
+      chat: this.#webChat,
+      log: this.#options.log,
+      title: this.#config.name,
+      ...(password && { password: () => this.#options.secret(password) }),
+    });
   }
 
   #held(lease: Lease): void {
@@ -294,7 +374,10 @@ export class App {
   async #beat(): Promise<void> {
     const beat = async (): Promise<void> => {
       try {
-        const { others, newest } = await seeReplica(this.database.query, { ...this.#replica, generation: this.#world.generation });
+        const { others, newest } = await seeReplica(this.database.query, {
+          ...this.#replica,
+          generation: this.#world.generation,
+        });
         this.#notifier.others(others);
         this.#standBack(newest);
       } catch (error) {
@@ -334,7 +417,11 @@ export class App {
   }
 
   #roomsOf(connector: string): string[] {
-    return this.#world.rooms.all().flatMap((room) => room.addresses.filter((address) => address.connector === connector).map((address) => address.room));
+    return this.#world.rooms
+      .all()
+      .flatMap((room) =>
+        room.addresses.filter((address) => address.connector === connector).map((address) => address.room),
+      );
   }
 }
 

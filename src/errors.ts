@@ -28,7 +28,8 @@ export function codeOf(error: unknown): string | undefined {
 export function messageOf(error: unknown): string {
   if (typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string') {
     // Node's AggregateError (a refused connection on two addresses) has an empty message of its own.
-    if (error.message === '' && 'errors' in error && Array.isArray(error.errors)) return error.errors.map(messageOf).join('; ');
+    if (error.message === '' && 'errors' in error && Array.isArray(error.errors))
+      return error.errors.map(messageOf).join('; ');
     return error.message;
   }
   return String(error);

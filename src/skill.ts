@@ -55,7 +55,10 @@ export interface People {
 }
 
 /** Runs one statement in the handler's transaction; `$1`-style parameters. Rows are plain objects. */
-export type Sql = <Row extends object = Record<string, unknown>>(text: string, parameters?: readonly unknown[]) => Promise<Row[]>;
+export type Sql = <Row extends object = Record<string, unknown>>(
+  text: string,
+  parameters?: readonly unknown[],
+) => Promise<Row[]>;
 
 export interface PostOptions {
   /** This change must be a new message that notifies; the copy before it is folded to a pointer. */
@@ -102,7 +105,11 @@ export interface Context<Options = unknown> {
   };
 
   /** Configured rooms by name. */
-  readonly rooms: { byName(name: string): Room | undefined; all(): readonly Room[]; byAddress(address: RoomAddress): Room | undefined };
+  readonly rooms: {
+    byName(name: string): Room | undefined;
+    all(): readonly Room[];
+    byAddress(address: RoomAddress): Room | undefined;
+  };
 
   /** Says something new in a room (name or address); every call is one more message. */
   say(room: string | RoomAddress, message: MessageLike, options?: PostOptions): Promise<void>;
@@ -265,7 +272,11 @@ export interface Task<Options = unknown, Payload = unknown, Result = unknown> {
   readonly done: (context: Context<Options>, outcome: TaskOutcome<Payload, Result>) => void | Promise<void>;
 }
 
-export type TaskOutcome<Payload, Result> = { readonly id: string; readonly payload: Payload; readonly startedAt: Date } & (
+export type TaskOutcome<Payload, Result> = {
+  readonly id: string;
+  readonly payload: Payload;
+  readonly startedAt: Date;
+} & (
   | { readonly ok: true; readonly result: Result }
   /** `unknown`: it may have happened; a person should look. */
   | { readonly ok: false; readonly reason: string; readonly unknown: boolean }
@@ -274,7 +285,10 @@ export type TaskOutcome<Payload, Result> = { readonly id: string; readonly paylo
 export interface Cron<Options = unknown> {
   /** Five-field cron expression, from the options; undefined: not scheduled. */
   readonly schedule: (options: Options) => string | undefined;
-  readonly run: (context: Context<Options>, tick: { readonly at: Date; readonly lateMs: number }) => void | Promise<void>;
+  readonly run: (
+    context: Context<Options>,
+    tick: { readonly at: Date; readonly lateMs: number },
+  ) => void | Promise<void>;
 }
 
 /** What became of a message posted with `notify`. */
@@ -337,7 +351,9 @@ export interface Skill<Options = unknown> {
 export interface Gauge {
   readonly help: string;
   readonly labels: readonly string[];
-  readonly read: (sql: Sql) => Promise<readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[]>;
+  readonly read: (
+    sql: Sql,
+  ) => Promise<readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[]>;
 }
 
 /** Declares a skill; the one default export of its `index.ts`. Types flow from `options` into every handler. */
@@ -351,7 +367,8 @@ export function defineTimer<Options, Payload>(timer: Timer<Options, Payload>): T
 }
 
 /** Declares a task with the types of its payload and result. */
-export function defineTask<Options, Payload, Result>(task: Task<Options, Payload, Result>): Task<Options, Payload, Result> {
+export function defineTask<Options, Payload, Result>(
+  task: Task<Options, Payload, Result>,
+): Task<Options, Payload, Result> {
   return task;
 }
-

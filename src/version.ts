@@ -3,6 +3,8 @@ import { join } from 'node:path';
 
 /** The release, as package.json has it. */
 export function readVersion(): string {
-  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as {
+    version: string;
+  };
   return version;
 }

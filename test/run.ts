@@ -7,13 +7,25 @@ import { join } from 'node:path';
 const directory = mkdtempSync(join(tmpdir(), 'watchbell-test-'));
 const report = join(directory, 'report.json');
 const jest = join(import.meta.dirname, '../node_modules/jest/bin/jest.js');
-const child = spawn(process.execPath, ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', jest, '--json', `--outputFile=${report}`, ...process.argv.slice(2)], {
-  stdio: ['inherit', 'ignore', 'inherit'],
-});
+const child = spawn(
+  process.execPath,
+  [
+    '--experimental-vm-modules',
+    '--disable-warning=ExperimentalWarning',
+    jest,
+    '--json',
+    `--outputFile=${report}`,
+    ...process.argv.slice(2),
+  ],
+  {
+    stdio: ['inherit', 'ignore', 'inherit'],
+  },
+);
 child.on('exit', (code) => {
   let line = '0 passed, 1 failed';
   try {
-    const { numPassedTests, numFailedTests, numFailedTestSuites, numRuntimeErrorTestSuites, numPendingTests } = JSON.parse(readFileSync(report, 'utf8'));
+    const { numPassedTests, numFailedTests, numFailedTestSuites, numRuntimeErrorTestSuites, numPendingTests } =
+      JSON.parse(readFileSync(report, 'utf8'));
     const failed = numFailedTests + (numFailedTests === 0 ? numFailedTestSuites : numRuntimeErrorTestSuites);
     line = `${numPassedTests} passed, ${failed} failed${numPendingTests > 0 ? `, ${numPendingTests} skipped` : ''}`;
   } catch {

@@ -29,7 +29,8 @@ export class Load {
   /** @throws when anything was refused: such a run measures nothing. */
   async send(order: LoadOrder): Promise<LoadResult> {
     const result = await this.#helper.order<LoadResult>(order);
-    if (result.refused > 0) throw new Error(`${result.refused} of ${order.bodies.count} webhooks were not answered 200`);
+    if (result.refused > 0)
+      throw new Error(`${result.refused} of ${order.bodies.count} webhooks were not answered 200`);
     return result;
   }
 

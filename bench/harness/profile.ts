@@ -34,15 +34,27 @@ export async function describeProfile(directory: string): Promise<string[]> {
 
 function describeStatements(statements: readonly Statement[]): string[] {
   // Literals differ from one event to the next.
-  const shapes = Map.groupBy(statements, ({ text }) => text.replaceAll(/\s+/g, ' ').replaceAll(/'[^']*'/g, "'…'").replaceAll(/\b\d+\b/g, 'n'));
-  const sums = [...shapes].map(([shape, all]) => ({ shape, count: all.length, ms: all.reduce((sum, one) => sum + one.ms, 0) }));
+  const shapes = Map.groupBy(statements, ({ text }) =>
+    text
+      .replaceAll(/\s+/g, ' ')
+      .replaceAll(/'[^']*'/g, "'…'")
+      .replaceAll(/\b\d+\b/g, 'n'),
+  );
+  const sums = [...shapes].map(([shape, all]) => ({
+    shape,
+    count: all.length,
+    ms: all.reduce((sum, one) => sum + one.ms, 0),
+  }));
   const last = statements.slice(-TRAIL);
   const begunMs = last[0]?.atMs ?? 0;
   const line = (numbers: readonly number[], text: string): string =>
     `${numbers.map((number) => short(number).padStart(9)).join(' ')}  ${text.replaceAll(/\s+/g, ' ').trim().slice(0, 150)}`;
   return [
     'statements: total ms, count, ms each',
-    ...sums.sort((a, b) => b.ms - a.ms).slice(0, SHAPES).map(({ shape, count, ms }) => line([ms, count, ms / count], shape)),
+    ...sums
+      .sort((a, b) => b.ms - a.ms)
+      .slice(0, SHAPES)
+      .map(({ shape, count, ms }) => line([ms, count, ms / count], shape)),
     '',
     'the last statements: at ms, took ms',
     ...last.sort((a, b) => a.atMs - b.atMs).map(({ text, atMs, ms }) => line([atMs - begunMs, ms], text)),
@@ -72,7 +84,15 @@ function describeProcessor(profile: CpuProfile): string[] {
       .sort(([, a], [, b]) => b - a)
       .slice(0, limit)
       .map(([name, ms]) => `${short((ms * 100) / busyMs).padStart(6)} % ${short(ms).padStart(8)} ms  ${name}`);
-  return [`busy ${short(busyMs)} ms`, '', 'by place', ...top(places, PLACES), '', 'by function', ...top(functions, FUNCTIONS)];
+  return [
+    `busy ${short(busyMs)} ms`,
+    '',
+    'by place',
+    ...top(places, PLACES),
+    '',
+    'by function',
+    ...top(functions, FUNCTIONS),
+  ];
 }
 
 function placeOf(file: string, name: string): string {

@@ -24,7 +24,10 @@ prototype.query = function timed(...given) {
   };
   const done = given.at(-1);
   if (typeof done === 'function') {
-    const told = [...given.slice(0, -1), (...answer: unknown[]): unknown => (count(), Reflect.apply(done, undefined, answer))];
+    const told = [
+      ...given.slice(0, -1),
+      (...answer: unknown[]): unknown => (count(), Reflect.apply(done, undefined, answer)),
+    ];
     return query.apply(this, told);
   }
   const answer = query.apply(this, given);

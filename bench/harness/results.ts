@@ -34,7 +34,10 @@ export async function keepRun(file: string, run: Run): Promise<void> {
     .map((text) => `### ${headline(text.replace(FORMER, ''))}`);
   const former = runs.slice(0, KEPT_RUNS).join('\n\n');
   const introduction = `\`npm run bench\` writes this file: each number beside a named peer or limit from the same run, in the order A B A B.`;
-  await writeFile(file, `${[TITLE, introduction, describeRun(run), ...(former === '' ? [] : [FORMER, former])].join('\n\n')}\n`);
+  await writeFile(
+    file,
+    `${[TITLE, introduction, describeRun(run), ...(former === '' ? [] : [FORMER, former])].join('\n\n')}\n`,
+  );
 }
 
 /** Everything but the notes. */

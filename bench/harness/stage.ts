@@ -62,7 +62,15 @@ export class Stage {
       this.#profiles.push(profileDirectory);
     }
     const compileCache = this.#compileCache;
-    const world = await createWorld({ name, directory, compileCache, databaseUrl: database.url, homeserver, profileDirectory, config });
+    const world = await createWorld({
+      name,
+      directory,
+      compileCache,
+      databaseUrl: database.url,
+      homeserver,
+      profileDirectory,
+      config,
+    });
     this.#worlds.push(world);
     this.#ends.push(async () => {
       await world.close();
@@ -116,12 +124,16 @@ export class Stage {
 
   async close(): Promise<void> {
     for (const end of this.#ends.reverse()) await end();
-    for (const directory of this.#profiles) for (const line of await describeProfile(directory).catch(() => ['no profile was begun'])) this.say(line);
+    for (const directory of this.#profiles)
+      for (const line of await describeProfile(directory).catch(() => ['no profile was begun'])) this.say(line);
   }
 }
 
 /** One durable Postgres for the whole run, and a stage for each benchmark. */
-export async function withStages<T>(options: StageOptions, work: (next: () => Promise<Stage>, postgresUrl: string) => Promise<T>): Promise<T> {
+export async function withStages<T>(
+  options: StageOptions,
+  work: (next: () => Promise<Stage>, postgresUrl: string) => Promise<T>,
+): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'watchbell-bench-'));
   const postgres = await startPostgres({ fast: false });
   const compileCache = join(directory, 'compile-cache');

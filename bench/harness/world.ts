@@ -99,10 +99,17 @@ export async function createWorld(setting: WorldSetting): Promise<World> {
     connectors: { matrix: { homeserver: homeserver.url, token: { file: 'matrix-token' } }, ...connectors },
     rooms: { ops: { in: { matrix: `#${name}:fake.test` } }, ...rooms },
     people: { ann: { name: 'Ann', accounts: { matrix: ANN }, groups: ['admins'] } },
-    skills: { alerts: { sources: { bench: { tokens: [{ file: 'alerts-token' }] } }, route: { rooms: ['ops'] } }, ...skills },
+    skills: {
+      alerts: { sources: { bench: { tokens: [{ file: 'alerts-token' }] } }, route: { rooms: ['ops'] } },
+      ...skills,
+    },
     ...rest,
   };
   await writeFile(join(directory, 'watchbell.yaml'), JSON.stringify(config));
   const [port, opsPort] = [await freePort(), await freePort()];
-  return new World(setting, room, new Program({ directory, databaseUrl, port, opsPort, compileCache, profileDirectory }));
+  return new World(
+    setting,
+    room,
+    new Program({ directory, databaseUrl, port, opsPort, compileCache, profileDirectory }),
+  );
 }

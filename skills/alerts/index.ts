@@ -5,10 +5,10 @@ import { checkAlerts } from './check.ts';
 import { runClose, runResolve } from './close-command.ts';
 import { runDemo, sampleEnds, sampleTask } from './demo.ts';
 import { openAlerts } from './gauge.ts';
-import { takeNotification } from './intake.ts';
+import { rest, takeAlerts, takeNotification } from './intake.ts';
 import { runAlert, runAlerts, runPending } from './list-commands.ts';
 import { alertOptions, type AlertOptions } from './options.ts';
-import { refuse } from './payload.ts';
+import { laneOf, refuse } from './payload.ts';
 import { prune } from './prune.ts';
 import { roomsOf } from './route.ts';
 import { runUnack } from './unack-command.ts';
@@ -59,9 +59,16 @@ export default defineSkill<AlertOptions>({
       sources: (options) => Object.keys(options.sources),
       refuse,
       // The states of one group follow each other: handled side by side, firing, resolved, firing would ring once.
-      lane: (body, source) => `${source} ${String((body as { groupKey?: unknown }).groupKey)}`,
+      lane: laneOf,
       run: (context, request) =>
         takeNotification(context, request.source === '' ? { ...request, source: 'default' } : request),
+    },
+  },
+  events: {
+    'alerts.rest': {
+      payload: rest,
+      run: (context, { source, receivedAt, body }) =>
+        takeAlerts(context, { source, body, receivedAt: new Date(receivedAt) }),
     },
   },
   timers: {

@@ -48,6 +48,12 @@ export function refuse(body: unknown): string | undefined {
   return undefined;
 }
 
+/** One line of handling for each group of a source; hashed, since a group key holds label values of any length. Pure. */
+export function laneOf(body: unknown, source: string): string {
+  const key = isFields(body) ? text(body['groupKey']) : '';
+  return `${source} ${createHash('sha256').update(key).digest('hex').slice(0, 24)}`;
+}
+
 /** Reads a body that `refuse` let through; takes every good alert and names every bad one. `added` labels are set where an alert lacks them. */
 export function readNotification(body: unknown, added: Readonly<Record<string, string>> = {}): Notification {
   const fields = isFields(body) ? body : {};

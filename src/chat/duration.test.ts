@@ -4,7 +4,8 @@ test('durations are read with one or several units, and nothing else is', () => 
   expect(parseDuration('90s')).toBe(90_000);
   expect(parseDuration('1h30m')).toBe(5_400_000);
   expect(parseDuration('5D')).toBe(432_000_000);
-  for (const wrong of ['', '5', 'm', '0s', '-1h', '1.5h', '1 h', '9999999w', '５m']) expect(parseDuration(wrong)).toBeUndefined();
+  for (const wrong of ['', '5', 'm', '0s', '-1h', '1.5h', '1 h', '9999999w', '５m'])
+    expect(parseDuration(wrong)).toBeUndefined();
 });
 
 test('durations are said in at most two units', () => {

@@ -24,12 +24,21 @@ export async function postAlert(options: AlertOptions): Promise<number> {
   });
   let response: Response;
   try {
-    response = await fetch(address, { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: JSON.stringify(body) });
+    response = await fetch(address, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
   } catch (error) {
-    throw new StartFailed(`no bot answers at ${address} (${messageOf((error as Error).cause ?? error)}); say where it is with --url`, { cause: error });
+    throw new StartFailed(
+      `no bot answers at ${address} (${messageOf((error as Error).cause ?? error)}); say where it is with --url`,
+      { cause: error },
+    );
   }
   const text = await response.text();
-  console.log(response.ok ? `Accepted by ${address}; look into the room.` : `${response.status} from ${address}: ${text}`);
+  console.log(
+    response.ok ? `Accepted by ${address}; look into the room.` : `${response.status} from ${address}: ${text}`,
+  );
   return response.ok ? 0 : 1;
 }
 
@@ -38,6 +47,9 @@ async function configuredToken(options: SettingOptions, source: string): Promise
   const { config } = await loadOrThrow(setting);
   const alerts = config.skills['alerts'] as { sources?: Record<string, { tokens: { file: string }[] }> } | undefined;
   const reference = alerts?.sources?.[source]?.tokens[0];
-  if (!reference) throw new StartFailed(`skills.alerts has no source called "${source}"; configured are: ${Object.keys(alerts?.sources ?? {}).join(', ') || 'none'}`);
+  if (!reference)
+    throw new StartFailed(
+      `skills.alerts has no source called "${source}"; configured are: ${Object.keys(alerts?.sources ?? {}).join(', ') || 'none'}`,
+    );
   return setting.secrets.read(reference);
 }

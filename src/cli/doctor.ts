@@ -16,7 +16,11 @@ export function doctor(options: SettingOptions): Promise<number> {
     const findings = [
       ...(await examineDatabase(database)),
       ...(await examineSecrets(setting, config)),
-      ...(await Promise.all(Object.keys(config.connectors).map((name) => examineConnector(name, database, setting, config)))).flat(),
+      ...(
+        await Promise.all(
+          Object.keys(config.connectors).map((name) => examineConnector(name, database, setting, config)),
+        )
+      ).flat(),
       ...setting.folders.broken.map((one): Finding => ({ ok: false, what: `skill ${one.file}`, says: one.reason })),
     ];
     for (const { ok, what, says } of findings) console.log(`${ok ? 'ok ' : 'BAD'}  ${what}: ${says}`);
@@ -39,14 +43,32 @@ async function examineDatabase(database: Database): Promise<Finding[]> {
     const [schema] = await database.query<{ version: number }>('select version from schema_info').catch(() => []);
     return [
       { ok: true, what: 'database', says: `Postgres ${row.version} answers in ${after - before} ms` },
-      schema ? { ok: true, what: 'schema', says: `version ${schema.version}` } : { ok: false, what: 'schema', says: 'there is none yet; run `watchbell migrate`, or start the bot' },
+      schema
+        ? { ok: true, what: 'schema', says: `version ${schema.version}` }
+        : { ok: false, what: 'schema', says: 'there is none yet; run `watchbell migrate`, or start the bot' },
       durable
         ? { ok: true, what: 'durability', says: `synchronous_commit ${row.synchronous_commit}, fsync on` }
-        : { ok: false, what: 'durability', says: `synchronous_commit is ${row.synchronous_commit} and fsync ${row.fsync}: what was accepted can be lost when the server crashes; set both to on` },
-      Math.abs(offMs) < CLOCK_OFF_MS ? { ok: true, what: 'clock', says: `within ${Math.round(Math.abs(offMs))} ms of the database's` } : { ok: false, what: 'clock', says: `${Math.round(offMs / 1000)} s off the database's; the bot goes by the database's, but set up time synchronisation on both` },
+        : {
+            ok: false,
+            what: 'durability',
+            says: `synchronous_commit is ${row.synchronous_commit} and fsync ${row.fsync}: what was accepted can be lost when the server crashes; set both to on`,
+          },
+      Math.abs(offMs) < CLOCK_OFF_MS
+        ? { ok: true, what: 'clock', says: `within ${Math.round(Math.abs(offMs))} ms of the database's` }
+        : {
+            ok: false,
+            what: 'clock',
+            says: `${Math.round(offMs / 1000)} s off the database's; the bot goes by the database's, but set up time synchronisation on both`,
+          },
     ];
   } catch (error) {
-    return [{ ok: false, what: 'database', says: `cannot be reached: ${messageOf(error)}; look at database.url, and whether the server runs` }];
+    return [
+      {
+        ok: false,
+        what: 'database',
+        says: `cannot be reached: ${messageOf(error)}; look at database.url, and whether the server runs`,
+      },
+    ];
   }
 }
 
@@ -60,7 +82,15 @@ async function examineSecrets(setting: Setting, config: Config): Promise<Finding
           const what = `webhook ${name}/${source}`;
           try {
             const length = (await setting.secrets.read(reference)).length;
-            findings.push(length >= 16 ? { ok: true, what, says: 'its token can be read' } : { ok: false, what, says: `its token has only ${length} characters; make one with: openssl rand -hex 24` });
+            findings.push(
+              length >= 16
+                ? { ok: true, what, says: 'its token can be read' }
+                : {
+                    ok: false,
+                    what,
+                    says: `its token has only ${length} characters; make one with: openssl rand -hex 24`,
+                  },
+            );
           } catch (error) {
             findings.push({ ok: false, what, says: messageOf(error) });
           }
@@ -71,12 +101,25 @@ async function examineSecrets(setting: Setting, config: Config): Promise<Finding
   return findings;
 }
 
-async function examineConnector(name: string, database: Database, setting: Setting, config: Config): Promise<Finding[]> {
+async function examineConnector(
+  name: string,
+  database: Database,
+  setting: Setting,
+  config: Config,
+): Promise<Finding[]> {
   const options = config.connectors[name];
   if (!options) return [];
   const log = createLogger({ level: 'silent' });
   try {
-    const connector = await (await importConnector(options.type)).create(options, { name, botName: config.name, secret: (reference) => setting.secrets.read(reference), state: createConnectorState(database, name), log });
+    const connector = await (
+      await importConnector(options.type)
+    ).create(options, {
+      name,
+      botName: config.name,
+      secret: (reference) => setting.secrets.read(reference),
+      state: createConnectorState(database, name),
+      log,
+    });
     if (!connector.examine) return [{ ok: true, what: name, says: 'nothing outside this program to look at' }];
     const rooms = Object.values(config.rooms).flatMap((room) => room.in[name] ?? []);
     const findings = await connector.examine(rooms, AbortSignal.timeout(EXAMINE_MS));

@@ -9,17 +9,26 @@ export function failed(options: SettingOptions & { json?: boolean }): Promise<nu
     const rows = await listFailed(database.query, MOST);
     if (options.json) for (const row of rows) console.log(JSON.stringify(row));
     else if (rows.length === 0) console.log('No event has failed.');
-    else for (const row of rows) console.log(`${row.id}  ${row.accepted_at.toISOString()}  ${row.kind}${row.skill ? ` for ${row.skill}` : ''}  error ${row.error_id?.slice(0, 8) ?? '-'}: ${row.message ?? ''}`);
+    else
+      for (const row of rows)
+        console.log(
+          `${row.id}  ${row.accepted_at.toISOString()}  ${row.kind}${row.skill ? ` for ${row.skill}` : ''}  error ${row.error_id?.slice(0, 8) ?? '-'}: ${row.message ?? ''}`,
+        );
     return 0;
   });
 }
 
 export function replay(ids: readonly string[], options: SettingOptions): Promise<number> {
   const numbers = ids.includes('all') ? undefined : ids.map(Number);
-  if (numbers?.some((id) => !Number.isSafeInteger(id) || id <= 0)) throw new StartFailed('say the numbers that `watchbell events failed` lists, or "all"');
+  if (numbers?.some((id) => !Number.isSafeInteger(id) || id <= 0))
+    throw new StartFailed('say the numbers that `watchbell events failed` lists, or "all"');
   return withDatabase(options, async (database) => {
     const rows = await replayFailed(database.query, numbers);
-    console.log(rows.length === 0 ? 'None of these has failed; nothing was done.' : `${rows.length} to be handled again: ${rows.map((row) => row.id).join(', ')}`);
+    console.log(
+      rows.length === 0
+        ? 'None of these has failed; nothing was done.'
+        : `${rows.length} to be handled again: ${rows.map((row) => row.id).join(', ')}`,
+    );
     return rows.length === 0 ? 1 : 0;
   });
 }

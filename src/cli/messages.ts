@@ -9,17 +9,24 @@ export function dead(options: SettingOptions & { json?: boolean }): Promise<numb
     const rows = await listDead(database.query, MOST);
     if (options.json) for (const row of rows) console.log(JSON.stringify(row));
     else if (rows.length === 0) console.log('There are no dead letters.');
-    else for (const row of rows) console.log(`${row.id}  ${row.wanted_at.toISOString()}  ${row.connector} ${row.room}  ${row.reason ?? ''}`);
+    else
+      for (const row of rows)
+        console.log(`${row.id}  ${row.wanted_at.toISOString()}  ${row.connector} ${row.room}  ${row.reason ?? ''}`);
     return 0;
   });
 }
 
 export function replay(ids: readonly string[], options: SettingOptions): Promise<number> {
   const chosen = ids.includes('all') ? undefined : ids;
-  if (chosen?.some((id) => !/^[0-9a-f-]{36}$/.test(id))) throw new StartFailed('say the ids that `watchbell messages dead` lists, or "all"');
+  if (chosen?.some((id) => !/^[0-9a-f-]{36}$/.test(id)))
+    throw new StartFailed('say the ids that `watchbell messages dead` lists, or "all"');
   return withDatabase(options, async (database) => {
     const rows = await replayDead(database.query, chosen);
-    console.log(rows.length === 0 ? 'None of these is a dead letter; nothing was done.' : `${rows.length} to be shown again; the running bot begins within a second.`);
+    console.log(
+      rows.length === 0
+        ? 'None of these is a dead letter; nothing was done.'
+        : `${rows.length} to be shown again; the running bot begins within a second.`,
+    );
     return rows.length === 0 ? 1 : 0;
   });
 }

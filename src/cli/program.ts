@@ -21,7 +21,12 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
     .exitOverride();
 
   /** Adds a command whose module is imported only when it is used. */
-  const add = <Options extends object>(parent: Command, usage: string, description: string, run: (args: string[], options: Options & Globals) => Promise<number | undefined>): Command =>
+  const add = <Options extends object>(
+    parent: Command,
+    usage: string,
+    description: string,
+    run: (args: string[], options: Options & Globals) => Promise<number | undefined>,
+  ): Command =>
     parent
       .command(usage)
       .description(description)
@@ -32,12 +37,30 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
         status = await run(command.args, { ...command.optsWithGlobals<Options & Globals>() });
       });
 
-  add(program, 'run', 'runs the bot (also when no command is given)', async (_, options) => (await import('./run.ts')).run(options)).option('--data <directory>', 'where the embedded Postgres of a trial keeps its data', './data');
-  add(program, 'check [file]', 'validates a configuration offline and lists every problem', async ([file], options) => (await import('./check.ts')).check({ path: file ?? options.config }));
-  add(program, 'migrate', 'brings the database schema up to this release', async (_, options) => (await import('./migrate.ts')).migrateCommand(options));
-  add(program, 'skills', 'lists the skills and their commands', async (_, options) => (await import('./skills.ts')).listSkills(options));
-  add(program, 'say <room> <text...>', 'says something in a configured room, through the running bot', async ([room = '', ...text], options) => (await import('./say.ts')).say(room, text.join(' '), options));
-  add<{ url?: string; token?: string; source?: string; severity?: string; alertName?: string; resolved?: boolean }>(program, 'alert', 'posts a sample alert to a running bot', async (_, options) => (await import('./alert.ts')).postAlert(options))
+  add(program, 'run', 'runs the bot (also when no command is given)', async (_, options) =>
+    (await import('./run.ts')).run(options),
+  ).option('--data <directory>', 'where the embedded Postgres of a trial keeps its data', './data');
+  add(program, 'check [file]', 'validates a configuration offline and lists every problem', async ([file], options) =>
+    (await import('./check.ts')).check({ path: file ?? options.config }),
+  );
+  add(program, 'migrate', 'brings the database schema up to this release', async (_, options) =>
+    (await import('./migrate.ts')).migrateCommand(options),
+  );
+  add(program, 'skills', 'lists the skills and their commands', async (_, options) =>
+    (await import('./skills.ts')).listSkills(options),
+  );
+  add(
+    program,
+    'say <room> <text...>',
+    'says something in a configured room, through the running bot',
+    async ([room = '', ...text], options) => (await import('./say.ts')).say(room, text.join(' '), options),
+  );
+  add<{ url?: string; token?: string; source?: string; severity?: string; alertName?: string; resolved?: boolean }>(
+    program,
+    'alert',
+    'posts a sample alert to a running bot',
+    async (_, options) => (await import('./alert.ts')).postAlert(options),
+  )
     .option('--url <address>', 'where the bot listens', 'http://127.0.0.1:8080')
     .option('--source <name>', 'source in the configuration', 'default')
     .option('--token <token>', "the source's token (default: read from the configuration)")
@@ -46,14 +69,29 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
     .option('--resolved', 'say that it is over');
 
   const events = program.command('events').description('events that could not be handled').exitOverride();
-  add<{ json?: boolean }>(events, 'failed', 'lists failed events, newest first', async (_, options) => (await import('./events.ts')).failed(options)).option('--json', 'one JSON object a line, with payload');
-  add(events, 'replay <id...>', 'handles failed events again ("all": every one)', async (ids, options) => (await import('./events.ts')).replay(ids, options));
+  add<{ json?: boolean }>(events, 'failed', 'lists failed events, newest first', async (_, options) =>
+    (await import('./events.ts')).failed(options),
+  ).option('--json', 'one JSON object a line, with payload');
+  add(events, 'replay <id...>', 'handles failed events again ("all": every one)', async (ids, options) =>
+    (await import('./events.ts')).replay(ids, options),
+  );
   const messages = program.command('messages').description('messages that could not be shown').exitOverride();
-  add<{ json?: boolean }>(messages, 'dead', 'lists dead letters, newest first', async (_, options) => (await import('./messages.ts')).dead(options)).option('--json', 'one JSON object a line, with content');
-  add(messages, 'replay <id...>', 'tries to show dead letters again ("all": every one)', async (ids, options) => (await import('./messages.ts')).replay(ids, options));
+  add<{ json?: boolean }>(messages, 'dead', 'lists dead letters, newest first', async (_, options) =>
+    (await import('./messages.ts')).dead(options),
+  ).option('--json', 'one JSON object a line, with content');
+  add(messages, 'replay <id...>', 'tries to show dead letters again ("all": every one)', async (ids, options) =>
+    (await import('./messages.ts')).replay(ids, options),
+  );
   const audit = program.command('audit').description('who asked for what, and what came of it').exitOverride();
-  add<{ since?: string }>(audit, 'export', 'writes the audit as one JSON object a line', async (_, options) => (await import('./audit.ts')).exportAudit(options)).option('--since <id>', 'only entries after this id', '0');
-  add(program, 'doctor', 'looks at database, connectors, rooms, secrets and clock; one line each, with the remedy', async (_, options) => (await import('./doctor.ts')).doctor(options));
+  add<{ since?: string }>(audit, 'export', 'writes the audit as one JSON object a line', async (_, options) =>
+    (await import('./audit.ts')).exportAudit(options),
+  ).option('--since <id>', 'only entries after this id', '0');
+  add(
+    program,
+    'doctor',
+    'looks at database, connectors, rooms, secrets and clock; one line each, with the remedy',
+    async (_, options) => (await import('./doctor.ts')).doctor(options),
+  );
 
   return {
     async run(argv) {

@@ -8,7 +8,14 @@ import type { Database } from '../db/database.ts';
 import { ConfigInvalid, StartFailed, messageOf } from '../errors.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { readVersion } from '../version.ts';
-import { createSetting, openDatabase, TRIAL_URL_FILE, type OpenedDatabase, type Setting, type SettingOptions } from './setting.ts';
+import {
+  createSetting,
+  openDatabase,
+  TRIAL_URL_FILE,
+  type OpenedDatabase,
+  type Setting,
+  type SettingOptions,
+} from './setting.ts';
 import { stoppable } from './signals.ts';
 import { welcome } from './welcome.ts';
 
@@ -22,7 +29,10 @@ export type RunHooks = Pick<AppOptions, 'shiftMs' | 'step'> & { readonly acceptF
 export async function run(options: SettingOptions, hooks: RunHooks = {}): Promise<undefined> {
   const setting = await createSetting(options);
   const trial = setting.path === undefined;
-  const log = createLogger({ level: trial && setting.surroundings.logLevel === 'info' ? 'warn' : setting.surroundings.logLevel, pretty: trial });
+  const log = createLogger({
+    level: trial && setting.surroundings.logLevel === 'info' ? 'warn' : setting.surroundings.logLevel,
+    pretty: trial,
+  });
   // A crash is a crash: whatever was accepted is in the database. Say why and end; the next process goes on.
   process.on('uncaughtException', (error) => {
     log.fatal({ error }, 'ended by an error that nobody expected');
@@ -30,7 +40,11 @@ export async function run(options: SettingOptions, hooks: RunHooks = {}): Promis
   });
   const result = await setting.load();
   const { loaded, opened, fallback } = result.ok
-    ? { loaded: result, opened: await openDatabase(setting, result.config, (line) => log.debug({ line }, 'postgres')), fallback: undefined }
+    ? {
+        loaded: result,
+        opened: await openDatabase(setting, result.config, (line) => log.debug({ line }, 'postgres')),
+        fallback: undefined,
+      }
     : await lastGood(setting, result.problems, log);
   for (const warning of loaded.warnings) log.warn({ warning }, 'configuration warning');
   for (const { skill, because } of loaded.disabled) log.info({ skill, because }, 'skill is off');
@@ -44,7 +58,12 @@ export async function run(options: SettingOptions, hooks: RunHooks = {}): Promis
     database: opened.config,
     secret: (reference) => setting.secrets.read(reference),
     log,
-    ports: { port: http.port ?? DEFAULT_PORT, opsPort: http.opsPort ?? DEFAULT_OPS_PORT, portFixed: http.port !== undefined, opsPortFixed: http.opsPort !== undefined },
+    ports: {
+      port: http.port ?? DEFAULT_PORT,
+      opsPort: http.opsPort ?? DEFAULT_OPS_PORT,
+      portFixed: http.port !== undefined,
+      opsPortFixed: http.opsPort !== undefined,
+    },
     ...hooks,
   });
   const stop = stoppable(log, async (quick) => {
@@ -53,7 +72,10 @@ export async function run(options: SettingOptions, hooks: RunHooks = {}): Promis
     await opened.embedded?.stop();
     if (opened.embedded) await rm(join(setting.dataDirectory, TRIAL_URL_FILE), { force: true });
   });
-  const watch = setting.path === undefined ? undefined : watchReloads(setting, setting.path, app, log, result.ok ? result.sourceHash : (result.sourceHash ?? ''));
+  const watch =
+    setting.path === undefined
+      ? undefined
+      : watchReloads(setting, setting.path, app, log, result.ok ? result.sourceHash : (result.sourceHash ?? ''));
   try {
     await app.start();
   } catch (error) {
@@ -62,26 +84,49 @@ export async function run(options: SettingOptions, hooks: RunHooks = {}): Promis
   }
   app.metrics.configReloadOk.set(fallback === undefined ? 1 : 0);
   app.metrics.configReloadTime.set(Date.now() / 1000);
-  if (fallback !== undefined) await app.tellOps('config', `I run with my last good configuration, because the one I was given has problems:\n${fallback.slice(0, 10).join('\n')}`);
-  if (opened.embedded) await writeFile(join(setting.dataDirectory, TRIAL_URL_FILE), `${opened.embedded.url}\n`, { mode: 0o600 });
+  if (fallback !== undefined)
+    await app.tellOps(
+      'config',
+      `I run with my last good configuration, because the one I was given has problems:\n${fallback.slice(0, 10).join('\n')}`,
+    );
+  if (opened.embedded)
+    await writeFile(join(setting.dataDirectory, TRIAL_URL_FILE), `${opened.embedded.url}\n`, { mode: 0o600 });
   if (trial) await welcome(app, setting);
   stop.armed();
   return undefined;
 }
 
 /** A wrong file must not keep the bot away: the last configuration that was good is in the database it names. */
-async function lastGood(setting: Setting, problems: readonly string[], log: Logger): Promise<{ loaded: Loaded; opened: OpenedDatabase; fallback: readonly string[] }> {
-  const invalid = new ConfigInvalid([`the configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:`, ...problems]);
-  const url = setting.surroundings.env['DATABASE_URL'] ?? (await setting.secrets.read({ file: 'database-uri' }).catch(() => undefined));
+async function lastGood(
+  setting: Setting,
+  problems: readonly string[],
+  log: Logger,
+): Promise<{ loaded: Loaded; opened: OpenedDatabase; fallback: readonly string[] }> {
+  const invalid = new ConfigInvalid([
+    `the configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:`,
+    ...problems,
+  ]);
+  const url =
+    setting.surroundings.env['DATABASE_URL'] ??
+    (await setting.secrets.read({ file: 'database-uri' }).catch(() => undefined));
   if (url === undefined) throw invalid;
   const { createDatabase } = await import('../db/database.ts');
-  const database = createDatabase({ url: async () => ({ connectionString: url }), poolSize: 1, idleInTransactionMs: 5000, statementTimeoutMs: 5000 });
+  const database = createDatabase({
+    url: async () => ({ connectionString: url }),
+    poolSize: 1,
+    idleInTransactionMs: 5000,
+    statementTimeoutMs: 5000,
+  });
   try {
     const stored = await latestGeneration(database.query).catch(() => undefined);
     const loaded = stored && setting.loadStored(stored.content);
     if (!loaded?.ok) throw invalid;
     log.error({ problems }, 'configuration is wrong; running with the last good one');
-    return { loaded, opened: { config: async () => ({ connectionString: url }), embedded: undefined }, fallback: problems };
+    return {
+      loaded,
+      opened: { config: async () => ({ connectionString: url }), embedded: undefined },
+      fallback: problems,
+    };
   } finally {
     await database.close();
   }
@@ -106,7 +151,10 @@ function watchReloads(setting: Setting, path: string, app: App, log: Logger, sou
       }
       app.metrics.configReloadOk.set(0);
       log.error({ problems: result.problems }, 'changed configuration is wrong; the one before stays in use');
-      await app.tellOps('config', `The changed configuration has problems, so the one before stays in use:\n${result.problems.slice(0, 10).join('\n')}`);
+      await app.tellOps(
+        'config',
+        `The changed configuration has problems, so the one before stays in use:\n${result.problems.slice(0, 10).join('\n')}`,
+      );
     },
   });
 }

@@ -9,15 +9,31 @@ import { withDatabase, type SettingOptions } from './setting.ts';
 /** Stores the message; the running bot shows it within a second, or as soon as it runs again. */
 export function say(room: string, text: string, options: SettingOptions): Promise<number> {
   return withDatabase(options, async (database, setting, config) => {
-    const world = buildWorld({ config, skills: setting.folders.skills.map((folder) => folder.skill), generation: 0, skillLog: () => createLogger({ level: 'silent' }) });
+    const world = buildWorld({
+      config,
+      skills: setting.folders.skills.map((folder) => folder.skill),
+      generation: 0,
+      skillLog: () => createLogger({ level: 'silent' }),
+    });
     const found = world.rooms.byName(room);
-    if (!found) throw new CommandError(`no room is called "${room}"; configured are: ${world.rooms.all().map((one) => one.name).join(', ') || 'none'}`);
+    if (!found)
+      throw new CommandError(
+        `no room is called "${room}"; configured are: ${
+          world.rooms
+            .all()
+            .map((one) => one.name)
+            .join(', ') || 'none'
+        }`,
+      );
     await database.transaction(async (transaction) => {
       const effects = new Effects();
-      for (const address of found.addresses) effects.want(coreMessage(world, address, { text: escape(text) }, { ring: true }));
+      for (const address of found.addresses)
+        effects.want(coreMessage(world, address, { text: escape(text) }, { ring: true }));
       await effects.write(transaction);
     });
-    console.log(`Stored for ${found.addresses.map((address) => `${address.connector} ${address.room}`).join(', ')}; the running bot shows it within a second.`);
+    console.log(
+      `Stored for ${found.addresses.map((address) => `${address.connector} ${address.room}`).join(', ')}; the running bot shows it within a second.`,
+    );
     return 0;
   });
 }

@@ -51,7 +51,11 @@ export async function createSetting(options: SettingOptions): Promise<Setting> {
     secrets: createSecrets({ directory: surroundings.secretsDirectory, env }),
     load: async () =>
       path === undefined
-        ? loadTrialConfig({ ...reading, console: process.stdin.isTTY === true && process.stdout.isTTY === true, tokenFile: await trialTokenFile(dataDirectory) })
+        ? loadTrialConfig({
+            ...reading,
+            console: process.stdin.isTTY === true && process.stdout.isTTY === true,
+            tokenFile: await trialTokenFile(dataDirectory),
+          })
         : loadConfig({ ...reading, path }),
     loadStored: (content) => loadContent(content, 'the last good configuration', reading),
   };
@@ -60,7 +64,11 @@ export async function createSetting(options: SettingOptions): Promise<Setting> {
 /** @throws {ConfigInvalid} with every problem. */
 export async function loadOrThrow(setting: Setting): Promise<Loaded> {
   const result = await setting.load();
-  if (!result.ok) throw new ConfigInvalid([`the configuration has ${result.problems.length === 1 ? 'a problem' : `${result.problems.length} problems`}:`, ...result.problems]);
+  if (!result.ok)
+    throw new ConfigInvalid([
+      `the configuration has ${result.problems.length === 1 ? 'a problem' : `${result.problems.length} problems`}:`,
+      ...result.problems,
+    ]);
   return result;
 }
 
@@ -70,7 +78,11 @@ export interface OpenedDatabase {
 }
 
 /** The configured Postgres, or the embedded one of a trial. */
-export async function openDatabase(setting: Setting, config: Config, onLine: (line: string) => void = () => {}): Promise<OpenedDatabase> {
+export async function openDatabase(
+  setting: Setting,
+  config: Config,
+  onLine: (line: string) => void = () => {},
+): Promise<OpenedDatabase> {
   if (config.database) {
     const { database } = config;
     return { config: () => clientConfig(database, setting.secrets), embedded: undefined };
@@ -80,7 +92,10 @@ export async function openDatabase(setting: Setting, config: Config, onLine: (li
 }
 
 /** Runs a short command against the database that the bot uses, or that of a trial that is running right now. */
-export async function withDatabase<T>(options: SettingOptions, work: (database: Database, setting: Setting, config: Config) => Promise<T>): Promise<T> {
+export async function withDatabase<T>(
+  options: SettingOptions,
+  work: (database: Database, setting: Setting, config: Config) => Promise<T>,
+): Promise<T> {
   const setting = await createSetting(options);
   const { config } = await loadOrThrow(setting);
   const url = config.database ? undefined : await runningTrial(setting.dataDirectory);
@@ -102,7 +117,10 @@ export const TRIAL_URL_FILE = 'database-url';
 
 async function runningTrial(directory: string): Promise<string> {
   const url = await readFile(join(directory, TRIAL_URL_FILE), 'utf8').catch(() => undefined);
-  if (url === undefined) throw new StartFailed('there is no database: no bot is running in this directory. Start it (npm start), or name the configuration with --config.');
+  if (url === undefined)
+    throw new StartFailed(
+      'there is no database: no bot is running in this directory. Start it (npm start), or name the configuration with --config.',
+    );
   return url.trim();
 }
 

@@ -5,7 +5,20 @@ import type { Setting } from './setting.ts';
 /** Exactly three things to do. */
 export async function welcome(app: App, setting: Setting): Promise<void> {
   const token = await setting.secrets.read({ file: join(setting.dataDirectory, 'webhook-token') });
-  const alert = JSON.stringify({ version: '4', status: 'firing', receiver: 'watchbell', groupKey: 'try', alerts: [{ status: 'firing', labels: { alertname: 'TryIt', severity: 'warning', namespace: 'demo' }, annotations: { summary: 'My first alert' }, startsAt: app.clock.now().toISOString() }] });
+  const alert = JSON.stringify({
+    version: '4',
+    status: 'firing',
+    receiver: 'watchbell',
+    groupKey: 'try',
+    alerts: [
+      {
+        status: 'firing',
+        labels: { alertname: 'TryIt', severity: 'warning', namespace: 'demo' },
+        annotations: { summary: 'My first alert' },
+        startsAt: app.clock.now().toISOString(),
+      },
+    ],
+  });
   console.log(`
 Watchbell is running. Three things to do:
 

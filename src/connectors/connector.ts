@@ -100,9 +100,29 @@ export type Operation =
       /** How many earlier tries of this key had an unknown outcome; > 0: platforms without keys look before they send. */
       readonly unknownTries: number;
     }
-  | { readonly type: 'edit'; readonly key: string; readonly room: string; readonly part: Part; readonly target: string; readonly unknownTries: number }
-  | { readonly type: 'delete'; readonly key: string; readonly room: string; readonly target: string; readonly unknownTries: number }
-  | { readonly type: 'react'; readonly key: string; readonly room: string; readonly target: string; readonly emoji: string; readonly unknownTries: number };
+  | {
+      readonly type: 'edit';
+      readonly key: string;
+      readonly room: string;
+      readonly part: Part;
+      readonly target: string;
+      readonly unknownTries: number;
+    }
+  | {
+      readonly type: 'delete';
+      readonly key: string;
+      readonly room: string;
+      readonly target: string;
+      readonly unknownTries: number;
+    }
+  | {
+      readonly type: 'react';
+      readonly key: string;
+      readonly room: string;
+      readonly target: string;
+      readonly emoji: string;
+      readonly unknownTries: number;
+    };
 
 /** What a connector is given at `start`. */
 export interface ConnectorHost {
@@ -249,7 +269,10 @@ export interface ConnectorEnvironment {
   /** Reads the current value of a secret; call it at each start, a rotated file is picked up. */
   secret(reference: SecretReference): Promise<string>;
   /** Small durable state of this connector (a pinned device id). Values are JSON. */
-  readonly state: { get(key: string): Promise<JsonValue | undefined>; set(key: string, value: JsonValue): Promise<void> };
+  readonly state: {
+    get(key: string): Promise<JsonValue | undefined>;
+    set(key: string, value: JsonValue): Promise<void>;
+  };
   readonly log: ConnectorLog;
 }
 

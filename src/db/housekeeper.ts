@@ -51,7 +51,9 @@ export class Housekeeper {
       const pending = await database.query<{ connector: string; count: number; age: number }>(
         'select connector, count(*)::int as count, extract(epoch from clock_timestamp() - min(wanted_at))::float8 as age from messages where pending group by connector',
       );
-      const dead = await database.query<{ connector: string; count: number }>(`select connector, count(*)::int as count from messages where state = 'dead' group by connector`);
+      const dead = await database.query<{ connector: string; count: number }>(
+        `select connector, count(*)::int as count from messages where state = 'dead' group by connector`,
+      );
       for (const connector of world().connectors) {
         const row = pending.find((one) => one.connector === connector);
         metrics.messagesPending.set({ connector }, row?.count ?? 0);
@@ -67,8 +69,15 @@ export class Housekeeper {
 
   /** What was meant for a connector that is configured no more will not be shown: it is kept as a dead letter. */
   async #bury(database: Database): Promise<void> {
-    const rows = await database.query(`update messages set state = 'dead', reason = 'its connector is no longer configured', attempt = null where pending and connector <> all($1) returning id`, [[...this.#options.world().connectors]]);
-    if (rows.length > 0) this.#options.log.error({ messages: rows.length }, 'messages for a connector that is no longer configured became dead letters');
+    const rows = await database.query(
+      `update messages set state = 'dead', reason = 'its connector is no longer configured', attempt = null where pending and connector <> all($1) returning id`,
+      [[...this.#options.world().connectors]],
+    );
+    if (rows.length > 0)
+      this.#options.log.error(
+        { messages: rows.length },
+        'messages for a connector that is no longer configured became dead letters',
+      );
   }
 
   async #countSkills(): Promise<void> {
@@ -77,7 +86,12 @@ export class Housekeeper {
       for (const [name, declared] of Object.entries(skill.gauges ?? {})) {
         let gauge = this.#gauges.get(name);
         if (!gauge) {
-          gauge = new Gauge({ name, help: declared.help, labelNames: [...declared.labels], registers: [metrics.registry] });
+          gauge = new Gauge({
+            name,
+            help: declared.help,
+            labelNames: [...declared.labels],
+            registers: [metrics.registry],
+          });
           this.#gauges.set(name, gauge);
         }
         const values = await declared.read(database.query);

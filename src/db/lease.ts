@@ -73,7 +73,11 @@ export class LeaseKeeper {
     if (!held) return;
     this.#drop(held);
     await this.#options.database
-      .query(`update leases set expires_at = clock_timestamp() where name = $1 and holder = $2 and epoch = $3`, [name, this.#options.holder, held.epoch])
+      .query(`update leases set expires_at = clock_timestamp() where name = $1 and holder = $2 and epoch = $3`, [
+        name,
+        this.#options.holder,
+        held.epoch,
+      ])
       .catch(() => {}); // it expires by itself
   }
 
@@ -110,7 +114,8 @@ export class LeaseKeeper {
     if (rows[0]) clock.measured(rows[0].now, before, after);
     for (const held of this.#held.values()) {
       if (!names.includes(held.name)) continue;
-      if (rows.some((row) => row.name === held.name && row.epoch === held.epoch)) held.deadline = before + LEASE_TTL_MS - SAFETY_MS;
+      if (rows.some((row) => row.name === held.name && row.epoch === held.epoch))
+        held.deadline = before + LEASE_TTL_MS - SAFETY_MS;
       else this.#drop(held);
     }
   }
@@ -119,16 +124,32 @@ export class LeaseKeeper {
     const { database, clock, holder, step, onHeld } = this.#options;
     const before = clock.monotonic();
     const epoch = await database.transaction(async ({ query }) => {
-      await query(`insert into leases (name, holder, epoch, expires_at) values ($1, $2, 0, '-infinity') on conflict do nothing`, [name, holder]);
+      await query(
+        `insert into leases (name, holder, epoch, expires_at) values ($1, $2, 0, '-infinity') on conflict do nothing`,
+        [name, holder],
+      );
       // Waits for every transaction fenced by this lease; a stopped holder's is ended by idle_in_transaction_session_timeout.
-      const [free] = await query<{ epoch: number }>('select epoch from leases where name = $1 and expires_at < clock_timestamp() for update skip locked', [name]);
+      const [free] = await query<{ epoch: number }>(
+        'select epoch from leases where name = $1 and expires_at < clock_timestamp() for update skip locked',
+        [name],
+      );
       if (!free) return undefined;
-      await query(`update leases set holder = $2, epoch = $3, expires_at = clock_timestamp() + $4 * interval '1 millisecond' where name = $1`, [name, holder, free.epoch + 1, LEASE_TTL_MS]);
+      await query(
+        `update leases set holder = $2, epoch = $3, expires_at = clock_timestamp() + $4 * interval '1 millisecond' where name = $1`,
+        [name, holder, free.epoch + 1, LEASE_TTL_MS],
+      );
       return free.epoch + 1;
     });
     if (epoch === undefined) return;
     const controller = new AbortController();
-    const held: Held = { name, epoch, controller, signal: controller.signal, deadline: before + LEASE_TTL_MS - SAFETY_MS, leftMs: () => (controller.signal.aborted ? 0 : held.deadline - clock.monotonic()) };
+    const held: Held = {
+      name,
+      epoch,
+      controller,
+      signal: controller.signal,
+      deadline: before + LEASE_TTL_MS - SAFETY_MS,
+      leftMs: () => (controller.signal.aborted ? 0 : held.deadline - clock.monotonic()),
+    };
     this.#held.set(name, held);
     step('lease.after-acquire');
     onHeld(held);
@@ -150,6 +171,9 @@ export class LeaseLost extends Error {
  * @throws {LeaseLost} when this epoch does not hold it any more.
  */
 export async function fence(transaction: Transaction, lease: Lease): Promise<void> {
-  const rows = await transaction.query('select 1 from leases where name = $1 and epoch = $2 for key share', [lease.name, lease.epoch]);
+  const rows = await transaction.query('select 1 from leases where name = $1 and epoch = $2 for key share', [
+    lease.name,
+    lease.epoch,
+  ]);
   if (rows.length === 0) throw new LeaseLost(`the lease ${lease.name} is held elsewhere`);
 }

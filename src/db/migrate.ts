@@ -22,9 +22,13 @@ export async function readMigrations(directory: string): Promise<Migration[]> {
   return Promise.all(
     files.map(async (file, index) => {
       const match = NAME.exec(file);
-      if (!match?.[1] || !match[2]) throw new StartFailed(`${join(directory, file)}: a migration is called 001-what-it-does.sql`);
+      if (!match?.[1] || !match[2])
+        throw new StartFailed(`${join(directory, file)}: a migration is called 001-what-it-does.sql`);
       const number = Number(match[1]);
-      if (number !== index + 1) throw new StartFailed(`${join(directory, file)}: the number before it is missing; migrations count from 001 without a gap`);
+      if (number !== index + 1)
+        throw new StartFailed(
+          `${join(directory, file)}: the number before it is missing; migrations count from 001 without a gap`,
+        );
       return { number, name: match[2], sql: await readFile(join(directory, file), 'utf8') };
     }),
   );
@@ -43,18 +47,30 @@ export async function migrate(database: Database, skills: readonly SkillMigratio
   const core = await readMigrations(join(import.meta.dirname, 'migrations'));
   return database.transaction(async (transaction) => {
     // Waiting for another replica's migrations may take longer than any ordinary statement.
-    await transaction.script(`set local statement_timeout = 0; set local lock_timeout = '10min'; select pg_advisory_xact_lock(${MIGRATION_LOCK})`);
-    await transaction.script('create table if not exists schema_info (version integer not null, oldest_program integer not null)');
-    const [info] = await transaction.query<{ version: number; oldest_program: number }>('select version, oldest_program from schema_info');
+    await transaction.script(
+      `set local statement_timeout = 0; set local lock_timeout = '10min'; select pg_advisory_xact_lock(${MIGRATION_LOCK})`,
+    );
+    await transaction.script(
+      'create table if not exists schema_info (version integer not null, oldest_program integer not null)',
+    );
+    const [info] = await transaction.query<{ version: number; oldest_program: number }>(
+      'select version, oldest_program from schema_info',
+    );
     const level = core.length;
     if (info && info.oldest_program > level)
-      throw new StartFailed(`the database needs a newer watchbell (schema ${info.version}, this program knows ${level}); deploy the newer release again, or restore a backup`);
+      throw new StartFailed(
+        `the database needs a newer watchbell (schema ${info.version}, this program knows ${level}); deploy the newer release again, or restore a backup`,
+      );
     const applied = [...(await applyCore(transaction, core, info)), ...(await applySkills(transaction, skills))];
     return applied;
   });
 }
 
-async function applyCore(transaction: Transaction, core: readonly Migration[], info: { version: number; oldest_program: number } | undefined): Promise<string[]> {
+async function applyCore(
+  transaction: Transaction,
+  core: readonly Migration[],
+  info: { version: number; oldest_program: number } | undefined,
+): Promise<string[]> {
   const version = info?.version ?? 0;
   const applied: string[] = [];
   let oldest = info?.oldest_program ?? 1;
@@ -63,19 +79,27 @@ async function applyCore(transaction: Transaction, core: readonly Migration[], i
     oldest = Math.max(oldest, Number(OLDEST.exec(migration.sql)?.[1] ?? 1));
     applied.push(`core ${migration.number} ${migration.name}`);
   }
-  if (!info) await transaction.query('insert into schema_info (version, oldest_program) values ($1, $2)', [core.length, oldest]);
-  else if (applied.length > 0) await transaction.query('update schema_info set version = $1, oldest_program = $2', [core.length, oldest]);
+  if (!info)
+    await transaction.query('insert into schema_info (version, oldest_program) values ($1, $2)', [core.length, oldest]);
+  else if (applied.length > 0)
+    await transaction.query('update schema_info set version = $1, oldest_program = $2', [core.length, oldest]);
   return applied;
 }
 
 async function applySkills(transaction: Transaction, skills: readonly SkillMigrations[]): Promise<string[]> {
   const applied: string[] = [];
   for (const { skill, migrations } of skills) {
-    const done = await transaction.query<{ number: number }>('select number from skill_migrations where skill = $1', [skill]);
+    const done = await transaction.query<{ number: number }>('select number from skill_migrations where skill = $1', [
+      skill,
+    ]);
     const known = new Set(done.map((row) => row.number));
     for (const migration of migrations.filter((one) => !known.has(one.number))) {
       await transaction.script(migration.sql);
-      await transaction.query('insert into skill_migrations (skill, number, name) values ($1, $2, $3)', [skill, migration.number, migration.name]);
+      await transaction.query('insert into skill_migrations (skill, number, name) values ($1, $2, $3)', [
+        skill,
+        migration.number,
+        migration.name,
+      ]);
       applied.push(`${skill} ${migration.number} ${migration.name}`);
     }
   }

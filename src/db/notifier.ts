@@ -64,7 +64,10 @@ export class Notifier {
 
   #send(): void {
     this.#timer = undefined;
-    const payload = JSON.stringify([this.#replica, ...[...this.#waiting.values()].map(({ connector, room }) => [connector, room])]);
+    const payload = JSON.stringify([
+      this.#replica,
+      ...[...this.#waiting.values()].map(({ connector, room }) => [connector, room]),
+    ]);
     this.#waiting.clear();
     const said = Buffer.byteLength(payload) > MAX_PAYLOAD ? JSON.stringify([this.#replica, '*']) : payload;
     this.#client?.query('select pg_notify($1, $2)', [CHANNEL, said]).catch(() => {});
@@ -75,7 +78,10 @@ export class Notifier {
       const [from, ...changes] = JSON.parse(payload) as [string, ...(string | [string, string])[]];
       if (from === this.#replica) return;
       if (changes.includes('*')) this.#onChange('all');
-      else this.#onChange(changes.filter((change) => typeof change !== 'string').map(([connector, room]) => ({ connector, room })));
+      else
+        this.#onChange(
+          changes.filter((change) => typeof change !== 'string').map(([connector, room]) => ({ connector, room })),
+        );
     } catch {
       // not one of ours; polling finds what it may have meant
     }

@@ -26,16 +26,31 @@ export async function prune(database: Database, ages: PruneAges, stopped: () => 
          and wanted_at < clock_timestamp() - $1 * interval '1 millisecond' and not pending and state <> 'dead' limit ${BATCH})`,
       ages.historyMs,
     ],
-    [`delete from web_lines where id in (select id from web_lines where at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH})`, ages.historyMs],
-    [`delete from tasks where id in (select id from tasks where state = 'done' and finished_at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH})`, ages.eventsMs],
-    [`delete from audit where id in (select id from audit where at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH})`, ages.historyMs],
-    [`delete from errors where id in (select id from errors where at < clock_timestamp() - $1 * interval '1 millisecond' and not exists (select 1 from events where error_id = errors.id) limit ${BATCH})`, ages.historyMs],
+    [
+      `delete from web_lines where id in (select id from web_lines where at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH})`,
+      ages.historyMs,
+    ],
+    [
+      `delete from tasks where id in (select id from tasks where state = 'done' and finished_at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH})`,
+      ages.eventsMs,
+    ],
+    [
+      `delete from audit where id in (select id from audit where at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH})`,
+      ages.historyMs,
+    ],
+    [
+      `delete from errors where id in (select id from errors where at < clock_timestamp() - $1 * interval '1 millisecond' and not exists (select 1 from events where error_id = errors.id) limit ${BATCH})`,
+      ages.historyMs,
+    ],
   ];
   let total = 0;
   for (const [statement, ageMs] of statements) {
     for (;;) {
       if (stopped()) return total;
-      const [row] = await database.query<{ count: number }>(`with gone as (${statement} returning 1) select count(*)::int as count from gone`, [ageMs]);
+      const [row] = await database.query<{ count: number }>(
+        `with gone as (${statement} returning 1) select count(*)::int as count from gone`,
+        [ageMs],
+      );
       total += row?.count ?? 0;
       if ((row?.count ?? 0) < BATCH) break;
     }

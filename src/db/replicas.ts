@@ -1,7 +1,10 @@
 import type { Query } from './database.ts';
 
 /** Says that this replica is alive. Returns how many others were seen in the last 10 s, and their newest configuration. */
-export async function seeReplica(query: Query, replica: { id: string; name: string; generation: number | null }): Promise<{ others: number; newest: number }> {
+export async function seeReplica(
+  query: Query,
+  replica: { id: string; name: string; generation: number | null },
+): Promise<{ others: number; newest: number }> {
   const [row] = await query<{ others: number; newest: number }>(
     `with me as (
        insert into replicas (id, name, seen_at, generation) values ($1, $2, clock_timestamp(), $3)

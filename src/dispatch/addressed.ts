@@ -15,8 +15,20 @@ export interface AddressedInput {
 }
 
 const webhookPayload = z.object({ source: z.string(), body: z.string() });
-const taskPayload = z.looseObject({ id: z.string(), payload: z.unknown(), startedAt: z.coerce.date(), ok: z.boolean() });
-const fatePayload = z.object({ connector: z.string(), room: z.string(), key: z.string(), state: z.enum(['shown', 'dead']), at: z.coerce.date(), reason: z.string().nullable() });
+const taskPayload = z.looseObject({
+  id: z.string(),
+  payload: z.unknown(),
+  startedAt: z.coerce.date(),
+  ok: z.boolean(),
+});
+const fatePayload = z.object({
+  connector: z.string(),
+  room: z.string(),
+  key: z.string(),
+  state: z.enum(['shown', 'dead']),
+  at: z.coerce.date(),
+  reason: z.string().nullable(),
+});
 
 /**
  * Handles an event that is addressed to one skill: webhook, timer, cron, task result, word from another skill, fate.
@@ -48,7 +60,12 @@ function call(input: AddressedInput, context: Context<unknown>): unknown {
     }
     case 'timer': {
       const timer = skill?.timers?.[name] ?? missing();
-      return timer.run(context, { key: row.key ?? '', payload: timer.payload.parse(payload), dueAt: row.happened_at, lateMs });
+      return timer.run(context, {
+        key: row.key ?? '',
+        payload: timer.payload.parse(payload),
+        dueAt: row.happened_at,
+        lateMs,
+      });
     }
     case 'cron':
       return (skill?.crons?.[name] ?? missing()).run(context, { at: row.happened_at, lateMs });

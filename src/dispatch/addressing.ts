@@ -54,7 +54,11 @@ function byName(text: string, names: readonly string[]): string | undefined {
         if (rest === '' || /^[\s:,]/.test(rest)) return rest;
       }
       const anywhere = begins.indexOf(`@${name}`);
-      if (anywhere > 0 && /\s/.test(begins[anywhere - 1] ?? '') && /^($|[\s:,.!?])/.test(begins.slice(anywhere + name.length + 1)))
+      if (
+        anywhere > 0 &&
+        /\s/.test(begins[anywhere - 1] ?? '') &&
+        /^($|[\s:,.!?])/.test(begins.slice(anywhere + name.length + 1))
+      )
         return `${trimmed.slice(0, anywhere)} ${trimmed.slice(anywhere + name.length + 1).replace(/^[:,.]/, '')}`.trim();
     }
   }

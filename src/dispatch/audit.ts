@@ -18,7 +18,19 @@ export async function writeAudit(query: Query, entry: AuditEntry): Promise<void>
   await query(
     `insert into audit (at, event_id, connector, room, account, person, skill, command, text, result, because)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-    [entry.at, entry.eventId, entry.room.connector, entry.room.room, entry.asker.accountId, entry.asker.person ?? null, entry.skill, entry.command, entry.text.slice(0, 1000), entry.result, entry.because],
+    [
+      entry.at,
+      entry.eventId,
+      entry.room.connector,
+      entry.room.room,
+      entry.asker.accountId,
+      entry.asker.person ?? null,
+      entry.skill,
+      entry.command,
+      entry.text.slice(0, 1000),
+      entry.result,
+      entry.because,
+    ],
   );
 }
 

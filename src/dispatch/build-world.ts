@@ -16,7 +16,9 @@ export interface WorldSource {
 /** What handlers look up, from a valid configuration. @throws {StartFailed} when two skills claim one command. */
 export function buildWorld({ config, skills, generation, skillLog }: WorldSource): World {
   const on = skills.filter((skill) => skill.name === 'core' || Object.hasOwn(config.skills, skill.name));
-  const loaded = new Map(on.map((skill) => [skill.name, loadedSkill(skill, config.skills[skill.name], skillLog(skill.name))]));
+  const loaded = new Map(
+    on.map((skill) => [skill.name, loadedSkill(skill, config.skills[skill.name], skillLog(skill.name))]),
+  );
   const connectors = new Set(Object.keys(config.connectors));
   const opsRoom = (connector: string): string | undefined => {
     const options = config.connectors[connector];
@@ -45,13 +47,11 @@ function loadedSkill(skill: Skill<unknown>, options: unknown, log: Log): LoadedS
 }
 
 function createRooms(config: Config): Rooms {
-  const all = Object.entries(config.rooms).map(
-    ([name, room]): Room => ({
-      name,
-      addresses: Object.entries(room.in).flatMap(([connector, ids]) => ids.map((id) => ({ connector, room: id }))),
-      ...(room.failover !== undefined && { failover: room.failover }),
-    }),
-  );
+  const all = Object.entries(config.rooms).map(([name, room]): Room => ({
+    name,
+    addresses: Object.entries(room.in).flatMap(([connector, ids]) => ids.map((id) => ({ connector, room: id }))),
+    ...(room.failover !== undefined && { failover: room.failover }),
+  }));
   const byName = new Map(all.map((room) => [room.name, room]));
   const byAddress = new Map(all.flatMap((room) => room.addresses.map((address) => [keyOf(address), room])));
   return { all: () => all, byName: (name) => byName.get(name), byAddress: (address) => byAddress.get(keyOf(address)) };

@@ -76,22 +76,34 @@ async function typed(input: ChatInput, event: IncomingEvent & { type: 'message' 
   return { text: line.text, answerUnknown: line.by !== 'prefix', tapped: false, about: root?.key ?? undefined };
 }
 
-async function tapped(input: ChatInput, event: Exclude<IncomingEvent, { type: 'message' }>, address: RoomAddress): Promise<Said | 'retry' | undefined> {
+async function tapped(
+  input: ChatInput,
+  event: Exclude<IncomingEvent, { type: 'message' }>,
+  address: RoomAddress,
+): Promise<Said | 'retry' | undefined> {
   const { transaction, now, row } = input;
   const shown = await findShown(input, event.target);
   if (!shown) {
-    const [unknown] = await transaction.query('select 1 from messages where connector = $1 and room = $2 and attempt is not null limit 1', [address.connector, address.room]);
+    const [unknown] = await transaction.query(
+      'select 1 from messages where connector = $1 and room = $2 and attempt is not null limit 1',
+      [address.connector, address.room],
+    );
     return unknown && now.getTime() - row.accepted_at.getTime() < TAP_WAIT_MS ? 'retry' : undefined;
   }
   const command = commandOf(shown.actions, event);
-  if (command !== undefined) return { text: command, answerUnknown: false, tapped: true, about: shown.key ?? undefined };
-  if (event.type === 'press') reply(input, address, event, 'core', `That button is out of date; look at the newest message.`);
+  if (command !== undefined)
+    return { text: command, answerUnknown: false, tapped: true, about: shown.key ?? undefined };
+  if (event.type === 'press')
+    reply(input, address, event, 'core', `That button is out of date; look at the newest message.`);
   return undefined;
 }
 
 /** Resolved against what the room was last shown, with the arguments frozen there. */
 function commandOf(actions: readonly Action[], event: Exclude<IncomingEvent, { type: 'message' }>): string | undefined {
-  if (event.type === 'press') return actions.some((action) => action.command === event.command || action.undo === event.command) ? event.command : undefined;
+  if (event.type === 'press')
+    return actions.some((action) => action.command === event.command || action.undo === event.command)
+      ? event.command
+      : undefined;
   const emoji = plainEmoji(event.emoji);
   const action = actions.find((one) => [one.emoji, ...(one.also ?? [])].some((other) => plainEmoji(other) === emoji));
   return event.type === 'reaction' ? action?.command : action?.undo;
@@ -118,7 +130,9 @@ async function findShown(input: ChatInput, remoteId: string): Promise<ShownMessa
     [row.source, remoteId],
   );
   if (!found) return undefined;
-  const actions = local ? ((JSON.parse(found.content) as Message).actions ?? []) : (JSON.parse(found.shown_actions ?? '[]') as Action[]);
+  const actions = local
+    ? ((JSON.parse(found.content) as Message).actions ?? [])
+    : (JSON.parse(found.shown_actions ?? '[]') as Action[]);
   return { key: found.key, actions };
 }
 
@@ -136,9 +150,26 @@ async function run(input: ChatInput, place: Place): Promise<ChatResult> {
   if (lookup.found === 'nothing') return unknown(input, place);
   const { entry } = lookup;
   if (!listens(world, entry.skill, place.roomName, event.direct)) return { result: 'ignored' };
-  const decision = world.decide({ asker: place.asker, skill: entry.skill, command: entry.name, class: entry.command.class ?? 'read', room: place.roomName, direct: event.direct });
+  const decision = world.decide({
+    asker: place.asker,
+    skill: entry.skill,
+    command: entry.name,
+    class: entry.command.class ?? 'read',
+    room: place.roomName,
+    direct: event.direct,
+  });
   const end = async (result: 'ok' | 'invalid' | 'denied' | 'wrong', because: string): Promise<ChatResult> => {
-    await writeAudit(input.transaction.query, { at: input.now, eventId: row.id, room: address, asker: place.asker, skill: entry.skill, command: entry.name, text: said.text, result, because });
+    await writeAudit(input.transaction.query, {
+      at: input.now,
+      eventId: row.id,
+      room: address,
+      asker: place.asker,
+      skill: entry.skill,
+      command: entry.name,
+      text: said.text,
+      result,
+      because,
+    });
     return { result, skill: entry.skill, command: entry.name };
   };
   if (!decision.allow) {
@@ -150,7 +181,13 @@ async function run(input: ChatInput, place: Place): Promise<ChatResult> {
     return end('invalid', decision.because);
   }
   if (row.late_ms > 0 && (entry.command.late ?? 'ask') === 'ask') {
-    reply(input, address, event, entry.skill, `I was away, and this is ${formatDuration(row.late_ms)} old. If you still want it, say it again: \`${escape(said.text)}\``);
+    reply(
+      input,
+      address,
+      event,
+      entry.skill,
+      `I was away, and this is ${formatDuration(row.late_ms)} old. If you still want it, say it again: \`${escape(said.text)}\``,
+    );
     return end('wrong', 'late');
   }
   return end(await runCommand(input, place, lookup), decision.because);
@@ -161,7 +198,11 @@ function listens(world: World, skill: string, roomName: string | undefined, dire
   return direct || rooms === undefined || (roomName !== undefined && rooms.has(roomName));
 }
 
-async function runCommand(input: ChatInput, place: Place, lookup: Lookup & { found: 'command' }): Promise<'ok' | 'wrong'> {
+async function runCommand(
+  input: ChatInput,
+  place: Place,
+  lookup: Lookup & { found: 'command' },
+): Promise<'ok' | 'wrong'> {
   const { world, transaction, effects, now, row, event } = input;
   const { entry } = lookup;
   const loaded = world.skills.get(entry.skill);
@@ -172,21 +213,24 @@ async function runCommand(input: ChatInput, place: Place, lookup: Lookup & { fou
     revocable.alive();
     reply(input, place.address, event, entry.skill, message);
   };
-  const context: CommandContext<unknown, Record<string, unknown>> = Object.assign(Object.create(revocable.context) as typeof revocable.context, {
-    ...revocable.context,
-    args: lookup.args,
-    sender: place.asker,
-    room: { ...place.address, name: place.roomName, direct: event.direct },
-    eventId: String(row.id),
-    about: place.said.about,
-    tapped: place.said.tapped,
-    lateMs: row.late_ms,
-    reply: answer,
-    wrong: async (message: MessageLike) => {
-      wrong = true;
-      await answer(message);
+  const context: CommandContext<unknown, Record<string, unknown>> = Object.assign(
+    Object.create(revocable.context) as typeof revocable.context,
+    {
+      ...revocable.context,
+      args: lookup.args,
+      sender: place.asker,
+      room: { ...place.address, name: place.roomName, direct: event.direct },
+      eventId: String(row.id),
+      about: place.said.about,
+      tapped: place.said.tapped,
+      lateMs: row.late_ms,
+      reply: answer,
+      wrong: async (message: MessageLike) => {
+        wrong = true;
+        await answer(message);
+      },
     },
-  });
+  );
   const before = effects.mark();
   await transaction.script('savepoint command');
   try {
@@ -219,21 +263,41 @@ export function readable(entry: IndexedCommand): string {
 
 async function unknown(input: ChatInput, place: Place): Promise<ChatResult> {
   const { world, event } = input;
-  if (!place.said.answerUnknown || !(place.roomName !== undefined || place.asker.person !== undefined)) return { result: 'ignored', skill: 'core', command: 'other' };
+  if (!place.said.answerUnknown || !(place.roomName !== undefined || place.asker.person !== undefined))
+    return { result: 'ignored', skill: 'core', command: 'other' };
   const usable = world.commands.all.filter(
     (entry) =>
       !entry.command.hidden &&
       listens(world, entry.skill, place.roomName, event.direct) &&
-      world.decide({ asker: place.asker, skill: entry.skill, command: entry.name, class: entry.command.class ?? 'read', room: place.roomName, direct: event.direct }).allow,
+      world.decide({
+        asker: place.asker,
+        skill: entry.skill,
+        command: entry.name,
+        class: entry.command.class ?? 'read',
+        room: place.roomName,
+        direct: event.direct,
+      }).allow,
   );
   const near = world.commands.nearest(place.said.text, usable);
   const said = place.said.text === '' ? 'Yes?' : `I do not know that.`;
-  reply(input, place.address, event, 'core', near ? `${said} Did you mean \`${readable(near)}\`?` : `${said} Say \`help\` to see what I can do.`);
+  reply(
+    input,
+    place.address,
+    event,
+    'core',
+    near ? `${said} Did you mean \`${readable(near)}\`?` : `${said} Say \`help\` to see what I can do.`,
+  );
   return { result: 'invalid', skill: 'core', command: 'other' };
 }
 
 /** Answers in the same room and thread, ahead of bulk. Chatter by default: it rings nobody. */
-export function reply(input: Pick<ChatInput, 'world' | 'effects' | 'row'>, address: RoomAddress, event: IncomingEvent, skill: string, message: MessageLike): void {
+export function reply(
+  input: Pick<ChatInput, 'world' | 'effects' | 'row'>,
+  address: RoomAddress,
+  event: IncomingEvent,
+  skill: string,
+  message: MessageLike,
+): void {
   const typedMessage = event.type === 'message' ? event : undefined;
   input.effects.want({
     ...coreMessage(input.world, address, { notice: true, ...toMessage(message) }, { eventId: input.row.id }),

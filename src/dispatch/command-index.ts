@@ -36,13 +36,16 @@ export class CommandIndex {
   #longest = 0;
 
   /** @throws {StartFailed} naming both skills, when two claim the same words. */
-  constructor(skills: readonly { readonly name: string; readonly commands?: Readonly<Record<string, Command<never>>> }[]) {
+  constructor(
+    skills: readonly { readonly name: string; readonly commands?: Readonly<Record<string, Command<never>>> }[],
+  ) {
     for (const skill of skills) {
       for (const [source, command] of Object.entries(skill.commands ?? {}) as [string, Command<unknown>][]) {
         const main = compilePattern(source);
         const indexed = { skill: skill.name, name: main.beginning.join(' '), pattern: source, command };
         this.#all.push(indexed);
-        for (const pattern of [main, ...(command.also ?? []).map(compilePattern)]) this.#add({ pattern, command: indexed });
+        for (const pattern of [main, ...(command.also ?? []).map(compilePattern)])
+          this.#add({ pattern, command: indexed });
       }
     }
   }
@@ -50,7 +53,9 @@ export class CommandIndex {
   #add(entry: Entry): void {
     const key = entry.pattern.beginning.join(' ');
     const there = this.#byBeginning.get(key) ?? [];
-    const other = there.find((one) => one.command.skill !== entry.command.skill || shape(one.pattern) === shape(entry.pattern));
+    const other = there.find(
+      (one) => one.command.skill !== entry.command.skill || shape(one.pattern) === shape(entry.pattern),
+    );
     if (other)
       throw new StartFailed(
         `the skills "${other.command.skill}" and "${entry.command.skill}" both claim the command "${key}" (${other.pattern.source} / ${entry.pattern.source}); remove one of them, or rename its command`,

@@ -31,7 +31,8 @@ export function createContext(source: ContextSource): RevocableContext {
   const skill = loaded.skill.name;
   let revoked = false;
   const alive = (): void => {
-    if (revoked) throw new Error(`the skill "${skill}" used its context after its handler had ended: an await is missing`);
+    if (revoked)
+      throw new Error(`the skill "${skill}" used its context after its handler had ended: an await is missing`);
   };
 
   const addresses = (room: string | RoomAddress): readonly RoomAddress[] => {
@@ -41,7 +42,13 @@ export function createContext(source: ContextSource): RevocableContext {
     return found.addresses;
   };
 
-  const want = (room: string | RoomAddress, key: string | null, message: MessageLike, options: PostOptions, removed = false): void => {
+  const want = (
+    room: string | RoomAddress,
+    key: string | null,
+    message: MessageLike,
+    options: PostOptions,
+    removed = false,
+  ): void => {
     alive();
     for (const address of addresses(room)) effects.want({ ...wantedRow(address, key, message, options), removed });
   };
@@ -83,14 +90,21 @@ export function createContext(source: ContextSource): RevocableContext {
     state: {
       get: async <T extends Json>(key: string) => {
         alive();
-        const [row] = await transaction.query<{ value: string }>('select value from skill_state where skill = $1 and key = $2 for update', [skill, key]);
+        const [row] = await transaction.query<{ value: string }>(
+          'select value from skill_state where skill = $1 and key = $2 for update',
+          [skill, key],
+        );
         return row && (JSON.parse(row.value) as T);
       },
       set: async (key, value) => {
         alive();
-        if (value === undefined) await transaction.query('delete from skill_state where skill = $1 and key = $2', [skill, key]);
+        if (value === undefined)
+          await transaction.query('delete from skill_state where skill = $1 and key = $2', [skill, key]);
         else
-          await transaction.query('insert into skill_state (skill, key, value) values ($1, $2, $3) on conflict (skill, key) do update set value = excluded.value', [skill, key, JSON.stringify(value)]);
+          await transaction.query(
+            'insert into skill_state (skill, key, value) values ($1, $2, $3) on conflict (skill, key) do update set value = excluded.value',
+            [skill, key, JSON.stringify(value)],
+          );
       },
     },
     say: async (room, message, options = {}) => want(room, null, message, options),
@@ -100,8 +114,14 @@ export function createContext(source: ContextSource): RevocableContext {
       alive();
       const [address] = addresses(room);
       if (!address) return undefined;
-      if (effects.wantedUnder(address.connector, address.room, skill, key)) return { state: 'waiting', at: null, reason: null };
-      const [row] = await transaction.query<{ state: string; pending: boolean; shown_at: Date | null; reason: string | null }>(
+      if (effects.wantedUnder(address.connector, address.room, skill, key))
+        return { state: 'waiting', at: null, reason: null };
+      const [row] = await transaction.query<{
+        state: string;
+        pending: boolean;
+        shown_at: Date | null;
+        reason: string | null;
+      }>(
         'select state, pending, shown_at, reason from messages where connector = $1 and room = $2 and skill = $3 and key = $4',
         [address.connector, address.room, skill, key],
       );
@@ -128,13 +148,32 @@ export function createContext(source: ContextSource): RevocableContext {
       // One event for each skill that listens, so that each handles it in a transaction of its own.
       for (const [listener, { skill: one }] of world.skills) {
         if (one.events?.[name])
-          effects.event({ source: 'emit', sourceId: randomUUID(), kind: 'emit', skill: listener, name, lane: `${listener}:${name}`, payload: JSON.stringify(payload ?? null), happenedAt: now });
+          effects.event({
+            source: 'emit',
+            sourceId: randomUUID(),
+            kind: 'emit',
+            skill: listener,
+            name,
+            lane: `${listener}:${name}`,
+            payload: JSON.stringify(payload ?? null),
+            happenedAt: now,
+          });
       }
     },
     may: async (asker: Asker, command: string, room: RoomAddress) => {
       alive();
       const entry = world.commands.all.find((one) => one.skill === skill && one.name === command);
-      return entry !== undefined && world.decide({ asker, skill, command, class: entry.command.class ?? 'read', room: world.rooms.byAddress(room)?.name, direct: false }).allow;
+      return (
+        entry !== undefined &&
+        world.decide({
+          asker,
+          skill,
+          command,
+          class: entry.command.class ?? 'read',
+          room: world.rooms.byAddress(room)?.name,
+          direct: false,
+        }).allow
+      );
     },
   };
   return { context, alive, revoke: () => void (revoked = true) };
@@ -150,7 +189,10 @@ export async function runHandler<T>(revocable: RevocableContext, handler: () => 
     return await Promise.race([
       (async () => handler())(),
       new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`the handler took longer than ${HANDLER_TIMEOUT_MS / 1000} s`)), HANDLER_TIMEOUT_MS);
+        timer = setTimeout(
+          () => reject(new Error(`the handler took longer than ${HANDLER_TIMEOUT_MS / 1000} s`)),
+          HANDLER_TIMEOUT_MS,
+        );
       }),
     ]);
   } finally {

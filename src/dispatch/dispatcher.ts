@@ -8,7 +8,16 @@ import type { StepHook } from '../steps.ts';
 import { handleAddressed } from './addressed.ts';
 import { handleChat, reply } from './chat.ts';
 import { Effects, type Woken } from './effects.ts';
-import { beginEvent, beginLane, commitEvent, failEvent, findNew, postponeEvent, type Accepted, type EventRow } from './event.ts';
+import {
+  beginEvent,
+  beginLane,
+  commitEvent,
+  failEvent,
+  findNew,
+  postponeEvent,
+  type Accepted,
+  type EventRow,
+} from './event.ts';
 import { recordError, shortId } from './failure.ts';
 import { sayToOps } from './notice.ts';
 import { knownNames, type World } from './world.ts';
@@ -98,7 +107,13 @@ export class Dispatcher {
   }
 
   #pump(): void {
-    while (!this.#stopped && this.#working < WORKERS && this.#queue.length > 0 && this.#options.world() && this.#options.database.available) {
+    while (
+      !this.#stopped &&
+      this.#working < WORKERS &&
+      this.#queue.length > 0 &&
+      this.#options.world() &&
+      this.#options.database.available
+    ) {
       const work = this.#queue.shift();
       if (!work) return;
       this.#working++;
@@ -135,7 +150,9 @@ export class Dispatcher {
   async #workLane(lane: string): Promise<void> {
     for (;;) {
       this.#lanes.set(lane, false);
-      const more = this.#stopped ? false : await this.#attempt((transaction) => beginLane(transaction, lane), undefined);
+      const more = this.#stopped
+        ? false
+        : await this.#attempt((transaction) => beginLane(transaction, lane), undefined);
       if (!more && this.#lanes.get(lane) !== true) break;
       if (this.#stopped || !this.#options.database.available) break;
     }
@@ -143,7 +160,10 @@ export class Dispatcher {
   }
 
   /** Handles one event until it is done, failed, or left for later. False: there was none, or it is left. */
-  async #attempt(begin: (transaction: Transaction) => Promise<EventRow | undefined>, id: number | undefined): Promise<boolean> {
+  async #attempt(
+    begin: (transaction: Transaction) => Promise<EventRow | undefined>,
+    id: number | undefined,
+  ): Promise<boolean> {
     const { database, log } = this.#options;
     for (let rerun = 0; ; rerun++) {
       let row: EventRow | undefined;
@@ -195,15 +215,20 @@ export class Dispatcher {
     step('handle.after-commit');
     onWoken(woken);
     this.#count(row, outcome);
-    metrics.eventDuration.observe({ source: sourceLabel(row) }, (clock.now().getTime() - row.accepted_at.getTime()) / 1000);
+    metrics.eventDuration.observe(
+      { source: sourceLabel(row) },
+      (clock.now().getTime() - row.accepted_at.getTime()) / 1000,
+    );
     return true;
   }
 
   #count(row: EventRow, outcome: { result: string; skill?: string; command?: string }): void {
     const { metrics, clock } = this.#options;
     metrics.events.inc({ source: sourceLabel(row), result: outcome.result });
-    if (outcome.command !== undefined && outcome.result !== 'ignored') metrics.commands.inc({ skill: outcome.skill ?? 'core', command: outcome.command, result: outcome.result });
-    if (row.kind === 'timer') metrics.timerLateness.observe(Math.max(0, (clock.now().getTime() - row.happened_at.getTime()) / 1000));
+    if (outcome.command !== undefined && outcome.result !== 'ignored')
+      metrics.commands.inc({ skill: outcome.skill ?? 'core', command: outcome.command, result: outcome.result });
+    if (row.kind === 'timer')
+      metrics.timerLateness.observe(Math.max(0, (clock.now().getTime() - row.happened_at.getTime()) / 1000));
   }
 
   /** A second transaction: the event is failed with its payload, the error has an id, the asker is told once. */
@@ -212,7 +237,13 @@ export class Dispatcher {
     const chat = row.kind === 'message' || row.kind === 'reaction' || row.kind === 'unreaction' || row.kind === 'press';
     try {
       const done = await database.transaction(async (transaction) => {
-        const errorId = await recordError(transaction.query, { kind: chat ? 'command' : 'general', skill: row.skill ?? undefined, eventId: row.id, error, at: clock.now() });
+        const errorId = await recordError(transaction.query, {
+          kind: chat ? 'command' : 'general',
+          skill: row.skill ?? undefined,
+          eventId: row.id,
+          error,
+          at: clock.now(),
+        });
         if (!(await failEvent(transaction.query, row.id, errorId))) return undefined;
         const effects = new Effects();
         const world = current();
@@ -223,9 +254,22 @@ export class Dispatcher {
       if (!done) return;
       onWoken(done.woken);
       metrics.events.inc({ source: sourceLabel(row), result: 'failed' });
-      log.error({ event: row.id, kind: row.kind, skill: row.skill, name: row.name, error: shortId(done.errorId), reason: messageOf(error) }, 'event failed; it is kept and can be replayed');
+      log.error(
+        {
+          event: row.id,
+          kind: row.kind,
+          skill: row.skill,
+          name: row.name,
+          error: shortId(done.errorId),
+          reason: messageOf(error),
+        },
+        'event failed; it is kept and can be replayed',
+      );
     } catch (second) {
-      log.error({ event: row.id, reason: messageOf(error), second: messageOf(second) }, 'event failed and could not be marked; it will be tried again');
+      log.error(
+        { event: row.id, reason: messageOf(error), second: messageOf(second) },
+        'event failed and could not be marked; it will be tried again',
+      );
     }
   }
 }

@@ -25,7 +25,12 @@ export class Effects {
 
   /** What has been said so far, for `rewind`. */
   mark(): () => void {
-    const [wanted, timers, tasks, events] = [[...this.#wanted], new Map(this.#timers), [...this.#tasks], [...this.#events]];
+    const [wanted, timers, tasks, events] = [
+      [...this.#wanted],
+      new Map(this.#timers),
+      [...this.#tasks],
+      [...this.#events],
+    ];
     return () => {
       [this.#wanted, this.#timers, this.#tasks, this.#events] = [wanted, timers, tasks, events];
     };
@@ -41,7 +46,9 @@ export class Effects {
 
   /** What this handler already wants under a key, not yet written. */
   wantedUnder(connector: string, room: string, skill: string, key: string): Wanted | undefined {
-    return this.#wanted.findLast((one) => one.connector === connector && one.room === room && one.skill === skill && one.key === key);
+    return this.#wanted.findLast(
+      (one) => one.connector === connector && one.room === room && one.skill === skill && one.key === key,
+    );
   }
 
   timer(skill: string, key: string, timer: Omit<NewTimer, 'id' | 'skill' | 'key'> | null): void {
@@ -63,7 +70,12 @@ export class Effects {
       [...this.#timers].filter(([, timer]) => timer === null).map(([id]) => id.split('\n')),
       ([skill]) => skill ?? '',
     );
-    for (const [skill, keys] of cancelled) await cancelTimers(query, skill, keys.map(([, key]) => key ?? ''));
+    for (const [skill, keys] of cancelled)
+      await cancelTimers(
+        query,
+        skill,
+        keys.map(([, key]) => key ?? ''),
+      );
     if (set.length > 0) await writeTimers(query, set);
     if (this.#tasks.length > 0) await writeTasks(query, this.#tasks);
     const events = this.#events.length > 0 ? await insertEvents(query, this.#events) : [];

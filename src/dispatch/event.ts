@@ -1,6 +1,7 @@
 import type { Query, Transaction } from '../db/database.ts';
 
-export type EventKind = 'message' | 'reaction' | 'unreaction' | 'press' | 'webhook' | 'timer' | 'cron' | 'task' | 'emit' | 'fate';
+export type EventKind =
+  'message' | 'reaction' | 'unreaction' | 'press' | 'webhook' | 'timer' | 'cron' | 'task' | 'emit' | 'fate';
 
 /** Something that happened, ready to be accepted. `payload` must survive JSON. */
 export interface NewEvent {
@@ -58,11 +59,15 @@ const columns = (events: readonly NewEvent[]): unknown[] => [
 const UNNEST = `unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[], $10::bigint[])
   with ordinality as given (source, source_id, lane, kind, skill, name, key, payload, happened_at, late_ms, nth)`;
 const INTO = 'insert into events (source, source_id, lane, kind, skill, name, key, payload, happened_at, late_ms)';
-const SELECT = 'select given.source, given.source_id, given.lane, given.kind, given.skill, given.name, given.key, given.payload, given.happened_at, given.late_ms';
+const SELECT =
+  'select given.source, given.source_id, given.lane, given.kind, given.skill, given.name, given.key, given.payload, given.happened_at, given.late_ms';
 
 /** Accepts what arrived together, in one statement; repeats are left out of the answer. */
 export function insertEvents(query: Query, events: readonly NewEvent[]): Promise<Accepted[]> {
-  return query<{ id: number; lane: string | null }>(`${INTO} ${SELECT} from ${UNNEST} order by given.nth on conflict (source, source_id) do nothing returning id, lane`, columns(events));
+  return query<{ id: number; lane: string | null }>(
+    `${INTO} ${SELECT} from ${UNNEST} order by given.nth on conflict (source, source_id) do nothing returning id, lane`,
+    columns(events),
+  );
 }
 
 export interface CursorUpdate {
@@ -73,7 +78,11 @@ export interface CursorUpdate {
 }
 
 /** Accepts a connector's batch and its cursor in one fenced statement. Undefined: the lease is held elsewhere, nothing was stored. */
-export async function insertBatch(query: Query, events: readonly NewEvent[], update: CursorUpdate): Promise<Accepted[] | undefined> {
+export async function insertBatch(
+  query: Query,
+  events: readonly NewEvent[],
+  update: CursorUpdate,
+): Promise<Accepted[] | undefined> {
   const rows = await query<{ held: boolean; id: number | null; lane: string | null }>(
     `with held as materialized (select 1 from leases where name = $11 and epoch = $12 for key share),
      moved as (
@@ -87,8 +96,14 @@ export async function insertBatch(query: Query, events: readonly NewEvent[], upd
   return rows.flatMap((row) => (row.id === null ? [] : [{ id: row.id, lane: row.lane }]));
 }
 
-export async function readCursor(query: Query, connector: string): Promise<{ cursor: string; stored_at: Date } | undefined> {
-  const [row] = await query<{ cursor: string; stored_at: Date }>('select cursor, stored_at from cursors where connector = $1', [connector]);
+export async function readCursor(
+  query: Query,
+  connector: string,
+): Promise<{ cursor: string; stored_at: Date } | undefined> {
+  const [row] = await query<{ cursor: string; stored_at: Date }>(
+    'select cursor, stored_at from cursors where connector = $1',
+    [connector],
+  );
   return row;
 }
 
@@ -114,18 +129,26 @@ export async function beginLane(transaction: Transaction, lane: string): Promise
 
 /** Ends the transaction: the event is done, its payload dropped. `result` comes from a closed list. */
 export async function commitEvent(transaction: Transaction, id: number, result: string): Promise<void> {
-  await transaction.script(`update events set state = 'done', result = ${quote(result)}, payload = null, handled_at = clock_timestamp() where id = ${id}; commit`);
+  await transaction.script(
+    `update events set state = 'done', result = ${quote(result)}, payload = null, handled_at = clock_timestamp() where id = ${id}; commit`,
+  );
 }
 
 /** Marks an event as failed for good, keeping its payload. False: it is not new any more. */
 export async function failEvent(query: Query, id: number, errorId: string): Promise<boolean> {
-  const rows = await query(`update events set state = 'failed', error_id = $2, result = 'failed', handled_at = clock_timestamp() where id = $1 and state = 'new' returning id`, [id, errorId]);
+  const rows = await query(
+    `update events set state = 'failed', error_id = $2, result = 'failed', handled_at = clock_timestamp() where id = $1 and state = 'new' returning id`,
+    [id, errorId],
+  );
   return rows.length > 0;
 }
 
 /** Puts an event aside for a while, out of its lane's way. */
 export async function postponeEvent(transaction: Transaction, id: number, lane: string, waitMs: number): Promise<void> {
-  await transaction.query(`update events set lane = $2, not_before = clock_timestamp() + $3 * interval '1 millisecond' where id = $1`, [id, lane, waitMs]);
+  await transaction.query(
+    `update events set lane = $2, not_before = clock_timestamp() + $3 * interval '1 millisecond' where id = $1`,
+    [id, lane, waitMs],
+  );
   await transaction.script('commit');
 }
 
@@ -160,5 +183,8 @@ export function listFailed(query: Query, limit: number): Promise<FailedEvent[]> 
 
 /** Makes failed events new again; `ids` undefined: all of them. Returns those that were. */
 export function replayFailed(query: Query, ids: readonly number[] | undefined): Promise<{ id: number }[]> {
-  return query<{ id: number }>(`update events set state = 'new', error_id = null, result = null, handled_at = null where state = 'failed' and ($1::bigint[] is null or id = any($1)) returning id`, [ids ?? null]);
+  return query<{ id: number }>(
+    `update events set state = 'new', error_id = null, result = null, handled_at = null where state = 'failed' and ($1::bigint[] is null or id = any($1)) returning id`,
+    [ids ?? null],
+  );
 }

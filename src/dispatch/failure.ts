@@ -13,16 +13,22 @@ export interface Failure {
 /** Keeps an error where a person finds it by the id it was told. Returns the id. */
 export async function recordError(query: Query, failure: Failure): Promise<string> {
   const id = randomUUID();
-  const stack = typeof failure.error === 'object' && failure.error !== null && 'stack' in failure.error ? String(failure.error.stack) : null;
-  await query('insert into errors (id, kind, at, skill, event_id, message, stack) values ($1, $2, $3, $4, $5, $6, $7)', [
-    id,
-    failure.kind,
-    failure.at,
-    failure.skill ?? null,
-    failure.eventId ?? null,
-    clean(`${codeOf(failure.error) ?? ''} ${messageOf(failure.error)}`.trim()),
-    stack && clean(stack),
-  ]);
+  const stack =
+    typeof failure.error === 'object' && failure.error !== null && 'stack' in failure.error
+      ? String(failure.error.stack)
+      : null;
+  await query(
+    'insert into errors (id, kind, at, skill, event_id, message, stack) values ($1, $2, $3, $4, $5, $6, $7)',
+    [
+      id,
+      failure.kind,
+      failure.at,
+      failure.skill ?? null,
+      failure.eventId ?? null,
+      clean(`${codeOf(failure.error) ?? ''} ${messageOf(failure.error)}`.trim()),
+      stack && clean(stack),
+    ],
+  );
   return id;
 }
 

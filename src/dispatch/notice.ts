@@ -17,7 +17,11 @@ export interface OpsWord {
 
 /** Where the operators of the bot listen; empty when no `opsRoom` is configured. */
 export function opsAddresses(world: World, connector?: string): RoomAddress[] {
-  const names = new Set((connector === undefined ? [...world.connectors] : [connector]).map((one) => world.opsRoom(one)).filter((name) => name !== undefined));
+  const names = new Set(
+    (connector === undefined ? [...world.connectors] : [connector])
+      .map((one) => world.opsRoom(one))
+      .filter((name) => name !== undefined),
+  );
   // Without an ops room of its own a connector's trouble is told wherever there is one.
   if (names.size === 0 && connector !== undefined) return opsAddresses(world);
   return [...names].flatMap((name) => world.rooms.byName(name)?.addresses ?? []);
@@ -32,7 +36,12 @@ export function sayToOps(world: World, effects: Effects, word: OpsWord): void {
 }
 
 /** A message of the core itself: said once, unless it has a key; ahead of bulk. */
-export function coreMessage(world: World, address: RoomAddress, message: Message, options: { key?: string; eventId?: number | null; ring?: boolean; line?: string } = {}) {
+export function coreMessage(
+  world: World,
+  address: RoomAddress,
+  message: Message,
+  options: { key?: string; eventId?: number | null; ring?: boolean; line?: string } = {},
+) {
   return {
     id: randomUUID(),
     connector: address.connector,
@@ -56,7 +65,11 @@ export function coreMessage(world: World, address: RoomAddress, message: Message
 }
 
 /** Tells the operators something in a transaction of its own, at most once per `everyMs` for one `about`. */
-export async function noticeOps(database: Database, world: World, word: OpsWord & { about: string; everyMs: number }): Promise<Woken | undefined> {
+export async function noticeOps(
+  database: Database,
+  world: World,
+  word: OpsWord & { about: string; everyMs: number },
+): Promise<Woken | undefined> {
   return database.transaction(async (transaction) => {
     if (!(await mayNotice(transaction, word.about, word.everyMs))) return undefined;
     const effects = new Effects();

@@ -6,7 +6,8 @@ export interface Words {
   rest(index: number): string;
 }
 
-export type ArgumentType = 'word' | 'rest' | 'int' | 'duration' | 'room' | 'ids' | { readonly choices: readonly string[] };
+export type ArgumentType =
+  'word' | 'rest' | 'int' | 'duration' | 'room' | 'ids' | { readonly choices: readonly string[] };
 
 export type Item =
   | { readonly type: 'literal'; readonly word: string }
@@ -26,11 +27,15 @@ export interface Misfit {
   readonly says: string;
 }
 
-export type MatchResult = { readonly ok: true; readonly args: Record<string, unknown> } | { readonly ok: false; readonly misfit?: Misfit };
+export type MatchResult =
+  { readonly ok: true; readonly args: Record<string, unknown> } | { readonly ok: false; readonly misfit?: Misfit };
 
 export function splitWords(text: string): Words {
   const found = [...text.matchAll(/\S+/g)];
-  return { words: found.map((match) => match[0]), rest: (index) => text.slice(found[index]?.index ?? text.length).trim() };
+  return {
+    words: found.map((match) => match[0]),
+    rest: (index) => text.slice(found[index]?.index ?? text.length).trim(),
+  };
 }
 
 /** @throws {Error} naming the pattern, when it cannot be read. */
@@ -95,15 +100,24 @@ export function matchPattern(pattern: CompiledPattern, text: Words): MatchResult
     return undefined;
   };
 
-  function match(items: readonly Item[], item: number, at: number, args: Record<string, unknown>): Record<string, unknown> | undefined {
+  function match(
+    items: readonly Item[],
+    item: number,
+    at: number,
+    args: Record<string, unknown>,
+  ): Record<string, unknown> | undefined {
     const current = items[item];
     if (!current) return at === text.words.length ? args : undefined;
     const word = text.words[at];
     if (current.type === 'optional') {
       return match([...current.items, ...items.slice(item + 1)], 0, at, args) ?? match(items, item + 1, at, args);
     }
-    if (word === undefined) return current.type === 'argument' ? complain(at, current.name, `${current.name} is missing`) : undefined;
-    if (current.type === 'literal') return bare(word) === current.word || word.toLowerCase() === current.word ? match(items, item + 1, at + 1, args) : undefined;
+    if (word === undefined)
+      return current.type === 'argument' ? complain(at, current.name, `${current.name} is missing`) : undefined;
+    if (current.type === 'literal')
+      return bare(word) === current.word || word.toLowerCase() === current.word
+        ? match(items, item + 1, at + 1, args)
+        : undefined;
     const { name, as } = current;
     if (as === 'rest') return item === items.length - 1 ? { ...args, [name]: text.rest(at) } : undefined;
     if (as === 'ids') return matchIds(items, item, at, args, name);
@@ -112,7 +126,13 @@ export function matchPattern(pattern: CompiledPattern, text: Words): MatchResult
     return match(items, item + 1, at + 1, { ...args, [name]: value });
   }
 
-  function matchIds(items: readonly Item[], item: number, at: number, args: Record<string, unknown>, name: string): Record<string, unknown> | undefined {
+  function matchIds(
+    items: readonly Item[],
+    item: number,
+    at: number,
+    args: Record<string, unknown>,
+    name: string,
+  ): Record<string, unknown> | undefined {
     const ids: string[] = [];
     let next = at;
     for (; next < text.words.length && next - at < 100; next++) {

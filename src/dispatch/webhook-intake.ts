@@ -37,7 +37,8 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
     targets = new Map();
     owners = new Map();
     for (const [skill, loaded] of current.skills)
-      for (const [name, webhook] of Object.entries(loaded.skill.webhooks ?? {})) owners.set(name, { skill, webhook: webhook as Webhook<unknown>, options: loaded.options });
+      for (const [name, webhook] of Object.entries(loaded.skill.webhooks ?? {}))
+        owners.set(name, { skill, webhook: webhook as Webhook<unknown>, options: loaded.options });
   }
 
   function target(name: string, source: string): IntakeTarget | undefined {
@@ -48,7 +49,10 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
     const references = owner?.webhook.tokens(owner.options, source);
     if (!owner || !references) return undefined;
     const { refuse } = owner.webhook;
-    const made: IntakeTarget = { tokens: () => Promise.all(references.map((reference) => secret(reference))), ...(refuse && { refuse }) };
+    const made: IntakeTarget = {
+      tokens: () => Promise.all(references.map((reference) => secret(reference))),
+      ...(refuse && { refuse }),
+    };
     targets.set(key, made);
     return made;
   }
@@ -68,7 +72,9 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
           source: 'webhook',
           sourceId: randomUUID(),
           kind: 'webhook',
-          ...(lane !== undefined && { lane: `webhook:${name}:${createHash('sha256').update(lane).digest('base64url').slice(0, 22)}` }),
+          ...(lane !== undefined && {
+            lane: `webhook:${name}:${createHash('sha256').update(lane).digest('base64url').slice(0, 22)}`,
+          }),
           skill: owner?.skill,
           name,
           payload: JSON.stringify({ source, body: rawBody }),
@@ -83,7 +89,10 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
       // Whoever floods us with a wrong token must not cost a transaction each time.
       if (clock.monotonic() < (quietUntil.get(about) ?? 0)) return;
       quietUntil.set(about, clock.monotonic() + NOTICE_EVERY_MS);
-      const consequence = status === 401 ? 'posts with a wrong token; its alerts are being lost' : `posts what I cannot take (${sentence}); its alerts are being lost`;
+      const consequence =
+        status === 401
+          ? 'posts with a wrong token; its alerts are being lost'
+          : `posts what I cannot take (${sentence}); its alerts are being lost`;
       noticeOps(database, world(), { about, everyMs: NOTICE_EVERY_MS, text: `${name}/${source} ${consequence}.` }).then(
         (woken) => woken && onWoken(woken),
         (error: unknown) => log.warn({ reason: messageOf(error) }, 'notice of a refused webhook could not be stored'),

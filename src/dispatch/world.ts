@@ -48,5 +48,16 @@ export function knownNames(world: World): { timers: string[]; tasks: string[]; a
   const timers = of((skill) => skill.timers);
   const tasks = of((skill) => skill.tasks);
   const fates = [...world.skills].filter(([, loaded]) => loaded.skill.fate).map(([name]) => `${name} fate`);
-  return { timers, tasks, all: [...timers, ...tasks, ...fates, ...of((skill) => skill.crons), ...of((skill) => skill.events), ...of((skill) => skill.webhooks)] };
+  return {
+    timers,
+    tasks,
+    all: [
+      ...timers,
+      ...tasks,
+      ...fates,
+      ...of((skill) => skill.crons),
+      ...of((skill) => skill.events),
+      ...of((skill) => skill.webhooks),
+    ],
+  };
 }

@@ -12,7 +12,23 @@ import type { StepHook } from '../steps.ts';
 import { digestMessage, foldRoom } from './digest.ts';
 import { Pace } from './pace.ts';
 import { applyStep, operationOf, plan, type Attempt, type Copy, type PlannedStep } from './plan.ts';
-import { beginAttempt, dropExpired, endReact, markDead, markShown, membersOf, messageById, nextPending, nextReact, pendingRooms, recordSent, threadRoot, unresolved, withdrawAttempt, type MessageRow } from './store.ts';
+import {
+  beginAttempt,
+  dropExpired,
+  endReact,
+  markDead,
+  markShown,
+  membersOf,
+  messageById,
+  nextPending,
+  nextReact,
+  pendingRooms,
+  recordSent,
+  threadRoot,
+  unresolved,
+  withdrawAttempt,
+  type MessageRow,
+} from './store.ts';
 
 const LOOK_EVERY_MS = 1000;
 /** Messages of one room whose commits are shared while many wait. */
@@ -134,7 +150,9 @@ export class Courier {
       // the database is away; the next look begins anew
     }
     this.#looking = false;
-    this.#schedule(this.#lookAgain ? Math.min(waitMs, this.#pace.accountWaitMs(this.#options.clock.monotonic())) : waitMs);
+    this.#schedule(
+      this.#lookAgain ? Math.min(waitMs, this.#pace.accountWaitMs(this.#options.clock.monotonic())) : waitMs,
+    );
   }
 
   async #throttledRound(rooms: readonly string[]): Promise<number> {
@@ -225,7 +243,9 @@ export class Courier {
     this.#options.step('courier.before-attempt');
     const begun = await Promise.all(batch.map((one) => beginAttempt(database.query, lease, one.row, one.attempt)));
     this.#options.step('courier.after-attempt');
-    const ready = batch.filter((_, index) => begun[index]).map((one) => ({ ...one, row: { ...one.row, attempt: 'begun' } }));
+    const ready = batch
+      .filter((_, index) => begun[index])
+      .map((one) => ({ ...one, row: { ...one.row, attempt: 'begun' } }));
     if (ready.length === 0) return lease.signal.aborted ? 'wait' : 'more';
     return this.#sendAll(ready, state);
   }
@@ -297,7 +317,14 @@ export class Courier {
       return 'wait';
     }
     const thread = row.thread ?? (row.thread_key ? await threadRoot(database.query, row) : undefined);
-    const operation = operationOf(planned, { id: row.id, room: row.room, sends: row.sends, replyTo: row.reply_to ?? undefined, thread, unknownTries: state.unknownTries });
+    const operation = operationOf(planned, {
+      id: row.id,
+      room: row.room,
+      sends: row.sends,
+      replyTo: row.reply_to ?? undefined,
+      thread,
+      unknownTries: state.unknownTries,
+    });
     this.#pace.spend();
     const signal = AbortSignal.any([AbortSignal.timeout(requestMs), lease.signal]);
     try {
@@ -323,9 +350,13 @@ export class Courier {
     const planned = attempt.steps[attempt.next];
     if (!planned) return false;
     const copies = JSON.parse(row.copies) as Copy[];
-    const applied = gone ? copies.map((copy, index) => (index === planned.copy ? { ...copy, gone: true } : copy)) : applyStep(copies, planned, remoteId);
+    const applied = gone
+      ? copies.map((copy, index) => (index === planned.copy ? { ...copy, gone: true } : copy))
+      : applyStep(copies, planned, remoteId);
     const last = gone || attempt.next + 1 >= attempt.steps.length;
-    const offers = connector.limits.actions === 'reactions' && (JSON.parse(attempt.actions) as Message['actions'] & object).some((action) => action.offer !== false);
+    const offers =
+      connector.limits.actions === 'reactions' &&
+      (JSON.parse(attempt.actions) as Message['actions'] & object).some((action) => action.offer !== false);
     const accepted = await recordSent(database.query, lease, row, {
       copies: applied,
       attempt: last ? null : { ...attempt, next: attempt.next + 1 },
@@ -337,7 +368,11 @@ export class Courier {
       react: last && offers && attempt.steps.some((one) => one.type === 'send'),
     });
     if (!accepted) return false;
-    if (last) metrics.deliveryDuration.observe({ connector: name, kind: row.reply_to ? 'reply' : planned.type === 'send' ? 'new' : 'edit' }, Math.max(0, (clock.now().getTime() - row.wanted_at.getTime()) / 1000));
+    if (last)
+      metrics.deliveryDuration.observe(
+        { connector: name, kind: row.reply_to ? 'reply' : planned.type === 'send' ? 'new' : 'edit' },
+        Math.max(0, (clock.now().getTime() - row.wanted_at.getTime()) / 1000),
+      );
     onAccepted(accepted);
     return true;
   }
@@ -381,7 +416,10 @@ export class Courier {
     count('unknown');
     state.unknownTries++;
     const waitMs = this.#pace.failed('room', row.room, nowMs);
-    log.warn({ message: row.id, tries: state.unknownTries, waitMs: Math.round(waitMs), reason: messageOf(error) }, 'send has an unknown outcome and is repeated under the same key');
+    log.warn(
+      { message: row.id, tries: state.unknownTries, waitMs: Math.round(waitMs), reason: messageOf(error) },
+      'send has an unknown outcome and is repeated under the same key',
+    );
     return 'wait';
   }
 
@@ -407,17 +445,38 @@ export class Courier {
       const row = await nextReact(database.query, name);
       if (!row) return;
       const target = (JSON.parse(row.copies) as Copy[]).at(-1)?.parts[0]?.remoteId;
-      const actions = (JSON.parse(row.shown_actions ?? '[]') as NonNullable<Message['actions']>).filter((action) => action.offer !== false);
+      const actions = (JSON.parse(row.shown_actions ?? '[]') as NonNullable<Message['actions']>).filter(
+        (action) => action.offer !== false,
+      );
       try {
         for (const [index, action] of actions.entries()) {
           if (!target) break;
           this.#pace.spend();
-          const signal = AbortSignal.any([AbortSignal.timeout(Math.max(1, Math.floor(Math.min(MAX_REQUEST_MS, lease.leftMs())))), lease.signal]);
+          const signal = AbortSignal.any([
+            AbortSignal.timeout(Math.max(1, Math.floor(Math.min(MAX_REQUEST_MS, lease.leftMs())))),
+            lease.signal,
+          ]);
           // The key depends on the target alone, so a repeat after a crash is recognised without a row for it.
-          await connector.perform({ type: 'react', key: `${row.id}.t${index}.${(JSON.parse(row.copies) as Copy[]).length}`, room: row.room, target, emoji: action.emoji, unknownTries: 0 }, signal);
+          await connector.perform(
+            {
+              type: 'react',
+              key: `${row.id}.t${index}.${(JSON.parse(row.copies) as Copy[]).length}`,
+              room: row.room,
+              target,
+              emoji: action.emoji,
+              unknownTries: 0,
+            },
+            signal,
+          );
         }
       } catch (error) {
-        if (codeOf(error) === 'WB_RATE_LIMITED') this.#pace.rateLimited('account', row.room, (error as { retryAfterMs?: number } & Error).retryAfterMs ?? 1000, clock.monotonic());
+        if (codeOf(error) === 'WB_RATE_LIMITED')
+          this.#pace.rateLimited(
+            'account',
+            row.room,
+            (error as { retryAfterMs?: number } & Error).retryAfterMs ?? 1000,
+            clock.monotonic(),
+          );
         log.debug({ reason: messageOf(error) }, 'tap not offered');
       }
       await endReact(database.query, lease, [row.id]);

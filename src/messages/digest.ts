@@ -43,7 +43,9 @@ export async function foldRoom(database: Database, lease: Lease, connector: stri
 
 /** What a digest shows, made from its rows at the moment it is sent. Pure. */
 export function digestMessage(members: readonly Member[]): Message {
-  const lines = members.filter((member) => !member.removed && member.line !== null).map((member) => escape((member.line ?? '').slice(0, MAX_LINE)));
+  const lines = members
+    .filter((member) => !member.removed && member.line !== null)
+    .map((member) => escape((member.line ?? '').slice(0, MAX_LINE)));
   const shown = lines.slice(0, MAX_LINES);
   const rest = lines.length - shown.length;
   return {

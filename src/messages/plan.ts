@@ -12,7 +12,13 @@ export interface Copy {
 
 export type PlannedStep =
   | { readonly type: 'send'; readonly copy: number; readonly ring: number; readonly part: Part; readonly hash: string }
-  | { readonly type: 'edit'; readonly copy: number; readonly target: string; readonly part: Part; readonly hash: string }
+  | {
+      readonly type: 'edit';
+      readonly copy: number;
+      readonly target: string;
+      readonly part: Part;
+      readonly hash: string;
+    }
   | { readonly type: 'delete'; readonly copy: number; readonly target: string };
 
 /**
@@ -61,9 +67,17 @@ function stepsOf(input: PlanInput): PlannedStep[] {
   const { copies, limits, removed } = input;
   if (removed) return limits.deletes ? copies.flatMap((copy, index) => deletes(copy, index, 0)) : [];
   const last = copies.at(-1);
-  const parts = input.render(input.message, { ring: input.ringVersion > 0 }).map((part) => ({ part, hash: hashOf(part) }));
+  const parts = input
+    .render(input.message, { ring: input.ringVersion > 0 })
+    .map((part) => ({ part, hash: hashOf(part) }));
   if (!last || last.ring < input.ringVersion || (!limits.edits && !last.gone)) {
-    const sends = parts.map(({ part, hash }): PlannedStep => ({ type: 'send', copy: copies.length, ring: input.ringVersion, part, hash }));
+    const sends = parts.map(({ part, hash }): PlannedStep => ({
+      type: 'send',
+      copy: copies.length,
+      ring: input.ringVersion,
+      part,
+      hash,
+    }));
     return last && !last.gone && limits.edits ? [...sends, ...pointer(input, last)] : sends;
   }
   if (last.gone) return [];
@@ -81,10 +95,21 @@ function pointer(input: PlanInput, last: Copy): PlannedStep[] {
   const first = last.parts[0];
   if (!first) return [];
   const what = input.message.title ?? '';
-  const [part] = input.render({ text: `_goes on below_ ⤵`, ...(what !== '' && { title: what.replace(/^\p{Extended_Pictographic}️?\s*/u, '') }), tone: 'neutral', notice: true }, { ring: false });
+  const [part] = input.render(
+    {
+      text: `_goes on below_ ⤵`,
+      ...(what !== '' && { title: what.replace(/^\p{Extended_Pictographic}️?\s*/u, '') }),
+      tone: 'neutral',
+      notice: true,
+    },
+    { ring: false },
+  );
   if (!part) return [];
   const copy = input.copies.length - 1;
-  return [{ type: 'edit', copy, target: first.remoteId, part, hash: hashOf(part) }, ...(input.limits.deletes ? deletes(last, copy, 1) : [])];
+  return [
+    { type: 'edit', copy, target: first.remoteId, part, hash: hashOf(part) },
+    ...(input.limits.deletes ? deletes(last, copy, 1) : []),
+  ];
 }
 
 /** From the last part backwards, so that a reader never sees a gap. */
@@ -100,7 +125,13 @@ export function applyStep(copies: readonly Copy[], step: PlannedStep, remoteId: 
   const next = [...copies];
   const copy = next[step.copy] ?? { ring: step.type === 'send' ? step.ring : 0, parts: [] };
   if (step.type === 'send') next[step.copy] = { ...copy, parts: [...copy.parts, { remoteId, hash: step.hash }] };
-  else if (step.type === 'edit') next[step.copy] = { ...copy, parts: copy.parts.map((part) => (part.remoteId === step.target ? { remoteId: part.remoteId, hash: step.hash } : part)) };
+  else if (step.type === 'edit')
+    next[step.copy] = {
+      ...copy,
+      parts: copy.parts.map((part) =>
+        part.remoteId === step.target ? { remoteId: part.remoteId, hash: step.hash } : part,
+      ),
+    };
   else next[step.copy] = { ...copy, parts: copy.parts.filter((part) => part.remoteId !== step.target) };
   return next;
 }
@@ -117,7 +148,14 @@ export interface OperationPlace {
 /** The request of a step. Its key is the row's uuid and the count of confirmed requests, so it never belongs to two. */
 export function operationOf(step: PlannedStep, place: OperationPlace): Operation {
   const base = { key: `${place.id}.${place.sends}`, room: place.room, unknownTries: place.unknownTries };
-  if (step.type === 'send') return { type: 'send', ...base, part: step.part, ...(place.replyTo && { replyTo: place.replyTo }), ...(place.thread && { thread: place.thread }) };
+  if (step.type === 'send')
+    return {
+      type: 'send',
+      ...base,
+      part: step.part,
+      ...(place.replyTo && { replyTo: place.replyTo }),
+      ...(place.thread && { thread: place.thread }),
+    };
   if (step.type === 'edit') return { type: 'edit', ...base, part: step.part, target: step.target };
   return { type: 'delete', ...base, target: step.target };
 }

@@ -36,13 +36,19 @@ const HELD = 'held as materialized (select 1 from leases where name = $1 and epo
 
 /** Rooms of a connector in which something waits, the most urgent first. */
 export async function pendingRooms(query: Query, connector: string): Promise<string[]> {
-  const rows = await query<{ room: string }>('select room from messages where connector = $1 and pending group by room order by min(queue), min(position)', [connector]);
+  const rows = await query<{ room: string }>(
+    'select room from messages where connector = $1 and pending group by room order by min(queue), min(position)',
+    [connector],
+  );
   return rows.map((row) => row.room);
 }
 
 /** What a room must resolve before anything else: a request whose outcome nobody knows. */
 export async function unresolved(query: Query, connector: string, room: string): Promise<MessageRow | undefined> {
-  const [row] = await query<MessageRow>(`select ${COLUMNS} from messages m where connector = $1 and room = $2 and attempt is not null and state = 'live' order by position limit 1`, [connector, room]);
+  const [row] = await query<MessageRow>(
+    `select ${COLUMNS} from messages m where connector = $1 and room = $2 and attempt is not null and state = 'live' order by position limit 1`,
+    [connector, room],
+  );
   return row;
 }
 
@@ -75,20 +81,31 @@ export function membersOf(query: Query, digest: string): Promise<Member[]> {
 
 /** Remote id of the message shown under a key, for replies and threads; undefined: none, and then it is a plain message. */
 export async function threadRoot(query: Query, row: MessageRow): Promise<string | undefined> {
-  const [root] = await query<{ copies: string }>(`select copies from messages where connector = $1 and room = $2 and skill = $3 and key = $4 and state = 'live' and not removed`, [row.connector, row.room, row.skill, row.thread_key]);
+  const [root] = await query<{ copies: string }>(
+    `select copies from messages where connector = $1 and room = $2 and skill = $3 and key = $4 and state = 'live' and not removed`,
+    [row.connector, row.room, row.skill, row.thread_key],
+  );
   const copy = (JSON.parse(root?.copies ?? '[]') as Copy[]).at(-1);
   return copy && !copy.gone ? copy.parts[0]?.remoteId : undefined;
 }
 
 /** Freezes what is about to be sent. False: the row changed meanwhile, or the lease has gone. */
 export async function beginAttempt(query: Query, lease: Lease, row: MessageRow, attempt: Attempt): Promise<boolean> {
-  const rows = await query(`with ${HELD} update messages set attempt = $4 from held where id = $3 and version = $5 and attempt is null and state = 'live' returning id`, [lease.name, lease.epoch, row.id, JSON.stringify(attempt), row.version]);
+  const rows = await query(
+    `with ${HELD} update messages set attempt = $4 from held where id = $3 and version = $5 and attempt is null and state = 'live' returning id`,
+    [lease.name, lease.epoch, row.id, JSON.stringify(attempt), row.version],
+  );
   return rows.length > 0;
 }
 
 /** The platform said that it did nothing: the row is as if never attempted, and may be folded or changed again. */
 export async function withdrawAttempt(query: Query, lease: Lease, row: MessageRow): Promise<void> {
-  await query(`with ${HELD} update messages set attempt = null from held where id = $3 and sends = $4 returning id`, [lease.name, lease.epoch, row.id, row.sends]);
+  await query(`with ${HELD} update messages set attempt = null from held where id = $3 and sends = $4 returning id`, [
+    lease.name,
+    lease.epoch,
+    row.id,
+    row.sends,
+  ]);
 }
 
 export interface Confirmation {
@@ -113,7 +130,12 @@ const FATE_INTO = 'insert into events (source, source_id, lane, kind, skill, nam
  * Records one confirmed request, with all that follows from it, in one fenced statement. Undefined: it was recorded
  * before (by an echo), or the lease has gone.
  */
-export async function recordSent(query: Query, lease: Lease, row: MessageRow, done: Confirmation): Promise<Accepted[] | undefined> {
+export async function recordSent(
+  query: Query,
+  lease: Lease,
+  row: MessageRow,
+  done: Confirmation,
+): Promise<Accepted[] | undefined> {
   const finished = done.attempt === null;
   const rows = await query<{ found: boolean; id: number | null; lane: string | null }>(
     `with ${HELD},
@@ -162,17 +184,34 @@ export async function markShown(query: Query, lease: Lease, row: MessageRow, att
     `with ${HELD}, shown as (update messages set delivered_version = $4, delivered_ring = greatest(delivered_ring, $5), shown_actions = $6 from held where messages.id = $3 and attempt is null returning id)
      update messages m set delivered_version = greatest(m.delivered_version, given.version)
      from unnest($7::uuid[], $8::int[]) as given (id, version), shown where m.id = given.id and m.fold = shown.id`,
-    [lease.name, lease.epoch, row.id, attempt.version, attempt.ring, attempt.actions, (attempt.members ?? []).map((one) => one.id), (attempt.members ?? []).map((one) => one.version)],
+    [
+      lease.name,
+      lease.epoch,
+      row.id,
+      attempt.version,
+      attempt.ring,
+      attempt.actions,
+      (attempt.members ?? []).map((one) => one.id),
+      (attempt.members ?? []).map((one) => one.version),
+    ],
   );
 }
 
 /** Too late to be worth saying. */
 export async function dropExpired(query: Query, lease: Lease, row: MessageRow): Promise<void> {
-  await query(`with ${HELD} update messages set state = 'dropped', reason = 'it came too late', attempt = null from held where id = $3`, [lease.name, lease.epoch, row.id]);
+  await query(
+    `with ${HELD} update messages set state = 'dropped', reason = 'it came too late', attempt = null from held where id = $3`,
+    [lease.name, lease.epoch, row.id],
+  );
 }
 
 /** The platform will never take it. Returns the fate events; undefined: it is dead already or the lease has gone. */
-export async function markDead(query: Query, lease: Lease, row: MessageRow, reason: string): Promise<Accepted[] | undefined> {
+export async function markDead(
+  query: Query,
+  lease: Lease,
+  row: MessageRow,
+  reason: string,
+): Promise<Accepted[] | undefined> {
   const rows = await query<{ id: number | null; lane: string | null }>(
     `with ${HELD}, dead as (update messages set state = 'dead', reason = $4, attempt = null from held where messages.id = $3 and state = 'live' returning messages.*),
      -- A dead digest stands for nothing: what it was to show is dead too, what it had shown is on its own from now on.
@@ -207,7 +246,10 @@ export async function nextReact(query: Query, connector: string): Promise<Reacta
 }
 
 export async function endReact(query: Query, lease: Lease, ids: readonly string[] | undefined): Promise<void> {
-  await query(`with ${HELD} update messages set react = false from held where connector = $3 and react and ($4::uuid[] is null or id = any($4))`, [lease.name, lease.epoch, lease.name.replace(/^connector:/, ''), ids ?? null]);
+  await query(
+    `with ${HELD} update messages set react = false from held where connector = $3 and react and ($4::uuid[] is null or id = any($4))`,
+    [lease.name, lease.epoch, lease.name.replace(/^connector:/, ''), ids ?? null],
+  );
 }
 
 export interface DeadRow {
@@ -222,11 +264,17 @@ export interface DeadRow {
 }
 
 export function listDead(query: Query, limit: number): Promise<DeadRow[]> {
-  return query<DeadRow>(`select id, connector, room, skill, key, reason, content, wanted_at from messages where state = 'dead' order by wanted_at desc limit $1`, [limit]);
+  return query<DeadRow>(
+    `select id, connector, room, skill, key, reason, content, wanted_at from messages where state = 'dead' order by wanted_at desc limit $1`,
+    [limit],
+  );
 }
 
 /** Tries dead letters again; `ids` undefined: all. Returns the rooms concerned. */
-export function replayDead(query: Query, ids: readonly string[] | undefined): Promise<{ connector: string; room: string }[]> {
+export function replayDead(
+  query: Query,
+  ids: readonly string[] | undefined,
+): Promise<{ connector: string; room: string }[]> {
   return query<{ connector: string; room: string }>(
     `update messages set state = 'live', reason = null, version = version + 1, fold = null, wanted_at = clock_timestamp() where state = 'dead' and ($1::uuid[] is null or id = any($1)) returning connector, room`,
     [ids ?? null],

@@ -26,19 +26,32 @@ export interface Wanted {
   readonly removed: boolean;
 }
 
-const identity = (wanted: Wanted): string => `${wanted.connector}\n${wanted.room}\n${wanted.skill}\n${wanted.key ?? `\uffff${wanted.id}`}`;
+const identity = (wanted: Wanted): string =>
+  `${wanted.connector}\n${wanted.room}\n${wanted.skill}\n${wanted.key ?? `\uffff${wanted.id}`}`;
 
 /**
  * Writes what rooms should show, in one statement. Positions follow the order in which things were said; locks are taken
  * in the order of keys, so that two handlers never wait for each other in a circle. A key posted twice by one handler
  * counts once, with the last content; its rings add up to one. Returns the rooms in which something waits now.
  */
-export async function writeWanted(query: Query, given: readonly Wanted[]): Promise<{ connector: string; room: string }[]> {
+export async function writeWanted(
+  query: Query,
+  given: readonly Wanted[],
+): Promise<{ connector: string; room: string }[]> {
   if (given.length === 0) return [];
   const merged = new Map<string, Wanted>();
   for (const wanted of given) {
     const before = merged.get(identity(wanted));
-    merged.set(identity(wanted), before ? { ...wanted, ring: wanted.ring || before.ring, queue: before.queue < wanted.queue ? before.queue : wanted.queue } : wanted);
+    merged.set(
+      identity(wanted),
+      before
+        ? {
+            ...wanted,
+            ring: wanted.ring || before.ring,
+            queue: before.queue < wanted.queue ? before.queue : wanted.queue,
+          }
+        : wanted,
+    );
   }
   const all = [...merged.values()];
   return query<{ connector: string; room: string }>(WRITE, [

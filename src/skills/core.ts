@@ -33,7 +33,10 @@ export function createCoreSkill(services: CoreServices): Skill<unknown> {
       rooms: { help: 'lists the configured rooms', run: rooms },
       skills: { help: 'lists the skills and what they are for', run: () => skills(services) },
       version: { help: 'says which release is running', run: () => `watchbell ${services.version}` },
-      'why {ref?}': { help: 'explains why your last command, or the one with this number, was allowed or refused', run: why },
+      'why {ref?}': {
+        help: 'explains why your last command, or the one with this number, was allowed or refused',
+        run: why,
+      },
     },
   });
 }
@@ -44,8 +47,16 @@ function usable(world: World, context: Asking): IndexedCommand[] {
   return world.commands.all.filter((entry) => {
     if (entry.command.hidden) return false;
     const listening = world.skills.get(entry.skill)?.rooms;
-    if (!context.room.direct && listening && !(context.room.name !== undefined && listening.has(context.room.name))) return false;
-    return world.decide({ asker: context.sender, skill: entry.skill, command: entry.name, class: entry.command.class ?? 'read', room: context.room.name, direct: context.room.direct }).allow;
+    if (!context.room.direct && listening && !(context.room.name !== undefined && listening.has(context.room.name)))
+      return false;
+    return world.decide({
+      asker: context.sender,
+      skill: entry.skill,
+      command: entry.name,
+      class: entry.command.class ?? 'read',
+      room: context.room.name,
+      direct: context.room.direct,
+    }).allow;
   });
 }
 
@@ -57,22 +68,38 @@ function help(services: CoreServices, context: Asking): string {
   const line = (entry: IndexedCommand): string => `\`${readable(entry)}\` ${escape(entry.command.help)}`;
   if (wanted !== undefined && names.includes(wanted)) {
     const description = world.skills.get(wanted)?.skill.description;
-    return [`**${escape(wanted)}**${description ? `: ${escape(description)}` : ''}`, ...entries.filter((entry) => entry.skill === wanted).map(line)].join('\n');
+    return [
+      `**${escape(wanted)}**${description ? `: ${escape(description)}` : ''}`,
+      ...entries.filter((entry) => entry.skill === wanted).map(line),
+    ].join('\n');
   }
   if (wanted !== undefined) {
     const matching = entries.filter((entry) => entry.name.split(' ')[0] === wanted);
-    if (matching.length === 0) throw new CommandError(`There is no skill or command called ${escape(wanted)} here. Skills: ${names.map(escape).join(', ')}`);
+    if (matching.length === 0)
+      throw new CommandError(
+        `There is no skill or command called ${escape(wanted)} here. Skills: ${names.map(escape).join(', ')}`,
+      );
     return matching.map(line).join('\n');
   }
-  const first = context.room.direct ? 'Say any of these:' : `Say any of these after \`${escape(context.botName)}:\` or \`!\`:`;
-  return [first, ...names.flatMap((name) => [`**${escape(name)}**`, ...entries.filter((entry) => entry.skill === name).map(line)])].join('\n');
+  const first = context.room.direct
+    ? 'Say any of these:'
+    : `Say any of these after \`${escape(context.botName)}:\` or \`!\`:`;
+  return [
+    first,
+    ...names.flatMap((name) => [`**${escape(name)}**`, ...entries.filter((entry) => entry.skill === name).map(line)]),
+  ].join('\n');
 }
 
 function status(services: CoreServices, context: Asking): string {
   const lines = Object.entries(services.parts()).map(
-    ([name, part]) => `${part.ok ? '🟢' : '🔴'} ${escape(name)}: ${part.ok ? 'ok' : 'down'} for ${formatDuration(context.now.getTime() - part.since.getTime())}${part.detail ? ` (${escape(part.detail)})` : ''}`,
+    ([name, part]) =>
+      `${part.ok ? '🟢' : '🔴'} ${escape(name)}: ${part.ok ? 'ok' : 'down'} for ${formatDuration(context.now.getTime() - part.since.getTime())}${part.detail ? ` (${escape(part.detail)})` : ''}`,
   );
-  return [`watchbell ${services.version}, ${formatTime(context.now, context.timeZone, context.now)}`, ...lines, ...services.broken.map((one) => `🟠 a skill could not be loaded: ${escape(one.file)}: ${escape(one.reason)}`)].join('\n');
+  return [
+    `watchbell ${services.version}, ${formatTime(context.now, context.timeZone, context.now)}`,
+    ...lines,
+    ...services.broken.map((one) => `🟠 a skill could not be loaded: ${escape(one.file)}: ${escape(one.reason)}`),
+  ].join('\n');
 }
 
 function whoami({ sender, room }: Asking): string {
@@ -84,23 +111,42 @@ function whoami({ sender, room }: Asking): string {
 function rooms(context: Asking): string {
   const all = context.rooms.all();
   if (all.length === 0) return 'No room is configured yet: add some under `rooms:`.';
-  return all.map((room) => `**${escape(room.name)}**: ${room.addresses.map((address) => `${escape(address.connector)} \`${address.room.replaceAll('`', '')}\``).join(', ')}${room.failover ? `, failover ${escape(room.failover)}` : ''}`).join('\n');
+  return all
+    .map(
+      (room) =>
+        `**${escape(room.name)}**: ${room.addresses.map((address) => `${escape(address.connector)} \`${address.room.replaceAll('`', '')}\``).join(', ')}${room.failover ? `, failover ${escape(room.failover)}` : ''}`,
+    )
+    .join('\n');
 }
 
 function skills(services: CoreServices): string {
-  const loaded = [...services.world().skills.values()].map(({ skill }) => `**${escape(skill.name)}**${skill.description ? `: ${escape(skill.description)}` : ''}`);
-  return [...loaded, ...services.broken.map((one) => `🟠 not loaded: ${escape(one.file)}: ${escape(one.reason)}`)].join('\n');
+  const loaded = [...services.world().skills.values()].map(
+    ({ skill }) => `**${escape(skill.name)}**${skill.description ? `: ${escape(skill.description)}` : ''}`,
+  );
+  return [...loaded, ...services.broken.map((one) => `🟠 not loaded: ${escape(one.file)}: ${escape(one.reason)}`)].join(
+    '\n',
+  );
 }
 
 async function why(context: Asking): Promise<string> {
   const reference = context.args['ref'] === undefined ? undefined : String(context.args['ref']).replace(/^#/, '');
   if (reference !== undefined && /^[0-9a-f]{8}$/.test(reference)) return whyError(context, reference);
-  if (reference !== undefined && !/^\d{1,15}$/.test(reference)) throw new CommandError('Say `why` for your last command, or `why` and the number you were told.');
-  const [row] = await context.sql<{ at: Date; text: string; result: string; because: string; command: string; skill: string }>(
+  if (reference !== undefined && !/^\d{1,15}$/.test(reference))
+    throw new CommandError('Say `why` for your last command, or `why` and the number you were told.');
+  const [row] = await context.sql<{
+    at: Date;
+    text: string;
+    result: string;
+    because: string;
+    command: string;
+    skill: string;
+  }>(
     reference === undefined
       ? `select at, text, result, because, command, skill from audit where connector = $1 and room = $2 and account = $3 order by id desc limit 1`
       : `select at, text, result, because, command, skill from audit where connector = $1 and room = $2 and event_id = $4 and $3::text is not null`,
-    reference === undefined ? [context.room.connector, context.room.room, context.sender.accountId] : [context.room.connector, context.room.room, context.sender.accountId, reference],
+    reference === undefined
+      ? [context.room.connector, context.room.room, context.sender.accountId]
+      : [context.room.connector, context.room.room, context.sender.accountId, reference],
   );
   if (!row) throw new CommandError('I know of no such command in this room.');
   return `\`${row.text.replaceAll('`', '')}\` (${formatTime(row.at, context.timeZone, context.now)}) was the command ${escape(row.command)} of ${escape(row.skill)}: ${escape(row.result)}, because ${escape(row.because)}`;
@@ -108,8 +154,12 @@ async function why(context: Asking): Promise<string> {
 
 /** What went wrong may name things that are nobody's business: admins only. */
 async function whyError(context: Asking, short: string): Promise<string> {
-  if (!context.sender.groups.includes('admins')) throw new CommandError('Only the group admins may look at errors; show one of them this number.');
-  const [row] = await context.sql<{ at: Date; skill: string | null; message: string; event_id: number | null }>(`select at, skill, message, event_id from errors where id::text like $1 || '%' limit 1`, [short]);
+  if (!context.sender.groups.includes('admins'))
+    throw new CommandError('Only the group admins may look at errors; show one of them this number.');
+  const [row] = await context.sql<{ at: Date; skill: string | null; message: string; event_id: number | null }>(
+    `select at, skill, message, event_id from errors where id::text like $1 || '%' limit 1`,
+    [short],
+  );
   if (!row) throw new CommandError('I know of no error with this number; old ones are pruned.');
   return `${formatTime(row.at, context.timeZone, context.now)}${row.skill ? `, skill ${escape(row.skill)}` : ''}: ${escape(row.message.slice(0, 500))}${row.event_id ? `\nTry it again: \`watchbell events replay ${row.event_id}\`` : ''}`;
 }

@@ -61,7 +61,8 @@ export async function loadSkills(directories: readonly string[]): Promise<SkillF
       try {
         const loaded = await loadFolder(join(directory, name), file);
         const other = skills.find((one) => one.skill.name === loaded.skill.name);
-        if (other) throw new Error(`a skill called "${loaded.skill.name}" is in ${other.directory} already; rename one of them`);
+        if (other)
+          throw new Error(`a skill called "${loaded.skill.name}" is in ${other.directory} already; rename one of them`);
         skills.push(loaded);
       } catch (error) {
         broken.push({ file, reason: messageOf(error) });
@@ -74,7 +75,13 @@ export async function loadSkills(directories: readonly string[]): Promise<SkillF
 async function indexOf(directory: string): Promise<string | undefined> {
   for (const name of ['index.ts', 'index.js', 'index.mjs']) {
     const file = join(directory, name);
-    if (await stat(file).then((found) => found.isFile(), () => false)) return file;
+    if (
+      await stat(file).then(
+        (found) => found.isFile(),
+        () => false,
+      )
+    )
+      return file;
   }
   return undefined;
 }
@@ -84,6 +91,11 @@ async function loadFolder(directory: string, file: string): Promise<LoadedFolder
   const skill = module.default;
   if (typeof skill !== 'object' || skill === null || !('name' in skill) || typeof skill.name !== 'string')
     throw new Error('it has no default export made by defineSkill({ name: … })');
-  if (!/^[a-z][a-z0-9-]{0,40}$/.test(skill.name) || skill.name === 'core') throw new Error(`"${skill.name}" is not a name for a skill: use lower-case letters, digits and dashes`);
-  return { skill: skill as Skill<unknown>, directory, migrations: { skill: skill.name, migrations: await readMigrations(join(directory, 'migrations')) } };
+  if (!/^[a-z][a-z0-9-]{0,40}$/.test(skill.name) || skill.name === 'core')
+    throw new Error(`"${skill.name}" is not a name for a skill: use lower-case letters, digits and dashes`);
+  return {
+    skill: skill as Skill<unknown>,
+    directory,
+    migrations: { skill: skill.name, migrations: await readMigrations(join(directory, 'migrations')) },
+  };
 }

@@ -93,13 +93,22 @@ export class TaskRunner {
     const controller = new AbortController();
     this.#running.set(claimed.id, controller);
     const timeoutMs = task.timeoutMs ?? 60_000;
-    const deadlineTimer = setTimeout(() => controller.abort(new Error(`it took longer than ${timeoutMs / 1000} s`)), timeoutMs);
+    const deadlineTimer = setTimeout(
+      () => controller.abort(new Error(`it took longer than ${timeoutMs / 1000} s`)),
+      timeoutMs,
+    );
     try {
       const payload: unknown = JSON.parse(claimed.payload);
       const base = { id: claimed.id, payload, startedAt: claimed.started_at };
       const parsed = task.payload.safeParse(payload);
       let outcome: object | undefined;
-      if (!parsed.success) outcome = { ...base, ok: false, unknown: false, reason: `its payload is not understood: ${parsed.error.message}` };
+      if (!parsed.success)
+        outcome = {
+          ...base,
+          ok: false,
+          unknown: false,
+          reason: `its payload is not understood: ${parsed.error.message}`,
+        };
       else if (claimed.attempt > 1 && !task.idempotent && !task.find)
         outcome = { ...base, ok: false, unknown: true, reason: 'the bot went away while it ran; it may have happened' };
       else {
@@ -121,12 +130,21 @@ export class TaskRunner {
           step('task.after-run');
           outcome = { ...base, ok: true, result };
         } catch (error) {
-          const reason = messageOf(controller.signal.reason instanceof Error && controller.signal.aborted ? controller.signal.reason : error);
+          const reason = messageOf(
+            controller.signal.reason instanceof Error && controller.signal.aborted ? controller.signal.reason : error,
+          );
           const repeatable = task.idempotent === true || task.find !== undefined;
           if (this.#stopped && repeatable) await requeueTask(database.query, claimed, 0);
           else if (repeatable && claimed.attempt < (task.attempts ?? 5)) {
-            log.warn({ task: claimed.name, id: claimed.id, attempt: claimed.attempt, reason }, 'task failed and will be tried again');
-            await requeueTask(database.query, claimed, Math.min(FIRST_PAUSE_MS * 2 ** (claimed.attempt - 1), LONGEST_PAUSE_MS));
+            log.warn(
+              { task: claimed.name, id: claimed.id, attempt: claimed.attempt, reason },
+              'task failed and will be tried again',
+            );
+            await requeueTask(
+              database.query,
+              claimed,
+              Math.min(FIRST_PAUSE_MS * 2 ** (claimed.attempt - 1), LONGEST_PAUSE_MS),
+            );
           } else outcome = { ...base, ok: false, unknown: !repeatable && controller.signal.aborted, reason };
         }
       }
@@ -136,7 +154,10 @@ export class TaskRunner {
         onAccepted(accepted);
       }
     } catch (error) {
-      log.warn({ task: claimed.name, id: claimed.id, reason: messageOf(error) }, 'task result could not be stored and will be found again');
+      log.warn(
+        { task: claimed.name, id: claimed.id, reason: messageOf(error) },
+        'task result could not be stored and will be found again',
+      );
     } finally {
       clearTimeout(deadlineTimer);
       this.#running.delete(claimed.id);
@@ -147,5 +168,11 @@ export class TaskRunner {
 
 /** Rejects when the signal aborts: a task that does not listen to its signal must not hold its place for ever. */
 function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason instanceof Error ? signal.reason : new Error('stopped')), { once: true }));
+  return new Promise((_, reject) =>
+    signal.addEventListener(
+      'abort',
+      () => reject(signal.reason instanceof Error ? signal.reason : new Error('stopped')),
+      { once: true },
+    ),
+  );
 }

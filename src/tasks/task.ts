@@ -19,19 +19,27 @@ export interface ClaimedTask {
 }
 
 export async function writeTasks(query: Query, tasks: readonly NewTask[]): Promise<void> {
-  await query(`insert into tasks (id, skill, name, payload) select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[])`, [
-    tasks.map((task) => task.id),
-    tasks.map((task) => task.skill),
-    tasks.map((task) => task.name),
-    tasks.map((task) => task.payload),
-  ]);
+  await query(
+    `insert into tasks (id, skill, name, payload) select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[])`,
+    [
+      tasks.map((task) => task.id),
+      tasks.map((task) => task.skill),
+      tasks.map((task) => task.name),
+      tasks.map((task) => task.payload),
+    ],
+  );
 }
 
 /** Without a heartbeat for this long a task's holder counts as dead. */
 export const TASK_DEAD_AFTER_MS = 6000;
 
 /** Claims tasks that wait, or whose holder is dead; each claim is one more attempt. */
-export function claimTasks(query: Query, holder: string, known: readonly string[], limit: number): Promise<ClaimedTask[]> {
+export function claimTasks(
+  query: Query,
+  holder: string,
+  known: readonly string[],
+  limit: number,
+): Promise<ClaimedTask[]> {
   return query<ClaimedTask>(
     `update tasks set state = 'running', attempt = attempt + 1, holder = $1, heartbeat_at = clock_timestamp(), started_at = clock_timestamp()
      where id in (
@@ -45,13 +53,19 @@ export function claimTasks(query: Query, holder: string, known: readonly string[
 
 /** Keeps the running tasks of this holder; returns those that are still its own. */
 export async function beatTasks(query: Query, holder: string, ids: readonly string[]): Promise<string[]> {
-  const rows = await query<{ id: string }>(`update tasks set heartbeat_at = clock_timestamp() where id = any($1) and holder = $2 and state = 'running' returning id`, [ids, holder]);
+  const rows = await query<{ id: string }>(
+    `update tasks set heartbeat_at = clock_timestamp() where id = any($1) and holder = $2 and state = 'running' returning id`,
+    [ids, holder],
+  );
   return rows.map((row) => row.id);
 }
 
 /** Queues a task again after `waitMs`, if this attempt is still the current one. */
 export async function requeueTask(query: Query, task: ClaimedTask, waitMs: number): Promise<void> {
-  await query(`update tasks set state = 'queued', holder = null, run_at = clock_timestamp() + $3 * interval '1 millisecond' where id = $1 and attempt = $2 and state = 'running'`, [task.id, task.attempt, waitMs]);
+  await query(
+    `update tasks set state = 'queued', holder = null, run_at = clock_timestamp() + $3 * interval '1 millisecond' where id = $1 and attempt = $2 and state = 'running'`,
+    [task.id, task.attempt, waitMs],
+  );
 }
 
 /** Ends a task and accepts its result as an event, in one statement; nothing happens when another attempt is current. */

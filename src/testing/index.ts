@@ -75,7 +75,9 @@ export interface TestBot {
 
 /** Starts a bot with the given skills. Stop it at the end of the test. */
 export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
-  const home = options.sharedWith ? undefined : await makeDatabase(options.postgres ?? process.env['WATCHBELL_TEST_POSTGRES']);
+  const home = options.sharedWith
+    ? undefined
+    : await makeDatabase(options.postgres ?? process.env['WATCHBELL_TEST_POSTGRES']);
   const databaseUrl = options.sharedWith?.databaseUrl ?? home?.url ?? '';
   const platform = options.sharedWith?.platform ?? new MemoryPlatform();
   let shiftMs = 0;
@@ -90,7 +92,11 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     options.skills,
   );
   const folders = await Promise.all(
-    options.skills.map(async (skill) => ({ skill, directory: '', migrations: { skill: skill.name, migrations: await readMigrations(options.migrations?.[skill.name] ?? '') } })),
+    options.skills.map(async (skill) => ({
+      skill,
+      directory: '',
+      migrations: { skill: skill.name, migrations: await readMigrations(options.migrations?.[skill.name] ?? '') },
+    })),
   );
   const app = new App({
     version: '0.0.0-test',
@@ -110,8 +116,19 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     connectors: { memory: () => createMemoryConnector(platform) },
   });
   await app.start();
-  const inspector = createDatabase({ url: async () => ({ connectionString: databaseUrl }), poolSize: 1, idleInTransactionMs: 5000, statementTimeoutMs: 5000 });
-  const event = (by: SayOptions) => ({ id: randomUUID(), room: by.room ?? 'lobby', direct: by.direct ?? false, sender: { accountId: by.by ?? '@ann:test', name: 'somebody', bot: false, guest: false }, at: app.clock.now() });
+  const inspector = createDatabase({
+    url: async () => ({ connectionString: databaseUrl }),
+    poolSize: 1,
+    idleInTransactionMs: 5000,
+    statementTimeoutMs: 5000,
+  });
+  const event = (by: SayOptions) => ({
+    id: randomUUID(),
+    room: by.room ?? 'lobby',
+    direct: by.direct ?? false,
+    sender: { accountId: by.by ?? '@ann:test', name: 'somebody', bot: false, guest: false },
+    at: app.clock.now(),
+  });
   const bot: TestBot = {
     app,
     platform,
@@ -119,7 +136,13 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     async say(text, by = {}) {
       const room = by.room ?? 'lobby';
       const before = new Set(platform.shown(room).map((message) => message.id));
-      platform.happen({ type: 'message', ...event(by), text: by.direct ? text : `!${text}`, mentionsBot: false, ...(by.replyTo && { replyTo: by.replyTo }) });
+      platform.happen({
+        type: 'message',
+        ...event(by),
+        text: by.direct ? text : `!${text}`,
+        mentionsBot: false,
+        ...(by.replyTo && { replyTo: by.replyTo }),
+      });
       await bot.settle();
       return platform
         .shown(room)
@@ -136,7 +159,10 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
       const response = await fetch(`http://127.0.0.1:${app.port}/webhooks/${address}`, {
         method: 'POST',
         body: typeof body === 'string' ? body : JSON.stringify(body),
-        headers: { 'content-type': 'application/json', ...(token !== undefined && { authorization: `Bearer ${token}` }) },
+        headers: {
+          'content-type': 'application/json',
+          ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        },
       });
       if (response.ok) await bot.settle();
       return response;
@@ -169,20 +195,34 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
 }
 
 /** A configuration from a value, without files: each connector's type is its name, each skill reads its own options. */
-function parseConfig(value: { connectors: Record<string, object>; skills: Readonly<Record<string, unknown>> } & Record<string, unknown>, skills: TestBotOptions['skills']): Config {
-  const connectors = Object.fromEntries(Object.entries(value.connectors).map(([name, options]) => [name, { type: name, ...options }]));
-  const options = Object.fromEntries(skills.map((skill) => [skill.name, skill.options?.parse(value.skills[skill.name] ?? {}) ?? {}]));
+function parseConfig(
+  value: { connectors: Record<string, object>; skills: Readonly<Record<string, unknown>> } & Record<string, unknown>,
+  skills: TestBotOptions['skills'],
+): Config {
+  const connectors = Object.fromEntries(
+    Object.entries(value.connectors).map(([name, options]) => [name, { type: name, ...options }]),
+  );
+  const options = Object.fromEntries(
+    skills.map((skill) => [skill.name, skill.options?.parse(value.skills[skill.name] ?? {}) ?? {}]),
+  );
   return { ...configSchema.parse({ ...value, connectors, skills: {} }), skills: options };
 }
 
 /** A connector begins at now: what is said before its first cursor is stored would not be heard. */
 async function ready(inspector: ReturnType<typeof createDatabase>): Promise<void> {
-  while ((await inspector.query(`select 1 from cursors where connector = 'memory'`)).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  while ((await inspector.query(`select 1 from cursors where connector = 'memory'`)).length === 0)
+    await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 /** Title, text, fields, code and links, one below the other. */
 export function textOf(message: Message): string {
-  return [message.title, message.text, ...(message.fields ?? []).map((field) => `${field.label}: ${field.value}`), message.code, message.links?.map((link) => link.label).join(' · ')]
+  return [
+    message.title,
+    message.text,
+    ...(message.fields ?? []).map((field) => `${field.label}: ${field.value}`),
+    message.code,
+    message.links?.map((link) => link.label).join(' · '),
+  ]
     .filter((part) => part !== undefined && part !== '')
     .join('\n');
 }

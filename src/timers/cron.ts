@@ -29,7 +29,10 @@ export async function tickCrons(database: Database, now: Date, specs: readonly C
          on conflict (skill, name) do update set expression = excluded.expression, last_at = excluded.last_at where crons.expression <> excluded.expression`,
         [spec.skill, spec.name, spec.expression, now],
       );
-      const [row] = await query<{ last_at: Date }>('select last_at from crons where skill = $1 and name = $2 for update skip locked', [spec.skill, spec.name]);
+      const [row] = await query<{ last_at: Date }>(
+        'select last_at from crons where skill = $1 and name = $2 for update skip locked',
+        [spec.skill, spec.name],
+      );
       if (!row) continue;
       const tick = lastTick(spec, row.last_at, now);
       if (!tick) continue;

@@ -16,14 +16,23 @@ export interface NewTimer {
  * is being handled right now is not waited for (its handler looks at the state it finds under its own locks).
  */
 export async function writeTimers(query: Query, timers: readonly NewTimer[]): Promise<void> {
-  const sorted = [...new Map(timers.map((timer) => [`${timer.skill}\n${timer.key}`, timer])).values()].sort((a, b) => (`${a.skill}\n${a.key}` < `${b.skill}\n${b.key}` ? -1 : 1));
+  const sorted = [...new Map(timers.map((timer) => [`${timer.skill}\n${timer.key}`, timer])).values()].sort((a, b) =>
+    `${a.skill}\n${a.key}` < `${b.skill}\n${b.key}` ? -1 : 1,
+  );
   await query(
     `with given as (select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[]) as g (id, skill, key, name, payload, due_at)),
      taken_back as (update events set state = 'done', result = 'replaced', payload = null, handled_at = clock_timestamp() where id in (
        select events.id from events join given using (skill, key) where state = 'new' and events.kind = 'timer' for update of events skip locked))
      insert into timers (id, skill, key, name, payload, due_at) select id, skill, key, name, payload, due_at from given order by skill, key
      on conflict (skill, key) do update set id = excluded.id, name = excluded.name, payload = excluded.payload, due_at = excluded.due_at, held = false`,
-    [sorted.map((t) => t.id), sorted.map((t) => t.skill), sorted.map((t) => t.key), sorted.map((t) => t.name), sorted.map((t) => t.payload), sorted.map((t) => t.dueAt)],
+    [
+      sorted.map((t) => t.id),
+      sorted.map((t) => t.skill),
+      sorted.map((t) => t.key),
+      sorted.map((t) => t.name),
+      sorted.map((t) => t.payload),
+      sorted.map((t) => t.dueAt),
+    ],
   );
 }
 

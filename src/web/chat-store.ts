@@ -139,7 +139,7 @@ export function createWebChat({ database, world, onAccepted }: WebChatOptions): 
 
     async press(
       room: string,
-      press: { id: string; command: string; message: string; sender: WebPress["sender"] },
+      press: { id: string; command: string; message: string; sender: WebPress['sender'] },
     ): Promise<void> {
       const event = {
         type: 'press',

@@ -56,7 +56,15 @@ export class ProgramProcess {
     this.#ready = false;
     this.#expectDeath = false;
     const child = fork(join(import.meta.dirname, 'program.ts'), [config], {
-      env: { PATH: process.env['PATH'], WATCHBELL_SECRETS: secrets, DATABASE_URL: databaseUrl, PORT: String(port), OPS_PORT: String(opsPort), LOG_LEVEL: 'info', NODE_COMPILE_CACHE: join(secrets, '.compile-cache') },
+      env: {
+        PATH: process.env['PATH'],
+        WATCHBELL_SECRETS: secrets,
+        DATABASE_URL: databaseUrl,
+        PORT: String(port),
+        OPS_PORT: String(opsPort),
+        LOG_LEVEL: 'info',
+        NODE_COMPILE_CACHE: join(secrets, '.compile-cache'),
+      },
       execArgv: [],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
@@ -71,7 +79,8 @@ export class ProgramProcess {
     this.#exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         this.deaths++;
-        if (signal !== 'SIGKILL' && !this.#expectDeath) this.failures.push(`exit ${code ?? signal}: ${said.slice(-5).join('')}`);
+        if (signal !== 'SIGKILL' && !this.#expectDeath)
+          this.failures.push(`exit ${code ?? signal}: ${said.slice(-5).join('')}`);
         resolve();
       });
     });

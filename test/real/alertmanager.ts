@@ -11,7 +11,10 @@ const run = promisify(execFile);
 export interface Alertmanager {
   readonly url: string;
   /** Adds or ends an alert with amtool. */
-  alert(labels: Readonly<Record<string, string>>, options?: { annotations?: Readonly<Record<string, string>>; ended?: boolean; startedAt?: Date }): Promise<void>;
+  alert(
+    labels: Readonly<Record<string, string>>,
+    options?: { annotations?: Readonly<Record<string, string>>; ended?: boolean; startedAt?: Date },
+  ): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -31,16 +34,44 @@ export async function startAlertmanager(receiver: { url: string; token: string }
   const port = await freePort();
   const config = join(directory, 'alertmanager.yml');
   const yaml = {
-    route: { receiver: 'watchbell', group_by: ['alertname'], group_wait: '1s', group_interval: '1s', repeat_interval: '1h' },
-    receivers: [{ name: 'watchbell', webhook_configs: [{ url: receiver.url, send_resolved: true, http_config: { authorization: { credentials: receiver.token } } }] }],
+    route: {
+      receiver: 'watchbell',
+      group_by: ['alertname'],
+      group_wait: '1s',
+      group_interval: '1s',
+      repeat_interval: '1h',
+    },
+    receivers: [
+      {
+        name: 'watchbell',
+        webhook_configs: [
+          { url: receiver.url, send_resolved: true, http_config: { authorization: { credentials: receiver.token } } },
+        ],
+      },
+    ],
   };
   await writeFile(config, JSON.stringify(yaml));
-  const child = spawn('prometheus-alertmanager', [`--config.file=${config}`, `--storage.path=${directory}/data`, `--web.listen-address=127.0.0.1:${port}`, '--cluster.listen-address='], { stdio: 'ignore' });
+  const child = spawn(
+    'prometheus-alertmanager',
+    [
+      `--config.file=${config}`,
+      `--storage.path=${directory}/data`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--cluster.listen-address=',
+    ],
+    { stdio: 'ignore' },
+  );
   const stop = (): void => void child.kill('SIGKILL');
   process.once('exit', stop);
   const url = `http://127.0.0.1:${port}`;
   for (const deadline = Date.now() + 30_000; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
-    if (await fetch(`${url}/-/ready`).then((response) => response.ok, () => false)) break;
+    if (
+      await fetch(`${url}/-/ready`).then(
+        (response) => response.ok,
+        () => false,
+      )
+    )
+      break;
     if (Date.now() > deadline) throw new Error('Alertmanager does not start');
   }
   return {
@@ -49,7 +80,15 @@ export async function startAlertmanager(receiver: { url: string; token: string }
       const pairs = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
       const notes = Object.entries(annotations).map(([name, value]) => `--annotation=${name}=${value}`);
       const end = new Date(ended ? Date.now() - 100 : Date.now() + 3_600_000).toISOString();
-      await run('amtool', ['alert', 'add', `--alertmanager.url=${url}`, `--start=${startedAt.toISOString()}`, `--end=${end}`, ...notes, ...pairs]);
+      await run('amtool', [
+        'alert',
+        'add',
+        `--alertmanager.url=${url}`,
+        `--start=${startedAt.toISOString()}`,
+        `--end=${end}`,
+        ...notes,
+        ...pairs,
+      ]);
     },
     async stop() {
       process.off('exit', stop);

@@ -6,7 +6,12 @@ export interface AlertPlan {
   readonly name: string;
   readonly room: string;
   /** What is posted, in order: each once, or by two peers. */
-  readonly posts: readonly { readonly body: string; readonly status: 'firing' | 'resolved'; readonly twice: boolean; readonly reopens: boolean }[];
+  readonly posts: readonly {
+    readonly body: string;
+    readonly status: 'firing' | 'resolved';
+    readonly twice: boolean;
+    readonly reopens: boolean;
+  }[];
   /** What the room must show in the end. */
   readonly finally: 'firing' | 'resolved';
   /** Times it must have rung: when it first fired, and each time it came back. */
@@ -17,7 +22,11 @@ export interface AlertPlan {
 
 export interface LoadPlan {
   readonly alerts: readonly AlertPlan[];
-  readonly commands: readonly { readonly verb: 'echo' | 'later' | 'work' | 'boom'; readonly word: string; readonly room: string }[];
+  readonly commands: readonly {
+    readonly verb: 'echo' | 'later' | 'work' | 'boom';
+    readonly word: string;
+    readonly room: string;
+  }[];
   readonly webhooks: number;
 }
 
@@ -35,7 +44,9 @@ export function planLoad(random: () => number, webhooks: number, commandsAndTaps
     const room = ROOMS[index % ROOMS.length] ?? 'r0';
     const posts: AlertPlan['posts'][number][] = [];
     // A tapped alert fires once and stays; the others come, repeat, go and come back, some with a byte-identical body.
-    const steps = tap ? ['fire'] : ['fire', ...Array.from({ length: 2 + Math.floor(random() * 5) }, () => (random() < 0.5 ? 'turn' : 'repeat'))];
+    const steps = tap
+      ? ['fire']
+      : ['fire', ...Array.from({ length: 2 + Math.floor(random() * 5) }, () => (random() < 0.5 ? 'turn' : 'repeat'))];
     let firing = false;
     let rings = 0;
     let startsAt = began + index * 1000;
@@ -46,30 +57,67 @@ export function planLoad(random: () => number, webhooks: number, commandsAndTaps
       if (reopens && random() < 0.5) startsAt = began + (index + at) * 1000 + 500_000;
       if (turns && firing) rings++;
       const endsAt = firing ? '0001-01-01T00:00:00Z' : new Date(began + 1_000_000 + at * 60_000).toISOString();
-      posts.push({ body: bodyOf(name, room, firing, startsAt, endsAt), status: firing ? 'firing' : 'resolved', twice: random() < 0.2, reopens });
+      posts.push({
+        body: bodyOf(name, room, firing, startsAt, endsAt),
+        status: firing ? 'firing' : 'resolved',
+        twice: random() < 0.2,
+        reopens,
+      });
     }
     posted += posts.reduce((sum, post) => sum + (post.twice ? 2 : 1), 0);
     alerts.push({ name, room, posts, finally: firing ? 'firing' : 'resolved', rings, tap });
   }
-  const commands = Array.from({ length: commandsAndTaps - taps }, (_, index) => ({ verb: VERBS[index % VERBS.length] ?? 'echo', word: `w${index}x`, room: ROOMS[index % ROOMS.length] ?? 'r0' }));
+  const commands = Array.from({ length: commandsAndTaps - taps }, (_, index) => ({
+    verb: VERBS[index % VERBS.length] ?? 'echo',
+    word: `w${index}x`,
+    room: ROOMS[index % ROOMS.length] ?? 'r0',
+  }));
   return { alerts, commands, webhooks: posted };
 }
 
 function bodyOf(name: string, room: string, firing: boolean, startsAt: number, endsAt: string): string {
   const status = firing ? 'firing' : 'resolved';
   const labels = { alertname: name, room, severity: 'critical', namespace: 'soak' };
-  const alert = { status, labels, annotations: { summary: `about ${name}` }, startsAt: new Date(startsAt).toISOString(), endsAt, generatorURL: '', fingerprint: Buffer.from(name).toString('hex').padStart(16, '0').slice(-16) };
-  return JSON.stringify({ version: '4', groupKey: `{}:{alertname="${name}"}`, truncatedAlerts: 0, status, receiver: 'soak', groupLabels: { alertname: name }, commonLabels: labels, commonAnnotations: {}, externalURL: 'http://am', alerts: [alert] });
+  const alert = {
+    status,
+    labels,
+    annotations: { summary: `about ${name}` },
+    startsAt: new Date(startsAt).toISOString(),
+    endsAt,
+    generatorURL: '',
+    fingerprint: Buffer.from(name).toString('hex').padStart(16, '0').slice(-16),
+  };
+  return JSON.stringify({
+    version: '4',
+    groupKey: `{}:{alertname="${name}"}`,
+    truncatedAlerts: 0,
+    status,
+    receiver: 'soak',
+    groupLabels: { alertname: name },
+    commonLabels: labels,
+    commonAnnotations: {},
+    externalURL: 'http://am',
+    alerts: [alert],
+  });
 }
 
 /** Posts until a replica says 200, as Alertmanager does on 5xx and broken connections. Returns how often it had to repeat. */
-export async function postUntilAccepted(replicas: readonly ProgramProcess[], body: string, random: () => number): Promise<number> {
+export async function postUntilAccepted(
+  replicas: readonly ProgramProcess[],
+  body: string,
+  random: () => number,
+): Promise<number> {
   for (let tries = 0; tries < 400; tries++) {
     const ready = replicas.filter((replica) => replica.isReady);
     const replica = ready[Math.floor(random() * ready.length)];
     if (replica) {
       try {
-        const response = await fetch(`${replica.url}/webhooks/alertmanager/soak`, { method: 'POST', body, headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }, signal: AbortSignal.timeout(5000) });
+        const response = await fetch(`${replica.url}/webhooks/alertmanager/soak`, {
+          method: 'POST',
+          body,
+          headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+          signal: AbortSignal.timeout(5000),
+        });
         if (response.status === 200) return tries;
         if (response.status < 500) throw new Error(`refused with ${response.status}: ${await response.text()}`);
       } catch (error) {
@@ -82,7 +130,12 @@ export async function postUntilAccepted(replicas: readonly ProgramProcess[], bod
 }
 
 /** Sends the whole load, spread over the time that `pace` gives; each alert's posts stay in order. */
-export async function sendLoad(setting: SoakSetting, plan: LoadPlan, random: () => number, pace: { isOver: () => boolean; pauseMs: number }): Promise<{ repeats: number }> {
+export async function sendLoad(
+  setting: SoakSetting,
+  plan: LoadPlan,
+  random: () => number,
+  pace: { isOver: () => boolean; pauseMs: number },
+): Promise<{ repeats: number }> {
   let repeats = 0;
   const queue = [...plan.alerts];
   const workers = Array.from({ length: 8 }, async () => {
@@ -113,7 +166,10 @@ export async function tapAll(setting: SoakSetting, plan: LoadPlan, isOver: () =>
       const shown = await setting.homeserver.shown(id);
       for (const alert of waiting) {
         if (alert.room !== name) continue;
-        const message = shown.find((one) => one.sender !== ANN && new RegExp(`\\b${alert.name}\\b`).test(one.text) && one.text.includes('CRITICAL'));
+        const message = shown.find(
+          (one) =>
+            one.sender !== ANN && new RegExp(`\\b${alert.name}\\b`).test(one.text) && one.text.includes('CRITICAL'),
+        );
         if (!message) continue;
         await setting.homeserver.react(ANN, id, message.id, '👀');
         waiting.delete(alert);

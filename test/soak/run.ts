@@ -12,7 +12,9 @@ const { values } = parseArgs({
   },
 });
 const seed = Number(values.seed);
-console.log(`soak with seed ${seed}: npm run soak -- --seed ${seed} --kills ${values.kills} --webhooks ${values.webhooks} --commands ${values.commands}`);
+console.log(
+  `soak with seed ${seed}: npm run soak -- --seed ${seed} --kills ${values.kills} --webhooks ${values.webhooks} --commands ${values.commands}`,
+);
 const result = await runSoak({
   seed,
   kills: Number(values.kills),
@@ -21,7 +23,8 @@ const result = await runSoak({
   ...(values.log !== undefined && { logFile: values.log }),
   say: (line) => console.log(line),
 });
-for (const kind of ['lost', 'doubled', 'wrong'] as const) for (const line of result[kind].slice(0, 30)) console.log(`${kind}: ${line}`);
+for (const kind of ['lost', 'doubled', 'wrong'] as const)
+  for (const line of result[kind].slice(0, 30)) console.log(`${kind}: ${line}`);
 console.log(`steps at which it died: ${[...result.steps].map(([step, count]) => `${step} ${count}`).join(', ')}`);
 console.log(
   `${result.kills} kills, ${result.freezes} freezes, ${result.webhooks} webhooks (${result.repeats} repeats), ${result.commands} commands, ${result.taps} taps in ${result.seconds} s: ${result.lost.length} lost, ${result.doubled.length} doubled, ${result.wrong.length} wrong`,

@@ -36,8 +36,16 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
   try {
     await Promise.all(setting.replicas.map((replica) => replica.start()));
     await listening(setting.database.url);
-    await setting.homeserver.chance({ seed: options.seed, odds: { limited: 0.02, error: 0.02, errorAfter: 0.02, drop: 0.01, dropAfter: 0.02, hangAfter: 0.003 }, retryAfterMs: 300 });
-    await setting.homeserver.chance({ seed: options.seed + 1, odds: { error: 0.02, drop: 0.02, gap: 0.01, redeliver: 0.02 }, on: ['sync'] });
+    await setting.homeserver.chance({
+      seed: options.seed,
+      odds: { limited: 0.02, error: 0.02, errorAfter: 0.02, drop: 0.01, dropAfter: 0.02, hangAfter: 0.003 },
+      retryAfterMs: 300,
+    });
+    await setting.homeserver.chance({
+      seed: options.seed + 1,
+      odds: { error: 0.02, drop: 0.02, gap: 0.01, redeliver: 0.02 },
+      on: ['sync'],
+    });
     const plan = planLoad(random, options.webhooks, options.commands);
     let over = false;
     let loadDone = false;
@@ -50,7 +58,9 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
     loadDone = true;
     const { kills, freezes, steps } = await killing;
     await throttling;
-    say(`${kills} kills and ${freezes} freezes done; ${plan.webhooks} webhooks were accepted after ${repeats} repeats; settling`);
+    say(
+      `${kills} kills and ${freezes} freezes done; ${plan.webhooks} webhooks were accepted after ${repeats} repeats; settling`,
+    );
     await setting.homeserver.clearFaults();
     const taps = await Promise.race([tapping, sleep(60_000).then(() => -1)]);
     over = true;
@@ -59,7 +69,17 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
     if (left !== undefined) verdict.wrong.push(left);
     for (const replica of setting.replicas) verdict.wrong.push(...replica.failures);
     await emptied(setting, verdict, plan.commands.filter((command) => command.verb === 'boom').length, say);
-    return { ...verdict, kills, freezes, steps, webhooks: plan.webhooks, commands: plan.commands.length, taps, repeats, seconds: Math.round((Date.now() - began) / 1000) };
+    return {
+      ...verdict,
+      kills,
+      freezes,
+      steps,
+      webhooks: plan.webhooks,
+      commands: plan.commands.length,
+      taps,
+      repeats,
+      seconds: Math.round((Date.now() - began) / 1000),
+    };
   } finally {
     await setting.close();
   }
@@ -85,7 +105,11 @@ async function killReplicas(setting: SoakSetting, options: SoakOptions, random: 
   const ready = async (replica: ProgramProcess): Promise<void> => {
     for (let tries = 0; tries < 100 && !replica.isReady; tries++) await sleep(50);
   };
-  for (let turn = 0; kills() < options.kills || (!loadDone() && steps.size < STEPS.length && extra++ < STEPS.length * 4); turn++) {
+  for (
+    let turn = 0;
+    kills() < options.kills || (!loadDone() && steps.size < STEPS.length && extra++ < STEPS.length * 4);
+    turn++
+  ) {
     const replica = replicas[Math.floor(random() * 2)];
     if (!replica) break;
     const way = random();
@@ -98,7 +122,10 @@ async function killReplicas(setting: SoakSetting, options: SoakOptions, random: 
     } else if (way < 0.8 && !loadDone()) {
       // One that is still starting passes no step; deaths at start are what the random ones are for.
       await Promise.all(replicas.map(ready));
-      const step = STEPS.filter((one) => !steps.has(one))[turn % Math.max(1, STEPS.length - steps.size)] ?? STEPS[turn % STEPS.length] ?? 'accept.after-commit';
+      const step =
+        STEPS.filter((one) => !steps.has(one))[turn % Math.max(1, STEPS.length - steps.size)] ??
+        STEPS[turn % STEPS.length] ??
+        'accept.after-commit';
       const before = kills();
       for (const one of replicas) one.order({ crashAt: { step, nth: 1 + Math.floor(random() * 2) } });
       await Promise.race([...replicas.map((one) => one.gone()), sleep(3000)]);
@@ -119,7 +146,12 @@ async function killReplicas(setting: SoakSetting, options: SoakOptions, random: 
 }
 
 /** The same Matrix device on an emptied database: nothing new may be taken for something old. */
-async function emptied(setting: SoakSetting, verdict: Verdict, failuresBefore: number, say: (line: string) => void): Promise<void> {
+async function emptied(
+  setting: SoakSetting,
+  verdict: Verdict,
+  failuresBefore: number,
+  say: (line: string) => void,
+): Promise<void> {
   for (const replica of setting.replicas) await replica.kill();
   const fresh = await setting.emptyDatabase();
   await Promise.all(setting.replicas.map((replica) => replica.start()));
@@ -128,7 +160,17 @@ async function emptied(setting: SoakSetting, verdict: Verdict, failuresBefore: n
     ...plan,
     alerts: plan.alerts.map((alert, index) => {
       const name = `After${index}`;
-      return { ...alert, name, tap: false, posts: alert.posts.map((post) => ({ ...post, body: post.body.replaceAll(alert.name, name).replace(/"fingerprint":"[0-9a-f]+"/, `"fingerprint":"${Buffer.from(name).toString('hex')}"`) })) };
+      return {
+        ...alert,
+        name,
+        tap: false,
+        posts: alert.posts.map((post) => ({
+          ...post,
+          body: post.body
+            .replaceAll(alert.name, name)
+            .replace(/"fingerprint":"[0-9a-f]+"/, `"fingerprint":"${Buffer.from(name).toString('hex')}"`),
+        })),
+      };
     }),
     commands: plan.commands.map((command, index) => ({ ...command, word: `after${index}` })),
   };
@@ -137,6 +179,7 @@ async function emptied(setting: SoakSetting, verdict: Verdict, failuresBefore: n
   const left = await settle(fresh.url, 60_000);
   const second = await verify(setting, renamed, fresh.url, failuresBefore);
   say('the same device on an emptied database: counted');
-  for (const kind of ['lost', 'doubled', 'wrong'] as const) verdict[kind].push(...second[kind].map((line) => `emptied database: ${line}`));
+  for (const kind of ['lost', 'doubled', 'wrong'] as const)
+    verdict[kind].push(...second[kind].map((line) => `emptied database: ${line}`));
   if (left !== undefined) verdict.wrong.push(`emptied database: ${left}`);
 }

@@ -14,10 +14,17 @@ interface ShownLine {
 }
 
 /** Compares what the rooms show, and what the database says was rung, with the plan. */
-export async function verify(setting: SoakSetting, plan: LoadPlan, databaseUrl: string, failuresBefore = 0): Promise<Verdict> {
+export async function verify(
+  setting: SoakSetting,
+  plan: LoadPlan,
+  databaseUrl: string,
+  failuresBefore = 0,
+): Promise<Verdict> {
   const verdict: Verdict = { lost: [], doubled: [], wrong: [] };
   const lines: ShownLine[] = [];
-  for (const [room, id] of setting.rooms) for (const message of await setting.homeserver.shown(id)) if (message.sender !== ANN) lines.push({ text: message.text, room });
+  for (const [room, id] of setting.rooms)
+    for (const message of await setting.homeserver.shown(id))
+      if (message.sender !== ANN) lines.push({ text: message.text, room });
   countCommands(plan, lines, failuresBefore, verdict);
   const rows = await ringsByAlert(databaseUrl);
   for (const alert of plan.alerts) {
@@ -40,7 +47,8 @@ export async function verify(setting: SoakSetting, plan: LoadPlan, databaseUrl: 
     if (row.rings < alert.rings) verdict.lost.push(`${alert.name}: rang ${row.rings} times, should ${alert.rings}`);
     if (row.rings > alert.rings) verdict.doubled.push(`${alert.name}: rang ${row.rings} times, should ${alert.rings}`);
     if (row.delivered !== row.rings) verdict.lost.push(`${alert.name}: its last ring was not shown`);
-    if (row.copies !== copies.length) verdict.doubled.push(`${alert.name}: ${copies.length} messages in the room, the bot knows of ${row.copies}`);
+    if (row.copies !== copies.length)
+      verdict.doubled.push(`${alert.name}: ${copies.length} messages in the room, the bot knows of ${row.copies}`);
     if (alert.tap) countTap(alert.name, living[0]?.text ?? '', lines, verdict);
   }
   return verdict;
@@ -65,32 +73,61 @@ function countCommands(plan: LoadPlan, lines: readonly ShownLine[], failuresBefo
 }
 
 /** Folded during a storm: the digest names it, once, with its state. */
-function checkFolded(alert: LoadPlan['alerts'][number], lines: readonly ShownLine[], living: number, verdict: Verdict): void {
-  const named = lines.flatMap((line) => (line.text.includes(' at once, in one message') ? line.text.split('\n').filter((one) => new RegExp(`\\b${alert.name} #\\d+`).test(one)) : []));
+function checkFolded(
+  alert: LoadPlan['alerts'][number],
+  lines: readonly ShownLine[],
+  living: number,
+  verdict: Verdict,
+): void {
+  const named = lines.flatMap((line) =>
+    line.text.includes(' at once, in one message')
+      ? line.text.split('\n').filter((one) => new RegExp(`\\b${alert.name} #\\d+`).test(one))
+      : [],
+  );
   if (named.length === 0) verdict.lost.push(`${alert.name}: folded, but no digest names it`);
-  if (named.length > 1 || living > 0) verdict.doubled.push(`${alert.name}: in ${named.length} lines of digests and ${living} messages`);
-  if (named[0] !== undefined && /RESOLVED/.test(named[0]) !== (alert.finally === 'resolved')) verdict.wrong.push(`${alert.name}: its digest line says "${named[0]}", it is ${alert.finally}`);
+  if (named.length > 1 || living > 0)
+    verdict.doubled.push(`${alert.name}: in ${named.length} lines of digests and ${living} messages`);
+  if (named[0] !== undefined && /RESOLVED/.test(named[0]) !== (alert.finally === 'resolved'))
+    verdict.wrong.push(`${alert.name}: its digest line says "${named[0]}", it is ${alert.finally}`);
 }
 
 function countTap(name: string, living: string, lines: readonly ShownLine[], verdict: Verdict): void {
   const number = /#(\d+)/.exec(living)?.[1];
-  const acks = lines.filter((line) => new RegExp(`\\bhas #${number ?? ''}\\b.*unack ${number ?? ''}\\b`, 's').test(line.text)).length;
+  const acks = lines.filter((line) =>
+    new RegExp(`\\bhas #${number ?? ''}\\b.*unack ${number ?? ''}\\b`, 's').test(line.text),
+  ).length;
   if (acks === 0 || !living.includes('ACKED')) verdict.lost.push(`${name}: tapped, but not acknowledged`);
   if (acks > 1) verdict.doubled.push(`${name}: acknowledged ${acks} times`);
 }
 
-async function ringsByAlert(databaseUrl: string): Promise<Map<string, { rings: number; delivered: number; copies: number; fold: boolean }>> {
+async function ringsByAlert(
+  databaseUrl: string,
+): Promise<Map<string, { rings: number; delivered: number; copies: number; fold: boolean }>> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
-    const { rows } = await client.query<{ content: string; ring_version: number; delivered_ring: number; copies: string; fold: string | null }>(
+    const { rows } = await client.query<{
+      content: string;
+      ring_version: number;
+      delivered_ring: number;
+      copies: string;
+      fold: string | null;
+    }>(
       `select content, ring_version, delivered_ring, copies, fold from messages where skill = 'alerts' and key ~ '^alert:[0-9]+$' and state = 'live'`,
     );
     return new Map(
       rows.map((row) => {
         const { title = '' } = JSON.parse(row.content) as { title?: string };
         const copies = JSON.parse(row.copies) as { parts: unknown[] }[];
-        return [/(Soak\d+|After\d+) #/.exec(title)?.[1] ?? title, { rings: row.ring_version, delivered: row.delivered_ring, copies: copies.reduce((sum, copy) => sum + copy.parts.length, 0), fold: row.fold !== null }];
+        return [
+          /(Soak\d+|After\d+) #/.exec(title)?.[1] ?? title,
+          {
+            rings: row.ring_version,
+            delivered: row.delivered_ring,
+            copies: copies.reduce((sum, copy) => sum + copy.parts.length, 0),
+            fold: row.fold !== null,
+          },
+        ];
       }),
     );
   } finally {
@@ -103,7 +140,8 @@ export async function listening(databaseUrl: string): Promise<void> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
-    while ((await client.query('select 1 from cursors')).rowCount === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    while ((await client.query('select 1 from cursors')).rowCount === 0)
+      await new Promise((resolve) => setTimeout(resolve, 50));
   } finally {
     await client.end();
   }
@@ -115,7 +153,7 @@ export async function settle(databaseUrl: string, withinMs: number): Promise<str
   await client.connect();
   const end = Date.now() + withinMs;
   try {
-    for (let quiet = 0; ; ) {
+    for (let quiet = 0; ;) {
       const { rows } = await client.query<{ events: number; messages: number; failed: number; dead: number }>(
         `select (select count(*)::int from events where state = 'new') as events, (select count(*)::int from messages where pending) as messages,
            (select count(*)::int from events where state = 'failed') as failed, (select count(*)::int from messages where state = 'dead') as dead`,

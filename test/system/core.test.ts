@@ -6,17 +6,27 @@ const probe = defineSkill({
   options: z.object({ word: z.string().default('pong') }),
   commands: {
     ping: { help: 'answers', run: ({ options }) => options.word },
-    'living {key} {text...}': { help: 'shows a living message', run: (context) => void context.post('lobby', context.args.key, { text: context.args.text, actions: [{ label: 'Ping', emoji: '👀', command: 'ping' }] }) },
-    'ring {key} {text...}': { help: 'shows it anew', run: (context) => void context.post('lobby', context.args.key, context.args.text, { ring: true }) },
+    'living {key} {text...}': {
+      help: 'shows a living message',
+      run: (context) =>
+        void context.post('lobby', context.args.key, {
+          text: context.args.text,
+          actions: [{ label: 'Ping', emoji: '👀', command: 'ping' }],
+        }),
+    },
+    'ring {key} {text...}': {
+      help: 'shows it anew',
+      run: (context) => void context.post('lobby', context.args.key, context.args.text, { ring: true }),
+    },
     'gone {key}': { help: 'takes it away', run: (context) => context.remove('lobby', context.args.key) },
-    'boom': {
+    boom: {
       help: 'fails',
       run: async (context) => {
         await context.state.set('half', 'written');
         throw new Error('broken on purpose');
       },
     },
-    'refuse': {
+    refuse: {
       help: 'refuses after writing',
       run: async (context) => {
         await context.state.set('half', 'written');
@@ -24,12 +34,19 @@ const probe = defineSkill({
         throw new CommandError('no, thanks');
       },
     },
-    'later {for:duration}': { help: 'sets a timer', run: (context) => context.at('later', new Date(context.now.getTime() + context.args.for), 'due', { n: 1 }) },
+    'later {for:duration}': {
+      help: 'sets a timer',
+      run: (context) => context.at('later', new Date(context.now.getTime() + context.args.for), 'due', { n: 1 }),
+    },
     'never mind': { help: 'takes it back', run: (context) => context.cancel('later') },
-    'work': { help: 'starts a task', run: (context) => context.task('double', { n: 21 }) },
+    work: { help: 'starts a task', run: (context) => context.task('double', { n: 21 }) },
   },
   timers: {
-    due: defineTimer({ payload: z.object({ n: z.number() }), run: (context, fired) => context.say('lobby', `due ${fired.payload.n}, ${Math.round(fired.lateMs / 60_000)} min late`) }),
+    due: defineTimer({
+      payload: z.object({ n: z.number() }),
+      run: (context, fired) =>
+        context.say('lobby', `due ${fired.payload.n}, ${Math.round(fired.lateMs / 60_000)} min late`),
+    }),
   },
   tasks: {
     double: defineTask({
@@ -37,7 +54,8 @@ const probe = defineSkill({
       result: z.number(),
       idempotent: true,
       run: async ({ payload }) => payload.n * 2,
-      done: (context, outcome) => context.say('lobby', outcome.ok ? `result ${outcome.result}` : `failed ${outcome.reason}`),
+      done: (context, outcome) =>
+        context.say('lobby', outcome.ok ? `result ${outcome.result}` : `failed ${outcome.reason}`),
     }),
   },
 });
@@ -81,7 +99,10 @@ test('a handler that fails leaves nothing behind but the failed event, its error
   const number = /`([0-9a-f]{8})`/.exec(answer ?? '')?.[1];
   expect(number).toBeDefined();
   expect(await bot.query('select 1 from skill_state')).toHaveLength(0);
-  const failed = await bot.query<{ payload: string; message: string }>(`select payload, message from events join errors on errors.id = error_id where state = 'failed' and errors.id::text like $1 || '%'`, [number]);
+  const failed = await bot.query<{ payload: string; message: string }>(
+    `select payload, message from events join errors on errors.id = error_id where state = 'failed' and errors.id::text like $1 || '%'`,
+    [number],
+  );
   expect(failed).toHaveLength(1);
   expect(failed[0]?.payload).toContain('boom');
   expect(failed[0]?.message).toContain('broken on purpose');
@@ -111,18 +132,30 @@ test('the result of a task is handled once', async () => {
 
 test('unknown words get the nearest command only when the bot was addressed by name', async () => {
   expect(await bot.say('pimg')).toEqual([]);
-  bot.platform.happen({ type: 'message', id: 'by-name', room: 'lobby', direct: false, sender: { accountId: '@ann:test', name: 'Ann', bot: false, guest: false }, at: bot.app.clock.now(), text: 'watchbell: pimg', mentionsBot: false });
+  bot.platform.happen({
+    type: 'message',
+    id: 'by-name',
+    room: 'lobby',
+    direct: false,
+    sender: { accountId: '@ann:test', name: 'Ann', bot: false, guest: false },
+    at: bot.app.clock.now(),
+    text: 'watchbell: pimg',
+    mentionsBot: false,
+  });
   await bot.settle();
   expect(bot.texts().at(-1)).toContain('Did you mean `ping`?');
 });
 
 test('what a platform will never take becomes a dead letter', async () => {
   bot.platform.before = (operation) => {
-    if (operation.type === 'send') throw Object.assign(new Error('not in the room'), { code: 'WB_REJECTED', reason: 'I am not in the room' });
+    if (operation.type === 'send')
+      throw Object.assign(new Error('not in the room'), { code: 'WB_REJECTED', reason: 'I am not in the room' });
   };
   expect(await bot.say('ping')).toEqual([]);
   bot.platform.before = () => {};
-  expect(await bot.query<{ reason: string }>(`select reason from messages where state = 'dead'`)).toEqual([{ reason: 'I am not in the room' }]);
+  expect(await bot.query<{ reason: string }>(`select reason from messages where state = 'dead'`)).toEqual([
+    { reason: 'I am not in the room' },
+  ]);
 });
 
 test('an answer that was lost on the way is not sent again as another message', async () => {

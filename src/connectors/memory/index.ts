@@ -1,6 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { Message } from '../../chat/message.ts';
-import { Gone, Rejected, type Connector, type ConnectorHost, type ConnectorLimits, type IncomingEvent, type Operation, type Part } from '../connector.ts';
+import {
+  Gone,
+  Rejected,
+  type Connector,
+  type ConnectorHost,
+  type ConnectorLimits,
+  type IncomingEvent,
+  type Operation,
+  type Part,
+} from '../connector.ts';
 
 /** One message as a room in memory shows it. */
 export interface MemoryMessage {
@@ -60,14 +69,22 @@ export class MemoryPlatform {
     this.#rooms.set(operation.room, room);
     if (operation.type === 'send') {
       const id = randomUUID();
-      room.push({ id, message: messageOf(operation.part), replyTo: operation.replyTo, thread: operation.thread, edits: 0, reactions: [] });
+      room.push({
+        id,
+        message: messageOf(operation.part),
+        replyTo: operation.replyTo,
+        thread: operation.thread,
+        edits: 0,
+        reactions: [],
+      });
       return id;
     }
     const index = room.findIndex((one) => one.id === operation.target);
     const found = room[index];
     if (!found) throw new Gone();
     if (operation.type === 'delete') room.splice(index, 1);
-    else if (operation.type === 'edit') room[index] = { ...found, message: messageOf(operation.part), edits: found.edits + 1 };
+    else if (operation.type === 'edit')
+      room[index] = { ...found, message: messageOf(operation.part), edits: found.edits + 1 };
     else room[index] = { ...found, reactions: [...found.reactions, operation.emoji] };
     return operation.target;
   }
@@ -75,7 +92,15 @@ export class MemoryPlatform {
 
 const messageOf = (part: Part): Message => part.body['message'] as unknown as Message;
 
-const LIMITS: ConnectorLimits = { maxBytes: 64 * 1024, edits: true, deletes: true, actions: 'reactions', threads: true, keyWindowMs: Number.POSITIVE_INFINITY, remote: true };
+const LIMITS: ConnectorLimits = {
+  maxBytes: 64 * 1024,
+  edits: true,
+  deletes: true,
+  actions: 'reactions',
+  threads: true,
+  keyWindowMs: Number.POSITIVE_INFINITY,
+  remote: true,
+};
 
 /** A connector to a platform in memory. */
 export function createMemoryConnector(platform: MemoryPlatform, limits: Partial<ConnectorLimits> = {}): Connector {
@@ -108,7 +133,10 @@ export function createMemoryConnector(platform: MemoryPlatform, limits: Partial<
       await feeding;
     },
     render(message) {
-      const part: Part = { body: { message: JSON.parse(JSON.stringify(message)) }, bytes: JSON.stringify(message).length };
+      const part: Part = {
+        body: { message: JSON.parse(JSON.stringify(message)) },
+        bytes: JSON.stringify(message).length,
+      };
       if (part.bytes > all.maxBytes) throw new Rejected('the message is too large');
       return [part];
     },
