@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from './harness/bench.ts';
 import { answerTimesMs, perSecond } from './harness/load.ts';
+import { processorSeconds } from './harness/machine.ts';
 import { percentile, short } from './harness/numbers.ts';
 import { firstNamed, takenIn } from './harness/shown.ts';
 
@@ -11,7 +12,7 @@ const BRIDGES = 'the two bridges took 480 and 760 a second where bare express to
 
 /** Webhooks answered a second, 32 at once on open connections, against bare express that stores nothing. */
 export const accept: Bench = async (stage) => {
-  const [rounds, count, warmUp] = stage.quick ? [2, 400, 200] : [4, 3000, 1000];
+  const [rounds, count, warmUp] = stage.quick ? [2, 1000, 600] : [4, 3000, 1000];
   const world = await stage.startWorld('bell');
   const peer = await stage.peer({});
   const load = stage.load();
@@ -20,11 +21,14 @@ export const accept: Bench = async (stage) => {
   const bare: number[] = [];
   const answersMs: number[] = [];
   const shownAfterS: number[] = [];
+  const used = { program: 0, postgres: 0, bare: 0 };
   for (let round = -1; round < rounds; round++) {
+    const before = { ...(await world.processorSeconds()), bare: await processorSeconds(peer.pid) };
     const prefix = `AcceptR${round + 1}N`;
     const bodies = { prefix, count: round < 0 ? warmUp : count, groups: 100 };
     const a = await world.send(load, { bodies, shape });
     await world.settled();
+    const { program, postgres } = await world.processorSeconds();
     const named = firstNamed(await takenIn(world.homeserver, world.room, stage.offsetMs), prefix);
     if (named.size !== bodies.count) throw new Error(`${named.size} of ${bodies.count} alerts were shown`);
     await sleep(300);
@@ -33,6 +37,9 @@ export const accept: Bench = async (stage) => {
       world.program.profileFromNow();
       continue;
     }
+    used.program += program - before.program;
+    used.postgres += postgres - before.postgres;
+    used.bare += (await processorSeconds(peer.pid)) - before.bare;
     ours.push(perSecond(a));
     bare.push(perSecond(b));
     answersMs.push(...answerTimesMs(a));
@@ -40,6 +47,7 @@ export const accept: Bench = async (stage) => {
   }
   const [a, b] = [percentile(ours, 0.5), percentile(bare, 0.5)];
   const shown = percentile(shownAfterS, 0.5);
+  const eachMs = (seconds: number): string => short((seconds * 1000) / (rounds * count));
   return {
     rows: [
       {
@@ -61,6 +69,7 @@ export const accept: Bench = async (stage) => {
     ],
     notes: [
       `accept: ${rounds} rounds of ${count}, ours ${ours.map(short).join(', ')}/s, bare ${bare.map(short).join(', ')}/s; answered within p50 ${short(percentile(answersMs, 0.5))} ms, p99 ${short(percentile(answersMs, 0.99))} ms; shown at ${short(count / shown)}/s; ${BRIDGES}.`,
+      `accept: processor time for one alert from webhook to shown ${eachMs(used.program)} ms in the program and ${eachMs(used.postgres)} ms in Postgres; bare express ${eachMs(used.bare)} ms a webhook.`,
     ],
   };
 };

@@ -30,10 +30,13 @@ export const backlog: Bench = async (stage) => {
       await sleep(SAMPLE_MS);
     }
   })();
+  const before = await world.processorSeconds();
   const bodies = { prefix: 'SteadyN', count: PER_SECOND * seconds, groups: 100 };
   const result = await world.send(load, { bodies, shape: { type: 'steady', perSecond: PER_SECOND } });
   sending = false;
   await sampling;
+  const after = await world.processorSeconds();
+  const share = (used: number): string => `${short((used * 100) / seconds)} %`;
   const [left] = await world.query<{ count: number }>(`select count(*)::int as count from messages where pending`);
   const growth = Math.max(0, slopeOf(samples) * samples.length);
   const answers = answerTimesMs(result);
@@ -49,7 +52,7 @@ export const backlog: Bench = async (stage) => {
       },
     ],
     notes: [
-      `backlog: answered within p50 ${short(percentile(answers, 0.5))} ms, p99 ${short(percentile(answers, 0.99))} ms; ${left?.count ?? 0} messages waited to be shown when the last came in.`,
+      `backlog: answered within p50 ${short(percentile(answers, 0.5))} ms, p99 ${short(percentile(answers, 0.99))} ms; ${left?.count ?? 0} messages waited to be shown when the last came in; the program used ${share(after.program - before.program)} of a core and Postgres ${share(after.postgres - before.postgres)}.`,
     ],
   };
 };

@@ -15,7 +15,10 @@ const TABLES: readonly [share: number, sql: string][] = [
        '[{"ring":1,"parts":[{"remoteId":"$old' || n || '","hash":"x"}]}]', '[]', at, at, at
      from (select n, clock_timestamp() - n * interval '20 seconds' as at from generate_series(1, $1) n) x`,
   ],
-  [0.2, `insert into message_remotes (connector, remote_id, message_id) select 'matrix', '$old-' || row_number() over (), id from messages where key like 'alert:1%' limit $1`],
+  [
+    0.2,
+    `insert into message_remotes (connector, remote_id, message_id) select 'matrix', '$old-' || row_number() over (), id from messages where key like 'alert:1%' limit $1`,
+  ],
   [
     0.05,
     `insert into alerts (source, fingerprint, number, phase, severity, name, labels, annotations, started_at, ended_at, last_ends_at, firing_received_at, resolved_received_at, changed_at)

@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Bench } from './harness/bench.ts';
 import { monotonicMs } from './harness/clock.ts';
-import { processorSeconds } from './harness/machine.ts';
 import { percentile, short } from './harness/numbers.ts';
 import { ANN, type World } from './harness/world.ts';
 
@@ -162,10 +161,8 @@ async function bareTimers(databaseUrl: string, count: number): Promise<number[]>
 /** Share of one core that the program and Postgres use while nothing happens. */
 async function idleShare(world: World, ms: number): Promise<number> {
   await sleep(500);
-  const pids = [world.program.pid, ...(await world.postgresPids())];
-  const used = async (): Promise<number> =>
-    (await Promise.all(pids.map((pid) => processorSeconds(pid).catch(() => 0)))).reduce((sum, one) => sum + one, 0);
-  const before = await used();
+  const before = await world.processorSeconds();
   await sleep(ms);
-  return (((await used()) - before) * 1000) / ms;
+  const after = await world.processorSeconds();
+  return ((after.program + after.postgres - before.program - before.postgres) * 1000) / ms;
 }

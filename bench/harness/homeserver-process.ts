@@ -1,29 +1,39 @@
 // The fake homeserver in a process of its own, with a clock fine enough to say when, to the microsecond, it took a message.
-// `GET /_fake/named/NAME` is held until a message names NAME, and answers with that moment in `monotonicMs`.
+// `GET /_fake/named/WORD` is held until there is a message with that word in its content (an alert's name, or the id of the
+// event it answers), and answers with the moment at which it was taken, in `monotonicMs`.
 import { openControl } from '../../test/fakes/matrix/control.ts';
 import { createFakeHomeserver } from '../../test/fakes/matrix/homeserver.ts';
 import { monotonicMs } from './clock.ts';
 
 const NAMED = '/_fake/named/';
+/** An answer may be quicker than whoever asks for it. */
+const RECENT = 30;
 const { offsetMs } = JSON.parse(process.argv[2] ?? '{}') as { offsetMs: number };
 const homeserver = await createFakeHomeserver({ now: () => monotonicMs() + offsetMs });
 openControl(homeserver);
 
 const waiting = new Map<string, (atMs: number) => void>();
+const recent: { readonly content: string; readonly atMs: number }[] = [];
 const { control } = homeserver;
 homeserver.control = (request, response, body) => {
   if (!request.url?.startsWith(NAMED)) return control?.(request, response, body);
-  waiting.set(request.url.slice(NAMED.length), (atMs) => response.end(String(atMs)));
+  const word = decodeURIComponent(request.url.slice(NAMED.length));
+  const found = recent.find(({ content }) => content.includes(word));
+  if (found) response.end(String(found.atMs));
+  else waiting.set(word, (atMs) => response.end(String(atMs)));
 };
 const { onAppend } = homeserver.store;
 homeserver.store.onAppend = (room, event) => {
   onAppend?.(room, event);
-  if (waiting.size === 0 || event.type !== 'm.room.message') return;
-  for (const [name, tell] of waiting) {
-    if (!String(event.content['body']).includes(name)) continue;
-    waiting.delete(name);
+  if (event.type !== 'm.room.message') return;
+  const message = { content: JSON.stringify(event.content), atMs: event.at - offsetMs };
+  recent.push(message);
+  if (recent.length > RECENT) recent.shift();
+  for (const [word, tell] of waiting) {
+    if (!message.content.includes(word)) continue;
+    waiting.delete(word);
     // After the answer to whoever sent it.
-    setImmediate(tell, event.at - offsetMs);
+    setImmediate(tell, message.atMs);
   }
 };
 process.on('disconnect', () => process.exit(0));

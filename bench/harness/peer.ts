@@ -14,6 +14,7 @@ export interface PeerSetting {
 export interface Peer {
   /** Where webhooks are posted. */
   readonly url: string;
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -21,5 +22,5 @@ export interface Peer {
 export async function startPeer(setting: PeerSetting): Promise<Peer> {
   const helper = new Helper('./peer-process.ts', setting);
   const url = await helper.said<string>();
-  return { url: `${url}/webhook`, stop: () => helper.stop() };
+  return { pid: helper.pid, url: `${url}/webhook`, stop: () => helper.stop() };
 }

@@ -6,7 +6,6 @@ export interface Taken {
   readonly atMs: number;
   readonly sender: string;
   readonly body: string;
-  readonly replyTo: string | undefined;
 }
 
 /** Everything said in a room, in order, with the moment at which the homeserver took it. */
@@ -16,7 +15,7 @@ export async function takenIn(homeserver: RemoteHomeserver, room: string, offset
     type: string;
     sender: string;
     origin_server_ts: number;
-    content: { body?: string; 'm.relates_to'?: { 'm.in_reply_to'?: { event_id?: string } } };
+    content: { body?: string };
   }[];
   return timeline
     .filter((event) => event.type === 'm.room.message')
@@ -25,7 +24,6 @@ export async function takenIn(homeserver: RemoteHomeserver, room: string, offset
       atMs: event.origin_server_ts - offsetMs,
       sender: event.sender,
       body: event.content.body ?? '',
-      replyTo: event.content['m.relates_to']?.['m.in_reply_to']?.event_id,
     }));
 }
 

@@ -5,6 +5,7 @@ import pg from 'pg';
 import type { RemoteHomeserver } from '../../test/fakes/matrix/remote.ts';
 import { freePort } from '../../test/harness/postgres.ts';
 import type { Load, LoadOrder, LoadResult } from './load.ts';
+import { processorSeconds } from './machine.ts';
 import { Program } from './program.ts';
 
 export const TOKEN = 'bench-token-bench-token';
@@ -67,7 +68,7 @@ export class World {
   }
 
   /** Every process of the server, also those that work for others. Linux only. */
-  async postgresPids(): Promise<number[]> {
+  private async postgresPids(): Promise<number[]> {
     const [row] = await this.query<{ pid: number }>('select pg_backend_pid() as pid');
     const parents = new Map<number, number>();
     for (const name of await readdir('/proc')) {
@@ -77,6 +78,13 @@ export class World {
     }
     const postmaster = parents.get(row?.pid ?? 0);
     return [...parents].filter(([, parent]) => parent === postmaster).map(([pid]) => pid);
+  }
+
+  /** Processor seconds used so far by the program, and by the whole server. */
+  async processorSeconds(): Promise<{ program: number; postgres: number }> {
+    const pids = await this.postgresPids();
+    const each = await Promise.all(pids.map((pid) => processorSeconds(pid).catch(() => 0)));
+    return { program: await processorSeconds(this.program.pid), postgres: each.reduce((sum, one) => sum + one, 0) };
   }
 
   async close(): Promise<void> {

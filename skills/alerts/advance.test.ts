@@ -23,7 +23,7 @@ function run(sent: readonly Sent[]): Interval | undefined {
       startsAt: at(startsAt),
       endsAt: at(endsAt),
     };
-    state = advance(state, report, time(receivedAt)).next;
+    state = advance(state, report, { receivedAt: time(receivedAt), order: receivedAt }).next;
   }
   return state;
 }

@@ -18,6 +18,9 @@ export interface Interval {
   readonly lastEndsAt: Date | null;
   readonly firingReceivedAt: Date | null;
   readonly resolvedReceivedAt: Date | null;
+  /** Which notification said so last, in the order of acceptance. */
+  readonly firingOrder: number | null;
+  readonly resolvedOrder: number | null;
 }
 
 /**
@@ -31,6 +34,12 @@ export interface Step {
   readonly next: Interval;
 }
 
+/** When a notification was accepted; the order also tells apart what came in one moment. */
+export interface Accepted {
+  readonly receivedAt: Date;
+  readonly order: number;
+}
+
 /** A number stays with an alert that comes back within this time; after it, it is a new alert to people. */
 export const SAME_NUMBER_MS = 24 * 3_600_000;
 
@@ -39,13 +48,18 @@ export const SAME_NUMBER_MS = 24 * 3_600_000;
  * different start times, and byte-identical after a resolve; there is no delivery id. So: in doubt firing wins (a wrongly
  * open alert is put right later, a wrongly closed one is lost), and an end counts unless it is certainly old. Pure.
  */
-export function advance(state: Interval | undefined, report: Report, receivedAt: Date): Step {
-  return report.status === 'firing' ? fire(state, report, receivedAt) : resolve(state, report, receivedAt);
+export function advance(state: Interval | undefined, report: Report, accepted: Accepted): Step {
+  return report.status === 'firing' ? fire(state, report, accepted) : resolve(state, report, accepted);
 }
 
-function fire(state: Interval | undefined, report: Report, receivedAt: Date): Step {
-  if (!state) return { change: 'new', next: begin(undefined, report, receivedAt) };
-  const heard = { ...state, firingReceivedAt: later(state.firingReceivedAt, receivedAt) };
+function fire(state: Interval | undefined, report: Report, accepted: Accepted): Step {
+  const { receivedAt, order } = accepted;
+  if (!state) return { change: 'new', next: begin(undefined, report, accepted) };
+  const heard = {
+    ...state,
+    firingReceivedAt: later(state.firingReceivedAt, receivedAt),
+    firingOrder: Math.max(state.firingOrder ?? order, order),
+  };
   switch (state.phase) {
     case 'firing':
       return { change: 'continues', next: { ...heard, ...earliest(state, report, receivedAt) } };
@@ -53,14 +67,14 @@ function fire(state: Interval | undefined, report: Report, receivedAt: Date): St
       // It is known to fire on; only a start after the close is news.
       if (!report.startsAt || !state.endedAt || report.startsAt <= state.endedAt)
         return { change: 'ignored', next: heard };
-      return { change: 'reopened', next: begin(state, report, receivedAt) };
+      return { change: 'reopened', next: begin(state, report, accepted) };
     case 'unheard':
     case 'resolved': {
-      const overtaken = state.resolvedReceivedAt !== null && receivedAt < state.resolvedReceivedAt;
+      const overtaken = state.resolvedOrder !== null && order < state.resolvedOrder;
       if (!overtaken)
-        return { change: state.phase === 'unheard' ? 'new' : 'reopened', next: begin(state, report, receivedAt) };
+        return { change: state.phase === 'unheard' ? 'new' : 'reopened', next: begin(state, report, accepted) };
       if (state.phase === 'resolved') return { change: 'ignored', next: heard };
-      const next = begin(state, report, receivedAt);
+      const next = begin(state, report, accepted);
       return {
         change: 'ended',
         next: { ...next, phase: 'resolved', endedAt: notBefore(next.startedAt, state.endedAt ?? receivedAt) },
@@ -69,7 +83,7 @@ function fire(state: Interval | undefined, report: Report, receivedAt: Date): St
   }
 }
 
-function begin(before: Interval | undefined, report: Report, receivedAt: Date): Interval {
+function begin(before: Interval | undefined, report: Report, { receivedAt, order }: Accepted): Interval {
   return {
     phase: 'firing',
     startedAt: notAfter(receivedAt, report.startsAt ?? receivedAt),
@@ -78,6 +92,8 @@ function begin(before: Interval | undefined, report: Report, receivedAt: Date): 
     lastEndsAt: before?.lastEndsAt ?? null,
     firingReceivedAt: later(before?.firingReceivedAt ?? null, receivedAt),
     resolvedReceivedAt: before?.resolvedReceivedAt ?? null,
+    firingOrder: Math.max(before?.firingOrder ?? order, order),
+    resolvedOrder: before?.resolvedOrder ?? null,
   };
 }
 
@@ -89,21 +105,22 @@ function earliest(state: Interval, report: Report, receivedAt: Date): Pick<Inter
   };
 }
 
-function resolve(state: Interval | undefined, report: Report, receivedAt: Date): Step {
+function resolve(state: Interval | undefined, report: Report, { receivedAt, order }: Accepted): Step {
   const endedAt = notAfter(receivedAt, report.endsAt ?? receivedAt);
   if (!state) {
     const startedAt = notAfter(endedAt, report.startsAt ?? endedAt);
     const next: Interval = {
       ...{ phase: 'unheard', startedAt, reportedStart: report.startsAt, endedAt, lastEndsAt: report.endsAt },
-      ...{ firingReceivedAt: null, resolvedReceivedAt: receivedAt },
+      ...{ firingReceivedAt: null, resolvedReceivedAt: receivedAt, firingOrder: null, resolvedOrder: order },
     };
     return { change: 'resolvedUnheard', next };
   }
-  if (state.phase === 'firing' && isLate(state, report, receivedAt)) return { change: 'ignored', next: state };
+  if (state.phase === 'firing' && isLate(state, report, order)) return { change: 'ignored', next: state };
   const heard: Interval = {
     ...state,
     lastEndsAt: later(state.lastEndsAt, report.endsAt),
     resolvedReceivedAt: later(state.resolvedReceivedAt, receivedAt),
+    resolvedOrder: Math.max(state.resolvedOrder ?? order, order),
   };
   if (state.phase === 'firing')
     return { change: 'resolved', next: { ...heard, phase: 'resolved', endedAt: notBefore(state.startedAt, endedAt) } };
@@ -113,8 +130,8 @@ function resolve(state: Interval | undefined, report: Report, receivedAt: Date):
 }
 
 /** A "resolved" that belongs to an earlier episode, or was overtaken by a newer "firing". */
-function isLate(state: Interval, report: Report, receivedAt: Date): boolean {
-  if (state.firingReceivedAt && receivedAt < state.firingReceivedAt) return true;
+function isLate(state: Interval, report: Report, order: number): boolean {
+  if (state.firingOrder !== null && order < state.firingOrder) return true;
   if (!report.endsAt) return false;
   if (state.lastEndsAt) {
     if (report.endsAt.getTime() === state.lastEndsAt.getTime()) return true;

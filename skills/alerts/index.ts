@@ -58,7 +58,6 @@ export default defineSkill<AlertOptions>({
       },
       sources: (options) => Object.keys(options.sources),
       refuse,
-      // The states of one group follow each other: handled side by side, firing, resolved, firing would ring once.
       lane: laneOf,
       run: (context, request) =>
         takeNotification(context, request.source === '' ? { ...request, source: 'default' } : request),
@@ -67,8 +66,8 @@ export default defineSkill<AlertOptions>({
   events: {
     'alerts.rest': {
       payload: rest,
-      run: (context, { source, receivedAt, body }) =>
-        takeAlerts(context, { source, body, receivedAt: new Date(receivedAt) }),
+      run: (context, { source, receivedAt, order, body }) =>
+        takeAlerts(context, { source, body, receivedAt: new Date(receivedAt), order }),
     },
   },
   timers: {

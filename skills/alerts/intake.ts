@@ -13,7 +13,12 @@ import { writeEnds, type Ended } from './write-ends.ts';
 const AT_ONCE = 1000;
 
 /** What is left of a large notification, to be handled after it. */
-export const rest = z.object({ source: z.string(), receivedAt: z.iso.datetime(), body: z.looseObject({}) });
+export const rest = z.object({
+  source: z.string(),
+  receivedAt: z.iso.datetime(),
+  order: z.int(),
+  body: z.looseObject({}),
+});
 
 /**
  * Takes one notification of Alertmanager's: every alert in it is new, goes on, is over, or is a late repeat. What is
@@ -21,11 +26,13 @@ export const rest = z.object({ source: z.string(), receivedAt: z.iso.datetime(),
  */
 export async function takeNotification(context: AlertContext, request: WebhookRequest): Promise<void> {
   const body = request.body as { readonly alerts: readonly Json[] } & Record<string, Json>;
+  const { source, order } = request;
   const receivedAt = request.receivedAt.toISOString();
   for (let from = AT_ONCE; from < body.alerts.length; from += AT_ONCE)
     await context.emit('alerts.rest', {
-      source: request.source,
+      source,
       receivedAt,
+      order,
       body: { ...body, alerts: body.alerts.slice(from, from + AT_ONCE) },
     });
   await takeAlerts(context, { ...request, body: { ...body, alerts: body.alerts.slice(0, AT_ONCE) } });

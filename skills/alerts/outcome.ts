@@ -36,7 +36,7 @@ export function resultOf(
   before: Alert | undefined,
   groups: ReadonlyMap<string, Group>,
 ): Result {
-  const { change, next } = advance(before, report, request.receivedAt);
+  const { change, next } = advance(before, report, request);
   const begins = change === 'new' || change === 'reopened' || change === 'ended';
   if (!begins && before) {
     const seen = { ...before, ...next };

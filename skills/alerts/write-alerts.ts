@@ -50,9 +50,9 @@ export async function writeAlerts(
 }
 
 const SET = `phase, severity, name, labels, annotations, generator_url, started_at, reported_start, ended_at, last_ends_at,
-  firing_received_at, resolved_received_at, ack, places, receivers, changed_at`;
+  firing_received_at, resolved_received_at, firing_order, resolved_order, ack, places, receivers, changed_at`;
 const VALUES = `x.phase, x.severity, x.name, x.labels, x.annotations, x."generatorUrl", x."startedAt", x."reportedStart", x."endedAt",
-  x."lastEndsAt", x."firingReceivedAt", x."resolvedReceivedAt", x.ack, x.places, array(select jsonb_array_elements_text(x.receivers)), $3::timestamptz`;
+  x."lastEndsAt", x."firingReceivedAt", x."resolvedReceivedAt", x."firingOrder", x."resolvedOrder", x.ack, x.places, array(select jsonb_array_elements_text(x.receivers)), $3::timestamptz`;
 
 // Numbers are drawn where the rows are read, in the order of the body and for new ones only: a conflict would burn them.
 const WRITE = `
@@ -60,7 +60,7 @@ with input as materialized (
   select x.*, case when numbered then nextval('alert_numbers')::integer else number end as drawn
   from jsonb_to_recordset($2::jsonb) as x(at integer, id integer, number integer, fingerprint text, phase text, severity text, name text,
     labels jsonb, annotations jsonb, "generatorUrl" text, "startedAt" timestamptz, "reportedStart" timestamptz, "endedAt" timestamptz,
-    "lastEndsAt" timestamptz, "firingReceivedAt" timestamptz, "resolvedReceivedAt" timestamptz, ack jsonb, places jsonb, receivers jsonb,
+    "lastEndsAt" timestamptz, "firingReceivedAt" timestamptz, "resolvedReceivedAt" timestamptz, "firingOrder" bigint, "resolvedOrder" bigint, ack jsonb, places jsonb, receivers jsonb,
     opens boolean, ends text, numbered boolean, what text, who text, detail text)
 ), fresh as (
   insert into alerts (source, fingerprint, number, ${SET})
@@ -93,13 +93,17 @@ select x.at, w.id, w.number, w.week_count as "weekCount" from written w join inp
 export async function touchAlerts(sql: Sql, alerts: readonly Alert[]): Promise<void> {
   if (alerts.length === 0) return;
   await sql(
-    `update alerts a set firing_received_at = x.firing, resolved_received_at = x.resolved, last_ends_at = x.ends
-     from unnest($1::integer[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[]) as x(id, firing, resolved, ends) where a.id = x.id`,
+    `update alerts a set firing_received_at = x.firing, resolved_received_at = x.resolved, last_ends_at = x.ends,
+       firing_order = x.firing_order, resolved_order = x.resolved_order
+     from unnest($1::integer[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::bigint[], $6::bigint[])
+       as x(id, firing, resolved, ends, firing_order, resolved_order) where a.id = x.id`,
     [
       alerts.map((alert) => alert.id),
       alerts.map((alert) => alert.firingReceivedAt),
       alerts.map((alert) => alert.resolvedReceivedAt),
       alerts.map((alert) => alert.lastEndsAt),
+      alerts.map((alert) => alert.firingOrder),
+      alerts.map((alert) => alert.resolvedOrder),
     ],
   );
 }

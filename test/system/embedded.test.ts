@@ -1,0 +1,62 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '../harness/postgres.ts';
+
+const BIN = join(import.meta.dirname, '../../bin/watchbell.js');
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'watchbell-trial-'));
+  await chmod(directory, 0o755);
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+/** A trial as `npm start` runs it; resolves when it has printed what to do, or has ended. */
+async function startTrial(): Promise<{ child: ChildProcess; output: () => string; exited: Promise<number | null> }> {
+  const env = { PATH: process.env['PATH'], PORT: String(await freePort()), OPS_PORT: String(await freePort()) };
+  const child = spawn(process.execPath, [BIN, 'run', '--data', join(directory, 'data')], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  await new Promise<void>((resolve) => {
+    const hear = (text: Buffer): void => {
+      output += text.toString();
+      if (output.includes('type: demo alert')) resolve();
+    };
+    child.stdout.on('data', hear);
+    child.stderr.on('data', hear);
+    void exited.then(() => resolve());
+  });
+  return { child, output: () => output, exited };
+}
+
+test('a trial starts its own Postgres, is found again after kill -9, and stops it on SIGTERM', async () => {
+  const first = await startTrial();
+  expect(first.output()).toContain('Three things to do');
+  const second = await startTrial();
+  expect(await second.exited).toBe(2);
+  expect(second.output()).toContain('is running with');
+
+  const address = /http:\/\/127\.0\.0\.1:\d+\/webhooks\/alertmanager/.exec(first.output())?.[0] ?? '';
+  const token = /Bearer ([\w-]+)/.exec(first.output())?.[1] ?? '';
+  const body = JSON.stringify({ version: '4', status: 'firing', receiver: 'x', groupKey: 'g', alerts: [{ status: 'firing', labels: { alertname: 'KeptAlert' }, startsAt: new Date().toISOString() }] });
+  expect((await fetch(address, { method: 'POST', body, headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
+  first.child.kill('SIGKILL');
+  await first.exited;
+
+  const third = await startTrial();
+  const url = /http:\/\/127\.0\.0\.1:\d+\//.exec(third.output())?.[0] ?? '';
+  const stream = await fetch(`${url}web/rooms/lobby/stream`);
+  const reader = stream.body?.getReader();
+  let seen = '';
+  while (!seen.includes('KeptAlert')) {
+    const chunk = await reader?.read();
+    if (!chunk || chunk.done) break;
+    seen += new TextDecoder().decode(chunk.value as Uint8Array);
+  }
+  await reader?.cancel();
+  expect(seen).toContain('KeptAlert');
+  third.child.kill('SIGTERM');
+  expect(await third.exited).toBe(0);
+  expect(third.output()).not.toContain('error');
+}, 60_000);
