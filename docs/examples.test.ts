@@ -30,6 +30,7 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 test('every test on the page passes', async () => {
+  // --forceExit: a test that fails leaves its bot running, and that must not hold up this one.
   const config = {
     testEnvironment: 'node',
     transform: {},
@@ -52,7 +53,7 @@ test('every test on the page passes', async () => {
       '--config',
       JSON.stringify(config),
     ],
-    { cwd: directory, maxBuffer: 16 * 1024 ** 2 },
+    { cwd: directory, maxBuffer: 16 * 1024 ** 2, timeout: 110_000 },
   ).catch((error: { stdout?: string; stderr?: string }) => {
     throw new Error(`${error.stderr ?? ''}\n${error.stdout ?? ''}`);
   });

@@ -7,6 +7,9 @@ import { monotonicMs } from './clock.ts';
 
 export const REPOSITORY = join(import.meta.dirname, '../..');
 
+/** As `npm start` has them: a smaller young generation saves 5 MB and costs nothing that was measured. */
+const FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4'];
+
 export interface ProgramSetting {
   /** Configuration, secrets, log and compile cache are here. */
   readonly directory: string;
@@ -49,7 +52,7 @@ export class Program {
     const begunMs = monotonicMs();
     const entry = join(REPOSITORY, 'bin/watchbell.js');
     const config = join(directory, 'watchbell.yaml');
-    const child = spawn(process.execPath, [...profiling, entry, 'run', '--config', config], {
+    const child = spawn(process.execPath, [...FLAGS, ...profiling, entry, 'run', '--config', config], {
       cwd: directory,
       env: {
         PATH: process.env['PATH'],

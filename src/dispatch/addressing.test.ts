@@ -1,0 +1,129 @@
+import fc from 'fast-check';
+import { addressed, tidy, type Addressing } from './addressing.ts';
+
+const NAMES = ['watchbell', 'bell'];
+const said = (text: string, more: { mentionsBot?: boolean; direct?: boolean } = {}): Addressing =>
+  addressed({ text, mentionsBot: false, direct: false, ...more }, NAMES);
+const to = (by: 'mention' | 'name' | 'direct' | 'prefix', text: string): Addressing => ({ to: 'bot', by, text });
+
+test.each([
+  'watchbell: ack 12',
+  'watchbell, ack 12',
+  'watchbell ack 12',
+  'Watchbell ack 12',
+  'WATCHBELL:ack 12',
+  '@watchbell ack 12',
+  '@watchbell: ack 12',
+  '@watchbell   :  ack 12',
+  '  @Watchbell,ack 12',
+  'bell: ack 12',
+  'ack 12 @watchbell',
+  'ack @watchbell 12',
+])('"%s" is said to the bot by name', (text) => {
+  const line = said(text);
+  expect(line).toMatchObject({ to: 'bot', by: 'name' });
+  expect(line.to === 'bot' && line.text.replace(/\s+/g, ' ')).toBe('ack 12');
+});
+
+test('a name alone is an address with nothing said', () => {
+  for (const text of ['watchbell', '@watchbell', 'watchbell:', '@watchbell, ']) expect(said(text)).toEqual(to('name', ''));
+});
+
+test.each([
+  ['!ack 12', 'ack 12'],
+  ['! ack 12', 'ack 12'],
+  ['   !ack 12.', 'ack 12'],
+  ['!ack 12\nand more below', 'ack 12'],
+])('"%s" is said by prefix', (text, expected) => {
+  expect(said(text)).toEqual(to('prefix', expected));
+});
+
+test('anything in a direct message is said to the bot, its first line', () => {
+  expect(said('ack 12\nthanks', { direct: true })).toEqual(to('direct', 'ack 12'));
+  expect(said('watchbell: ack 12', { direct: true })).toEqual(to('name', 'ack 12'));
+});
+
+test('a mention anywhere is an address, and the line that says something is the command', () => {
+  expect(said(' ack 12', { mentionsBot: true })).toEqual(to('mention', 'ack 12'));
+  expect(said(': ack 12', { mentionsBot: true })).toEqual(to('mention', 'ack 12'));
+  expect(said('\n \n ack 12', { mentionsBot: true })).toEqual(to('mention', 'ack 12'));
+  expect(said('', { mentionsBot: true })).toEqual(to('mention', ''));
+});
+
+test('a name on a later line counts, and then that line is the command', () => {
+  expect(said('it broke again\nwatchbell: ack 12\nthanks')).toEqual(to('name', 'ack 12'));
+  expect(said('it broke again\nplease, @watchbell ack 12')).toMatchObject({ to: 'bot', by: 'name' });
+  expect(said('it broke again\r\n@watchbell ack 12\r\n')).toEqual(to('name', 'ack 12'));
+});
+
+test.each([
+  ['zero width space', 'watch\u200bbell: ack 12'],
+  ['byte order mark', '\ufeffwatchbell: ack 12'],
+  ['right-to-left mark', '\u200fwatchbell: ack\u200e 12'],
+  ['override', '\u202ewatchbell: ack 12'],
+  ['NUL', 'watchbell:\u0000 ack 12\u0007'],
+  ['joiner', '\u2060watchbell: ack 12'],
+])('a %s does not matter', (_, text) => {
+  expect(said(text)).toEqual(to('name', 'ack 12'));
+});
+
+test.each(['ack 12.', 'ack 12:', 'ack 12 ;', ' ack 12...', ': ack 12', ', ack 12 '])('"%s" is tidied', (text) => {
+  expect(tidy(text)).toBe('ack 12');
+});
+
+test.each([
+  'ack 12',
+  'watchbells: ack 12',
+  'watchbell-old: ack 12',
+  'watchbell.example.org is down',
+  'the watchbell rings',
+  'ask watchbell: ack 12',
+  'mail me@watchbell about it',
+  '@watchbells ack 12',
+  'see x@watchbell.example.org',
+  '@watchbell_2 ack 12',
+  'what !ack 12',
+  'doorbell: ack 12',
+  '',
+  '\n\n',
+])('"%s" is said to nobody here', (text) => {
+  expect(said(text)).toEqual({ to: 'nobody' });
+});
+
+test('an empty name addresses nobody', () => {
+  expect(addressed({ text: ': hello', mentionsBot: false, direct: false }, [''])).toEqual({ to: 'nobody' });
+});
+
+test('no line throws, and what is left is tidy and has no invisible character', () => {
+  const piece = fc.oneof(
+    fc.constantFrom('@watchbell', 'watchbell', ':', '!', '\n', ' ', '\u200b', '\u0000', 'İ', 'ß', '\ud800', 'ack'),
+    fc.string({ unit: 'binary', maxLength: 30 }),
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 30 }), fc.boolean(), fc.boolean(), (pieces, mentionsBot, direct) => {
+      const line = said(pieces.join(''), { mentionsBot, direct });
+      if (line.to === 'nobody') return expect(mentionsBot || direct).toBe(false);
+      expect(line.text).toBe(tidy(line.text));
+      expect(line.text).not.toMatch(/[\u0000-\u0008\u200b-\u200f\u202e\n]/);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test.each([
+  ['white space', ' '],
+  ['dots', '. '],
+  ['names', '@watchbell'],
+  ['half names', '@watchbel '],
+  ['line ends', '\n'],
+  ['colons', ':'],
+])('100 kB of %s are read within a second', (_, piece) => {
+  const long = piece.repeat(100_000 / piece.length);
+  const begun = performance.now();
+  for (const text of [long, `x${long}x`, `${long}watchbell`, `!x${long}x`]) {
+    said(text);
+    said(text, { mentionsBot: true });
+    said(text, { direct: true });
+  }
+  expect(performance.now() - begun).toBeLessThan(1000);
+});

@@ -1,0 +1,137 @@
+import fc from 'fast-check';
+import { compilePattern, idsOf, matchPattern, splitWords } from './pattern.ts';
+
+const match = (pattern: string, text: string) => matchPattern(compilePattern(pattern), splitWords(text));
+const args = (pattern: string, text: string): unknown => {
+  const result = match(pattern, text);
+  return result.ok ? result.args : undefined;
+};
+const misfit = (pattern: string, text: string): string | undefined => {
+  const result = match(pattern, text);
+  return result.ok ? undefined : result.misfit?.says;
+};
+
+const ACK = 'ack {ids:ids?} [for {for:duration}] {note...?}';
+
+test('words match whatever their case and their punctuation', () => {
+  expect(args('count to {n:int}', 'COUNT To 10')).toEqual({ n: 10 });
+  expect(args('help', 'Help!')).toEqual({});
+  expect(args('help', 'helps')).toBeUndefined();
+  expect(args('help', 'help me')).toBeUndefined();
+});
+
+test.each([
+  ['hello {name}', 'hello Ann', { name: 'Ann' }],
+  ['hello {name?}', 'hello', {}],
+  ['say {text...}', 'say  two   words ', { text: 'two   words' }],
+  ['say {text...?}', 'say', {}],
+  ['count {n:int}', 'count -3.', { n: -3 }],
+  ['wait {for:duration}', 'wait 1h30m', { for: 5_400_000 }],
+  ['go {target:room}', 'go #ops:example.org', { target: '#ops:example.org' }],
+  ['ack {ids:ids}', 'ack 12 13', { ids: ['12', '13'] }],
+  ['make {size:small|large}', 'make LARGE', { size: 'large' }],
+  ['make {size:small|large?}', 'make', {}],
+])('%s reads "%s"', (pattern, text, expected) => {
+  expect(args(pattern, text)).toEqual(expected);
+});
+
+test.each([
+  ['12', ['12']],
+  ['#12.', ['12']],
+  ['12,', ['12']],
+  ['12,13', ['12', '13']],
+  ['#12,#13;', ['12', '13']],
+])('%s are ids', (word, ids) => {
+  expect(idsOf(word)).toEqual(ids);
+});
+
+test.each(['', ',', '0', '012', '+12', '-12', '1.5', '12a', 'a12', '12-13', '##12', '1234567890', '1e3', '٣'])(
+  '"%s" is no id',
+  (word) => {
+    expect(idsOf(word)).toBeUndefined();
+  },
+);
+
+test('an id said twice counts once, and a list ends at the first word that is none', () => {
+  expect(args(ACK, 'ack 12 #12, 13,12 on it')).toEqual({ ids: ['12', '13'], note: 'on it' });
+});
+
+test('an optional group is taken as a whole or not at all', () => {
+  expect(args(ACK, 'ack 12 for 2h')).toEqual({ ids: ['12'], for: 7_200_000 });
+  expect(args(ACK, 'ack 12 for 2h looking at it')).toEqual({ ids: ['12'], for: 7_200_000, note: 'looking at it' });
+  expect(args(ACK, 'ack for 2h')).toEqual({ for: 7_200_000 });
+  expect(args(ACK, 'ack')).toEqual({});
+});
+
+test('"for" belongs to the note when no time span follows it', () => {
+  expect(args(ACK, 'ack 12 for now')).toEqual({ ids: ['12'], note: 'for now' });
+  expect(args(ACK, 'ack 12 waiting for 2h')).toEqual({ ids: ['12'], note: 'waiting for 2h' });
+  expect(args(ACK, 'ack 12 for')).toEqual({ ids: ['12'], note: 'for' });
+});
+
+test('the rest of a line is as it was typed', () => {
+  expect(args('say {text...}', 'say A  B\tC: *d*')).toEqual({ text: 'A  B\tC: *d*' });
+});
+
+test.each([
+  ['count {n:int}', 'count ten', '"ten" is not a whole number'],
+  ['count {n:int}', 'count', 'n is missing'],
+  ['wait {for:duration}', 'wait soon', '"soon" is not a time span like 90s, 15m, 2h or 5d'],
+  ['make {size:small|large}', 'make huge', 'size is one of small, large'],
+  ['alert {ids:ids}', 'alert twelve', '"twelve" is not a number like 12'],
+  ['run {job} {n:int}', 'run deploy x', '"x" is not a whole number'],
+])('%s says of "%s" what it would have understood', (pattern, text, says) => {
+  expect(misfit(pattern, text)).toBe(says);
+});
+
+test.each([
+  ['', 'must begin with a word'],
+  ['{name}', 'must begin with a word'],
+  ['go {1st}', 'cannot be read'],
+  ['go {to:place}', 'unknown type: place'],
+])('the pattern "%s" is refused with its name', (pattern, says) => {
+  expect(() => compilePattern(pattern)).toThrow(says);
+  expect(() => compilePattern(pattern)).toThrow(`"${pattern}"`);
+});
+
+const PATTERNS = [
+  ACK,
+  'a [b {n:int}] [c {d:duration}] [e] [f {x?}] {rest...?}',
+  'a {one?} {two?} {three?} {four?} {ids:ids?} {size:x|y?} end',
+].map(compilePattern);
+
+const WORDS = fc.oneof(
+  fc.constantFrom('a', 'b', 'ack', 'for', '2h', '12', '#12,13.', 'c', 'e', 'f', 'x', 'end', 'all'),
+  fc.constantFrom('(a+)+$', '.*', '[', '\\', '{n:int}', '$&', '__proto__', 'constructor', '\u202e', '😀', '\ud800'),
+  fc.string({ unit: 'binary', maxLength: 20 }),
+);
+
+test('no line makes matching throw, and each is read quickly', () => {
+  fc.assert(
+    fc.property(fc.array(WORDS, { maxLength: 60 }), fc.constantFrom(' ', '\t', '\n', '  '), (words, gap) => {
+      const text = `${words[0] === 'ack' ? '' : 'a '}${words.join(gap)}`;
+      const begun = performance.now();
+      for (const pattern of PATTERNS) matchPattern(pattern, splitWords(text));
+      expect(performance.now() - begun).toBeLessThan(1000);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test.each([
+  ['one long word', 'a '.concat('a'.repeat(100_000))],
+  ['many words', 'a '.repeat(50_000)],
+  ['many ids', `ack ${'1 '.repeat(50_000)}`],
+  ['one list of ids', `ack ${'1,'.repeat(50_000)}`],
+  ['many commas', `ack ${','.repeat(100_000)}`],
+  ['many groups that nearly fit', `ack ${'for '.repeat(25_000)}`],
+  ['a time span without an end', `wait ${'1'.repeat(100_000)}`],
+  ['dots without an end', `count ${'.'.repeat(100_000)}x`],
+  ['white space', `a${' '.repeat(100_000)}b`],
+])('100 kB of %s are read within a second', (_, text) => {
+  const begun = performance.now();
+  const words = splitWords(text);
+  for (const pattern of [...PATTERNS, compilePattern('wait {for:duration}'), compilePattern('count {n:int}')])
+    matchPattern(pattern, words);
+  expect(performance.now() - begun).toBeLessThan(1000);
+});
