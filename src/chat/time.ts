@@ -1,38 +1,61 @@
-const formats = new Map<string, Intl.DateTimeFormat>();
+/** The few shapes a time is printed in; a formatter costs far more to make than to use. */
+const SHAPES = {
+  clock: ['en-GB', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }],
+  day: ['en-CA', { year: 'numeric', month: '2-digit', day: '2-digit' }],
+  weekday: ['en-GB', { weekday: 'short' }],
+  european: ['en-GB', { timeZoneName: 'short' }],
+  american: ['en-US', { timeZoneName: 'short' }],
+  offset: ['en-GB', { timeZoneName: 'shortOffset' }],
+} as const satisfies Record<string, readonly [string, Intl.DateTimeFormatOptions]>;
+type Shape = keyof typeof SHAPES;
 
-function format(timeZone: string, locale: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
-  const key = `${timeZone} ${locale} ${JSON.stringify(options)}`;
+const MAX_NAMES = 1000;
+const QUARTER_MS = 900_000;
+
+/** Caches what depends on nothing but its key; bounded, so that a history of years does not fill memory. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+const zoneNames = new Map<string, string>();
+
+function format(timeZone: string, shape: Shape): Intl.DateTimeFormat {
+  const key = `${shape} ${timeZone}`;
   let found = formats.get(key);
   if (!found) {
+    const [locale, options] = SHAPES[shape];
     found = new Intl.DateTimeFormat(locale, { ...options, timeZone });
     formats.set(key, found);
   }
   return found;
 }
 
+/** `CET`, or `GMT+5:30` where no name is made of letters. Zones change their name on quarter hours at the earliest. */
 function zoneName(time: Date, timeZone: string): string {
-  // en-GB names European zones (CET), en-US American ones (EST); whichever gives letters rather than an offset is read more easily.
-  for (const locale of ['en-GB', 'en-US']) {
-    const name = format(timeZone, locale, { timeZoneName: 'short' })
-      .formatToParts(time)
-      .find((part) => part.type === 'timeZoneName')?.value;
-    if (name && /^[A-Z]+$/.test(name)) return name;
+  const key = `${timeZone} ${Math.floor(time.getTime() / QUARTER_MS)}`;
+  let name = zoneNames.get(key);
+  if (name === undefined) {
+    name = findZoneName(time, timeZone);
+    if (zoneNames.size >= MAX_NAMES) zoneNames.clear();
+    zoneNames.set(key, name);
   }
-  return (
-    format(timeZone, 'en-GB', { timeZoneName: 'shortOffset' })
+  return name;
+}
+
+function findZoneName(time: Date, timeZone: string): string {
+  const named = (shape: Shape): string =>
+    format(timeZone, shape)
       .formatToParts(time)
-      .find((part) => part.type === 'timeZoneName')?.value ?? timeZone
-  );
+      .find((part) => part.type === 'timeZoneName')?.value ?? timeZone;
+  // en-GB names European zones (CET), en-US American ones (EST); whichever gives letters is read more easily than an offset.
+  for (const shape of ['european', 'american'] as const) if (/^[A-Z]+$/.test(named(shape))) return named(shape);
+  return named('offset');
 }
 
 /** A time as people read it, always with its zone: `14:31 CET` today, `Mon 14:31 CET` within a week of `now`, else `2026-01-05 14:31 CET`. */
 export function formatTime(time: Date, timeZone: string, now: Date): string {
-  const clock = format(timeZone, 'en-GB', { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(time);
-  const day = (value: Date): string =>
-    format(timeZone, 'en-CA', { year: 'numeric', month: '2-digit', day: '2-digit' }).format(value);
+  const clock = format(timeZone, 'clock').format(time);
   const zone = zoneName(time, timeZone);
-  if (day(time) === day(now)) return `${clock} ${zone}`;
+  const day = format(timeZone, 'day').format(time);
+  if (day === format(timeZone, 'day').format(now)) return `${clock} ${zone}`;
   if (Math.abs(time.getTime() - now.getTime()) < 6 * 86_400_000)
-    return `${format(timeZone, 'en-GB', { weekday: 'short' }).format(time)} ${clock} ${zone}`;
-  return `${day(time)} ${clock} ${zone}`;
+    return `${format(timeZone, 'weekday').format(time)} ${clock} ${zone}`;
+  return `${day} ${clock} ${zone}`;
 }

@@ -154,7 +154,7 @@ export class Receiver {
     const { host } = this.options;
     const now = performance.now();
     if (batch.events.length > 0 || now - this.committedAt >= IDLE_COMMIT_MS) {
-      void host.receive(batch.events, batch.cursor).catch(() => {});
+      await host.receive(batch.events, batch.cursor);
       this.committedAt = now;
     }
     this.cursor = batch.cursor;
