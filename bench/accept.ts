@@ -12,7 +12,7 @@ const BRIDGES = 'the two bridges took 480 and 760 a second where bare express to
 
 /** Webhooks answered a second, 32 at once on open connections, against bare express that stores nothing. */
 export const accept: Bench = async (stage) => {
-  const [rounds, count, warmUp] = stage.quick ? [2, 1000, 600] : [4, 2000, 1000];
+  const [rounds, count, warmUp] = stage.quick ? [2, 400, 200] : [4, 2000, 1000];
   const world = await stage.startWorld('bell');
   const peer = await stage.peer({});
   const load = stage.load();

@@ -14,7 +14,7 @@ const PAUSE_MS = 12;
 
 /** The paths of every day on a database with a million old rows, against the same program on an empty one. */
 export const history: Bench = async (stage) => {
-  const [rounds, count, rows] = stage.quick ? [1, 30, ROWS / 50] : [4, 100, ROWS];
+  const [rounds, count, rows] = stage.quick ? [1, 30, ROWS / 50] : [4, 60, ROWS];
   const full = await stage.startWorld('full');
   const written = await fillHistory(full, rows);
   const empty = await stage.startWorld('empty');

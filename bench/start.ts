@@ -14,7 +14,7 @@ const RESIDENT_MB = 110;
 
 /** Start to ready with a warm compile cache, Matrix and a Postgres that runs already; and what it keeps in memory, idle. */
 export const start: Bench = async (stage) => {
-  const [rounds, idleMs] = stage.quick ? [2, 2000] : [7, 60_000];
+  const [rounds, idleMs] = stage.quick ? [2, 2000] : [7, 30_000];
   const world = await stage.world('bell');
   const compileCache = await stage.directory('peer-compile-cache');
   // Migrates the database and fills the compile caches, which the image does when it is built.
@@ -39,7 +39,7 @@ export const start: Bench = async (stage) => {
   await sleep(idleMs);
   const idleMb = await residentMb(world.program.pid);
   const load = stage.load();
-  const count = stage.quick ? 300 : 3000;
+  const count = stage.quick ? 200 : 2000;
   await world.send(load, { bodies: { prefix: 'MemoryN', count, groups: 100 }, shape: { type: 'at once', atOnce: 8 } });
   await world.settled();
   await sleep(stage.quick ? 500 : 20_000);

@@ -39,7 +39,7 @@ interface Batch {
 
 /** Timers through the ordinary path: set by a command, fired, handled, each writing one message; lateness is from due to the handler's commit. */
 export const timers: Bench = async (stage) => {
-  const [some, many, idleMs] = stage.quick ? [500, 1000, 1500] : [2000, 10_000, 10_000];
+  const [some, many, idleMs] = stage.quick ? [300, 600, 1000] : [2000, 10_000, 10_000];
   const skills = join(await stage.directory('skills'), 'probe');
   await mkdir(skills, { recursive: true });
   await writeFile(join(skills, 'index.ts'), PROBE);
@@ -51,7 +51,7 @@ export const timers: Bench = async (stage) => {
   await fire(world, { name: 'warm', count: Math.min(some, 500), spreadMs: 1000 });
   world.program.profileFromNow();
 
-  const rounds = stage.quick ? 1 : 3;
+  const rounds = stage.quick ? 1 : 2;
   const late: number[] = [];
   const bare: number[] = [];
   for (let round = 0; round < rounds; round++) {

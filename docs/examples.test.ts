@@ -48,6 +48,7 @@ test('every test on the page passes', async () => {
       jest,
       '--json',
       '--runInBand',
+      '--forceExit',
       '--rootDir',
       directory,
       '--config',

@@ -71,6 +71,8 @@ export class App {
   readonly dispatcher: Dispatcher;
   readonly #options: AppOptions;
   readonly #replica = { id: randomUUID(), name: hostname() };
+  /** Two connections of their own: a burst of work must not cost this replica its leases. */
+  readonly #leaseDatabase: Database;
   readonly #leases: LeaseKeeper;
   readonly #ticker: Ticker;
   readonly #tasks: TaskRunner;
@@ -99,6 +101,12 @@ export class App {
     this.database = createDatabase({
       url: options.database,
       poolSize: POOL_SIZE,
+      idleInTransactionMs: IDLE_IN_TRANSACTION_MS,
+      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    });
+    this.#leaseDatabase = createDatabase({
+      url: options.database,
+      poolSize: 2,
       idleInTransactionMs: IDLE_IN_TRANSACTION_MS,
       statementTimeoutMs: STATEMENT_TIMEOUT_MS,
     });
@@ -147,7 +155,7 @@ export class App {
       onAccepted,
     });
     this.#leases = new LeaseKeeper({
-      database,
+      database: this.#leaseDatabase,
       holder: this.#replica.id,
       clock,
       step,
@@ -165,7 +173,12 @@ export class App {
       log,
       world: () => this.#world,
       ages: () => ({ eventsMs: this.#config.keep.events, historyMs: this.#config.keep.history }),
-      isCounting: () => this.#leases.held.has('housekeeping'),
+      isCounting: () => this.#leases.held.has('housekeeping') && this.clock.monotonic() >= this.#standBackUntil,
+      onBuried: (count) =>
+        this.tellOps(
+          'buried',
+          `${count} messages were meant for a connector that is no longer configured. They are kept: watchbell messages dead lists them.`,
+        ),
     });
     database.onAvailability((available) => {
       this.#databaseSince = this.clock.now();
@@ -281,6 +294,7 @@ export class App {
     await forgetReplica(this.database.query, this.#replica.id).catch(() => {});
     this.#webChat.close();
     await this.database.close();
+    await this.#leaseDatabase.close();
   }
 
   parts(): Record<string, PartState> {
@@ -374,7 +388,7 @@ export class App {
   async #beat(): Promise<void> {
     const beat = async (): Promise<void> => {
       try {
-        const { others, newest } = await seeReplica(this.database.query, {
+        const { others, newest } = await seeReplica(this.#leaseDatabase.query, {
           ...this.#replica,
           generation: this.#world.generation,
         });

@@ -39,6 +39,7 @@ export class World {
     this.bot = `@${setting.name}:fake.test`;
     this.databaseUrl = setting.databaseUrl;
     this.#pool = new pg.Pool({ connectionString: setting.databaseUrl, max: 2 });
+    this.#pool.on('error', () => {}); // the server ends before an idle connection when a run is broken off
   }
 
   async query<Row extends object>(text: string, parameters: readonly unknown[] = []): Promise<Row[]> {

@@ -34,6 +34,9 @@ export async function run(options: SettingOptions, hooks: RunHooks = {}): Promis
     pretty: trial,
   });
   // A crash is a crash: whatever was accepted is in the database. Say why and end; the next process goes on.
+  process.on('unhandledRejection', (error) =>
+    log.error({ error }, 'a promise was forgotten; whatever it belonged to has failed'),
+  );
   process.on('uncaughtException', (error) => {
     log.fatal({ error }, 'ended by an error that nobody expected');
     process.exit(1);

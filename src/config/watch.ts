@@ -38,8 +38,9 @@ export function watchConfig({ path, sourceHash, load, onChange, onError, everyMs
     if (hash === undefined || hash === current) return;
     const result = await load();
     if (result.sourceHash === undefined || result.sourceHash === current || isStopped) return;
-    current = result.sourceHash;
+    // Only what was handled counts as seen: a change that came while the database was away is offered again.
     await onChange(result);
+    current = result.sourceHash;
   }
 
   function check(): Promise<void> {

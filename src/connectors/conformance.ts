@@ -206,12 +206,22 @@ interface Run {
 
 /** `setUp` builds a fresh world for every test. */
 export function describeConnector(name: string, setUp: () => Promise<ConnectorWorld>): void {
-  async function within(body: (run: Run) => Promise<void>, options: { started?: boolean } = {}): Promise<void> {
+  /** Every connector that a test makes is stopped when it ends, however it ends. */
+  async function tracked(): Promise<{ world: ConnectorWorld; running: Connector[] }> {
     const world = await setUp();
     const running: Connector[] = [];
-    try {
+    const connect = async (): Promise<Connector> => {
       const connector = await world.connect();
       running.push(connector);
+      return connector;
+    };
+    return { world: { ...world, connect }, running };
+  }
+
+  async function within(body: (run: Run) => Promise<void>, options: { started?: boolean } = {}): Promise<void> {
+    const { world, running } = await tracked();
+    try {
+      const connector = await world.connect();
       const host = new RecordingHost([world.room]);
       if (options.started !== false) await connector.start(host);
       await body({
@@ -221,7 +231,6 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
         async restart() {
           await running.at(-1)?.stop();
           const next = await world.connect();
-          running.push(next);
           const nextHost = new RecordingHost([world.room], host);
           await next.start(nextHost);
           return { connector: next, host: nextHost };
@@ -304,7 +313,7 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
     });
 
     test('nothing of the past is delivered on a first start, and what was said while away is delivered after a restart', async () => {
-      const world = await setUp();
+      const { world, running } = await tracked();
       try {
         await world.say('long ago');
         const first = await world.connect();
@@ -322,6 +331,7 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
         expect(host.texts()).toEqual(['now']);
         expect(after.texts()).toEqual(['while away']);
       } finally {
+        for (const connector of running) await connector.stop();
         await world.close();
       }
     });

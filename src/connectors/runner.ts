@@ -4,7 +4,7 @@ import { LeaseLost, type Lease } from '../db/lease.ts';
 import { insertBatch, readCursor, type Accepted, type NewEvent } from '../dispatch/event.ts';
 import { coreMessage, noticeOps, opsAddresses, sayToOps, type OpsWord } from '../dispatch/notice.ts';
 import { Effects, type Woken } from '../dispatch/effects.ts';
-import { mayNotice } from '../dispatch/failure.ts';
+import { mayNotice, recordError, shortId } from '../dispatch/failure.ts';
 import type { World } from '../dispatch/world.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import { escape, type Message } from '../chat/message.ts';
@@ -20,6 +20,7 @@ const LONGEST_PAUSE_MS = 30_000;
 /** A refused token is not mended by asking more often. */
 const UNAUTHORISED_PAUSE_MS = 30_000;
 const NOTICE_EVERY_MS = 10 * 60_000;
+const DAY_MS = 86_400_000;
 
 export interface ConnectorState {
   readonly up: boolean;
@@ -126,6 +127,7 @@ export class ConnectorRunner {
         onWoken,
         onDead: (transaction, row, reason) => this.#dead(transaction, row, reason),
         onUnauthorised: ended,
+        isUp: () => this.#state.up,
       });
       const host = this.#host(lease, cursor, courier, ended);
       await Promise.race([connector.start(host), end]);
@@ -194,37 +196,70 @@ export class ConnectorRunner {
     cursor: string | null,
     cursorAt: Date | null,
   ): Promise<void> {
-    const { database, name, step, clock, world, metrics, onAccepted } = this.#options;
+    const { name, step, clock, world, metrics, onAccepted } = this.#options;
     const now = clock.now();
     const maxAgeMs = world().backlogMaxAgeMs;
     const rows = events.map((event): NewEvent => {
       const room = this.#written(event.room);
+      // Any homeserver may write any number there; what is no time, or lies ahead, happened now.
+      const at = event.at.getTime() >= 0 && event.at.getTime() <= now.getTime() + DAY_MS ? event.at : now;
       // Late only if both say so: its own timestamp may be wrong, and a cursor may be old in a quiet room.
-      const ageMs = Math.min(now.getTime() - event.at.getTime(), cursorAt ? now.getTime() - cursorAt.getTime() : 0);
+      const ageMs = Math.min(now.getTime() - at.getTime(), cursorAt ? now.getTime() - cursorAt.getTime() : 0);
       return {
         source: name,
         sourceId: event.id,
         lane: `${name}:${room}`,
         kind: event.type,
-        payload: JSON.stringify({ ...event, room }),
-        happenedAt: event.at,
+        payload: JSON.stringify({ ...event, at, room }),
+        happenedAt: at,
         lateMs: ageMs > maxAgeMs ? Math.round(ageMs) : 0,
       };
     });
     step('receive.before-commit');
-    const accepted = await insertBatch(database.query, rows, {
-      connector: name,
-      epoch: lease.epoch,
-      lease: lease.name,
-      cursor,
-    });
-    if (!accepted) throw new LeaseLost(`the lease ${lease.name} is held elsewhere`);
+    const accepted = await this.#store(lease, rows, cursor);
     step('receive.after-commit');
     if (events.length > 0) {
       this.#state = { ...this.#state, lastEventAt: now };
       metrics.connectorLastEvent.set({ connector: name }, now.getTime() / 1000);
     }
     onAccepted(accepted);
+  }
+
+  /** One event that Postgres will not take must not cost the others theirs, nor be offered again for ever. */
+  async #store(lease: Lease, rows: readonly NewEvent[], cursor: string | null): Promise<Accepted[]> {
+    const { database, name, clock, log } = this.#options;
+    const store = async (some: readonly NewEvent[], next: string | null): Promise<Accepted[]> => {
+      const accepted = await insertBatch(database.query, some, {
+        connector: name,
+        epoch: lease.epoch,
+        lease: lease.name,
+        cursor: next,
+      });
+      if (!accepted) throw new LeaseLost(`the lease ${lease.name} is held elsewhere`);
+      return accepted;
+    };
+    try {
+      return await store(rows, cursor);
+    } catch (error) {
+      if (!/^22/.test(codeOf(error) ?? '')) throw error;
+    }
+    const accepted: Accepted[] = [];
+    for (const row of rows) {
+      try {
+        accepted.push(...(await store([row], null)));
+      } catch (error) {
+        if (!/^22/.test(codeOf(error) ?? '')) throw error;
+        const errorId = await recordError(database.query, {
+          kind: 'general',
+          skill: undefined,
+          eventId: undefined,
+          error,
+          at: clock.now(),
+        });
+        log.error({ error: shortId(errorId), reason: messageOf(error) }, 'event cannot be stored and is left out');
+      }
+    }
+    return [...accepted, ...(await store([], cursor))];
   }
 
   #setState(up: boolean, detail: string | undefined): void {

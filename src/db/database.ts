@@ -52,10 +52,11 @@ const types: pg.CustomTypesConfig = {
 
 const MAX_PREPARED = 500;
 
-/** Errors after which a connection, or the whole server, is not to be trusted. */
-export function isConnectionError(error: unknown): boolean {
+/** Errors of the driver after which a connection, or the whole server, is not to be trusted. */
+function isConnectionError(error: unknown): boolean {
   const code = codeOf(error) ?? '';
-  if (/^(08...|57P0[1-4]|53300|25P03|WB_DATABASE_AWAY)$/.test(code)) return true;
+  // 25006: a primary that was demoted to a standby; 25P03: the server ended a session that sat in a transaction.
+  if (/^(08...|57P0[1-4]|53300|25P03|25006|WB_DATABASE_AWAY)$/.test(code)) return true;
   if (/^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH)/.test(code)) return true;
   return (
     code === '' &&
@@ -65,9 +66,19 @@ export function isConnectionError(error: unknown): boolean {
   );
 }
 
+/** A prepared statement that the server does not know (a pooler), or whose result a migration changed. */
+function isStalePlan(error: unknown): boolean {
+  return /^(0A000|26000|42P05)$/.test(codeOf(error) ?? '');
+}
+
+/** The database itself was slow, locked or full: the same work may well succeed later. */
+export function isTransientError(error: unknown): boolean {
+  return /^(57014|55P03|53...|WB_DATABASE_AWAY|WB_HANDLER_TIMEOUT)$/.test(codeOf(error) ?? '');
+}
+
 /** Failures that are nobody's fault and go away when the whole transaction is run again. */
 export function isRerunError(error: unknown): boolean {
-  return /^(40001|40P01)$/.test(codeOf(error) ?? '');
+  return /^(40001|40P01)$/.test(codeOf(error) ?? '') || isStalePlan(error);
 }
 
 const rowsOf = <R extends object>(result: pg.QueryResult | pg.QueryResult[]): R[] => {
@@ -80,6 +91,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   const listeners: ((available: boolean) => void)[] = [];
   let available = true;
   let closed = false;
+  let suspecting = false;
   let probing: NodeJS.Timeout | undefined;
   let pool: pg.Pool | undefined;
   const names = new Map<string, string>();
@@ -113,6 +125,27 @@ export function createDatabase(options: DatabaseOptions): Database {
     available = false;
     for (const listener of listeners) listener(false);
     probe(100);
+  }
+
+  /** One connection broke, or none was to be had in time. Only when a fresh one fails too the database counts as away. */
+  function suspect(): void {
+    if (!available || closed || suspecting) return;
+    suspecting = true;
+    void (async () => {
+      const client = new pg.Client({ ...(await options.url()), connectionTimeoutMillis: 3000, query_timeout: 3000 });
+      client.on('error', () => {});
+      try {
+        await client.connect();
+        // A standby answers too, and can store nothing.
+        const { rows } = await client.query<{ standby: boolean }>('select pg_is_in_recovery() as standby');
+        if (rows[0]?.standby) lost();
+      } catch {
+        lost();
+      } finally {
+        suspecting = false;
+        await client.end().catch(() => {});
+      }
+    })().catch(() => lost());
   }
 
   function probe(waitMs: number): void {
@@ -149,44 +182,50 @@ export function createDatabase(options: DatabaseOptions): Database {
     return name === undefined ? { text, values } : { name, text, values };
   }
 
-  async function guarded<T>(work: () => Promise<T>): Promise<T> {
-    if (!available || closed) throw new DatabaseAway('the database is away; trying again');
+  /** Runs one call of the driver; a connection that broke under it is told apart from whatever else may fail. */
+  async function driven<T>(call: () => Promise<T>, broke: () => void): Promise<T> {
     try {
-      return await work();
+      return await call();
     } catch (error) {
-      if (isConnectionError(error)) lost();
-      throw error;
+      if (isStalePlan(error)) broke();
+      if (!isConnectionError(error)) throw error;
+      broke();
+      suspect();
+      throw new DatabaseAway(messageOf(error), { cause: error });
     }
   }
 
-  const connection = <T>(work: (transaction: Transaction) => Promise<T>): Promise<T> =>
-    guarded(async () => {
-      const client = await (await open()).connect();
-      // Without a listener a connection that breaks between two statements would end the process.
-      let broken: unknown;
-      const onError = (error: unknown): void => void (broken = error);
-      client.on('error', onError);
-      const query: Query = async (text, parameters) => rowsOf(await client.query(prepared(text, parameters)));
-      try {
-        const value = await work({ query, script: async (text) => rowsOf(await client.query(text)) });
-        client.off('error', onError);
-        client.release(broken instanceof Error ? broken : undefined);
-        return value;
-      } catch (error) {
-        try {
-          await client.query('rollback');
-          client.off('error', onError);
-          client.release();
-        } catch {
-          client.off('error', onError);
-          client.release(true);
-        }
-        throw error;
-      }
-    });
+  async function connection<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    if (!available || closed) throw new DatabaseAway('the database is away; trying again');
+    const client = await driven(
+      async () => (await open()).connect(),
+      () => {},
+    );
+    // Without a listener a connection that breaks between two statements would end the process.
+    let broken = false;
+    const broke = (): void => void (broken = true);
+    client.on('error', broke);
+    const query: Query = async (text, parameters) =>
+      rowsOf(await driven(() => client.query(prepared(text, parameters)), broke));
+    try {
+      return await work({ query, script: async (text) => rowsOf(await driven(() => client.query(text), broke)) });
+    } catch (error) {
+      if (!broken) await client.query('rollback').catch(broke);
+      throw error;
+    } finally {
+      client.off('error', broke);
+      client.release(broken);
+    }
+  }
+
+  const queryOnce: Query = (text, parameters) => connection(({ query }) => query(text, parameters));
 
   return {
-    query: (text, parameters) => guarded(async () => rowsOf(await (await open()).query(prepared(text, parameters)))),
+    query: (text, parameters) =>
+      queryOnce<never>(text, parameters).catch((error: unknown) => {
+        if (isStalePlan(error)) return queryOnce<never>(text, parameters);
+        throw error;
+      }),
     connection,
     transaction: (work) =>
       connection(async (transaction) => {

@@ -16,6 +16,8 @@ export interface HousekeeperOptions {
   readonly log: Log;
   readonly world: () => World;
   readonly ages: () => PruneAges;
+  /** Told of messages that became dead letters because their connector is gone. */
+  readonly onBuried: (count: number) => Promise<void>;
   /** Only the replica that holds the lease counts and prunes. */
   readonly isCounting: () => boolean;
 }
@@ -67,17 +69,13 @@ export class Housekeeper {
     }
   }
 
-  /** What was meant for a connector that is configured no more will not be shown: it is kept as a dead letter. */
+  /** After ten minutes, in which a replica with a newer configuration may know it: what was meant for a connector that is configured no more will not be shown: it is kept as a dead letter. */
   async #bury(database: Database): Promise<void> {
     const rows = await database.query(
-      `update messages set state = 'dead', reason = 'its connector is no longer configured', attempt = null where pending and connector <> all($1) returning id`,
+      `update messages set state = 'dead', reason = 'its connector is no longer configured', attempt = null where pending and connector <> all($1) and wanted_at < clock_timestamp() - interval '10 min' returning id`,
       [[...this.#options.world().connectors]],
     );
-    if (rows.length > 0)
-      this.#options.log.error(
-        { messages: rows.length },
-        'messages for a connector that is no longer configured became dead letters',
-      );
+    if (rows.length > 0) await this.#options.onBuried(rows.length);
   }
 
   async #countSkills(): Promise<void> {

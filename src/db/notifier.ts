@@ -33,14 +33,17 @@ export class Notifier {
 
   async start(): Promise<void> {
     if (this.#stopped) return;
+    let client: pg.Client | undefined;
     try {
-      const client = await this.#database.dedicated();
-      this.#client = client;
+      client = await this.#database.dedicated();
+      const mine = client;
       client.on('notification', (message) => this.#heard(message.payload ?? ''));
-      client.on('end', () => this.#lost());
+      client.on('end', () => this.#lost(mine));
       await client.query(`listen ${CHANNEL}`);
+      this.#client = client;
     } catch {
-      this.#lost();
+      await client?.end().catch(() => {});
+      this.#lost(undefined);
     }
   }
 
@@ -87,9 +90,9 @@ export class Notifier {
     }
   }
 
-  #lost(): void {
+  #lost(client: pg.Client | undefined): void {
+    if (client !== this.#client || this.#stopped) return;
     this.#client = undefined;
-    if (this.#stopped) return;
     clearTimeout(this.#reconnect);
     this.#reconnect = setTimeout(() => void this.start(), RECONNECT_MS);
   }

@@ -11,14 +11,14 @@ export interface PruneAges {
 
 /**
  * Deletes old rows in small batches, so that no other statement waits for long. Keeps what is not finished: new and
- * failed events, living alerts' messages that changed lately, dead letters. Events are kept longer than any connector's
- * cursor is old, whatever the age says. Returns how many rows went.
+ * failed events, living alerts' messages that changed lately, dead letters. Events are kept longer than any living connector's
+ * cursor is old, whatever the age says; one that has not moved for 30 days belongs to a connector that was removed. Returns how many rows went.
  */
 export async function prune(database: Database, ages: PruneAges, stopped: () => boolean): Promise<number> {
   const statements: readonly [string, number][] = [
     [
       `delete from events where id in (select id from events where state = 'done'
-         and handled_at < least(clock_timestamp() - $1 * interval '1 millisecond', (select min(stored_at) - interval '1 day' from cursors)) limit ${BATCH})`,
+         and handled_at < least(clock_timestamp() - $1 * interval '1 millisecond', (select min(stored_at) - interval '1 day' from cursors where stored_at > clock_timestamp() - interval '30 days')) limit ${BATCH})`,
       ages.eventsMs,
     ],
     [
@@ -39,7 +39,7 @@ export async function prune(database: Database, ages: PruneAges, stopped: () => 
       ages.historyMs,
     ],
     [
-      `delete from errors where id in (select id from errors where at < clock_timestamp() - $1 * interval '1 millisecond' and not exists (select 1 from events where error_id = errors.id) limit ${BATCH})`,
+      `delete from errors where id in (select id from errors where at < clock_timestamp() - $1 * interval '1 millisecond' and not exists (select 1 from events where error_id = errors.id and state = 'failed') limit ${BATCH})`,
       ages.historyMs,
     ],
   ];

@@ -73,7 +73,9 @@ async function typed(input: ChatInput, event: IncomingEvent & { type: 'message' 
   const target = event.replyTo ?? event.thread;
   const about = target === undefined ? undefined : await findShown(input, target);
   const root = about ?? (event.replyTo && event.thread ? await findShown(input, event.thread) : undefined);
-  return { text: line.text, answerUnknown: line.by !== 'prefix', tapped: false, about: root?.key ?? undefined };
+  // Clients mention whoever is replied to: a plain reply to the bot is no question to it.
+  const answerUnknown = line.by !== 'prefix' && !(line.by === 'mention' && event.replyTo !== undefined);
+  return { text: line.text, answerUnknown, tapped: false, about: root?.key ?? undefined };
 }
 
 async function tapped(

@@ -25,6 +25,37 @@ export interface RevocableContext {
   readonly alive: () => void;
 }
 
+/** It may have been the handler, or a database or machine that stood still: tried again a few times. */
+class HandlerTimeout extends Error {
+  readonly code = 'WB_HANDLER_TIMEOUT';
+}
+
+/** A promise that a skill forgot to await must fail its event, not the process: every promise handed out is listened to. */
+function handOutAll(context: Context<unknown>): Context<unknown> {
+  const quiet =
+    <Given extends readonly unknown[], T>(method: (...given: Given) => Promise<T>) =>
+    (...given: Given): Promise<T> => {
+      const promise = method(...given);
+      promise.catch(() => {});
+      return promise;
+    };
+  const { sql, state, say, post, remove, shown, at, cancel, task, emit, may } = context;
+  return {
+    ...context,
+    sql: quiet(sql) as Context['sql'],
+    state: { get: quiet(state.get) as Context['state']['get'], set: quiet(state.set) },
+    ...{
+      say: quiet(say),
+      post: quiet(post),
+      remove: quiet(remove),
+      shown: quiet(shown),
+      at: quiet(at),
+      cancel: quiet(cancel),
+    },
+    ...{ task: quiet(task), emit: quiet(emit), may: quiet(may) },
+  };
+}
+
 /** Builds what one handler may touch. */
 export function createContext(source: ContextSource): RevocableContext {
   const { world, loaded, transaction, effects, now, eventId } = source;
@@ -74,7 +105,7 @@ export function createContext(source: ContextSource): RevocableContext {
     removed: false,
   });
 
-  const context: Context<unknown> = {
+  const context: Context<unknown> = handOutAll({
     options: loaded.options,
     now,
     timeZone: world.timeZone,
@@ -83,7 +114,7 @@ export function createContext(source: ContextSource): RevocableContext {
     botName: world.botName,
     publicUrl: world.publicUrl,
     rooms: world.rooms,
-    sql: (text, parameters) => {
+    sql: async (text, parameters) => {
       alive();
       return transaction.query(text, parameters);
     },
@@ -175,7 +206,7 @@ export function createContext(source: ContextSource): RevocableContext {
         }).allow
       );
     },
-  };
+  });
   return { context, alive, revoke: () => void (revoked = true) };
 }
 
@@ -190,7 +221,7 @@ export async function runHandler<T>(revocable: RevocableContext, handler: () => 
       (async () => handler())(),
       new Promise<never>((_, reject) => {
         timer = setTimeout(
-          () => reject(new Error(`the handler took longer than ${HANDLER_TIMEOUT_MS / 1000} s`)),
+          () => reject(new HandlerTimeout(`the handler took longer than ${HANDLER_TIMEOUT_MS / 1000} s`)),
           HANDLER_TIMEOUT_MS,
         );
       }),

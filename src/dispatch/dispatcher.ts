@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { IncomingEvent } from '../connectors/connector.ts';
-import { isConnectionError, isRerunError, type Database, type Transaction } from '../db/database.ts';
+import { isRerunError, isTransientError, type Database, type Transaction } from '../db/database.ts';
 import { messageOf } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../skill.ts';
@@ -15,8 +15,11 @@ import {
   failEvent,
   findNew,
   postponeEvent,
+  knownLiteral,
+  retryLater,
   type Accepted,
   type EventRow,
+  type Known,
 } from './event.ts';
 import { recordError, shortId } from './failure.ts';
 import { sayToOps } from './notice.ts';
@@ -26,6 +29,7 @@ const WORKERS = 8;
 const SWEEP_EVERY_MS = 1000;
 const SWEEP_LIMIT = 1000;
 const MAX_RERUNS = 10;
+const MAX_TRIES = 6;
 const TAP_LOOK_EVERY_MS = 500;
 
 export interface DispatcherOptions {
@@ -54,6 +58,7 @@ export class Dispatcher {
   readonly #lanes = new Map<string, boolean>();
   #working = 0;
   #stopped = true;
+  #knownOf: { world: World; literal: Known } | undefined;
   #sweepTimer: NodeJS.Timeout | undefined;
 
   constructor(options: DispatcherOptions) {
@@ -134,16 +139,18 @@ export class Dispatcher {
 
   async #sweep(): Promise<void> {
     const world = this.#options.world();
-    if (!world || !this.#options.database.available || this.#queue.length > SWEEP_LIMIT) return;
+    if (!world || !this.#options.database.available) return;
+    this.#pump();
+    if (this.#queue.length > SWEEP_LIMIT) return;
     try {
-      this.wake(await findNew(this.#options.database.query, knownNames(world).all, SWEEP_LIMIT));
+      this.wake(await findNew(this.#options.database.query, this.#known(world), SWEEP_LIMIT));
     } catch {
       // the database is away; the next sweep looks again
     }
   }
 
   async #workEvent(id: number): Promise<void> {
-    await this.#attempt((transaction) => beginEvent(transaction, id), id);
+    await this.#attempt((transaction, known) => beginEvent(transaction, id, known), id);
     this.#queuedIds.delete(id);
   }
 
@@ -152,7 +159,7 @@ export class Dispatcher {
       this.#lanes.set(lane, false);
       const more = this.#stopped
         ? false
-        : await this.#attempt((transaction) => beginLane(transaction, lane), undefined);
+        : await this.#attempt((transaction, known) => beginLane(transaction, lane, known), undefined);
       if (!more && this.#lanes.get(lane) !== true) break;
       if (this.#stopped || !this.#options.database.available) break;
     }
@@ -161,44 +168,55 @@ export class Dispatcher {
 
   /** Handles one event until it is done, failed, or left for later. False: there was none, or it is left. */
   async #attempt(
-    begin: (transaction: Transaction) => Promise<EventRow | undefined>,
+    begin: (transaction: Transaction, known: Known) => Promise<EventRow | undefined>,
     id: number | undefined,
   ): Promise<boolean> {
     const { database, log } = this.#options;
     for (let rerun = 0; ; rerun++) {
+      const world = this.#options.world();
+      if (!world) return false;
       let row: EventRow | undefined;
       try {
         return await database.connection(async (transaction) => {
-          row = await begin(transaction);
+          row = await begin(transaction, this.#known(world));
           if (!row) {
             await transaction.script('rollback');
             return false;
           }
-          return this.#handle(transaction, row);
+          return this.#handle(transaction, row, world);
         });
       } catch (error) {
-        if (isConnectionError(error)) {
+        if (!database.available) {
           log.warn({ event: row?.id ?? id, reason: messageOf(error) }, 'event is left until the database is back');
           return false;
         }
         if (isRerunError(error) && rerun < MAX_RERUNS) continue;
+        if (row && isTransientError(error) && (await this.#retryLater(row, error))) return false;
         if (!row) {
           log.error({ event: id, reason: messageOf(error) }, 'event could not be taken up');
           return false;
         }
-        await this.#fail(row, error);
-        return true;
+        return this.#fail(row, error);
       }
     }
   }
 
-  async #handle(transaction: Transaction, row: EventRow): Promise<boolean> {
-    const { clock, step, metrics, onWoken, world: current } = this.#options;
-    const world = current();
-    if (!world) {
-      await transaction.script('rollback');
-      return false;
-    }
+  /** A slow or locked database, or a process that stood still, is not the event's fault. False: that was often enough. */
+  async #retryLater(row: EventRow, error: unknown): Promise<boolean> {
+    const { database, log } = this.#options;
+    const tries = await retryLater(database.query, row.id).catch(() => 1);
+    if (tries !== undefined && tries > MAX_TRIES) return false;
+    log.warn({ event: row.id, tries, reason: messageOf(error) }, 'event is tried again later');
+    return true;
+  }
+
+  #known(world: World): Known {
+    if (this.#knownOf?.world !== world) this.#knownOf = { world, literal: knownLiteral(knownNames(world).all) };
+    return this.#knownOf.literal;
+  }
+
+  async #handle(transaction: Transaction, row: EventRow, world: World): Promise<boolean> {
+    const { clock, step, metrics, onWoken } = this.#options;
     const effects = new Effects();
     const now = clock.now();
     const chat = row.kind === 'message' || row.kind === 'reaction' || row.kind === 'unreaction' || row.kind === 'press';
@@ -206,7 +224,12 @@ export class Dispatcher {
       ? await handleChat({ world, row, event: incoming(row), transaction, effects, now })
       : { result: await handleAddressed({ world, row, transaction, effects, now }) };
     if (outcome.result === 'retry') {
-      await postponeEvent(transaction, row.id, `${row.lane ?? row.source}:tap:${row.id}`, TAP_LOOK_EVERY_MS);
+      await postponeEvent(
+        transaction,
+        row.id,
+        row.lane?.includes(':tap:') ? row.lane : `${row.lane ?? row.source}:tap:${row.id}`,
+        TAP_LOOK_EVERY_MS,
+      );
       return true;
     }
     const woken = await effects.write(transaction);
@@ -232,7 +255,7 @@ export class Dispatcher {
   }
 
   /** A second transaction: the event is failed with its payload, the error has an id, the asker is told once. */
-  async #fail(row: EventRow, error: unknown): Promise<void> {
+  async #fail(row: EventRow, error: unknown): Promise<boolean> {
     const { database, clock, log, metrics, step, onWoken, world: current } = this.#options;
     const chat = row.kind === 'message' || row.kind === 'reaction' || row.kind === 'unreaction' || row.kind === 'press';
     try {
@@ -251,7 +274,7 @@ export class Dispatcher {
         return { errorId, woken: await effects.write(transaction) };
       });
       step('fail.after-commit');
-      if (!done) return;
+      if (!done) return true;
       onWoken(done.woken);
       metrics.events.inc({ source: sourceLabel(row), result: 'failed' });
       log.error(
@@ -270,7 +293,9 @@ export class Dispatcher {
         { event: row.id, reason: messageOf(error), second: messageOf(second) },
         'event failed and could not be marked; it will be tried again',
       );
+      return false;
     }
+    return true;
   }
 }
 

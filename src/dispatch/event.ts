@@ -108,21 +108,34 @@ export async function readCursor(
 }
 
 const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`;
-const TAKE = `select ${EVENT_COLUMNS} from events where state = 'new' and (not_before is null or not_before <= clock_timestamp())`;
+const DUE = `(not_before is null or not_before <= clock_timestamp())`;
+/** Which addressed events this program can handle: `skill name` pairs as an SQL array. */
+export type Known = string & { readonly known: true };
+
+export function knownLiteral(names: readonly string[]): Known {
+  return `(skill is null or skill || ' ' || coalesce(name, '') = any(array[${names.map(quote).join(', ')}]::text[]))` as Known;
+}
 
 /** Begins the transaction of one event without a lane and locks it; undefined: another took it. */
-export async function beginEvent(transaction: Transaction, id: number): Promise<EventRow | undefined> {
-  const [row] = await transaction.script<EventRow>(`begin; ${TAKE} and id = ${id} for update skip locked`);
+export async function beginEvent(transaction: Transaction, id: number, known: Known): Promise<EventRow | undefined> {
+  const [row] = await transaction.script<EventRow>(
+    `begin; select ${EVENT_COLUMNS} from events where state = 'new' and ${DUE} and ${known} and id = ${id} for update skip locked`,
+  );
   return row;
 }
 
-/** Begins the transaction of a lane's next event under the lane's advisory lock; undefined: the lane is empty or another works it. */
-export async function beginLane(transaction: Transaction, lane: string): Promise<EventRow | undefined> {
+/**
+ * Begins the transaction of a lane's next event under the lane's advisory lock. Undefined: the lane is empty, another
+ * works it, or its first event must wait or is for a newer program; what is behind it waits too.
+ */
+export async function beginLane(transaction: Transaction, lane: string, known: Known): Promise<EventRow | undefined> {
   const literal = quote(lane);
   // standard_conforming_strings is on in every supported Postgres, so a backslash needs no care.
   const [row] = await transaction.script<EventRow>(
     `begin; with free as materialized (select pg_try_advisory_xact_lock(hashtextextended(${literal}, 0)) as got)
-     ${TAKE} and lane = ${literal} and (select got from free) order by id limit 1 for update of events`,
+     select ${EVENT_COLUMNS} from (
+       select * from events where state = 'new' and lane = ${literal} and (select got from free) order by id limit 1 for update of events
+     ) head where ${DUE} and ${known}`,
   );
   return row;
 }
@@ -143,6 +156,15 @@ export async function failEvent(query: Query, id: number, errorId: string): Prom
   return rows.length > 0;
 }
 
+/** The database was slow or locked: the event stays where it is in its lane and is tried again after a while. Returns its tries, or undefined when it is not new any more. */
+export async function retryLater(query: Query, id: number): Promise<number | undefined> {
+  const [row] = await query<{ tries: number }>(
+    `update events set tries = tries + 1, not_before = clock_timestamp() + least(30, 0.5 * 2 ^ tries) * interval '1 second' where id = $1 and state = 'new' returning tries`,
+    [id],
+  );
+  return row?.tries;
+}
+
 /** Puts an event aside for a while, out of its lane's way. */
 export async function postponeEvent(transaction: Transaction, id: number, lane: string, waitMs: number): Promise<void> {
   await transaction.query(
@@ -152,12 +174,12 @@ export async function postponeEvent(transaction: Transaction, id: number, lane: 
   await transaction.script('commit');
 }
 
-/** Events that nobody has handled yet, oldest first; `known` are the `skill name` pairs this program can handle. */
-export function findNew(query: Query, known: readonly string[], limit: number): Promise<Accepted[]> {
+/** Events that nobody has handled yet, oldest first, and the first of each lane. */
+export function findNew(query: Query, known: Known, limit: number): Promise<Accepted[]> {
   return query<{ id: number; lane: string | null }>(
-    `select id, lane from events where state = 'new' and (not_before is null or not_before <= clock_timestamp())
-       and (skill is null or skill || ' ' || coalesce(name, '') = any($1)) order by id limit $2`,
-    [known, limit],
+    `(select id, lane from events where state = 'new' and lane is null and ${DUE} and ${known} order by id limit $1)
+     union all (select min(id), lane from events where state = 'new' and lane is not null group by lane order by min(id) limit $1)`,
+    [limit],
   );
 }
 

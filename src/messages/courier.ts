@@ -37,6 +37,9 @@ const ROOMS_AT_ONCE = 4;
 /** A request shorter than this is not worth beginning; the lease is renewed soon. */
 const MIN_REQUEST_MS = 1000;
 const MAX_REQUEST_MS = 10_000;
+/** About ten minutes with the pauses between them. */
+const MAX_UNKNOWN_TRIES = 24;
+const MAX_CONFIRMED = 5000;
 
 export interface CourierOptions {
   readonly database: Database;
@@ -53,6 +56,8 @@ export interface CourierOptions {
   readonly onWoken: (woken: Woken) => void;
   /** The account does not work: pause everything. */
   readonly onUnauthorised: (error: unknown) => void;
+  /** The platform is reachable otherwise: an outage makes no dead letters. */
+  readonly isUp: () => boolean;
 }
 
 type Turn = 'more' | 'empty' | 'wait';
@@ -76,6 +81,7 @@ export class Courier {
   readonly #options: CourierOptions;
   readonly #pace: Pace;
   readonly #rooms = new Map<string, Room>();
+  readonly #confirmed = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #stopped = true;
   #busy = 0;
@@ -113,6 +119,8 @@ export class Courier {
   async echo(key: string, remoteId: string): Promise<void> {
     const match = /^([0-9a-f-]{36})\.(\d+)$/.exec(key);
     if (!match?.[1]) return;
+    // Most echoes are of what its own answer has settled long ago.
+    if (this.#confirmed.has(key)) return;
     const row = await messageById(this.#options.database.query, match[1]);
     if (!row?.attempt || row.sends !== Number(match[2])) return;
     await this.#confirm(row, JSON.parse(row.attempt) as Attempt, remoteId);
@@ -167,11 +175,15 @@ export class Courier {
       if (waitMs > 0 || state.busy) continue;
       state.busy = true;
       this.#busy++;
-      await this.#turn(room, state).finally(() => {
-        state.busy = false;
-        this.#busy--;
-      });
-      return 0;
+      const done = await this.#turn(room, state)
+        .then(() => true)
+        .catch(() => false)
+        .finally(() => {
+          state.busy = false;
+          this.#busy--;
+        });
+      // A room that fails must not keep the others waiting.
+      if (done) return 0;
     }
     return LOOK_EVERY_MS;
   }
@@ -235,6 +247,8 @@ export class Courier {
       return 'more';
     }
     const attempt = await this.#plan(row);
+    // Whatever is wrong with it must not keep what is behind it.
+    if ('impossible' in attempt) return this.#dead(row, attempt.impossible);
     if (attempt.steps.length === 0) {
       await markShown(database.query, lease, row, attempt);
       return 'more';
@@ -260,7 +274,7 @@ export class Courier {
     for (const row of rows.slice(1)) {
       if (row.fold || row.digest || row.attempt || row.thread_key || row.until) break;
       const planned = await this.#plan(row);
-      if (planned.steps.length !== 1) break;
+      if ('impossible' in planned || planned.steps.length !== 1) break;
       batch.push({ row, attempt: planned });
     }
     return batch;
@@ -290,19 +304,28 @@ export class Courier {
     return turn;
   }
 
-  async #plan(row: MessageRow): Promise<Attempt> {
+  async #plan(row: MessageRow): Promise<Attempt | { readonly impossible: string }> {
     const { connector, database } = this.#options;
     const members = row.digest ? await membersOf(database.query, row.id) : undefined;
-    return plan({
-      version: row.version,
-      ringVersion: row.ring_version,
-      removed: row.removed,
-      message: members ? digestMessage(members) : (JSON.parse(row.content) as Message),
-      copies: JSON.parse(row.copies) as Copy[],
-      limits: connector.limits,
-      render: (message, options) => connector.render(message, options),
-      ...(members && { members: members.map(({ id, version }) => ({ id, version })) }),
-    });
+    try {
+      return plan({
+        version: row.version,
+        ringVersion: row.ring_version,
+        removed: row.removed,
+        message: members ? digestMessage(members) : (JSON.parse(row.content) as Message),
+        copies: JSON.parse(row.copies) as Copy[],
+        limits: connector.limits,
+        render: (message, options) => connector.render(message, options),
+        ...(members && { members: members.map(({ id, version, ring_version: ring }) => ({ id, version, ring })) }),
+      });
+    } catch (error) {
+      return {
+        impossible:
+          codeOf(error) === 'WB_REJECTED'
+            ? ((error as { reason?: string }).reason ?? messageOf(error))
+            : `it cannot be rendered (${messageOf(error)})`,
+      };
+    }
   }
 
   /** One request. What it leads to is recorded while the next one is on its way; `recording` collects that. */
@@ -310,13 +333,13 @@ export class Courier {
     const { lease, clock, connector, database, metrics, name } = this.#options;
     const planned = attempt.steps[attempt.next];
     if (!planned) return this.#dead(row, 'its plan has no step left');
+    const thread = row.thread ?? (row.thread_key ? await threadRoot(database.query, row) : undefined);
     const requestMs = Math.floor(Math.min(MAX_REQUEST_MS, lease.leftMs()));
     if (requestMs < MIN_REQUEST_MS) {
       state.looked = false;
       this.#pace.failed('room', row.room, clock.monotonic());
       return 'wait';
     }
-    const thread = row.thread ?? (row.thread_key ? await threadRoot(database.query, row) : undefined);
     const operation = operationOf(planned, {
       id: row.id,
       room: row.room,
@@ -368,6 +391,8 @@ export class Courier {
       react: last && offers && attempt.steps.some((one) => one.type === 'send'),
     });
     if (!accepted) return false;
+    if (this.#confirmed.size >= MAX_CONFIRMED) this.#confirmed.clear();
+    this.#confirmed.add(`${row.id}.${row.sends}`);
     if (last)
       metrics.deliveryDuration.observe(
         { connector: name, kind: row.reply_to ? 'reply' : planned.type === 'send' ? 'new' : 'edit' },
@@ -393,7 +418,8 @@ export class Courier {
     }
     if (code === 'WB_GONE' && planned.type !== 'send') {
       count('gone');
-      await this.#confirm(row, attempt, '', true);
+      // Gone is what a delete wanted; an edit of what somebody deleted is given up.
+      await this.#confirm(row, attempt, '', planned.type === 'edit');
       state.unknownTries = 0;
       return 'more';
     }
@@ -415,6 +441,10 @@ export class Courier {
     }
     count('unknown');
     state.unknownTries++;
+    if (state.unknownTries >= MAX_UNKNOWN_TRIES && this.#options.isUp()) {
+      state.unknownTries = 0;
+      return this.#dead(row, 'the server answers, but never says whether it took this one; it may have been shown');
+    }
     const waitMs = this.#pace.failed('room', row.room, nowMs);
     log.warn(
       { message: row.id, tries: state.unknownTries, waitMs: Math.round(waitMs), reason: messageOf(error) },

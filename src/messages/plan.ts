@@ -33,7 +33,7 @@ export interface Attempt {
   /** Actions a tap will mean once this is shown. */
   readonly actions: string;
   /** For a digest: the rows it stands for, with the version of each that it shows. */
-  readonly members?: readonly { readonly id: string; readonly version: number }[];
+  readonly members?: readonly { readonly id: string; readonly version: number; readonly ring: number }[];
 }
 
 export interface PlanInput {

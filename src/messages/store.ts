@@ -70,13 +70,17 @@ export async function messageById(query: Query, id: string): Promise<MessageRow 
 export interface Member {
   readonly id: string;
   readonly version: number;
+  readonly ring_version: number;
   readonly line: string | null;
   readonly removed: boolean;
 }
 
 /** The rows that a digest stands for, in order. */
 export function membersOf(query: Query, digest: string): Promise<Member[]> {
-  return query<Member>('select id, version, line, removed from messages where fold = $1 order by position', [digest]);
+  return query<Member>(
+    'select id, version, ring_version, line, removed from messages where fold = $1 order by position',
+    [digest],
+  );
 }
 
 /** Remote id of the message shown under a key, for replies and threads; undefined: none, and then it is a plain message. */
@@ -149,12 +153,15 @@ export async function recordSent(
        insert into message_remotes (connector, remote_id, message_id) select connector, $11, id from sent where $11::text is not null
        on conflict (connector, remote_id) do update set message_id = excluded.message_id),
      members as (
-       update messages m set delivered_version = greatest(m.delivered_version, given.version), delivered_ring = m.ring_version, shown_at = coalesce(m.shown_at, clock_timestamp())
-       from unnest($12::uuid[], $13::int[]) as given (id, version), sent where $7 and m.id = given.id and m.fold = sent.id
-       returning m.id, m.connector, m.room, m.key, m.skill, m.reason, m.notify, m.ring_version),
+       update messages m set delivered_version = greatest(m.delivered_version, given.version), delivered_ring = greatest(m.delivered_ring, given.ring),
+         shown_at = coalesce(m.shown_at, clock_timestamp()),
+         -- It rang again while the digest was on its way: that needs a message of its own.
+         fold = case when m.ring_version > given.ring then null else m.fold end
+       from unnest($12::uuid[], $13::int[], $15::int[]) as given (id, version, ring), sent where $7 and m.id = given.id and m.fold = sent.id
+       returning m.id, m.connector, m.room, m.key, m.skill, m.reason, m.notify, given.ring),
      fate as (
-       ${FATE_INTO} select 'fate', id::text || ':' || ring_version || ':shown', skill || ':' || key, 'fate', skill, 'fate', ${FATE_PAYLOAD('shown')}, clock_timestamp()
-       from (select id, connector, room, key, skill, reason, notify, ring_version from sent union all select id, connector, room, key, skill, reason, notify, ring_version from members) shown
+       ${FATE_INTO} select 'fate', id::text || ':' || ring || ':shown', skill || ':' || key, 'fate', skill, 'fate', ${FATE_PAYLOAD('shown')}, clock_timestamp()
+       from (select id, connector, room, key, skill, reason, notify, $9::int as ring from sent union all select id, connector, room, key, skill, reason, notify, ring from members) shown
        where $7 and notify and key is not null on conflict (source, source_id) do nothing returning id, lane)
      select true as found, fate.id, fate.lane from sent left join fate on true`,
     [
@@ -172,6 +179,7 @@ export async function recordSent(
       (done.members ?? []).map((member) => member.id),
       (done.members ?? []).map((member) => member.version),
       done.react,
+      (done.members ?? []).map((member) => member.ring),
     ],
   );
   if (rows.length === 0) return undefined;
@@ -182,8 +190,8 @@ export async function recordSent(
 export async function markShown(query: Query, lease: Lease, row: MessageRow, attempt: Attempt): Promise<void> {
   await query(
     `with ${HELD}, shown as (update messages set delivered_version = $4, delivered_ring = greatest(delivered_ring, $5), shown_actions = $6 from held where messages.id = $3 and attempt is null returning id)
-     update messages m set delivered_version = greatest(m.delivered_version, given.version)
-     from unnest($7::uuid[], $8::int[]) as given (id, version), shown where m.id = given.id and m.fold = shown.id`,
+     update messages m set delivered_version = greatest(m.delivered_version, given.version), fold = case when m.ring_version > given.ring then null else m.fold end
+     from unnest($7::uuid[], $8::int[], $9::int[]) as given (id, version, ring), shown where m.id = given.id and m.fold = shown.id`,
     [
       lease.name,
       lease.epoch,
@@ -193,6 +201,7 @@ export async function markShown(query: Query, lease: Lease, row: MessageRow, att
       attempt.actions,
       (attempt.members ?? []).map((one) => one.id),
       (attempt.members ?? []).map((one) => one.version),
+      (attempt.members ?? []).map((one) => one.ring),
     ],
   );
 }
@@ -200,8 +209,8 @@ export async function markShown(query: Query, lease: Lease, row: MessageRow, att
 /** Too late to be worth saying. */
 export async function dropExpired(query: Query, lease: Lease, row: MessageRow): Promise<void> {
   await query(
-    `with ${HELD} update messages set state = 'dropped', reason = 'it came too late', attempt = null from held where id = $3`,
-    [lease.name, lease.epoch, row.id],
+    `with ${HELD} update messages set state = 'dropped', reason = 'it came too late' from held where id = $3 and version = $4 and attempt is null`,
+    [lease.name, lease.epoch, row.id, row.version],
   );
 }
 

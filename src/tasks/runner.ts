@@ -125,8 +125,9 @@ export class TaskRunner {
           ownUrl: ownUrl(),
         };
         try {
-          const found = claimed.attempt > 1 && task.find ? await task.find(run) : undefined;
-          const result = task.result.parse(found ?? (await Promise.race([task.run(run), aborted(controller.signal)])));
+          const stopped = aborted(controller.signal);
+          const found = claimed.attempt > 1 && task.find ? await Promise.race([task.find(run), stopped]) : undefined;
+          const result = task.result.parse(found ?? (await Promise.race([task.run(run), stopped])));
           step('task.after-run');
           outcome = { ...base, ok: true, result };
         } catch (error) {

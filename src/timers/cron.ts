@@ -58,8 +58,9 @@ function lastTick(spec: CronSpec, after: Date, now: Date): Date | undefined {
   let next = nextTick(spec.expression, spec.timeZone, after);
   // A cron of each minute after a month away would walk 43,200 steps; begin near the end then.
   if (next && now.getTime() - next.getTime() > 2 * 86_400_000) {
-    found = next;
-    next = nextTick(spec.expression, spec.timeZone, new Date(now.getTime() - 86_400_000));
+    const near = nextTick(spec.expression, spec.timeZone, new Date(now.getTime() - 86_400_000));
+    // A rare one has no tick in the last day: its few missed ones are walked.
+    if (near && near <= now) next = near;
   }
   while (next && next <= now) {
     found = next;

@@ -85,7 +85,7 @@ export class Ticker {
         this.#cronsAtMs = clock.now().getTime() + CRON_EVERY_MS;
         onAccepted(await tickCrons(database, clock.now(), crons()));
       }
-      return await nextDue(database.query);
+      return await nextDue(database.query, known());
     } catch {
       return undefined; // the database is away, or a deadlock: the next round does it
     }

@@ -62,7 +62,10 @@ export function fireDue(query: Query, now: Date, known: readonly string[], limit
 }
 
 /** When the next timer is due, or undefined when none waits. */
-export async function nextDue(query: Query): Promise<Date | undefined> {
-  const [row] = await query<{ due_at: Date | null }>('select min(due_at) as due_at from timers where not held');
+export async function nextDue(query: Query, known: readonly string[]): Promise<Date | undefined> {
+  const [row] = await query<{ due_at: Date | null }>(
+    `select due_at from timers where not held and skill || ' ' || name = any($1) order by due_at limit 1`,
+    [known],
+  );
   return row?.due_at ?? undefined;
 }

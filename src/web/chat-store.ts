@@ -52,11 +52,13 @@ export function createWebChat({ database, world, onAccepted }: WebChatOptions): 
       reply_to: string | null;
       deleted: boolean;
     }>(
+      // A limit in each branch: both walk their index backwards instead of sorting a room's whole history.
       `select * from (
-         select id, position as seq, 'bot' as author, coalesce(shown_at, created_at) as at, content, version, reply_to, removed as deleted
-         from messages where connector = $1 and room = $2
+         (select id, position as seq, 'bot' as author, coalesce(shown_at, created_at) as at, content, version, reply_to, removed as deleted
+          from messages where connector = $1 and room = $2 order by position desc limit $3)
          union all
-         select id, position, name, at, json_build_object('text', text)::text, 1, reply_to::text, false from web_lines where connector = $1 and room = $2
+         (select id, position, name, at, json_build_object('text', text)::text, 1, reply_to::text, false
+          from web_lines where connector = $1 and room = $2 order by position desc limit $3)
        ) lines order by seq desc limit $3`,
       [connector(), room, Math.min(limit, HISTORY)],
     );
@@ -84,7 +86,9 @@ export function createWebChat({ database, world, onAccepted }: WebChatOptions): 
     history(room)
       .then((lines) => {
         const changed = lines.filter((line) => state.told.get(line.id) !== `${line.version}:${line.seq}`);
-        for (const line of changed) state.told.set(line.id, `${line.version}:${line.seq}`);
+        // Only what is still on the page is remembered, however long the room is watched.
+        state.told.clear();
+        for (const line of lines) state.told.set(line.id, `${line.version}:${line.seq}`);
         if (changed.length > 0) for (const listener of state.listeners) listener(changed);
       })
       .catch(() => {}) // the database is away; the next look tells

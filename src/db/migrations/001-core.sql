@@ -22,8 +22,9 @@ create table events (
   accepted_at timestamptz not null default clock_timestamp(),
   -- > 0: it is this old because nobody was listening, and a command may ask before it runs.
   late_ms bigint not null default 0,
-  -- A tap on a message whose send is still unknown waits here.
+  -- A tap on a message whose send is still unknown waits until then, and so does an event that found the database slow.
   not_before timestamptz,
+  tries integer not null default 0,
   handled_at timestamptz,
   unique (source, source_id)
 );

@@ -1,0 +1,173 @@
+import fc from 'fast-check';
+import type { Message } from '../chat/message.ts';
+import type { ConnectorLimits, Part } from '../connectors/connector.ts';
+import { applyStep, operationOf, plan, type Attempt, type Copy, type PlanInput } from './plan.ts';
+
+const LIMITS: ConnectorLimits = {
+  maxBytes: 1000,
+  edits: true,
+  deletes: true,
+  actions: 'reactions',
+  threads: true,
+  keyWindowMs: Number.POSITIVE_INFINITY,
+  remote: true,
+};
+
+/** One part a line of text, so that a test decides how many there are. */
+const render = (message: Message, { ring }: { ring: boolean }): Part[] =>
+  (message.text ?? '').split('\n').map((line) => ({ body: { line, title: message.title ?? '', ring }, bytes: line.length }));
+
+const wanted = (text: string, more: Partial<PlanInput> = {}): PlanInput => ({
+  version: 1,
+  ringVersion: 0,
+  removed: false,
+  message: { text },
+  copies: [],
+  limits: LIMITS,
+  render,
+  ...more,
+});
+
+let remotes = 0;
+/** What the room shows once all that was planned is done. */
+const after = (input: PlanInput, attempt: Attempt = plan(input)): Copy[] =>
+  attempt.steps.reduce<Copy[]>(
+    (copies, step) => applyStep(copies, step, step.type === 'send' ? `remote-${remotes++}` : step.target),
+    [...input.copies],
+  );
+const brief = (input: PlanInput): string[] =>
+  plan(input).steps.map((step) => {
+    if (step.type === 'send') return `send ${String(step.part.body['line'])} in ${step.copy}`;
+    if (step.type === 'edit') return `edit ${step.target} to ${String(step.part.body['line'])}`;
+    return `delete ${step.target}`;
+  });
+
+const shown = (text: string): Copy[] => {
+  const attempt = plan(wanted(text));
+  return attempt.steps.reduce<Copy[]>((copies, step, index) => applyStep(copies, step, `r${index}`), []);
+};
+
+test('a new message is sent, one request a part, in order', () => {
+  expect(brief(wanted('one\ntwo'))).toEqual(['send one in 0', 'send two in 0']);
+  expect(shown('one\ntwo')[0]?.parts.map((part) => part.remoteId)).toEqual(['r0', 'r1']);
+});
+
+test('what the room shows already needs nothing', () => {
+  expect(brief(wanted('one\ntwo', { copies: shown('one\ntwo'), version: 2 }))).toEqual([]);
+});
+
+test('only the parts that changed are edited', () => {
+  expect(brief(wanted('one\nTWO\nthree', { copies: shown('one\ntwo\nthree') }))).toEqual(['edit r1 to TWO']);
+});
+
+test('a message that grows gets more parts, one that shrinks loses them from the end', () => {
+  expect(brief(wanted('one\ntwo\nthree', { copies: shown('one') }))).toEqual(['send two in 0', 'send three in 0']);
+  expect(brief(wanted('ONE', { copies: shown('one\ntwo\nthree') }))).toEqual([
+    'edit r0 to ONE',
+    'delete r2',
+    'delete r1',
+  ]);
+});
+
+test('a ring makes a new copy first and then folds the old one to a pointer', () => {
+  const input = wanted('one\ntwo', { copies: shown('one\ntwo'), ringVersion: 1, message: { text: 'one', title: '🔴 DOWN' } });
+  expect(brief(input)).toEqual(['send one in 1', 'edit r0 to _goes on below_ ⤵', 'delete r1']);
+  const [, pointer] = plan(input).steps;
+  expect(pointer?.type === 'edit' && pointer.part.body).toMatchObject({ title: 'DOWN', ring: false });
+  expect(after(input).map((copy) => copy.ring)).toEqual([0, 1]);
+});
+
+test('a ring that is shown is not rung again, and is edited from then on', () => {
+  const copies = after(wanted('one', { copies: shown('one'), ringVersion: 1 }));
+  expect(brief(wanted('one', { copies, ringVersion: 1 }))).toEqual([]);
+  expect(brief(wanted('new', { copies, ringVersion: 1 }))).toEqual([`edit ${copies[1]?.parts[0]?.remoteId} to new`]);
+});
+
+test('two rings that were not shown yet make one new copy', () => {
+  expect(brief(wanted('one', { ringVersion: 2 }))).toEqual(['send one in 0']);
+  expect(brief(wanted('one', { copies: shown('one'), ringVersion: 3 })).filter((step) => step.startsWith('send'))).toEqual([
+    'send one in 1',
+  ]);
+});
+
+test('a removed message is deleted with all its copies', () => {
+  const copies = after(wanted('one\ntwo', { copies: shown('one'), ringVersion: 1 }));
+  const [first, second] = copies;
+  expect(brief(wanted('', { copies, removed: true }))).toEqual([
+    `delete ${first?.parts[0]?.remoteId}`,
+    `delete ${second?.parts[1]?.remoteId}`,
+    `delete ${second?.parts[0]?.remoteId}`,
+  ]);
+  expect(brief(wanted('', { removed: true }))).toEqual([]);
+});
+
+test('a removed message offers nothing to tap', () => {
+  const message: Message = { text: 'x', actions: [{ label: 'Ack', emoji: '👀', command: 'ack 1' }] };
+  expect(JSON.parse(plan(wanted('', { message })).actions)).toHaveLength(1);
+  expect(JSON.parse(plan(wanted('', { message, removed: true })).actions)).toEqual([]);
+});
+
+test('a message that somebody deleted is not made again, unless it must ring', () => {
+  const copies = shown('one').map((copy) => ({ ...copy, gone: true }));
+  expect(brief(wanted('new', { copies }))).toEqual([]);
+  expect(brief(wanted('new', { copies, ringVersion: 1 }))).toEqual(['send new in 1']);
+});
+
+test('where nothing can be edited a change is a new message and the old one stays', () => {
+  const limits = { ...LIMITS, edits: false };
+  expect(brief(wanted('new', { copies: shown('one'), limits }))).toEqual(['send new in 1']);
+  expect(brief(wanted('new', { copies: shown('one'), limits, ringVersion: 1 }))).toEqual(['send new in 1']);
+});
+
+test('where nothing can be deleted nothing is', () => {
+  const limits = { ...LIMITS, deletes: false };
+  expect(brief(wanted('one', { copies: shown('one\ntwo'), limits }))).toEqual([]);
+  expect(brief(wanted('', { copies: shown('one'), limits, removed: true }))).toEqual([]);
+});
+
+const change = fc.record({
+  text: fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 4 }).map((lines) => lines.join('\n')),
+  ring: fc.boolean(),
+  removed: fc.boolean(),
+});
+
+test('whatever is wanted one after another, doing what was planned leaves nothing to do, and no key belongs to two requests', () => {
+  fc.assert(
+    fc.property(fc.array(change, { minLength: 1, maxLength: 8 }), fc.boolean(), (changes, deletes) => {
+      let copies: readonly Copy[] = [];
+      let ringVersion = 0;
+      let sends = 0;
+      const keys: string[] = [];
+      for (const [index, { text, ring, removed }] of changes.entries()) {
+        if (ring) ringVersion++;
+        const input = wanted(text, { copies, ringVersion, removed, version: index + 1, limits: { ...LIMITS, deletes } });
+        for (const step of plan(input).steps) {
+          const place = { id: 'row', room: 'r', sends: sends++, replyTo: undefined, thread: undefined, unknownTries: 0 };
+          keys.push(operationOf(step, place).key);
+          copies = applyStep(copies, step, step.type === 'send' ? `remote-${remotes++}` : step.target);
+        }
+        expect(plan({ ...input, copies }).steps).toEqual([]);
+        if (removed) continue;
+        // The newest copy shows every line; where parts cannot be deleted, old ones may be left behind it.
+        const lines = text.split('\n');
+        const last = copies.at(-1)?.parts ?? [];
+        const hashes = plan({ ...input, copies: [] }).steps.map((step) => step.type === 'send' && step.hash);
+        expect(last.slice(0, lines.length).map((part) => part.hash)).toEqual(hashes);
+        if (deletes) expect(last).toHaveLength(lines.length);
+      }
+      expect(new Set(keys).size).toBe(keys.length);
+    }),
+  );
+});
+
+test('the request of a step carries its key, its target, and where it belongs', () => {
+  const place = { id: 'row', room: '!r', sends: 3, replyTo: 'q', thread: 't', unknownTries: 2 };
+  const [send] = plan(wanted('one')).steps;
+  const [edit] = plan(wanted('two', { copies: shown('one') })).steps;
+  const [remove] = plan(wanted('', { copies: shown('one'), removed: true })).steps;
+  if (!send || !edit || !remove) throw new Error('a step is missing');
+  expect(operationOf(send, place)).toMatchObject({ type: 'send', key: 'row.3', room: '!r', replyTo: 'q', thread: 't', unknownTries: 2 });
+  expect(operationOf(edit, place)).toMatchObject({ type: 'edit', key: 'row.3', target: 'r0' });
+  expect(operationOf(remove, place)).toEqual({ type: 'delete', key: 'row.3', room: '!r', target: 'r0', unknownTries: 2 });
+  expect(operationOf(send, { ...place, replyTo: undefined, thread: undefined })).not.toHaveProperty('thread');
+});

@@ -1,0 +1,128 @@
+import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
+import { createDatabase, type Database } from '../db/database.ts';
+import { migrate } from '../db/migrate.ts';
+import { nextTick, tickCrons, type CronSpec } from './cron.ts';
+
+const at = (text: string): Date => new Date(text);
+
+describe('when an expression ticks next', () => {
+  const next = (expression: string, zone: string, after: string): string | undefined =>
+    nextTick(expression, zone, at(after))?.toISOString();
+
+  test('the time is that of the zone, summer and winter', () => {
+    expect(next('0 9 * * *', 'Europe/Berlin', '2026-01-10T00:00:00Z')).toBe('2026-01-10T08:00:00.000Z');
+    expect(next('0 9 * * *', 'Europe/Berlin', '2026-07-10T00:00:00Z')).toBe('2026-07-10T07:00:00.000Z');
+  });
+
+  test('nine in the morning is nine on both sides of a change of the clocks', () => {
+    expect(next('0 9 * * *', 'Europe/Berlin', '2026-03-28T12:00:00Z')).toBe('2026-03-29T07:00:00.000Z');
+    expect(next('0 9 * * *', 'Europe/Berlin', '2026-10-24T12:00:00Z')).toBe('2026-10-25T08:00:00.000Z');
+  });
+
+  test('an hour that the clocks skip ticks once that day all the same, and the days around it as always', () => {
+    const ticks: string[] = [];
+    let after = at('2026-03-27T12:00:00Z');
+    for (let count = 0; count < 4; count++) {
+      const tick = nextTick('30 2 * * *', 'Europe/Berlin', after);
+      if (!tick) break;
+      ticks.push(tick.toISOString());
+      after = tick;
+    }
+    expect(ticks.map((tick) => tick.slice(0, 10))).toEqual(['2026-03-28', '2026-03-29', '2026-03-30', '2026-03-31']);
+    expect(ticks[0]).toBe('2026-03-28T01:30:00.000Z');
+    expect(ticks[2]).toBe('2026-03-30T00:30:00.000Z');
+  });
+
+  test('an hour that the clocks repeat ticks once', () => {
+    const first = nextTick('30 2 * * *', 'Europe/Berlin', at('2026-10-24T12:00:00Z'));
+    expect(first?.toISOString().slice(0, 10)).toBe('2026-10-25');
+    expect(nextTick('30 2 * * *', 'Europe/Berlin', first ?? at(''))?.toISOString()).toBe('2026-10-26T01:30:00.000Z');
+  });
+
+  test('a tick is after the time asked about, never at it', () => {
+    expect(next('0 9 * * *', 'UTC', '2026-01-10T09:00:00Z')).toBe('2026-01-11T09:00:00.000Z');
+  });
+
+  test('a day that never comes never ticks', () => {
+    expect(next('0 0 30 2 *', 'UTC', '2026-01-01T00:00:00Z')).toBeUndefined();
+  });
+});
+
+describe('ticks in the database', () => {
+  let empty: TestDatabase;
+  let database: Database;
+  beforeAll(async () => {
+    empty = await emptyDatabase();
+    database = createDatabase({
+      url: async () => ({ connectionString: empty.url }),
+      poolSize: 6,
+      idleInTransactionMs: 5000,
+      statementTimeoutMs: 5000,
+    });
+    await migrate(database, []);
+  });
+  beforeEach(async () => {
+    await database.query('delete from crons');
+    await database.query('delete from events');
+  });
+  afterAll(async () => {
+    await database.close();
+    await empty.drop();
+  });
+
+  const daily: CronSpec = { skill: 'coffee', name: 'round', expression: '0 9 * * *', timeZone: 'UTC' };
+  const minutely: CronSpec = { ...daily, name: 'look', expression: '* * * * *' };
+  const tick = (now: string, ...specs: CronSpec[]) => tickCrons(database, at(now), specs);
+  const times = async (): Promise<string[]> =>
+    (
+      await database.query<{ happened_at: Date }>(`select happened_at from events where kind = 'cron' order by happened_at`)
+    ).map((row) => row.happened_at.toISOString());
+
+  test('a cron seen for the first time begins now', async () => {
+    expect(await tick('2026-01-10T12:00:00Z', daily)).toEqual([]);
+    expect(await tick('2026-01-11T08:59:59Z', daily)).toEqual([]);
+    expect(await tick('2026-01-11T09:00:00Z', daily)).toHaveLength(1);
+    expect(await times()).toEqual(['2026-01-11T09:00:00.000Z']);
+  });
+
+  test('a tick is made once, however often anybody looks', async () => {
+    await tick('2026-01-10T12:00:00Z', daily);
+    for (let count = 0; count < 3; count++) await tick('2026-01-11T10:00:00Z', daily);
+    await Promise.all(Array.from({ length: 5 }, () => tick('2026-01-12T10:00:00Z', daily)));
+    expect(await times()).toEqual(['2026-01-11T09:00:00.000Z', '2026-01-12T09:00:00.000Z']);
+  });
+
+  test('however many were missed, the last one is made', async () => {
+    await tick('2026-01-10T12:00:00Z', daily, minutely);
+    await tick('2026-01-20T12:00:30Z', daily, minutely);
+    expect(await times()).toEqual(['2026-01-20T09:00:00.000Z', '2026-01-20T12:00:00.000Z']);
+  });
+
+  test('a year away costs no walk through every minute of it', async () => {
+    await tick('2025-01-10T12:00:00Z', minutely);
+    const begun = performance.now();
+    await tick('2026-01-10T12:00:30Z', minutely);
+    expect(performance.now() - begun).toBeLessThan(5000);
+    expect(await times()).toEqual(['2026-01-10T12:00:00.000Z']);
+  });
+
+  test('a rare tick that was missed long ago is still made', async () => {
+    const yearly = { ...daily, expression: '0 9 1 3 *' };
+    await tick('2025-02-10T12:00:00Z', yearly);
+    await tick('2026-02-10T12:00:00Z', yearly);
+    expect(await times()).toEqual(['2025-03-01T09:00:00.000Z']);
+  });
+
+  test('of several old ticks of a rare cron it is the last', async () => {
+    const monthly = { ...daily, expression: '0 9 1 * *' };
+    await tick('2025-01-10T12:00:00Z', monthly);
+    await tick('2025-06-20T12:00:00Z', monthly);
+    expect(await times()).toEqual(['2025-06-01T09:00:00.000Z']);
+  });
+
+  test('a changed expression begins now: nothing of the new one was missed', async () => {
+    await tick('2026-01-10T12:00:00Z', daily);
+    expect(await tick('2026-01-10T13:00:00Z', { ...daily, expression: '30 12 * * *' })).toEqual([]);
+    expect(await tick('2026-01-11T12:30:00Z', { ...daily, expression: '30 12 * * *' })).toHaveLength(1);
+  });
+});
