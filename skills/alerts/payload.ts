@@ -41,7 +41,7 @@ function isFields(value: unknown): value is Fields {
 /** One sentence when this is no Alertmanager notification at all, else undefined. Quick and pure. */
 export function refuse(body: unknown): string | undefined {
   if (!isFields(body)) return 'the body is not a JSON object; send what Alertmanager sends to a webhook receiver';
-  if (body['version'] !== undefined && String(body['version']) !== '4')
+  if (body['version'] !== undefined && text(body['version']) !== '4')
     return `this is version ${clean(JSON.stringify(body['version']) ?? '', 20)} of a webhook; Alertmanager's is version "4"`;
   if (!Array.isArray(body['alerts']))
     return 'there is no list "alerts" in the body; send what Alertmanager sends to a webhook receiver';
@@ -64,7 +64,7 @@ export function readNotification(body: unknown, added: Readonly<Record<string, s
     if (typeof read === 'string') problems.push(`alerts[${index}]: ${read}`);
     else reports.set(read.fingerprint, merged(reports.get(read.fingerprint), read));
   });
-  const truncated = Number(fields['truncatedAlerts'] ?? 0);
+  const truncated = Number(text(fields['truncatedAlerts']));
   return {
     receiver: unescapeRegex(clean(text(fields['receiver']), MAX_NAME)),
     groupKey: text(fields['groupKey']).slice(0, MAX_GROUP_KEY).toWellFormed(),
