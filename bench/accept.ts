@@ -4,6 +4,7 @@ import { answerTimesMs, perSecond } from './harness/load.ts';
 import { processorSeconds } from './harness/machine.ts';
 import { percentile, short } from './harness/numbers.ts';
 import { firstNamed, takenIn } from './harness/shown.ts';
+import { processorUsed } from './harness/world.ts';
 
 const RATIO = 0.6;
 const AT_ONCE = 32;
@@ -23,12 +24,13 @@ export const accept: Bench = async (stage) => {
   const shownAfterS: number[] = [];
   const used = { program: 0, postgres: 0, bare: 0 };
   for (let round = -1; round < rounds; round++) {
-    const before = { ...(await world.processorSeconds()), bare: await processorSeconds(peer.pid) };
+    const before = await world.processorTimes();
+    const bareBefore = await processorSeconds(peer.pid);
     const prefix = `AcceptR${round + 1}N`;
     const bodies = { prefix, count: round < 0 ? warmUp : count, groups: 100 };
     const a = await world.send(load, { bodies, shape });
     await world.settled();
-    const { program, postgres } = await world.processorSeconds();
+    const spent = processorUsed(before, await world.processorTimes());
     const named = firstNamed(await takenIn(world.homeserver, world.room, stage.offsetMs), prefix);
     if (named.size !== bodies.count) throw new Error(`${named.size} of ${bodies.count} alerts were shown`);
     await sleep(300);
@@ -37,9 +39,9 @@ export const accept: Bench = async (stage) => {
       world.program.profileFromNow();
       continue;
     }
-    used.program += program - before.program;
-    used.postgres += postgres - before.postgres;
-    used.bare += (await processorSeconds(peer.pid)) - before.bare;
+    used.program += spent.program;
+    used.postgres += spent.postgres;
+    used.bare += (await processorSeconds(peer.pid)) - bareBefore;
     ours.push(perSecond(a));
     bare.push(perSecond(b));
     answersMs.push(...answerTimesMs(a));

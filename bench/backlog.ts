@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from './harness/bench.ts';
 import { answerTimesMs } from './harness/load.ts';
 import { percentile, short, slopeOf } from './harness/numbers.ts';
+import { processorUsed } from './harness/world.ts';
 
 const PER_SECOND = 500;
 const SAMPLE_MS = 500;
@@ -30,13 +31,13 @@ export const backlog: Bench = async (stage) => {
       await sleep(SAMPLE_MS);
     }
   })();
-  const before = await world.processorSeconds();
+  const before = await world.processorTimes();
   const bodies = { prefix: 'SteadyN', count: PER_SECOND * seconds, groups: 100 };
   const result = await world.send(load, { bodies, shape: { type: 'steady', perSecond: PER_SECOND } });
   sending = false;
   await sampling;
-  const after = await world.processorSeconds();
-  const share = (used: number): string => `${short((used * 100) / seconds)} %`;
+  const used = processorUsed(before, await world.processorTimes());
+  const share = (ofSeconds: number): string => `${short((ofSeconds * 100) / seconds)} %`;
   const [left] = await world.query<{ count: number }>(`select count(*)::int as count from messages where pending`);
   const growth = Math.max(0, slopeOf(samples) * samples.length);
   const answers = answerTimesMs(result);
@@ -52,7 +53,7 @@ export const backlog: Bench = async (stage) => {
       },
     ],
     notes: [
-      `backlog: answered within p50 ${short(percentile(answers, 0.5))} ms, p99 ${short(percentile(answers, 0.99))} ms; ${left?.count ?? 0} messages waited to be shown when the last came in; the program used ${share(after.program - before.program)} of a core and Postgres ${share(after.postgres - before.postgres)}.`,
+      `backlog: answered within p50 ${short(percentile(answers, 0.5))} ms, p99 ${short(percentile(answers, 0.99))} ms; ${left?.count ?? 0} messages waited to be shown when the last came in; the program used ${share(used.program)} of a core and Postgres ${share(used.postgres)}.`,
     ],
   };
 };

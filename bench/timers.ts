@@ -5,7 +5,7 @@ import pg from 'pg';
 import type { Bench } from './harness/bench.ts';
 import { monotonicMs } from './harness/clock.ts';
 import { percentile, short } from './harness/numbers.ts';
-import { ANN, type World } from './harness/world.ts';
+import { ANN, processorUsed, type World } from './harness/world.ts';
 
 const LATE_MS = 250;
 const AT_ONCE_S = 5;
@@ -161,8 +161,8 @@ async function bareTimers(databaseUrl: string, count: number): Promise<number[]>
 /** Share of one core that the program and Postgres use while nothing happens. */
 async function idleShare(world: World, ms: number): Promise<number> {
   await sleep(500);
-  const before = await world.processorSeconds();
+  const before = await world.processorTimes();
   await sleep(ms);
-  const after = await world.processorSeconds();
-  return ((after.program + after.postgres - before.program - before.postgres) * 1000) / ms;
+  const used = processorUsed(before, await world.processorTimes());
+  return ((used.program + used.postgres) * 1000) / ms;
 }

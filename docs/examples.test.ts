@@ -74,6 +74,29 @@ test('every skill on the page is loaded by the program from a directory of its o
   for (const skill of skills) expect(stdout).toContain(`${skill}: `);
 }, 60_000);
 
+test('the configurations in the README and the first steps have no problem', async () => {
+  const blocks = async (page: string, key: string): Promise<string> => {
+    const text = await readFile(join(ROOT, page), 'utf8');
+    return (
+      [...text.matchAll(/^```yaml\n(.*?)^```$/gms)]
+        .map(([, block = '']) => block)
+        .find((block) => block.includes(`${key}:\n`)) ?? ''
+    );
+  };
+  const steps = join(directory, 'first-steps');
+  await mkdir(steps, { recursive: true });
+  await writeFile(join(steps, 'matrix.yaml'), await blocks('docs/connecting-matrix.md', 'connectors'));
+  await writeFile(join(steps, 'alertmanager.yaml'), await blocks('docs/connecting-alertmanager.md', 'skills'));
+  const readme = join(directory, 'readme.yaml');
+  await writeFile(readme, await blocks('README.md', 'connectors'));
+  for (const path of [steps, readme, await configuration()]) {
+    const { stdout } = await run(process.execPath, [join(ROOT, 'bin/watchbell.js'), 'check', path], {
+      cwd: directory,
+    }).catch((error: { stdout?: string }) => ({ stdout: error.stdout ?? '' }));
+    expect(stdout).toMatch(/: ok \([1-9]\d* connector/);
+  }
+}, 60_000);
+
 /** What the page shows for `standup`, plus the directory. */
 async function configuration(): Promise<string> {
   const file = join(directory, 'watchbell.yaml');

@@ -23,6 +23,18 @@ export interface WorldSetting {
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
+export interface ProcessorTimes {
+  readonly program: number;
+  readonly postgres: ReadonlyMap<number, number>;
+}
+
+/** Seconds used between two looks. A connection that closed meanwhile takes what it used with it. */
+export function processorUsed(before: ProcessorTimes, after: ProcessorTimes): { program: number; postgres: number } {
+  let postgres = 0;
+  for (const [pid, seconds] of after.postgres) postgres += seconds - (before.postgres.get(pid) ?? 0);
+  return { program: after.program - before.program, postgres };
+}
+
 /** One bot with its database and its room; who else is in the room is Ann. */
 export class World {
   readonly program: Program;
@@ -69,7 +81,7 @@ export class World {
   }
 
   /** Every process of the server, also those that work for others. Linux only. */
-  private async postgresPids(): Promise<number[]> {
+  async #postgresPids(): Promise<number[]> {
     const [row] = await this.query<{ pid: number }>('select pg_backend_pid() as pid');
     const parents = new Map<number, number>();
     for (const name of await readdir('/proc')) {
@@ -81,11 +93,13 @@ export class World {
     return [...parents].filter(([, parent]) => parent === postmaster).map(([pid]) => pid);
   }
 
-  /** Processor seconds used so far by the program, and by the whole server. */
-  async processorSeconds(): Promise<{ program: number; postgres: number }> {
-    const pids = await this.postgresPids();
-    const each = await Promise.all(pids.map((pid) => processorSeconds(pid).catch(() => 0)));
-    return { program: await processorSeconds(this.program.pid), postgres: each.reduce((sum, one) => sum + one, 0) };
+  /** Processor seconds used so far, by process: the program's, and those of the server. */
+  async processorTimes(): Promise<ProcessorTimes> {
+    const pids = await this.#postgresPids();
+    const server = await Promise.all(
+      pids.map(async (pid) => [pid, await processorSeconds(pid).catch(() => 0)] as const),
+    );
+    return { program: await processorSeconds(this.program.pid), postgres: new Map(server) };
   }
 
   async close(): Promise<void> {

@@ -31,6 +31,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
       .command(usage)
       .description(description)
       .option('-c, --config <path>', 'configuration file or directory')
+      .option('--data <directory>', 'where a trial keeps its data', './data')
       .exitOverride()
       .action(async (...given: unknown[]) => {
         const command = given.at(-1) as Command;
@@ -39,7 +40,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
 
   add(program, 'run', 'runs the bot (also when no command is given)', async (_, options) =>
     (await import('./run.ts')).run(options),
-  ).option('--data <directory>', 'where the embedded Postgres of a trial keeps its data', './data');
+  );
   add(program, 'check [file]', 'validates a configuration offline and lists every problem', async ([file], options) =>
     (await import('./check.ts')).check({ path: file ?? options.config }),
   );

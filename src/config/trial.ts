@@ -19,7 +19,7 @@ export function trialConfig({ console, tokenFile }: Pick<TrialOptions, 'console'
     name: 'watchbell',
     connectors: each({ opsRoom: 'lobby' }),
     rooms: { lobby: { in: each('lobby') } },
-    people: { you: { name: 'You', accounts: each('local'), groups: ['admins'] } },
+    people: { you: { name: 'Local user', accounts: each('local'), groups: ['admins'] } },
     skills: {
       alerts: {
         sources: { default: { tokens: [{ file: tokenFile }] } },

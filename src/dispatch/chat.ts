@@ -192,7 +192,20 @@ async function run(input: ChatInput, place: Place): Promise<ChatResult> {
     );
     return end('wrong', 'late');
   }
-  return end(await runCommand(input, place, lookup), decision.because);
+  const rooms = lookup.rooms.map((name) => [name, world.rooms.byName(String(lookup.args[name]))] as const);
+  const strange = rooms.find(([name, found]) => lookup.args[name] !== undefined && !found);
+  if (strange) {
+    reply(
+      input,
+      address,
+      event,
+      entry.skill,
+      `No room is called "${escape(String(lookup.args[strange[0]]))}"; say \`rooms\` to see them`,
+    );
+    return end('invalid', decision.because);
+  }
+  const args = { ...lookup.args, ...Object.fromEntries(rooms.filter(([, found]) => found)) };
+  return end(await runCommand(input, place, { ...lookup, args }), decision.because);
 }
 
 function listens(world: World, skill: string, roomName: string | undefined, direct: boolean): boolean {

@@ -1,7 +1,14 @@
 import { distance } from 'fastest-levenshtein';
 import { StartFailed } from '../errors.ts';
 import type { Command } from '../skill.ts';
-import { compilePattern, matchPattern, splitWords, type CompiledPattern, type Misfit } from './pattern.ts';
+import {
+  compilePattern,
+  matchPattern,
+  roomArguments,
+  splitWords,
+  type CompiledPattern,
+  type Misfit,
+} from './pattern.ts';
 
 export interface IndexedCommand {
   readonly skill: string;
@@ -12,13 +19,20 @@ export interface IndexedCommand {
 }
 
 export type Lookup =
-  | { readonly found: 'command'; readonly entry: IndexedCommand; readonly args: Record<string, unknown> }
+  | {
+      readonly found: 'command';
+      readonly entry: IndexedCommand;
+      readonly args: Record<string, unknown>;
+      readonly rooms: readonly string[];
+    }
   /** The beginning is a command's, the rest is not. */
   | { readonly found: 'misfit'; readonly entry: IndexedCommand; readonly misfit: Misfit | undefined }
   | { readonly found: 'nothing' };
 
 interface Entry {
   readonly pattern: CompiledPattern;
+  /** Arguments that name rooms. */
+  readonly rooms: readonly string[];
   readonly command: IndexedCommand;
 }
 
@@ -45,7 +59,7 @@ export class CommandIndex {
         const indexed = { skill: skill.name, name: main.beginning.join(' '), pattern: source, command };
         this.#all.push(indexed);
         for (const pattern of [main, ...(command.also ?? []).map(compilePattern)])
-          this.#add({ pattern, command: indexed });
+          this.#add({ pattern, rooms: roomArguments(pattern.items), command: indexed });
       }
     }
   }
@@ -88,7 +102,7 @@ export class CommandIndex {
     for (let length = said.length; length > 0; length--) {
       for (const entry of this.#byBeginning.get(said.slice(0, length).join(' ')) ?? []) {
         const result = matchPattern(entry.pattern, words);
-        if (result.ok) return { found: 'command', entry: entry.command, args: result.args };
+        if (result.ok) return { found: 'command', entry: entry.command, args: result.args, rooms: entry.rooms };
         if (misfit.found === 'nothing') misfit = { found: 'misfit', entry: entry.command, misfit: result.misfit };
       }
     }

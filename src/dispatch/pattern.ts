@@ -92,6 +92,17 @@ export function idsOf(word: string): string[] | undefined {
 const INT = /^-?\d{1,15}$/;
 const bare = (word: string): string => word.toLowerCase().replace(/[.,;:!?]+$/, '');
 
+/** Names of the arguments that are rooms. */
+export function roomArguments(items: readonly Item[]): string[] {
+  return items.flatMap((item) =>
+    item.type === 'optional'
+      ? roomArguments(item.items)
+      : item.type === 'argument' && item.as === 'room'
+        ? [item.name]
+        : [],
+  );
+}
+
 /** Pure; looks at each word a small, bounded number of times. Rooms come out as the word, resolved by the caller. */
 export function matchPattern(pattern: CompiledPattern, text: Words): MatchResult {
   let misfit: { at: number; value: Misfit } | undefined;

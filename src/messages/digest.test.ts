@@ -61,7 +61,10 @@ describe('folding', () => {
       statementTimeoutMs: 5000,
     });
     await migrate(database, []);
-    await database.query(`insert into leases values ('connector:m', 'me', 1, 'infinity')`);
+    await database.query(
+      `insert into leases (name, holder, epoch, expires_at) values ('connector:m', $1, 1, 'infinity')`,
+      [randomUUID()],
+    );
     lease = { name: 'connector:m', epoch: 1, leftMs: () => 10_000, signal: new AbortController().signal };
   });
   beforeEach(() => database.query('delete from messages'));
@@ -74,7 +77,7 @@ describe('folding', () => {
   const add = async (more: { line?: string | null; queue?: number; attempt?: string; delivered?: number } = {}) => {
     const id = randomUUID();
     await database.query(
-      `insert into messages (id, connector, room, skill, key, queue, position, content, line, attempt, delivered_version, delivered_ring) values ($1, 'm', 'r', 's', $1::text, $2, $3, '{}', $4, $5, $6, $7)`,
+      `insert into messages (id, connector, room, skill, key, queue, position, content, line, attempt, delivered_version, delivered_ring) values ($1, 'm', 'r', 's', 'key ' || $3::bigint, $2, $3::bigint, '{}', $4, $5, $6, $7)`,
       [
         id,
         more.queue ?? 1,

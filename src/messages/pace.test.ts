@@ -48,7 +48,11 @@ test('what a platform refuses for one room holds up that room only', () => {
   expect(pace.waitMs('a', T + 7000)).toBe(0);
   expect(pace.waitMs('b', T)).toBe(0);
   expect(pace.accountWaitMs(T)).toBe(0);
-  expect([pace.isThrottled('a', T), pace.isThrottled('b', T), pace.isAccountThrottled(T)]).toEqual([true, false, false]);
+  expect([pace.isThrottled('a', T), pace.isThrottled('b', T), pace.isAccountThrottled(T)]).toEqual([
+    true,
+    false,
+    false,
+  ]);
 });
 
 test('what it refuses for the account holds up every room', () => {

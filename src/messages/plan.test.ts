@@ -15,7 +15,9 @@ const LIMITS: ConnectorLimits = {
 
 /** One part a line of text, so that a test decides how many there are. */
 const render = (message: Message, { ring }: { ring: boolean }): Part[] =>
-  (message.text ?? '').split('\n').map((line) => ({ body: { line, title: message.title ?? '', ring }, bytes: line.length }));
+  (message.text ?? '')
+    .split('\n')
+    .map((line) => ({ body: { line, title: message.title ?? '', ring }, bytes: line.length }));
 
 const wanted = (text: string, more: Partial<PlanInput> = {}): PlanInput => ({
   version: 1,
@@ -70,7 +72,11 @@ test('a message that grows gets more parts, one that shrinks loses them from the
 });
 
 test('a ring makes a new copy first and then folds the old one to a pointer', () => {
-  const input = wanted('one\ntwo', { copies: shown('one\ntwo'), ringVersion: 1, message: { text: 'one', title: '🔴 DOWN' } });
+  const input = wanted('one\ntwo', {
+    copies: shown('one\ntwo'),
+    ringVersion: 1,
+    message: { text: 'one', title: '🔴 DOWN' },
+  });
   expect(brief(input)).toEqual(['send one in 1', 'edit r0 to _goes on below_ ⤵', 'delete r1']);
   const [, pointer] = plan(input).steps;
   expect(pointer?.type === 'edit' && pointer.part.body).toMatchObject({ title: 'DOWN', ring: false });
@@ -85,9 +91,9 @@ test('a ring that is shown is not rung again, and is edited from then on', () =>
 
 test('two rings that were not shown yet make one new copy', () => {
   expect(brief(wanted('one', { ringVersion: 2 }))).toEqual(['send one in 0']);
-  expect(brief(wanted('one', { copies: shown('one'), ringVersion: 3 })).filter((step) => step.startsWith('send'))).toEqual([
-    'send one in 1',
-  ]);
+  expect(
+    brief(wanted('one', { copies: shown('one'), ringVersion: 3 })).filter((step) => step.startsWith('send')),
+  ).toEqual(['send one in 1']);
 });
 
 test('a removed message is deleted with all its copies', () => {
@@ -140,9 +146,22 @@ test('whatever is wanted one after another, doing what was planned leaves nothin
       const keys: string[] = [];
       for (const [index, { text, ring, removed }] of changes.entries()) {
         if (ring) ringVersion++;
-        const input = wanted(text, { copies, ringVersion, removed, version: index + 1, limits: { ...LIMITS, deletes } });
+        const input = wanted(text, {
+          copies,
+          ringVersion,
+          removed,
+          version: index + 1,
+          limits: { ...LIMITS, deletes },
+        });
         for (const step of plan(input).steps) {
-          const place = { id: 'row', room: 'r', sends: sends++, replyTo: undefined, thread: undefined, unknownTries: 0 };
+          const place = {
+            id: 'row',
+            room: 'r',
+            sends: sends++,
+            replyTo: undefined,
+            thread: undefined,
+            unknownTries: 0,
+          };
           keys.push(operationOf(step, place).key);
           copies = applyStep(copies, step, step.type === 'send' ? `remote-${remotes++}` : step.target);
         }
@@ -166,8 +185,21 @@ test('the request of a step carries its key, its target, and where it belongs', 
   const [edit] = plan(wanted('two', { copies: shown('one') })).steps;
   const [remove] = plan(wanted('', { copies: shown('one'), removed: true })).steps;
   if (!send || !edit || !remove) throw new Error('a step is missing');
-  expect(operationOf(send, place)).toMatchObject({ type: 'send', key: 'row.3', room: '!r', replyTo: 'q', thread: 't', unknownTries: 2 });
+  expect(operationOf(send, place)).toMatchObject({
+    type: 'send',
+    key: 'row.3',
+    room: '!r',
+    replyTo: 'q',
+    thread: 't',
+    unknownTries: 2,
+  });
   expect(operationOf(edit, place)).toMatchObject({ type: 'edit', key: 'row.3', target: 'r0' });
-  expect(operationOf(remove, place)).toEqual({ type: 'delete', key: 'row.3', room: '!r', target: 'r0', unknownTries: 2 });
+  expect(operationOf(remove, place)).toEqual({
+    type: 'delete',
+    key: 'row.3',
+    room: '!r',
+    target: 'r0',
+    unknownTries: 2,
+  });
   expect(operationOf(send, { ...place, replyTo: undefined, thread: undefined })).not.toHaveProperty('thread');
 });

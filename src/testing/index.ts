@@ -40,6 +40,10 @@ export interface TestBotOptions {
   readonly postgres?: string;
   /** Use the database and the rooms of another test bot: a second replica. */
   readonly sharedWith?: TestBot;
+  /** A platform on which something has happened before the bot comes. Default: an empty one of its own. */
+  readonly platform?: MemoryPlatform;
+  /** Port on this machine through which the bot reaches its database; the test itself goes straight to it. */
+  readonly databasePort?: number;
   /** Called at each moment where a crash matters. */
   readonly step?: StepHook;
 }
@@ -70,8 +74,14 @@ export interface TestBot {
   /** Resolves when nothing is left to do now: no event, message, due timer or task. */
   settle(): Promise<void>;
   query<Row extends object>(text: string, parameters?: readonly unknown[]): Promise<Row[]>;
+  /** Stops this replica alone; what it shares with others, and what a test asks of it, is still there. */
+  leave(): Promise<void>;
   stop(): Promise<void>;
+  /** For `await using bot = …`: stops it also when the test fails. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
+
+const SETTLE_WITHIN_MS = 25_000;
 
 /** Starts a bot with the given skills. Stop it at the end of the test. */
 export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
@@ -79,7 +89,8 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     ? undefined
     : await makeDatabase(options.postgres ?? process.env['WATCHBELL_TEST_POSTGRES']);
   const databaseUrl = options.sharedWith?.databaseUrl ?? home?.url ?? '';
-  const platform = options.sharedWith?.platform ?? new MemoryPlatform();
+  const platform = options.sharedWith?.platform ?? options.platform ?? new MemoryPlatform();
+  const appDatabaseUrl = throughPort(databaseUrl, options.databasePort);
   let shiftMs = 0;
   const config = parseConfig(
     {
@@ -103,7 +114,7 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     config,
     folders: { skills: folders, broken: [] },
     generation: async () => 1,
-    database: async () => ({ connectionString: databaseUrl }),
+    database: async () => ({ connectionString: appDatabaseUrl }),
     secret: async (reference) => {
       const found = 'file' in reference ? options.secrets?.[reference.file] : undefined;
       if (found === undefined) throw new Error(`the test gave no secret ${JSON.stringify(reference)}`);
@@ -129,6 +140,7 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     sender: { accountId: by.by ?? '@ann:test', name: 'somebody', bot: false, guest: false },
     at: app.clock.now(),
   });
+  let leaving: Promise<void> | undefined;
   const bot: TestBot = {
     app,
     platform,
@@ -172,7 +184,7 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
       await bot.settle();
     },
     async settle() {
-      for (;;) {
+      for (const end = performance.now() + SETTLE_WITHIN_MS; ;) {
         const [left] = await inspector.query<{ behind: boolean }>(
           `select exists (select 1 from events where state = 'new') or exists (select 1 from messages where pending)
              or exists (select 1 from timers where due_at <= $1) or exists (select 1 from tasks where state <> 'done')
@@ -180,15 +192,24 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
           [app.clock.now(), platform.stream.length],
         );
         if (left && !left.behind) return;
+        if (performance.now() > end)
+          throw new Error(
+            `the bot is still busy after ${SETTLE_WITHIN_MS / 1000} s; something it does never ends, or always fails`,
+          );
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     },
     query: (text, parameters) => inspector.query(text, parameters),
+    leave() {
+      leaving ??= app.stop({ acceptForMs: 0 });
+      return leaving;
+    },
     async stop() {
-      await app.stop({ acceptForMs: 0 });
+      await bot.leave();
       await inspector.close();
       await home?.drop();
     },
+    [Symbol.asyncDispose]: () => bot.stop(),
   };
   await ready(inspector);
   return bot;
@@ -206,6 +227,13 @@ function parseConfig(
     skills.map((skill) => [skill.name, skill.options?.parse(value.skills[skill.name] ?? {}) ?? {}]),
   );
   return { ...configSchema.parse({ ...value, connectors, skills: {} }), skills: options };
+}
+
+function throughPort(databaseUrl: string, port: number | undefined): string {
+  if (port === undefined) return databaseUrl;
+  const url = new URL(databaseUrl);
+  url.port = String(port);
+  return url.href;
 }
 
 /** A connector begins at now: what is said before its first cursor is stored would not be heard. */

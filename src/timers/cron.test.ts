@@ -75,7 +75,9 @@ describe('ticks in the database', () => {
   const tick = (now: string, ...specs: CronSpec[]) => tickCrons(database, at(now), specs);
   const times = async (): Promise<string[]> =>
     (
-      await database.query<{ happened_at: Date }>(`select happened_at from events where kind = 'cron' order by happened_at`)
+      await database.query<{ happened_at: Date }>(
+        `select happened_at from events where kind = 'cron' order by happened_at`,
+      )
     ).map((row) => row.happened_at.toISOString());
 
   test('a cron seen for the first time begins now', async () => {

@@ -15,7 +15,11 @@ afterAll(() => rm(directory, { recursive: true, force: true }));
 /** A trial as `npm start` runs it; resolves when it has printed what to do, or has ended. */
 async function startTrial(): Promise<{ child: ChildProcess; output: () => string; exited: Promise<number | null> }> {
   const env = { PATH: process.env['PATH'], PORT: String(await freePort()), OPS_PORT: String(await freePort()) };
-  const child = spawn(process.execPath, [BIN, 'run', '--data', join(directory, 'data')], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [BIN, 'run', '--data', join(directory, 'data')], {
+    cwd: directory,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
   await new Promise<void>((resolve) => {
@@ -39,8 +43,16 @@ test('a trial starts its own Postgres, is found again after kill -9, and stops i
 
   const address = /http:\/\/127\.0\.0\.1:\d+\/webhooks\/alertmanager/.exec(first.output())?.[0] ?? '';
   const token = /Bearer ([\w-]+)/.exec(first.output())?.[1] ?? '';
-  const body = JSON.stringify({ version: '4', status: 'firing', receiver: 'x', groupKey: 'g', alerts: [{ status: 'firing', labels: { alertname: 'KeptAlert' }, startsAt: new Date().toISOString() }] });
-  expect((await fetch(address, { method: 'POST', body, headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
+  const body = JSON.stringify({
+    version: '4',
+    status: 'firing',
+    receiver: 'x',
+    groupKey: 'g',
+    alerts: [{ status: 'firing', labels: { alertname: 'KeptAlert' }, startsAt: new Date().toISOString() }],
+  });
+  expect((await fetch(address, { method: 'POST', body, headers: { authorization: `Bearer ${token}` } })).status).toBe(
+    200,
+  );
   first.child.kill('SIGKILL');
   await first.exited;
 

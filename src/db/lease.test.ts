@@ -1,0 +1,200 @@
+import { randomUUID } from 'node:crypto';
+import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
+import { createClock } from '../clock.ts';
+import { createDatabase, type Database } from './database.ts';
+import { fence, LEASE_TTL_MS, LeaseKeeper, type Lease } from './lease.ts';
+import { migrate } from './migrate.ts';
+
+let empty: TestDatabase;
+let database: Database;
+const keepers: Competitor[] = [];
+
+const open = (): Database =>
+  createDatabase({
+    url: async () => ({ connectionString: empty.url }),
+    poolSize: 5,
+    idleInTransactionMs: 1000,
+    statementTimeoutMs: 10_000,
+  });
+
+beforeEach(async () => {
+  empty = await emptyDatabase();
+  database = open();
+  await migrate(database, []);
+});
+afterEach(async () => {
+  for (const competitor of keepers.splice(0)) await competitor.keeper.stop();
+  await database.close();
+  await empty.drop();
+});
+
+interface Competitor {
+  readonly keeper: LeaseKeeper;
+  readonly won: Lease[];
+  /** While true it has no database: as if stopped, or cut off. */
+  cut: boolean;
+}
+
+function compete(...names: string[]): Competitor {
+  const won: Lease[] = [];
+  const competitor: Competitor = {
+    won,
+    cut: false,
+    keeper: new LeaseKeeper({
+      database: {
+        ...database,
+        query: (text, parameters) =>
+          competitor.cut ? Promise.reject(new Error('cut off')) : database.query(text, parameters),
+        transaction: (work) => (competitor.cut ? Promise.reject(new Error('cut off')) : database.transaction(work)),
+      },
+      holder: randomUUID(),
+      clock: createClock(),
+      step: () => {},
+      onHeld: (lease) => void won.push(lease),
+    }),
+  };
+  competitor.keeper.want(names);
+  competitor.keeper.start();
+  keepers.push(competitor);
+  return competitor;
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+const expiresAt = async (): Promise<number> =>
+  (await database.query<{ expires_at: Date }>('select expires_at from leases'))[0]?.expires_at.getTime() ?? 0;
+/** Cuts a holder off and shortens what is left of its lease: the whole of it takes a test too long. */
+async function endSoon(holder: Competitor): Promise<void> {
+  holder.cut = true;
+  await database.query(`update leases set expires_at = clock_timestamp() + interval '700 milliseconds'`);
+}
+const only = (competitor: Competitor): Lease => {
+  const lease = competitor.won.at(-1);
+  if (!lease) throw new Error('no lease was won');
+  return lease;
+};
+
+test('of several that want it one holds it, and keeps it as long as it renews', async () => {
+  const all = [compete('x'), compete('x'), compete('x')];
+  await until(() => all.some((one) => one.won.length > 0));
+  const holder = all.find((one) => one.won.length > 0);
+  const first = await expiresAt();
+  // Long enough that without renewal another would have it.
+  await until(async () => (await expiresAt()) > first + LEASE_TTL_MS + 1000);
+  expect(all.map((one) => one.won.length).sort()).toEqual([0, 0, 1]);
+  expect(holder?.keeper.held.get('x')?.signal.aborted).toBe(false);
+  expect(holder?.keeper.held.get('x')?.leftMs()).toBeGreaterThan(0);
+});
+
+test('each of several leases has a holder of its own', async () => {
+  const one = compete('x', 'y');
+  await until(() => one.won.length === 2);
+  const other = compete('x', 'y', 'z');
+  await until(() => other.won.length > 0);
+  expect(one.won.map((lease) => lease.name)).toEqual(['x', 'y']);
+  expect(other.won.map((lease) => lease.name)).toEqual(['z']);
+});
+
+test('a holder that is cut off is followed only after its lease has ended, and has given up by then', async () => {
+  const first = compete('x');
+  await until(() => first.won.length === 1);
+  const lease = only(first);
+  const second = compete('x');
+  first.cut = true;
+  let gaveUpAt = Number.NaN;
+  lease.signal.addEventListener('abort', () => (gaveUpAt = performance.now()));
+  await until(() => second.won.length === 1);
+  const takenOverAt = performance.now();
+  expect(lease.signal.aborted).toBe(true);
+  expect(gaveUpAt).toBeLessThan(takenOverAt);
+  expect(lease.leftMs()).toBe(0);
+  expect(only(second).epoch).toBe(lease.epoch + 1);
+  expect(first.keeper.held.size).toBe(0);
+});
+
+test('nobody takes over before the lease has ended by the clock of the database', async () => {
+  const first = compete('x');
+  await until(() => first.won.length === 1);
+  await endSoon(first);
+  const ends = await expiresAt();
+  const second = compete('x');
+  await until(() => second.won.length === 1);
+  const [row] = await database.query<{ now: Date }>('select clock_timestamp() as now');
+  expect(row?.now.getTime()).toBeGreaterThanOrEqual(ends);
+});
+
+test('a lease that is given back is taken at the next look', async () => {
+  const first = compete('x');
+  await until(() => first.won.length === 1);
+  const second = compete('x');
+  const begun = performance.now();
+  first.keeper.want([]);
+  await first.keeper.release('x');
+  expect(only(first).signal.aborted).toBe(true);
+  await until(() => second.won.length === 1);
+  expect(performance.now() - begun).toBeLessThan(LEASE_TTL_MS - 1000);
+  expect(only(second).epoch).toBe(only(first).epoch + 1);
+});
+
+test('a keeper that stops gives everything back', async () => {
+  const first = compete('x', 'y');
+  await until(() => first.won.length === 2);
+  await first.keeper.stop();
+  expect(await database.query('select 1 from leases where expires_at > clock_timestamp()')).toEqual([]);
+});
+
+test('a write under a lease that went to another is refused', async () => {
+  const first = compete('x');
+  await until(() => first.won.length === 1);
+  await expect(database.transaction((transaction) => fence(transaction, only(first)))).resolves.toBeUndefined();
+  await endSoon(first);
+  const second = compete('x');
+  await until(() => second.won.length === 1);
+  await expect(database.transaction((transaction) => fence(transaction, only(first)))).rejects.toMatchObject({
+    code: 'WB_LEASE_LOST',
+  });
+  await expect(database.transaction((transaction) => fence(transaction, only(second)))).resolves.toBeUndefined();
+});
+
+test('a holder stopped in the middle of a transaction cannot commit after the take-over', async () => {
+  const first = compete('x');
+  await until(() => first.won.length === 1);
+  const lease = only(first);
+  let goOn = (): void => {};
+  const stopped = new Promise<void>((resolve) => (goOn = resolve));
+  const write = open();
+  const writing = write.transaction(async (transaction) => {
+    await fence(transaction, lease);
+    await transaction.query(`insert into notices (about, at) values ('late', clock_timestamp())`);
+    await stopped;
+    await transaction.query('select 1');
+  });
+  writing.catch(() => {});
+  await endSoon(first);
+  const second = compete('x');
+  // The server ends the stopped session, so that the take-over need not wait for it for ever.
+  await until(() => second.won.length === 1);
+  goOn();
+  await expect(writing).rejects.toBeDefined();
+  await write.close();
+  expect(await database.query('select 1 from notices')).toEqual([]);
+});
+
+test('a take-over waits for a transaction of the holder that is still at work', async () => {
+  const first = compete('x');
+  await until(() => first.won.length === 1);
+  const lease = only(first);
+  await endSoon(first);
+  let committed = false;
+  const writing = database.transaction(async (transaction) => {
+    await fence(transaction, lease);
+    await transaction.query('select pg_sleep(2)');
+    committed = true;
+  });
+  const second = compete('x');
+  await until(() => second.won.length === 1);
+  expect(committed).toBe(true);
+  await writing;
+});

@@ -1,0 +1,145 @@
+import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
+import { createDatabase, type Database, type Query } from '../db/database.ts';
+import { migrate } from '../db/migrate.ts';
+import { Acceptor } from './acceptor.ts';
+import type { Accepted, NewEvent } from './event.ts';
+
+let empty: TestDatabase;
+let real: Database;
+beforeAll(async () => {
+  empty = await emptyDatabase();
+  real = createDatabase({
+    url: async () => ({ connectionString: empty.url }),
+    poolSize: 3,
+    idleInTransactionMs: 5000,
+    statementTimeoutMs: 5000,
+  });
+  await migrate(real, []);
+});
+beforeEach(() => real.query('delete from events'));
+afterAll(async () => {
+  await real.close();
+  await empty.drop();
+});
+
+const event = (sourceId: string, payload = '{}'): NewEvent => ({
+  source: 'test',
+  sourceId,
+  kind: 'webhook',
+  payload,
+  happenedAt: new Date(),
+});
+
+/** An acceptor whose statements a test can count, hold up and break. */
+function make() {
+  const state = { statements: 0, available: true, before: async (): Promise<void> => {}, accepted: [] as Accepted[] };
+  const query: Query = async (text, parameters) => {
+    state.statements++;
+    await state.before();
+    return real.query(text, parameters);
+  };
+  const database: Database = {
+    ...real,
+    query,
+    get available() {
+      return state.available;
+    },
+  };
+  const acceptor = new Acceptor({
+    database,
+    step: () => {},
+    onAccepted: (accepted) => state.accepted.push(...accepted),
+  });
+  return { acceptor, state };
+}
+
+const stored = async (): Promise<string[]> =>
+  (await real.query<{ source_id: string }>('select source_id from events order by id')).map((row) => row.source_id);
+
+test('what was accepted is stored, in order, and is handed on once', async () => {
+  const { acceptor, state } = make();
+  await acceptor.accept([event('a'), event('b')]);
+  expect(await stored()).toEqual(['a', 'b']);
+  expect(state.accepted).toHaveLength(2);
+});
+
+test('a repeat is accepted and stored once', async () => {
+  const { acceptor, state } = make();
+  await acceptor.accept([event('a')]);
+  await acceptor.accept([event('a')]);
+  await Promise.all([acceptor.accept([event('a')]), acceptor.accept([event('a')])]);
+  expect(await stored()).toEqual(['a']);
+  expect(state.accepted).toHaveLength(1);
+});
+
+test('whatever arrives while a commit is in flight shares the next one', async () => {
+  const { acceptor, state } = make();
+  let goOn = (): void => {};
+  const held = new Promise<void>((resolve) => (goOn = resolve));
+  state.before = () => held;
+  const all = Array.from({ length: 50 }, (_, index) => acceptor.accept([event(String(index))]));
+  goOn();
+  await Promise.all(all);
+  expect(state.statements).toBe(2);
+  expect(await stored()).toEqual(Array.from({ length: 50 }, (_, index) => String(index)));
+});
+
+test('a flood is cut into statements that stay small', async () => {
+  const { acceptor, state } = make();
+  await Promise.all(Array.from({ length: 1000 }, (_, index) => acceptor.accept([event(String(index))])));
+  expect(await stored()).toHaveLength(1000);
+  expect(state.statements).toBeGreaterThanOrEqual(5);
+  const before = state.statements;
+  const large = 'x'.repeat(5 * 1024 * 1024);
+  await Promise.all(['p', 'q', 'r'].map((id) => acceptor.accept([event(id, JSON.stringify(large))])));
+  expect(state.statements - before).toBe(3);
+});
+
+test('nothing resolves before its commit', async () => {
+  const { acceptor, state } = make();
+  let goOn = (): void => {};
+  const held = new Promise<void>((resolve) => (goOn = resolve));
+  state.before = () => held;
+  let settled = false;
+  const accepting = acceptor.accept([event('a')]).then(() => (settled = true));
+  await real.query('select 1');
+  expect(settled).toBe(false);
+  goOn();
+  await accepting;
+  expect(await stored()).toEqual(['a']);
+});
+
+test('one that Postgres will not take is refused alone', async () => {
+  const { acceptor, state } = make();
+  let goOn = (): void => {};
+  const held = new Promise<void>((resolve) => (goOn = resolve));
+  state.before = () => held;
+  const outcomes = Promise.allSettled(
+    ['first', 'a', 'bad', 'b'].map((id) => acceptor.accept([event(id, id === 'bad' ? 'NUL \u0000' : '{}')])),
+  );
+  goOn();
+  expect((await outcomes).map((one) => one.status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+  expect(await stored()).toEqual(['first', 'a', 'b']);
+  expect(state.accepted).toHaveLength(3);
+});
+
+test('without a database everybody is refused at once, and nothing is sent to it', async () => {
+  const { acceptor, state } = make();
+  state.available = false;
+  await expect(acceptor.accept([event('a')])).rejects.toMatchObject({ code: 'WB_DATABASE_AWAY' });
+  expect(state.statements).toBe(0);
+});
+
+test('when the database goes away in the middle those who wait are refused, and later ones are taken again', async () => {
+  const { acceptor, state } = make();
+  state.before = async () => {
+    state.available = false;
+    throw new Error('connection terminated');
+  };
+  const outcomes = await Promise.allSettled(['a', 'b', 'c'].map((id) => acceptor.accept([event(id)])));
+  expect(outcomes.map((one) => one.status)).toEqual(['rejected', 'rejected', 'rejected']);
+  state.before = async () => {};
+  state.available = true;
+  await acceptor.accept([event('d')]);
+  expect(await stored()).toEqual(['d']);
+});

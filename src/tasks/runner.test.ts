@@ -1,0 +1,286 @@
+import { randomUUID } from 'node:crypto';
+import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
+import { createClock } from '../clock.ts';
+import { createDatabase, type Database } from '../db/database.ts';
+import { migrate } from '../db/migrate.ts';
+import { z, type Log, type Task, type TaskRun } from '../skill.ts';
+import type { Step } from '../steps.ts';
+import { TaskRunner } from './runner.ts';
+import { writeTasks } from './task.ts';
+
+let empty: TestDatabase;
+let database: Database;
+const runners: TaskRunner[] = [];
+beforeAll(async () => {
+  empty = await emptyDatabase();
+  database = createDatabase({
+    url: async () => ({ connectionString: empty.url }),
+    poolSize: 6,
+    idleInTransactionMs: 5000,
+    statementTimeoutMs: 5000,
+  });
+  await migrate(database, []);
+});
+beforeEach(async () => {
+  await database.query('delete from tasks');
+  await database.query('delete from events');
+});
+afterEach(async () => {
+  for (const runner of runners.splice(0)) await runner.stop();
+});
+afterAll(async () => {
+  await database.close();
+  await empty.drop();
+});
+
+const log: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+type Run = TaskRun<unknown, { n: number }>;
+type Job = Task<unknown, { n: number }, number>;
+
+const job = (more: Partial<Job> & { run: Job['run'] }): Job => ({
+  payload: z.object({ n: z.number() }),
+  result: z.number(),
+  done: () => {},
+  ...more,
+});
+
+function start(task: Job, more: { query?: Database['query']; step?: (step: Step) => void } = {}): TaskRunner {
+  const runner = new TaskRunner({
+    database: { ...database, ...(more.query && { query: more.query }) },
+    clock: createClock(),
+    holder: randomUUID(),
+    step: more.step ?? (() => {}),
+    known: () => ['math double'],
+    find: () => ({ task: task as Task<unknown, unknown, unknown>, options: {}, log }),
+    secret: async () => 'secret',
+    ownUrl: () => 'http://127.0.0.1:1',
+    onAccepted: () => {},
+  });
+  runners.push(runner);
+  runner.start();
+  return runner;
+}
+
+async function queue(payload: unknown = { n: 21 }): Promise<string> {
+  const id = randomUUID();
+  await writeTasks(database.query, [{ id, skill: 'math', name: 'double', payload: JSON.stringify(payload) }]);
+  return id;
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+const results = async (): Promise<Record<string, unknown>[]> =>
+  (await database.query<{ payload: string }>(`select payload from events where kind = 'task' order by id`)).map(
+    (row) => JSON.parse(row.payload) as Record<string, unknown>,
+  );
+const ended = (count = 1) => until(async () => (await results()).length >= count);
+/** As a replica that died in the middle of it would leave it. */
+const abandon = (id: string): Promise<unknown> =>
+  database.query(
+    `update tasks set state = 'running', attempt = 1, holder = $2, heartbeat_at = clock_timestamp() - interval '1 hour', started_at = clock_timestamp() where id = $1`,
+    [id, randomUUID()],
+  );
+
+test('a task is run with its payload and uuid, and its result is one event', async () => {
+  const seen: Run[] = [];
+  const id = await queue();
+  start(job({ run: async (run) => (seen.push(run), run.payload.n * 2) }));
+  await ended();
+  expect(await results()).toMatchObject([{ id, ok: true, result: 42, payload: { n: 21 } }]);
+  expect(seen).toMatchObject([{ id, attempt: 1, payload: { n: 21 } }]);
+  expect(await database.query('select state from tasks')).toEqual([{ state: 'done' }]);
+});
+
+test('of two replicas one runs it', async () => {
+  let runs = 0;
+  const task = job({ run: async () => ++runs });
+  start(task);
+  start(task);
+  for (let count = 0; count < 20; count++) await queue();
+  await ended(20);
+  expect(runs).toBe(20);
+  expect(await results()).toHaveLength(20);
+});
+
+test('a task that fails and may be repeated is tried again under the same uuid', async () => {
+  const seen: [string, number][] = [];
+  const id = await queue();
+  start(
+    job({
+      idempotent: true,
+      run: async (run) => {
+        seen.push([run.id, run.attempt]);
+        if (run.attempt < 2) throw new Error('not now');
+        return 1;
+      },
+    }),
+  );
+  await ended();
+  expect(seen).toEqual([
+    [id, 1],
+    [id, 2],
+  ]);
+  expect(await results()).toMatchObject([{ ok: true, result: 1 }]);
+});
+
+test('after its last attempt it has failed, with the reason', async () => {
+  await queue();
+  start(job({ idempotent: true, attempts: 2, run: () => Promise.reject(new Error('the pump is dry')) }));
+  await ended();
+  expect(await results()).toMatchObject([{ ok: false, unknown: false, reason: 'the pump is dry' }]);
+});
+
+test('a task that may not be repeated is tried once', async () => {
+  let runs = 0;
+  await queue();
+  start(job({ run: () => (runs++, Promise.reject(new Error('refused'))) }));
+  await ended();
+  expect(runs).toBe(1);
+  expect(await results()).toMatchObject([{ ok: false, unknown: false, reason: 'refused' }]);
+});
+
+test('what a dead replica was running and may not be repeated is not run, and a person is asked', async () => {
+  let runs = 0;
+  await abandon(await queue());
+  start(job({ run: async () => ++runs }));
+  await ended();
+  expect(runs).toBe(0);
+  expect(await results()).toMatchObject([
+    { ok: false, unknown: true, reason: expect.stringContaining('may have happened') },
+  ]);
+});
+
+test('what a dead replica was running and may be repeated is run by another', async () => {
+  const id = await queue();
+  await abandon(id);
+  start(job({ idempotent: true, run: async (run) => run.attempt * 100 }));
+  await ended();
+  expect(await results()).toMatchObject([{ id, ok: true, result: 200 }]);
+});
+
+test('a task that can look whether it was done does so before it is run again', async () => {
+  const looked: string[] = [];
+  let runs = 0;
+  let answer: number | undefined = 7;
+  const task = job({
+    find: async (run) => (looked.push(run.id), answer),
+    run: async () => (runs++, 8),
+  });
+  const first = await queue();
+  await abandon(first);
+  start(task);
+  await ended();
+  expect([looked, runs]).toEqual([[first], 0]);
+  expect(await results()).toMatchObject([{ ok: true, result: 7 }]);
+  answer = undefined;
+  const second = await queue();
+  await abandon(second);
+  await ended(2);
+  expect([looked, runs]).toEqual([[first, second], 1]);
+});
+
+test('the result of an attempt that was taken over is dropped', async () => {
+  let release = (): void => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const id = await queue();
+  let cut = false;
+  const slow = start(job({ idempotent: true, run: async () => (await held, 1) }), {
+    query: (text, parameters) =>
+      cut && text.includes('heartbeat_at') ? Promise.reject(new Error('cut off')) : database.query(text, parameters),
+  });
+  await until(async () => (await database.query(`select 1 from tasks where state = 'running'`)).length > 0);
+  cut = true;
+  await database.query(`update tasks set heartbeat_at = clock_timestamp() - interval '1 hour' where id = $1`, [id]);
+  start(job({ idempotent: true, run: async () => 2 }));
+  await ended();
+  release();
+  await slow.stop();
+  expect(await results()).toMatchObject([{ result: 2 }]);
+});
+
+test('a long task is kept by its heartbeat', async () => {
+  let release = (): void => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  let runs = 0;
+  const id = await queue();
+  start(job({ idempotent: true, run: async () => (runs++, await held, 1) }));
+  await until(() => runs === 1);
+  start(job({ idempotent: true, run: async () => (runs++, 1) }));
+  await database.query(`update tasks set heartbeat_at = clock_timestamp() - interval '5 seconds' where id = $1`, [id]);
+  await until(
+    async () =>
+      (await database.query(`select 1 from tasks where heartbeat_at > clock_timestamp() - interval '1 second'`))
+        .length > 0,
+  );
+  release();
+  await ended();
+  expect(runs).toBe(1);
+});
+
+test('a task that takes too long is aborted, also when it does not listen', async () => {
+  await queue();
+  let signal: AbortSignal | undefined;
+  start(job({ timeoutMs: 50, run: (run) => ((signal = run.signal), new Promise<number>(() => {})) }));
+  await ended();
+  expect(signal?.aborted).toBe(true);
+  expect(await results()).toMatchObject([{ ok: false, unknown: true, reason: 'it took longer than 0.05 s' }]);
+});
+
+test('a stop aborts what runs; what may be repeated is queued again for another replica', async () => {
+  const id = await queue();
+  let running = false;
+  const first = start(
+    job({
+      idempotent: true,
+      run: (run) =>
+        new Promise((_, reject) => {
+          running = true;
+          run.signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true });
+        }),
+    }),
+  );
+  await until(() => running);
+  await first.stop();
+  expect(await database.query('select state from tasks')).toEqual([{ state: 'queued' }]);
+  start(job({ idempotent: true, run: async () => 5 }));
+  await ended();
+  expect(await results()).toMatchObject([{ id, ok: true, result: 5 }]);
+});
+
+test('a payload or a result that is not what was declared is a failure with a reason', async () => {
+  let runs = 0;
+  await queue({ n: 'many' });
+  start(job({ run: async () => (runs++, 'text' as unknown as number) }));
+  await ended();
+  expect(runs).toBe(0);
+  await queue();
+  await ended(2);
+  expect(await results()).toMatchObject([
+    { ok: false, reason: expect.stringContaining('payload is not understood') },
+    { ok: false, reason: expect.stringContaining('expected number') },
+  ]);
+});
+
+test('no more than four run at once in one replica', async () => {
+  let now = 0;
+  let most = 0;
+  const waiting: (() => void)[] = [];
+  start(
+    job({
+      run: async () => {
+        most = Math.max(most, ++now);
+        await new Promise<void>((resolve) => waiting.push(resolve));
+        now--;
+        return 1;
+      },
+    }),
+  );
+  for (let count = 0; count < 9; count++) await queue();
+  while ((await results()).length < 9) {
+    await until(async () => waiting.length > 0 || (await results()).length === 9);
+    waiting.splice(0).forEach((release) => release());
+  }
+  expect(most).toBe(4);
+});

@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import { defineSkill } from '../../src/skill.ts';
+import { MemoryPlatform, startTestBot, type TestBot } from '../../src/testing/index.ts';
+
+const MINUTE_MS = 60_000;
+
+const probe = defineSkill({
+  name: 'probe',
+  commands: {
+    'begin {what...}': { help: 'is asked about when late', run: ({ args }) => `begun ${args.what}` },
+    halt: {
+      help: 'runs however late',
+      late: 'run',
+      run: ({ lateMs }) => `halted ${Math.round(lateMs / MINUTE_MS)} late`,
+    },
+  },
+});
+
+const bots: TestBot[] = [];
+const start = async (options: Partial<Parameters<typeof startTestBot>[0]> = {}): Promise<TestBot> => {
+  const bot = await startTestBot({ skills: [probe], ...options });
+  bots.push(bot);
+  return bot;
+};
+afterEach(async () => {
+  for (const bot of bots.splice(0).reverse()) await bot.stop();
+});
+
+function hear(platform: MemoryPlatform, text: string, agoMs: number): void {
+  platform.happen({
+    type: 'message',
+    id: randomUUID(),
+    room: 'lobby',
+    direct: false,
+    sender: { accountId: '@ann:test', name: 'Ann', bot: false, guest: false },
+    at: new Date(Date.now() - agoMs),
+    text,
+    mentionsBot: false,
+  });
+}
+
+/** A bot that was away for so long, during which this was said; resolves when it is back and has dealt with it. */
+async function comeBack(awayMs: number, said: readonly [text: string, agoMs: number][]): Promise<TestBot> {
+  const before = await start();
+  await before.leave();
+  await before.query(`update cursors set stored_at = stored_at - $1 * interval '1 millisecond'`, [awayMs]);
+  for (const [text, agoMs] of said) hear(before.platform, text, agoMs);
+  const bot = await start({ sharedWith: before });
+  await bot.settle();
+  return bot;
+}
+
+test('after a gap a command is asked about, with its age and its words', async () => {
+  const bot = await comeBack(190 * MINUTE_MS, [['!begin *deploy*', 180 * MINUTE_MS]]);
+  expect(bot.texts()).toEqual([
+    'I was away, and this is 3 h old. If you still want it, say it again: `begin \\*deploy\\*`',
+  ]);
+  expect(await bot.say('begin again')).toEqual(['begun again']);
+});
+
+test('one that may run however late runs, and knows how late it is', async () => {
+  const bot = await comeBack(190 * MINUTE_MS, [['!halt', 180 * MINUTE_MS]]);
+  expect(bot.texts()).toEqual(['halted 180 late']);
+});
+
+test('what was said shortly before the bot came back is run', async () => {
+  const bot = await comeBack(190 * MINUTE_MS, [['!begin now', 9 * MINUTE_MS]]);
+  expect(bot.texts()).toEqual(['begun now']);
+});
+
+test('an old time stamp without a gap is not late: clocks of platforms may be wrong', async () => {
+  const bot = await comeBack(5 * MINUTE_MS, [['!begin now', 180 * MINUTE_MS]]);
+  expect(bot.texts()).toEqual(['begun now']);
+});
+
+test('each of several is dealt with once, in order, also when the bot goes and comes again', async () => {
+  const bot = await comeBack(190 * MINUTE_MS, [
+    ['!begin one', 180 * MINUTE_MS],
+    ['!halt', 170 * MINUTE_MS],
+    ['!begin two', 1000],
+  ]);
+  await bot.leave();
+  const again = await start({ sharedWith: bot });
+  await again.settle();
+  expect(again.texts().map((text) => text.split(' ')[0])).toEqual(['I', 'halted', 'begun']);
+});
+
+test('the answer to a late command is a reply to it', async () => {
+  const bot = await comeBack(190 * MINUTE_MS, [['!begin x', 180 * MINUTE_MS]]);
+  expect(bot.messages()[0]?.replyTo).toBe(bot.platform.stream[0]?.id);
+});
+
+test('what was said before the bot was there for the first time is not run', async () => {
+  const platform = new MemoryPlatform();
+  hear(platform, '!begin before', 1000);
+  hear(platform, '!halt', 180 * MINUTE_MS);
+  const bot = await start({ platform });
+  expect(await bot.say('begin after')).toEqual(['begun after']);
+  expect(bot.texts()).toEqual(['begun after']);
+});

@@ -1,0 +1,122 @@
+import { join } from 'node:path';
+import alerts from '../../skills/alerts/index.ts';
+import { samplePayload } from '../../skills/alerts/sample.ts';
+import { RateLimited } from '../../src/connectors/connector.ts';
+import { startTestBot, textOf, type TestBot } from '../../src/testing/index.ts';
+
+let bot: TestBot;
+let refusing: 'room' | 'account' | undefined;
+let order: string[];
+beforeEach(async () => {
+  bot = await startTestBot({
+    skills: [alerts],
+    migrations: { alerts: join(import.meta.dirname, '../../skills/alerts/migrations') },
+    options: { alerts: { sources: { default: { tokens: [{ file: 'token' }] } }, route: { rooms: ['lobby'] } } },
+    secrets: { token: 'secret' },
+  });
+  order = [];
+  bot.platform.before = (operation) => {
+    if (refusing) throw new RateLimited(refusing, 200);
+    order.push(operation.type);
+  };
+});
+afterEach(async () => {
+  refusing = undefined;
+  await bot.stop();
+});
+
+const PODS = Array.from({ length: 60 }, (_, index) => `pod-${String(index).padStart(3, '0')}`);
+
+async function post(pods: readonly string[], status: 'firing' | 'resolved' = 'firing'): Promise<void> {
+  const payloads = pods.map((pod) =>
+    samplePayload({ name: `Down-${pod}`, status, severity: 'warning', labels: { pod } }),
+  );
+  const body = { ...payloads[0], alerts: payloads.flatMap((payload) => payload['alerts'] as unknown[]) };
+  const response = await fetch(`http://127.0.0.1:${bot.app.port}/webhooks/alertmanager`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer secret' },
+    body: JSON.stringify(body),
+  });
+  expect(response.status).toBe(200);
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+const handled = () => until(async () => (await bot.query(`select 1 from events where state = 'new'`)).length === 0);
+
+/** How often each alert's name is to be read in the room. */
+const named = (): number[] => {
+  const all = bot.texts().join('\n').replaceAll('\\', '');
+  return PODS.map((pod) => all.split(`Down-${pod}`).length - 1);
+};
+
+test.each(['account', 'room'] as const)(
+  'alerts that come while the platform refuses by %s are all named in a digest, none twice, after the answer to a person',
+  async (scope) => {
+    refusing = scope;
+    await post(PODS.slice(0, 30));
+    await handled();
+    await post(PODS.slice(30));
+    bot.platform.happen({
+      type: 'message',
+      id: 'asked',
+      room: 'lobby',
+      direct: false,
+      sender: { accountId: '@ann:test', name: 'Ann', bot: false, guest: false },
+      at: bot.app.clock.now(),
+      text: '!version',
+      mentionsBot: false,
+    });
+    await until(async () => (await bot.query(`select 1 from messages where reply_to = 'asked'`)).length > 0);
+    await handled();
+    // The courier has been refused since, and has seen all of it.
+    await bot.query('select pg_sleep(1.5)');
+    refusing = undefined;
+    await bot.settle();
+    expect(named()).toEqual(PODS.map(() => 1));
+    expect(bot.texts()[0]).toBe('watchbell 0.0.0-test');
+    expect(bot.texts().filter((text) => text.includes('at once'))).not.toEqual([]);
+    expect(bot.messages().length).toBeLessThan(10);
+  },
+);
+
+test('what changes after a digest was sent changes in the digest', async () => {
+  refusing = 'account';
+  await post(PODS);
+  await handled();
+  await until(async () => (await bot.query('select 1 from messages where digest')).length > 0);
+  refusing = undefined;
+  await bot.settle();
+  const before = bot.messages().length;
+  await post(PODS.slice(0, 1), 'resolved');
+  await bot.settle();
+  expect(bot.texts().join('\n')).toMatch(/RESOLVED.*Down.*pod.*000/);
+  expect(bot.messages()).toHaveLength(before);
+  expect(named()).toEqual(PODS.map(() => 1));
+});
+
+test('a storm that nobody slows down is shown one by one', async () => {
+  await post(PODS);
+  await bot.settle();
+  expect(named()).toEqual(PODS.map(() => 1));
+  expect(bot.messages()).toHaveLength(60);
+  expect(bot.messages().some((one) => textOf(one.message).includes('at once'))).toBe(false);
+});
+
+test('a page goes before the digest', async () => {
+  refusing = 'account';
+  await post(PODS);
+  await handled();
+  const critical = samplePayload({ name: 'Burning', severity: 'critical' });
+  const response = await fetch(`http://127.0.0.1:${bot.app.port}/webhooks/alertmanager`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer secret' },
+    body: JSON.stringify(critical),
+  });
+  expect(response.status).toBe(200);
+  await handled();
+  refusing = undefined;
+  await bot.settle();
+  expect(bot.texts()[0]).toContain('Burning');
+});

@@ -1,0 +1,125 @@
+import { defineSkill, defineTask, defineTimer, z, type Webhook } from '../../src/skill.ts';
+import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+
+const knock: Webhook = {
+  tokens: () => [{ file: 'token' }],
+  sources: () => ['default'],
+  run: (context, request) => context.say('lobby', `knock ${(request.body as { n: number }).n}`),
+};
+
+const probe = defineSkill({
+  name: 'probe',
+  commands: {
+    'ping {n:int}': { help: 'answers', run: ({ args }) => `pong ${args.n}` },
+    'later {n:int}': {
+      help: 'sets a timer',
+      run: ({ args, now, at }) => at(`later:${args.n}`, new Date(now.getTime() + 60_000), 'due', { n: args.n }),
+    },
+    'work {n:int}': { help: 'starts a task', run: ({ args, task }) => task('double', { n: args.n }) },
+  },
+  webhooks: { knock },
+  timers: {
+    due: defineTimer({
+      payload: z.object({ n: z.number() }),
+      run: (context, { payload }) => context.say('lobby', `due ${payload.n}`),
+    }),
+  },
+  tasks: {
+    double: defineTask({
+      payload: z.object({ n: z.number() }),
+      result: z.number(),
+      idempotent: true,
+      run: async ({ payload }) => payload.n * 2,
+      done: (context, outcome) => context.say('lobby', `result ${outcome.ok ? outcome.result : outcome.reason}`),
+    }),
+  },
+});
+
+const SETUP = { skills: [probe], secrets: { token: 'secret' } };
+const NUMBERS = Array.from({ length: 20 }, (_, index) => index);
+
+let one: TestBot;
+let other: TestBot;
+beforeEach(async () => {
+  one = await startTestBot(SETUP);
+  other = await startTestBot({ ...SETUP, sharedWith: one });
+});
+afterEach(async () => {
+  await other.stop();
+  await one.stop();
+});
+
+const speaks = (bot: TestBot): boolean => bot.app.parts()['memory']?.detail !== 'another replica speaks for it';
+const sorted = (texts: readonly string[]): string[] => [...texts].sort();
+const expected = (word: string, of = NUMBERS): string[] => sorted(of.map((n) => `${word} ${n}`));
+
+function hear(text: string): void {
+  one.platform.happen({
+    type: 'message',
+    id: `${text} ${Math.random()}`,
+    room: 'lobby',
+    direct: false,
+    sender: { accountId: '@ann:test', name: 'Ann', bot: false, guest: false },
+    at: one.app.clock.now(),
+    text: `!${text}`,
+    mentionsBot: false,
+  });
+}
+
+test('one of two replicas speaks for a connector, and each command is answered once', async () => {
+  expect([one, other].map(speaks).sort()).toEqual([false, true]);
+  for (const n of NUMBERS) hear(`ping ${n}`);
+  await one.settle();
+  expect(one.texts()).toEqual(NUMBERS.map((n) => `pong ${n}`));
+});
+
+test('each timer fires once, whichever replica set it', async () => {
+  for (const n of NUMBERS) hear(`later ${n}`);
+  await one.settle();
+  await Promise.all([one.advance(61_000), other.advance(61_000)]);
+  expect(sorted(one.texts())).toEqual(expected('due'));
+});
+
+test('each task is run once', async () => {
+  for (const n of NUMBERS) hear(`work ${n}`);
+  await one.settle();
+  expect(sorted(one.texts())).toEqual(
+    expected(
+      'result',
+      NUMBERS.map((n) => n * 2),
+    ),
+  );
+});
+
+test('webhooks to either replica are shown once each, also by the one that does not speak', async () => {
+  const answers = await Promise.all(NUMBERS.map((n) => (n % 2 === 0 ? one : other).webhook('knock', { n }, 'secret')));
+  expect(answers.map((answer) => answer.status)).toEqual(NUMBERS.map(() => 200));
+  await one.settle();
+  expect(sorted(one.texts())).toEqual(expected('knock'));
+});
+
+test('when the one that speaks stops, the other speaks within a few seconds, and nothing is lost or said twice', async () => {
+  const [first, second] = speaks(one) ? [one, other] : [other, one];
+  for (const n of NUMBERS.slice(0, 10)) hear(`ping ${n}`);
+  const leaving = first.leave();
+  for (const n of NUMBERS.slice(10)) hear(`ping ${n}`);
+  const begun = performance.now();
+  await leaving;
+  await second.settle();
+  expect(speaks(second)).toBe(true);
+  // Handed over, not waited for until it ended by itself.
+  expect(performance.now() - begun).toBeLessThan(4000);
+  expect(second.texts()).toEqual(NUMBERS.map((n) => `pong ${n}`));
+  expect(await second.say('ping 99')).toEqual(['pong 99']);
+});
+
+test('when one replica stops, what it has accepted and not handled is handled by the other', async () => {
+  const [first, second] = speaks(one) ? [one, other] : [other, one];
+  hear('later 1');
+  await one.settle();
+  const answer = await second.webhook('knock', { n: 7 }, 'secret');
+  expect(answer.status).toBe(200);
+  await first.leave();
+  await second.advance(61_000);
+  expect(sorted(second.texts())).toEqual(['due 1', 'knock 7']);
+});
