@@ -241,14 +241,14 @@ export class ConnectorRunner {
     try {
       return await store(rows, cursor);
     } catch (error) {
-      if (!/^22/.test(codeOf(error) ?? '')) throw error;
+      if (codeOf(error)?.startsWith('22') !== true) throw error;
     }
     const accepted: Accepted[] = [];
     for (const row of rows) {
       try {
         accepted.push(...(await store([row], null)));
       } catch (error) {
-        if (!/^22/.test(codeOf(error) ?? '')) throw error;
+        if (codeOf(error)?.startsWith('22') !== true) throw error;
         const errorId = await recordError(database.query, {
           kind: 'general',
           skill: undefined,

@@ -9,6 +9,7 @@ import type { Member } from './store.ts';
 const member = (line: string | null, more: Partial<Member> = {}): Member => ({
   id: randomUUID(),
   version: 1,
+  ring_version: 0,
   line,
   removed: false,
   ...more,

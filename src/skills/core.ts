@@ -81,9 +81,10 @@ function help(services: CoreServices, context: Asking): string {
       );
     return matching.map(line).join('\n');
   }
-  const first = context.room.direct
-    ? 'Say any of these:'
-    : `Say any of these after \`${escape(context.botName)}:\` or \`!\`:`;
+  const first =
+    context.room.direct || world.localConnectors.has(context.room.connector)
+      ? 'Say any of these:'
+      : `Say any of these after \`${escape(context.botName)}:\` or \`!\`:`;
   return [
     first,
     ...names.flatMap((name) => [`**${escape(name)}**`, ...entries.filter((entry) => entry.skill === name).map(line)]),

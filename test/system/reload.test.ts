@@ -1,0 +1,168 @@
+import { mkdtemp, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Config } from '../../src/config/schema.ts';
+import { defineSkill, z } from '../../src/skill.ts';
+import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+import { createDatabase, freePort, type TestDatabase } from '../harness/postgres.ts';
+import { ProgramProcess } from '../harness/process.ts';
+
+const probe = defineSkill({
+  name: 'probe',
+  options: z.object({ word: z.string().default('pong'), room: z.string().optional() }),
+  rooms: ({ room }) => (room === undefined ? undefined : [room]),
+  commands: {
+    ping: { help: 'answers', run: ({ options }) => options.word },
+    'tell {room} {text...}': { help: 'says something elsewhere', run: ({ args, say }) => say(args.room, args.text) },
+  },
+});
+const rival = defineSkill({ name: 'rival', commands: { echo: { help: 'echoes', run: () => 'echo' } } });
+
+describe('a running bot', () => {
+  let bot: TestBot;
+  beforeEach(async () => {
+    bot = await startTestBot({ skills: [probe, rival] });
+  });
+  afterEach(() => bot.stop());
+
+  const reload = (change: Partial<Config>): Promise<void> =>
+    bot.app.reload({ ...bot.app.config, ...change }, bot.app.world.generation + 1);
+  const epoch = async (): Promise<number | undefined> =>
+    (await bot.query<{ epoch: number }>(`select epoch from leases where name = 'connector:memory'`))[0]?.epoch;
+
+  test("a changed option of a skill counts from the next command on, and the connector isn't touched", async () => {
+    expect(await bot.say('ping')).toEqual(['pong']);
+    const before = await epoch();
+    await reload({ skills: { ...bot.app.config.skills, probe: { word: 'changed' } } });
+    expect(await bot.say('ping')).toEqual(['changed']);
+    expect(await epoch()).toBe(before);
+  });
+
+  test('a new room is listened in and can be spoken in, one that is taken out is silent', async () => {
+    expect(await bot.say('ping', { room: 'annex' })).toEqual([]);
+    await reload({ rooms: { ...bot.app.config.rooms, annex: { in: { memory: ['annex'] } } } });
+    expect(await bot.say('ping', { room: 'annex' })).toEqual(['pong']);
+    await bot.say('tell annex hello');
+    expect(bot.texts('annex')).toEqual(['pong', 'hello']);
+    const { lobby } = bot.app.config.rooms;
+    await reload({ rooms: lobby ? { lobby } : {} });
+    expect(await bot.say('ping', { room: 'annex' })).toEqual([]);
+    expect(await bot.say('ping')).toEqual(['pong']);
+  });
+
+  test('a skill listens where its changed options say', async () => {
+    await reload({
+      rooms: { ...bot.app.config.rooms, annex: { in: { memory: ['annex'] } } },
+      skills: { ...bot.app.config.skills, probe: { word: 'pong', room: 'annex' } },
+    });
+    expect(await bot.say('ping')).toEqual([]);
+    expect(await bot.say('ping', { room: 'annex' })).toEqual(['pong']);
+  });
+
+  test('a skill that is switched off is gone, and comes back', async () => {
+    const { rival: options, ...others } = bot.app.config.skills;
+    await reload({ skills: others });
+    expect(await bot.say('echo')).toEqual([]);
+    await reload({ skills: { ...others, rival: options } });
+    expect(await bot.say('echo')).toEqual(['echo']);
+  });
+
+  test('who may do what changes with the rules', async () => {
+    await reload({ access: [{ deny: ['everyone'], commands: ['ping'], reason: 'not today' }] });
+    expect(await bot.say('ping')).toEqual(['Not allowed: not today']);
+  });
+
+  test('a connector whose entry changed is handed over and started again, and nothing said meanwhile is lost', async () => {
+    await bot.say('ping');
+    const before = (await epoch()) ?? 0;
+    const { memory } = bot.app.config.connectors;
+    if (!memory) throw new Error('no connector');
+    const reloading = reload({ connectors: { memory: { ...memory, opsRoom: 'lobby' } as typeof memory } });
+    expect(await bot.say('ping')).toEqual(['pong']);
+    await reloading;
+    expect(await bot.say('ping')).toEqual(['pong']);
+    expect(await epoch()).toBe(before + 1);
+  });
+
+  test('a connector that is taken out says nothing more and is given back', async () => {
+    await reload({ connectors: {} });
+    expect(bot.app.parts()).not.toHaveProperty('memory');
+    expect(await bot.query(`select 1 from leases where name = 'connector:memory' and expires_at > clock_timestamp()`)).toEqual(
+      [],
+    );
+  });
+});
+
+describe('the program and its file', () => {
+  let directory: string;
+  let database: TestDatabase;
+  let bell: ProgramProcess;
+  const file = (): string => join(directory, 'watchbell.yaml');
+  const configuration = (...sources: string[]): object => ({
+    connectors: { web: {} },
+    rooms: { ops: { in: { web: 'ops' } } },
+    skills: {
+      alerts: {
+        sources: Object.fromEntries(sources.map((source) => [source, { tokens: [{ file: 'token' }] }])),
+        route: { rooms: ['ops'] },
+      },
+    },
+  });
+  /** In one step, as editors and ConfigMaps do. */
+  async function write(text: string): Promise<void> {
+    await writeFile(`${file()}.new`, text);
+    await rename(`${file()}.new`, file());
+  }
+  const status = async (source: string): Promise<number> =>
+    (
+      await fetch(`${bell.url}/webhooks/alertmanager/${source}`, {
+        method: 'POST',
+        headers: { authorization: 'Bearer secret' },
+        body: JSON.stringify({ version: '4', alerts: [] }),
+      })
+    ).status;
+  const reloadOk = async (): Promise<string | undefined> =>
+    /^watchbell_config_last_reload_successful (\d)$/m.exec(await (await fetch(`${bell.opsUrl}/metrics`)).text())?.[1];
+  async function until(condition: () => Promise<boolean>): Promise<void> {
+    while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'watchbell-reload-'));
+    await mkdir(join(directory, 'secrets'));
+    await writeFile(join(directory, 'secrets', 'token'), 'secret\n');
+    await writeFile(file(), JSON.stringify(configuration('default', 'one')));
+    database = await createDatabase();
+    bell = new ProgramProcess({
+      config: file(),
+      secrets: join(directory, 'secrets'),
+      databaseUrl: database.url,
+      port: await freePort(),
+      opsPort: await freePort(),
+    });
+    await bell.start();
+  });
+  afterAll(async () => {
+    await bell.stop();
+    await database.drop();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  test('a valid change is taken up while it runs, an invalid one changes nothing and is told', async () => {
+    expect([await status('one'), await status('two')]).toEqual([200, 503]);
+    await write(JSON.stringify(configuration('default', 'two')));
+    await until(async () => (await status('two')) === 200);
+    expect(await status('one')).toBe(503);
+    expect(await reloadOk()).toBe('1');
+
+    await write(JSON.stringify({ ...configuration('default', 'three'), rooms: { other: { in: { web: 'other' } } } }));
+    await until(async () => (await reloadOk()) === '0');
+    expect([await status('two'), await status('three')]).toEqual([200, 503]);
+
+    await write('{ not: [yaml');
+    await write(JSON.stringify(configuration('default', 'three')));
+    await until(async () => (await status('three')) === 200);
+    expect(await reloadOk()).toBe('1');
+    expect(bell.failures).toEqual([]);
+  });
+});
