@@ -7,7 +7,7 @@ import { keepTrack } from './harness/child.ts';
 import { monotonicMs } from './harness/clock.ts';
 import { residentMb } from './harness/machine.ts';
 import { percentile, short } from './harness/numbers.ts';
-import { untilAnswers } from './harness/program.ts';
+import { FLAGS, untilAnswers } from './harness/program.ts';
 
 const READY_S = 1.5;
 const RESIDENT_MB = 110;
@@ -46,7 +46,6 @@ export const start: Bench = async (stage) => {
   const usedMb = await residentMb(world.program.pid);
   const ready = percentile(readyMs, 0.5) / 1000;
   const bareReady = percentile(bareMs, 0.5) / 1000;
-  const options = process.env['NODE_OPTIONS'];
   return {
     rows: [
       {
@@ -67,7 +66,7 @@ export const start: Bench = async (stage) => {
       },
     ],
     notes: [
-      `start: ${short(coldMs / 1000)} s with an empty database and a cold cache; ${short(percentile(upMs, 0.5) / 1000)} s until Matrix is listened to; NODE_OPTIONS ${options === undefined ? 'not set' : `"${options}"`}.`,
+      `start: ${short(coldMs / 1000)} s with an empty database and a cold cache; ${short(percentile(upMs, 0.5) / 1000)} s until Matrix is listened to; Node is given ${FLAGS.join(' ')}.`,
       `memory: ${short(usedMb)} MB some time after ${count} alerts.`,
     ],
   };

@@ -119,7 +119,7 @@ export const timers: Bench = async (stage) => {
 
 /** Sets a batch by a command and resolves, when all are handled, to how late each was, in ms. */
 async function fire(world: World, { name, count, spreadMs }: Batch): Promise<number[]> {
-  const afterMs = 1500 + count / 4;
+  const afterMs = 500 + count / 3;
   await world.homeserver.say(ANN, world.room, `!arm ${name} ${count} ${Math.round(afterMs)} ${spreadMs}`);
   const deadlineMs = monotonicMs() + afterMs + 60_000;
   for (;;) {

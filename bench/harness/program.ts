@@ -8,7 +8,7 @@ import { monotonicMs } from './clock.ts';
 export const REPOSITORY = join(import.meta.dirname, '../..');
 
 /** As `npm start` has them: a smaller young generation saves 5 MB and costs nothing that was measured. */
-const FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4'];
+export const FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=4'];
 
 export interface ProgramSetting {
   /** Configuration, secrets, log and compile cache are here. */
@@ -22,7 +22,7 @@ export interface ProgramSetting {
   readonly compileCache: string;
 }
 
-/** The real program, started as people start it: `node bin/watchbell.js run`. */
+/** The real program, started as `npm start` starts it: `node FLAGS bin/watchbell.js run`. */
 export class Program {
   readonly #setting: ProgramSetting;
   #child: ChildProcess | undefined;

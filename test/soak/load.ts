@@ -49,12 +49,13 @@ export function planLoad(random: () => number, webhooks: number, commandsAndTaps
       : ['fire', ...Array.from({ length: 2 + Math.floor(random() * 5) }, () => (random() < 0.5 ? 'turn' : 'repeat'))];
     let firing = false;
     let rings = 0;
-    let startsAt = began + index * 1000;
+    // Whatever the size of the load: a start lies before its end, and a new start after the end before it.
+    let startsAt = began + (index % 500) * 1000;
     for (const [at, step] of steps.entries()) {
       const turns = step !== 'repeat';
       const reopens = turns && !firing && at > 0;
       if (turns) firing = !firing;
-      if (reopens && random() < 0.5) startsAt = began + (index + at) * 1000 + 500_000;
+      if (reopens && random() < 0.5) startsAt = began + 1_000_000 + at * 60_000 - 30_000;
       if (turns && firing) rings++;
       const endsAt = firing ? '0001-01-01T00:00:00Z' : new Date(began + 1_000_000 + at * 60_000).toISOString();
       posts.push({

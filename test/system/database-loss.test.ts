@@ -101,7 +101,11 @@ test('while the database is away webhooks get 503 at once, with one sentence and
     times.push(performance.now() - begun);
     expect(answer.status).toBe(503);
     expect(answer.headers.get('retry-after')).toBe('1');
-    expect(await answer.json()).toEqual({ type: 'about:blank', status: 503, title: expect.stringMatching(/send it again$/) });
+    expect(await answer.json()).toEqual({
+      type: 'about:blank',
+      status: 503,
+      title: expect.stringMatching(/send it again$/),
+    });
   }
   expect(times.toSorted((a, b) => a - b)[5]).toBeLessThan(300);
   // The first may have to find out that the line is cut.

@@ -87,9 +87,9 @@ describe('a running bot', () => {
   test('a connector that is taken out says nothing more and is given back', async () => {
     await reload({ connectors: {} });
     expect(bot.app.parts()).not.toHaveProperty('memory');
-    expect(await bot.query(`select 1 from leases where name = 'connector:memory' and expires_at > clock_timestamp()`)).toEqual(
-      [],
-    );
+    expect(
+      await bot.query(`select 1 from leases where name = 'connector:memory' and expires_at > clock_timestamp()`),
+    ).toEqual([]);
   });
 });
 

@@ -14,7 +14,7 @@ beforeEach(async () => {
     options: { alerts: { sources: { default: { tokens: [{ file: 'token' }] } }, route: { rooms: ['lobby'] } } },
     secrets: { token: 'secret' },
   });
-  bot.platform.before = (operation) => {
+  bot.platform.before = () => {
     if (refusing) {
       refusals++;
       throw new RateLimited(refusing, 200);

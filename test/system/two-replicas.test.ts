@@ -67,7 +67,7 @@ function hear(text: string): void {
 }
 
 test('one of two replicas speaks for a connector, and each command is answered once', async () => {
-  expect([one, other].map(speaks).sort()).toEqual([false, true]);
+  expect([one, other].filter(speaks)).toHaveLength(1);
   for (const n of NUMBERS) hear(`ping ${n}`);
   await one.settle();
   expect(one.texts()).toEqual(NUMBERS.map((n) => `pong ${n}`));
