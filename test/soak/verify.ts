@@ -51,6 +51,8 @@ export async function verify(
       verdict.doubled.push(`${alert.name}: ${copies.length} messages in the room, the bot knows of ${row.copies}`);
     if (alert.tap) countTap(alert.name, living[0]?.text ?? '', lines, verdict);
   }
+  if (verdict.lost.length + verdict.doubled.length + verdict.wrong.length > 0)
+    verdict.wrong.push(await whatHappened(databaseUrl));
   return verdict;
 }
 
@@ -97,6 +99,29 @@ function countTap(name: string, living: string, lines: readonly ShownLine[], ver
   const acks = lines.filter((line) => new RegExp(`\\bhas #${number ?? ''}\\b`).test(line.text)).length;
   if (acks === 0 || !living.includes('ACKED')) verdict.lost.push(`${name}: tapped, but not acknowledged`);
   if (acks > 1) verdict.doubled.push(`${name}: acknowledged ${acks} times`);
+}
+
+/** What a verdict that is not clean needs to be understood: what became of the events, and the taps that did nothing. */
+async function whatHappened(databaseUrl: string): Promise<string> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    const { rows } = await client.query(
+      `select kind, state, result, count(*)::int as count from events group by 1, 2, 3 order by 1, 2, 3`,
+    );
+    const { rows: ignored } = await client.query(
+      `select id, source_id, accepted_at, handled_at, lane from events where kind = 'reaction' and coalesce(result, '') <> 'ok' limit 5`,
+    );
+    const { rows: audit } = await client.query(
+      `select at, command, text, result, because from audit where result <> 'ok' and skill = 'alerts' limit 5`,
+    );
+    const { rows: errors } = await client.query(
+      `select at, skill, message from errors where message not like '%on purpose%' limit 5`,
+    );
+    return `what happened: ${JSON.stringify({ rows, ignored, audit, errors })}`;
+  } finally {
+    await client.end();
+  }
 }
 
 async function ringsByAlert(
