@@ -124,6 +124,7 @@ export class App {
       metrics,
       log,
       world: () => (this.clock.monotonic() < this.#standBackUntil ? undefined : this.#world),
+      isPressed: () => this.acceptor.isPressed,
       onWoken,
     });
     this.#ticker = new Ticker({

@@ -42,6 +42,7 @@ export async function writeAlerts(
     source,
     JSON.stringify(input),
     now,
+    changes.flatMap(({ alert }) => (alert.id === null ? [] : [alert.id])),
   ]);
   return rows.flatMap(({ at, ...drawn }) => {
     const change = changes[at];
@@ -54,6 +55,7 @@ const SET = `phase, severity, name, labels, annotations, generator_url, started_
 const VALUES = `x.phase, x.severity, x.name, x.labels, x.annotations, x."generatorUrl", x."startedAt", x."reportedStart", x."endedAt",
   x."lastEndsAt", x."firingReceivedAt", x."resolvedReceivedAt", x."firingOrder", x."resolvedOrder", x.ack, x.places, array(select jsonb_array_elements_text(x.receivers)), $3::timestamptz`;
 
+// The ids are given beside the JSON, whose number of rows nobody can estimate: without them whole tables are read.
 // Numbers are drawn where the rows are read, in the order of the body and for new ones only: a conflict would burn them.
 const WRITE = `
 with input as materialized (
@@ -72,13 +74,13 @@ with input as materialized (
       case when x.opens then 1 + (select count(*)::integer from alert_episodes e where e.alert_id = a.id and e.opened_at > $3::timestamptz - interval '7 days')
         else a.week_count end,
       ${VALUES})
-  from input x where a.id = x.id
+  from input x where a.id = any($4::integer[]) and a.id = x.id
   returning a.id, a.fingerprint, a.number, a.week_count
 ), written as (
   select * from fresh union all select * from changed
 ), ended as (
   update alert_episodes e set ended_at = x."endedAt", end_reason = x.ends
-  from input x where e.alert_id = x.id and e.ended_at is null and x.ends is not null and not x.opens
+  from input x where e.alert_id = any($4::integer[]) and e.alert_id = x.id and e.ended_at is null and x.ends is not null and not x.opens
 ), opened as (
   insert into alert_episodes (alert_id, number, opened_at, started_at, ended_at, end_reason)
   select w.id, w.number, $3, x."startedAt", x."endedAt", x.ends from written w join input x using (fingerprint) where x.opens

@@ -42,6 +42,11 @@ export class Acceptor {
     });
   }
 
+  /** Senders are waiting behind the commit in flight. */
+  get isPressed(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   #flush(): void {
     const { database, step, onAccepted, lanes = 1 } = this.#options;
     if (this.#inFlight >= lanes || this.#waiting.length === 0) return;

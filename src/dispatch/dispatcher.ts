@@ -26,6 +26,8 @@ import { sayToOps } from './notice.ts';
 import { knownNames, type World } from './world.ts';
 
 const WORKERS = 8;
+/** While senders wait for their 200, accepting goes first. */
+const PRESSED_WORKERS = 3;
 const SWEEP_EVERY_MS = 1000;
 const SWEEP_LIMIT = 1000;
 const MAX_RERUNS = 10;
@@ -40,8 +42,16 @@ export interface DispatcherOptions {
   readonly log: Log;
   /** The configuration in force; undefined: this replica leaves handling to others for now. */
   readonly world: () => World | undefined;
+  /** Senders are waiting to be accepted. */
+  readonly isPressed: () => boolean;
   /** After each commit: what has to be looked at. */
   readonly onWoken: (woken: Woken) => void;
+}
+
+/** What is known of a lane: how many of its events were heard of, and whether there may be more. */
+interface LaneWork {
+  expected: number;
+  drain: boolean;
 }
 
 type Work = { readonly id: number } | { readonly lane: string };
@@ -54,8 +64,8 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #queue: Work[] = [];
   readonly #queuedIds = new Set<number>();
-  /** Lanes queued or worked; `true`: something came meanwhile. */
-  readonly #lanes = new Map<string, boolean>();
+  /** Lanes queued or worked. */
+  readonly #lanes = new Map<string, LaneWork>();
   #working = 0;
   #stopped = true;
   #knownOf: { world: World; literal: Known } | undefined;
@@ -83,9 +93,10 @@ export class Dispatcher {
     while (this.#working > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
-  wake(accepted: readonly Accepted[]): void {
+  /** `drain`: there may be more in a lane than was heard of. */
+  wake(accepted: readonly Accepted[], drain = false): void {
     if (this.#stopped) return;
-    for (const { id, lane } of accepted) this.#enqueue(id, lane);
+    for (const { id, lane } of accepted) this.#enqueue(id, lane, drain);
     this.#pump();
   }
 
@@ -99,22 +110,27 @@ export class Dispatcher {
     this.#queuedIds.clear();
   }
 
-  #enqueue(id: number, lane: string | null): void {
+  #enqueue(id: number, lane: string | null, drain: boolean): void {
     if (lane === null) {
       if (this.#queuedIds.has(id)) return;
       this.#queuedIds.add(id);
       this.#queue.push({ id });
-    } else if (this.#lanes.has(lane)) this.#lanes.set(lane, true);
-    else {
-      this.#lanes.set(lane, false);
-      this.#queue.push({ lane });
+      return;
     }
+    const known = this.#lanes.get(lane);
+    if (known) {
+      known.expected++;
+      known.drain ||= drain;
+      return;
+    }
+    this.#lanes.set(lane, { expected: 1, drain });
+    this.#queue.push({ lane });
   }
 
   #pump(): void {
     while (
       !this.#stopped &&
-      this.#working < WORKERS &&
+      this.#working < (this.#options.isPressed() ? PRESSED_WORKERS : WORKERS) &&
       this.#queue.length > 0 &&
       this.#options.world() &&
       this.#options.database.available
@@ -143,7 +159,7 @@ export class Dispatcher {
     this.#pump();
     if (this.#queue.length > SWEEP_LIMIT) return;
     try {
-      this.wake(await findNew(this.#options.database.query, this.#known(world), SWEEP_LIMIT));
+      this.wake(await findNew(this.#options.database.query, this.#known(world), SWEEP_LIMIT), true);
     } catch {
       // the database is away; the next sweep looks again
     }
@@ -155,12 +171,13 @@ export class Dispatcher {
   }
 
   async #workLane(lane: string): Promise<void> {
+    const work = this.#lanes.get(lane) ?? { expected: 1, drain: true };
     for (;;) {
-      this.#lanes.set(lane, false);
+      work.expected--;
       const more = this.#stopped
         ? false
         : await this.#attempt((transaction, known) => beginLane(transaction, lane, known), undefined);
-      if (!more && this.#lanes.get(lane) !== true) break;
+      if (work.expected <= 0 && !(more && work.drain)) break;
       if (this.#stopped || !this.#options.database.available) break;
     }
     this.#lanes.delete(lane);

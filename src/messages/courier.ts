@@ -234,6 +234,8 @@ export class Courier {
       }
       state.looked = true;
     }
+    if (this.#pace.isThrottled(room, clock.monotonic()) && (await foldRoom(database, lease, name, room)) > 0)
+      this.#options.step('fold.after-commit');
     const rows = await nextPending(database.query, name, room, BATCH);
     const [next] = rows;
     if (!next) return 'empty';
@@ -356,6 +358,8 @@ export class Courier {
       metrics.sends.inc({ connector: name, result: 'ok' });
       this.#pace.succeeded(row.room);
       state.unknownTries = 0;
+      // Its echo, which may come before it is recorded, has nothing to add.
+      this.#settled(row);
       state.looked = attempt.next + 1 >= attempt.steps.length;
       recording.push(
         this.#confirm(row, attempt, remoteId).then((confirmed) => {
@@ -366,6 +370,11 @@ export class Courier {
     } catch (error) {
       return this.#failed(row, attempt, planned, state, error);
     }
+  }
+
+  #settled(row: MessageRow): void {
+    if (this.#confirmed.size >= MAX_CONFIRMED) this.#confirmed.clear();
+    this.#confirmed.add(`${row.id}.${row.sends}`);
   }
 
   async #confirm(row: MessageRow, attempt: Attempt, remoteId: string, gone = false): Promise<boolean> {
@@ -391,8 +400,6 @@ export class Courier {
       react: last && offers && attempt.steps.some((one) => one.type === 'send'),
     });
     if (!accepted) return false;
-    if (this.#confirmed.size >= MAX_CONFIRMED) this.#confirmed.clear();
-    this.#confirmed.add(`${row.id}.${row.sends}`);
     if (last)
       metrics.deliveryDuration.observe(
         { connector: name, kind: row.reply_to ? 'reply' : planned.type === 'send' ? 'new' : 'edit' },

@@ -78,7 +78,7 @@ describe('folding', () => {
   const add = async (more: { line?: string | null; queue?: number; attempt?: string; delivered?: number } = {}) => {
     const id = randomUUID();
     await database.query(
-      `insert into messages (id, connector, room, skill, key, queue, position, content, line, attempt, delivered_version, delivered_ring) values ($1, 'm', 'r', 's', 'key ' || $3::bigint, $2, $3::bigint, '{}', $4, $5, $6, $7)`,
+      `insert into messages (id, connector, room, skill, key, queue, position, content, line, attempt, delivered_version, delivered_ring, version) values ($1, 'm', 'r', 's', 'key ' || $3::bigint, $2, $3::bigint, '{}', $4, $5, $6, $7, $8)`,
       [
         id,
         more.queue ?? 1,
@@ -87,6 +87,7 @@ describe('folding', () => {
         more.attempt ?? null,
         more.delivered ?? 0,
         more.delivered === undefined ? -1 : 0,
+        (more.delivered ?? 0) + 1,
       ],
     );
     return id;

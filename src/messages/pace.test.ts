@@ -88,6 +88,9 @@ test('waits grow with each failure up to half a minute, and begin anew after a s
   expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
   pace.succeeded('a');
   expect(pace.failed('room', 'a', T)).toBe(500);
+  expect([1, 2, 3].map(() => pace.failed('account', 'a', T))).toEqual([500, 1000, 2000]);
+  pace.succeeded('b');
+  expect(pace.failed('account', 'a', T)).toBe(500);
 });
 
 test('failures of one room hold up no other, those of the account hold up all', () => {
