@@ -87,7 +87,7 @@ test('the exchange of a ConfigMap is noticed by itself', async () => {
   expect(seen.map(nameOf)).toEqual(['v2']);
 });
 
-test('an exception of the listener is handed on, and the next change is still seen', async () => {
+test('an exception of the listener is handed on, and the change is offered again until it is taken', async () => {
   const path = join(directory, 'watchbell.yaml');
   await writeFile(path, 'name: one');
   const errors: unknown[] = [];
@@ -105,9 +105,10 @@ test('an exception of the listener is handed on, and the next change is still se
   });
   watches.push(watch);
   await watch.check();
-  await writeFile(path, 'name: two');
+  const before = calls;
   await watch.check();
-  expect([calls, errors.length]).toEqual([2, 2]);
+  expect(calls).toBeGreaterThan(before);
+  expect(errors).toHaveLength(calls);
 });
 
 test('after stop nothing is reported', async () => {

@@ -96,7 +96,7 @@ export class ConnectorRunner {
       if (unauthorised)
         await this.#notice({
           about: `unauthorised:${lease.name}`,
-          text: `${this.#options.name}: ${messageOf(error)} Messages are kept until it works again; \`watchbell doctor\` says more.`,
+          text: `${escape(this.#options.name)}: ${escape(messageOf(error))} Messages are kept until it works again; \`watchbell doctor\` says more.`,
         });
       await pause(pauseMs, signal);
     }

@@ -116,7 +116,7 @@ export class CommandIndex {
     for (const entry of candidates) {
       const literal = entry.name.split(' ');
       const said = words.slice(0, literal.length).join(' ');
-      const score = distance(said, entry.name) / Math.max(said.length, entry.name.length);
+      const score = typos(said, entry.name) / Math.max(said.length, entry.name.length);
       if (score <= 0.4 && (!best || score < best.score)) best = { entry, score };
     }
     return best?.entry;
@@ -126,4 +126,14 @@ export class CommandIndex {
 /** Two patterns of one skill may begin alike (`coffee`, `coffee {room}`), but not be alike. */
 function shape(pattern: CompiledPattern): string {
   return JSON.stringify(pattern.items, (key, value: unknown) => (key === 'name' ? undefined : value));
+}
+
+/** Edits between two words; two letters swapped, the commonest slip, count as one. */
+function typos(said: string, meant: string): number {
+  let least = distance(said, meant);
+  for (let at = 0; at + 1 < said.length && least > 1; at++) {
+    const swapped = said.slice(0, at) + (said[at + 1] ?? '') + (said[at] ?? '') + said.slice(at + 2);
+    least = Math.min(least, 1 + distance(swapped, meant));
+  }
+  return least;
 }

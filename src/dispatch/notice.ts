@@ -31,7 +31,14 @@ export function opsAddresses(world: World, connector?: string): RoomAddress[] {
 export function sayToOps(world: World, effects: Effects, word: OpsWord): void {
   for (const address of opsAddresses(world, word.connector)) {
     if (word.except?.connector === address.connector && word.except.room === address.room) continue;
-    effects.want(coreMessage(world, address, { text: word.text }, { eventId: word.eventId ?? null, line: word.text }));
+    effects.want(
+      coreMessage(
+        world,
+        address,
+        { text: word.text },
+        { eventId: word.eventId ?? null, line: word.text.replaceAll('\\', '').replaceAll('`', '') },
+      ),
+    );
   }
 }
 

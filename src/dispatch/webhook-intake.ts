@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import type { Intake, IntakeTarget } from '../http/intake.ts';
+import { escape } from '../chat/message.ts';
 import { messageOf } from '../errors.ts';
 import type { Log, SecretRef, Webhook } from '../skill.ts';
 import type { Acceptor } from './acceptor.ts';
@@ -92,7 +93,7 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
       const consequence =
         status === 401
           ? 'posts with a wrong token; its alerts are being lost'
-          : `posts what I cannot take (${sentence}); its alerts are being lost`;
+          : `posts what I cannot take (${escape(sentence)}); its alerts are being lost`;
       noticeOps(database, world(), { about, everyMs: NOTICE_EVERY_MS, text: `${name}/${source} ${consequence}.` }).then(
         (woken) => woken && onWoken(woken),
         (error: unknown) => log.warn({ reason: messageOf(error) }, 'notice of a refused webhook could not be stored'),

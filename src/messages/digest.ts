@@ -45,7 +45,7 @@ export async function foldRoom(database: Database, lease: Lease, connector: stri
 export function digestMessage(members: readonly Member[]): Message {
   const lines = members
     .filter((member) => !member.removed && member.line !== null)
-    .map((member) => escape((member.line ?? '').slice(0, MAX_LINE)));
+    .map((member) => escape((member.line ?? '').replace(/\s+/g, ' ').slice(0, MAX_LINE).toWellFormed()));
   const shown = lines.slice(0, MAX_LINES);
   const rest = lines.length - shown.length;
   return {
