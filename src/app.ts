@@ -116,7 +116,7 @@ export class App {
     const onAccepted = (accepted: Parameters<Dispatcher['wake']>[0]): void => this.dispatcher.wake(accepted);
     const onWoken = (woken: Woken): void => this.#wake(woken);
     const known = (): ReturnType<typeof knownNames> => knownNames(this.#world);
-    this.acceptor = new Acceptor({ database, step, onAccepted });
+    this.acceptor = new Acceptor({ database, step, onAccepted, onRelieved: () => this.dispatcher.wake([]) });
     this.dispatcher = new Dispatcher({
       database,
       clock,
@@ -124,7 +124,7 @@ export class App {
       metrics,
       log,
       world: () => (this.clock.monotonic() < this.#standBackUntil ? undefined : this.#world),
-      isPressed: () => this.acceptor.isPressed,
+      pressure: () => this.acceptor.pressure,
       onWoken,
     });
     this.#ticker = new Ticker({

@@ -58,10 +58,13 @@ export const COLUMNS = `a.id, a.number, a.source, a.fingerprint, a.phase, a.seve
   a.firing_order as "firingOrder", a.resolved_order as "resolvedOrder",
   a.week_count as "weekCount", a.ack, a.places, a.receivers`;
 
-/** Locks what is there, in order of ids as everything that locks alerts does. */
+/**
+ * Locks what is there, in order of ids as everything that locks alerts does. `+ 0` keeps the order from being taken from
+ * the primary key, by reading all of it, where the table was empty when this was planned.
+ */
 export function lockByFingerprint(sql: Sql, source: string, fingerprints: readonly string[]): Promise<Alert[]> {
   return sql<Alert>(
-    `select ${COLUMNS} from alerts a where a.source = $1 and a.fingerprint = any($2) order by a.id for update`,
+    `select ${COLUMNS} from alerts a where a.source = $1 and a.fingerprint = any($2) order by a.id + 0 for update`,
     [source, fingerprints],
   );
 }

@@ -11,13 +11,16 @@ interface Waiting {
 /** Keeps one statement's parameters well below any limit, and a commit short. */
 const MAX_BATCH_EVENTS = 256;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
+/** Events in two commits that follow each other from which on senders count as waiting in a queue. */
+const PRESSING = 8;
+const BURST_MS = 1000;
 
 export interface AcceptorOptions {
   readonly database: Database;
   readonly step: StepHook;
   readonly onAccepted: (accepted: readonly Accepted[]) => void;
-  /** Statements in flight at once. */
-  readonly lanes?: number;
+  /** The pressure has gone. */
+  readonly onRelieved: () => void;
 }
 
 /**
@@ -27,7 +30,10 @@ export interface AcceptorOptions {
 export class Acceptor {
   readonly #options: AcceptorOptions;
   #waiting: Waiting[] = [];
-  #inFlight = 0;
+  #inFlight = false;
+  #flushing: NodeJS.Immediate | undefined;
+  #lastBatch = 0;
+  #pressedSinceMs: number | undefined;
 
   constructor(options: AcceptorOptions) {
     this.#options = options;
@@ -38,21 +44,33 @@ export class Acceptor {
     if (!this.#options.database.available) return Promise.reject(new DatabaseAway('the database is away'));
     return new Promise((resolve, reject) => {
       this.#waiting.push({ events, resolve, reject });
-      this.#flush();
+      this.#flushSoon();
     });
   }
 
-  /** Senders are waiting behind the commit in flight. */
-  get isPressed(): boolean {
-    return this.#waiting.length > 0;
+  /** How much is being asked of this: a `burst` is a second at most, and worth leaving everything else for. */
+  get pressure(): 'none' | 'burst' | 'long' {
+    if (this.#pressedSinceMs === undefined) return 'none';
+    return performance.now() - this.#pressedSinceMs < BURST_MS ? 'burst' : 'long';
   }
 
-  #flush(): void {
-    const { database, step, onAccepted, lanes = 1 } = this.#options;
-    if (this.#inFlight >= lanes || this.#waiting.length === 0) return;
-    const batch = this.#take();
-    this.#inFlight++;
-    void (async () => {
+  #flushSoon(): void {
+    if (this.#inFlight || this.#flushing) return;
+    // Whatever else can be read from the sockets right now goes along.
+    this.#flushing = setImmediate(() => {
+      this.#flushing = undefined;
+      void this.#flush();
+    });
+  }
+
+  async #flush(): Promise<void> {
+    const { database, step, onAccepted } = this.#options;
+    this.#inFlight = true;
+    while (this.#waiting.length > 0) {
+      const batch = this.#take();
+      if (batch.length + this.#lastBatch >= PRESSING) this.#pressedSinceMs ??= performance.now();
+      else this.#relieve();
+      this.#lastBatch = batch.length;
       try {
         step('accept.before-commit');
         const accepted = await insertEvents(
@@ -66,11 +84,19 @@ export class Acceptor {
         if (batch.length === 1 || !database.available) for (const one of batch) one.reject(error);
         // One sender's event that Postgres will not take must not cost the others theirs.
         else await this.#oneByOne(batch);
-      } finally {
-        this.#inFlight--;
-        this.#flush();
       }
-    })();
+      // Those who were answered just now may have sent their next.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.#inFlight = false;
+    this.#lastBatch = 0;
+    this.#relieve();
+  }
+
+  #relieve(): void {
+    if (this.#pressedSinceMs === undefined) return;
+    this.#pressedSinceMs = undefined;
+    this.#options.onRelieved();
   }
 
   async #oneByOne(batch: readonly Waiting[]): Promise<void> {

@@ -25,9 +25,8 @@ import { recordError, shortId } from './failure.ts';
 import { sayToOps } from './notice.ts';
 import { knownNames, type World } from './world.ts';
 
-const WORKERS = 8;
-/** While senders wait for their 200, accepting goes first. */
-const PRESSED_WORKERS = 3;
+/** While senders wait for their 200, accepting goes first: alone for a second, then with some handling beside it. */
+const WORKERS = { none: 8, burst: 0, long: 3 };
 const SWEEP_EVERY_MS = 1000;
 const SWEEP_LIMIT = 1000;
 const MAX_RERUNS = 10;
@@ -42,8 +41,7 @@ export interface DispatcherOptions {
   readonly log: Log;
   /** The configuration in force; undefined: this replica leaves handling to others for now. */
   readonly world: () => World | undefined;
-  /** Senders are waiting to be accepted. */
-  readonly isPressed: () => boolean;
+  readonly pressure: () => 'none' | 'burst' | 'long';
   /** After each commit: what has to be looked at. */
   readonly onWoken: (woken: Woken) => void;
 }
@@ -130,7 +128,7 @@ export class Dispatcher {
   #pump(): void {
     while (
       !this.#stopped &&
-      this.#working < (this.#options.isPressed() ? PRESSED_WORKERS : WORKERS) &&
+      this.#working < WORKERS[this.#options.pressure()] &&
       this.#queue.length > 0 &&
       this.#options.world() &&
       this.#options.database.available

@@ -118,9 +118,13 @@ export function knownLiteral(names: readonly string[]): Known {
 
 /** Begins the transaction of one event without a lane and locks it; undefined: another took it. */
 export async function beginEvent(transaction: Transaction, id: number, known: Known): Promise<EventRow | undefined> {
-  const [row] = await transaction.script<EventRow>(
-    `begin; select ${EVENT_COLUMNS} from events where state = 'new' and ${DUE} and ${known} and id = ${id} for update skip locked`,
-  );
+  const [, [row]] = await Promise.all([
+    transaction.script('begin'),
+    transaction.query<EventRow>(
+      `select ${EVENT_COLUMNS} from events where state = 'new' and ${DUE} and ${known} and id = $1 for update skip locked`,
+      [id],
+    ),
+  ]);
   return row;
 }
 
@@ -129,22 +133,29 @@ export async function beginEvent(transaction: Transaction, id: number, known: Kn
  * works it, or its first event must wait or is for a newer program; what is behind it waits too.
  */
 export async function beginLane(transaction: Transaction, lane: string, known: Known): Promise<EventRow | undefined> {
-  const literal = quote(lane);
-  // standard_conforming_strings is on in every supported Postgres, so a backslash needs no care.
-  const [row] = await transaction.script<EventRow>(
-    `begin; with free as materialized (select pg_try_advisory_xact_lock(hashtextextended(${literal}, 0)) as got)
-     select ${EVENT_COLUMNS} from (
-       select * from events where state = 'new' and lane = ${literal} and (select got from free) order by id limit 1 for update of events
-     ) head where ${DUE} and ${known}`,
-  );
+  const [, [row]] = await Promise.all([
+    transaction.script('begin'),
+    transaction.query<EventRow>(
+      `with free as materialized (select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as got)
+       select ${EVENT_COLUMNS} from (
+         select * from events where state = 'new' and lane = $1 and (select got from free) order by id limit 1 for update of events
+       ) head where ${DUE} and ${known}`,
+      [lane],
+    ),
+  ]);
   return row;
 }
 
 /** Ends the transaction: the event is done, its payload dropped. `result` comes from a closed list. */
 export async function commitEvent(transaction: Transaction, id: number, result: string): Promise<void> {
-  await transaction.script(
-    `update events set state = 'done', result = ${quote(result)}, payload = null, handled_at = clock_timestamp() where id = ${id}; commit`,
-  );
+  // Where the first fails, the second rolls back.
+  await Promise.all([
+    transaction.query(
+      `update events set state = 'done', result = $2, payload = null, handled_at = clock_timestamp() where id = $1`,
+      [id, result],
+    ),
+    transaction.script('commit'),
+  ]);
 }
 
 /** Marks an event as failed for good, keeping its payload. False: it is not new any more. */
