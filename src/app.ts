@@ -24,6 +24,7 @@ import { codeOf, messageOf } from './errors.ts';
 import { createHttpServer, type HttpServer, type Pages } from './http/server.ts';
 import type { Logger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import type { WokenRoom } from './messages/wanted.ts';
 import { Housekeeper } from './db/housekeeper.ts';
 import type { SecretRef } from './skill.ts';
 import { createCoreSkill, type PartState } from './skills/core.ts';
@@ -167,7 +168,7 @@ export class App {
         for (const [name, runner] of this.#runners) for (const room of this.#roomsOf(name)) runner.wake(room);
       else this.#wakeRooms(changes);
     });
-    this.#webChat = createWebChat({ database, world: () => this.#world, onAccepted });
+    this.#webChat = createWebChat({ database, clock, world: () => this.#world, onAccepted });
     this.#housekeeper = new Housekeeper({
       database,
       metrics,
@@ -424,10 +425,10 @@ export class App {
     if (woken.events.length > 0) this.dispatcher.wake(woken.events);
   }
 
-  #wakeRooms(rooms: readonly { connector: string; room: string }[]): void {
-    for (const { connector, room } of rooms) {
-      if (this.#world.localConnectors.has(connector)) this.#webChat.changed(room);
-      else this.#runners.get(connector)?.wake(room);
+  #wakeRooms(rooms: readonly WokenRoom[]): void {
+    for (const { connector, room, notBefore } of rooms) {
+      if (this.#world.localConnectors.has(connector)) this.#webChat.changed(room, notBefore);
+      else this.#runners.get(connector)?.wake(room, notBefore);
     }
   }
 

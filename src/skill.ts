@@ -65,14 +65,19 @@ export interface PostOptions {
   readonly ring?: boolean;
   /** `page` goes before `bulk`; default `bulk` for posts, replies are always first. */
   readonly queue?: 'page' | 'bulk';
+  /** Send it at this time at the earliest; what stands behind it in the room does not wait for it. */
+  readonly notBefore?: Date;
   /** Drop it if it is not sent by then. */
   readonly until?: Date;
   /** Key of a message in the same room that must be shown first. */
   readonly after?: string;
   /** Key of a message in the same room whose thread this one belongs to; a plain message where that one is not to be had. */
   readonly inThreadOf?: string;
-  /** Send a `delivered` or `dead` event to this skill when its fate is known. */
-  readonly notify?: boolean;
+  /**
+   * Tell this skill's `fate` what became of it. `'lost'`: only if it was not shown; of several in a room that are dropped
+   * together, the last.
+   */
+  readonly notify?: boolean | 'lost';
   /** One line that stands for this message in a digest while the room is throttled. Without it the row is never folded. */
   readonly line?: string;
 }
@@ -295,9 +300,12 @@ export interface Cron<Options = unknown> {
 export interface Fate {
   readonly room: RoomAddress;
   readonly key: string;
-  readonly state: 'shown' | 'dead';
+  /** `dropped`: it was not sent by its `until`. */
+  readonly state: 'shown' | 'dead' | 'dropped';
   readonly at: Date;
   readonly reason: string | null;
+  /** Of a dropped one: about how far apart the room takes messages now, in ms; null: it is not slowed down, the bot or the platform was away. */
+  readonly everyMs: number | null;
 }
 
 /** A word from another skill, by name: `monitors.down`. */

@@ -76,8 +76,8 @@ export class ConnectorRunner {
     await this.#running;
   }
 
-  wake(room: string): void {
-    this.#courier?.wake(room);
+  wake(room: string, notBefore: Date | null = null): void {
+    this.#courier?.wake(room, notBefore);
   }
 
   async #loop(lease: Lease, signal: AbortSignal): Promise<void> {

@@ -11,6 +11,8 @@ const RECONNECT_MS = 2000;
 export interface RoomChange {
   readonly connector: string;
   readonly room: string;
+  /** Nothing can be sent before then. */
+  readonly notBefore: Date | null;
 }
 
 /** Tells other replicas which rooms have changed. Only makes things faster: polling each second does the same work. */
@@ -61,7 +63,8 @@ export class Notifier {
 
   changed(changes: readonly RoomChange[]): void {
     if (this.#alone || this.#stopped) return;
-    for (const change of changes) this.#waiting.set(`${change.connector}\n${change.room}`, change);
+    for (const change of changes)
+      this.#waiting.set(`${change.connector}\n${change.room}\n${change.notBefore?.getTime() ?? ''}`, change);
     if (this.#waiting.size > 0) this.#timer ??= setTimeout(() => this.#send(), SEND_EVERY_MS);
   }
 
@@ -69,7 +72,11 @@ export class Notifier {
     this.#timer = undefined;
     const payload = JSON.stringify([
       this.#replica,
-      ...[...this.#waiting.values()].map(({ connector, room }) => [connector, room]),
+      ...[...this.#waiting.values()].map(({ connector, room, notBefore }) => [
+        connector,
+        room,
+        notBefore?.getTime() ?? null,
+      ]),
     ]);
     this.#waiting.clear();
     const said = Buffer.byteLength(payload) > MAX_PAYLOAD ? JSON.stringify([this.#replica, '*']) : payload;
@@ -78,12 +85,14 @@ export class Notifier {
 
   #heard(payload: string): void {
     try {
-      const [from, ...changes] = JSON.parse(payload) as [string, ...(string | [string, string])[]];
+      const [from, ...changes] = JSON.parse(payload) as [string, ...(string | [string, string, number | null])[]];
       if (from === this.#replica) return;
       if (changes.includes('*')) this.#onChange('all');
       else
         this.#onChange(
-          changes.filter((change) => typeof change !== 'string').map(([connector, room]) => ({ connector, room })),
+          changes
+            .filter((change) => typeof change !== 'string')
+            .map(([connector, room, ms]) => ({ connector, room, notBefore: ms === null ? null : new Date(ms) })),
         );
     } catch {
       // not one of ours; polling finds what it may have meant

@@ -25,9 +25,10 @@ const fatePayload = z.object({
   connector: z.string(),
   room: z.string(),
   key: z.string(),
-  state: z.enum(['shown', 'dead']),
+  state: z.enum(['shown', 'dead', 'dropped']),
   at: z.coerce.date(),
   reason: z.string().nullable(),
+  everyMs: z.number().nullable().default(null),
 });
 
 /**

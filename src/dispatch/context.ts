@@ -94,12 +94,13 @@ export function createContext(source: ContextSource): RevocableContext {
     content: JSON.stringify(toMessage(message)),
     line: options.line ?? null,
     ring: options.ring ?? false,
+    notBefore: options.notBefore ?? null,
     until: options.until ?? null,
     afterKey: options.after ?? null,
     threadKey: options.inThreadOf ?? null,
     replyTo: null,
     thread: null,
-    notify: options.notify ?? false,
+    notify: options.notify === 'lost' ? ('lost' as const) : options.notify ? ('fate' as const) : ('none' as const),
     local: world.localConnectors.has(address.connector),
     eventId,
     removed: false,
@@ -153,8 +154,8 @@ export function createContext(source: ContextSource): RevocableContext {
         shown_at: Date | null;
         reason: string | null;
       }>(
-        'select state, pending, shown_at, reason from messages where connector = $1 and room = $2 and skill = $3 and key = $4',
-        [address.connector, address.room, skill, key],
+        'select state, pending or coalesce(not_before > $5, false) as pending, shown_at, reason from messages where connector = $1 and room = $2 and skill = $3 and key = $4',
+        [address.connector, address.room, skill, key, now],
       );
       if (!row) return undefined;
       const state = row.state === 'dead' || row.state === 'dropped' ? row.state : row.pending ? 'waiting' : 'shown';

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Transaction } from '../db/database.ts';
-import { writeWanted, type Wanted } from '../messages/wanted.ts';
+import { writeWanted, type Wanted, type WokenRoom } from '../messages/wanted.ts';
 import { writeTasks, type NewTask } from '../tasks/task.ts';
 import { cancelTimers, writeTimers, type NewTimer } from '../timers/timer.ts';
 import { insertEvents, type Accepted, type NewEvent } from './event.ts';
 
 /** What must be woken once the transaction has committed. */
 export interface Woken {
-  readonly rooms: readonly { connector: string; room: string }[];
+  readonly rooms: readonly WokenRoom[];
   readonly timersAt: Date | undefined;
   readonly tasks: boolean;
   readonly events: readonly Accepted[];

@@ -6,13 +6,17 @@ const LONGEST_BACKOFF_MS = 30_000;
 interface Gate {
   until: number;
   throttledAt: number;
+  /** What the platform asked for when it refused last. */
+  retryAfterMs: number;
   failures: number;
 }
+
+const openGate = (): Gate => ({ until: 0, throttledAt: Number.NEGATIVE_INFINITY, retryAfterMs: 0, failures: 0 });
 
 /** When the next request to a platform may be made: by the configured rate, and by what the platform answered. */
 export class Pace {
   readonly #rate: { perSecond: number; burst: number } | undefined;
-  readonly #account: Gate = { until: 0, throttledAt: Number.NEGATIVE_INFINITY, failures: 0 };
+  readonly #account: Gate = openGate();
   readonly #rooms = new Map<string, Gate>();
   #tokens: number;
   #filledAt = 0;
@@ -56,6 +60,7 @@ export class Pace {
     const gate = scope === 'account' ? this.#account : this.#gate(room);
     gate.until = Math.max(gate.until, nowMs + Math.max(retryAfterMs, 10));
     gate.throttledAt = nowMs;
+    gate.retryAfterMs = retryAfterMs;
   }
 
   /** No answer, or none that says anything: wait longer each time. Returns the wait. */
@@ -73,6 +78,13 @@ export class Pace {
     return nowMs - at < THROTTLED_MS;
   }
 
+  /** About how far apart a room takes messages while it is slowed down; null: it is not. */
+  everyMs(room: string, nowMs: number): number | null {
+    if (!this.isThrottled(room, nowMs)) return null;
+    const own = this.#rate ? 1000 / this.#rate.perSecond : 0;
+    return Math.max(own, this.#account.retryAfterMs, this.#rooms.get(room)?.retryAfterMs ?? 0);
+  }
+
   isAccountThrottled(nowMs: number): boolean {
     return nowMs - this.#account.throttledAt < THROTTLED_MS;
   }
@@ -80,7 +92,7 @@ export class Pace {
   #gate(room: string): Gate {
     let gate = this.#rooms.get(room);
     if (!gate) {
-      gate = { until: 0, throttledAt: Number.NEGATIVE_INFINITY, failures: 0 };
+      gate = openGate();
       this.#rooms.set(room, gate);
     }
     return gate;

@@ -14,11 +14,11 @@ export interface MessageRow {
   readonly version: number;
   readonly ring_version: number;
   readonly removed: boolean;
+  readonly not_before: Date | null;
   readonly until: Date | null;
   readonly thread_key: string | null;
   readonly reply_to: string | null;
   readonly thread: string | null;
-  readonly notify: boolean;
   readonly digest: boolean;
   readonly fold: string | null;
   readonly delivered_version: number;
@@ -28,38 +28,88 @@ export interface MessageRow {
   readonly wanted_at: Date;
 }
 
-const COLUMNS = `m.id, m.connector, m.room, m.skill, m.key, m.content, m.version, m.ring_version, m.removed, m.until, m.thread_key, m.reply_to, m.thread,
-  m.notify, m.digest, m.fold, m.delivered_version, m.sends, m.copies, m.attempt, m.wanted_at`;
+const COLUMNS = `m.id, m.connector, m.room, m.skill, m.key, m.content, m.version, m.ring_version, m.removed, m.not_before, m.until, m.thread_key, m.reply_to, m.thread,
+  m.digest, m.fold, m.delivered_version, m.sends, m.copies, m.attempt, m.wanted_at`;
 
 /** The fence as part of one statement: nothing is written by a holder whose lease has gone. `$1` name, `$2` epoch. */
 const HELD = 'held as materialized (select 1 from leases where name = $1 and epoch = $2 for key share)';
 
-/** Rooms of a connector in which something waits, the most urgent first. */
-export async function pendingRooms(query: Query, connector: string): Promise<string[]> {
+/** Rows are locked in the order in which handlers lock them, so that nobody waits for each other in a circle. */
+const LOCKING = 'order by m.connector, m.room, m.skill, m.key nulls last, m.position for update of m';
+
+/** Rooms of a connector in which something may be sent now, the most urgent first. Walks from room to room, whatever waits in each. */
+export async function pendingRooms(query: Query, connector: string, now: Date): Promise<string[]> {
   const rows = await query<{ room: string }>(
-    'select room from messages where connector = $1 and pending group by room order by min(queue), min(position)',
-    [connector],
+    `with recursive rooms as (
+       (select room from messages where connector = $1 and pending order by room limit 1)
+       union all
+       select (select m.room from messages m where connector = $1 and pending and m.room > rooms.room order by m.room limit 1) from rooms where rooms.room is not null)
+     select rooms.room from rooms, lateral (
+       select queue, position from messages m where connector = $1 and m.room = rooms.room and pending and (not_before is null or not_before <= $2)
+       order by queue, position limit 1) head
+     order by head.queue, head.position`,
+    [connector, now],
   );
   return rows.map((row) => row.room);
 }
 
-/** What a room must resolve before anything else: a request whose outcome nobody knows. */
-export async function unresolved(query: Query, connector: string, room: string): Promise<MessageRow | undefined> {
-  const [row] = await query<MessageRow>(
-    `select ${COLUMNS} from messages m where connector = $1 and room = $2 and attempt is not null and state = 'live' order by position limit 1`,
-    [connector, room],
+/** What becomes due in rooms before `until`, and when. */
+export function dueSoon(
+  query: Query,
+  connector: string,
+  now: Date,
+  until: Date,
+): Promise<{ room: string; due: Date }[]> {
+  return query<{ room: string; due: Date }>(
+    'select distinct room, not_before as due from messages where connector = $1 and pending and not_before > $2 and not_before <= $3',
+    [connector, now, until],
   );
-  return row;
 }
 
-/** What a room should be sent next: replies and pages before bulk, each in order. Found by what is pending, never by a highest id. */
-export function nextPending(query: Query, connector: string, room: string, limit: number): Promise<MessageRow[]> {
+/** What rooms must resolve before anything else: in each, the first request whose outcome nobody knows. */
+export function unresolvedIn(query: Query, connector: string, rooms: readonly string[]): Promise<MessageRow[]> {
   return query<MessageRow>(
-    `select ${COLUMNS} from messages m where connector = $1 and room = $2 and pending
-       and (after_key is null or not exists (select 1 from messages a where a.connector = m.connector and a.room = m.room and a.skill = m.skill and a.key = m.after_key and a.pending))
-     order by queue, position limit $3`,
-    [connector, room, limit],
+    `select distinct on (m.room) ${COLUMNS} from messages m
+     where connector = $1 and room = any($2) and pending and attempt is not null order by m.room, m.position`,
+    [connector, rooms],
   );
+}
+
+/** What waits in a room, as far as it may be sent now. */
+export interface Waiting {
+  readonly rows: readonly MessageRow[];
+  /** Something waits for another message to be shown first: look again when these are. */
+  readonly blocked: boolean;
+}
+
+/**
+ * What rooms should be sent next, at most `limit` rows each: replies and pages before bulk, each in order. Found by what
+ * is pending, never by a highest id.
+ */
+export async function takePending(
+  query: Query,
+  connector: string,
+  rooms: readonly string[],
+  now: Date,
+  limit: number,
+): Promise<Map<string, Waiting>> {
+  const found = await query<{ asked: string; blocked: boolean; id: string | null }>(
+    `select asked, blocked, m.* from unnest($2::text[]) with ordinality as given (asked, nth)
+     cross join lateral (select exists (select 1 from messages b where b.connector = $1 and b.room = asked and b.pending and b.after_key is not null) as blocked) waits
+     left join lateral (
+       select ${COLUMNS}, m.queue, m.position from messages m where m.connector = $1 and m.room = asked and m.pending and (m.not_before is null or m.not_before <= $3)
+         and (m.after_key is null or not exists (select 1 from messages a where a.connector = m.connector and a.room = m.room and a.skill = m.skill and a.key = m.after_key and a.pending))
+       order by m.queue, m.position limit $4) m on true
+     order by nth, m.queue, m.position`,
+    [connector, rooms, now, limit],
+  );
+  const taken = new Map<string, { rows: MessageRow[]; blocked: boolean }>();
+  for (const { asked, blocked, ...row } of found) {
+    const waiting = taken.get(asked) ?? { rows: [], blocked };
+    taken.set(asked, waiting);
+    if (row.id !== null) waiting.rows.push(row as unknown as MessageRow);
+  }
+  return taken;
 }
 
 export async function messageById(query: Query, id: string): Promise<MessageRow | undefined> {
@@ -93,23 +143,41 @@ export async function threadRoot(query: Query, row: MessageRow): Promise<string 
   return copy && !copy.gone ? copy.parts[0]?.remoteId : undefined;
 }
 
-/** Freezes what is about to be sent. False: the row changed meanwhile, or the lease has gone. */
-export async function beginAttempt(query: Query, lease: Lease, row: MessageRow, attempt: Attempt): Promise<boolean> {
-  const rows = await query(
-    `with ${HELD} update messages set attempt = $4 from held where id = $3 and version = $5 and attempt is null and state = 'live' returning id`,
-    [lease.name, lease.epoch, row.id, JSON.stringify(attempt), row.version],
-  );
-  return rows.length > 0;
+export interface Planned {
+  readonly row: MessageRow;
+  readonly attempt: Attempt;
 }
 
-/** The platform said that it did nothing: the row is as if never attempted, and may be folded or changed again. */
-export async function withdrawAttempt(query: Query, lease: Lease, row: MessageRow): Promise<void> {
-  await query(`with ${HELD} update messages set attempt = null from held where id = $3 and sends = $4 returning id`, [
-    lease.name,
-    lease.epoch,
-    row.id,
-    row.sends,
-  ]);
+/** Freezes what is about to be sent, in one commit. Returns the ids of those that did not change meanwhile; none when the lease has gone. */
+export async function beginAttempts(
+  query: Query,
+  lease: Lease,
+  planned: readonly Planned[],
+): Promise<ReadonlySet<string>> {
+  const rows = await query<{ id: string }>(
+    `with ${HELD}, given as materialized (select * from unnest($3::uuid[], $4::text[], $5::int[]) as g (id, attempt, version)),
+     locked as materialized (select m.id from messages m where m.id = any($3) ${LOCKING})
+     update messages m set attempt = given.attempt from held, given, locked
+     where m.id = given.id and m.id = locked.id and m.version = given.version and m.attempt is null and m.state = 'live' returning m.id`,
+    [
+      lease.name,
+      lease.epoch,
+      planned.map(({ row }) => row.id),
+      planned.map(({ attempt }) => JSON.stringify(attempt)),
+      planned.map(({ row }) => row.version),
+    ],
+  );
+  return new Set(rows.map((row) => row.id));
+}
+
+/** The platform did nothing: the rows are as if never attempted, and may be folded or changed again. */
+export async function withdrawAttempts(query: Query, lease: Lease, rows: readonly MessageRow[]): Promise<void> {
+  await query(
+    `with ${HELD}, locked as materialized (select m.id from messages m where m.id = any($3) ${LOCKING})
+     update messages m set attempt = null from held, locked, unnest($3::uuid[], $4::int[]) as given (id, sends)
+     where m.id = given.id and m.id = locked.id and m.sends = given.sends returning m.id`,
+    [lease.name, lease.epoch, rows.map((row) => row.id), rows.map((row) => row.sends)],
+  );
 }
 
 export interface Confirmation {
@@ -126,64 +194,84 @@ export interface Confirmation {
   readonly react: boolean;
 }
 
-const FATE_PAYLOAD = (state: 'shown' | 'dead'): string =>
-  `json_build_object('connector', connector, 'room', room, 'key', key, 'state', '${state}', 'at', clock_timestamp(), 'reason', reason)::text`;
 const FATE_INTO = 'insert into events (source, source_id, lane, kind, skill, name, payload, happened_at)';
+/** `rows` needs id, skill, connector, room, key and reason; `once` tells one fate of a row from its next. */
+const fatesOf = (state: 'shown' | 'dead' | 'dropped', rows: string, once: string, everyMs = 'null::float8'): string =>
+  `${FATE_INTO} select 'fate', id::text || ':' || ${once} || ':${state}', skill || ':' || key, 'fate', skill, 'fate',
+     json_build_object('connector', connector, 'room', room, 'key', key, 'state', '${state}', 'at', clock_timestamp(), 'reason', reason, 'everyMs', ${everyMs})::text, clock_timestamp()
+   from ${rows} on conflict (source, source_id) do nothing returning id, lane`;
+
+export interface Confirmed {
+  readonly row: MessageRow;
+  readonly done: Confirmation;
+}
 
 /**
- * Records one confirmed request, with all that follows from it, in one fenced statement. Undefined: it was recorded
- * before (by an echo), or the lease has gone.
+ * Records confirmed requests, with all that follows from them, in one fenced statement. Returns the ids of the rows
+ * concerned, and fates as events; a row that is missing was recorded before (by an echo), or the lease has gone.
  */
 export async function recordSent(
   query: Query,
   lease: Lease,
-  row: MessageRow,
-  done: Confirmation,
-): Promise<Accepted[] | undefined> {
-  const finished = done.attempt === null;
-  const rows = await query<{ found: boolean; id: number | null; lane: string | null }>(
+  confirmed: readonly Confirmed[],
+): Promise<{ readonly recorded: ReadonlySet<string>; readonly fates: readonly Accepted[] }> {
+  const members = confirmed.flatMap(({ row, done }) =>
+    (done.members ?? []).map((member) => ({ digest: row.id, ...member })),
+  );
+  const rows = await query<{ id: string | null; event: number | null; lane: string | null }>(
     `with ${HELD},
+     given as materialized (
+       select * from unnest($3::uuid[], $4::int[], $5::text[], $6::text[], $7::int[], $8::int[], $9::text[], $10::text[], $11::bool[])
+         as g (id, sends, copies, attempt, version, ring, actions, remote, react)),
+     locked as materialized (select m.id from messages m where m.id = any($3) ${LOCKING}),
      sent as (
-       update messages set copies = $5, sends = sends + 1, attempt = $6,
-         delivered_version = case when $7 then $8 else delivered_version end, delivered_ring = case when $7 then $9 else delivered_ring end,
-         shown_actions = case when $7 then $10 else shown_actions end, react = react or $14,
-         shown_at = case when $7 then coalesce(shown_at, clock_timestamp()) else shown_at end
-       from held where messages.id = $3 and sends = $4 and attempt is not null returning messages.*),
+       update messages m set copies = given.copies, sends = m.sends + 1, attempt = given.attempt,
+         delivered_version = case when given.attempt is null then given.version else delivered_version end,
+         delivered_ring = case when given.attempt is null then given.ring else delivered_ring end,
+         shown_actions = case when given.attempt is null then given.actions else shown_actions end, react = m.react or given.react,
+         shown_at = case when given.attempt is null then coalesce(shown_at, clock_timestamp()) else shown_at end
+       from held, given, locked where m.id = given.id and m.id = locked.id and m.sends = given.sends and m.attempt is not null
+       returning m.id, m.connector, m.room, m.key, m.skill, m.reason, m.notify, given.ring, given.remote, given.attempt is null as finished),
      remote as (
-       insert into message_remotes (connector, remote_id, message_id) select connector, $11, id from sent where $11::text is not null
+       insert into message_remotes (connector, remote_id, message_id) select connector, remote, id from sent where remote is not null order by connector, remote
        on conflict (connector, remote_id) do update set message_id = excluded.message_id),
      members as (
-       update messages m set delivered_version = greatest(m.delivered_version, given.version), delivered_ring = greatest(m.delivered_ring, given.ring),
+       update messages m set delivered_version = greatest(m.delivered_version, one.version), delivered_ring = greatest(m.delivered_ring, one.ring),
          shown_at = coalesce(m.shown_at, clock_timestamp()),
          -- It rang again while the digest was on its way: that needs a message of its own.
-         fold = case when m.ring_version > given.ring then null else m.fold end
-       from unnest($12::uuid[], $13::int[], $15::int[]) as given (id, version, ring), sent where $7 and m.id = given.id and m.fold = sent.id
-       returning m.id, m.connector, m.room, m.key, m.skill, m.reason, m.notify, given.ring),
-     fate as (
-       ${FATE_INTO} select 'fate', id::text || ':' || ring || ':shown', skill || ':' || key, 'fate', skill, 'fate', ${FATE_PAYLOAD('shown')}, clock_timestamp()
-       from (select id, connector, room, key, skill, reason, notify, $9::int as ring from sent union all select id, connector, room, key, skill, reason, notify, ring from members) shown
-       where $7 and notify and key is not null on conflict (source, source_id) do nothing returning id, lane)
-     select true as found, fate.id, fate.lane from sent left join fate on true`,
+         fold = case when m.ring_version > one.ring then null else m.fold end
+       from unnest($12::uuid[], $13::uuid[], $14::int[], $15::int[]) as one (digest, id, version, ring), sent
+       where sent.id = one.digest and sent.finished and m.id = one.id and m.fold = sent.id
+       returning m.id, m.connector, m.room, m.key, m.skill, m.reason, m.notify, one.ring),
+     fate as (${fatesOf(
+       'shown',
+       `(select id, connector, room, key, skill, reason, notify, ring from sent where finished union all select * from members) shown
+        where notify = 'fate' and key is not null`,
+       'ring',
+     )})
+     select id, null::bigint as event, null as lane from sent union all select null, id, lane from fate`,
     [
       lease.name,
       lease.epoch,
-      row.id,
-      row.sends,
-      JSON.stringify(done.copies),
-      done.attempt && JSON.stringify(done.attempt),
-      finished,
-      done.version,
-      done.ring,
-      done.actions,
-      done.newRemoteId,
-      (done.members ?? []).map((member) => member.id),
-      (done.members ?? []).map((member) => member.version),
-      done.react,
-      (done.members ?? []).map((member) => member.ring),
+      confirmed.map(({ row }) => row.id),
+      confirmed.map(({ row }) => row.sends),
+      confirmed.map(({ done }) => JSON.stringify(done.copies)),
+      confirmed.map(({ done }) => done.attempt && JSON.stringify(done.attempt)),
+      confirmed.map(({ done }) => done.version),
+      confirmed.map(({ done }) => done.ring),
+      confirmed.map(({ done }) => done.actions),
+      confirmed.map(({ done }) => done.newRemoteId),
+      confirmed.map(({ done }) => done.react),
+      members.map((member) => member.digest),
+      members.map((member) => member.id),
+      members.map((member) => member.version),
+      members.map((member) => member.ring),
     ],
   );
-  if (rows.length === 0) return undefined;
-  return rows.flatMap((one) => (one.id === null ? [] : [{ id: one.id, lane: one.lane }]));
+  return {
+    recorded: new Set(rows.flatMap((one) => (one.id === null ? [] : [one.id]))),
+    fates: rows.flatMap((one) => (one.event === null ? [] : [{ id: one.event, lane: one.lane }])),
+  };
 }
 
 /** Nothing has to be sent: the room shows it already. */
@@ -206,11 +294,25 @@ export async function markShown(query: Query, lease: Lease, row: MessageRow, att
   );
 }
 
-/** Too late to be worth saying. */
-export async function dropExpired(query: Query, lease: Lease, row: MessageRow): Promise<void> {
-  await query(
-    `with ${HELD} update messages set state = 'dropped', reason = 'it came too late' from held where id = $3 and version = $4 and attempt is null`,
-    [lease.name, lease.epoch, row.id, row.version],
+/**
+ * Drops what is too late to be worth saying in a room, all at once. Returns the fates of those who want to know: one for
+ * each skill, about the last of its rows. `everyMs` is how far apart the room takes messages now; null: it is not slowed down.
+ */
+export async function dropExpired(
+  query: Query,
+  lease: Lease,
+  place: { readonly connector: string; readonly room: string },
+  now: Date,
+  everyMs: number | null,
+): Promise<Accepted[]> {
+  return query<{ id: number; lane: string | null }>(
+    `with ${HELD}, locked as materialized (
+       select m.id from messages m where m.connector = $3 and m.room = $4 and m.pending and m.until < $5 and m.attempt is null ${LOCKING}),
+     gone as (
+       update messages m set state = 'dropped', reason = case when $6::float8 is null then 'it came too late' else 'the room takes messages more slowly' end
+       from held, locked where m.id = locked.id returning m.*)
+     ${fatesOf('dropped', `(select distinct on (skill) * from gone where notify <> 'none' and key is not null order by skill, position desc) last`, 'version', '$6::float8')}`,
+    [lease.name, lease.epoch, place.connector, place.room, now, everyMs],
   );
 }
 
@@ -227,9 +329,11 @@ export async function markDead(
      members as (
        update messages m set fold = null, state = case when m.pending then 'dead' else m.state end, reason = case when m.pending then $4 else m.reason end
        from dead where m.fold = dead.id returning m.*),
-     fate as (
-       ${FATE_INTO} select 'fate', id::text || ':' || version || ':dead', skill || ':' || key, 'fate', skill, 'fate', ${FATE_PAYLOAD('dead')}, clock_timestamp()
-       from (select * from dead union all select * from members) gone where state = 'dead' and notify and key is not null on conflict (source, source_id) do nothing returning id, lane)
+     fate as (${fatesOf(
+       'dead',
+       `(select * from dead union all select * from members) gone where state = 'dead' and notify <> 'none' and key is not null`,
+       'version',
+     )})
      select fate.id, fate.lane from dead left join fate on true`,
     [lease.name, lease.epoch, row.id, reason],
   );

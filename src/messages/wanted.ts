@@ -13,17 +13,26 @@ export interface Wanted {
   readonly content: string;
   readonly line: string | null;
   readonly ring: boolean;
+  readonly notBefore: Date | null;
   readonly until: Date | null;
   readonly afterKey: string | null;
   readonly threadKey: string | null;
   readonly replyTo: string | null;
   readonly thread: string | null;
-  readonly notify: boolean;
+  readonly notify: 'fate' | 'lost' | 'none';
   /** The room has no remote: what is committed is shown. */
   readonly local: boolean;
   readonly eventId: number | null;
   /** Take it away instead. */
   readonly removed: boolean;
+}
+
+/** A room in which something waits. */
+export interface WokenRoom {
+  readonly connector: string;
+  readonly room: string;
+  /** Nothing can be sent before then; null: look now. */
+  readonly notBefore: Date | null;
 }
 
 const identity = (wanted: Wanted): string =>
@@ -32,12 +41,9 @@ const identity = (wanted: Wanted): string =>
 /**
  * Writes what rooms should show, in one statement. Positions follow the order in which things were said; locks are taken
  * in the order of keys, so that two handlers never wait for each other in a circle. A key posted twice by one handler
- * counts once, with the last content; its rings add up to one. Returns the rooms in which something waits now.
+ * counts once, with the last content; its rings add up to one. Returns the rooms in which something waits now, and from when on.
  */
-export async function writeWanted(
-  query: Query,
-  given: readonly Wanted[],
-): Promise<{ connector: string; room: string }[]> {
+export async function writeWanted(query: Query, given: readonly Wanted[]): Promise<WokenRoom[]> {
   if (given.length === 0) return [];
   const merged = new Map<string, Wanted>();
   for (const wanted of given) {
@@ -54,7 +60,7 @@ export async function writeWanted(
     );
   }
   const all = [...merged.values()];
-  return query<{ connector: string; room: string }>(WRITE, [
+  return query<WokenRoom>(WRITE, [
     all.map((one) => one.id),
     all.map((one) => one.connector),
     all.map((one) => one.room),
@@ -64,6 +70,7 @@ export async function writeWanted(
     all.map((one) => one.content),
     all.map((one) => one.line),
     all.map((one) => one.ring),
+    all.map((one) => one.notBefore),
     all.map((one) => one.until),
     all.map((one) => one.afterKey),
     all.map((one) => one.threadKey),
@@ -79,19 +86,19 @@ export async function writeWanted(
 const WRITE = `
 with numbered as materialized (
   select given.*, nextval('message_position') as position
-  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[], $9::bool[], $10::timestamptz[],
-    $11::text[], $12::text[], $13::text[], $14::text[], $15::bool[], $16::bool[], $17::bigint[], $18::bool[])
-  as given (id, connector, room, skill, key, queue, content, line, ring, until, after_key, thread_key, reply_to, thread, notify, local, event_id, removed))
-insert into messages as m (id, connector, room, skill, key, queue, content, line, ring_version, until, after_key, thread_key,
+  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[], $9::bool[], $10::timestamptz[], $11::timestamptz[],
+    $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::bool[], $18::bigint[], $19::bool[])
+  as given (id, connector, room, skill, key, queue, content, line, ring, not_before, until, after_key, thread_key, reply_to, thread, notify, local, event_id, removed))
+insert into messages as m (id, connector, room, skill, key, queue, content, line, ring_version, not_before, until, after_key, thread_key,
   reply_to, thread, notify, event_id, removed, delivered_version, delivered_ring, shown_at, position)
-select id, connector, room, skill, key, queue, content, line, ring::int, until, after_key, thread_key,
+select id, connector, room, skill, key, queue, content, line, ring::int, not_before, until, after_key, thread_key,
   reply_to, thread, notify, event_id, removed, case when local or removed then 1 else 0 end, case when local then ring::int else -1 end,
   case when local then clock_timestamp() end, position
 from numbered order by connector, room, skill, key nulls last, position
 on conflict (connector, room, skill, key) where key is not null do update set
   content = excluded.content, line = excluded.line, queue = least(excluded.queue, case when m.pending then m.queue else excluded.queue end),
   version = m.version + 1, ring_version = m.ring_version + excluded.ring_version, removed = excluded.removed,
-  until = excluded.until, notify = excluded.notify or m.notify, event_id = excluded.event_id,
+  not_before = excluded.not_before, until = excluded.until, notify = least(excluded.notify, m.notify), event_id = excluded.event_id,
   -- Without a remote a row stays where it is on the page, unless it rings.
   position = case when m.pending or (excluded.shown_at is not null and excluded.ring_version = 0) then m.position else excluded.position end,
   wanted_at = case when m.pending then m.wanted_at else clock_timestamp() end,
@@ -102,4 +109,4 @@ on conflict (connector, room, skill, key) where key is not null do update set
   delivered_ring = case when excluded.shown_at is not null then m.ring_version + excluded.ring_version else m.delivered_ring end,
   shown_at = coalesce(m.shown_at, excluded.shown_at)
 where m.content is distinct from excluded.content or excluded.ring_version > 0 or m.removed <> excluded.removed or m.line is distinct from excluded.line
-returning connector, room`;
+returning connector, room, not_before as "notBefore"`;

@@ -186,7 +186,7 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     async settle() {
       for (const end = performance.now() + SETTLE_WITHIN_MS; ;) {
         const [left] = await inspector.query<{ behind: boolean }>(
-          `select exists (select 1 from events where state = 'new') or exists (select 1 from messages where pending)
+          `select exists (select 1 from events where state = 'new') or exists (select 1 from messages where pending and (not_before is null or not_before <= $1))
              or exists (select 1 from timers where due_at <= $1) or exists (select 1 from tasks where state <> 'done')
              or coalesce((select cursor::int from cursors where connector = 'memory'), 0) < $2 as behind`,
           [app.clock.now(), platform.stream.length],

@@ -1,4 +1,5 @@
 import type { Message } from '../chat/message.ts';
+import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import { insertEvents, type Accepted } from '../dispatch/event.ts';
 import type { World } from '../dispatch/world.ts';
@@ -9,13 +10,14 @@ const HISTORY = 200;
 const LOOK_EVERY_MS = 1000;
 
 export interface StoredWebChat extends WebChat {
-  /** Something was committed in this room. */
-  changed(room: string): void;
+  /** Something was committed in this room; `notBefore`: to be shown then. */
+  changed(room: string, notBefore: Date | null): void;
   close(): void;
 }
 
 export interface WebChatOptions {
   readonly database: Database;
+  readonly clock: Clock;
   readonly world: () => World;
   readonly onAccepted: (accepted: readonly Accepted[]) => void;
 }
@@ -32,7 +34,7 @@ interface Watched {
  * The web chat over Postgres. A line is shown when it is committed, by every replica to its own readers: each room that
  * is being read is compared with what its readers were told, so nothing depends on the order of commits.
  */
-export function createWebChat({ database, world, onAccepted }: WebChatOptions): StoredWebChat {
+export function createWebChat({ database, clock, world, onAccepted }: WebChatOptions): StoredWebChat {
   const watched = new Map<string, Watched>();
   const timer = setInterval(() => {
     for (const room of watched.keys()) look(room);
@@ -54,13 +56,13 @@ export function createWebChat({ database, world, onAccepted }: WebChatOptions): 
     }>(
       // A limit in each branch: both walk their index backwards instead of sorting a room's whole history.
       `select * from (
-         (select id, position as seq, 'bot' as author, coalesce(shown_at, created_at) as at, content, version, reply_to, removed as deleted
-          from messages where connector = $1 and room = $2 order by position desc limit $3)
+         (select id, position as seq, 'bot' as author, coalesce(not_before, shown_at, created_at) as at, content, version, reply_to, removed as deleted
+          from messages where connector = $1 and room = $2 and (not_before is null or not_before <= $4) order by position desc limit $3)
          union all
          (select id, position, name, at, json_build_object('text', text)::text, 1, reply_to::text, false
           from web_lines where connector = $1 and room = $2 order by position desc limit $3)
        ) lines order by seq desc limit $3`,
-      [connector(), room, Math.min(limit, HISTORY)],
+      [connector(), room, Math.min(limit, HISTORY), clock.now()],
     );
     return rows.reverse().map((row) => ({
       id: row.id,
@@ -172,7 +174,11 @@ export function createWebChat({ database, world, onAccepted }: WebChatOptions): 
       };
     },
 
-    changed: look,
+    changed(room: string, notBefore: Date | null): void {
+      const waitMs = notBefore ? notBefore.getTime() - clock.now().getTime() : 0;
+      if (waitMs <= 0) look(room);
+      else if (watched.has(room)) setTimeout(() => look(room), waitMs).unref();
+    },
 
     close(): void {
       clearInterval(timer);

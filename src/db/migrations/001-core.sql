@@ -71,6 +71,9 @@ create table messages (
   ring_version integer not null default 0,
   -- The room should not show it any more.
   removed boolean not null default false,
+  -- Sent at this time at the earliest; what stands behind it in the room does not wait for it.
+  not_before timestamptz,
+  -- Not sent after this time.
   until timestamptz,
   -- Keys, in the same room and skill: shown first, and the root of the thread.
   after_key text,
@@ -78,7 +81,8 @@ create table messages (
   -- Remote ids on the platform that this answers, when it answers a person.
   reply_to text,
   thread text,
-  notify boolean not null default false,
+  -- What its skill hears of it: what became of it, only that it was not shown, or nothing.
+  notify text not null default 'none' check (notify in ('fate', 'lost', 'none')),
   digest boolean not null default false,
   -- The digest that stands for this row.
   fold uuid,
@@ -104,8 +108,8 @@ create table messages (
 ) with (fillfactor = 80);
 create unique index messages_key on messages (connector, room, skill, key) where key is not null;
 create index messages_pending on messages (connector, room, queue, position) where pending;
--- After a take-over, what the last holder left unresolved goes first.
-create index messages_attempt on messages (connector, room) where attempt is not null;
+create index messages_due on messages (connector, not_before) where pending and not_before is not null;
+create index messages_blocked on messages (connector, room) where pending and after_key is not null;
 create index messages_react on messages (connector) where react;
 create index messages_fold on messages (fold) where fold is not null;
 create index messages_dead on messages (connector, created_at) where state = 'dead';

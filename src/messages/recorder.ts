@@ -1,0 +1,72 @@
+import { isRerunError, type Database } from '../db/database.ts';
+import type { Lease } from '../db/lease.ts';
+import type { Accepted } from '../dispatch/event.ts';
+import { recordSent, type Confirmation, type Confirmed, type MessageRow } from './store.ts';
+
+const BATCH = 200;
+const MAX_RERUNS = 5;
+
+interface Waiting extends Confirmed {
+  readonly resolve: (recorded: boolean) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Records what platforms confirmed. What is confirmed while a commit is in flight shares the next one. */
+export class Recorder {
+  readonly #database: Database;
+  readonly #lease: Lease;
+  readonly #onAccepted: (accepted: readonly Accepted[]) => void;
+  #waiting: Waiting[] = [];
+  #writing = false;
+
+  constructor(database: Database, lease: Lease, onAccepted: (accepted: readonly Accepted[]) => void) {
+    this.#database = database;
+    this.#lease = lease;
+    this.#onAccepted = onAccepted;
+  }
+
+  /** False: it was recorded before (by an echo), or the lease has gone. */
+  record(row: MessageRow, done: Confirmation): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ row, done, resolve, reject });
+      if (!this.#writing) void this.#write();
+    });
+  }
+
+  async #write(): Promise<void> {
+    this.#writing = true;
+    while (this.#waiting.length > 0) {
+      const batch = this.#take();
+      try {
+        const { recorded, fates } = await this.#record(batch);
+        for (const one of batch) one.resolve(recorded.has(one.row.id));
+        if (fates.length > 0) this.#onAccepted(fates);
+      } catch (error) {
+        for (const one of batch) one.reject(error);
+      }
+    }
+    this.#writing = false;
+  }
+
+  /** One confirmation a row: an answer and its echo may come at once, and the second is nothing new. */
+  #take(): Waiting[] {
+    const batch = new Map<string, Waiting>();
+    const left: Waiting[] = [];
+    for (const one of this.#waiting) {
+      if (batch.size >= BATCH || batch.has(one.row.id)) left.push(one);
+      else batch.set(one.row.id, one);
+    }
+    this.#waiting = left;
+    return [...batch.values()];
+  }
+
+  async #record(batch: readonly Waiting[]): Promise<Awaited<ReturnType<typeof recordSent>>> {
+    for (let rerun = 0; ; rerun++) {
+      try {
+        return await recordSent(this.#database.query, this.#lease, batch);
+      } catch (error) {
+        if (!isRerunError(error) || rerun >= MAX_RERUNS) throw error;
+      }
+    }
+  }
+}
