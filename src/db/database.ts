@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import pg from 'pg';
 import { codeOf, messageOf } from '../errors.ts';
 
@@ -88,6 +89,23 @@ const rowsOf = <R extends object>(result: pg.QueryResult | pg.QueryResult[]): R[
   if (!Array.isArray(result)) return result.rows as R[];
   return (result.findLast((one) => one.fields.length > 0)?.rows ?? []) as R[];
 };
+
+/** What is asked of a connection in one go leaves in one write: each write costs more than most statements. */
+function gatherWrites(client: pg.PoolClient): <T>(ask: () => T) => T {
+  const { stream } = (client as unknown as { connection: { stream: Duplex } }).connection;
+  let corked = false;
+  return (ask) => {
+    if (!corked) {
+      corked = true;
+      stream.cork();
+      process.nextTick(() => {
+        corked = false;
+        stream.uncork();
+      });
+    }
+    return ask();
+  };
+}
 
 /** Opens no connection yet. */
 export function createDatabase(options: DatabaseOptions): Database {
@@ -212,10 +230,13 @@ export function createDatabase(options: DatabaseOptions): Database {
     let broken = false;
     const broke = (): void => void (broken = true);
     client.on('error', broke);
+    const gathered = gatherWrites(client);
     const query: Query = async (text, parameters) =>
-      rowsOf(await driven(() => client.query(prepared(text, parameters)), broke));
+      rowsOf(await driven(() => gathered(() => client.query(prepared(text, parameters))), broke));
+    const script: Transaction['script'] = async (text) =>
+      rowsOf(await driven(() => gathered(() => client.query(text)), broke));
     try {
-      return await work({ query, script: async (text) => rowsOf(await driven(() => client.query(text), broke)) });
+      return await work({ query, script });
     } catch (error) {
       if (!broken) await client.query('rollback').catch(broke);
       throw error;

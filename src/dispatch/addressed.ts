@@ -12,6 +12,8 @@ export interface AddressedInput {
   readonly transaction: Transaction;
   readonly effects: Effects;
   readonly now: Date;
+  /** Default: what a handler may take. */
+  readonly timeoutMs?: number;
 }
 
 const webhookPayload = z.object({ source: z.string(), body: z.string() });
@@ -40,7 +42,7 @@ export async function handleAddressed(input: AddressedInput): Promise<'ok'> {
   const loaded = world.skills.get(row.skill ?? '');
   if (!loaded) throw new Error(`no skill is called "${row.skill ?? ''}" here`);
   const revocable = createContext({ ...input, loaded, eventId: row.id });
-  await runHandler(revocable, () => call(input, revocable.context));
+  await runHandler(revocable, () => call(input, revocable.context), input.timeoutMs);
   return 'ok';
 }
 

@@ -212,18 +212,22 @@ export function createContext(source: ContextSource): RevocableContext {
 }
 
 /**
- * Runs a handler for at most `HANDLER_TIMEOUT_MS` and revokes its context when it settles.
+ * Runs a handler for at most `timeoutMs` and revokes its context when it settles.
  * @throws what the handler throws, or that it took too long.
  */
-export async function runHandler<T>(revocable: RevocableContext, handler: () => T | Promise<T>): Promise<T> {
+export async function runHandler<T>(
+  revocable: RevocableContext,
+  handler: () => T | Promise<T>,
+  timeoutMs = HANDLER_TIMEOUT_MS,
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   try {
     return await Promise.race([
       (async () => handler())(),
       new Promise<never>((_, reject) => {
         timer = setTimeout(
-          () => reject(new HandlerTimeout(`the handler took longer than ${HANDLER_TIMEOUT_MS / 1000} s`)),
-          HANDLER_TIMEOUT_MS,
+          () => reject(new HandlerTimeout(`the handler took longer than ${timeoutMs / 1000} s`)),
+          timeoutMs,
         );
       }),
     ]);

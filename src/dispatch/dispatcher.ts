@@ -23,10 +23,15 @@ import {
 } from './event.ts';
 import { recordError, shortId } from './failure.ts';
 import { sayToOps } from './notice.ts';
+import { handleTogether, type Together } from './together.ts';
 import { knownNames, type World } from './world.ts';
 
 /** While senders wait for their 200, accepting goes first: alone for a second, then with some handling beside it. */
 const WORKERS = { none: 8, burst: 0, long: 3 };
+/** With this many waiting, several share a transaction: up to `BATCH` events or lanes, `BATCHES` such at once. */
+const MANY = 8;
+const BATCH = 16;
+const BATCHES = 2;
 const SWEEP_EVERY_MS = 1000;
 const SWEEP_LIMIT = 1000;
 const MAX_RERUNS = 10;
@@ -65,6 +70,7 @@ export class Dispatcher {
   /** Lanes queued or worked. */
   readonly #lanes = new Map<string, LaneWork>();
   #working = 0;
+  #batches = 0;
   #stopped = true;
   #knownOf: { world: World; literal: Known } | undefined;
   #sweepTimer: NodeJS.Timeout | undefined;
@@ -130,17 +136,61 @@ export class Dispatcher {
       !this.#stopped &&
       this.#working < WORKERS[this.#options.pressure()] &&
       this.#queue.length > 0 &&
+      (this.#queue.length < MANY || this.#batches < BATCHES) &&
       this.#options.world() &&
       this.#options.database.available
     ) {
-      const work = this.#queue.shift();
-      if (!work) return;
       this.#working++;
-      void ('id' in work ? this.#workEvent(work.id) : this.#workLane(work.lane)).finally(() => {
+      void this.#work().finally(() => {
         this.#working--;
         this.#pump();
       });
     }
+  }
+
+  async #work(): Promise<void> {
+    if (this.#queue.length < MANY) {
+      const work = this.#queue.shift();
+      if (work) await ('id' in work ? this.#workEvent(work.id) : this.#workLane(work.lane));
+      return;
+    }
+    this.#batches++;
+    const batch = this.#queue.splice(0, BATCH);
+    const alone = await this.#workTogether(batch).finally(() => this.#batches--);
+    for (const work of alone) await ('id' in work ? this.#workEvent(work.id) : this.#workLane(work.lane));
+  }
+
+  /** Handles what it can in one transaction. Returns what has to be handled alone. */
+  async #workTogether(batch: readonly Work[]): Promise<readonly Work[]> {
+    const { database, clock, step, world: current, onWoken, log } = this.#options;
+    const world = current();
+    if (!world || this.#stopped) return batch;
+    const ids = batch.flatMap((work) => ('id' in work ? [work.id] : []));
+    const lanes = batch.flatMap((work) => ('lane' in work ? [work.lane] : []));
+    let together: Together;
+    try {
+      together = await handleTogether({ database, clock, step, world, known: this.#known(world) }, ids, lanes);
+    } catch (error) {
+      log.debug({ events: batch.length, reason: messageOf(error) }, 'events are handled one by one');
+      return batch;
+    }
+    for (const { row, woken } of together.handled) {
+      onWoken(woken);
+      this.#handled(row, { result: 'ok' });
+      const lane = row.lane === null ? undefined : this.#lanes.get(row.lane);
+      if (lane) lane.expected--;
+      else this.#queuedIds.delete(row.id);
+    }
+    const touched = new Set(together.handled.map(({ row }) => row.lane ?? row.id));
+    const left = new Set(together.left.map((row) => row.lane ?? row.id));
+    return batch.filter((work) => {
+      const which = 'id' in work ? work.id : work.lane;
+      const lane = 'lane' in work ? this.#lanes.get(work.lane) : undefined;
+      if (left.has(which) || (lane && touched.has(which) && (lane.expected > 0 || lane.drain))) this.#queue.push(work);
+      else if (!touched.has(which)) return true;
+      else if ('lane' in work) this.#lanes.delete(work.lane);
+      return false;
+    });
   }
 
   #queueSweep(waitMs: number): void {
@@ -231,7 +281,7 @@ export class Dispatcher {
   }
 
   async #handle(transaction: Transaction, row: EventRow, world: World): Promise<boolean> {
-    const { clock, step, metrics, onWoken } = this.#options;
+    const { clock, step, onWoken } = this.#options;
     const effects = new Effects();
     const now = clock.now();
     const chat = row.kind === 'message' || row.kind === 'reaction' || row.kind === 'unreaction' || row.kind === 'press';
@@ -252,16 +302,16 @@ export class Dispatcher {
     await commitEvent(transaction, row.id, outcome.result);
     step('handle.after-commit');
     onWoken(woken);
-    this.#count(row, outcome);
+    this.#handled(row, outcome);
+    return true;
+  }
+
+  #handled(row: EventRow, outcome: { result: string; skill?: string; command?: string }): void {
+    const { metrics, clock } = this.#options;
     metrics.eventDuration.observe(
       { source: sourceLabel(row) },
       (clock.now().getTime() - row.accepted_at.getTime()) / 1000,
     );
-    return true;
-  }
-
-  #count(row: EventRow, outcome: { result: string; skill?: string; command?: string }): void {
-    const { metrics, clock } = this.#options;
     metrics.events.inc({ source: sourceLabel(row), result: outcome.result });
     if (outcome.command !== undefined && outcome.result !== 'ignored')
       metrics.commands.inc({ skill: outcome.skill ?? 'core', command: outcome.command, result: outcome.result });

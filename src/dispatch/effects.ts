@@ -70,16 +70,21 @@ export class Effects {
       [...this.#timers].filter(([, timer]) => timer === null).map(([id]) => id.split('\n')),
       ([skill]) => skill ?? '',
     );
-    for (const [skill, keys] of cancelled)
-      await cancelTimers(
+    // Sent together, and run in this order.
+    const first = [...cancelled].map(([skill, keys]) =>
+      cancelTimers(
         query,
         skill,
         keys.map(([, key]) => key ?? ''),
-      );
-    if (set.length > 0) await writeTimers(query, set);
-    if (this.#tasks.length > 0) await writeTasks(query, this.#tasks);
-    const events = this.#events.length > 0 ? await insertEvents(query, this.#events) : [];
-    const rooms = await writeWanted(query, this.#wanted);
+      ),
+    );
+    if (set.length > 0) first.push(writeTimers(query, set));
+    if (this.#tasks.length > 0) first.push(writeTasks(query, this.#tasks));
+    const [events, rooms] = await Promise.all([
+      this.#events.length > 0 ? insertEvents(query, this.#events) : [],
+      writeWanted(query, this.#wanted),
+      ...first,
+    ]);
     return {
       rooms,
       timersAt: set.length > 0 ? new Date(Math.min(...set.map((timer) => timer.dueAt.getTime()))) : undefined,

@@ -158,6 +158,54 @@ export async function commitEvent(transaction: Transaction, id: number, result: 
   ]);
 }
 
+/** Of one lane in one transaction. */
+const LANE_AT_ONCE = 8;
+
+/**
+ * Begins one transaction for several events, those without a lane by id and the first of some lanes, and locks them. It
+ * waits for other transactions only briefly: two such might wait for each other.
+ */
+export async function beginMany(
+  transaction: Transaction,
+  ids: readonly number[],
+  lanes: readonly string[],
+  known: Known,
+): Promise<EventRow[]> {
+  const [, alone, inLanes] = await Promise.all([
+    transaction.script(`begin; set local lock_timeout = '250ms'`),
+    transaction.query<EventRow>(
+      `select ${EVENT_COLUMNS} from events where state = 'new' and ${DUE} and ${known} and id = any($1) order by id for update skip locked`,
+      [ids],
+    ),
+    transaction.query<EventRow & { fit: boolean }>(
+      `with free as materialized (
+         select given.lane as wanted, pg_try_advisory_xact_lock(hashtextextended(given.lane, 0)) as got from unnest($1::text[]) as given (lane))
+       select ${EVENT_COLUMNS}, ${DUE} and ${known} as fit from free cross join lateral (
+         select * from events where state = 'new' and lane = wanted and got order by id limit ${LANE_AT_ONCE} for update of events) head
+       order by id`,
+      [lanes],
+    ),
+  ]);
+  // What must wait, or is for a newer program, keeps what is behind it in its lane waiting.
+  const waiting = new Set<string | null>();
+  const fit = inLanes.filter((row) => {
+    if (!row.fit) waiting.add(row.lane);
+    return !waiting.has(row.lane);
+  });
+  return [...alone, ...fit];
+}
+
+/** Ends the transaction of several events; all went well. */
+export async function commitMany(transaction: Transaction, ids: readonly number[]): Promise<void> {
+  await Promise.all([
+    transaction.query(
+      `update events set state = 'done', result = 'ok', payload = null, handled_at = clock_timestamp() where id = any($1)`,
+      [ids],
+    ),
+    transaction.script('commit'),
+  ]);
+}
+
 /** Marks an event as failed for good, keeping its payload. False: it is not new any more. */
 export async function failEvent(query: Query, id: number, errorId: string): Promise<boolean> {
   const rows = await query(

@@ -85,6 +85,7 @@ export class Delivery {
       sent++;
       if (turn !== 'more' || room.unknownTries > 0) break;
     }
+    this.#recorder.flush();
     try {
       await Promise.all(recording);
     } catch (error) {
@@ -116,7 +117,9 @@ export class Delivery {
 
   /** One request was seen in the platform's stream: settles it. */
   async echo(row: MessageRow, remoteId: string): Promise<void> {
-    await this.#confirm(row, JSON.parse(row.attempt ?? '') as Attempt, remoteId);
+    const recording = this.#confirm(row, JSON.parse(row.attempt ?? '') as Attempt, remoteId);
+    this.#recorder.flush();
+    await recording;
   }
 
   /** Most echoes are of what its own answer has settled long ago. */

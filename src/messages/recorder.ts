@@ -4,6 +4,8 @@ import type { Accepted } from '../dispatch/event.ts';
 import { recordSent, type Confirmation, type Confirmed, type MessageRow } from './store.ts';
 
 const BATCH = 200;
+/** While a room's next request is on its way the record of the last may wait for so long. */
+const GATHER_MS = 15;
 const MAX_RERUNS = 5;
 
 interface Waiting extends Confirmed {
@@ -17,6 +19,7 @@ export class Recorder {
   readonly #lease: Lease;
   readonly #onAccepted: (accepted: readonly Accepted[]) => void;
   #waiting: Waiting[] = [];
+  #timer: NodeJS.Timeout | undefined;
   #writing = false;
 
   constructor(database: Database, lease: Lease, onAccepted: (accepted: readonly Accepted[]) => void) {
@@ -25,12 +28,18 @@ export class Recorder {
     this.#onAccepted = onAccepted;
   }
 
-  /** False: it was recorded before (by an echo), or the lease has gone. */
+  /** Resolves after the commit, which `flush` begins, or a short time. False: it was recorded before (by an echo), or the lease has gone. */
   record(row: MessageRow, done: Confirmation): Promise<boolean> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ row, done, resolve, reject });
-      if (!this.#writing) void this.#write();
+      this.#timer ??= setTimeout(() => this.flush(), GATHER_MS);
     });
+  }
+
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (!this.#writing) void this.#write();
   }
 
   async #write(): Promise<void> {

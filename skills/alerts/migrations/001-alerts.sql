@@ -39,7 +39,7 @@ create table alerts (
   -- How far up its policy's ladder it is; -1: the first step is still to come.
   step integer not null default -1,
   changed_at timestamptz not null default now(),
-  unique (source, fingerprint)
+  unique (fingerprint, source)
 ) with (fillfactor = 80);
 
 -- What is open is a few hundred rows among a million.
@@ -93,7 +93,7 @@ create table alert_groups (
   opened_at timestamptz,
   closed_at timestamptz,
   changed_at timestamptz not null default now(),
-  unique (source, key_hash)
+  unique (key_hash, source)
 );
 create index alert_groups_old on alert_groups (changed_at) where not open;
 
