@@ -126,6 +126,7 @@ export class App {
       log,
       world: () => (this.clock.monotonic() < this.#standBackUntil ? undefined : this.#world),
       pressure: () => this.acceptor.pressure,
+      claimRoom: (wanted) => this.#runners.get(wanted.connector)?.claim(wanted),
       onWoken,
     });
     this.#ticker = new Ticker({

@@ -9,6 +9,7 @@ import type { World } from '../dispatch/world.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import { escape, type Message } from '../chat/message.ts';
 import { Courier } from '../messages/courier.ts';
+import type { Claim, Wanted } from '../messages/wanted.ts';
 import type { MessageRow } from '../messages/store.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../skill.ts';
@@ -74,6 +75,11 @@ export class ConnectorRunner {
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#running;
+  }
+
+  /** Keeps a room for a message that is about to be stored, if it is idle and sent to from here. */
+  claim(wanted: Wanted): Claim | undefined {
+    return this.#courier?.claim(wanted);
   }
 
   wake(room: string, notBefore: Date | null = null): void {

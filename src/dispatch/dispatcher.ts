@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { IncomingEvent } from '../connectors/connector.ts';
 import { isRerunError, isTransientError, type Database, type Transaction } from '../db/database.ts';
 import { messageOf } from '../errors.ts';
+import type { ClaimRoom } from '../messages/wanted.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../skill.ts';
 import type { StepHook } from '../steps.ts';
@@ -47,6 +48,8 @@ export interface DispatcherOptions {
   /** The configuration in force; undefined: this replica leaves handling to others for now. */
   readonly world: () => World | undefined;
   readonly pressure: () => 'none' | 'burst' | 'long';
+  /** Keeps an idle room for what a handler is about to store. */
+  readonly claimRoom: ClaimRoom;
   /** After each commit: what has to be looked at. */
   readonly onWoken: (woken: Woken) => void;
 }
@@ -281,7 +284,7 @@ export class Dispatcher {
   }
 
   async #handle(transaction: Transaction, row: EventRow, world: World): Promise<boolean> {
-    const { clock, step, onWoken } = this.#options;
+    const { clock, step, onWoken, claimRoom } = this.#options;
     const effects = new Effects();
     const now = clock.now();
     const chat = row.kind === 'message' || row.kind === 'reaction' || row.kind === 'unreaction' || row.kind === 'press';
@@ -297,11 +300,18 @@ export class Dispatcher {
       );
       return true;
     }
-    const woken = await effects.write(transaction);
-    step('handle.before-commit');
-    await commitEvent(transaction, row.id, outcome.result);
-    step('handle.after-commit');
-    onWoken(woken);
+    let committed = false;
+    try {
+      // All of it leaves in one write; where one statement fails, those behind it do, and the commit rolls back.
+      const writing = effects.write(transaction, this.#queue.length === 0 ? claimRoom : undefined);
+      step('handle.before-commit');
+      const [woken] = await Promise.all([writing, commitEvent(transaction, row.id, outcome.result)]);
+      step('handle.after-commit');
+      committed = true;
+      onWoken(woken);
+    } finally {
+      effects.settle(committed);
+    }
     this.#handled(row, outcome);
     return true;
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Transaction } from '../db/database.ts';
-import { writeWanted, type Wanted, type WokenRoom } from '../messages/wanted.ts';
+import { writeWanted, type ClaimRoom, type Wanted, type WokenRoom, type Written } from '../messages/wanted.ts';
 import { writeTasks, type NewTask } from '../tasks/task.ts';
 import { cancelTimers, writeTimers, type NewTimer } from '../timers/timer.ts';
 import { insertEvents, type Accepted, type NewEvent } from './event.ts';
@@ -22,6 +22,7 @@ export class Effects {
   #timers = new Map<string, NewTimer | null>();
   #tasks: NewTask[] = [];
   #events: NewEvent[] = [];
+  #written: Written | undefined;
 
   /** What has been said so far, for `rewind`. */
   mark(): () => void {
@@ -63,7 +64,8 @@ export class Effects {
     this.#events.push(event);
   }
 
-  async write(transaction: Transaction): Promise<Woken> {
+  /** @param claimRoom keeps idle rooms for what is written here; `settle` must then be called, whatever happens. */
+  async write(transaction: Transaction, claimRoom?: ClaimRoom): Promise<Woken> {
     const { query } = transaction;
     const set = [...this.#timers.values()].filter((timer) => timer !== null);
     const cancelled = Map.groupBy(
@@ -80,16 +82,22 @@ export class Effects {
     );
     if (set.length > 0) first.push(writeTimers(query, set));
     if (this.#tasks.length > 0) first.push(writeTasks(query, this.#tasks));
-    const [events, rooms] = await Promise.all([
+    const [events, written] = await Promise.all([
       this.#events.length > 0 ? insertEvents(query, this.#events) : [],
-      writeWanted(query, this.#wanted),
+      writeWanted(query, this.#wanted, claimRoom).then((one) => (this.#written = one)),
       ...first,
     ]);
     return {
-      rooms,
+      rooms: written.rooms,
       timersAt: set.length > 0 ? new Date(Math.min(...set.map((timer) => timer.dueAt.getTime()))) : undefined,
       tasks: this.#tasks.length > 0,
       events,
     };
+  }
+
+  /** After the end of the transaction: lets go of the rooms that were kept, or sends what was stored for them. */
+  settle(committed: boolean): void {
+    this.#written?.settle(committed);
+    this.#written = undefined;
   }
 }

@@ -1,10 +1,11 @@
 import type { Message } from '../chat/message.ts';
+import type { Connector } from '../connectors/connector.ts';
 import { isRerunError } from '../db/database.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import { Delivery, type DeliveryOptions, type Uncertain } from './delivery.ts';
 import { digestMessage, foldRoom } from './digest.ts';
 import { Pace } from './pace.ts';
-import { plan, type Attempt, type Copy } from './plan.ts';
+import { plan, type Attempt, type Copy, type PlanInput } from './plan.ts';
 import {
   beginAttempts,
   dropExpired,
@@ -20,6 +21,7 @@ import {
   type Waiting,
 } from './store.ts';
 import { offerTaps } from './taps.ts';
+import type { Claim, Wanted } from './wanted.ts';
 
 export type CourierOptions = DeliveryOptions;
 
@@ -88,6 +90,37 @@ export class Courier {
     if (!this.#pace.isAccountThrottled(nowMs)) this.#enqueue(room, state);
     else if (this.#looking) this.#lookAgain = true;
     else this.#schedule(this.#pace.accountWaitMs(nowMs));
+  }
+
+  /** Keeps an idle room for a message that a handler is about to store; undefined: it goes the ordinary way. */
+  claim(wanted: Wanted): Claim | undefined {
+    const { clock, lease, connector } = this.#options;
+    const { room } = wanted;
+    const state = this.#room(room);
+    const nowMs = clock.monotonic();
+    if (this.#stopped || state.busy || state.again || !state.looked || this.#ready.has(room)) return undefined;
+    if (lease.signal.aborted || this.#pace.waitMs(room, nowMs) > 0 || this.#pace.isThrottled(room, nowMs))
+      return undefined;
+    const attempt = planOf(connector, {
+      version: 1,
+      ringVersion: wanted.ring ? 1 : 0,
+      removed: false,
+      message: JSON.parse(wanted.content) as Message,
+      copies: [],
+    });
+    if ('impossible' in attempt || attempt.steps.length !== 1) return undefined;
+    this.#occupy(state);
+    return {
+      attempt: JSON.stringify(attempt),
+      lease,
+      settle: (row) => {
+        // Nothing else was waiting when it was stored; what came since has woken the room.
+        if (row) return void this.#finish(room, async () => (await this.#deliver([{ row, attempt }])) && state.again);
+        // Whether it was stored may not be known.
+        state.looked = false;
+        this.#free(room, state, true);
+      },
+    };
   }
 
   /** One of our requests was seen in the platform's stream: settles it, whatever became of its answer. */
@@ -373,25 +406,14 @@ export class Courier {
   async #plan(row: MessageRow): Promise<Attempt | { readonly impossible: string }> {
     const { connector, database } = this.#options;
     const members = row.digest ? await membersOf(database.query, row.id) : undefined;
-    try {
-      return plan({
-        version: row.version,
-        ringVersion: row.ring_version,
-        removed: row.removed,
-        message: members ? digestMessage(members) : (JSON.parse(row.content) as Message),
-        copies: JSON.parse(row.copies) as Copy[],
-        limits: connector.limits,
-        render: (message, options) => connector.render(message, options),
-        ...(members && { members: members.map(({ id, version, ring_version: ring }) => ({ id, version, ring })) }),
-      });
-    } catch (error) {
-      return {
-        impossible:
-          codeOf(error) === 'WB_REJECTED'
-            ? ((error as { reason?: string }).reason ?? messageOf(error))
-            : `it cannot be rendered (${messageOf(error)})`,
-      };
-    }
+    return planOf(connector, {
+      version: row.version,
+      ringVersion: row.ring_version,
+      removed: row.removed,
+      message: members ? digestMessage(members) : (JSON.parse(row.content) as Message),
+      copies: JSON.parse(row.copies) as Copy[],
+      ...(members && { members: members.map(({ id, version, ring_version: ring }) => ({ id, version, ring })) }),
+    });
   }
 
   async #fold(room: string): Promise<void> {
@@ -407,5 +429,26 @@ export class Courier {
       this.#pace,
       () => this.#stopped,
     );
+  }
+}
+
+/** What has to be requested; or why nothing can be. */
+function planOf(
+  connector: Connector,
+  input: Omit<PlanInput, 'limits' | 'render'>,
+): Attempt | { readonly impossible: string } {
+  try {
+    return plan({
+      ...input,
+      limits: connector.limits,
+      render: (message, options) => connector.render(message, options),
+    });
+  } catch (error) {
+    return {
+      impossible:
+        codeOf(error) === 'WB_REJECTED'
+          ? ((error as { reason?: string }).reason ?? messageOf(error))
+          : `it cannot be rendered (${messageOf(error)})`,
+    };
   }
 }

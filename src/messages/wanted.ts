@@ -1,4 +1,6 @@
 import type { Query } from '../db/database.ts';
+import type { Lease } from '../db/lease.ts';
+import type { MessageRow } from './store.ts';
 
 /** What a handler wants a room to show, as it is flushed at the end of its transaction. */
 export interface Wanted {
@@ -27,6 +29,20 @@ export interface Wanted {
   readonly removed: boolean;
 }
 
+/**
+ * A room that is idle and is kept so until this handler has committed: its message is frozen in the same commit, and goes
+ * out without another look at the database.
+ */
+export interface Claim {
+  /** JSON of the `Attempt`. */
+  readonly attempt: string;
+  readonly lease: Lease;
+  /** To be called once, after the commit: with the row as it was stored, or with nothing where it was not stored so. */
+  settle(row: MessageRow | undefined): void;
+}
+
+export type ClaimRoom = (wanted: Wanted) => Claim | undefined;
+
 /** A room in which something waits. */
 export interface WokenRoom {
   readonly connector: string;
@@ -41,10 +57,15 @@ const identity = (wanted: Wanted): string =>
 /**
  * Writes what rooms should show, in one statement. Positions follow the order in which things were said; locks are taken
  * in the order of keys, so that two handlers never wait for each other in a circle. A key posted twice by one handler
- * counts once, with the last content; its rings add up to one. Returns the rooms in which something waits now, and from when on.
+ * counts once, with the last content; its rings add up to one. Returns the rooms in which something waits now, and from
+ * when on; and what is to be called after the commit, with whether there was one.
  */
-export async function writeWanted(query: Query, given: readonly Wanted[]): Promise<WokenRoom[]> {
-  if (given.length === 0) return [];
+export async function writeWanted(
+  query: Query,
+  given: readonly Wanted[],
+  claimRoom: ClaimRoom = () => undefined,
+): Promise<Written> {
+  if (given.length === 0) return { rooms: [], settle: () => {} };
   const merged = new Map<string, Wanted>();
   for (const wanted of given) {
     const before = merged.get(identity(wanted));
@@ -60,7 +81,9 @@ export async function writeWanted(query: Query, given: readonly Wanted[]): Promi
     );
   }
   const all = [...merged.values()];
-  return query<WokenRoom>(WRITE, [
+  const claims = all.map((one) => (isPlain(one) ? claimRoom(one) : undefined));
+  const release = (): void => claims.forEach((claim) => claim?.settle(undefined));
+  const rows = await query<WrittenRow>(WRITE, [
     all.map((one) => one.id),
     all.map((one) => one.connector),
     all.map((one) => one.room),
@@ -80,20 +103,86 @@ export async function writeWanted(query: Query, given: readonly Wanted[]): Promi
     all.map((one) => one.local),
     all.map((one) => one.eventId),
     all.map((one) => one.removed),
-  ]);
+    claims.map((claim) => claim?.attempt ?? null),
+    claims.map((claim) => claim?.lease.name ?? null),
+    claims.map((claim) => claim?.lease.epoch ?? null),
+  ]).catch((error: unknown) => {
+    release();
+    throw error;
+  });
+  const written = new Map(rows.map((row) => [row.id, row]));
+  const frozen = all.flatMap((one, index) => {
+    const [claim, row] = [claims[index], written.get(one.id)];
+    return claim && row?.frozen ? [{ claim, row: asStored(one, row) }] : [];
+  });
+  const going = new Set(frozen.map(({ row }) => row.id));
+  return {
+    rooms: rows.filter((row) => !going.has(row.id)),
+    settle(committed) {
+      if (!committed) return release();
+      for (const { claim, row } of frozen) claim.settle(row);
+      for (const claim of claims) if (claim && !frozen.some((one) => one.claim === claim)) claim.settle(undefined);
+    },
+  };
+}
+
+export interface Written {
+  readonly rooms: readonly WokenRoom[];
+  settle(committed: boolean): void;
+}
+
+interface WrittenRow extends WokenRoom {
+  readonly id: string;
+  readonly frozen: boolean;
+  readonly wantedAt: Date;
+}
+
+/** To be sent at once, whatever else there is in the room. */
+function isPlain(one: Wanted): boolean {
+  return !one.local && !one.removed && !one.notBefore && !one.until && one.afterKey === null && one.threadKey === null;
+}
+
+function asStored(one: Wanted, row: WrittenRow): MessageRow {
+  return {
+    id: one.id,
+    connector: one.connector,
+    room: one.room,
+    skill: one.skill,
+    key: one.key,
+    content: one.content,
+    version: 1,
+    ring_version: one.ring ? 1 : 0,
+    removed: false,
+    not_before: null,
+    until: null,
+    thread_key: null,
+    reply_to: one.replyTo,
+    thread: one.thread,
+    digest: false,
+    fold: null,
+    delivered_version: 0,
+    sends: 0,
+    copies: '[]',
+    attempt: 'begun',
+    wanted_at: row.wantedAt,
+  };
 }
 
 const WRITE = `
-with numbered as materialized (
-  select given.*, nextval('message_position') as position
+with held as materialized (select name, epoch from leases where name = any($21) for key share),
+numbered as materialized (
+  select given.*, nextval('message_position') as position,
+    -- Frozen with this commit, where its room is idle and still ours.
+    case when attempt is not null and exists (select 1 from held where name = lease and held.epoch = given.epoch)
+      and not exists (select 1 from messages p where p.connector = given.connector and p.room = given.room and p.pending) then attempt end as frozen
   from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[], $9::bool[], $10::timestamptz[], $11::timestamptz[],
-    $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::bool[], $18::bigint[], $19::bool[])
-  as given (id, connector, room, skill, key, queue, content, line, ring, not_before, until, after_key, thread_key, reply_to, thread, notify, local, event_id, removed))
+    $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::bool[], $18::bigint[], $19::bool[], $20::text[], $21::text[], $22::bigint[])
+  as given (id, connector, room, skill, key, queue, content, line, ring, not_before, until, after_key, thread_key, reply_to, thread, notify, local, event_id, removed, attempt, lease, epoch))
 insert into messages as m (id, connector, room, skill, key, queue, content, line, ring_version, not_before, until, after_key, thread_key,
-  reply_to, thread, notify, event_id, removed, delivered_version, delivered_ring, shown_at, position)
+  reply_to, thread, notify, event_id, removed, delivered_version, delivered_ring, shown_at, position, attempt)
 select id, connector, room, skill, key, queue, content, line, ring::int, not_before, until, after_key, thread_key,
   reply_to, thread, notify, event_id, removed, case when local or removed then 1 else 0 end, case when local then ring::int else -1 end,
-  case when local then clock_timestamp() end, position
+  case when local then clock_timestamp() end, position, frozen
 from numbered order by connector, room, skill, key nulls last, position
 on conflict (connector, room, skill, key) where key is not null do update set
   content = excluded.content, line = excluded.line, queue = least(excluded.queue, case when m.pending then m.queue else excluded.queue end),
@@ -109,4 +198,4 @@ on conflict (connector, room, skill, key) where key is not null do update set
   delivered_ring = case when excluded.shown_at is not null then m.ring_version + excluded.ring_version else m.delivered_ring end,
   shown_at = coalesce(m.shown_at, excluded.shown_at)
 where m.content is distinct from excluded.content or excluded.ring_version > 0 or m.removed <> excluded.removed or m.line is distinct from excluded.line
-returning connector, room, not_before as "notBefore"`;
+returning id, connector, room, not_before as "notBefore", wanted_at as "wantedAt", attempt is not null as frozen`;
