@@ -18,11 +18,11 @@ export async function prune(context: Context<AlertOptions>): Promise<void> {
   if (full) await context.at('prune', new Date(context.now.getTime() + 1000), 'prune', {});
 }
 
-// Alerts go with their episodes, timeline and memberships; what remains is old history of alerts that still come back.
+// Alerts go with their memberships; history goes by its own age, also that of alerts that still come back.
 const STATEMENTS = [
   `delete from alerts where id in (select id from alerts where phase <> 'firing' and changed_at < $1 order by changed_at limit ${BATCH} for update skip locked)`,
   `delete from alert_groups where id in (select id from alert_groups where not open and changed_at < $1 order by changed_at limit ${BATCH} for update skip locked)`,
   `delete from alert_episodes where id in (select id from alert_episodes where ended_at < $1 order by ended_at limit ${BATCH})`,
-  `delete from alert_timeline where id in (select t.id from alert_timeline t join alerts a on a.id = t.alert_id
-     where t.at < $1 and (a.phase <> 'firing' or a.number <> t.number) order by t.at limit ${BATCH})`,
+  `delete from alert_timeline where (number, id) in (select t.number, t.id from alert_timeline t
+     where t.at < $1 and not exists (select 1 from alerts a where a.id = t.alert_id and a.phase = 'firing' and a.number = t.number) limit ${BATCH})`,
 ];

@@ -15,7 +15,7 @@ export interface PruneAges {
  * cursor is old, whatever the age says; one that has not moved for 30 days belongs to a connector that was removed. Returns how many rows went.
  */
 export async function prune(database: Database, ages: PruneAges, stopped: () => boolean): Promise<number> {
-  const statements: readonly [string, number][] = [
+  const statements: readonly [deletes: string, ageMs: number, besides?: string][] = [
     [
       `delete from events where id in (select id from events where state = 'done'
          and handled_at < least(clock_timestamp() - $1 * interval '1 millisecond', (select min(stored_at) - interval '1 day' from cursors where stored_at > clock_timestamp() - interval '30 days')) limit ${BATCH})`,
@@ -25,6 +25,7 @@ export async function prune(database: Database, ages: PruneAges, stopped: () => 
       `delete from messages where id in (select id from messages where created_at < clock_timestamp() - $1 * interval '1 millisecond'
          and wanted_at < clock_timestamp() - $1 * interval '1 millisecond' and not pending and state <> 'dead' limit ${BATCH})`,
       ages.historyMs,
+      'delete from message_remotes where message_id in (select id from gone)',
     ],
     [
       `delete from web_lines where id in (select id from web_lines where at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH})`,
@@ -44,11 +45,11 @@ export async function prune(database: Database, ages: PruneAges, stopped: () => 
     ],
   ];
   let total = 0;
-  for (const [statement, ageMs] of statements) {
+  for (const [statement, ageMs, besides] of statements) {
     for (;;) {
       if (stopped()) return total;
       const [row] = await database.query<{ count: number }>(
-        `with gone as (${statement} returning 1) select count(*)::int as count from gone`,
+        `with gone as (${statement} returning id) ${besides ? `, besides as (${besides})` : ''} select count(*)::int as count from gone`,
         [ageMs],
       );
       total += row?.count ?? 0;

@@ -49,7 +49,8 @@ create index alerts_old on alerts (changed_at) where phase <> 'firing';
 -- Every time an alert fired, for "4th time this week", reports and post-mortems; outlives the number.
 create table alert_episodes (
   id bigint generated always as identity primary key,
-  alert_id integer not null references alerts on delete cascade,
+  -- No foreign keys here and below: each would be looked up again for every alert. What is left behind goes by its age.
+  alert_id integer not null,
   number integer not null,
   opened_at timestamptz not null,
   started_at timestamptz not null,
@@ -64,17 +65,16 @@ create index alert_episodes_old on alert_episodes (ended_at) where ended_at is n
 
 -- Who did what when, for `alert ID` and post-mortems.
 create table alert_timeline (
-  id bigint generated always as identity primary key,
-  alert_id integer not null references alerts on delete cascade,
+  id bigint generated always as identity,
+  alert_id integer not null,
   number integer not null,
   at timestamptz not null,
   what text not null,
   who text,
-  detail text
+  detail text,
+  primary key (number, id)
 );
-create index alert_timeline_number on alert_timeline (number, id);
-create index alert_timeline_alert on alert_timeline (alert_id);
-create index alert_timeline_old on alert_timeline (at);
+create index alert_timeline_old on alert_timeline using brin (at) with (autosummarize = on);
 
 -- One message for several alerts: an Alertmanager group, as far as it goes to the same rooms under the same policy.
 create table alert_groups (

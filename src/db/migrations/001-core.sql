@@ -33,7 +33,8 @@ create index events_new_lane on events (lane, id) where state = 'new' and lane i
 create index events_failed on events (id) where state = 'failed';
 -- A cancelled timer that is due but not handled is found by its key.
 create index events_new_key on events (skill, key) where state = 'new' and key is not null;
-create index events_handled on events (handled_at) where state = 'done';
+-- For pruning alone: rows lie in the order of this time anyway, and a tree would cost each event another insertion.
+create index events_handled on events using brin (handled_at) with (autosummarize = on);
 
 -- How far each connector has read its platform; moved only together with the events before it.
 create table cursors (
@@ -114,13 +115,14 @@ create index messages_react on messages (connector) where react;
 create index messages_fold on messages (fold) where fold is not null;
 create index messages_dead on messages (connector, created_at) where state = 'dead';
 create index messages_room on messages (connector, room, position);
-create index messages_created on messages (created_at);
+create index messages_created on messages using brin (created_at) with (autosummarize = on);
 
 -- Which of our messages a platform's id belongs to: replies and taps name that id.
 create table message_remotes (
   connector text not null,
   remote_id text not null,
-  message_id uuid not null references messages on delete cascade,
+  -- Pruned together with its message; a foreign key would be looked up with each message that is sent.
+  message_id uuid not null,
   primary key (connector, remote_id)
 );
 create index message_remotes_message on message_remotes (message_id);

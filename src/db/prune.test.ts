@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto';
+import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
+import { createDatabase, type Database } from './database.ts';
+import { migrate } from './migrate.ts';
+import { prune } from './prune.ts';
+
+const DAY_MS = 86_400_000;
+let empty: TestDatabase;
+let database: Database;
+beforeEach(async () => {
+  empty = await emptyDatabase();
+  database = createDatabase({
+    url: async () => ({ connectionString: empty.url }),
+    poolSize: 2,
+    idleInTransactionMs: 5000,
+    statementTimeoutMs: 5000,
+  });
+  await migrate(database, []);
+});
+afterEach(async () => {
+  await database.close();
+  await empty.drop();
+});
+
+const run = (): Promise<number> => prune(database, { eventsMs: 7 * DAY_MS, historyMs: 30 * DAY_MS }, () => false);
+
+async function message(days: number, more: { state?: string; delivered?: number } = {}): Promise<string> {
+  const id = randomUUID();
+  await database.query(
+    `insert into messages (id, connector, room, skill, queue, content, state, delivered_version, created_at, wanted_at)
+     values ($1, 'matrix', 'ops', 'alerts', 1, '{}', $2, $3, now() - $4 * interval '1 day', now() - $4 * interval '1 day')`,
+    [id, more.state ?? 'live', more.delivered ?? 1, days],
+  );
+  await database.query(`insert into message_remotes (connector, remote_id, message_id) values ('matrix', $1, $2)`, [
+    `$${id}`,
+    id,
+  ]);
+  return id;
+}
+
+test('old messages go with the platform ids that belong to them; what is young, waits or is dead stays', async () => {
+  await message(40);
+  const kept = [await message(20), await message(40, { delivered: 0 }), await message(40, { state: 'dead' })];
+  expect(await run()).toBe(1);
+  expect((await database.query<{ id: string }>('select id from messages')).map((row) => row.id).toSorted()).toEqual(
+    kept.toSorted(),
+  );
+  expect(await database.query('select 1 from message_remotes')).toHaveLength(kept.length);
+});
+
+test('handled events go by their age, but not before a connector has read past them', async () => {
+  const event = (days: number, state: string): Promise<unknown> =>
+    database.query(
+      `insert into events (source, source_id, kind, state, happened_at, handled_at) values ('test', $1, 'webhook', $2, now(), now() - $3 * interval '1 day')`,
+      [randomUUID(), state, days],
+    );
+  await event(10, 'done');
+  await event(10, 'failed');
+  await event(10, 'new');
+  await event(3, 'done');
+  await database.query(
+    `insert into cursors (connector, cursor, stored_at) values ('matrix', 'c', now() - interval '20 days')`,
+  );
+  expect(await run()).toBe(0);
+  await database.query('update cursors set stored_at = now()');
+  expect(await run()).toBe(1);
+});
