@@ -3,6 +3,7 @@ import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/h
 import { createClock } from '../clock.ts';
 import { createDatabase, type Database } from '../db/database.ts';
 import { migrate } from '../db/migrate.ts';
+import { createPeople } from '../people/people.ts';
 import { z, type Log, type Task, type TaskRun } from '../skill.ts';
 import type { Step } from '../steps.ts';
 import { TaskRunner } from './runner.ts';
@@ -54,6 +55,9 @@ function start(task: Job, more: { query?: Database['query']; step?: (step: Step)
     find: () => ({ task: task as Task<unknown, unknown, unknown>, options: {}, log }),
     secret: async () => 'secret',
     ownUrl: () => 'http://127.0.0.1:1',
+    chat: () => ({ members: async () => [], open: async () => undefined, close: async () => {} }),
+    people: () => createPeople({ people: {}, timeZone: 'UTC' }),
+    room: () => undefined,
     onAccepted: () => {},
   });
   runners.push(runner);

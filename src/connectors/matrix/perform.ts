@@ -95,8 +95,14 @@ const LOCKED_OUT = new Set([
   'M_CONSENT_NOT_GIVEN',
 ]);
 
+/** What an error was about, for its words. */
+interface Concerned {
+  readonly type: Operation['type'] | 'members' | 'open';
+  readonly room: string;
+}
+
 /** Makes the contract's errors of what a request threw; what stays as it is has an unknown outcome. */
-export function classified(error: unknown, operation: Operation, userId: string): unknown {
+export function classified(error: unknown, operation: Concerned, userId: string): unknown {
   if (isMatrixFailure(error)) return refused(error, operation, userId);
   const syscall = typeof error === 'object' && error !== null && 'syscall' in error ? String(error.syscall) : '';
   if (BEFORE_SENDING.has(syscall) || BEFORE_SENDING_CODES.test(codeOf(error) ?? ''))
@@ -104,7 +110,7 @@ export function classified(error: unknown, operation: Operation, userId: string)
   return error;
 }
 
-function refused(error: MatrixFailure, operation: Operation, userId: string): unknown {
+function refused(error: MatrixFailure, operation: Concerned, userId: string): unknown {
   if (error.status === 429) return new RateLimited('account', Math.max(1, error.retryAfterMs ?? 1000));
   if (error.status === 401 || LOCKED_OUT.has(error.errcode ?? '')) return new Unauthorised(lockedOut(error), error);
   // 5xx, a proxy's page, "request timed out": it may have been done all the same.
@@ -113,7 +119,13 @@ function refused(error: MatrixFailure, operation: Operation, userId: string): un
   }
   if (error.status === 413) return new Rejected('it is larger than a Matrix event may be (64 KiB)', error);
   if (error.status === 404 && operation.type === 'delete') return new Gone(error);
-  if (error.status === 400 && operation.type !== 'send' && /unknown event/i.test(error.detail)) return new Gone(error);
+  if (
+    error.status === 400 &&
+    operation.type !== 'send' &&
+    operation.type !== 'open' &&
+    /unknown event/i.test(error.detail)
+  )
+    return new Gone(error);
   if (error.status === 403) {
     if (/not in room|not invited|banned|not a member/i.test(error.detail))
       return new Rejected(`${userId} is not in ${operation.room}: invite it there`, error);

@@ -41,6 +41,8 @@ export class FakeHomeserver {
   /** Requests so far, by endpoint. */
   readonly counts: Partial<Record<Endpoint, number>> = {};
   rate: Rate | undefined;
+  /** Of rooms made; Synapse's own default is { perSecond: 0.016, burst: 10 }. */
+  roomRate: Rate | undefined;
   /** Answers paths under /_fake/ when set. */
   control: ((request: IncomingMessage, response: ServerResponse, body: string) => void) | undefined;
   private readonly limiter = new Limiter();
@@ -264,7 +266,16 @@ export class FakeHomeserver {
     const body =
       endpoint === 'sync'
         ? await this.sync(call, fault, response)
-        : answer({ store: this.store, rate: this.rate, limiter: this.limiter, now: this.now }, call);
+        : answer(
+            {
+              store: this.store,
+              rate: this.rate,
+              roomRate: this.roomRate,
+              limiter: this.limiter,
+              now: this.now,
+            },
+            call,
+          );
     switch (fault?.kind) {
       case 'errorAfter':
         throw new Refusal(500, 'M_UNKNOWN', 'Internal server error');
