@@ -1,8 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { clean } from '../../chat/markdown.ts';
-import type { Conversation, Member } from '../connector.ts';
+import type { Conversation, JsonValue, Member } from '../connector.ts';
 import { dig, isMatrixFailure, isObject, text } from './requests.ts';
 import type { Requests } from './requests.ts';
 import type { Rooms } from './rooms.ts';
+
+const LOOK_EVERY_MS = 250;
+const MOST_LOOKS = 20;
 
 export interface Speaking {
   readonly requests: Requests;
@@ -61,8 +65,9 @@ export async function openDirect(by: Speaking, conversation: Conversation, signa
     by.rooms.setJoined(room, true);
     return room;
   } catch (error) {
-    if (!isMatrixFailure(error) || error.errcode !== 'M_ROOM_IN_USE') throw error;
-    // Another replica was faster, or an answer is on its way that nobody waits for any more.
+    // Another replica was faster, or an answer is on its way that nobody waits for any more. Synapse says 400
+    // M_ROOM_IN_USE, and 409 M_UNKNOWN when both came in the same moment (measured).
+    if (!isMatrixFailure(error) || (error.errcode !== 'M_ROOM_IN_USE' && error.status !== 409)) throw error;
     const made = await find(by, alias, signal);
     if (made === undefined) throw error;
     return complete(by, made, conversation, signal);
@@ -80,19 +85,31 @@ async function find(by: Speaking, alias: string, signal: AbortSignal): Promise<s
 }
 
 async function complete(by: Speaking, room: string, { people }: Conversation, signal: AbortSignal): Promise<string> {
-  const answer = await by.requests.request('GET', `${at(room)}/members`, { signal, timeoutMs: 60_000 });
-  const chunk = answer['chunk'];
+  const chunk = await memberEvents(by, room, signal);
   const states = new Map(
-    (Array.isArray(chunk) ? chunk : []).map((event) => [
-      text(dig(event, 'state_key')) ?? '',
-      text(dig(event, 'content', 'membership')),
-    ]),
+    chunk.map((event) => [text(dig(event, 'state_key')) ?? '', text(dig(event, 'content', 'membership'))]),
   );
   for (const person of people) {
     if (['join', 'invite'].includes(states.get(person) ?? '')) continue;
     await by.requests.request('POST', `${at(room)}/invite`, { body: { user_id: person }, signal });
   }
   return room;
+}
+
+/** An address exists before the room has its members: while another request makes it, we are not in it yet. */
+async function memberEvents(by: Speaking, room: string, signal: AbortSignal): Promise<readonly JsonValue[]> {
+  for (let tries = 1; ; tries++) {
+    try {
+      const answer = await by.requests.request('GET', `${at(room)}/members`, { signal, timeoutMs: 60_000 });
+      return Array.isArray(answer['chunk']) ? answer['chunk'] : [];
+    } catch (error) {
+      if (!isMatrixFailure(error) || (error.status !== 403 && error.status !== 404)) throw error;
+      // Not refused for good, so it is tried again later.
+      if (tries === MOST_LOOKS)
+        throw new Error(`the room ${room} is not there yet, or I have left it`, { cause: error });
+      await sleep(LOOK_EVERY_MS, undefined, { signal });
+    }
+  }
 }
 
 function at(room: string): string {
