@@ -197,6 +197,19 @@ export class FakeHomeserver {
     return [...this.store.room(room).members].filter(([, member]) => member.membership === 'join').map(([id]) => id);
   }
 
+  /** Rooms a user is in or invited to. */
+  roomsOf(user: string): string[] {
+    const id = this.store.fullId(user);
+    return [...(this.store.roomsOf.get(id) ?? [])]
+      .filter((room) => ['join', 'invite'].includes(room.members.get(id)?.membership ?? ''))
+      .map((room) => room.id);
+  }
+
+  /** Of rooms made. */
+  setRoomRate(rate: Rate | null): void {
+    this.roomRate = rate ?? undefined;
+  }
+
   setRate(rate: Rate | null): void {
     this.rate = rate ?? undefined;
   }
