@@ -1,4 +1,4 @@
-import { costOf } from './cost.ts';
+import { COST, costOf } from './cost.ts';
 import { seededRandom, shuffled } from './random.ts';
 import type { Roster } from './roster.ts';
 
@@ -33,7 +33,8 @@ export function makeGroups(roster: Roster, people: readonly number[], sizes: rea
     const one = people[Math.floor(random() * people.length)] ?? 0;
     const other = people[Math.floor(random() * people.length)] ?? 0;
     const [a, b] = [groupOf.get(one) ?? 0, groupOf.get(other) ?? 0];
-    if (a === b) continue;
+    // Strangers of different teams: nothing to mend.
+    if (a === b || (costs[a] ?? 0) + (costs[b] ?? 0) < COST.sameTeam) continue;
     const withOther = (groups[a] ?? []).map((each) => (each === one ? other : each));
     const withOne = (groups[b] ?? []).map((each) => (each === other ? one : each));
     const [costA, costB] = [groupCost(roster, withOther), groupCost(roster, withOne)];

@@ -29,6 +29,8 @@ const WIDTH = 12;
 const WIDEST = 400;
 /** The blossom algorithm takes 60 ms for so many people, and 9 s for ten times as many. */
 const BLOCK = 600;
+/** Below this the whole graph is looked at each time: there repeats are forced, and which ones matters. */
+const SMALL = 48;
 /** One rank of who has waited longer for a rest outweighs a hundred repeats. */
 const REST_RANK = 100 * COST.repeat;
 
@@ -74,7 +76,7 @@ function pairs(roster: Roster, table: { seats: readonly number[]; count: number 
 /** Mates by number; the number after the last person is the place to rest. */
 function matched(roster: Roster, circle: Facing | undefined): ReadonlyMap<number, number> {
   const everyone = roster.people.map((_, number) => number);
-  if (everyone.length <= BLOCK) return matchedAmong(roster, everyone, circle);
+  if (everyone.length <= (circle ? SMALL : BLOCK)) return matchedAmong(roster, everyone, circle);
   const quick = matchedInBlocks(roster, everyone, circle);
   const isGood =
     quick.size === everyone.length + (everyone.length % 2) &&
@@ -99,7 +101,7 @@ function matchedAmong(
 }
 
 /**
- * Of thousands of people most face a stranger in the circle: those are taken as they are, the others are matched a few
+ * Of many people most face a stranger in the circle: those are taken as they are, the others are matched a few
  * hundred at a time. Good enough where nobody has to meet again; else the whole graph is looked at.
  */
 function matchedInBlocks(roster: Roster, everyone: readonly number[], circle: Facing | undefined): Map<number, number> {

@@ -43,7 +43,7 @@ export function importCoffeebot(file: string, options: ImportOptions): Promise<n
     const strangers = new Set(pairs.flatMap(({ one, other }) => [one, other]).filter((id) => !people.byId(id)));
     if (strangers.size > 0)
       console.log(
-        `${strangers.size} people are not listed under people: and are kept as "${connector} USER-ID". They are recognised once a connector called ${connector} is configured, or say who they are with --people.`,
+        `Not listed under people: and kept as "${connector} USER-ID": ${strangers.size}. They are recognised once a connector called ${connector} is configured, or say who they are with --people.`,
       );
     console.log(
       `${pairs.length} pairs of ${new Set(pairs.flatMap(({ one, other }) => [one, other])).size} people read; ${changed.length} are new to the round ${round}.`,
