@@ -25,15 +25,16 @@ export async function commitRound(
     [order.name, order.number, JSON.stringify(round.groups.map(({ people }) => people))],
   );
   // Who missed this round has rested too. Who has left gives up the seat.
-  await sql('update coffee_seats set rested = $2 where name = $1', [order.name, order.number]);
+  await sql('update coffee_seats set rested = $2, rests = rests + 1 where name = $1', [order.name, order.number]);
   await sql('delete from coffee_seats where name = $1 and person <> all($2)', [
     order.name,
     [...round.seats.map(({ person }) => person), ...round.away],
   ]);
   await sql(
-    `insert into coffee_seats (name, person, seat, joined, rested)
-     select $1, x.person, x.seat, x.joined, x.rested from jsonb_to_recordset($2::jsonb) as x (person text, seat integer, joined integer, rested integer)
-     on conflict (name, person) do update set seat = excluded.seat, rested = excluded.rested`,
+    `insert into coffee_seats (name, person, seat, joined, rested, rests)
+     select $1, x.person, x.seat, x.joined, x.rested, x.rests
+     from jsonb_to_recordset($2::jsonb) as x (person text, seat integer, joined integer, rested integer, rests integer)
+     on conflict (name, person) do update set seat = excluded.seat, rested = excluded.rested, rests = excluded.rests`,
     [order.name, JSON.stringify(round.seats)],
   );
   await sql('update coffee_absences set skip = false where skip');

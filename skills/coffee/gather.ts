@@ -24,6 +24,7 @@ interface Seat {
   readonly seat: number;
   readonly joined: number;
   readonly rested: number | null;
+  readonly rests: number;
 }
 
 /** Everything a round is computed from: who is in the rooms now, who is away, and what was before. */
@@ -37,7 +38,9 @@ export async function gather(run: TaskRun<CoffeeOptions, RoundOrder>): Promise<G
     run.payload.at,
   ]);
   const away = new Set(absences.map(({ person }) => current(person)));
-  const seats = await run.read<Seat>('select person, seat, joined, rested from coffee_seats where name = $1', [name]);
+  const seats = await run.read<Seat>('select person, seat, joined, rested, rests from coffee_seats where name = $1', [
+    name,
+  ]);
   const seatOf = new Map(seats.map((row) => [current(row.person), row]));
   const met = await run.read<Met>('select one, other, times, last from coffee_met where name = $1', [name]);
   const taking = [...who.keys()].filter((id) => !away.has(id));
@@ -47,7 +50,7 @@ export async function gather(run: TaskRun<CoffeeOptions, RoundOrder>): Promise<G
       const seat = seatOf.get(id);
       return {
         id,
-        ...(seat && { seat: seat.seat, joined: seat.joined, rested: seat.rested ?? undefined }),
+        ...(seat && { seat: seat.seat, joined: seat.joined, rested: seat.rested ?? undefined, rests: seat.rests }),
         teams: run.people.byId(id)?.groups.filter((group) => options.across.includes(group)) ?? [],
         reach: Object.keys(who.get(id)?.accounts ?? {}),
       };

@@ -25,7 +25,15 @@ const reached = z.object({ id: z.string(), name: z.string(), accountId: z.string
 const computed = z.object({
   groups: z.array(z.object({ connector: z.string(), people: z.array(reached) })),
   resting: z.array(z.object({ id: z.string(), name: z.string(), why: z.enum(['turn', 'nobody left']) })),
-  seats: z.array(z.object({ person: z.string(), seat: z.number(), joined: z.number(), rested: z.number().nullable() })),
+  seats: z.array(
+    z.object({
+      person: z.string(),
+      seat: z.number(),
+      joined: z.number(),
+      rested: z.number().nullable(),
+      rests: z.number(),
+    }),
+  ),
   quality: z.object({
     people: z.number(),
     groups: z.number(),
@@ -72,6 +80,7 @@ export const pairTask = defineTask<CoffeeOptions, PairOrder, ComputedRound>({
         ...[...pairing.seats].map(([person, seat]) => ({
           ...{ person, seat, joined: joined.get(person)?.joined ?? number },
           rested: resting.has(person) ? number : (joined.get(person)?.rested ?? null),
+          rests: (joined.get(person)?.rests ?? 0) + (resting.has(person) ? 1 : 0),
         })),
       ],
       quality: pairing.quality,

@@ -142,9 +142,10 @@ function restEdges(roster: Roster, people: readonly number[], circle: Facing | u
   });
 }
 
+/** Larger: has rested later, or as late and more often. */
 function lastRest(roster: Roster, number: number): number {
-  const { rested, joined = roster.input.round } = roster.person(number);
-  return rested ?? joined - 1;
+  const { rested, rests = 0, joined = roster.input.round } = roster.person(number);
+  return (rested ?? joined - 1) * 1000 + Math.min(rests, 999);
 }
 
 /** Whoever is left over joins the pair where they meet most strangers; no group takes two. */

@@ -6,6 +6,8 @@ export interface Participant {
   readonly joined?: number | undefined;
   /** Round in which they last rested: sat out or were away. Undefined: never. */
   readonly rested?: number | undefined;
+  /** How often they sat out, or were away. */
+  readonly rests?: number | undefined;
   /** Seat in the circle, as the last round gave it. */
   readonly seat?: number | undefined;
   /** Of the groups that should mix, those they are in. */

@@ -34,6 +34,7 @@ export class Team {
       ...person,
       joined: person.joined ?? this.round,
       rested: rest.has(person.id) ? this.round : person.rested,
+      rests: (person.rests ?? 0) + (rest.has(person.id) ? 1 : 0),
       seat: seats.get(person.id),
     }));
     let repeats = 0;

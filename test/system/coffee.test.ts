@@ -13,7 +13,7 @@ test(
     setting = await createCoffeeSetting(PEOPLE, 2);
     await Promise.all(setting.replicas.map((replica) => replica.start()));
     // Slow enough that deaths happen in the middle, as on a real homeserver.
-    await setting.homeserver.setRoomRate({ perSecond: 8, burst: 1, pauseMs: 20 });
+    await setting.homeserver.setRoomRate({ perSecond: Math.min(8, 60 / KILLS), burst: 1, pauseMs: 20 });
     const asked = setting.cli('pair', 'random', '--wait', '60');
     const kills = await killDuring(setting, KILLS, 7);
     expect([...kills.values()].reduce((sum, count) => sum + count, 0)).toBe(KILLS);

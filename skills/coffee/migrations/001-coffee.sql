@@ -68,13 +68,15 @@ create table coffee_met (
   primary key (name, one, other)
 );
 
--- What a round leaves behind for the next: seat in the circle, first round, round of the last rest.
+-- What a round leaves behind for the next: seat in the circle, first round, rests.
 create table coffee_seats (
   name text not null,
   person text not null,
   seat integer not null,
   joined integer not null,
   rested integer,
+  -- How often, to be fair among those who rested together.
+  rests integer not null default 0,
   primary key (name, person)
 );
 
