@@ -56,7 +56,7 @@ describe('a round', () => {
       expect(bot.texts(room)).toEqual([expect.stringContaining('you are having coffee together this time')]);
     expect(bot.texts()).toEqual([
       'Round 1 of lobby begins.',
-      '☕ Coffee round 1 has begun: 2 pairs. Each gets a private conversation with me.',
+      '☕ Coffee round 1 has begun: 2 pairs. Each hears from me.',
     ]);
   });
 
@@ -335,6 +335,46 @@ describe('afterwards', () => {
     expect(await bot.say('!coffee status', said)).toEqual([expect.stringContaining('You take part.')]);
     expect(await bot.say('!coffee status', { ...said, room: 'elsewhere', direct: false })).toEqual([]);
   });
+});
+
+test('where a platform has no private conversations, listed people are paired in the room itself', async () => {
+  const config = {
+    connectors: { memory: {}, web: {} },
+    rooms: { page: { in: { web: 'page' } } },
+    people: {
+      ann: { name: 'Ann', accounts: { web: 'ann' } },
+      bob: { name: 'Bob', accounts: { web: 'bob' } },
+      cem: { name: 'Cem', accounts: { memory: '@cem:test' } },
+    },
+  };
+  await using bot = await startCoffeeBot({ config, options: { coffee: { rounds: { lobby: { room: 'page' } } } } });
+  expect(await ask(bot, 'one')).toMatchObject({ ok: true });
+  const shown = await bot.query<{ content: string }>(
+    "select content from messages where connector = 'web' order by position",
+  );
+  expect(shown.map(({ content }) => (JSON.parse(content) as { text: string }).text)).toEqual([
+    '☕ Coffee round 1 has begun: 1 pair. Each hears from me.',
+    expect.stringContaining('☕ Ann and Bob: you are having coffee together this time.'),
+  ]);
+});
+
+test('any of several replicas opens conversations, and each is opened and told once', async () => {
+  const members = Array.from({ length: 40 }, (_, at) => `@p${at}:test`);
+  await using one = await startCoffeeBot({ members });
+  await using other = await startCoffeeBot({ members, sharedWith: one });
+  expect(await ask(one, 'one')).toMatchObject({ ok: true });
+  await other.settle();
+  expect(together(one)).toHaveLength(20);
+  expect([...one.platform.conversations.keys()].map((room) => one.texts(room).length)).toEqual(Array(20).fill(1));
+});
+
+test('somebody who is listed later keeps what was known of the account', async () => {
+  await using bot = await startCoffeeBot({ members: ['@ann:test', '@bob:test'] });
+  await bot.query(
+    "insert into coffee_met (name, one, other, times, last) values ('lobby', 'memory @ann:test', 'memory @bob:test', 3, 0)",
+  );
+  const dry = await ask(bot, 'dry', { dry: true, explain: 'Ann' });
+  expect(dry?.says).toContain('bob: met 3 times, last in round 0, chosen');
 });
 
 test('options are read as people write them', () => {

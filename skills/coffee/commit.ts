@@ -82,7 +82,7 @@ async function announce(
     groups.length === 0
       ? `☕ Coffee round ${order.number}: nobody to pair, since ${quality.people === 1 ? 'only one person takes' : `${quality.people} people take`} part.`
       : [
-          `☕ Coffee round ${order.number} has begun: ${groupsInWords(groups.map(({ people }) => people.length))}. Each gets a private conversation with me.`,
+          `☕ Coffee round ${order.number} has begun: ${groupsInWords(groups.map(({ people }) => people.length))}. Each hears from me.`,
           ...(resting.length === 0 ? [] : [restingText(resting.map(({ name }) => name))]),
         ].join('\n');
   for (const room of context.options.rounds[order.name]?.room ?? [])

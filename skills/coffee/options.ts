@@ -24,28 +24,34 @@ const every = z.string().transform((text, context): string => {
 });
 
 const round = z.strictObject({
-  /** Whose members are paired; several are joined. */
-  room: z.union([z.string().transform((one) => [one]), z.array(z.string()).min(1)]),
-  /** In the bot's time zone; left out: only `watchbell pair` makes a round. */
-  every: every.optional(),
-  size: z.int().min(2).max(20).default(2),
-  /** Who is left over joins another group, or rests in turn. */
-  odd: z.enum(['join', 'rest']).default('join'),
-  /** Lists of people (keys in `people:`, or account ids) of whom no two are put together. */
-  apart: z.array(z.array(z.string()).min(2)).default([]),
-  /** Groups of `people:` that should mix. */
-  across: z.array(z.string()).default([]),
-  /** People who never take part: other bots, for example. */
-  without: z.array(z.string()).default([]),
-  /** So long before a round the room is told of it. */
-  warn: duration.optional(),
-  /** So long after it people are asked whether they met. */
-  followUp: duration.optional(),
+  room: z
+    .union([z.string().transform((one) => [one]), z.array(z.string()).min(1)])
+    .describe('Room whose members are paired; of several the members are joined.'),
+  every: every
+    .optional()
+    .describe(
+      'When a round begins: Mon 10:00, or cron, in the time zone of the bot. Left out: by `watchbell pair` only.',
+    ),
+  size: z.int().min(2).max(20).default(2).describe('People in a group.'),
+  odd: z.enum(['join', 'rest']).default('join').describe('Who is left over joins a group, or rests, in turn.'),
+  apart: z
+    .array(z.array(z.string()).min(2))
+    .default([])
+    .describe('Lists of people (keys in people:, or account ids) of whom no two are put together.'),
+  across: z
+    .array(z.string())
+    .default([])
+    .describe('Groups that should mix: people of one are together only where that saves a repeat.'),
+  without: z.array(z.string()).default([]).describe('People who never take part, other bots for example.'),
+  warn: duration.optional().describe('So long before a round the room is told of it.'),
+  followUp: duration.optional().describe('So long after it people are asked whether they met.'),
 });
 
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'a name has letters, digits, ".", "_" and "-"');
 
-export const coffeeOptions = z.strictObject({ rounds: z.record(name, round).default({}) });
+export const coffeeOptions = z.strictObject({
+  rounds: z.record(name, round).default({}).describe('One entry a round, by a name.'),
+});
 
 export type CoffeeOptions = z.output<typeof coffeeOptions>;
 export type RoundOptions = z.output<typeof round>;

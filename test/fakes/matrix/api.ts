@@ -70,6 +70,9 @@ export function answer(context: ApiContext, request: ApiRequest): JsonMap {
       if (!room) throw new Refusal(404, 'M_NOT_FOUND', `Room alias ${three} not found`);
       return { room_id: room, servers: [store.serverName] };
     }
+    case 'POST logout':
+      store.sessions.delete(session.token);
+      return {};
     case 'POST join':
       return join(context, session, two);
     case 'POST createRoom':
