@@ -21,7 +21,10 @@ async function ask(bot: TestBot, id: string, more: object = {}): Promise<{ ok: b
     await insertEvents(bot.app.database.query, [{ ...event, payload, happenedAt: bot.app.clock.now() }]),
   );
   await bot.settle();
-  const [row] = await bot.query<{ value: string }>('select value from skill_state where key = $1', [`request:${id}`]);
+  const [row] = await bot.query<{ value: string }>('select value from skill_state where key in ($1, $2)', [
+    `request:${id}:lobby`,
+    `request:${id}`,
+  ]);
   return row && (JSON.parse(row.value) as { ok: boolean; says: string });
 }
 
@@ -239,6 +242,22 @@ describe('a platform in trouble', () => {
     expect(await bot.query('select state from coffee_rounds')).toEqual([{ state: 'told' }]);
   });
 });
+
+test('a room that cannot be read makes no round, is tried again, and is said at last', async () => {
+  await using bot = await startCoffeeBot();
+  bot.platform.beforeMembers = () => {
+    throw new Rejected('the bot is not in the lobby');
+  };
+  expect(await ask(bot, 'one')).toEqual({
+    ok: false,
+    says: 'The round cannot be made: I cannot see who is in lobby: the bot is not in the lobby; I go on trying',
+  });
+  await bot.query('update coffee_rounds set tries = 19');
+  await bot.advance(3_600_000);
+  expect(bot.texts()).toEqual([expect.stringContaining('☕ Coffee round 1 could not be made: ')]);
+  bot.platform.beforeMembers = () => {};
+  expect(await bot.say('coffee pair')).toContain('Round 2 of lobby begins.');
+}, 60_000);
 
 describe('people say what they want', () => {
   test('who pauses is left out until the day, and who skips once', async () => {

@@ -67,7 +67,11 @@ export async function gather(run: TaskRun<CoffeeOptions, RoundOrder>): Promise<G
 async function present(run: TaskRun<CoffeeOptions, RoundOrder>, options: RoundOptions) {
   const who = new Map<string, { name: string; accounts: Record<string, string> }>();
   for (const address of options.room.flatMap((room) => run.room(room)?.addresses ?? [])) {
-    const members: readonly Member[] = await run.chat.members(address);
+    const members: readonly Member[] = await run.chat.members(address).catch((error: unknown) => {
+      const { code, reason } = error as { code?: unknown; reason?: unknown };
+      if (code !== 'WB_REJECTED') throw error;
+      throw new Error(`I cannot see who is in ${address.room}: ${String(reason)}`, { cause: error });
+    });
     for (const member of members) {
       if (member.bot || member.guest) continue;
       const person = run.people.byAccount(address.connector, member.accountId);

@@ -116,12 +116,12 @@ export default defineSkill<CoffeeOptions>({
               number,
               seed: seedOf(name, number),
               at: context.now.toISOString(),
-              request: id,
+              request: `${id}:${name}`,
               ...(explain !== undefined && { explain }),
             });
           } else {
-            const started = await startRound(context, name, id);
-            if (!started.made) await answerRequest(context, id, { ok: true, says: started.says });
+            const started = await startRound(context, name, `${id}:${name}`);
+            if (!started.made) await answerRequest(context, `${id}:${name}`, { ok: true, says: started.says });
           }
         }
       },

@@ -1,4 +1,4 @@
-import { defineTask, z, type Context, type TaskOutcome } from '#skill';
+import { defineTask, escape, z, type Context, type TaskOutcome } from '#skill';
 import { commitRound } from './commit.ts';
 import { gather } from './gather.ts';
 import { pairInWorker } from './in-worker.ts';
@@ -122,13 +122,18 @@ async function keep(context: Context<CoffeeOptions>, outcome: Outcome, id: strin
     ok: false,
     says: `The round cannot be made: ${outcome.reason}${wait}`,
   });
-  if (isOver) return;
+  if (isOver) return tellGivenUp(context, outcome.payload, outcome.reason);
   const waitMs = Math.min(60_000 * 2 ** (tries - 1), LONGEST_WAIT_MS);
   await at(`again:${id}`, new Date(now.getTime() + waitMs), 'again', {
     ...outcome.payload,
     at: new Date(outcome.payload.at).toISOString(),
     request: undefined,
   });
+}
+
+async function tellGivenUp({ options, post }: Context<CoffeeOptions>, order: PairOrder, reason: string): Promise<void> {
+  const text = `☕ Coffee round ${order.number} could not be made: ${escape(reason)}. \`coffee pair\` tries a new one.`;
+  for (const room of options.rounds[order.name]?.room ?? []) await post(room, `round:${order.id ?? ''}`, text);
 }
 
 export const againTimer = {

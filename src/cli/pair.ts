@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CoffeeOptions } from '../../skills/coffee/options.ts';
+import { roundsCalled, type CoffeeOptions } from '../../skills/coffee/options.ts';
 import type { Database } from '../db/database.ts';
 import { insertEvents } from '../dispatch/event.ts';
 import { StartFailed } from '../errors.ts';
@@ -23,10 +23,11 @@ export function pair(target: string, options: PairOptions): Promise<number> {
   if (options.explain !== undefined && !options.dryRun)
     throw new StartFailed('--explain belongs to --dry-run: say both');
   return withDatabase(options, async (database, _, config) => {
-    // A slip is told at once; the bot has the last word, since its configuration may be newer.
     const rounds = (config.skills['coffee'] as CoffeeOptions | undefined)?.rounds;
     if (!rounds) throw new StartFailed('the skill coffee is off: configure a round under skills.coffee.rounds');
-    if (!Object.entries(rounds).some(([name, { room }]) => name === target || room.includes(target)))
+    // A slip is told at once; the bot has the last word, since its configuration may be newer.
+    const names = roundsCalled({ rounds }, target);
+    if (names.length === 0)
       throw new StartFailed(
         `no coffee round is called "${target}", and none is in such a room; configured are: ${Object.keys(rounds).join(', ') || 'none'}`,
       );
@@ -41,11 +42,9 @@ export function pair(target: string, options: PairOptions): Promise<number> {
         ...{ lane: 'coffee:coffee.pair', payload: JSON.stringify(payload), happenedAt: new Date() },
       },
     ]);
-    const answer = await waitFor(database, id, waitMs);
-    if (answer) {
-      console.log(answer.says);
-      return answer.ok ? 0 : 1;
-    }
+    const answers = await waitFor(database, id, names.length, waitMs);
+    for (const { says } of answers) console.log(says);
+    if (answers.length > 0) return answers.every(({ ok }) => ok) ? 0 : 1;
     console.log(
       options.dryRun
         ? 'No bot has answered; is one running? `watchbell doctor` says more.'
@@ -55,18 +54,20 @@ export function pair(target: string, options: PairOptions): Promise<number> {
   });
 }
 
-async function waitFor(
-  database: Database,
-  id: string,
-  waitMs: number,
-): Promise<{ ok: boolean; says: string } | undefined> {
+interface Answer {
+  readonly ok: boolean;
+  readonly says: string;
+}
+
+/** One answer a round, or one that there is no such round. */
+async function waitFor(database: Database, id: string, rounds: number, waitMs: number): Promise<Answer[]> {
   for (const deadline = performance.now() + waitMs; ;) {
-    const [row] = await database.query<{ value: string }>(
-      "select value from skill_state where skill = 'coffee' and key = $1",
+    const rows = await database.query<{ key: string; value: string }>(
+      "select key, value from skill_state where skill = 'coffee' and (key = $1 or starts_with(key, $1 || ':')) order by key",
       [`request:${id}`],
     );
-    if (row) return JSON.parse(row.value) as { ok: boolean; says: string };
-    if (performance.now() >= deadline) return undefined;
+    const isAll = rows.length >= rounds || rows.some(({ key }) => key === `request:${id}`);
+    if (isAll || performance.now() >= deadline) return rows.map(({ value }) => JSON.parse(value) as Answer);
     await sleep(LOOK_EVERY_MS);
   }
 }

@@ -34,6 +34,8 @@ export class MemoryPlatform {
   readonly #listeners = new Set<() => void>();
   readonly #members = new Map<string, readonly Member[]>();
   readonly #conversations = new Map<string, Conversation>();
+  /** Called before somebody asks who is in a room; throw to make that fail. */
+  beforeMembers: (room: string) => void = () => {};
   /** Called before a conversation is opened; throw to make that fail. */
   beforeOpen: (conversation: Conversation) => void = () => {};
   /** Called once it is there; throw to lose the answer. */
@@ -66,6 +68,7 @@ export class MemoryPlatform {
   }
 
   members(room: string): readonly Member[] {
+    this.beforeMembers(room);
     return this.#members.get(room) ?? [];
   }
 
