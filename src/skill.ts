@@ -14,7 +14,7 @@ export { CommandError } from './errors.ts';
 export { parseDuration, formatDuration } from './chat/duration.ts';
 export { formatTime } from './chat/time.ts';
 export { nextTick } from './timers/next-tick.ts';
-export type { Action, Link, Mention, Message, MessageLike, RoomAddress, Tone } from './chat/message.ts';
+export type { Action, Image, Link, Mention, Message, MessageLike, RoomAddress, Tone } from './chat/message.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 

@@ -11,7 +11,7 @@ export function chart(
   people: readonly Charted[],
   met: readonly { readonly one: string; readonly other: string; readonly times: number }[],
 ): { readonly text: string; readonly known: number; readonly possible: number } {
-  const sorted = people.toSorted((one, other) => (one.name < other.name ? -1 : 1));
+  const sorted = people.toSorted((one, other) => one.name.localeCompare(other.name, 'en'));
   const present = new Set(people.map(({ id }) => id));
   const times = new Map<string, number>();
   for (const pair of met) {

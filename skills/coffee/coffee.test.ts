@@ -164,7 +164,9 @@ describe('one round, however often it is asked for', () => {
   test('asked for again within 12 hours it is the same, a week later a new one', async () => {
     await using bot = await startCoffeeBot();
     await bot.say('coffee pair');
-    expect(await bot.say('coffee pair')).toEqual(['Round 1 of lobby began 0 s ago; there is no other.']);
+    expect(await bot.say('coffee pair')).toEqual([
+      expect.stringMatching(/^Round 1 of lobby began \d+ s ago; there is no other\.$/),
+    ]);
     await bot.advance(7 * DAY_MS);
     expect(await bot.say('coffee pair')).toContain('Round 2 of lobby begins.');
   });
@@ -325,7 +327,7 @@ describe('afterwards', () => {
     const [stats] = await bot.say('coffee stats');
     expect(stats).toContain('2, of which 1 met, 0 planned, 0 did not, 1 have not said');
     expect(stats).toContain('2 of 6 (33 %)');
-    expect(stats).toMatch(/^@dia:test .*●/m);
+    expect(bot.messages().at(-1)?.message.image?.alt).toBe('Who has met whom: 2 of 6 pairs of 4 people');
   });
 
   test('what was planned is asked about again, and a stranger has no say', async () => {

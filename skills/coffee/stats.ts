@@ -1,5 +1,6 @@
 import { escape, type Command, type Message } from '#skill';
 import { chart } from './chart.ts';
+import { picture } from './picture.ts';
 import { roundsCalled, type CoffeeOptions } from './options.ts';
 import { nameOf } from './words.ts';
 
@@ -34,10 +35,9 @@ export const stats: Command<CoffeeOptions> = {
       [name],
     );
     const answers = totals.met + totals.planned + totals.no;
-    const drawn = chart(
-      people.map(({ person }) => ({ id: person, name: nameOf(context, person) })),
-      met,
-    );
+    const charted = people.map(({ person }) => ({ id: person, name: nameOf(context, person) }));
+    const image = picture(charted, met);
+    const drawn = chart(charted, met);
     return {
       title: `Coffee in ${name}`,
       fields: [
@@ -51,7 +51,9 @@ export const stats: Command<CoffeeOptions> = {
           value: `${drawn.known} of ${drawn.possible} (${percent(drawn.known, drawn.possible)})`,
         },
       ],
-      ...(drawn.text !== '' && { code: drawn.text }),
+      ...(image && { image }),
+      // A picture says it better, where it can be drawn.
+      ...(!image && drawn.text !== '' && { code: drawn.text }),
     };
   },
 };

@@ -21,6 +21,7 @@ import type {
 } from './types.ts';
 
 const API = '/_matrix/client/';
+const UPLOAD = '/_matrix/media/v3/upload';
 const MAX_REQUEST_BYTES = 200 * 65_536;
 
 interface Waiter {
@@ -45,6 +46,8 @@ export class FakeHomeserver {
   roomRate: Rate | undefined;
   /** Answers paths under /_fake/ when set. */
   control: ((request: IncomingMessage, response: ServerResponse, body: string) => void) | undefined;
+  /** What was uploaded, by its address. */
+  readonly media = new Map<string, { readonly type: string; readonly bytes: Buffer }>();
   private readonly limiter = new Limiter();
   private readonly waiters = new Set<Waiter>();
   private readonly lastSince = new Map<string, (number | undefined)[]>();
@@ -231,6 +234,7 @@ export class FakeHomeserver {
     if (this.control && pathname.startsWith('/_fake/')) return this.control(request, response, raw);
     if (size > MAX_REQUEST_BYTES)
       return reply(response, 413, { errcode: 'M_TOO_LARGE', error: 'Request body is too large' });
+    if (pathname === UPLOAD) return this.upload(request, response, Buffer.concat(chunks));
     if (!pathname.startsWith(API))
       return reply(response, 404, { errcode: 'M_UNRECOGNIZED', error: 'Unrecognized request' });
     if (pathname === `${API}versions`)
@@ -256,6 +260,15 @@ export class FakeHomeserver {
       if (error.status === 429) return this.refuse(response, error.extra['retry_after_ms']);
       reply(response, error.status, { errcode: error.errcode, error: error.message, ...error.extra });
     }
+  }
+
+  private upload(request: IncomingMessage, response: ServerResponse, bytes: Buffer): void {
+    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+    if (!this.store.sessions.has(token))
+      return reply(response, 401, { errcode: 'M_UNKNOWN_TOKEN', error: 'Invalid access token passed.' });
+    const uri = `mxc://${this.store.serverName}/media${this.media.size}`;
+    this.media.set(uri, { type: request.headers['content-type'] ?? '', bytes });
+    reply(response, 200, { content_uri: uri });
   }
 
   private async handle(call: ApiRequest, token: string | undefined, response: ServerResponse): Promise<void> {
