@@ -398,6 +398,21 @@ test('somebody who is listed later keeps what was known of the account', async (
   expect(dry?.says).toContain('bob: met 3 times, last in round 0, chosen');
 });
 
+test('names in the options that nothing answers to are said, each with what to do', () => {
+  const options = coffee.options?.parse({
+    rounds: { random: { room: ['kitchen', 'lobby'], across: ['sre'], warn: '1d' } },
+  });
+  const names = { rooms: ['lobby'], people: [], groups: ['design'], schedules: [], timeIntervals: [] };
+  expect(options && coffee.check?.(options, names)).toEqual([
+    { path: ['rounds', 'random', 'room'], says: 'no room is called "kitchen"; add it under rooms:' },
+    { path: ['rounds', 'random', 'across'], says: 'nobody under people: is in a group "sre"' },
+    {
+      path: ['rounds', 'random', 'warn'],
+      says: 'without `every` nobody knows when the next round is; add it, or leave this out',
+    },
+  ]);
+});
+
 test('options are read as people write them', () => {
   const read = (round: object) => coffee.options?.safeParse({ rounds: { random: { room: 'random', ...round } } });
   expect(read({ every: 'Mon 10:00', size: 2, followUp: '5d' })?.data?.rounds['random']).toMatchObject({

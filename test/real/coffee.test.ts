@@ -154,6 +154,13 @@ describeReal('coffee on a real Synapse', () => {
     );
     expect(heard[0]?.text).toContain('Coffee round 1 has begun: 3 pairs.');
 
+    await synapse.say(first, lobby, '!coffee stats');
+    await until(
+      'the picture of who has met whom',
+      () => said(first, lobby),
+      (list) => list.at(-1)?.text === 'Who has met whom: 3 of 15 pairs of 6 people',
+    );
+
     bell.order({ shiftMs: 5 * DAY_MS + 60_000 });
     const [[room, members] = ['', []]] = rooms;
     const [answerer, witness] = members;
