@@ -288,3 +288,22 @@ test('no more than four run at once in one replica', async () => {
   }
   expect(most).toBe(4);
 });
+
+test('a task reads rows, and cannot write', async () => {
+  const seen: unknown[] = [];
+  const reader = job({
+    attempts: 1,
+    idempotent: true,
+    run: async ({ read }) => {
+      seen.push((await read<{ two: number }>('select 1 + $1::int as two', [1]))[0]?.two);
+      await read('delete from tasks');
+      return 0;
+    },
+  });
+  await writeTasks(database.query, [{ id: randomUUID(), skill: 'math', name: 'double', payload: '{"n":1}' }]);
+  start(reader);
+  const found = async () => database.query<{ payload: string }>("select payload from events where kind = 'task'");
+  while ((await found()).length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(seen).toEqual([2]);
+  expect((await found())[0]?.payload).toContain('read-only transaction');
+});
