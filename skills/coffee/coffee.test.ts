@@ -294,6 +294,18 @@ describe('people say what they want', () => {
     expect(await bot.say('coffee status', { by: '@bob:test' })).toEqual([expect.stringContaining('You take part.')]);
   });
 
+  test.each([
+    ['America/New_York', '00:00 EST'],
+    ['Europe/Berlin', '00:00 CET'],
+    ['UTC', '00:00 UTC'],
+  ])('a day begins at midnight in %s', async (timeZone, clock) => {
+    await using bot = await startCoffeeBot({ config: { timeZone } });
+    const day = `${new Date().getUTCFullYear() + 1}-12-01`;
+    expect(await bot.say(`coffee pause until ${day}`)).toEqual([
+      `You are left out until ${day} ${clock}. \`coffee join\` brings you back sooner.`,
+    ]);
+  });
+
   test.each(['2026-02-30', 'tomorrow', '2020-01-01'])('%s is no day to pause until', async (day) => {
     await using bot = await startCoffeeBot();
     expect((await bot.say(`coffee pause until ${day}`)).join('')).toMatch(/is not a day|is past/);
