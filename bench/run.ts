@@ -12,11 +12,22 @@ import { backlog } from './backlog.ts';
 import { history } from './history.ts';
 import { latency } from './latency.ts';
 import { matching } from './matching.ts';
+import { pairing } from './pairing.ts';
 import { start } from './start.ts';
 import { storm } from './storm.ts';
 import { timers } from './timers.ts';
 
-const BENCHES: Readonly<Record<string, Bench>> = { latency, accept, backlog, storm, matching, timers, start, history };
+const BENCHES: Readonly<Record<string, Bench>> = {
+  latency,
+  accept,
+  backlog,
+  storm,
+  matching,
+  timers,
+  start,
+  history,
+  pairing,
+};
 const RESULTS = join(import.meta.dirname, 'RESULTS.md');
 
 const { values, positionals } = parseArgs({

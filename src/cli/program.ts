@@ -69,6 +69,27 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
     .option('--severity <severity>', 'critical, warning or info')
     .option('--resolved', 'say that it is over');
 
+  add<{ dryRun?: boolean; explain?: string; wait?: string }>(
+    program,
+    'pair <room>',
+    'begins a coffee round in a room, unless it has begun; through the running bot',
+    async ([room = ''], options) => (await import('./pair.ts')).pair(room, options),
+  )
+    .option('--dry-run', 'shows the round that would be made, and how good it is')
+    .option('--explain <person>', 'with --dry-run: why somebody meets whom they meet')
+    .option('--wait <seconds>', 'how long to wait for the answer', '120');
+
+  const imports = program.command('import').description('takes over what another bot knows').exitOverride();
+  add<{ round?: string; connector?: string; people?: string }>(
+    imports,
+    'coffeebot <file>',
+    'who was paired with whom, from the SQLite file of mattermost-coffeebot',
+    async ([file = ''], options) => (await import('./import-coffeebot.ts')).importCoffeebot(file, options),
+  )
+    .option('--round <name>', 'round that goes on from there (default: the only one)')
+    .option('--connector <name>', 'connector whose accounts these are, configured or not yet (default: mattermost)')
+    .option('--people <file>', 'lines "USER-ID PERSON": who somebody is under people:');
+
   const events = program.command('events').description('events that could not be handled').exitOverride();
   add<{ json?: boolean }>(events, 'failed', 'lists failed events, newest first', async (_, options) =>
     (await import('./events.ts')).failed(options),
