@@ -39,7 +39,7 @@ function handOutAll(context: Context<unknown>): Context<unknown> {
       promise.catch(() => {});
       return promise;
     };
-  const { sql, state, say, post, remove, shown, at, cancel, task, emit, may } = context;
+  const { sql, state, say, post, remove, shown, at, cancel, task, emit, observe, may } = context;
   return {
     ...context,
     sql: quiet(sql) as Context['sql'],
@@ -52,7 +52,7 @@ function handOutAll(context: Context<unknown>): Context<unknown> {
       at: quiet(at),
       cancel: quiet(cancel),
     },
-    ...{ task: quiet(task), emit: quiet(emit), may: quiet(may) },
+    ...{ task: quiet(task), emit: quiet(emit), observe: quiet(observe), may: quiet(may) },
   };
 }
 
@@ -191,6 +191,12 @@ export function createContext(source: ContextSource): RevocableContext {
             happenedAt: now,
           });
       }
+    },
+    observe: async (histogram, value) => {
+      alive();
+      if (!loaded.skill.histograms?.[histogram])
+        throw new Error(`the skill "${skill}" has no histogram called "${histogram}"`);
+      effects.observe(histogram, value);
     },
     may: async (asker: Asker, command: string, room: RoomAddress) => {
       alive();

@@ -26,6 +26,14 @@ const probe = defineSkill({
         throw new Error('broken on purpose');
       },
     },
+    'measure {n:int}': {
+      help: 'counts a number in a histogram',
+      run: async (context) => {
+        await context.observe('watchbell_probe_n', context.args.n);
+        if (context.args.n > 10) throw new CommandError('too much');
+        if (context.args.n < 0) return context.invalid('a number from 0 to 10');
+      },
+    },
     refuse: {
       help: 'refuses after writing',
       run: async (context) => {
@@ -41,6 +49,7 @@ const probe = defineSkill({
     'never mind': { help: 'takes it back', run: (context) => context.cancel('later') },
     work: { help: 'starts a task', run: (context) => context.task('double', { n: 21 }) },
   },
+  histograms: { watchbell_probe_n: { help: 'Numbers measured', buckets: [1, 10] } },
   timers: {
     due: defineTimer({
       payload: z.object({ n: z.number() }),
@@ -106,6 +115,21 @@ test('a handler that fails leaves nothing behind but the failed event, its error
   expect(failed).toHaveLength(1);
   expect(failed[0]?.payload).toContain('boom');
   expect(failed[0]?.message).toContain('broken on purpose');
+});
+
+test('what a skill observes is counted once it is committed, and not when the command refuses itself', async () => {
+  expect(await bot.app.metrics.registry.metrics()).toContain('watchbell_probe_n_count 0');
+  await bot.say('measure 5');
+  expect(await bot.say('measure 11')).toEqual(['too much']);
+  expect(await bot.app.metrics.registry.metrics()).toContain('watchbell_probe_n_bucket{le="10"} 1');
+  expect(await bot.app.metrics.registry.metrics()).toContain('watchbell_probe_n_count 1');
+});
+
+test('a skill may judge an argument invalid', async () => {
+  expect(await bot.say('measure -1')).toEqual(['a number from 0 to 10']);
+  expect(await bot.app.metrics.registry.metrics()).toContain(
+    'watchbell_commands_total{skill="probe",command="measure",result="invalid"} 1',
+  );
 });
 
 test('a command that refuses itself has done nothing, and its reason is shown', async () => {
