@@ -18,6 +18,13 @@ const probe = defineSkill({
       help: 'shows it anew',
       run: (context) => void context.post('lobby', context.args.key, context.args.text, { ring: true }),
     },
+    'between {from:int} {to:int}': {
+      help: 'shows a message not before and not after so many seconds from now',
+      run: ({ args, now, post }) => {
+        const [notBefore, until] = [args.from, args.to].map((seconds) => new Date(now.getTime() + seconds * 1000));
+        return post('lobby', 'between', 'now', { ...(notBefore && { notBefore }), ...(until && { until }) });
+      },
+    },
     'gone {key}': { help: 'takes it away', run: (context) => context.remove('lobby', context.args.key) },
     boom: {
       help: 'fails',
@@ -93,6 +100,15 @@ test('a living message is edited in place, and a ring makes a new one and folds 
   expect(bot.texts().filter((text) => text.includes('goes on below'))).toHaveLength(1);
   await bot.say('gone a');
   expect(bot.texts()).not.toContain('three');
+});
+
+test('a message that waits for its time takes new times, though it says the same', async () => {
+  await bot.say('between 60 90');
+  await bot.say('between 300 330');
+  await bot.advance(100_000);
+  expect(bot.texts()).not.toContain('now');
+  await bot.advance(210_000);
+  expect(bot.texts().filter((text) => text === 'now')).toHaveLength(1);
 });
 
 test('a tap means the command that was shown, said by whoever taps', async () => {
