@@ -31,11 +31,9 @@ export function parseLength(text: string, max: number): number | undefined {
 }
 
 export const dueAt = (count: Count, k: number): Date => new Date(count.startedAt.getTime() + k * 1000);
-
 /** The last k that is due at `now`; 0 before the first. */
 export const reached = ({ startedAt, length }: Count, now: Date): number =>
   Math.max(0, Math.min(length, Math.floor((now.getTime() - startedAt.getTime()) / 1000)));
-
 /** What the room reads as the k-th number. */
 export const numberOf = ({ down, length }: Count, k: number): string => String(down ? length + 1 - k : k);
 

@@ -184,6 +184,18 @@ test('a count that ended while it was away says so, once', async () => {
   expect(await bot.say('stop')).toEqual(['Nothing is being counted here.']);
 });
 
+test('what was lost just before the end is spoken of, though its fate comes later than the end', async () => {
+  await start();
+  await bot.say('count to 2');
+  await bot.query(`delete from messages where key like '%:1' and sends = 0`);
+  await bot.query(
+    `insert into messages (id, connector, room, skill, key, queue, content, state) select gen_random_uuid(), connector, room, skill, replace(key, ':2', ':1'), 1, '{}', 'dropped' from messages where key like '%:2'`,
+  );
+  await over();
+  await bot.settle();
+  expect(bot.texts()).toEqual(['2', expect.stringMatching(/^the count to 2 ended at .*; I was away\.$/)]);
+});
+
 /** From now on the platform takes a message every so many ms. */
 function slowDown(everyMs: number): void {
   let freeAt = 0;

@@ -13,7 +13,6 @@ const TOO_CLOSE_MS = 250;
 /** The last number is sent or given up this long after it is due. */
 const GRACE_MS = 2000;
 const AWAY: Word = [(number) => `…back at ${number}`, 'I was away'];
-
 const keyOf = (count: Count, k: number): string => `${count.id}:${k}`;
 export const titleOf = (count: Count): string => `the count ${count.down ? 'down from' : 'to'} ${count.length}`;
 const isEdited = ({ options }: CountdownContext, { step }: Count): boolean => step > 1 && options.slow === 'edit';
@@ -94,9 +93,11 @@ export async function goOn(context: CountdownContext, { payload: { id } }: Timer
   const [count] = await findCounts(context.sql, 'where id = $1 for update', id);
   if (!count) return;
   if (count.planned < count.length) return plan(context, count);
-  const last = (await context.shown(count, keyOf(count, count.length)))?.state;
-  if (last === 'waiting') return comeBack(context, count, new Date(context.now.getTime() + GRACE_MS));
-  await end(context, count, last === 'dropped' ? overOf(context, count, AWAY[1]) : undefined);
+  // What is lost just before the end may be heard of after it.
+  const ends = saidIn(count, count.told, count.length).slice(-2);
+  const states = await Promise.all(ends.map(async (k) => (await context.shown(count, keyOf(count, k)))?.state));
+  if (states.at(-1) === 'waiting') return comeBack(context, count, new Date(context.now.getTime() + GRACE_MS));
+  await end(context, count, states.includes('dropped') ? overOf(context, count, AWAY[1]) : undefined);
 }
 
 /** A number was not sent: the next one says why, once; a room that is too slow gets fewer from now on. */
