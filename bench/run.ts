@@ -9,6 +9,7 @@ import { describeRun, keepRun } from './harness/results.ts';
 import { withStages } from './harness/stage.ts';
 import { accept } from './accept.ts';
 import { backlog } from './backlog.ts';
+import { countdown } from './countdown.ts';
 import { history } from './history.ts';
 import { latency } from './latency.ts';
 import { matching } from './matching.ts';
@@ -24,9 +25,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   storm,
   matching,
   timers,
+  countdown,
+  pairing,
   start,
   history,
-  pairing,
 };
 const RESULTS = join(import.meta.dirname, 'RESULTS.md');
 

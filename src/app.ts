@@ -24,8 +24,8 @@ import { knownNames, type World } from './dispatch/world.ts';
 import { codeOf, messageOf } from './errors.ts';
 import { createHttpServer, type HttpServer, type Pages } from './http/server.ts';
 import type { Logger } from './log.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
 import type { WokenRoom } from './messages/wanted.ts';
+import { createMetrics, declareHistograms, type Metrics } from './metrics.ts';
 import { Housekeeper } from './db/housekeeper.ts';
 import type { Cron, SecretRef } from './skill.ts';
 import { createCoreSkill, type PartState } from './skills/core.ts';
@@ -342,7 +342,12 @@ export class App {
       broken: folders.broken,
     });
     const skills = [core, ...folders.skills.map((folder) => folder.skill)];
-    return buildWorld({ config, skills, generation, skillLog: (skill) => log.child({ skill }) });
+    const world = buildWorld({ config, skills, generation, skillLog: (skill) => log.child({ skill }) });
+    declareHistograms(
+      this.metrics,
+      [...world.skills.values()].map((loaded) => loaded.skill),
+    );
+    return world;
   }
 
   /** One runner and one wanted lease for each connector with a remote. */
@@ -437,6 +442,7 @@ export class App {
     if (woken.timersAt) this.#ticker.wakeAt(woken.timersAt);
     if (woken.tasks) this.#tasks.wake();
     if (woken.events.length > 0) this.dispatcher.wake(woken.events);
+    for (const { histogram, value } of woken.observed) this.metrics.ofSkills.get(histogram)?.observe(value);
   }
 
   #wakeRooms(rooms: readonly WokenRoom[]): void {

@@ -142,6 +142,8 @@ export interface Context<Options = unknown> {
   task(name: string, payload?: Json): Promise<void>;
   /** A typed event to other skills, handled after this transaction has committed. */
   emit(name: string, payload?: Json): Promise<void>;
+  /** Counts `value` in one of this skill's `histograms` once this transaction has committed. */
+  observe(histogram: string, value: number): Promise<void>;
 
   /**
    * From now on this skill, and no other, listens in a conversation that one of its tasks opened, with the access rules of
@@ -178,6 +180,8 @@ export interface CommandContext<Options = unknown, Args = Record<string, never>>
   reply(message: MessageLike): Promise<void>;
   /** Counts the command as `wrong` (valid, but at the wrong moment) and answers. */
   wrong(message: MessageLike): Promise<void>;
+  /** Counts the command as `invalid` (an argument that only the skill can judge) and answers. */
+  invalid(message: MessageLike): Promise<void>;
 }
 
 /**
@@ -405,6 +409,14 @@ export interface Skill<Options = unknown> {
   readonly fate?: (context: Context<Options>, fate: Fate) => void | Promise<void>;
   /** Numbers this skill exports, read by the one replica that holds the `metrics` lease. */
   readonly gauges?: Readonly<Record<string, Gauge>>;
+  /** Distributions this skill counts with `observe`, on whichever replica handled the event. */
+  readonly histograms?: Readonly<Record<string, Histogram>>;
+}
+
+export interface Histogram {
+  readonly help: string;
+  /** Upper bounds, rising. */
+  readonly buckets: readonly number[];
 }
 
 export interface Gauge {

@@ -2,7 +2,8 @@ import { Command, CommanderError } from 'commander';
 import { readVersion } from '../version.ts';
 
 const EXITS = `
-Exit status: 0 it worked; 1 it did not (check: the configuration has problems; doctor: something needs you);
+Exit status: 0 it worked; 1 it did not (check: the configuration has problems; doctor: something needs you;
+recover: something overdue waits on);
 2 it could not begin (a wrong option, configuration, database or port).`;
 
 interface Globals {
@@ -108,6 +109,12 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
   add<{ since?: string }>(audit, 'export', 'writes the audit as one JSON object a line', async (_, options) =>
     (await import('./audit.ts')).exportAudit(options),
   ).option('--since <id>', 'only entries after this id', '0');
+  add<{ olderThan: string }>(
+    program,
+    'recover',
+    'hands over countdowns and other timers that are overdue and that no replica fires',
+    async (_, options) => (await import('./recover.ts')).recover(options),
+  ).option('--older-than <time span>', 'how long overdue', '30s');
   add(
     program,
     'doctor',

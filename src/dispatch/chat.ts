@@ -236,13 +236,13 @@ async function runCommand(
   input: ChatInput,
   place: Place,
   lookup: Lookup & { found: 'command' },
-): Promise<'ok' | 'wrong'> {
+): Promise<'ok' | 'wrong' | 'invalid'> {
   const { world, transaction, effects, now, row, event } = input;
   const { entry } = lookup;
   const loaded = world.skills.get(entry.skill);
   if (!loaded) throw new Error(`the skill "${entry.skill}" is not loaded`);
   const revocable = createContext({ world, loaded, transaction, effects, now, eventId: row.id });
-  let wrong = false;
+  let result: 'ok' | 'wrong' | 'invalid' = 'ok';
   const answer = async (message: MessageLike): Promise<void> => {
     revocable.alive();
     reply(input, place.address, event, entry.skill, message);
@@ -260,7 +260,11 @@ async function runCommand(
       lateMs: row.late_ms,
       reply: answer,
       wrong: async (message: MessageLike) => {
-        wrong = true;
+        result = 'wrong';
+        await answer(message);
+      },
+      invalid: async (message: MessageLike) => {
+        result = 'invalid';
         await answer(message);
       },
     },
@@ -272,13 +276,13 @@ async function runCommand(
     if (handled !== undefined) reply(input, place.address, event, entry.skill, handled);
   } catch (error) {
     if (codeOf(error) !== 'WB_COMMAND') throw error;
-    wrong = true;
+    result = 'wrong';
     // A command that refuses itself half-way has done nothing.
     await transaction.script('rollback to savepoint command');
     effects.rewind(before);
     reply(input, place.address, event, entry.skill, messageOf(error));
   }
-  return wrong ? 'wrong' : 'ok';
+  return result;
 }
 
 function misfitReply(lookup: Lookup & { found: 'misfit' }): string {

@@ -40,7 +40,7 @@ function handOutAll(context: Context<unknown>): Context<unknown> {
       promise.catch(() => {});
       return promise;
     };
-  const { sql, state, say, post, remove, shown, at, cancel, task, emit, listen, may } = context;
+  const { sql, state, say, post, remove, shown, at, cancel, task, emit, listen, observe, may } = context;
   return {
     ...context,
     sql: quiet(sql) as Context['sql'],
@@ -53,7 +53,7 @@ function handOutAll(context: Context<unknown>): Context<unknown> {
       at: quiet(at),
       cancel: quiet(cancel),
     },
-    ...{ task: quiet(task), emit: quiet(emit), listen: quiet(listen), may: quiet(may) },
+    ...{ task: quiet(task), emit: quiet(emit), listen: quiet(listen), observe: quiet(observe), may: quiet(may) },
   };
 }
 
@@ -196,6 +196,12 @@ export function createContext(source: ContextSource): RevocableContext {
     listen: async (conversation, room) => {
       alive();
       await writeConversation(transaction.query, { ...conversation, skill, belongsTo: room });
+    },
+    observe: async (histogram, value) => {
+      alive();
+      if (!loaded.skill.histograms?.[histogram])
+        throw new Error(`the skill "${skill}" has no histogram called "${histogram}"`);
+      effects.observe(histogram, value);
     },
     may: async (asker: Asker, command: string, room: RoomAddress) => {
       alive();
