@@ -182,7 +182,12 @@ export class App {
         for (const [name, runner] of this.#runners) for (const room of this.#roomsOf(name)) runner.wake(room);
       else this.#wakeRooms(changes);
     });
-    this.#webChat = createWebChat({ database, clock, world: () => this.#world, onAccepted });
+    this.#webChat = createWebChat({
+      database,
+      clock,
+      world: () => this.#world,
+      onAccepted: (accepted) => this.dispatcher.wakeFirst(accepted),
+    });
     this.#housekeeper = new Housekeeper({
       database,
       metrics,
@@ -364,7 +369,7 @@ export class App {
         log: log.child({ connector: name }),
         world: () => this.#world,
         create: () => this.#createConnector(name),
-        onAccepted: (accepted) => this.dispatcher.wake(accepted),
+        onAccepted: (accepted) => this.dispatcher.wakeFirst(accepted),
         onWoken: (woken) => this.#wake(woken),
       });
       this.#runners.set(name, runner);
@@ -446,9 +451,9 @@ export class App {
   }
 
   #wakeRooms(rooms: readonly WokenRoom[]): void {
-    for (const { connector, room, notBefore } of rooms) {
+    for (const { connector, room, notBefore, queue } of rooms) {
       if (this.#world.localConnectors.has(connector)) this.#webChat.changed(room, notBefore);
-      else this.#runners.get(connector)?.wake(room, notBefore);
+      else this.#runners.get(connector)?.wake(room, notBefore, queue === 0);
     }
   }
 

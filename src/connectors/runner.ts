@@ -88,8 +88,8 @@ export class ConnectorRunner {
     return this.#courier?.claim(wanted);
   }
 
-  wake(room: string, notBefore: Date | null = null): void {
-    this.#courier?.wake(room, notBefore);
+  wake(room: string, notBefore: Date | null = null, urgent = false): void {
+    this.#courier?.wake(room, notBefore, urgent);
   }
 
   async #loop(lease: Lease, signal: AbortSignal): Promise<void> {

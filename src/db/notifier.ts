@@ -13,6 +13,7 @@ export interface RoomChange {
   readonly room: string;
   /** Nothing can be sent before then. */
   readonly notBefore: Date | null;
+  readonly queue: number;
 }
 
 /** Tells other replicas which rooms have changed. Only makes things faster: polling each second does the same work. */
@@ -64,7 +65,10 @@ export class Notifier {
   changed(changes: readonly RoomChange[]): void {
     if (this.#alone || this.#stopped) return;
     for (const change of changes)
-      this.#waiting.set(`${change.connector}\n${change.room}\n${change.notBefore?.getTime() ?? ''}`, change);
+      this.#waiting.set(
+        `${change.connector}\n${change.room}\n${change.notBefore?.getTime() ?? ''}\n${change.queue}`,
+        change,
+      );
     if (this.#waiting.size > 0) this.#timer ??= setTimeout(() => this.#send(), SEND_EVERY_MS);
   }
 
@@ -72,10 +76,11 @@ export class Notifier {
     this.#timer = undefined;
     const payload = JSON.stringify([
       this.#replica,
-      ...[...this.#waiting.values()].map(({ connector, room, notBefore }) => [
+      ...[...this.#waiting.values()].map(({ connector, room, notBefore, queue }) => [
         connector,
         room,
         notBefore?.getTime() ?? null,
+        queue,
       ]),
     ]);
     this.#waiting.clear();
@@ -85,14 +90,22 @@ export class Notifier {
 
   #heard(payload: string): void {
     try {
-      const [from, ...changes] = JSON.parse(payload) as [string, ...(string | [string, string, number | null])[]];
+      const [from, ...changes] = JSON.parse(payload) as [
+        string,
+        ...(string | [string, string, number | null, number])[],
+      ];
       if (from === this.#replica) return;
       if (changes.includes('*')) this.#onChange('all');
       else
         this.#onChange(
           changes
             .filter((change) => typeof change !== 'string')
-            .map(([connector, room, ms]) => ({ connector, room, notBefore: ms === null ? null : new Date(ms) })),
+            .map(([connector, room, ms, queue]) => ({
+              connector,
+              room,
+              notBefore: ms === null ? null : new Date(ms),
+              queue,
+            })),
         );
     } catch {
       // not one of ours; polling finds what it may have meant

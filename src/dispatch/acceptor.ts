@@ -13,7 +13,9 @@ const MAX_BATCH_EVENTS = 256;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 /** Events in two commits that follow each other from which on senders count as waiting in a queue. */
 const PRESSING = 8;
+/** Pressure counts as a burst for so long, and, when it comes and goes, for this share of the time between. */
 const BURST_MS = 1000;
+const BURST_SHARE = 0.2;
 
 export interface AcceptorOptions {
   readonly database: Database;
@@ -34,6 +36,9 @@ export class Acceptor {
   #flushing: NodeJS.Immediate | undefined;
   #lastBatch = 0;
   #pressedSinceMs: number | undefined;
+  #relievedAtMs = 0;
+  /** What is left of a burst; it grows again while nothing presses. */
+  #allowanceMs = BURST_MS;
 
   constructor(options: AcceptorOptions) {
     this.#options = options;
@@ -48,10 +53,10 @@ export class Acceptor {
     });
   }
 
-  /** How much is being asked of this: a `burst` is a second at most, and worth leaving everything else for. */
+  /** How much is being asked of this: a `burst` is short, and worth leaving everything else for. */
   get pressure(): 'none' | 'burst' | 'long' {
     if (this.#pressedSinceMs === undefined) return 'none';
-    return performance.now() - this.#pressedSinceMs < BURST_MS ? 'burst' : 'long';
+    return performance.now() - this.#pressedSinceMs < this.#allowanceMs ? 'burst' : 'long';
   }
 
   #flushSoon(): void {
@@ -68,7 +73,7 @@ export class Acceptor {
     this.#inFlight = true;
     while (this.#waiting.length > 0) {
       const batch = this.#take();
-      if (batch.length + this.#lastBatch >= PRESSING) this.#pressedSinceMs ??= performance.now();
+      if (batch.length + this.#lastBatch >= PRESSING) this.#press();
       else this.#relieve();
       this.#lastBatch = batch.length;
       try {
@@ -93,8 +98,17 @@ export class Acceptor {
     this.#relieve();
   }
 
+  #press(): void {
+    if (this.#pressedSinceMs !== undefined) return;
+    const nowMs = performance.now();
+    this.#allowanceMs = Math.min(BURST_MS, this.#allowanceMs + (nowMs - this.#relievedAtMs) * BURST_SHARE);
+    this.#pressedSinceMs = nowMs;
+  }
+
   #relieve(): void {
     if (this.#pressedSinceMs === undefined) return;
+    this.#relievedAtMs = performance.now();
+    this.#allowanceMs = Math.max(0, this.#allowanceMs - (this.#relievedAtMs - this.#pressedSinceMs));
     this.#pressedSinceMs = undefined;
     this.#options.onRelieved();
   }

@@ -103,7 +103,7 @@ async function tapped(
   const shown = await findShown(input, event.target);
   if (!shown) {
     const [unknown] = await transaction.query(
-      'select 1 from messages where connector = $1 and room = $2 and pending and attempt is not null limit 1',
+      'select 1 from messages where connector = $1 and room = $2 and pending and attempt is not null order by queue, position limit 1',
       [address.connector, address.room],
     );
     return unknown && now.getTime() - row.accepted_at.getTime() < TAP_WAIT_MS ? 'retry' : undefined;

@@ -33,6 +33,7 @@ const WORKERS = { none: 8, burst: 0, long: 3 };
 const MANY = 8;
 const BATCH = 32;
 const BATCHES = 2;
+const WORKERS_FOR_PEOPLE = 2;
 const SWEEP_EVERY_MS = 1000;
 const SWEEP_LIMIT = 1000;
 const MAX_RERUNS = 10;
@@ -68,6 +69,8 @@ type Work = { readonly id: number } | { readonly lane: string };
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
+  /** What people say, and what is to be handled alone: never together with others. */
+  readonly #first: Work[] = [];
   readonly #queue: Work[] = [];
   readonly #queuedIds = new Set<number>();
   /** Lanes queued or worked. */
@@ -103,25 +106,33 @@ export class Dispatcher {
   /** `drain`: there may be more in a lane than was heard of. */
   wake(accepted: readonly Accepted[], drain = false): void {
     if (this.#stopped) return;
-    for (const { id, lane } of accepted) this.#enqueue(id, lane, drain);
+    for (const { id, lane } of accepted) this.#enqueue(this.#queue, id, lane, drain);
+    this.#pump();
+  }
+
+  /** What people say goes before everything else. */
+  wakeFirst(accepted: readonly Accepted[]): void {
+    if (this.#stopped) return;
+    for (const { id, lane } of accepted) this.#enqueue(this.#first, id, lane, false);
     this.#pump();
   }
 
   get backlog(): number {
-    return this.#queue.length + this.#working;
+    return this.#first.length + this.#queue.length + this.#working;
   }
 
   #forget(): void {
-    for (const work of this.#queue) if ('lane' in work) this.#lanes.delete(work.lane);
+    for (const work of [...this.#first, ...this.#queue]) if ('lane' in work) this.#lanes.delete(work.lane);
+    this.#first.length = 0;
     this.#queue.length = 0;
     this.#queuedIds.clear();
   }
 
-  #enqueue(id: number, lane: string | null, drain: boolean): void {
+  #enqueue(queue: Work[], id: number, lane: string | null, drain: boolean): void {
     if (lane === null) {
       if (this.#queuedIds.has(id)) return;
       this.#queuedIds.add(id);
-      this.#queue.push({ id });
+      queue.push({ id });
       return;
     }
     const known = this.#lanes.get(lane);
@@ -131,18 +142,11 @@ export class Dispatcher {
       return;
     }
     this.#lanes.set(lane, { expected: 1, drain });
-    this.#queue.push({ lane });
+    queue.push({ lane });
   }
 
   #pump(): void {
-    while (
-      !this.#stopped &&
-      this.#working < WORKERS[this.#options.pressure()] &&
-      this.#queue.length > 0 &&
-      (this.#queue.length < MANY || this.#batches < BATCHES) &&
-      this.#options.world() &&
-      this.#options.database.available
-    ) {
+    while (!this.#stopped && this.#mayBegin() && this.#options.world() && this.#options.database.available) {
       this.#working++;
       void this.#work().finally(() => {
         this.#working--;
@@ -151,16 +155,24 @@ export class Dispatcher {
     }
   }
 
+  #mayBegin(): boolean {
+    if (this.#first.length > 0) return this.#working < WORKERS.none + WORKERS_FOR_PEOPLE;
+    if (this.#queue.length === 0 || this.#working >= WORKERS[this.#options.pressure()]) return false;
+    return this.#queue.length < MANY || this.#batches < BATCHES;
+  }
+
   async #work(): Promise<void> {
-    if (this.#queue.length < MANY) {
-      const work = this.#queue.shift();
+    if (this.#first.length > 0 || this.#queue.length < MANY) {
+      const work = this.#first.shift() ?? this.#queue.shift();
       if (work) await ('id' in work ? this.#workEvent(work.id) : this.#workLane(work.lane));
       return;
     }
     this.#batches++;
-    const batch = this.#queue.splice(0, BATCH);
-    const alone = await this.#workTogether(batch).finally(() => this.#batches--);
-    for (const work of alone) await ('id' in work ? this.#workEvent(work.id) : this.#workLane(work.lane));
+    try {
+      this.#first.push(...(await this.#workTogether(this.#queue.splice(0, BATCH))));
+    } finally {
+      this.#batches--;
+    }
   }
 
   /** Handles what it can in one transaction. Returns what has to be handled alone. */

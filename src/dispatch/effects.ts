@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Transaction } from '../db/database.ts';
-import { writeWanted, type ClaimRoom, type Wanted, type WokenRoom, type Written } from '../messages/wanted.ts';
+import { Claims, writeWanted, type ClaimRoom, type Wanted, type WokenRoom } from '../messages/wanted.ts';
 import { writeTasks, type NewTask } from '../tasks/task.ts';
 import { cancelTimers, writeTimers, type NewTimer } from '../timers/timer.ts';
 import { insertEvents, type Accepted, type NewEvent } from './event.ts';
@@ -29,7 +29,7 @@ export class Effects {
   #timers = new Map<string, NewTimer | null>();
   #tasks: NewTask[] = [];
   #events: NewEvent[] = [];
-  #written: Written | undefined;
+  #claims = new Claims();
   #observed: Observed[] = [];
 
   /** What has been said so far, for `rewind`. */
@@ -81,6 +81,7 @@ export class Effects {
   /** @param claimRoom keeps idle rooms for what is written here; `settle` must then be called, whatever happens. */
   async write(transaction: Transaction, claimRoom?: ClaimRoom): Promise<Woken> {
     const { query } = transaction;
+    this.#claims = new Claims(claimRoom);
     const set = [...this.#timers.values()].filter((timer) => timer !== null);
     const cancelled = Map.groupBy(
       [...this.#timers].filter(([, timer]) => timer === null).map(([id]) => id.split('\n')),
@@ -96,13 +97,13 @@ export class Effects {
     );
     if (set.length > 0) first.push(writeTimers(query, set));
     if (this.#tasks.length > 0) first.push(writeTasks(query, this.#tasks));
-    const [events, written] = await Promise.all([
+    const [events, rooms] = await Promise.all([
       this.#events.length > 0 ? insertEvents(query, this.#events) : [],
-      writeWanted(query, this.#wanted, claimRoom).then((one) => (this.#written = one)),
+      writeWanted(query, this.#wanted, this.#claims),
       ...first,
     ]);
     return {
-      rooms: written.rooms,
+      rooms,
       timersAt: set.length > 0 ? new Date(Math.min(...set.map((timer) => timer.dueAt.getTime()))) : undefined,
       tasks: this.#tasks.length > 0,
       events,
@@ -112,7 +113,6 @@ export class Effects {
 
   /** After the end of the transaction: lets go of the rooms that were kept, or sends what was stored for them. */
   settle(committed: boolean): void {
-    this.#written?.settle(committed);
-    this.#written = undefined;
+    this.#claims.settle(committed);
   }
 }

@@ -16,6 +16,7 @@ import {
   pendingRooms,
   takePending,
   unresolvedIn,
+  withdrawAttempts,
   type MessageRow,
   type Planned,
   type Waiting,
@@ -30,8 +31,11 @@ const LOOK_EVERY_MS = 1000;
 const DUE_WITHIN_MS = 2500;
 /** Messages of one room whose commits are shared while many wait. */
 const BATCH = 16;
-/** Rooms sent to at the same time. */
-const ROOMS_AT_ONCE = 64;
+/** Rooms sent to, or kept for what is due in a moment, at the same time; and looked into with one statement. */
+const ROOMS_AT_ONCE = 1000;
+const ROOMS_A_TAKE = 250;
+/** What is due so soon is frozen already, so that it goes out on time however many others are due then. */
+const LEAD_MS = 250;
 /** Looks into the database at the same time, each for all rooms that became ready meanwhile. */
 const TAKES_AT_ONCE = 2;
 
@@ -39,6 +43,8 @@ interface Room extends Uncertain {
   busy: boolean;
   /** It was woken while it was busy. */
   again: boolean;
+  /** Ends its wait for something that is due in a moment. */
+  interrupt: (() => void) | undefined;
 }
 
 /** Makes every room of one connector show what its rows say, as long as this replica holds the connector's lease. */
@@ -52,6 +58,7 @@ export class Courier {
   /** What becomes due: room and time → its alarm. */
   readonly #alarms = new Map<string, NodeJS.Timeout>();
   #timer: NodeJS.Timeout | undefined;
+  #lookAtMs = 0;
   #stopped = true;
   #busy = 0;
   #taking = 0;
@@ -77,15 +84,18 @@ export class Courier {
     clearTimeout(this.#timer);
     for (const alarm of this.#alarms.values()) clearTimeout(alarm);
     this.#alarms.clear();
-    while (this.#busy > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    for (const state of this.#rooms.values()) state.interrupt?.();
+    while (this.#busy > 0 || this.#looking) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
-  /** Something changed in this room; `notBefore`: it is to be sent then, at the earliest. */
-  wake(room: string, notBefore: Date | null = null): void {
+  /** Something changed in this room; `notBefore`: it is to be sent then, at the earliest; `urgent`: it goes before bulk. */
+  wake(room: string, notBefore: Date | null = null, urgent = false): void {
     const { clock } = this.#options;
-    if (notBefore && notBefore > clock.now()) return this.#alarm(room, notBefore);
+    if (notBefore && notBefore.getTime() - LEAD_MS > clock.now().getTime()) return this.#alarm(room, notBefore);
     const state = this.#room(room);
     state.again = true;
+    state.urgent ||= urgent;
+    state.interrupt?.();
     const nowMs = clock.monotonic();
     if (!this.#pace.isAccountThrottled(nowMs)) this.#enqueue(room, state);
     else if (this.#looking) this.#lookAgain = true;
@@ -130,13 +140,21 @@ export class Courier {
     const row = await messageById(this.#options.database.query, match[1]);
     if (!row?.attempt || row.sends !== Number(match[2])) return;
     await this.#delivery.echo(row, remoteId);
+    this.#room(row.room).unknownTries = 0;
     this.wake(row.room);
   }
 
   #room(room: string): Room {
     let state = this.#rooms.get(room);
     if (!state) {
-      state = { busy: false, looked: false, again: false, unknownTries: 0 };
+      state = {
+        busy: false,
+        looked: false,
+        again: false,
+        urgent: false,
+        interrupt: undefined,
+        unknownTries: 0,
+      };
       this.#rooms.set(room, state);
     }
     return state;
@@ -144,13 +162,23 @@ export class Courier {
 
   #schedule(waitMs: number): void {
     if (this.#stopped) return;
+    // The earliest counts: a room that waits for long must not put off the look that finds everything else.
+    const atMs = performance.now() + Math.min(waitMs, LOOK_EVERY_MS);
+    if (this.#timer && this.#lookAtMs <= atMs) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#look(), Math.min(waitMs, LOOK_EVERY_MS));
+    this.#lookAtMs = atMs;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        void this.#look();
+      },
+      Math.min(waitMs, LOOK_EVERY_MS),
+    );
   }
 
   #alarm(room: string, due: Date): void {
     const key = `${room}\n${due.getTime()}`;
-    const waitMs = due.getTime() - this.#options.clock.now().getTime();
+    const waitMs = Math.max(0, due.getTime() - LEAD_MS - this.#options.clock.now().getTime());
     // What is further away is found by a later look.
     if (this.#stopped || this.#alarms.has(key) || waitMs > DUE_WITHIN_MS) return;
     this.#alarms.set(
@@ -189,8 +217,9 @@ export class Courier {
 
   async #throttledRound(rooms: readonly string[]): Promise<number> {
     const { clock } = this.#options;
-    for (const room of rooms) await this.#fold(room);
+    for (const room of rooms) if (!this.#stopped) await this.#fold(room);
     for (const room of rooms) {
+      if (this.#stopped) return LOOK_EVERY_MS;
       const waitMs = this.#pace.waitMs(room, clock.monotonic());
       if (this.#pace.accountWaitMs(clock.monotonic()) > 0) return Math.max(1, waitMs);
       const state = this.#room(room);
@@ -211,6 +240,7 @@ export class Courier {
   #occupy(state: Room): void {
     state.busy = true;
     state.again = false;
+    state.urgent = false;
     this.#busy++;
   }
 
@@ -222,12 +252,18 @@ export class Courier {
   }
 
   #enqueue(room: string, state: Room): void {
-    if (this.#stopped || state.busy) return;
-    const nowMs = this.#options.clock.monotonic();
-    const waitMs = this.#pace.waitMs(room, nowMs);
-    if (waitMs > 0 || this.#pace.isAccountThrottled(nowMs)) return this.#schedule(Math.max(1, waitMs));
+    if (this.#stopped || state.busy || this.#mustWait(room)) return;
     this.#ready.add(room);
     this.#takeSoon();
+  }
+
+  /** Its pace, or the account's, does not allow a request now; a look comes back to it. */
+  #mustWait(room: string): boolean {
+    const nowMs = this.#options.clock.monotonic();
+    const waitMs = this.#pace.waitMs(room, nowMs);
+    if (waitMs === 0 && !this.#pace.isAccountThrottled(nowMs)) return false;
+    this.#schedule(Math.max(1, waitMs));
+    return true;
   }
 
   #takeSoon(): void {
@@ -239,11 +275,15 @@ export class Courier {
 
   async #take(): Promise<void> {
     while (!this.#stopped && this.#busy < ROOMS_AT_ONCE && this.#ready.size > 0) {
-      const rooms = [...this.#ready].slice(0, ROOMS_AT_ONCE - this.#busy);
-      for (const room of rooms) {
+      const rooms: string[] = [];
+      for (const room of [...this.#ready].slice(0, Math.min(ROOMS_A_TAKE, ROOMS_AT_ONCE - this.#busy))) {
         this.#ready.delete(room);
+        // What was refused since it became ready counts.
+        if (this.#mustWait(room)) continue;
         this.#occupy(this.#room(room));
+        rooms.push(room);
       }
+      if (rooms.length === 0) continue;
       await this.#work(rooms, BATCH).catch((error: unknown) =>
         this.#coped(error, 'courier could not decide what to send'),
       );
@@ -266,7 +306,7 @@ export class Courier {
     try {
       if (this.#options.lease.signal.aborted) return false;
       for (const row of await this.#unresolved(rooms))
-        finish(row.room, () => this.#deliver([{ row, attempt: JSON.parse(row.attempt ?? '') as Attempt }]));
+        finish(row.room, () => this.#deliver([{ row, attempt: JSON.parse(row.attempt ?? '') as Attempt }], 'unknown'));
       for (const room of left)
         if (this.#pace.isThrottled(room, this.#options.clock.monotonic())) await this.#fold(room);
       const batches: { room: string; batch: readonly Planned[]; more: boolean }[] = [];
@@ -283,12 +323,11 @@ export class Courier {
       if (batches.length > 0) {
         const begun = await this.#begin(batches.flatMap(({ batch }) => batch));
         for (const { room, batch, more } of batches) {
-          const ready = batch
-            .filter(({ row }) => begun.has(row.id))
-            .map(({ row, attempt }) => ({ attempt, row: { ...row, attempt: 'begun' } }));
-          // What changed meanwhile is looked at again.
-          if (ready.length < batch.length) finish(room, async () => (await this.#deliver(ready)) || true);
-          else finish(room, async () => (await this.#deliver(ready)) && more);
+          const frozen = batch.map(({ row, attempt }) => ({ attempt, row: { ...row, attempt: 'begun' } }));
+          const changed = frozen.findIndex(({ row }) => !begun.has(row.id));
+          if (changed < 0) finish(room, async () => (await this.#deliver(frozen)) && more);
+          // What changed meanwhile is looked at again, and what is behind it does not overtake it.
+          else finish(room, () => this.#deliverBefore(frozen, changed, begun));
         }
       }
     } finally {
@@ -328,7 +367,7 @@ export class Courier {
     const { database, name, clock } = this.#options;
     return rooms.length === 0
       ? Promise.resolve(new Map())
-      : takePending(database.query, name, rooms, clock.now(), limit);
+      : takePending(database.query, name, rooms, new Date(clock.now().getTime() + LEAD_MS), limit);
   }
 
   /**
@@ -340,12 +379,13 @@ export class Courier {
     const now = this.#options.clock.now();
     for (const row of rows) {
       if (row.attempt || row.fold || row.digest || (row.until && row.until < now)) break;
-      if (row.thread_key && batch.length > 0) break;
+      // What is due in a moment is waited for alone.
+      if (batch.length > 0 && (row.thread_key || (row.not_before && row.not_before > now))) break;
       const attempt = await this.#plan(row);
       if ('impossible' in attempt || attempt.steps.length === 0) break;
       if (attempt.steps.length > 1 && batch.length > 0) break;
       batch.push({ row, attempt });
-      if (attempt.steps.length > 1) break;
+      if (attempt.steps.length > 1 || (row.not_before && row.not_before > now)) break;
     }
     return batch;
   }
@@ -364,14 +404,46 @@ export class Courier {
     }
   }
 
+  /** Sends what stands before one that changed, and takes back what stands behind it. */
+  async #deliverBefore(frozen: readonly Planned[], changed: number, begun: ReadonlySet<string>): Promise<boolean> {
+    const { database, lease } = this.#options;
+    const behind = frozen.slice(changed + 1).flatMap(({ row }) => (begun.has(row.id) ? [row] : []));
+    if (behind.length > 0) await withdrawAttempts(database.query, lease, behind);
+    // None at all: the lease may have gone, and the next look is early enough.
+    return begun.size > 0 && (await this.#deliver(frozen.slice(0, changed)));
+  }
+
   /** Sends what is frozen. True: the room may have more, and its pace allows it. */
-  async #deliver(ready: readonly Planned[]): Promise<boolean> {
-    const [first] = ready;
-    if (!first) return !this.#options.lease.signal.aborted;
+  async #deliver(frozen: readonly Planned[], kind: 'fresh' | 'unknown' = 'fresh'): Promise<boolean> {
+    const { database, lease, clock } = this.#options;
+    const [first] = frozen;
+    if (!first) return true;
     const { room } = first.row;
-    const turn = await this.#delivery.deliver(ready, this.#room(room));
-    if (turn === 'wait') this.#schedule(this.#pace.waitMs(room, this.#options.clock.monotonic()));
-    return turn === 'more' || this.#room(room).again;
+    const state = this.#room(room);
+    if (kind === 'fresh' && !(await this.#untilDue(first.row, state))) {
+      const rows = frozen.map(({ row }) => row);
+      await withdrawAttempts(database.query, lease, rows);
+      return true;
+    }
+    const turn = await this.#delivery.deliver(frozen, state, kind);
+    if (turn === 'wait') this.#schedule(this.#pace.waitMs(room, clock.monotonic()));
+    return turn === 'more' || state.again;
+  }
+
+  /** False: something changed in the room before it was due. */
+  async #untilDue(row: MessageRow, state: Room): Promise<boolean> {
+    const waitMs = (row.not_before?.getTime() ?? 0) - this.#options.clock.now().getTime();
+    if (waitMs <= 0) return true;
+    if (!state.again && !this.#stopped) {
+      let timer: NodeJS.Timeout | undefined;
+      await new Promise<void>((resolve) => {
+        state.interrupt = resolve;
+        timer = setTimeout(resolve, waitMs);
+      });
+      clearTimeout(timer);
+      state.interrupt = undefined;
+    }
+    return !state.again && !this.#stopped;
   }
 
   /** The first message of a room, where it is not simply something to send. True: look into the room again. */

@@ -50,6 +50,8 @@ export interface Uncertain {
   looked: boolean;
   /** Tries of the current key with an unknown outcome. */
   unknownTries: number;
+  /** Something came that goes before bulk. */
+  urgent: boolean;
 }
 
 /** Makes the requests that were decided, one after another in each room, and sees to it that what came of them is recorded. */
@@ -72,25 +74,29 @@ export class Delivery {
     this.#stopped = true;
   }
 
-  /** Delivers what was decided and frozen for one room, in order; what is not sent any more is withdrawn. */
-  async deliver(batch: readonly Planned[], room: Uncertain): Promise<Turn> {
+  /**
+   * Delivers what was decided and frozen for one room, in order; what is not sent any more is withdrawn, unless it may
+   * have been sent before (`unknown`).
+   */
+  async deliver(batch: readonly Planned[], room: Uncertain, kind: 'fresh' | 'unknown'): Promise<Turn> {
     const { database, lease, clock, step } = this.#options;
     const recording: Promise<unknown>[] = [];
     let turn: Turn = 'more';
     let sent = 0;
-    for (const { row, attempt } of batch) {
-      // A pace that a former one of this batch has changed counts for the rest.
-      if (sent > 0 && (this.#stopped || this.#pace.waitMs(row.room, clock.monotonic()) > 0)) break;
-      turn = await this.#send(row, attempt, room, recording);
-      sent++;
-      if (turn !== 'more' || room.unknownTries > 0) break;
-    }
-    this.#recorder.flush();
     try {
-      await Promise.all(recording);
-    } catch (error) {
-      room.looked = false;
-      throw error;
+      for (const { row, attempt } of batch) {
+        const fresh = kind === 'fresh' || sent > 0;
+        // A pace that changed since this was decided counts, and what came meanwhile may go before the rest.
+        if (fresh && this.#pace.waitMs(row.room, clock.monotonic()) > 0) turn = 'wait';
+        if (turn !== 'more' || (sent > 0 && (this.#stopped || room.urgent))) break;
+        turn = await this.#send(row, attempt, room, recording);
+        sent++;
+        if (turn !== 'more' || room.unknownTries > 0) break;
+      }
+    } finally {
+      this.#recorder.flush();
+      const recorded = await Promise.allSettled(recording);
+      if (recorded.some((one) => one.status === 'rejected')) room.looked = false;
     }
     step('courier.after-record');
     const unsent = batch.slice(sent);

@@ -34,6 +34,10 @@ const COLUMNS = `m.id, m.connector, m.room, m.skill, m.key, m.content, m.version
 /** The fence as part of one statement: nothing is written by a holder whose lease has gone. `$1` name, `$2` epoch. */
 const HELD = 'held as materialized (select 1 from leases where name = $1 and epoch = $2 for key share)';
 
+/** What it must come after has been shown. */
+const UNBLOCKED =
+  '(m.after_key is null or not exists (select 1 from messages a where a.connector = m.connector and a.room = m.room and a.skill = m.skill and a.key = m.after_key and a.pending))';
+
 /** Rows are locked in the order in which handlers lock them, so that nobody waits for each other in a circle. */
 const LOCKING = 'order by m.connector, m.room, m.skill, m.key nulls last, m.position for update of m';
 
@@ -46,7 +50,7 @@ export async function pendingRooms(query: Query, connector: string, now: Date): 
        select (select m.room from messages m where connector = $1 and pending and m.room > rooms.room order by m.room limit 1) from rooms where rooms.room is not null)
      select rooms.room from rooms, lateral (
        select queue, position from messages m where connector = $1 and m.room = rooms.room and pending and (not_before is null or not_before <= $2)
-       order by queue, position limit 1) head
+         and ${UNBLOCKED} order by queue, position limit 1) head
      order by head.queue, head.position`,
     [connector, now],
   );
@@ -69,8 +73,8 @@ export function dueSoon(
 /** What rooms must resolve before anything else: in each, the first request whose outcome nobody knows. */
 export function unresolvedIn(query: Query, connector: string, rooms: readonly string[]): Promise<MessageRow[]> {
   return query<MessageRow>(
-    `select distinct on (m.room) ${COLUMNS} from messages m
-     where connector = $1 and room = any($2) and pending and attempt is not null order by m.room, m.position`,
+    `select m.* from unnest($2::text[]) as given (asked) cross join lateral (
+       select ${COLUMNS} from messages m where connector = $1 and room = asked and pending and attempt is not null order by queue, position limit 1) m`,
     [connector, rooms],
   );
 }
@@ -98,8 +102,7 @@ export async function takePending(
      cross join lateral (select exists (select 1 from messages b where b.connector = $1 and b.room = asked and b.pending and b.after_key is not null) as blocked) waits
      left join lateral (
        select ${COLUMNS}, m.queue, m.position from messages m where m.connector = $1 and m.room = asked and m.pending and (m.not_before is null or m.not_before <= $3)
-         and (m.after_key is null or not exists (select 1 from messages a where a.connector = m.connector and a.room = m.room and a.skill = m.skill and a.key = m.after_key and a.pending))
-       order by m.queue, m.position limit $4) m on true
+         and ${UNBLOCKED} order by m.queue, m.position limit $4) m on true
      order by nth, m.queue, m.position`,
     [connector, rooms, now, limit],
   );
@@ -295,8 +298,8 @@ export async function markShown(query: Query, lease: Lease, row: MessageRow, att
 }
 
 /**
- * Drops what is too late to be worth saying in a room, all at once. Returns the fates of those who want to know: one for
- * each skill, about the last of its rows. `everyMs` is how far apart the room takes messages now; null: it is not slowed down.
+ * Drops what is too late to be worth saying in a room, all at once. Returns the fates of those who want to know; of those
+ * who only want to know what was lost, about the last of each skill. `everyMs` is how far apart the room takes messages now; null: it is not slowed down.
  */
 export async function dropExpired(
   query: Query,
@@ -307,11 +310,17 @@ export async function dropExpired(
 ): Promise<Accepted[]> {
   return query<{ id: number; lane: string | null }>(
     `with ${HELD}, locked as materialized (
-       select m.id from messages m where m.connector = $3 and m.room = $4 and m.pending and m.until < $5 and m.attempt is null ${LOCKING}),
+       select m.id from messages m where m.connector = $3 and m.room = $4 and m.pending and m.until < $5 and m.attempt is null and m.fold is null ${LOCKING}),
      gone as (
        update messages m set state = 'dropped', reason = case when $6::float8 is null then 'it came too late' else 'the room takes messages more slowly' end
        from held, locked where m.id = locked.id returning m.*)
-     ${fatesOf('dropped', `(select distinct on (skill) * from gone where notify <> 'none' and key is not null order by skill, position desc) last`, 'version', '$6::float8')}`,
+     ${fatesOf(
+       'dropped',
+       `(select * from gone where notify = 'fate' and key is not null
+        union all (select distinct on (skill) * from gone where notify = 'lost' and key is not null order by skill, position desc)) told`,
+       'version',
+       '$6::float8',
+     )}`,
     [lease.name, lease.epoch, place.connector, place.room, now, everyMs],
   );
 }
@@ -349,11 +358,11 @@ export interface Reactable {
 }
 
 /** The newest message that waits for the bot's taps, if its room has nothing more urgent. */
-export async function nextReact(query: Query, connector: string): Promise<Reactable | undefined> {
+export async function nextReact(query: Query, connector: string, now: Date): Promise<Reactable | undefined> {
   const [row] = await query<Reactable>(
     `select id, room, copies, shown_actions from messages m where connector = $1 and react
-       and not exists (select 1 from messages p where p.connector = m.connector and p.pending) order by position desc limit 1`,
-    [connector],
+       and not exists (select 1 from messages p where p.connector = m.connector and p.pending and (p.not_before is null or p.not_before <= $2)) order by position desc limit 1`,
+    [connector, now],
   );
   return row;
 }

@@ -28,7 +28,7 @@ export async function offerTaps(options: TapsOptions, pace: Pace, isStopped: () 
   if (connector.limits.actions !== 'reactions') return;
   if (pace.isAccountThrottled(clock.monotonic())) return endReact(query, lease, undefined);
   for (let count = 0; count < AT_ONCE && !isStopped(); count++) {
-    const row = await nextReact(query, name);
+    const row = await nextReact(query, name, clock.now());
     if (!row) return;
     await offer(options, pace, row);
     await endReact(query, lease, [row.id]);

@@ -43,12 +43,40 @@ export interface Claim {
 
 export type ClaimRoom = (wanted: Wanted) => Claim | undefined;
 
+/** The rooms that one handler keeps. Known before anything is sent to the database, so that none stays kept. */
+export class Claims {
+  readonly #claimRoom: ClaimRoom | undefined;
+  readonly #kept = new Map<Claim, MessageRow | undefined>();
+
+  constructor(claimRoom?: ClaimRoom) {
+    this.#claimRoom = claimRoom;
+  }
+
+  take(wanted: Wanted): Claim | undefined {
+    const claim = isPlain(wanted) ? this.#claimRoom?.(wanted) : undefined;
+    if (claim) this.#kept.set(claim, undefined);
+    return claim;
+  }
+
+  froze(claim: Claim, row: MessageRow): void {
+    this.#kept.set(claim, row);
+  }
+
+  /** After the end of the transaction, once: sends what was frozen, and lets go of the other rooms. */
+  settle(committed: boolean): void {
+    for (const [claim, row] of this.#kept) claim.settle(committed ? row : undefined);
+    this.#kept.clear();
+  }
+}
+
 /** A room in which something waits. */
 export interface WokenRoom {
   readonly connector: string;
   readonly room: string;
   /** Nothing can be sent before then; null: look now. */
   readonly notBefore: Date | null;
+  /** 0 goes before 1. */
+  readonly queue: number;
 }
 
 const identity = (wanted: Wanted): string =>
@@ -57,15 +85,11 @@ const identity = (wanted: Wanted): string =>
 /**
  * Writes what rooms should show, in one statement. Positions follow the order in which things were said; locks are taken
  * in the order of keys, so that two handlers never wait for each other in a circle. A key posted twice by one handler
- * counts once, with the last content; its rings add up to one. Returns the rooms in which something waits now, and from
- * when on; and what is to be called after the commit, with whether there was one.
+ * counts once, with the last content; its rings add up to one. Returns the rooms in which something waits now and is not
+ * claimed, and from when on.
  */
-export async function writeWanted(
-  query: Query,
-  given: readonly Wanted[],
-  claimRoom: ClaimRoom = () => undefined,
-): Promise<Written> {
-  if (given.length === 0) return { rooms: [], settle: () => {} };
+export async function writeWanted(query: Query, given: readonly Wanted[], claims = new Claims()): Promise<WokenRoom[]> {
+  if (given.length === 0) return [];
   const merged = new Map<string, Wanted>();
   for (const wanted of given) {
     const before = merged.get(identity(wanted));
@@ -81,8 +105,7 @@ export async function writeWanted(
     );
   }
   const all = [...merged.values()];
-  const claims = all.map((one) => (isPlain(one) ? claimRoom(one) : undefined));
-  const release = (): void => claims.forEach((claim) => claim?.settle(undefined));
+  const kept = all.map((one) => claims.take(one));
   const rows = await query<WrittenRow>(WRITE, [
     all.map((one) => one.id),
     all.map((one) => one.connector),
@@ -103,32 +126,18 @@ export async function writeWanted(
     all.map((one) => one.local),
     all.map((one) => one.eventId),
     all.map((one) => one.removed),
-    claims.map((claim) => claim?.attempt ?? null),
-    claims.map((claim) => claim?.lease.name ?? null),
-    claims.map((claim) => claim?.lease.epoch ?? null),
-  ]).catch((error: unknown) => {
-    release();
-    throw error;
-  });
-  const written = new Map(rows.map((row) => [row.id, row]));
-  const frozen = all.flatMap((one, index) => {
-    const [claim, row] = [claims[index], written.get(one.id)];
-    return claim && row?.frozen ? [{ claim, row: asStored(one, row) }] : [];
-  });
-  const going = new Set(frozen.map(({ row }) => row.id));
-  return {
-    rooms: rows.filter((row) => !going.has(row.id)),
-    settle(committed) {
-      if (!committed) return release();
-      for (const { claim, row } of frozen) claim.settle(row);
-      for (const claim of claims) if (claim && !frozen.some((one) => one.claim === claim)) claim.settle(undefined);
-    },
-  };
-}
-
-export interface Written {
-  readonly rooms: readonly WokenRoom[];
-  settle(committed: boolean): void;
+    kept.map((claim) => claim?.attempt ?? null),
+    kept.map((claim) => claim?.lease.name ?? null),
+    kept.map((claim) => claim?.lease.epoch ?? null),
+  ]);
+  const going = new Set<string>();
+  for (const [index, one] of all.entries()) {
+    const [claim, row] = [kept[index], rows.find(({ id }) => id === one.id)];
+    if (!claim || !row?.frozen) continue;
+    claims.froze(claim, asStored(one, row));
+    going.add(one.id);
+  }
+  return rows.filter((row) => !going.has(row.id));
 }
 
 interface WrittenRow extends WokenRoom {
@@ -174,7 +183,7 @@ numbered as materialized (
   select given.*, nextval('message_position') as position,
     -- Frozen with this commit, where its room is idle and still ours.
     case when attempt is not null and exists (select 1 from held where name = lease and held.epoch = given.epoch)
-      and not exists (select 1 from messages p where p.connector = given.connector and p.room = given.room and p.pending) then attempt end as frozen
+      and not exists (select 1 from messages p where p.connector = given.connector and p.room = given.room and p.pending and p.not_before is null) then attempt end as frozen
   from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[], $9::bool[], $10::timestamptz[], $11::timestamptz[],
     $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::bool[], $18::bigint[], $19::bool[], $20::text[], $21::text[], $22::bigint[])
   as given (id, connector, room, skill, key, queue, content, line, ring, not_before, until, after_key, thread_key, reply_to, thread, notify, local, event_id, removed, attempt, lease, epoch))
@@ -199,4 +208,4 @@ on conflict (connector, room, skill, key) where key is not null do update set
   shown_at = coalesce(m.shown_at, excluded.shown_at)
 where m.content is distinct from excluded.content or excluded.ring_version > 0 or m.removed <> excluded.removed or m.line is distinct from excluded.line
   or (m.pending and (m.not_before is distinct from excluded.not_before or m.until is distinct from excluded.until))
-returning id, connector, room, not_before as "notBefore", wanted_at as "wantedAt", attempt is not null as frozen`;
+returning id, connector, room, queue, not_before as "notBefore", wanted_at as "wantedAt", attempt is not null as frozen`;

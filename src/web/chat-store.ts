@@ -177,7 +177,8 @@ export function createWebChat({ database, clock, world, onAccepted }: WebChatOpt
     changed(room: string, notBefore: Date | null): void {
       const waitMs = notBefore ? notBefore.getTime() - clock.now().getTime() : 0;
       if (waitMs <= 0) look(room);
-      else if (watched.has(room)) setTimeout(() => look(room), waitMs).unref();
+      // What is further away is found by looking.
+      else if (waitMs < 2 * LOOK_EVERY_MS && watched.has(room)) setTimeout(() => look(room), waitMs).unref();
     },
 
     close(): void {

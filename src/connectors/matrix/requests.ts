@@ -68,7 +68,12 @@ export class Requests {
     this.base = homeserver.replace(/\/+$/, '');
     this.secure = this.base.startsWith('https:');
     // Idle connections are closed before common proxies (60 s, some 30 s) close them under a request.
-    this.agent = new (this.secure ? HttpsAgent : HttpAgent)({ keepAlive: true, maxFreeSockets: 4, timeout: 25_000 });
+    this.agent = new (this.secure ? HttpsAgent : HttpAgent)({
+      keepAlive: true,
+      maxSockets: 64,
+      maxFreeSockets: 4,
+      timeout: 25_000,
+    });
     this.sdk = loadSdk();
   }
 
