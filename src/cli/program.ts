@@ -69,6 +69,16 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
     .option('--severity <severity>', 'critical, warning or info')
     .option('--resolved', 'say that it is over');
 
+  add<{ url: string; source?: string; timeout: string }>(
+    program,
+    'probe',
+    'posts an alert to a running bot, sees it shown, acknowledges and resolves it',
+    async (_, options) => (await import('./probe.ts')).probe(options),
+  )
+    .option('--url <address>', 'where the bot listens', 'http://127.0.0.1:8080')
+    .option('--source <name>', 'source in the configuration (default: the first)')
+    .option('--timeout <duration>', 'longest wait for each step', '60s');
+
   const events = program.command('events').description('events that could not be handled').exitOverride();
   add<{ json?: boolean }>(events, 'failed', 'lists failed events, newest first', async (_, options) =>
     (await import('./events.ts')).failed(options),
