@@ -57,7 +57,8 @@ ask() { homeserver test/cluster/ask.ts "$@"; }
 bots() { k get pods -l app.kubernetes.io/component=bot -o name --field-selector status.phase=Running; }
 
 install() {
-  helm_ "${1:-upgrade}" bell charts/watchbell -f test/cluster/values.yaml "${cluster_values[@]}" --wait --timeout 180s "${@:2}"
+  helm_ "${1:-upgrade}" bell charts/watchbell -f test/cluster/values.yaml "${cluster_values[@]}" --wait --timeout 180s "${@:2}" >"$work/helm" 2>&1 ||
+    { cat "$work/helm"; return 1; }
 }
 
 # traffic NAME COUNT EVERY_MS COMMAND...: posts while the command runs; fails unless every alert was taken. Says what was refused.
@@ -70,7 +71,7 @@ traffic() {
   "$@" >"$work/$name.command" 2>&1 || { cat "$work/$name.command"; wait "$posting"; return 1; }
   wait "$posting" || { cat "$work/$name"; return 1; }
   result=$(tail -n 1 "$work/$name")
-  echo "$result"
+  echo "$result$(tail -n 1 "$work/$name.command" | sed 's/^./; &/')"
   grep -q "\"taken\":$count," <<<"$result"
 }
 
@@ -80,7 +81,7 @@ calm_traffic() { traffic "$@" && tail -n 1 "$work/$1" | grep -q '"refused":{}'; 
 restarts() { k get pods -l app.kubernetes.io/component=bot -o jsonpath='{range .items[*]}{.metadata.uid}{.status.containerStatuses[0].restartCount} {end}'; }
 
 metric() { # metric POD NAME: sum of its series
-  k exec "$1" -- node -e "fetch('http://127.0.0.1:8081/metrics').then((r) => r.text()).then((t) => console.log(t.split('\n').filter((l) => l.startsWith('$2')).reduce((s, l) => s + Number(l.split(' ').at(-1)), 0)))"
+  k exec "$1" -- node -e "fetch('http://127.0.0.1:8081/metrics').then((r) => r.text()).then((t) => console.log(t.split('\n').filter((l) => l.startsWith('$2')).reduce((s, l) => s + Number(l.split(' ').at(-1)), 0)))" 2>/dev/null
 }
 
 # eventually SECONDS COMMAND...
@@ -190,7 +191,7 @@ uninstalled() {
 accepted_by_server() { # every example, with every object, as the API server sees it
   local file objects
   for file in charts/watchbell/ci/*-values.yaml; do
-    objects=$(helm_ template bell charts/watchbell -f "$file" "${cluster_values[@]}") || return 1
+    objects=$(helm_ template bell charts/watchbell --no-hooks -f "$file" "${cluster_values[@]}") || return 1
     node_ scripts/integration/known-kinds.ts "$(kubectl api-resources --no-headers -o name | tr '\n' ' ')" <<<"$objects" >"$work/objects.yaml" || return 1
     k apply --dry-run=server --validate=strict -f "$work/objects.yaml" >"$work/applied" || { echo "$file"; return 1; }
     grep -q Warning "$work/applied" && { cat "$work/applied"; return 1; }

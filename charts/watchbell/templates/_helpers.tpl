@@ -2,16 +2,16 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* At most 40 characters, so that the longest name made from it stays within a CronJob's 52. */}}
+{{/* At most 32 characters, so that the longest name made from it stays within a CronJob's 52. */}}
 {{- define "watchbell.fullname" -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride | trunc 32 | trimSuffix "-" -}}
 {{- else -}}
 {{- $name := include "watchbell.name" . -}}
 {{- if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- .Release.Name | trunc 32 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 40 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 32 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -42,6 +42,16 @@ labels:
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end -}}
+
+{{/* A room as a part of a name, at most 14 characters; what had to be changed keeps a hash, so that no two are one. */}}
+{{- define "watchbell.nameOfRoom" -}}
+{{- $plain := regexReplaceAll "[^a-z0-9]+" (lower .) "-" | trimAll "-" -}}
+{{- if and (eq $plain .) (le (len .) 14) -}}
+{{ . }}
+{{- else -}}
+{{ printf "%s-%s" ($plain | trunc 8 | trimSuffix "-") (. | sha256sum | trunc 5) | trimPrefix "-" }}
+{{- end -}}
 {{- end -}}
 
 {{- define "watchbell.image" -}}
