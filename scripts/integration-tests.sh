@@ -181,11 +181,12 @@ database_deleted() {
 }
 
 left_over() { kubectl -n "$namespace" get "$kinds" -l app.kubernetes.io/instance=bell -o name 2>/dev/null; }
+gone() { [ -z "$(left_over)" ]; }
 uninstalled() {
   kinds=all,configmap,secret,serviceaccount,ingress,networkpolicy,poddisruptionbudget,persistentvolumeclaim,cronjob,job,role,rolebinding
   [ -n "$(left_over)" ] || { echo 'nothing was found even before'; return 1; }
   helm_ uninstall bell --wait --timeout 120s || return 1
-  eventually 60 test -z "$(left_over)" || { left_over; return 1; }
+  eventually 60 gone || { left_over; return 1; }
 }
 
 accepted_by_server() { # every example, with every object, as the API server sees it

@@ -10,6 +10,7 @@ const text = await readFile(resolve(ROOT, 'docker-compose.yaml'), 'utf8');
 const compose = parse(text) as {
   services: Record<string, { volumes?: string[]; depends_on?: string[]; ports?: string[] }>;
   volumes: object;
+  secrets: Record<string, { file: string }>;
 };
 const COMPOSE = 'raw.githubusercontent.com/compose-spec/compose-spec/master/schema/compose-spec.json';
 
@@ -35,6 +36,13 @@ test('the trial has everything, and every file and volume it mounts is there', a
       else expect(compose.volumes).toHaveProperty(source);
     }
   }
+});
+
+test('both ends of the webhook read one token', async () => {
+  expect(compose.services['watchbell']).toMatchObject({ secrets: ['alerts-token'] });
+  expect(compose.services['alertmanager']).toMatchObject({ secrets: ['alerts-token'] });
+  const token = /:-(.*)\}/.exec(compose.secrets['alerts-token']?.file ?? '')?.[1] ?? '';
+  expect((await readFile(resolve(ROOT, token), 'utf8')).trim().length).toBeGreaterThanOrEqual(16);
 });
 
 test('nothing of the trial listens beyond this machine', () => {
