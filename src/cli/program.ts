@@ -79,6 +79,21 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
     .option('--source <name>', 'source in the configuration (default: the first)')
     .option('--timeout <duration>', 'longest wait for each step', '60s');
 
+  add<{ to: string; keep: string }>(
+    program,
+    'backup',
+    'writes the whole database to one file, and deletes old ones',
+    async (_, options) => (await import('./backup.ts')).backup(options),
+  )
+    .requiredOption('--to <directory>', 'where to')
+    .option('--keep <count>', 'how many to keep', '14');
+  add<{ check?: boolean }>(
+    program,
+    'restore <from>',
+    'puts a backup (of a directory: the newest) into an empty database; what was waiting is held',
+    async ([from = ''], options) => (await import('./restore.ts')).restoreCommand(from, options),
+  ).option('--check', 'reads the backup to its end and touches nothing');
+
   const events = program.command('events').description('events that could not be handled').exitOverride();
   add<{ json?: boolean }>(events, 'failed', 'lists failed events, newest first', async (_, options) =>
     (await import('./events.ts')).failed(options),
