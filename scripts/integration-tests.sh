@@ -180,6 +180,19 @@ database_deleted() {
   [ "$(restarts)" = "$before" ] || { echo "the bot was restarted: $before, now $(restarts)"; return 1; }
 }
 
+stopped() { # SIGTERM reaches the program, which is process 1; without it the grace of 30 s would pass
+  local pod from=$SECONDS
+  pod=$(bots | head -n 1)
+  k delete "$pod" --wait --timeout 60s >/dev/null || return 1
+  echo "gone after $((SECONDS - from)) s"
+  [ $((SECONDS - from)) -le 15 ] || return 1
+  k rollout status deploy/bell-watchbell --timeout 120s >/dev/null
+}
+
+backed_up() { # as the CronJob does; and what was written can be read to its end
+  k exec deploy/bell-watchbell -- sh -c 'node bin/watchbell.js backup --to /tmp/backups --keep 2 && node bin/watchbell.js restore --check /tmp/backups'
+}
+
 left_over() { kubectl -n "$namespace" get "$kinds" -l app.kubernetes.io/instance=bell -o name 2>/dev/null; }
 gone() { [ -z "$(left_over)" ]; }
 uninstalled() {
@@ -220,6 +233,8 @@ check 'a drain is not blocked' traffic Drained 60 200 drained
 check '… and each alert is shown once' ask shown Drained 60
 check 'the database pod is deleted and comes back; the bot stays' traffic Database 60 200 database_deleted
 check '… and each alert is shown once' ask shown Database 60
+check 'a replica that is asked to stop is gone within 15 s' stopped
+check 'a backup can be taken beside the running bot, and is whole' backed_up
 check 'helm test again, after all that' round_trip
 [ -n "$keep" ] || check 'uninstall leaves nothing' uninstalled
 [ -n "$keep" ] || tidy
