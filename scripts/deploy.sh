@@ -49,8 +49,8 @@ for file in $VALUES; do
 done
 args=(upgrade --install "$release" "$chart" --namespace "$namespace" --create-namespace "${values[@]}")
 case $chart in oci://* | http*) args+=(--version "$version") ;; esac
-# helm 4 has another word for --atomic
-if "$helm" version --template '{{ .Version }}' | grep -q '^v3'; then rollback=--atomic; else rollback=--rollback-on-failure; fi
+# helm 4 has another word for --atomic; helm 3 deletes the pod of a test before it reads its log
+if "$helm" version --template '{{ .Version }}' | grep -q '^v3'; then rollback=--atomic logs=(); else rollback=--rollback-on-failure logs=(--logs); fi
 
 echo "== $release $version in $namespace of $context: as the API server would take it"
 "$helm" "${args[@]}" --dry-run=server >/dev/null
@@ -58,4 +58,4 @@ echo "== $release $version in $namespace of $context: as the API server would ta
 echo '== deploying'
 "$helm" "${args[@]}" "$rollback" --timeout "$timeout"
 echo '== proving a round trip'
-"$helm" test "$release" --namespace "$namespace" --logs --timeout "$timeout"
+"$helm" test "$release" --namespace "$namespace" ${logs[@]+"${logs[@]}"} --timeout "$timeout"
