@@ -14,7 +14,8 @@ export function valuesJsonSchema(configuration: JsonSchema): JsonSchema {
 }
 
 /** What values.yaml says need not be said again; `helm upgrade --reuse-values` from an older release brings less than that. */
-function optional({ required: _, ...schema }: JsonSchema): JsonSchema {
+function optional(required: JsonSchema): JsonSchema {
+  const { required: _, ...schema } = required;
   if (!schema.properties) return schema;
   const inner = Object.entries(schema.properties).map(
     ([key, one]) => [key, one.properties ? optional(one) : one] as const,

@@ -10,7 +10,7 @@ test('values.schema.json and the table of values are current: run `npm run chart
 });
 
 test('values.yaml has the shapes it asks for, and says nothing that is not described', async () => {
-  expect(() => valuesSchema.parse(parse('{}'))).toThrow();
+  expect(valuesSchema.safeParse({}).success).toBe(false);
   expect(valuesSchema.safeParse(parse(await readFile(join(CHART, 'values.yaml'), 'utf8'))).error).toBeUndefined();
 });
 

@@ -10,12 +10,16 @@ export const CHART = resolve(import.meta.dirname, '../../charts/watchbell');
 
 const run = promisify(execFile);
 
-/** A rendered object, as deep as a test looks into it. */
-// oxlint-disable-next-line typescript/no-explicit-any -- Kubernetes objects of every kind; their types are checked in types.test.ts
-export type Manifest = { apiVersion: string; kind: string; metadata: { name: string } & Record<string, any> } & Record<
-  string,
-  any
->;
+// oxlint-disable-next-line typescript/no-explicit-any -- objects of every kind, as deep as a test looks; types.test.ts checks them
+type Anything = any;
+
+/** A rendered object. */
+export interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly [key: string]: Anything };
+  readonly [key: string]: Anything;
+}
 
 export interface Rendered {
   readonly objects: readonly Manifest[];

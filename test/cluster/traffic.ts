@@ -27,7 +27,7 @@ async function post(body: unknown): Promise<number> {
 }
 
 async function deliver(body: unknown): Promise<void> {
-  for (const until = Date.now() + 120_000; Date.now() < until; ) {
+  for (const until = Date.now() + 120_000; Date.now() < until;) {
     const status = await post(body);
     if (status >= 200 && status < 300) return void taken++;
     const why = status === 0 ? 'no answer' : String(status);
