@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dump } from '../db/backup.ts';
 import { readBackup, writeBackup } from '../db/backup-file.ts';
@@ -13,6 +13,7 @@ export interface BackupOptions extends SettingOptions {
   readonly keep: string;
 }
 
+const DAY_MS = 86_400_000;
 const NAME = /^watchbell-\d{4}-\d{2}-\d{2}T[\d-]+Z\.jsonl\.gz$/;
 
 /** Writes one file, reads it once more to its end, notes when, and only then deletes the oldest. */
@@ -31,10 +32,19 @@ export function backup({ to, keep, ...options }: BackupOptions): Promise<number>
       await rm(join(to, old));
       console.log(`deleted ${old}`);
     }
-    // What a backup that was cut off has left.
-    for (const one of await readdir(to)) if (one.endsWith('.gz.partial')) await rm(join(to, one), { force: true });
+    await clearDrafts(to);
     return 0;
   });
+}
+
+/** What a backup that was cut off has left; one that another process is writing is younger. */
+async function clearDrafts(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (!name.endsWith('.gz.partial')) continue;
+    const draft = join(directory, name);
+    const found = await stat(draft).catch(() => undefined);
+    if (found && Date.now() - found.mtimeMs > DAY_MS) await rm(draft, { force: true });
+  }
 }
 
 /** Newest first. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -189,6 +189,14 @@ test('a backup that is cut short or damaged is refused, and nothing of it is res
     await expect(restore(target, readBackup(path))).rejects.toThrow(/not a whole backup/);
     expect(await contents(target)).toEqual(before);
   }
+});
+
+test('a backup that cannot be written leaves no transaction open, and no file that looks like a backup', async () => {
+  await fill();
+  const nowhere = join(directory, 'gone', 'backup.jsonl.gz');
+  await expect(writeBackup(nowhere, dump(source, '0.1.0'))).rejects.toThrow('ENOENT');
+  await source.query(`set lock_timeout = '2s'; alter table audit add column x int`);
+  expect(await readdir(directory)).toEqual([]);
 });
 
 test('a database that is in use, or that a running bot uses, is not overwritten', async () => {
