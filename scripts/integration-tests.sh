@@ -130,6 +130,21 @@ refused_configuration() { # a name that leads nowhere: the last good configurati
 not_reloaded() { [ "$(metric "$1" watchbell_config_last_reload_successful)" = 0 ]; }
 all_reloaded() { local pod; for pod in $(bots); do [ "$(metric "$pod" watchbell_config_last_reload_successful)" = 1 ] || return 1; done; }
 
+fragment_added() { # a ConfigMap that a team brings later counts without a restart
+  local before pod loaded
+  before=$(restarts) pod=$(bots | head -n 1)
+  loaded=$(metric "$pod" watchbell_config_last_reload_success_timestamp_seconds)
+  k create configmap team --from-literal=watchbell.yaml='people: { tim: { accounts: { matrix: "@tim:fake.test" } } }' >/dev/null || return 1
+  nudge
+  eventually 120 reloaded_since "$pod" "$loaded" || { echo 'the fragment was not read'; return 1; }
+  all_reloaded && [ "$(restarts)" = "$before" ]
+}
+reloaded_since() { [ "$(metric "$1" watchbell_config_last_reload_success_timestamp_seconds)" != "$2" ]; }
+
+skill_mounted() { # of the team's own, from a ConfigMap
+  ask say '!standup' 'Good morning'
+}
+
 rotated_secret() { # a new token counts without a restart
   local before token
   before=$(restarts)
@@ -221,6 +236,8 @@ check 'every example is taken by the API server, strictly' accepted_by_server
 check 'it installs under Pod Security restricted' install install
 check 'helm test: an alert is shown, acknowledged and resolved' round_trip
 check 'doctor finds all well' k exec deploy/bell-watchbell -- node bin/watchbell.js doctor
+check 'a skill from a ConfigMap answers' skill_mounted
+check 'a fragment that a team brings later is taken without a restart' fragment_added
 check 'a changed configuration counts without a restart' changed_configuration
 check 'a wrong configuration is refused, and a new pod starts with the last good one' refused_configuration
 check 'a rotated Secret counts without a restart' rotated_secret
