@@ -9,14 +9,27 @@ import { describeRun, keepRun } from './harness/results.ts';
 import { withStages } from './harness/stage.ts';
 import { accept } from './accept.ts';
 import { backlog } from './backlog.ts';
+import { countdown } from './countdown.ts';
 import { history } from './history.ts';
 import { latency } from './latency.ts';
 import { matching } from './matching.ts';
+import { pairing } from './pairing.ts';
 import { start } from './start.ts';
 import { storm } from './storm.ts';
 import { timers } from './timers.ts';
 
-const BENCHES: Readonly<Record<string, Bench>> = { latency, accept, backlog, storm, matching, timers, start, history };
+const BENCHES: Readonly<Record<string, Bench>> = {
+  latency,
+  accept,
+  backlog,
+  storm,
+  matching,
+  timers,
+  countdown,
+  pairing,
+  start,
+  history,
+};
 const RESULTS = join(import.meta.dirname, 'RESULTS.md');
 
 const { values, positionals } = parseArgs({

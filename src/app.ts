@@ -8,6 +8,7 @@ import type { Connector, ConnectorEnvironment } from './connectors/connector.ts'
 import { importConnector } from './connectors/registry.ts';
 import { ConnectorRunner } from './connectors/runner.ts';
 import { createConnectorState } from './connectors/state.ts';
+import { createTaskChat } from './connectors/task-chat.ts';
 import { createDatabase, type Database } from './db/database.ts';
 import { LeaseKeeper, type Lease } from './db/lease.ts';
 import { migrate } from './db/migrate.ts';
@@ -23,14 +24,15 @@ import { knownNames, type World } from './dispatch/world.ts';
 import { codeOf, messageOf } from './errors.ts';
 import { createHttpServer, type HttpServer, type Pages } from './http/server.ts';
 import type { Logger } from './log.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
 import type { WokenRoom } from './messages/wanted.ts';
+import { createMetrics, declareHistograms, type Metrics } from './metrics.ts';
 import { Housekeeper } from './db/housekeeper.ts';
-import type { SecretRef } from './skill.ts';
+import type { Cron, SecretRef } from './skill.ts';
 import { createCoreSkill, type PartState } from './skills/core.ts';
 import type { SkillFolders } from './skills/load.ts';
 import type { StepHook } from './steps.ts';
 import { TaskRunner } from './tasks/runner.ts';
+import type { CronSpec } from './timers/cron.ts';
 import { Ticker } from './timers/ticker.ts';
 import { createWebChat } from './web/chat-store.ts';
 import { createWebPages } from './web/pages.ts';
@@ -137,7 +139,7 @@ export class App {
       crons: () =>
         [...this.#world.skills.values()].flatMap(({ skill, options: skillOptions }) =>
           Object.entries(skill.crons ?? {}).flatMap(([name, cron]) =>
-            cronSpec(skill.name, name, cron.schedule(skillOptions), this.#world.timeZone),
+            cronSpecs(skill.name, name, cron.schedule(skillOptions), this.#world.timeZone),
           ),
         ),
       onAccepted,
@@ -155,6 +157,17 @@ export class App {
       },
       secret: options.secret,
       ownUrl: () => `http://127.0.0.1:${this.#http?.port ?? options.ports.port}`,
+      chat: (signal) =>
+        createTaskChat(
+          {
+            world: () => this.#world,
+            running: (name) => this.#runners.get(name)?.connector,
+            create: (name) => this.#createConnector(name),
+          },
+          signal,
+        ),
+      people: () => this.#world.people,
+      room: (name) => this.#world.rooms.byName(name),
       onAccepted,
     });
     this.#leases = new LeaseKeeper({
@@ -342,7 +355,12 @@ export class App {
       broken: folders.broken,
     });
     const skills = [core, ...folders.skills.map((folder) => folder.skill)];
-    return buildWorld({ config, skills, generation, skillLog: (skill) => log.child({ skill }) });
+    const world = buildWorld({ config, skills, generation, skillLog: (skill) => log.child({ skill }) });
+    declareHistograms(
+      this.metrics,
+      [...world.skills.values()].map((loaded) => loaded.skill),
+    );
+    return world;
   }
 
   /** One runner and one wanted lease for each connector with a remote. */
@@ -437,6 +455,7 @@ export class App {
     if (woken.timersAt) this.#ticker.wakeAt(woken.timersAt);
     if (woken.tasks) this.#tasks.wake();
     if (woken.events.length > 0) this.dispatcher.wake(woken.events);
+    for (const { histogram, value } of woken.observed) this.metrics.ofSkills.get(histogram)?.observe(value);
   }
 
   #wakeRooms(rooms: readonly WokenRoom[]): void {
@@ -455,6 +474,16 @@ export class App {
   }
 }
 
-function cronSpec(skill: string, name: string, expression: string | undefined, timeZone: string) {
-  return expression === undefined ? [] : [{ skill, name, expression, timeZone }];
+function cronSpecs(
+  skill: string,
+  name: string,
+  schedule: ReturnType<Cron['schedule']>,
+  timeZone: string,
+): readonly CronSpec[] {
+  if (schedule === undefined) return [];
+  if (typeof schedule === 'string') return [{ skill, name, expression: schedule, timeZone }];
+  return Object.entries(schedule).map(([key, { cron, aheadMs }]) => ({
+    ...{ skill, name, key, expression: cron, timeZone },
+    ...(aheadMs !== undefined && { aheadMs }),
+  }));
 }

@@ -16,7 +16,7 @@ const LATENESS_BUCKETS_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 
 /**
  * Every metric of the core, in a registry of its own. Labels come from short closed lists: never a room, person or id.
- * Skills add their gauges to `registry` themselves.
+ * What skills declare is added by the program: gauges by the housekeeper, histograms by `declareHistograms`.
  */
 export function createMetrics({ version, ofProcess = true }: MetricsOptions) {
   const registry = new Registry();
@@ -76,5 +76,22 @@ export function createMetrics({ version, ofProcess = true }: MetricsOptions) {
       'config_last_reload_success_timestamp_seconds',
       'When a configuration was last taken into use',
     ),
+    /** Histograms that skills declared, by name. */
+    ofSkills: new Map<string, Histogram>(),
   };
+}
+
+/** A skill, as far as histograms go. */
+interface Measured {
+  readonly histograms?: Readonly<Record<string, { readonly help: string; readonly buckets: readonly number[] }>>;
+}
+
+/** Makes the histograms of these skills, at 0, where they are not there yet. */
+export function declareHistograms(metrics: Metrics, skills: Iterable<Measured>): void {
+  for (const skill of skills) {
+    for (const [name, { help, buckets }] of Object.entries(skill.histograms ?? {})) {
+      if (!metrics.ofSkills.has(name))
+        metrics.ofSkills.set(name, new Histogram({ name, help, buckets: [...buckets], registers: [metrics.registry] }));
+    }
+  }
 }

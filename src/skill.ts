@@ -13,7 +13,8 @@ export { escape } from './chat/message.ts';
 export { CommandError } from './errors.ts';
 export { parseDuration, formatDuration } from './chat/duration.ts';
 export { formatTime } from './chat/time.ts';
-export type { Action, Link, Mention, Message, MessageLike, RoomAddress, Tone } from './chat/message.ts';
+export { nextTick } from './timers/next-tick.ts';
+export type { Action, Image, Link, Mention, Message, MessageLike, RoomAddress, Tone } from './chat/message.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
@@ -45,12 +46,16 @@ export interface Person {
   readonly accounts: Readonly<Record<string, string>>;
   readonly groups: readonly string[];
   readonly timeZone: string;
+  /** Working hours in that time zone, as configured: `Mon-Fri 09:00-18:00`. */
+  readonly hours?: string;
 }
 
 export interface People {
   /** The person behind an account, or undefined. */
   byAccount(connector: string, accountId: string): Person | undefined;
   byId(id: string): Person | undefined;
+  /** Everybody who is listed. */
+  all(): readonly Person[];
   inGroup(group: string): readonly Person[];
 }
 
@@ -137,6 +142,14 @@ export interface Context<Options = unknown> {
   task(name: string, payload?: Json): Promise<void>;
   /** A typed event to other skills, handled after this transaction has committed. */
   emit(name: string, payload?: Json): Promise<void>;
+  /** Counts `value` in one of this skill's `histograms` once this transaction has committed. */
+  observe(histogram: string, value: number): Promise<void>;
+
+  /**
+   * From now on this skill, and no other, listens in a conversation that one of its tasks opened, with the access rules of
+   * the configured room that the conversation belongs to.
+   */
+  listen(conversation: RoomAddress, room: string): Promise<void>;
 
   /** The configured options of a room, person or alert are decided by the skill; this asks the access policy on behalf of `asker`. */
   may(asker: Asker, command: string, room: RoomAddress): Promise<boolean>;
@@ -167,6 +180,8 @@ export interface CommandContext<Options = unknown, Args = Record<string, never>>
   reply(message: MessageLike): Promise<void>;
   /** Counts the command as `wrong` (valid, but at the wrong moment) and answers. */
   wrong(message: MessageLike): Promise<void>;
+  /** Counts the command as `invalid` (an argument that only the skill can judge) and answers. */
+  invalid(message: MessageLike): Promise<void>;
 }
 
 /**
@@ -244,6 +259,33 @@ export interface Timer<Options = unknown, Payload = unknown> {
   readonly run: (context: Context<Options>, fired: TimerFired<Payload>) => void | Promise<void>;
 }
 
+/** Somebody in a room, as the platform has them. `name` is hostile text. */
+export interface Member {
+  readonly accountId: string;
+  readonly name: string;
+  readonly guest: boolean;
+  readonly bot: boolean;
+}
+
+/** What a task may ask of chat platforms, on whichever replica it runs. */
+export interface TaskChat {
+  /**
+   * Everybody in a room but the bot. Where a platform cannot say: the people listed under `people:` with an account there.
+   * @throws an error with a `code`: `WB_RATE_LIMITED` (with `retryAfterMs`), `WB_REJECTED` (never will be), else try again.
+   */
+  members(room: RoomAddress): Promise<readonly Member[]>;
+  /**
+   * Opens a private conversation, once: asked again with the same uuid it is the same one, and whoever is missing is
+   * invited. Undefined: this platform has no such thing. @throws like `members`.
+   */
+  open(conversation: {
+    readonly uuid: string;
+    readonly connector: string;
+    readonly people: readonly string[];
+    readonly name: string;
+  }): Promise<RoomAddress | undefined>;
+}
+
 export interface TaskRun<Options, Payload> {
   /** Same for every attempt: name what you make outside after it. */
   readonly id: string;
@@ -257,6 +299,12 @@ export interface TaskRun<Options, Payload> {
   readonly log: Log;
   /** Reads the current value of a secret. */
   secret(reference: SecretRef): Promise<string>;
+  readonly chat: TaskChat;
+  readonly people: People;
+  /** Configured rooms by name. */
+  readonly room: (name: string) => Room | undefined;
+  /** Reads rows, outside any transaction: they may have changed when the result is handled. Writing fails. */
+  readonly read: Sql;
   /** Where this program itself listens, for example `http://127.0.0.1:8080`. */
   readonly ownUrl: string;
 }
@@ -288,12 +336,19 @@ export type TaskOutcome<Payload, Result> = {
 );
 
 export interface Cron<Options = unknown> {
-  /** Five-field cron expression, from the options; undefined: not scheduled. */
-  readonly schedule: (options: Options) => string | undefined;
+  /** Five-field cron expression, from the options; undefined: not scheduled. Several by key: each ticks on its own. */
+  readonly schedule: (options: Options) => string | undefined | Readonly<Record<string, Schedule>>;
   readonly run: (
     context: Context<Options>,
-    tick: { readonly at: Date; readonly lateMs: number },
+    tick: { readonly at: Date; readonly lateMs: number; readonly key: string | undefined },
   ) => void | Promise<void>;
+}
+
+export interface Schedule {
+  /** Five-field cron expression. */
+  readonly cron: string;
+  /** Ticks so long before each time of the expression: a day ahead, to remind of it. Default 0. */
+  readonly aheadMs?: number;
 }
 
 /** What became of a message posted with `notify`. */
@@ -354,6 +409,14 @@ export interface Skill<Options = unknown> {
   readonly fate?: (context: Context<Options>, fate: Fate) => void | Promise<void>;
   /** Numbers this skill exports, read by the one replica that holds the `metrics` lease. */
   readonly gauges?: Readonly<Record<string, Gauge>>;
+  /** Distributions this skill counts with `observe`, on whichever replica handled the event. */
+  readonly histograms?: Readonly<Record<string, Histogram>>;
+}
+
+export interface Histogram {
+  readonly help: string;
+  /** Upper bounds, rising. */
+  readonly buckets: readonly number[];
 }
 
 export interface Gauge {

@@ -20,9 +20,9 @@ export async function prune(context: Context<AlertOptions>): Promise<void> {
 
 // Alerts go with their memberships; history goes by its own age, also that of alerts that still come back.
 const STATEMENTS = [
-  `delete from alerts where id in (select id from alerts where phase <> 'firing' and changed_at < $1 order by changed_at limit ${BATCH} for update skip locked)`,
-  `delete from alert_groups where id in (select id from alert_groups where not open and changed_at < $1 order by changed_at limit ${BATCH} for update skip locked)`,
-  `delete from alert_episodes where id in (select id from alert_episodes where ended_at < $1 order by ended_at limit ${BATCH})`,
-  `delete from alert_timeline where (number, id) in (select t.number, t.id from alert_timeline t
-     where t.at < $1 and not exists (select 1 from alerts a where a.id = t.alert_id and a.phase = 'firing' and a.number = t.number) limit ${BATCH})`,
+  `delete from alerts where id = any(array(select id from alerts where phase <> 'firing' and changed_at < $1 order by changed_at limit ${BATCH} for update skip locked))`,
+  `delete from alert_groups where id = any(array(select id from alert_groups where not open and changed_at < $1 order by changed_at limit ${BATCH} for update skip locked))`,
+  `delete from alert_episodes where id = any(array(select id from alert_episodes where ended_at < $1 order by ended_at limit ${BATCH}))`,
+  `delete from alert_timeline where ctid = any(array(select t.ctid from alert_timeline t
+     where t.at < $1 and not exists (select 1 from alerts a where a.id = t.alert_id and a.phase = 'firing' and a.number = t.number) limit ${BATCH}))`,
 ];

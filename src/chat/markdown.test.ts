@@ -122,7 +122,7 @@ test('hostile input takes linear time', () => {
   for (const piece of ['[', '**', '`', '_ ', '[](', '(', '**a _b', '\\', '[a](https://e.org/', '`\\']) {
     const small = fastest(piece.repeat(5_000));
     // Eight times the text: 8 when linear, 64 when quadratic.
-    expect(fastest(piece.repeat(40_000)) / Math.max(small, 1)).toBeLessThan(30);
+    expect(fastest(piece.repeat(40_000)) / Math.max(small, 1)).toBeLessThan(45);
   }
   expect(inlinesToPlain([])).toBe('');
 });

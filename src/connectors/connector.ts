@@ -37,8 +37,33 @@ export interface Connector {
    */
   perform(operation: Operation, signal: AbortSignal): Promise<string>;
 
+  /**
+   * Everybody who is in a room, however many pages that takes, without the bot itself. Works before `start` too.
+   * @throws what `perform` throws.
+   */
+  members?(room: string, signal: AbortSignal): Promise<readonly Member[]>;
+
+  /**
+   * Opens a private conversation with people and resolves to its room. `uuid` names it on the platform: asked again with
+   * the same uuid it is the same room, also when the first answer was lost, and whoever is missing is invited. Works before
+   * `start` too. Must settle before `signal` aborts plus 100 ms.
+   * @throws what `perform` throws.
+   */
+  openDirect?(conversation: Conversation, signal: AbortSignal): Promise<string>;
+
   /** Lists the account and the rooms for `watchbell doctor`: one finding a line, with the remedy. */
   examine?(rooms: readonly string[], signal: AbortSignal): Promise<Finding[]>;
+}
+
+/** Somebody in a room. */
+export type Member = Sender;
+
+export interface Conversation {
+  readonly uuid: string;
+  /** Account ids; the bot is in it anyway. */
+  readonly people: readonly string[];
+  /** What the room is called, where it can have a name. */
+  readonly name: string;
 }
 
 export interface Finding {

@@ -49,6 +49,7 @@ export class ConnectorRunner {
   readonly #options: RunnerOptions;
   #state: ConnectorState;
   #courier: Courier | undefined;
+  #connector: Connector | undefined;
   #running: Promise<void> = Promise.resolve();
   #stop = new AbortController();
   /** Written in the configuration → the platform's id, and back. */
@@ -62,6 +63,11 @@ export class ConnectorRunner {
 
   get state(): ConnectorState {
     return this.#state;
+  }
+
+  /** The connector while it is connected. */
+  get connector(): Connector | undefined {
+    return this.#connector;
   }
 
   /** Begins under a lease just won; ends by itself when the lease is lost. */
@@ -139,6 +145,7 @@ export class ConnectorRunner {
       await Promise.race([connector.start(host), end]);
       if (!signal.aborted) {
         this.#courier = courier;
+        this.#connector = connector;
         courier.start();
       }
       return await end;
@@ -146,6 +153,7 @@ export class ConnectorRunner {
       return error;
     } finally {
       this.#courier = undefined;
+      this.#connector = undefined;
       await courier?.stop();
       await connector
         ?.stop()

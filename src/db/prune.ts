@@ -17,30 +17,30 @@ export interface PruneAges {
 export async function prune(database: Database, ages: PruneAges, stopped: () => boolean): Promise<number> {
   const statements: readonly [deletes: string, ageMs: number, besides?: string][] = [
     [
-      `delete from events where id in (select id from events where state = 'done'
-         and handled_at < least(clock_timestamp() - $1 * interval '1 millisecond', (select min(stored_at) - interval '1 day' from cursors where stored_at > clock_timestamp() - interval '30 days')) limit ${BATCH})`,
+      `delete from events where id = any(array(select id from events where state = 'done'
+         and handled_at < least(clock_timestamp() - $1 * interval '1 millisecond', (select min(stored_at) - interval '1 day' from cursors where stored_at > clock_timestamp() - interval '30 days')) limit ${BATCH}))`,
       ages.eventsMs,
     ],
     [
-      `delete from messages where id in (select id from messages where created_at < clock_timestamp() - $1 * interval '1 millisecond'
-         and wanted_at < clock_timestamp() - $1 * interval '1 millisecond' and not pending and state <> 'dead' limit ${BATCH})`,
+      `delete from messages where id = any(array(select id from messages where created_at < clock_timestamp() - $1 * interval '1 millisecond'
+         and wanted_at < clock_timestamp() - $1 * interval '1 millisecond' and not pending and state <> 'dead' limit ${BATCH}))`,
       ages.historyMs,
       'delete from message_remotes where message_id in (select id from gone)',
     ],
     [
-      `delete from web_lines where id in (select id from web_lines where at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH})`,
+      `delete from web_lines where id = any(array(select id from web_lines where at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH}))`,
       ages.historyMs,
     ],
     [
-      `delete from tasks where id in (select id from tasks where state = 'done' and finished_at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH})`,
+      `delete from tasks where id = any(array(select id from tasks where state = 'done' and finished_at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH}))`,
       ages.eventsMs,
     ],
     [
-      `delete from audit where id in (select id from audit where at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH})`,
+      `delete from audit where id = any(array(select id from audit where at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH}))`,
       ages.historyMs,
     ],
     [
-      `delete from errors where id in (select id from errors where at < clock_timestamp() - $1 * interval '1 millisecond' and not exists (select 1 from events where error_id = errors.id and state = 'failed') limit ${BATCH})`,
+      `delete from errors where id = any(array(select id from errors where at < clock_timestamp() - $1 * interval '1 millisecond' and not exists (select 1 from events where error_id = errors.id and state = 'failed') limit ${BATCH}))`,
       ages.historyMs,
     ],
   ];

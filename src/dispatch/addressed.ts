@@ -71,7 +71,11 @@ function call(input: AddressedInput, context: Context<unknown>): unknown {
       });
     }
     case 'cron':
-      return (skill?.crons?.[name] ?? missing()).run(context, { at: row.happened_at, lateMs });
+      return (skill?.crons?.[name] ?? missing()).run(context, {
+        at: row.happened_at,
+        lateMs,
+        key: row.key ?? undefined,
+      });
     case 'task': {
       const task = skill?.tasks?.[name] ?? missing();
       return task.done(context, taskPayload.parse(payload) as unknown as TaskOutcome<unknown, unknown>);

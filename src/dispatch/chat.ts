@@ -8,6 +8,7 @@ import { addressed } from './addressing.ts';
 import { writeAudit } from './audit.ts';
 import type { IndexedCommand, Lookup } from './command-index.ts';
 import { createContext, runHandler } from './context.ts';
+import { findConversation, type ConversationRow } from './conversation.ts';
 import type { Effects } from './effects.ts';
 import type { EventRow } from './event.ts';
 import { coreMessage } from './notice.ts';
@@ -42,14 +43,29 @@ interface Said {
 
 /** Handles one thing said, tapped or pressed in a room: who, may they, which command, run it, answer. */
 export async function handleChat(input: ChatInput): Promise<ChatResult> {
-  const { world, event, row } = input;
-  const address: RoomAddress = { connector: row.source, room: event.room };
+  const { world, row } = input;
+  const address: RoomAddress = { connector: row.source, room: input.event.room };
   const room = world.rooms.byAddress(address);
-  if (event.sender.bot || (!room && !event.direct)) return { result: 'ignored' };
+  if (input.event.sender.bot) return { result: 'ignored' };
+  const conversation = room ? undefined : await findConversation(input.transaction.query, address);
+  // People talk to each other there, also while only one of them has come.
+  if (conversation) return inConversation({ ...input, event: { ...input.event, direct: false } }, conversation);
+  if (!room && !input.event.direct) return { result: 'ignored' };
+  return inRoom(input, { address, roomName: room?.name });
+}
+
+/** The skill that opened it listens there, as in the room it belongs to. Without that room nobody does. */
+function inConversation(input: ChatInput, { skill, belongsTo, ...address }: ConversationRow): Promise<ChatResult> {
+  if (!input.world.rooms.byName(belongsTo)) return Promise.resolve({ result: 'ignored' });
+  return inRoom(input, { address, roomName: belongsTo, onlySkill: skill });
+}
+
+async function inRoom(input: ChatInput, here: Omit<Place, 'asker' | 'said'>): Promise<ChatResult> {
+  const { world, event, row } = input;
   const asker = askerOf(world, row.source, event);
-  const said = event.type === 'message' ? await typed(input, event) : await tapped(input, event, address);
+  const said = event.type === 'message' ? await typed(input, event) : await tapped(input, event, here.address);
   if (said === 'retry' || said === undefined) return { result: said ?? 'ignored' };
-  return run(input, { address, roomName: room?.name, asker, said });
+  return run(input, { ...here, asker, said });
 }
 
 function askerOf(world: World, connector: string, event: IncomingEvent): Asker {
@@ -141,6 +157,8 @@ async function findShown(input: ChatInput, remoteId: string): Promise<ShownMessa
 interface Place {
   readonly address: RoomAddress;
   readonly roomName: string | undefined;
+  /** In a conversation: the skill that opened it. */
+  readonly onlySkill?: string;
   readonly asker: Asker;
   readonly said: Said;
 }
@@ -151,7 +169,8 @@ async function run(input: ChatInput, place: Place): Promise<ChatResult> {
   const lookup = world.commands.find(said.text);
   if (lookup.found === 'nothing') return unknown(input, place);
   const { entry } = lookup;
-  if (!listens(world, entry.skill, place.roomName, event.direct)) return { result: 'ignored' };
+  const isDeaf = place.onlySkill !== undefined && place.onlySkill !== entry.skill && entry.skill !== 'core';
+  if (isDeaf || !listens(world, entry.skill, place.roomName, event.direct)) return { result: 'ignored' };
   const decision = world.decide({
     asker: place.asker,
     skill: entry.skill,
@@ -217,13 +236,13 @@ async function runCommand(
   input: ChatInput,
   place: Place,
   lookup: Lookup & { found: 'command' },
-): Promise<'ok' | 'wrong'> {
+): Promise<'ok' | 'wrong' | 'invalid'> {
   const { world, transaction, effects, now, row, event } = input;
   const { entry } = lookup;
   const loaded = world.skills.get(entry.skill);
   if (!loaded) throw new Error(`the skill "${entry.skill}" is not loaded`);
   const revocable = createContext({ world, loaded, transaction, effects, now, eventId: row.id });
-  let wrong = false;
+  let result: 'ok' | 'wrong' | 'invalid' = 'ok';
   const answer = async (message: MessageLike): Promise<void> => {
     revocable.alive();
     reply(input, place.address, event, entry.skill, message);
@@ -241,7 +260,11 @@ async function runCommand(
       lateMs: row.late_ms,
       reply: answer,
       wrong: async (message: MessageLike) => {
-        wrong = true;
+        result = 'wrong';
+        await answer(message);
+      },
+      invalid: async (message: MessageLike) => {
+        result = 'invalid';
         await answer(message);
       },
     },
@@ -253,13 +276,13 @@ async function runCommand(
     if (handled !== undefined) reply(input, place.address, event, entry.skill, handled);
   } catch (error) {
     if (codeOf(error) !== 'WB_COMMAND') throw error;
-    wrong = true;
+    result = 'wrong';
     // A command that refuses itself half-way has done nothing.
     await transaction.script('rollback to savepoint command');
     effects.rewind(before);
     reply(input, place.address, event, entry.skill, messageOf(error));
   }
-  return wrong ? 'wrong' : 'ok';
+  return result;
 }
 
 function misfitReply(lookup: Lookup & { found: 'misfit' }): string {

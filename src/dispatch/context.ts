@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { toMessage, type MessageLike, type RoomAddress } from '../chat/message.ts';
 import type { Transaction } from '../db/database.ts';
 import type { Asker, Context, Json, PostOptions, Shown } from '../skill.ts';
+import { writeConversation } from './conversation.ts';
 import type { Effects } from './effects.ts';
 import type { LoadedSkill, World } from './world.ts';
 
@@ -39,7 +40,7 @@ function handOutAll(context: Context<unknown>): Context<unknown> {
       promise.catch(() => {});
       return promise;
     };
-  const { sql, state, say, post, remove, shown, at, cancel, task, emit, may } = context;
+  const { sql, state, say, post, remove, shown, at, cancel, task, emit, listen, observe, may } = context;
   return {
     ...context,
     sql: quiet(sql) as Context['sql'],
@@ -52,7 +53,7 @@ function handOutAll(context: Context<unknown>): Context<unknown> {
       at: quiet(at),
       cancel: quiet(cancel),
     },
-    ...{ task: quiet(task), emit: quiet(emit), may: quiet(may) },
+    ...{ task: quiet(task), emit: quiet(emit), listen: quiet(listen), observe: quiet(observe), may: quiet(may) },
   };
 }
 
@@ -191,6 +192,16 @@ export function createContext(source: ContextSource): RevocableContext {
             happenedAt: now,
           });
       }
+    },
+    listen: async (conversation, room) => {
+      alive();
+      await writeConversation(transaction.query, { ...conversation, skill, belongsTo: room });
+    },
+    observe: async (histogram, value) => {
+      alive();
+      if (!loaded.skill.histograms?.[histogram])
+        throw new Error(`the skill "${skill}" has no histogram called "${histogram}"`);
+      effects.observe(histogram, value);
     },
     may: async (asker: Asker, command: string, room: RoomAddress) => {
       alive();

@@ -31,7 +31,7 @@ import { knownNames, type World } from './world.ts';
 const WORKERS = { none: 8, burst: 0, long: 3 };
 /** With this many waiting, several share a transaction: up to `BATCH` events or lanes, `BATCHES` such at once. */
 const MANY = 8;
-const BATCH = 16;
+const BATCH = 32;
 const BATCHES = 2;
 const SWEEP_EVERY_MS = 1000;
 const SWEEP_LIMIT = 1000;

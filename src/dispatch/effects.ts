@@ -11,6 +11,13 @@ export interface Woken {
   readonly timersAt: Date | undefined;
   readonly tasks: boolean;
   readonly events: readonly Accepted[];
+  /** To be counted in histograms. */
+  readonly observed: readonly Observed[];
+}
+
+export interface Observed {
+  readonly histogram: string;
+  readonly value: number;
 }
 
 /**
@@ -23,17 +30,20 @@ export class Effects {
   #tasks: NewTask[] = [];
   #events: NewEvent[] = [];
   #written: Written | undefined;
+  #observed: Observed[] = [];
 
   /** What has been said so far, for `rewind`. */
   mark(): () => void {
-    const [wanted, timers, tasks, events] = [
+    const [wanted, timers, tasks, events, observed] = [
       [...this.#wanted],
       new Map(this.#timers),
       [...this.#tasks],
       [...this.#events],
+      [...this.#observed],
     ];
     return () => {
       [this.#wanted, this.#timers, this.#tasks, this.#events] = [wanted, timers, tasks, events];
+      this.#observed = observed;
     };
   }
 
@@ -64,6 +74,10 @@ export class Effects {
     this.#events.push(event);
   }
 
+  observe(histogram: string, value: number): void {
+    this.#observed.push({ histogram, value });
+  }
+
   /** @param claimRoom keeps idle rooms for what is written here; `settle` must then be called, whatever happens. */
   async write(transaction: Transaction, claimRoom?: ClaimRoom): Promise<Woken> {
     const { query } = transaction;
@@ -92,6 +106,7 @@ export class Effects {
       timersAt: set.length > 0 ? new Date(Math.min(...set.map((timer) => timer.dueAt.getTime()))) : undefined,
       tasks: this.#tasks.length > 0,
       events,
+      observed: this.#observed,
     };
   }
 

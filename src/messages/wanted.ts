@@ -198,4 +198,5 @@ on conflict (connector, room, skill, key) where key is not null do update set
   delivered_ring = case when excluded.shown_at is not null then m.ring_version + excluded.ring_version else m.delivered_ring end,
   shown_at = coalesce(m.shown_at, excluded.shown_at)
 where m.content is distinct from excluded.content or excluded.ring_version > 0 or m.removed <> excluded.removed or m.line is distinct from excluded.line
+  or (m.pending and (m.not_before is distinct from excluded.not_before or m.until is distinct from excluded.until))
 returning id, connector, room, not_before as "notBefore", wanted_at as "wantedAt", attempt is not null as frozen`;

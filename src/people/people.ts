@@ -13,6 +13,7 @@ export function createPeople(config: Pick<Config, 'people' | 'timeZone'>): Peopl
       accounts: inOrder(entry.accounts, entry.contact ?? []),
       groups: [...new Set(entry.groups)],
       timeZone: entry.timeZone ?? config.timeZone,
+      ...(entry.hours !== undefined && { hours: entry.hours }),
     };
     byId.set(id, person);
     for (const [connector, accountId] of Object.entries(entry.accounts))
@@ -21,6 +22,7 @@ export function createPeople(config: Pick<Config, 'people' | 'timeZone'>): Peopl
   }
   return {
     byId: (id) => byId.get(id),
+    all: () => [...byId.values()],
     byAccount: (connector, accountId) => byAccount.get(accountKey(connector, accountId)),
     inGroup: (group) => byGroup.get(group) ?? [],
   };

@@ -3,6 +3,7 @@ import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/h
 import { createClock } from '../clock.ts';
 import { createDatabase, type Database } from '../db/database.ts';
 import { migrate } from '../db/migrate.ts';
+import { createPeople } from '../people/people.ts';
 import { z, type Log, type Task, type TaskRun } from '../skill.ts';
 import type { Step } from '../steps.ts';
 import { TaskRunner } from './runner.ts';
@@ -54,6 +55,9 @@ function start(task: Job, more: { query?: Database['query']; step?: (step: Step)
     find: () => ({ task: task as Task<unknown, unknown, unknown>, options: {}, log }),
     secret: async () => 'secret',
     ownUrl: () => 'http://127.0.0.1:1',
+    chat: () => ({ members: async () => [], open: async () => undefined, close: async () => {} }),
+    people: () => createPeople({ people: {}, timeZone: 'UTC' }),
+    room: () => undefined,
     onAccepted: () => {},
   });
   runners.push(runner);
@@ -283,4 +287,23 @@ test('no more than four run at once in one replica', async () => {
     waiting.splice(0).forEach((release) => release());
   }
   expect(most).toBe(4);
+});
+
+test('a task reads rows, and cannot write', async () => {
+  const seen: unknown[] = [];
+  const reader = job({
+    attempts: 1,
+    idempotent: true,
+    run: async ({ read }) => {
+      seen.push((await read<{ two: number }>('select 1 + $1::int as two', [1]))[0]?.two);
+      await read('delete from tasks');
+      return 0;
+    },
+  });
+  await writeTasks(database.query, [{ id: randomUUID(), skill: 'math', name: 'double', payload: '{"n":1}' }]);
+  start(reader);
+  const found = async () => database.query<{ payload: string }>("select payload from events where kind = 'task'");
+  while ((await found()).length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(seen).toEqual([2]);
+  expect((await found())[0]?.payload).toContain('read-only transaction');
 });

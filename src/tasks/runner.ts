@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import type { Accepted } from '../dispatch/event.ts';
 import { messageOf } from '../errors.ts';
-import type { Log, SecretRef, Task } from '../skill.ts';
+import type { Log, People, Room, SecretRef, Sql, Task, TaskChat } from '../skill.ts';
 import type { StepHook } from '../steps.ts';
 import { beatTasks, claimTasks, finishTask, requeueTask, type ClaimedTask } from './task.ts';
 
@@ -26,6 +26,10 @@ export interface TaskRunnerOptions {
   readonly find: (skill: string, name: string) => RunnableTask | undefined;
   readonly secret: (reference: SecretRef) => Promise<string>;
   readonly ownUrl: () => string;
+  /** What tasks may ask of chat platforms; closed when the task has ended. */
+  readonly chat: (signal: AbortSignal) => TaskChat & { close(): Promise<void> };
+  readonly people: () => People;
+  readonly room: (name: string) => Room | undefined;
   readonly onAccepted: (accepted: readonly Accepted[]) => void;
 }
 
@@ -93,6 +97,7 @@ export class TaskRunner {
     const controller = new AbortController();
     this.#running.set(claimed.id, controller);
     const timeoutMs = task.timeoutMs ?? 60_000;
+    const chat = this.#options.chat(controller.signal);
     const deadlineTimer = setTimeout(
       () => controller.abort(new Error(`it took longer than ${timeoutMs / 1000} s`)),
       timeoutMs,
@@ -122,6 +127,10 @@ export class TaskRunner {
           startedAt: claimed.started_at,
           log,
           secret,
+          chat,
+          people: this.#options.people(),
+          room: this.#options.room,
+          read: (async (text, parameters) => readOnly(database, text, parameters)) as Sql,
           ownUrl: ownUrl(),
         };
         try {
@@ -161,10 +170,18 @@ export class TaskRunner {
       );
     } finally {
       clearTimeout(deadlineTimer);
+      await chat.close();
       this.#running.delete(claimed.id);
       this.#schedule(0);
     }
   }
+}
+
+function readOnly(database: Database, text: string, parameters: readonly unknown[] | undefined): Promise<object[]> {
+  return database.transaction(async ({ query }) => {
+    await query('set transaction read only');
+    return query(text, parameters);
+  });
 }
 
 /** Rejects when the signal aborts: a task that does not listen to its signal must not hold its place for ever. */

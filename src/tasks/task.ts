@@ -42,10 +42,10 @@ export function claimTasks(
 ): Promise<ClaimedTask[]> {
   return query<ClaimedTask>(
     `update tasks set state = 'running', attempt = attempt + 1, holder = $1, heartbeat_at = clock_timestamp(), started_at = clock_timestamp()
-     where id in (
-       select id from tasks where skill || ' ' || name = any($2) and (
+     where id = any(array(
+       select id from tasks where state <> 'done' and skill || ' ' || name = any($2) and (
          (state = 'queued' and run_at <= clock_timestamp()) or (state = 'running' and heartbeat_at < clock_timestamp() - $4 * interval '1 millisecond'))
-       order by run_at limit $3 for update skip locked)
+       order by run_at limit $3 for update skip locked))
      returning id, skill, name, payload, attempt, started_at`,
     [holder, known, limit, TASK_DEAD_AFTER_MS],
   );

@@ -73,6 +73,22 @@ describe('ticks in the database', () => {
   const daily: CronSpec = { skill: 'coffee', name: 'round', expression: '0 9 * * *', timeZone: 'UTC' };
   const minutely: CronSpec = { ...daily, name: 'look', expression: '* * * * *' };
   const tick = (now: string, ...specs: CronSpec[]) => tickCrons(database, at(now), specs);
+  test('one name may have several schedules, each with its key and its own lead', async () => {
+    const early: CronSpec = { ...daily, name: 'warn', key: 'random', aheadMs: 3_600_000 };
+    const other: CronSpec = { ...daily, name: 'warn', key: 'lunch', expression: '0 12 * * *' };
+    await tick('2026-01-10T07:30:00Z', early, other);
+    await tick('2026-01-10T08:00:01Z', early, other);
+    await tick('2026-01-10T09:00:01Z', early, other);
+    await tick('2026-01-10T12:00:01Z', early, other);
+    const rows = await database.query(
+      `select name, key, happened_at from events where kind = 'cron' order by happened_at`,
+    );
+    expect(rows).toEqual([
+      { name: 'warn', key: 'random', happened_at: at('2026-01-10T08:00:00Z') },
+      { name: 'warn', key: 'lunch', happened_at: at('2026-01-10T12:00:00Z') },
+    ]);
+  });
+
   const times = async (): Promise<string[]> =>
     (
       await database.query<{ happened_at: Date }>(

@@ -21,8 +21,8 @@ export async function writeTimers(query: Query, timers: readonly NewTimer[]): Pr
   );
   await query(
     `with given as (select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[]) as g (id, skill, key, name, payload, due_at)),
-     taken_back as (update events set state = 'done', result = 'replaced', payload = null, handled_at = clock_timestamp() where id in (
-       select events.id from events join given using (skill, key) where state = 'new' and events.kind = 'timer' for update of events skip locked))
+     taken_back as (update events set state = 'done', result = 'replaced', payload = null, handled_at = clock_timestamp() where id = any(array(
+       select events.id from events join given using (skill, key) where state = 'new' and events.kind = 'timer' for update of events skip locked)))
      insert into timers (id, skill, key, name, payload, due_at) select id, skill, key, name, payload, due_at from given order by skill, key
      on conflict (skill, key) do update set id = excluded.id, name = excluded.name, payload = excluded.payload, due_at = excluded.due_at, held = false`,
     [
@@ -39,21 +39,22 @@ export async function writeTimers(query: Query, timers: readonly NewTimer[]): Pr
 /** Takes timers back, also those that are due and not handled yet; see `writeTimers`. */
 export async function cancelTimers(query: Query, skill: string, keys: readonly string[]): Promise<void> {
   await query(
-    `with taken_back as (update events set state = 'done', result = 'cancelled', payload = null, handled_at = clock_timestamp() where id in (
-       select id from events where state = 'new' and kind = 'timer' and skill = $1 and key = any($2) for update skip locked))
-     delete from timers where id in (select id from timers where skill = $1 and key = any($2) order by key for update)`,
+    `with taken_back as (update events set state = 'done', result = 'cancelled', payload = null, handled_at = clock_timestamp() where id = any(array(
+       select id from events where state = 'new' and kind = 'timer' and skill = $1 and key = any($2) for update skip locked)))
+     delete from timers where id = any(array(select id from timers where skill = $1 and key = any($2) order by key for update))`,
     [skill, keys],
   );
 }
 
 /**
  * Turns timers that are due into events, in one statement, so that each fires once however many replicas look.
- * Only those whose (skill, name) this program knows; `known` holds `skill name` pairs.
+ * Only those whose (skill, name) this program knows; `known` holds `skill name` pairs. An array rather than `in (select …)`,
+ * here and elsewhere: a plan made while the table was empty would join row by row.
  */
 export function fireDue(query: Query, now: Date, known: readonly string[], limit: number): Promise<Accepted[]> {
   return query<{ id: number; lane: string | null }>(
-    `with due as (delete from timers where id in (
-       select id from timers where due_at <= $1 and not held and skill || ' ' || name = any($2) order by due_at limit $3 for update skip locked) returning *)
+    `with due as (delete from timers where id = any(array(
+       select id from timers where due_at <= $1 and not held and skill || ' ' || name = any($2) order by due_at limit $3 for update skip locked)) returning *)
      insert into events (source, source_id, lane, kind, skill, name, key, payload, happened_at)
      select 'timer', id::text, skill || ':' || key, 'timer', skill, name, key, payload, due_at from due order by due_at
      on conflict (source, source_id) do nothing returning id, lane`,

@@ -30,8 +30,8 @@ class Network {
   private readonly sockets = new Set<Socket>();
   private readonly target: number;
   port = 0;
-  /** What happens to the next PUT: its answer is lost, or it never gets there. */
-  next: 'pass' | 'loseAnswer' | 'hang' = 'pass';
+  /** What happens to the next PUT: its answer is lost, or it never gets there. `loseOpening`: the answer to the next new room. */
+  next: 'pass' | 'loseAnswer' | 'hang' | 'loseOpening' = 'pass';
 
   constructor(target: number) {
     this.target = target;
@@ -64,7 +64,8 @@ class Network {
       });
     }
     client.on('data', (data) => {
-      if (data.subarray(0, 4).toString() === 'PUT ' && this.next !== 'pass') {
+      const wanted = this.next === 'loseOpening' ? 'POST /_matrix/client/v3/createRoom' : 'PUT ';
+      if (this.next !== 'pass' && data.subarray(0, wanted.length).toString() === wanted) {
         const mode = this.next;
         this.next = 'pass';
         if (mode === 'hang') return;
@@ -114,6 +115,16 @@ async function realWorld(): Promise<RealWorld> {
     },
     async lockOut() {
       await synapse.request(bot, 'POST', '/_matrix/client/v3/logout', {});
+    },
+    people: [ann.id, bob.id],
+    async peopleOf(room) {
+      const path = `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/members`;
+      const { chunk } = await synapse.request(bot, 'GET', path);
+      return (chunk as { state_key: string }[]).map((event) => event.state_key);
+    },
+    async loseNextOpening() {
+      network.next = 'loseOpening';
+      await Promise.resolve();
     },
     goOffline: () => network.close(),
     goOnline: () => network.open(),

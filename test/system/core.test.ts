@@ -18,12 +18,27 @@ const probe = defineSkill({
       help: 'shows it anew',
       run: (context) => void context.post('lobby', context.args.key, context.args.text, { ring: true }),
     },
+    'between {from:int} {to:int}': {
+      help: 'shows a message not before and not after so many seconds from now',
+      run: ({ args, now, post }) => {
+        const [notBefore, until] = [args.from, args.to].map((seconds) => new Date(now.getTime() + seconds * 1000));
+        return post('lobby', 'between', 'now', { ...(notBefore && { notBefore }), ...(until && { until }) });
+      },
+    },
     'gone {key}': { help: 'takes it away', run: (context) => context.remove('lobby', context.args.key) },
     boom: {
       help: 'fails',
       run: async (context) => {
         await context.state.set('half', 'written');
         throw new Error('broken on purpose');
+      },
+    },
+    'measure {n:int}': {
+      help: 'counts a number in a histogram',
+      run: async (context) => {
+        await context.observe('watchbell_probe_n', context.args.n);
+        if (context.args.n > 10) throw new CommandError('too much');
+        if (context.args.n < 0) return context.invalid('a number from 0 to 10');
       },
     },
     refuse: {
@@ -41,6 +56,7 @@ const probe = defineSkill({
     'never mind': { help: 'takes it back', run: (context) => context.cancel('later') },
     work: { help: 'starts a task', run: (context) => context.task('double', { n: 21 }) },
   },
+  histograms: { watchbell_probe_n: { help: 'Numbers measured', buckets: [1, 10] } },
   timers: {
     due: defineTimer({
       payload: z.object({ n: z.number() }),
@@ -86,6 +102,15 @@ test('a living message is edited in place, and a ring makes a new one and folds 
   expect(bot.texts()).not.toContain('three');
 });
 
+test('a message that waits for its time takes new times, though it says the same', async () => {
+  await bot.say('between 60 90');
+  await bot.say('between 300 330');
+  await bot.advance(100_000);
+  expect(bot.texts()).not.toContain('now');
+  await bot.advance(210_000);
+  expect(bot.texts().filter((text) => text === 'now')).toHaveLength(1);
+});
+
 test('a tap means the command that was shown, said by whoever taps', async () => {
   await bot.say('living b tap me');
   const message = bot.messages().find((one) => one.message.text === 'tap me');
@@ -106,6 +131,21 @@ test('a handler that fails leaves nothing behind but the failed event, its error
   expect(failed).toHaveLength(1);
   expect(failed[0]?.payload).toContain('boom');
   expect(failed[0]?.message).toContain('broken on purpose');
+});
+
+test('what a skill observes is counted once it is committed, and not when the command refuses itself', async () => {
+  expect(await bot.app.metrics.registry.metrics()).toContain('watchbell_probe_n_count 0');
+  await bot.say('measure 5');
+  expect(await bot.say('measure 11')).toEqual(['too much']);
+  expect(await bot.app.metrics.registry.metrics()).toContain('watchbell_probe_n_bucket{le="10"} 1');
+  expect(await bot.app.metrics.registry.metrics()).toContain('watchbell_probe_n_count 1');
+});
+
+test('a skill may judge an argument invalid', async () => {
+  expect(await bot.say('measure -1')).toEqual(['a number from 0 to 10']);
+  expect(await bot.app.metrics.registry.metrics()).toContain(
+    'watchbell_commands_total{skill="probe",command="measure",result="invalid"} 1',
+  );
 });
 
 test('a command that refuses itself has done nothing, and its reason is shown', async () => {

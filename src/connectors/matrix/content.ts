@@ -1,18 +1,30 @@
 import type { JsonObject, JsonValue, Part } from '../connector.ts';
 import type { MatrixBody } from './render.ts';
+import { isObject } from './requests.ts';
 
 /** The stored part, read back defensively: another release may have written it. */
 export function bodyOf(part: Part): MatrixBody {
-  const { text, html, mentions, notice } = part.body;
+  const { text, html, mentions, notice, image } = part.body;
   return {
     text: typeof text === 'string' ? text : '',
     html: typeof html === 'string' ? html : null,
     mentions: Array.isArray(mentions) ? mentions.filter((one: JsonValue) => typeof one === 'string') : [],
     notice: notice === true,
+    ...imageOf(image),
   };
 }
 
+function imageOf(image: JsonValue | undefined): Pick<MatrixBody, 'image'> {
+  if (!isObject(image) || typeof image['png'] !== 'string') return {};
+  return { image: { png: image['png'], width: Number(image['width']), height: Number(image['height']) } };
+}
+
 function base(body: MatrixBody, prefix = ''): JsonObject {
+  if (body.image?.url !== undefined) {
+    const { url, width, height, size = 0 } = body.image;
+    const info = { mimetype: 'image/png', w: width, h: height, size };
+    return { msgtype: 'm.image', body: prefix + body.text, url, info, 'm.mentions': {} };
+  }
   return {
     msgtype: body.notice ? 'm.notice' : 'm.text',
     body: prefix + body.text,

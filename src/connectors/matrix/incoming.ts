@@ -1,5 +1,6 @@
 import { clean } from '../../chat/markdown.ts';
 import type { IncomingEvent, JsonObject, Sender } from '../connector.ts';
+import { isGuest } from './conversations.ts';
 import { readMention, stripReplyFallback } from './mention.ts';
 import type { Myself } from './mention.ts';
 import { dig, text } from './requests.ts';
@@ -30,8 +31,7 @@ export function toIncoming(event: JsonObject, around: Surroundings): IncomingEve
       .replaceAll('\n', ' ')
       .slice(0, 255),
     bot: dig(event, 'content', 'msgtype') === 'm.notice',
-    // Synapse gives guests, and only them, an id of nothing but digits.
-    guest: /^@\d+:/.test(user),
+    guest: isGuest(user),
   };
   const stamp = event['origin_server_ts'];
   const base = {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../errors.ts';
 import type { Message } from '../../chat/message.ts';
@@ -6,7 +7,9 @@ import type {
   ConnectorEnvironment,
   ConnectorHost,
   ConnectorLimits,
+  Conversation,
   Finding,
+  Member,
   Operation,
   Part,
   RenderOptions,
@@ -14,9 +17,11 @@ import type {
 import { openAccount } from './account.ts';
 import type { Account } from './account.ts';
 import type { Batch } from './batch.ts';
+import { members, openDirect } from './conversations.ts';
+import type { Speaking } from './conversations.ts';
 import { examine } from './examine.ts';
 import type { MatrixOptions } from './options.ts';
-import { perform } from './perform.ts';
+import { classified, perform } from './perform.ts';
 import { Receiver } from './receiver.ts';
 import { MAX_BYTES, renderMatrix } from './render.ts';
 import { isMatrixFailure, Requests } from './requests.ts';
@@ -26,6 +31,13 @@ import { Taps } from './taps.ts';
 /** Builds the connector for one Matrix account. Nothing is requested before `start`. */
 export function create(options: MatrixOptions, environment: ConnectorEnvironment): Promise<Connector> {
   return Promise.resolve(new MatrixConnector(options, environment));
+}
+
+/** Options under which a login does not end the bot's own. */
+function passing(options: MatrixOptions, device: string): MatrixOptions {
+  return options.password
+    ? { ...options, device: `${device}${randomBytes(6).toString('hex').toUpperCase()}` }
+    : options;
 }
 
 /** How often rooms that could not be found or joined are looked at again. */
@@ -40,6 +52,7 @@ class MatrixConnector implements Connector {
   private readonly gone = new Set<string>();
   private rooms: Rooms;
   private account: Account | undefined;
+  private visiting: Promise<Account> | undefined;
   private host: ConnectorHost | undefined;
   private running: AbortController | undefined;
   private work: Promise<unknown>[] = [];
@@ -73,6 +86,8 @@ class MatrixConnector implements Connector {
   async stop(): Promise<void> {
     this.running?.abort(new Error('the connector is stopped'));
     while (this.work.length > 0) await Promise.allSettled(this.work.splice(0));
+    if (this.visiting && this.options.password && !this.account)
+      await this.requests.request('POST', '/_matrix/client/v3/logout', { body: {}, timeoutMs: 2000 }).catch(() => {});
     this.requests.close();
   }
 
@@ -91,13 +106,45 @@ class MatrixConnector implements Connector {
     return perform(by, operation, signal);
   }
 
+  members(room: string, signal: AbortSignal): Promise<readonly Member[]> {
+    return this.speaking('members', room, signal, (by) => members(by, room, signal));
+  }
+
+  openDirect(conversation: Conversation, signal: AbortSignal): Promise<string> {
+    const { uuid } = conversation;
+    return this.speaking('open', `the conversation ${uuid}`, signal, (by) => openDirect(by, conversation, signal));
+  }
+
+  private async speaking<T>(
+    type: 'members' | 'open',
+    room: string,
+    signal: AbortSignal,
+    work: (by: Speaking) => Promise<T>,
+  ): Promise<T> {
+    try {
+      const { userId } = this.account ?? (await (this.visiting ??= this.visit(signal)));
+      return await work({ requests: this.requests, rooms: this.rooms, userId });
+    } catch (error) {
+      throw classified(error, { type, room }, this.account?.userId ?? 'the bot');
+    }
+  }
+
+  /** Speaks without being started: from a device of its own where a login on the bot's would log that out. */
+  private async visit(signal: AbortSignal): Promise<Account> {
+    try {
+      return await openAccount(this.requests, passing(this.options, 'VISIT'), this.environment, signal);
+    } catch (error) {
+      this.visiting = undefined;
+      throw error;
+    }
+  }
+
   async examine(rooms: readonly string[], signal: AbortSignal): Promise<Finding[]> {
     if (this.account) return await examine(this.requests, this.rooms, this.account, rooms, signal);
     // The bot may be running elsewhere, and a login on its device would log it out: look from a device of our own.
     const requests = new Requests(this.options.homeserver);
-    const passing = this.options.password ? { ...this.options, device: `DOCTOR${Date.now()}` } : this.options;
     try {
-      const account = await openAccount(requests, passing, this.environment, signal);
+      const account = await openAccount(requests, passing(this.options, 'DOCTOR'), this.environment, signal);
       const findings = await examine(requests, new Rooms(requests), account, rooms, signal);
       if (this.options.password) await requests.request('POST', '/_matrix/client/v3/logout', { body: {}, signal });
       return findings;

@@ -2,6 +2,7 @@ import { codeOf, messageOf } from '../../errors.ts';
 import { Gone, RateLimited, Rejected, Unauthorised, Unreachable } from '../connector.ts';
 import type { ConnectorHost, JsonObject, Operation } from '../connector.ts';
 import { bodyOf, editContent, reactionContent, sendContent } from './content.ts';
+import type { MatrixBody } from './render.ts';
 import { isMatrixFailure, text } from './requests.ts';
 import type { MatrixFailure, Requests } from './requests.ts';
 import { roomTrouble } from './rooms.ts';
@@ -62,16 +63,17 @@ async function once(
     requests.request('PUT', `${at}/${path}/${encodeURIComponent(operation.key)}`, { body, signal });
   switch (operation.type) {
     case 'send': {
-      const answer = await put(
-        'send/m.room.message',
-        sendContent(bodyOf(operation.part), operation.replyTo, operation.thread),
-      );
+      const body = await withImage(requests, bodyOf(operation.part), signal);
+      const answer = await put('send/m.room.message', sendContent(body, operation.replyTo, operation.thread));
       const id = text(answer['event_id']);
       if (id === undefined) throw new Error('the homeserver answered a send without an event id');
       return id;
     }
     case 'edit':
-      await put('send/m.room.message', editContent(bodyOf(operation.part), operation.target));
+      await put(
+        'send/m.room.message',
+        editContent(await withImage(requests, bodyOf(operation.part), signal), operation.target),
+      );
       return operation.target;
     case 'react':
       await put('send/m.reaction', reactionContent(operation.target, operation.emoji));
@@ -80,6 +82,20 @@ async function once(
       await put(`redact/${encodeURIComponent(operation.target)}`, {});
       return operation.target;
   }
+}
+
+/** A picture is uploaded first. A repeat uploads it again, and its key makes it the same message all the same. */
+async function withImage(requests: Requests, body: MatrixBody, signal: AbortSignal): Promise<MatrixBody> {
+  if (!body.image) return body;
+  const bytes = Buffer.from(body.image.png, 'base64');
+  const answer = await requests.request('POST', '/_matrix/media/v3/upload', {
+    query: { filename: 'image.png' },
+    upload: { bytes, type: 'image/png' },
+    signal,
+  });
+  const url = text(answer['content_uri']);
+  if (url === undefined) throw new Error('the homeserver answered an upload without an address');
+  return { ...body, image: { ...body.image, url, size: bytes.length } };
 }
 
 /** System calls that fail before a byte of the request was sent. */
@@ -95,8 +111,14 @@ const LOCKED_OUT = new Set([
   'M_CONSENT_NOT_GIVEN',
 ]);
 
+/** What an error was about, for its words. */
+interface Concerned {
+  readonly type: Operation['type'] | 'members' | 'open';
+  readonly room: string;
+}
+
 /** Makes the contract's errors of what a request threw; what stays as it is has an unknown outcome. */
-export function classified(error: unknown, operation: Operation, userId: string): unknown {
+export function classified(error: unknown, operation: Concerned, userId: string): unknown {
   if (isMatrixFailure(error)) return refused(error, operation, userId);
   const syscall = typeof error === 'object' && error !== null && 'syscall' in error ? String(error.syscall) : '';
   if (BEFORE_SENDING.has(syscall) || BEFORE_SENDING_CODES.test(codeOf(error) ?? ''))
@@ -104,7 +126,7 @@ export function classified(error: unknown, operation: Operation, userId: string)
   return error;
 }
 
-function refused(error: MatrixFailure, operation: Operation, userId: string): unknown {
+function refused(error: MatrixFailure, operation: Concerned, userId: string): unknown {
   if (error.status === 429) return new RateLimited('account', Math.max(1, error.retryAfterMs ?? 1000));
   if (error.status === 401 || LOCKED_OUT.has(error.errcode ?? '')) return new Unauthorised(lockedOut(error), error);
   // 5xx, a proxy's page, "request timed out": it may have been done all the same.
@@ -113,7 +135,13 @@ function refused(error: MatrixFailure, operation: Operation, userId: string): un
   }
   if (error.status === 413) return new Rejected('it is larger than a Matrix event may be (64 KiB)', error);
   if (error.status === 404 && operation.type === 'delete') return new Gone(error);
-  if (error.status === 400 && operation.type !== 'send' && /unknown event/i.test(error.detail)) return new Gone(error);
+  if (
+    error.status === 400 &&
+    operation.type !== 'send' &&
+    operation.type !== 'open' &&
+    /unknown event/i.test(error.detail)
+  )
+    return new Gone(error);
   if (error.status === 403) {
     if (/not in room|not invited|banned|not a member/i.test(error.detail))
       return new Rejected(`${userId} is not in ${operation.room}: invite it there`, error);

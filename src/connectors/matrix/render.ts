@@ -1,6 +1,6 @@
 import { clean, escapeHtml, inlinesToHtml, inlinesToPlain, parseMarkdown, safeUrl } from '../../chat/markdown.ts';
 import type { Inline } from '../../chat/markdown.ts';
-import type { Mention, Message, Tone } from '../../chat/message.ts';
+import type { Image, Mention, Message, Tone } from '../../chat/message.ts';
 import type { Part, RenderOptions } from '../connector.ts';
 import { cutLine, jsonBytes } from './cut.ts';
 import type { Line } from './cut.ts';
@@ -25,6 +25,16 @@ export type MatrixBody = {
   readonly html: string | null;
   readonly mentions: readonly string[];
   readonly notice: boolean;
+  readonly image?: MatrixImage;
+};
+
+/** `url` and `size` are known once it has been uploaded. */
+export type MatrixImage = {
+  readonly png: string;
+  readonly width: number;
+  readonly height: number;
+  readonly url?: string;
+  readonly size?: number;
 };
 
 const SIGNS: Readonly<Record<Tone, string>> = { critical: '🔴', warning: '🟠', info: '🔵', ok: '🟢', neutral: '' };
@@ -41,12 +51,20 @@ const COLOURS: Readonly<Record<Tone, string | undefined>> = {
 export function renderMatrix(message: Message, options: RenderOptions, maxBytes = MAX_BYTES): Part[] {
   const notice = message.notice === true && !options.ring;
   const { pages, left } = paginate(layOut(message), maxBytes - OVERHEAD_BYTES);
-  return pages.map((page, index) => {
+  const parts = pages.map((page, index) => {
     const lines = [...page];
     if (left > 0 && index === pages.length - 1) lines.push(plainLine(`… ${left} more lines are left out`));
     if (pages.length > 1) lines.push(plainLine(`(${index + 1}/${pages.length})`));
     return toPart(lines, notice);
   });
+  return message.image ? [...parts, imagePart(message.image, notice)] : parts;
+}
+
+/** An event of its own, whose request names the picture and does not carry it. */
+function imagePart({ png, width, height, alt }: Image, notice: boolean): Part {
+  const body: MatrixBody = { text: oneLine(alt), html: null, mentions: [], notice, image: { png, width, height } };
+  const sent = { ...body, image: { png: '', width, height, url: `mxc://${'x'.repeat(255)}`, size: png.length } };
+  return { body, bytes: jsonBytes(editContent(sent, `$${'x'.repeat(254)}`)) };
 }
 
 function toPart(lines: readonly Line[], notice: boolean): Part {

@@ -11,6 +11,8 @@ export type Method = 'GET' | 'POST' | 'PUT';
 export interface RequestOptions {
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly body?: JsonObject;
+  /** Instead of `body`: bytes and what they are. */
+  readonly upload?: { readonly bytes: Buffer; readonly type: string };
   readonly signal?: AbortSignal;
   /** Default 30,000. Counts from the start of the request to the end of the answer. */
   readonly timeoutMs?: number;
@@ -40,7 +42,7 @@ export function isMatrixFailure(error: unknown): error is MatrixFailure {
 interface Outgoing {
   readonly uri: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Buffer;
 }
 
 interface Limits {
@@ -95,9 +97,11 @@ export class Requests {
         method,
         path + queryString(options.query),
         null,
-        options.body ?? null,
+        options.upload?.bytes ?? options.body ?? null,
         authorization,
         0,
+        false,
+        options.upload?.type,
       );
       if (!isObject(answer))
         throw new MatrixFailure(200, undefined, 'not JSON; is this the address of a homeserver?', undefined);

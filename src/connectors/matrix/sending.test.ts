@@ -185,3 +185,27 @@ test('connections are kept, and one that the server closed meanwhile does not co
   await send({ text: 'two' });
   expect(world.homeserver.shown(world.roomId)).toHaveLength(2);
 });
+
+test('a picture is uploaded and shown as an event of its own, once also when the answer is lost', async () => {
+  await begin();
+  const png = Buffer.from('not really a picture').toString('base64');
+  const image = { png, width: 4, height: 3, alt: 'Who has met whom' };
+  const [words, picture] = connector.render({ text: 'Look', image }, { ring: false });
+  expect(connector.render({ text: 'Look', image }, { ring: false })).toHaveLength(2);
+  await connector.perform(sendOf(world.room, words), signal);
+  const operation = sendOf(world.room, picture);
+  world.homeserver.faults.next({ kind: 'errorAfter' });
+  await expect(connector.perform(operation, signal)).rejects.toThrow('500');
+  await connector.perform(operation, signal);
+  const shown = world.homeserver.shown(world.roomId);
+  expect(shown.map(({ msgtype, text }) => [msgtype, text])).toEqual([
+    ['m.text', 'Look'],
+    ['m.image', 'Who has met whom'],
+  ]);
+  const content = world.homeserver.timeline(world.roomId).at(-1)?.['content'] as { url: string; info: object };
+  expect(content.info).toEqual({ mimetype: 'image/png', w: 4, h: 3, size: 20 });
+  expect(world.homeserver.media.get(content.url)).toEqual({
+    type: 'image/png',
+    bytes: Buffer.from('not really a picture'),
+  });
+});

@@ -6,7 +6,9 @@ import {
   type Connector,
   type ConnectorHost,
   type ConnectorLimits,
+  type Conversation,
   type IncomingEvent,
+  type Member,
   type Operation,
   type Part,
 } from '../connector.ts';
@@ -30,6 +32,14 @@ export class MemoryPlatform {
   readonly #keys = new Map<string, string>();
   readonly #stream: IncomingEvent[] = [];
   readonly #listeners = new Set<() => void>();
+  readonly #members = new Map<string, readonly Member[]>();
+  readonly #conversations = new Map<string, Conversation>();
+  /** Called before somebody asks who is in a room; throw to make that fail. */
+  beforeMembers: (room: string) => void = () => {};
+  /** Called before a conversation is opened; throw to make that fail. */
+  beforeOpen: (conversation: Conversation) => void = () => {};
+  /** Called once it is there; throw to lose the answer. */
+  afterOpen: (conversation: Conversation) => void = () => {};
   /** Called before each operation; throw to make it fail. */
   before: (operation: Operation) => void = () => {};
   /** Called once it is done, before it is confirmed; throw to lose the answer. */
@@ -47,6 +57,33 @@ export class MemoryPlatform {
   happen(event: IncomingEvent): void {
     this.#stream.push(event);
     for (const listener of this.#listeners) listener();
+  }
+
+  /** Puts people into a room: accounts, or members with all that is known of them. */
+  fill(room: string, people: readonly (string | Member)[]): void {
+    const members = people.map((one) =>
+      typeof one === 'string' ? { accountId: one, name: one.replace(/^@|:.*$/g, ''), bot: false, guest: false } : one,
+    );
+    this.#members.set(room, members);
+  }
+
+  members(room: string): readonly Member[] {
+    this.beforeMembers(room);
+    return this.#members.get(room) ?? [];
+  }
+
+  /** Conversations by room. */
+  get conversations(): ReadonlyMap<string, Conversation> {
+    return this.#conversations;
+  }
+
+  open(conversation: Conversation): string {
+    this.beforeOpen(conversation);
+    const room = `direct-${conversation.uuid}`;
+    this.#conversations.set(room, conversation);
+    this.fill(room, conversation.people);
+    this.afterOpen(conversation);
+    return room;
   }
 
   listen(listener: () => void): () => void {
@@ -142,6 +179,12 @@ export function createMemoryConnector(platform: MemoryPlatform, limits: Partial<
     },
     async perform(operation) {
       return platform.perform(operation);
+    },
+    async members(room) {
+      return platform.members(room);
+    },
+    async openDirect(conversation) {
+      return platform.open(conversation);
     },
   };
 }

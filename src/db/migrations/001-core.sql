@@ -178,8 +178,7 @@ create table tasks (
   finished_at timestamptz,
   created_at timestamptz not null default clock_timestamp()
 );
-create index tasks_waiting on tasks (run_at) where state = 'queued';
-create index tasks_running on tasks (heartbeat_at) where state = 'running';
+create index tasks_open on tasks (run_at) where state <> 'done';
 create index tasks_finished on tasks (finished_at) where state = 'done';
 
 -- Who does what only one replica may do. The epoch fences off a holder that was stopped and woke up later.

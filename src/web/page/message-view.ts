@@ -16,7 +16,7 @@ const TONE_WORDS: Readonly<Record<Tone, string>> = {
 
 /** A neutral message as nodes; text from outside never becomes markup. `lineId`: whose buttons these are. */
 export function MessageView({ message, lineId }: { message: Message; lineId: string }): VNode {
-  const { title, text, tone, fields = [], links = [], code, mentions = [], actions = [] } = message;
+  const { title, text, tone, fields = [], links = [], code, image, mentions = [], actions = [] } = message;
   const body = [
     mentions.length > 0 && html`<p class="mentions">${mentions.map(({ name }) => `@${clean(name)}`).join(' ')}</p>`,
     title !== undefined && html`<p class="title">${toneWord(title, tone)}${clean(title)}</p>`,
@@ -32,6 +32,13 @@ export function MessageView({ message, lineId }: { message: Message; lineId: str
         )}
       </dl>`,
     code !== undefined && html`<pre tabindex="0"><code>${clean(code)}</code></pre>`,
+    image &&
+      html`<img
+        src=${`data:image/png;base64,${image.png}`}
+        alt=${clean(image.alt)}
+        width=${image.width}
+        height=${image.height}
+      />`,
     links.length > 0 && html`<p class="links">${links.map(({ label, url }) => renderLink(url, clean(label)))}</p>`,
     actions.length > 0 && html`<${Actions} actions=${actions} lineId=${lineId} />`,
   ];

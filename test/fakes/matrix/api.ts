@@ -17,6 +17,8 @@ export interface ApiRequest {
 export interface ApiContext {
   readonly store: Store;
   readonly rate: Rate | undefined;
+  /** Of rooms made. */
+  readonly roomRate: Rate | undefined;
   readonly limiter: Limiter;
   readonly now: () => number;
 }
@@ -30,10 +32,11 @@ export function endpointOf(request: Pick<ApiRequest, 'method' | 'path' | 'body'>
   const [one, , three, four] = request.path;
   if (one === 'sync' || one === 'login' || one === 'join') return one;
   if (one === 'account') return 'whoami';
+  if (one === 'createRoom') return 'createRoom';
   if (one === 'directory') return 'directory';
   if (one !== 'rooms') return 'other';
   if (three === 'redact') return 'redact';
-  if (three === 'messages' || three === 'join') return three;
+  if (three === 'messages' || three === 'join' || three === 'invite') return three;
   if (three !== 'send' || request.method !== 'PUT') return 'other';
   if (four === 'm.reaction') return 'react';
   return relation(request.body())['rel_type'] === 'm.replace' ? 'edit' : 'send';
@@ -67,10 +70,13 @@ export function answer(context: ApiContext, request: ApiRequest): JsonMap {
       if (!room) throw new Refusal(404, 'M_NOT_FOUND', `Room alias ${three} not found`);
       return { room_id: room, servers: [store.serverName] };
     }
+    case 'POST logout':
+      store.sessions.delete(session.token);
+      return {};
     case 'POST join':
       return join(context, session, two);
     case 'POST createRoom':
-      return createRoom(store, me, request.body());
+      return createRoom(context, me, request.body());
     case 'PUT user/account_data':
       session.user.accountData.set(four, request.body());
       session.user.accountDataPos = store.pos += 1;
@@ -108,6 +114,10 @@ function inRoom(
     for (const [id, { membership }] of room.members)
       if (membership === 'join') joined[id] = { display_name: store.users.get(id)?.displayName ?? null };
     return { joined };
+  }
+  if (what === 'members') {
+    const chunk = [...room.memberState.values()].map((event) => toClient(event, session, context.now(), true));
+    return { chunk };
   }
   if (what === 'event') {
     const event = store.events.get(four);
@@ -172,11 +182,15 @@ function join(context: ApiContext, session: Session, idOrAlias: string): JsonMap
   return { room_id: room.id };
 }
 
-function createRoom(store: Store, me: string, body: JsonMap): JsonMap {
+function createRoom({ store, limiter, roomRate, now }: ApiContext, me: string, body: JsonMap): JsonMap {
   const alias = typeof body['room_alias_name'] === 'string' ? body['room_alias_name'] : undefined;
   if (alias && store.aliases.has(`#${alias}:${store.serverName}`))
     throw new Refusal(400, 'M_ROOM_IN_USE', 'Room alias already taken');
+  const waitMs = roomRate ? limiter.take(`rooms of ${me}`, roomRate, now()) : 0;
+  if (waitMs > 0) throw new Refusal(429, 'M_LIMIT_EXCEEDED', 'Too Many Requests', { retry_after_ms: waitMs });
   const invite = Array.isArray(body['invite']) ? body['invite'].map(String) : [];
+  const stranger = invite.find((id) => !store.users.has(id));
+  if (stranger !== undefined) throw new Refusal(403, 'M_FORBIDDEN', `${stranger} cannot be invited`);
   const room = store.createRoom({
     creator: me,
     invite,

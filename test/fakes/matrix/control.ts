@@ -20,6 +20,8 @@ export const CONTROLS = [
   'timeline',
   'shown',
   'membersOf',
+  'roomsOf',
+  'setRoomRate',
   'setRate',
   'fault',
   'chance',

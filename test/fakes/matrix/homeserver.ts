@@ -21,6 +21,7 @@ import type {
 } from './types.ts';
 
 const API = '/_matrix/client/';
+const UPLOAD = '/_matrix/media/v3/upload';
 const MAX_REQUEST_BYTES = 200 * 65_536;
 
 interface Waiter {
@@ -41,8 +42,12 @@ export class FakeHomeserver {
   /** Requests so far, by endpoint. */
   readonly counts: Partial<Record<Endpoint, number>> = {};
   rate: Rate | undefined;
+  /** Of rooms made; Synapse's own default is { perSecond: 0.016, burst: 10 }. */
+  roomRate: Rate | undefined;
   /** Answers paths under /_fake/ when set. */
   control: ((request: IncomingMessage, response: ServerResponse, body: string) => void) | undefined;
+  /** What was uploaded, by its address. */
+  readonly media = new Map<string, { readonly type: string; readonly bytes: Buffer }>();
   private readonly limiter = new Limiter();
   private readonly waiters = new Set<Waiter>();
   private readonly lastSince = new Map<string, (number | undefined)[]>();
@@ -197,6 +202,19 @@ export class FakeHomeserver {
     return [...this.store.room(room).members].filter(([, member]) => member.membership === 'join').map(([id]) => id);
   }
 
+  /** Rooms a user is in or invited to. */
+  roomsOf(user: string): string[] {
+    const id = this.store.fullId(user);
+    return [...(this.store.roomsOf.get(id) ?? [])]
+      .filter((room) => ['join', 'invite'].includes(room.members.get(id)?.membership ?? ''))
+      .map((room) => room.id);
+  }
+
+  /** Of rooms made. */
+  setRoomRate(rate: Rate | null): void {
+    this.roomRate = rate ?? undefined;
+  }
+
   setRate(rate: Rate | null): void {
     this.rate = rate ?? undefined;
   }
@@ -218,6 +236,7 @@ export class FakeHomeserver {
     if (this.control && pathname.startsWith('/_fake/')) return this.control(request, response, raw);
     if (size > MAX_REQUEST_BYTES)
       return reply(response, 413, { errcode: 'M_TOO_LARGE', error: 'Request body is too large' });
+    if (pathname === UPLOAD) return this.upload(request, response, Buffer.concat(chunks));
     if (!pathname.startsWith(API))
       return reply(response, 404, { errcode: 'M_UNRECOGNIZED', error: 'Unrecognized request' });
     if (pathname === `${API}versions`)
@@ -245,6 +264,15 @@ export class FakeHomeserver {
     }
   }
 
+  private upload(request: IncomingMessage, response: ServerResponse, bytes: Buffer): void {
+    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+    if (!this.store.sessions.has(token))
+      return reply(response, 401, { errcode: 'M_UNKNOWN_TOKEN', error: 'Invalid access token passed.' });
+    const uri = `mxc://${this.store.serverName}/media${this.media.size}`;
+    this.media.set(uri, { type: request.headers['content-type'] ?? '', bytes });
+    reply(response, 200, { content_uri: uri });
+  }
+
   private async handle(call: ApiRequest, token: string | undefined, response: ServerResponse): Promise<void> {
     const endpoint = endpointOf(call);
     this.counts[endpoint] = (this.counts[endpoint] ?? 0) + 1;
@@ -266,7 +294,16 @@ export class FakeHomeserver {
     const body =
       endpoint === 'sync'
         ? await this.sync(call, fault, response)
-        : answer({ store: this.store, rate: this.rate, limiter: this.limiter, now: this.now }, call);
+        : answer(
+            {
+              store: this.store,
+              rate: this.rate,
+              roomRate: this.roomRate,
+              limiter: this.limiter,
+              now: this.now,
+            },
+            call,
+          );
     switch (fault?.kind) {
       case 'errorAfter':
         throw new Refusal(500, 'M_UNKNOWN', 'Internal server error');

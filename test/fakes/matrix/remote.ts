@@ -20,6 +20,8 @@ type Same =
   | 'timeline'
   | 'shown'
   | 'membersOf'
+  | 'roomsOf'
+  | 'setRoomRate'
   | 'setRate';
 
 /** A fake homeserver in another process; every call is one request. */

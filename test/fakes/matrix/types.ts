@@ -94,7 +94,19 @@ export type FaultKind =
   | 'unauthorised';
 
 export type Endpoint =
-  'send' | 'edit' | 'react' | 'redact' | 'sync' | 'messages' | 'join' | 'login' | 'whoami' | 'directory' | 'other';
+  | 'send'
+  | 'edit'
+  | 'react'
+  | 'redact'
+  | 'sync'
+  | 'messages'
+  | 'join'
+  | 'login'
+  | 'whoami'
+  | 'directory'
+  | 'createRoom'
+  | 'invite'
+  | 'other';
 
 export interface Fault {
   readonly kind: FaultKind;

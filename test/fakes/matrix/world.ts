@@ -77,6 +77,10 @@ export async function createMatrixWorld(
     loseNextAnswer: async () => await Promise.resolve(homeserver.faults.next({ kind: 'errorAfter' })),
     hangNext: async () => await Promise.resolve(homeserver.faults.next({ kind: 'hang' })),
     lockOut: async () => await Promise.resolve(homeserver.logout('bell')),
+    people: ['@ann:fake.test', '@bob:fake.test'],
+    peopleOf: async (at) => await Promise.resolve([...homeserver.store.room(at).members.keys()]),
+    loseNextOpening: async () =>
+      await Promise.resolve(homeserver.faults.next({ kind: 'errorAfter', on: ['createRoom'] })),
     goOffline: () => homeserver.close(),
     goOnline: () => homeserver.listen(),
     close: () => homeserver.close(),

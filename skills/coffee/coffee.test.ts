@@ -1,0 +1,438 @@
+import { RateLimited, Rejected } from '../../src/connectors/connector.ts';
+import { insertEvents } from '../../src/dispatch/event.ts';
+import type { TestBot } from '../../src/testing/index.ts';
+import coffee from './index.ts';
+import { FOUR, startCoffeeBot, together } from './test-bot.ts';
+
+const DAY_MS = 86_400_000;
+
+/** What `watchbell pair` stores. */
+async function ask(bot: TestBot, id: string, more: object = {}): Promise<{ ok: boolean; says: string } | undefined> {
+  const payload = JSON.stringify({ id, target: 'lobby', ...more });
+  const event = {
+    source: 'cli',
+    sourceId: id,
+    kind: 'emit' as const,
+    skill: 'coffee',
+    name: 'coffee.pair',
+    lane: 'coffee:coffee.pair',
+  };
+  bot.app.dispatcher.wake(
+    await insertEvents(bot.app.database.query, [{ ...event, payload, happenedAt: bot.app.clock.now() }]),
+  );
+  await bot.settle();
+  const [row] = await bot.query<{ value: string }>('select value from skill_state where key in ($1, $2)', [
+    `request:${id}:lobby`,
+    `request:${id}`,
+  ]);
+  return row && (JSON.parse(row.value) as { ok: boolean; says: string });
+}
+
+function conversationOf(bot: TestBot, person: string): string {
+  const found = [...bot.platform.conversations].findLast(([, { people }]) => people.includes(person));
+  if (!found) throw new Error(`${person} has no conversation`);
+  return found[0];
+}
+
+/** Crons are looked at once a second. */
+async function until(bot: TestBot, condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
+  await bot.settle();
+}
+
+/** To the next time that a clock in Greenwich shows this hour, once the bot has seen its crons. */
+async function advanceTo(bot: TestBot, hour: number): Promise<void> {
+  await until(bot, async () => (await bot.query('select 1 from crons')).length > 0);
+  const now = bot.app.clock.now();
+  const next = new Date(now);
+  next.setUTCHours(hour, 0, 0, 0);
+  if (next <= now) next.setTime(next.getTime() + DAY_MS);
+  await bot.advance(next.getTime() - now.getTime());
+}
+
+describe('a round', () => {
+  test('pairs everybody, opens a conversation for each pair and tells the room', async () => {
+    await using bot = await startCoffeeBot();
+    await bot.say('coffee pair');
+    expect(together(bot).join('+').split('+').toSorted()).toEqual(['ann', 'bob', 'cem', 'dia']);
+    for (const room of bot.platform.conversations.keys())
+      expect(bot.texts(room)).toEqual([expect.stringContaining('you are having coffee together this time')]);
+    expect(bot.texts()).toEqual([
+      'Round 1 of lobby begins.',
+      '☕ Coffee round 1 has begun: 2 pairs. Each hears from me.',
+    ]);
+  });
+
+  test('mentions people by the account on that platform and suggests times in the hours of both', async () => {
+    const people = {
+      ann: { name: 'Ann', accounts: { memory: '@ann:test' }, timeZone: 'Europe/Berlin', hours: 'Mon-Fri 09:00-17:00' },
+      bob: {
+        name: 'Bob',
+        accounts: { memory: '@bob:test' },
+        timeZone: 'America/New_York',
+        hours: 'Mon-Fri 09:00-17:00',
+      },
+    };
+    await using bot = await startCoffeeBot({
+      members: ['@ann:test', '@bob:test'],
+      config: { people, rooms: { lobby: { in: { memory: 'lobby' } } } },
+    });
+    await bot.say('coffee pair', { by: '@ann:test' });
+    const [message] = bot.messages(conversationOf(bot, '@ann:test'));
+    expect(message?.message.mentions).toEqual([
+      { accountId: '@ann:test', name: 'Ann' },
+      { accountId: '@bob:test', name: 'Bob' },
+    ]);
+    expect(message?.message.text).toMatch(/1[5-6]:[03]0 CES?T \(Ann\) = .*(09|10):[03]0 E[SD]T \(Bob\), or /);
+  });
+
+  test('never repeats a pair before all have met, and uses the conversation again afterwards', async () => {
+    await using bot = await startCoffeeBot();
+    const seen: string[] = [];
+    for (let round = 0; round < 3; round++) {
+      await bot.say('coffee pair');
+      await bot.advance(7 * DAY_MS);
+    }
+    seen.push(...together(bot));
+    expect(new Set(seen).size).toBe(6);
+    await bot.say('coffee pair');
+    expect(together(bot)).toHaveLength(6);
+    const openers = [...bot.platform.conversations.keys()].flatMap((room) => bot.texts(room));
+    expect(openers).toHaveLength(8);
+    expect(openers.filter((text) => text.includes('You were together before, in round'))).toHaveLength(2);
+  });
+
+  test('leaves out guests, bots, and whom the configuration names', async () => {
+    await using bot = await startCoffeeBot({ round: { without: ['@hal:test'] } });
+    const one = { name: 'x', bot: false, guest: false };
+    bot.platform.fill('lobby', [
+      ...FOUR,
+      { ...one, accountId: '@12:test', guest: true },
+      { ...one, accountId: '@robot:test', bot: true },
+      '@hal:test',
+    ]);
+    await bot.say('coffee pair');
+    expect(together(bot).join('+').split('+').toSorted()).toEqual(['ann', 'bob', 'cem', 'dia']);
+  });
+
+  test('an odd one rests where that is wanted, and the room hears who', async () => {
+    await using bot = await startCoffeeBot({
+      members: ['@ann:test', '@bob:test', '@cem:test'],
+      round: { odd: 'rest' },
+    });
+    await bot.say('coffee pair');
+    expect(bot.texts().at(-1)).toMatch(/1 pair\. .*\n\w+ sits this one out and comes first next time\./);
+  });
+
+  test('of somebody alone it says that there is nobody to pair', async () => {
+    await using bot = await startCoffeeBot({ members: ['@ann:test'] });
+    await bot.say('coffee pair');
+    expect(bot.texts().at(-1)).toBe('☕ Coffee round 1: nobody to pair, since only one person takes part.');
+  });
+
+  test('pairs 5,000 people and keeps them whole', async () => {
+    const members = Array.from({ length: 5000 }, (_, at) => `@p${at}:test`);
+    await using bot = await startCoffeeBot({ members, step: () => {} });
+    // Conversations are another matter: here the first one has to wait.
+    bot.platform.beforeOpen = () => {
+      throw new RateLimited('account', DAY_MS);
+    };
+    await bot.say('coffee pair');
+    expect(
+      await bot.query(
+        'select count(*)::int as groups, count(distinct conversation_id)::int as conversations from coffee_groups',
+      ),
+    ).toEqual([{ groups: 2500, conversations: 2500 }]);
+    expect(await bot.query('select count(*)::int as met, sum(times)::int as times from coffee_met')).toEqual([
+      { met: 2500, times: 2500 },
+    ]);
+  });
+});
+
+describe('one round, however often it is asked for', () => {
+  test('the cron and the command line at once make one', async () => {
+    await using bot = await startCoffeeBot({ round: { every: '10:00' } });
+    // The cron is looked at within a second, just when these come in.
+    await advanceTo(bot, 10);
+    const answers = await Promise.all([ask(bot, 'one'), ask(bot, 'two')]);
+    await until(bot, async () => (await bot.query("select 1 from events where kind = 'cron'")).length > 0);
+    expect(answers.map((answer) => answer?.ok)).toEqual([true, true]);
+    expect(await bot.query('select number from coffee_rounds')).toEqual([{ number: 1 }]);
+    expect(together(bot)).toHaveLength(2);
+  });
+
+  test('asked for again within 12 hours it is the same, a week later a new one', async () => {
+    await using bot = await startCoffeeBot();
+    await bot.say('coffee pair');
+    expect(await bot.say('coffee pair')).toEqual([
+      expect.stringMatching(/^Round 1 of lobby began \d+ s ago; there is no other\.$/),
+    ]);
+    await bot.advance(7 * DAY_MS);
+    expect(await bot.say('coffee pair')).toContain('Round 2 of lobby begins.');
+  });
+
+  test('a dry run shows the round that will be and changes nothing', async () => {
+    await using bot = await startCoffeeBot();
+    const dry = await ask(bot, 'dry', { dry: true, explain: 'Ann' });
+    expect(dry?.says).toMatch(/^Round 1, seed \d+: 4 people, 2 pairs\.\n/);
+    expect(dry?.says).toContain('2 of 2 meetings between people who have not met.');
+    expect(dry?.says).toMatch(/\nAnn: with \w+\.\n {2}3 of 3 not met yet\.\n/);
+    expect(await bot.query('select 1 from coffee_rounds')).toEqual([]);
+    const real = await ask(bot, 'real');
+    expect(dry?.says.startsWith(real?.says ?? '-')).toBe(true);
+  });
+
+  test('an unknown room is refused in one sentence', async () => {
+    await using bot = await startCoffeeBot();
+    expect(await ask(bot, 'x', { target: 'kitchen' })).toEqual({
+      ok: false,
+      says: 'No coffee round is called "kitchen", and none is in such a room.',
+    });
+  });
+});
+
+describe('a platform in trouble', () => {
+  test('that asks to wait is waited for, and everybody is told once', async () => {
+    await using bot = await startCoffeeBot();
+    let refusals = 0;
+    bot.platform.beforeOpen = () => {
+      if (refusals++ < 3) throw new RateLimited('account', 60_000);
+    };
+    await bot.say('coffee pair');
+    expect(together(bot)).toEqual([]);
+    for (let minute = 0; minute < 3; minute++) await bot.advance(60_000);
+    expect(together(bot)).toHaveLength(2);
+    for (const room of bot.platform.conversations.keys()) expect(bot.texts(room)).toHaveLength(1);
+  });
+
+  test('that loses its answer has one conversation all the same', async () => {
+    await using bot = await startCoffeeBot();
+    let lost = false;
+    bot.platform.afterOpen = () => {
+      if (lost) return;
+      lost = true;
+      throw new Error('the answer was lost');
+    };
+    await bot.say('coffee pair');
+    expect(together(bot)).toHaveLength(2);
+    expect([...bot.platform.conversations.keys()].map((room) => bot.texts(room).length)).toEqual([1, 1]);
+  });
+
+  test('that refuses one conversation for good still opens the others, and the room is told whom it concerns', async () => {
+    await using bot = await startCoffeeBot();
+    bot.platform.beforeOpen = ({ people }) => {
+      if (people.includes('@ann:test')) throw new Rejected('@ann:test cannot be invited');
+    };
+    await bot.say('coffee pair');
+    expect(together(bot)).toHaveLength(1);
+    expect(bot.texts().at(-1)).toMatch(
+      /^For 1 group no conversation could be opened: @ann:test cannot be invited\..*\nAnn and /,
+    );
+  });
+
+  test('that fails for one conversation for a while is tried again after the others', async () => {
+    await using bot = await startCoffeeBot();
+    let down = true;
+    bot.platform.beforeOpen = ({ people }) => {
+      if (down && people.includes('@ann:test')) throw new Error('the server is ill');
+    };
+    await bot.say('coffee pair');
+    expect(together(bot)).toHaveLength(1);
+    down = false;
+    await bot.advance(60_000);
+    expect(together(bot)).toHaveLength(2);
+    expect(await bot.query('select state from coffee_rounds')).toEqual([{ state: 'told' }]);
+  });
+});
+
+test('a room that cannot be read makes no round, is tried again, and is said at last', async () => {
+  await using bot = await startCoffeeBot();
+  bot.platform.beforeMembers = () => {
+    throw new Rejected('the bot is not in the lobby');
+  };
+  expect(await ask(bot, 'one')).toEqual({
+    ok: false,
+    says: 'The round cannot be made: I cannot see who is in lobby: the bot is not in the lobby; I go on trying',
+  });
+  await bot.query('update coffee_rounds set tries = 19');
+  await bot.advance(3_600_000);
+  expect(bot.texts()).toEqual([expect.stringContaining('☕ Coffee round 1 could not be made: ')]);
+  bot.platform.beforeMembers = () => {};
+  expect(await bot.say('coffee pair')).toContain('Round 2 of lobby begins.');
+}, 60_000);
+
+describe('people say what they want', () => {
+  test('who pauses is left out until the day, and who skips once', async () => {
+    await using bot = await startCoffeeBot();
+    expect(await bot.say('coffee pause for 2w', { by: '@bob:test' })).toEqual([
+      expect.stringMatching(/^You are left out until 20.*`coffee join` brings you back sooner\.$/),
+    ]);
+    expect(await bot.say('coffee skip', { by: '@cem:test' })).toEqual([
+      expect.stringContaining('You skip the next round.'),
+    ]);
+    await bot.say('coffee pair');
+    expect(together(bot)).toEqual(['ann+dia']);
+    await bot.advance(7 * DAY_MS);
+    await bot.say('coffee pair');
+    expect(together(bot)).toHaveLength(2);
+    await bot.advance(8 * DAY_MS);
+    await bot.say('coffee pair');
+    const [last] = await bot.query<{ quality: { people: number } }>(
+      'select quality from coffee_rounds order by number desc limit 1',
+    );
+    expect(last?.quality.people).toBe(4);
+  });
+
+  test('who stops stays out until they join again', async () => {
+    await using bot = await startCoffeeBot();
+    await bot.say('coffee stop', { by: '@bob:test' });
+    await bot.advance(400 * DAY_MS);
+    expect(await bot.say('coffee status', { by: '@bob:test' })).toEqual([
+      expect.stringContaining('You are left out until you say `coffee join`.'),
+    ]);
+    await bot.say('coffee join', { by: '@bob:test' });
+    expect(await bot.say('coffee status', { by: '@bob:test' })).toEqual([expect.stringContaining('You take part.')]);
+  });
+
+  test.each([
+    ['America/New_York', '00:00 EST'],
+    ['Europe/Berlin', '00:00 CET'],
+    ['UTC', '00:00 UTC'],
+  ])('a day begins at midnight in %s', async (timeZone, clock) => {
+    await using bot = await startCoffeeBot({ config: { timeZone } });
+    const day = `${new Date().getUTCFullYear() + 1}-12-01`;
+    expect(await bot.say(`coffee pause until ${day}`)).toEqual([
+      `You are left out until ${day} ${clock}. \`coffee join\` brings you back sooner.`,
+    ]);
+  });
+
+  test.each(['2026-02-30', 'tomorrow', '2020-01-01'])('%s is no day to pause until', async (day) => {
+    await using bot = await startCoffeeBot();
+    expect((await bot.say(`coffee pause until ${day}`)).join('')).toMatch(/is not a day|is past/);
+    expect(await bot.query('select 1 from coffee_absences')).toEqual([]);
+  });
+
+  test('the room is warned before a round, and a tap skips it', async () => {
+    await using bot = await startCoffeeBot({ round: { every: '10:00', warn: '1h' } });
+    await advanceTo(bot, 9);
+    await until(bot, async () => bot.texts().length > 0);
+    expect(bot.texts()).toEqual([expect.stringContaining('☕ The next coffee round is 10:00 UTC.')]);
+    await bot.tap(bot.messages()[0]?.id ?? '', '🚫', { by: '@bob:test' });
+    await bot.tap(bot.messages()[0]?.id ?? '', '🚫', { by: '@cem:test' });
+    await bot.tap(bot.messages()[0]?.id ?? '', '🚫', { by: '@cem:test', away: true });
+    expect(await bot.query('select person from coffee_absences')).toEqual([{ person: 'memory @bob:test' }]);
+  });
+});
+
+describe('afterwards', () => {
+  test('a group is asked whether they met, answers by a button, and history and statistics know', async () => {
+    await using bot = await startCoffeeBot({ round: { followUp: '5d' } });
+    await bot.say('coffee pair');
+    await bot.advance(5 * DAY_MS);
+    const room = conversationOf(bot, '@bob:test');
+    expect(bot.texts(room).at(-1)).toBe('☕ Did you meet?');
+    await bot.tap(bot.messages(room).at(-1)?.id ?? '', '✅', { by: '@bob:test', room });
+    expect(bot.texts(room).at(-1)).toBe('✅ You met. Thank you, somebody!');
+    expect(await bot.say('coffee history', { by: '@bob:test' })).toEqual([
+      expect.stringMatching(/^#\d+ \d{4}-\d\d-\d\d with \w+, met$/),
+    ]);
+    const [stats] = await bot.say('coffee stats');
+    expect(stats).toContain('2, of which 1 met, 0 planned, 0 did not, 1 have not said');
+    expect(stats).toContain('2 of 6 (33 %)');
+    expect(bot.messages().at(-1)?.message.image?.alt).toBe('Who has met whom: 2 of 6 pairs of 4 people');
+  });
+
+  test('what was planned is asked about again, and a stranger has no say', async () => {
+    await using bot = await startCoffeeBot({ round: { followUp: '5d' } });
+    await bot.say('coffee pair');
+    await bot.advance(5 * DAY_MS);
+    const room = conversationOf(bot, '@bob:test');
+    const question = bot.messages(room).at(-1)?.id ?? '';
+    const inRoom = bot.platform.conversations.get(room)?.people ?? [];
+    const stranger = FOUR.find((one) => !inRoom.includes(one)) ?? '';
+    await bot.tap(question, '❌', { by: stranger, room });
+    await bot.tap(question, '📅', { by: '@bob:test', room });
+    expect(await bot.query('select answer from coffee_groups where answer is not null')).toEqual([
+      { answer: 'planned' },
+    ]);
+    await bot.advance(5 * DAY_MS);
+    expect(bot.texts(room).at(-1)).toBe('☕ somebody said it was planned. Did you meet?');
+  });
+
+  test('people can talk in their conversation without the bot, which listens to coffee only', async () => {
+    await using bot = await startCoffeeBot();
+    await bot.say('coffee pair');
+    const room = conversationOf(bot, '@bob:test');
+    const said = { by: '@bob:test', room, direct: true };
+    expect(await bot.say('coffee status', said)).toEqual([]);
+    expect(await bot.say('!coffee status', said)).toEqual([expect.stringContaining('You take part.')]);
+    expect(await bot.say('!coffee status', { ...said, room: 'elsewhere', direct: false })).toEqual([]);
+  });
+});
+
+test('where a platform has no private conversations, listed people are paired in the room itself', async () => {
+  const config = {
+    connectors: { memory: {}, web: {} },
+    rooms: { page: { in: { web: 'page' } } },
+    people: {
+      ann: { name: 'Ann', accounts: { web: 'ann' } },
+      bob: { name: 'Bob', accounts: { web: 'bob' } },
+      cem: { name: 'Cem', accounts: { memory: '@cem:test' } },
+    },
+  };
+  await using bot = await startCoffeeBot({ config, options: { coffee: { rounds: { lobby: { room: 'page' } } } } });
+  expect(await ask(bot, 'one')).toMatchObject({ ok: true });
+  const shown = await bot.query<{ content: string }>(
+    "select content from messages where connector = 'web' order by position",
+  );
+  expect(shown.map(({ content }) => (JSON.parse(content) as { text: string }).text)).toEqual([
+    '☕ Coffee round 1 has begun: 1 pair. Each hears from me.',
+    expect.stringContaining('☕ Ann and Bob: you are having coffee together this time.'),
+  ]);
+});
+
+test('any of several replicas opens conversations, and each is opened and told once', async () => {
+  const members = Array.from({ length: 40 }, (_, at) => `@p${at}:test`);
+  await using one = await startCoffeeBot({ members });
+  await using other = await startCoffeeBot({ members, sharedWith: one });
+  expect(await ask(one, 'one')).toMatchObject({ ok: true });
+  await other.settle();
+  expect(together(one)).toHaveLength(20);
+  expect([...one.platform.conversations.keys()].map((room) => one.texts(room).length)).toEqual(Array(20).fill(1));
+});
+
+test('somebody who is listed later keeps what was known of the account', async () => {
+  await using bot = await startCoffeeBot({ members: ['@ann:test', '@bob:test'] });
+  await bot.query(
+    "insert into coffee_met (name, one, other, times, last) values ('lobby', 'memory @ann:test', 'memory @bob:test', 3, 0)",
+  );
+  const dry = await ask(bot, 'dry', { dry: true, explain: 'Ann' });
+  expect(dry?.says).toContain('bob: met 3 times, last in round 0, chosen');
+});
+
+test('names in the options that nothing answers to are said, each with what to do', () => {
+  const options = coffee.options?.parse({
+    rounds: { random: { room: ['kitchen', 'lobby'], across: ['sre'], warn: '1d' } },
+  });
+  const names = { rooms: ['lobby'], people: [], groups: ['design'], schedules: [], timeIntervals: [] };
+  expect(options && coffee.check?.(options, names)).toEqual([
+    { path: ['rounds', 'random', 'room'], says: 'no room is called "kitchen"; add it under rooms:' },
+    { path: ['rounds', 'random', 'across'], says: 'nobody under people: is in a group "sre"' },
+    {
+      path: ['rounds', 'random', 'warn'],
+      says: 'without `every` nobody knows when the next round is; add it, or leave this out',
+    },
+  ]);
+});
+
+test('options are read as people write them', () => {
+  const read = (round: object) => coffee.options?.safeParse({ rounds: { random: { room: 'random', ...round } } });
+  expect(read({ every: 'Mon 10:00', size: 2, followUp: '5d' })?.data?.rounds['random']).toMatchObject({
+    ...{ room: ['random'], every: '0 10 * * Mon', size: 2, odd: 'join' },
+    followUp: 5 * DAY_MS,
+  });
+  expect(read({ every: 'Mon,Thu 9:30' })?.data?.rounds['random']?.every).toBe('30 9 * * Mon,Thu');
+  expect(read({ every: '0 10 * * 1' })?.success).toBe(true);
+  for (const bad of [{ every: 'Monday' }, { every: '25:00' }, { size: 1 }, { warn: 'soon' }])
+    expect(read(bad)?.success).toBe(false);
+});

@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import type { Context } from '#skill';
+import type { CoffeeOptions } from './options.ts';
+import { openNext } from './open.ts';
+import type { ComputedRound, PairOrder } from './pair-task.ts';
+import { count, groupsInWords, list } from './words.ts';
+
+const MOST_NAMES = 8;
+
+/** Keeps a computed round whole, in the transaction of its task's result; conversations are opened from then on. */
+export async function commitRound(
+  context: Context<CoffeeOptions>,
+  order: PairOrder & { id: string },
+  round: ComputedRound,
+): Promise<void> {
+  const { sql } = context;
+  await writeGroups(context, order.id, round);
+  await sql(
+    `insert into coffee_met (name, one, other, times, last)
+     select $1, least(a.id collate "C", b.id collate "C"), greatest(a.id collate "C", b.id collate "C"), 1, $2
+     from jsonb_array_elements($3::jsonb) with ordinality as g (people, nth),
+       jsonb_to_recordset(g.people) as a (id text), jsonb_to_recordset(g.people) as b (id text)
+     where a.id collate "C" < b.id collate "C" order by 2, 3
+     on conflict (name, one, other) do update set times = coffee_met.times + 1, last = excluded.last`,
+    [order.name, order.number, JSON.stringify(round.groups.map(({ people }) => people))],
+  );
+  // Who missed this round has rested too. Who has left gives up the seat.
+  await sql('update coffee_seats set rested = $2, rests = rests + 1 where name = $1', [order.name, order.number]);
+  await sql('delete from coffee_seats where name = $1 and person <> all($2)', [
+    order.name,
+    [...round.seats.map(({ person }) => person), ...round.away],
+  ]);
+  await sql(
+    `insert into coffee_seats (name, person, seat, joined, rested, rests)
+     select $1, x.person, x.seat, x.joined, x.rested, x.rests
+     from jsonb_to_recordset($2::jsonb) as x (person text, seat integer, joined integer, rested integer, rests integer)
+     on conflict (name, person) do update set seat = excluded.seat, rested = excluded.rested, rests = excluded.rests`,
+    [order.name, JSON.stringify(round.seats)],
+  );
+  await sql('update coffee_absences set skip = false where skip');
+  await sql("update coffee_rounds set state = 'opening', reason = null, quality = $2, resting = $3 where id = $1", [
+    ...[order.id, JSON.stringify(round.quality)],
+    JSON.stringify(round.resting),
+  ]);
+  await announce(context, order, round);
+  await openNext(context, order.id);
+}
+
+async function writeGroups({ sql }: Context<CoffeeOptions>, id: string, { groups }: ComputedRound): Promise<void> {
+  const input = groups.map(({ connector, people }, position) => ({
+    ...{ conversation: randomUUID(), connector, position, people },
+    accounts: people.map(({ accountId }) => accountId).toSorted(),
+  }));
+  await sql(
+    `with input as materialized (
+       select * from jsonb_to_recordset($2::jsonb) as x (conversation uuid, connector text, position integer, people jsonb, accounts jsonb)
+     ), sorted as materialized (
+       select input.*, array(select jsonb_array_elements_text(accounts)) as account_ids from input
+     ), opened as (
+       -- People who were together before meet in the same conversation.
+       insert into coffee_conversations (id, connector, people) select conversation, connector, account_ids from sorted order by connector, account_ids
+       on conflict (connector, people) do update set connector = excluded.connector returning id, connector, people
+     ), made as (
+       insert into coffee_groups (number, round_id, position, conversation_id, people)
+       select nextval('coffee_group_numbers'), $1, numbered.position, numbered.id, numbered.people
+       from (select sorted.position, opened.id, sorted.people from sorted
+             join opened on opened.connector = sorted.connector and opened.people = sorted.account_ids order by sorted.position) numbered
+       returning number, people
+     )
+     insert into coffee_members (group_number, person) select made.number, member.id from made, jsonb_to_recordset(made.people) as member (id text)`,
+    [id, JSON.stringify(input)],
+  );
+}
+
+/** The room hears that a round began, in one message that is edited when something went wrong. */
+async function announce(
+  context: Context<CoffeeOptions>,
+  order: PairOrder & { id: string },
+  { groups, resting, quality }: ComputedRound,
+): Promise<void> {
+  const text =
+    groups.length === 0
+      ? `☕ Coffee round ${order.number}: nobody to pair, since ${quality.people === 1 ? 'only one person takes' : `${quality.people} people take`} part.`
+      : [
+          `☕ Coffee round ${order.number} has begun: ${groupsInWords(groups.map(({ people }) => people.length))}. Each hears from me.`,
+          ...(resting.length === 0 ? [] : [restingText(resting.map(({ name }) => name))]),
+        ].join('\n');
+  for (const room of context.options.rounds[order.name]?.room ?? [])
+    await context.post(room, `round:${order.id}`, text, { line: `coffee round ${order.number} has begun` });
+}
+
+function restingText(names: readonly string[]): string {
+  if (names.length > MOST_NAMES)
+    return `${count(names.length, 'person', 'people')} sit this one out and come first next time.`;
+  return `${list(names)} ${names.length === 1 ? 'sits' : 'sit'} this one out and ${names.length === 1 ? 'comes' : 'come'} first next time.`;
+}

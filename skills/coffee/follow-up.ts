@@ -1,0 +1,120 @@
+import {
+  CommandError,
+  defineTimer,
+  escape,
+  z,
+  type Command,
+  type Context,
+  type Message,
+  type RoomAddress,
+} from '#skill';
+import type { CoffeeOptions } from './options.ts';
+import { personId, type Reached } from './words.ts';
+
+type Answer = 'met' | 'planned' | 'no';
+
+const asked = z.object({ group: z.int(), place: z.object({ connector: z.string(), room: z.string() }) });
+
+/** Somebody who has planned it for later is asked again so often. */
+const MOST_ASKED = 3;
+
+interface GroupRow {
+  readonly number: number;
+  readonly name: string;
+  readonly people: readonly Reached[];
+  readonly answer: Answer | null;
+  readonly answered_by: string | null;
+  readonly asked: number;
+}
+
+/** Asks a group whether they met, with buttons. */
+export const followUpTimer = defineTimer<CoffeeOptions, z.output<typeof asked>>({
+  payload: asked,
+  async run(context, { payload: { group, place } }) {
+    const [row] = await context.sql<GroupRow>(
+      `update coffee_groups g set asked = asked + 1 from coffee_rounds r
+       where g.number = $1 and r.id = g.round_id and (g.answer is null or g.answer = 'planned')
+       returning g.number, r.name, g.people, g.answer, g.answered_by, g.asked`,
+      [group],
+    );
+    if (!row) return;
+    await context.post(place, keyOf(group), question(row), { ring: true });
+  },
+});
+
+const keyOf = (group: number): string => `followUp:${group}`;
+
+function question({ number, people, answer, answered_by: by }: GroupRow): Message {
+  const said = answer === 'planned' ? `${escape(by ?? '')} said it was planned. ` : '';
+  return {
+    text: `☕ ${said}Did you meet?`,
+    mentions: people.map(({ accountId, name }) => ({ accountId, name })),
+    actions: [
+      { label: 'Met', emoji: '✅', command: `coffee met ${number}` },
+      { label: 'Planned', emoji: '📅', command: `coffee planned ${number}` },
+      { label: 'No', emoji: '❌', command: `coffee no ${number}` },
+    ],
+  };
+}
+
+const WORDS: Readonly<Record<Answer, string>> = {
+  met: '✅ You met. Thank you, {}!',
+  planned: '📅 It is planned, says {}.',
+  no: '❌ It did not work out, says {}. Maybe another time.',
+};
+
+/** `coffee met`, `coffee planned`, `coffee no`: by somebody of the group, for the group that is named or their last one. */
+export function answerCommand(answer: Answer, help: string): Command<CoffeeOptions> {
+  return {
+    help,
+    class: 'respond',
+    late: 'run',
+    async run(context) {
+      const { sql, sender, args, room, tapped } = context;
+      const me = personId(sender.connector, sender.accountId, sender.person);
+      const [group] = await sql<GroupRow & { place: string | null; connector: string }>(
+        `select g.number, r.name, g.people, g.answer, g.answered_by, g.asked, c.room as place, c.connector
+         from coffee_groups g join coffee_rounds r on r.id = g.round_id join coffee_conversations c on c.id = g.conversation_id
+         where ($1::integer is null or g.number = $1) and g.state = 'told'
+           and g.number in (select group_number from coffee_members where person = $2)
+         order by g.number desc limit 1 for update of g`,
+        [args['n'] ?? null, me],
+      );
+      if (!group)
+        throw new CommandError(
+          args['n'] === undefined
+            ? 'You have not been in a coffee round yet.'
+            : `Coffee ${args['n']} was not yours; \`coffee history\` lists yours.`,
+        );
+      const changed = group.answer !== answer;
+      await sql('update coffee_groups set answer = $2, answered_by = $3 where number = $1', [
+        ...[group.number, answer, sender.name],
+      ]);
+      const place: RoomAddress = group.place === null ? room : { connector: group.connector, room: group.place };
+      if (group.asked > 0 && changed)
+        await context.post(place, keyOf(group.number), thanks(answer, sender.name, group));
+      await again(context, group, answer, place);
+      return tapped || group.asked > 0 ? undefined : WORDS[answer].replace('{}', escape(sender.name));
+    },
+  };
+}
+
+/** Buttons stay, so that a slip can be put right and what was planned can happen. */
+function thanks(answer: Answer, name: string, group: GroupRow): Message {
+  return { ...question(group), mentions: [], text: WORDS[answer].replace('{}', escape(name)) };
+}
+
+async function again(
+  context: Context<CoffeeOptions>,
+  group: GroupRow,
+  answer: Answer,
+  place: RoomAddress,
+): Promise<void> {
+  const followUp = context.options.rounds[group.name]?.followUp;
+  if (answer !== 'planned' || followUp === undefined || group.asked >= MOST_ASKED)
+    return context.cancel(`followUp:${group.number}`);
+  await context.at(`followUp:${group.number}`, new Date(context.now.getTime() + followUp), 'followUp', {
+    group: group.number,
+    place: { connector: place.connector, room: place.room },
+  });
+}

@@ -1,0 +1,99 @@
+import type { Member, People, TaskRun } from '#skill';
+import type { CoffeeOptions, RoundOptions } from './options.ts';
+import type { Met, Participant, RoundInput } from './roster.ts';
+import { personId } from './words.ts';
+
+/** Which round is to be computed; `dry`: nothing is kept. */
+export interface RoundOrder {
+  readonly name: string;
+  readonly number: number;
+  readonly seed: number;
+  readonly at: Date;
+}
+
+export interface Gathered {
+  readonly input: RoundInput;
+  /** Name and accounts by connector of everybody who takes part. */
+  readonly who: ReadonlyMap<string, { readonly name: string; readonly accounts: Readonly<Record<string, string>> }>;
+  /** Who is in the rooms and does not take part this time. */
+  readonly away: readonly string[];
+}
+
+interface Seat {
+  readonly person: string;
+  readonly seat: number;
+  readonly joined: number;
+  readonly rested: number | null;
+  readonly rests: number;
+}
+
+/** Everything a round is computed from: who is in the rooms now, who is away, and what was before. */
+export async function gather(run: TaskRun<CoffeeOptions, RoundOrder>): Promise<Gathered> {
+  const { name, number, seed } = run.payload;
+  const options = run.options.rounds[name];
+  if (!options) throw new Error(`no round is called "${name}" any more`);
+  const who = await present(run, options);
+  const current = currentIds(run.people);
+  const absences = await run.read<{ person: string }>('select person from coffee_absences where skip or until > $1', [
+    run.payload.at,
+  ]);
+  const away = new Set(absences.map(({ person }) => current(person)));
+  const seats = await run.read<Seat>('select person, seat, joined, rested, rests from coffee_seats where name = $1', [
+    name,
+  ]);
+  const seatOf = new Map(seats.map((row) => [current(row.person), row]));
+  const met = await run.read<Met>('select one, other, times, last from coffee_met where name = $1', [name]);
+  const taking = [...who.keys()].filter((id) => !away.has(id));
+  const input: RoundInput = {
+    ...{ round: number, seed, size: options.size, odd: options.odd, across: options.across.length > 0 },
+    participants: taking.map((id): Participant => {
+      const seat = seatOf.get(id);
+      return {
+        id,
+        ...(seat && { seat: seat.seat, joined: seat.joined, rested: seat.rested ?? undefined, rests: seat.rests }),
+        teams: run.people.byId(id)?.groups.filter((group) => options.across.includes(group)) ?? [],
+        reach: Object.keys(who.get(id)?.accounts ?? {}),
+      };
+    }),
+    met: met.map((pair) => ({ ...pair, one: current(pair.one), other: current(pair.other) })),
+    apart: options.apart.map((list) => list.flatMap((one) => idsCalled(one, who))),
+    keptSeats: seats
+      .filter((row) => away.has(current(row.person)) && who.has(current(row.person)))
+      .map((row) => row.seat),
+  };
+  return { input, who, away: [...away].filter((id) => who.has(id)) };
+}
+
+async function present(run: TaskRun<CoffeeOptions, RoundOrder>, options: RoundOptions) {
+  const who = new Map<string, { name: string; accounts: Record<string, string> }>();
+  for (const address of options.room.flatMap((room) => run.room(room)?.addresses ?? [])) {
+    const members: readonly Member[] = await run.chat.members(address).catch((error: unknown) => {
+      const { code, reason } = error as { code?: unknown; reason?: unknown };
+      if (code !== 'WB_REJECTED') throw error;
+      throw new Error(`I cannot see who is in ${address.room}: ${String(reason)}`, { cause: error });
+    });
+    for (const member of members) {
+      if (member.bot || member.guest) continue;
+      const person = run.people.byAccount(address.connector, member.accountId);
+      const id = personId(address.connector, member.accountId, person?.id);
+      if (options.without.includes(id) || options.without.includes(member.accountId)) continue;
+      const known = who.get(id) ?? { name: person?.name ?? member.name, accounts: {} };
+      who.set(id, { ...known, accounts: { ...known.accounts, [address.connector]: member.accountId } });
+    }
+  }
+  return who;
+}
+
+/** Ids as they are now: somebody who has been listed under `people:` since then keeps what was known of the account. */
+function currentIds(people: People): (id: string) => string {
+  return (id) => {
+    const space = id.indexOf(' ');
+    if (space < 0) return id;
+    return people.byAccount(id.slice(0, space), id.slice(space + 1))?.id ?? id;
+  };
+}
+
+function idsCalled(word: string, who: Gathered['who']): string[] {
+  if (who.has(word)) return [word];
+  return [...who].filter(([, { accounts }]) => Object.values(accounts).includes(word)).map(([id]) => id);
+}

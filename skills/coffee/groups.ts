@@ -1,0 +1,71 @@
+import { COST, costOf } from './cost.ts';
+import { seededRandom, shuffled } from './random.ts';
+import type { Roster } from './roster.ts';
+
+/** Dearer than any group of people who may meet. */
+const FORBIDDEN = 1e14;
+const LOOKED_AT = 40;
+const SWAPS_EACH = 60;
+
+/**
+ * How many groups of which size: none smaller than `size` where that makes none larger than one more, else one group more
+ * and some smaller by one. Sizes differ by one at most.
+ */
+export function groupSizes(people: number, size: number): number[] {
+  if (people < 2) return [];
+  const fewest = Math.max(1, Math.floor(people / size));
+  const count = Math.ceil(people / fewest) > size + 1 ? fewest + 1 : fewest;
+  return Array.from({ length: count }, (_, at) => Math.floor(people / count) + (at < people % count ? 1 : 0));
+}
+
+/**
+ * Groups of three and more: filled one by one with whoever fits best, then mended by swapping people as long as that
+ * helps. (An exact answer is out of reach: even triples are NP-hard.) Resolves to numbers of the roster.
+ */
+export function makeGroups(roster: Roster, people: readonly number[], sizes: readonly number[]): number[][] {
+  const random = seededRandom(roster.input.seed);
+  const left = shuffled(people, random);
+  const groups = sizes.map((size) => fill(roster, left, size));
+  const groupOf = new Map(groups.flatMap((group, at) => group.map((one) => [one, at] as const)));
+  const costs = groups.map((group) => groupCost(roster, group));
+  if (groups.length < 2) return groups;
+  for (let tries = people.length * SWAPS_EACH; tries > 0; tries--) {
+    const one = people[Math.floor(random() * people.length)] ?? 0;
+    const other = people[Math.floor(random() * people.length)] ?? 0;
+    const [a, b] = [groupOf.get(one) ?? 0, groupOf.get(other) ?? 0];
+    // Strangers of different teams: nothing to mend.
+    if (a === b || (costs[a] ?? 0) + (costs[b] ?? 0) < COST.sameTeam) continue;
+    const withOther = (groups[a] ?? []).map((each) => (each === one ? other : each));
+    const withOne = (groups[b] ?? []).map((each) => (each === other ? one : each));
+    const [costA, costB] = [groupCost(roster, withOther), groupCost(roster, withOne)];
+    if (costA + costB >= (costs[a] ?? 0) + (costs[b] ?? 0)) continue;
+    [groups[a], groups[b], costs[a], costs[b]] = [withOther, withOne, costA, costB];
+    groupOf.set(one, b).set(other, a);
+  }
+  return groups;
+}
+
+/** Takes `size` people out of `left`: the first, then each time the best of a few. */
+function fill(roster: Roster, left: number[], size: number): number[] {
+  const group = left.splice(0, 1);
+  while (group.length < size && left.length > 0) {
+    let best = 0;
+    let least = Number.POSITIVE_INFINITY;
+    for (let at = 0; at < Math.min(LOOKED_AT, left.length); at++) {
+      const cost = groupCost(roster, [...group, left[at] ?? 0]);
+      if (cost < least) [best, least] = [at, cost];
+    }
+    group.push(...left.splice(best, 1));
+  }
+  return group;
+}
+
+export function groupCost(roster: Roster, group: readonly number[]): number {
+  let cost = 0;
+  for (let at = 0; at < group.length; at++)
+    for (let next = at + 1; next < group.length; next++) {
+      const [one, other] = [group[at] ?? 0, group[next] ?? 0];
+      cost += roster.mayMeet(one, other) ? costOf(roster, one, other) : FORBIDDEN;
+    }
+  return roster.mayAllMeet(group) ? cost : cost + FORBIDDEN;
+}

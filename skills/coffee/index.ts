@@ -1,0 +1,140 @@
+import { CommandError, defineSkill, defineTimer, escape, formatTime, z, type Command } from '#skill';
+import { join, pause, skip } from './absence.ts';
+import { answerCommand, followUpTimer } from './follow-up.ts';
+import { openTask, openTimer } from './open.ts';
+import { checkCoffee, coffeeOptions, roundsCalled, type CoffeeOptions } from './options.ts';
+import { againTimer, pairTask } from './pair-task.ts';
+import { answerRequest } from './request.ts';
+import { seedOf, startRound } from './start.ts';
+import { stats } from './stats.ts';
+import { history, status } from './status.ts';
+
+/** Asked for by `watchbell pair`. */
+const request = z.object({
+  id: z.string(),
+  /** A room or a round. */
+  target: z.string(),
+  dry: z.boolean().optional(),
+  explain: z.string().optional(),
+});
+
+const commands: Readonly<Record<string, Command<CoffeeOptions>>> = {
+  'coffee status': status,
+  'coffee history': history,
+  'coffee stats {name?}': stats,
+  'coffee pause [until {date}] [for {time:duration}]': pause,
+  'coffee skip': skip,
+  'coffee join': join,
+  'coffee met {n:int?}': answerCommand('met', 'says that you met'),
+  'coffee planned {n:int?}': answerCommand('planned', 'says that you have a time'),
+  'coffee no {n:int?}': answerCommand('no', 'says that you did not meet'),
+  'coffee pair {name?}': {
+    help: 'begins a round now',
+    class: 'act',
+    async run(context) {
+      const { options, args, room } = context;
+      const names = roundsCalled(options, args['name'] === undefined ? (room.name ?? '') : String(args['name']));
+      if (names.length === 0)
+        throw new CommandError(
+          `Say which round: ${
+            Object.keys(options.rounds)
+              .map((one) => `\`coffee pair ${one}\``)
+              .join(', ') || 'none is configured'
+          }.`,
+        );
+      const says: string[] = [];
+      for (const name of names) says.push((await startRound(context, name)).says);
+      return escape(says.join('\n'));
+    },
+  },
+};
+
+export default defineSkill<CoffeeOptions>({
+  name: 'coffee',
+  description: 'pairs people for coffee, and asks later whether they met',
+  options: coffeeOptions,
+  check: checkCoffee,
+  rooms: (options) => Object.values(options.rounds).flatMap(({ room }) => room),
+  commands,
+  crons: {
+    round: {
+      schedule: ({ rounds }) =>
+        Object.fromEntries(
+          Object.entries(rounds).flatMap(([name, { every }]) => (every === undefined ? [] : [[name, { cron: every }]])),
+        ),
+      async run(context, { key = '' }) {
+        if (!context.options.rounds[key]) return;
+        const { made, says } = await startRound(context, key);
+        if (!made) context.log.info({ round: key, says }, 'no round was begun');
+      },
+    },
+    warn: {
+      schedule: ({ rounds }) =>
+        Object.fromEntries(
+          Object.entries(rounds).flatMap(([name, { every, warn }]) =>
+            every === undefined || warn === undefined ? [] : [[name, { cron: every, aheadMs: warn }]],
+          ),
+        ),
+      async run({ options, now, timeZone, post }, { key = '', at }) {
+        const round = options.rounds[key];
+        if (!round) return;
+        const begins = new Date(at.getTime() + (round.warn ?? 0));
+        // After downtime: what has begun needs no warning.
+        if (begins <= now) return;
+        for (const room of round.room)
+          await post(
+            room,
+            `warn:${key}:${begins.toISOString()}`,
+            {
+              text: `☕ The next coffee round is ${formatTime(begins, timeZone, now)}. Not this time? Tap 🚫 or say \`coffee skip\`; for longer, \`coffee pause until 2026-12-01\`.`,
+              actions: [{ label: 'Skip', emoji: '🚫', command: 'coffee skip', undo: 'coffee join' }],
+            },
+            { until: begins },
+          );
+      },
+    },
+  },
+  events: {
+    'coffee.pair': {
+      payload: request,
+      async run(context, { id, target, dry = false, explain }: z.output<typeof request>) {
+        const names = roundsCalled(context.options, target);
+        if (names.length === 0)
+          return answerRequest(context, id, {
+            ok: false,
+            says: `No coffee round is called "${target}", and none is in such a room.`,
+          });
+        for (const name of names) {
+          if (dry) {
+            const [last] = await context.sql<{ number: number }>(
+              'select max(number) as number from coffee_rounds where name = $1',
+              [name],
+            );
+            const number = (last?.number ?? 0) + 1;
+            await context.task('pair', {
+              name,
+              number,
+              seed: seedOf(name, number),
+              at: context.now.toISOString(),
+              request: `${id}:${name}`,
+              ...(explain !== undefined && { explain }),
+            });
+          } else {
+            const started = await startRound(context, name, `${id}:${name}`);
+            if (!started.made) await answerRequest(context, `${id}:${name}`, { ok: true, says: started.says });
+          }
+        }
+      },
+    },
+  },
+  timers: {
+    again: defineTimer(againTimer),
+    open: defineTimer(openTimer),
+    followUp: followUpTimer,
+    forget: defineTimer<CoffeeOptions, string>({
+      payload: z.string(),
+      run: ({ state }, { payload }) => state.set(`request:${payload}`, undefined),
+    }),
+  },
+  tasks: { pair: pairTask, open: openTask },
+});

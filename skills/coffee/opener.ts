@@ -1,0 +1,66 @@
+import { escape, formatTime, type Context, type Message } from '#skill';
+import type { CoffeeOptions } from './options.ts';
+import { suggestSlots } from './slots.ts';
+import { list, type Reached } from './words.ts';
+
+export interface Opening {
+  readonly name: string;
+  readonly round: number;
+  readonly group: number;
+  readonly people: readonly Reached[];
+  readonly connector: string;
+  /** Said in the room itself. */
+  readonly inRoom: boolean;
+}
+
+/** The first words in a conversation: who, whether they know each other, and when they could meet. */
+export async function opener(context: Context<CoffeeOptions>, opening: Opening): Promise<Message> {
+  const { people, now, timeZone, options } = { ...opening, ...context, people: opening.people };
+  const zones = people.map(({ id }) => {
+    const person = context.people.byId(id);
+    return { timeZone: person?.timeZone ?? timeZone, hours: person?.hours };
+  });
+  const slots = suggestSlots(zones, now, opening.group);
+  const followUp = options.rounds[opening.name]?.followUp;
+  const asked = followUp === undefined ? undefined : formatTime(new Date(now.getTime() + followUp), timeZone, now);
+  return {
+    text: [
+      `☕ ${list(people.map(({ name }) => name))}: you are having coffee together this time.`,
+      await before(context, opening),
+      whenText(
+        slots,
+        people,
+        zones.map((one) => one.timeZone),
+        now,
+      ),
+      ...(asked === undefined ? [] : [`I will ask here on ${asked} whether you met.`]),
+      `_\`!coffee skip\` misses the next round, \`!coffee pause\` all of them until \`!coffee join\`._`,
+    ]
+      .filter((line) => line !== undefined)
+      .join('\n'),
+    mentions: people.map(({ accountId, name }) => ({ accountId, name })),
+  };
+}
+
+async function before({ sql }: Context<CoffeeOptions>, { name, round, people }: Opening): Promise<string | undefined> {
+  if (people.length > 2) return undefined;
+  const [met] = await sql<{ number: number; began_at: Date }>(
+    `select r.number, r.began_at from coffee_rounds r join coffee_groups g on g.round_id = r.id
+     where r.name = $1 and r.number < $2 and g.number in (select group_number from coffee_members where person = $3)
+       and g.number in (select group_number from coffee_members where person = $4) order by r.number desc limit 1`,
+    [name, round, people[0]?.id, people[1]?.id],
+  );
+  return met
+    ? `You were together before, in round ${met.number} (${met.began_at.toISOString().slice(0, 10)}).`
+    : undefined;
+}
+
+function whenText(slots: readonly Date[], people: readonly Reached[], zones: readonly string[], now: Date): string {
+  if (slots.length === 0) return 'Your working hours do not overlap: find a time that suits you all.';
+  const several = new Set(zones).size > 1;
+  const say = (slot: Date): string => {
+    if (!several) return formatTime(slot, zones[0] ?? 'UTC', now);
+    return people.map(({ name }, at) => `${formatTime(slot, zones[at] ?? 'UTC', now)} (${escape(name)})`).join(' = ');
+  };
+  return `${slots.length === 1 ? 'A time' : 'Times'} in working hours: ${slots.map(say).join(', or ')}. Agree here on one, or on another.`;
+}

@@ -1,0 +1,85 @@
+import { nextTick, parseDuration, z, type Names, type Problem } from '#skill';
+
+const duration = z.string().transform((text, context) => {
+  const ms = parseDuration(text);
+  if (ms !== undefined) return ms;
+  context.addIssue({ code: 'custom', message: `"${text}" is not a time span like 12h or 5d` });
+  return z.NEVER;
+});
+
+const DAY = '(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)';
+const AT = new RegExp(`^(?:(${DAY}(?:[-,]${DAY})*) )?([01]?\\d|2[0-3]):([0-5]\\d)$`);
+
+/** `Mon 10:00`, `Mon,Thu 10:00`, `10:00`, or five fields of cron; resolves to the fields. */
+const every = z.string().transform((text, context): string => {
+  const at = AT.exec(text);
+  const fields = at ? `${Number(at[3])} ${Number(at[2])} * * ${at[1] ?? '*'}` : text;
+  try {
+    if (fields.trim().split(/\s+/).length === 5 && nextTick(fields, 'UTC', new Date(0))) return fields;
+  } catch {
+    // said below, in our words
+  }
+  context.addIssue({ code: 'custom', message: `"${text}" is not a time like "Mon 10:00", nor cron like "0 10 * * 1"` });
+  return z.NEVER;
+});
+
+const round = z.strictObject({
+  room: z
+    .union([z.string().transform((one) => [one]), z.array(z.string()).min(1)])
+    .describe('Room whose members are paired; of several the members are joined.'),
+  every: every
+    .optional()
+    .describe(
+      'When a round begins: Mon 10:00, or cron, in the time zone of the bot. Left out: by `watchbell pair` only.',
+    ),
+  size: z.int().min(2).max(20).default(2).describe('People in a group.'),
+  odd: z.enum(['join', 'rest']).default('join').describe('Who is left over joins a group, or rests, in turn.'),
+  apart: z
+    .array(z.array(z.string()).min(2))
+    .default([])
+    .describe('Lists of people (keys in people:, or account ids) of whom no two are put together.'),
+  across: z
+    .array(z.string())
+    .default([])
+    .describe('Groups that should mix: people of one are together only where that saves a repeat.'),
+  without: z.array(z.string()).default([]).describe('People who never take part, other bots for example.'),
+  warn: duration.optional().describe('So long before a round the room is told of it.'),
+  followUp: duration.optional().describe('So long after it people are asked whether they met.'),
+});
+
+const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'a name has letters, digits, ".", "_" and "-"');
+
+export const coffeeOptions = z.strictObject({
+  rounds: z.record(name, round).default({}).describe('One entry a round, by a name.'),
+});
+
+export type CoffeeOptions = z.output<typeof coffeeOptions>;
+export type RoundOptions = z.output<typeof round>;
+
+export function checkCoffee(options: CoffeeOptions, names: Names): Problem[] {
+  return Object.entries(options.rounds).flatMap(([key, given]) => {
+    const path = ['rounds', key];
+    const rooms = given.room
+      .filter((one) => !names.rooms.includes(one))
+      .map((one): Problem => ({ path: [...path, 'room'], says: `no room is called "${one}"; add it under rooms:` }));
+    const groups = given.across
+      .filter((one) => !names.groups.includes(one))
+      .map((one): Problem => ({ path: [...path, 'across'], says: `nobody under people: is in a group "${one}"` }));
+    const warning: Problem[] =
+      given.warn !== undefined && given.every === undefined
+        ? [
+            {
+              path: [...path, 'warn'],
+              says: 'without `every` nobody knows when the next round is; add it, or leave this out',
+            },
+          ]
+        : [];
+    return [...rooms, ...groups, ...warning];
+  });
+}
+
+/** The rounds that a word means: a round's own name, else those of a room. */
+export function roundsCalled(options: CoffeeOptions, word: string): string[] {
+  if (Object.hasOwn(options.rounds, word)) return [word];
+  return Object.keys(options.rounds).filter((key) => options.rounds[key]?.room.includes(word));
+}

@@ -1,0 +1,143 @@
+import { defineTask, escape, z, type Context, type TaskOutcome } from '#skill';
+import { commitRound } from './commit.ts';
+import { gather } from './gather.ts';
+import { pairInWorker } from './in-worker.ts';
+import type { CoffeeOptions } from './options.ts';
+import { report } from './report.ts';
+import { answerRequest } from './request.ts';
+
+const order = z.object({
+  /** Of the round's row; left out: a dry run. */
+  id: z.string().optional(),
+  name: z.string(),
+  number: z.int(),
+  seed: z.number(),
+  /** When it began: who is away then is left out. */
+  at: z.coerce.date(),
+  /** Who wants to know what came of it. */
+  request: z.string().optional(),
+  /** Whose partner is to be explained, in the report. */
+  explain: z.string().optional(),
+});
+export type PairOrder = z.output<typeof order>;
+
+const reached = z.object({ id: z.string(), name: z.string(), accountId: z.string() });
+const computed = z.object({
+  groups: z.array(z.object({ connector: z.string(), people: z.array(reached) })),
+  resting: z.array(z.object({ id: z.string(), name: z.string(), why: z.enum(['turn', 'nobody left']) })),
+  seats: z.array(
+    z.object({
+      person: z.string(),
+      seat: z.number(),
+      joined: z.number(),
+      rested: z.number().nullable(),
+      rests: z.number(),
+    }),
+  ),
+  quality: z.object({
+    people: z.number(),
+    groups: z.number(),
+    pairs: z.number(),
+    repeats: z.number(),
+    sameTeam: z.number(),
+  }),
+  /** In the rooms, and not taking part this time. */
+  away: z.array(z.string()),
+  report: z.string(),
+});
+export type ComputedRound = z.output<typeof computed>;
+
+const LONGEST_WAIT_MS = 3_600_000;
+/** With an hour between them, the last comes half a day after the first. */
+const MOST_TRIES = 20;
+
+/** Computes a round outside the bot's own thread and keeps it whole. */
+export const pairTask = defineTask<CoffeeOptions, PairOrder, ComputedRound>({
+  payload: order,
+  result: computed,
+  idempotent: true,
+  timeoutMs: 120_000,
+  attempts: 3,
+  async run(run) {
+    const { number, explain } = run.payload;
+    const { input, who, away } = await gather(run);
+    const pairing = await pairInWorker(input, run.signal);
+    const resting = new Set(pairing.resting.map(({ id }) => id));
+    const nameOf = (id: string): string => who.get(id)?.name ?? id;
+    const joined = new Map(input.participants.map((one) => [one.id, one]));
+    return {
+      groups: pairing.groups.map((group) => {
+        const [first, ...others] = group.map((id) => who.get(id)?.accounts ?? {});
+        const connector =
+          Object.keys(first ?? {}).find((name) => others.every((accounts) => Object.hasOwn(accounts, name))) ?? '';
+        return {
+          connector,
+          people: group.map((id) => ({ id, name: nameOf(id), accountId: who.get(id)?.accounts[connector] ?? '' })),
+        };
+      }),
+      resting: pairing.resting.map(({ id, why }) => ({ id, name: nameOf(id), why })),
+      seats: [
+        ...[...pairing.seats].map(([person, seat]) => ({
+          ...{ person, seat, joined: joined.get(person)?.joined ?? number },
+          rested: resting.has(person) ? number : (joined.get(person)?.rested ?? null),
+          rests: (joined.get(person)?.rests ?? 0) + (resting.has(person) ? 1 : 0),
+        })),
+      ],
+      quality: pairing.quality,
+      away: [...away],
+      report: report({ input, pairing, nameOf, away: away.length, ...(explain !== undefined && { explain }) }),
+    };
+  },
+  done: (context, outcome) =>
+    outcome.payload.id === undefined ? tellDry(context, outcome) : keep(context, outcome, outcome.payload.id),
+});
+
+type Outcome = TaskOutcome<PairOrder, ComputedRound>;
+
+function tellDry(context: Context<CoffeeOptions>, outcome: Outcome): Promise<void> {
+  const says = outcome.ok ? outcome.result.report : `The round cannot be computed: ${outcome.reason}`;
+  return answerRequest(context, outcome.payload.request, { ok: outcome.ok, says });
+}
+
+async function keep(context: Context<CoffeeOptions>, outcome: Outcome, id: string): Promise<void> {
+  const { sql, now, at, log } = context;
+  const [round] = await sql<{ state: string; tries: number }>(
+    'select state, tries from coffee_rounds where id = $1 for update',
+    [id],
+  );
+  if (round?.state !== 'pairing') return;
+  if (outcome.ok) {
+    await commitRound(context, { ...outcome.payload, id }, outcome.result);
+    return answerRequest(context, outcome.payload.request, { ok: true, says: outcome.result.report });
+  }
+  const tries = round.tries + 1;
+  const isOver = tries >= MOST_TRIES || !context.options.rounds[outcome.payload.name];
+  await sql('update coffee_rounds set tries = $2, reason = $3, state = $4 where id = $1', [
+    ...[id, tries, outcome.reason],
+    isOver ? 'failed' : 'pairing',
+  ]);
+  log.warn({ round: id, tries, reason: outcome.reason }, isOver ? 'round is given up' : 'round is tried again');
+  const wait = `; ${isOver ? 'it is given up' : 'I go on trying'}`;
+  await answerRequest(context, outcome.payload.request, {
+    ok: false,
+    says: `The round cannot be made: ${outcome.reason}${wait}`,
+  });
+  if (isOver) return tellGivenUp(context, outcome.payload, outcome.reason);
+  const waitMs = Math.min(60_000 * 2 ** (tries - 1), LONGEST_WAIT_MS);
+  await at(`again:${id}`, new Date(now.getTime() + waitMs), 'again', {
+    ...outcome.payload,
+    at: new Date(outcome.payload.at).toISOString(),
+    request: undefined,
+  });
+}
+
+async function tellGivenUp({ options, post }: Context<CoffeeOptions>, order: PairOrder, reason: string): Promise<void> {
+  const text = `☕ Coffee round ${order.number} could not be made: ${escape(reason)}. \`coffee pair\` tries a new one.`;
+  for (const room of options.rounds[order.name]?.room ?? []) await post(room, `round:${order.id ?? ''}`, text);
+}
+
+export const againTimer = {
+  payload: order,
+  run: (context: Context<CoffeeOptions>, { payload }: { payload: PairOrder }) =>
+    context.task('pair', { ...payload, at: payload.at.toISOString() }),
+};

@@ -1,0 +1,73 @@
+import { costOf } from './cost.ts';
+import type { Pairing } from './pairing.ts';
+import { Roster, type RoundInput } from './roster.ts';
+import { count, groupsInWords } from './words.ts';
+
+export interface Reported {
+  readonly input: RoundInput;
+  readonly pairing: Pairing;
+  readonly nameOf: (id: string) => string;
+  /** How many are in the room and take no part this time. */
+  readonly away: number;
+  /** An id, account or name. */
+  readonly explain?: string;
+}
+
+const MOST_GROUPS = 200;
+
+/** A round in plain lines for a terminal: who with whom, how good it is, and why for one person. */
+export function report({ input, pairing, nameOf, away, explain }: Reported): string {
+  const { groups, resting, quality } = pairing;
+  const lines = groups.slice(0, MOST_GROUPS).map((group) => `  ${group.map(nameOf).join(' + ')}`);
+  if (groups.length > MOST_GROUPS) lines.push(`  … and ${count(groups.length - MOST_GROUPS, 'more group')}`);
+  for (const { id, why } of resting)
+    lines.push(`  ${nameOf(id)} rests: ${why === 'turn' ? 'it is their turn' : 'nobody they may meet is left'}`);
+  const strangers = quality.pairs - quality.repeats;
+  const facts = [
+    `${strangers} of ${count(quality.pairs, 'meeting')} between people who have not met`,
+    ...(input.across ? [`${count(quality.sameTeam, 'meeting')} within a team`] : []),
+    ...(away > 0 ? [`${count(away, 'person', 'people')} away`] : []),
+  ];
+  return [
+    `Round ${input.round}, seed ${input.seed}: ${count(quality.people, 'person', 'people')}, ${groupsInWords(groups.map((group) => group.length))}.`,
+    ...lines,
+    `${facts.join('; ')}.`,
+    ...(explain === undefined ? [] : explained(explain, input, pairing, nameOf)),
+  ].join('\n');
+}
+
+/** Why somebody meets whom they meet: what was wrong with everybody else, best first. */
+function explained(word: string, input: RoundInput, pairing: Pairing, nameOf: (id: string) => string): string[] {
+  const roster = new Roster(input);
+  const id = roster.people.find((one) => [one.id, nameOf(one.id)].includes(word) || one.id.endsWith(` ${word}`))?.id;
+  const me = id === undefined ? undefined : roster.numberOf(id);
+  if (id === undefined || me === undefined) return [`${word} takes no part in this round.`];
+  const group = pairing.groups.find((one) => one.includes(id)) ?? [];
+  const others = roster.people.map((_, number) => number).filter((number) => number !== me);
+  const may = others.filter((number) => roster.mayMeet(me, number));
+  const strangers = may.filter((number) => !roster.met(me, number));
+  const best = may.toSorted((one, other) => costOf(roster, me, one) - costOf(roster, me, other)).slice(0, 10);
+  const describe = (number: number): string => {
+    const met = roster.met(me, number);
+    const words = [
+      met ? `met ${met.times === 1 ? 'once' : `${met.times} times`}, last in round ${met.last}` : 'not met yet',
+    ];
+    if (input.across && roster.sameTeam(me, number)) words.push('same team');
+    if (group.includes(roster.person(number).id)) words.push('chosen');
+    return `    ${nameOf(roster.person(number).id)}: ${words.join(', ')}`;
+  };
+  const kept = others.length - may.length;
+  return [
+    `${nameOf(id)}: ${
+      group.length > 0
+        ? `with ${group
+            .filter((one) => one !== id)
+            .map(nameOf)
+            .join(' and ')}`
+        : 'rests'
+    }.`,
+    `  ${strangers.length} of ${may.length} not met yet${kept > 0 ? `; ${kept} kept apart or on no common platform` : ''}.`,
+    `  Nearest choices for ${nameOf(id)} alone (the round is the best for all together):`,
+    ...best.map(describe),
+  ];
+}

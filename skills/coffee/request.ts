@@ -1,0 +1,16 @@
+import type { Context } from '#skill';
+
+/** What `watchbell pair` waits for; see src/cli/pair.ts. */
+export interface Answer {
+  readonly ok: boolean;
+  readonly says: string;
+}
+
+const KEPT_MS = 3_600_000;
+
+/** Leaves an answer where the command line looks for it, for an hour. */
+export async function answerRequest(context: Context, request: string | undefined, answer: Answer): Promise<void> {
+  if (request === undefined) return;
+  await context.state.set(`request:${request}`, { ...answer });
+  await context.at(`request:${request}`, new Date(context.now.getTime() + KEPT_MS), 'forget', request);
+}

@@ -1,0 +1,56 @@
+import { z, type Asker, type RoomAddress } from '#skill';
+
+export const countdownOptions = z.strictObject({
+  rooms: z.array(z.string()).min(1).optional(),
+  /** 9,999 s are 2 h 47 min. */
+  max: z.int().min(1).max(9999).default(9999),
+  /** Where a platform takes less than a message a second: say fewer numbers, edit one message, or stop. */
+  slow: z.enum(['steps', 'edit', 'stop']).default('steps'),
+});
+export type CountdownOptions = z.output<typeof countdownOptions>;
+
+/** A row of `countdowns`. The k-th of its numbers is due k seconds after `startedAt`, k = 1 … `length`. */
+export interface Count extends RoomAddress {
+  readonly id: number;
+  readonly began: Asker;
+  readonly down: boolean;
+  readonly length: number;
+  readonly startedAt: Date;
+  readonly step: number;
+  readonly planned: number;
+  readonly told: number;
+}
+
+/** A number is dropped so long before the next is due: a stall shifts the count, it never ends in a burst. */
+const CLEAR_MS = 100;
+
+/** A whole number from 1 to `max` in plain digits; undefined for anything else: `1e3`, `0x10`, `٣`, `007`, `1.5`. */
+export function parseLength(text: string, max: number): number | undefined {
+  const digits = /^([1-9][0-9]{0,3})[.,;:!?]*$/.exec(text)?.[1];
+  return digits !== undefined && Number(digits) <= max ? Number(digits) : undefined;
+}
+
+export const dueAt = (count: Count, k: number): Date => new Date(count.startedAt.getTime() + k * 1000);
+/** The last k that is due at `now`; 0 before the first. */
+export const reached = ({ startedAt, length }: Count, now: Date): number =>
+  Math.max(0, Math.min(length, Math.floor((now.getTime() - startedAt.getTime()) / 1000)));
+/** What the room reads as the k-th number. */
+export const numberOf = ({ down, length }: Count, k: number): string => String(down ? length + 1 - k : k);
+
+/** Each k in `from` … `to` that is said at the present step, in order: the round numbers, and the last. */
+export function saidIn(count: Count, from: number, to: number): number[] {
+  const all = Array.from({ length: Math.max(0, Math.min(to, count.length) - from + 1) }, (_, index) => from + index);
+  return all.filter((k) => k >= 1 && (k === count.length || Number(numberOf(count, k)) % count.step === 0));
+}
+
+/** Until when the k-th number is worth sending: just before the one that follows it. */
+export function goodUntil(count: Count, k: number): Date {
+  const [next = k + count.step] = saidIn(count, k + 1, k + count.step);
+  return new Date(dueAt(count, next).getTime() - CLEAR_MS);
+}
+
+/** A step that a room can keep which takes a message every `everyMs`; larger than `step`, which it could not keep. */
+export function slowerStep(step: number, everyMs: number): number {
+  const needed = Math.ceil(Math.max(everyMs / 1000, step + 1));
+  return needed <= 2 ? 2 : Math.ceil(needed / 5) * 5;
+}

@@ -1,0 +1,268 @@
+import { join } from 'node:path';
+import { Rejected, RateLimited } from '../../src/connectors/connector.ts';
+import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+import countdown from './index.ts';
+
+let bot: TestBot;
+afterEach(() => bot.stop());
+
+async function start(options: object = {}, sharedWith?: TestBot): Promise<TestBot> {
+  bot = await startTestBot({
+    skills: [countdown],
+    options: { countdown: options },
+    migrations: { countdown: join(import.meta.dirname, 'migrations') },
+    config: {
+      rooms: { lobby: { in: { memory: 'lobby' } }, annex: { in: { memory: 'annex' } } },
+      people: { ann: { name: 'Ann', accounts: { memory: '@ann:test' } } },
+    },
+    ...(sharedWith && { sharedWith }),
+  });
+  return bot;
+}
+
+/** Resolves to what the room shows when its last text is like that. */
+async function until(last: RegExp, room = 'lobby', withinMs = 15_000): Promise<string[]> {
+  for (const end = performance.now() + withinMs; ; await new Promise((resolve) => setTimeout(resolve, 10))) {
+    const texts = bot.texts(room);
+    if (last.test(texts.at(-1) ?? '')) return texts;
+    if (performance.now() > end) throw new Error(`no ${last} within ${withinMs} ms: ${texts.join(' | ')}`);
+  }
+}
+/** Resolves when the room's count is over. */
+async function over(withinMs = 15_000): Promise<void> {
+  for (const end = performance.now() + withinMs; (await bot.query('select 1 from countdowns')).length > 0;)
+    if (performance.now() > end) throw new Error('it is not over');
+}
+const metrics = (): Promise<string> => bot.app.metrics.registry.metrics();
+const commands = (command: string, result: string, count: number): string =>
+  `watchbell_commands_total{skill="countdown",command="${command}",result="${result}"} ${count}`;
+const numberIn = (text: string): number => Number(/^(?:…back at )?(\d+)/.exec(text)?.[1]);
+const rises = (texts: readonly string[]): boolean =>
+  texts.map(numberIn).every((number, index, all) => index === 0 || number > (all[index - 1] ?? Number.NaN));
+
+test('what is no whole number from 1 to 9999 in plain digits is refused with what is understood', async () => {
+  await start();
+  const said = ['0', '10000', '-1', '1.5', '1e3', '0x10', '٣', '007', 'ten', '3 4'];
+  for (const n of said)
+    expect({ n, answers: await bot.say(`count to ${n}`) }).toEqual({
+      n,
+      answers: ['I count to a whole number from 1 to 9999, in plain digits.'],
+    });
+  expect((await bot.say('count to'))[0]).toContain('Say it like this: `count to N`');
+  expect((await bot.say('count down from 0'))[0]).toContain('I count down from a whole number');
+  expect(await metrics()).toContain(commands('count to', 'invalid', said.length + 1));
+  expect(await metrics()).toContain(commands('count down from', 'invalid', 1));
+  expect(await metrics()).toContain('watchbell_countdown_length_count 0');
+  expect(await bot.query('select 1 from countdowns')).toEqual([]);
+});
+
+test('numbers come one a second, on the second, up or down, in any number of rooms, and ring nobody', async () => {
+  await start();
+  const at = new Map<string, number>();
+  bot.platform.before = (operation) => {
+    if (operation.type === 'send')
+      at.set(`${operation.room} ${bot.platform.shown(operation.room).length}`, bot.app.clock.now().getTime());
+  };
+  await bot.say('count to 3');
+  await bot.say('count down from 4.', { room: 'annex' });
+  const begun = await bot.query<{ room: string; started_at: Date }>('select room, started_at from countdowns');
+  expect(await until(/^1$/, 'annex')).toEqual(['4', '3', '2', '1']);
+  expect(bot.texts()).toEqual(['1', '2', '3']);
+  for (const { room, started_at: startedAt } of begun)
+    for (let k = 1; k <= (room === 'lobby' ? 3 : 4); k++) {
+      const lateMs = (at.get(`${room} ${k - 1}`) ?? Number.NaN) - startedAt.getTime() - k * 1000;
+      expect(lateMs).toBeGreaterThanOrEqual(0);
+      expect(lateMs).toBeLessThan(500);
+    }
+  expect(bot.messages().every(({ message }) => message.notice)).toBe(true);
+  expect(await metrics()).toContain('watchbell_countdown_length_bucket{le="10"} 2');
+  expect(await metrics()).toContain(commands('count to', 'ok', 1));
+  await over();
+  await bot.say('count to 1');
+  await over();
+  expect(bot.texts()).toEqual(['1', '2', '3', '1']);
+});
+
+test('a count longer than what is handed over at once goes on without a seam', async () => {
+  await start();
+  await bot.say('count to 13');
+  expect(await until(/^13$/, 'lobby', 20_000)).toEqual(Array.from({ length: 13 }, (_, index) => String(index + 1)));
+  expect(bot.messages().every(({ edits }) => edits === 0)).toBe(true);
+}, 30_000);
+
+test('a room counts one thing at a time, and says how far that is', async () => {
+  await start();
+  await bot.say('count to 50');
+  expect(await bot.say('count to 5')).toEqual(['Busy with the count to 50, about to begin. Say `stop` first.']);
+  await until(/^2$/);
+  expect((await bot.say('count down from 5')).at(-1)).toBe('Busy with the count to 50, at 2. Say `stop` first.');
+  expect(await metrics()).toContain(commands('count down from', 'wrong', 1));
+  expect(await metrics()).toContain('watchbell_countdown_length_count 1');
+});
+
+test('stop says where it stopped, and no number comes after', async () => {
+  await start();
+  expect(await bot.say('stop')).toEqual(['Nothing is being counted here.']);
+  expect(await metrics()).toContain(commands('stop', 'wrong', 1));
+  await bot.say('count to 50');
+  await until(/^2$/);
+  await bot.say('stop');
+  expect(await until(/^Stopped/)).toEqual(['Nothing is being counted here.', '1', '2', 'Stopped at 2.']);
+  await bot.advance(1000);
+  expect(await bot.query(`select 1 from messages where pending`)).toEqual([]);
+  expect(await bot.query('select 1 from timers')).toEqual([]);
+  expect(bot.texts().at(-1)).toBe('Stopped at 2.');
+  expect(await metrics()).toContain(commands('stop', 'ok', 1));
+  await bot.say('count to 9');
+  expect((await bot.say('stop')).at(-1)).toBe('Stopped the count to 9.');
+});
+
+test('anybody stops what is theirs; what somebody else began is stopped by listed people', async () => {
+  await start();
+  await bot.say('count to 50', { by: '@bob:test' });
+  expect(await bot.say('stop', { by: '@eve:test' })).toEqual([
+    'somebody began this one. Ask somebody who may say `stop countdown`.',
+  ]);
+  expect((await bot.say('stop countdown', { by: '@eve:test' }))[0]).toMatch(/^Not allowed: /);
+  expect((await bot.say('stop', { by: '@ann:test' })).at(-1)).toMatch(/^Stopped/);
+  await bot.say('count to 50', { by: '@bob:test' });
+  expect((await bot.say('stop', { by: '@bob:test' })).at(-1)).toMatch(/^Stopped/);
+  await bot.say('count to 50', { by: '@bob:test' });
+  expect((await bot.say('stop countdown', { by: '@ann:test' })).at(-1)).toMatch(/^Stopped/);
+});
+
+test('countdowns lists what is counted in configured rooms and here, with its end', async () => {
+  await start();
+  expect(await bot.say('countdowns')).toEqual(['Nothing is being counted. Say `count to 10`.']);
+  await bot.say('count to 500', { room: 'annex' });
+  await bot.say('count down from 600', { room: 'dm', direct: true });
+  const [answer] = await bot.say('countdowns');
+  expect(answer).toMatch(/^\*\*annex\*\*: the count to 500, (about to begin|at \d), ends \d\d:\d\d UTC, begun by Ann$/);
+  expect((await bot.say('countdowns', { room: 'dm', direct: true })).at(-1)).toContain(
+    '**here**: the count down from 600',
+  );
+});
+
+test('after being away it goes on at the number of the clock, says so once, and repeats nothing', async () => {
+  await start();
+  await bot.say('count to 200');
+  await until(/^2$/);
+  await bot.advance(30_000);
+  const [back] = (await until(/^…back at \d+$/)).slice(-1);
+  const [row] = await bot.query<{ k: number }>(
+    'select extract(epoch from $1::timestamptz - started_at)::float8 as k from countdowns',
+    [bot.app.clock.now()],
+  );
+  expect(Math.abs(numberIn(back ?? '') - (row?.k ?? 0))).toBeLessThan(1.5);
+  const texts = await until(new RegExp(`^${numberIn(back ?? '') + 3}$`));
+  expect(rises(texts)).toBe(true);
+  expect(texts.filter((text) => text.startsWith('…'))).toHaveLength(1);
+  // What was due meanwhile does not come in a burst.
+  expect(texts.indexOf(back ?? '')).toBeLessThanOrEqual(4);
+});
+
+test('a replica that takes over goes on where the clock is', async () => {
+  const first = await start();
+  await first.say('count to 100');
+  await until(/^1$/);
+  await first.leave();
+  const second = await start({}, first);
+  await second.advance(20_000);
+  const texts = await until(/^…back at 2\d$/);
+  expect(rises(texts)).toBe(true);
+  await second.leave();
+  bot = first;
+}, 30_000);
+
+test('a count that ended while it was away says so, once', async () => {
+  await start();
+  await bot.say('count to 12');
+  await until(/^1$/);
+  await bot.advance(600_000);
+  const texts = await until(/^the count to 12 ended at \d\d:\d\d UTC; I was away\.$/);
+  await over();
+  await bot.advance(60_000);
+  expect(bot.texts()).toEqual(texts);
+  expect(await bot.say('stop')).toEqual(['Nothing is being counted here.']);
+});
+
+test('what was lost just before the end is spoken of, though its fate comes later than the end', async () => {
+  await start();
+  await bot.say('count to 2');
+  await bot.query(`delete from messages where key like '%:1' and sends = 0`);
+  await bot.query(
+    `insert into messages (id, connector, room, skill, key, queue, content, state) select gen_random_uuid(), connector, room, skill, replace(key, ':2', ':1'), 1, '{}', 'dropped' from messages where key like '%:2'`,
+  );
+  await over();
+  await bot.settle();
+  expect(bot.texts()).toEqual(['2', expect.stringMatching(/^the count to 2 ended at .*; I was away\.$/)]);
+});
+
+/** From now on the platform takes a message every so many ms. */
+function slowDown(everyMs: number): void {
+  let freeAt = 0;
+  bot.platform.before = () => {
+    const nowMs = performance.now();
+    if (nowMs < freeAt) throw new RateLimited('room', freeAt - nowMs);
+    freeAt = nowMs + everyMs;
+  };
+}
+
+test('where the platform is too slow it says how fast it can, and goes on in steps', async () => {
+  await start();
+  await bot.say('count to 200');
+  await until(/^2$/);
+  slowDown(2500);
+  const [word = ''] = (await until(/now in steps/)).slice(-1);
+  expect(word).toMatch(/^\d+, now in steps of 5: this room takes a message every [12](\.\d)? s$/);
+  expect(numberIn(word) % 5).toBe(0);
+  const texts = await until(new RegExp(`^${numberIn(word) + 5}$`));
+  expect(rises(texts)).toBe(true);
+  expect(texts.at(-2)).toBe(word);
+}, 40_000);
+
+test('with slow: edit it goes on in one message', async () => {
+  await start({ slow: 'edit' });
+  await bot.say('count to 14');
+  await until(/^2$/);
+  slowDown(2500);
+  await until(/^\d+, edited every \d+ s: this room takes no more messages$/);
+  const before = bot.messages().length;
+  await until(/^14$/, 'lobby', 20_000);
+  expect(bot.messages()).toHaveLength(before);
+  await over();
+}, 40_000);
+
+test('with slow: stop it stops, and says why', async () => {
+  await start({ slow: 'stop' });
+  await bot.say('count to 50');
+  await until(/^2$/);
+  slowDown(2500);
+  await until(/^I stop the count to 50: this room takes a message every [\d.]+ s\.$/);
+  await over();
+}, 30_000);
+
+test('in a room that refuses the bot it ends, instead of leaving a dead letter a second', async () => {
+  await start();
+  await bot.say('count to 50');
+  await until(/^1$/);
+  bot.platform.before = (operation) => {
+    if (operation.type === 'send') throw new Rejected('I am not in the room');
+  };
+  await over();
+  await bot.settle();
+  expect(await bot.query(`select 1 from messages where pending`)).toEqual([]);
+  expect(await bot.query(`select 1 from messages where state = 'dead' and skill = 'countdown'`)).toHaveLength(1);
+});
+
+test('rooms and max are as configured, and a room that does not exist is a problem', async () => {
+  await start({ rooms: ['annex'], max: 20 });
+  expect(await bot.say('count to 3')).toEqual([]);
+  expect((await bot.say('count to 21', { room: 'annex' }))[0]).toContain('from 1 to 20');
+  expect(await bot.say('countdowns')).toEqual([]);
+  const options = countdown.options?.parse({ rooms: ['annex', 'attic'] }) ?? { slow: 'steps', max: 1 };
+  const names = { rooms: ['annex'], people: [], groups: [], schedules: [], timeIntervals: [] };
+  expect(countdown.check?.(options, names)).toEqual([{ path: ['rooms', 1], says: 'no room is called "attic"' }]);
+  for (const wrong of [{ max: 10_000 }, { max: 0 }, { rooms: [] }, { slow: 'never' }, { rums: [] }])
+    expect(countdown.options?.safeParse(wrong).success).toBe(false);
+});

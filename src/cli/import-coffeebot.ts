@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import type { CoffeeOptions } from '../../skills/coffee/options.ts';
+import { createPeople } from '../people/people.ts';
+import { StartFailed, messageOf } from '../errors.ts';
+import type { People } from '../skill.ts';
+import { withDatabase, type SettingOptions } from './setting.ts';
+
+export interface ImportOptions extends SettingOptions {
+  /** Round that goes on where that bot ended; default: the only one. */
+  readonly round?: string;
+  /** Connector whose account ids the file has; it may be configured later. */
+  readonly connector?: string;
+  /** File with a line `USER-ID PERSON` for each of them whose account is not in the configuration. */
+  readonly people?: string;
+}
+
+interface Pair {
+  readonly one: string;
+  readonly other: string;
+  readonly times: number;
+}
+
+/** Takes over who was paired with whom how often from mattermost-coffeebot's database. Said twice it changes nothing more. */
+export function importCoffeebot(file: string, options: ImportOptions): Promise<number> {
+  return withDatabase(options, async (database, _, config) => {
+    const rounds = (config.skills['coffee'] as CoffeeOptions | undefined)?.rounds ?? {};
+    const round = only(Object.keys(rounds), options.round, 'round', 'skills.coffee.rounds');
+    const connector = options.connector ?? 'mattermost';
+    const people = createPeople(config);
+    const given = options.people === undefined ? new Map<string, string>() : await readPeople(options.people, people);
+    const idOf = (account: string): string =>
+      given.get(account) ?? people.byAccount(connector, account)?.id ?? `${connector} ${account}`;
+    const pairs = (await readPairs(file)).map((pair) => ({ ...pair, one: idOf(pair.one), other: idOf(pair.other) }));
+    const changed = await database.query(
+      `insert into coffee_met (name, one, other, times, last)
+       select $1, least(one collate "C", other collate "C"), greatest(one collate "C", other collate "C"), max(times), 0
+       from jsonb_to_recordset($2::jsonb) as x (one text, other text, times integer) where one <> other group by 2, 3 order by 2, 3
+       on conflict (name, one, other) do update set times = excluded.times where coffee_met.times < excluded.times
+       returning 1`,
+      [round, JSON.stringify(pairs)],
+    );
+    const strangers = new Set(pairs.flatMap(({ one, other }) => [one, other]).filter((id) => !people.byId(id)));
+    if (strangers.size > 0)
+      console.log(
+        `Not listed under people: and kept as "${connector} USER-ID": ${strangers.size}. They are recognised once a connector called ${connector} is configured, or say who they are with --people.`,
+      );
+    console.log(
+      `${pairs.length} pairs of ${new Set(pairs.flatMap(({ one, other }) => [one, other])).size} people read; ${changed.length} are new to the round ${round}.`,
+    );
+    return 0;
+  });
+}
+
+function only(known: readonly string[], given: string | undefined, what: string, where: string): string {
+  if (given !== undefined && known.includes(given)) return given;
+  if (given !== undefined)
+    throw new StartFailed(`no ${what} is called "${given}"; there are: ${known.join(', ') || 'none'}`);
+  const [first, ...others] = known;
+  if (first === undefined) throw new StartFailed(`there is no ${what} to import into: add one under ${where}`);
+  if (others.length > 0) throw new StartFailed(`say which ${what} with --${what}: ${known.join(', ')}`);
+  return first;
+}
+
+async function readPeople(file: string, people: People): Promise<Map<string, string>> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new StartFailed(`${file} cannot be read: ${messageOf(error)}`, { cause: error });
+  });
+  const found = new Map<string, string>();
+  for (const [at, line] of text.split('\n').entries()) {
+    const [account, person, ...more] = line.trim().split(/[\s,;]+/);
+    if (!account || account.startsWith('#')) continue;
+    if (!person || more.length > 0 || !people.byId(person))
+      throw new StartFailed(
+        `${file}:${at + 1}: write a user id and a key of people:, for example "4xp9fdt77pncbef59f4k1qe83o ann"`,
+      );
+    found.set(account, person);
+  }
+  return found;
+}
+
+/** Pairs that were made at least once. That bot keeps a row for every possible pair, most of them with 0. */
+async function readPairs(file: string): Promise<Pair[]> {
+  if (!existsSync(file))
+    throw new StartFailed(`there is no file ${file}; that bot's database is usually called coffeebot.db`);
+  // Only this command needs it, and Node warns that it is young.
+  const { DatabaseSync } = await import('node:sqlite');
+  try {
+    const source = new DatabaseSync(file, { readOnly: true });
+    try {
+      const rows = source
+        .prepare('select first_user_id as one, second_user_id as other, count as times from pairs where count > 0')
+        .all();
+      return rows.map((row) => ({ one: String(row['one']), other: String(row['other']), times: Number(row['times']) }));
+    } finally {
+      source.close();
+    }
+  } catch (error) {
+    throw new StartFailed(`${file} is not the database of mattermost-coffeebot: ${messageOf(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,44 @@
+import { formatDuration, parseDuration } from '../chat/duration.ts';
+import { StartFailed } from '../errors.ts';
+import { recoverTimers, type Overdue } from '../timers/recover.ts';
+import { withDatabase, type SettingOptions } from './setting.ts';
+
+export interface RecoverCommandOptions extends SettingOptions {
+  /** Time span such as `30s`. */
+  readonly olderThan: string;
+}
+
+/** Hands over what is overdue and nobody does. 0: nothing is overdue, or a replica that lives has it now; 1: something waits on. */
+export function recover(options: RecoverCommandOptions): Promise<number> {
+  const olderThanMs = parseDuration(options.olderThan);
+  if (olderThanMs === undefined)
+    throw new StartFailed(`--older-than "${options.olderThan}" is not a time span like 30s or 5m`);
+  return withDatabase(options, async (database, setting, config) => {
+    const known = setting.folders.skills
+      .filter(({ skill }) => Object.hasOwn(config.skills, skill.name))
+      .flatMap(({ skill }) => Object.keys(skill.timers ?? {}).map((name) => `${skill.name} ${name}`));
+    const { replicas, handedOver, unknown, unhandled } = await recoverTimers(database.query, { olderThanMs, known });
+    for (const one of handedOver) console.log(`${describe(one)}: handed over.`);
+    for (const one of unhandled) console.log(`${describe(one)}: fired, and not handled yet.`);
+    for (const one of unknown)
+      console.log(`${describe(one)}: left, since this configuration has no such skill; configure it, or forget them.`);
+    if (handedOver.length + unknown.length + unhandled.length === 0) {
+      console.log(`Nothing is overdue by more than ${formatDuration(olderThanMs)}.`);
+      return 0;
+    }
+    if (replicas === 0)
+      console.log('No replica is alive: they are handled when the next one starts. Look at why none runs.');
+    else if (handedOver.length > 0)
+      console.log(`${replicas === 1 ? 'One replica is' : `${replicas} replicas are`} alive; it takes a second.`);
+    if (replicas > 0 && unhandled.length > 0)
+      console.log(
+        'A replica is alive and leaves some: look at its log, and whether its configuration is older than this.',
+      );
+    return replicas > 0 && unknown.length === 0 && unhandled.length === 0 ? 0 : 1;
+  });
+}
+
+function describe({ skill, name, count, since }: Overdue): string {
+  const late = formatDuration(Date.now() - since.getTime());
+  return `${skill} ${name}: ${count === 1 ? 'one timer' : `${count} timers`}, due ${late} ago (${since.toISOString()})`;
+}

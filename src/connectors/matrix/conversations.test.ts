@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto';
+import { createMatrixWorld } from '../../../test/fakes/matrix/world.ts';
+import type { MatrixWorld } from '../../../test/fakes/matrix/world.ts';
+import type { Connector } from '../connector.ts';
+import { RecordingHost } from '../conformance.ts';
+
+let world: MatrixWorld;
+let connectors: Connector[] = [];
+const signal = (): AbortSignal => AbortSignal.timeout(10_000);
+
+beforeEach(async () => {
+  world = await createMatrixWorld();
+});
+afterEach(async () => {
+  for (const connector of connectors.splice(0)) await connector.stop();
+  await world.close();
+});
+
+async function connect(...given: Parameters<MatrixWorld['connect']>): Promise<Connector> {
+  const connector = await world.connect(...given);
+  connectors.push(connector);
+  return connector;
+}
+
+const conversation = () => ({ uuid: randomUUID(), people: ['@ann:fake.test', '@bob:fake.test'], name: 'Coffee' });
+
+test('members are named, guests are known, and who left is none', async () => {
+  world.homeserver.addUser('@12:fake.test');
+  world.homeserver.join('@12:fake.test', world.roomId);
+  world.homeserver.leave('bob', world.roomId);
+  const members = await (await connect()).members?.('#ops:fake.test', signal());
+  expect(members).toEqual([
+    { accountId: '@ann:fake.test', name: 'Ann Li', guest: false, bot: false },
+    { accountId: '@12:fake.test', name: '@12:fake.test', guest: true, bot: false },
+  ]);
+});
+
+test('the invitations are part of the one request that makes the room', async () => {
+  const room = await (await connect()).openDirect?.(conversation(), signal());
+  expect(world.homeserver.counts.createRoom).toBe(1);
+  expect(world.homeserver.counts.invite).toBeUndefined();
+  expect(world.homeserver.roomsOf('ann')).toContain(room);
+});
+
+test('who has left a conversation is invited again when it is used again, and nobody else', async () => {
+  const connector = await connect();
+  const one = conversation();
+  const room = (await connector.openDirect?.(one, signal())) ?? '';
+  world.homeserver.join('ann', room);
+  world.homeserver.leave('bob', room);
+  expect(await connector.openDirect?.(one, signal())).toBe(room);
+  expect(world.homeserver.counts.invite).toBe(1);
+  expect(world.homeserver.roomsOf('bob')).toContain(room);
+});
+
+test('a homeserver that lets few rooms be made says for how long to wait', async () => {
+  world.homeserver.setRoomRate({ perSecond: 0.016, burst: 1 });
+  const connector = await connect();
+  await connector.openDirect?.(conversation(), signal());
+  await expect(connector.openDirect?.(conversation(), signal())).rejects.toMatchObject({
+    code: 'WB_RATE_LIMITED',
+    retryAfterMs: expect.any(Number),
+  });
+});
+
+test('somebody who cannot be invited is a refusal for good, with the reason', async () => {
+  const connector = await connect();
+  const one = { ...conversation(), people: ['@ann:fake.test', '@gone:fake.test'] };
+  await expect(connector.openDirect?.(one, signal())).rejects.toMatchObject({ code: 'WB_REJECTED' });
+});
+
+test('another replica asks on a device of its own, and the bot that runs stays logged in', async () => {
+  const login = { token: undefined, user: 'bell', password: { file: 'password' } };
+  const running = await connect(login);
+  const host = new RecordingHost([world.room]);
+  await running.start(host);
+  const visitor = await world.connect(login);
+  expect(await visitor.members?.(world.room, signal())).toHaveLength(2);
+  const sessions = world.homeserver.store.sessions.size;
+  await visitor.stop();
+  expect(world.homeserver.store.sessions.size).toBe(sessions - 1);
+  world.homeserver.say('ann', world.roomId, 'still there?');
+  await host.until('the message', () => host.events.length === 1);
+});

@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { clean } from '../../chat/markdown.ts';
+import type { Conversation, JsonValue, Member } from '../connector.ts';
+import { dig, isMatrixFailure, isObject, text } from './requests.ts';
+import type { Requests } from './requests.ts';
+import type { Rooms } from './rooms.ts';
+
+const LOOK_EVERY_MS = 250;
+const MOST_LOOKS = 20;
+
+export interface Speaking {
+  readonly requests: Requests;
+  readonly rooms: Rooms;
+  readonly userId: string;
+}
+
+/** Everybody joined. One request: Matrix has no pages for it (5,000 members are about 400 kB). */
+export async function members(by: Speaking, written: string, signal: AbortSignal): Promise<Member[]> {
+  const room = await by.rooms.resolve(written, undefined, signal);
+  const answer = await by.requests.request('GET', `${at(room)}/joined_members`, { signal, timeoutMs: 60_000 });
+  const joined = answer['joined'];
+  return Object.entries(isObject(joined) ? joined : {})
+    .filter(([id]) => id !== by.userId)
+    .map(([id, profile]) => ({
+      accountId: id,
+      name: clean(text(dig(profile, 'display_name')) ?? id)
+        .replaceAll('\n', ' ')
+        .slice(0, 255),
+      guest: isGuest(id),
+      // The platform does not say it.
+      bot: false,
+    }));
+}
+
+/** Synapse gives guests, and only them, an id of nothing but digits. */
+export function isGuest(id: string): boolean {
+  return /^@\d+:/.test(id);
+}
+
+/**
+ * A private room under an address made of the conversation's uuid: the homeserver lets an address exist once, so a repeat
+ * after a lost answer finds the room instead of making another. People are invited by the request that makes it; whoever
+ * is not in a room that is there already (it is used again, or its making was cut short) is invited then.
+ */
+export async function openDirect(by: Speaking, conversation: Conversation, signal: AbortSignal): Promise<string> {
+  const name = `watchbell-${conversation.uuid}`;
+  const alias = `#${name}:${by.userId.slice(by.userId.indexOf(':') + 1)}`;
+  const found = await find(by, alias, signal);
+  if (found !== undefined) return complete(by, found, conversation, signal);
+  try {
+    const answer = await by.requests.request('POST', '/_matrix/client/v3/createRoom', {
+      signal,
+      timeoutMs: 60_000,
+      body: {
+        preset: 'private_chat',
+        visibility: 'private',
+        is_direct: true,
+        name: conversation.name,
+        room_alias_name: name,
+        invite: conversation.people,
+      },
+    });
+    const room = text(answer['room_id']);
+    if (room === undefined) throw new Error('the homeserver answered createRoom without a room id');
+    by.rooms.setJoined(room, true);
+    return room;
+  } catch (error) {
+    // Another replica was faster, or an answer is on its way that nobody waits for any more. Synapse says 400
+    // M_ROOM_IN_USE, and 409 M_UNKNOWN when both came in the same moment (measured).
+    if (!isMatrixFailure(error) || (error.errcode !== 'M_ROOM_IN_USE' && error.status !== 409)) throw error;
+    const made = await find(by, alias, signal);
+    if (made === undefined) throw error;
+    return complete(by, made, conversation, signal);
+  }
+}
+
+async function find(by: Speaking, alias: string, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const path = `/_matrix/client/v3/directory/room/${encodeURIComponent(alias)}`;
+    return text((await by.requests.request('GET', path, { signal }))['room_id']);
+  } catch (error) {
+    if (isMatrixFailure(error) && error.errcode === 'M_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+async function complete(by: Speaking, room: string, { people }: Conversation, signal: AbortSignal): Promise<string> {
+  const chunk = await memberEvents(by, room, signal);
+  const states = new Map(
+    chunk.map((event) => [text(dig(event, 'state_key')) ?? '', text(dig(event, 'content', 'membership'))]),
+  );
+  for (const person of people) {
+    if (['join', 'invite'].includes(states.get(person) ?? '')) continue;
+    await by.requests.request('POST', `${at(room)}/invite`, { body: { user_id: person }, signal });
+  }
+  return room;
+}
+
+/** An address exists before the room has its members: while another request makes it, we are not in it yet. */
+async function memberEvents(by: Speaking, room: string, signal: AbortSignal): Promise<readonly JsonValue[]> {
+  for (let tries = 1; ; tries++) {
+    try {
+      const answer = await by.requests.request('GET', `${at(room)}/members`, { signal, timeoutMs: 60_000 });
+      return Array.isArray(answer['chunk']) ? answer['chunk'] : [];
+    } catch (error) {
+      if (!isMatrixFailure(error) || (error.status !== 403 && error.status !== 404)) throw error;
+      // Not refused for good, so it is tried again later.
+      if (tries === MOST_LOOKS)
+        throw new Error(`the room ${room} is not there yet, or I have left it`, { cause: error });
+      await sleep(LOOK_EVERY_MS, undefined, { signal });
+    }
+  }
+}
+
+function at(room: string): string {
+  return `/_matrix/client/v3/rooms/${encodeURIComponent(room)}`;
+}

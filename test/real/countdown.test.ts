@@ -1,0 +1,188 @@
+import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createDatabase, freePort } from '../harness/postgres.ts';
+import { ProgramProcess } from '../harness/process.ts';
+import { listening } from '../soak/verify.ts';
+import { startSynapse, synapseMissing, type Synapse, type SynapseUser } from './synapse.ts';
+
+const missing = await synapseMissing();
+if (missing) console.warn(`countdowns on a real Synapse are skipped: ${missing}`);
+const onSynapse = missing ? test.skip : test;
+
+interface Message {
+  readonly text: string;
+  /** By the homeserver's clock. */
+  readonly at: number;
+  readonly edits: number;
+}
+
+interface Setting {
+  readonly bell: ProgramProcess;
+  say(text: string): Promise<void>;
+  /** What the bot said, oldest first, edits applied. */
+  shown(): Promise<Message[]>;
+  /** Waits for a message, edits applied. */
+  until(what: RegExp, withinMs: number): Promise<Message[]>;
+  stop(): Promise<void>;
+}
+
+async function start(limits: 'none' | 'default', options: object = {}): Promise<Setting> {
+  const directory = await mkdtemp(join(tmpdir(), 'watchbell-countdown-'));
+  const synapse = await startSynapse({ limits });
+  const [bot, ann] = [await synapse.addUser('bell'), await synapse.addUser('ann', 'Ann')];
+  const room = await synapse.createRoom(ann, 'random', [bot]);
+  const database = await createDatabase();
+  await mkdir(join(directory, 'secrets'));
+  await writeFile(join(directory, 'secrets/matrix-token'), bot.token);
+  await writeFile(
+    join(directory, 'watchbell.yaml'),
+    JSON.stringify({
+      connectors: { matrix: { homeserver: synapse.url, token: { file: 'matrix-token' } } },
+      rooms: { random: { in: { matrix: `#random:${synapse.serverName}` } } },
+      people: { ann: { name: 'Ann', accounts: { matrix: ann.id }, groups: ['admins'] } },
+      skills: { countdown: options },
+    }),
+  );
+  const bell = new ProgramProcess({
+    config: join(directory, 'watchbell.yaml'),
+    secrets: join(directory, 'secrets'),
+    databaseUrl: database.url,
+    port: await freePort(),
+    opsPort: await freePort(),
+  });
+  await bell.start();
+  await listening(database.url);
+  const shown = (): Promise<Message[]> => read(synapse, ann, bot, room);
+  return {
+    bell,
+    shown,
+    say: async (text) => void (await synapse.say(ann, room, text)),
+    async until(what, withinMs) {
+      for (const deadline = Date.now() + withinMs; ; await new Promise((resolve) => setTimeout(resolve, 200))) {
+        const messages = await shown();
+        if (messages.some(({ text }) => what.test(text))) return messages;
+        if (Date.now() > deadline)
+          throw new Error(`no ${what} within ${withinMs / 1000} s:\n${messages.map(({ text }) => text).join('\n')}`);
+      }
+    },
+    async stop() {
+      await bell.stop();
+      await synapse.stop();
+      await database.drop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+interface RoomEvent {
+  readonly event_id: string;
+  readonly sender: string;
+  readonly origin_server_ts: number;
+  readonly content: {
+    readonly body: string;
+    readonly 'm.relates_to'?: { readonly rel_type?: string; readonly event_id?: string };
+    readonly 'm.new_content'?: { readonly body: string };
+  };
+}
+
+async function read(synapse: Synapse, ann: SynapseUser, bot: SynapseUser, room: string): Promise<Message[]> {
+  const filter = encodeURIComponent(JSON.stringify({ types: ['m.room.message'] }));
+  const path = `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/messages?dir=b&limit=200&filter=${filter}`;
+  const { chunk } = (await synapse.request(ann, 'GET', path)) as unknown as { chunk: RoomEvent[] };
+  const found = new Map<string, Message>();
+  for (const event of chunk.toReversed()) {
+    if (event.sender !== bot.id) continue;
+    const target = event.content['m.relates_to'];
+    const edited = target?.rel_type === 'm.replace' ? found.get(target.event_id ?? '') : undefined;
+    if (edited && target?.event_id)
+      found.set(target.event_id, {
+        ...edited,
+        text: event.content['m.new_content']?.body ?? '',
+        edits: edited.edits + 1,
+      });
+    else found.set(event.event_id, { text: event.content.body, at: event.origin_server_ts, edits: 0 });
+  }
+  return [...found.values()];
+}
+
+/** The number that a message shows, with or without words around it. */
+const numberIn = ({ text }: Message): number => Number(/^(?:…back at )?(\d+)\b/.exec(text)?.[1]);
+const rises = (numbers: readonly number[]): boolean =>
+  numbers.every((number, index) => index === 0 || number > (numbers[index - 1] ?? Number.NaN));
+
+onSynapse(
+  'without limits each number comes on its second, once, and goes on after a kill where the clock is',
+  async () => {
+    const setting = await start('none');
+    try {
+      await setting.say('!count to 6');
+      const first = await setting.until(/^6$/, 15_000);
+      expect(first.map(({ text }) => text)).toEqual(['1', '2', '3', '4', '5', '6']);
+      const startedAt = (first[0]?.at ?? 0) - 1000;
+      for (const [index, { at }] of first.entries())
+        expect(Math.abs(at - startedAt - (index + 1) * 1000)).toBeLessThan(400);
+      await setting.say('!count to 25');
+      await setting.until(/^7$/, 20_000);
+      await setting.bell.kill();
+      await setting.bell.start();
+      const done = (await setting.until(/^25$/, 40_000)).slice(first.length);
+      const numbers = done.map(numberIn);
+      expect(rises(numbers)).toBe(true);
+      expect(done.filter(({ text }) => text.startsWith('…back at '))).toHaveLength(1);
+    } finally {
+      await setting.stop();
+    }
+  },
+  90_000,
+);
+
+onSynapse(
+  "with Synapse's own limits it says how fast the room is, and goes on in steps that the room keeps",
+  async () => {
+    const setting = await start('default');
+    try {
+      await setting.say('!count to 60');
+      const messages = await setting.until(/^60\b/, 90_000);
+      const numbers = messages.map(numberIn);
+      expect(rises(numbers)).toBe(true);
+      expect(numbers.slice(0, 8)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+      const words = messages.filter(({ text }) => text.includes('this room takes a message every'));
+      expect(words.length).toBeGreaterThanOrEqual(1);
+      expect(words.length).toBeLessThanOrEqual(2);
+      const [, step] =
+        /now in steps of (\d+): this room takes a message every [\d.]+ s$/.exec(words[0]?.text ?? '') ?? [];
+      expect(Number(step)).toBeGreaterThanOrEqual(5);
+      const after = numbers.slice(numbers.indexOf(numberIn(words[0] ?? { text: '', at: 0, edits: 0 })));
+      expect(after.every((number) => number % 5 === 0)).toBe(true);
+      const startedAt = (messages[0]?.at ?? 0) - 1000;
+      for (const message of messages.filter((one) => numberIn(one) % Number(step) === 0))
+        expect(message.at - startedAt - numberIn(message) * 1000).toBeLessThan(Number(step) * 1000);
+    } finally {
+      await setting.stop();
+    }
+  },
+  150_000,
+);
+
+onSynapse(
+  "with Synapse's own limits and `slow: edit` one message goes on to the end, and stop says where it is",
+  async () => {
+    const setting = await start('default', { slow: 'edit' });
+    try {
+      await setting.say('!count to 300');
+      await setting.until(/^\d+, edited every \d+ s: this room takes no more messages$/, 60_000);
+      const before = await setting.shown();
+      await setting.until(/^(40|45|50|55|60), edited/, 60_000);
+      const messages = await setting.shown();
+      expect(messages).toHaveLength(before.length);
+      expect(messages.at(-1)?.edits).toBeGreaterThan(0);
+      await setting.say('!stop');
+      const [answer] = (await setting.until(/^Stopped at/, 30_000)).slice(-1);
+      expect(Number(/^Stopped at (\d+)\.$/.exec(answer?.text ?? '')?.[1])).toBeGreaterThanOrEqual(40);
+    } finally {
+      await setting.stop();
+    }
+  },
+  150_000,
+);
