@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer, type Server } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDatabase, freePort, type TestDatabase } from '../harness/postgres.ts';
@@ -11,6 +11,7 @@ let directory: string;
 let database: TestDatabase;
 let bell: ProgramProcess;
 let proxy: Server | undefined;
+const lines = new Set<Socket>();
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'watchbell-probe-'));
@@ -20,7 +21,9 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await bell.kill();
-  await new Promise((resolve) => (proxy ? proxy.close(resolve) : resolve(undefined)));
+  for (const line of lines) line.destroy();
+  lines.clear();
+  proxy?.close();
   proxy = undefined;
   await database.drop();
   await rm(directory, { recursive: true, force: true });
@@ -92,12 +95,16 @@ test('a bot that is started before its database waits for it, and ends at once w
 
   const again = bell.start();
   await answers(`${bell.opsUrl}/livez`);
-  proxy = createServer((socket) =>
-    socket
-      .on('error', () => {})
-      .pipe(connect(Number(port), hostname).on('error', () => socket.destroy()))
-      .pipe(socket),
-  );
+  proxy = createServer((socket) => {
+    const there = connect(Number(port), hostname);
+    for (const [one, other] of [
+      [socket, there],
+      [there, socket],
+    ] as const) {
+      lines.add(one.pipe(other));
+      one.on('error', () => other.destroy()).on('close', () => other.destroy());
+    }
+  });
   await new Promise<void>((resolve) => proxy?.listen(Number(url.port), '127.0.0.1', resolve));
   await Promise.all([starting, again]);
   expect((await fetch(`${bell.opsUrl}/readyz`)).status).toBe(200);
