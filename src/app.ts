@@ -251,10 +251,8 @@ export class App {
       log,
       pages: web ? [this.#webPages(web[1])] : [],
     });
-    await migrate(
-      this.database,
-      folders.skills.map((folder) => folder.migrations),
-    );
+    const migrations = folders.skills.map((folder) => folder.migrations);
+    await this.#onceDatabaseAnswers(() => migrate(this.database, migrations));
     this.metrics.databaseUp.set(1);
     this.#world = this.#build(this.#config, await this.#options.generation(this.database));
     await this.#beat();
@@ -277,6 +275,21 @@ export class App {
       'started',
     );
     for (const broken of folders.broken) log.error(broken, 'skill could not be loaded');
+  }
+
+  /** A bot and its database often start together: one that does not answer yet is waited for. */
+  async #onceDatabaseAnswers(work: () => Promise<unknown>): Promise<void> {
+    for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 2000)) {
+      try {
+        await work();
+        return;
+      } catch (error) {
+        if (codeOf(error) !== 'WB_DATABASE_AWAY') throw error;
+        if (waitMs === 100)
+          this.#options.log.warn({ reason: messageOf(error) }, 'database does not answer yet; waiting for it');
+      }
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
   }
 
   /** Takes a new configuration into use, whole. Connectors whose entry changed are handed over and started again. */

@@ -69,6 +69,8 @@ export function createMetrics({ version, ofProcess = true }: MetricsOptions) {
     webhookLastReceived: gauge('webhook_last_received_timestamp_seconds', 'When a webhook was last accepted', [
       'source',
     ]),
+    /** Set by one replica, once there has been a backup. */
+    lastBackup: gauge('backup_last_success_timestamp_seconds', 'When `watchbell backup` last wrote a whole backup'),
     configReloadOk: gauge('config_last_reload_successful', '1 when the configuration in use is the one in the files'),
     configReloadTime: gauge(
       'config_last_reload_success_timestamp_seconds',

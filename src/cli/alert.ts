@@ -1,6 +1,8 @@
 import { samplePayload } from '../../skills/alerts/sample.ts';
+import type { Config } from '../config/schema.ts';
 import { StartFailed, messageOf } from '../errors.ts';
-import { createSetting, loadOrThrow, type SettingOptions } from './setting.ts';
+import type { SecretRef } from '../skill.ts';
+import { createSetting, loadOrThrow, type Setting, type SettingOptions } from './setting.ts';
 
 export interface AlertOptions extends SettingOptions {
   readonly url?: string;
@@ -11,22 +13,39 @@ export interface AlertOptions extends SettingOptions {
   readonly resolved?: boolean;
 }
 
+/** Where a running bot takes alerts. */
+export interface AlertTarget {
+  readonly url: string;
+  readonly source: string;
+  readonly token: string;
+}
+
 /** Posts a sample as Alertmanager would, and says what the bot answered. */
 export async function postAlert(options: AlertOptions): Promise<number> {
-  const source = options.source ?? 'default';
-  const token = options.token ?? (await configuredToken(options, source));
-  const address = `${options.url ?? 'http://127.0.0.1:8080'}/webhooks/alertmanager/${encodeURIComponent(source)}`;
+  const target = {
+    url: options.url ?? 'http://127.0.0.1:8080',
+    source: options.source ?? 'default',
+    token: options.token ?? (await configuredToken(options)),
+  };
   const body = samplePayload({
     labels: { pod: 'sample' },
     status: options.resolved ? 'resolved' : 'firing',
     ...(options.alertName !== undefined && { name: options.alertName }),
     ...(options.severity !== undefined && { severity: options.severity }),
   });
+  const refused = await postSample(target, body);
+  console.log(refused ?? `Accepted by ${addressOf(target)}; look into the room.`);
+  return refused === undefined ? 0 : 1;
+}
+
+/** Resolves to undefined once the bot has stored it, else to what it answered. @throws {StartFailed} when nobody answers. */
+export async function postSample(target: AlertTarget, body: unknown): Promise<string | undefined> {
+  const address = addressOf(target);
   let response: Response;
   try {
     response = await fetch(address, {
       method: 'POST',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${target.token}`, 'content-type': 'application/json' },
       body: JSON.stringify(body),
     });
   } catch (error) {
@@ -36,20 +55,32 @@ export async function postAlert(options: AlertOptions): Promise<number> {
     );
   }
   const text = await response.text();
-  console.log(
-    response.ok ? `Accepted by ${address}; look into the room.` : `${response.status} from ${address}: ${text}`,
-  );
-  return response.ok ? 0 : 1;
+  return response.ok ? undefined : `${response.status} from ${address}: ${text}`;
 }
 
-async function configuredToken(options: SettingOptions, source: string): Promise<string> {
-  const setting = await createSetting(options);
-  const { config } = await loadOrThrow(setting);
-  const alerts = config.skills['alerts'] as { sources?: Record<string, { tokens: { file: string }[] }> } | undefined;
-  const reference = alerts?.sources?.[source]?.tokens[0];
+function addressOf({ url, source }: AlertTarget): string {
+  return `${url}/webhooks/alertmanager/${encodeURIComponent(source)}`;
+}
+
+/** The source given, else the first, and its first token. @throws {StartFailed} naming those there are. */
+export async function alertToken(
+  setting: Setting,
+  config: Config,
+  given: string | undefined,
+): Promise<{ source: string; token: string }> {
+  const alerts = config.skills['alerts'] as { sources?: Record<string, { tokens: SecretRef[] }> } | undefined;
+  const sources = alerts?.sources ?? {};
+  const source = given ?? Object.keys(sources)[0] ?? 'default';
+  const reference = sources[source]?.tokens[0];
   if (!reference)
     throw new StartFailed(
-      `skills.alerts has no source called "${source}"; configured are: ${Object.keys(alerts?.sources ?? {}).join(', ') || 'none'}`,
+      `skills.alerts has no source called "${source}"; configured are: ${Object.keys(sources).join(', ') || 'none'}`,
     );
-  return setting.secrets.read(reference);
+  return { source, token: await setting.secrets.read(reference) };
+}
+
+async function configuredToken(options: AlertOptions): Promise<string> {
+  const setting = await createSetting(options);
+  const { config } = await loadOrThrow(setting);
+  return (await alertToken(setting, config, options.source ?? 'default')).token;
 }

@@ -70,6 +70,30 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
     .option('--severity <severity>', 'critical, warning or info')
     .option('--resolved', 'say that it is over');
 
+  add<{ url: string; source?: string; timeout: string }>(
+    program,
+    'probe',
+    'posts an alert to a running bot, sees it shown, acknowledges and resolves it',
+    async (_, options) => (await import('./probe.ts')).probe(options),
+  )
+    .option('--url <address>', 'where the bot listens', 'http://127.0.0.1:8080')
+    .option('--source <name>', 'source in the configuration (default: the first)')
+    .option('--timeout <duration>', 'longest wait for each step', '60s');
+
+  add<{ to: string; keep: string }>(
+    program,
+    'backup',
+    'writes the whole database to one file, and deletes old ones',
+    async (_, options) => (await import('./backup.ts')).backup(options),
+  )
+    .requiredOption('--to <directory>', 'where to')
+    .option('--keep <count>', 'how many to keep', '14');
+  add<{ check?: boolean }>(
+    program,
+    'restore <from>',
+    'puts a backup (of a directory: the newest) into an empty database; what was waiting is held',
+    async ([from = ''], options) => (await import('./restore.ts')).restoreCommand(from, options),
+  ).option('--check', 'reads the backup to its end and touches nothing');
   add<{ dryRun?: boolean; explain?: string; wait?: string }>(
     program,
     'pair <room>',

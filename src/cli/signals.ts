@@ -5,10 +5,12 @@ const GONE_WITHIN_MS = 14_000;
 
 /**
  * Stops the program on SIGTERM and SIGINT: once in order, a second signal at once. `quick` is true for SIGINT, where a
- * person waits. Before `armed`, a signal simply ends the process.
+ * person waits. Before `armed`, a signal ends the process at once; not by default where it is process 1, as in a container.
  */
 export function stoppable(log: Logger, stop: (quick: boolean) => Promise<void>): { armed(): void } {
   let stopping = false;
+  const endAtOnce = (): never => process.exit(1);
+  process.on('SIGTERM', endAtOnce).on('SIGINT', endAtOnce);
   const begin = (quick: boolean): void => {
     if (stopping) process.exit(1);
     stopping = true;
@@ -24,6 +26,7 @@ export function stoppable(log: Logger, stop: (quick: boolean) => Promise<void>):
   };
   return {
     armed() {
+      process.off('SIGTERM', endAtOnce).off('SIGINT', endAtOnce);
       process.on('SIGTERM', () => begin(false));
       process.on('SIGINT', () => begin(true));
     },

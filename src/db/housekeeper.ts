@@ -3,6 +3,7 @@ import type { World } from '../dispatch/world.ts';
 import { messageOf } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../skill.ts';
+import { lastBackup } from './backup-record.ts';
 import type { Database } from './database.ts';
 import { prune, type PruneAges } from './prune.ts';
 
@@ -62,6 +63,8 @@ export class Housekeeper {
         metrics.oldestPending.set({ connector }, row?.age ?? 0);
         metrics.deadLetters.set({ connector }, dead.find((one) => one.connector === connector)?.count ?? 0);
       }
+      const backup = await lastBackup(database.query);
+      if (backup !== undefined) metrics.lastBackup.set(backup);
       await this.#countSkills();
       await this.#bury(database);
     } catch (error) {

@@ -52,12 +52,14 @@ export class FakeHomeserver {
   private readonly waiters = new Set<Waiter>();
   private readonly lastSince = new Map<string, (number | undefined)[]>();
   private readonly now: () => number;
+  private readonly host: string;
   private server: Server | undefined;
   private port = 0;
 
   constructor(options: HomeserverOptions = {}) {
     this.now = options.now ?? Date.now;
     this.rate = options.rate;
+    this.host = options.host ?? '127.0.0.1';
     this.store = new Store(options.serverName ?? 'fake.test', this.now);
     this.store.onAppend = (room, event) => {
       for (const waiter of this.waiters) {
@@ -77,7 +79,7 @@ export class FakeHomeserver {
     server.keepAliveTimeout = 60_000;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(port, '127.0.0.1', resolve);
+      server.listen(port, this.host, resolve);
     });
     const address = server.address();
     if (typeof address === 'object' && address) this.port = address.port;

@@ -67,6 +67,8 @@ export interface HomeserverOptions {
   readonly serverName?: string;
   /** Default 0: any free port. */
   readonly port?: number;
+  /** Default 127.0.0.1. */
+  readonly host?: string;
   /** Default: no limit. Synapse's own default is { perSecond: 0.2, burst: 10 }. */
   readonly rate?: Rate;
   readonly now?: () => number;

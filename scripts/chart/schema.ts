@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import type { JsonSchema } from '../../src/config/reference.ts';
+import { valuesSchema } from './values.ts';
+
+/**
+ * The values as JSON Schema, draft 7, which every helm 3 and 4 reads; `config` has the schema of the configuration itself.
+ * Its definitions move to the top, where its references look for them.
+ */
+export function valuesJsonSchema(configuration: JsonSchema): JsonSchema {
+  const schema = optional(z.toJSONSchema(valuesSchema, { target: 'draft-7', io: 'input' }) as JsonSchema);
+  const { $schema: _, $id: __, title: ___, $defs = {}, ...config } = configuration;
+  const description = schema.properties?.['config']?.description ?? '';
+  return { ...schema, properties: { ...schema.properties, config: { ...config, description } }, $defs };
+}
+
+/** What values.yaml says need not be said again; `helm upgrade --reuse-values` from an older release brings less than that. */
+function optional(required: JsonSchema): JsonSchema {
+  const { required: _, ...schema } = required;
+  if (!schema.properties) return schema;
+  const inner = Object.entries(schema.properties).map(
+    ([key, one]) => [key, one.properties ? optional(one) : one] as const,
+  );
+  return { ...schema, properties: Object.fromEntries(inner) };
+}

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Puts a published release of the chart into a cluster.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() {
+  cat <<'TEXT'
+usage: scripts/deploy.sh VERSION [--dry-run] [--help]
+
+Deploys the published chart VERSION (X.Y.Z) to the cluster of the current context: first as the API server would take it,
+then for real; what does not become ready is rolled back. At the end `helm test` proves a round trip.
+
+  --dry-run      stops after the first part
+
+  CHART          default oci://ghcr.io/watchbell/charts/watchbell
+  VALUES         files with values, separated by spaces (required)
+  RELEASE        default bell
+  NAMESPACE      default watchbell; made when it is missing
+  KUBE_CONTEXT   refuses unless this is the current context
+  TIMEOUT        default 5m
+  HELM           helm 3 or 4; default: helm
+TEXT
+}
+
+version='' dry=
+for argument in "$@"; do
+  case $argument in
+    -h | --help) usage; exit 0 ;;
+    --dry-run) dry=yes ;;
+    -*) echo "deploy: there is no option $argument" >&2; usage >&2; exit 2 ;;
+    *) version=$argument ;;
+  esac
+done
+[[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || { echo 'deploy: say which version: scripts/deploy.sh 1.2.3' >&2; exit 2; }
+[ -n "${VALUES:-}" ] || { echo 'deploy: name the values: VALUES="production.yaml" scripts/deploy.sh 1.2.3' >&2; exit 2; }
+
+helm=${HELM:-helm} chart=${CHART:-oci://ghcr.io/watchbell/charts/watchbell}
+release=${RELEASE:-bell} namespace=${NAMESPACE:-watchbell} timeout=${TIMEOUT:-5m}
+context=$(kubectl config current-context)
+if [ -n "${KUBE_CONTEXT:-}" ] && [ "$context" != "$KUBE_CONTEXT" ]; then
+  echo "deploy: the current context is $context, not $KUBE_CONTEXT" >&2
+  exit 2
+fi
+
+values=()
+for file in $VALUES; do
+  [ -r "$file" ] || { echo "deploy: $file cannot be read" >&2; exit 2; }
+  values+=(-f "$file")
+done
+args=(upgrade --install "$release" "$chart" --namespace "$namespace" --create-namespace "${values[@]}")
+case $chart in oci://* | http*) args+=(--version "$version") ;; esac
+# helm 4 has another word for --atomic; helm 3 deletes the pod of a test before it reads its log
+if "$helm" version --template '{{ .Version }}' | grep -q '^v3'; then rollback=--atomic logs=(); else rollback=--rollback-on-failure logs=(--logs); fi
+
+echo "== $release $version in $namespace of $context: as the API server would take it"
+"$helm" "${args[@]}" --dry-run=server >/dev/null
+[ -n "$dry" ] && { echo 'It would be taken. Nothing was changed.'; exit 0; }
+echo '== deploying'
+"$helm" "${args[@]}" "$rollback" --timeout "$timeout"
+echo '== proving a round trip'
+"$helm" test "$release" --namespace "$namespace" ${logs[@]+"${logs[@]}"} --timeout "$timeout"

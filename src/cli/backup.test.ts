@@ -1,0 +1,62 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
+
+const BIN = resolve(import.meta.dirname, '../../bin/watchbell.js');
+let directory: string;
+let to: string;
+let database: TestDatabase;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'watchbell-backup-cli-'));
+  to = join(directory, 'backups');
+  await writeFile(join(directory, 'watchbell.yaml'), 'connectors: { memory: {} }\n');
+  database = await createDatabase();
+  await watchbell('migrate');
+});
+afterEach(async () => {
+  await database.drop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** Runs a command to its end. */
+function watchbell(...args: string[]): Promise<{ status: number; output: string }> {
+  const env = { PATH: process.env['PATH'], DATABASE_URL: database.url };
+  return new Promise((done) => {
+    execFile(process.execPath, [BIN, ...args], { cwd: directory, env }, (error, stdout, stderr) =>
+      done({ status: error ? Number(error.code) : 0, output: stdout + stderr }),
+    );
+  });
+}
+
+test('the newest are kept, other files are left alone, and the newest is what is restored', async () => {
+  for (let nth = 0; nth < 3; nth++)
+    expect(await watchbell('backup', '--to', to, '--keep', '2')).toMatchObject({ status: 0 });
+  expect(await readdir(to)).toHaveLength(2);
+  for (const name of ['notes.txt', 'watchbell-old.jsonl.gz.partial', 'watchbell-new.jsonl.gz.partial'])
+    await writeFile(join(to, name), '');
+  await utimes(join(to, 'watchbell-old.jsonl.gz.partial'), 0, 0);
+  await watchbell('backup', '--to', to, '--keep', '1');
+  const newest = (await readdir(to)).find((name) => /^watchbell-2.*Z\.jsonl\.gz$/.test(name)) ?? '';
+  expect(new Set(await readdir(to))).toEqual(new Set([newest, 'notes.txt', 'watchbell-new.jsonl.gz.partial']));
+  expect(await watchbell('restore', '--check', to)).toMatchObject({
+    status: 0,
+    output: expect.stringContaining(`${newest} is whole`),
+  });
+  expect(await watchbell('restore', to)).toMatchObject({ status: 0, output: expect.stringContaining('Restored') });
+});
+
+test('what cannot be is said, and nothing is done', async () => {
+  await mkdir(to);
+  const cannot: [string[], string][] = [
+    [['backup', '--to', to, '--keep', 'many'], '--keep'],
+    [['backup'], '--to'],
+    [['restore', join(directory, 'nothing')], 'there is no'],
+    [['restore', to], 'no backup in'],
+  ];
+  for (const [args, says] of cannot)
+    expect(await watchbell(...args)).toEqual({ status: 2, output: expect.stringContaining(says) });
+  expect(await readdir(to)).toEqual([]);
+});

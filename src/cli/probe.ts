@@ -1,0 +1,130 @@
+import { randomUUID } from 'node:crypto';
+import { samplePayload } from '../../skills/alerts/sample.ts';
+import { parseDuration } from '../chat/duration.ts';
+import type { Database } from '../db/database.ts';
+import { insertEvents } from '../dispatch/event.ts';
+import { StartFailed, messageOf } from '../errors.ts';
+import { alertToken, postSample } from './alert.ts';
+import { withDatabase, type SettingOptions } from './setting.ts';
+
+export interface ProbeOptions extends SettingOptions {
+  readonly url: string;
+  readonly source?: string;
+  /** Longest wait for each step, as a duration. */
+  readonly timeout: string;
+}
+
+/** How the rows of the one alert stand; `shown`: every room has its newest version. */
+interface Standing {
+  readonly number: number;
+  readonly phase: string;
+  readonly acked: boolean;
+  readonly rooms: number;
+  readonly shown: boolean;
+  readonly connector: string | null;
+  readonly room: string | null;
+}
+
+const LOOK_EVERY_MS = 100;
+
+/**
+ * Proves the whole way once: posts an alert to the webhook of a running bot, waits until every room it goes to shows it,
+ * acknowledges it as somebody in the room would, resolves it. Prints a line a step; 0: all went through.
+ */
+export function probe(options: ProbeOptions): Promise<number> {
+  const timeoutMs = parseDuration(options.timeout);
+  if (timeoutMs === undefined) throw new StartFailed(`--timeout: "${options.timeout}" is not a duration such as 60s`);
+  return withDatabase(options, async (database, setting, config) => {
+    const { source, token } = await alertToken(setting, config, options.source);
+    const target = { url: options.url, source, token };
+    const labels = { pod: `probe-${randomUUID()}`, namespace: 'watchbell' };
+    const sample = { name: 'WatchbellProbe', severity: 'info', summary: 'a probe; it resolves by itself', labels };
+    let from = performance.now();
+    const step = (says: string): void => {
+      console.log(`ok  ${says} (${Math.round(performance.now() - from)} ms)`);
+      from = performance.now();
+    };
+    const until = (what: string, isDone: (standing: Standing) => boolean): Promise<Standing> =>
+      waitFor(database, labels.pod, timeoutMs, what, isDone);
+
+    const post = async (status: 'firing' | 'resolved'): Promise<void> => {
+      const refused = await postSample(target, samplePayload({ ...sample, status }));
+      if (refused !== undefined) throw new StartFailed(refused);
+    };
+    let isOpen = false;
+    try {
+      await post('firing');
+      isOpen = true;
+      step(`${options.url} took an alert for ${source}`);
+      const { number, connector, room, rooms } = await until('shown', (one) => one.rooms > 0 && one.shown);
+      step(`#${number} is shown in ${rooms === 1 ? `${connector} ${room}` : `${rooms} rooms`}`);
+      await say(database, connector ?? '', room ?? '', `ack ${number}`);
+      await until('acknowledged', (one) => one.acked && one.shown);
+      step('it is acknowledged there');
+      await post('resolved');
+      isOpen = false;
+      await until('resolved', (one) => one.phase === 'resolved' && one.shown);
+      step('it is resolved there');
+      return 0;
+    } catch (error) {
+      console.log(`BAD ${messageOf(error)}`);
+      // A probe that failed half-way must not remind anybody all night.
+      if (isOpen) await post('resolved').catch(() => {});
+      return 1;
+    }
+  });
+}
+
+/** What somebody in that room would say; any replica handles it. */
+async function say(database: Database, connector: string, room: string, text: string): Promise<void> {
+  const id = `probe-${randomUUID()}`;
+  const sender = { accountId: 'watchbell-probe', name: 'a probe', bot: false, guest: false };
+  const event = { type: 'message', id, room, direct: false, sender, at: new Date(), text, mentionsBot: true };
+  await insertEvents(database.query, [
+    {
+      source: connector,
+      sourceId: id,
+      lane: `${connector}:${room}`,
+      kind: 'message',
+      payload: JSON.stringify(event),
+      happenedAt: new Date(),
+    },
+  ]);
+}
+
+async function waitFor(
+  database: Database,
+  pod: string,
+  timeoutMs: number,
+  what: string,
+  isDone: (standing: Standing) => boolean,
+): Promise<Standing> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const standing = await stand(database, pod);
+    if (standing && isDone(standing)) return standing;
+    if (performance.now() > deadline) throw new StartFailed(`the alert was not ${what} in time: ${remedy(standing)}`);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+}
+
+function remedy(standing: Standing | undefined): string {
+  if (!standing) return 'it was taken and not handled; look at the log of the bot and `watchbell events failed`';
+  if (standing.rooms === 0) return `#${standing.number} goes to no room; does a route drop severity info?`;
+  if (!standing.shown) return `#${standing.number} waits for its room; look at \`watchbell doctor\``;
+  return `#${standing.number} is ${standing.phase}; look at the log of the bot`;
+}
+
+async function stand(database: Database, pod: string): Promise<Standing | undefined> {
+  const [row] = await database.query<Standing>(
+    `select a.number, a.phase, a.ack is not null as acked, count(m.id)::int as rooms,
+       coalesce(bool_and(m.delivered_version = m.version and m.state = 'live'), false) as shown,
+       min(m.connector) as connector, (array_agg(m.room order by m.connector))[1] as room
+     from alerts a
+     left join alert_group_members g on g.alert_id = a.id
+     left join messages m on m.skill = 'alerts' and m.key in ('alert:' || a.number, 'group:' || g.group_id)
+     where a.labels ->> 'pod' = $1 and a.number is not null group by a.id`,
+    [pod],
+  );
+  return row;
+}

@@ -1,0 +1,37 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { parse } from 'yaml';
+import { render } from './render.ts';
+
+const DOCS = resolve(import.meta.dirname, '../../docs');
+
+test('all values shown in the page about installing are such as the chart takes', async () => {
+  const page = await readFile(resolve(DOCS, 'installing.md'), 'utf8');
+  const blocks = [...page.matchAll(/^```yaml values\n(.*?)^```$/gms)].map(([, block = '']) => parse(block) as object);
+  expect(blocks.length).toBeGreaterThanOrEqual(3);
+  for (const values of blocks) expect((await render(values)).all('Deployment')).toHaveLength(1);
+});
+
+test('every alert has a runbook under the address it gives, and no runbook is without an alert', async () => {
+  const rendered = await render(
+    { prometheusRule: { enabled: true }, backup: { enabled: true } },
+    { example: 'production-values.yaml' },
+  );
+  const rules = rendered.one('PrometheusRule')['spec'].groups[0].rules as {
+    alert: string;
+    annotations: { runbook_url: string };
+  }[];
+  const page = await readFile(resolve(DOCS, 'runbooks.md'), 'utf8');
+  const headings = [...page.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading);
+  expect(new Set(headings)).toEqual(new Set(rules.map(({ alert }) => alert)));
+  expect(headings).toHaveLength(rules.length);
+  for (const { alert, annotations } of rules)
+    expect(annotations.runbook_url).toMatch(new RegExp(`/runbooks\\.md#${alert.toLowerCase()}$`));
+});
+
+test('the table that compares has the number of alerts there are', async () => {
+  const page = await readFile(resolve(DOCS, 'runbooks.md'), 'utf8');
+  expect(await readFile(resolve(DOCS, 'chart-compared.md'), 'utf8')).toContain(
+    `${[...page.matchAll(/^## /gm)].length} alerts`,
+  );
+});

@@ -1,0 +1,53 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { generate } from '../../scripts/chart/generate.ts';
+import { valuesSchema } from '../../scripts/chart/values.ts';
+import { CHART, examples, render, DATABASE } from './render.ts';
+
+test('values.schema.json and the table of values are current: run `npm run chart`', async () => {
+  for (const [file, content] of await generate()) expect(await readFile(file, 'utf8')).toBe(content);
+});
+
+test('values.yaml has the shapes it asks for, and says nothing that is not described', async () => {
+  expect(valuesSchema.safeParse({}).success).toBe(false);
+  expect(valuesSchema.safeParse(parse(await readFile(join(CHART, 'values.yaml'), 'utf8'))).error).toBeUndefined();
+});
+
+test('the chart, the program and package.json have one version', async () => {
+  const chart = parse(await readFile(join(CHART, 'Chart.yaml'), 'utf8')) as { version: string; appVersion: string };
+  const { version } = JSON.parse(await readFile(join(CHART, '../../package.json'), 'utf8')) as { version: string };
+  expect(chart).toMatchObject({ version, appVersion: version });
+});
+
+test('there are at least four examples', async () => {
+  expect((await examples()).length).toBeGreaterThanOrEqual(4);
+});
+
+test.each([
+  ['a misspelt value', { replicsa: 2 }, 'replicsa'],
+  ['a room that is no map', { config: { rooms: { ops: 3 } } }, 'rooms'],
+  [
+    'a bare number for an id, which Helm would have rounded',
+    { config: { rooms: { pay: { in: { discord: 1045678901234567 } } } } },
+    'pay',
+  ],
+  ['a wrong option of a skill', { config: { skills: { alerts: { rout: {} } } } }, 'rout'],
+  [
+    'a secret in plain',
+    { config: { connectors: { matrix: { homeserver: 'https://m.example.org', token: 'syt_x' } } } },
+    'token',
+  ],
+  ['a schedule that is none', { countdownRecovery: { enabled: true, schedule: 'daily' } }, 'schedule'],
+])('helm refuses %s', async (_, values, named) => {
+  await expect(render({ ...DATABASE, ...values })).rejects.toThrow(named);
+});
+
+test('helm takes skills it does not know, and what a parent chart calls global', async () => {
+  const { objects } = await render({
+    ...DATABASE,
+    global: { storageClass: 'x' },
+    config: { skills: { ours: { a: 1 } } },
+  });
+  expect(objects.length).toBeGreaterThan(0);
+});

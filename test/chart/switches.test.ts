@@ -1,0 +1,298 @@
+import { DATABASE, examples, render, type Manifest, type Rendered } from './render.ts';
+
+const podOf = (object: Manifest): Manifest['spec'] =>
+  object.kind === 'Pod'
+    ? object['spec']
+    : object.kind === 'CronJob'
+      ? object['spec'].jobTemplate.spec.template.spec
+      : object['spec'].template.spec;
+const podsOf = ({ objects }: Rendered): Manifest[] =>
+  objects.filter(({ kind }) => ['Deployment', 'StatefulSet', 'CronJob', 'Pod'].includes(kind));
+const volume = (object: Manifest, name: string): Manifest['spec'] =>
+  podOf(object).volumes.find((one: { name: string }) => one.name === name);
+
+test('by default there is what the bot needs, and nothing of any operator', async () => {
+  const { objects } = await render(DATABASE);
+  expect(objects.map(({ kind }) => kind).sort()).toEqual(
+    ['ConfigMap', 'Deployment', 'Pod', 'PodDisruptionBudget', 'Service', 'Service', 'ServiceAccount'].sort(),
+  );
+});
+
+test.each([
+  ['ingress', { ingress: { enabled: true, hosts: ['b.example.org'] } }, ['Ingress']],
+  ['httpRoute', { httpRoute: { enabled: true, parentRefs: [{ name: 'g' }] } }, ['HTTPRoute']],
+  [
+    'certificate',
+    { certificate: { enabled: true, issuerRef: { name: 'le' }, dnsNames: ['b.example.org'] } },
+    ['Certificate'],
+  ],
+  ['networkPolicy', { networkPolicy: { enabled: true } }, ['NetworkPolicy']],
+  ['serviceMonitor', { serviceMonitor: { enabled: true } }, ['ServiceMonitor']],
+  ['podMonitor', { podMonitor: { enabled: true } }, ['PodMonitor']],
+  ['prometheusRule', { prometheusRule: { enabled: true } }, ['PrometheusRule']],
+  ['alertmanagerConfig', { alertmanagerConfig: { enabled: true } }, ['AlertmanagerConfig']],
+  ['dashboard', { dashboard: { enabled: true } }, ['ConfigMap']],
+  ['pairing', { pairing: { rooms: { random: { schedule: '0 10 * * 1' } } } }, ['CronJob']],
+  ['countdownRecovery', { countdownRecovery: { enabled: true } }, ['CronJob']],
+  ['backup', { backup: { enabled: true } }, ['CronJob', 'PersistentVolumeClaim']],
+  [
+    'extraObjects',
+    { extraObjects: [{ apiVersion: 'v1', kind: 'Secret', metadata: { name: '{{ .Release.Name }}-x' } }] },
+    ['Secret'],
+  ],
+])('%s adds its objects and changes no other', async (_, values, added) => {
+  const [before, after] = [await render(DATABASE), await render({ ...DATABASE, ...values })];
+  const idOf = ({ kind, metadata }: Manifest): string => `${kind}/${metadata.name}`;
+  const known = new Set(before.objects.map(idOf));
+  expect(
+    after.objects
+      .filter((object) => !known.has(idOf(object)))
+      .map(({ kind }) => kind)
+      .sort(),
+  ).toEqual(added);
+  expect(after.objects.filter((object) => known.has(idOf(object)))).toEqual(before.objects);
+});
+
+test.each([
+  ['serviceAccount.create', { serviceAccount: { create: false } }, 'ServiceAccount'],
+  ['podDisruptionBudget.enabled', { podDisruptionBudget: { enabled: false } }, 'PodDisruptionBudget'],
+  ['test.enabled', { test: { enabled: false } }, 'Pod'],
+])('%s: false leaves it out', async (_, values, kind) => {
+  expect((await render({ ...DATABASE, ...values })).all(kind)).toEqual([]);
+});
+
+test('without a database the install fails with the three choices', async () => {
+  await expect(render({})).rejects.toThrow(
+    /postgres\.existingSecret\.name.*postgres\.cloudNativePG\.enabled.*postgres\.development\.enabled/,
+  );
+});
+
+test('two databases are refused by name', async () => {
+  const postgres = { ...DATABASE.postgres, development: { enabled: true } };
+  await expect(render({ postgres })).rejects.toThrow('postgres.existingSecret.name, postgres.development.enabled');
+});
+
+test.each([
+  ['an existing Secret', { existingSecret: { name: 'mine', key: 'url' } }, { name: 'mine', key: 'url' }],
+  ['CloudNativePG', { cloudNativePG: { enabled: true } }, { name: 'bell-watchbell-db-app', key: 'uri' }],
+  ['the development Postgres', { development: { enabled: true } }, { name: 'bell-watchbell-postgres', key: 'uri' }],
+])('the address of the database is a file from %s', async (_, postgres, { name, key }) => {
+  const sources = volume((await render({ postgres })).one('Deployment'), 'secrets').projected.sources;
+  expect(sources[0]).toEqual({ secret: { name, items: [{ key, path: 'database-uri' }] } });
+});
+
+test('the development Postgres keeps its password through upgrades, whatever it holds', async () => {
+  const postgres = { development: { enabled: true, password: 'p@ss/w+rd 1' } };
+  const secret = (await render({ postgres })).one('Secret');
+  const uri = new URL(secret['stringData'].uri);
+  expect(decodeURIComponent(uri.password)).toBe('p@ss/w+rd 1');
+  expect((await render({ postgres }, { more: ['--is-upgrade'] })).one('Secret')).toEqual(secret);
+});
+
+test('Secrets become one volume of files, by key, renamed, or whole; fragments lie beside the configuration', async () => {
+  const rendered = await render({
+    ...DATABASE,
+    secrets: [
+      { name: 'watchbell' },
+      { name: 'slack', items: ['app-token', { key: 'bot', path: 'slack-bot' }], optional: true },
+    ],
+    configFragments: ['team-pay'],
+  });
+  const deployment = rendered.one('Deployment');
+  expect(volume(deployment, 'secrets').projected.sources.slice(1)).toEqual([
+    { secret: { name: 'watchbell' } },
+    {
+      secret: {
+        name: 'slack',
+        optional: true,
+        items: [
+          { key: 'app-token', path: 'app-token' },
+          { key: 'bot', path: 'slack-bot' },
+        ],
+      },
+    },
+  ]);
+  expect(volume(deployment, 'config').projected.sources).toEqual([
+    { configMap: { name: 'bell-watchbell' } },
+    { configMap: { name: 'team-pay', optional: true, items: [{ key: 'watchbell.yaml', path: 'team-pay.yaml' }] } },
+  ]);
+  await expect(render({ ...DATABASE, configFragments: ['watchbell'] })).rejects.toThrow('another name');
+});
+
+test('a changed configuration changes no pod, and nothing is mounted in a way that would not follow it', async () => {
+  const [one, other] = [
+    await render({ ...DATABASE, config: { name: 'a1' } }),
+    await render({ ...DATABASE, config: { name: 'b2' } }),
+  ];
+  expect(one.one('ConfigMap')).not.toEqual(other.one('ConfigMap'));
+  expect(one.one('Deployment')).toEqual(other.one('Deployment'));
+  for (const example of await examples())
+    expect(JSON.stringify((await render({}, { example })).objects)).not.toContain('subPath');
+});
+
+test('every pod of every example passes Pod Security "restricted", reads no token and writes to no root', async () => {
+  for (const example of await examples())
+    for (const object of podsOf(await render({}, { example }))) {
+      const pod = podOf(object);
+      expect(pod).toMatchObject({
+        automountServiceAccountToken: false,
+        securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+      });
+      for (const container of pod.containers) {
+        expect(container.securityContext).toEqual({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        });
+        expect(container.resources).toMatchObject({
+          requests: { cpu: expect.anything(), memory: expect.anything() },
+          limits: { memory: expect.anything() },
+        });
+      }
+    }
+});
+
+test('a rollout takes no replica away first, and a drain is never blocked', async () => {
+  const rendered = await render(DATABASE);
+  expect(rendered.one('Deployment')['spec'].strategy.rollingUpdate).toEqual({ maxSurge: 1, maxUnavailable: 0 });
+  expect(rendered.one('PodDisruptionBudget')['spec']).toMatchObject({
+    maxUnavailable: 1,
+    unhealthyPodEvictionPolicy: 'AlwaysAllow',
+  });
+});
+
+test('the ops port is on no ingress, and only webhooks are unless asked for', async () => {
+  const rendered = await render({
+    ...DATABASE,
+    ingress: { enabled: true, hosts: ['b.example.org'] },
+    httpRoute: { enabled: true, parentRefs: [{ name: 'g' }] },
+  });
+  expect(rendered.one('Ingress')['spec'].rules[0].http.paths).toEqual([
+    { path: '/webhooks', pathType: 'Prefix', backend: { service: { name: 'bell-watchbell', port: { name: 'http' } } } },
+  ]);
+  expect(rendered.one('HTTPRoute')['spec'].rules[0]).toEqual({
+    matches: [{ path: { type: 'PathPrefix', value: '/webhooks' } }],
+    backendRefs: [{ name: 'bell-watchbell', port: 8080 }],
+  });
+  expect(rendered.one('Service', 'bell-watchbell')['spec'].ports.map((port: { name: string }) => port.name)).toEqual([
+    'http',
+  ]);
+});
+
+test('the certificate is for the hosts there are, and the ingress uses it', async () => {
+  const rendered = await render({
+    ...DATABASE,
+    ingress: { enabled: true, hosts: ['b.example.org'] },
+    certificate: { enabled: true, issuerRef: { name: 'le' } },
+  });
+  expect(rendered.one('Certificate')['spec']).toMatchObject({
+    dnsNames: ['b.example.org'],
+    secretName: 'bell-watchbell-tls',
+  });
+  expect(rendered.one('Ingress')['spec'].tls).toEqual([{ secretName: 'bell-watchbell-tls', hosts: ['b.example.org'] }]);
+});
+
+test.each([
+  ['ingress.hosts', { ingress: { enabled: true } }],
+  ['httpRoute.parentRefs', { httpRoute: { enabled: true } }],
+  ['certificate.issuerRef.name', { certificate: { enabled: true } }],
+])('a switch without %s fails and says what to set', async (named, values) => {
+  await expect(render({ ...DATABASE, ...values })).rejects.toThrow(named);
+});
+
+test('monitors and the Service for metrics find each other', async () => {
+  const rendered = await render({ ...DATABASE, serviceMonitor: { enabled: true } });
+  const wanted = rendered.one('ServiceMonitor')['spec'].selector.matchLabels as Record<string, string>;
+  const matching = rendered
+    .all('Service')
+    .filter(({ metadata }) => Object.entries(wanted).every(([key, value]) => metadata['labels'][key] === value));
+  expect(matching.map(({ metadata }) => metadata.name)).toEqual(['bell-watchbell-ops']);
+});
+
+test('the policy that denies the rest lets through what the bot needs', async () => {
+  const spec = (await render({ ...DATABASE, networkPolicy: { enabled: true } })).one('NetworkPolicy')['spec'];
+  expect(spec.policyTypes).toEqual(['Ingress', 'Egress']);
+  const ports = (rules: { ports: { port: unknown }[] }[]): unknown[] =>
+    rules.flatMap((rule) => rule.ports.map(({ port }) => port));
+  expect(ports(spec.ingress)).toEqual(['http', 'ops']);
+  expect(ports(spec.egress)).toEqual([53, 53, 5432, 443, 9093, 8080]);
+});
+
+test('each alert about the bot is labelled so that it can go round it, has a runbook, and can be left out', async () => {
+  const values = {
+    ...DATABASE,
+    certificate: { enabled: true, issuerRef: { name: 'le' }, dnsNames: ['b.example.org'] },
+    backup: { enabled: true },
+  };
+  const rulesOf = (rendered: Rendered): { alert: string; labels: object; annotations: object }[] =>
+    rendered.one('PrometheusRule')['spec'].groups[0].rules;
+  const rules = rulesOf(await render({ ...values, prometheusRule: { enabled: true } }));
+  expect(rules.map(({ alert }) => alert).sort()).toEqual([
+    'WatchbellBackupOld',
+    'WatchbellCertificate',
+    'WatchbellConfigurationRefused',
+    'WatchbellConnectorDown',
+    'WatchbellDatabaseDown',
+    'WatchbellDeadLetters',
+    'WatchbellDown',
+    'WatchbellEventsFailed',
+    'WatchbellLate',
+    'WatchbellMessagesWaiting',
+    'WatchbellNoWebhook',
+    'WatchbellWebhooksRefused',
+  ]);
+  for (const { alert, labels, annotations } of rules) {
+    expect(labels).toMatchObject({ watchbell_self: 'true', severity: expect.stringMatching(/^(critical|warning)$/) });
+    expect(annotations).toMatchObject({
+      runbook_url: expect.stringMatching(`#${alert.toLowerCase()}$`),
+      summary: expect.any(String),
+    });
+  }
+  const fewer = rulesOf(
+    await render({ ...values, prometheusRule: { enabled: true, disabled: { WatchbellLate: true } } }),
+  );
+  expect(fewer).toHaveLength(rules.length - 1);
+});
+
+test('scheduled jobs never overlap, are not started late for ever, and clean up after themselves', async () => {
+  const rendered = await render({
+    ...DATABASE,
+    pairing: { rooms: { random: { schedule: '0 10 * * 1' }, tea: { schedule: '@weekly' } } },
+    countdownRecovery: { enabled: true },
+    backup: { enabled: true },
+  });
+  const jobs = rendered.all('CronJob');
+  expect(jobs.map((job) => podOf(job).containers[0].args)).toEqual([
+    ['pair', 'random'],
+    ['pair', 'tea'],
+    ['recover'],
+    ['backup', '--to', '/backups', '--keep', '14'],
+  ]);
+  for (const job of jobs) {
+    expect(job['spec']).toMatchObject({ concurrencyPolicy: 'Forbid', startingDeadlineSeconds: expect.any(Number) });
+    expect(job['spec'].jobTemplate.spec.ttlSecondsAfterFinished).toEqual(expect.any(Number));
+    expect(job.metadata.name.length).toBeLessThanOrEqual(52);
+  }
+});
+
+test('rooms that look alike, or whose names Kubernetes would not take, get jobs of their own', async () => {
+  const rooms = ['engineering-berlin', 'engineering-paris', 'Random', 'random', 'Büro', 'tea_time', 'tea.time'];
+  const rendered = await render({
+    ...DATABASE,
+    pairing: { rooms: Object.fromEntries(rooms.map((room) => [room, { schedule: '@weekly' }])) },
+  });
+  const names = rendered.all('CronJob').map(({ metadata }) => metadata.name);
+  expect(new Set(names).size).toBe(rooms.length);
+  for (const name of names) expect(name).toMatch(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
+});
+
+test('the longest names are such as Kubernetes takes', async () => {
+  const rendered = await render({
+    fullnameOverride: 'a-very-long-name-that-somebody-chose-for-their-release',
+    postgres: { development: { enabled: true } },
+    pairing: { rooms: { 'a-room-with-a-long-name': { schedule: '@weekly' } } },
+    backup: { enabled: true },
+  });
+  for (const { kind, metadata } of rendered.objects)
+    expect(metadata.name.length).toBeLessThanOrEqual(kind === 'CronJob' ? 52 : kind === 'StatefulSet' ? 50 : 63);
+});

@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { parse } from 'yaml';
+import { faults } from './schemas.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+
+interface JobOptions {
+  requires?: string[];
+  type?: string;
+  filters?: { tags?: { only?: string } };
+}
+type Job = string | Record<string, JobOptions>;
+interface Pipeline {
+  jobs: Record<string, { executor: string; steps: unknown[] }>;
+  commands: Record<string, unknown>;
+  executors: Record<string, unknown>;
+  workflows: Record<string, { jobs: Job[] }>;
+}
+
+const text = await readFile(resolve(ROOT, '.circleci/config.yml'), 'utf8');
+const pipeline = parse(text, { merge: true }) as Pipeline;
+
+function entry(job: Job): [string, JobOptions] {
+  return typeof job === 'string' ? [job, {}] : (Object.entries(job)[0] ?? ['', {}]);
+}
+const entries = (pipeline.workflows['release']?.jobs ?? []).map(entry);
+
+test("the pipeline is valid by CircleCI's published schema, which finds a wrong one", async () => {
+  expect(await faults('circleciconfig.json', pipeline)).toEqual([]);
+  expect(await faults('circleciconfig.json', { ...pipeline, version: 7 })).not.toEqual([]);
+  expect(await faults('circleciconfig.json', { ...pipeline, jobs: { lint: { steps: 'none' } } })).not.toEqual([]);
+});
+
+test('every job, executor and command that is named is there', () => {
+  for (const { executor } of Object.values(pipeline.jobs)) expect(pipeline.executors).toHaveProperty(executor);
+  const own = ['checkout', ...Object.keys(pipeline.commands)];
+  for (const { steps } of Object.values(pipeline.jobs))
+    for (const step of steps) if (typeof step === 'string') expect(own).toContain(step);
+  for (const { jobs } of Object.values(pipeline.workflows))
+    for (const [name, options] of jobs.map(entry)) {
+      if (!('type' in options)) expect(pipeline.jobs).toHaveProperty(name);
+    }
+});
+
+test("a release runs on tags vX.Y.Z only, refuses one that is not the chart's, and deploys after somebody has agreed", () => {
+  for (const [, options] of entries) expect(options.filters?.tags?.only).toBe('/^v\\d+\\.\\d+\\.\\d+$/');
+  const steps = JSON.stringify(pipeline.jobs['publish']?.steps);
+  expect(steps.indexOf('scripts/release.sh')).toBeLessThan(steps.indexOf('docker buildx build'));
+  const requires = Object.fromEntries(entries.map(([name, { requires: needed = [] }]) => [name, needed]));
+  expect(requires['publish']).toEqual(expect.arrayContaining(['lint', 'test', 'chart', 'image', 'integration']));
+  expect(requires['approve']).toEqual(['publish']);
+  expect(requires['deploy']).toEqual(['approve']);
+});
+
+test('every script that a job runs is there', async () => {
+  const scripts = new Set([...text.matchAll(/scripts\/[a-z-]+\.sh/g)].map(([script]) => script));
+  expect(scripts.size).toBeGreaterThanOrEqual(5);
+  for (const script of scripts) expect(await readFile(resolve(ROOT, script), 'utf8')).toMatch(/^#!/);
+});
