@@ -146,6 +146,12 @@ test('whatever the rules are: bots, unconfigured rooms and unlisted direct messa
   );
 });
 
+test('a configured room with two people in it is a room like any other', () => {
+  const stranger = { ...ann, person: undefined, groups: [] };
+  expect(decide([], ask(stranger, { direct: true })).allow).toBe(true);
+  expect(decide([], ask(stranger, { direct: true, room: undefined })).allow).toBe(false);
+});
+
 test('without rules nothing at all is for a guest', () => {
   fc.assert(
     fc.property(anyAsker, fc.constantFrom('read', 'respond', 'act', 'admin'), (asker, commandClass) => {

@@ -29,7 +29,8 @@ export interface Decision {
 export function decide(rules: readonly AccessRule[], question: DecisionQuestion): Decision {
   const { asker, room, direct } = question;
   if (asker.bot) return refused('commands are not for bots');
-  if (direct && asker.person === undefined) {
+  // A configured room with two people in it is a room like any other.
+  if (direct && room === undefined && asker.person === undefined) {
     return refused('direct messages are for people listed under people:; ask an admin');
   }
   if (!direct && room === undefined) return refused('this room is not in the configuration');

@@ -1,0 +1,189 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { RateLimited } from '../../src/connectors/connector.ts';
+import { defineSkill, z } from '../../src/skill.ts';
+import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+
+const memory = (room: string) => ({ connector: 'memory', room });
+const probe = defineSkill({
+  name: 'probe',
+  options: z.object({}),
+  commands: {
+    hello: { help: 'answers', run: () => 'hello' },
+    poke: { help: 'says something elsewhere', run: ({ say }) => say(memory('a'), 'poke') },
+    plan: {
+      help: 'plans five lines, one a second',
+      run: async ({ post, now }) => {
+        for (let n = 1; n <= 5; n++)
+          await post(memory('c'), `l${n}`, `${n}`, {
+            notBefore: new Date(now.getTime() + 3000 + n * 1000),
+            until: new Date(now.getTime() + 3000 + n * 1000 + 1500),
+          });
+      },
+    },
+    offer: {
+      help: 'offers a tap',
+      run: () => ({ text: 'tap', actions: [{ label: 'go', emoji: '👍', command: 'hello' }] }),
+    },
+  },
+  webhooks: {
+    probe: {
+      tokens: () => [],
+      sources: () => [],
+      run: async ({ state }, { body }) => state.set(`seen ${(body as { n: number }).n}`, 1),
+    },
+  },
+});
+
+let bot: TestBot;
+beforeEach(async () => {
+  bot = await startTestBot({ skills: [probe] });
+  // From now on the room is known to hold nothing unclear.
+  await bot.say('hello');
+});
+afterEach(() => bot.stop());
+
+const happen = (text: string): void =>
+  bot.platform.happen({
+    type: 'message',
+    id: randomUUID(),
+    room: 'lobby',
+    direct: false,
+    sender: { accountId: '@ann:test', name: 'Ann', bot: false, guest: false },
+    at: bot.app.clock.now(),
+    text,
+    mentionsBot: false,
+  });
+const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
+};
+const insert = (room: string, text: string, more: Record<string, unknown> = {}): Promise<unknown> => {
+  const row: Record<string, unknown> = {
+    id: randomUUID(),
+    connector: 'memory',
+    room,
+    skill: 'probe',
+    queue: 1,
+    content: JSON.stringify({ text }),
+    ...more,
+  };
+  const names = Object.keys(row);
+  return bot.query(
+    `insert into messages (${names.join(', ')}) values (${names.map((_, index) => `$${index + 1}`).join(', ')})`,
+    Object.values(row),
+  );
+};
+const soon = (ms: number): Date => new Date(bot.app.clock.now().getTime() + ms);
+
+test('a room that must wait and is spoken to all the time does not keep others from their time', async () => {
+  bot.platform.before = (operation) => {
+    if (operation.room === 'a') throw new RateLimited('room', 60_000);
+  };
+  happen('!poke');
+  happen('!plan');
+  const poking = setInterval(() => happen('!poke'), 400);
+  try {
+    await until(() => bot.texts('c').length === 5);
+  } finally {
+    clearInterval(poking);
+  }
+  expect(bot.texts('c')).toEqual(['1', '2', '3', '4', '5']);
+});
+
+test('once an account is refused, rooms that were ready before it wait too', async () => {
+  let asked = 0;
+  bot.platform.before = () => {
+    if (++asked > 3) throw new RateLimited('account', 60_000);
+  };
+  await bot.query(
+    `insert into messages (id, connector, room, skill, queue, content) select gen_random_uuid(), 'memory', 'r' || n, 'probe', 1, '{"text":"x"}' from generate_series(1, 500) n`,
+  );
+  await until(() => asked > 3);
+  const [before] = await bot.query<{ at: Date }>('select clock_timestamp() as at');
+  // Several looks later.
+  await until(async () => {
+    const [row] = await bot.query<{ late: boolean }>(
+      `select clock_timestamp() > $1::timestamptz + interval '2.5 s' as late`,
+      [before?.at],
+    );
+    return row?.late === true;
+  });
+  // At most what was under way in one look when the refusal came.
+  expect(asked).toBeLessThanOrEqual(250);
+  expect(await bot.query('select 1 from messages where attempt is not null')).toEqual([]);
+});
+
+test('a message that waits for another does not keep other rooms waiting while the account is slowed down', async () => {
+  let asked = 0;
+  bot.platform.before = () => {
+    if (asked++ === 0) throw new RateLimited('account', 300);
+  };
+  await insert('a', 'first', { key: 'first', queue: 0, not_before: soon(60_000) });
+  await insert('a', 'second', { after_key: 'first', queue: 0 });
+  await insert('b', 'other');
+  await until(() => bot.texts('b').length === 1);
+  expect(bot.texts('a')).toEqual([]);
+});
+
+test('a message that changes while it is about to be sent is not overtaken by the one behind it', async () => {
+  const changing = randomUUID();
+  let refused = false;
+  bot.platform.before = () => {
+    if (refused) return;
+    refused = true;
+    throw new RateLimited('room', 1500);
+  };
+  await insert('o', 'first');
+  await until(() => refused);
+  await insert('o', 'A1', { id: changing });
+  await insert('o', 'B');
+  const client = new pg.Client({ connectionString: bot.databaseUrl });
+  await client.connect();
+  await client.query('begin');
+  await client.query(`update messages set content = '{"text":"A2"}', version = version + 1 where id = $1`, [changing]);
+  // The courier has decided on the three, and waits for this transaction.
+  await until(
+    async () => (await bot.query(`select 1 from pg_stat_activity where wait_event_type = 'Lock'`)).length > 0,
+  );
+  await client.query('commit');
+  await client.end();
+  await until(() => bot.texts('o').length === 3);
+  expect(bot.texts('o')).toEqual(['first', 'A2', 'B']);
+});
+
+test('taps are offered also while something waits for its time', async () => {
+  await insert('z', 'in an hour', { not_before: soon(3_600_000) });
+  await bot.say('offer');
+  await until(() => bot.messages().some((message) => message.reactions.length > 0));
+});
+
+test('a handler whose commit fails leaves its room to be spoken in', async () => {
+  await bot.query(`create sequence trip`);
+  await bot.query(`create function boom() returns trigger language plpgsql as $f$ begin
+    if new.state = 'done' and nextval('trip') = 1 then raise exception 'cancelled' using errcode = '57014'; end if; return new; end $f$`);
+  await bot.query(
+    `create trigger boom before update on events for each row when (new.kind = 'message') execute function boom()`,
+  );
+  await bot.say('hello');
+  expect(await bot.say('hello')).toEqual(['hello']);
+  expect(bot.texts()).toHaveLength(3);
+});
+
+test('what a person says is answered before what waits in bulk', async () => {
+  const event = (n: number) => ({
+    source: 'webhook',
+    sourceId: randomUUID(),
+    kind: 'webhook' as const,
+    skill: 'probe',
+    name: 'probe',
+    payload: JSON.stringify({ source: 'x', body: JSON.stringify({ n }) }),
+    happenedAt: new Date(),
+  });
+  await bot.app.acceptor.accept(Array.from({ length: 6000 }, (_, n) => event(n)));
+  const before = bot.texts().length;
+  happen('!hello');
+  await until(() => bot.texts().length > before);
+  const [left] = await bot.query<{ count: number }>(`select count(*)::int as count from events where state = 'new'`);
+  expect(left?.count).toBeGreaterThan(1000);
+  await bot.settle();
+});
