@@ -1,5 +1,6 @@
 // Posts webhooks as told, over connections that stay open, and keeps the time of each. Bodies are made before the first is
 // sent, so that the load generator costs little while it measures.
+import { codeOf } from '../../src/errors.ts';
 import { Agent, get, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { alertName, makeBodies } from './body.ts';
@@ -39,14 +40,14 @@ async function run(order: LoadOrder): Promise<LoadResult> {
   const startedMs = new Float64Array(bodies.length);
   const takenMs: number[] = [];
   const answeredMs = new Float64Array(bodies.length);
-  let refused = 0;
+  const refused: string[] = [];
   const send = async (index: number): Promise<void> => {
     const body = bodies[index];
     if (!body) return;
     startedMs[index] = monotonicMs();
-    const status = await post(order, body).catch(() => 0);
+    const status = await post(order, body).catch((error: unknown) => codeOf(error) ?? String(error));
     answeredMs[index] = monotonicMs();
-    if (status !== 200) refused++;
+    if (status !== 200) refused.push(String(status));
   };
   const { shape } = order;
   if (shape.type === 'one by one') {

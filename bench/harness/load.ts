@@ -16,8 +16,8 @@ export interface LoadOrder {
 export interface LoadResult {
   readonly startedMs: readonly number[];
   readonly answeredMs: readonly number[];
-  /** Answers other than 200, and connections that broke. */
-  readonly refused: number;
+  /** Answers other than 200, and why connections broke. */
+  readonly refused: readonly string[];
   /** When the homeserver took the message about each; only of those sent one by one. */
   readonly takenMs: readonly number[];
 }
@@ -29,8 +29,11 @@ export class Load {
   /** @throws when anything was refused: such a run measures nothing. */
   async send(order: LoadOrder): Promise<LoadResult> {
     const result = await this.#helper.order<LoadResult>(order);
-    if (result.refused > 0)
-      throw new Error(`${result.refused} of ${order.bodies.count} webhooks were not answered 200`);
+    const [first] = result.refused;
+    if (first !== undefined)
+      throw new Error(
+        `${result.refused.length} of ${order.bodies.count} webhooks were not answered 200, the first with ${first}`,
+      );
     return result;
   }
 
