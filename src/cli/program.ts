@@ -133,12 +133,14 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
   add<{ since?: string }>(audit, 'export', 'writes the audit as one JSON object a line', async (_, options) =>
     (await import('./audit.ts')).exportAudit(options),
   ).option('--since <id>', 'only entries after this id', '0');
-  add<{ olderThan: string }>(
+  add<{ olderThan: string; held?: string }>(
     program,
     'recover',
     'hands over countdowns and other timers that are overdue and that no replica fires',
     async (_, options) => (await import('./recover.ts')).recover(options),
-  ).option('--older-than <time span>', 'how long overdue', '30s');
+  )
+    .option('--older-than <time span>', 'how long overdue', '30s')
+    .option('--held <what>', 'list, release or drop what a restore holds');
   add(
     program,
     'doctor',

@@ -1,4 +1,6 @@
 import { formatDuration, parseDuration } from '../chat/duration.ts';
+import type { Query } from '../db/database.ts';
+import { dropHeld, listHeld, releaseHeld } from '../db/held.ts';
 import { StartFailed } from '../errors.ts';
 import { recoverTimers, type Overdue } from '../timers/recover.ts';
 import { withDatabase, type SettingOptions } from './setting.ts';
@@ -6,6 +8,8 @@ import { withDatabase, type SettingOptions } from './setting.ts';
 export interface RecoverCommandOptions extends SettingOptions {
   /** Time span such as `30s`. */
   readonly olderThan: string;
+  /** What to do with what a restore holds: `list`, `release` or `drop`. Without it only what is overdue is looked at. */
+  readonly held?: string;
 }
 
 /** Hands over what is overdue and nobody does. 0: nothing is overdue, or a replica that lives has it now; 1: something waits on. */
@@ -13,7 +17,10 @@ export function recover(options: RecoverCommandOptions): Promise<number> {
   const olderThanMs = parseDuration(options.olderThan);
   if (olderThanMs === undefined)
     throw new StartFailed(`--older-than "${options.olderThan}" is not a time span like 30s or 5m`);
+  if (options.held !== undefined && !['list', 'release', 'drop'].includes(options.held))
+    throw new StartFailed(`--held takes list, release or drop, and not "${options.held}"`);
   return withDatabase(options, async (database, setting, config) => {
+    if (options.held !== undefined) return recoverHeld(database.query, options.held);
     const known = setting.folders.skills
       .filter(({ skill }) => Object.hasOwn(config.skills, skill.name))
       .flatMap(({ skill }) => Object.keys(skill.timers ?? {}).map((name) => `${skill.name} ${name}`));
@@ -36,6 +43,27 @@ export function recover(options: RecoverCommandOptions): Promise<number> {
       );
     return replicas > 0 && unknown.length === 0 && unhandled.length === 0 ? 0 : 1;
   });
+}
+
+/** What a restore holds is a person's decision: it may have happened after the backup. */
+async function recoverHeld(query: Query, what: string): Promise<number> {
+  const held = await listHeld(query);
+  if (held.length === 0) {
+    console.log('Nothing is held.');
+    return 0;
+  }
+  if (what === 'release') await releaseHeld(query);
+  if (what === 'drop') await dropHeld(query);
+  const became = what === 'release' ? 'released' : what === 'drop' ? 'dropped' : 'held';
+  for (const { kind, skill, name, count, since } of held)
+    console.log(
+      `${skill} ${name}: ${count === 1 ? `one ${kind}` : `${count} ${kind}s`}, ${kind === 'timer' ? 'due' : 'asked for'} ${since.toISOString()}: ${became}.`,
+    );
+  if (what === 'list')
+    console.log(
+      'They may have happened after the backup: `watchbell recover --held release` does them now, `--held drop` forgets them.',
+    );
+  return 0;
 }
 
 function describe({ skill, name, count, since }: Overdue): string {

@@ -31,8 +31,8 @@ export async function restoreCommand(from: string, options: RestoreOptions): Pro
     const lines = [
       [held.messages, 'messages that waited', 'watchbell messages dead, messages replay'],
       [held.events, 'events that were not handled', 'watchbell events failed, events replay'],
-      [held.timers, 'timers that were due', 'they stay held'],
-      [held.tasks, 'tasks that were not finished', 'they stay held'],
+      [held.timers, 'timers that were due', 'watchbell recover --held list, release or drop'],
+      [held.tasks, 'tasks that were not finished', 'watchbell recover --held list, release or drop'],
     ] as const;
     for (const [count, what, how] of lines) if (count > 0) console.log(`held: ${count} ${what} (${how})`);
     return 0;

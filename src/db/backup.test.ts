@@ -8,6 +8,7 @@ import { BUILT_IN_SKILLS, loadSkills } from '../skills/load.ts';
 import { dump, readTables } from './backup.ts';
 import { readBackup, writeBackup } from './backup-file.ts';
 import { createDatabase, type Database } from './database.ts';
+import { dropHeld, listHeld, releaseHeld } from './held.ts';
 import { migrate } from './migrate.ts';
 import { restore } from './restore.ts';
 
@@ -170,6 +171,28 @@ test('a restore begins anew: cursors are gone, and what waited is held until a p
     event: 'failed',
     error: 'held by a restore',
   });
+});
+
+test.each(['release', 'drop'] as const)('what a restore holds is named, and a person may %s it', async (what) => {
+  await source.query(
+    `insert into timers (id, skill, key, name, payload, due_at) values (gen_random_uuid(), 'alerts', 'k', 'remind', '{}', now() - interval '1 s'),
+       (gen_random_uuid(), 'alerts', 'later', 'remind', '{}', now() + interval '1 day')`,
+  );
+  await source.query(
+    `insert into tasks (id, skill, name, payload, state) values (gen_random_uuid(), 'jobs', 'run', '{}', 'queued')`,
+  );
+  await take();
+  await restore(target, readBackup(path));
+  expect(await listHeld(target.query)).toMatchObject([
+    { kind: 'task', skill: 'jobs', name: 'run', count: 1 },
+    { kind: 'timer', skill: 'alerts', name: 'remind', count: 1 },
+  ]);
+  await (what === 'release' ? releaseHeld : dropHeld)(target.query);
+  expect(await listHeld(target.query)).toEqual([]);
+  const [left] = await target.query(
+    `select (select count(*)::int from timers where not held) as timers, (select count(*)::int from tasks where state = 'queued' and run_at <= now()) as tasks`,
+  );
+  expect(left).toEqual(what === 'release' ? { timers: 2, tasks: 1 } : { timers: 1, tasks: 0 });
 });
 
 test('a backup that is cut short or damaged is refused, and nothing of it is restored', async () => {
