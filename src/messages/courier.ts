@@ -432,9 +432,13 @@ export class Courier {
 
   /** False: something changed in the room before it was due. */
   async #untilDue(row: MessageRow, state: Room): Promise<boolean> {
-    const waitMs = (row.not_before?.getTime() ?? 0) - this.#options.clock.now().getTime();
-    if (waitMs <= 0) return true;
-    if (!state.again && !this.#stopped) {
+    const due = row.not_before?.getTime();
+    if (due === undefined) return true;
+    // The clock may be put right meanwhile, so one wait may not be enough.
+    for (let waited = false; ; waited = true) {
+      const waitMs = due - this.#options.clock.now().getTime();
+      if ((waited || waitMs > 0) && (state.again || this.#stopped)) return false;
+      if (waitMs <= 0) return true;
       let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
         state.interrupt = resolve;
@@ -443,7 +447,6 @@ export class Courier {
       clearTimeout(timer);
       state.interrupt = undefined;
     }
-    return !state.again && !this.#stopped;
   }
 
   /** The first message of a room, where it is not simply something to send. True: look into the room again. */

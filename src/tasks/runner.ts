@@ -56,7 +56,7 @@ export class TaskRunner {
     this.#stopped = true;
     clearTimeout(this.#timer);
     for (const controller of this.#running.values()) controller.abort();
-    while (this.#running.size > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (this.#running.size > 0 || this.#looking) await new Promise((resolve) => setTimeout(resolve, 20));
   }
 
   /** Something was queued: look now. */
@@ -81,7 +81,9 @@ export class TaskRunner {
       const room = CONCURRENT - this.#running.size;
       const claimed = room > 0 ? await claimTasks(database.query, holder, known(), room) : [];
       if (claimed.length > 0) step('task.after-claim');
-      for (const task of claimed) void this.#run(task);
+      // Claimed while this was being stopped: given back, not run.
+      if (this.#stopped) for (const task of claimed) await requeueTask(database.query, task, { waitMs: 0, ran: false });
+      else for (const task of claimed) void this.#run(task);
     } catch {
       // the database is away; the next round looks again
     }
@@ -92,7 +94,7 @@ export class TaskRunner {
   async #run(claimed: ClaimedTask): Promise<void> {
     const { database, step, find, secret, ownUrl, onAccepted, clock } = this.#options;
     const runnable = find(claimed.skill, claimed.name);
-    if (!runnable) return requeueTask(database.query, claimed, 1000).catch(() => {});
+    if (!runnable) return requeueTask(database.query, claimed, { waitMs: 1000, ran: false }).catch(() => {});
     const { task, options, log } = runnable;
     const controller = new AbortController();
     this.#running.set(claimed.id, controller);
@@ -144,17 +146,16 @@ export class TaskRunner {
             controller.signal.reason instanceof Error && controller.signal.aborted ? controller.signal.reason : error,
           );
           const repeatable = task.idempotent === true || task.find !== undefined;
-          if (this.#stopped && repeatable) await requeueTask(database.query, claimed, 0);
+          if (this.#stopped && repeatable) await requeueTask(database.query, claimed, { waitMs: 0, ran: true });
           else if (repeatable && claimed.attempt < (task.attempts ?? 5)) {
             log.warn(
               { task: claimed.name, id: claimed.id, attempt: claimed.attempt, reason },
               'task failed and will be tried again',
             );
-            await requeueTask(
-              database.query,
-              claimed,
-              Math.min(FIRST_PAUSE_MS * 2 ** (claimed.attempt - 1), LONGEST_PAUSE_MS),
-            );
+            await requeueTask(database.query, claimed, {
+              waitMs: Math.min(FIRST_PAUSE_MS * 2 ** (claimed.attempt - 1), LONGEST_PAUSE_MS),
+              ran: true,
+            });
           } else outcome = { ...base, ok: false, unknown: !repeatable && controller.signal.aborted, reason };
         }
       }

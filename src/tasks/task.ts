@@ -60,11 +60,15 @@ export async function beatTasks(query: Query, holder: string, ids: readonly stri
   return rows.map((row) => row.id);
 }
 
-/** Queues a task again after `waitMs`, if this attempt is still the current one. */
-export async function requeueTask(query: Query, task: ClaimedTask, waitMs: number): Promise<void> {
+/** Queues a task again after `waitMs`, if this attempt is still the current one; one that never `ran` does not count. */
+export async function requeueTask(
+  query: Query,
+  task: ClaimedTask,
+  { waitMs, ran }: { readonly waitMs: number; readonly ran: boolean },
+): Promise<void> {
   await query(
-    `update tasks set state = 'queued', holder = null, run_at = clock_timestamp() + $3 * interval '1 millisecond' where id = $1 and attempt = $2 and state = 'running'`,
-    [task.id, task.attempt, waitMs],
+    `update tasks set state = 'queued', holder = null, attempt = attempt - $4, run_at = clock_timestamp() + $3 * interval '1 millisecond' where id = $1 and attempt = $2 and state = 'running'`,
+    [task.id, task.attempt, waitMs, ran ? 0 : 1],
   );
 }
 

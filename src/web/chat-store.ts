@@ -8,6 +8,7 @@ import type { WebChat, WebLine, WebPress, WebRoom, WebSend } from './web-chat.ts
 const HISTORY = 200;
 /** Another replica's commits are found by looking; its NOTIFY only makes that faster. */
 const LOOK_EVERY_MS = 1000;
+const ARRIVALS_WITHIN_MS = 60_000;
 
 export interface StoredWebChat extends WebChat {
   /** Something was committed in this room; `notBefore`: to be shown then. */
@@ -74,6 +75,20 @@ export function createWebChat({ database, clock, world, onAccepted }: WebChatOpt
       ...(row.reply_to !== null && { replyTo: row.reply_to }),
       ...(row.deleted && { deleted: true }),
     }));
+  }
+
+  /** What is due takes its place behind what was said before that, once, whichever replica comes first. */
+  async function arrive(room: string): Promise<void> {
+    await database
+      .query(
+        `with recent as (select id from messages where connector = $1 and room = $2 order by position desc limit $3),
+         due as materialized (
+           select m.id, m.not_before from messages m join recent using (id) where m.not_before <= $4 order by m.not_before for update of m)
+         update messages m set position = nextval('message_position'), shown_at = due.not_before, not_before = null from due where m.id = due.id`,
+        [connector(), room, 2 * HISTORY, clock.now()],
+      )
+      .catch(() => {}); // the database is away; it is shown all the same, where it was written
+    look(room);
   }
 
   function look(room: string): void {
@@ -176,9 +191,9 @@ export function createWebChat({ database, clock, world, onAccepted }: WebChatOpt
 
     changed(room: string, notBefore: Date | null): void {
       const waitMs = notBefore ? notBefore.getTime() - clock.now().getTime() : 0;
-      if (waitMs <= 0) look(room);
-      // What is further away is found by looking.
-      else if (waitMs < 2 * LOOK_EVERY_MS && watched.has(room)) setTimeout(() => look(room), waitMs).unref();
+      if (!notBefore) look(room);
+      // What is further away is found when the room is read.
+      else if (waitMs < ARRIVALS_WITHIN_MS) setTimeout(() => void arrive(room), Math.max(0, waitMs)).unref();
     },
 
     close(): void {
