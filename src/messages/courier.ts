@@ -35,7 +35,7 @@ const BATCH = 16;
 const ROOMS_AT_ONCE = 1000;
 const ROOMS_A_TAKE = 250;
 /** What is due so soon is frozen already, so that it goes out on time however many others are due then. */
-const LEAD_MS = 250;
+const LEAD_MS = 500;
 /** Looks into the database at the same time, each for all rooms that became ready meanwhile. */
 const TAKES_AT_ONCE = 2;
 

@@ -91,3 +91,36 @@ test('where a platform takes messages more slowly the fate says how slowly', asy
   await due;
   expect(fates).toMatchObject([{ key: 'line:1', state: 'dropped', everyMs: 700 }]);
 });
+
+test('on the web page what was sent later stands behind what was said before it', async () => {
+  const board = { connector: 'web', room: 'board' };
+  const planner = defineSkill({
+    name: 'planner',
+    options: z.object({}),
+    commands: {
+      board: {
+        help: 'says one thing soon and one now',
+        run: async ({ post, say, now }) => {
+          await post(board, 'soon', 'soon', { notBefore: new Date(now.getTime() + 400) });
+          await say(board, 'now');
+        },
+      },
+    },
+  });
+  await using page = await startTestBot({
+    skills: [planner],
+    config: {
+      connectors: { memory: {}, web: {} },
+      rooms: { lobby: { in: { memory: 'lobby' } }, board: { in: { web: 'board' } } },
+    },
+  });
+  await page.say('board');
+  const order = async (): Promise<string[]> =>
+    (
+      await page.query<{ content: string }>(`select content from messages where connector = 'web' order by position`)
+    ).map((row) => (JSON.parse(row.content) as { text: string }).text);
+  expect(await order()).toEqual(['soon', 'now']);
+  while ((await page.query('select 1 from messages where not_before is not null')).length > 0)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(await order()).toEqual(['now', 'soon']);
+});
