@@ -17,6 +17,11 @@ test('lines are kept, and fenced code is a block of its own', () => {
   expect(markdownToPlain('one\n```sh\nls\n```\ntwo')).toBe('one\nls\ntwo');
 });
 
+test('what follows a fence and is no language is not lost', () => {
+  expect(markdownToPlain('```two words\nls')).toBe('```two words\nls');
+  expect(markdownToPlain('```sh\nls\n``` more\n```\nend')).toBe('ls\n``` more\nend');
+});
+
 test('marks that nothing closes, and underscores inside words, are shown as typed', () => {
   for (const text of [
     '2 ** 3',

@@ -36,19 +36,15 @@ export function parseMarkdown(text: string): Block[] {
   const blocks: Block[] = [];
   let fenced: string[] | undefined;
   for (const line of clean(text).split('\n')) {
-    if (/^\s{0,3}```/.test(line)) {
-      if (fenced) {
-        blocks.push({ type: 'code', text: fenced.map(unescape).join('\n') });
-        fenced = undefined;
-        continue;
-      }
-      // "```one```" on a line of its own is code too, not a fence that swallows the rest.
-      const single = /^\s{0,3}```(.+?)```\s*$/.exec(line);
-      if (single) blocks.push({ type: 'code', text: unescape(single[1] ?? '') });
-      else fenced = [];
-      continue;
-    }
-    if (fenced) fenced.push(line);
+    // "```one```" on a line of its own is code too, not a fence that swallows the rest.
+    const single = /^\s{0,3}```(.+?)```\s*$/.exec(line);
+    if (fenced && /^\s{0,3}```\s*$/.test(line)) {
+      blocks.push({ type: 'code', text: fenced.map(unescape).join('\n') });
+      fenced = undefined;
+    } else if (fenced) fenced.push(line);
+    else if (single) blocks.push({ type: 'code', text: unescape(single[1] ?? '') });
+    // Only the name of a language may follow it, for that is not shown.
+    else if (/^\s{0,3}```[\w+#.-]*\s*$/.test(line)) fenced = [];
     else blocks.push({ type: 'line', children: parseLine(line) });
   }
   if (fenced) blocks.push({ type: 'code', text: fenced.map(unescape).join('\n') });
