@@ -74,7 +74,7 @@ test('how far a count is follows the clock and nothing else', () => {
 });
 
 test('a step that was too small grows, to a round one that the room can keep', () => {
-  expect(slowerStep(1, 1500)).toBe(2);
+  expect(slowerStep(1, 1500)).toBe(5);
   expect(slowerStep(1, 5000)).toBe(5);
   expect(slowerStep(5, 5000)).toBe(10);
   expect(slowerStep(1, 61_000)).toBe(65);

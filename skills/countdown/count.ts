@@ -49,8 +49,11 @@ export function goodUntil(count: Count, k: number): Date {
   return new Date(dueAt(count, next).getTime() - CLEAR_MS);
 }
 
-/** A step that a room can keep which takes a message every `everyMs`; larger than `step`, which it could not keep. */
+/**
+ * A step that a room can keep which takes a message every `everyMs`; larger than `step`, which it could not keep. By fives,
+ * since the first refusal may have come near the end of a wait and then says too little.
+ */
 export function slowerStep(step: number, everyMs: number): number {
   const needed = Math.ceil(Math.max(everyMs / 1000, step + 1));
-  return needed <= 2 ? 2 : Math.ceil(needed / 5) * 5;
+  return Math.ceil(needed / 5) * 5;
 }

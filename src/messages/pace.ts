@@ -59,8 +59,10 @@ export class Pace {
   rateLimited(scope: 'room' | 'account', room: string, retryAfterMs: number, nowMs: number): void {
     const gate = scope === 'account' ? this.#account : this.#gate(room);
     gate.until = Math.max(gate.until, nowMs + Math.max(retryAfterMs, 10));
+    // A refusal near the end of a wait says little of how long a whole one is.
+    gate.retryAfterMs =
+      nowMs - gate.throttledAt < THROTTLED_MS ? Math.max(gate.retryAfterMs, retryAfterMs) : retryAfterMs;
     gate.throttledAt = nowMs;
-    gate.retryAfterMs = retryAfterMs;
   }
 
   /** No answer, or none that says anything: wait longer each time. Returns the wait. */
