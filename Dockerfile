@@ -8,10 +8,11 @@ FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 # No install scripts run: what they would fetch (Node, the native part of matrix-bot-sdk) is not used here.
-RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=secret,id=ca,target=/run/secrets/ca \
+RUN --mount=type=secret,id=npmrc,target=/run/secrets/npmrc --mount=type=secret,id=ca,target=/run/secrets/ca \
     if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi \
- && npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
- && rm -rf /root/.npm /tmp/* node_modules/.package-lock.json node_modules/@types \
+ && if [ -s /run/secrets/npmrc ]; then export NPM_CONFIG_USERCONFIG=/run/secrets/npmrc; fi \
+ && npm ci --omit=dev --ignore-scripts --no-audit --no-fund --cache /tmp/npm \
+ && rm -rf /tmp/* node_modules/.package-lock.json node_modules/@types \
  && find node_modules -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' -o -iname '*.md' \) -delete
 COPY bin bin
 COPY src src
