@@ -4,16 +4,14 @@ import type pg from 'pg';
 import { escape } from './chat/message.ts';
 import { createClock, type Clock } from './clock.ts';
 import type { Config } from './config/schema.ts';
-import type { Connector, ConnectorEnvironment } from './connectors/connector.ts';
-import { importConnector } from './connectors/registry.ts';
-import { ConnectorRunner } from './connectors/runner.ts';
-import { createConnectorState } from './connectors/state.ts';
+import type { Connector } from './connectors/connector.ts';
+import { ConnectorRunners } from './connectors/runners.ts';
 import { createTaskChat } from './connectors/task-chat.ts';
 import { createDatabase, type Database } from './db/database.ts';
+import { Heartbeat } from './db/heartbeat.ts';
 import { LeaseKeeper, type Lease } from './db/lease.ts';
 import { migrate } from './db/migrate.ts';
 import { Notifier } from './db/notifier.ts';
-import { forgetReplica, seeReplica } from './db/replicas.ts';
 import { Acceptor } from './dispatch/acceptor.ts';
 import { buildWorld } from './dispatch/build-world.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
@@ -37,12 +35,10 @@ import { Ticker } from './timers/ticker.ts';
 import { createWebChat } from './web/chat-store.ts';
 import { createWebPages } from './web/pages.ts';
 
-const HEARTBEAT_MS = 1000;
 /** Sessions in a transaction for longer are ended by the server; below the lease's time to live. */
 const IDLE_IN_TRANSACTION_MS = 2500;
 const STATEMENT_TIMEOUT_MS = 10_000;
 const POOL_SIZE = 12;
-const STAND_BACK_MS = 120_000;
 
 export interface AppOptions {
   readonly version: string;
@@ -81,15 +77,12 @@ export class App {
   readonly #tasks: TaskRunner;
   readonly #notifier: Notifier;
   readonly #housekeeper: Housekeeper;
-  readonly #runners = new Map<string, ConnectorRunner>();
+  readonly #heartbeat: Heartbeat;
+  readonly #runners: ConnectorRunners;
   readonly #webChat: ReturnType<typeof createWebChat>;
   #config: Config;
   #world: World;
-  /** This pod's configuration is older than another's: it accepts, and leaves handling to the others until then. */
-  #standBackUntil = 0;
-  #standingBackFor: number | undefined;
   #http: HttpServer | undefined;
-  #heartbeat: NodeJS.Timeout | undefined;
   #started = false;
   #draining = false;
   #databaseSince: Date;
@@ -126,9 +119,9 @@ export class App {
       step,
       metrics,
       log,
-      world: () => (this.clock.monotonic() < this.#standBackUntil ? undefined : this.#world),
+      world: () => (this.#heartbeat.standsBack ? undefined : this.#world),
       pressure: () => this.acceptor.pressure,
-      claimRoom: (wanted) => this.#runners.get(wanted.connector)?.claim(wanted),
+      claimRoom: (wanted) => this.#runners.claim(wanted),
       onWoken,
     });
     this.#ticker = new Ticker({
@@ -161,8 +154,8 @@ export class App {
         createTaskChat(
           {
             world: () => this.#world,
-            running: (name) => this.#runners.get(name)?.connector,
-            create: (name) => this.#createConnector(name),
+            running: (name) => this.#runners.running(name),
+            create: (name) => this.#runners.create(name),
           },
           signal,
         ),
@@ -178,9 +171,24 @@ export class App {
       onHeld: (lease) => this.#held(lease),
     });
     this.#notifier = new Notifier(database, this.#replica.id, (changes) => {
-      if (changes === 'all')
-        for (const [name, runner] of this.#runners) for (const room of this.#roomsOf(name)) runner.wake(room);
+      if (changes === 'all') this.#runners.wakeAll();
       else this.#wakeRooms(changes);
+    });
+    this.#heartbeat = new Heartbeat({
+      database: this.#leaseDatabase,
+      replica: this.#replica,
+      clock,
+      log,
+      generation: () => this.#world.generation,
+      onOthers: (count) => this.#notifier.others(count),
+    });
+    this.#runners = new ConnectorRunners({
+      ...{ database, clock, step, metrics, log, secret: options.secret, onWoken },
+      config: () => this.#config,
+      world: () => this.#world,
+      ...(options.connectors && { made: options.connectors }),
+      leases: () => this.#leases,
+      onAccepted: (accepted) => this.dispatcher.wakeFirst(accepted),
     });
     this.#webChat = createWebChat({
       database,
@@ -194,7 +202,7 @@ export class App {
       log,
       world: () => this.#world,
       ages: () => ({ eventsMs: this.#config.keep.events, historyMs: this.#config.keep.history }),
-      isCounting: () => this.#leases.held.has('housekeeping') && this.clock.monotonic() >= this.#standBackUntil,
+      isCounting: () => this.#leases.held.has('housekeeping') && !this.#heartbeat.standsBack,
       onBuried: (count) =>
         this.tellOps(
           'buried',
@@ -255,7 +263,7 @@ export class App {
     await this.#onceDatabaseAnswers(() => migrate(this.database, migrations));
     this.metrics.databaseUp.set(1);
     this.#world = this.#build(this.#config, await this.#options.generation(this.database));
-    await this.#beat();
+    await this.#heartbeat.start();
     await this.#notifier.start();
     this.dispatcher.start();
     this.#ticker.start();
@@ -297,16 +305,7 @@ export class App {
     const before = this.#config;
     this.#world = this.#build(config, generation);
     this.#config = config;
-    for (const [name, runner] of this.#runners) {
-      if (
-        JSON.stringify(before.connectors[name]) === JSON.stringify(config.connectors[name]) &&
-        JSON.stringify(before.rooms) === JSON.stringify(config.rooms)
-      )
-        continue;
-      await runner.stop();
-      await this.#leases.release(`connector:${name}`);
-      this.#runners.delete(name);
-    }
+    await this.#runners.disconnectChanged(before);
     this.#connect();
     this.metrics.configReloadOk.set(1);
     this.metrics.configReloadTime.set(this.clock.now().getTime() / 1000);
@@ -315,30 +314,24 @@ export class App {
   /** Not ready, leases handed over at once, requests still taken for `acceptForMs`, then drained. */
   async stop({ acceptForMs = 5000 } = {}): Promise<void> {
     this.#draining = true;
-    clearInterval(this.#heartbeat);
+    this.#heartbeat.stop();
     this.#leases.want([]);
     const drained = this.#http?.drain({ acceptForMs });
     this.#ticker.stop();
     this.#housekeeper.stop();
-    await Promise.all([this.#tasks.stop(), ...[...this.#runners.values()].map((runner) => runner.stop())]);
+    await Promise.all([this.#tasks.stop(), this.#runners.stop()]);
     await this.#leases.stop();
     await drained;
     await this.dispatcher.stop();
     await this.#notifier.stop();
-    await forgetReplica(this.database.query, this.#replica.id).catch(() => {});
+    await this.#heartbeat.forget();
     this.#webChat.close();
     await this.database.close();
     await this.#leaseDatabase.close();
   }
 
   parts(): Record<string, PartState> {
-    const parts: Record<string, PartState> = { database: { ok: this.database.available, since: this.#databaseSince } };
-    for (const [name, runner] of this.#runners) {
-      const { up, since, detail } = runner.state;
-      const held = this.#leases.held.has(`connector:${name}`);
-      parts[name] = held ? { ok: up, since, detail } : { ok: true, since, detail: 'another replica speaks for it' };
-    }
-    return parts;
+    return { database: { ok: this.database.available, since: this.#databaseSince }, ...this.#runners.parts() };
   }
 
   /** Tells the ops rooms, at most once per 10 minutes for one `about`. Never fails: it is said, or it is in the log. */
@@ -368,44 +361,8 @@ export class App {
     return world;
   }
 
-  /** One runner and one wanted lease for each connector with a remote. */
   #connect(): void {
-    const { log } = this.#options;
-    for (const name of Object.keys(this.#config.connectors)) {
-      if (this.#world.localConnectors.has(name) || this.#runners.has(name)) continue;
-      const runner = new ConnectorRunner({
-        name,
-        database: this.database,
-        clock: this.clock,
-        step: this.#options.step ?? (() => {}),
-        metrics: this.metrics,
-        log: log.child({ connector: name }),
-        world: () => this.#world,
-        create: () => this.#createConnector(name),
-        onAccepted: (accepted) => this.dispatcher.wakeFirst(accepted),
-        onWoken: (woken) => this.#wake(woken),
-      });
-      this.#runners.set(name, runner);
-    }
-    this.#leases.want(['housekeeping', ...[...this.#runners.keys()].map((name) => `connector:${name}`)]);
-  }
-
-  async #createConnector(name: string): Promise<Connector> {
-    const given = this.#options.connectors?.[name];
-    if (given) return given();
-    const options = this.#config.connectors[name];
-    if (!options) throw new Error(`the connector "${name}" is no longer configured`);
-    return (await importConnector(options.type)).create(options, this.#environment(name));
-  }
-
-  #environment(name: string): ConnectorEnvironment {
-    return {
-      name,
-      botName: this.#config.name,
-      secret: this.#options.secret,
-      state: createConnectorState(this.database, name),
-      log: this.#options.log.child({ connector: name }),
-    };
+    this.#leases.want(['housekeeping', ...this.#runners.connect()]);
   }
 
   #webPages(options: Config['connectors'][string]): Pages {
@@ -421,35 +378,7 @@ export class App {
   #held(lease: Lease): void {
     this.metrics.leaseHeld.set({ lease: lease.name }, 1);
     lease.signal.addEventListener('abort', () => this.metrics.leaseHeld.set({ lease: lease.name }, 0), { once: true });
-    this.#runners.get(lease.name.replace(/^connector:/, ''))?.run(lease);
-  }
-
-  async #beat(): Promise<void> {
-    const beat = async (): Promise<void> => {
-      try {
-        const { others, newest } = await seeReplica(this.#leaseDatabase.query, {
-          ...this.#replica,
-          generation: this.#world.generation,
-        });
-        this.#notifier.others(others);
-        this.#standBack(newest);
-      } catch (error) {
-        if (!this.database.available || codeOf(error) === 'WB_DATABASE_AWAY') return;
-        this.#options.log.warn({ reason: messageOf(error) }, 'heartbeat failed');
-      }
-    };
-    await beat();
-    this.#heartbeat = setInterval(() => void beat(), HEARTBEAT_MS);
-  }
-
-  /** While another replica has a newer configuration this one leaves handling to it, but not for ever: its own may never come. */
-  #standBack(newest: number): void {
-    if (newest <= this.#world.generation) this.#standingBackFor = undefined;
-    else if (this.#standingBackFor !== newest) {
-      this.#standingBackFor = newest;
-      this.#standBackUntil = this.clock.monotonic() + STAND_BACK_MS;
-    }
-    if (this.#standingBackFor === undefined) this.#standBackUntil = 0;
+    this.#runners.held(lease);
   }
 
   #wake(woken: Woken): void {
@@ -464,18 +393,10 @@ export class App {
   }
 
   #wakeRooms(rooms: readonly WokenRoom[]): void {
-    for (const { connector, room, notBefore, queue } of rooms) {
-      if (this.#world.localConnectors.has(connector)) this.#webChat.changed(room, notBefore);
-      else this.#runners.get(connector)?.wake(room, notBefore, queue === 0);
+    for (const woken of rooms) {
+      if (this.#world.localConnectors.has(woken.connector)) this.#webChat.changed(woken.room, woken.notBefore);
+      else this.#runners.wake(woken);
     }
-  }
-
-  #roomsOf(connector: string): string[] {
-    return this.#world.rooms
-      .all()
-      .flatMap((room) =>
-        room.addresses.filter((address) => address.connector === connector).map((address) => address.room),
-      );
   }
 }
 

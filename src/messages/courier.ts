@@ -1,27 +1,11 @@
 import type { Message } from '../chat/message.ts';
-import type { Connector } from '../connectors/connector.ts';
-import { isRerunError } from '../db/database.ts';
-import { codeOf, messageOf } from '../errors.ts';
-import { Delivery, type DeliveryOptions, type Uncertain } from './delivery.ts';
-import { digestMessage, foldRoom } from './digest.ts';
+import { messageOf } from '../errors.ts';
+import { Delivery, type DeliveryOptions } from './delivery.ts';
 import { Pace } from './pace.ts';
-import { plan, type Attempt, type Copy, type PlanInput } from './plan.ts';
-import {
-  beginAttempts,
-  dropExpired,
-  dueSoon,
-  markShown,
-  membersOf,
-  messageById,
-  pendingRooms,
-  takePending,
-  unresolvedIn,
-  withdrawAttempts,
-  type MessageRow,
-  type Planned,
-  type Waiting,
-} from './store.ts';
+import { planFor } from './plan.ts';
+import { dueSoon, messageById, pendingRooms } from './store.ts';
 import { offerTaps } from './taps.ts';
+import { LEAD_MS, Turns, type Room } from './turns.ts';
 import type { Claim, Wanted } from './wanted.ts';
 
 export type CourierOptions = DeliveryOptions;
@@ -34,24 +18,15 @@ const BATCH = 16;
 /** Rooms sent to, or kept for what is due in a moment, at the same time; and looked into with one statement. */
 const ROOMS_AT_ONCE = 1000;
 const ROOMS_A_TAKE = 250;
-/** What is due so soon is frozen already, so that it goes out on time however many others are due then. */
-const LEAD_MS = 500;
 /** Looks into the database at the same time, each for all rooms that became ready meanwhile. */
 const TAKES_AT_ONCE = 2;
-
-interface Room extends Uncertain {
-  busy: boolean;
-  /** It was woken while it was busy. */
-  again: boolean;
-  /** Ends its wait for something that is due in a moment. */
-  interrupt: (() => void) | undefined;
-}
 
 /** Makes every room of one connector show what its rows say, as long as this replica holds the connector's lease. */
 export class Courier {
   readonly #options: CourierOptions;
   readonly #pace: Pace;
   readonly #delivery: Delivery;
+  readonly #turns: Turns;
   readonly #rooms = new Map<string, Room>();
   /** Rooms that have something to send, as far as is known, in the order in which that became known. */
   readonly #ready = new Set<string>();
@@ -69,6 +44,13 @@ export class Courier {
     this.#options = options;
     this.#pace = new Pace(options.connector.limits.rate);
     this.#delivery = new Delivery(options, this.#pace);
+    this.#turns = new Turns(options, this.#pace, this.#delivery, {
+      get: (room) => this.#room(room),
+      free: (room, state, more) => this.#free(room, state, more),
+      lookIn: (waitMs) => this.#schedule(waitMs),
+      coped: (error, what) => this.#coped(error, what),
+      stopped: () => this.#stopped,
+    });
   }
 
   start(): void {
@@ -111,7 +93,7 @@ export class Courier {
     if (this.#stopped || state.busy || state.again || !state.looked || this.#ready.has(room)) return undefined;
     if (lease.signal.aborted || this.#pace.waitMs(room, nowMs) > 0 || this.#pace.isThrottled(room, nowMs))
       return undefined;
-    const attempt = planOf(connector, {
+    const attempt = planFor(connector, {
       version: 1,
       ringVersion: wanted.ring ? 1 : 0,
       removed: false,
@@ -124,8 +106,7 @@ export class Courier {
       attempt: JSON.stringify(attempt),
       lease,
       settle: (row) => {
-        // Nothing else was waiting when it was stored; what came since has woken the room.
-        if (row) return void this.#finish(room, async () => (await this.#deliver([{ row, attempt }])) && state.again);
+        if (row) return this.#turns.claimed({ row, attempt });
         // Whether it was stored may not be known.
         state.looked = false;
         this.#free(room, state, true);
@@ -217,7 +198,7 @@ export class Courier {
 
   async #throttledRound(rooms: readonly string[]): Promise<number> {
     const { clock } = this.#options;
-    for (const room of rooms) if (!this.#stopped) await this.#fold(room);
+    for (const room of rooms) if (!this.#stopped) await this.#turns.fold(room);
     for (const room of rooms) {
       if (this.#stopped) return LOOK_EVERY_MS;
       const waitMs = this.#pace.waitMs(room, clock.monotonic());
@@ -226,7 +207,7 @@ export class Courier {
       if (waitMs > 0 || state.busy) continue;
       this.#occupy(state);
       // A room that fails must not keep the others waiting.
-      if (await this.#work([room], 1).catch(() => false)) return 0;
+      if (await this.#turns.work([room], 1).catch(() => false)) return 0;
     }
     return LOOK_EVERY_MS;
   }
@@ -284,216 +265,11 @@ export class Courier {
         rooms.push(room);
       }
       if (rooms.length === 0) continue;
-      await this.#work(rooms, BATCH).catch((error: unknown) =>
-        this.#coped(error, 'courier could not decide what to send'),
-      );
+      await this.#turns
+        .work(rooms, BATCH)
+        .catch((error: unknown) => this.#coped(error, 'courier could not decide what to send'));
     }
     this.#taking--;
-  }
-
-  /**
-   * Works on rooms that are occupied for it, and frees each when it is done with it; in each, `limit` messages at most.
-   * Resolves when everything is decided and stored; with a limit of one, when it is also sent. False: something failed.
-   */
-  async #work(rooms: readonly string[], limit: number): Promise<boolean> {
-    const left = new Set(rooms);
-    const sending: Promise<boolean>[] = [];
-    /** Runs what remains to be done for one room, and frees it. */
-    const finish = (room: string, rest: () => Promise<boolean>): void => {
-      left.delete(room);
-      sending.push(this.#finish(room, rest));
-    };
-    try {
-      if (this.#options.lease.signal.aborted) return false;
-      for (const row of await this.#unresolved(rooms))
-        finish(row.room, () => this.#deliver([{ row, attempt: JSON.parse(row.attempt ?? '') as Attempt }], 'unknown'));
-      for (const room of left)
-        if (this.#pace.isThrottled(room, this.#options.clock.monotonic())) await this.#fold(room);
-      const batches: { room: string; batch: readonly Planned[]; more: boolean }[] = [];
-      for (const [room, waiting] of await this.#waitingIn([...left], limit)) {
-        const [next] = waiting.rows;
-        if (!next) finish(room, async () => false);
-        else {
-          const batch = await this.#batch(waiting);
-          const more = waiting.blocked || batch.length < waiting.rows.length || waiting.rows.length === limit;
-          if (batch.length > 0) batches.push({ room, batch, more });
-          else finish(room, () => this.#single(next));
-        }
-      }
-      if (batches.length > 0) {
-        const begun = await this.#begin(batches.flatMap(({ batch }) => batch));
-        for (const { room, batch, more } of batches) {
-          const frozen = batch.map(({ row, attempt }) => ({ attempt, row: { ...row, attempt: 'begun' } }));
-          const changed = frozen.findIndex(({ row }) => !begun.has(row.id));
-          if (changed < 0) finish(room, async () => (await this.#deliver(frozen)) && more);
-          // What changed meanwhile is looked at again, and what is behind it does not overtake it.
-          else finish(room, () => this.#deliverBefore(frozen, changed, begun));
-        }
-      }
-    } finally {
-      for (const room of left) this.#free(room, this.#room(room), false);
-    }
-    return limit > 1 || (await Promise.all(sending)).every(Boolean);
-  }
-
-  /** `rest` says whether there may be more in the room. False: it failed, and is found again by the next look. */
-  async #finish(room: string, rest: () => Promise<boolean>): Promise<boolean> {
-    let more: boolean | undefined;
-    try {
-      more = await rest();
-    } catch (error) {
-      this.#coped(error, 'courier turn ended early');
-    }
-    this.#free(room, this.#room(room), more ?? false);
-    return more !== undefined;
-  }
-
-  /** What a former holder, or a request without an answer, left in these rooms. */
-  async #unresolved(rooms: readonly string[]): Promise<MessageRow[]> {
-    const { database, name } = this.#options;
-    const unseen = rooms.filter((room) => !this.#room(room).looked);
-    if (unseen.length === 0) return [];
-    const rows = await unresolvedIn(database.query, name, unseen);
-    const unclear = new Set(rows.map((row) => row.room));
-    for (const room of unseen) {
-      const state = this.#room(room);
-      if (unclear.has(room)) state.unknownTries = Math.max(1, state.unknownTries);
-      else state.looked = true;
-    }
-    return rows;
-  }
-
-  #waitingIn(rooms: readonly string[], limit: number): Promise<Map<string, Waiting>> {
-    const { database, name, clock } = this.#options;
-    return rooms.length === 0
-      ? Promise.resolve(new Map())
-      : takePending(database.query, name, rooms, new Date(clock.now().getTime() + LEAD_MS), limit);
-  }
-
-  /**
-   * What can be attempted together: messages of one request each that depend on nothing before them. Their requests still
-   * go out one after another; only the commits before and after are shared. Empty: the first needs a turn of its own.
-   */
-  async #batch({ rows }: Waiting): Promise<Planned[]> {
-    const batch: Planned[] = [];
-    const now = this.#options.clock.now();
-    for (const row of rows) {
-      if (row.attempt || row.fold || row.digest || (row.until && row.until < now)) break;
-      // What is due in a moment is waited for alone.
-      if (batch.length > 0 && (row.thread_key || (row.not_before && row.not_before > now))) break;
-      const attempt = await this.#plan(row);
-      if ('impossible' in attempt || attempt.steps.length === 0) break;
-      if (attempt.steps.length > 1 && batch.length > 0) break;
-      batch.push({ row, attempt });
-      if (attempt.steps.length > 1 || (row.not_before && row.not_before > now)) break;
-    }
-    return batch;
-  }
-
-  async #begin(planned: readonly Planned[]): Promise<ReadonlySet<string>> {
-    const { database, lease, step } = this.#options;
-    step('courier.before-attempt');
-    for (let rerun = 0; ; rerun++) {
-      try {
-        const begun = await beginAttempts(database.query, lease, planned);
-        step('courier.after-attempt');
-        return begun;
-      } catch (error) {
-        if (!isRerunError(error) || rerun >= 3) throw error;
-      }
-    }
-  }
-
-  /** Sends what stands before one that changed, and takes back what stands behind it. */
-  async #deliverBefore(frozen: readonly Planned[], changed: number, begun: ReadonlySet<string>): Promise<boolean> {
-    const { database, lease } = this.#options;
-    const behind = frozen.slice(changed + 1).flatMap(({ row }) => (begun.has(row.id) ? [row] : []));
-    if (behind.length > 0) await withdrawAttempts(database.query, lease, behind);
-    // None at all: the lease may have gone, and the next look is early enough.
-    return begun.size > 0 && (await this.#deliver(frozen.slice(0, changed)));
-  }
-
-  /** Sends what is frozen. True: the room may have more, and its pace allows it. */
-  async #deliver(frozen: readonly Planned[], kind: 'fresh' | 'unknown' = 'fresh'): Promise<boolean> {
-    const { database, lease, clock } = this.#options;
-    const [first] = frozen;
-    if (!first) return true;
-    const { room } = first.row;
-    const state = this.#room(room);
-    if (kind === 'fresh' && !(await this.#untilDue(first.row, state))) {
-      const rows = frozen.map(({ row }) => row);
-      await withdrawAttempts(database.query, lease, rows);
-      return true;
-    }
-    const turn = await this.#delivery.deliver(frozen, state, kind);
-    if (turn === 'wait') this.#schedule(this.#pace.waitMs(room, clock.monotonic()));
-    return turn === 'more' || state.again;
-  }
-
-  /** False: something changed in the room before it was due. */
-  async #untilDue(row: MessageRow, state: Room): Promise<boolean> {
-    const due = row.not_before?.getTime();
-    if (due === undefined) return true;
-    // The clock may be put right meanwhile, so one wait may not be enough.
-    for (let waited = false; ; waited = true) {
-      const waitMs = due - this.#options.clock.now().getTime();
-      if ((waited || waitMs > 0) && (state.again || this.#stopped)) return false;
-      if (waitMs <= 0) return true;
-      let timer: NodeJS.Timeout | undefined;
-      await new Promise<void>((resolve) => {
-        state.interrupt = resolve;
-        timer = setTimeout(resolve, waitMs);
-      });
-      clearTimeout(timer);
-      state.interrupt = undefined;
-    }
-  }
-
-  /** The first message of a room, where it is not simply something to send. True: look into the room again. */
-  async #single(next: MessageRow): Promise<boolean> {
-    const { database, lease, clock, onAccepted } = this.#options;
-    const row = next.fold && !next.digest ? ((await messageById(database.query, next.fold)) ?? next) : next;
-    if (row.attempt) {
-      this.#room(row.room).looked = false;
-      return true;
-    }
-    if (row.until && row.until < clock.now()) {
-      onAccepted(
-        await dropExpired(database.query, lease, row, clock.now(), this.#pace.everyMs(row.room, clock.monotonic())),
-      );
-      return true;
-    }
-    const attempt = await this.#plan(row);
-    // Whatever is wrong with it must not keep what is behind it.
-    if ('impossible' in attempt) {
-      await this.#delivery.dead(row, attempt.impossible);
-      return true;
-    }
-    if (attempt.steps.length === 0) {
-      await markShown(database.query, lease, row, attempt);
-      return true;
-    }
-    const begun = await this.#begin([{ row, attempt }]);
-    if (!begun.has(row.id)) return !lease.signal.aborted;
-    return this.#deliver([{ row: { ...row, attempt: 'begun' }, attempt }]);
-  }
-
-  async #plan(row: MessageRow): Promise<Attempt | { readonly impossible: string }> {
-    const { connector, database } = this.#options;
-    const members = row.digest ? await membersOf(database.query, row.id) : undefined;
-    return planOf(connector, {
-      version: row.version,
-      ringVersion: row.ring_version,
-      removed: row.removed,
-      message: members ? digestMessage(members) : (JSON.parse(row.content) as Message),
-      copies: JSON.parse(row.copies) as Copy[],
-      ...(members && { members: members.map(({ id, version, ring_version: ring }) => ({ id, version, ring })) }),
-    });
-  }
-
-  async #fold(room: string): Promise<void> {
-    const { database, lease, name, step } = this.#options;
-    if ((await foldRoom(database, lease, name, room)) > 0) step('fold.after-commit');
   }
 
   #offerTaps(): Promise<void> {
@@ -504,26 +280,5 @@ export class Courier {
       this.#pace,
       () => this.#stopped,
     );
-  }
-}
-
-/** What has to be requested; or why nothing can be. */
-function planOf(
-  connector: Connector,
-  input: Omit<PlanInput, 'limits' | 'render'>,
-): Attempt | { readonly impossible: string } {
-  try {
-    return plan({
-      ...input,
-      limits: connector.limits,
-      render: (message, options) => connector.render(message, options),
-    });
-  } catch (error) {
-    return {
-      impossible:
-        codeOf(error) === 'WB_REJECTED'
-          ? ((error as { reason?: string }).reason ?? messageOf(error))
-          : `it cannot be rendered (${messageOf(error)})`,
-    };
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Message } from '../chat/message.ts';
-import type { ConnectorLimits, Operation, Part } from '../connectors/connector.ts';
+import type { Connector, ConnectorLimits, Operation, Part } from '../connectors/connector.ts';
+import { codeOf, messageOf } from '../errors.ts';
 
 /** One remote message that shows a row, in as many parts as the platform needed. */
 export interface Copy {
@@ -61,6 +62,27 @@ export function plan(input: PlanInput): Attempt {
     actions: JSON.stringify(input.removed ? [] : (input.message.actions ?? [])),
     ...(input.members && { members: input.members }),
   };
+}
+
+/** What a connector has to be asked for; or why nothing can be. */
+export function planFor(
+  connector: Connector,
+  input: Omit<PlanInput, 'limits' | 'render'>,
+): Attempt | { readonly impossible: string } {
+  try {
+    return plan({
+      ...input,
+      limits: connector.limits,
+      render: (message, options) => connector.render(message, options),
+    });
+  } catch (error) {
+    return {
+      impossible:
+        codeOf(error) === 'WB_REJECTED'
+          ? ((error as { reason?: string }).reason ?? messageOf(error))
+          : `it cannot be rendered (${messageOf(error)})`,
+    };
+  }
 }
 
 function stepsOf(input: PlanInput): PlannedStep[] {

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -12,13 +12,21 @@ export interface TestPostgres {
   stop(): Promise<void>;
 }
 
+/** Ports that the system gives to nobody by itself: one that is free stays so until it is listened on, and between two runs of a program. */
+const [LOWEST_PORT, HIGHEST_PORT] = [10_000, 32_000];
+
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== 'object' || address === null) throw new Error('no port');
-  return address.port;
+  for (;;) {
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(randomInt(LOWEST_PORT, HIGHEST_PORT), '127.0.0.1', () => resolve(true));
+    });
+    const address = server.address();
+    if (!free || typeof address !== 'object' || address === null) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return address.port;
+  }
 }
 
 /** A real Postgres for one test run, in a temporary directory. Durable as in production unless `fast`. */

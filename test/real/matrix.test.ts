@@ -2,8 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { connect as connectSocket } from 'node:net';
-import { describeConnector, newKey, RecordingHost, sendOf } from '../../src/connectors/conformance.ts';
-import type { ConnectorWorld, SeenMessage } from '../../src/connectors/conformance.ts';
+import {
+  newKey,
+  RecordingHost,
+  sendOf,
+  type ConnectorWorld,
+  type SeenMessage,
+} from '../../src/connectors/conformance-world.ts';
+import { describeConnector } from '../../src/connectors/conformance.ts';
 import type { Connector, Operation } from '../../src/connectors/connector.ts';
 import { create } from '../../src/connectors/matrix/index.ts';
 import { memoryEnvironment } from '../fakes/matrix/world.ts';

@@ -2,7 +2,7 @@ import { createMatrixWorld } from '../../../test/fakes/matrix/world.ts';
 import type { MatrixWorld } from '../../../test/fakes/matrix/world.ts';
 import type { Message } from '../../chat/message.ts';
 import type { Connector, Operation, Part } from '../connector.ts';
-import { newKey, RecordingHost, sendOf } from '../conformance.ts';
+import { newKey, RecordingHost, sendOf } from '../conformance-world.ts';
 import { MAX_BYTES } from './render.ts';
 
 let world: MatrixWorld;

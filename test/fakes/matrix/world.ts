@@ -1,4 +1,4 @@
-import type { ConnectorWorld } from '../../../src/connectors/conformance.ts';
+import type { ConnectorWorld } from '../../../src/connectors/conformance-world.ts';
 import type { Connector, ConnectorEnvironment, JsonValue } from '../../../src/connectors/connector.ts';
 import { create } from '../../../src/connectors/matrix/index.ts';
 import type { MatrixOptions } from '../../../src/connectors/matrix/options.ts';

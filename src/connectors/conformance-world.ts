@@ -1,0 +1,195 @@
+import { randomUUID } from 'node:crypto';
+import type { Connector, ConnectorHost, IncomingEvent, Operation, Part } from './connector.ts';
+
+/** What people see of one message. */
+export interface SeenMessage {
+  readonly id: string;
+  readonly text: string;
+  readonly mine: boolean;
+  readonly reactions: readonly string[];
+}
+
+/** One bot account on one (fake) platform, and people in a room with it. A world serves one test. */
+export interface ConnectorWorld {
+  /** The room as it stands in the configuration. */
+  readonly room: string;
+  /** Another room of the bot as configured, where the platform has more than one. */
+  readonly accountId: string;
+  /** A new connector for the same account, with the same durable state: what a restart makes. */
+  connect(): Promise<Connector>;
+  /** A person says something in the room. Resolves to the platform's id. */
+  say(text: string): Promise<string>;
+  /** What the room shows, oldest first. */
+  shown(): Promise<readonly SeenMessage[]>;
+  close(): Promise<void>;
+
+  /** A person reacts, and takes it back. Left out where the platform has no reactions. */
+  react?(target: string, emoji: string): Promise<string>;
+  unreact?(reaction: string): Promise<void>;
+  /** The next operation is refused with "too many requests". */
+  refuseNext?(): Promise<void>;
+  /** The next operation is done, but its answer is lost. */
+  loseNextAnswer?(): Promise<void>;
+  /** The next operation gets no answer for as long as the test lasts. */
+  hangNext?(): Promise<void>;
+  /** Makes the account's credentials invalid. */
+  lockOut?(): Promise<void>;
+  /** The platform cannot be reached until `goOnline`. */
+  goOffline?(): Promise<void>;
+  goOnline?(): Promise<void>;
+  /** An id that no message has. */
+  readonly missing?: string;
+
+  /** Two people in the room, by account id. Left out where the platform has no private conversations. */
+  readonly people?: readonly [string, string];
+  /** Who is in a room or was invited to it, and how many rooms there are. */
+  peopleOf?(room: string): Promise<readonly string[]>;
+  /** The next conversation is opened, but the answer is lost. */
+  loseNextOpening?(): Promise<void>;
+}
+
+/** A host that records, with the core's own rules: ids once, cursor with the events. */
+export class RecordingHost implements ConnectorHost {
+  cursor: string | null;
+  readonly cursorAt: Date | null = null;
+  readonly events: IncomingEvent[] = [];
+  readonly echoes: { key: string; remoteId: string }[] = [];
+  readonly memberships: { room: string; state: string; detail: string | undefined }[] = [];
+  readonly states: boolean[] = [];
+  readonly failures: unknown[] = [];
+  readonly logged: string[] = [];
+  /** In order: `echo KEY`, `event ID`, `cursor`. */
+  readonly history: string[] = [];
+  /** How many calls of `receive` to reject from now on. */
+  rejections = 0;
+  receiving = 0;
+  overlapped = false;
+  readonly names = new Map<string, string>();
+  private readonly configured: readonly string[];
+  private readonly seen: Set<string>;
+  private readonly changes: (() => void)[] = [];
+
+  /** `before`: the host of the run before a restart; its cursor and the ids it has seen are taken over. */
+  constructor(configured: readonly string[], before?: RecordingHost) {
+    this.configured = configured;
+    this.cursor = before?.cursor ?? null;
+    this.seen = before?.seen ?? new Set();
+  }
+
+  async receive(events: readonly IncomingEvent[], cursor: string | null): Promise<void> {
+    this.receiving += 1;
+    if (this.receiving > 1) this.overlapped = true;
+    await new Promise((resolve) => setImmediate(resolve));
+    this.receiving -= 1;
+    if (this.rejections > 0) {
+      this.rejections -= 1;
+      throw new Error('the database is away');
+    }
+    for (const event of events) {
+      JSON.stringify(event);
+      if (this.seen.has(event.id)) continue;
+      this.seen.add(event.id);
+      this.events.push(event);
+      this.history.push(`event ${event.id}`);
+    }
+    this.cursor = cursor;
+    this.history.push('cursor');
+    this.changed();
+  }
+
+  async echo(key: string, remoteId: string): Promise<void> {
+    this.echoes.push({ key, remoteId });
+    this.history.push(`echo ${key}`);
+    this.changed();
+    await Promise.resolve();
+  }
+
+  async membership(room: string, state: 'joined' | 'left' | 'encrypted', detail?: string): Promise<void> {
+    this.memberships.push({ room, state, detail });
+    this.changed();
+    await Promise.resolve();
+  }
+
+  isConfigured(room: string): boolean {
+    return this.configured.includes(room) || [...this.names.values()].includes(room);
+  }
+
+  rooms(): readonly string[] {
+    return this.configured;
+  }
+
+  resolved(written: string, room: string): void {
+    this.names.set(written, room);
+  }
+
+  state(up: boolean): void {
+    this.states.push(up);
+    this.changed();
+  }
+
+  failed(error: unknown): void {
+    this.failures.push(error);
+    this.changed();
+  }
+
+  now(): Date {
+    return new Date();
+  }
+
+  readonly log = {
+    debug: (): void => {},
+    info: (_: object, text: string): void => this.note(text),
+    warn: (_: object, text: string): void => this.note(text),
+    error: (_: object, text: string): void => this.note(text),
+  };
+
+  private note(text: string): void {
+    this.logged.push(text);
+    this.changed();
+  }
+
+  /** Resolves as soon as the condition holds; looked at whenever something is recorded. */
+  async until(what: string, condition: () => boolean, withinMs = 10_000): Promise<void> {
+    if (condition()) return;
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.changes.splice(this.changes.indexOf(look), 1);
+        reject(
+          new Error(
+            `never happened: ${what}; recorded: ${JSON.stringify({ events: this.events, memberships: this.memberships, states: this.states, logged: this.logged }).slice(0, 2000)}`,
+          ),
+        );
+      }, withinMs);
+      const look = (): void => {
+        if (!condition()) return;
+        clearTimeout(timer);
+        this.changes.splice(this.changes.indexOf(look), 1);
+        resolve();
+      };
+      this.changes.push(look);
+    });
+  }
+
+  /** The texts of messages, in order. */
+  texts(): string[] {
+    return this.events.flatMap((event) => (event.type === 'message' ? [event.text] : []));
+  }
+
+  private changed(): void {
+    for (const look of this.changes.slice()) look();
+  }
+}
+
+/** A key as the courier makes them: a uuid and a count. */
+export function newKey(): string {
+  return `${randomUUID()}.1`;
+}
+
+export function sendOf(
+  room: string,
+  part: Part | undefined,
+  more: Partial<Extract<Operation, { type: 'send' }>> = {},
+): Extract<Operation, { type: 'send' }> {
+  if (!part) throw new Error('nothing was rendered');
+  return { type: 'send', key: newKey(), room, part, unknownTries: 0, ...more };
+}

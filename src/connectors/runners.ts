@@ -1,0 +1,129 @@
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config/schema.ts';
+import type { Database } from '../db/database.ts';
+import type { Lease, LeaseKeeper } from '../db/lease.ts';
+import type { Accepted } from '../dispatch/event.ts';
+import type { Woken } from '../dispatch/effects.ts';
+import type { World } from '../dispatch/world.ts';
+import type { Logger } from '../log.ts';
+import type { Claim, Wanted, WokenRoom } from '../messages/wanted.ts';
+import type { Metrics } from '../metrics.ts';
+import type { SecretRef } from '../skill.ts';
+import type { PartState } from '../skills/core.ts';
+import type { StepHook } from '../steps.ts';
+import type { Connector } from './connector.ts';
+import { importConnector } from './registry.ts';
+import { ConnectorRunner } from './runner.ts';
+import { createConnectorState } from './state.ts';
+
+export interface RunnersOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly step: StepHook;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly config: () => Config;
+  readonly world: () => World;
+  readonly secret: (reference: SecretRef) => Promise<string>;
+  /** Connectors made by hand, by name. */
+  readonly made?: Readonly<Record<string, () => Connector>>;
+  readonly leases: () => LeaseKeeper;
+  readonly onAccepted: (accepted: readonly Accepted[]) => void;
+  readonly onWoken: (woken: Woken) => void;
+}
+
+const leaseOf = (connector: string): string => `connector:${connector}`;
+
+/** The connectors with a remote: a runner for each, which runs while this replica holds its lease. */
+export class ConnectorRunners {
+  readonly #options: RunnersOptions;
+  readonly #runners = new Map<string, ConnectorRunner>();
+
+  constructor(options: RunnersOptions) {
+    this.#options = options;
+  }
+
+  /** A runner for each connector that has none yet. Returns the leases that are wanted for them. */
+  connect(): readonly string[] {
+    const { config, world, database, clock, step, metrics, log, onAccepted, onWoken } = this.#options;
+    for (const name of Object.keys(config().connectors)) {
+      if (world().localConnectors.has(name) || this.#runners.has(name)) continue;
+      const runner = new ConnectorRunner({
+        ...{ name, database, clock, step, metrics, world, onAccepted, onWoken },
+        log: log.child({ connector: name }),
+        create: () => this.create(name),
+      });
+      this.#runners.set(name, runner);
+    }
+    return [...this.#runners.keys()].map(leaseOf);
+  }
+
+  /** Ends those whose entry changed, or all where the rooms did, and gives back their leases. */
+  async disconnectChanged(before: Config): Promise<void> {
+    const after = this.#options.config();
+    const same = (name: string): boolean =>
+      JSON.stringify(before.connectors[name]) === JSON.stringify(after.connectors[name]) &&
+      JSON.stringify(before.rooms) === JSON.stringify(after.rooms);
+    for (const [name, runner] of this.#runners) {
+      if (same(name)) continue;
+      await runner.stop();
+      await this.#options.leases().release(leaseOf(name));
+      this.#runners.delete(name);
+    }
+  }
+
+  /** A lease was won: its connector begins, if it is one's. */
+  held(lease: Lease): void {
+    this.#runners.get(lease.name.replace(/^connector:/, ''))?.run(lease);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#runners.values()].map((runner) => runner.stop()));
+  }
+
+  /** Keeps a room for a message that is about to be stored, if it is idle and sent to from here. */
+  claim(wanted: Wanted): Claim | undefined {
+    return this.#runners.get(wanted.connector)?.claim(wanted);
+  }
+
+  wake({ connector, room, notBefore, queue }: WokenRoom): void {
+    this.#runners.get(connector)?.wake(room, notBefore, queue === 0);
+  }
+
+  /** Anything may have changed: looks into every configured room. */
+  wakeAll(): void {
+    for (const { addresses } of this.#options.world().rooms.all())
+      for (const { connector, room } of addresses) this.#runners.get(connector)?.wake(room);
+  }
+
+  /** The connector while it is connected from here. */
+  running(name: string): Connector | undefined {
+    return this.#runners.get(name)?.connector;
+  }
+
+  parts(): Record<string, PartState> {
+    const parts: Record<string, PartState> = {};
+    for (const [name, runner] of this.#runners) {
+      const { up, since, detail } = runner.state;
+      const held = this.#options.leases().held.has(leaseOf(name));
+      parts[name] = held ? { ok: up, since, detail } : { ok: true, since, detail: 'another replica speaks for it' };
+    }
+    return parts;
+  }
+
+  /** A connector that is not started. @throws when it is not configured any more, or its options are wrong. */
+  async create(name: string): Promise<Connector> {
+    const { made, config, secret, database, log } = this.#options;
+    const given = made?.[name];
+    if (given) return given();
+    const options = config().connectors[name];
+    if (!options) throw new Error(`the connector "${name}" is no longer configured`);
+    return (await importConnector(options.type)).create(options, {
+      name,
+      botName: config().name,
+      secret,
+      state: createConnectorState(database, name),
+      log: log.child({ connector: name }),
+    });
+  }
+}

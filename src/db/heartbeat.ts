@@ -1,0 +1,76 @@
+import type { Clock } from '../clock.ts';
+import { codeOf, messageOf } from '../errors.ts';
+import type { Log } from '../skill.ts';
+import type { Database } from './database.ts';
+import { forgetReplica, seeReplica } from './replicas.ts';
+
+const BEAT_MS = 1000;
+const STAND_BACK_MS = 120_000;
+
+export interface HeartbeatOptions {
+  readonly database: Database;
+  readonly replica: { readonly id: string; readonly name: string };
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Of the configuration in force here. */
+  readonly generation: () => number;
+  /** How many other replicas live. */
+  readonly onOthers: (count: number) => void;
+}
+
+/** Tells the other replicas each second that this one lives and which configuration it has, and hears the same of them. */
+export class Heartbeat {
+  readonly #options: HeartbeatOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #standBackUntilMs = 0;
+  #standingBackFor: number | undefined;
+
+  constructor(options: HeartbeatOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves after the first beat. */
+  async start(): Promise<void> {
+    await this.#beat();
+    this.#timer = setInterval(() => void this.#beat(), BEAT_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** The last word: the others need not wait to find this one gone. Never fails. */
+  async forget(): Promise<void> {
+    const { database, replica } = this.#options;
+    await forgetReplica(database.query, replica.id).catch(() => {});
+  }
+
+  /** This pod's configuration is older than another's: it accepts, and leaves handling to the others for now. */
+  get standsBack(): boolean {
+    return this.#options.clock.monotonic() < this.#standBackUntilMs;
+  }
+
+  async #beat(): Promise<void> {
+    const { database, replica, generation, onOthers, log } = this.#options;
+    try {
+      const { others, newest } = await seeReplica(database.query, { ...replica, generation: generation() });
+      onOthers(others);
+      this.#standBack(newest);
+    } catch (error) {
+      if (!database.available || codeOf(error) === 'WB_DATABASE_AWAY') return;
+      log.warn({ reason: messageOf(error) }, 'heartbeat failed');
+    }
+  }
+
+  /** Not for ever: a newer configuration may never come here. */
+  #standBack(newest: number): void {
+    const { generation, clock } = this.#options;
+    if (newest <= generation()) {
+      this.#standingBackFor = undefined;
+      this.#standBackUntilMs = 0;
+    } else if (this.#standingBackFor !== newest) {
+      this.#standingBackFor = newest;
+      this.#standBackUntilMs = clock.monotonic() + STAND_BACK_MS;
+    }
+  }
+}
