@@ -188,7 +188,8 @@ export class App {
       world: () => this.#world,
       ...(options.connectors && { made: options.connectors }),
       leases: () => this.#leases,
-      onAccepted: (accepted) => this.dispatcher.wakeFirst(accepted),
+      onHeard: (accepted) => this.dispatcher.wakeFirst(accepted),
+      onAccepted,
     });
     this.#webChat = createWebChat({
       database,

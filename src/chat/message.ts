@@ -71,8 +71,14 @@ export interface Message {
 /** A string is a message with only `text`. */
 export type MessageLike = string | Message;
 
+/** @throws {TypeError} for what a skill written in JavaScript may hand over instead. */
 export function toMessage(message: MessageLike): Message {
-  return typeof message === 'string' ? { text: message } : message;
+  if (typeof message === 'string') return { text: message };
+  if (typeof message !== 'object' || message === null || Array.isArray(message))
+    throw new TypeError(
+      `a message is a text or an object such as { text }, not ${JSON.stringify(message) ?? typeof message}`,
+    );
+  return message;
 }
 
 const SPECIAL = /[\\`*_[\]<>~|]/g;

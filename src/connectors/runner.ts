@@ -9,7 +9,7 @@ import type { World } from '../dispatch/world.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import { escape, type Message } from '../chat/message.ts';
 import { Courier } from '../messages/courier.ts';
-import type { Claim, Wanted } from '../messages/wanted.ts';
+import type { Claim, Wanted, WokenRoom } from '../messages/wanted.ts';
 import type { MessageRow } from '../messages/store.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../skill.ts';
@@ -40,6 +40,8 @@ export interface RunnerOptions {
   readonly world: () => World;
   /** A fresh connector for each start: nothing of a former connection is trusted. */
   readonly create: () => Promise<Connector>;
+  /** What people said. */
+  readonly onHeard: (accepted: readonly Accepted[]) => void;
   readonly onAccepted: (accepted: readonly Accepted[]) => void;
   readonly onWoken: (woken: Woken) => void;
 }
@@ -88,8 +90,13 @@ export class ConnectorRunner {
     return this.#courier?.claim(wanted);
   }
 
-  wake(room: string, notBefore: Date | null = null, urgent = false): void {
-    this.#courier?.wake(room, notBefore, urgent);
+  wake({ room, notBefore, queue, id }: WokenRoom): void {
+    this.#courier?.wake(room, notBefore, queue === 0, id);
+  }
+
+  /** Anything may have changed. */
+  wakeAll(): void {
+    this.#courier?.wakeAll();
   }
 
   async #loop(lease: Lease, signal: AbortSignal): Promise<void> {
@@ -210,7 +217,7 @@ export class ConnectorRunner {
     cursor: string | null,
     cursorAt: Date | null,
   ): Promise<void> {
-    const { name, step, clock, world, metrics, onAccepted } = this.#options;
+    const { name, step, clock, world, metrics, onHeard } = this.#options;
     const now = clock.now();
     const maxAgeMs = world().backlogMaxAgeMs;
     const rows = events.map((event): NewEvent => {
@@ -236,7 +243,7 @@ export class ConnectorRunner {
       this.#state = { ...this.#state, lastEventAt: now };
       metrics.connectorLastEvent.set({ connector: name }, now.getTime() / 1000);
     }
-    onAccepted(accepted);
+    onHeard(accepted);
   }
 
   /** One event that Postgres will not take must not cost the others theirs, nor be offered again for ever. */

@@ -28,6 +28,8 @@ export interface RunnersOptions {
   /** Connectors made by hand, by name. */
   readonly made?: Readonly<Record<string, () => Connector>>;
   readonly leases: () => LeaseKeeper;
+  /** What people said. */
+  readonly onHeard: (accepted: readonly Accepted[]) => void;
   readonly onAccepted: (accepted: readonly Accepted[]) => void;
   readonly onWoken: (woken: Woken) => void;
 }
@@ -45,11 +47,11 @@ export class ConnectorRunners {
 
   /** A runner for each connector that has none yet. Returns the leases that are wanted for them. */
   connect(): readonly string[] {
-    const { config, world, database, clock, step, metrics, log, onAccepted, onWoken } = this.#options;
+    const { config, world, database, clock, step, metrics, log, onHeard, onAccepted, onWoken } = this.#options;
     for (const name of Object.keys(config().connectors)) {
       if (world().localConnectors.has(name) || this.#runners.has(name)) continue;
       const runner = new ConnectorRunner({
-        ...{ name, database, clock, step, metrics, world, onAccepted, onWoken },
+        ...{ name, database, clock, step, metrics, world, onHeard, onAccepted, onWoken },
         log: log.child({ connector: name }),
         create: () => this.create(name),
       });
@@ -86,14 +88,13 @@ export class ConnectorRunners {
     return this.#runners.get(wanted.connector)?.claim(wanted);
   }
 
-  wake({ connector, room, notBefore, queue }: WokenRoom): void {
-    this.#runners.get(connector)?.wake(room, notBefore, queue === 0);
+  wake(woken: WokenRoom): void {
+    this.#runners.get(woken.connector)?.wake(woken);
   }
 
-  /** Anything may have changed: looks into every configured room. */
+  /** Anything may have changed. */
   wakeAll(): void {
-    for (const { addresses } of this.#options.world().rooms.all())
-      for (const { connector, room } of addresses) this.#runners.get(connector)?.wake(room);
+    for (const runner of this.#runners.values()) runner.wakeAll();
   }
 
   /** The connector while it is connected from here. */

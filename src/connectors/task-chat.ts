@@ -1,6 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { World } from '../dispatch/world.ts';
 import type { TaskChat } from '../skill.ts';
 import type { Connector } from './connector.ts';
+
+const CLOSE_WITHIN_MS = 2000;
 
 export interface TaskChatOptions {
   readonly world: () => World;
@@ -44,7 +47,9 @@ export function createTaskChat(
       return { connector: name, room: await connector.openDirect(conversation, signal) };
     },
     async close() {
-      for (const made of own.values()) await made.then((connector) => connector.stop()).catch(() => {});
+      const stopped = [...own.values()].map((made) => made.then((connector) => connector.stop()));
+      // One that cannot even be made must not keep the task's place.
+      await Promise.race([Promise.allSettled(stopped), sleep(CLOSE_WITHIN_MS, undefined, { ref: false })]);
     },
   };
 }

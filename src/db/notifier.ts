@@ -44,6 +44,8 @@ export class Notifier {
       client.on('end', () => this.#lost(mine));
       await client.query(`listen ${CHANNEL}`);
       this.#client = client;
+      // What was said while nobody listened.
+      this.#onChange('all');
     } catch {
       await client?.end().catch(() => {});
       this.#lost(undefined);

@@ -50,11 +50,10 @@ export async function restore(database: Database, lines: AsyncIterable<Line>): P
     }
     await flush();
     for (const [name, last] of Object.entries(manifest?.sequences ?? {}))
-      await query('select setval(c.oid, $2::bigint) from pg_class c where c.relkind = $3 and c.relname = $1', [
-        name,
-        last,
-        'S',
-      ]);
+      await query(
+        'select setval(c.oid, $2::bigint) from pg_class c where c.relkind = $3 and c.relname = $1 and c.relnamespace = current_schema()::regnamespace',
+        [name, last, 'S'],
+      );
     return beginIncarnation(transaction);
   });
 }

@@ -95,8 +95,8 @@ export function createContext(source: ContextSource): RevocableContext {
     content: JSON.stringify(toMessage(message)),
     line: options.line ?? null,
     ring: options.ring ?? false,
-    notBefore: options.notBefore ?? null,
-    until: options.until ?? null,
+    notBefore: options.notBefore ? validDate('notBefore', options.notBefore) : null,
+    until: options.until ? validDate('until', options.until) : null,
     afterKey: options.after ?? null,
     threadKey: options.inThreadOf ?? null,
     replyTo: null,
@@ -165,7 +165,11 @@ export function createContext(source: ContextSource): RevocableContext {
     at: async (key, time, timer, payload) => {
       alive();
       if (!loaded.skill.timers?.[timer]) throw new Error(`the skill "${skill}" has no timer called "${timer}"`);
-      effects.timer(skill, key, { name: timer, payload: JSON.stringify(payload ?? null), dueAt: time });
+      effects.timer(skill, key, {
+        name: timer,
+        payload: JSON.stringify(payload ?? null),
+        dueAt: validDate('the time', time),
+      });
     },
     cancel: async (key) => {
       alive();
@@ -201,6 +205,7 @@ export function createContext(source: ContextSource): RevocableContext {
       alive();
       if (!loaded.skill.histograms?.[histogram])
         throw new Error(`the skill "${skill}" has no histogram called "${histogram}"`);
+      if (!Number.isFinite(value)) throw new TypeError(`${histogram} counts finite numbers, not ${value}`);
       effects.observe(histogram, value);
     },
     may: async (asker: Asker, command: string, room: RoomAddress) => {
@@ -220,6 +225,11 @@ export function createContext(source: ContextSource): RevocableContext {
     },
   });
   return { context, alive, revoke: () => void (revoked = true) };
+}
+
+function validDate(what: string, date: Date): Date {
+  if (date instanceof Date && !Number.isNaN(date.getTime())) return date;
+  throw new TypeError(`${what} must be a valid Date, not ${String(date)}`);
 }
 
 /**

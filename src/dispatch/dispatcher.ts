@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { IncomingEvent } from '../connectors/connector.ts';
 import { isRerunError, isTransientError, type Database, type Transaction } from '../db/database.ts';
@@ -64,7 +65,7 @@ interface LaneWork {
 type Work = { readonly id: number } | { readonly lane: string };
 
 /**
- * Handles accepted events, each in a transaction of its own. Woken by whoever accepted them; a sweep each second takes
+ * Handles accepted events, each in a transaction of its own, or several that wait in one. Woken by whoever accepted them; a sweep each second takes
  * what is left over from a crash, from another replica, or from a full queue.
  */
 export class Dispatcher {
@@ -177,7 +178,7 @@ export class Dispatcher {
 
   /** Handles what it can in one transaction. Returns what has to be handled alone. */
   async #workTogether(batch: readonly Work[]): Promise<readonly Work[]> {
-    const { database, clock, step, world: current, onWoken, log } = this.#options;
+    const { database, clock, step, world: current, log } = this.#options;
     const world = current();
     if (!world || this.#stopped) return batch;
     const ids = batch.flatMap((work) => ('id' in work ? [work.id] : []));
@@ -190,8 +191,7 @@ export class Dispatcher {
       return batch;
     }
     for (const { row, woken } of together.handled) {
-      onWoken(woken);
-      this.#handled(row, { result: 'ok' });
+      this.#handled(row, { result: 'ok' }, woken);
       const lane = row.lane === null ? undefined : this.#lanes.get(row.lane);
       if (lane) lane.expected--;
       else this.#queuedIds.delete(row.id);
@@ -296,7 +296,7 @@ export class Dispatcher {
   }
 
   async #handle(transaction: Transaction, row: EventRow, world: World): Promise<boolean> {
-    const { clock, step, onWoken, claimRoom } = this.#options;
+    const { clock, step, claimRoom } = this.#options;
     const effects = new Effects();
     const now = clock.now();
     const chat = row.kind === 'message' || row.kind === 'reaction' || row.kind === 'unreaction' || row.kind === 'press';
@@ -312,33 +312,40 @@ export class Dispatcher {
       );
       return true;
     }
-    let committed = false;
+    let woken: Woken | undefined;
     try {
-      // All of it leaves in one write; where one statement fails, those behind it do, and the commit rolls back.
+      // All of it leaves in one write; where one statement fails, those behind it do, and the commit rolls back. What
+      // cannot even be sent throws here, before the commit is.
       const writing = effects.write(transaction, this.#queue.length === 0 ? claimRoom : undefined);
       step('handle.before-commit');
-      const [woken] = await Promise.all([writing, commitEvent(transaction, row.id, outcome.result)]);
+      [woken] = await Promise.all([writing, commitEvent(transaction, row.id, outcome.result)]);
       step('handle.after-commit');
-      committed = true;
-      onWoken(woken);
     } finally {
-      effects.settle(committed);
+      effects.settle(woken !== undefined);
     }
-    this.#handled(row, outcome);
+    this.#handled(row, outcome, woken);
     return true;
   }
 
-  #handled(row: EventRow, outcome: { result: string; skill?: string; command?: string }): void {
-    const { metrics, clock } = this.#options;
-    metrics.eventDuration.observe(
-      { source: sourceLabel(row) },
-      (clock.now().getTime() - row.accepted_at.getTime()) / 1000,
-    );
-    metrics.events.inc({ source: sourceLabel(row), result: outcome.result });
-    if (outcome.command !== undefined && outcome.result !== 'ignored')
-      metrics.commands.inc({ skill: outcome.skill ?? 'core', command: outcome.command, result: outcome.result });
-    if (row.kind === 'timer')
-      metrics.timerLateness.observe(Math.max(0, (clock.now().getTime() - row.happened_at.getTime()) / 1000));
+  /** It is committed: whatever fails now must not look as if it were not. */
+  #handled(row: EventRow, outcome: { result: string; skill?: string; command?: string }, woken: Woken): void {
+    const { metrics, clock, onWoken, log } = this.#options;
+    const source = sourceLabel(row);
+    try {
+      onWoken(woken);
+      const now = clock.now().getTime();
+      metrics.eventDuration.observe({ source }, (now - row.accepted_at.getTime()) / 1000);
+      metrics.events.inc({ source, result: outcome.result });
+      if (outcome.command !== undefined && outcome.result !== 'ignored')
+        metrics.commands.inc({
+          skill: outcome.skill ?? 'core',
+          command: outcome.command,
+          result: outcome.result,
+        });
+      if (row.kind === 'timer') metrics.timerLateness.observe(Math.max(0, (now - row.happened_at.getTime()) / 1000));
+    } catch (error) {
+      log.error({ event: row.id, reason: messageOf(error) }, 'event was handled, but what follows from it may be late');
+    }
   }
 
   /** A second transaction: the event is failed with its payload, the error has an id, the asker is told once. */
@@ -347,21 +354,26 @@ export class Dispatcher {
     const chat = row.kind === 'message' || row.kind === 'reaction' || row.kind === 'unreaction' || row.kind === 'press';
     try {
       const done = await database.transaction(async (transaction) => {
-        const errorId = await recordError(transaction.query, {
+        const errorId = randomUUID();
+        if (!(await failEvent(transaction.query, row.id, errorId))) return undefined;
+        await recordError(transaction.query, {
+          id: errorId,
           kind: chat ? 'command' : 'general',
           skill: row.skill ?? undefined,
           eventId: row.id,
           error,
           at: clock.now(),
         });
-        if (!(await failEvent(transaction.query, row.id, errorId))) return undefined;
         const effects = new Effects();
         const world = current();
         if (world) tellFailure({ world, row, effects, errorId, chat });
         return { errorId, woken: await effects.write(transaction) };
       });
       step('fail.after-commit');
-      if (!done) return true;
+      if (!done) {
+        log.warn({ event: row.id, reason: messageOf(error) }, 'event failed here after it was handled');
+        return true;
+      }
       onWoken(done.woken);
       metrics.events.inc({ source: sourceLabel(row), result: 'failed' });
       log.error(

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Transaction } from '../db/database.ts';
-import { Claims, writeWanted, type ClaimRoom, type Wanted, type WokenRoom } from '../messages/wanted.ts';
+import { Claims, prepareWanted, writeWanted, type ClaimRoom, type Wanted, type WokenRoom } from '../messages/wanted.ts';
 import { writeTasks, type NewTask } from '../tasks/task.ts';
 import { cancelTimers, writeTimers, type NewTimer } from '../timers/timer.ts';
 import { insertEvents, type Accepted, type NewEvent } from './event.ts';
@@ -78,16 +78,21 @@ export class Effects {
     this.#observed.push({ histogram, value });
   }
 
-  /** @param claimRoom keeps idle rooms for what is written here; `settle` must then be called, whatever happens. */
-  async write(transaction: Transaction, claimRoom?: ClaimRoom): Promise<Woken> {
+  /**
+   * Sends everything in one go. @param claimRoom keeps idle rooms for what is written here; `settle` must then be called,
+   * whatever happens. @throws before anything is sent, or rejects for what the database says.
+   */
+  write(transaction: Transaction, claimRoom?: ClaimRoom): Promise<Woken> {
     const { query } = transaction;
     this.#claims = new Claims(claimRoom);
+    const wanted = prepareWanted(this.#wanted, this.#claims);
     const set = [...this.#timers.values()].filter((timer) => timer !== null);
     const cancelled = Map.groupBy(
       [...this.#timers].filter(([, timer]) => timer === null).map(([id]) => id.split('\n')),
       ([skill]) => skill ?? '',
     );
-    // Sent together, and run in this order.
+    const timersAt = set.length > 0 ? new Date(Math.min(...set.map((timer) => timer.dueAt.getTime()))) : undefined;
+    // They run in this order.
     const first = [...cancelled].map(([skill, keys]) =>
       cancelTimers(
         query,
@@ -97,18 +102,14 @@ export class Effects {
     );
     if (set.length > 0) first.push(writeTimers(query, set));
     if (this.#tasks.length > 0) first.push(writeTasks(query, this.#tasks));
-    const [events, rooms] = await Promise.all([
-      this.#events.length > 0 ? insertEvents(query, this.#events) : [],
-      writeWanted(query, this.#wanted, this.#claims),
-      ...first,
-    ]);
-    return {
+    const events = this.#events.length > 0 ? insertEvents(query, this.#events) : [];
+    return Promise.all([events, writeWanted(query, wanted), ...first]).then(([accepted, rooms]) => ({
       rooms,
-      timersAt: set.length > 0 ? new Date(Math.min(...set.map((timer) => timer.dueAt.getTime()))) : undefined,
+      timersAt,
       tasks: this.#tasks.length > 0,
-      events,
+      events: accepted,
       observed: this.#observed,
-    };
+    }));
   }
 
   /** After the end of the transaction: lets go of the rooms that were kept, or sends what was stored for them. */

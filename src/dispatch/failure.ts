@@ -3,6 +3,8 @@ import type { Query, Transaction } from '../db/database.ts';
 import { codeOf, messageOf } from '../errors.ts';
 
 export interface Failure {
+  /** Default: a new one. */
+  readonly id?: string;
   readonly kind: 'command' | 'general';
   readonly skill: string | undefined;
   readonly eventId: number | undefined;
@@ -12,7 +14,7 @@ export interface Failure {
 
 /** Keeps an error where a person finds it by the id it was told. Returns the id. */
 export async function recordError(query: Query, failure: Failure): Promise<string> {
-  const id = randomUUID();
+  const id = failure.id ?? randomUUID();
   const stack =
     typeof failure.error === 'object' && failure.error !== null && 'stack' in failure.error
       ? String(failure.error.stack)

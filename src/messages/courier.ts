@@ -15,11 +15,14 @@ const LOOK_EVERY_MS = 1000;
 const DUE_WITHIN_MS = 2500;
 /** Messages of one room whose commits are shared while many wait. */
 const BATCH = 16;
-/** Rooms sent to, or kept for what is due in a moment, at the same time; and looked into with one statement. */
-const ROOMS_AT_ONCE = 1000;
+/** Rooms that have their turn, most of them waiting for what is due in a moment; and looked into with one statement. */
+const ROOMS_AT_ONCE = 5000;
 const ROOMS_A_TAKE = 250;
 /** Looks into the database at the same time, each for all rooms that became ready meanwhile. */
 const TAKES_AT_ONCE = 2;
+
+/** Nothing changed; something is due. */
+const NO_MESSAGE = '';
 
 /** Makes every room of one connector show what its rows say, as long as this replica holds the connector's lease. */
 export class Courier {
@@ -30,6 +33,8 @@ export class Courier {
   readonly #rooms = new Map<string, Room>();
   /** Rooms that have something to send, as far as is known, in the order in which that became known. */
   readonly #ready = new Set<string>();
+  /** Those of them where a reply or a page waits. */
+  readonly #readyFirst = new Set<string>();
   /** What becomes due: room and time → its alarm. */
   readonly #alarms = new Map<string, NodeJS.Timeout>();
   #timer: NodeJS.Timeout | undefined;
@@ -63,25 +68,39 @@ export class Courier {
     this.#stopped = true;
     this.#delivery.stop();
     this.#ready.clear();
+    this.#readyFirst.clear();
     clearTimeout(this.#timer);
     for (const alarm of this.#alarms.values()) clearTimeout(alarm);
     this.#alarms.clear();
-    for (const state of this.#rooms.values()) state.interrupt?.();
+    for (const state of this.#rooms.values()) state.waiting?.end();
     while (this.#busy > 0 || this.#looking) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
-  /** Something changed in this room; `notBefore`: it is to be sent then, at the earliest; `urgent`: it goes before bulk. */
-  wake(room: string, notBefore: Date | null = null, urgent = false): void {
+  /**
+   * Something changed in this room; `notBefore`: it is to be sent then, at the earliest; `urgent`: it goes before bulk;
+   * `id`: the message, where that is known.
+   */
+  wake(room: string, notBefore: Date | null = null, urgent = false, id?: string): void {
     const { clock } = this.#options;
-    if (notBefore && notBefore.getTime() - LEAD_MS > clock.now().getTime()) return this.#alarm(room, notBefore);
     const state = this.#room(room);
+    const { waiting } = state;
+    if (waiting && (id === undefined || id === waiting.id || !notBefore || notBefore < waiting.due)) {
+      state.again = true;
+      waiting.end();
+    }
+    if (notBefore && notBefore.getTime() - LEAD_MS > clock.now().getTime()) return this.#alarm(room, notBefore);
     state.again = true;
     state.urgent ||= urgent;
-    state.interrupt?.();
     const nowMs = clock.monotonic();
     if (!this.#pace.isAccountThrottled(nowMs)) this.#enqueue(room, state);
     else if (this.#looking) this.#lookAgain = true;
     else this.#schedule(this.#pace.accountWaitMs(nowMs));
+  }
+
+  /** Anything may have changed. */
+  wakeAll(): void {
+    for (const [room, { waiting }] of this.#rooms) if (waiting) this.wake(room);
+    this.#schedule(0);
   }
 
   /** Keeps an idle room for a message that a handler is about to store; undefined: it goes the ordinary way. */
@@ -90,7 +109,8 @@ export class Courier {
     const { room } = wanted;
     const state = this.#room(room);
     const nowMs = clock.monotonic();
-    if (this.#stopped || state.busy || state.again || !state.looked || this.#ready.has(room)) return undefined;
+    if (this.#stopped || state.busy || state.again || !state.looked) return undefined;
+    if (this.#ready.has(room) || this.#readyFirst.has(room)) return undefined;
     if (lease.signal.aborted || this.#pace.waitMs(room, nowMs) > 0 || this.#pace.isThrottled(room, nowMs))
       return undefined;
     const attempt = planFor(connector, {
@@ -133,7 +153,7 @@ export class Courier {
         looked: false,
         again: false,
         urgent: false,
-        interrupt: undefined,
+        waiting: undefined,
         unknownTries: 0,
       };
       this.#rooms.set(room, state);
@@ -166,7 +186,7 @@ export class Courier {
       key,
       setTimeout(() => {
         this.#alarms.delete(key);
-        this.wake(room, due);
+        this.wake(room, due, false, NO_MESSAGE);
       }, waitMs),
     );
   }
@@ -184,7 +204,12 @@ export class Courier {
         this.#alarm(room, due);
       const rooms = await pendingRooms(database.query, name, now);
       if (!this.#pace.isAccountThrottled(clock.monotonic()))
-        for (const room of rooms) this.#enqueue(room, this.#room(room));
+        for (const room of rooms) {
+          const state = this.#room(room);
+          // Something came without a word, and need not wait for what is due in a moment.
+          if (state.waiting) this.wake(room);
+          else this.#enqueue(room, state);
+        }
       else waitMs = await this.#throttledRound(rooms);
       if (rooms.length === 0) await this.#offerTaps();
     } catch (error) {
@@ -229,12 +254,12 @@ export class Courier {
     state.busy = false;
     this.#busy--;
     if (more || state.again) this.#enqueue(room, state);
-    if (this.#ready.size > 0) this.#takeSoon();
+    if (this.#isAnyReady()) this.#takeSoon();
   }
 
   #enqueue(room: string, state: Room): void {
     if (this.#stopped || state.busy || this.#mustWait(room)) return;
-    this.#ready.add(room);
+    (state.urgent ? this.#readyFirst : this.#ready).add(room);
     this.#takeSoon();
   }
 
@@ -247,6 +272,10 @@ export class Courier {
     return true;
   }
 
+  #isAnyReady(): boolean {
+    return this.#ready.size + this.#readyFirst.size > 0;
+  }
+
   #takeSoon(): void {
     if (this.#taking >= TAKES_AT_ONCE) return;
     this.#taking++;
@@ -255,13 +284,16 @@ export class Courier {
   }
 
   async #take(): Promise<void> {
-    while (!this.#stopped && this.#busy < ROOMS_AT_ONCE && this.#ready.size > 0) {
+    while (!this.#stopped && this.#busy < ROOMS_AT_ONCE && this.#isAnyReady()) {
       const rooms: string[] = [];
-      for (const room of [...this.#ready].slice(0, Math.min(ROOMS_A_TAKE, ROOMS_AT_ONCE - this.#busy))) {
+      const count = Math.min(ROOMS_A_TAKE, ROOMS_AT_ONCE - this.#busy);
+      for (const room of [...this.#readyFirst, ...this.#ready].slice(0, count)) {
         this.#ready.delete(room);
-        // What was refused since it became ready counts.
-        if (this.#mustWait(room)) continue;
-        this.#occupy(this.#room(room));
+        this.#readyFirst.delete(room);
+        const state = this.#room(room);
+        // It stood here twice; and what was refused since it became ready counts.
+        if (state.busy || this.#mustWait(room)) continue;
+        this.#occupy(state);
         rooms.push(room);
       }
       if (rooms.length === 0) continue;

@@ -21,6 +21,8 @@ const SHARED_SIGNAL_MS = 200;
 /** About ten minutes with the pauses between them. */
 const MAX_UNKNOWN_TRIES = 24;
 const MAX_CONFIRMED = 5000;
+/** Fewer than a connector has sockets: a request that waits for one would use up its time. */
+const REQUESTS_AT_ONCE = 50;
 
 export interface DeliveryOptions {
   readonly database: Database;
@@ -41,8 +43,10 @@ export interface DeliveryOptions {
   readonly isUp: () => boolean;
 }
 
-/** What a room's last delivery leaves to be done: go on, or wait for what its pace says. */
-export type Turn = 'more' | 'wait';
+/** What one request leaves to be done in its room: go on, or wait for what its pace says. */
+type Turn = 'more' | 'wait';
+/** What became of a delivery: all was sent; some was withdrawn and is to be looked at again; or the room's pace says when. */
+export type Delivered = 'sent' | 'left' | 'wait';
 
 /** What has to be remembered of a room between two deliveries. */
 export interface Uncertain {
@@ -60,6 +64,7 @@ export class Delivery {
   readonly #pace: Pace;
   readonly #recorder: Recorder;
   readonly #confirmed = new Set<string>();
+  readonly #slots = new Slots(REQUESTS_AT_ONCE);
   #shared = { signal: AbortSignal.abort(), untilMs: 0 };
   #stopped = false;
 
@@ -78,19 +83,26 @@ export class Delivery {
    * Delivers what was decided and frozen for one room, in order; what is not sent any more is withdrawn, unless it may
    * have been sent before (`unknown`).
    */
-  async deliver(batch: readonly Planned[], room: Uncertain, kind: 'fresh' | 'unknown'): Promise<Turn> {
-    const { database, lease, clock, step } = this.#options;
+  async deliver(batch: readonly Planned[], room: Uncertain, kind: 'fresh' | 'unknown'): Promise<Delivered> {
+    const { lease, database, step } = this.#options;
     const recording: Promise<unknown>[] = [];
     let turn: Turn = 'more';
     let sent = 0;
     try {
       for (const { row, attempt } of batch) {
-        const fresh = kind === 'fresh' || sent > 0;
-        // A pace that changed since this was decided counts, and what came meanwhile may go before the rest.
-        if (fresh && this.#pace.waitMs(row.room, clock.monotonic()) > 0) turn = 'wait';
-        if (turn !== 'more' || (sent > 0 && (this.#stopped || room.urgent))) break;
-        turn = await this.#send(row, attempt, room, recording);
-        sent++;
+        await this.#slots.take(row.queue === 0);
+        try {
+          if (this.#stopped) break;
+          if (kind === 'fresh' || sent > 0) {
+            // A pace that changed since this was decided counts, and what came meanwhile may go before the rest.
+            if (this.#pace.waitMs(row.room, this.#options.clock.monotonic()) > 0) turn = 'wait';
+            if (turn === 'wait' || this.#isLate(row) || (sent > 0 && room.urgent && row.queue > 0)) break;
+          }
+          turn = await this.#send(row, attempt, room, recording);
+          sent++;
+        } finally {
+          this.#slots.give();
+        }
         if (turn !== 'more' || room.unknownTries > 0) break;
       }
     } finally {
@@ -99,14 +111,15 @@ export class Delivery {
       if (recorded.some((one) => one.status === 'rejected')) room.looked = false;
     }
     step('courier.after-record');
-    const unsent = batch.slice(sent);
-    if (unsent.length > 0)
-      await withdrawAttempts(
-        database.query,
-        lease,
-        unsent.map(({ row }) => row),
-      );
-    return turn;
+    const unsent = batch.slice(sent).map(({ row }) => row);
+    // Of what is unknown one cannot say that it was not sent.
+    if (unsent.length > 0 && (kind === 'fresh' || sent > 0)) await withdrawAttempts(database.query, lease, unsent);
+    if (turn === 'wait') return 'wait';
+    return unsent.length > 0 ? 'left' : 'sent';
+  }
+
+  #isLate(row: MessageRow): boolean {
+    return row.until !== null && row.until < this.#options.clock.now();
   }
 
   /** What ends a request before the lease does. Shared by those that begin together: each signal costs as much as the request. */
@@ -249,6 +262,7 @@ export class Delivery {
     if (code === 'WB_UNREACHABLE') {
       count('unreachable');
       this.#pace.failed('account', row.room, nowMs);
+      if (room.unknownTries === 0 && attempt.next === 0) await withdrawAttempts(database.query, lease, [row]);
       return 'wait';
     }
     count('unknown');
@@ -277,5 +291,27 @@ export class Delivery {
     onAccepted(told.accepted);
     onWoken(told.woken);
     return 'more';
+  }
+}
+
+/** So many at the same time; who is urgent comes next. */
+class Slots {
+  readonly #first: (() => void)[] = [];
+  readonly #others: (() => void)[] = [];
+  #free: number;
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  async take(urgent: boolean): Promise<void> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => (urgent ? this.#first : this.#others).push(resolve));
+  }
+
+  give(): void {
+    const next = this.#first.shift() ?? this.#others.shift();
+    if (next) next();
+    else this.#free++;
   }
 }

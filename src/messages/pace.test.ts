@@ -84,13 +84,26 @@ test('a room counts as throttled for a while after the refusal, and no longer', 
 
 test('waits grow with each failure up to half a minute, and begin anew after a success', () => {
   const pace = new Pace(undefined);
-  const waits = Array.from({ length: 9 }, () => pace.failed('room', 'a', T));
+  let nowMs = T;
+  const fail = (scope: 'room' | 'account'): number => {
+    const waitMs = pace.failed(scope, 'a', nowMs);
+    nowMs += 40_000;
+    return waitMs;
+  };
+  const waits = Array.from({ length: 9 }, () => fail('room'));
   expect(waits).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
   pace.succeeded('a');
-  expect(pace.failed('room', 'a', T)).toBe(500);
-  expect([1, 2, 3].map(() => pace.failed('account', 'a', T))).toEqual([500, 1000, 2000]);
+  expect(fail('room')).toBe(500);
+  expect([1, 2, 3].map(() => fail('account'))).toEqual([500, 1000, 2000]);
   pace.succeeded('b');
-  expect(pace.failed('account', 'a', T)).toBe(500);
+  expect(fail('account')).toBe(500);
+});
+
+test('requests that fail together are one failure', () => {
+  const pace = new Pace(undefined);
+  for (let request = 0; request < 30; request++) pace.failed('account', `room ${request}`, T);
+  expect(pace.accountWaitMs(T)).toBeLessThanOrEqual(625);
+  expect(pace.failed('account', 'a', T + 700)).toBe(1000);
 });
 
 test('failures of one room hold up no other, those of the account hold up all', () => {

@@ -68,6 +68,8 @@ export class Pace {
   /** No answer, or none that says anything: wait longer each time. Returns the wait. */
   failed(scope: 'room' | 'account', room: string, nowMs: number): number {
     const gate = scope === 'account' ? this.#account : this.#gate(room);
+    // Requests that were under way together fail together: that is one failure.
+    if (nowMs < gate.until) return gate.until - nowMs;
     const waitMs = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** gate.failures);
     gate.failures = Math.min(gate.failures + 1, 10);
     gate.until = nowMs + waitMs * (0.75 + Math.random() / 2);

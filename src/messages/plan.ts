@@ -33,6 +33,8 @@ export interface Attempt {
   readonly next: number;
   /** Actions a tap will mean once this is shown. */
   readonly actions: string;
+  /** It was frozen before it was due: until then none of it has been sent. */
+  readonly notBefore?: string;
   /** For a digest: the rows it stands for, with the version of each that it shows. */
   readonly members?: readonly { readonly id: string; readonly version: number; readonly ring: number }[];
 }
@@ -43,6 +45,7 @@ export interface PlanInput {
   readonly removed: boolean;
   readonly message: Message;
   readonly copies: readonly Copy[];
+  readonly notBefore?: Date | null;
   readonly limits: ConnectorLimits;
   readonly render: (message: Message, options: { ring: boolean }) => Part[];
   readonly members?: Attempt['members'];
@@ -60,6 +63,7 @@ export function plan(input: PlanInput): Attempt {
     steps: stepsOf(input),
     next: 0,
     actions: JSON.stringify(input.removed ? [] : (input.message.actions ?? [])),
+    ...(input.notBefore && { notBefore: input.notBefore.toISOString() }),
     ...(input.members && { members: input.members }),
   };
 }

@@ -10,6 +10,8 @@ export interface MessageRow {
   readonly room: string;
   readonly skill: string;
   readonly key: string | null;
+  /** 0 replies and pages, 1 bulk. */
+  readonly queue: number;
   readonly content: string;
   readonly version: number;
   readonly ring_version: number;
@@ -28,7 +30,7 @@ export interface MessageRow {
   readonly wanted_at: Date;
 }
 
-const COLUMNS = `m.id, m.connector, m.room, m.skill, m.key, m.content, m.version, m.ring_version, m.removed, m.not_before, m.until, m.thread_key, m.reply_to, m.thread,
+const COLUMNS = `m.id, m.connector, m.room, m.skill, m.key, m.queue, m.content, m.version, m.ring_version, m.removed, m.not_before, m.until, m.thread_key, m.reply_to, m.thread,
   m.digest, m.fold, m.delivered_version, m.sends, m.copies, m.attempt, m.wanted_at`;
 
 /** The fence as part of one statement: nothing is written by a holder whose lease has gone. `$1` name, `$2` epoch. */
@@ -57,7 +59,7 @@ export async function pendingRooms(query: Query, connector: string, now: Date): 
   return rows.map((row) => row.room);
 }
 
-/** What becomes due in rooms before `until`, and when. */
+/** What becomes due in rooms before `until` and is not frozen yet, and when. */
 export function dueSoon(
   query: Query,
   connector: string,
@@ -65,7 +67,7 @@ export function dueSoon(
   until: Date,
 ): Promise<{ room: string; due: Date }[]> {
   return query<{ room: string; due: Date }>(
-    'select distinct room, not_before as due from messages where connector = $1 and pending and not_before > $2 and not_before <= $3',
+    'select distinct room, not_before as due from messages where connector = $1 and pending and attempt is null and not_before > $2 and not_before <= $3',
     [connector, now, until],
   );
 }
@@ -87,24 +89,26 @@ export interface Waiting {
 }
 
 /**
- * What rooms should be sent next, at most `limit` rows each: replies and pages before bulk, each in order. Found by what
- * is pending, never by a highest id.
+ * What rooms should be sent next, at most `limit` rows each: replies and pages before bulk, each in order; then what is due
+ * next, if that is before `ahead`. Found by what is pending, never by a highest id.
  */
 export async function takePending(
   query: Query,
   connector: string,
   rooms: readonly string[],
-  now: Date,
-  limit: number,
+  { now, ahead, limit }: { now: Date; ahead: Date; limit: number },
 ): Promise<Map<string, Waiting>> {
   const found = await query<{ asked: string; blocked: boolean; id: string | null }>(
     `select asked, blocked, m.* from unnest($2::text[]) with ordinality as given (asked, nth)
      cross join lateral (select exists (select 1 from messages b where b.connector = $1 and b.room = asked and b.pending and b.after_key is not null) as blocked) waits
      left join lateral (
-       select ${COLUMNS}, m.queue, m.position from messages m where m.connector = $1 and m.room = asked and m.pending and (m.not_before is null or m.not_before <= $3)
-         and ${UNBLOCKED} order by m.queue, m.position limit $4) m on true
-     order by nth, m.queue, m.position`,
-    [connector, rooms, now, limit],
+       (select ${COLUMNS}, m.position, 0 as later from messages m where m.connector = $1 and m.room = asked and m.pending and (m.not_before is null or m.not_before <= $3)
+         and ${UNBLOCKED} order by m.queue, m.position limit $5)
+       union all
+       (select ${COLUMNS}, m.position, 1 from messages m where m.connector = $1 and m.room = asked and m.pending and m.not_before > $3 and m.not_before <= $4
+         and ${UNBLOCKED} order by m.not_before, m.position limit 1)) m on true
+     order by nth, m.later, m.queue, m.position`,
+    [connector, rooms, now, ahead, limit],
   );
   const taken = new Map<string, { rows: MessageRow[]; blocked: boolean }>();
   for (const { asked, blocked, ...row } of found) {
@@ -151,7 +155,10 @@ export interface Planned {
   readonly attempt: Attempt;
 }
 
-/** Freezes what is about to be sent, in one commit. Returns the ids of those that did not change meanwhile; none when the lease has gone. */
+/**
+ * Freezes what is about to be sent, in one commit. Returns the ids of those that did not change meanwhile, and are not being
+ * changed right now: one that is locked must not keep the other rooms waiting. None when the lease has gone.
+ */
 export async function beginAttempts(
   query: Query,
   lease: Lease,
@@ -159,9 +166,9 @@ export async function beginAttempts(
 ): Promise<ReadonlySet<string>> {
   const rows = await query<{ id: string }>(
     `with ${HELD}, given as materialized (select * from unnest($3::uuid[], $4::text[], $5::int[]) as g (id, attempt, version)),
-     locked as materialized (select m.id from messages m where m.id = any($3) ${LOCKING})
+     locked as materialized (select m.id from messages m where m.id = any($3) ${LOCKING} skip locked)
      update messages m set attempt = given.attempt from held, given, locked
-     where m.id = given.id and m.id = locked.id and m.version = given.version and m.attempt is null and m.state = 'live' returning m.id`,
+     where m.id = given.id and m.id = locked.id and m.version = given.version and m.attempt is null and m.fold is null and m.state = 'live' returning m.id`,
     [
       lease.name,
       lease.epoch,

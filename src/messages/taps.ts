@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Message } from '../chat/message.ts';
 import type { Clock } from '../clock.ts';
 import type { Connector } from '../connectors/connector.ts';
@@ -46,7 +47,7 @@ async function offer({ connector, signal, clock, log }: TapsOptions, pace: Pace,
     for (const [index, { emoji }] of actions.entries()) {
       pace.spend();
       // The key depends on the target alone, so a repeat after a crash is recognised without a row for it.
-      const key = `${row.id}.t${index}.${copies.length}`;
+      const key = `${row.id}.t${index}.${createHash('sha256').update(target).digest('base64url').slice(0, 16)}`;
       await connector.perform({ type: 'react', key, room: row.room, target, emoji, unknownTries: 0 }, signal());
     }
   } catch (error) {

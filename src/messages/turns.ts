@@ -1,6 +1,6 @@
 import type { Message } from '../chat/message.ts';
 import { isRerunError } from '../db/database.ts';
-import type { Delivery, DeliveryOptions, Uncertain } from './delivery.ts';
+import type { Delivered, Delivery, DeliveryOptions, Uncertain } from './delivery.ts';
 import { digestMessage, foldRoom } from './digest.ts';
 import type { Pace } from './pace.ts';
 import { planFor, type Attempt, type Copy } from './plan.ts';
@@ -21,14 +21,17 @@ import {
 /** What is due so soon is frozen already, so that it goes out on time however many others are due then. */
 export const LEAD_MS = 500;
 
+/** What changes right now, or has just changed, is looked at again so soon. */
+const AGAIN_MS = 100;
+
 /** What is remembered of a room between its turns. */
 export interface Room extends Uncertain {
   /** It has its turn. */
   busy: boolean;
   /** It was woken while it was busy. */
   again: boolean;
-  /** Ends its wait for something that is due in a moment. */
-  interrupt: (() => void) | undefined;
+  /** It waits for something that is due in a moment. */
+  waiting: { readonly id: string; readonly due: Date; readonly end: () => void } | undefined;
 }
 
 /** Whoever gives the rooms their turns. */
@@ -70,8 +73,7 @@ export class Turns {
     };
     try {
       if (this.#options.lease.signal.aborted) return false;
-      for (const row of await this.#unresolved(rooms))
-        finish(row.room, () => this.#deliver([{ row, attempt: JSON.parse(row.attempt ?? '') as Attempt }], 'unknown'));
+      for (const row of await this.#unresolved(rooms)) finish(row.room, () => this.#resolve(row));
       for (const room of left) if (this.#pace.isThrottled(room, this.#options.clock.monotonic())) await this.fold(room);
       const batches: { room: string; batch: readonly Planned[]; more: boolean }[] = [];
       for (const [room, waiting] of await this.#waitingIn([...left], limit)) {
@@ -89,9 +91,12 @@ export class Turns {
         for (const { room, batch, more } of batches) {
           const frozen = batch.map(({ row, attempt }) => ({ attempt, row: { ...row, attempt: 'begun' } }));
           const changed = frozen.findIndex(({ row }) => !begun.has(row.id));
-          if (changed < 0) finish(room, async () => (await this.#deliver(frozen)) && more);
-          // What changed meanwhile is looked at again, and what is behind it does not overtake it.
-          else finish(room, () => this.#deliverBefore(frozen, changed, begun));
+          if (changed >= 0) finish(room, () => this.#deliverBefore(frozen, changed, begun));
+          else
+            finish(room, async () => {
+              const delivered = await this.#deliver(frozen);
+              return delivered === 'left' || (delivered === 'sent' && more);
+            });
         }
       }
     } finally {
@@ -104,7 +109,7 @@ export class Turns {
   claimed(frozen: Planned): void {
     // Nothing else was waiting when it was stored; what came since has woken the room.
     const { room } = frozen.row;
-    void this.#finish(room, async () => (await this.#deliver([frozen])) && this.#rooms.get(room).again);
+    void this.#finish(room, async () => (await this.#deliver([frozen])) === 'left');
   }
 
   /** `rest` says whether there may be more in the room. False: it failed, and is found again by the next look. */
@@ -119,7 +124,19 @@ export class Turns {
     return more !== undefined;
   }
 
-  /** What a former holder, or a request without an answer, left in these rooms. */
+  /** What a former holder, or a request without an answer, left. True: the room may have more. */
+  async #resolve(row: MessageRow): Promise<boolean> {
+    const attempt = JSON.parse(row.attempt ?? '') as Attempt;
+    const due = attempt.notBefore === undefined ? undefined : new Date(attempt.notBefore);
+    if (!due || attempt.next > 0 || due <= this.#options.clock.now())
+      return (await this.#deliver([{ row, attempt }], 'unknown')) !== 'wait';
+    // Frozen ahead by somebody who was gone before it was due.
+    await this.#withdraw([row]);
+    this.#rooms.get(row.room).unknownTries = 0;
+    return true;
+  }
+
+  /** What a former holder, or a request without an answer, left in these rooms: in each, the first. */
   async #unresolved(rooms: readonly string[]): Promise<MessageRow[]> {
     const { database, name } = this.#options;
     const unseen = rooms.filter((room) => !this.#rooms.get(room).looked);
@@ -136,9 +153,10 @@ export class Turns {
 
   #waitingIn(rooms: readonly string[], limit: number): Promise<Map<string, Waiting>> {
     const { database, name, clock } = this.#options;
+    const now = clock.now();
     return rooms.length === 0
       ? Promise.resolve(new Map())
-      : takePending(database.query, name, rooms, new Date(clock.now().getTime() + LEAD_MS), limit);
+      : takePending(database.query, name, rooms, { now, ahead: new Date(now.getTime() + LEAD_MS), limit });
   }
 
   /**
@@ -164,59 +182,65 @@ export class Turns {
   async #begin(planned: readonly Planned[]): Promise<ReadonlySet<string>> {
     const { database, lease, step } = this.#options;
     step('courier.before-attempt');
-    for (let rerun = 0; ; rerun++) {
-      try {
-        const begun = await beginAttempts(database.query, lease, planned);
-        step('courier.after-attempt');
-        return begun;
-      } catch (error) {
-        if (!isRerunError(error) || rerun >= 3) throw error;
-      }
-    }
+    const begun = await rerun(() => beginAttempts(database.query, lease, planned));
+    step('courier.after-attempt');
+    return begun;
   }
 
-  /** Sends what stands before one that changed, and takes back what stands behind it. */
-  async #deliverBefore(frozen: readonly Planned[], changed: number, begun: ReadonlySet<string>): Promise<boolean> {
+  #withdraw(rows: readonly MessageRow[]): Promise<void> {
     const { database, lease } = this.#options;
-    const behind = frozen.slice(changed + 1).flatMap(({ row }) => (begun.has(row.id) ? [row] : []));
-    if (behind.length > 0) await withdrawAttempts(database.query, lease, behind);
-    // None at all: the lease may have gone, and the next look is early enough.
-    return begun.size > 0 && (await this.#deliver(frozen.slice(0, changed)));
+    return rerun(() => withdrawAttempts(database.query, lease, rows));
   }
 
-  /** Sends what is frozen. True: the room may have more, and its pace allows it. */
-  async #deliver(frozen: readonly Planned[], kind: 'fresh' | 'unknown' = 'fresh'): Promise<boolean> {
-    const { database, lease, clock } = this.#options;
+  /**
+   * Sends what stands before one that changed, is being changed, or was not frozen because the lease has gone; takes back
+   * what stands behind it. Whoever changes it wakes the room.
+   */
+  async #deliverBefore(frozen: readonly Planned[], changed: number, begun: ReadonlySet<string>): Promise<boolean> {
+    const behind = frozen.slice(changed + 1).flatMap(({ row }) => (begun.has(row.id) ? [row] : []));
+    if (behind.length > 0) await this.#withdraw(behind);
+    if (changed > 0) await this.#deliver(frozen.slice(0, changed));
+    this.#rooms.lookIn(AGAIN_MS);
+    return false;
+  }
+
+  /** Sends what is frozen. */
+  async #deliver(frozen: readonly Planned[], kind: 'fresh' | 'unknown' = 'fresh'): Promise<Delivered> {
     const [first] = frozen;
-    if (!first) return true;
+    if (!first) return 'sent';
     const { room } = first.row;
     const state = this.#rooms.get(room);
     if (kind === 'fresh' && !(await this.#untilDue(first.row, state))) {
-      const rows = frozen.map(({ row }) => row);
-      await withdrawAttempts(database.query, lease, rows);
-      return true;
+      await this.#withdraw(frozen.map(({ row }) => row));
+      return 'left';
     }
-    const turn = await this.#delivery.deliver(frozen, state, kind);
-    if (turn === 'wait') this.#rooms.lookIn(this.#pace.waitMs(room, clock.monotonic()));
-    return turn === 'more' || state.again;
+    const delivered = await this.#delivery.deliver(frozen, state, kind);
+    if (delivered === 'wait') this.#rooms.lookIn(this.#pace.waitMs(room, this.#options.clock.monotonic()));
+    return delivered;
   }
 
   /** False: something changed in the room before it was due. */
   async #untilDue(row: MessageRow, state: Room): Promise<boolean> {
-    const due = row.not_before?.getTime();
-    if (due === undefined) return true;
+    const due = row.not_before;
+    if (!due) return true;
     // The clock may be put right meanwhile, so one wait may not be enough.
-    for (let waited = false; ; waited = true) {
-      const waitMs = due - this.#options.clock.now().getTime();
-      if ((waited || waitMs > 0) && (state.again || this.#rooms.stopped())) return false;
+    for (let first = true; ; first = false) {
+      const waitMs = due.getTime() - this.#options.clock.now().getTime();
       if (waitMs <= 0) return true;
+      if ((first && state.again) || this.#rooms.stopped()) return false;
+      let ended = false;
       let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
-        state.interrupt = resolve;
+        const end = (): void => {
+          ended = true;
+          resolve();
+        };
+        state.waiting = { id: row.id, due, end };
         timer = setTimeout(resolve, waitMs);
       });
       clearTimeout(timer);
-      state.interrupt = undefined;
+      state.waiting = undefined;
+      if (ended) return false;
     }
   }
 
@@ -245,8 +269,8 @@ export class Turns {
       return true;
     }
     const begun = await this.#begin([{ row, attempt }]);
-    if (!begun.has(row.id)) return !lease.signal.aborted;
-    return this.#deliver([{ row: { ...row, attempt: 'begun' }, attempt }]);
+    if (!begun.has(row.id)) return this.#deliverBefore([{ row, attempt }], 0, begun);
+    return (await this.#deliver([{ row: { ...row, attempt: 'begun' }, attempt }])) !== 'wait';
   }
 
   async #plan(row: MessageRow): Promise<Attempt | { readonly impossible: string }> {
@@ -258,6 +282,7 @@ export class Turns {
       removed: row.removed,
       message: members ? digestMessage(members) : (JSON.parse(row.content) as Message),
       copies: JSON.parse(row.copies) as Copy[],
+      notBefore: row.not_before,
       ...(members && { members: members.map(({ id, version, ring_version: ring }) => ({ id, version, ring })) }),
     });
   }
@@ -265,5 +290,16 @@ export class Turns {
   async fold(room: string): Promise<void> {
     const { database, lease, name, step } = this.#options;
     if ((await foldRoom(database, lease, name, room)) > 0) step('fold.after-commit');
+  }
+}
+
+/** Runs a statement again that lost against another one. */
+async function rerun<T>(statement: () => Promise<T>): Promise<T> {
+  for (let run = 0; ; run++) {
+    try {
+      return await statement();
+    } catch (error) {
+      if (!isRerunError(error) || run >= 3) throw error;
+    }
   }
 }

@@ -71,6 +71,8 @@ export class Claims {
 
 /** A room in which something waits. */
 export interface WokenRoom {
+  /** The message; undefined: any. */
+  readonly id?: string;
   readonly connector: string;
   readonly room: string;
   /** Nothing can be sent before then; null: look now. */
@@ -82,14 +84,18 @@ export interface WokenRoom {
 const identity = (wanted: Wanted): string =>
   `${wanted.connector}\n${wanted.room}\n${wanted.skill}\n${wanted.key ?? `\uffff${wanted.id}`}`;
 
+/** What a handler wants shown, as it is sent to the database. */
+export interface Prepared {
+  readonly all: readonly Wanted[];
+  readonly kept: readonly (Claim | undefined)[];
+  readonly claims: Claims;
+}
+
 /**
- * Writes what rooms should show, in one statement. Positions follow the order in which things were said; locks are taken
- * in the order of keys, so that two handlers never wait for each other in a circle. A key posted twice by one handler
- * counts once, with the last content; its rings add up to one. Returns the rooms in which something waits now and is not
- * claimed, and from when on.
+ * Everything that can fail outside the database, before anything is sent to it. A key posted twice by one handler counts
+ * once, with the last content; its rings add up to one.
  */
-export async function writeWanted(query: Query, given: readonly Wanted[], claims = new Claims()): Promise<WokenRoom[]> {
-  if (given.length === 0) return [];
+export function prepareWanted(given: readonly Wanted[], claims = new Claims()): Prepared {
   const merged = new Map<string, Wanted>();
   for (const wanted of given) {
     const before = merged.get(identity(wanted));
@@ -105,7 +111,24 @@ export async function writeWanted(query: Query, given: readonly Wanted[], claims
     );
   }
   const all = [...merged.values()];
-  const kept = all.map((one) => claims.take(one));
+  // Only the first in each room: what is claimed goes out before what is looked for.
+  const rooms = new Set<string>();
+  const kept = all.map((one) => {
+    const room = `${one.connector}\n${one.room}`;
+    if (rooms.has(room)) return undefined;
+    rooms.add(room);
+    return claims.take(one);
+  });
+  return { all, kept, claims };
+}
+
+/**
+ * Writes what rooms should show, in one statement. Positions follow the order in which things were said; locks are taken
+ * in the order of keys, so that two handlers never wait for each other in a circle. Returns the rooms in which something
+ * waits now and is not claimed, and from when on.
+ */
+export async function writeWanted(query: Query, { all, kept, claims }: Prepared): Promise<WokenRoom[]> {
+  if (all.length === 0) return [];
   const rows = await query<WrittenRow>(WRITE, [
     all.map((one) => one.id),
     all.map((one) => one.connector),
@@ -158,6 +181,7 @@ function asStored(one: Wanted, row: WrittenRow): MessageRow {
     room: one.room,
     skill: one.skill,
     key: one.key,
+    queue: one.queue,
     content: one.content,
     version: 1,
     ring_version: one.ring ? 1 : 0,

@@ -9,6 +9,8 @@ const HISTORY = 200;
 /** Another replica's commits are found by looking; its NOTIFY only makes that faster. */
 const LOOK_EVERY_MS = 1000;
 const ARRIVALS_WITHIN_MS = 60_000;
+/** What was further away, or planned before this program began. */
+const LOOKS_AN_ARRIVAL = 20;
 
 export interface StoredWebChat extends WebChat {
   /** Something was committed in this room; `notBefore`: to be shown then. */
@@ -37,8 +39,10 @@ interface Watched {
  */
 export function createWebChat({ database, clock, world, onAccepted }: WebChatOptions): StoredWebChat {
   const watched = new Map<string, Watched>();
+  let looks = 0;
   const timer = setInterval(() => {
-    for (const room of watched.keys()) look(room);
+    looks++;
+    for (const room of watched.keys()) void (looks % LOOKS_AN_ARRIVAL === 0 ? arrive(room) : look(room));
   }, LOOK_EVERY_MS);
   timer.unref();
 
@@ -183,6 +187,7 @@ export function createWebChat({ database, clock, world, onAccepted }: WebChatOpt
       };
       watched.set(room, state);
       state.listeners.add(listener);
+      void arrive(room);
       return () => {
         state.listeners.delete(listener);
         if (state.listeners.size === 0) watched.delete(room);

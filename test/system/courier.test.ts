@@ -141,10 +141,10 @@ test('a message that changes while it is about to be sent is not overtaken by th
   await client.connect();
   await client.query('begin');
   await client.query(`update messages set content = '{"text":"A2"}', version = version + 1 where id = $1`, [changing]);
-  // The courier has decided on the three, and waits for this transaction.
-  await until(
-    async () => (await bot.query(`select 1 from pg_stat_activity where wait_event_type = 'Lock'`)).length > 0,
-  );
+  // The courier has decided on the three, and has left out what this transaction holds.
+  await until(() => bot.texts('o').length === 1);
+  await insert('elsewhere', 'C');
+  await until(() => bot.texts('elsewhere').length === 1);
   await client.query('commit');
   await client.end();
   await until(() => bot.texts('o').length === 3);

@@ -110,6 +110,7 @@ create table messages (
 create unique index messages_key on messages (connector, room, skill, key) where key is not null;
 create index messages_pending on messages (connector, room, queue, position) where pending;
 create index messages_due on messages (connector, not_before) where pending and not_before is not null;
+create index messages_next_due on messages (connector, room, not_before) where pending and not_before is not null;
 create index messages_blocked on messages (connector, room) where pending and after_key is not null;
 create index messages_react on messages (connector) where react;
 create index messages_fold on messages (fold) where fold is not null;

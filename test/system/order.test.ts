@@ -1,0 +1,220 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { RateLimited, Unreachable } from '../../src/connectors/connector.ts';
+import { defineSkill, z, type Message } from '../../src/skill.ts';
+import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+
+const soon = (now: Date, ms: number): Date => new Date(now.getTime() + ms);
+const probe = defineSkill({
+  name: 'probe',
+  options: z.object({}),
+  histograms: { lengths: { help: 'lengths', buckets: [1, 2] } },
+  commands: {
+    root: { help: 'posts', run: ({ post, room }) => post(room, 'root', 'root') },
+    pair: {
+      help: 'says two things at once, the first of them in a thread',
+      run: async ({ say, room }) => {
+        await say(room, 'first', { inThreadOf: 'root' });
+        await say(room, 'second');
+      },
+    },
+    'plan {ms:int}': {
+      help: 'says something later',
+      run: ({ post, room, now, args }) =>
+        post(room, 'planned', `planned for ${args['ms']}`, { notBefore: soon(now, Number(args['ms'])) }),
+    },
+    hello: { help: 'answers', run: () => 'hello' },
+    nothing: {
+      help: 'says what is no message',
+      run: async ({ state, say, room }) => {
+        await state.set('done', 1);
+        await say(room, undefined as unknown as Message);
+      },
+    },
+    never: {
+      help: 'sets a timer for no time',
+      run: async ({ state, at }) => {
+        await state.set('done', 1);
+        await at('never', new Date('never'), 'ring', {});
+      },
+    },
+  },
+  timers: { ring: { payload: z.unknown(), run: () => {} } },
+  webhooks: {
+    probe: {
+      tokens: () => [],
+      sources: () => [],
+      run: async ({ state, observe }, { body }) => {
+        const { n } = body as { n: number };
+        await state.set(`seen ${n}`, 1);
+        if (n === 7) await observe('lengths', Number.NaN);
+      },
+    },
+  },
+});
+
+let bot: TestBot;
+beforeEach(async () => {
+  bot = await startTestBot({ skills: [probe] });
+  // From now on the room is known to hold nothing unclear.
+  await bot.say('hello');
+});
+afterEach(() => bot.stop());
+
+const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
+};
+const now = (): Date => bot.app.clock.now();
+const insert = (room: string, text: string, more: Record<string, unknown> = {}): Promise<unknown> => {
+  const row: Record<string, unknown> = {
+    ...{ id: randomUUID(), connector: 'memory', room, skill: 'probe', queue: 1, content: JSON.stringify({ text }) },
+    ...more,
+  };
+  const names = Object.keys(row);
+  return bot.query(
+    `insert into messages (${names.join(', ')}) values (${names.map((_, index) => `$${index + 1}`).join(', ')})`,
+    Object.values(row),
+  );
+};
+const states = async (room: string): Promise<string[]> =>
+  (await bot.query<{ state: string }>(`select state from messages where room = $1 order by position`, [room])).map(
+    ({ state }) => state,
+  );
+
+test('what one handler says is shown in that order, whether or not it can be sent at once', async () => {
+  await bot.say('root');
+  for (let round = 0; round < 5; round++) expect(await bot.say('pair')).toEqual(['first', 'second']);
+});
+
+test.each(['nothing', 'never'])('a handler that says %s fails as a whole, and visibly', async (command) => {
+  const [answer] = await bot.say(command);
+  expect(answer).toContain('that went wrong');
+  expect(await bot.query(`select 1 from skill_state where key = 'done'`)).toEqual([]);
+  const errors = await bot.query<{ message: string }>('select message from errors');
+  expect(errors.map(({ message }) => message)).toEqual([expect.stringMatching(/not undefined|valid Date/)]);
+});
+
+test('a handler that fails among others is the only one that does, and its lane goes on', async () => {
+  const event = (n: number) => ({
+    ...{ source: 'webhook', sourceId: randomUUID(), kind: 'webhook' as const, skill: 'probe', name: 'probe' },
+    lane: `lane ${n % 4}`,
+    payload: JSON.stringify({ source: 'x', body: JSON.stringify({ n }) }),
+    happenedAt: new Date(),
+  });
+  await bot.app.acceptor.accept(Array.from({ length: 40 }, (_, n) => event(n)));
+  await bot.settle();
+  const [count] = await bot.query<{ done: number; failed: number }>(
+    `select count(*) filter (where state = 'done')::int as done, count(*) filter (where state = 'failed')::int as failed from events where kind = 'webhook'`,
+  );
+  expect(count).toEqual({ done: 39, failed: 1 });
+});
+
+const frozen = (): Promise<void> =>
+  until(
+    async () => (await bot.query(`select 1 from messages where key = 'planned' and attempt is not null`)).length > 0,
+  );
+
+test('what is said while something is due in a moment does not wait for it', async () => {
+  await bot.say('plan 1500');
+  await frozen();
+  bot.platform.happen({
+    ...{
+      type: 'message',
+      id: randomUUID(),
+      room: 'lobby',
+      direct: false,
+      at: now(),
+      text: '!root',
+      mentionsBot: false,
+    },
+    sender: { accountId: '@ann:test', name: 'Ann', bot: false, guest: false },
+  });
+  await until(() => bot.texts().length === 3);
+  expect(bot.texts()).toEqual(['hello', 'root', 'planned for 1500']);
+});
+
+test('of two that are due in a moment the earlier one comes first, whichever was planned first', async () => {
+  const at = now();
+  await insert('r', 'later', { not_before: soon(at, 1900) });
+  await insert('r', 'earlier', { not_before: soon(at, 1600) });
+  await until(() => bot.texts('r').length === 2);
+  expect(bot.texts('r')).toEqual(['earlier', 'later']);
+});
+
+test('what is planned anew while it waits for its moment is not shown as it was', async () => {
+  await bot.say('plan 800');
+  await frozen();
+  const passed = soon(now(), 1500);
+  await bot.say('plan 60000');
+  await until(() => now() > passed);
+  expect(bot.texts().filter((text) => text.startsWith('planned'))).toEqual([]);
+  await bot.advance(61_000);
+  expect(bot.texts().filter((text) => text.startsWith('planned'))).toEqual(['planned for 60000']);
+});
+
+test('what somebody froze ahead and did not live to send is not sent early', async () => {
+  const due = soon(now(), 60_000);
+  const part = { body: { text: 'early' }, text: 'early' };
+  const attempt = {
+    ...{ version: 1, ring: 0, next: 0, actions: '[]', notBefore: due.toISOString() },
+    steps: [{ type: 'send', copy: 0, ring: 0, part, hash: 'x' }],
+  };
+  await insert('dead', 'early', { not_before: due, attempt: JSON.stringify(attempt) });
+  await insert('dead', 'other');
+  await until(() => bot.texts('dead').length > 0);
+  await until(
+    async () => (await bot.query(`select 1 from messages where room = 'dead' and attempt is not null`)).length === 0,
+  );
+  expect(bot.texts('dead')).toEqual(['other']);
+});
+
+test('what could not be sent while the platform was away is not shown after its time', async () => {
+  let away = true;
+  bot.platform.before = ({ room }) => {
+    if (away && room === 'r') throw new Unreachable('away');
+  };
+  const last = soon(now(), 1000);
+  await insert('r', 'worthless', { until: last });
+  await until(() => now() > last);
+  away = false;
+  await until(async () => (await states('r')).includes('dropped'));
+  expect(bot.texts('r')).toEqual([]);
+});
+
+test('what waits behind slow requests is not shown after its time', async () => {
+  const last = soon(now(), 1000);
+  const shownAt: Date[] = [];
+  bot.platform.before = ({ room }) => {
+    if (room !== 'r') return;
+    shownAt.push(now());
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+  };
+  await bot.query(
+    `insert into messages (id, connector, room, skill, queue, content, until) select gen_random_uuid(), 'memory', 'r', 'probe', 1, '{"text":"x"}', $1 from generate_series(1, 8) n`,
+    [last],
+  );
+  await until(async () => {
+    const dropped = (await states('r')).filter((state) => state === 'dropped').length;
+    return dropped + bot.texts('r').length === 8;
+  });
+  expect(shownAt.filter((at) => at > last)).toEqual([]);
+  expect(shownAt.length).toBeGreaterThan(0);
+});
+
+test('a message that somebody is changing keeps no other room waiting', async () => {
+  const held = randomUUID();
+  bot.platform.before = ({ room }) => {
+    if (room === 'held') throw new RateLimited('room', 300);
+  };
+  await insert('held', 'held', { id: held });
+  const client = new pg.Client({ connectionString: bot.databaseUrl });
+  await client.connect();
+  await client.query('begin');
+  await client.query('select 1 from messages where id = $1 for update', [held]);
+  await bot.query(
+    `insert into messages (id, connector, room, skill, queue, content) select gen_random_uuid(), 'memory', 'r' || n, 'probe', 1, '{"text":"x"}' from generate_series(1, 20) n`,
+  );
+  await until(() => Array.from({ length: 20 }, (_, n) => bot.texts(`r${n + 1}`)).every((texts) => texts.length === 1));
+  await client.query('rollback');
+  await client.end();
+});
