@@ -11,6 +11,7 @@ import { handleAddressed } from './addressed.ts';
 import { handleChat, reply } from './chat.ts';
 import { Effects, type Woken } from './effects.ts';
 import {
+  LANE_AT_ONCE,
   beginEvent,
   beginLane,
   commitEvent,
@@ -56,10 +57,14 @@ export interface DispatcherOptions {
   readonly onWoken: (woken: Woken) => void;
 }
 
-/** What is known of a lane: how many of its events were heard of, and whether there may be more. */
+/** What is known of a lane. */
 interface LaneWork {
+  /** Events heard of and not handled yet. */
   expected: number;
+  /** There may be more than was heard of. */
   drain: boolean;
+  /** Something was heard of since its last event was looked for. */
+  heard: boolean;
 }
 
 type Work = { readonly id: number } | { readonly lane: string };
@@ -138,11 +143,13 @@ export class Dispatcher {
     }
     const known = this.#lanes.get(lane);
     if (known) {
-      known.expected++;
-      known.drain ||= drain;
+      // A sweep finds again what was heard of before.
+      if (drain) known.drain = true;
+      else known.expected++;
+      known.heard ||= !drain;
       return;
     }
-    this.#lanes.set(lane, { expected: 1, drain });
+    this.#lanes.set(lane, { expected: 1, drain, heard: false });
     queue.push({ lane });
   }
 
@@ -183,6 +190,10 @@ export class Dispatcher {
     if (!world || this.#stopped) return batch;
     const ids = batch.flatMap((work) => ('id' in work ? [work.id] : []));
     const lanes = batch.flatMap((work) => ('lane' in work ? [work.lane] : []));
+    for (const lane of lanes) {
+      const work = this.#lanes.get(lane);
+      if (work) work.heard = false;
+    }
     let together: Together;
     try {
       together = await handleTogether({ database, clock, step, world, known: this.#known(world) }, ids, lanes);
@@ -190,22 +201,31 @@ export class Dispatcher {
       log.debug({ events: batch.length, reason: messageOf(error) }, 'events are handled one by one');
       return batch;
     }
+    const handled = new Map<string, number>();
     for (const { row, woken } of together.handled) {
       this.#handled(row, { result: 'ok' }, woken);
-      const lane = row.lane === null ? undefined : this.#lanes.get(row.lane);
-      if (lane) lane.expected--;
-      else this.#queuedIds.delete(row.id);
+      if (row.lane !== null) handled.set(row.lane, (handled.get(row.lane) ?? 0) + 1);
     }
-    const touched = new Set(together.handled.map(({ row }) => row.lane ?? row.id));
     const left = new Set(together.left.map((row) => row.lane ?? row.id));
+    const alone = new Set(together.alone.map((row) => row.lane ?? row.id));
     return batch.filter((work) => {
-      const which = 'id' in work ? work.id : work.lane;
-      const lane = 'lane' in work ? this.#lanes.get(work.lane) : undefined;
-      if (left.has(which) || (lane && touched.has(which) && (lane.expected > 0 || lane.drain))) this.#queue.push(work);
-      else if (!touched.has(which)) return true;
-      else if ('lane' in work) this.#lanes.delete(work.lane);
+      if (alone.has('id' in work ? work.id : work.lane)) return true;
+      const again = 'id' in work ? left.has(work.id) : this.#isMore(work.lane, handled.get(work.lane) ?? 0, left);
+      // What was not there was handled before it was heard of, or another replica has it.
+      if (again) this.#queue.push(work);
+      else if ('id' in work) this.#queuedIds.delete(work.id);
+      else this.#lanes.delete(work.lane);
       return false;
     });
+  }
+
+  /** After so many of a lane's events were handled together. */
+  #isMore(lane: string, handled: number, left: ReadonlySet<string | number>): boolean {
+    const work = this.#lanes.get(lane);
+    if (!work || !(left.has(lane) || work.heard || handled === LANE_AT_ONCE)) return false;
+    work.expected = Math.max(0, work.expected - handled);
+    if (work.expected === 0) work.drain = true;
+    return true;
   }
 
   #queueSweep(waitMs: number): void {
@@ -234,14 +254,12 @@ export class Dispatcher {
   }
 
   async #workLane(lane: string): Promise<void> {
-    const work = this.#lanes.get(lane) ?? { expected: 1, drain: true };
-    for (;;) {
+    const work = this.#lanes.get(lane);
+    while (work && !this.#stopped && this.#options.database.available) {
       work.expected--;
-      const more = this.#stopped
-        ? false
-        : await this.#attempt((transaction, known) => beginLane(transaction, lane, known), undefined);
-      if (work.expected <= 0 && !(more && work.drain)) break;
-      if (this.#stopped || !this.#options.database.available) break;
+      work.heard = false;
+      const handled = await this.#attempt((transaction, known) => beginLane(transaction, lane, known), undefined);
+      if (handled ? work.expected <= 0 && !work.drain : !work.heard) break;
     }
     this.#lanes.delete(lane);
   }

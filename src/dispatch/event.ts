@@ -159,7 +159,7 @@ export async function commitEvent(transaction: Transaction, id: number, result: 
 }
 
 /** Of one lane in one transaction. */
-const LANE_AT_ONCE = 8;
+export const LANE_AT_ONCE = 8;
 
 /**
  * Begins one transaction for several events, those without a lane by id and the first of some lanes, and locks them. It

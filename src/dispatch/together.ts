@@ -28,6 +28,8 @@ export interface Together {
   readonly handled: readonly Handled[];
   /** There was no time for these: let them wait for the next. */
   readonly left: readonly EventRow[];
+  /** What people say. */
+  readonly alone: readonly EventRow[];
 }
 
 const CHAT: readonly string[] = ['message', 'reaction', 'unreaction', 'press'];
@@ -49,6 +51,7 @@ export async function handleTogether(
     const begunMs = performance.now();
     const handled: EventRow[] = [];
     const left: EventRow[] = [];
+    const alone: EventRow[] = [];
     const writing: Promise<Woken>[] = [];
     /** A lane goes on only as far as it was handled without a gap. */
     const stopped = new Set<string>();
@@ -57,7 +60,7 @@ export async function handleTogether(
       const chat = CHAT.includes(row.kind);
       if (chat || (handled.length > 0 && performance.now() - begunMs > ENOUGH_MS)) {
         if (row.lane !== null) stopped.add(row.lane);
-        if (!chat) left.push(row);
+        (chat ? alone : left).push(row);
         continue;
       }
       const effects = new Effects();
@@ -79,6 +82,6 @@ export async function handleTogether(
       const its = woken[index];
       return its ? [{ row, woken: its }] : [];
     });
-    return { handled: outcomes, left };
+    return { handled: outcomes, left, alone };
   });
 }
