@@ -239,6 +239,7 @@ test('each alert about the bot is labelled so that it can go round it, has a run
     'WatchbellLate',
     'WatchbellMessagesWaiting',
     'WatchbellNoWebhook',
+    'WatchbellSourceUnknown',
     'WatchbellWebhooksRefused',
   ]);
   for (const { alert, labels, annotations } of rules) {
