@@ -27,7 +27,8 @@ RUN node --max-semi-space-size=4 --disable-warning=ExperimentalWarning scripts/w
 
 FROM ${NODE_IMAGE}
 # Nothing in here installs packages, and what is not there needs no update.
-RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /usr/local/bin/yarn* /opt/yarn*
+RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /usr/local/bin/yarn* /opt/yarn* \
+ && ln -s /app/bin/watchbell.js /usr/local/bin/watchbell
 WORKDIR /app
 COPY LICENSE ./
 COPY --from=build /app/package.json ./
