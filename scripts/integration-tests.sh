@@ -206,7 +206,7 @@ stopped() { # SIGTERM reaches the program, which is process 1; without it the gr
 }
 
 backed_up() { # as the CronJob does; and what was written can be read to its end
-  k exec deploy/bell-watchbell -- sh -c 'node bin/watchbell.js backup --to /tmp/backups --keep 2 && node bin/watchbell.js restore --check /tmp/backups'
+  k exec deploy/bell-watchbell -- sh -c 'watchbell backup --to /tmp/backups --keep 2 && watchbell restore --check /tmp/backups'
 }
 
 left_over() { kubectl -n "$namespace" get "$kinds" -l app.kubernetes.io/instance=bell -o name 2>/dev/null; }
@@ -235,7 +235,7 @@ prepare || { echo 'the cluster or its images could not be prepared'; echo "$pass
 check 'every example is taken by the API server, strictly' accepted_by_server
 check 'it installs under Pod Security restricted' install install
 check 'helm test: an alert is shown, acknowledged and resolved' round_trip
-check 'doctor finds all well' k exec deploy/bell-watchbell -- node bin/watchbell.js doctor
+check 'doctor finds all well' k exec deploy/bell-watchbell -- watchbell doctor
 check 'a skill from a ConfigMap answers' skill_mounted
 check 'a fragment that a team brings later is taken without a restart' fragment_added
 check 'a changed configuration counts without a restart' changed_configuration
