@@ -77,21 +77,25 @@ build_and_load() {
   done
 }
 
-# Without a storage class the database gets a directory of the node. Only where this script is on that node.
+# Without a storage class the database and the backups get directories of the node. Only where this script is on that node.
 storage() {
   [ -n "$(kubectl get storageclass -o name)" ] && return
   if [ "$source" != made ]; then cluster_values+=(--set postgres.development.persistence.enabled=false); return; fi
-  mkdir -p "$work/volume" && chmod 777 "$work" "$work/volume"
+  chmod 777 "$work" && volume watchbell-test data-bell-watchbell-postgres-0 && volume watchbell-test-backups backups
+}
+
+volume() { # NAME CLAIM
+  mkdir -p "$work/$1" && chmod 777 "$work/$1" || return 1
   kubectl apply -f - >/dev/null <<YAML
 apiVersion: v1
 kind: PersistentVolume
-metadata: { name: watchbell-test }
+metadata: { name: $1 }
 spec:
   capacity: { storage: 1Gi }
   accessModes: [ReadWriteOnce]
   persistentVolumeReclaimPolicy: Retain
-  claimRef: { namespace: $namespace, name: data-bell-watchbell-postgres-0 }
-  local: { path: $work/volume }
+  claimRef: { namespace: $namespace, name: $2 }
+  local: { path: $work/$1 }
   nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: kubernetes.io/os, operator: In, values: [linux] }] }] } }
 YAML
 }
@@ -109,7 +113,7 @@ kill_nine() {
 tidy() {
   trap - EXIT
   kubectl delete namespace "$namespace" --ignore-not-found --wait=false >/dev/null 2>&1
-  kubectl delete persistentvolume watchbell-test --ignore-not-found --wait=false >/dev/null 2>&1
+  kubectl delete persistentvolume watchbell-test watchbell-test-backups --ignore-not-found --wait=false >/dev/null 2>&1
   [ "$source" = made ] && [ -z "${WATCHBELL_CLUSTER_STATE:-}" ] && "$WATCHBELL_CLUSTER/cluster.sh" down "$cluster" >/dev/null 2>&1
   rm -rf "${work:?}"
 }
