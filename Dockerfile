@@ -2,6 +2,7 @@
 #   docker build -t watchbell .                    what each file needs at run time is in docs/installing.md
 #   --secret id=npmrc,src=$HOME/.npmrc             for a package registry of your own
 #   --secret id=ca,src=/etc/ssl/certs/own-ca.pem   where a proxy of your own answers for it
+# By tag, so that a build brings Debian's latest fixes; builds of one commit are alike while it stays where it is.
 ARG NODE_IMAGE=docker.io/library/node:24-bookworm-slim
 
 FROM ${NODE_IMAGE} AS build
