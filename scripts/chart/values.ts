@@ -284,7 +284,9 @@ export const valuesSchema = z.strictObject({
       keep: count.min(1).describe('How many backups to keep.'),
       volume: z
         .strictObject({
-          existingClaim: text.describe('Claim to write to; default: one is made, and kept on uninstall.'),
+          existingClaim: text.describe(
+            'Claim to write to; default: one is made, and kept on uninstall. Make your own where the storage class waits for a first consumer: `helm --wait` would wait for the first backup.',
+          ),
           size: quantity.describe('Size of the claim that is made.'),
           storageClass: text.describe("Default: the cluster's."),
           accessModes: z.array(text).describe('Its access modes.'),
