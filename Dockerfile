@@ -2,6 +2,7 @@
 #   docker build -t watchbell .                    what each file needs at run time is in docs/installing.md
 #   --secret id=npmrc,src=$HOME/.npmrc             for a package registry of your own
 #   --secret id=ca,src=/etc/ssl/certs/own-ca.pem   where a proxy of your own answers for it
+# By tag, so that a build brings Debian's latest fixes; builds of one commit are alike while it stays where it is.
 ARG NODE_IMAGE=docker.io/library/node:24-bookworm-slim
 
 FROM ${NODE_IMAGE} AS build
@@ -27,7 +28,8 @@ RUN node --max-semi-space-size=4 --disable-warning=ExperimentalWarning scripts/w
 
 FROM ${NODE_IMAGE}
 # Nothing in here installs packages, and what is not there needs no update.
-RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /usr/local/bin/yarn* /opt/yarn*
+RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /usr/local/bin/yarn* /opt/yarn* \
+ && ln -s /app/bin/watchbell.js /usr/local/bin/watchbell
 WORKDIR /app
 COPY LICENSE ./
 COPY --from=build /app/package.json ./

@@ -8,11 +8,12 @@ usage() {
 usage: scripts/deploy.sh VERSION [--dry-run] [--help]
 
 Deploys the published chart VERSION (X.Y.Z) to the cluster of the current context: first as the API server would take it,
-then for real; what does not become ready is rolled back. At the end `helm test` proves a round trip.
+then for real; what does not become ready is rolled back. At the end `helm test` proves a round trip. A test that fails
+ends this with status 1 and leaves the new release in place: look at its output, then helm rollback if need be.
 
   --dry-run      stops after the first part
 
-  CHART          default oci://ghcr.io/watchbell/charts/watchbell
+  CHART          default oci://ghcr.io/watchbell/charts/watchbell; a directory or file must be of VERSION
   VALUES         files with values, separated by spaces (required)
   RELEASE        default bell
   NAMESPACE      default watchbell; made when it is missing
@@ -48,7 +49,13 @@ for file in $VALUES; do
   values+=(-f "$file")
 done
 args=(upgrade --install "$release" "$chart" --namespace "$namespace" --create-namespace "${values[@]}")
-case $chart in oci://* | http*) args+=(--version "$version") ;; esac
+case $chart in
+  oci://* | http*) args+=(--version "$version") ;;
+  *)
+    found=$("$helm" show chart "$chart" | sed -n 's/^version: //p')
+    [ "$found" = "$version" ] || { echo "deploy: the chart in $chart is ${found:-of no version}, not $version: check that version out, or say $found" >&2; exit 2; }
+    ;;
+esac
 # helm 4 has another word for --atomic; helm 3 deletes the pod of a test before it reads its log
 if "$helm" version --template '{{ .Version }}' | grep -q '^v3'; then rollback=--atomic logs=(); else rollback=--rollback-on-failure logs=(--logs); fi
 

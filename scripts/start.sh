@@ -7,8 +7,9 @@ usage() {
   cat <<'TEXT'
 usage: scripts/start.sh [stop] [--help]
 
-Starts Watchbell in a container, and unless DATABASE_URL is set a Postgres beside it; both come back after a reboot.
-Started again, it replaces the container and keeps the data. `stop` takes both down and keeps the data.
+Starts Watchbell in a container, and unless DATABASE_URL is set a Postgres beside it. Started again, it replaces the
+container and keeps the data. `stop` takes both down and keeps the data. After a reboot docker brings both back; with podman
+run this again.
 
   CONFIG        directory with watchbell.yaml; default ./config
   SECRETS       directory with one file a secret; default ./secrets
@@ -33,9 +34,24 @@ if [ "${1:-}" = stop ]; then
   exit 0
 fi
 
+# Until it listens; a container that ends is started again by its engine, and counted.
+wait_until_started() {
+  local left=60
+  until "$engine" exec watchbell node -e "fetch('http://127.0.0.1:8081/startupz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))" 2>/dev/null; do
+    left=$((left - 1))
+    [ "$left" -gt 0 ] && [ "$("$engine" inspect --format '{{.RestartCount}}' watchbell)" = 0 ] || return 1
+    sleep 1
+  done
+}
+
 version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' package.json)
 config=$(realpath -m "${CONFIG:-config}") secrets=$(realpath -m "${SECRETS:-secrets}")
 [ -e "$config" ] || { echo "start: there is no $config: put watchbell.yaml there, or say where with CONFIG" >&2; exit 2; }
+image=${IMAGE:-watchbell:$version}
+if ! "$engine" image inspect "$image" >/dev/null 2>&1; then
+  echo "start: there is no image $image: build it with scripts/rebuild.sh, or name another with IMAGE" >&2
+  exit 2
+fi
 mkdir -p "$secrets"
 "$engine" network inspect watchbell >/dev/null 2>&1 || "$engine" network create watchbell >/dev/null
 
@@ -44,9 +60,9 @@ if [ -z "${DATABASE_URL:-}" ]; then
   if [ ! -s "$password_file" ]; then (umask 077 && openssl rand -hex 24 >"$password_file"); fi
   password=$(cat "$password_file")
   if ! "$engine" container inspect watchbell-postgres >/dev/null 2>&1; then
-    "$engine" run --detach --name watchbell-postgres --network watchbell --restart unless-stopped \
+    POSTGRES_PASSWORD=$password "$engine" run --detach --name watchbell-postgres --network watchbell --restart unless-stopped \
       --volume watchbell-postgres:/var/lib/postgresql/data --env PGDATA=/var/lib/postgresql/data/pgdata \
-      --env POSTGRES_USER=watchbell --env POSTGRES_DB=watchbell --env "POSTGRES_PASSWORD=$password" \
+      --env POSTGRES_USER=watchbell --env POSTGRES_DB=watchbell --env POSTGRES_PASSWORD \
       docker.io/library/postgres:18 >/dev/null
   fi
   "$engine" start watchbell-postgres >/dev/null
@@ -58,6 +74,11 @@ fi
 export DATABASE_URL # named, not written, on the command line
 "$engine" run --detach --name watchbell --network watchbell --restart unless-stopped --stop-timeout 20 \
   --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
-  --volume "$config:/etc/watchbell:ro" --volume "$secrets:/run/secrets/watchbell:ro" --env DATABASE_URL \
-  --publish "${ADDRESS:-127.0.0.1}:${PORT:-8080}:8080" "${IMAGE:-watchbell:$version}" >/dev/null
+  --volume "$config:/etc/watchbell:ro" --volume "$secrets:/run/secrets/watchbell:ro" --env DATABASE_URL --env PORT=8080 --env OPS_PORT=8081 \
+  --publish "${ADDRESS:-127.0.0.1}:${PORT:-8080}:8080" "$image" >/dev/null
+if ! wait_until_started; then
+  "$engine" logs --tail 20 watchbell >&2
+  echo "start: the bot did not start; above are the last lines of its log. Mend that, and run this again" >&2
+  exit 1
+fi
 echo "started on http://${ADDRESS:-127.0.0.1}:${PORT:-8080}; its log: $engine logs --follow watchbell"

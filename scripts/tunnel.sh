@@ -10,13 +10,14 @@ Opens a tunnel to the webhooks of a bot on this machine with a client that you h
 
   scripts/tunnel.sh cloudflared              an address of the moment
   scripts/tunnel.sh ngrok --domain=…         more arguments go to the client
-  scripts/tunnel.sh ssh user@host            port REMOTE_PORT (8080) of host leads here; its sshd needs GatewayPorts
+  scripts/tunnel.sh ssh user@host            port REMOTE_PORT of host leads here, for programs on that host: its web server
   scripts/tunnel.sh tailscale                this machine's name in your tailnet, as a funnel
 
-The whole public port is opened, the web chat too: set connectors.web.password first.
+The whole public port is opened, the web chat too. It refuses while that has no password (connectors.web.password).
 
-  PORT          of the bot; default 8080
-  REMOTE_PORT   ssh only; default 8080
+  PORT             of the bot; default 8080
+  REMOTE_PORT      ssh only; default 8080
+  REMOTE_ADDRESS   ssh only; default 127.0.0.1. 0.0.0.0 is for everybody, and needs GatewayPorts in host's sshd
 TEXT
 }
 
@@ -28,14 +29,19 @@ esac
 shift
 port=${PORT:-8080}
 command -v "$client" >/dev/null || { echo "tunnel: install $client, or name another client" >&2; exit 2; }
-if ! curl --silent --output /dev/null --max-time 3 "http://127.0.0.1:$port/"; then
+# As a tunnel would ask: from this machine, which a chat without a password lets in.
+if ! status=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 3 --header 'Host: localhost' "http://127.0.0.1:$port/"); then
   echo "tunnel: no bot answers on port $port of this machine: start it (scripts/start.sh), or set PORT" >&2
+  exit 1
+fi
+if [ "$status" = 200 ]; then
+  echo 'tunnel: the web chat has no password, and whoever finds the tunnel would be an admin: set connectors.web.password, or take connectors.web away' >&2
   exit 1
 fi
 case $client in
   cloudflared) exec cloudflared tunnel --url "http://127.0.0.1:$port" "$@" ;;
   ngrok) exec ngrok http "$port" "$@" ;;
-  ssh) exec ssh -N -o ExitOnForwardFailure=yes -o ServerAliveInterval=30 -R "0.0.0.0:${REMOTE_PORT:-8080}:127.0.0.1:$port" "$@" ;;
+  ssh) exec ssh -N -o ExitOnForwardFailure=yes -o ServerAliveInterval=30 -R "${REMOTE_ADDRESS:-127.0.0.1}:${REMOTE_PORT:-8080}:127.0.0.1:$port" "$@" ;;
   tailscale) exec tailscale funnel "$port" "$@" ;;
   *) echo "tunnel: the clients are cloudflared, ngrok, ssh and tailscale, not $client" >&2; exit 2 ;;
 esac

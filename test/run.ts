@@ -23,15 +23,18 @@ const child = spawn(
 );
 child.on('exit', (code) => {
   let line = '0 passed, 1 failed';
+  let isSkipping = false;
   try {
     const { numPassedTests, numFailedTests, numFailedTestSuites, numRuntimeErrorTestSuites, numPendingTests } =
       JSON.parse(readFileSync(report, 'utf8'));
     const failed = numFailedTests + (numFailedTests === 0 ? numFailedTestSuites : numRuntimeErrorTestSuites);
+    isSkipping = numPendingTests > 0 && Boolean(process.env['CI']);
     line = `${numPassedTests} passed, ${failed} failed${numPendingTests > 0 ? `, ${numPendingTests} skipped` : ''}`;
   } catch {
     console.error('jest ended without a report');
   }
   rmSync(directory, { recursive: true, force: true });
+  if (isSkipping) console.error('CI is set, so no test may be skipped: install what the lines with SKIPPED name');
   console.log(line);
-  process.exit(code ?? 1);
+  process.exit(isSkipping ? code || 1 : (code ?? 1));
 });

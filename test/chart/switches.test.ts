@@ -1,4 +1,13 @@
+import { valuesSchema } from '../../scripts/chart/values.ts';
 import { DATABASE, examples, render, type Manifest, type Rendered } from './render.ts';
+
+/** What pairing.rooms and alertmanagerConfig lean on. */
+const source = { config: { skills: { alerts: { sources: { default: { tokens: [{ file: 't' }] } } } } } };
+const roundsIn = (...rooms: string[]): object => ({
+  config: {
+    skills: { coffee: { rounds: Object.fromEntries(rooms.map((room, at) => [`round-${at}`, { room: [room] }])) } },
+  },
+});
 
 const podOf = (object: Manifest): Manifest['spec'] =>
   object.kind === 'Pod'
@@ -30,9 +39,9 @@ test.each([
   ['serviceMonitor', { serviceMonitor: { enabled: true } }, ['ServiceMonitor']],
   ['podMonitor', { podMonitor: { enabled: true } }, ['PodMonitor']],
   ['prometheusRule', { prometheusRule: { enabled: true } }, ['PrometheusRule']],
-  ['alertmanagerConfig', { alertmanagerConfig: { enabled: true } }, ['AlertmanagerConfig']],
+  ['alertmanagerConfig', { ...source, alertmanagerConfig: { enabled: true } }, ['AlertmanagerConfig']],
   ['dashboard', { dashboard: { enabled: true } }, ['ConfigMap']],
-  ['pairing', { pairing: { rooms: { random: { schedule: '0 10 * * 1' } } } }, ['CronJob']],
+  ['pairing', { ...roundsIn('random'), pairing: { rooms: { random: { schedule: '0 10 * * 1' } } } }, ['CronJob']],
   ['countdownRecovery', { countdownRecovery: { enabled: true } }, ['CronJob']],
   ['backup', { backup: { enabled: true } }, ['CronJob', 'PersistentVolumeClaim']],
   [
@@ -41,7 +50,8 @@ test.each([
     ['Secret'],
   ],
 ])('%s adds its objects and changes no other', async (_, values, added) => {
-  const [before, after] = [await render(DATABASE), await render({ ...DATABASE, ...values })];
+  const config = 'config' in values ? { config: values.config } : {};
+  const [before, after] = [await render({ ...DATABASE, ...config }), await render({ ...DATABASE, ...values })];
   const idOf = ({ kind, metadata }: Manifest): string => `${kind}/${metadata.name}`;
   const known = new Set(before.objects.map(idOf));
   expect(
@@ -200,6 +210,49 @@ test.each([
   await expect(render({ ...DATABASE, ...values })).rejects.toThrow(named);
 });
 
+test.each([
+  ['a coffee job for no round', { pairing: { rooms: { random: { schedule: '@weekly' } } } }, 'pairing.rooms.random'],
+  [
+    'a receiver for an unknown source',
+    { ...source, alertmanagerConfig: { enabled: true, source: 'prod' } },
+    /no such source.*it has: default/,
+  ],
+])('%s fails and says so, unless a fragment may bring it', async (_, values, says) => {
+  await expect(render({ ...DATABASE, ...values })).rejects.toThrow(says);
+  await render({ ...DATABASE, ...values, configFragments: ['team'] });
+});
+
+test('a coffee job begins a round by its own name too', async () => {
+  const values = { ...roundsIn('random'), pairing: { rooms: { 'round-0': { schedule: '@weekly' } } } };
+  expect((await render({ ...DATABASE, ...values })).all('CronJob')).toHaveLength(1);
+});
+
+test("matchers and routes of one's own are beside those that keep the bot's own alerts out and the Watchdog coming", async () => {
+  const cluster = { name: 'cluster', matchType: '=', value: 'eu' };
+  const route = { matchers: [cluster], routes: [{ receiver: 'watchbell', groupBy: ['job'] }], groupWait: '10s' };
+  const rendered = await render({ ...DATABASE, ...source, alertmanagerConfig: { enabled: true, route } });
+  expect(rendered.one('AlertmanagerConfig')['spec'].route).toEqual({
+    receiver: 'watchbell',
+    groupBy: ['alertname', 'namespace'],
+    groupWait: '10s',
+    matchers: [{ name: 'watchbell_self', matchType: '!=', value: 'true' }, cluster],
+    routes: [
+      {
+        receiver: 'watchbell',
+        matchers: [{ name: 'alertname', matchType: '=', value: 'Watchdog' }],
+        repeatInterval: '5m',
+      },
+      { receiver: 'watchbell', groupBy: ['job'] },
+    ],
+  });
+});
+
+test('the databases and the backups of a release outlive it', async () => {
+  const rendered = await render({ backup: { enabled: true } }, { example: 'production-values.yaml' });
+  for (const kind of ['Cluster', 'PersistentVolumeClaim'])
+    expect(rendered.one(kind).metadata['annotations']).toEqual({ 'helm.sh/resource-policy': 'keep' });
+});
+
 test('monitors and the Service for metrics find each other', async () => {
   const rendered = await render({ ...DATABASE, serviceMonitor: { enabled: true } });
   const wanted = rendered.one('ServiceMonitor')['spec'].selector.matchLabels as Record<string, string>;
@@ -215,7 +268,7 @@ test('the policy that denies the rest lets through what the bot needs', async ()
   const ports = (rules: { ports: { port: unknown }[] }[]): unknown[] =>
     rules.flatMap((rule) => rule.ports.map(({ port }) => port));
   expect(ports(spec.ingress)).toEqual(['http', 'ops']);
-  expect(ports(spec.egress)).toEqual([53, 53, 5432, 443, 9093, 8080]);
+  expect(ports(spec.egress)).toEqual([53, 53, 5432, 443, 8080]);
 });
 
 test('each alert about the bot is labelled so that it can go round it, has a runbook, and can be left out', async () => {
@@ -239,8 +292,12 @@ test('each alert about the bot is labelled so that it can go round it, has a run
     'WatchbellLate',
     'WatchbellMessagesWaiting',
     'WatchbellNoWebhook',
+    'WatchbellSourceUnknown',
     'WatchbellWebhooksRefused',
   ]);
+  expect(valuesSchema.shape.prometheusRule.shape.disabled.def.keyType.options.toSorted()).toEqual(
+    rules.map(({ alert }) => alert).sort(),
+  );
   for (const { alert, labels, annotations } of rules) {
     expect(labels).toMatchObject({ watchbell_self: 'true', severity: expect.stringMatching(/^(critical|warning)$/) });
     expect(annotations).toMatchObject({
@@ -257,6 +314,7 @@ test('each alert about the bot is labelled so that it can go round it, has a run
 test('scheduled jobs never overlap, are not started late for ever, and clean up after themselves', async () => {
   const rendered = await render({
     ...DATABASE,
+    ...roundsIn('random', 'tea'),
     pairing: { rooms: { random: { schedule: '0 10 * * 1' }, tea: { schedule: '@weekly' } } },
     countdownRecovery: { enabled: true },
     backup: { enabled: true },
@@ -279,6 +337,7 @@ test('rooms that look alike, or whose names Kubernetes would not take, get jobs 
   const rooms = ['engineering-berlin', 'engineering-paris', 'Random', 'random', 'Büro', 'tea_time', 'tea.time'];
   const rendered = await render({
     ...DATABASE,
+    ...roundsIn(...rooms),
     pairing: { rooms: Object.fromEntries(rooms.map((room) => [room, { schedule: '@weekly' }])) },
   });
   const names = rendered.all('CronJob').map(({ metadata }) => metadata.name);
@@ -290,6 +349,7 @@ test('the longest names are such as Kubernetes takes', async () => {
   const rendered = await render({
     fullnameOverride: 'a-very-long-name-that-somebody-chose-for-their-release',
     postgres: { development: { enabled: true } },
+    ...roundsIn('a-room-with-a-long-name'),
     pairing: { rooms: { 'a-room-with-a-long-name': { schedule: '@weekly' } } },
     backup: { enabled: true },
   });

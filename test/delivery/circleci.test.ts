@@ -12,7 +12,7 @@ interface JobOptions {
 }
 type Job = string | Record<string, JobOptions>;
 interface Pipeline {
-  jobs: Record<string, { executor: string; steps: unknown[] }>;
+  jobs: Record<string, { executor: string; steps: (string | object)[] }>;
   commands: Record<string, unknown>;
   executors: Record<string, unknown>;
   workflows: Record<string, { jobs: Job[] }>;
@@ -36,7 +36,8 @@ test('every job, executor and command that is named is there', () => {
   for (const { executor } of Object.values(pipeline.jobs)) expect(pipeline.executors).toHaveProperty(executor);
   const own = ['checkout', ...Object.keys(pipeline.commands)];
   for (const { steps } of Object.values(pipeline.jobs))
-    for (const step of steps) if (typeof step === 'string') expect(own).toContain(step);
+    for (const step of steps)
+      expect([...own, 'run', 'store_artifacts']).toContain(typeof step === 'string' ? step : Object.keys(step)[0]);
   for (const { jobs } of Object.values(pipeline.workflows))
     for (const [name, options] of jobs.map(entry)) {
       if (!('type' in options)) expect(pipeline.jobs).toHaveProperty(name);
@@ -46,9 +47,16 @@ test('every job, executor and command that is named is there', () => {
 test("a release runs on tags vX.Y.Z only, refuses one that is not the chart's, and deploys after somebody has agreed", () => {
   for (const [, options] of entries) expect(options.filters?.tags?.only).toBe('/^v\\d+\\.\\d+\\.\\d+$/');
   const steps = JSON.stringify(pipeline.jobs['publish']?.steps);
-  expect(steps.indexOf('scripts/release.sh')).toBeLessThan(steps.indexOf('docker buildx build'));
+  const pushed = steps.indexOf('docker buildx build');
+  for (const before of ['scripts/release.sh', 'oidc get --claims'])
+    expect({ before, isBefore: steps.includes(before) && steps.indexOf(before) < pushed }).toMatchObject({
+      isBefore: true,
+    });
+  expect(pipeline.jobs['deploy']?.steps).toContain('login');
   const requires = Object.fromEntries(entries.map(([name, { requires: needed = [] }]) => [name, needed]));
-  expect(requires['publish']).toEqual(expect.arrayContaining(['lint', 'test', 'chart', 'image', 'integration']));
+  expect(requires['publish']).toEqual(
+    expect.arrayContaining(['lint', 'test', 'real', 'soak', 'chart', 'image', 'integration']),
+  );
   expect(requires['approve']).toEqual(['publish']);
   expect(requires['deploy']).toEqual(['approve']);
 });

@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -13,6 +15,103 @@ test.each(scripts)('%s explains itself, and refuses what it does not know', asyn
   expect((await run(path, ['--help'])).stdout).toMatch(new RegExp(`^usage: scripts/${script}`));
   await expect(run(path, ['--no-such-option'])).rejects.toMatchObject({ code: 2 });
 });
+
+/** Runs a script with programs of the test's own in front of the real ones; resolves also when it fails. */
+async function runWith(
+  programs: Readonly<Record<string, string>>,
+  command: readonly [string, ...string[]],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ code: number; stdout: string; stderr: string; calls: string }> {
+  const directory = await mkdtemp(join(tmpdir(), 'watchbell-script-'));
+  const calls = join(directory, 'calls');
+  try {
+    await writeFile(calls, '');
+    for (const [name, body] of Object.entries(programs))
+      await writeFile(join(directory, name), `#!/bin/sh\necho "${name} $*" >>"${calls}"\n${body}\n`, { mode: 0o755 });
+    const { PATH = '' } = process.env;
+    const ended = await run(command[0], command.slice(1), {
+      cwd: ROOT,
+      env: { HOME: directory, PATH: `${directory}:${PATH}`, DIRECTORY: directory, ...env },
+    }).then(
+      (output) => ({ code: 0, ...output }),
+      ({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }) => ({ code, stdout, stderr }),
+    );
+    return { ...ended, calls: await readFile(calls, 'utf8') };
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+describe('start.sh', () => {
+  const start = (engine: string) =>
+    runWith({ docker: engine }, ['scripts/start.sh'], {
+      CONFIG: 'docs',
+      SECRETS: tmpdir(),
+      DATABASE_URL: 'postgres://x',
+    });
+
+  test('without the image the bot that runs is left alone', async () => {
+    const { code, stderr, calls } = await start('[ "$1" != image ]');
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('scripts/rebuild.sh') });
+    expect(calls).not.toMatch(/^docker (stop|rm|run)/m);
+  });
+
+  test('a bot that does not start is said to, with its last words', async () => {
+    const ended = await start('case $1 in exec) exit 1 ;; inspect) echo 1 ;; logs) echo "no such room" ;; esac');
+    expect(ended).toMatchObject({ code: 1, stderr: expect.stringMatching(/no such room[^]*did not start/) });
+    expect(ended.stdout).not.toContain('started');
+  });
+
+  test('one that does is said to, and no secret is on a command line', async () => {
+    const ended = await start('true');
+    expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining('started on http://127.0.0.1:8080') });
+    expect(ended.calls).not.toContain('postgres://x');
+  });
+});
+
+test.each([
+  [200, 1, ''],
+  [401, 0, 'cloudflared tunnel'],
+  [404, 0, 'cloudflared tunnel'],
+])('tunnel.sh: a web chat that answers this machine %i, status %i', async (status, code, called) => {
+  const server = createServer((request, response) => {
+    response.statusCode = request.headers.host === 'localhost' ? status : 500;
+    response.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    const PORT = String((server.address() as AddressInfo).port);
+    const ended = await runWith({ cloudflared: 'true' }, ['scripts/tunnel.sh', 'cloudflared'], { PORT });
+    expect(ended).toMatchObject({ code, calls: expect.stringContaining(called) });
+    if (code === 1) expect(ended.stderr).toContain('connectors.web.password');
+  } finally {
+    server.close();
+  }
+});
+
+test('deploy.sh refuses a chart of another version than it was told', async () => {
+  const programs = { kubectl: 'echo here', helm: 'echo "version: 0.1.0"' };
+  const env = { VALUES: '/dev/null', CHART: 'charts/watchbell' };
+  const ended = await runWith(programs, ['scripts/deploy.sh', '9.9.9'], env);
+  expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining('is 0.1.0, not 9.9.9') });
+  expect(ended.calls).not.toContain('upgrade');
+  expect((await runWith(programs, ['scripts/deploy.sh', '0.1.0', '--dry-run'], env)).code).toBe(0);
+});
+
+test.each(['buildah push', 'buildah bud', 'cluster.sh load'])(
+  'the cluster is not tested with an image of an earlier run: `%s` fails',
+  async (failing) => {
+    const body = `case "$(basename "$0") $1" in '${failing}') exit 1 ;; inspect) exit 0 ;; esac`;
+    const script =
+      '. scripts/integration/cluster.sh; work=$DIRECTORY cluster=$DIRECTORY WATCHBELL_CLUSTER=$DIRECTORY; cp() { mkdir -p "$work/postgres"; }; images_without_registry a:1 b:1';
+    const programs = { buildah: body, 'cluster.sh': body };
+    expect((await runWith(programs, ['bash', '-c', script])).code).toBe(1);
+    const well = { buildah: 'true', 'cluster.sh': 'true' };
+    const { code, calls } = await runWith(well, ['bash', '-c', script]);
+    expect(code).toBe(0);
+    expect(calls.match(/^cluster\.sh load/gm)).toHaveLength(3);
+  },
+);
 
 test('a tag is released only when everything says the same version', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'watchbell-release-'));

@@ -8,7 +8,7 @@ import { ProgramProcess } from '../harness/process.ts';
 import { startSynapse, synapseMissing, type Synapse, type SynapseUser } from './synapse.ts';
 
 const missing = await synapseMissing();
-if (missing) console.warn(`the test of coffee on a real Synapse is skipped: ${missing}`);
+if (missing) console.warn(`SKIPPED: the test of coffee on a real Synapse: ${missing}`);
 const describeReal = missing ? describe.skip : describe;
 const PEOPLE = 6;
 const DAY_MS = 86_400_000;

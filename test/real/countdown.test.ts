@@ -7,7 +7,7 @@ import { listening } from '../soak/verify.ts';
 import { startSynapse, synapseMissing, type Synapse, type SynapseUser } from './synapse.ts';
 
 const missing = await synapseMissing();
-if (missing) console.warn(`countdowns on a real Synapse are skipped: ${missing}`);
+if (missing) console.warn(`SKIPPED: countdowns on a real Synapse: ${missing}`);
 const onSynapse = missing ? test.skip : test;
 
 interface Message {

@@ -17,7 +17,7 @@ import { startSynapse, synapseMissing } from './synapse.ts';
 import type { Synapse, SynapseUser } from './synapse.ts';
 
 const missing = await synapseMissing();
-if (missing) console.warn(`the tests against a real Synapse are skipped: ${missing}`);
+if (missing) console.warn(`SKIPPED: the tests against a real Synapse: ${missing}`);
 const describeReal = missing ? describe.skip : describe;
 const never = new AbortController().signal;
 

@@ -7,7 +7,7 @@ import { alertmanagerMissing, startAlertmanager, type Alertmanager } from './ale
 import { startSynapse, synapseMissing, type Synapse, type SynapseUser } from './synapse.ts';
 
 const missing = (await synapseMissing()) ?? (await alertmanagerMissing());
-if (missing) console.warn(`the test of the whole with real servers is skipped: ${missing}`);
+if (missing) console.warn(`SKIPPED: the test of the whole with real servers: ${missing}`);
 
 /** Alertmanager, the real program on Postgres, Synapse, and a person with an account of her own. */
 interface Whole {
