@@ -49,8 +49,11 @@ export interface Alert extends Interval {
   readonly receivers: readonly string[];
 }
 
-/** An alert that people know of. */
-export type Numbered = Alert & { readonly id: number; readonly number: number };
+/** An alert that people know of; its row may be about to be written. */
+export type Named = Alert & { readonly number: number };
+export type Numbered = Named & { readonly id: number };
+
+export const isNamed = (alert: Alert): alert is Named => alert.number !== null;
 
 export const COLUMNS = `a.id, a.number, a.source, a.fingerprint, a.phase, a.severity, a.name, a.labels, a.annotations,
   a.generator_url as "generatorUrl", a.started_at as "startedAt", a.reported_start as "reportedStart", a.ended_at as "endedAt",
@@ -58,15 +61,48 @@ export const COLUMNS = `a.id, a.number, a.source, a.fingerprint, a.phase, a.seve
   a.firing_order as "firingOrder", a.resolved_order as "resolvedOrder",
   a.week_count as "weekCount", a.ack, a.places, a.receivers`;
 
+/** What is known of a fingerprint, and what an episode that begins now would need. */
+export interface Look {
+  readonly before: Alert | undefined;
+  /** Drawn where there is certainly need of one: a gap among the numbers would puzzle people. */
+  readonly number: number | null;
+  readonly weekCount: number;
+}
+
 /**
  * Locks what is there, in order of ids as everything that locks alerts does. `+ 0` keeps the order from being taken from
- * the primary key, by reading all of it, where the table was empty when this was planned.
+ * the primary key, by reading all of it, where the table was empty when this was planned. For `firing` ones that are new
+ * to people a number is drawn, so that what is shown need not wait for what is written.
  */
-export function lockByFingerprint(sql: Sql, source: string, fingerprints: readonly string[]): Promise<Alert[]> {
-  return sql<Alert>(
-    `select ${COLUMNS} from alerts a where a.source = $1 and a.fingerprint = any($2) order by a.id + 0 for update`,
-    [source, fingerprints],
+export async function lockByFingerprint(
+  sql: Sql,
+  source: string,
+  asked: readonly { readonly fingerprint: string; readonly firing: boolean }[],
+  now: Date,
+): Promise<Map<string, Look>> {
+  const rows = await sql<Alert & { asked: string; drawn: number | null; episodes: number | null }>(
+    `with found as materialized (select ${COLUMNS} from alerts a where a.source = $1 and a.fingerprint = any($2) order by a.id + 0 for update)
+     select g.asked, case when g.firing and (found.id is null or found.phase = 'unheard') then nextval('alert_numbers')::integer end as drawn,
+       case when g.firing and found.phase <> 'firing' then (select count(*)::integer from alert_episodes e where e.alert_id = found.id and e.opened_at > $4::timestamptz - interval '7 days') end as episodes,
+       found.*
+     from unnest($2::text[], $3::boolean[]) with ordinality as g (asked, firing, nth) left join found on found.fingerprint = g.asked order by g.nth`,
+    [source, asked.map((one) => one.fingerprint), asked.map((one) => one.firing), now],
   );
+  return new Map(
+    rows.map(({ asked: fingerprint, drawn, episodes, ...alert }) => [
+      fingerprint,
+      { before: alert.id === null ? undefined : alert, number: drawn, weekCount: 1 + (episodes ?? 0) },
+    ]),
+  );
+}
+
+/** Numbers for alerts that are new to people again, after a day or a close. */
+export async function drawNumbers(sql: Sql, count: number): Promise<number[]> {
+  const rows = await sql<{ number: number }>(
+    `select nextval('alert_numbers')::integer as number from generate_series(1, $1)`,
+    [count],
+  );
+  return rows.map((row) => row.number);
 }
 
 export function lockByNumber(sql: Sql, numbers: readonly number[]): Promise<Numbered[]> {

@@ -29,7 +29,8 @@ export async function runClose(context: Asked): Promise<Handled> {
     alert: { ...alert, phase: 'closed' as const, endedAt: context.now },
     ...{ reason: 'closed' as const, who: holderOf(context.sender).name, detail: oneLine(reason, 500) },
   }));
-  const closed = await writeEnds(context.sql, ends, context.now);
+  await writeEnds(context.sql, ends, context.now);
+  const closed = ends.map(({ alert }) => alert);
   await showChanged(context, closed, groups, { ring: false });
   const said = `closed ${closed.map((alert) => `#${alert.number}`).join(' ')} until ${closed.length === 1 ? 'it fires' : 'they fire'} again: ${escape(oneLine(reason, 500))}`;
   await sayInThreads(

@@ -1,7 +1,7 @@
 import { z, type Json, type WebhookRequest } from '#skill';
-import { lockByFingerprint, type Alert, type Numbered } from './alert.ts';
+import { drawNumbers, isNamed, lockByFingerprint, type Alert } from './alert.ts';
 import { addMembers, lockGroups, lockGroupsById, type Group } from './groups.ts';
-import { resultOf, wantedGroups, type Decided, type Outcome } from './outcome.ts';
+import { resultOf, wantedGroups, type Outcome } from './outcome.ts';
 import { readNotification, type Notification } from './payload.ts';
 import { evaluate } from './route.ts';
 import { remindLater, showAlert, showGroup, type AlertContext } from './show.ts';
@@ -49,66 +49,74 @@ export async function takeAlerts(context: AlertContext, request: WebhookRequest)
     report,
     destinations: evaluate(route, report.labels, origin),
   }));
+  if (decided.length === 0) return;
   const groups = new Map<string, Group>();
   const wanted = wantedGroups(context, notification, decided);
   for (const group of await lockGroups(context.sql, request.source, wanted)) groups.set(group.keyHash, group);
 
-  let left: readonly Decided[] = decided;
-  // Another replica may insert an alert between our look and our write; then it is there to be locked, and we look again.
-  for (let attempt = 0; left.length > 0; attempt++) {
-    if (attempt === 5) throw new Error('alerts appear and vanish while they are written');
-    left = await takeReports(context, request, notification, left, groups);
-  }
-}
-
-/** Returns what somebody else inserted at the same moment. */
-async function takeReports(
-  context: AlertContext,
-  request: WebhookRequest,
-  notification: Notification,
-  decided: readonly Decided[],
-  groups: ReadonlyMap<string, Group>,
-): Promise<Decided[]> {
-  const found = await lockByFingerprint(
+  const looks = await lockByFingerprint(
     context.sql,
     request.source,
-    decided.map(({ report }) => report.fingerprint),
+    decided.map(({ report, destinations }) => ({
+      fingerprint: report.fingerprint,
+      firing: report.status === 'firing' && destinations.length > 0,
+    })),
+    context.now,
   );
-  const known = new Map(found.map((alert) => [alert.fingerprint, alert]));
   const writes: Outcome[] = [];
   const touched: Alert[] = [];
   const ends: Ended[] = [];
   for (const one of decided) {
-    const before = known.get(one.report.fingerprint);
+    const look = looks.get(one.report.fingerprint);
     // What a route drops is not kept; what was shown before it was dropped still ends.
-    if (one.destinations.length === 0 && before?.phase !== 'firing') continue;
-    const result = resultOf(context, request, notification, one, before, groups);
+    if (!look || (one.destinations.length === 0 && look.before?.phase !== 'firing')) continue;
+    const result = resultOf(context, request, notification, one, look, groups);
     if (result === undefined) continue;
     if ('touched' in result) touched.push(result.touched);
     else if ('end' in result) ends.push(result.end);
     else writes.push(result.outcome);
   }
-  await touchAlerts(context.sql, touched);
-  const written = await writeAlerts(context.sql, request.source, writes, context.now);
-  const ended = await writeEnds(context.sql, ends, context.now);
-  await show(context, notification, writes, [...written, ...ended], groups);
-  if (written.length === writes.length) return [];
-  const done = new Set(written.map((alert) => alert.fingerprint));
-  const again = new Set(writes.map((write) => write.alert.fingerprint).filter((fingerprint) => !done.has(fingerprint)));
-  return decided.filter(({ report }) => again.has(report.fingerprint));
+  const numbered = await withNumbers(context, writes);
+  // Not awaited where nothing depends on it: each round trip costs as much as the rest of this.
+  const writing = Promise.all([
+    writeAlerts(context.sql, request.source, numbered, context.now),
+    touchAlerts(context.sql, touched),
+    writeEnds(context.sql, ends, context.now),
+  ]);
+  writing.catch(() => {});
+  const ids = numbered.some(({ alert }) => alert.places.some((place) => place.group !== null))
+    ? (await writing)[0]
+    : new Map<string, number>();
+  await show(context, notification, numbered, ends, ids, groups);
+}
+
+/** Those that are new to people again get a number too. */
+async function withNumbers(context: AlertContext, writes: readonly Outcome[]): Promise<readonly Outcome[]> {
+  const missing = writes.filter(({ alert, opens }) => opens && alert.number === null);
+  if (missing.length === 0) return writes;
+  const numbers = new Map(
+    (await drawNumbers(context.sql, missing.length)).map((number, nth) => [missing[nth], number] as const),
+  );
+  return writes.map((write) => ({
+    ...write,
+    alert: { ...write.alert, number: numbers.get(write) ?? write.alert.number },
+  }));
 }
 
 async function show(
   context: AlertContext,
   notification: Notification,
   writes: readonly Outcome[],
-  written: readonly Numbered[],
+  ends: readonly Ended[],
+  /** Of those that are written just now. */
+  ids: ReadonlyMap<string, number>,
   groups: ReadonlyMap<string, Group>,
 ): Promise<void> {
   const outcomes = new Map(writes.map((write) => [write.alert.fingerprint, write]));
   const members: { group: number; alert: number }[] = [];
   const changed = new Map<number, { newcomers: number; ring: boolean }>();
-  for (const alert of written) {
+  for (const { alert } of [...writes, ...ends]) {
+    if (!isNamed(alert)) continue;
     const outcome = outcomes.get(alert.fingerprint);
     if (outcome?.change === 'resolvedUnheard') continue;
     const begins = outcome?.change === 'new' || outcome?.change === 'reopened';
@@ -123,7 +131,8 @@ async function show(
     for (const { group } of alert.places) {
       if (group === null) continue;
       const joins = begins || added.some((place) => place.group === group);
-      if (joins || outcome?.change === 'ended') members.push({ group, alert: alert.id });
+      const id = alert.id ?? ids.get(alert.fingerprint);
+      if (id !== undefined && (joins || outcome?.change === 'ended')) members.push({ group, alert: id });
       const so = changed.get(group) ?? { newcomers: 0, ring: false };
       changed.set(group, { newcomers: so.newcomers + (joins ? 1 : 0), ring: so.ring || worse });
     }

@@ -1,5 +1,5 @@
 import { escape, formatDuration, formatTime, type Action, type Link, type Message, type Tone } from '#skill';
-import type { Ack, Alert, Numbered } from './alert.ts';
+import type { Ack, Alert, Named } from './alert.ts';
 import type { MessageOptions } from './options.ts';
 import { SIGN } from './severity.ts';
 import { fill, fillUrl, oneLine, ordinal, valueOf, webAddress } from './text.ts';
@@ -24,7 +24,7 @@ export function subjectOf(alert: Alert, options: MessageOptions): string {
 }
 
 /** What a room shows of one alert, whatever its state. `note` is one more line of ours, safe already. */
-export function alertMessage(alert: Numbered, look: Look, note?: string): Message & { readonly title: string } {
+export function alertMessage(alert: Named, look: Look, note?: string): Message & { readonly title: string } {
   const lines = [
     ...(note === undefined ? [] : [note]),
     escape(textOf(alert, look.options)),
@@ -100,7 +100,7 @@ function ackLines(ack: Ack, look: Look): string[] {
   ];
 }
 
-function hint(alert: Numbered): string {
+function hint(alert: Named): string {
   if (alert.ack) return `give it back: \`unack ${alert.number}\``;
   return alert.places.some((place) => place.policy !== null)
     ? `reply \`ack ${alert.number}\` or tap 👀`

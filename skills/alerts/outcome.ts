@@ -1,6 +1,6 @@
 import type { WebhookRequest } from '#skill';
 import { advance, SAME_NUMBER_MS, type Change } from './advance.ts';
-import type { Alert, Place } from './alert.ts';
+import type { Alert, Look, Place } from './alert.ts';
 import { groupHash, type Group, type WantedGroup } from './groups.ts';
 import type { Notification, Report } from './payload.ts';
 import type { Destination } from './route.ts';
@@ -27,13 +27,13 @@ export interface Outcome extends Written {
 /** What is to be written: an outcome, an end, or only that it was heard of; undefined: nothing. */
 export type Result = { readonly outcome: Outcome } | { readonly end: Ended } | { readonly touched: Alert } | undefined;
 
-/** What one report does to its alert. `before` is locked, or not there. Pure. */
+/** What one report does to its alert, which is locked, or not there. Pure. */
 export function resultOf(
   context: AlertContext,
   request: WebhookRequest,
   notification: Notification,
   { report, destinations }: Decided,
-  before: Alert | undefined,
+  { before, number, weekCount }: Look,
   groups: ReadonlyMap<string, Group>,
 ): Result {
   const { change, next } = advance(before, report, request);
@@ -55,10 +55,10 @@ export function resultOf(
   };
   if (!begins) return { outcome: plain(alert, change) };
   const away = before?.endedAt ? context.now.getTime() - before.endedAt.getTime() : Infinity;
-  const numbered = alert.number === null || away > SAME_NUMBER_MS;
+  const anew = alert.number === null || away > SAME_NUMBER_MS;
   const outcome: Outcome = {
-    ...plain(alert, numbered && change === 'reopened' ? 'new' : change),
-    ...{ opens: true, numbered, ends: change === 'ended' ? 'resolved' : null, what: numbered ? 'fired' : 'reopened' },
+    ...plain({ ...alert, weekCount, ...(anew && { number }) }, anew && change === 'reopened' ? 'new' : change),
+    ...{ opens: true, ends: change === 'ended' ? 'resolved' : null, what: anew ? 'fired' : 'reopened' },
     detail: alert.places
       .map((place) => `${place.rooms.join(', ')}${place.policy ? ` (${place.policy})` : ''}`)
       .join('; '),
@@ -103,7 +103,6 @@ const plain = (alert: Alert, change: Change): Outcome => ({
   change,
   opens: false,
   ends: null,
-  numbered: false,
   what: null,
   worse: false,
   added: [],

@@ -1,5 +1,5 @@
 import type { Context, PostOptions } from '#skill';
-import type { Alert, Numbered, Place } from './alert.ts';
+import type { Alert, Named, Place } from './alert.ts';
 import { groupMessage } from './group-message.ts';
 import { saveGroup, summarise, type Group } from './groups.ts';
 import { alertMessage, type Look } from './message.ts';
@@ -32,7 +32,7 @@ export interface Change {
 }
 
 /** Makes every room of an alert show what it is now. Whatever rings while it fires is repeated as its policy says. */
-export async function showAlert(context: AlertContext, alert: Numbered, change: Change): Promise<void> {
+export async function showAlert(context: AlertContext, alert: Named, change: Change): Promise<void> {
   const rooms = ownRooms(alert);
   if (rooms.length === 0) return;
   const message = alertMessage(alert, lookOf(context), change.note);

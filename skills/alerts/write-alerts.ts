@@ -8,8 +8,6 @@ export interface Written {
   readonly opens: boolean;
   /** The episode ends (also the one that begins here, when it was over before we came to it). */
   readonly ends: 'resolved' | 'closed' | null;
-  /** Draw a number: it is new to people. */
-  readonly numbered: boolean;
   /** What the timeline says; null: nothing worth a line. */
   readonly what: string | null;
   readonly who?: string | null;
@@ -18,36 +16,26 @@ export interface Written {
 
 /**
  * Writes alerts, their episodes and timelines in one statement, however many they are; the locks on those that exist
- * are held. Returns them as they are now. A new one that somebody else inserted meanwhile is missing from the result:
- * lock it and look again.
+ * are held. Returns their ids by fingerprint. Where another replica inserted a new one between our look and this, the
+ * whole event is run again; so this need not be awaited for anything but the ids.
  */
 export async function writeAlerts(
   sql: Sql,
   source: string,
   changes: readonly Written[],
   now: Date,
-): Promise<Numbered[]> {
-  if (changes.length === 0) return [];
-  const input = changes.map(({ alert, opens, ends, numbered, what, who, detail }, at) => ({
-    ...alert,
-    at,
-    opens,
-    ends,
-    numbered,
-    what,
-    who,
-    detail,
+): Promise<Map<string, number>> {
+  if (changes.length === 0) return new Map();
+  const input = changes.map(({ alert, opens, ends, what, who, detail }, at) => ({
+    ...{ ...alert, at, opens, ends, what, who, detail },
   }));
-  const rows = await sql<{ at: number; id: number; number: number; weekCount: number }>(WRITE, [
+  const rows = await sql<{ fingerprint: string; id: number }>(WRITE, [
     source,
     JSON.stringify(input),
     now,
     changes.flatMap(({ alert }) => (alert.id === null ? [] : [alert.id])),
   ]);
-  return rows.flatMap(({ at, ...drawn }) => {
-    const change = changes[at];
-    return change ? [{ ...change.alert, ...drawn }] : [];
-  });
+  return new Map(rows.map(({ fingerprint, id }) => [fingerprint, id]));
 }
 
 const SET = `phase, severity, name, labels, annotations, generator_url, started_at, reported_start, ended_at, last_ends_at,
@@ -56,26 +44,21 @@ const VALUES = `x.phase, x.severity, x.name, x.labels, x.annotations, x."generat
   x."lastEndsAt", x."firingReceivedAt", x."resolvedReceivedAt", x."firingOrder", x."resolvedOrder", x.ack, x.places, array(select jsonb_array_elements_text(x.receivers)), $3::timestamptz`;
 
 // The ids are given beside the JSON, whose number of rows nobody can estimate: without them whole tables are read.
-// Numbers are drawn where the rows are read, in the order of the body and for new ones only: a conflict would burn them.
 const WRITE = `
 with input as materialized (
-  select x.*, case when numbered then nextval('alert_numbers')::integer else number end as drawn
-  from jsonb_to_recordset($2::jsonb) as x(at integer, id integer, number integer, fingerprint text, phase text, severity text, name text,
+  select x.* from jsonb_to_recordset($2::jsonb) as x(at integer, id integer, number integer, "weekCount" integer, fingerprint text, phase text, severity text, name text,
     labels jsonb, annotations jsonb, "generatorUrl" text, "startedAt" timestamptz, "reportedStart" timestamptz, "endedAt" timestamptz,
     "lastEndsAt" timestamptz, "firingReceivedAt" timestamptz, "resolvedReceivedAt" timestamptz, "firingOrder" bigint, "resolvedOrder" bigint, ack jsonb, places jsonb, receivers jsonb,
-    opens boolean, ends text, numbered boolean, what text, who text, detail text)
+    opens boolean, ends text, what text, who text, detail text)
 ), fresh as (
   insert into alerts (source, fingerprint, number, ${SET})
-  select $1, x.fingerprint, x.drawn, ${VALUES} from input x where x.id is null order by x.fingerprint
+  select $1, x.fingerprint, x.number, ${VALUES} from input x where x.id is null order by x.fingerprint
   on conflict (source, fingerprint) do nothing
-  returning id, fingerprint, number, week_count
+  returning id, fingerprint, number
 ), changed as (
-  update alerts a set (number, week_count, ${SET}) = (select x.drawn,
-      case when x.opens then 1 + (select count(*)::integer from alert_episodes e where e.alert_id = a.id and e.opened_at > $3::timestamptz - interval '7 days')
-        else a.week_count end,
-      ${VALUES})
+  update alerts a set (number, week_count, ${SET}) = (select x.number, x."weekCount", ${VALUES})
   from input x where a.id = any($4::integer[]) and a.id = x.id
-  returning a.id, a.fingerprint, a.number, a.week_count
+  returning a.id, a.fingerprint, a.number
 ), written as (
   select * from fresh union all select * from changed
 ), ended as (
@@ -89,7 +72,8 @@ with input as materialized (
   select w.id, w.number, $3, x.what, x.who, x.detail from written w join input x using (fingerprint)
   where x.what is not null and w.number is not null order by x.at
 )
-select x.at, w.id, w.number, w.week_count as "weekCount" from written w join input x using (fingerprint) order by x.at`;
+select fingerprint, id from written
+union all select null, alerts_changed_meanwhile() where (select count(*) from written) < (select count(*) from input)`;
 
 /** Notes when notifications came that change nothing to see; cheap, since no index and no large column is touched. */
 export async function touchAlerts(sql: Sql, alerts: readonly Alert[]): Promise<void> {

@@ -231,10 +231,19 @@ export function createDatabase(options: DatabaseOptions): Database {
     const broke = (): void => void (broken = true);
     client.on('error', broke);
     const gathered = gatherWrites(client);
-    const query: Query = async (text, parameters) =>
-      rowsOf(await driven(() => gathered(() => client.query(prepared(text, parameters))), broke));
-    const script: Transaction['script'] = async (text) =>
-      rowsOf(await driven(() => gathered(() => client.query(text)), broke));
+    // A statement that was not awaited may have failed; those behind it only say that the transaction is over.
+    let failed: unknown;
+    const say = async (call: () => Promise<pg.QueryResult | pg.QueryResult[]>): Promise<never[]> => {
+      try {
+        return rowsOf(await driven(() => gathered(call), broke));
+      } catch (error) {
+        if (codeOf(error) === '25P02' && failed !== undefined) throw failed;
+        failed = error;
+        throw error;
+      }
+    };
+    const query: Query = (text, parameters) => say(() => client.query(prepared(text, parameters)));
+    const script: Transaction['script'] = (text) => say(() => client.query(text));
     try {
       return await work({ query, script });
     } catch (error) {

@@ -104,3 +104,9 @@ create table alert_group_members (
   primary key (group_id, alert_id)
 );
 create index alert_group_members_alert on alert_group_members (alert_id);
+
+-- Another transaction inserted what this one took for new: by its code the whole event is run again.
+create function alerts_changed_meanwhile() returns integer language plpgsql as $$
+begin
+  raise exception 'another replica wrote the same alert at the same moment' using errcode = 'serialization_failure';
+end $$;
