@@ -17,6 +17,7 @@ import { buildWorld } from './dispatch/build-world.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import type { Woken } from './dispatch/effects.ts';
 import { noticeOps } from './dispatch/notice.ts';
+import { beginSeries } from './dispatch/series.ts';
 import { createWebhookIntake } from './dispatch/webhook-intake.ts';
 import { knownNames, type World } from './dispatch/world.ts';
 import { codeOf, messageOf } from './errors.ts';
@@ -358,6 +359,7 @@ export class App {
       this.metrics,
       [...world.skills.values()].map((loaded) => loaded.skill),
     );
+    beginSeries(this.metrics, world);
     return world;
   }
 
