@@ -66,9 +66,11 @@ export function createMetrics({ version, ofProcess = true }: MetricsOptions) {
     timerLateness: histogram('timer_lateness_seconds', 'From due to handled', LATENESS_BUCKETS_SECONDS),
     /** `source`: `alertmanager/prod-eu`; an unknown one is `other`. */
     webhookRequests: counter('webhook_requests_total', 'Webhook requests by answer', ['source', 'code']),
-    webhookLastReceived: gauge('webhook_last_received_timestamp_seconds', 'When a webhook was last accepted', [
-      'source',
-    ]),
+    webhookLastReceived: gauge(
+      'webhook_last_received_timestamp_seconds',
+      'When a webhook of this source was last accepted, to a minute; before the first: when it was configured',
+      ['source'],
+    ),
     /** Set by one replica, once there has been a backup. */
     lastBackup: gauge('backup_last_success_timestamp_seconds', 'When `watchbell backup` last wrote a whole backup'),
     configReloadOk: gauge('config_last_reload_successful', '1 when the configuration in use is the one in the files'),

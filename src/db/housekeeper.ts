@@ -1,5 +1,6 @@
 import { Gauge } from 'prom-client';
-import type { World } from '../dispatch/world.ts';
+import { forgetSources } from '../dispatch/heard-sources.ts';
+import { webhookSources, type World } from '../dispatch/world.ts';
 import { messageOf } from '../errors.ts';
 import { readBacklog } from '../messages/backlog.ts';
 import type { Metrics } from '../metrics.ts';
@@ -108,6 +109,7 @@ export class Housekeeper {
     const { database, ages, isCounting, log } = this.#options;
     try {
       if (isCounting() && database.available) {
+        await forgetSources(database.query, webhookSources(this.#options.world()));
         const rows = await prune(database, ages(), () => this.#stopped);
         if (rows > 0) log.info({ rows }, 'old rows were pruned');
       }

@@ -19,12 +19,14 @@ export interface WebhookIntakeOptions {
   readonly clock: Clock;
   readonly secret: (reference: SecretRef) => Promise<string>;
   readonly log: Log;
+  /** A webhook of this source was accepted; `alertmanager/prod-eu`. */
+  readonly onHeard: (source: string) => void;
   readonly onWoken: (woken: Woken) => void;
 }
 
 /** Leads webhook addresses to the skills that declare them, and stores what arrives as events. */
 export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
-  const { world, acceptor, database, clock, secret, log, onWoken } = options;
+  const { world, acceptor, database, clock, secret, log, onHeard, onWoken } = options;
   const quietUntil = new Map<string, number>();
   let seen: World | undefined;
   let targets = new Map<string, IntakeTarget>();
@@ -64,11 +66,11 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
       if (!owners.has(name)) return 'no such webhook';
       return target(name, source) ?? 'no such source';
     },
-    accept(name, source, rawBody, body) {
+    async accept(name, source, rawBody, body) {
       refresh();
       const owner = owners.get(name);
       const lane = owner?.webhook.lane?.(body, source);
-      return acceptor.accept([
+      await acceptor.accept([
         {
           source: 'webhook',
           sourceId: randomUUID(),
@@ -82,6 +84,7 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
           happenedAt: clock.now(),
         },
       ]);
+      onHeard(`${name}/${source}`);
     },
     refused(name, source, status, sentence) {
       // 503 is repeated by the sender, so nothing is lost; of an address nobody configured nobody needs to hear.

@@ -86,6 +86,7 @@ test('a source that comes with a reload begins at 0, and what was counted goes o
   await reload({ skills: { ...bot.app.config.skills, bell: { sources: ['prod', 'staging'] } } });
   expect(await metric('webhook_requests_total{source="bell/staging",code="401"}')).toBe(0);
   expect(await metric('webhook_requests_total{source="bell/prod",code="401"}')).toBe(1);
+  expect(await metric('webhook_last_received_timestamp_seconds{source="bell/staging"}')).toBeGreaterThan(0);
 });
 
 test('a connector that a reload takes out is not told as down', async () => {
@@ -96,4 +97,18 @@ test('a connector that a reload takes out is not told as down', async () => {
   expect(
     (await bot.app.metrics.registry.metrics()).split('\n').filter((line) => /connector_.*memory/.test(line)),
   ).toEqual([]);
+});
+
+test('when a source was last heard outlives the replica that heard it, and is told by each', async () => {
+  const name = 'webhook_last_received_timestamp_seconds{source="bell/prod"}';
+  const configured = (await metric(name)) ?? 0;
+  await bot.advance(3_600_000);
+  expect((await bot.webhook('bell/prod', {}, 'secret')).status).toBe(200);
+  await bot.leave();
+  const other = await startTestBot({ ...SETUP, sharedWith: bot });
+  try {
+    expect(((await metric(name, other)) ?? 0) - configured).toBeGreaterThanOrEqual(3600);
+  } finally {
+    await other.leave();
+  }
 });
