@@ -112,3 +112,17 @@ test('when a source was last heard outlives the replica that heard it, and is to
     await other.leave();
   }
 });
+
+test('a webhook for a source nobody configured is told once, whatever names somebody makes up', async () => {
+  // A look with a browser is no lost alert.
+  for (const address of ['bell/prod', 'gong/x']) await fetch(`http://127.0.0.1:${bot.app.port}/webhooks/${address}`);
+  for (const source of ['prodd', 'a', 'b'])
+    expect((await bot.webhook(`bell/${source}`, {}, 'secret')).status).toBe(503);
+  const told = (): string[] => bot.texts().filter((text) => text.includes('source'));
+  while (told().length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  await bot.settle();
+  expect(told()).toEqual([
+    'Somebody posts to `bell/prodd`, and no source is called so: nothing of it is taken. Configured: prod. Mend the address there, or add the source here.',
+  ]);
+  expect(await bot.query('select about from notices')).toEqual([{ about: 'webhook:bell:unknown source' }]);
+});
