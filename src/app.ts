@@ -16,7 +16,9 @@ import { Acceptor } from './dispatch/acceptor.ts';
 import { buildWorld } from './dispatch/build-world.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import type { Woken } from './dispatch/effects.ts';
+import { HeardSources } from './dispatch/heard-sources.ts';
 import { noticeOps } from './dispatch/notice.ts';
+import { beginSeries } from './dispatch/series.ts';
 import { createWebhookIntake } from './dispatch/webhook-intake.ts';
 import { knownNames, type World } from './dispatch/world.ts';
 import { codeOf, messageOf } from './errors.ts';
@@ -78,6 +80,7 @@ export class App {
   readonly #notifier: Notifier;
   readonly #housekeeper: Housekeeper;
   readonly #heartbeat: Heartbeat;
+  readonly #heardSources: HeardSources;
   readonly #runners: ConnectorRunners;
   readonly #webChat: ReturnType<typeof createWebChat>;
   #config: Config;
@@ -197,6 +200,7 @@ export class App {
       world: () => this.#world,
       onAccepted: (accepted) => this.dispatcher.wakeFirst(accepted),
     });
+    this.#heardSources = new HeardSources({ database, clock, metrics, log, world: () => this.#world });
     this.#housekeeper = new Housekeeper({
       database,
       metrics,
@@ -240,6 +244,7 @@ export class App {
     const intake = createWebhookIntake({
       world: () => this.#world,
       acceptor: this.acceptor,
+      onHeard: (source) => this.#heardSources.heard(source),
       database: this.database,
       clock: this.clock,
       secret: this.#options.secret,
@@ -270,6 +275,7 @@ export class App {
     this.#ticker.start();
     this.#tasks.start();
     this.#housekeeper.start();
+    await this.#heardSources.start();
     this.#connect();
     this.#leases.start();
     this.#started = true;
@@ -308,6 +314,7 @@ export class App {
     this.#config = config;
     await this.#runners.disconnectChanged(before);
     this.#connect();
+    await this.#heardSources.look();
     this.metrics.configReloadOk.set(1);
     this.metrics.configReloadTime.set(this.clock.now().getTime() / 1000);
   }
@@ -323,6 +330,7 @@ export class App {
     await Promise.all([this.#tasks.stop(), this.#runners.stop()]);
     await this.#leases.stop();
     await drained;
+    await this.#heardSources.stop();
     await this.dispatcher.stop();
     await this.#notifier.stop();
     await this.#heartbeat.forget();
@@ -359,6 +367,7 @@ export class App {
       this.metrics,
       [...world.skills.values()].map((loaded) => loaded.skill),
     );
+    beginSeries(this.metrics, world);
     return world;
   }
 

@@ -1,4 +1,8 @@
-import { createMetrics } from './metrics.ts';
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { createMetrics, declareHistograms } from './metrics.ts';
+import { metricsPage } from './metrics-page.ts';
+import { BUILT_IN_SKILLS, loadSkills } from './skills/load.ts';
 
 test('two programs in one process count apart, since nothing is registered globally', async () => {
   const one = createMetrics({ version: '1.0.0', ofProcess: false });
@@ -32,4 +36,15 @@ test('every metric is called as documented', async () => {
   ])
     expect(text).toContain(`watchbell_${name}`);
   expect(text).toContain('process_resident_memory_bytes');
+});
+
+test('the page that lists the metrics is current: run `node scripts/config-schema.ts`', async () => {
+  const skills = (await loadSkills([BUILT_IN_SKILLS])).skills.map(({ skill }) => skill);
+  const metrics = createMetrics({ version: '', ofProcess: false });
+  declareHistograms(metrics, skills);
+  const page = await metricsPage(metrics, skills);
+  expect(await readFile(resolve(import.meta.dirname, '../docs/reference/metrics.md'), 'utf8')).toBe(page);
+  for (const name of ['watchbell_alerts', 'watchbell_countdown_length', 'watchbell_webhook_requests_total'])
+    expect(page).toContain(`| \`${name}\` |`);
+  expect(page).not.toContain('process_resident');
 });

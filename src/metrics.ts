@@ -39,38 +39,81 @@ export function createMetrics({ version, ofProcess = true }: MetricsOptions) {
   return {
     registry,
     buildInfo,
-    events: counter('events_total', 'Events handled', ['source', 'result']),
+    events: counter(
+      'events_total',
+      'Events handled; source: a connector, webhook, timer, task, cron, emit, fate, cli; result: ok, failed, of what people say also ignored, invalid, denied, wrong',
+      ['source', 'result'],
+    ),
     eventDuration: histogram(
       'event_duration_seconds',
-      'From acceptance to the commit of the handler',
+      'From acceptance of an event to the commit of its handler',
       EVENT_BUCKETS_SECONDS,
       ['source'],
     ),
     /** `result`: ok, invalid, denied, failed, cancelled, wrong; unknown text is command `other`. */
-    commands: counter('commands_total', 'Commands said in rooms', ['skill', 'command', 'result']),
-    sends: counter('sends_total', 'Requests to chat platforms', ['connector', 'result']),
+    commands: counter(
+      'commands_total',
+      'Commands said in rooms; result: ok, invalid, denied, wrong (valid, at the wrong moment); what is no command is core other',
+      ['skill', 'command', 'result'],
+    ),
+    sends: counter(
+      'sends_total',
+      'Requests to chat platforms; result: ok, rate_limited, gone, rejected, unauthorised, unreachable, unknown (repeated under the same key)',
+      ['connector', 'result'],
+    ),
     /** `kind`: new, edit, reply. */
-    deliveryDuration: histogram('delivery_duration_seconds', 'From commit to shown', DELIVERY_BUCKETS_SECONDS, [
+    deliveryDuration: histogram(
+      'delivery_duration_seconds',
+      'From the commit of a message, or its own time, to when the room shows it; kind: new, edit, reply',
+      DELIVERY_BUCKETS_SECONDS,
+      ['connector', 'kind'],
+    ),
+    messagesPending: gauge(
+      'messages_pending',
+      'Messages that a room does not show as wanted yet; told by one replica',
+      ['connector'],
+    ),
+    oldestPending: gauge(
+      'messages_oldest_pending_seconds',
+      'How long the oldest of them waits; 0 while none is due; told by one replica',
+      ['connector'],
+    ),
+    deadLetters: gauge('dead_letters', 'Messages that could not be shown and wait for a person; told by one replica', [
       'connector',
-      'kind',
     ]),
-    messagesPending: gauge('messages_pending', 'Messages that a room does not show as wanted yet', ['connector']),
-    oldestPending: gauge('messages_oldest_pending_seconds', 'Age of the oldest such message', ['connector']),
-    deadLetters: gauge('dead_letters', 'Messages that could not be shown and wait for a person', ['connector']),
-    connectorUp: gauge('connector_up', '1 while the platform is connected', ['connector']),
-    connectorLastEvent: gauge('connector_last_event_timestamp_seconds', 'When the platform last sent anything', [
-      'connector',
-    ]),
-    leaseHeld: gauge('lease_held', '1 while this replica holds the lease', ['lease']),
+    connectorUp: gauge(
+      'connector_up',
+      '1 while the platform is connected; 0 on the replica that failed or gave it away, so look at the maximum',
+      ['connector'],
+    ),
+    connectorLastEvent: gauge(
+      'connector_last_event_timestamp_seconds',
+      'When the platform last sent anything, told by the replica that heard it',
+      ['connector'],
+    ),
+    leaseHeld: gauge('lease_held', '1 while this replica holds the lease: housekeeping, or connector:NAME', ['lease']),
     databaseUp: gauge('database_up', '1 while the database answers'),
-    timerLateness: histogram('timer_lateness_seconds', 'From due to handled', LATENESS_BUCKETS_SECONDS),
+    timerLateness: histogram(
+      'timer_lateness_seconds',
+      'From when a timer was due to when it was handled',
+      LATENESS_BUCKETS_SECONDS,
+    ),
     /** `source`: `alertmanager/prod-eu`; an unknown one is `other`. */
-    webhookRequests: counter('webhook_requests_total', 'Webhook requests by answer', ['source', 'code']),
-    webhookLastReceived: gauge('webhook_last_received_timestamp_seconds', 'When a webhook was last accepted', [
-      'source',
-    ]),
+    webhookRequests: counter(
+      'webhook_requests_total',
+      'Webhook requests by answer; source: alertmanager/prod-eu; code: the status, 499 when the sender went away; an address nobody configured is other',
+      ['source', 'code'],
+    ),
+    webhookLastReceived: gauge(
+      'webhook_last_received_timestamp_seconds',
+      'When a webhook of this source was last accepted, by whichever replica, to a minute; before the first: when it was first configured',
+      ['source'],
+    ),
     /** Set by one replica, once there has been a backup. */
-    lastBackup: gauge('backup_last_success_timestamp_seconds', 'When `watchbell backup` last wrote a whole backup'),
+    lastBackup: gauge(
+      'backup_last_success_timestamp_seconds',
+      'When watchbell backup last wrote a whole backup; told by one replica, once there is one',
+    ),
     configReloadOk: gauge('config_last_reload_successful', '1 when the configuration in use is the one in the files'),
     configReloadTime: gauge(
       'config_last_reload_success_timestamp_seconds',

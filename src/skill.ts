@@ -391,6 +391,7 @@ export interface Skill<Options = unknown> {
   readonly name: string;
   /** One line for `skills` and the docs. */
   readonly description?: string;
+  /** A key whose schema says `.meta({ noEffect: 'what follows from it' })` is accepted, and whoever writes it is warned. */
   readonly options?: z.ZodType<Options>;
   /** References in the options that nothing answers to, and rules nobody can reach. Pure. */
   readonly check?: (options: Options, names: Names) => readonly Problem[];

@@ -30,28 +30,66 @@ const matchers = z
   .transform((lists): readonly Matcher[] => lists.flat());
 
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'a name has letters, digits, ".", "_" and "-"');
-const secret = z.union([z.strictObject({ file: z.string() }), z.strictObject({ env: z.string() })]);
+const secret = z.union([
+  z.strictObject({ file: z.string().describe('File below WATCHBELL_SECRETS, or an absolute path.') }),
+  z.strictObject({ env: z.string().describe('Environment variable; for trials.') }),
+]);
 
 const source = z.strictObject({
-  tokens: z.array(secret).min(1),
-  api: z.strictObject({ urls: z.array(z.url()).min(1), token: secret.optional() }).optional(),
-  labels: z.record(z.string(), z.string()).default({}),
-  watchdog: z.strictObject({ matchers, within: duration }).optional(),
+  tokens: z.array(secret).min(1).describe('Any of them is accepted, so that one can be replaced without a gap.'),
+  api: z
+    .strictObject({
+      urls: z.array(z.url()).min(1).describe('The peers of one Alertmanager cluster.'),
+      token: secret.optional().describe('Token for them.'),
+    })
+    .optional()
+    .meta({
+      description: 'Where this Alertmanager answers.',
+      noEffect: 'the bot asks Alertmanager nothing, and makes no silences there',
+    }),
+  labels: z.record(z.string(), z.string()).default({}).describe('Labels added to an alert that lacks them.'),
+  watchdog: z
+    .strictObject({
+      matchers: matchers.describe('Which alert proves that the source works.'),
+      within: duration.describe('How often it must come.'),
+    })
+    .optional()
+    .meta({
+      description: 'An alert that always fires.',
+      noEffect:
+        'a source that falls silent is not told in a room; alert on watchbell_webhook_last_received_timestamp_seconds',
+    }),
 });
 
 const message = z.strictObject({
   severity: z
     .strictObject({
-      label: z.string().default('severity'),
-      critical: z.array(z.string()).default(['critical', 'page', 'p1']),
-      warning: z.array(z.string()).default(['warning', 'p2']),
-      info: z.array(z.string()).default(['info', 'none']),
+      label: z.string().default('severity').describe('Label that says how bad it is. Default severity.'),
+      critical: z
+        .array(z.string())
+        .default(['critical', 'page', 'p1'])
+        .describe('Its values that mean critical. Default critical, page, p1.'),
+      warning: z
+        .array(z.string())
+        .default(['warning', 'p2'])
+        .describe('Its values that mean warning, as does every value in no list, and none. Default warning, p2.'),
+      info: z.array(z.string()).default(['info', 'none']).describe('Its values that mean info. Default info, none.'),
     })
-    .prefault({}),
-  origin: z.string().default('{cluster}/{namespace}'),
-  text: z.array(z.string()).default(['summary', 'message', 'description']),
-  labels: z.array(z.string()).default(['pod', 'instance']),
-  links: z.record(z.string(), z.string()).default({}),
+    .prefault({})
+    .describe('Whether an alert is shown as critical, warning or info.'),
+  origin: z
+    .string()
+    .default('{cluster}/{namespace}')
+    .describe('Where it comes from, made of its labels. Default {cluster}/{namespace}.'),
+  text: z
+    .array(z.string())
+    .default(['summary', 'message', 'description'])
+    .describe('Annotations; the first that is there is shown. Default summary, message, description.'),
+  labels: z.array(z.string()).default(['pod', 'instance']).describe('Labels that are shown. Default pod, instance.'),
+  links: z
+    .record(z.string(), z.string().describe('An address with labels in braces; their values are percent-encoded.'))
+    .default({})
+    .describe('Further links, by the word that is shown.'),
 });
 
 /** What a part of the route tree says; what it leaves out it inherits. `policy: null` takes an inherited policy away. */
@@ -69,48 +107,93 @@ export interface Route {
 }
 
 const inherited = {
-  rooms: z.array(z.string()).min(1).optional(),
-  show: z.enum(['alert', 'group']).optional(),
-  policy: z.string().nullable().optional(),
-  schedule: z.string().optional(),
+  rooms: z.array(z.string()).min(1).optional().describe('Rooms it is shown in; default: as above.'),
+  show: z
+    .enum(['alert', 'group'])
+    .optional()
+    .describe("One message for each alert, or for each group of Alertmanager's; default: as above, at the top alert."),
+  policy: z
+    .string()
+    .nullable()
+    .optional()
+    .describe('Policy while nobody has it; default: as above. `null` takes that away.'),
+  schedule: z
+    .string()
+    .optional()
+    .meta({ description: 'Schedule of who is on call for it; default: as above.', noEffect: 'nobody is paged' }),
 };
 
 const child: z.ZodType<Route> = z.strictObject({
   ...inherited,
-  matchers: matchers.optional(),
-  from: z.strictObject({ source: z.string().optional(), receiver: z.string().optional() }).optional(),
-  active: z.array(z.string()).optional(),
-  drop: z.boolean().optional(),
-  continue: z.boolean().optional(),
+  matchers: matchers
+    .optional()
+    .describe("What it takes, in Alertmanager's syntax; all must match. Default: everything."),
+  from: z
+    .strictObject({
+      source: z.string().optional().describe('The source.'),
+      receiver: z.string().optional().describe('The receiver in Alertmanager.'),
+    })
+    .optional()
+    .describe('What it must come from.'),
+  active: z
+    .array(z.string())
+    .optional()
+    .meta({ description: 'Time intervals in which the route counts.', noEffect: 'it counts at all hours' }),
+  drop: z.boolean().optional().describe('What it takes is not shown.'),
+  continue: z
+    .boolean()
+    .optional()
+    .describe('The next routes are looked at as well; otherwise the first match decides.'),
   get routes(): z.ZodType<readonly Route[] | undefined> {
-    return z.array(child).optional();
+    return z.array(child).optional().describe('Routes below this one, with the same keys.');
   },
 });
 
-const root = z.strictObject({ ...inherited, rooms: z.array(z.string()).min(1), routes: z.array(child).optional() });
+const root = z.strictObject({
+  ...inherited,
+  rooms: z.array(z.string()).min(1).describe('Rooms in which alerts are shown.'),
+  routes: z.array(child).optional().describe('The first that matches decides; what it leaves out is as above.'),
+});
 
 const whom = z.union([
-  z.strictObject({ oncall: z.string() }),
-  z.strictObject({ room: z.string() }),
-  z.strictObject({ person: z.string() }),
-  z.strictObject({ group: z.string() }),
+  z.strictObject({ oncall: z.string().describe("Whoever a schedule says; `route` is the route's own.") }),
+  z.strictObject({ room: z.string().describe('Or a room.') }),
+  z.strictObject({ person: z.string().describe('Or a person.') }),
+  z.strictObject({ group: z.string().describe('Or everybody in a group.') }),
 ]);
 
 const policy = z.strictObject({
-  remindEvery: duration.optional(),
-  ackTimeout: duration.optional(),
-  steps: z.array(z.strictObject({ after: delay, notify: z.array(whom).min(1) })).default([]),
-  repeat: z.int().min(0).max(100).default(0),
+  remindEvery: duration.optional().describe('How often it is shown again until somebody has it; left out: never.'),
+  ackTimeout: duration
+    .optional()
+    .describe('After this time whoever has it is asked whether they are still on it; left out: never.'),
+  steps: z
+    .array(
+      z.strictObject({
+        after: delay.describe('Since it was first shown; rises from step to step.'),
+        notify: z.array(whom).min(1).describe('Who is told then.'),
+      }),
+    )
+    .default([])
+    .meta({
+      description: 'Who is told while nobody has it.',
+      noEffect: 'nobody is paged; remindEvery reminds the room',
+    }),
+  repeat: z
+    .int()
+    .min(0)
+    .max(100)
+    .default(0)
+    .meta({ description: 'How often the steps begin again. Default 0.', noEffect: 'nobody is paged' }),
 });
 
 export const alertOptions = z.strictObject({
-  sources: z.record(name, source).default({}),
-  message: message.prefault({}),
+  sources: z.record(name, source).default({}).describe('One entry an Alertmanager: POST /webhooks/alertmanager/NAME.'),
+  message: message.prefault({}).describe('What a message shows of an alert.'),
   /** Required once there is a source; `check` says so, since a bot without alerts needs none. */
-  route: root.optional(),
-  policies: z.record(name, policy).default({}),
-  /** History older than this is deleted, never what is open. */
-  keep: duration.prefault('90d'),
+  route: root.optional().describe('Which alerts are shown where; required once there is a source.'),
+  policies: z.record(name, policy).default({}).describe('What happens while nobody has an alert, by a name.'),
+  keep: duration.prefault('90d').describe('How long finished alerts are kept, never what is open. Default 90d.'),
 });
 
 export type AlertOptions = z.output<typeof alertOptions>;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { dump } from '../db/backup.ts';
 import { readBackup, writeBackup } from '../db/backup-file.ts';
 import { recordBackup } from '../db/backup-record.ts';
-import { StartFailed } from '../errors.ts';
+import { codeOf, messageOf, StartFailed } from '../errors.ts';
 import { readVersion } from '../version.ts';
 import { withDatabase, type SettingOptions } from './setting.ts';
 
@@ -20,21 +20,36 @@ const NAME = /^watchbell-\d{4}-\d{2}-\d{2}T[\d-]+Z\.jsonl\.gz$/;
 export function backup({ to, keep, ...options }: BackupOptions): Promise<number> {
   const most = Number(keep);
   if (!Number.isSafeInteger(most) || most < 1) throw new StartFailed(`--keep: "${keep}" is not a number from 1 up`);
-  return withDatabase(options, async (database) => {
-    await mkdir(to, { recursive: true });
-    const name = `watchbell-${new Date().toISOString().replaceAll(/[:.]/g, '-')}.jsonl.gz`;
-    const counts = await writeBackup(join(to, name), dump(database, readVersion()));
-    for await (const _ of readBackup(join(to, name)));
-    await recordBackup(database.query);
-    const rows = Object.values(counts).reduce((sum, count) => sum + count, 0);
-    console.log(`${join(to, name)}: ${rows} rows of ${Object.keys(counts).length} tables`);
-    for (const old of (await listBackups(to)).slice(most)) {
-      await rm(join(to, old));
-      console.log(`deleted ${old}`);
-    }
-    await clearDrafts(to);
-    return 0;
-  });
+  return withDatabase(options, (database) =>
+    onDisk(to, async () => {
+      await mkdir(to, { recursive: true });
+      const name = `watchbell-${new Date().toISOString().replaceAll(/[:.]/g, '-')}.jsonl.gz`;
+      const counts = await writeBackup(join(to, name), dump(database, readVersion()));
+      for await (const _ of readBackup(join(to, name)));
+      await recordBackup(database.query);
+      const rows = Object.values(counts).reduce((sum, count) => sum + count, 0);
+      console.log(`${join(to, name)}: ${rows} rows of ${Object.keys(counts).length} tables`);
+      for (const old of (await listBackups(to)).slice(most)) {
+        await rm(join(to, old));
+        console.log(`deleted ${old}`);
+      }
+      await clearDrafts(to);
+      return 0;
+    }),
+  );
+}
+
+/** A directory that is none, may not be written or is full is nothing that a stack trace would explain. */
+async function onDisk<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!/^E[A-Z]+$/.test(codeOf(error) ?? '')) throw error;
+    throw new StartFailed(
+      `the backup cannot be written to ${directory}: ${messageOf(error)}; name a directory that may be written and has room, with --to`,
+      { cause: error },
+    );
+  }
 }
 
 /** What a backup that was cut off has left; one that another process is writing is younger. */

@@ -5,15 +5,16 @@ import type { Config } from '../config/schema.ts';
 import type { Database } from '../db/database.ts';
 import { messageOf } from '../errors.ts';
 import { createLogger } from '../log.ts';
-import { withDatabase, type Setting, type SettingOptions } from './setting.ts';
+import { examineDatabase } from './examine-database.ts';
+import { loadOrThrow, withDatabase, type Setting, type SettingOptions } from './setting.ts';
 
 const EXAMINE_MS = 20_000;
-const CLOCK_OFF_MS = 2000;
 
 /** One line for each thing looked at, with the remedy where it is not well. 0: all is well. */
 export function doctor(options: SettingOptions): Promise<number> {
   return withDatabase(options, async (database, setting, config) => {
     const findings = [
+      ...(await examineConfiguration(setting)),
       ...(await examineDatabase(database)),
       ...(await examineSecrets(setting, config)),
       ...(
@@ -30,46 +31,12 @@ export function doctor(options: SettingOptions): Promise<number> {
   });
 }
 
-async function examineDatabase(database: Database): Promise<Finding[]> {
-  try {
-    const before = Date.now();
-    const [row] = await database.query<{ now: Date; version: string; synchronous_commit: string; fsync: string }>(
-      `select clock_timestamp() as now, current_setting('server_version') as version, current_setting('synchronous_commit') as synchronous_commit, current_setting('fsync') as fsync`,
-    );
-    const after = Date.now();
-    if (!row) return [{ ok: false, what: 'database', says: 'it gives no answer' }];
-    const offMs = row.now.getTime() - (before + after) / 2;
-    const durable = row.synchronous_commit !== 'off' && row.fsync === 'on';
-    const [schema] = await database.query<{ version: number }>('select version from schema_info').catch(() => []);
-    return [
-      { ok: true, what: 'database', says: `Postgres ${row.version} answers in ${after - before} ms` },
-      schema
-        ? { ok: true, what: 'schema', says: `version ${schema.version}` }
-        : { ok: false, what: 'schema', says: 'there is none yet; run `watchbell migrate`, or start the bot' },
-      durable
-        ? { ok: true, what: 'durability', says: `synchronous_commit ${row.synchronous_commit}, fsync on` }
-        : {
-            ok: false,
-            what: 'durability',
-            says: `synchronous_commit is ${row.synchronous_commit} and fsync ${row.fsync}: what was accepted can be lost when the server crashes; set both to on`,
-          },
-      Math.abs(offMs) < CLOCK_OFF_MS
-        ? { ok: true, what: 'clock', says: `within ${Math.round(Math.abs(offMs))} ms of the database's` }
-        : {
-            ok: false,
-            what: 'clock',
-            says: `${Math.round(offMs / 1000)} s off the database's; the bot goes by the database's, but set up time synchronisation on both`,
-          },
-    ];
-  } catch (error) {
-    return [
-      {
-        ok: false,
-        what: 'database',
-        says: `cannot be reached: ${messageOf(error)}; look at database.url, and whether the server runs`,
-      },
-    ];
-  }
+/** Read once more for its warnings. */
+async function examineConfiguration(setting: Setting): Promise<Finding[]> {
+  const { warnings } = await loadOrThrow(setting);
+  const what = 'configuration';
+  if (warnings.length === 0) return [{ ok: true, what, says: 'all of it counts' }];
+  return warnings.map((says) => ({ ok: false, what, says }));
 }
 
 async function examineSecrets(setting: Setting, config: Config): Promise<Finding[]> {

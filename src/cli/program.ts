@@ -144,7 +144,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
   add(
     program,
     'doctor',
-    'looks at database, connectors, rooms, secrets and clock; one line each, with the remedy',
+    'looks at configuration, database, what failed or waits, connectors, rooms and secrets; one line each, with the remedy',
     async (_, options) => (await import('./doctor.ts')).doctor(options),
   );
 

@@ -49,7 +49,7 @@ export async function run(options: SettingOptions, hooks: RunHooks = {}): Promis
         fallback: undefined,
       }
     : await lastGood(setting, result.problems, log);
-  for (const warning of loaded.warnings) log.warn({ warning }, 'configuration warning');
+  logWarnings(log, loaded);
   for (const { skill, because } of loaded.disabled) log.info({ skill, because }, 'skill is off');
 
   const { http } = loaded.config;
@@ -135,6 +135,10 @@ async function lastGood(
   }
 }
 
+function logWarnings(log: Logger, { warnings }: Loaded): void {
+  for (const warning of warnings) log.warn({ warning }, 'configuration warning');
+}
+
 function remember(database: Database, loaded: Loaded): Promise<number> {
   return database.transaction(({ query }) => storeGeneration(query, loaded));
 }
@@ -149,6 +153,7 @@ function watchReloads(setting: Setting, path: string, app: App, log: Logger, sou
     onChange: async (result) => {
       if (result.ok) {
         await app.reload(result.config, await remember(app.database, result));
+        logWarnings(log, result);
         log.info({ generation: app.world.generation }, 'configuration reloaded');
         return;
       }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type pg from 'pg';
-import { clientConfig } from '../config/database.ts';
+import { clientConfig, placeOf } from '../config/database.ts';
 import { readEnvironment, type Surroundings } from '../config/environment.ts';
 import { loadConfig, loadContent, readSkillDirectories, type Loaded, type LoadResult } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
@@ -11,7 +11,7 @@ import { createSecrets, type Secrets } from '../config/secrets.ts';
 import { loadTrialConfig } from '../config/trial.ts';
 import { createDatabase, type Database } from '../db/database.ts';
 import { startEmbedded, type EmbeddedServer } from '../db/embedded.ts';
-import { ConfigInvalid, StartFailed } from '../errors.ts';
+import { codeOf, ConfigInvalid, messageOf, StartFailed } from '../errors.ts';
 import { BUILT_IN_SKILLS, loadSkills, provideSkillImports, type SkillFolders } from '../skills/load.ts';
 
 export interface SettingOptions {
@@ -91,7 +91,10 @@ export async function openDatabase(
   return { config: async () => ({ connectionString: embedded.url }), embedded };
 }
 
-/** Runs a short command against the database that the bot uses, or that of a trial that is running right now. */
+/**
+ * Runs a short command against the database that the bot uses, or that of a trial that is running right now.
+ * @throws {StartFailed} also when it does not answer, naming where it should be.
+ */
 export async function withDatabase<T>(
   options: SettingOptions,
   work: (database: Database, setting: Setting, config: Config) => Promise<T>,
@@ -99,17 +102,38 @@ export async function withDatabase<T>(
   const setting = await createSetting(options);
   const { config } = await loadOrThrow(setting);
   const url = config.database ? undefined : await runningTrial(setting.dataDirectory);
+  const client = async (): Promise<pg.ClientConfig> =>
+    config.database ? clientConfig(config.database, setting.secrets) : { connectionString: url };
   const database = createDatabase({
-    url: async () => (config.database ? clientConfig(config.database, setting.secrets) : { connectionString: url }),
+    url: client,
     poolSize: 2,
     idleInTransactionMs: 10_000,
     statementTimeoutMs: 30_000,
   });
   try {
     return await work(database, setting, config);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code !== 'WB_DATABASE_AWAY' && (code?.startsWith('WB_') || (await answers(database)))) throw error;
+    const remedy = config.database
+      ? 'look at database.url in the configuration, and whether the server runs'
+      : 'is the bot of this directory still running? Start it: npm start';
+    throw new StartFailed(
+      `the database at ${placeOf(await client())} cannot be reached: ${messageOf(error)}; ${remedy}`,
+      {
+        cause: error,
+      },
+    );
   } finally {
     await database.close();
   }
+}
+
+function answers(database: Database): Promise<boolean> {
+  return database.query('select 1').then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Where the trial running in this directory has its Postgres; written by `run`. */

@@ -8,7 +8,7 @@ import { expandPlatforms, fillTypes, isMap, withoutNulls, withTypes, type Raw } 
 import { checkReferences } from './references.ts';
 import { configSchema, type Config } from './schema.ts';
 import { shapeOf } from './shape.ts';
-import { readSkills, type DisabledSkill, type ReadOptions } from './skill-options.ts';
+import { readSkills, warnNoEffect, type DisabledSkill, type ReadOptions } from './skill-options.ts';
 import { readSource, SourceMissing } from './source.ts';
 import type { Environment } from './substitute.ts';
 import { merge, pathText, placeOf, placeText, toValue, type Finding, type Place, type Tree } from './tree.ts';
@@ -119,7 +119,9 @@ function readConfig(
   const content = JSON.stringify(raw);
   const { skills: _, ...core }: Raw = { ...raw, connectors: fillTypes(raw['connectors'], problem) };
   const parsed = configSchema.safeParse(core);
-  if (!parsed.success) problems.push(...explain(parsed.error.issues, core, shapeOf(configSchema), []));
+  const shape = shapeOf(configSchema);
+  if (!parsed.success) problems.push(...explain(parsed.error.issues, core, shape, []));
+  warnings.push(...warnNoEffect(shape, core, []));
   const references = checkReferences({ ...raw, connectors: withTypes(raw['connectors']) }, vocabularyOf(options));
   problems.push(...references.problems);
   warnings.push(...references.warnings);

@@ -21,18 +21,35 @@ test('every reference inside the schema leads somewhere', () => {
   for (const [, name = ''] of references) expect(schema.$defs).toHaveProperty([name]);
 });
 
-test('every key of the core says what it is', () => {
+test('every key of the core and of the skills that come with it says what it is', async () => {
   const undescribed: string[] = [];
+  const seen = new Set<JsonSchema>();
   const visit = (schema: JsonSchema, path: string): void => {
+    if (seen.has(schema)) return;
+    seen.add(schema);
     for (const [key, inner] of Object.entries(schema.properties ?? {})) {
-      if (inner.description === undefined) undescribed.push(`${path}${key}`);
+      if (described(inner) === undefined) undescribed.push(`${path}${key}`);
       visit(inner, `${path}${key}.`);
     }
     if (typeof schema.additionalProperties === 'object') visit(schema.additionalProperties, `${path}NAME.`);
     if (schema.items) visit(schema.items, `${path}[].`);
+    for (const one of schema.anyOf ?? []) visit(one, path);
+    if (schema.$ref) visit(refer(schema), path);
   };
-  const schema = jsonSchema([]);
-  delete schema.properties?.['connectors'];
-  visit(schema, '');
+  const refer = (schema: JsonSchema): JsonSchema => root.$defs?.[schema.$ref?.replace('#/$defs/', '') ?? ''] ?? {};
+  const described = (schema: JsonSchema): string | undefined => schema.description ?? refer(schema).description;
+  const { skills } = await loadSkills([BUILT_IN_SKILLS]);
+  const root = jsonSchema(skills.map(({ skill }) => skill));
+  delete root.properties?.['connectors'];
+  visit(root, '');
   expect(undescribed).toEqual([]);
+});
+
+test('of alternatives none is required, a connector for tests is not told of, and what has no effect yet says so', async () => {
+  const { skills } = await loadSkills([BUILT_IN_SKILLS]);
+  const page = reference(jsonSchema(skills.map(({ skill }) => skill)));
+  expect(page).toMatch(/`alerts\.policies\.NAME\.steps\[\]\.after` \| text \| \*\*Required\.\*\*/);
+  expect(page).not.toMatch(/`alerts\.policies\.NAME\.steps\[\]\.notify\[\]\.\w+`[^\n]*Required/);
+  expect(page).not.toContain('memory');
+  expect(page.match(/No effect yet: /g)).toHaveLength(9);
 });

@@ -11,6 +11,8 @@ export interface JsonSchema {
   $defs?: Record<string, JsonSchema>;
   title?: string;
   description?: string;
+  /** Ours: accepted, and what follows from its having no effect yet. Becomes a part of the description. */
+  noEffect?: string;
   type?: string | string[];
   default?: unknown;
   const?: unknown;
@@ -65,7 +67,16 @@ export function jsonSchema(skills: readonly AnySkill[]): JsonSchema {
 }
 
 function toJsonSchema(schema: z.ZodType): JsonSchema {
-  return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
+  return z.toJSONSchema(schema, {
+    io: 'input',
+    unrepresentable: 'any',
+    override: (context) => {
+      const one = context.jsonSchema as JsonSchema;
+      if (one.noEffect === undefined) return;
+      one.description = [one.description, `No effect yet: ${one.noEffect}.`].filter(Boolean).join(' ');
+      delete one.noEffect;
+    },
+  }) as JsonSchema;
 }
 
 /** Moves the definitions of a schema into the whole one, under names of their own, and points its references there. */
@@ -115,14 +126,28 @@ function table(rows: readonly Row[]): string {
   ].join('\n');
 }
 
-function rowsOf(schema: JsonSchema, root: JsonSchema, prefix = '', seen: readonly JsonSchema[] = []): Row[] {
+/** A connector that nobody needs to read of. */
+const FOR_TESTS = 'memory';
+
+/** `isOneOf`: another alternative may stand here, so none of its keys is required. */
+function rowsOf(
+  schema: JsonSchema,
+  root: JsonSchema,
+  prefix = '',
+  seen: readonly JsonSchema[] = [],
+  isOneOf = false,
+): Row[] {
   const target = resolve(schema, root);
   if (seen.includes(target) || isSecret(target)) return [];
   const inside = [...seen, target];
   const rows: Row[] = [];
   for (const [key, inner] of Object.entries(target.properties ?? {})) {
     const path = prefix === '' ? key : `${prefix}.${key}`;
-    rows.push(row(path, inner, root, (target.required ?? []).includes(key)), ...rowsOf(inner, root, path, inside));
+    if (path === FOR_TESTS) continue;
+    rows.push(
+      row(path, inner, root, !isOneOf && (target.required ?? []).includes(key)),
+      ...rowsOf(inner, root, path, inside),
+    );
   }
   if (typeof target.additionalProperties === 'object' && !target.properties) {
     const path = prefix === '' ? 'NAME' : `${prefix}.NAME`;
@@ -130,7 +155,9 @@ function rowsOf(schema: JsonSchema, root: JsonSchema, prefix = '', seen: readonl
     rows.push(...(below.length > 0 ? below : [row(path, target.additionalProperties, root)]));
   }
   if (target.items) rows.push(...rowsOf(target.items, root, `${prefix}[]`, inside));
-  for (const alternative of target.anyOf ?? []) rows.push(...rowsOf(alternative, root, prefix, inside));
+  const maps = (target.anyOf ?? []).filter((one) => resolve(one, root).properties);
+  for (const alternative of target.anyOf ?? [])
+    rows.push(...rowsOf(alternative, root, prefix, inside, maps.length > 1));
   return rows;
 }
 

@@ -144,8 +144,14 @@ export const configSchema = z.strictObject({
     .describe('Names for rooms, used everywhere else; one name may stand for rooms on several platforms.'),
   people: z.record(name, person).default({}).describe('One entry a person, with all accounts.'),
   access: z.array(accessRule).default([]).describe('Who may do what; the first rule that matches decides.'),
-  timeIntervals: z.record(name, timeInterval).default({}).describe('Named times of the week.'),
-  schedules: z.record(name, schedule).default({}).describe('On-call schedules.'),
+  timeIntervals: z
+    .record(name, timeInterval)
+    .default({})
+    .meta({ description: 'Named times of the week.', noEffect: 'routes apply at all hours' }),
+  schedules: z
+    .record(name, schedule)
+    .default({})
+    .meta({ description: 'On-call schedules.', noEffect: 'nobody is on call by them, and nobody is paged' }),
   skills: z.record(name, z.unknown()).default({}).describe("Each skill's own options; `false` switches a skill off."),
   skillDirectories: z
     .array(z.string().min(1))
@@ -167,7 +173,9 @@ export const configSchema = z.strictObject({
         .describe('How long handled events are remembered, to recognise repeats. At least and by default 7d.'),
       history: duration
         .default(90 * DAY_MS)
-        .describe('How long finished alerts, messages and the audit are kept. Default 90d.'),
+        .describe(
+          'How long messages, errors and the audit are kept; finished alerts: skills.alerts.keep. Default 90d.',
+        ),
     })
     .prefault({})
     .describe('When old rows are pruned.'),

@@ -12,11 +12,17 @@ export interface Shape {
   isSecret(path: Path): boolean;
   /** Keys of a value that no part of the schema knows. */
   unknownKeys(value: unknown): { readonly path: Path; readonly key: string }[];
+  /**
+   * Keys of a value that are accepted and have no effect in this release: those whose schema says so,
+   * `.meta({ noEffect: 'nobody is paged' })`, with what follows from it. The one list of them is the schema.
+   */
+  keysWithoutEffect(value: unknown): { readonly path: Path; readonly because: string }[];
 }
 
 interface Schema {
   readonly $ref?: string;
   readonly const?: unknown;
+  readonly noEffect?: string;
   readonly anyOf?: readonly Schema[];
   readonly oneOf?: readonly Schema[];
   readonly allOf?: readonly Schema[];
@@ -78,7 +84,20 @@ export function shapeOf(schema: z.ZodType): Shape {
     }
   }
 
+  function* withoutEffect(
+    value: unknown,
+    schemas: readonly Schema[],
+    path: Path,
+  ): Generator<{ path: Path; because: string }> {
+    const because = schemas.find(({ noEffect }) => noEffect !== undefined)?.noEffect;
+    if (because !== undefined) return yield { path, because };
+    if (typeof value !== 'object' || value === null) return;
+    const entries = Array.isArray(value) ? value.entries() : Object.entries(value);
+    for (const [key, inner] of entries) yield* withoutEffect(inner, step(schemas, key), [...path, key]);
+  }
+
   return {
+    keysWithoutEffect: (value) => [...withoutEffect(value, alternatives([root]), [])],
     keysAt: (path, type) => {
       const isOther = ({ properties }: Schema): boolean =>
         properties?.['type']?.const !== undefined && properties['type'].const !== type;

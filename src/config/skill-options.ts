@@ -4,9 +4,9 @@ import { explain } from './explain.ts';
 import { didYouMean } from './nearest.ts';
 import { isMap, type Raw } from './raw.ts';
 import { namesOf } from './references.ts';
-import { shapeOf } from './shape.ts';
+import { shapeOf, type Shape } from './shape.ts';
 import type { Environment } from './substitute.ts';
-import { pathText, type Finding } from './tree.ts';
+import { pathText, type Finding, type Path } from './tree.ts';
 
 // oxlint-disable-next-line typescript/no-explicit-any -- each skill has options of its own type
 export type AnySkill = Skill<any>;
@@ -65,6 +65,7 @@ export function readSkills(
       parsed[skill.name] = {};
       continue;
     }
+    if (isMentioned) warnings.push(...warnNoEffect(shapeOf(skill.options), value, path));
     const found: Finding[] = [];
     const result = parseOptions(skill, value, found);
     if (found.length === 0) found.push(...checkOptions(skill, result, names));
@@ -81,6 +82,15 @@ export function readSkills(
     }
   }
   return parsed;
+}
+
+/** A warning for each key below `base` that does nothing in this release. */
+export function warnNoEffect(shape: Shape, value: unknown, base: Path): Finding[] {
+  return shape.keysWithoutEffect(value).map(({ path, because }) => ({
+    path: [...base, ...path],
+    says: `has no effect in this release: ${because}`,
+    atKey: true,
+  }));
 }
 
 function parseOptions(skill: AnySkill, value: unknown, findings: Finding[]): unknown {

@@ -71,7 +71,16 @@ export class ConnectorRunners {
       await runner.stop();
       await this.#options.leases().release(leaseOf(name));
       this.#runners.delete(name);
+      if (!Object.hasOwn(after.connectors, name)) this.#forgetGauges(name);
     }
+  }
+
+  /** A connector that is configured no more is not down. */
+  #forgetGauges(connector: string): void {
+    const { connectorUp, connectorLastEvent, leaseHeld } = this.#options.metrics;
+    connectorUp.remove({ connector });
+    connectorLastEvent.remove({ connector });
+    leaseHeld.remove({ lease: leaseOf(connector) });
   }
 
   /** A lease was won: its connector begins, if it is one's. */

@@ -3,7 +3,7 @@
  * counts, which prove that nothing is missing at the end. Rows are never parsed here: what Postgres wrote goes back as it is.
  */
 import { createReadStream, createWriteStream } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { StartFailed, messageOf } from '../errors.ts';
@@ -43,11 +43,17 @@ export async function writeBackup(path: string, lines: AsyncIterable<Line>): Pro
     }
     yield `end ${JSON.stringify(counts)}\n`;
   }
-  await pipeline(text, createGzip(), createWriteStream(draft, { mode: 0o600 }));
-  const file = await open(draft, 'r+');
-  await file.sync();
-  await file.close();
-  await rename(draft, path);
+  try {
+    await pipeline(text, createGzip(), createWriteStream(draft, { mode: 0o600 }));
+    const file = await open(draft, 'r+');
+    await file.sync();
+    await file.close();
+    await rename(draft, path);
+  } catch (error) {
+    // On a full disk it would leave the next one no room either.
+    await rm(draft, { force: true }).catch(() => {});
+    throw error;
+  }
   return counts;
 }
 

@@ -1,6 +1,8 @@
 import { Gauge } from 'prom-client';
-import type { World } from '../dispatch/world.ts';
+import { forgetSources } from '../dispatch/heard-sources.ts';
+import { webhookSources, type World } from '../dispatch/world.ts';
 import { messageOf } from '../errors.ts';
+import { readBacklog } from '../messages/backlog.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../skill.ts';
 import { lastBackup } from './backup-record.ts';
@@ -36,7 +38,7 @@ export class Housekeeper {
   }
 
   start(): void {
-    this.#counting = setInterval(() => void this.#count(), COUNT_EVERY_MS);
+    this.#counting = setInterval(() => void this.count(), COUNT_EVERY_MS);
     this.#pruning = setTimeout(() => void this.#prune(), FIRST_PRUNE_MS);
   }
 
@@ -46,22 +48,20 @@ export class Housekeeper {
     clearTimeout(this.#pruning);
   }
 
-  async #count(): Promise<void> {
+  /** Sets the gauges, or takes them away where another replica counts. Never fails. */
+  async count(): Promise<void> {
     const { database, metrics, world, isCounting, log } = this.#options;
     const ours = [metrics.messagesPending, metrics.oldestPending, metrics.deadLetters, ...this.#gauges.values()];
     if (!isCounting() || !database.available) return ours.forEach((gauge) => gauge.reset());
     try {
-      const pending = await database.query<{ connector: string; count: number; age: number }>(
-        'select connector, count(*)::int as count, extract(epoch from clock_timestamp() - min(wanted_at))::float8 as age from messages where pending group by connector',
-      );
-      const dead = await database.query<{ connector: string; count: number }>(
-        `select connector, count(*)::int as count from messages where state = 'dead' group by connector`,
-      );
+      const backlogs = new Map((await readBacklog(database.query)).map((one) => [one.connector, one]));
+      // A connector that went with a reload must not stand here as it was last.
+      for (const gauge of [metrics.messagesPending, metrics.oldestPending, metrics.deadLetters]) gauge.reset();
       for (const connector of world().connectors) {
-        const row = pending.find((one) => one.connector === connector);
-        metrics.messagesPending.set({ connector }, row?.count ?? 0);
-        metrics.oldestPending.set({ connector }, row?.age ?? 0);
-        metrics.deadLetters.set({ connector }, dead.find((one) => one.connector === connector)?.count ?? 0);
+        const backlog = backlogs.get(connector);
+        metrics.messagesPending.set({ connector }, backlog?.pending ?? 0);
+        metrics.oldestPending.set({ connector }, backlog?.oldestSeconds ?? 0);
+        metrics.deadLetters.set({ connector }, backlog?.dead ?? 0);
       }
       const backup = await lastBackup(database.query);
       if (backup !== undefined) metrics.lastBackup.set(backup);
@@ -83,8 +83,10 @@ export class Housekeeper {
 
   async #countSkills(): Promise<void> {
     const { database, metrics, world } = this.#options;
+    const gone = new Map(this.#gauges);
     for (const { skill } of world().skills.values()) {
       for (const [name, declared] of Object.entries(skill.gauges ?? {})) {
+        gone.delete(name);
         let gauge = this.#gauges.get(name);
         if (!gauge) {
           gauge = new Gauge({
@@ -100,12 +102,14 @@ export class Housekeeper {
         for (const { labels, value } of values) gauge.set({ ...labels }, value);
       }
     }
+    for (const gauge of gone.values()) gauge.reset();
   }
 
   async #prune(): Promise<void> {
     const { database, ages, isCounting, log } = this.#options;
     try {
       if (isCounting() && database.available) {
+        await forgetSources(database.query, webhookSources(this.#options.world()));
         const rows = await prune(database, ages(), () => this.#stopped);
         if (rows > 0) log.info({ rows }, 'old rows were pruned');
       }

@@ -262,6 +262,14 @@ export function listFailed(query: Query, limit: number): Promise<FailedEvent[]> 
   );
 }
 
+/** How many events failed and wait for a person, and when the last one did. */
+export async function countFailed(query: Query): Promise<{ count: number; lastAt: Date | null }> {
+  const [row] = await query<{ count: number; lastAt: Date | null }>(
+    `select count(*)::int as count, max(handled_at) as "lastAt" from events where state = 'failed'`,
+  );
+  return row ?? { count: 0, lastAt: null };
+}
+
 /** Makes failed events new again; `ids` undefined: all of them. Returns those that were. */
 export function replayFailed(query: Query, ids: readonly number[] | undefined): Promise<{ id: number }[]> {
   return query<{ id: number }>(

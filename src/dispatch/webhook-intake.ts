@@ -19,12 +19,14 @@ export interface WebhookIntakeOptions {
   readonly clock: Clock;
   readonly secret: (reference: SecretRef) => Promise<string>;
   readonly log: Log;
+  /** A webhook of this source was accepted; `alertmanager/prod-eu`. */
+  readonly onHeard: (source: string) => void;
   readonly onWoken: (woken: Woken) => void;
 }
 
 /** Leads webhook addresses to the skills that declare them, and stores what arrives as events. */
 export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
-  const { world, acceptor, database, clock, secret, log, onWoken } = options;
+  const { world, acceptor, database, clock, secret, log, onHeard, onWoken } = options;
   const quietUntil = new Map<string, number>();
   let seen: World | undefined;
   let targets = new Map<string, IntakeTarget>();
@@ -64,11 +66,11 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
       if (!owners.has(name)) return 'no such webhook';
       return target(name, source) ?? 'no such source';
     },
-    accept(name, source, rawBody, body) {
+    async accept(name, source, rawBody, body) {
       refresh();
       const owner = owners.get(name);
       const lane = owner?.webhook.lane?.(body, source);
-      return acceptor.accept([
+      await acceptor.accept([
         {
           source: 'webhook',
           sourceId: randomUUID(),
@@ -82,22 +84,32 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
           happenedAt: clock.now(),
         },
       ]);
+      onHeard(`${name}/${source}`);
     },
     refused(name, source, status, sentence) {
-      // 503 is repeated by the sender, so nothing is lost; of an address nobody configured nobody needs to hear.
-      if (status >= 500 || status === 404 || !database.available) return;
-      const about = `webhook:${name}/${source}:${status}`;
-      // Whoever floods us with a wrong token must not cost a transaction each time.
+      refresh();
+      const owner = owners.get(name);
+      // Of an address nobody configured nobody needs to hear, and what is not posted is no webhook.
+      if (!owner || status === 404 || status === 405 || !database.available) return;
+      const known = target(name, source) !== undefined;
+      // 503 is repeated by the sender, so nothing is lost; but one that names a wrong source is answered so for ever.
+      if (known && status >= 500) return;
+      // Names that a scanner makes up share one word, and whoever floods us must not cost a transaction each time.
+      const about = known ? `webhook:${name}/${source}:${status}` : `webhook:${name}:unknown source`;
       if (clock.monotonic() < (quietUntil.get(about) ?? 0)) return;
       quietUntil.set(about, clock.monotonic() + NOTICE_EVERY_MS);
-      const consequence =
-        status === 401
-          ? 'posts with a wrong token; its alerts are being lost'
-          : `posts what I cannot take (${escape(sentence)}); its alerts are being lost`;
-      noticeOps(database, world(), { about, everyMs: NOTICE_EVERY_MS, text: `${name}/${source} ${consequence}.` }).then(
+      if (!known) log.warn({ webhook: name, source }, 'a webhook names a source that is not configured');
+      const text = known
+        ? `${name}/${source} ${status === 401 ? 'posts with a wrong token' : `posts what I cannot take (${escape(sentence)})`}; its alerts are being lost.`
+        : `Somebody posts to \`${name}/${source}\`, and no source is called so: nothing of it is taken. ${sourcesText(owner.webhook.sources(owner.options))} Mend the address there, or add the source here.`;
+      noticeOps(database, world(), { about, everyMs: NOTICE_EVERY_MS, text }).then(
         (woken) => woken && onWoken(woken),
         (error: unknown) => log.warn({ reason: messageOf(error) }, 'notice of a refused webhook could not be stored'),
       );
     },
   };
+}
+
+function sourcesText(sources: readonly string[]): string {
+  return sources.length === 0 ? 'None is configured.' : `Configured: ${sources.map(escape).join(', ')}.`;
 }

@@ -41,6 +41,15 @@ export interface World {
   readonly backlogMaxAgeMs: number;
 }
 
+/** `alertmanager/prod-eu`: each source of each webhook that is configured, as metrics and notices call it. */
+export function webhookSources(world: World): string[] {
+  return [...world.skills.values()].flatMap(({ skill, options }) =>
+    Object.entries(skill.webhooks ?? {}).flatMap(([name, webhook]) =>
+      webhook.sources(options).map((source) => `${name}/${source}`),
+    ),
+  );
+}
+
 /** The `skill name` pairs of addressed events that this program can handle. */
 export function knownNames(world: World): { timers: string[]; tasks: string[]; all: string[] } {
   const of = (pick: (skill: Skill<unknown>) => object | undefined): string[] =>

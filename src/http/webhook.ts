@@ -133,17 +133,15 @@ function addressOf(url: string): { readonly name: string; readonly source: strin
 
 /** Label lookups cost a hash of all labels each time; the few known sources keep theirs. */
 function createCounters(metrics: Metrics) {
-  const accepted = new Map<string, { inc(): void; received: { setToCurrentTime(): void } }>();
+  const accepted = new Map<string, { inc(): void }>();
   return {
     accepted(source: string): void {
-      let counters = accepted.get(source);
-      if (!counters) {
-        const requests = metrics.webhookRequests.labels({ source, code: '200' });
-        counters = { inc: () => requests.inc(), received: metrics.webhookLastReceived.labels({ source }) };
-        accepted.set(source, counters);
+      let counter = accepted.get(source);
+      if (!counter) {
+        counter = metrics.webhookRequests.labels({ source, code: '200' });
+        accepted.set(source, counter);
       }
-      counters.inc();
-      counters.received.setToCurrentTime();
+      counter.inc();
     },
     add(source: string, code: string): void {
       metrics.webhookRequests.inc({ source, code });

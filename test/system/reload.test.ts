@@ -1,4 +1,4 @@
-import { mkdtemp, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../../src/config/schema.ts';
@@ -101,6 +101,7 @@ describe('the program and its file', () => {
   const configuration = (...sources: string[]): object => ({
     connectors: { web: {} },
     rooms: { ops: { in: { web: 'ops' } } },
+    timeIntervals: { office: {} },
     skills: {
       alerts: {
         sources: Object.fromEntries(sources.map((source) => [source, { tokens: [{ file: 'token' }] }])),
@@ -139,6 +140,7 @@ describe('the program and its file', () => {
       databaseUrl: database.url,
       port: await freePort(),
       opsPort: await freePort(),
+      logFile: join(directory, 'log'),
     });
     await bell.start();
   });
@@ -148,12 +150,18 @@ describe('the program and its file', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
+  const warnings = async (): Promise<number> =>
+    (await readFile(join(directory, 'log'), 'utf8')).match(/timeIntervals: has no effect in this release/g)?.length ??
+    0;
+
   test('a valid change is taken up while it runs, an invalid one changes nothing and is told', async () => {
     expect([await status('one'), await status('two')]).toEqual([200, 503]);
+    expect(await warnings()).toBe(1);
     await write(JSON.stringify(configuration('default', 'two')));
     await until(async () => (await status('two')) === 200);
     expect(await status('one')).toBe(503);
     expect(await reloadOk()).toBe('1');
+    await until(async () => (await warnings()) === 2);
 
     await write(JSON.stringify({ ...configuration('default', 'three'), rooms: { other: { in: { web: 'other' } } } }));
     await until(async () => (await reloadOk()) === '0');

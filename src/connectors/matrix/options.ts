@@ -23,7 +23,10 @@ export const matrixOptions = z
       .describe('Device id for the login by password; by default one is made up once and kept.'),
     opsRoom: z.string().optional().describe("Name of the room that is told about this connector's own trouble."),
     rate: z
-      .strictObject({ perSecond: z.number().positive(), burst: z.number().int().positive() })
+      .strictObject({
+        perSecond: z.number().positive().describe('Requests a second in the long run.'),
+        burst: z.number().int().positive().describe('Requests at once, after a rest.'),
+      })
       .optional()
       .describe('What the homeserver lets this account send; left out: full speed until it says otherwise.'),
   })

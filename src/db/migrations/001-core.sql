@@ -242,6 +242,14 @@ create table notices (
   at timestamptz not null
 );
 
+-- When each source of webhooks was last heard, to a minute, or else first configured: one that falls silent must be noticed,
+-- whichever replica it spoke to and however often that was replaced.
+create table webhook_sources (
+  -- As metrics call it: alertmanager/prod-eu.
+  source text primary key,
+  heard_at timestamptz not null
+);
+
 -- The configurations that were accepted, with references, never secrets; a pod whose file is wrong starts from the last.
 create table config_generations (
   generation bigint generated always as identity primary key,

@@ -1,0 +1,89 @@
+import { formatDuration } from '../chat/duration.ts';
+import type { Finding } from '../connectors/connector.ts';
+import type { Database } from '../db/database.ts';
+import { countFailed } from '../dispatch/event.ts';
+import { messageOf } from '../errors.ts';
+import { readBacklog } from '../messages/backlog.ts';
+
+const CLOCK_OFF_MS = 2000;
+/** As the chart's alert WatchbellMessagesWaiting has it. */
+const LONG_SECONDS = 300;
+
+/** Whether it answers, is durable, has a schema, agrees about the time, and what in it waits for a person. */
+export async function examineDatabase(database: Database): Promise<Finding[]> {
+  try {
+    const before = Date.now();
+    const [row] = await database.query<{ now: Date; version: string; synchronous_commit: string; fsync: string }>(
+      `select clock_timestamp() as now, current_setting('server_version') as version, current_setting('synchronous_commit') as synchronous_commit, current_setting('fsync') as fsync`,
+    );
+    const after = Date.now();
+    if (!row) return [{ ok: false, what: 'database', says: 'it gives no answer' }];
+    const offMs = row.now.getTime() - (before + after) / 2;
+    const durable = row.synchronous_commit !== 'off' && row.fsync === 'on';
+    const [schema] = await database.query<{ version: number }>('select version from schema_info').catch(() => []);
+    return [
+      { ok: true, what: 'database', says: `Postgres ${row.version} answers in ${after - before} ms` },
+      schema
+        ? { ok: true, what: 'schema', says: `version ${schema.version}` }
+        : { ok: false, what: 'schema', says: 'there is none yet; run `watchbell migrate`, or start the bot' },
+      durable
+        ? { ok: true, what: 'durability', says: `synchronous_commit ${row.synchronous_commit}, fsync on` }
+        : {
+            ok: false,
+            what: 'durability',
+            says: `synchronous_commit is ${row.synchronous_commit} and fsync ${row.fsync}: what was accepted can be lost when the server crashes; set both to on`,
+          },
+      Math.abs(offMs) < CLOCK_OFF_MS
+        ? { ok: true, what: 'clock', says: `within ${Math.round(Math.abs(offMs))} ms of the database's` }
+        : {
+            ok: false,
+            what: 'clock',
+            says: `${Math.round(offMs / 1000)} s off the database's; the bot goes by the database's, but set up time synchronisation on both`,
+          },
+      ...(schema ? await examineWork(database) : []),
+    ];
+  } catch (error) {
+    return [
+      {
+        ok: false,
+        what: 'database',
+        says: `cannot be reached: ${messageOf(error)}; look at database.url, and whether the server runs`,
+      },
+    ];
+  }
+}
+
+/** What failed, could not be shown, or waits to be. */
+async function examineWork({ query }: Database): Promise<Finding[]> {
+  const failed = await countFailed(query);
+  const backlog = await readBacklog(query);
+  const dead = backlog.filter((one) => one.dead > 0);
+  const waiting = backlog.filter((one) => one.oldestSeconds > LONG_SECONDS);
+  return [
+    failed.lastAt === null
+      ? { ok: true, what: 'events', says: 'none has failed' }
+      : {
+          ok: false,
+          what: 'events',
+          says: `${failed.count} failed, the last one ${ago(failed.lastAt)} ago, and ${failed.count === 1 ? 'is' : 'are'} kept; \`watchbell events failed\` says why, \`watchbell events replay all\` tries again`,
+        },
+    dead.length === 0
+      ? { ok: true, what: 'dead letters', says: 'there are none' }
+      : {
+          ok: false,
+          what: 'dead letters',
+          says: `${dead.map((one) => `${one.dead} for ${one.connector}`).join(', ')}; \`watchbell messages dead\` says why, \`watchbell messages replay all\` sends them`,
+        },
+    waiting.length === 0
+      ? { ok: true, what: 'messages', says: `none waits longer than ${formatDuration(LONG_SECONDS * 1000)}` }
+      : {
+          ok: false,
+          what: 'messages',
+          says: `${waiting.map((one) => `the oldest of ${one.pending} for ${one.connector} waits for ${formatDuration(one.oldestSeconds * 1000)}`).join(', ')}; look at what is said of ${waiting.map((one) => one.connector).join(' and ')} below, and whether the bot runs`,
+        },
+  ];
+}
+
+function ago(at: Date): string {
+  return formatDuration(Math.max(0, Date.now() - at.getTime()));
+}

@@ -1,0 +1,24 @@
+import type { Query } from '../db/database.ts';
+
+/** What a connector has not shown. */
+export interface Backlog {
+  readonly connector: string;
+  /** Messages that a room does not show as wanted yet, also those with a time of their own ahead. */
+  readonly pending: number;
+  /** Since the oldest should have been shown: since its own time, where it has one. 0: nothing is due. */
+  readonly oldestSeconds: number;
+  /** Messages that will not be shown unless a person says so. */
+  readonly dead: number;
+}
+
+/** Connectors without any of it are left out. */
+export function readBacklog(query: Query): Promise<Backlog[]> {
+  return query<{ connector: string; pending: number; oldestSeconds: number; dead: number }>(
+    `select connector, count(*) filter (where pending)::int as pending, count(*) filter (where state = 'dead')::int as dead,
+       coalesce(extract(epoch from clock_timestamp() - min(greatest(wanted_at, not_before))
+         filter (where pending and (not_before is null or not_before <= clock_timestamp()))), 0)::float8 as "oldestSeconds"
+     from (select connector, wanted_at, not_before, state, pending from messages where pending
+       union all select connector, wanted_at, not_before, state, pending from messages where state = 'dead') as waiting
+     group by connector order by connector`,
+  );
+}

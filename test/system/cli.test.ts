@@ -1,0 +1,134 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { createDatabase as openDatabase, type Database } from '../../src/db/database.ts';
+import { runCli, type CliResult } from '../harness/cli.ts';
+import { createDatabase, freePort, type TestDatabase } from '../harness/postgres.ts';
+
+let directory: string;
+let home: TestDatabase;
+let database: Database;
+const watchbell = (args: readonly string[], databaseUrl = home.url): Promise<CliResult> =>
+  runCli(args, { config: join(directory, 'watchbell.yaml'), secrets: join(directory, 'secrets'), databaseUrl });
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'watchbell-cli-'));
+  await writeFile(
+    join(directory, 'watchbell.yaml'),
+    'connectors: { web: {} }\nrooms: { ops: { in: { web: ops } } }\nskills: { alerts: false }\n',
+  );
+  home = await createDatabase();
+  database = openDatabase({
+    url: async () => ({ connectionString: home.url }),
+    poolSize: 1,
+    idleInTransactionMs: 5000,
+    statementTimeoutMs: 5000,
+  });
+  await watchbell(['migrate']);
+});
+afterAll(async () => {
+  await database.close();
+  await home.drop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const message = (state: string, more: { agoSeconds?: number; inSeconds?: number } = {}): Promise<object[]> =>
+  database.query(
+    `insert into messages (id, connector, room, skill, queue, content, state, wanted_at, not_before)
+     values ($1, 'web', 'ops', 'core', 1, '{}', $2, now() - $3 * interval '1 second', now() + $4 * interval '1 second')`,
+    [randomUUID(), state, more.agoSeconds ?? 0, more.inSeconds ?? null],
+  );
+
+describe('doctor', () => {
+  /** But for that of the server of these tests, which need not survive a crash. */
+  const badOf = (output: string): string[] =>
+    output.split('\n').filter((line) => line.startsWith('BAD') && !line.startsWith('BAD  durability'));
+
+  test('says that all is well where nothing failed and nothing waits, but for what is due later', async () => {
+    await message('live', { agoSeconds: 3600, inSeconds: 3600 });
+    const { output } = await watchbell(['doctor']);
+    for (const line of [
+      'ok   configuration: all of it counts',
+      'ok   events: none has failed',
+      'ok   dead letters: there are none',
+      'ok   messages: none waits longer than 5 min',
+    ])
+      expect(output.split('\n')).toContain(line);
+    expect(badOf(output)).toEqual([]);
+  });
+
+  test('names what failed, what could not be shown, what waits and what has no effect, each with the remedy', async () => {
+    await database.query(
+      `insert into events (source, source_id, kind, state, happened_at, handled_at) values ('webhook', '1', 'webhook', 'failed', now(), now() - interval '10 min')`,
+    );
+    await message('dead');
+    await message('dead');
+    await message('live', { agoSeconds: 720 });
+    const path = join(directory, 'paging.yaml');
+    await writeFile(
+      path,
+      'connectors: { web: {} }\nrooms: { ops: { in: { web: ops } } }\ntimeIntervals: { office: {} }\n',
+    );
+    const { status, output } = await runCli(['doctor'], { config: path, secrets: directory, databaseUrl: home.url });
+    expect(badOf(output)).toEqual([
+      `BAD  configuration: ${path}:3:1 timeIntervals: has no effect in this release: routes apply at all hours`,
+      'BAD  events: 1 failed, the last one 10 min ago, and is kept; `watchbell events failed` says why, `watchbell events replay all` tries again',
+      'BAD  dead letters: 2 for web; `watchbell messages dead` says why, `watchbell messages replay all` sends them',
+      'BAD  messages: the oldest of 2 for web waits for 12 min; look at what is said of web below, and whether the bot runs',
+    ]);
+    expect(output).toMatch(/ of \d+ need you\.$/);
+    expect(status).toBe(1);
+  });
+});
+
+describe('a database that cannot be reached', () => {
+  test.each([
+    ['events', 'failed'],
+    ['migrate'],
+    ['recover'],
+    ['audit', 'export'],
+    ['messages', 'dead'],
+    ['say', 'ops', 'x'],
+  ])('is named by %s %s, with the remedy', async (...args) => {
+    const port = await freePort();
+    expect(await watchbell(args, `postgres://bell:hush@127.0.0.1:${port}/bell`)).toEqual({
+      status: 2,
+      output: `watchbell: the database at 127.0.0.1:${port} cannot be reached: connect ECONNREFUSED 127.0.0.1:${port}; look at database.url in the configuration, and whether the server runs`,
+    });
+  });
+
+  test('because it refuses the name is a sentence as well', async () => {
+    const url = new URL(home.url);
+    url.pathname = '/nowhere';
+    expect(await watchbell(['events', 'failed'], url.href)).toEqual({
+      status: 2,
+      output: expect.stringMatching(
+        /^watchbell: the database at 127\.0\.0\.1:\d+ cannot be reached: .*"nowhere".*; look at database\.url/,
+      ),
+    });
+  });
+
+  test.each([['run'], ['events', 'failed'], ['doctor']])(
+    'because its address is none stops %s %s at once, and the address is not shown',
+    async (...args) => {
+      const { status, output } = await watchbell(args, 'hush-no-address');
+      expect(output).toContain(
+        'the variable DATABASE_URL holds no address of a database: write postgres://USER:PASSWORD@HOST:5432/NAME there',
+      );
+      expect(output).not.toContain('hush');
+      expect(status).toBe(args[0] === 'doctor' ? 1 : 2);
+    },
+  );
+});
+
+test('a backup into what is no directory is one sentence and leaves nothing behind', async () => {
+  const to = join(directory, 'watchbell.yaml', 'x');
+  expect(await watchbell(['backup', '--to', to])).toEqual({
+    status: 2,
+    output: expect.stringMatching(
+      new RegExp(`^watchbell: the backup cannot be written to ${to}: ENOTDIR.*; name a directory .* with --to$`),
+    ) as string,
+  });
+  expect((await readdir(directory)).sort()).toEqual(['paging.yaml', 'watchbell.yaml']);
+});

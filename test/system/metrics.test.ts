@@ -1,0 +1,128 @@
+import type { Config } from '../../src/config/schema.ts';
+import { CommandError, defineSkill, z } from '../../src/skill.ts';
+import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+
+const bell = defineSkill({
+  name: 'bell',
+  options: z.object({ sources: z.array(z.string()).default(['prod']) }),
+  commands: {
+    'ring {n:int}': {
+      help: 'rings',
+      run: () => {
+        throw new CommandError('no');
+      },
+    },
+  },
+  webhooks: {
+    bell: {
+      tokens: ({ sources }, source) => (sources.includes(source) ? [{ file: 'token' }] : undefined),
+      sources: ({ sources }) => sources,
+      run: (context, request) => {
+        if ((request.body as { fail?: boolean }).fail) throw new Error('on purpose');
+        return context.say('lobby', 'rung');
+      },
+    },
+  },
+});
+
+const SETUP = {
+  skills: [bell],
+  secrets: { token: 'secret' },
+  config: { connectors: { memory: { opsRoom: 'lobby' } } },
+};
+
+let bot: TestBot;
+beforeEach(async () => {
+  bot = await startTestBot(SETUP);
+});
+afterEach(() => bot.stop());
+
+const reload = (change: Partial<Config>): Promise<void> =>
+  bot.app.reload({ ...bot.app.config, ...change }, bot.app.world.generation + 1);
+
+async function metric(name: string, of = bot): Promise<number | undefined> {
+  const lines = (await of.app.metrics.registry.metrics()).split('\n');
+  const line = lines.find((one) => one.startsWith(`watchbell_${name} `));
+  return line === undefined ? undefined : Number(line.split(' ').at(-1));
+}
+
+test.each([
+  'events_total{source="webhook",result="failed"}',
+  'events_total{source="memory",result="failed"}',
+  'events_total{source="timer",result="ok"}',
+  'webhook_requests_total{source="bell/prod",code="200"}',
+  'webhook_requests_total{source="bell/prod",code="401"}',
+  'webhook_requests_total{source="other",code="503"}',
+  'commands_total{skill="bell",command="ring",result="ok"}',
+  'commands_total{skill="core",command="status",result="denied"}',
+  'commands_total{skill="core",command="other",result="invalid"}',
+  'sends_total{connector="memory",result="rejected"}',
+])('%s is 0 before anything happens, so that the first one is an increase', async (series) => {
+  expect(await metric(series)).toBe(0);
+});
+
+test('what happens is counted in the series that stood at 0, and in no other', async () => {
+  const names = async (): Promise<string[]> =>
+    [...(await bot.app.metrics.registry.metrics()).matchAll(/^(watchbell_\w+_total\{.*\}) /gm)].map(
+      ([, series]) => series ?? '',
+    );
+  const before = await names();
+  await bot.webhook('bell/prod', {}, 'secret');
+  await bot.webhook('bell/prod', { fail: true }, 'secret');
+  await bot.webhook('bell/prod', {}, 'wrong');
+  await bot.webhook('bell/prod', '{', 'secret');
+  await bot.webhook('bell/other', {}, 'secret');
+  await bot.webhook('gong', {}, 'secret');
+  for (const said of ['ring 1', 'ring x', 'status', 'blah']) await bot.say(said);
+  expect(await metric('events_total{source="webhook",result="failed"}')).toBe(1);
+  expect(await metric('webhook_requests_total{source="bell/prod",code="401"}')).toBe(1);
+  expect(await metric('webhook_requests_total{source="other",code="503"}')).toBe(1);
+  expect(await metric('commands_total{skill="bell",command="ring",result="wrong"}')).toBe(1);
+  expect((await names()).filter((name) => !before.includes(name) && !name.includes('events_total'))).toEqual([]);
+});
+
+test('a source that comes with a reload begins at 0, and what was counted goes on', async () => {
+  await bot.webhook('bell/prod', {}, 'wrong');
+  await reload({ skills: { ...bot.app.config.skills, bell: { sources: ['prod', 'staging'] } } });
+  expect(await metric('webhook_requests_total{source="bell/staging",code="401"}')).toBe(0);
+  expect(await metric('webhook_requests_total{source="bell/prod",code="401"}')).toBe(1);
+  expect(await metric('webhook_last_received_timestamp_seconds{source="bell/staging"}')).toBeGreaterThan(0);
+});
+
+test('a connector that a reload takes out is not told as down', async () => {
+  await bot.say('status');
+  expect(await metric('connector_up{connector="memory"}')).toBe(1);
+  expect(await metric('connector_last_event_timestamp_seconds{connector="memory"}')).toBeGreaterThan(0);
+  await reload({ connectors: {} });
+  expect(
+    (await bot.app.metrics.registry.metrics()).split('\n').filter((line) => /connector_.*memory/.test(line)),
+  ).toEqual([]);
+});
+
+test('when a source was last heard outlives the replica that heard it, and is told by each', async () => {
+  const name = 'webhook_last_received_timestamp_seconds{source="bell/prod"}';
+  const configured = (await metric(name)) ?? 0;
+  await bot.advance(3_600_000);
+  expect((await bot.webhook('bell/prod', {}, 'secret')).status).toBe(200);
+  await bot.leave();
+  const other = await startTestBot({ ...SETUP, sharedWith: bot });
+  try {
+    expect(((await metric(name, other)) ?? 0) - configured).toBeGreaterThanOrEqual(3600);
+  } finally {
+    await other.leave();
+  }
+});
+
+test('a webhook for a source nobody configured is told once, whatever names somebody makes up', async () => {
+  // A look with a browser is no lost alert.
+  for (const address of ['bell/prod', 'gong/x']) await fetch(`http://127.0.0.1:${bot.app.port}/webhooks/${address}`);
+  for (const source of ['prodd', 'a', 'b'])
+    expect((await bot.webhook(`bell/${source}`, {}, 'secret')).status).toBe(503);
+  const told = (): string[] => bot.texts().filter((text) => text.includes('source'));
+  while (told().length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  await bot.settle();
+  expect(told()).toEqual([
+    'Somebody posts to `bell/prodd`, and no source is called so: nothing of it is taken. Configured: prod. Mend the address there, or add the source here.',
+  ]);
+  expect(await bot.query('select about from notices')).toEqual([{ about: 'webhook:bell:unknown source' }]);
+});
