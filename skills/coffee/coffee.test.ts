@@ -115,6 +115,19 @@ describe('a round', () => {
     expect(together(bot).join('+').split('+').toSorted()).toEqual(['ann', 'bob', 'cem', 'dia']);
   });
 
+  test('a name that is cut in the middle of an emoji stops nobody', async () => {
+    const long = '😀'.repeat(200);
+    await using bot = await startCoffeeBot();
+    const one = { bot: false, guest: false };
+    bot.platform.fill('lobby', [
+      { ...one, accountId: '@ann:test', name: long },
+      { ...one, accountId: '@bob:test', name: long.slice(0, 255) },
+    ]);
+    await bot.say('coffee pair');
+    expect(together(bot)).toEqual(['ann+bob']);
+    for (const { name } of bot.platform.conversations.values()) expect(name.isWellFormed()).toBe(true);
+  });
+
   test('an odd one rests where that is wanted, and the room hears who', async () => {
     await using bot = await startCoffeeBot({
       members: ['@ann:test', '@bob:test', '@cem:test'],

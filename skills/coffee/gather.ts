@@ -1,7 +1,10 @@
-import type { Member, People, TaskRun } from '#skill';
+import { cut, type Member, type People, type TaskRun } from '#skill';
 import type { CoffeeOptions, RoundOptions } from './options.ts';
 import type { Met, Participant, RoundInput } from './roster.ts';
 import { personId } from './words.ts';
+
+/** A display name longer than this is none. */
+const MOST_NAME = 255;
 
 /** Which round is to be computed; `dry`: nothing is kept. */
 export interface RoundOrder {
@@ -77,7 +80,7 @@ async function present(run: TaskRun<CoffeeOptions, RoundOrder>, options: RoundOp
       const person = run.people.byAccount(address.connector, member.accountId);
       const id = personId(address.connector, member.accountId, person?.id);
       if (options.without.includes(id) || options.without.includes(member.accountId)) continue;
-      const known = who.get(id) ?? { name: person?.name ?? member.name, accounts: {} };
+      const known = who.get(id) ?? { name: person?.name ?? cut(member.name, MOST_NAME), accounts: {} };
       who.set(id, { ...known, accounts: { ...known.accounts, [address.connector]: member.accountId } });
     }
   }

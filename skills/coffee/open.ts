@@ -1,4 +1,4 @@
-import { defineTask, escape, z, type Context, type RoomAddress, type TaskOutcome } from '#skill';
+import { cut, defineTask, escape, z, type Context, type RoomAddress, type TaskOutcome } from '#skill';
 import { opener } from './opener.ts';
 import type { CoffeeOptions } from './options.ts';
 import { count, list, type Reached } from './words.ts';
@@ -81,7 +81,7 @@ export async function openNext(context: Context<CoffeeOptions>, round: string): 
     ...{ round, group: group.number },
     conversation: {
       ...{ uuid: group.conversation_id, connector: group.connector, people: group.accounts },
-      name: `Coffee: ${group.people.map(({ name }) => name).join(', ')}`.slice(0, 200),
+      name: cut(`Coffee: ${group.people.map(({ name }) => name).join(', ')}`, 200),
     },
   });
 }

@@ -208,6 +208,16 @@ function slowDown(everyMs: number): void {
   };
 }
 
+test('somebody whose name is cut in the middle of an emoji can count', async () => {
+  await start();
+  bot.platform.happen({
+    ...{ type: 'message', id: 'one', room: 'lobby', direct: false, text: '!count to 1', mentionsBot: false },
+    sender: { accountId: '@eve:test', name: '😀'.repeat(200).slice(0, 255), bot: false, guest: false },
+    at: bot.app.clock.now(),
+  });
+  await until(/^1$/);
+});
+
 test('where the platform is too slow it says how fast it can, and goes on in steps', async () => {
   await start();
   await bot.say('count to 200');

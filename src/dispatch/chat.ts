@@ -1,3 +1,4 @@
+import { cut } from '../chat/cut.ts';
 import { formatDuration } from '../chat/duration.ts';
 import { escape, toMessage, type Action, type Message, type MessageLike } from '../chat/message.ts';
 import type { IncomingEvent } from '../connectors/connector.ts';
@@ -32,6 +33,9 @@ export interface ChatResult {
 
 /** A tap on a message whose send is unresolved waits at most this long. */
 const TAP_WAIT_MS = 5 * 60_000;
+
+/** A display name longer than this is none. */
+const MOST_NAME = 255;
 
 interface Said {
   readonly text: string;
@@ -73,7 +77,7 @@ function askerOf(world: World, connector: string, event: IncomingEvent): Asker {
   return {
     connector,
     accountId: event.sender.accountId,
-    name: person?.name ?? event.sender.name,
+    name: person?.name ?? cut(event.sender.name, MOST_NAME),
     person: person?.id,
     groups: person?.groups ?? [],
     guest: event.sender.guest,
