@@ -20,6 +20,8 @@ export interface Gathered {
   readonly who: ReadonlyMap<string, { readonly name: string; readonly accounts: Readonly<Record<string, string>> }>;
   /** Who is in the rooms and does not take part this time. */
   readonly away: readonly string[];
+  /** Who skips this round, as their rows have them. */
+  readonly skipping: readonly string[];
 }
 
 interface Seat {
@@ -37,10 +39,11 @@ export async function gather(run: TaskRun<CoffeeOptions, RoundOrder>): Promise<G
   if (!options) throw new Error(`no round is called "${name}" any more`);
   const who = await present(run, options);
   const current = currentIds(run.people);
-  const absences = await run.read<{ person: string }>('select person from coffee_absences where skip or until > $1', [
+  const paused = await run.read<{ person: string }>('select person from coffee_absences where until > $1', [
     run.payload.at,
   ]);
-  const away = new Set(absences.map(({ person }) => current(person)));
+  const skips = await run.read<{ person: string }>('select person from coffee_skips where name = $1', [name]);
+  const away = new Set([...paused, ...skips].map(({ person }) => current(person)));
   const seats = await run.read<Seat>('select person, seat, joined, rested, rests from coffee_seats where name = $1', [
     name,
   ]);
@@ -64,7 +67,8 @@ export async function gather(run: TaskRun<CoffeeOptions, RoundOrder>): Promise<G
       .filter((row) => away.has(current(row.person)) && who.has(current(row.person)))
       .map((row) => row.seat),
   };
-  return { input, who, away: [...away].filter((id) => who.has(id)) };
+  const skipping = skips.map(({ person }) => person);
+  return { input, who, away: [...away].filter((id) => who.has(id)), skipping };
 }
 
 async function present(run: TaskRun<CoffeeOptions, RoundOrder>, options: RoundOptions) {

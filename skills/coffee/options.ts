@@ -1,5 +1,8 @@
 import { nextTick, parseDuration, z, type Names, type Problem } from '#skill';
 
+/** A round that began less than this ago is the one that was asked for: a CronJob and `every` may both call. */
+export const SAME_ROUND_MS = 12 * 3_600_000;
+
 const duration = z.string().transform((text, context) => {
   const ms = parseDuration(text);
   if (ms !== undefined) return ms;
