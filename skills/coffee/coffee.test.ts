@@ -403,15 +403,24 @@ test('somebody who is listed later keeps what was known of the account', async (
 
 test('names in the options that nothing answers to are said, each with what to do', () => {
   const options = coffee.options?.parse({
-    rounds: { random: { room: ['kitchen', 'lobby'], across: ['sre'], warn: '1d' } },
+    rounds: {
+      random: { room: ['kitchen', 'lobby'], across: ['sre'], warn: '1d' },
+      quick: { room: 'lobby', every: '0 9,18 * * *', apart: [['ann', 'bobb']], without: ['@hal:test'] },
+    },
   });
-  const names = { rooms: ['lobby'], people: [], groups: ['design'], schedules: [], timeIntervals: [] };
+  const names = { rooms: ['lobby'], people: ['ann', 'bob'], groups: ['design'], schedules: [], timeIntervals: [] };
   expect(options && coffee.check?.(options, names)).toEqual([
     { path: ['rounds', 'random', 'room'], says: 'no room is called "kitchen"; add it under rooms:' },
     { path: ['rounds', 'random', 'across'], says: 'nobody under people: is in a group "sre"' },
     {
       path: ['rounds', 'random', 'warn'],
       says: 'without `every` nobody knows when the next round is; add it, or leave this out',
+    },
+    { path: ['rounds', 'quick', 'every'], says: expect.stringContaining('rounds lie more than 12 hours apart') },
+    {
+      path: ['rounds', 'quick', 'apart'],
+      says: 'nobody under people: is called "bobb", so it does nothing unless it is an account id',
+      warning: true,
     },
   ]);
 });
@@ -424,6 +433,10 @@ test('options are read as people write them', () => {
   });
   expect(read({ every: 'Mon,Thu 9:30' })?.data?.rounds['random']?.every).toBe('30 9 * * Mon,Thu');
   expect(read({ every: '0 10 * * 1' })?.success).toBe(true);
+  expect(read({ every: 'fri-mon 10:00' })?.data?.rounds['random']?.every).toBe('0 10 * * Fri,Sat,Sun,Mon');
+  expect(read({ every: 'Mon-Wed-Fri 10:00' })?.error?.issues[0]?.message).toBe(
+    '"Mon-Wed-Fri" is not a list of days like Mon-Fri or Mon,Wed,Fri',
+  );
   for (const bad of [{ every: 'Monday' }, { every: '25:00' }, { size: 1 }, { warn: 'soon' }])
     expect(read(bad)?.success).toBe(false);
 });

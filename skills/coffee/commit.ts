@@ -81,17 +81,31 @@ async function announce(
 ): Promise<void> {
   const text =
     groups.length === 0
-      ? `☕ Coffee round ${order.number}: nobody to pair, since ${quality.people === 1 ? 'only one person takes' : `${quality.people} people take`} part.`
+      ? `☕ Coffee round ${order.number}: nobody to pair, since ${whyNobody(quality.people, context.options.rounds[order.name]?.size ?? 2)}.`
       : [
           `☕ Coffee round ${order.number} has begun: ${groupsInWords(groups.map(({ people }) => people.length))}. Each hears from me.`,
-          ...(resting.length === 0 ? [] : [restingText(resting.map(({ name }) => name))]),
+          ...restingText(resting),
         ].join('\n');
   const line = `coffee round ${order.number} has begun`;
   await postInRooms(context, order.rooms, `round:${order.id}`, text, { line });
 }
 
-function restingText(names: readonly string[]): string {
-  if (names.length > MOST_NAMES)
-    return `${count(names.length, 'person', 'people')} sit this one out and come first next time.`;
-  return `${list(names)} ${names.length === 1 ? 'sits' : 'sit'} this one out and ${names.length === 1 ? 'comes' : 'come'} first next time.`;
+function whyNobody(people: number, size: number): string {
+  const taking = people === 1 ? 'only one person takes part' : `${people} people take part`;
+  if (people < 2) return taking;
+  return people < size ? `${taking} and a group needs ${size}` : `of ${people} people no two may meet`;
+}
+
+function restingText(resting: ComputedRound['resting']): string[] {
+  const turn = resting.filter(({ why }) => why === 'turn').map(({ name }) => name);
+  const left = resting.filter(({ why }) => why !== 'turn').map(({ name }) => name);
+  return [
+    ...(turn.length > 0 ? [`${sitOut(turn)} and ${turn.length === 1 ? 'comes' : 'come'} first next time.`] : []),
+    ...(left.length > 0 ? [`${sitOut(left)}: nobody whom they may meet is left.`] : []),
+  ];
+}
+
+function sitOut(names: readonly string[]): string {
+  const who = names.length > MOST_NAMES ? count(names.length, 'person', 'people') : list(names);
+  return `${who} ${names.length === 1 ? 'sits' : 'sit'} this one out`;
 }

@@ -25,13 +25,13 @@ async function connect(...given: Parameters<MatrixWorld['connect']>): Promise<Co
 const conversation = () => ({ uuid: randomUUID(), people: ['@ann:fake.test', '@bob:fake.test'], name: 'Coffee' });
 
 test('members are named, guests are known, and who left is none', async () => {
-  world.homeserver.addUser('@12:fake.test');
+  world.homeserver.addUser('@12:fake.test', { displayName: 'a\nguest' });
   world.homeserver.join('@12:fake.test', world.roomId);
   world.homeserver.leave('bob', world.roomId);
   const members = await (await connect()).members?.('#ops:fake.test', signal());
   expect(members).toEqual([
     { accountId: '@ann:fake.test', name: 'Ann Li', guest: false, bot: false },
-    { accountId: '@12:fake.test', name: '@12:fake.test', guest: true, bot: false },
+    { accountId: '@12:fake.test', name: 'a guest', guest: true, bot: false },
   ]);
 });
 
