@@ -267,9 +267,9 @@ test('in a room that refuses the bot it ends, instead of leaving a dead letter a
 
 test('rooms and max are as configured, and a room that does not exist is a problem', async () => {
   await start({ rooms: ['annex'], max: 20 });
-  expect(await bot.say('count to 3')).toEqual([]);
+  expect(await bot.say('count to 3')).toEqual(['`countdown` does not listen in this room; it does in annex.']);
   expect((await bot.say('count to 21', { room: 'annex' }))[0]).toContain('from 1 to 20');
-  expect(await bot.say('countdowns')).toEqual([]);
+  expect(await bot.say('countdowns')).toEqual(['`countdown` does not listen in this room; it does in annex.']);
   const options = countdown.options?.parse({ rooms: ['annex', 'attic'] }) ?? { slow: 'steps', max: 1 };
   const names = { rooms: ['annex'], people: [], groups: [], schedules: [], timeIntervals: [] };
   expect(countdown.check?.(options, names)).toEqual([{ path: ['rooms', 1], says: 'no room is called "attic"' }]);
