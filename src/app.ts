@@ -132,12 +132,14 @@ export class App {
       clock,
       step,
       known: () => known().timers,
-      crons: () =>
-        [...this.#world.skills.values()].flatMap(({ skill, options: skillOptions }) =>
+      crons: () => ({
+        generation: this.#world.generation,
+        specs: [...this.#world.skills.values()].flatMap(({ skill, options: skillOptions }) =>
           Object.entries(skill.crons ?? {}).flatMap(([name, cron]) =>
             cronSpecs(skill.name, name, cron.schedule(skillOptions), this.#world.timeZone),
           ),
         ),
+      }),
       onAccepted,
     });
     this.#tasks = new TaskRunner({

@@ -9,6 +9,7 @@ import type { z } from 'zod';
 import type { MessageLike, RoomAddress } from './chat/message.ts';
 
 export { z } from 'zod';
+export { cut } from './chat/cut.ts';
 export { escape } from './chat/message.ts';
 export { CommandError } from './errors.ts';
 export { parseDuration, formatDuration } from './chat/duration.ts';

@@ -1,11 +1,11 @@
-import type { Asker } from '#skill';
+import { cut, type Asker } from '#skill';
 import type { Ack, Holder } from './alert.ts';
 
 export function holderOf(asker: Asker): Holder {
   const { connector, accountId, person } = asker;
   return {
     key: person ?? `${connector} ${accountId}`,
-    name: asker.name.slice(0, 100).toWellFormed(),
+    name: cut(asker.name, 100),
     person: person ?? null,
     connector,
     accountId,

@@ -1,4 +1,4 @@
-import { defineTask, z, type CommandContext, type CommandArgs, type Handled, type TimerFired } from '#skill';
+import { cut, defineTask, z, type CommandContext, type CommandArgs, type Handled, type TimerFired } from '#skill';
 import type { AlertOptions } from './options.ts';
 import { samplePayload } from './sample.ts';
 import type { AlertContext } from './show.ts';
@@ -52,8 +52,7 @@ export const sampleTask = defineTask<AlertOptions, Sample, null>({
       body: JSON.stringify(body),
       signal,
     });
-    if (!response.ok)
-      throw new Error(`the intake answered ${response.status}: ${(await response.text()).slice(0, 200)}`);
+    if (!response.ok) throw new Error(`the intake answered ${response.status}: ${cut(await response.text(), 200)}`);
     return null;
   },
   done: async (context, outcome) => {

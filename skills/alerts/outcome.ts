@@ -1,4 +1,4 @@
-import type { WebhookRequest } from '#skill';
+import { cut, type WebhookRequest } from '#skill';
 import { advance, SAME_NUMBER_MS, type Change } from './advance.ts';
 import type { Alert, Look, Place } from './alert.ts';
 import { groupHash, type Group, type WantedGroup } from './groups.ts';
@@ -155,7 +155,7 @@ export function wantedGroups(
           keyHash,
           rooms,
           policy,
-          title: `${fill(context.options.message.origin, report.labels)} ${name}`.trim().slice(0, 300).toWellFormed(),
+          title: cut(`${fill(context.options.message.origin, report.labels)} ${name}`.trim(), 300),
         });
     }
   }

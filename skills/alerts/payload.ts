@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { cut } from '#skill';
 import { clean, webAddress } from './text.ts';
 
 /** What one alert of a notification says, made safe: short, storable, with times that exist. */
@@ -67,7 +68,7 @@ export function readNotification(body: unknown, added: Readonly<Record<string, s
   const truncated = Number(text(fields['truncatedAlerts']));
   return {
     receiver: unescapeRegex(clean(text(fields['receiver']), MAX_NAME)),
-    groupKey: text(fields['groupKey']).slice(0, MAX_GROUP_KEY).toWellFormed(),
+    groupKey: cut(text(fields['groupKey']), MAX_GROUP_KEY),
     groupLabels: readPairs(fields['groupLabels'], MAX_LABELS),
     truncated: Number.isSafeInteger(truncated) && truncated > 0 ? truncated : 0,
     reports: [...reports.values()],

@@ -1,18 +1,8 @@
 import { CommandError, escape, formatTime, type Command, type CommandContext } from '#skill';
-import type { CoffeeOptions } from './options.ts';
-import { personId } from './words.ts';
+import { roundsCalled, type CoffeeOptions } from './options.ts';
+import { dayAhead, list, myIds } from './words.ts';
 
 type Said = CommandContext<CoffeeOptions, Record<string, unknown>>;
-
-const me = ({ sender }: Said): string => personId(sender.connector, sender.accountId, sender.person);
-
-async function write(context: Said, until: Date | 'infinity' | null, skip: boolean): Promise<void> {
-  await context.sql(
-    `insert into coffee_absences (person, until, skip) values ($1, $2, $3)
-     on conflict (person) do update set until = excluded.until, skip = excluded.skip`,
-    [me(context), until, skip],
-  );
-}
 
 /** `coffee pause until 2026-12-01`, `coffee pause for 3w`, `coffee pause`. */
 export const pause: Command<CoffeeOptions> = {
@@ -21,30 +11,68 @@ export const pause: Command<CoffeeOptions> = {
   late: 'run',
   also: ['coffee stop', 'coffee leave'],
   async run(context) {
-    const { args, now, timeZone } = context;
-    const given = args['date'] === undefined ? undefined : parseDay(String(args['date']), timeZone);
-    const until = given ?? (args['time'] === undefined ? undefined : new Date(now.getTime() + Number(args['time'])));
-    if (until && until <= now)
-      throw new CommandError(`${escape(String(args['date']))} is past; say a day that is to come.`);
-    await write(context, until ?? 'infinity', false);
+    const { sql, now, timeZone } = context;
+    const until = untilWhen(context);
+    const [me, ...before] = myIds(context);
+    await sql('delete from coffee_absences where person = any($1)', [before]);
+    await sql(
+      `insert into coffee_absences (person, until) values ($1, $2) on conflict (person) do update set until = excluded.until`,
+      [me, until ?? 'infinity'],
+    );
     return until
-      ? `You are left out until ${formatTime(until, timeZone, now)}. \`coffee join\` brings you back sooner.`
-      : 'You are left out from now on. `coffee join` brings you back.';
+      ? `You are left out until ${formatTime(until, timeZone, now)}. \`!coffee join\` brings you back sooner.`
+      : 'You are left out from now on. `!coffee join` brings you back.';
   },
 };
 
+/** Undefined: for good. */
+function untilWhen({ args, now, timeZone }: Said): Date | undefined {
+  const { date, time } = args;
+  if (date !== undefined && time !== undefined)
+    throw new CommandError(`Say one of them: \`!coffee pause until ${dayAhead(now)}\`, or \`!coffee pause for 3w\`.`);
+  if (date === undefined && time === undefined) return undefined;
+  const until = date === undefined ? new Date(now.getTime() + Number(time)) : parseDay(String(date), timeZone, now);
+  if (until <= now) throw new CommandError(`That is past; say a day like \`!coffee pause until ${dayAhead(now)}\`.`);
+  return until;
+}
+
+/** One's next round: of the name that is given, of this room, or of all where that says nothing. */
 export const skip: Command<CoffeeOptions> = {
   help: 'leaves you out of the next round only',
   class: 'respond',
   late: 'run',
+  // Under the warning before a round: with the number of that round.
+  also: ['coffee skip {name} {n:int}'],
   async run(context) {
-    const [row] = await context.sql<{ paused: boolean }>(
-      'select until > $2 as paused from coffee_absences where person = $1 for update',
-      [me(context), context.now],
+    const { sql, now, tapped } = context;
+    const names = meant(context);
+    if (await hasBegun(context))
+      throw new CommandError('That round has begun. `!coffee skip` leaves you out of the next one.');
+    const paused = await sql('select 1 from coffee_absences where person = any($1) and until > $2', [
+      myIds(context),
+      now,
+    ]);
+    if (paused.length > 0) return 'You are left out anyway; `!coffee join` brings you back.';
+    await sql(
+      'insert into coffee_skips (name, person) select name, $2 from unnest($1::text[]) as name on conflict do nothing',
+      [names.toSorted(), myIds(context)[0]],
     );
-    if (row?.paused) return 'You are left out anyway; `coffee join` brings you back.';
-    await write(context, null, true);
-    return context.tapped ? undefined : 'You skip the next round. `coffee join` takes that back.';
+    return tapped ? undefined : `You skip the next round of ${list(names)}. \`!coffee join\` takes that back.`;
+  },
+};
+
+/** The tap on a warning, taken away. A pause is none of its business, nor is a round that has begun. */
+export const unskip: Command<CoffeeOptions> = {
+  help: 'takes part in the next round after all',
+  class: 'respond',
+  late: 'run',
+  hidden: true,
+  async run(context) {
+    if (await hasBegun(context)) return;
+    await context.sql('delete from coffee_skips where name = $1 and person = any($2)', [
+      context.args['name'],
+      myIds(context),
+    ]);
   },
 };
 
@@ -54,16 +82,35 @@ export const join: Command<CoffeeOptions> = {
   late: 'run',
   also: ['coffee resume'],
   async run(context) {
-    await context.sql('delete from coffee_absences where person = $1', [me(context)]);
-    return context.tapped ? undefined : 'You take part in the next round.';
+    await context.sql('delete from coffee_absences where person = any($1)', [myIds(context)]);
+    await context.sql('delete from coffee_skips where person = any($1)', [myIds(context)]);
+    return 'You take part in the next round.';
   },
 };
 
+function meant({ args, room, options }: Said): string[] {
+  const all = Object.keys(options.rounds);
+  if (args['name'] === undefined && room.name === undefined) return all;
+  const word = args['name'] === undefined ? (room.name ?? '') : String(args['name']);
+  const names = roundsCalled(options, word);
+  if (names.length === 0)
+    throw new CommandError(
+      `There is no coffee round called "${escape(word)}". There are: ${all.map(escape).join(', ') || 'none'}.`,
+    );
+  return names;
+}
+
+async function hasBegun({ sql, args }: Said): Promise<boolean> {
+  if (args['n'] === undefined) return false;
+  const rows = await sql('select 1 from coffee_rounds where name = $1 and number >= $2', [args['name'], args['n']]);
+  return rows.length > 0;
+}
+
 /** The beginning of a day in the bot's zone. */
-function parseDay(text: string, timeZone: string): Date {
+function parseDay(text: string, timeZone: string, now: Date): Date {
   const day = new Date(`${text}T00:00:00Z`);
   if (!/^\d{4}-\d\d-\d\d$/.test(text) || day.toJSON()?.slice(0, 10) !== text)
-    throw new CommandError(`"${escape(text)}" is not a day; say it like \`coffee pause until 2026-12-01\`.`);
+    throw new CommandError(`"${escape(text)}" is not a day; say it like \`!coffee pause until ${dayAhead(now)}\`.`);
   const format = new Intl.DateTimeFormat('en-CA', {
     timeZone,
     hour: '2-digit',

@@ -1,3 +1,4 @@
+import { cut } from '#skill';
 export interface Charted {
   readonly id: string;
   readonly name: string;
@@ -24,7 +25,7 @@ export function chart(
   const width = Math.min(16, Math.max(...sorted.map(({ name }) => name.length)));
   const lines = sorted.map(({ id, name }, row) => {
     const cells = sorted.slice(0, row).map((other) => cell(times.get(`${id}\n${other.id}`) ?? 0));
-    return `${name.slice(0, width).padEnd(width)} ${cells.join(' ')}`.trimEnd();
+    return `${cut(name, width).padEnd(width)} ${cells.join(' ')}`.trimEnd();
   });
   return { text: lines.join('\n'), known, possible };
 }

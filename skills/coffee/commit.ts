@@ -3,16 +3,16 @@ import type { Context } from '#skill';
 import type { CoffeeOptions } from './options.ts';
 import { openNext } from './open.ts';
 import type { ComputedRound, PairOrder } from './pair-task.ts';
+import { postInRooms } from './rounds.ts';
 import { count, groupsInWords, list } from './words.ts';
 
 const MOST_NAMES = 8;
 
+/** A round that has a row, and its rooms. */
+type Kept = PairOrder & { readonly id: string; readonly rooms: readonly string[] };
+
 /** Keeps a computed round whole, in the transaction of its task's result; conversations are opened from then on. */
-export async function commitRound(
-  context: Context<CoffeeOptions>,
-  order: PairOrder & { id: string },
-  round: ComputedRound,
-): Promise<void> {
+export async function commitRound(context: Context<CoffeeOptions>, order: Kept, round: ComputedRound): Promise<void> {
   const { sql } = context;
   await writeGroups(context, order.id, round);
   await sql(
@@ -37,11 +37,12 @@ export async function commitRound(
      on conflict (name, person) do update set seat = excluded.seat, rested = excluded.rested, rests = excluded.rests`,
     [order.name, JSON.stringify(round.seats)],
   );
-  await sql('update coffee_absences set skip = false where skip');
-  await sql("update coffee_rounds set state = 'opening', reason = null, quality = $2, resting = $3 where id = $1", [
-    ...[order.id, JSON.stringify(round.quality)],
-    JSON.stringify(round.resting),
-  ]);
+  // Who said so while it was being computed is in it, and misses the next.
+  await sql('delete from coffee_skips where name = $1 and person = any($2)', [order.name, round.skipping]);
+  await sql(
+    "update coffee_rounds set state = 'opening', reason = null, quality = $2, resting = $3, moved_at = $4 where id = $1",
+    [...[order.id, JSON.stringify(round.quality)], ...[JSON.stringify(round.resting), context.now]],
+  );
   await announce(context, order, round);
   await openNext(context, order.id);
 }
@@ -75,22 +76,36 @@ async function writeGroups({ sql }: Context<CoffeeOptions>, id: string, { groups
 /** The room hears that a round began, in one message that is edited when something went wrong. */
 async function announce(
   context: Context<CoffeeOptions>,
-  order: PairOrder & { id: string },
+  order: Kept,
   { groups, resting, quality }: ComputedRound,
 ): Promise<void> {
   const text =
     groups.length === 0
-      ? `☕ Coffee round ${order.number}: nobody to pair, since ${quality.people === 1 ? 'only one person takes' : `${quality.people} people take`} part.`
+      ? `☕ Coffee round ${order.number}: nobody to pair, since ${whyNobody(quality.people, context.options.rounds[order.name]?.size ?? 2)}.`
       : [
           `☕ Coffee round ${order.number} has begun: ${groupsInWords(groups.map(({ people }) => people.length))}. Each hears from me.`,
-          ...(resting.length === 0 ? [] : [restingText(resting.map(({ name }) => name))]),
+          ...restingText(resting),
         ].join('\n');
-  for (const room of context.options.rounds[order.name]?.room ?? [])
-    await context.post(room, `round:${order.id}`, text, { line: `coffee round ${order.number} has begun` });
+  const line = `coffee round ${order.number} has begun`;
+  await postInRooms(context, order.rooms, `round:${order.id}`, text, { line });
 }
 
-function restingText(names: readonly string[]): string {
-  if (names.length > MOST_NAMES)
-    return `${count(names.length, 'person', 'people')} sit this one out and come first next time.`;
-  return `${list(names)} ${names.length === 1 ? 'sits' : 'sit'} this one out and ${names.length === 1 ? 'comes' : 'come'} first next time.`;
+function whyNobody(people: number, size: number): string {
+  const taking = people === 1 ? 'only one person takes part' : `${people} people take part`;
+  if (people < 2) return taking;
+  return people < size ? `${taking} and a group needs ${size}` : `of ${people} people no two may meet`;
+}
+
+function restingText(resting: ComputedRound['resting']): string[] {
+  const turn = resting.filter(({ why }) => why === 'turn').map(({ name }) => name);
+  const left = resting.filter(({ why }) => why !== 'turn').map(({ name }) => name);
+  return [
+    ...(turn.length > 0 ? [`${sitOut(turn)} and ${turn.length === 1 ? 'comes' : 'come'} first next time.`] : []),
+    ...(left.length > 0 ? [`${sitOut(left)}: nobody whom they may meet is left.`] : []),
+  ];
+}
+
+function sitOut(names: readonly string[]): string {
+  const who = names.length > MOST_NAMES ? count(names.length, 'person', 'people') : list(names);
+  return `${who} ${names.length === 1 ? 'sits' : 'sit'} this one out`;
 }

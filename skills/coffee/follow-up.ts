@@ -9,7 +9,7 @@ import {
   type RoomAddress,
 } from '#skill';
 import type { CoffeeOptions } from './options.ts';
-import { personId, type Reached } from './words.ts';
+import { myIds, type Reached } from './words.ts';
 
 type Answer = 'met' | 'planned' | 'no';
 
@@ -20,11 +20,11 @@ const MOST_ASKED = 3;
 
 interface GroupRow {
   readonly number: number;
-  readonly name: string;
   readonly people: readonly Reached[];
   readonly answer: Answer | null;
   readonly answered_by: string | null;
   readonly asked: number;
+  readonly followUpMs: number | null;
 }
 
 /** Asks a group whether they met, with buttons. */
@@ -34,7 +34,7 @@ export const followUpTimer = defineTimer<CoffeeOptions, z.output<typeof asked>>(
     const [row] = await context.sql<GroupRow>(
       `update coffee_groups g set asked = asked + 1 from coffee_rounds r
        where g.number = $1 and r.id = g.round_id and (g.answer is null or g.answer = 'planned')
-       returning g.number, r.name, g.people, g.answer, g.answered_by, g.asked`,
+       returning g.number, g.people, g.answer, g.answered_by, g.asked, r.follow_up_ms as "followUpMs"`,
       [group],
     );
     if (!row) return;
@@ -47,7 +47,7 @@ const keyOf = (group: number): string => `followUp:${group}`;
 function question({ number, people, answer, answered_by: by }: GroupRow): Message {
   const said = answer === 'planned' ? `${escape(by ?? '')} said it was planned. ` : '';
   return {
-    text: `☕ ${said}Did you meet?`,
+    text: `☕ ${said}Did you meet? Tap ✅ met, 📅 planned or ❌ no, or say \`!coffee met ${number}\`.`,
     mentions: people.map(({ accountId, name }) => ({ accountId, name })),
     actions: [
       { label: 'Met', emoji: '✅', command: `coffee met ${number}` },
@@ -71,20 +71,19 @@ export function answerCommand(answer: Answer, help: string): Command<CoffeeOptio
     late: 'run',
     async run(context) {
       const { sql, sender, args, room, tapped } = context;
-      const me = personId(sender.connector, sender.accountId, sender.person);
       const [group] = await sql<GroupRow & { place: string | null; connector: string }>(
-        `select g.number, r.name, g.people, g.answer, g.answered_by, g.asked, c.room as place, c.connector
+        `select g.number, g.people, g.answer, g.answered_by, g.asked, r.follow_up_ms as "followUpMs", c.room as place, c.connector
          from coffee_groups g join coffee_rounds r on r.id = g.round_id join coffee_conversations c on c.id = g.conversation_id
          where ($1::integer is null or g.number = $1) and g.state = 'told'
-           and g.number in (select group_number from coffee_members where person = $2)
+           and g.number in (select group_number from coffee_members where person = any($2))
          order by g.number desc limit 1 for update of g`,
-        [args['n'] ?? null, me],
+        [args['n'] ?? null, myIds(context)],
       );
       if (!group)
         throw new CommandError(
           args['n'] === undefined
             ? 'You have not been in a coffee round yet.'
-            : `Coffee ${args['n']} was not yours; \`coffee history\` lists yours.`,
+            : `Coffee ${args['n']} was not yours; \`!coffee history\` lists yours.`,
         );
       const changed = group.answer !== answer;
       await sql('update coffee_groups set answer = $2, answered_by = $3 where number = $1', [
@@ -94,14 +93,20 @@ export function answerCommand(answer: Answer, help: string): Command<CoffeeOptio
       if (group.asked > 0 && changed)
         await context.post(place, keyOf(group.number), thanks(answer, sender.name, group));
       await again(context, group, answer, place);
-      return tapped || group.asked > 0 ? undefined : WORDS[answer].replace('{}', escape(sender.name));
+      // Where the question stands, it changes.
+      const isHere = place.connector === room.connector && place.room === room.room;
+      return tapped || (isHere && group.asked > 0 && changed) ? undefined : words(answer, sender.name);
     },
   };
 }
 
 /** Buttons stay, so that a slip can be put right and what was planned can happen. */
 function thanks(answer: Answer, name: string, group: GroupRow): Message {
-  return { ...question(group), mentions: [], text: WORDS[answer].replace('{}', escape(name)) };
+  return { ...question(group), mentions: [], text: words(answer, name) };
+}
+
+function words(answer: Answer, name: string): string {
+  return WORDS[answer].replace('{}', () => escape(name));
 }
 
 async function again(
@@ -110,10 +115,9 @@ async function again(
   answer: Answer,
   place: RoomAddress,
 ): Promise<void> {
-  const followUp = context.options.rounds[group.name]?.followUp;
-  if (answer !== 'planned' || followUp === undefined || group.asked >= MOST_ASKED)
+  if (answer !== 'planned' || group.followUpMs === null || group.asked >= MOST_ASKED)
     return context.cancel(`followUp:${group.number}`);
-  await context.at(`followUp:${group.number}`, new Date(context.now.getTime() + followUp), 'followUp', {
+  await context.at(`followUp:${group.number}`, new Date(context.now.getTime() + group.followUpMs), 'followUp', {
     group: group.number,
     place: { connector: place.connector, room: place.room },
   });

@@ -1,7 +1,10 @@
-import type { Member, People, TaskRun } from '#skill';
+import { cut, type Member, type People, type TaskRun } from '#skill';
 import type { CoffeeOptions, RoundOptions } from './options.ts';
 import type { Met, Participant, RoundInput } from './roster.ts';
 import { personId } from './words.ts';
+
+/** A display name longer than this is none. */
+const MOST_NAME = 255;
 
 /** Which round is to be computed; `dry`: nothing is kept. */
 export interface RoundOrder {
@@ -17,6 +20,8 @@ export interface Gathered {
   readonly who: ReadonlyMap<string, { readonly name: string; readonly accounts: Readonly<Record<string, string>> }>;
   /** Who is in the rooms and does not take part this time. */
   readonly away: readonly string[];
+  /** Who skips this round, as their rows have them. */
+  readonly skipping: readonly string[];
 }
 
 interface Seat {
@@ -34,10 +39,11 @@ export async function gather(run: TaskRun<CoffeeOptions, RoundOrder>): Promise<G
   if (!options) throw new Error(`no round is called "${name}" any more`);
   const who = await present(run, options);
   const current = currentIds(run.people);
-  const absences = await run.read<{ person: string }>('select person from coffee_absences where skip or until > $1', [
+  const paused = await run.read<{ person: string }>('select person from coffee_absences where until > $1', [
     run.payload.at,
   ]);
-  const away = new Set(absences.map(({ person }) => current(person)));
+  const skips = await run.read<{ person: string }>('select person from coffee_skips where name = $1', [name]);
+  const away = new Set([...paused, ...skips].map(({ person }) => current(person)));
   const seats = await run.read<Seat>('select person, seat, joined, rested, rests from coffee_seats where name = $1', [
     name,
   ]);
@@ -61,7 +67,8 @@ export async function gather(run: TaskRun<CoffeeOptions, RoundOrder>): Promise<G
       .filter((row) => away.has(current(row.person)) && who.has(current(row.person)))
       .map((row) => row.seat),
   };
-  return { input, who, away: [...away].filter((id) => who.has(id)) };
+  const skipping = skips.map(({ person }) => person);
+  return { input, who, away: [...away].filter((id) => who.has(id)), skipping };
 }
 
 async function present(run: TaskRun<CoffeeOptions, RoundOrder>, options: RoundOptions) {
@@ -77,7 +84,7 @@ async function present(run: TaskRun<CoffeeOptions, RoundOrder>, options: RoundOp
       const person = run.people.byAccount(address.connector, member.accountId);
       const id = personId(address.connector, member.accountId, person?.id);
       if (options.without.includes(id) || options.without.includes(member.accountId)) continue;
-      const known = who.get(id) ?? { name: person?.name ?? member.name, accounts: {} };
+      const known = who.get(id) ?? { name: person?.name ?? cut(member.name, MOST_NAME), accounts: {} };
       who.set(id, { ...known, accounts: { ...known.accounts, [address.connector]: member.accountId } });
     }
   }

@@ -1,13 +1,18 @@
 import { CommandError, defineSkill, defineTimer, escape, formatTime, z, type Command } from '#skill';
-import { join, pause, skip } from './absence.ts';
+import { join, pause, skip, unskip } from './absence.ts';
 import { answerCommand, followUpTimer } from './follow-up.ts';
 import { openTask, openTimer } from './open.ts';
 import { checkCoffee, coffeeOptions, roundsCalled, type CoffeeOptions } from './options.ts';
 import { againTimer, pairTask } from './pair-task.ts';
 import { answerRequest } from './request.ts';
+import { latestRound, postInRooms } from './rounds.ts';
 import { seedOf, startRound } from './start.ts';
 import { stats } from './stats.ts';
 import { history, status } from './status.ts';
+import { dayAhead } from './words.ts';
+
+/** A round that is later than this, after a long time away, is nobody's expectation any more. */
+const MOST_LATE_MS = 24 * 3_600_000;
 
 /** Asked for by `watchbell pair`. */
 const request = z.object({
@@ -23,7 +28,8 @@ const commands: Readonly<Record<string, Command<CoffeeOptions>>> = {
   'coffee history': history,
   'coffee stats {name?}': stats,
   'coffee pause [until {date}] [for {time:duration}]': pause,
-  'coffee skip': skip,
+  'coffee skip {name?}': skip,
+  'coffee unskip {name} {n:int}': unskip,
   'coffee join': join,
   'coffee met {n:int?}': answerCommand('met', 'says that you met'),
   'coffee planned {n:int?}': answerCommand('planned', 'says that you have a time'),
@@ -38,7 +44,7 @@ const commands: Readonly<Record<string, Command<CoffeeOptions>>> = {
         throw new CommandError(
           `Say which round: ${
             Object.keys(options.rounds)
-              .map((one) => `\`coffee pair ${one}\``)
+              .map((one) => `\`!coffee pair ${one}\``)
               .join(', ') || 'none is configured'
           }.`,
         );
@@ -62,10 +68,19 @@ export default defineSkill<CoffeeOptions>({
         Object.fromEntries(
           Object.entries(rounds).flatMap(([name, { every }]) => (every === undefined ? [] : [[name, { cron: every }]])),
         ),
-      async run(context, { key = '' }) {
-        if (!context.options.rounds[key]) return;
-        const { made, says } = await startRound(context, key);
-        if (!made) context.log.info({ round: key, says }, 'no round was begun');
+      async run(context, { key = '', at, lateMs }) {
+        const round = context.options.rounds[key];
+        if (!round) return;
+        const when = formatTime(at, context.timeZone, context.now);
+        if (lateMs > MOST_LATE_MS) {
+          const text = `☕ I was away when the coffee round of ${when} was to begin. \`!coffee pair\` begins it now.`;
+          return postInRooms(context, round.room, `late:${key}:${at.toISOString()}`, text);
+        }
+        const { made, says, inTheWay } = await startRound(context, key);
+        if (made) return;
+        context.log.info({ round: key, says }, 'no round was begun');
+        const text = `☕ The coffee round of ${when} is left out. ${escape(says)}`;
+        if (inTheWay) await postInRooms(context, round.room, `left-out:${key}:${at.toISOString()}`, text);
       },
     },
     warn: {
@@ -75,22 +90,19 @@ export default defineSkill<CoffeeOptions>({
             every === undefined || warn === undefined ? [] : [[name, { cron: every, aheadMs: warn }]],
           ),
         ),
-      async run({ options, now, timeZone, post }, { key = '', at }) {
+      async run(context, { key = '', at }) {
+        const { options, sql, now, timeZone } = context;
         const round = options.rounds[key];
         if (!round) return;
         const begins = new Date(at.getTime() + (round.warn ?? 0));
         // After downtime: what has begun needs no warning.
         if (begins <= now) return;
-        for (const room of round.room)
-          await post(
-            room,
-            `warn:${key}:${begins.toISOString()}`,
-            {
-              text: `☕ The next coffee round is ${formatTime(begins, timeZone, now)}. Not this time? Tap 🚫 or say \`coffee skip\`; for longer, \`coffee pause until 2026-12-01\`.`,
-              actions: [{ label: 'Skip', emoji: '🚫', command: 'coffee skip', undo: 'coffee join' }],
-            },
-            { until: begins },
-          );
+        const which = `${key} ${((await latestRound(sql, key))?.number ?? 0) + 1}`;
+        const message = {
+          text: `☕ The next coffee round is ${formatTime(begins, timeZone, now)}. Not this time? Tap 🚫 or say \`!coffee skip\`; for longer, \`!coffee pause until ${dayAhead(now)}\`.`,
+          actions: [{ label: 'Skip', emoji: '🚫', command: `coffee skip ${which}`, undo: `coffee unskip ${which}` }],
+        };
+        await postInRooms(context, round.room, `warn:${key}:${begins.toISOString()}`, message, { until: begins });
       },
     },
   },
@@ -106,11 +118,7 @@ export default defineSkill<CoffeeOptions>({
           });
         for (const name of names) {
           if (dry) {
-            const [last] = await context.sql<{ number: number }>(
-              'select max(number) as number from coffee_rounds where name = $1',
-              [name],
-            );
-            const number = (last?.number ?? 0) + 1;
+            const number = ((await latestRound(context.sql, name))?.number ?? 0) + 1;
             await context.task('pair', {
               name,
               number,

@@ -1,7 +1,7 @@
-import { defineTask, escape, z, type Context, type RoomAddress, type TaskOutcome } from '#skill';
-import { opener } from './opener.ts';
+import { cut, defineTask, z, type Context, type TaskOutcome } from '#skill';
 import type { CoffeeOptions } from './options.ts';
-import { count, list, type Reached } from './words.ts';
+import { finish, tell, tellTrouble } from './tell.ts';
+import type { Reached } from './words.ts';
 
 const order = z.object({
   round: z.string(),
@@ -24,8 +24,10 @@ const opened = z.union([
 ]);
 type Opened = z.output<typeof opened>;
 
-/** After so many tries, an hour apart at most, a group is left to find together by itself. */
-const MOST_TRIES = 24;
+/** The waits between tries double up to an hour: so many take an hour, and so many a day. */
+const TRIES_IN_AN_HOUR = 8;
+const MOST_TRIES = 30;
+const FIRST_WAIT_MS = 30_000;
 const LONGEST_WAIT_MS = 3_600_000;
 
 /** Opens one conversation. Its uuid is in the group's row, so a repeat after a crash finds the same one. */
@@ -81,13 +83,13 @@ export async function openNext(context: Context<CoffeeOptions>, round: string): 
     ...{ round, group: group.number },
     conversation: {
       ...{ uuid: group.conversation_id, connector: group.connector, people: group.accounts },
-      name: `Coffee: ${group.people.map(({ name }) => name).join(', ')}`.slice(0, 200),
+      name: cut(`Coffee: ${group.people.map(({ name }) => name).join(', ')}`, 200),
     },
   });
 }
 
 async function handleOpened(context: Context<CoffeeOptions>, outcome: TaskOutcome<OpenOrder, Opened>): Promise<void> {
-  const { sql, now, at, log } = context;
+  const { sql, now } = context;
   const { round, group, conversation } = outcome.payload;
   const [row] = await sql<{ tries: number; state: string }>(
     'select tries, state from coffee_groups where number = $1 for update',
@@ -95,83 +97,45 @@ async function handleOpened(context: Context<CoffeeOptions>, outcome: TaskOutcom
   );
   // Told already: this is the end of a chain that was taken up twice; the other one goes on.
   if (row?.state !== 'waiting') return;
-  const wait = (ms: number): Promise<void> => at(`open:${round}`, new Date(now.getTime() + ms), 'open', { round });
-  if (!outcome.ok || 'refused' in outcome.result) {
-    const reason = outcome.ok ? ('refused' in outcome.result ? outcome.result.refused : '') : outcome.reason;
-    const tries = outcome.ok ? MOST_TRIES : row.tries + 1;
-    const isOver = tries >= MOST_TRIES;
-    await sql('update coffee_groups set tries = $2, reason = $3, state = $4 where number = $1', [
-      ...[group, tries, reason],
-      isOver ? 'failed' : 'waiting',
-    ]);
-    log.warn({ group, tries, reason }, 'a conversation could not be opened');
-    // Others go first; when all have failed so often, the platform is given time.
-    const [least] = await sql<{ tries: number | null }>(
-      "select min(tries) as tries from coffee_groups where round_id = $1 and state = 'waiting'",
-      [round],
-    );
-    const before = least?.tries ?? 0;
-    return before === 0 ? openNext(context, round) : wait(Math.min(30_000 * 2 ** (before - 1), LONGEST_WAIT_MS));
+  await sql('update coffee_rounds set moved_at = $2 where id = $1', [round, now]);
+  if (!outcome.ok) {
+    await failed(context, { group, tries: row.tries + 1, reason: outcome.reason });
+    return goOn(context, round, row.tries);
   }
-  if ('waitMs' in outcome.result) return wait(outcome.result.waitMs);
-  const room = 'room' in outcome.result ? outcome.result.room : undefined;
-  if (room !== undefined)
-    await sql('update coffee_conversations set room = $2 where id = $1', [conversation.uuid, room]);
-  await tell(context, group, room === undefined ? undefined : { connector: conversation.connector, room });
-  await openNext(context, round);
+  const { result } = outcome;
+  if ('waitMs' in result) return wait(context, round, result.waitMs);
+  if ('refused' in result) await failed(context, { group, tries: MOST_TRIES, reason: result.refused });
+  else if ('room' in result) {
+    await sql('update coffee_conversations set room = $2 where id = $1', [conversation.uuid, result.room]);
+    await tell(context, group, { connector: conversation.connector, room: result.room });
+  } else await tell(context, group, undefined);
+  await goOn(context, round, row.tries);
 }
 
-/** Tells one group, in its conversation, or in the room where the platform has none. */
-async function tell(context: Context<CoffeeOptions>, group: number, at: RoomAddress | undefined): Promise<void> {
-  const [told] = await context.sql<{ name: string; people: readonly Reached[]; connector: string; round: number }>(
-    `update coffee_groups g set state = 'told', reason = null from coffee_rounds r, coffee_conversations c
-     where g.number = $1 and r.id = g.round_id and c.id = g.conversation_id
-     returning r.name, r.number as round, g.people, c.connector`,
-    [group],
+async function failed(
+  { sql, log }: Context<CoffeeOptions>,
+  { group, tries, reason }: { group: number; tries: number; reason: string },
+): Promise<void> {
+  const state = tries >= MOST_TRIES ? 'failed' : 'waiting';
+  await sql('update coffee_groups set tries = $2, reason = $3, state = $4 where number = $1', [
+    ...[group, tries, reason],
+    state,
+  ]);
+  log.warn({ group, tries, reason }, 'a conversation could not be opened');
+}
+
+function wait({ at, now }: Context<CoffeeOptions>, round: string, ms: number): Promise<void> {
+  return at(`open:${round}`, new Date(now.getTime() + ms), 'open', { round });
+}
+
+/** All that failed as often as this one come next; when none is left, the platform is given time, once for all. */
+async function goOn(context: Context<CoffeeOptions>, round: string, tries: number): Promise<void> {
+  const [least] = await context.sql<{ tries: number | null }>(
+    "select min(tries) as tries from coffee_groups where round_id = $1 and state = 'waiting'",
+    [round],
   );
-  const options = context.options.rounds[told?.name ?? ''];
-  const [belongsTo] = options?.room ?? [];
-  if (!told || !options || belongsTo === undefined) return;
-  const place = at ?? placeOn(context, options.room, told.connector);
-  if (!place) return;
-  if (at) await context.listen(at, belongsTo);
-  await context.post(place, `group:${group}`, await opener(context, { ...told, group, inRoom: !at }), { ring: true });
-  if (options.followUp !== undefined)
-    await context.at(`followUp:${group}`, new Date(context.now.getTime() + options.followUp), 'followUp', {
-      group,
-      place: { connector: place.connector, room: place.room },
-    });
-}
-
-function placeOn(
-  context: Context<CoffeeOptions>,
-  rooms: readonly string[],
-  connector: string,
-): RoomAddress | undefined {
-  return rooms
-    .flatMap((room) => context.rooms.byName(room)?.addresses ?? [])
-    .find((address) => address.connector === connector);
-}
-
-async function finish(context: Context<CoffeeOptions>, id: string): Promise<void> {
-  const { sql, options, post } = context;
-  const [round] = await sql<{ name: string; number: number }>(
-    "update coffee_rounds set state = 'told' where id = $1 and state = 'opening' returning name, number",
-    [id],
-  );
-  const failed = await sql<{ number: number; reason: string; people: readonly Reached[] }>(
-    "select number, reason, people from coffee_groups where round_id = $1 and state = 'failed' order by position",
-    [id],
-  );
-  if (!round || failed.length === 0) return;
-  const names = failed.slice(0, 10).map(({ people }) => list(people.map(({ name }) => name)));
-  const more = failed.length > 10 ? `\n… and ${count(failed.length - 10, 'more')}` : '';
-  for (const room of options.rounds[round.name]?.room ?? [])
-    await post(room, `failed:${id}`, `${failedText(failed)}\n${names.join('\n')}${more}`);
-}
-
-/** What went wrong, told once the others have their conversations. */
-function failedText(failed: readonly { number: number; reason: string }[]): string {
-  const reasons = [...new Set(failed.map(({ reason }) => reason))].slice(0, 3).map(escape).join('; ');
-  return `For ${count(failed.length, 'group')} no conversation could be opened: ${reasons}. \`coffee status\` shows each member with whom they are.`;
+  const next = least?.tries ?? 0;
+  if (next <= tries) return openNext(context, round);
+  if (next >= TRIES_IN_AN_HOUR) await tellTrouble(context, round);
+  return wait(context, round, Math.min(FIRST_WAIT_MS * 2 ** (next - 1), LONGEST_WAIT_MS));
 }

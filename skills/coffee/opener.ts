@@ -1,7 +1,7 @@
 import { escape, formatTime, type Context, type Message } from '#skill';
 import type { CoffeeOptions } from './options.ts';
 import { suggestSlots } from './slots.ts';
-import { list, type Reached } from './words.ts';
+import { idsOf, list, type Reached } from './words.ts';
 
 export interface Opening {
   readonly name: string;
@@ -11,18 +11,19 @@ export interface Opening {
   readonly connector: string;
   /** Said in the room itself. */
   readonly inRoom: boolean;
+  readonly followUpMs: number | null;
 }
 
 /** The first words in a conversation: who, whether they know each other, and when they could meet. */
 export async function opener(context: Context<CoffeeOptions>, opening: Opening): Promise<Message> {
-  const { people, now, timeZone, options } = { ...opening, ...context, people: opening.people };
+  const { now, timeZone } = context;
+  const { people, followUpMs } = opening;
   const zones = people.map(({ id }) => {
     const person = context.people.byId(id);
     return { timeZone: person?.timeZone ?? timeZone, hours: person?.hours };
   });
   const slots = suggestSlots(zones, now, opening.group);
-  const followUp = options.rounds[opening.name]?.followUp;
-  const asked = followUp === undefined ? undefined : formatTime(new Date(now.getTime() + followUp), timeZone, now);
+  const asked = followUpMs === null ? undefined : formatTime(new Date(now.getTime() + followUpMs), timeZone, now);
   return {
     text: [
       `☕ ${list(people.map(({ name }) => name))}: you are having coffee together this time.`,
@@ -42,16 +43,18 @@ export async function opener(context: Context<CoffeeOptions>, opening: Opening):
   };
 }
 
-async function before({ sql }: Context<CoffeeOptions>, { name, round, people }: Opening): Promise<string | undefined> {
-  if (people.length > 2) return undefined;
-  const [met] = await sql<{ number: number; began_at: Date }>(
+async function before(context: Context<CoffeeOptions>, opening: Opening): Promise<string | undefined> {
+  const { name, round, people } = opening;
+  const [one, other] = people;
+  if (!one || !other || people.length > 2) return undefined;
+  const [met] = await context.sql<{ number: number; began_at: Date }>(
     `select r.number, r.began_at from coffee_rounds r join coffee_groups g on g.round_id = r.id
-     where r.name = $1 and r.number < $2 and g.number in (select group_number from coffee_members where person = $3)
-       and g.number in (select group_number from coffee_members where person = $4) order by r.number desc limit 1`,
-    [name, round, people[0]?.id, people[1]?.id],
+     where r.name = $1 and r.number < $2 and g.number in (select group_number from coffee_members where person = any($3))
+       and g.number in (select group_number from coffee_members where person = any($4)) order by r.number desc limit 1`,
+    [name, round, idsOf(context.people, one.id), idsOf(context.people, other.id)],
   );
   return met
-    ? `You were together before, in round ${met.number} (${met.began_at.toISOString().slice(0, 10)}).`
+    ? `You were together before, in round ${met.number} (${formatTime(met.began_at, context.timeZone, context.now)}).`
     : undefined;
 }
 

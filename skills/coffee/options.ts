@@ -1,5 +1,8 @@
 import { nextTick, parseDuration, z, type Names, type Problem } from '#skill';
 
+/** A round that began less than this ago is the one that was asked for: a CronJob and `every` may both call. */
+export const SAME_ROUND_MS = 12 * 3_600_000;
+
 const duration = z.string().transform((text, context) => {
   const ms = parseDuration(text);
   if (ms !== undefined) return ms;
@@ -7,13 +10,30 @@ const duration = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-const DAY = '(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)';
-const AT = new RegExp(`^(?:(${DAY}(?:[-,]${DAY})*) )?([01]?\\d|2[0-3]):([0-5]\\d)$`);
+const DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
+const AT = /^(?:([a-z,-]+) )?([01]?\d|2[0-3]):([0-5]\d)$/i;
+
+/** `Mon`, `Mon-Fri`, `Fri-Mon`, `Mon,Thu`, in any case, as cron has them; undefined: none. */
+function daysOf(text: string): string | undefined {
+  const days = text.split(',').flatMap((range) => {
+    const [first = -1, last = first, ...more] = range
+      .split('-')
+      .map((day) => DAYS.findIndex((one) => one.toLowerCase() === day.toLowerCase()));
+    if (first < 0 || last < 0 || more.length > 0) return [undefined];
+    return Array.from({ length: ((last - first + 7) % 7) + 1 }, (_, at) => DAYS[(first + at) % 7]);
+  });
+  return days.includes(undefined) ? undefined : [...new Set(days)].join(',');
+}
 
 /** `Mon 10:00`, `Mon,Thu 10:00`, `10:00`, or five fields of cron; resolves to the fields. */
 const every = z.string().transform((text, context): string => {
   const at = AT.exec(text);
-  const fields = at ? `${Number(at[3])} ${Number(at[2])} * * ${at[1] ?? '*'}` : text;
+  const days = at?.[1] === undefined ? '*' : daysOf(at[1]);
+  if (at && days === undefined) {
+    context.addIssue({ code: 'custom', message: `"${at[1] ?? ''}" is not a list of days like Mon-Fri or Mon,Wed,Fri` });
+    return z.NEVER;
+  }
+  const fields = at ? `${Number(at[3])} ${Number(at[2])} * * ${days ?? '*'}` : text;
   try {
     if (fields.trim().split(/\s+/).length === 5 && nextTick(fields, 'UTC', new Date(0))) return fields;
   } catch {
@@ -74,8 +94,34 @@ export function checkCoffee(options: CoffeeOptions, names: Names): Problem[] {
             },
           ]
         : [];
-    return [...rooms, ...groups, ...warning];
+    const quick: Problem[] =
+      given.every !== undefined && isTooOften(given.every)
+        ? [
+            {
+              path: [...path, 'every'],
+              says: 'rounds lie more than 12 hours apart: what comes sooner counts as the same round and is left out; name fewer times',
+            },
+          ]
+        : [];
+    const people = [...given.apart.flat(), ...given.without]
+      .filter((one) => !/[@:]/.test(one) && !names.people.includes(one))
+      .map((one): Problem => ({
+        path: [...path, given.without.includes(one) ? 'without' : 'apart'],
+        says: `nobody under people: is called "${one}", so it does nothing unless it is an account id`,
+        warning: true,
+      }));
+    return [...rooms, ...groups, ...warning, ...quick, ...people];
   });
+}
+
+/** Looks at as many times as a week of any such schedule has. */
+function isTooOften(every: string): boolean {
+  let before: Date | undefined;
+  for (let at = nextTick(every, 'UTC', new Date(0)), times = 0; at && times < 50; times++) {
+    if (before && at.getTime() - before.getTime() <= SAME_ROUND_MS) return true;
+    [before, at] = [at, nextTick(every, 'UTC', at)];
+  }
+  return false;
 }
 
 /** The rounds that a word means: a round's own name, else those of a room. */

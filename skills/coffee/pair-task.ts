@@ -5,6 +5,7 @@ import { pairInWorker } from './in-worker.ts';
 import type { CoffeeOptions } from './options.ts';
 import { report } from './report.ts';
 import { answerRequest } from './request.ts';
+import { postInRooms } from './rounds.ts';
 
 const order = z.object({
   /** Of the round's row; left out: a dry run. */
@@ -43,6 +44,7 @@ const computed = z.object({
   }),
   /** In the rooms, and not taking part this time. */
   away: z.array(z.string()),
+  skipping: z.array(z.string()),
   report: z.string(),
 });
 export type ComputedRound = z.output<typeof computed>;
@@ -60,7 +62,7 @@ export const pairTask = defineTask<CoffeeOptions, PairOrder, ComputedRound>({
   attempts: 3,
   async run(run) {
     const { number, explain } = run.payload;
-    const { input, who, away } = await gather(run);
+    const { input, who, away, skipping } = await gather(run);
     const pairing = await pairInWorker(input, run.signal);
     const resting = new Set(pairing.resting.map(({ id }) => id));
     const nameOf = (id: string): string => who.get(id)?.name ?? id;
@@ -85,6 +87,7 @@ export const pairTask = defineTask<CoffeeOptions, PairOrder, ComputedRound>({
       ],
       quality: pairing.quality,
       away: [...away],
+      skipping: [...skipping],
       report: report({ input, pairing, nameOf, away: away.length, ...(explain !== undefined && { explain }) }),
     };
   },
@@ -101,20 +104,21 @@ function tellDry(context: Context<CoffeeOptions>, outcome: Outcome): Promise<voi
 
 async function keep(context: Context<CoffeeOptions>, outcome: Outcome, id: string): Promise<void> {
   const { sql, now, at, log } = context;
-  const [round] = await sql<{ state: string; tries: number }>(
-    'select state, tries from coffee_rounds where id = $1 for update',
+  const [round] = await sql<{ state: string; tries: number; rooms: readonly string[] }>(
+    'select state, tries, rooms from coffee_rounds where id = $1 for update',
     [id],
   );
   if (round?.state !== 'pairing') return;
   if (outcome.ok) {
-    await commitRound(context, { ...outcome.payload, id }, outcome.result);
+    await commitRound(context, { ...outcome.payload, id, rooms: round.rooms }, outcome.result);
     return answerRequest(context, outcome.payload.request, { ok: true, says: outcome.result.report });
   }
   const tries = round.tries + 1;
   const isOver = tries >= MOST_TRIES || !context.options.rounds[outcome.payload.name];
-  await sql('update coffee_rounds set tries = $2, reason = $3, state = $4 where id = $1', [
+  await sql('update coffee_rounds set tries = $2, reason = $3, state = $4, moved_at = $5 where id = $1', [
     ...[id, tries, outcome.reason],
     isOver ? 'failed' : 'pairing',
+    now,
   ]);
   log.warn({ round: id, tries, reason: outcome.reason }, isOver ? 'round is given up' : 'round is tried again');
   const wait = `; ${isOver ? 'it is given up' : 'I go on trying'}`;
@@ -122,18 +126,15 @@ async function keep(context: Context<CoffeeOptions>, outcome: Outcome, id: strin
     ok: false,
     says: `The round cannot be made: ${outcome.reason}${wait}`,
   });
-  if (isOver) return tellGivenUp(context, outcome.payload, outcome.reason);
+  const trouble = `☕ Coffee round ${outcome.payload.number} ${isOver ? 'could not' : 'cannot'} be made${isOver ? '' : ' yet'}: ${escape(outcome.reason)}. ${isOver ? '`!coffee pair` tries a new one.' : 'I go on trying.'}`;
+  await postInRooms(context, round.rooms, `round:${id}`, trouble);
+  if (isOver) return;
   const waitMs = Math.min(60_000 * 2 ** (tries - 1), LONGEST_WAIT_MS);
   await at(`again:${id}`, new Date(now.getTime() + waitMs), 'again', {
     ...outcome.payload,
     at: new Date(outcome.payload.at).toISOString(),
     request: undefined,
   });
-}
-
-async function tellGivenUp({ options, post }: Context<CoffeeOptions>, order: PairOrder, reason: string): Promise<void> {
-  const text = `☕ Coffee round ${order.number} could not be made: ${escape(reason)}. \`coffee pair\` tries a new one.`;
-  for (const room of options.rounds[order.name]?.room ?? []) await post(room, `round:${order.id ?? ''}`, text);
 }
 
 export const againTimer = {

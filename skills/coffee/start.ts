@@ -1,45 +1,91 @@
 import { randomUUID } from 'node:crypto';
 import { formatDuration, type Context } from '#skill';
-import type { CoffeeOptions } from './options.ts';
+import { openNext } from './open.ts';
+import { SAME_ROUND_MS, type CoffeeOptions } from './options.ts';
 import { hash } from './random.ts';
+import { latestRound, unfinished, type LatestRound } from './rounds.ts';
 
-/** A round that began less than this ago is the one that was asked for: a CronJob and `every` may both call. */
-const SAME_ROUND_MS = 12 * 3_600_000;
+/** One that is not over and stands still for longer is broken: no more than an hour lies between two tries. */
+const STANDS_STILL_MS = 2 * 3_600_000;
 
 export interface Started {
   readonly made: boolean;
-  /** One sentence. */
+  /** A sentence or two, not escaped. */
   readonly says: string;
+  /** The last round is not over, so there is no new one. */
+  readonly inTheWay?: boolean;
 }
 
 /** Begins a round, unless it has begun already. `request` gets a report of what came of it. */
 export async function startRound(context: Context<CoffeeOptions>, name: string, request?: string): Promise<Started> {
-  const { sql, now, task } = context;
-  const [last] = await sql<{ number: number; state: string; began_at: Date }>(
-    'select number, state, began_at from coffee_rounds where name = $1 order by number desc limit 1',
-    [name],
-  );
+  const { sql, now } = context;
+  let last = await latestRound(sql, name);
+  if (last && unfinished(last) !== undefined && now.getTime() - last.moved_at.getTime() >= STANDS_STILL_MS) {
+    context.log.warn({ round: last.id, state: last.state }, 'round stood still and is taken up again');
+    if (last.state === 'pairing') return pairAgain(context, name, last, request);
+    await openNext(context, last.id);
+    last = await latestRound(sql, name);
+  }
+  const rest = last && unfinished(last);
   if (last && last.state !== 'failed') {
     const agoMs = now.getTime() - last.began_at.getTime();
-    if (last.state !== 'told' || agoMs < SAME_ROUND_MS)
+    if (rest !== undefined || agoMs < SAME_ROUND_MS)
       return {
         made: false,
-        says: `Round ${last.number} of ${name} began ${formatDuration(agoMs)} ago; there is no other.`,
+        says: `Round ${last.number} of ${name} began ${formatDuration(agoMs)} ago; there is no other.${rest === undefined ? '' : ` ${rest}`}`,
+        inTheWay: rest !== undefined,
       };
   }
-  const number = (last?.number ?? 0) + 1;
+  return beginRound(context, name, (last?.number ?? 0) + 1, request);
+}
+
+/** Nothing was decided yet, so it begins as a new one would, under the number that it has. */
+async function pairAgain(
+  context: Context<CoffeeOptions>,
+  name: string,
+  { id, number, seed }: LatestRound,
+  request: string | undefined,
+): Promise<Started> {
+  await context.sql(
+    'update coffee_rounds set began_at = $2, moved_at = $2, tries = 0, reason = null, rooms = $3, follow_up_ms = $4 where id = $1',
+    [id, context.now, ...decided(context, name)],
+  );
+  await order(context, { id, name, number, seed }, request);
+  return { made: true, says: `Round ${number} of ${name} stood still, and begins again.` };
+}
+
+async function beginRound(
+  context: Context<CoffeeOptions>,
+  name: string,
+  number: number,
+  request: string | undefined,
+): Promise<Started> {
   const id = randomUUID();
   const seed = seedOf(name, number);
-  const made = await sql(
-    `insert into coffee_rounds (id, name, number, seed, state, began_at) values ($1, $2, $3, $4, 'pairing', $5)
-     on conflict (name, number) do nothing returning id`,
-    [id, name, number, seed, now],
+  const made = await context.sql(
+    `insert into coffee_rounds (id, name, number, seed, state, began_at, moved_at, rooms, follow_up_ms)
+     values ($1, $2, $3, $4, 'pairing', $5, $5, $6, $7) on conflict (name, number) do nothing returning id`,
+    [id, name, number, seed, context.now, ...decided(context, name)],
   );
   // Somebody else began it between our two statements.
   if (made.length === 0)
     return { made: false, says: `Round ${number} of ${name} begins right now; there is no other.` };
-  await task('pair', { id, name, number, seed, at: now.toISOString(), ...(request !== undefined && { request }) });
+  await order(context, { id, name, number, seed }, request);
   return { made: true, says: `Round ${number} of ${name} begins.` };
+}
+
+/** What stays as it is until the round is over, whatever becomes of the configuration. */
+function decided({ options }: Context<CoffeeOptions>, name: string): [readonly string[], number | null] {
+  const round = options.rounds[name];
+  return [round?.room ?? [], round?.followUp ?? null];
+}
+
+function order(
+  { task, now }: Context<CoffeeOptions>,
+  round: { id: string; name: string; number: number; seed: number },
+  request: string | undefined,
+): Promise<void> {
+  return task('pair', { ...round, at: now.toISOString(), ...(request !== undefined && { request }) });
 }
 
 /** Known before the round is made, so that a dry run shows the round that would be. */

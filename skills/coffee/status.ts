@@ -1,74 +1,102 @@
 import { escape, formatTime, nextTick, type Command, type CommandContext, type Context } from '#skill';
 import type { CoffeeOptions } from './options.ts';
-import { list, personId, type Reached } from './words.ts';
+import { latestRound, unfinished } from './rounds.ts';
+import { dayAhead, list, myIds, type Reached } from './words.ts';
 
 interface Past {
   readonly number: number;
-  readonly name: string;
-  readonly round: number;
   readonly began_at: Date;
   readonly people: readonly Reached[];
   readonly answer: string | null;
 }
 
-async function past({ sql }: Context<CoffeeOptions>, person: string, limit: number): Promise<Past[]> {
+/** What is still to be told is left out. */
+async function past({ sql }: Context<CoffeeOptions>, ids: readonly string[], limit: number): Promise<Past[]> {
   return sql<Past>(
-    `select g.number, r.name, r.number as round, r.began_at, g.people, g.answer
-     from coffee_members m join coffee_groups g on g.number = m.group_number join coffee_rounds r on r.id = g.round_id
-     where m.person = $1 order by g.number desc limit $2`,
-    [person, limit],
+    `select g.number, r.began_at, g.people, g.answer from coffee_groups g join coffee_rounds r on r.id = g.round_id
+     where g.state <> 'waiting' and g.number = any(array(select group_number from coffee_members where person = any($1)))
+     order by g.number desc limit $2`,
+    [ids, limit],
   );
 }
 
-const me = ({ sender }: Pick<CommandContext, 'sender'>): string =>
-  personId(sender.connector, sender.accountId, sender.person);
-
 const ANSWERS: Readonly<Record<string, string>> = { met: 'met', planned: 'planned', no: 'did not meet' };
 
-function withWhom({ people }: Past, person: string): string {
-  return list(people.filter(({ id }) => id !== person).map(({ name }) => name));
+function withWhom({ people }: Past, ids: readonly string[]): string {
+  return list(people.filter(({ id }) => !ids.includes(id)).map(({ name }) => name));
 }
 
-/** Whether I take part, when the next round is, and with whom I was last. */
+/** Whether I take part, when the next round is, how the last one is, and with whom I was last. */
 export const status: Command<CoffeeOptions> = {
   help: 'shows when the next round is, and whether you take part',
   also: ['coffee'],
   async run(context) {
     const { sql, now, timeZone, options, room } = context;
-    const person = me(context);
-    const [absence] = await sql<{ until: Date | null; forever: boolean; skip: boolean }>(
-      `select case when isfinite(until) then until end as until, until = 'infinity' as forever, skip
-       from coffee_absences where person = $1 and (skip or until > $2)`,
-      [person, now],
+    const rounds = Object.entries(options.rounds).filter(
+      ([, round]) => room.name === undefined || round.room.includes(room.name),
     );
-    const lines = Object.entries(options.rounds)
-      .filter(([, round]) => room.name === undefined || round.room.includes(room.name))
-      .map(([name, { every }]) => {
-        const next = every === undefined ? undefined : nextTick(every, timeZone, now);
-        return `${escape(name)}: ${next ? `next round ${formatTime(next, timeZone, now)}` : 'no time is set for the next round'}`;
-      });
-    const taking = absence
-      ? absence.skip
-        ? 'You skip the next round; `coffee join` takes that back.'
-        : `You are left out ${absence.until ? `until ${formatTime(absence.until, timeZone, now)}` : 'until you say `coffee join`'}.`
-      : 'You take part. `coffee skip` misses the next round, `coffee pause until 2026-12-01` those until then.';
-    const [last] = await past(context, person, 1);
+    const lines: string[] = [];
+    for (const [name, { every }] of rounds) {
+      const next = every === undefined ? undefined : nextTick(every, timeZone, now);
+      lines.push(
+        `${escape(name)}: ${next ? `next round ${formatTime(next, timeZone, now)}` : 'no time is set for the next round'}`,
+      );
+      const last = await latestRound(sql, name);
+      const rest = last && unfinished(last);
+      if (last && rest !== undefined)
+        lines.push(`Round ${last.number}, begun ${formatTime(last.began_at, timeZone, now)}: ${escape(rest)}`);
+      if (last?.state === 'failed')
+        lines.push(
+          `Round ${last.number} could not be made: ${escape(last.reason ?? '')}. \`!coffee pair\` tries a new one.`,
+        );
+    }
+    const ids = myIds(context);
+    const [last] = await past(context, ids, 1);
     const lastly =
-      last && `Last time you were with ${withWhom(last, person)} (${last.began_at.toISOString().slice(0, 10)}).`;
-    return [...lines, taking, lastly].filter((line) => line !== undefined).join('\n');
+      last && `Last time, ${formatTime(last.began_at, timeZone, now)}, you were with ${withWhom(last, ids)}.`;
+    return [...lines, await taking(context, rounds), lastly].filter((line) => line !== undefined).join('\n');
   },
 };
+
+/** Whether I take part in these rounds, and how to change that. */
+async function taking(
+  context: CommandContext<CoffeeOptions, Record<string, unknown>>,
+  rounds: readonly (readonly [string, CoffeeOptions['rounds'][string]])[],
+): Promise<string> {
+  const { sql, now, timeZone, sender } = context;
+  const ids = myIds(context);
+  if (sender.guest) return 'Guests are not paired.';
+  if (rounds.length > 0 && rounds.every(([, { without }]) => isNamed(without, [...ids, sender.accountId])))
+    return 'You are not paired: `without` in the configuration names you.';
+  const [pause] = await sql<{ until: Date | null }>(
+    `select case when isfinite(until) then until end as until from coffee_absences where person = any($1) and until > $2 order by coffee_absences.until desc limit 1`,
+    [ids, now],
+  );
+  if (pause)
+    return `You are left out ${pause.until ? `until ${formatTime(pause.until, timeZone, now)}; \`!coffee join\` brings you back sooner` : 'until you say `!coffee join`'}.`;
+  const skips = await sql<{ name: string }>(
+    'select distinct name from coffee_skips where person = any($1) and name = any($2) order by name',
+    [ids, rounds.map(([name]) => name)],
+  );
+  if (skips.length > 0)
+    return `You skip the next round of ${list(skips.map(({ name }) => name))}; \`!coffee join\` takes that back.`;
+  return `You take part, as long as you are in the room. \`!coffee skip\` misses the next round, \`!coffee pause until ${dayAhead(now)}\` those until then.`;
+}
+
+function isNamed(without: readonly string[], ids: readonly string[]): boolean {
+  return ids.some((id) => without.includes(id));
+}
 
 export const history: Command<CoffeeOptions> = {
   help: 'lists with whom you were, newest first',
   async run(context) {
-    const person = me(context);
-    const rows = await past(context, person, 20);
+    const ids = myIds(context);
+    const rows = await past(context, ids, 20);
     if (rows.length === 0) return 'You have not been in a coffee round yet.';
     return rows
       .map((row) => {
         const said = row.answer === null ? '' : `, ${ANSWERS[row.answer] ?? ''}`;
-        return `#${row.number} ${row.began_at.toISOString().slice(0, 10)} with ${withWhom(row, person)}${said}`;
+        return `#${row.number} ${formatTime(row.began_at, context.timeZone, context.now)} with ${withWhom(row, ids)}${said}`;
       })
       .join('\n');
   },

@@ -9,6 +9,7 @@ export interface CoffeeBotOptions extends Partial<TestBotOptions> {
   readonly round?: Record<string, unknown>;
 }
 
+export const DAY_MS = 86_400_000;
 export const FOUR = ['@ann:test', '@bob:test', '@cem:test', '@dia:test'];
 
 /** A bot that pairs the people in the lobby. */
@@ -33,4 +34,26 @@ export function together(bot: TestBot): string[] {
 
 function short(account: string): string {
   return account.replace(/^@|:.*$/g, '');
+}
+
+export function conversationOf(bot: TestBot, person: string): string {
+  const found = [...bot.platform.conversations].findLast(([, { people }]) => people.includes(person));
+  if (!found) throw new Error(`${person} has no conversation`);
+  return found[0];
+}
+
+/** Crons are looked at once a second. */
+export async function until(bot: TestBot, condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
+  await bot.settle();
+}
+
+/** To the next time that a clock in Greenwich shows this hour, once the bot has seen its crons. */
+export async function advanceTo(bot: TestBot, hour: number): Promise<void> {
+  await until(bot, async () => (await bot.query('select 1 from crons')).length > 0);
+  const now = bot.app.clock.now();
+  const next = new Date(now);
+  next.setUTCHours(hour, 0, 0, 0);
+  if (next <= now) next.setTime(next.getTime() + DAY_MS);
+  await bot.advance(next.getTime() - now.getTime());
 }

@@ -1,4 +1,4 @@
-import { escape, type Context } from '#skill';
+import { escape, type CommandContext, type Context, type People } from '#skill';
 
 /** Somebody in a group, with the account to reach them by. `name` is hostile text. */
 export interface Reached {
@@ -10,6 +10,21 @@ export interface Reached {
 /** The key in `people:`, else connector and account, which never is one: it has a space. */
 export function personId(connector: string, accountId: string, listed: string | undefined): string {
   return listed ?? `${connector} ${accountId}`;
+}
+
+/** Under which ids somebody may be kept: the present one, then those from before each account was listed. */
+export function idsOf(people: People, id: string): string[] {
+  const accounts = Object.entries(people.byId(id)?.accounts ?? {});
+  return [id, ...accounts.map(([connector, account]) => personId(connector, account, undefined))];
+}
+
+export function myIds({ sender, people }: Pick<CommandContext, 'sender' | 'people'>): string[] {
+  return idsOf(people, personId(sender.connector, sender.accountId, sender.person));
+}
+
+/** A day three weeks ahead, for examples. */
+export function dayAhead(now: Date): string {
+  return new Date(now.getTime() + 21 * 86_400_000).toISOString().slice(0, 10);
 }
 
 export function nameOf(context: Pick<Context, 'people'>, id: string): string {

@@ -208,6 +208,16 @@ function slowDown(everyMs: number): void {
   };
 }
 
+test('somebody whose name is cut in the middle of an emoji can count', async () => {
+  await start();
+  bot.platform.happen({
+    ...{ type: 'message', id: 'one', room: 'lobby', direct: false, text: '!count to 1', mentionsBot: false },
+    sender: { accountId: '@eve:test', name: '😀'.repeat(200).slice(0, 255), bot: false, guest: false },
+    at: bot.app.clock.now(),
+  });
+  await until(/^1$/);
+});
+
 test('where the platform is too slow it says how fast it can, and goes on in steps', async () => {
   await start();
   await bot.say('count to 200');
@@ -257,9 +267,9 @@ test('in a room that refuses the bot it ends, instead of leaving a dead letter a
 
 test('rooms and max are as configured, and a room that does not exist is a problem', async () => {
   await start({ rooms: ['annex'], max: 20 });
-  expect(await bot.say('count to 3')).toEqual([]);
+  expect(await bot.say('count to 3')).toEqual(['`countdown` does not listen in this room; it does in annex.']);
   expect((await bot.say('count to 21', { room: 'annex' }))[0]).toContain('from 1 to 20');
-  expect(await bot.say('countdowns')).toEqual([]);
+  expect(await bot.say('countdowns')).toEqual(['`countdown` does not listen in this room; it does in annex.']);
   const options = countdown.options?.parse({ rooms: ['annex', 'attic'] }) ?? { slow: 'steps', max: 1 };
   const names = { rooms: ['annex'], people: [], groups: [], schedules: [], timeIntervals: [] };
   expect(countdown.check?.(options, names)).toEqual([{ path: ['rooms', 1], says: 'no room is called "attic"' }]);

@@ -44,6 +44,8 @@ export interface ConnectorWorld {
   readonly people?: readonly [string, string];
   /** Who is in a room or was invited to it, and how many rooms there are. */
   peopleOf?(room: string): Promise<readonly string[]>;
+  /** Whoever says things has this display name from now on. */
+  rename?(name: string): Promise<void>;
   /** The next conversation is opened, but the answer is lost. */
   loseNextOpening?(): Promise<void>;
 }

@@ -349,6 +349,19 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
       );
     });
 
+    test('a name that is too long is cut to text that is well formed, whole emojis or not', async () => {
+      await within(async ({ world, connector, host }) => {
+        if (!world.rename) return;
+        await world.rename('😀'.repeat(200));
+        await world.say('hello');
+        await host.until('the message', () => host.events.length > 0);
+        const members = (await connector.members?.(world.room, AbortSignal.timeout(10_000))) ?? [];
+        const names = [...host.events.map(({ sender }) => sender.name), ...members.map(({ name }) => name)];
+        expect(names.filter((name) => name.startsWith('😀'))).toHaveLength(members.length > 0 ? 2 : 1);
+        expect(names.filter((name) => !name.isWellFormed() || name.length > 255)).toEqual([]);
+      });
+    });
+
     test('a private conversation is opened once: a repeat, a second replica and a lost answer find the same one', async () => {
       await within(async ({ world, connector }) => {
         if (!world.people) return;

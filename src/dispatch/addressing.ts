@@ -1,3 +1,4 @@
+import { cut } from '../chat/cut.ts';
 /** How a line was addressed to the bot. */
 export type Addressing =
   | { readonly to: 'nobody' }
@@ -21,7 +22,7 @@ const AROUND = new Set([' ', '\t', '\n', '\r', '\u00a0', '.', ':', ',', ';']);
  * expression that looks for an end of dots takes seconds over 30 kB of them.
  */
 export function tidy(text: string): string {
-  const line = text.slice(0, MAX_LINE).replace(CONTROL, '');
+  const line = cut(text, MAX_LINE).replace(CONTROL, '');
   let from = 0;
   let to = line.length;
   while (from < to && AROUND.has(line[from] ?? '') && line[from] !== '.' && line[from] !== ';') from++;

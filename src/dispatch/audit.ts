@@ -1,3 +1,4 @@
+import { cut } from '../chat/cut.ts';
 import type { Query } from '../db/database.ts';
 import type { Asker, RoomAddress } from '../skill.ts';
 
@@ -27,7 +28,7 @@ export async function writeAudit(query: Query, entry: AuditEntry): Promise<void>
       entry.asker.person ?? null,
       entry.skill,
       entry.command,
-      entry.text.slice(0, 1000),
+      cut(entry.text, 1000),
       entry.result,
       entry.because,
     ],

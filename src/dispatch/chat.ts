@@ -1,3 +1,4 @@
+import { cut } from '../chat/cut.ts';
 import { formatDuration } from '../chat/duration.ts';
 import { escape, toMessage, type Action, type Message, type MessageLike } from '../chat/message.ts';
 import type { IncomingEvent } from '../connectors/connector.ts';
@@ -32,6 +33,13 @@ export interface ChatResult {
 
 /** A tap on a message whose send is unresolved waits at most this long. */
 const TAP_WAIT_MS = 5 * 60_000;
+
+/** A display name longer than this is none. */
+const MOST_NAME = 255;
+/** Of so many rooms the first are named. */
+const MOST_ROOMS = 5;
+
+type Known = Exclude<Lookup, { readonly found: 'nothing' }>;
 
 interface Said {
   readonly text: string;
@@ -73,7 +81,7 @@ function askerOf(world: World, connector: string, event: IncomingEvent): Asker {
   return {
     connector,
     accountId: event.sender.accountId,
-    name: person?.name ?? event.sender.name,
+    name: person?.name ?? cut(event.sender.name, MOST_NAME),
     person: person?.id,
     groups: person?.groups ?? [],
     guest: event.sender.guest,
@@ -170,7 +178,8 @@ async function run(input: ChatInput, place: Place): Promise<ChatResult> {
   if (lookup.found === 'nothing') return unknown(input, place);
   const { entry } = lookup;
   const isDeaf = place.onlySkill !== undefined && place.onlySkill !== entry.skill && entry.skill !== 'core';
-  if (isDeaf || !listens(world, entry.skill, place.roomName, event.direct)) return { result: 'ignored' };
+  if (isDeaf) return { result: 'ignored' };
+  if (!listens(world, entry.skill, place.roomName, event.direct)) return elsewhere(input, place, lookup);
   const decision = world.decide({
     asker: place.asker,
     skill: entry.skill,
@@ -230,6 +239,16 @@ async function run(input: ChatInput, place: Place): Promise<ChatResult> {
 function listens(world: World, skill: string, roomName: string | undefined, direct: boolean): boolean {
   const rooms = world.skills.get(skill)?.rooms;
   return direct || rooms === undefined || (roomName !== undefined && rooms.has(roomName));
+}
+
+/** A skill is asked where it does not listen: by name or mention it says where it does, by `!` only to one of its commands. */
+function elsewhere(input: ChatInput, { said, address }: Place, { found, entry }: Known): ChatResult {
+  if (said.tapped || (!said.answerUnknown && found !== 'command')) return { result: 'ignored' };
+  const rooms = [...(input.world.skills.get(entry.skill)?.rooms ?? [])].map(escape);
+  const where = rooms.length === 0 ? 'in none yet' : `in ${rooms.slice(0, MOST_ROOMS).join(', ')}`;
+  const text = `\`${entry.skill}\` does not listen in this room; it does ${where}.`;
+  reply(input, address, input.event, 'core', text);
+  return { result: 'invalid', skill: 'core', command: 'other' };
 }
 
 async function runCommand(
@@ -306,6 +325,7 @@ async function unknown(input: ChatInput, place: Place): Promise<ChatResult> {
   const usable = world.commands.all.filter(
     (entry) =>
       !entry.command.hidden &&
+      (place.onlySkill === undefined || [place.onlySkill, 'core'].includes(entry.skill)) &&
       listens(world, entry.skill, place.roomName, event.direct) &&
       world.decide({
         asker: place.asker,

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { cut } from '../chat/cut.ts';
 import type { Query, Transaction } from '../db/database.ts';
 import { codeOf, messageOf } from '../errors.ts';
 
@@ -36,7 +37,7 @@ export async function recordError(query: Query, failure: Failure): Promise<strin
 
 /** Postgres cannot hold NUL; an error's text may carry what somebody sent. */
 function clean(text: string): string {
-  return text.replaceAll('\u0000', '').slice(0, 20_000);
+  return cut(text.replaceAll('\u0000', ''), 20_000);
 }
 
 /** What people say to look an error up: the first eight characters of its id. */

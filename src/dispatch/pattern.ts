@@ -89,7 +89,9 @@ export function idsOf(word: string): string[] | undefined {
   return ids.length > 0 ? ids : undefined;
 }
 
-const INT = /^-?\d{1,15}$/;
+const INT = /^-?\d+$/;
+/** What Postgres takes as an integer. */
+const MAX_INT = 2 ** 31 - 1;
 const bare = (word: string): string => word.toLowerCase().replace(/[.,;:!?]+$/, '');
 
 /** Names of the arguments that are rooms. */
@@ -163,13 +165,16 @@ export function matchPattern(pattern: CompiledPattern, text: Words): MatchResult
 function convert(word: string, as: Exclude<ArgumentType, 'rest' | 'ids'>): unknown {
   if (as === 'word' || as === 'room') return word;
   if (as === 'duration') return parseDuration(bare(word));
-  if (as === 'int') return INT.test(bare(word)) ? Number(bare(word)) : undefined;
+  if (as === 'int') {
+    const number = INT.test(bare(word)) ? Number(bare(word)) : Number.NaN;
+    return Math.abs(number) <= MAX_INT ? number : undefined;
+  }
   return as.choices.includes(bare(word)) ? bare(word) : undefined;
 }
 
 function expectation(word: string, name: string, as: Exclude<ArgumentType, 'rest' | 'ids'>): string {
   if (as === 'duration') return `"${word}" is not a time span like 90s, 15m, 2h or 5d`;
-  if (as === 'int') return `"${word}" is not a whole number`;
+  if (as === 'int') return `"${word}" is ${INT.test(bare(word)) ? 'too large' : 'not a whole number'}`;
   if (typeof as === 'object') return `${name} is one of ${as.choices.join(', ')}`;
   return `"${word}" is not a ${name}`;
 }

@@ -1,3 +1,4 @@
+import { cut } from '../chat/cut.ts';
 import { escape } from '../chat/message.ts';
 import { formatDuration } from '../chat/duration.ts';
 import { formatTime } from '../chat/time.ts';
@@ -162,5 +163,5 @@ async function whyError(context: Asking, short: string): Promise<string> {
     [short],
   );
   if (!row) throw new CommandError('I know of no error with this number; old ones are pruned.');
-  return `${formatTime(row.at, context.timeZone, context.now)}${row.skill ? `, skill ${escape(row.skill)}` : ''}: ${escape(row.message.slice(0, 500))}${row.event_id ? `\nTry it again: \`watchbell events replay ${row.event_id}\`` : ''}`;
+  return `${formatTime(row.at, context.timeZone, context.now)}${row.skill ? `, skill ${escape(row.skill)}` : ''}: ${escape(cut(row.message, 500))}${row.event_id ? `\nTry it again: \`watchbell events replay ${row.event_id}\`` : ''}`;
 }

@@ -64,6 +64,7 @@ describe('ticks in the database', () => {
   beforeEach(async () => {
     await database.query('delete from crons');
     await database.query('delete from events');
+    await database.query('delete from replicas');
   });
   afterAll(async () => {
     await database.close();
@@ -72,7 +73,14 @@ describe('ticks in the database', () => {
 
   const daily: CronSpec = { skill: 'coffee', name: 'round', expression: '0 9 * * *', timeZone: 'UTC' };
   const minutely: CronSpec = { ...daily, name: 'look', expression: '* * * * *' };
-  const tick = (now: string, ...specs: CronSpec[]) => tickCrons(database, at(now), specs);
+  const tick = (now: string, ...specs: CronSpec[]) => tickCrons(database, at(now), { generation: 1, specs });
+  /** A replica with such a configuration lives, or did. */
+  const replica = (generation: number, age = '0 s') =>
+    database.query(
+      `insert into replicas (id, name, seen_at, generation) values (gen_random_uuid(), 'one', clock_timestamp() - $2::interval, $1)`,
+      [generation, age],
+    );
+
   test('one name may have several schedules, each with its key and its own lead', async () => {
     const early: CronSpec = { ...daily, name: 'warn', key: 'random', aheadMs: 3_600_000 };
     const other: CronSpec = { ...daily, name: 'warn', key: 'lunch', expression: '0 12 * * *' };
@@ -136,6 +144,39 @@ describe('ticks in the database', () => {
     await tick('2025-01-10T12:00:00Z', monthly);
     await tick('2025-06-20T12:00:00Z', monthly);
     expect(await times()).toEqual(['2025-06-01T09:00:00.000Z']);
+  });
+
+  test('while replicas disagree on a schedule, the one with the newer configuration ticks, once', async () => {
+    const moved = { ...daily, expression: '0 10 * * *' };
+    await tick('2026-01-11T08:00:00Z', daily);
+    await replica(1);
+    await replica(2);
+    for (const clock of ['08:59:50', '08:59:55', '09:00:00', '09:00:05', '09:59:55', '10:00:00', '10:00:05']) {
+      await tick(`2026-01-11T${clock}Z`, daily);
+      await tickCrons(database, at(`2026-01-11T${clock}Z`), { generation: 2, specs: [moved] });
+    }
+    expect(await times()).toEqual(['2026-01-11T10:00:00.000Z']);
+  });
+
+  test('a configuration that nobody has any more stands in nobody’s way', async () => {
+    await replica(2, '11 s');
+    await tick('2026-01-11T08:00:00Z', daily);
+    expect(await tick('2026-01-11T09:00:00Z', daily)).toHaveLength(1);
+  });
+
+  test('a schedule that was away for months begins now when it is back', async () => {
+    await tick('2026-01-10T12:00:00Z', daily, minutely);
+    await tick('2026-01-10T12:00:05Z', minutely);
+    expect(await database.query('select name from crons')).toEqual([{ name: 'look' }]);
+    expect(await tick('2026-06-10T12:00:30Z', daily)).toEqual([]);
+    expect(await tick('2026-06-11T09:00:00Z', daily)).toHaveLength(1);
+  });
+
+  test('a tick is not made again once its event is pruned', async () => {
+    await tick('2026-01-10T12:00:00Z', daily);
+    await tick('2026-01-11T10:00:00Z', daily);
+    await database.query('delete from events');
+    expect(await tick('2026-01-11T10:00:05Z', daily)).toEqual([]);
   });
 
   test('a changed expression begins now: nothing of the new one was missed', async () => {

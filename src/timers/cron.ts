@@ -1,4 +1,4 @@
-import type { Database } from '../db/database.ts';
+import type { Database, Query } from '../db/database.ts';
 import { insertEvents, type Accepted, type NewEvent } from '../dispatch/event.ts';
 import { nextTick } from './next-tick.ts';
 
@@ -16,16 +16,27 @@ export interface CronSpec {
   readonly aheadMs?: number;
 }
 
+/** All schedules of one configuration, and its number in `config_generations`. */
+export interface Crons {
+  readonly generation: number;
+  readonly specs: readonly CronSpec[];
+}
+
 /**
  * Accepts the ticks that are due. However many were missed, the last one is made, once: its event is named after its
- * minute, and `last_at` moves in the same transaction. A cron seen for the first time begins now.
+ * minute, and `last_at` moves in the same transaction. A cron seen for the first time begins now, and so does one that was
+ * away from the configuration. A replica with an older configuration than another that lives leaves them all to that one:
+ * two that disagree would each begin the other's schedules anew at each look, and none would ever tick.
  */
-export async function tickCrons(database: Database, now: Date, specs: readonly CronSpec[]): Promise<Accepted[]> {
-  if (specs.length === 0) return [];
+export async function tickCrons(database: Database, now: Date, { generation, specs }: Crons): Promise<Accepted[]> {
   return database.transaction(async ({ query }) => {
+    if (await isOlder(query, generation)) return [];
     const accepted: Accepted[] = [];
+    await query('delete from crons where not (skill || chr(10) || name = any($1))', [
+      specs.map((spec) => `${spec.skill}\n${nameOf(spec)}`),
+    ]);
     for (const spec of specs) {
-      const name = spec.key === undefined ? spec.name : `${spec.name}:${spec.key}`;
+      const name = nameOf(spec);
       const expression = spec.aheadMs ? `${spec.expression} -${spec.aheadMs}` : spec.expression;
       await query(
         `insert into crons (skill, name, expression, last_at) values ($1, $2, $3, $4)
@@ -55,6 +66,18 @@ export async function tickCrons(database: Database, now: Date, specs: readonly C
     }
     return accepted;
   });
+}
+
+function nameOf({ name, key }: CronSpec): string {
+  return key === undefined ? name : `${name}:${key}`;
+}
+
+async function isOlder(query: Query, generation: number): Promise<boolean> {
+  const newer = await query(
+    `select 1 from replicas where generation > $1 and seen_at > clock_timestamp() - interval '10 s' limit 1`,
+    [generation],
+  );
+  return newer.length > 0;
 }
 
 function lastTick(spec: CronSpec, after: Date, now: Date): Date | undefined {

@@ -10,6 +10,11 @@ create table coffee_rounds (
   -- Tries to compute it that failed.
   tries integer not null default 0,
   began_at timestamptz not null,
+  -- When it got further last, or failed to: one that is not over and stands still is broken, and taken up again.
+  moved_at timestamptz not null,
+  -- Its rooms by name, and when to ask, as configured when it began: a round that is renamed or removed is told to its end.
+  rooms text[] not null,
+  follow_up_ms bigint,
   -- Groups, pairs, repeats and who rests, as computed.
   quality jsonb,
   resting jsonb,
@@ -84,7 +89,12 @@ create table coffee_seats (
 create table coffee_absences (
   person text primary key,
   -- 'infinity': until they join again.
-  until timestamptz,
-  -- Only the next round.
-  skip boolean not null default false
+  until timestamptz not null
+);
+
+-- Who misses the next round under a name, and only that; the round that left them out takes the row away.
+create table coffee_skips (
+  name text not null,
+  person text not null,
+  primary key (name, person)
 );

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { cut } from '../../chat/cut.ts';
 import { clean } from '../../chat/markdown.ts';
 import type { Conversation, JsonValue, Member } from '../connector.ts';
 import { dig, isMatrixFailure, isObject, text } from './requests.ts';
@@ -23,9 +24,7 @@ export async function members(by: Speaking, written: string, signal: AbortSignal
     .filter(([id]) => id !== by.userId)
     .map(([id, profile]) => ({
       accountId: id,
-      name: clean(text(dig(profile, 'display_name')) ?? id)
-        .replaceAll('\n', ' ')
-        .slice(0, 255),
+      name: cut(clean(text(dig(profile, 'display_name')) ?? id).replaceAll('\n', ' '), 255),
       guest: isGuest(id),
       // The platform does not say it.
       bot: false,

@@ -1,3 +1,4 @@
+import { cut } from '../../chat/cut.ts';
 import { clean } from '../../chat/markdown.ts';
 import type { IncomingEvent, JsonObject, Sender } from '../connector.ts';
 import { isGuest } from './conversations.ts';
@@ -27,9 +28,7 @@ export function toIncoming(event: JsonObject, around: Surroundings): IncomingEve
     return undefined;
   const sender: Sender = {
     accountId: user,
-    name: clean(around.nameOf(user) ?? user)
-      .replaceAll('\n', ' ')
-      .slice(0, 255),
+    name: cut(clean(around.nameOf(user) ?? user).replaceAll('\n', ' '), 255),
     bot: dig(event, 'content', 'msgtype') === 'm.notice',
     guest: isGuest(user),
   };
@@ -46,7 +45,7 @@ export function toIncoming(event: JsonObject, around: Surroundings): IncomingEve
       return message(event, base, around.myself);
     case 'm.reaction': {
       const target = eventId(dig(event, 'content', 'm.relates_to', 'event_id'));
-      const emoji = clean(text(dig(event, 'content', 'm.relates_to', 'key')) ?? '').slice(0, 100);
+      const emoji = cut(clean(text(dig(event, 'content', 'm.relates_to', 'key')) ?? ''), 100);
       if (target === undefined || emoji === '') return undefined;
       around.taps.add(id, { target, emoji, sender: user });
       return { ...base, type: 'reaction', target, emoji };

@@ -84,15 +84,19 @@ async function once(
   }
 }
 
+/** The homeserver takes no uploads of this account, or none so large: its words are shown instead. */
+const NO_PICTURES = new Set([403, 413]);
+
 /** A picture is uploaded first. A repeat uploads it again, and its key makes it the same message all the same. */
 async function withImage(requests: Requests, body: MatrixBody, signal: AbortSignal): Promise<MatrixBody> {
   if (!body.image) return body;
   const bytes = Buffer.from(body.image.png, 'base64');
-  const answer = await requests.request('POST', '/_matrix/media/v3/upload', {
-    query: { filename: 'image.png' },
-    upload: { bytes, type: 'image/png' },
-    signal,
+  const upload = { query: { filename: 'image.png' }, upload: { bytes, type: 'image/png' }, signal };
+  const answer = await requests.request('POST', '/_matrix/media/v3/upload', upload).catch((error: unknown) => {
+    if (isMatrixFailure(error) && NO_PICTURES.has(error.status)) return undefined;
+    throw error;
   });
+  if (!answer) return body;
   const url = text(answer['content_uri']);
   if (url === undefined) throw new Error('the homeserver answered an upload without an address');
   return { ...body, image: { ...body.image, url, size: bytes.length } };
@@ -142,6 +146,11 @@ function refused(error: MatrixFailure, operation: Concerned, userId: string): un
     /unknown event/i.test(error.detail)
   )
     return new Gone(error);
+  if (error.status === 403 && operation.type === 'open')
+    return new Rejected(
+      `the homeserver refuses the invitation (${error.detail || (error.errcode ?? '')}); an account is gone, or lets nobody invite it`,
+      error,
+    );
   if (error.status === 403) {
     if (/not in room|not invited|banned|not a member/i.test(error.detail))
       return new Rejected(`${userId} is not in ${operation.room}: invite it there`, error);

@@ -1,3 +1,4 @@
+import { cut } from '../../chat/cut.ts';
 import { clean, escapeHtml, inlinesToHtml, inlinesToPlain, parseMarkdown, safeUrl } from '../../chat/markdown.ts';
 import type { Inline } from '../../chat/markdown.ts';
 import type { Image, Mention, Message, Tone } from '../../chat/message.ts';
@@ -140,7 +141,7 @@ function mentionLines(mentions: readonly Mention[]): Line[] {
   for (let from = 0; from < mentions.length; from += 10) {
     const some = mentions
       .slice(from, from + 10)
-      .map((mention) => ({ ...mention, name: oneLine(mention.name || mention.accountId).slice(0, 255) }));
+      .map((mention) => ({ ...mention, name: cut(oneLine(mention.name || mention.accountId), 255) }));
     lines.push({
       plain: some.map(({ name }) => name).join(', '),
       html: some

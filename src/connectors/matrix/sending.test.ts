@@ -209,3 +209,19 @@ test('a picture is uploaded and shown as an event of its own, once also when the
     bytes: Buffer.from('not really a picture'),
   });
 });
+
+test('a picture that the homeserver does not take is said in words', async () => {
+  await begin();
+  world.homeserver.maxUploadBytes = 10;
+  const image = {
+    png: Buffer.from('not really a picture').toString('base64'),
+    width: 4,
+    height: 3,
+    alt: 'Who met whom',
+  };
+  const [, picture] = connector.render({ text: 'Look', image }, { ring: false });
+  await connector.perform(sendOf(world.room, picture), signal);
+  expect(world.homeserver.shown(world.roomId).map(({ msgtype, text }) => [msgtype, text])).toEqual([
+    ['m.text', 'Who met whom'],
+  ]);
+});

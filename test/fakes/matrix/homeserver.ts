@@ -48,6 +48,8 @@ export class FakeHomeserver {
   control: ((request: IncomingMessage, response: ServerResponse, body: string) => void) | undefined;
   /** What was uploaded, by its address. */
   readonly media = new Map<string, { readonly type: string; readonly bytes: Buffer }>();
+  /** Larger uploads are refused, as `max_upload_size` does. */
+  maxUploadBytes = Number.POSITIVE_INFINITY;
   private readonly limiter = new Limiter();
   private readonly waiters = new Set<Waiter>();
   private readonly lastSince = new Map<string, (number | undefined)[]>();
@@ -268,6 +270,8 @@ export class FakeHomeserver {
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
     if (!this.store.sessions.has(token))
       return reply(response, 401, { errcode: 'M_UNKNOWN_TOKEN', error: 'Invalid access token passed.' });
+    if (bytes.length > this.maxUploadBytes)
+      return reply(response, 413, { errcode: 'M_TOO_LARGE', error: 'Upload request body is too large' });
     const uri = `mxc://${this.store.serverName}/media${this.media.size}`;
     this.media.set(uri, { type: request.headers['content-type'] ?? '', bytes });
     reply(response, 200, { content_uri: uri });

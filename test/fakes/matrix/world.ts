@@ -79,6 +79,11 @@ export async function createMatrixWorld(
     lockOut: async () => await Promise.resolve(homeserver.logout('bell')),
     people: ['@ann:fake.test', '@bob:fake.test'],
     peopleOf: async (at) => await Promise.resolve([...homeserver.store.room(at).members.keys()]),
+    rename: async (name) => {
+      homeserver.addUser('ann', { displayName: name });
+      homeserver.join('ann', roomId);
+      await Promise.resolve();
+    },
     loseNextOpening: async () =>
       await Promise.resolve(homeserver.faults.next({ kind: 'errorAfter', on: ['createRoom'] })),
     goOffline: () => homeserver.close(),

@@ -1,0 +1,44 @@
+import type { Context, MessageLike, PostOptions, Sql } from '#skill';
+import { count } from './words.ts';
+
+/** The last round under a name, and how far it is. */
+export interface LatestRound {
+  readonly id: string;
+  readonly number: number;
+  readonly seed: number;
+  readonly state: 'pairing' | 'opening' | 'told' | 'failed';
+  readonly reason: string | null;
+  readonly began_at: Date;
+  readonly moved_at: Date;
+  readonly groups: number;
+  readonly waiting: number;
+}
+
+export async function latestRound(sql: Sql, name: string): Promise<LatestRound | undefined> {
+  const [last] = await sql<LatestRound>(
+    `select id, number, seed, state, reason, began_at, moved_at,
+       (select count(*)::int from coffee_groups g where g.round_id = r.id) as groups,
+       (select count(*)::int from coffee_groups g where g.round_id = r.id and g.state = 'waiting') as waiting
+     from coffee_rounds r where name = $1 order by number desc limit 1`,
+    [name],
+  );
+  return last;
+}
+
+/** What keeps a round from being over, in a sentence; undefined: nothing. Not escaped. */
+export function unfinished({ state, reason, groups, waiting }: LatestRound): string | undefined {
+  if (state === 'opening') return `${waiting} of ${count(groups, 'group')} still wait for a conversation.`;
+  if (state === 'pairing') return reason === null ? 'It is being made.' : `It cannot be made yet: ${reason}.`;
+  return undefined;
+}
+
+/** Posts in each of a round's rooms that are still configured. */
+export async function postInRooms(
+  context: Context,
+  rooms: readonly string[],
+  key: string,
+  message: MessageLike,
+  options: PostOptions = {},
+): Promise<void> {
+  for (const room of rooms) if (context.rooms.byName(room)) await context.post(room, key, message, options);
+}

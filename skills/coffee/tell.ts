@@ -1,0 +1,102 @@
+import { escape, type Context, type RoomAddress } from '#skill';
+import { opener } from './opener.ts';
+import type { CoffeeOptions } from './options.ts';
+import { postInRooms } from './rounds.ts';
+import { count, list, type Reached } from './words.ts';
+
+/** More names than this are no message any more. */
+const MOST_NAMED = 10;
+
+interface Told {
+  readonly name: string;
+  readonly round: number;
+  readonly rooms: readonly string[];
+  readonly followUpMs: number | null;
+  readonly people: readonly Reached[];
+  readonly connector: string;
+}
+
+/** Tells one group, in its conversation, or in the room where the platform has none. */
+export async function tell(context: Context<CoffeeOptions>, group: number, at: RoomAddress | undefined): Promise<void> {
+  const [told] = await context.sql<Told>(
+    `update coffee_groups g set state = 'told', reason = null from coffee_rounds r, coffee_conversations c
+     where g.number = $1 and r.id = g.round_id and c.id = g.conversation_id
+     returning r.name, r.number as round, r.rooms, r.follow_up_ms as "followUpMs", g.people, c.connector`,
+    [group],
+  );
+  if (!told) return;
+  const place = at ?? placeOn(context, told.rooms, told.connector);
+  if (!place) {
+    const reason = `${told.connector} has no private conversations, and none of the rooms of this round is there any more`;
+    await context.sql("update coffee_groups set state = 'failed', reason = $2 where number = $1", [group, reason]);
+    return;
+  }
+  const [belongsTo] = told.rooms;
+  if (at && belongsTo !== undefined) await context.listen(at, belongsTo);
+  await context.post(place, `group:${group}`, await opener(context, { ...told, group, inRoom: !at }), { ring: true });
+  if (told.followUpMs !== null)
+    await context.at(`followUp:${group}`, new Date(context.now.getTime() + told.followUpMs), 'followUp', {
+      group,
+      place: { connector: place.connector, room: place.room },
+    });
+}
+
+function placeOn(
+  context: Context<CoffeeOptions>,
+  rooms: readonly string[],
+  connector: string,
+): RoomAddress | undefined {
+  return rooms
+    .flatMap((room) => context.rooms.byName(room)?.addresses ?? [])
+    .find((address) => address.connector === connector);
+}
+
+/** Every group was told, or given up. */
+export async function finish(context: Context<CoffeeOptions>, id: string): Promise<void> {
+  const [round] = await context.sql<{ rooms: readonly string[] }>(
+    "update coffee_rounds set state = 'told', moved_at = $2 where id = $1 and state = 'opening' returning rooms",
+    [id, context.now],
+  );
+  if (!round) return;
+  const groups = await inState(context, id, 'failed');
+  if (groups.length > 0) {
+    const what = `For ${count(groups.length, 'group')} no conversation could be opened: ${reasonsOf(groups)}. \`!coffee status\` shows each member with whom they are.`;
+    return postInRooms(context, round.rooms, `failed:${id}`, `${what}\n${namesOf(groups)}`);
+  }
+  for (const room of round.rooms)
+    if (context.rooms.byName(room) && (await context.shown(room, `failed:${id}`)))
+      await context.post(room, `failed:${id}`, 'Every group has its conversation now.');
+}
+
+/** A round that hangs is said in its rooms after an hour, and once more when it is over. */
+export async function tellTrouble(context: Context<CoffeeOptions>, id: string): Promise<void> {
+  const [round] = await context.sql<{ rooms: readonly string[] }>('select rooms from coffee_rounds where id = $1', [
+    id,
+  ]);
+  const groups = await inState(context, id, 'waiting');
+  const what = `For ${count(groups.length, 'group')} no conversation could be opened yet: ${reasonsOf(groups)}. I go on trying for a day.`;
+  await postInRooms(context, round?.rooms ?? [], `failed:${id}`, `${what}\n${namesOf(groups)}`);
+}
+
+interface Unopened {
+  readonly reason: string | null;
+  readonly people: readonly Reached[];
+}
+
+function inState({ sql }: Context<CoffeeOptions>, round: string, state: 'waiting' | 'failed'): Promise<Unopened[]> {
+  return sql<Unopened>(
+    'select reason, people from coffee_groups where round_id = $1 and state = $2 order by position',
+    [round, state],
+  );
+}
+
+function reasonsOf(groups: readonly Unopened[]): string {
+  return [...new Set(groups.flatMap(({ reason }) => reason ?? []))].slice(0, 3).map(escape).join('; ');
+}
+
+function namesOf(groups: readonly Unopened[]): string {
+  const names = groups.slice(0, MOST_NAMED).map(({ people }) => list(people.map(({ name }) => name)));
+  return [...names, ...(groups.length > MOST_NAMED ? [`… and ${count(groups.length - MOST_NAMED, 'more')}`] : [])].join(
+    '\n',
+  );
+}

@@ -1,0 +1,255 @@
+import { RateLimited } from '../../src/connectors/connector.ts';
+import { MemoryPlatform, type TestBot } from '../../src/testing/index.ts';
+import { advanceTo, conversationOf, DAY_MS, FOUR, startCoffeeBot, together, until } from './test-bot.ts';
+
+const HOUR_MS = 3_600_000;
+const listed = (...names: string[]) => ({
+  people: Object.fromEntries(names.map((name) => [name, { name, accounts: { memory: `@${name}:test` } }])),
+});
+/** Another round of the same people, beside the lobby's. */
+const two = { coffee: { rounds: { lobby: { room: 'lobby' }, den: { room: 'den' } } } };
+const rooms = { rooms: { lobby: { in: { memory: 'lobby' } }, den: { in: { memory: 'den' } } } };
+
+describe('a round that broke', () => {
+  const states = (bot: TestBot) => bot.query('select number, state from coffee_rounds order by number');
+
+  test('while it was computed begins again when one is asked for', async () => {
+    await using bot = await startCoffeeBot();
+    await bot.query(
+      `insert into coffee_rounds (id, name, number, seed, state, began_at, moved_at, rooms)
+       values (gen_random_uuid(), 'lobby', 1, 1, 'pairing', now(), now(), '{lobby}')`,
+    );
+    expect(await bot.say('coffee pair')).toEqual([
+      expect.stringMatching(/^Round 1 of lobby began .* ago; there is no other\. It is being made\.$/),
+    ]);
+    await bot.advance(3 * HOUR_MS);
+    expect(await bot.say('coffee pair')).toContain('Round 1 of lobby stood still, and begins again.');
+    expect(together(bot)).toHaveLength(2);
+    expect(await states(bot)).toEqual([{ number: 1, state: 'told' }]);
+  });
+
+  test('while its conversations were opened goes on with those that are left', async () => {
+    await using bot = await startCoffeeBot();
+    let isLimited = false;
+    bot.platform.afterOpen = () => void (isLimited = true);
+    bot.platform.beforeOpen = () => {
+      if (isLimited) throw new RateLimited('account', DAY_MS);
+    };
+    await bot.say('coffee pair');
+    await bot.query('delete from timers');
+    expect(await bot.say('coffee status')).toEqual([
+      expect.stringMatching(/\nRound 1, begun .*: 1 of 2 groups still wait for a conversation\.\n/),
+    ]);
+    isLimited = false;
+    bot.platform.afterOpen = () => {};
+    await bot.advance(3 * HOUR_MS);
+    expect(await bot.say('coffee pair')).toEqual([
+      expect.stringMatching(/there is no other\. 1 of 2 groups still wait for a conversation\.$/),
+    ]);
+    expect(together(bot)).toHaveLength(2);
+    for (const room of bot.platform.conversations.keys()) expect(bot.texts(room)).toHaveLength(1);
+    expect(await states(bot)).toEqual([{ number: 1, state: 'told' }]);
+  });
+
+  test('just before it was over makes way for the next', async () => {
+    await using bot = await startCoffeeBot();
+    await bot.say('coffee pair');
+    await bot.query("update coffee_rounds set state = 'opening'");
+    await bot.advance(9 * DAY_MS);
+    expect(await bot.say('coffee pair')).toContain('Round 2 of lobby begins.');
+    expect(await states(bot)).toEqual([
+      { number: 1, state: 'told' },
+      { number: 2, state: 'told' },
+    ]);
+  });
+
+  test('or is not over at the time of the next is said in the room', async () => {
+    await using bot = await startCoffeeBot({ round: { every: '10:00' } });
+    bot.platform.beforeOpen = () => {
+      throw new RateLimited('account', 40 * DAY_MS);
+    };
+    await bot.say('coffee pair');
+    await bot.query("update coffee_rounds set moved_at = moved_at + interval '3 days'");
+    await advanceTo(bot, 10);
+    await until(bot, async () => bot.texts().some((text) => text.includes('is left out')));
+    expect(bot.texts().at(-1)).toMatch(
+      /^☕ The coffee round of 10:00 UTC is left out\. Round 1 of lobby began .*there is no other\. 2 of 2 groups still wait for a conversation\.$/,
+    );
+  });
+});
+
+test('a round that was due more than a day ago is not made behind everybody’s back', async () => {
+  await using bot = await startCoffeeBot({ round: { every: '10:00' } });
+  const since = new Date(Date.now() - 2 * DAY_MS).toISOString();
+  await bot.query(
+    `insert into events (source, source_id, lane, kind, skill, name, key, payload, happened_at)
+     values ('cron', 'old', 'coffee:cron:round:lobby', 'cron', 'coffee', 'round', 'lobby', '{}', $1)`,
+    [since],
+  );
+  await until(bot, async () => bot.texts().length > 0);
+  expect(bot.texts()).toEqual([expect.stringMatching(/^☕ I was away when the coffee round of .* was to begin\./)]);
+  expect(await bot.query('select 1 from coffee_rounds')).toEqual([]);
+});
+
+test('a round that is renamed while its conversations are opened is told to its end', async () => {
+  const platform = new MemoryPlatform();
+  platform.fill('lobby', FOUR);
+  await using bot = await startCoffeeBot({ platform, round: { followUp: '5d' } });
+  platform.beforeOpen = () => {
+    throw new RateLimited('account', 1000);
+  };
+  await bot.say('coffee pair');
+  await bot.leave();
+  platform.beforeOpen = () => {};
+  await using heir = await startCoffeeBot({
+    ...{ platform, sharedWith: bot },
+    options: { coffee: { rounds: { friday: { room: 'lobby' } } } },
+  });
+  await heir.advance(5000);
+  expect(together(heir)).toHaveLength(2);
+  for (const room of platform.conversations.keys())
+    expect(heir.texts(room)).toEqual([expect.stringContaining('I will ask here on')]);
+  await heir.advance(5 * DAY_MS);
+  for (const room of platform.conversations.keys()) expect(heir.texts(room).at(-1)).toContain('Did you meet?');
+  expect(await heir.query('select state from coffee_rounds')).toEqual([{ state: 'told' }]);
+});
+
+describe('who skips', () => {
+  test('misses the next round of that room, whatever other rounds come before', async () => {
+    await using bot = await startCoffeeBot({ options: two, config: rooms });
+    bot.platform.fill('den', ['@cem:test', '@dia:test']);
+    await bot.say('coffee skip', { by: '@bob:test' });
+    await bot.say('coffee pair', { room: 'den' });
+    await bot.say('coffee pair lobby');
+    expect(together(bot).join('+')).not.toContain('bob');
+    expect(await bot.query('select 1 from coffee_skips')).toEqual([]);
+  });
+
+  test('while a round is being computed is in it, and misses the next', async () => {
+    let said: Promise<unknown> = Promise.resolve();
+    const skip = (): void => {
+      said = bot.query("insert into coffee_skips (name, person) values ('lobby', 'memory @bob:test')");
+    };
+    let isFirst = true;
+    await using bot: TestBot = await startCoffeeBot({
+      step: (name) => {
+        if (name === 'task.after-run' && isFirst) skip();
+        if (name === 'task.after-run') isFirst = false;
+      },
+    });
+    await bot.say('coffee pair');
+    await said;
+    expect(together(bot).join('+')).toContain('bob');
+    expect(await bot.query('select name from coffee_skips')).toEqual([{ name: 'lobby' }]);
+  });
+
+  test('by a tap takes that back by another, and a pause stays what it was', async () => {
+    await using bot = await startCoffeeBot({ round: { every: '10:00', warn: '1h' } });
+    await advanceTo(bot, 9);
+    await until(bot, async () => bot.texts().length > 0);
+    const [warning] = bot.messages();
+    await bot.tap(warning?.id ?? '', '🚫', { by: '@bob:test' });
+    await bot.say('coffee pause', { by: '@cem:test' });
+    await bot.tap(warning?.id ?? '', '🚫', { by: '@cem:test', away: true });
+    expect(await bot.query('select person from coffee_absences')).toEqual([{ person: 'memory @cem:test' }]);
+    await bot.tap(warning?.id ?? '', '🚫', { by: '@bob:test', away: true });
+    expect(await bot.query('select 1 from coffee_skips')).toEqual([]);
+  });
+
+  test('by a tap on a warning whose round has begun is told so, and misses nothing', async () => {
+    await using bot = await startCoffeeBot({ round: { every: '10:00', warn: '1h' } });
+    await advanceTo(bot, 9);
+    await until(bot, async () => bot.texts().length > 0);
+    const [warning] = bot.messages();
+    await bot.say('coffee pair');
+    await bot.tap(warning?.id ?? '', '🚫', { by: '@bob:test' });
+    expect(bot.texts().at(-1)).toBe('That round has begun. `!coffee skip` leaves you out of the next one.');
+    expect(await bot.query('select 1 from coffee_skips')).toEqual([]);
+  });
+
+  test('a warning that comes after its round is left out', async () => {
+    await using bot = await startCoffeeBot({ round: { every: '10:00', warn: '1h' } });
+    await bot.query(
+      `insert into events (source, source_id, lane, kind, skill, name, key, payload, happened_at)
+       values ('cron', 'old', 'coffee:cron:warn:lobby', 'cron', 'coffee', 'warn', 'lobby', '{}', now() - interval '2 hours')`,
+    );
+    await bot.settle();
+    expect(await bot.query('select 1 from messages')).toEqual([]);
+  });
+});
+
+test('who is listed under people: later keeps their pause, their history and their say', async () => {
+  await using bot = await startCoffeeBot({ round: { followUp: '5d' } });
+  await bot.say('coffee pair');
+  await bot.say('coffee pause', { by: '@bob:test' });
+  await bot.say('coffee skip', { by: '@cem:test' });
+  await bot.leave();
+  await using heir = await startCoffeeBot({ sharedWith: bot, round: { followUp: '5d' }, config: listed('bob', 'cem') });
+  const by = { by: '@bob:test' };
+  expect(await heir.say('coffee status', by)).toEqual([
+    expect.stringMatching(/\nYou are left out until you say `!coffee join`\.\nLast time, .*, you were with \w+\.$/),
+  ]);
+  expect(await heir.say('coffee history', by)).toEqual([expect.stringMatching(/^#\d+ .* with \w+$/)]);
+  expect(await heir.say('coffee met', by)).toEqual(['✅ You met. Thank you, bob!']);
+  await heir.say('coffee join', by);
+  await heir.say('coffee join', { by: '@cem:test' });
+  expect(await heir.query('select person from coffee_absences union select person from coffee_skips')).toEqual([]);
+});
+
+describe('a platform that fails', () => {
+  test('is asked for every group each time, and the room hears of it after an hour and at the end', async () => {
+    const members = Array.from({ length: 12 }, (_, at) => `@p${at}:test`);
+    await using bot = await startCoffeeBot({ members });
+    let isDown = true;
+    bot.platform.beforeOpen = () => {
+      if (isDown) throw new Error('the server is ill');
+    };
+    const tries = async () =>
+      (await bot.query<{ tries: number }>('select distinct tries from coffee_groups')).map((row) => row.tries);
+    await bot.say('coffee pair');
+    expect(await tries()).toEqual([1]);
+    for (let level = 0; level < 6; level++) await bot.advance(30_000 * 2 ** level);
+    expect(await tries()).toEqual([7]);
+    expect(bot.texts().join()).not.toContain('no conversation could be opened');
+    await bot.advance(HOUR_MS);
+    expect(await tries()).toEqual([8]);
+    expect(bot.texts().at(-1)).toMatch(
+      /^For 6 groups no conversation could be opened yet: the server is ill\. I go on trying for a day\.\np/,
+    );
+    isDown = false;
+    await bot.advance(HOUR_MS);
+    expect(together(bot)).toHaveLength(6);
+    expect(bot.texts().at(-1)).toBe('Every group has its conversation now.');
+  }, 120_000);
+});
+
+describe('whether they met', () => {
+  test('is answered where it was said, unless the question stands there', async () => {
+    await using bot = await startCoffeeBot({ round: { followUp: '1d' }, members: ['@ann:test', '@bob:test'] });
+    await bot.say('coffee pair');
+    await bot.advance(DAY_MS);
+    expect(await bot.say('coffee met', { by: '@bob:test' })).toEqual(['✅ You met. Thank you, somebody!']);
+    const room = conversationOf(bot, '@bob:test');
+    expect(bot.texts(room).at(-1)).toBe('✅ You met. Thank you, somebody!');
+    expect(await bot.say('!coffee no', { by: '@bob:test', room, direct: true })).toEqual([]);
+    expect(bot.texts(room).at(-1)).toBe('❌ It did not work out, says somebody. Maybe another time.');
+  });
+
+  test('a name that looks like a pattern is shown as it is', async () => {
+    const ann = { accounts: { memory: '@ann:test' } };
+    const bob = { name: 'B$&b', accounts: { memory: '@bob:test' } };
+    await using bot = await startCoffeeBot({ config: { people: { ann, bob } } });
+    await bot.say('coffee pair');
+    expect(await bot.say('coffee met', { by: '@bob:test' })).toEqual(['✅ You met. Thank you, B$&b!']);
+  });
+
+  test('what is planned again and again is asked about three times at most', async () => {
+    await using bot = await startCoffeeBot({ round: { followUp: '1d' }, members: ['@ann:test', '@bob:test'] });
+    await bot.say('coffee pair');
+    for (let day = 0; day < 5; day++) {
+      await bot.advance(DAY_MS);
+      await bot.say('coffee planned', { by: '@bob:test' });
+    }
+    expect(await bot.query('select asked from coffee_groups')).toEqual([{ asked: 3 }]);
+  });
+});
