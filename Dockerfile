@@ -24,7 +24,7 @@ RUN find src skills \( -name '*.test.ts' -o -name 'conformance.ts' \) -delete
 ENV NODE_COMPILE_CACHE=/app/.compile-cache
 RUN mkdir .compile-cache && chown 1000:1000 .compile-cache
 USER 1000:1000
-RUN node --max-semi-space-size=4 --disable-warning=ExperimentalWarning scripts/warm-compile-cache.ts
+RUN node --max-semi-space-size=2 --disable-warning=ExperimentalWarning scripts/warm-compile-cache.ts
 
 FROM ${NODE_IMAGE}
 # Nothing in here installs packages, and what is not there needs no update.
@@ -49,5 +49,5 @@ LABEL org.opencontainers.image.title=watchbell \
 USER 1000:1000
 EXPOSE 8080 8081
 # The program handles SIGTERM itself, as process 1 too, and starts no children: no init is needed.
-ENTRYPOINT ["node", "--max-semi-space-size=4", "--disable-warning=ExperimentalWarning", "/app/bin/watchbell.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=2", "--disable-warning=ExperimentalWarning", "/app/bin/watchbell.js"]
 CMD ["run"]

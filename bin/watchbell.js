@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=4 --disable-warning=ExperimentalWarning
+#!/usr/bin/env -S node --max-semi-space-size=2 --disable-warning=ExperimentalWarning
 // Runs the program, which is TypeScript as written: that needs Node 24. Where an older one runs this file, the copy that
 // `npm ci` brought along is used instead.
 import { spawn } from 'node:child_process';
@@ -22,7 +22,7 @@ if (major >= 24) {
   const child = spawn(
     own,
     [
-      '--max-semi-space-size=4',
+      '--max-semi-space-size=2',
       '--disable-warning=ExperimentalWarning',
       fileURLToPath(import.meta.url),
       ...process.argv.slice(2),
