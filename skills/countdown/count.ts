@@ -1,19 +1,10 @@
 import { z, type Asker, type RoomAddress } from '#skill';
 
+const SLOW = 'Where less than a message a second is taken: fewer numbers, an edited message, or an end.';
 export const countdownOptions = z.strictObject({
   rooms: z.array(z.string()).min(1).optional().describe('Rooms in which it counts; default: every configured one.'),
-  max: z
-    .int()
-    .min(1)
-    .max(9999)
-    .default(9999)
-    .describe('The longest count, in seconds. Default 9999, which is 2 h 47 min.'),
-  slow: z
-    .enum(['steps', 'edit', 'stop'])
-    .default('steps')
-    .describe(
-      'Where a platform takes less than a message a second: say fewer numbers, edit one message, or stop. Default steps.',
-    ),
+  max: z.int().min(1).max(9999).default(9999).describe('The longest count, in seconds. Default 9999.'),
+  slow: z.enum(['steps', 'edit', 'stop']).default('steps').describe(SLOW),
 });
 export type CountdownOptions = z.output<typeof countdownOptions>;
 

@@ -70,9 +70,7 @@ export default defineSkill<CountdownOptions>({
     'stop countdown': { help: 'stops the count here, whoever began it', class: 'act', late: 'run', run: stop },
     countdowns: { help: 'lists what is being counted where', run: list },
   },
-  timers: {
-    goOn: defineTimer<CountdownOptions, { id: number }>({ payload: z.object({ id: z.int() }), run: goOn }),
-  },
+  timers: { goOn: defineTimer<CountdownOptions, { id: number }>({ payload: z.object({ id: z.int() }), run: goOn }) },
   fate: numberLost,
   histograms: { watchbell_countdown_length: { help: 'Length of each count that was begun', buckets: LENGTHS } },
 });
