@@ -271,6 +271,8 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
         const { world, host } = run;
         if (!world.goOffline || !world.goOnline) return;
         await world.goOffline();
+        // A connection that stood open is cut in the middle, and then nobody knows; from then on it is certain.
+        await expect(run.send({ text: 'x' })).rejects.toThrow();
         await expect(run.send({ text: 'x' })).rejects.toMatchObject({ code: 'WB_UNREACHABLE' });
         await host.until('down', () => host.states.at(-1) === false);
         await world.goOnline();

@@ -129,11 +129,11 @@ export class Requests {
       // may simply be repeated; waiting for the courier's next try would cost seconds.
       const reused = codeOf(error) === 'ECONNRESET' && isObject(error) && error['reused'] === true;
       if (!reused || method === 'POST' || limits.signal?.aborted) throw error;
-      return await this.once(
-        method,
-        { ...parameters, headers: { ...parameters.headers, Connection: 'close' } },
-        limits,
-      );
+      const headers = { ...parameters.headers, Connection: 'close' };
+      const answer = await this.once(method, { ...parameters, headers }, limits).catch(() => undefined);
+      // Whatever stands in the way of the repeat says nothing of the first: that may have been done.
+      if (!answer || answer.statusCode >= 300) throw error;
+      return answer;
     }
   }
 

@@ -137,6 +137,22 @@ test.each(['errorAfter', 'dropAfter', 'hangAfter', 'error', 'drop', 'hang'] as c
   },
 );
 
+test.each(['limited', 'unauthorised'] as const)(
+  'what was cut off and is refused as "%s" when it is repeated may have been done all the same',
+  async (kind) => {
+    await begin();
+    // A connection that is kept open and used again.
+    await send({ text: 'first' });
+    world.homeserver.faults.next({ kind: 'dropAfter', on: ['send'] });
+    world.homeserver.faults.next({ kind, on: ['send'] });
+    const operation = sendOf(world.room, part({ text: 'second' }));
+    const error: unknown = await connector.perform(operation, signal).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'ECONNRESET' });
+    const id = await connector.perform({ ...operation, unknownTries: 1 }, signal);
+    expect(world.homeserver.shown(world.roomId).map((message) => message.id)).toEqual([expect.any(String), id]);
+  },
+);
+
 test('in a room that it was put out of, the refusal says what to do; one that it may enter it enters', async () => {
   await begin();
   const open = world.homeserver.createRoom({ creator: 'ann', alias: 'open', public: true });
