@@ -143,7 +143,7 @@ async function runningTrial(directory: string): Promise<string> {
   const url = await readFile(join(directory, TRIAL_URL_FILE), 'utf8').catch(() => undefined);
   if (url === undefined)
     throw new StartFailed(
-      'there is no database: no bot is running in this directory. Start it (npm start), or name the configuration with --config.',
+      'there is no database: no bot is running in this directory, and the configuration names none. Start the bot here (npm start), or name a configuration with database.url by --config.',
     );
   return url.trim();
 }
