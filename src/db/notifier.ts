@@ -9,6 +9,8 @@ const MAX_PAYLOAD = 7000;
 const RECONNECT_MS = 2000;
 
 export interface RoomChange {
+  /** The message; undefined: any. */
+  readonly id?: string;
   readonly connector: string;
   readonly room: string;
   /** Nothing can be sent before then. */
@@ -68,7 +70,7 @@ export class Notifier {
     if (this.#alone || this.#stopped) return;
     for (const change of changes)
       this.#waiting.set(
-        `${change.connector}\n${change.room}\n${change.notBefore?.getTime() ?? ''}\n${change.queue}`,
+        `${change.connector}\n${change.room}\n${change.notBefore?.getTime() ?? ''}\n${change.queue}\n${change.id ?? ''}`,
         change,
       );
     if (this.#waiting.size > 0) this.#timer ??= setTimeout(() => this.#send(), SEND_EVERY_MS);
@@ -76,39 +78,36 @@ export class Notifier {
 
   #send(): void {
     this.#timer = undefined;
-    const payload = JSON.stringify([
-      this.#replica,
-      ...[...this.#waiting.values()].map(({ connector, room, notBefore, queue }) => [
-        connector,
-        room,
-        notBefore?.getTime() ?? null,
-        queue,
-      ]),
-    ]);
+    const begin = `[${JSON.stringify(this.#replica)}`;
+    let payload = begin;
+    const say = (): void =>
+      void this.#client?.query('select pg_notify($1, $2)', [CHANNEL, `${payload}]`]).catch(() => {});
+    for (const { id, connector, room, notBefore, queue } of this.#waiting.values()) {
+      const change = `,${JSON.stringify([connector, room, notBefore?.getTime() ?? null, queue, id ?? null])}`;
+      if (Buffer.byteLength(payload) + Buffer.byteLength(change) > MAX_PAYLOAD) {
+        say();
+        payload = begin;
+      }
+      payload += change;
+    }
     this.#waiting.clear();
-    const said = Buffer.byteLength(payload) > MAX_PAYLOAD ? JSON.stringify([this.#replica, '*']) : payload;
-    this.#client?.query('select pg_notify($1, $2)', [CHANNEL, said]).catch(() => {});
+    say();
   }
 
   #heard(payload: string): void {
     try {
       const [from, ...changes] = JSON.parse(payload) as [
         string,
-        ...(string | [string, string, number | null, number])[],
+        ...[string, string, number | null, number, string | null][],
       ];
       if (from === this.#replica) return;
-      if (changes.includes('*')) this.#onChange('all');
-      else
-        this.#onChange(
-          changes
-            .filter((change) => typeof change !== 'string')
-            .map(([connector, room, ms, queue]) => ({
-              connector,
-              room,
-              notBefore: ms === null ? null : new Date(ms),
-              queue,
-            })),
-        );
+      this.#onChange(
+        changes.map(([connector, room, ms, queue, id]) => ({
+          ...{ connector, room, queue },
+          notBefore: ms === null ? null : new Date(ms),
+          ...(id !== null && { id }),
+        })),
+      );
     } catch {
       // not one of ours; polling finds what it may have meant
     }

@@ -1,0 +1,61 @@
+import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
+import { createDatabase, type Database } from './database.ts';
+import { Notifier, type RoomChange } from './notifier.ts';
+
+let empty: TestDatabase;
+let database: Database;
+const running: Notifier[] = [];
+beforeAll(async () => {
+  empty = await emptyDatabase();
+  database = createDatabase({
+    url: async () => ({ connectionString: empty.url }),
+    poolSize: 2,
+    idleInTransactionMs: 5000,
+    statementTimeoutMs: 5000,
+  });
+});
+afterEach(async () => {
+  for (const notifier of running.splice(0)) await notifier.stop();
+});
+afterAll(async () => {
+  await database.close();
+  await empty.drop();
+});
+
+const until = async (condition: () => boolean): Promise<void> => {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+};
+
+async function listen(name: string): Promise<{ notifier: Notifier; heard: RoomChange[]; all: () => number }> {
+  const heard: RoomChange[] = [];
+  let all = 0;
+  const notifier = new Notifier(database, name, (changes) => {
+    if (changes === 'all') all++;
+    else heard.push(...changes);
+  });
+  running.push(notifier);
+  notifier.others(1);
+  await notifier.start();
+  return { notifier, heard, all: () => all };
+}
+
+test('the other replicas hear of each room that changed, however many did', async () => {
+  const a = await listen('a');
+  const b = await listen('b');
+  const changes = Array.from({ length: 1000 }, (_, n) => ({
+    ...{ connector: 'matrix', room: `!room-${n}-ünï:example.org`, queue: n % 2 },
+    notBefore: n % 3 === 0 ? new Date(1_800_000_000_000 + n) : null,
+    ...(n % 5 > 0 && { id: `message ${n}` }),
+  }));
+  a.notifier.changed(changes);
+  await until(() => b.heard.length === changes.length);
+  expect(b.heard).toEqual(changes);
+  expect(a.heard).toEqual([]);
+});
+
+test('what was said while nobody listened may be anything', async () => {
+  const a = await listen('a');
+  expect(a.all()).toBe(1);
+  await database.query(`select pg_terminate_backend(pid) from pg_stat_activity where query like 'listen %'`);
+  await until(() => a.all() === 2);
+});
