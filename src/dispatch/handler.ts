@@ -1,0 +1,221 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import type { IncomingEvent } from '../connectors/connector.ts';
+import { isRerunError, isTransientError, type Database, type Transaction } from '../db/database.ts';
+import { messageOf } from '../errors.ts';
+import type { ClaimRoom } from '../messages/wanted.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Log } from '../skill.ts';
+import type { StepHook } from '../steps.ts';
+import { handleAddressed } from './addressed.ts';
+import { handleChat, reply } from './chat.ts';
+import { Effects, type Woken } from './effects.ts';
+import { commitEvent, failEvent, knownLiteral, postponeEvent, retryLater, type EventRow, type Known } from './event.ts';
+import { recordError, shortId } from './failure.ts';
+import { sayToOps } from './notice.ts';
+import { knownNames, type World } from './world.ts';
+
+const MAX_RERUNS = 10;
+const MAX_TRIES = 6;
+const TAP_LOOK_EVERY_MS = 500;
+
+export interface HandlerOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly step: StepHook;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  /** The configuration in force; undefined: this replica leaves handling to others for now. */
+  readonly world: () => World | undefined;
+  /** Keeps an idle room for what a handler is about to store. */
+  readonly claimRoom: ClaimRoom;
+  /** After each commit: what has to be looked at. */
+  readonly onWoken: (woken: Woken) => void;
+}
+
+/** Handles one event in a transaction of its own, and sees to what fails. */
+export class EventHandler {
+  readonly #options: HandlerOptions;
+  #knownOf: { world: World; literal: Known } | undefined;
+
+  constructor(options: HandlerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Handles the event that `begin` locks until it is done, failed, or left for later. False: there was none, or it is left.
+   * `isAlone`: nothing else waits, so an idle room may be kept for what it says.
+   */
+  async attempt(
+    begin: (transaction: Transaction, known: Known) => Promise<EventRow | undefined>,
+    { id, isAlone }: { readonly id?: number; readonly isAlone: () => boolean },
+  ): Promise<boolean> {
+    const { database, log } = this.#options;
+    for (let rerun = 0; ; rerun++) {
+      const world = this.#options.world();
+      if (!world) return false;
+      let row: EventRow | undefined;
+      try {
+        return await database.connection(async (transaction) => {
+          row = await begin(transaction, this.known(world));
+          if (!row) {
+            await transaction.script('rollback');
+            return false;
+          }
+          return this.#handle(transaction, row, world, isAlone);
+        });
+      } catch (error) {
+        if (!database.available) {
+          log.warn({ event: row?.id ?? id, reason: messageOf(error) }, 'event is left until the database is back');
+          return false;
+        }
+        if (isRerunError(error) && rerun < MAX_RERUNS) continue;
+        if (row && isTransientError(error) && (await this.#retryLater(row, error))) return false;
+        if (!row) {
+          log.error({ event: id, reason: messageOf(error) }, 'event could not be taken up');
+          return false;
+        }
+        return this.#fail(row, error);
+      }
+    }
+  }
+
+  /** A slow or locked database, or a process that stood still, is not the event's fault. False: that was often enough. */
+  async #retryLater(row: EventRow, error: unknown): Promise<boolean> {
+    const { database, log } = this.#options;
+    const tries = await retryLater(database.query, row.id).catch(() => 1);
+    if (tries !== undefined && tries > MAX_TRIES) return false;
+    log.warn({ event: row.id, tries, reason: messageOf(error) }, 'event is tried again later');
+    return true;
+  }
+
+  /** Which addressed events this program can handle, with this configuration. */
+  known(world: World): Known {
+    if (this.#knownOf?.world !== world) this.#knownOf = { world, literal: knownLiteral(knownNames(world).all) };
+    return this.#knownOf.literal;
+  }
+
+  async #handle(transaction: Transaction, row: EventRow, world: World, isAlone: () => boolean): Promise<boolean> {
+    const { clock, step, claimRoom } = this.#options;
+    const effects = new Effects();
+    const now = clock.now();
+    const chat = row.kind === 'message' || row.kind === 'reaction' || row.kind === 'unreaction' || row.kind === 'press';
+    const outcome = chat
+      ? await handleChat({ world, row, event: incoming(row), transaction, effects, now })
+      : { result: await handleAddressed({ world, row, transaction, effects, now }) };
+    if (outcome.result === 'retry') {
+      await postponeEvent(
+        transaction,
+        row.id,
+        row.lane?.includes(':tap:') ? row.lane : `${row.lane ?? row.source}:tap:${row.id}`,
+        TAP_LOOK_EVERY_MS,
+      );
+      return true;
+    }
+    let woken: Woken | undefined;
+    try {
+      // All of it leaves in one write; where one statement fails, those behind it do, and the commit rolls back. What
+      // cannot even be sent throws here, before the commit is.
+      const writing = effects.write(transaction, isAlone() ? claimRoom : undefined);
+      step('handle.before-commit');
+      [woken] = await Promise.all([writing, commitEvent(transaction, row.id, outcome.result)]);
+      step('handle.after-commit');
+    } finally {
+      effects.settle(woken !== undefined);
+    }
+    this.handled(row, outcome, woken);
+    return true;
+  }
+
+  /** It is committed: whatever fails now must not look as if it were not. */
+  handled(row: EventRow, outcome: { result: string; skill?: string; command?: string }, woken: Woken): void {
+    const { metrics, clock, onWoken, log } = this.#options;
+    const source = sourceLabel(row);
+    try {
+      onWoken(woken);
+      const now = clock.now().getTime();
+      metrics.eventDuration.observe({ source }, (now - row.accepted_at.getTime()) / 1000);
+      metrics.events.inc({ source, result: outcome.result });
+      if (outcome.command !== undefined && outcome.result !== 'ignored')
+        metrics.commands.inc({
+          skill: outcome.skill ?? 'core',
+          command: outcome.command,
+          result: outcome.result,
+        });
+      if (row.kind === 'timer') metrics.timerLateness.observe(Math.max(0, (now - row.happened_at.getTime()) / 1000));
+    } catch (error) {
+      log.error({ event: row.id, reason: messageOf(error) }, 'event was handled, but what follows from it may be late');
+    }
+  }
+
+  /** A second transaction: the event is failed with its payload, the error has an id, the asker is told once. */
+  async #fail(row: EventRow, error: unknown): Promise<boolean> {
+    const { database, clock, log, metrics, step, onWoken, world: current } = this.#options;
+    const chat = row.kind === 'message' || row.kind === 'reaction' || row.kind === 'unreaction' || row.kind === 'press';
+    try {
+      const done = await database.transaction(async (transaction) => {
+        const errorId = randomUUID();
+        if (!(await failEvent(transaction.query, row.id, errorId))) return undefined;
+        await recordError(transaction.query, {
+          id: errorId,
+          kind: chat ? 'command' : 'general',
+          skill: row.skill ?? undefined,
+          eventId: row.id,
+          error,
+          at: clock.now(),
+        });
+        const effects = new Effects();
+        const world = current();
+        if (world) tellFailure({ world, row, effects, errorId, chat });
+        return { errorId, woken: await effects.write(transaction) };
+      });
+      step('fail.after-commit');
+      if (!done) {
+        log.warn({ event: row.id, reason: messageOf(error) }, 'event failed here after it was handled');
+        return true;
+      }
+      onWoken(done.woken);
+      metrics.events.inc({ source: sourceLabel(row), result: 'failed' });
+      log.error(
+        {
+          event: row.id,
+          kind: row.kind,
+          skill: row.skill,
+          name: row.name,
+          error: shortId(done.errorId),
+          reason: messageOf(error),
+        },
+        'event failed; it is kept and can be replayed',
+      );
+    } catch (second) {
+      log.error(
+        { event: row.id, reason: messageOf(error), second: messageOf(second) },
+        'event failed and could not be marked; it will be tried again',
+      );
+      return false;
+    }
+    return true;
+  }
+}
+
+function incoming(row: EventRow): IncomingEvent {
+  const event = JSON.parse(row.payload) as IncomingEvent;
+  return { ...event, at: row.happened_at };
+}
+
+function sourceLabel(row: EventRow): string {
+  return row.kind === 'webhook' ? 'webhook' : row.source;
+}
+
+function tellFailure(failure: { world: World; row: EventRow; effects: Effects; errorId: string; chat: boolean }): void {
+  const { world, row, effects, errorId, chat } = failure;
+  if (chat) {
+    const event = incoming(row);
+    const text = `Sorry, that went wrong here, and nothing was done. Show an admin this number: \`${shortId(errorId)}\``;
+    return reply({ world, effects, row }, { connector: row.source, room: event.room }, event, 'core', text);
+  }
+  sayToOps(world, effects, {
+    eventId: row.id,
+    text: `A ${row.kind} for the skill ${row.skill ?? '?'} failed and is kept. See why: \`watchbell events failed\`; try again: \`watchbell events replay ${row.id}\` (error \`${shortId(errorId)}\`)`,
+  });
+}
