@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
+import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
 import { configSchema } from '../config/schema.ts';
 import { buildWorld } from '../dispatch/build-world.ts';
 import { createLogger } from '../log.ts';
 import { createMetrics } from '../metrics.ts';
 import { defineSkill } from '../skill.ts';
-import { createDatabase, type Database } from './database.ts';
+import type { Database } from './database.ts';
 import { Housekeeper } from './housekeeper.ts';
-import { migrate } from './migrate.ts';
 
 const log = createLogger({ level: 'silent' });
 const bell = defineSkill<unknown>({
@@ -15,21 +14,14 @@ const bell = defineSkill<unknown>({
   gauges: { watchbell_bells: { help: 'Bells', labels: [], read: async () => [{ labels: {}, value: 3 }] } },
 });
 
-let empty: TestDatabase;
+let home: OpenDatabase;
 let database: Database;
 beforeEach(async () => {
-  empty = await emptyDatabase();
-  database = createDatabase({
-    url: async () => ({ connectionString: empty.url }),
-    poolSize: 2,
-    idleInTransactionMs: 5000,
-    statementTimeoutMs: 5000,
-  });
-  await migrate(database, []);
+  home = await openDatabase();
+  database = home.database;
 });
 afterEach(async () => {
-  await database.close();
-  await empty.drop();
+  await home.close();
 });
 
 const worldWith = (connectors: readonly string[], skills = [bell]) =>

@@ -1,25 +1,19 @@
-import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
-import { createDatabase, type Database } from './database.ts';
+import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
+import type { Database } from './database.ts';
 import { Notifier, type RoomChange } from './notifier.ts';
 
-let empty: TestDatabase;
+let home: OpenDatabase;
 let database: Database;
 const running: Notifier[] = [];
 beforeAll(async () => {
-  empty = await emptyDatabase();
-  database = createDatabase({
-    url: async () => ({ connectionString: empty.url }),
-    poolSize: 2,
-    idleInTransactionMs: 5000,
-    statementTimeoutMs: 5000,
-  });
+  home = await openDatabase();
+  database = home.database;
 });
 afterEach(async () => {
   for (const notifier of running.splice(0)) await notifier.stop();
 });
 afterAll(async () => {
-  await database.close();
-  await empty.drop();
+  await home.close();
 });
 
 const until = async (condition: () => boolean): Promise<void> => {

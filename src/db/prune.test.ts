@@ -1,25 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
-import { createDatabase, type Database } from './database.ts';
-import { migrate } from './migrate.ts';
+import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
+import type { Database } from './database.ts';
 import { prune } from './prune.ts';
 
 const DAY_MS = 86_400_000;
-let empty: TestDatabase;
+let home: OpenDatabase;
 let database: Database;
 beforeEach(async () => {
-  empty = await emptyDatabase();
-  database = createDatabase({
-    url: async () => ({ connectionString: empty.url }),
-    poolSize: 2,
-    idleInTransactionMs: 5000,
-    statementTimeoutMs: 5000,
-  });
-  await migrate(database, []);
+  home = await openDatabase();
+  database = home.database;
 });
 afterEach(async () => {
-  await database.close();
-  await empty.drop();
+  await home.close();
 });
 
 const run = (): Promise<number> => prune(database, { eventsMs: 7 * DAY_MS, historyMs: 30 * DAY_MS }, () => false);

@@ -1,25 +1,17 @@
-import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
-import { createDatabase, type Database, type Query } from '../db/database.ts';
-import { migrate } from '../db/migrate.ts';
+import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
+import { type Database, type Query } from '../db/database.ts';
 import { Acceptor } from './acceptor.ts';
 import type { Accepted, NewEvent } from './event.ts';
 
-let empty: TestDatabase;
+let home: OpenDatabase;
 let real: Database;
 beforeAll(async () => {
-  empty = await emptyDatabase();
-  real = createDatabase({
-    url: async () => ({ connectionString: empty.url }),
-    poolSize: 3,
-    idleInTransactionMs: 5000,
-    statementTimeoutMs: 5000,
-  });
-  await migrate(real, []);
+  home = await openDatabase();
+  real = home.database;
 });
 beforeEach(() => real.query('delete from events'));
 afterAll(async () => {
-  await real.close();
-  await empty.drop();
+  await home.close();
 });
 
 const event = (sourceId: string, payload = '{}'): NewEvent => ({

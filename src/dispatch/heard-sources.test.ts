@@ -1,8 +1,7 @@
-import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
+import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
 import { createClock } from '../clock.ts';
 import { configSchema } from '../config/schema.ts';
-import { createDatabase, type Database } from '../db/database.ts';
-import { migrate } from '../db/migrate.ts';
+import type { Database } from '../db/database.ts';
 import { createLogger } from '../log.ts';
 import { createMetrics } from '../metrics.ts';
 import { defineSkill } from '../skill.ts';
@@ -10,7 +9,7 @@ import { buildWorld } from './build-world.ts';
 import { forgetSources, HeardSources, writeHeard } from './heard-sources.ts';
 import type { World } from './world.ts';
 
-let empty: TestDatabase;
+let home: OpenDatabase;
 let database: Database;
 let shiftMs: number;
 const clock = createClock(() => shiftMs);
@@ -18,18 +17,11 @@ const log = createLogger({ level: 'silent' });
 
 beforeEach(async () => {
   shiftMs = 0;
-  empty = await emptyDatabase();
-  database = createDatabase({
-    url: async () => ({ connectionString: empty.url }),
-    poolSize: 2,
-    idleInTransactionMs: 5000,
-    statementTimeoutMs: 5000,
-  });
-  await migrate(database, []);
+  home = await openDatabase();
+  database = home.database;
 });
 afterEach(async () => {
-  await database.close();
-  await empty.drop();
+  await home.close();
 });
 
 function worldWith(...sources: string[]): World {

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
-import { createDatabase, type Database } from '../db/database.ts';
+import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
+import type { Database } from '../db/database.ts';
 import type { Lease } from '../db/lease.ts';
-import { migrate } from '../db/migrate.ts';
 import { digestMessage, foldRoom } from './digest.ts';
 import type { Member } from './store.ts';
 
@@ -50,18 +49,12 @@ describe('what a digest says', () => {
 });
 
 describe('folding', () => {
-  let empty: TestDatabase;
+  let home: OpenDatabase;
   let database: Database;
   let lease: Lease;
   beforeAll(async () => {
-    empty = await emptyDatabase();
-    database = createDatabase({
-      url: async () => ({ connectionString: empty.url }),
-      poolSize: 2,
-      idleInTransactionMs: 5000,
-      statementTimeoutMs: 5000,
-    });
-    await migrate(database, []);
+    home = await openDatabase();
+    database = home.database;
     await database.query(
       `insert into leases (name, holder, epoch, expires_at) values ('connector:m', $1, 1, 'infinity')`,
       [randomUUID()],
@@ -70,8 +63,7 @@ describe('folding', () => {
   });
   beforeEach(() => database.query('delete from messages'));
   afterAll(async () => {
-    await database.close();
-    await empty.drop();
+    await home.close();
   });
 
   let position = 0;

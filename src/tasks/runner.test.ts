@@ -1,26 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
+import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
 import { createClock } from '../clock.ts';
-import { createDatabase, type Database } from '../db/database.ts';
-import { migrate } from '../db/migrate.ts';
+import type { Database } from '../db/database.ts';
 import { createPeople } from '../people/people.ts';
 import { z, type Log, type Task, type TaskRun } from '../skill.ts';
 import type { Step } from '../steps.ts';
 import { TaskRunner } from './runner.ts';
 import { writeTasks } from './task.ts';
 
-let empty: TestDatabase;
+let home: OpenDatabase;
 let database: Database;
 const runners: TaskRunner[] = [];
 beforeAll(async () => {
-  empty = await emptyDatabase();
-  database = createDatabase({
-    url: async () => ({ connectionString: empty.url }),
-    poolSize: 6,
-    idleInTransactionMs: 5000,
-    statementTimeoutMs: 5000,
-  });
-  await migrate(database, []);
+  home = await openDatabase();
+  database = home.database;
 });
 beforeEach(async () => {
   await database.query('delete from tasks');
@@ -30,8 +23,7 @@ afterEach(async () => {
   for (const runner of runners.splice(0)) await runner.stop();
 });
 afterAll(async () => {
-  await database.close();
-  await empty.drop();
+  await home.close();
 });
 
 const log: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };

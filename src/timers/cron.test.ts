@@ -1,6 +1,5 @@
-import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
-import { createDatabase, type Database } from '../db/database.ts';
-import { migrate } from '../db/migrate.ts';
+import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
+import type { Database } from '../db/database.ts';
 import { nextTick, tickCrons, type CronSpec } from './cron.ts';
 
 const at = (text: string): Date => new Date(text);
@@ -49,17 +48,11 @@ describe('when an expression ticks next', () => {
 });
 
 describe('ticks in the database', () => {
-  let empty: TestDatabase;
+  let home: OpenDatabase;
   let database: Database;
   beforeAll(async () => {
-    empty = await emptyDatabase();
-    database = createDatabase({
-      url: async () => ({ connectionString: empty.url }),
-      poolSize: 6,
-      idleInTransactionMs: 5000,
-      statementTimeoutMs: 5000,
-    });
-    await migrate(database, []);
+    home = await openDatabase();
+    database = home.database;
   });
   beforeEach(async () => {
     await database.query('delete from crons');
@@ -67,8 +60,7 @@ describe('ticks in the database', () => {
     await database.query('delete from replicas');
   });
   afterAll(async () => {
-    await database.close();
-    await empty.drop();
+    await home.close();
   });
 
   const daily: CronSpec = { skill: 'coffee', name: 'round', expression: '0 9 * * *', timeZone: 'UTC' };

@@ -1,0 +1,30 @@
+import { createDatabase as connect, type Database } from '../../src/db/database.ts';
+import { migrate } from '../../src/db/migrate.ts';
+import { createDatabase } from './postgres.ts';
+
+export interface OpenDatabase {
+  readonly database: Database;
+  readonly url: string;
+  /** Closes the connections and drops the database. */
+  close(): Promise<void>;
+}
+
+/** A database of its own, opened as the program opens it, with the tables of the core. */
+export async function openDatabase(): Promise<OpenDatabase> {
+  const { url, drop } = await createDatabase();
+  const database = connect({
+    url: async () => ({ connectionString: url }),
+    poolSize: 6,
+    idleInTransactionMs: 5000,
+    statementTimeoutMs: 5000,
+  });
+  await migrate(database, []);
+  return {
+    database,
+    url,
+    async close() {
+      await database.close();
+      await drop();
+    },
+  };
+}
