@@ -66,13 +66,13 @@ export class ConnectorRunners {
     const same = (name: string): boolean =>
       JSON.stringify(before.connectors[name]) === JSON.stringify(after.connectors[name]) &&
       JSON.stringify(before.rooms) === JSON.stringify(after.rooms);
-    for (const [name, runner] of this.#runners) {
-      if (same(name)) continue;
+    const end = async (name: string, runner: ConnectorRunner): Promise<void> => {
       await runner.stop();
       await this.#options.leases().release(leaseOf(name));
       this.#runners.delete(name);
       if (!Object.hasOwn(after.connectors, name)) this.#forgetGauges(name);
-    }
+    };
+    await Promise.all([...this.#runners].flatMap(([name, runner]) => (same(name) ? [] : [end(name, runner)])));
   }
 
   /** A connector that is configured no more is not down. */

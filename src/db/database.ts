@@ -157,20 +157,22 @@ export function createDatabase(options: DatabaseOptions): Database {
     if (!available || closed || suspecting) return;
     suspecting = true;
     void (async () => {
-      const client = new pg.Client({ ...(await options.url()), connectionTimeoutMillis: 3000, query_timeout: 3000 });
-      client.on('error', () => {});
-      try {
-        await client.connect();
-        // A standby answers too, and can store nothing.
-        const { rows } = await client.query<{ standby: boolean }>('select pg_is_in_recovery() as standby');
-        if (rows[0]?.standby) lost();
-      } catch {
-        lost();
-      } finally {
-        suspecting = false;
-        await client.end().catch(() => {});
-      }
-    })().catch(() => lost());
+      if (!(await answers().catch(() => false))) lost();
+      suspecting = false;
+    })();
+  }
+
+  /** Asked on a connection of its own; a standby answers too, and can store nothing. */
+  async function answers(): Promise<boolean> {
+    const client = new pg.Client({ ...(await options.url()), connectionTimeoutMillis: 3000, query_timeout: 3000 });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      const { rows } = await client.query<{ standby: boolean }>('select pg_is_in_recovery() as standby');
+      return rows[0]?.standby === false;
+    } finally {
+      await client.end().catch(() => {});
+    }
   }
 
   function probe(waitMs: number): void {
@@ -182,7 +184,7 @@ export function createDatabase(options: DatabaseOptions): Database {
           const old = pool;
           pool = undefined;
           void old?.end().catch(() => {});
-          await (await open()).query('select 1');
+          if (!(await answers())) throw new DatabaseAway('only a standby answers');
           available = true;
           for (const listener of listeners) listener(true);
         } catch {

@@ -199,3 +199,43 @@ test('a take-over waits for a transaction of the holder that is still at work', 
   expect(committed).toBe(true);
   await writing;
 });
+
+test('what was given back is not competed for until it is wanted again', async () => {
+  // Won after x in the first turn in which it is free: by then x would have been taken as well.
+  await database.query(
+    `insert into leases (name, holder, epoch, expires_at) values ('z', $1, 1, clock_timestamp() + interval '1 s')`,
+    [randomUUID()],
+  );
+  const one = compete('x', 'z');
+  await until(() => one.won.length === 1);
+  await one.keeper.release('x');
+  await until(() => one.keeper.held.has('z'));
+  expect(one.won.map((lease) => lease.name)).toEqual(['x', 'z']);
+  one.keeper.want(['x', 'z']);
+  await until(() => one.keeper.held.has('x'));
+});
+
+test('what is wanted no more when it is won is given back at once', async () => {
+  let let_go = (): void => {};
+  const asked = new Promise<void>((resolve) => (let_go = resolve));
+  const keeper: LeaseKeeper = new LeaseKeeper({
+    database,
+    holder: randomUUID(),
+    clock: createClock(),
+    step: () => {
+      void keeper.release('x');
+      keeper.want([]);
+      let_go();
+    },
+    onHeld: () => {
+      throw new Error('nothing is to begin');
+    },
+  });
+  keeper.want(['x']);
+  keeper.start();
+  await asked;
+  const other = compete('x');
+  await until(() => other.won.length === 1);
+  expect(keeper.held.size).toBe(0);
+  await keeper.stop();
+});

@@ -48,7 +48,7 @@ export class LeaseKeeper {
     this.#options = options;
   }
 
-  /** From now on competes for exactly these; others that are held are given back by `release`. */
+  /** From now on competes for exactly these; others that are held are to be given back by `release`. */
   want(names: readonly string[]): void {
     this.#wanted = names;
   }
@@ -67,8 +67,12 @@ export class LeaseKeeper {
     turn();
   }
 
-  /** Gives a lease back at once, so that another replica need not wait; what runs under it must have ended. */
+  /**
+   * Gives a lease back at once, so that another replica need not wait, and competes for it no more until it is wanted again.
+   * What runs under it must have ended.
+   */
   async release(name: string): Promise<void> {
+    this.#wanted = this.#wanted.filter((wanted) => wanted !== name);
     const held = this.#held.get(name);
     if (!held) return;
     this.#drop(held);
@@ -92,11 +96,16 @@ export class LeaseKeeper {
     const { clock } = this.#options;
     try {
       await this.#renew();
-      for (const name of this.#wanted) if (!this.#held.has(name)) await this.#acquire(name);
+      for (const name of this.#wanted) if (this.#isMissing(name)) await this.#acquire(name);
     } catch {
       // the database is away: what is held runs out by its deadline
     }
     for (const held of this.#held.values()) if (held.deadline - clock.monotonic() <= 0) this.#drop(held);
+  }
+
+  /** What is wanted may have changed while others were competed for. */
+  #isMissing(name: string): boolean {
+    return this.#wanted.includes(name) && !this.#held.has(name);
   }
 
   async #renew(): Promise<void> {
@@ -152,7 +161,8 @@ export class LeaseKeeper {
     };
     this.#held.set(name, held);
     step('lease.after-acquire');
-    onHeld(held);
+    if (this.#wanted.includes(name)) onHeld(held);
+    else await this.release(name);
   }
 
   #drop(held: Held): void {

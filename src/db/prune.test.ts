@@ -40,6 +40,20 @@ test('old messages go with the platform ids that belong to them; what is young, 
   expect(await database.query('select 1 from message_remotes')).toHaveLength(kept.length);
 });
 
+test('a digest stays as long as a message that it stands for', async () => {
+  const [digest, member] = [await message(40), await message(20)];
+  await database.query('update messages set digest = true where id = $1', [digest]);
+  await database.query('update messages set fold = $1 where id = $2', [digest, member]);
+  expect(await run()).toBe(0);
+  await database.query(
+    `update messages set wanted_at = created_at - interval '20 days', created_at = created_at - interval '20 days' where id = $1`,
+    [member],
+  );
+  expect(await run()).toBe(1);
+  expect(await run()).toBe(1);
+  expect(await database.query('select 1 from messages')).toEqual([]);
+});
+
 test('handled events go by their age, but not before a connector has read past them', async () => {
   const event = (days: number, state: string): Promise<unknown> =>
     database.query(

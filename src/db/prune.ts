@@ -11,7 +11,7 @@ export interface PruneAges {
 
 /**
  * Deletes old rows in small batches, so that no other statement waits for long. Keeps what is not finished: new and
- * failed events, living alerts' messages that changed lately, dead letters. Events are kept longer than any living connector's
+ * failed events, living alerts' messages that changed lately, dead letters, digests as long as anything they stand for. Events are kept longer than any living connector's
  * cursor is old, whatever the age says; one that has not moved for 30 days belongs to a connector that was removed. Returns how many rows went.
  */
 export async function prune(database: Database, ages: PruneAges, stopped: () => boolean): Promise<number> {
@@ -23,7 +23,8 @@ export async function prune(database: Database, ages: PruneAges, stopped: () => 
     ],
     [
       `delete from messages where id = any(array(select id from messages where created_at < clock_timestamp() - $1 * interval '1 millisecond'
-         and wanted_at < clock_timestamp() - $1 * interval '1 millisecond' and not pending and state <> 'dead' limit ${BATCH}))`,
+         and wanted_at < clock_timestamp() - $1 * interval '1 millisecond' and not pending and state <> 'dead'
+         and not (digest and exists (select 1 from messages member where member.fold = messages.id)) limit ${BATCH}))`,
       ages.historyMs,
       'delete from message_remotes where message_id in (select id from gone)',
     ],

@@ -231,8 +231,10 @@ export class Courier {
       const state = this.#room(room);
       if (waitMs > 0 || state.busy) continue;
       this.#occupy(state);
-      // A room that fails must not keep the others waiting.
-      if (await this.#turns.work([room], 1).catch(() => false)) return 0;
+      const { spent } = this.#pace;
+      await this.#turns.work([room], 1).catch((error: unknown) => this.#coped(error, 'courier turn ended early'));
+      // A room where nothing could be sent must not keep the others waiting.
+      if (this.#pace.spent > spent) return 0;
     }
     return LOOK_EVERY_MS;
   }

@@ -150,7 +150,7 @@ export class Delivery {
   async #send(row: MessageRow, attempt: Attempt, room: Uncertain, recording: Promise<unknown>[]): Promise<Turn> {
     const { lease, clock, connector, database, metrics, name, step } = this.#options;
     const planned = attempt.steps[attempt.next];
-    if (!planned) return this.dead(row, 'its plan has no step left');
+    if (!planned) return this.dead(row, 'its plan has no step left', attempt.version);
     const thread = row.thread ?? (row.thread_key ? await threadRoot(database.query, row) : undefined);
     if (lease.leftMs() < MIN_REQUEST_MS) {
       room.looked = false;
@@ -250,8 +250,10 @@ export class Delivery {
     }
     if (code === 'WB_REJECTED') {
       count('rejected');
+      const certain = room.unknownTries === 0;
       room.unknownTries = 0;
-      return this.dead(row, (error as { reason?: string }).reason ?? messageOf(error));
+      const reason = (error as { reason?: string }).reason ?? messageOf(error);
+      return this.dead(row, reason, certain ? attempt.version : undefined);
     }
     if (code === 'WB_UNAUTHORISED') {
       count('unauthorised');
@@ -279,11 +281,14 @@ export class Delivery {
     return 'wait';
   }
 
-  /** The platform will never take it: kept, and somebody else is told. */
-  async dead(row: MessageRow, reason: string): Promise<'more'> {
+  /**
+   * The platform will never take it: kept, and somebody else is told. With a `version` only if it still says what was
+   * refused; what it says by now is tried.
+   */
+  async dead(row: MessageRow, reason: string, version?: number): Promise<'more'> {
     const { database, lease, onAccepted, onDead, onWoken, log } = this.#options;
     const told = await database.transaction(async (transaction) => {
-      const accepted = await markDead(transaction.query, lease, row, reason);
+      const accepted = await markDead(transaction.query, lease, row, reason, version);
       return accepted && { accepted, woken: await onDead(transaction, row, reason) };
     });
     if (!told) return 'more';

@@ -20,6 +20,7 @@ export class Pace {
   readonly #rooms = new Map<string, Gate>();
   #tokens: number;
   #filledAt = 0;
+  #spent = 0;
 
   constructor(rate: { perSecond: number; burst: number } | undefined) {
     this.#rate = rate;
@@ -44,8 +45,14 @@ export class Pace {
     return ((1 - this.#tokens) / this.#rate.perSecond) * 1000;
   }
 
+  /** Requests made so far. */
+  get spent(): number {
+    return this.#spent;
+  }
+
   /** A request is about to be made. */
   spend(): void {
+    this.#spent++;
     if (this.#rate) this.#tokens -= 1;
   }
 

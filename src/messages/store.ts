@@ -332,15 +332,20 @@ export async function dropExpired(
   );
 }
 
-/** The platform will never take it. Returns the fate events; undefined: it is dead already or the lease has gone. */
+/**
+ * The platform will never take it. Returns the fate events; undefined: it is dead already, the lease has gone, or it is not
+ * `version` any more, which is as if never attempted.
+ */
 export async function markDead(
   query: Query,
   lease: Lease,
   row: MessageRow,
   reason: string,
+  version: number | undefined,
 ): Promise<Accepted[] | undefined> {
   const rows = await query<{ id: number | null; lane: string | null }>(
-    `with ${HELD}, dead as (update messages set state = 'dead', reason = $4, attempt = null from held where messages.id = $3 and state = 'live' returning messages.*),
+    `with ${HELD}, dead as (update messages set state = 'dead', reason = $4, attempt = null from held where messages.id = $3 and state = 'live' and version = coalesce($5, version) returning messages.*),
+     anew as (update messages set attempt = null from held where messages.id = $3 and state = 'live' and version <> $5),
      -- A dead digest stands for nothing: what it was to show is dead too, what it had shown is on its own from now on.
      members as (
        update messages m set fold = null, state = case when m.pending then 'dead' else m.state end, reason = case when m.pending then $4 else m.reason end
@@ -351,7 +356,7 @@ export async function markDead(
        'version',
      )})
      select fate.id, fate.lane from dead left join fate on true`,
-    [lease.name, lease.epoch, row.id, reason],
+    [lease.name, lease.epoch, row.id, reason, version ?? null],
   );
   if (rows.length === 0) return undefined;
   return rows.flatMap((one) => (one.id === null ? [] : [{ id: one.id, lane: one.lane }]));

@@ -61,18 +61,18 @@ export class Turns {
 
   /**
    * Works on rooms that are occupied for it, and frees each when it is done with it; in each, `limit` messages at most.
-   * Resolves when everything is decided and stored; with a limit of one, when it is also sent. False: something failed.
+   * Resolves when everything is decided and stored; with a limit of one, when it is also sent.
    */
-  async work(rooms: readonly string[], limit: number): Promise<boolean> {
+  async work(rooms: readonly string[], limit: number): Promise<void> {
     const left = new Set(rooms);
-    const sending: Promise<boolean>[] = [];
+    const sending: Promise<void>[] = [];
     /** Runs what remains to be done for one room, and frees it. */
     const finish = (room: string, rest: () => Promise<boolean>): void => {
       left.delete(room);
       sending.push(this.#finish(room, rest));
     };
     try {
-      if (this.#options.lease.signal.aborted) return false;
+      if (this.#options.lease.signal.aborted) return;
       for (const row of await this.#unresolved(rooms)) finish(row.room, () => this.#resolve(row));
       for (const room of left) if (this.#pace.isThrottled(room, this.#options.clock.monotonic())) await this.fold(room);
       const batches: { room: string; batch: readonly Planned[]; more: boolean }[] = [];
@@ -81,7 +81,10 @@ export class Turns {
         if (!next) finish(room, async () => false);
         else {
           const batch = await this.#batch(waiting);
-          const more = waiting.blocked || batch.length < waiting.rows.length || waiting.rows.length === limit;
+          // A turn is one request of each.
+          const unfinished = batch.some(({ attempt }) => attempt.steps.length > 1);
+          const more =
+            unfinished || waiting.blocked || batch.length < waiting.rows.length || waiting.rows.length === limit;
           if (batch.length > 0) batches.push({ room, batch, more });
           else finish(room, () => this.#single(next));
         }
@@ -102,7 +105,7 @@ export class Turns {
     } finally {
       for (const room of left) this.#rooms.free(room, this.#rooms.get(room), false);
     }
-    return limit > 1 || (await Promise.all(sending)).every(Boolean);
+    if (limit === 1) await Promise.all(sending);
   }
 
   /** The turn of a room that was kept for a message frozen with its handler's commit. */
@@ -112,16 +115,15 @@ export class Turns {
     void this.#finish(room, async () => (await this.#deliver([frozen])) === 'left');
   }
 
-  /** `rest` says whether there may be more in the room. False: it failed, and is found again by the next look. */
-  async #finish(room: string, rest: () => Promise<boolean>): Promise<boolean> {
-    let more: boolean | undefined;
+  /** `rest` says whether there may be more in the room. What failed is found again by the next look. */
+  async #finish(room: string, rest: () => Promise<boolean>): Promise<void> {
+    let more = false;
     try {
       more = await rest();
     } catch (error) {
       this.#rooms.coped(error, 'courier turn ended early');
     }
-    this.#rooms.free(room, this.#rooms.get(room), more ?? false);
-    return more !== undefined;
+    this.#rooms.free(room, this.#rooms.get(room), more);
   }
 
   /** What a former holder, or a request without an answer, left. True: the room may have more. */
@@ -261,7 +263,7 @@ export class Turns {
     const attempt = await this.#plan(row);
     // Whatever is wrong with it must not keep what is behind it.
     if ('impossible' in attempt) {
-      await this.#delivery.dead(row, attempt.impossible);
+      await this.#delivery.dead(row, attempt.impossible, row.version);
       return true;
     }
     if (attempt.steps.length === 0) {

@@ -85,11 +85,11 @@ export function createWebChat({ database, clock, world, onAccepted }: WebChatOpt
   async function arrive(room: string): Promise<void> {
     await database
       .query(
-        `with recent as (select id from messages where connector = $1 and room = $2 order by position desc limit $3),
-         due as materialized (
-           select m.id, m.not_before from messages m join recent using (id) where m.not_before <= $4 order by m.not_before for update of m)
+        `with due as materialized (
+           select id, not_before from messages where connector = $1 and room = $2 and not_before <= $3 and not pending and sends = 0
+           order by not_before for update)
          update messages m set position = nextval('message_position'), shown_at = due.not_before, not_before = null from due where m.id = due.id`,
-        [connector(), room, 2 * HISTORY, clock.now()],
+        [connector(), room, clock.now()],
       )
       .catch(() => {}); // the database is away; it is shown all the same, where it was written
     look(room);

@@ -92,35 +92,64 @@ test('where a platform takes messages more slowly the fate says how slowly', asy
   expect(fates).toMatchObject([{ key: 'line:1', state: 'dropped', everyMs: 700 }]);
 });
 
-test('on the web page what was sent later stands behind what was said before it', async () => {
-  const board = { connector: 'web', room: 'board' };
-  const planner = defineSkill({
-    name: 'planner',
-    options: z.object({}),
-    commands: {
-      board: {
-        help: 'says one thing soon and one now',
-        run: async ({ post, say, now }) => {
-          await post(board, 'soon', 'soon', { notBefore: new Date(now.getTime() + 400) });
-          await say(board, 'now');
-        },
+const board = { connector: 'web', room: 'board' };
+const planner = defineSkill({
+  name: 'planner',
+  options: z.object({}),
+  commands: {
+    board: {
+      help: 'says one thing soon and one now',
+      run: async ({ post, say, now }) => {
+        await post(board, 'soon', 'soon', { notBefore: new Date(now.getTime() + 400) });
+        await say(board, 'now');
       },
     },
-  });
-  await using page = await startTestBot({
+    'soon {ms:int}': {
+      help: 'says one thing then',
+      run: ({ post, args, now }) =>
+        post(board, 'soon', 'soon', { notBefore: new Date(now.getTime() + Number(args['ms'])) }),
+    },
+  },
+});
+const startPage = (): Promise<TestBot> =>
+  startTestBot({
     skills: [planner],
     config: {
       connectors: { memory: {}, web: {} },
       rooms: { lobby: { in: { memory: 'lobby' } }, board: { in: { web: 'board' } } },
     },
   });
-  await page.say('board');
-  const order = async (): Promise<string[]> =>
-    (
-      await page.query<{ content: string }>(`select content from messages where connector = 'web' order by position`)
-    ).map((row) => (JSON.parse(row.content) as { text: string }).text);
-  expect(await order()).toEqual(['soon', 'now']);
+const shownOn = async (page: TestBot): Promise<string[]> =>
+  (await page.query<{ content: string }>(`select content from messages where connector = 'web' order by position`)).map(
+    (row) => (JSON.parse(row.content) as { text: string }).text,
+  );
+const nothingWaitsOn = async (page: TestBot): Promise<void> => {
   while ((await page.query('select 1 from messages where not_before is not null')).length > 0)
     await new Promise((resolve) => setTimeout(resolve, 10));
-  expect(await order()).toEqual(['now', 'soon']);
+};
+
+test('on the web page what was sent later stands behind what was said before it', async () => {
+  await using page = await startPage();
+  await page.say('board');
+  expect(await shownOn(page)).toEqual(['soon', 'now']);
+  await nothingWaitsOn(page);
+  expect(await shownOn(page)).toEqual(['now', 'soon']);
+});
+
+test('on the web page, too, the same words can be planned for another time', async () => {
+  await using page = await startPage();
+  await page.say('soon 3600000');
+  await page.say('soon 100');
+  await nothingWaitsOn(page);
+});
+
+test('on the web page what was sent later is shown however much was said meanwhile', async () => {
+  await using page = await startPage();
+  await page.say('soon 1000');
+  await page.query(
+    `insert into messages (id, connector, room, skill, queue, content, delivered_version, delivered_ring, shown_at)
+     select gen_random_uuid(), 'web', 'board', 'planner', 1, '{"text":"meanwhile"}', 1, 0, clock_timestamp() from generate_series(1, 500)`,
+  );
+  await nothingWaitsOn(page);
+  expect((await shownOn(page)).at(-1)).toBe('soon');
 });

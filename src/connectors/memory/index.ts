@@ -91,7 +91,7 @@ export class MemoryPlatform {
     return () => this.#listeners.delete(listener);
   }
 
-  perform(operation: Operation): string {
+  perform(operation: Operation): string | Promise<string> {
     this.before(operation);
     const known = this.#keys.get(operation.key);
     const id = known ?? this.#do(operation);

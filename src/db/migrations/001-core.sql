@@ -113,6 +113,8 @@ create index messages_due on messages (connector, not_before) where pending and 
 create index messages_next_due on messages (connector, room, not_before) where pending and not_before is not null;
 create index messages_blocked on messages (connector, room) where pending and after_key is not null;
 create index messages_react on messages (connector) where react;
+-- What waits for its time in rooms without a remote.
+create index messages_local_due on messages (connector, room, not_before) where not_before is not null and not pending and sends = 0;
 create index messages_fold on messages (fold) where fold is not null;
 create index messages_dead on messages (connector, created_at) where state = 'dead';
 create index messages_room on messages (connector, room, position);
