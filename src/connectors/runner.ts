@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Database, Transaction } from '../db/database.ts';
 import { LeaseLost, type Lease } from '../db/lease.ts';
+import type { WokenRoom } from '../db/notifier.ts';
 import { insertBatch, readCursor, type Accepted, type NewEvent } from '../dispatch/event.ts';
 import { coreMessage, noticeOps, opsAddresses, sayToOps, type OpsWord } from '../dispatch/notice.ts';
 import { Effects, type Woken } from '../dispatch/effects.ts';
@@ -9,7 +10,7 @@ import type { World } from '../dispatch/world.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import { escape, type Message } from '../chat/message.ts';
 import { Courier } from '../messages/courier.ts';
-import type { Claim, Wanted, WokenRoom } from '../messages/wanted.ts';
+import type { Claim, Wanted } from '../messages/wanted.ts';
 import type { MessageRow } from '../messages/store.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../skill.ts';
@@ -144,7 +145,7 @@ export class ConnectorRunner {
         log,
         onAccepted,
         onWoken,
-        onDead: (transaction, row, reason) => this.#dead(transaction, row, reason),
+        onDead: (transaction, row, message, reason) => this.#dead(transaction, row, message, reason),
         onUnauthorised: ended,
         isUp: () => this.#state.up,
       });
@@ -330,7 +331,7 @@ export class ConnectorRunner {
   }
 
   /** A dead letter goes to the room's failover, with what it said; the ops room hears of it once in a while. */
-  async #dead(transaction: Transaction, row: MessageRow, reason: string): Promise<Woken> {
+  async #dead(transaction: Transaction, row: MessageRow, message: Message, reason: string): Promise<Woken> {
     const { name } = this.#options;
     const world = this.#options.world();
     const here = { connector: row.connector, room: row.room };
@@ -339,8 +340,7 @@ export class ConnectorRunner {
     const where = escape(room?.name ?? row.room);
     const effects = new Effects();
     // A carried message that dies too is not carried on: two rooms that stand in for each other would never end.
-    if (failover && !row.digest && !row.key?.startsWith('failover:')) {
-      const message = JSON.parse(row.content) as Message;
+    if (failover && !row.key?.startsWith('failover:')) {
       const text = [`_could not be shown in ${where}: ${escape(reason)}_`, message.text].filter(Boolean).join('\n');
       for (const address of failover.addresses) {
         if (address.connector !== here.connector || address.room !== here.room)
@@ -362,14 +362,12 @@ export class ConnectorRunner {
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end);
   });
 }

@@ -85,6 +85,19 @@ export function isRerunError(error: unknown): boolean {
   return /^(40001|40P01)$/.test(codeOf(error) ?? '') || isStalePlan(error);
 }
 
+const MAX_RERUNS = 5;
+
+/** Runs a statement again that lost against another one. */
+export async function rerun<T>(statement: () => Promise<T>): Promise<T> {
+  for (let runs = 0; ; runs++) {
+    try {
+      return await statement();
+    } catch (error) {
+      if (!isRerunError(error) || runs >= MAX_RERUNS) throw error;
+    }
+  }
+}
+
 const rowsOf = <R extends object>(result: pg.QueryResult | pg.QueryResult[]): R[] => {
   if (!Array.isArray(result)) return result.rows as R[];
   return (result.findLast((one) => one.fields.length > 0)?.rows ?? []) as R[];
@@ -120,7 +133,9 @@ export function createDatabase(options: DatabaseOptions): Database {
   async function open(): Promise<pg.Pool> {
     if (pool) return pool;
     const config = await options.url();
-    pool ??= new pg.Pool({
+    // Another call may have been as fast.
+    if (pool) return pool;
+    pool = new pg.Pool({
       ...config,
       types,
       max: options.poolSize,
@@ -239,8 +254,9 @@ export function createDatabase(options: DatabaseOptions): Database {
       try {
         return rowsOf(await driven(() => gathered(call), broke));
       } catch (error) {
-        if (codeOf(error) === '25P02' && failed !== undefined) throw failed;
-        failed = error;
+        // 26000: it was to be prepared, and was not.
+        if (failed !== undefined && /^(25P02|26000)$/.test(codeOf(error) ?? '')) throw failed;
+        failed ??= error;
         throw error;
       }
     };

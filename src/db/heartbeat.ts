@@ -22,6 +22,7 @@ export interface HeartbeatOptions {
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
   #standBackUntilMs = 0;
   #standingBackFor: number | undefined;
 
@@ -29,14 +30,15 @@ export class Heartbeat {
     this.#options = options;
   }
 
-  /** Resolves after the first beat. */
+  /** Resolves after the first beat; each next one follows the end of the last, so that slow ones do not add up. */
   async start(): Promise<void> {
     await this.#beat();
-    this.#timer = setInterval(() => void this.#beat(), BEAT_MS);
+    if (!this.#stopped) this.#timer = setTimeout(() => void this.start(), BEAT_MS);
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#stopped = true;
+    clearTimeout(this.#timer);
   }
 
   /** The last word: the others need not wait to find this one gone. Never fails. */

@@ -75,7 +75,7 @@ export class Housekeeper {
   /** After ten minutes, in which a replica with a newer configuration may know it: what was meant for a connector that is configured no more will not be shown: it is kept as a dead letter. */
   async #bury(database: Database): Promise<void> {
     const rows = await database.query(
-      `update messages set state = 'dead', reason = 'its connector is no longer configured', attempt = null where pending and connector <> all($1) and wanted_at < clock_timestamp() - interval '10 min' returning id`,
+      `update messages set state = case when digest then 'dropped' else 'dead' end, reason = 'its connector is no longer configured', attempt = null where pending and connector <> all($1) and wanted_at < clock_timestamp() - interval '10 min' returning id`,
       [[...this.#options.world().connectors]],
     );
     if (rows.length > 0) await this.#options.onBuried(rows.length);

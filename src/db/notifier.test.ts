@@ -1,6 +1,6 @@
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
 import type { Database } from './database.ts';
-import { Notifier, type RoomChange } from './notifier.ts';
+import { Notifier, type WokenRoom } from './notifier.ts';
 
 let home: OpenDatabase;
 let database: Database;
@@ -20,8 +20,8 @@ const until = async (condition: () => boolean): Promise<void> => {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 };
 
-async function listen(name: string): Promise<{ notifier: Notifier; heard: RoomChange[]; all: () => number }> {
-  const heard: RoomChange[] = [];
+async function listen(name: string): Promise<{ notifier: Notifier; heard: WokenRoom[]; all: () => number }> {
+  const heard: WokenRoom[] = [];
   let all = 0;
   const notifier = new Notifier(database, name, (changes) => {
     if (changes === 'all') all++;

@@ -8,13 +8,15 @@ const SEND_EVERY_MS = 10;
 const MAX_PAYLOAD = 7000;
 const RECONNECT_MS = 2000;
 
-export interface RoomChange {
+/** A room in which something waits. */
+export interface WokenRoom {
   /** The message; undefined: any. */
   readonly id?: string;
   readonly connector: string;
   readonly room: string;
-  /** Nothing can be sent before then. */
+  /** Nothing can be sent before then; null: look now. */
   readonly notBefore: Date | null;
+  /** 0 goes before 1. */
   readonly queue: number;
 }
 
@@ -22,15 +24,15 @@ export interface RoomChange {
 export class Notifier {
   readonly #database: Database;
   readonly #replica: string;
-  readonly #onChange: (changes: readonly RoomChange[] | 'all') => void;
-  readonly #waiting = new Map<string, RoomChange>();
+  readonly #onChange: (changes: readonly WokenRoom[] | 'all') => void;
+  readonly #waiting = new Map<string, WokenRoom>();
   #client: pg.Client | undefined;
   #timer: NodeJS.Timeout | undefined;
   #reconnect: NodeJS.Timeout | undefined;
   #stopped = false;
   #alone = true;
 
-  constructor(database: Database, replica: string, onChange: (changes: readonly RoomChange[] | 'all') => void) {
+  constructor(database: Database, replica: string, onChange: (changes: readonly WokenRoom[] | 'all') => void) {
     this.#database = database;
     this.#replica = replica;
     this.#onChange = onChange;
@@ -45,6 +47,10 @@ export class Notifier {
       client.on('notification', (message) => this.#heard(message.payload ?? ''));
       client.on('end', () => this.#lost(mine));
       await client.query(`listen ${CHANNEL}`);
+      if (this.#stopped) {
+        await client.end();
+        return;
+      }
       this.#client = client;
       // What was said while nobody listened.
       this.#onChange('all');
@@ -66,7 +72,7 @@ export class Notifier {
     this.#alone = count === 0;
   }
 
-  changed(changes: readonly RoomChange[]): void {
+  changed(changes: readonly WokenRoom[]): void {
     if (this.#alone || this.#stopped) return;
     for (const change of changes)
       this.#waiting.set(

@@ -31,7 +31,7 @@ class HandlerTimeout extends Error {
   readonly code = 'WB_HANDLER_TIMEOUT';
 }
 
-/** A promise that a skill forgot to await must fail its event, not the process: every promise handed out is listened to. */
+/** A promise that a skill forgot to await must not end the process: every promise handed out is listened to. */
 function handOutAll(context: Context<unknown>): Context<unknown> {
   const quiet =
     <Given extends readonly unknown[], T>(method: (...given: Given) => Promise<T>) =>

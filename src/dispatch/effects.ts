@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Transaction } from '../db/database.ts';
-import { Claims, prepareWanted, writeWanted, type ClaimRoom, type Wanted, type WokenRoom } from '../messages/wanted.ts';
+import type { WokenRoom } from '../db/notifier.ts';
+import { Claims, prepareWanted, writeWanted, type ClaimRoom, type Wanted } from '../messages/wanted.ts';
 import { writeTasks, type NewTask } from '../tasks/task.ts';
 import { cancelTimers, writeTimers, type NewTimer } from '../timers/timer.ts';
 import { insertEvents, type Accepted, type NewEvent } from './event.ts';

@@ -158,6 +158,13 @@ export async function commitEvent(transaction: Transaction, id: number, result: 
   ]);
 }
 
+const CHAT: readonly string[] = ['message', 'reaction', 'unreaction', 'press'];
+
+/** What a person did in a room. */
+export function isChat(row: EventRow): boolean {
+  return CHAT.includes(row.kind);
+}
+
 /** Of one lane in one transaction. */
 export const LANE_AT_ONCE = 8;
 
@@ -233,11 +240,13 @@ export async function postponeEvent(transaction: Transaction, id: number, lane: 
   await transaction.script('commit');
 }
 
-/** Events that nobody has handled yet, oldest first, and the first of each lane. */
+/** Events that nobody has handled yet and this program may handle now, oldest first; of each lane the first. */
 export function findNew(query: Query, known: Known, limit: number): Promise<Accepted[]> {
   return query<{ id: number; lane: string | null }>(
     `(select id, lane from events where state = 'new' and lane is null and ${DUE} and ${known} order by id limit $1)
-     union all (select min(id), lane from events where state = 'new' and lane is not null group by lane order by min(id) limit $1)`,
+     union all (select id, lane from (
+       select distinct on (lane) id, lane, not_before, skill, name from events where state = 'new' and lane is not null order by lane, id) head
+       where ${DUE} and ${known} order by id limit $1)`,
     [limit],
   );
 }

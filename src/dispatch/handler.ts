@@ -10,7 +10,16 @@ import type { StepHook } from '../steps.ts';
 import { handleAddressed } from './addressed.ts';
 import { handleChat, reply } from './chat.ts';
 import { Effects, type Woken } from './effects.ts';
-import { commitEvent, failEvent, knownLiteral, postponeEvent, retryLater, type EventRow, type Known } from './event.ts';
+import {
+  commitEvent,
+  failEvent,
+  isChat,
+  knownLiteral,
+  postponeEvent,
+  retryLater,
+  type EventRow,
+  type Known,
+} from './event.ts';
 import { recordError, shortId } from './failure.ts';
 import { sayToOps } from './notice.ts';
 import { knownNames, type World } from './world.ts';
@@ -99,7 +108,7 @@ export class EventHandler {
     const { clock, step, claimRoom } = this.#options;
     const effects = new Effects();
     const now = clock.now();
-    const chat = row.kind === 'message' || row.kind === 'reaction' || row.kind === 'unreaction' || row.kind === 'press';
+    const chat = isChat(row);
     const outcome = chat
       ? await handleChat({ world, row, event: incoming(row), transaction, effects, now })
       : { result: await handleAddressed({ world, row, transaction, effects, now }) };
@@ -151,7 +160,7 @@ export class EventHandler {
   /** A second transaction: the event is failed with its payload, the error has an id, the asker is told once. */
   async #fail(row: EventRow, error: unknown): Promise<boolean> {
     const { database, clock, log, metrics, step, onWoken, world: current } = this.#options;
-    const chat = row.kind === 'message' || row.kind === 'reaction' || row.kind === 'unreaction' || row.kind === 'press';
+    const chat = isChat(row);
     try {
       const done = await database.transaction(async (transaction) => {
         const errorId = randomUUID();

@@ -3,7 +3,7 @@ import type { Database } from '../db/database.ts';
 import type { StepHook } from '../steps.ts';
 import { handleAddressed } from './addressed.ts';
 import { Effects, type Woken } from './effects.ts';
-import { beginMany, commitMany, type EventRow, type Known } from './event.ts';
+import { beginMany, commitMany, isChat, type EventRow, type Known } from './event.ts';
 import type { World } from './world.ts';
 
 /** The others wait for this one: it is better handled alone then. */
@@ -32,8 +32,6 @@ export interface Together {
   readonly alone: readonly EventRow[];
 }
 
-const CHAT: readonly string[] = ['message', 'reaction', 'unreaction', 'press'];
-
 /**
  * Handles several waiting events in one transaction, one after another: the commit, and what begins and ends a
  * transaction, cost more than most handlers. What people say is left out, so that nobody's answer waits for others.
@@ -57,7 +55,7 @@ export async function handleTogether(
     const stopped = new Set<string>();
     for (const row of rows) {
       if (row.lane !== null && stopped.has(row.lane)) continue;
-      const chat = CHAT.includes(row.kind);
+      const chat = isChat(row);
       if (chat || (handled.length > 0 && performance.now() - begunMs > ENOUGH_MS)) {
         if (row.lane !== null) stopped.add(row.lane);
         (chat ? alone : left).push(row);

@@ -223,7 +223,6 @@ export class Courier {
 
   async #throttledRound(rooms: readonly string[]): Promise<number> {
     const { clock } = this.#options;
-    for (const room of rooms) if (!this.#stopped) await this.#turns.fold(room);
     for (const room of rooms) {
       if (this.#stopped) return LOOK_EVERY_MS;
       const waitMs = this.#pace.waitMs(room, clock.monotonic());

@@ -11,8 +11,9 @@ import type { Log } from '../skill.ts';
 import type { StepHook } from '../steps.ts';
 import type { Pace } from './pace.ts';
 import { applyStep, operationOf, type Attempt, type Copy, type PlannedStep } from './plan.ts';
+import { digestMessage } from './digest.ts';
 import { Recorder } from './recorder.ts';
-import { markDead, threadRoot, withdrawAttempts, type MessageRow, type Planned } from './store.ts';
+import { markDead, membersOf, threadRoot, withdrawAttempts, type MessageRow, type Planned } from './store.ts';
 
 /** A request shorter than this is not worth beginning; the lease is renewed soon. */
 const MIN_REQUEST_MS = 1000;
@@ -35,7 +36,7 @@ export interface DeliveryOptions {
   readonly log: Log;
   readonly onAccepted: (accepted: readonly Accepted[]) => void;
   /** The platform will never take this one: in the transaction that keeps it, somebody else is told. */
-  readonly onDead: (transaction: Transaction, row: MessageRow, reason: string) => Promise<Woken>;
+  readonly onDead: (transaction: Transaction, row: MessageRow, message: Message, reason: string) => Promise<Woken>;
   readonly onWoken: (woken: Woken) => void;
   /** The account does not work: pause everything. */
   readonly onUnauthorised: (error: unknown) => void;
@@ -288,8 +289,13 @@ export class Delivery {
   async dead(row: MessageRow, reason: string, version?: number): Promise<'more'> {
     const { database, lease, onAccepted, onDead, onWoken, log } = this.#options;
     const told = await database.transaction(async (transaction) => {
+      const members = row.digest ? await membersOf(transaction.query, row.id) : undefined;
       const accepted = await markDead(transaction.query, lease, row, reason, version);
-      return accepted && { accepted, woken: await onDead(transaction, row, reason) };
+      if (!accepted) return undefined;
+      const lost = members
+        ? digestMessage(members.filter((member) => member.pending))
+        : (JSON.parse(row.content) as Message);
+      return { accepted, woken: await onDead(transaction, row, lost, reason) };
     });
     if (!told) return 'more';
     log.error({ message: row.id, reason }, 'message cannot be shown and became a dead letter');

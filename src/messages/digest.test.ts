@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
 import type { Database } from '../db/database.ts';
 import type { Lease } from '../db/lease.ts';
-import { digestMessage, foldRoom } from './digest.ts';
+import { digestMessage, foldRoom, isFoldable } from './digest.ts';
 import type { Member } from './store.ts';
 
 const member = (line: string | null, more: Partial<Member> = {}): Member => ({
   id: randomUUID(),
+  pending: true,
   version: 1,
   ring_version: 0,
   line,
@@ -119,6 +120,28 @@ describe('folding', () => {
     for (let count = 0; count < 6; count++) await add();
     expect(await fold()).toBe(6);
     for (const id of kept) expect(await folded()).not.toContain(id);
+  });
+
+  test('what has a time or a place of its own is never folded', async () => {
+    const kept = [await add(), await add(), await add()];
+    const own = [`not_before = now() + interval '1 day'`, `until = now() + interval '1 day'`, `after_key = 'key 1'`];
+    for (const [index, is] of own.entries())
+      await database.query(`update messages set ${is} where id = $1`, [kept[index]]);
+    for (let count = 0; count < 6; count++) await add();
+    expect(await fold()).toBe(6);
+    for (const id of kept) expect(await folded()).not.toContain(id);
+  });
+
+  test('a look says beforehand whether anything would be folded', async () => {
+    const foldable = (): Promise<boolean> => isFoldable(database.query, 'm', 'r');
+    for (let count = 0; count < 5; count++) await add();
+    expect(await foldable()).toBe(false);
+    await add();
+    expect(await foldable()).toBe(true);
+    await fold();
+    expect(await foldable()).toBe(false);
+    await add();
+    expect(await foldable()).toBe(true);
   });
 
   test('a digest is as urgent as the most urgent in it, comes where its first was, and rings', async () => {

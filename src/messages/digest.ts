@@ -1,5 +1,5 @@
 import { escape, type Message } from '../chat/message.ts';
-import type { Database } from '../db/database.ts';
+import type { Database, Query } from '../db/database.ts';
 import { fence, type Lease } from '../db/lease.ts';
 import { randomUUID } from 'node:crypto';
 import type { Member } from './store.ts';
@@ -10,6 +10,22 @@ const FOLD_ABOVE = 5;
 const MAX_LINES = 600;
 const MAX_LINE = 160;
 
+/** Never attempted, and without a time or a place of their own. */
+const LOOSE = `connector = $1 and room = $2 and pending and line is not null and not digest and not removed
+         and not_before is null and until is null and after_key is null and fold is null and attempt is null and sends = 0 and delivered_version = 0`;
+/** A digest that takes more. */
+const OPEN = `connector = $1 and room = $2 and digest and pending and attempt is null and sends = 0 and state = 'live'`;
+
+/** A look without locks, before the transaction. */
+export async function isFoldable(query: Query, connector: string, room: string): Promise<boolean> {
+  const [found] = await query<{ loose: number; open: boolean }>(
+    `select (select count(*)::int from (select 1 from messages where ${LOOSE} limit ${FOLD_ABOVE + 1}) few) as loose,
+       exists (select 1 from messages where ${OPEN}) as open`,
+    [connector, room],
+  );
+  return found !== undefined && (found.loose > FOLD_ABOVE || (found.loose > 0 && found.open));
+}
+
 /**
  * Folds the messages of a throttled room that were never attempted into one digest row, which is sent in their place.
  * In one fenced transaction; a digest that was not attempted itself takes more. Returns how many were folded.
@@ -19,12 +35,11 @@ export async function foldRoom(database: Database, lease: Lease, connector: stri
     await fence(transaction, lease);
     const { query } = transaction;
     const candidates = await query<{ id: string; position: number; queue: number }>(
-      `select id, position, queue from messages where connector = $1 and room = $2 and pending and line is not null and not digest and not removed
-         and fold is null and attempt is null and sends = 0 and delivered_version = 0 order by position for update skip locked`,
+      `select id, position, queue from messages where ${LOOSE} order by position for update skip locked`,
       [connector, room],
     );
     const [open] = await query<{ id: string }>(
-      `select id from messages where connector = $1 and room = $2 and digest and pending and attempt is null and sends = 0 and state = 'live' order by position limit 1 for update skip locked`,
+      `select id from messages where ${OPEN} order by position limit 1 for update skip locked`,
       [connector, room],
     );
     const first = candidates[0];

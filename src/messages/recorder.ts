@@ -1,4 +1,4 @@
-import { isRerunError, type Database } from '../db/database.ts';
+import { rerun, type Database } from '../db/database.ts';
 import type { Lease } from '../db/lease.ts';
 import type { Accepted } from '../dispatch/event.ts';
 import { recordSent, type Confirmation, type Confirmed, type MessageRow } from './store.ts';
@@ -6,7 +6,6 @@ import { recordSent, type Confirmation, type Confirmed, type MessageRow } from '
 const BATCH = 200;
 /** While a room's next request is on its way the record of the last may wait for so long. */
 const GATHER_MS = 15;
-const MAX_RERUNS = 5;
 
 interface Waiting extends Confirmed {
   readonly resolve: (recorded: boolean) => void;
@@ -47,7 +46,7 @@ export class Recorder {
     while (this.#waiting.length > 0) {
       const batch = this.#take();
       try {
-        const { recorded, fates } = await this.#record(batch);
+        const { recorded, fates } = await rerun(() => recordSent(this.#database.query, this.#lease, batch));
         for (const one of batch) one.resolve(recorded.has(one.row.id));
         if (fates.length > 0) this.#onAccepted(fates);
       } catch (error) {
@@ -67,15 +66,5 @@ export class Recorder {
     }
     this.#waiting = left;
     return [...batch.values()];
-  }
-
-  async #record(batch: readonly Waiting[]): Promise<Awaited<ReturnType<typeof recordSent>>> {
-    for (let rerun = 0; ; rerun++) {
-      try {
-        return await recordSent(this.#database.query, this.#lease, batch);
-      } catch (error) {
-        if (!isRerunError(error) || rerun >= MAX_RERUNS) throw error;
-      }
-    }
   }
 }

@@ -1,5 +1,5 @@
 import type { Lease } from '../db/lease.ts';
-import type { Query } from '../db/database.ts';
+import { rerun, type Query } from '../db/database.ts';
 import type { Accepted } from '../dispatch/event.ts';
 import type { Attempt, Copy } from './plan.ts';
 
@@ -124,8 +124,26 @@ export async function messageById(query: Query, id: string): Promise<MessageRow 
   return row;
 }
 
+/** The digest that stands for messages; undefined: it is no more. */
+export async function livingDigest(query: Query, id: string): Promise<MessageRow | undefined> {
+  const [row] = await query<MessageRow>(`select ${COLUMNS} from messages m where id = $1 and state = 'live'`, [id]);
+  return row;
+}
+
+/** A message whose digest is no more is on its own from now on. */
+export async function unfold(query: Query, lease: Lease, row: MessageRow): Promise<void> {
+  await query(`with ${HELD} update messages set fold = null from held where messages.id = $3 and fold = $4`, [
+    lease.name,
+    lease.epoch,
+    row.id,
+    row.fold,
+  ]);
+}
+
 export interface Member {
   readonly id: string;
+  /** The room does not show it as it is. */
+  readonly pending: boolean;
   readonly version: number;
   readonly ring_version: number;
   readonly line: string | null;
@@ -135,7 +153,7 @@ export interface Member {
 /** The rows that a digest stands for, in order. */
 export function membersOf(query: Query, digest: string): Promise<Member[]> {
   return query<Member>(
-    'select id, version, ring_version, line, removed from messages where fold = $1 order by position',
+    'select id, pending, version, ring_version, line, removed from messages where fold = $1 order by position',
     [digest],
   );
 }
@@ -182,11 +200,13 @@ export async function beginAttempts(
 
 /** The platform did nothing: the rows are as if never attempted, and may be folded or changed again. */
 export async function withdrawAttempts(query: Query, lease: Lease, rows: readonly MessageRow[]): Promise<void> {
-  await query(
-    `with ${HELD}, locked as materialized (select m.id from messages m where m.id = any($3) ${LOCKING})
-     update messages m set attempt = null from held, locked, unnest($3::uuid[], $4::int[]) as given (id, sends)
-     where m.id = given.id and m.id = locked.id and m.sends = given.sends returning m.id`,
-    [lease.name, lease.epoch, rows.map((row) => row.id), rows.map((row) => row.sends)],
+  await rerun(() =>
+    query(
+      `with ${HELD}, locked as materialized (select m.id from messages m where m.id = any($3) ${LOCKING})
+       update messages m set attempt = null from held, locked, unnest($3::uuid[], $4::int[]) as given (id, sends)
+       where m.id = given.id and m.id = locked.id and m.sends = given.sends returning m.id`,
+      [lease.name, lease.epoch, rows.map((row) => row.id), rows.map((row) => row.sends)],
+    ),
   );
 }
 
@@ -344,9 +364,9 @@ export async function markDead(
   version: number | undefined,
 ): Promise<Accepted[] | undefined> {
   const rows = await query<{ id: number | null; lane: string | null }>(
-    `with ${HELD}, dead as (update messages set state = 'dead', reason = $4, attempt = null from held where messages.id = $3 and state = 'live' and version = coalesce($5, version) returning messages.*),
+    `with ${HELD}, dead as (update messages set state = case when digest then 'dropped' else 'dead' end, reason = $4, attempt = null from held where messages.id = $3 and state = 'live' and version = coalesce($5, version) returning messages.*),
      anew as (update messages set attempt = null from held where messages.id = $3 and state = 'live' and version <> $5),
-     -- A dead digest stands for nothing: what it was to show is dead too, what it had shown is on its own from now on.
+     -- A digest that is refused stands for nothing: what it was to show is dead too, what it had shown is on its own from now on.
      members as (
        update messages m set fold = null, state = case when m.pending then 'dead' else m.state end, reason = case when m.pending then $4 else m.reason end
        from dead where m.fold = dead.id returning m.*),

@@ -27,8 +27,8 @@ export interface TapsOptions {
 export async function offerTaps(options: TapsOptions, pace: Pace, isStopped: () => boolean): Promise<void> {
   const { query, connector, lease, name, clock } = options;
   if (connector.limits.actions !== 'reactions') return;
-  if (pace.isAccountThrottled(clock.monotonic())) return endReact(query, lease, undefined);
   for (let count = 0; count < AT_ONCE && !isStopped(); count++) {
+    if (pace.isAccountThrottled(clock.monotonic())) return endReact(query, lease, undefined);
     const row = await nextReact(query, name, clock.now());
     if (!row) return;
     await offer(options, pace, row);

@@ -1,7 +1,7 @@
 import type { Message } from '../chat/message.ts';
-import { isRerunError } from '../db/database.ts';
+import { rerun } from '../db/database.ts';
 import type { Delivered, Delivery, DeliveryOptions, Uncertain } from './delivery.ts';
-import { digestMessage, foldRoom } from './digest.ts';
+import { digestMessage, foldRoom, isFoldable } from './digest.ts';
 import type { Pace } from './pace.ts';
 import { planFor, type Attempt, type Copy } from './plan.ts';
 import {
@@ -9,8 +9,9 @@ import {
   dropExpired,
   markShown,
   membersOf,
-  messageById,
+  livingDigest,
   takePending,
+  unfold,
   unresolvedIn,
   withdrawAttempts,
   type MessageRow,
@@ -74,7 +75,8 @@ export class Turns {
     try {
       if (this.#options.lease.signal.aborted) return;
       for (const row of await this.#unresolved(rooms)) finish(row.room, () => this.#resolve(row));
-      for (const room of left) if (this.#pace.isThrottled(room, this.#options.clock.monotonic())) await this.fold(room);
+      for (const room of left)
+        if (this.#pace.isThrottled(room, this.#options.clock.monotonic())) await this.#fold(room);
       const batches: { room: string; batch: readonly Planned[]; more: boolean }[] = [];
       for (const [room, waiting] of await this.#waitingIn([...left], limit)) {
         const [next] = waiting.rows;
@@ -130,8 +132,12 @@ export class Turns {
   async #resolve(row: MessageRow): Promise<boolean> {
     const attempt = JSON.parse(row.attempt ?? '') as Attempt;
     const due = attempt.notBefore === undefined ? undefined : new Date(attempt.notBefore);
-    if (!due || attempt.next > 0 || due <= this.#options.clock.now())
-      return (await this.#deliver([{ row, attempt }], 'unknown')) !== 'wait';
+    if (!due || attempt.next > 0 || due <= this.#options.clock.now()) {
+      const delivered = await this.#deliver([{ row, attempt }], 'unknown');
+      // There may be another one.
+      this.#rooms.get(row.room).looked = false;
+      return delivered !== 'wait';
+    }
     // Frozen ahead by somebody who was gone before it was due.
     await this.#withdraw([row]);
     this.#rooms.get(row.room).unknownTries = 0;
@@ -191,7 +197,7 @@ export class Turns {
 
   #withdraw(rows: readonly MessageRow[]): Promise<void> {
     const { database, lease } = this.#options;
-    return rerun(() => withdrawAttempts(database.query, lease, rows));
+    return withdrawAttempts(database.query, lease, rows);
   }
 
   /**
@@ -249,7 +255,11 @@ export class Turns {
   /** The first message of a room, where it is not simply something to send. True: look into the room again. */
   async #single(next: MessageRow): Promise<boolean> {
     const { database, lease, clock, onAccepted } = this.#options;
-    const row = next.fold && !next.digest ? ((await messageById(database.query, next.fold)) ?? next) : next;
+    const row = next.fold ? await livingDigest(database.query, next.fold) : next;
+    if (!row) {
+      await unfold(database.query, lease, next);
+      return true;
+    }
     if (row.attempt) {
       this.#rooms.get(row.room).looked = false;
       return true;
@@ -289,19 +299,9 @@ export class Turns {
     });
   }
 
-  async fold(room: string): Promise<void> {
+  async #fold(room: string): Promise<void> {
     const { database, lease, name, step } = this.#options;
+    if (!(await isFoldable(database.query, name, room))) return;
     if ((await foldRoom(database, lease, name, room)) > 0) step('fold.after-commit');
-  }
-}
-
-/** Runs a statement again that lost against another one. */
-async function rerun<T>(statement: () => Promise<T>): Promise<T> {
-  for (let run = 0; ; run++) {
-    try {
-      return await statement();
-    } catch (error) {
-      if (!isRerunError(error) || run >= 3) throw error;
-    }
   }
 }

@@ -1,5 +1,6 @@
 import type { Query } from '../db/database.ts';
 import type { Lease } from '../db/lease.ts';
+import type { WokenRoom } from '../db/notifier.ts';
 import type { MessageRow } from './store.ts';
 
 /** What a handler wants a room to show, as it is flushed at the end of its transaction. */
@@ -67,18 +68,6 @@ export class Claims {
     for (const [claim, row] of this.#kept) claim.settle(committed ? row : undefined);
     this.#kept.clear();
   }
-}
-
-/** A room in which something waits. */
-export interface WokenRoom {
-  /** The message; undefined: any. */
-  readonly id?: string;
-  readonly connector: string;
-  readonly room: string;
-  /** Nothing can be sent before then; null: look now. */
-  readonly notBefore: Date | null;
-  /** 0 goes before 1. */
-  readonly queue: number;
 }
 
 const identity = (wanted: Wanted): string =>

@@ -87,8 +87,10 @@ export function createWebChat({ database, clock, world, onAccepted }: WebChatOpt
       .query(
         `with due as materialized (
            select id, not_before from messages where connector = $1 and room = $2 and not_before <= $3 and not pending and sends = 0
-           order by not_before for update)
-         update messages m set position = nextval('message_position'), shown_at = due.not_before, not_before = null from due where m.id = due.id`,
+           for update),
+         placed as materialized (
+           select id, not_before, nextval('message_position') as position from (select * from due order by not_before) in_time)
+         update messages m set position = placed.position, shown_at = placed.not_before, not_before = null from placed where m.id = placed.id`,
         [connector(), room, clock.now()],
       )
       .catch(() => {}); // the database is away; it is shown all the same, where it was written

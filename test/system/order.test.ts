@@ -168,6 +168,48 @@ test('what somebody froze ahead and did not live to send is not sent early', asy
   expect(bot.texts('dead')).toEqual(['other']);
 });
 
+test('nothing goes between two requests that somebody made and did not live to record', async () => {
+  const order: string[] = [];
+  let answer = (): void => {};
+  const perform = bot.platform.perform.bind(bot.platform);
+  bot.platform.perform = (operation) => {
+    if (operation.room !== 'u' || operation.type !== 'send') return perform(operation);
+    order.push(JSON.stringify(operation.part.body));
+    if (order.length > 1) return perform(operation);
+    return new Promise((resolve) => (answer = () => resolve(perform(operation))));
+  };
+  const attempt = (text: string): string =>
+    JSON.stringify({
+      ...{ version: 1, ring: 0, next: 0, actions: '[]' },
+      steps: [{ type: 'send', copy: 0, ring: 0, part: { body: { message: { text } }, bytes: 9 }, hash: text }],
+    });
+  const id = [randomUUID(), randomUUID()];
+  await bot.query(
+    `insert into messages (id, connector, room, skill, queue, content, attempt)
+     values ($1, 'memory', 'u', 'probe', 1, '{"text":"first"}', $2), ($3, 'memory', 'u', 'probe', 1, '{"text":"second"}', $4)`,
+    [id[0], attempt('first'), id[1], attempt('second')],
+  );
+  await until(() => order.length === 1);
+  await insert('u', 'reply', { queue: 0 });
+  answer();
+  await until(() => order.length === 3);
+  expect(order.map((body) => /first|second|reply/.exec(body)?.[0])).toEqual(['first', 'second', 'reply']);
+});
+
+test('an event that nobody was told of is found, whatever waits for a program that knows it', async () => {
+  await bot.query(
+    `insert into events (source, source_id, lane, kind, skill, name, payload, happened_at)
+     select 'emit', gen_random_uuid()::text, 'gone:' || n, 'emit', 'gone', 'x', 'null', now() from generate_series(1, 1000) n`,
+  );
+  await bot.query(
+    `insert into events (source, source_id, lane, kind, skill, name, payload, happened_at)
+     values ('webhook', $1, 'probe:1', 'webhook', 'probe', 'probe', '{"source":"x","body":"{\\"n\\":1}"}', now())`,
+    [randomUUID()],
+  );
+  await until(async () => (await bot.query(`select 1 from skill_state where key = 'seen 1'`)).length === 1);
+  await bot.query(`delete from events where skill = 'gone'`);
+});
+
 test('what could not be sent while the platform was away is not shown after its time', async () => {
   let away = true;
   bot.platform.before = ({ room }) => {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import alerts from '../../skills/alerts/index.ts';
 import { samplePayload } from '../../skills/alerts/sample.ts';
-import { RateLimited } from '../../src/connectors/connector.ts';
+import { RateLimited, Rejected } from '../../src/connectors/connector.ts';
 import { startTestBot, textOf, type TestBot } from '../../src/testing/index.ts';
 
 let bot: TestBot;
@@ -95,6 +95,34 @@ test('what changes after a digest was sent changes in the digest', async () => {
   expect(bot.texts().join('\n')).toMatch(/RESOLVED.*Down.*pod.*000/);
   expect(bot.messages()).toHaveLength(before);
   expect(named()).toEqual(PODS.map(() => 1));
+});
+
+test('a digest that is refused for good goes to the failover room', async () => {
+  await using front = await startTestBot({
+    skills: [],
+    config: {
+      rooms: {
+        lobby: { in: { memory: 'lobby' } },
+        front: { in: { memory: 'front' }, failover: 'back' },
+        back: { in: { memory: 'back' } },
+      },
+    },
+  });
+  let asked = 0;
+  front.platform.before = (operation) => {
+    if (operation.room !== 'front') return;
+    throw asked++ === 0 ? new RateLimited('room', 200) : new Rejected('not in the room');
+  };
+  await front.query(
+    `insert into messages (id, connector, room, skill, key, queue, content, line)
+     select gen_random_uuid(), 'memory', 'front', 'core', 'k' || n, 0, '{"text":"x"}', 'alert number ' || n from generate_series(1, 8) n`,
+  );
+  await until(() => front.texts('back').length > 0);
+  const [carried] = front.texts('back');
+  for (let n = 1; n <= 8; n++) expect(carried).toContain(`alert number ${n}`);
+  // Each can be tried again, and nothing else.
+  expect(await front.query(`select 1 from messages where state = 'dead' and not digest`)).toHaveLength(8);
+  expect(await front.query(`select 1 from messages where state = 'dead' and digest`)).toEqual([]);
 });
 
 test('a storm that nobody slows down is shown one by one', async () => {

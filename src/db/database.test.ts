@@ -1,0 +1,58 @@
+import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
+import { createDatabase, type Database } from './database.ts';
+
+let empty: TestDatabase;
+let database: Database;
+let url: () => Promise<{ connectionString: string }>;
+beforeEach(async () => {
+  empty = await emptyDatabase();
+  url = async () => ({ connectionString: empty.url });
+  database = createDatabase({
+    url: () => url(),
+    poolSize: 1,
+    idleInTransactionMs: 5000,
+    statementTimeoutMs: 5000,
+  });
+});
+afterEach(async () => {
+  await database.close();
+  await empty.drop();
+});
+
+const until = async (condition: () => boolean): Promise<void> => {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
+};
+/** The server ends the session that runs this. */
+const cut = (): Promise<unknown> =>
+  database.query('select pg_terminate_backend(pg_backend_pid())').catch((error: unknown) => error);
+
+test('of statements that were sent together the first that failed says why', async () => {
+  const work = database.transaction(async ({ query }) => {
+    const first = query('select 1 / $1::int', [0]);
+    const behind = [query('select $1::int + 1', [1]), query('select $1::int + 1', [2])];
+    await Promise.allSettled([first, ...behind]);
+    await query('select $1::int + 1', [3]);
+  });
+  await expect(work).rejects.toMatchObject({ code: '22012' });
+});
+
+test('a password that could not be read once does not hide the next loss', async () => {
+  const states: boolean[] = [];
+  database.onAvailability((available) => void states.push(available));
+  const reachable = url;
+  await database.query('select 1');
+  url = async () => {
+    throw new Error('EACCES');
+  };
+  await cut();
+  await until(() => states.at(-1) === false);
+  url = reachable;
+  await until(() => states.at(-1) === true);
+  await database.query('select 1');
+  url = async () => ({ connectionString: empty.url.replace(/:\d+\//, ':1/') });
+  await cut();
+  await until(() => states.length === 3);
+  expect(states).toEqual([false, true, false]);
+  url = reachable;
+  await until(() => database.available);
+});
