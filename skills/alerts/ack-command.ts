@@ -93,8 +93,8 @@ export async function takeAlerts(context: Asked, { numbers, forMs, note }: AckWo
     answer(context, change.taken, change.alert, acked[index] ?? change.alert),
   );
   // Many at once get one line for all of them.
-  const short =
-    changes.length > 3 && changes.every((change) => change.taken === 'taken') ? [manyTaken(context, acked)] : lines;
+  const all = (taken: Taken): boolean => changes.length > 3 && changes.every((change) => change.taken === taken);
+  const short = all('taken') || all('again') ? [manyTaken(context, acked)] : lines;
   if (!changes.every((change) => change.taken === 'again') || note !== null)
     await sayInThreads(context, acked, threadLine(context, changes, acked), context.tapped ? undefined : context.room);
   return context.tapped

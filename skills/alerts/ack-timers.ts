@@ -79,8 +79,17 @@ export async function ackExpires(context: AlertContext, { payload, lateMs }: Tim
   await context.at(`${unitKey(payload)}:open`, openAt, 'openAgain', payload);
 }
 
+/** In one question: a command takes no more than a hundred, and a line should be read. */
+const ASKED_AT_ONCE = 50;
+
 async function ask(context: AlertContext, alerts: readonly Numbered[], openAt: Date, late: string): Promise<void> {
-  const ids = alerts.slice(0, 20).map((alert) => alert.number);
+  const inOrder = alerts.toSorted((a, b) => a.number - b.number);
+  for (let from = 0; from < inOrder.length; from += ASKED_AT_ONCE)
+    await askOf(context, inOrder.slice(from, from + ASKED_AT_ONCE), openAt, late);
+}
+
+async function askOf(context: AlertContext, alerts: readonly Numbered[], openAt: Date, late: string): Promise<void> {
+  const ids = alerts.map((alert) => alert.number);
   const owners = [...new Map(alerts.flatMap(({ ack }) => (ack ? [[ack.owner.key, ack.owner] as const] : []))).values()];
   const names = owners.map((owner) => escape(oneLine(owner.name, 60))).join(', ');
   const what = alerts.length === 1 ? `#${ids[0]}` : count(alerts.length, 'alert');

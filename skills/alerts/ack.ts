@@ -23,7 +23,7 @@ export interface AckRequest {
   readonly now: Date;
   /** How long, when it was said: `ack 12 for 2h`. */
   readonly forMs: number | undefined;
-  /** How long the policy lets an acknowledgement stand; undefined: until the end. */
+  /** How long the policy lets an acknowledgement stand; undefined: until the alert ends. */
   readonly timeoutMs: number | undefined;
   readonly note: string | null;
 }
@@ -35,8 +35,14 @@ export function acknowledge(ack: Ack | null, request: AckRequest): { readonly ac
   const until = lasts === undefined ? null : new Date(now.getTime() + lasts).toISOString();
   if (!ack)
     return { taken: 'taken', ack: { owner: holder, at: now.toISOString(), until, note, others: [], askedAt: null } };
-  if (ack.owner.key === holder.key)
-    return { taken: 'again', ack: { ...ack, until, note: note ?? ack.note, askedAt: null } };
+  if (ack.owner.key === holder.key) {
+    // What was said about its end stands, until the owner is asked.
+    const stands = forMs === undefined && ack.askedAt === null;
+    return {
+      taken: 'again',
+      ack: { ...ack, until: stands ? ack.until : until, note: note ?? ack.note, askedAt: null },
+    };
+  }
   const others = ack.others.filter((other) => other.key !== holder.key);
   if (ack.askedAt !== null)
     return {

@@ -64,9 +64,8 @@ function fire(state: Interval | undefined, report: Report, accepted: Accepted): 
     case 'firing':
       return { change: 'continues', next: { ...heard, ...earliest(state, report, receivedAt) } };
     case 'closed':
-      // It is known to fire on; only a start after the close is news.
-      if (!report.startsAt || !state.endedAt || report.startsAt <= state.endedAt)
-        return { change: 'ignored', next: heard };
+      // It is known to fire on; only a new start is news.
+      if (!startedAnew(state, report)) return { change: 'ignored', next: heard };
       return { change: 'reopened', next: begin(state, report, accepted) };
     case 'unheard':
     case 'resolved': {
@@ -81,6 +80,16 @@ function fire(state: Interval | undefined, report: Report, accepted: Accepted): 
       };
     }
   }
+}
+
+/** Two Prometheus servers report one alert with start times that differ by less than this. */
+const SAME_START_MS = 60_000;
+
+/** After it was closed, or, since clocks differ and notifications take their time, well after the start that was known then. */
+function startedAnew({ reportedStart, endedAt }: Interval, { startsAt }: Report): boolean {
+  if (!startsAt) return false;
+  if (endedAt && startsAt > endedAt) return true;
+  return reportedStart !== null && startsAt.getTime() - reportedStart.getTime() > SAME_START_MS;
 }
 
 function begin(before: Interval | undefined, report: Report, { receivedAt, order }: Accepted): Interval {

@@ -98,6 +98,14 @@ test('ack with a note and a time shows both, and "for" without a time belongs to
   expect(bot.texts()[1]).toContain(': for now');
 });
 
+test('what an acknowledgement said about its end stands when its owner says something else', async () => {
+  await post(bot, { pod: 'a', severity: 'warning' });
+  await bot.say('ack 1 for 2h');
+  await bot.say('ack 1 looking at the disk');
+  await bot.advance(120 * MINUTE_MS + 100);
+  expect(last()?.message.text).toContain('Ann, still on it?');
+});
+
 test('ack as an answer to an alert is about that alert', async () => {
   await post(bot, { pod: 'a' }, { pod: 'b' });
   await bot.say('ack', { replyTo: idOf('#2') });
@@ -185,6 +193,30 @@ test('an acknowledgement ends: the owner is asked, and without an answer it is o
   await bot.advance(15 * MINUTE_MS + 100);
   expect(last()?.message.title).toContain('🔴 CRITICAL');
   expect(last()?.message.text).toContain('Ann did not say');
+});
+
+test('who holds many is asked about all of them, and keeps them by saying what the question says', async () => {
+  await post(bot, ...Array.from({ length: 60 }, (_, index) => ({ pod: `p${index}`, team: 'grouppage' })));
+  await bot.say('ack all 60');
+  await bot.advance(240 * MINUTE_MS + 100);
+  const asked = bot.texts().filter((text) => text.includes('still on it?'));
+  expect(asked.map((text) => /else (\d+) alerts/.exec(text)?.[1])).toEqual(['50', '10']);
+  for (const text of asked) {
+    const [answer] = await bot.say(/`(ack [\d ]+)`/.exec(text)?.[1] ?? '');
+    expect(answer).toMatch(/^Ann has (#\d+ ){10}and \d+ more\.$|^Ann has( #\d+){10}\.$/);
+  }
+  await bot.advance(16 * MINUTE_MS);
+  expect(bot.texts().filter((text) => text.includes('open again**'))).toEqual([]);
+});
+
+test('a new start is news though it began before the close; one that differs as two servers do is not', async () => {
+  const began = bot.app.clock.now().getTime() - 10 * MINUTE_MS;
+  await post(bot, { pod: 'a', startsAt: new Date(began) });
+  await bot.say('close 1 known');
+  await post(bot, { pod: 'a', startsAt: new Date(began + 12_000) });
+  expect(await bot.say('alerts')).toEqual(['Nothing is open here.']);
+  await post(bot, { pod: 'a', startsAt: new Date(began + 5 * MINUTE_MS) });
+  expect((await bot.say('alerts'))[0]).toContain('🔴 CRITICAL');
 });
 
 test('close takes it off the list until it fires anew; resolve says how', async () => {

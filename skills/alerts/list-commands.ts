@@ -42,8 +42,8 @@ function list(context: Asked, alerts: readonly Numbered[], none: string, elsewhe
     .slice(0, MOST_LINES)
     .map((alert) => `${escape(titleOf(alert, look))} · since ${formatTime(alert.startedAt, look.timeZone, look.now)}`);
   if (alerts.length === 0) lines.push(none);
-  if (alerts.length > MOST_LINES) lines.push(`and ${alerts.length - MOST_LINES} more`);
-  if (elsewhere) lines.push(`${count(elsewhere, 'alert')} in other rooms`);
+  if (alerts.length > MOST_LINES) lines.push(`and ${alerts.length - MOST_LINES} more, none of them more severe`);
+  if (elsewhere) lines.push(`${count(elsewhere, 'alert')} in other rooms: say \`alerts\` there, or to me alone`);
   return lines.join('\n');
 }
 

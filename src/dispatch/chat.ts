@@ -309,9 +309,12 @@ function misfitReply(lookup: Lookup & { found: 'misfit' }): string {
   return lookup.misfit ? `${escape(lookup.misfit.says)}. Say it like this: ${usage}` : `Say it like this: ${usage}`;
 }
 
-/** A pattern as people read it: `ack [ids] [for 2h] [note]`. */
+/** A pattern as people read it: `ack [ID…] [for 2h] [note]`. */
 export function readable(entry: IndexedCommand): string {
   return entry.pattern
+    .replace(/\{\w+:ids\?\}/g, '[ID…]')
+    .replace(/\{\w+:ids\}/g, 'ID…')
+    .replace(/\{\w+:duration\}/g, '2h')
     .replace(/\[\{(\w+)[^}]*\}\]/g, '[$1]')
     .replace(/\{(\w+)(?:\.\.\.)?\?\}/g, '[$1]')
     .replace(/\{(\w+):(?:\w+)\?\}/g, '[$1]')

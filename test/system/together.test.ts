@@ -82,9 +82,16 @@ test('one that fails does so alone', async () => {
 
 test('one that takes long does not keep the others waiting for as long', async () => {
   const all = [...names(30, 'a'), 'slow', ...names(30, 'b')];
-  await bot.app.acceptor.accept(all.map((name) => event(name)));
+  const events = all.map((name) => event(name));
+  await bot.app.acceptor.accept(events);
   await bot.settle();
   expect(bot.texts().toSorted()).toEqual(all.toSorted());
+  // Nobody shared its transaction.
+  const [shared] = await bot.query<{ count: number }>(
+    'select count(*)::int as count from events where xmin = (select xmin from events where source_id = $1)',
+    [events[30]?.sourceId],
+  );
+  expect(shared).toEqual({ count: 1 });
 });
 
 test('a lane keeps its order', async () => {

@@ -7,6 +7,8 @@ const knock: Webhook = {
   run: (context, request) => context.say('lobby', `knock ${(request.body as { n: number }).n}`),
 };
 
+/** The numbers of tasks that were begun. */
+let runs: number[] = [];
 const probe = defineSkill({
   name: 'probe',
   commands: {
@@ -29,7 +31,10 @@ const probe = defineSkill({
       payload: z.object({ n: z.number() }),
       result: z.number(),
       idempotent: true,
-      run: async ({ payload }) => payload.n * 2,
+      run: async ({ payload }) => {
+        runs.push(payload.n);
+        return payload.n * 2;
+      },
       done: (context, outcome) => context.say('lobby', `result ${outcome.ok ? outcome.result : outcome.reason}`),
     }),
   },
@@ -81,8 +86,10 @@ test('each timer fires once, whichever replica set it', async () => {
 });
 
 test('each task is run once', async () => {
+  runs = [];
   for (const n of NUMBERS) hear(`work ${n}`);
   await one.settle();
+  expect(runs.toSorted((a, b) => a - b)).toEqual(NUMBERS);
   expect(sorted(one.texts())).toEqual(
     expected(
       'result',
@@ -117,9 +124,15 @@ test('when one replica stops, what it has accepted and not handled is handled by
   const [first, second] = speaks(one) ? [one, other] : [other, one];
   hear('later 1');
   await one.settle();
-  const answer = await second.webhook('knock', { n: 7 }, 'secret');
+  await Promise.all([first.app.dispatcher.stop(), second.app.dispatcher.stop()]);
+  const answer = await fetch(`http://127.0.0.1:${first.app.port}/webhooks/knock`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer secret' },
+    body: '{"n":7}',
+  });
   expect(answer.status).toBe(200);
   await first.leave();
+  second.app.dispatcher.start();
   await second.advance(61_000);
   expect(sorted(second.texts())).toEqual(['due 1', 'knock 7']);
 });
