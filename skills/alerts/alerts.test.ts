@@ -98,6 +98,29 @@ test('ack with a note and a time shows both, and "for" without a time belongs to
   expect(bot.texts()[1]).toContain(': for now');
 });
 
+test('the first acknowledgement of each episode is kept with it', async () => {
+  const acks = () => bot.query('select acked_by, acked_at is not null as at from alert_episodes order by id');
+  await post(bot, { pod: 'a' });
+  await bot.say('ack 1', { by: '@bob:test' });
+  await bot.say('unack 1');
+  await bot.say('ack 1');
+  await post(bot, { pod: 'a', status: 'resolved' });
+  await post(bot, { pod: 'a' });
+  expect(await acks()).toEqual([
+    { acked_by: 'Bob', at: true },
+    { acked_by: null, at: false },
+  ]);
+});
+
+test('what is over leaves the message of its group after a day', async () => {
+  await post(bot, { pod: 'a', team: 'groups' }, { pod: 'b', team: 'groups' });
+  await post(bot, { pod: 'a', team: 'groups', status: 'resolved' });
+  expect(last()?.message.title).toContain('1 firing, 1 over');
+  await bot.advance(24 * 60 * MINUTE_MS);
+  await post(bot, { pod: 'c', team: 'groups' });
+  expect(last()?.message.title).toContain('2 firing ·');
+});
+
 test('what an acknowledgement said about its end stands when its owner says something else', async () => {
   await post(bot, { pod: 'a', severity: 'warning' });
   await bot.say('ack 1 for 2h');

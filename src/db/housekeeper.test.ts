@@ -102,3 +102,17 @@ test('a connector or skill that is configured no more is not exported, nor anyth
   state.counting = false;
   expect((await counted()).filter((line) => line.includes('one'))).toEqual([]);
 });
+
+test('what was meant for a connector that is configured no more becomes a dead letter, and its skill is told', async () => {
+  await message('gone', { agoSeconds: 3600 });
+  await message('gone', {});
+  await database.query(`update messages set key = id::text, notify = 'lost'`);
+  await keep(worldWith(['one'])).counted();
+  expect(await database.query(`select count(*)::int as count from messages where state = 'dead'`)).toEqual([
+    { count: 1 },
+  ]);
+  const fates = await database.query<{ payload: string }>(`select payload from events where kind = 'fate'`);
+  expect(fates.map(({ payload }) => JSON.parse(payload) as unknown)).toMatchObject([
+    { connector: 'gone', state: 'dead', reason: 'its connector is no longer configured' },
+  ]);
+});

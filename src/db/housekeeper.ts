@@ -3,6 +3,7 @@ import { forgetSources } from '../dispatch/heard-sources.ts';
 import { webhookSources, type World } from '../dispatch/world.ts';
 import { messageOf } from '../errors.ts';
 import { readBacklog } from '../messages/backlog.ts';
+import { buryPending } from '../messages/store.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../skill.ts';
 import { lastBackup } from './backup-record.ts';
@@ -12,6 +13,8 @@ import { prune, type PruneAges } from './prune.ts';
 const COUNT_EVERY_MS = 10_000;
 const PRUNE_EVERY_MS = 3_600_000;
 const FIRST_PRUNE_MS = 60_000;
+/** Another replica may have a newer configuration that knows the connector. */
+const BURY_AFTER_MS = 10 * 60_000;
 
 export interface HousekeeperOptions {
   readonly database: Database;
@@ -72,12 +75,9 @@ export class Housekeeper {
     }
   }
 
-  /** After ten minutes, in which a replica with a newer configuration may know it: what was meant for a connector that is configured no more will not be shown: it is kept as a dead letter. */
+  /** What was meant for a connector that is configured no more will not be shown: it is kept as dead letters. */
   async #bury(database: Database): Promise<void> {
-    const rows = await database.query(
-      `update messages set state = case when digest then 'dropped' else 'dead' end, reason = 'its connector is no longer configured', attempt = null where pending and connector <> all($1) and wanted_at < clock_timestamp() - interval '10 min' returning id`,
-      [[...this.#options.world().connectors]],
-    );
+    const rows = await buryPending(database.query, [...this.#options.world().connectors], BURY_AFTER_MS);
     if (rows.length > 0) await this.#options.onBuried(rows.length);
   }
 

@@ -241,13 +241,24 @@ function listens(world: World, skill: string, roomName: string | undefined, dire
   return direct || rooms === undefined || (roomName !== undefined && rooms.has(roomName));
 }
 
-/** A skill is asked where it does not listen: by name or mention it says where it does, by `!` only to one of its commands. */
-function elsewhere(input: ChatInput, { said, address }: Place, { found, entry }: Known): ChatResult {
-  if (said.tapped || (!said.answerUnknown && found !== 'command')) return { result: 'ignored' };
-  const rooms = [...(input.world.skills.get(entry.skill)?.rooms ?? [])].map(escape);
-  const where = rooms.length === 0 ? 'in none yet' : `in ${rooms.slice(0, MOST_ROOMS).join(', ')}`;
-  const text = `\`${entry.skill}\` does not listen in this room; it does ${where}.`;
-  reply(input, address, input.event, 'core', text);
+/**
+ * A skill is asked where it does not listen: by name or mention it says where it does, by `!` only to one of its commands.
+ * To whoever may ask for the rooms; not after an outage, when a room's own bot has answered long ago.
+ */
+function elsewhere(input: ChatInput, place: Place, { found, entry }: Known): ChatResult {
+  const { world, row, event } = input;
+  const { said, address, asker, roomName } = place;
+  if (said.tapped || row.late_ms > 0 || (!said.answerUnknown && found !== 'command')) return { result: 'ignored' };
+  const asked = { asker, skill: 'core', command: 'rooms', class: 'read' as const };
+  if (!world.decide({ ...asked, room: roomName, direct: event.direct }).allow) return { result: 'ignored' };
+  const rooms = [...(world.skills.get(entry.skill)?.rooms ?? [])].map(escape);
+  const named = rooms.slice(0, MOST_ROOMS).join(', ');
+  const where =
+    rooms.length === 0
+      ? `no room is named under \`skills.${entry.skill}.rooms\` yet`
+      : `it does in ${named}${rooms.length > MOST_ROOMS ? ` and ${rooms.length - MOST_ROOMS} more` : ''}`;
+  const text = `\`${entry.skill}\` does not listen in this room; ${where}.`;
+  reply(input, address, event, 'core', text);
   return { result: 'invalid', skill: 'core', command: 'other' };
 }
 

@@ -382,6 +382,18 @@ export async function markDead(
   return rows.flatMap((one) => (one.id === null ? [] : [{ id: one.id, lane: one.lane }]));
 }
 
+/** What is meant for connectors that are configured no more becomes dead letters after a while. Returns their ids. */
+export function buryPending(query: Query, connectors: readonly string[], afterMs: number): Promise<{ id: string }[]> {
+  return query<{ id: string }>(
+    `with dead as (
+       update messages set state = case when digest then 'dropped' else 'dead' end, reason = 'its connector is no longer configured', attempt = null
+       where pending and connector <> all($1) and wanted_at < clock_timestamp() - $2 * interval '1 millisecond' returning messages.*),
+     fate as (${fatesOf('dead', `(select * from dead where state = 'dead' and notify <> 'none' and key is not null) gone`, 'version')})
+     select id from dead where state = 'dead'`,
+    [connectors, afterMs],
+  );
+}
+
 export interface Reactable {
   readonly id: string;
   readonly room: string;

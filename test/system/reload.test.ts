@@ -57,6 +57,15 @@ describe('a running bot', () => {
     });
     expect(await bot.say('ping')).toEqual(['`probe` does not listen in this room; it does in annex.']);
     expect(await bot.say('ping', { room: 'annex' })).toEqual(['pong']);
+    // Who may not ask for the rooms is not told of them.
+    await reload({
+      access: [
+        { deny: ['everyone'], commands: ['rooms'] },
+        { allow: ['everyone'], commands: ['ping'] },
+      ],
+    });
+    expect(await bot.say('ping')).toEqual([]);
+    expect(await bot.say('ping', { room: 'annex' })).toEqual(['pong']);
   });
 
   test('a skill that is switched off is gone, and comes back', async () => {
