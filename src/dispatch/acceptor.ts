@@ -11,6 +11,8 @@ interface Waiting {
 /** Keeps one statement's parameters well below any limit, and a commit short. */
 const MAX_BATCH_EVENTS = 256;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
+/** Commits under way at the same time; a second is begun only for a queue, so that this program does not stand still while Postgres writes. */
+const COMMITS = 2;
 /** Events in two commits that follow each other from which on senders count as waiting in a queue. */
 const PRESSING = 8;
 /** Pressure counts as a burst for so long, and, when it comes and goes, for this share of the time between. */
@@ -27,12 +29,12 @@ export interface AcceptorOptions {
 
 /**
  * Accepts events that come from outside without a connector's cursor: webhooks, the web, the command line.
- * Whatever arrives while a commit is in flight shares the next one, so that the cost of a commit is divided by the load.
+ * Whatever arrives while commits are in flight shares the next one, so that the cost of a commit is divided by the load.
  */
 export class Acceptor {
   readonly #options: AcceptorOptions;
   #waiting: Waiting[] = [];
-  #inFlight = false;
+  #inFlight = 0;
   #flushing: NodeJS.Immediate | undefined;
   #lastBatch = 0;
   #pressedSinceMs: number | undefined;
@@ -60,7 +62,8 @@ export class Acceptor {
   }
 
   #flushSoon(): void {
-    if (this.#inFlight || this.#flushing) return;
+    if (this.#flushing || this.#inFlight >= COMMITS) return;
+    if (this.#inFlight > 0 && this.#waiting.length < PRESSING) return;
     // Whatever else can be read from the sockets right now goes along.
     this.#flushing = setImmediate(() => {
       this.#flushing = undefined;
@@ -70,7 +73,7 @@ export class Acceptor {
 
   async #flush(): Promise<void> {
     const { database, step, onAccepted } = this.#options;
-    this.#inFlight = true;
+    this.#inFlight++;
     while (this.#waiting.length > 0) {
       const batch = this.#take();
       if (batch.length + this.#lastBatch >= PRESSING) this.#press();
@@ -93,7 +96,7 @@ export class Acceptor {
       // Those who were answered just now may have sent their next.
       await new Promise((resolve) => setImmediate(resolve));
     }
-    this.#inFlight = false;
+    if (--this.#inFlight > 0) return;
     this.#lastBatch = 0;
     this.#relieve();
   }
