@@ -11,8 +11,8 @@ import type { Claim, Wanted } from './wanted.ts';
 export type CourierOptions = DeliveryOptions;
 
 const LOOK_EVERY_MS = 1000;
-/** A look finds what becomes due until well after the next one. */
-const DUE_WITHIN_MS = 2500;
+/** A look finds what is to be frozen until a little after the next one. */
+const DUE_WITHIN_MS = LOOK_EVERY_MS + LEAD_MS + 200;
 /** Messages of one room whose commits are shared while many wait. */
 const BATCH = 16;
 /** Rooms that have their turn, most of them waiting for what is due in a moment; and looked into with one statement. */
