@@ -102,6 +102,14 @@ speaker() { # the pod that holds the lease of the connector
 # helm 3 deletes the pod before it reads its log
 round_trip() { if "$helm" version --template '{{ .Version }}' | grep -q '^v3'; then helm_ test bell --timeout 120s; else helm_ test bell --logs --timeout 120s; fi; }
 
+ready_after() { # since the process began, by its own clock
+  local pod line
+  for pod in $(bots); do
+    line=$(k logs "$pod" | grep -o '"afterMs":[0-9]*') || { echo "$pod does not say when it was ready"; return 1; }
+    echo "${pod#pod/}: ${line#*:} ms"
+  done | paste -sd, -
+}
+
 changed_configuration() { # the bot takes a changed ConfigMap and says so, in the same process
   local before
   before=$(restarts)
@@ -262,6 +270,7 @@ prepare || { echo 'the cluster or its images could not be prepared'; echo "$pass
 
 check 'every example is taken by the API server, strictly' accepted_by_server
 check 'it installs under Pod Security restricted' install install
+check 'each replica says how soon it was ready' ready_after
 check 'helm test: an alert is shown, acknowledged and resolved' round_trip
 check 'doctor finds all well' k exec deploy/bell-watchbell -- watchbell doctor
 check 'a skill from a ConfigMap answers' skill_mounted

@@ -287,6 +287,8 @@ export class App {
         opsPort: this.opsPort,
         skills: [...this.#world.skills.keys()],
         generation: this.#world.generation,
+        // Since the process began.
+        afterMs: Math.round(performance.now()),
       },
       'started',
     );
