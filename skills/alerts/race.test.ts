@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import type { TestBot } from '../../src/testing/index.ts';
+import { until } from '../../test/harness/until.ts';
 import { bodyOf, post, startAlertsBot } from './test-bot.ts';
 
 let bot: TestBot;
@@ -8,10 +9,6 @@ beforeEach(async () => {
   bot = await startAlertsBot();
 });
 afterEach(() => bot.stop());
-
-const until = async (condition: () => Promise<boolean>): Promise<void> => {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
-};
 
 test.each([1, 40])('an alert that another replica writes at the same moment is one alert, among %d', async (count) => {
   await post(bot, { pod: 'a' });

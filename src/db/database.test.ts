@@ -1,4 +1,5 @@
 import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
+import { until } from '../../test/harness/until.ts';
 import { createDatabase, type Database } from './database.ts';
 
 let empty: TestDatabase;
@@ -19,9 +20,6 @@ afterEach(async () => {
   await empty.drop();
 });
 
-const until = async (condition: () => boolean): Promise<void> => {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
-};
 /** The server ends the session that runs this. */
 const cut = (): Promise<unknown> =>
   database.query('select pg_terminate_backend(pg_backend_pid())').catch((error: unknown) => error);

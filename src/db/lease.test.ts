@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
+import { until } from '../../test/harness/until.ts';
 import { createClock } from '../clock.ts';
 import { createDatabase, type Database } from './database.ts';
 import { fence, LEASE_TTL_MS, LeaseKeeper, type Lease } from './lease.ts';
@@ -57,10 +58,6 @@ function compete(...names: string[]): Competitor {
   competitor.keeper.start();
   keepers.push(competitor);
   return competitor;
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 const expiresAt = async (): Promise<number> =>

@@ -1,4 +1,5 @@
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
+import { until } from '../../test/harness/until.ts';
 import type { Database } from './database.ts';
 import { Notifier, type WokenRoom } from './notifier.ts';
 
@@ -15,10 +16,6 @@ afterEach(async () => {
 afterAll(async () => {
   await home.close();
 });
-
-const until = async (condition: () => boolean): Promise<void> => {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
-};
 
 async function listen(name: string): Promise<{ notifier: Notifier; heard: WokenRoom[]; all: () => number }> {
   const heard: WokenRoom[] = [];

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
+import { until } from '../../test/harness/until.ts';
 import { createClock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import { createPeople } from '../people/people.ts';
@@ -61,10 +62,6 @@ async function queue(payload: unknown = { n: 21 }): Promise<string> {
   const id = randomUUID();
   await writeTasks(database.query, [{ id, skill: 'math', name: 'double', payload: JSON.stringify(payload) }]);
   return id;
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 const results = async (): Promise<Record<string, unknown>[]> =>

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { RateLimited, Rejected } from '../../src/connectors/connector.ts';
 import { defineSkill, z } from '../../src/skill.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+import { until } from '../harness/until.ts';
 
 const memory = (room: string) => ({ connector: 'memory', room });
 const probe = defineSkill({
@@ -62,9 +63,6 @@ const happen = (text: string): void =>
     text,
     mentionsBot: false,
   });
-const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
-};
 const insert = (room: string, text: string, more: Record<string, unknown> = {}): Promise<unknown> => {
   const row: Record<string, unknown> = {
     id: randomUUID(),

@@ -1,6 +1,7 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { defineSkill, defineTimer, z, type Webhook } from '../../src/skill.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+import { until } from '../harness/until.ts';
 
 const knock: Webhook = {
   tokens: () => [{ file: 'token' }],
@@ -72,9 +73,6 @@ afterEach(async () => {
   await line.cut();
 });
 
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));
-}
 const back = () => until(() => bot.app.database.available);
 
 let heard = 0;

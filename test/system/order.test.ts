@@ -3,6 +3,7 @@ import pg from 'pg';
 import { RateLimited, Unreachable } from '../../src/connectors/connector.ts';
 import { defineSkill, z, type Message } from '../../src/skill.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+import { until } from '../harness/until.ts';
 
 const soon = (now: Date, ms: number): Date => new Date(now.getTime() + ms);
 const probe = defineSkill({
@@ -61,9 +62,6 @@ beforeEach(async () => {
 });
 afterEach(() => bot.stop());
 
-const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
-};
 const now = (): Date => bot.app.clock.now();
 const insert = (room: string, text: string, more: Record<string, unknown> = {}): Promise<unknown> => {
   const row: Record<string, unknown> = {

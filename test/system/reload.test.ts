@@ -6,6 +6,7 @@ import { defineSkill, z } from '../../src/skill.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
 import { createDatabase, freePort, type TestDatabase } from '../harness/postgres.ts';
 import { ProgramProcess } from '../harness/process.ts';
+import { until } from '../harness/until.ts';
 
 const probe = defineSkill({
   name: 'probe',
@@ -133,9 +134,6 @@ describe('the program and its file', () => {
     ).status;
   const reloadOk = async (): Promise<string | undefined> =>
     /^watchbell_config_last_reload_successful (\d)$/m.exec(await (await fetch(`${bell.opsUrl}/metrics`)).text())?.[1];
-  async function until(condition: () => Promise<boolean>): Promise<void> {
-    while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'watchbell-reload-'));

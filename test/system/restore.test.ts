@@ -13,6 +13,7 @@ import { BUILT_IN_SKILLS, loadSkills } from '../../src/skills/load.ts';
 import { spawnFakeHomeserver, type RemoteHomeserver } from '../fakes/matrix/remote.ts';
 import { createDatabase as emptyDatabase, freePort, type TestDatabase } from '../harness/postgres.ts';
 import { ProgramProcess } from '../harness/process.ts';
+import { until } from '../harness/until.ts';
 
 const TOKEN = 'a-token-for-the-test';
 
@@ -95,13 +96,6 @@ async function post(
 async function shown(text: string): Promise<string[]> {
   const messages = await homeserver.shown(room);
   return messages.filter((one) => one.sender === '@bell:fake.test' && one.text.includes(text)).map((one) => one.text);
-}
-
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 20_000; !(await isSo());) {
-    if (Date.now() > deadline) throw new Error(`never: ${isSo.toString()}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 test('a restored bot says nothing twice, runs nothing said before, and its next change is shown', async () => {

@@ -3,6 +3,7 @@ import alerts from '../../skills/alerts/index.ts';
 import { samplePayload } from '../../skills/alerts/sample.ts';
 import { RateLimited, Rejected } from '../../src/connectors/connector.ts';
 import { startTestBot, textOf, type TestBot } from '../../src/testing/index.ts';
+import { until } from '../harness/until.ts';
 
 let bot: TestBot;
 let refusing: 'room' | 'account' | undefined;
@@ -41,9 +42,6 @@ async function post(pods: readonly string[], status: 'firing' | 'resolved' = 'fi
   expect(response.status).toBe(200);
 }
 
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));
-}
 const handled = () => until(async () => (await bot.query(`select 1 from events where state = 'new'`)).length === 0);
 
 /** How often each alert's name is to be read in the room. */

@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream';
+import { until } from '../../../test/harness/until.ts';
 import type { Message } from '../../chat/message.ts';
 import type { ConnectorHost, IncomingEvent, Part } from '../connector.ts';
 import { createConsoleConnector } from './index.ts';
@@ -37,10 +38,6 @@ async function start({ isTTY = false } = {}) {
     return first;
   };
   return { connector, input, received, state, printed: () => printed, part };
-}
-
-async function until(check: () => boolean): Promise<void> {
-  while (!check()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 const signal = new AbortController().signal;
