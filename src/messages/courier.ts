@@ -119,6 +119,7 @@ export class Courier {
       removed: false,
       message: JSON.parse(wanted.content) as Message,
       copies: [],
+      now: clock.now(),
     });
     if ('impossible' in attempt || attempt.steps.length !== 1) return undefined;
     this.#occupy(state);

@@ -25,6 +25,7 @@ const wanted = (text: string, more: Partial<PlanInput> = {}): PlanInput => ({
   removed: false,
   message: { text },
   copies: [],
+  now: new Date(0),
   limits: LIMITS,
   render,
   ...more,

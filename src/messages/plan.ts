@@ -33,6 +33,8 @@ export interface Attempt {
   readonly next: number;
   /** Actions a tap will mean once this is shown. */
   readonly actions: string;
+  /** When it was decided; the platform knows its keys for a while from then on. */
+  readonly at: string;
   /** It was frozen before it was due: until then none of it has been sent. */
   readonly notBefore?: string;
   /** For a digest: the rows it stands for, with the version of each that it shows. */
@@ -46,6 +48,7 @@ export interface PlanInput {
   readonly message: Message;
   readonly copies: readonly Copy[];
   readonly notBefore?: Date | null;
+  readonly now: Date;
   readonly limits: ConnectorLimits;
   readonly render: (message: Message, options: { ring: boolean }) => Part[];
   readonly members?: Attempt['members'];
@@ -63,6 +66,7 @@ export function plan(input: PlanInput): Attempt {
     steps: stepsOf(input),
     next: 0,
     actions: JSON.stringify(input.removed ? [] : (input.message.actions ?? [])),
+    at: input.now.toISOString(),
     ...(input.notBefore && { notBefore: input.notBefore.toISOString() }),
     ...(input.members && { members: input.members }),
   };

@@ -204,6 +204,16 @@ export async function beginAttempts(
   return new Set(rows.map((row) => row.id));
 }
 
+/** Decides anew what is under way. False: the message changed meanwhile, or the lease has gone. */
+export async function changeAttempt(query: Query, lease: Lease, { row, attempt }: Planned): Promise<boolean> {
+  const rows = await query(
+    `with ${HELD} update messages set attempt = $4 from held
+     where messages.id = $3 and attempt is not null and sends = $5 and version = $6 returning messages.id`,
+    [lease.name, lease.epoch, row.id, JSON.stringify(attempt), row.sends, row.version],
+  );
+  return rows.length > 0;
+}
+
 /** The platform did nothing: the rows are as if never attempted, and may be folded or changed again. */
 export async function withdrawAttempts(query: Query, lease: Lease, rows: readonly MessageRow[]): Promise<void> {
   await rerun(() =>

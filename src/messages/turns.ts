@@ -6,6 +6,7 @@ import type { Pace } from './pace.ts';
 import { planFor, type Attempt, type Copy } from './plan.ts';
 import {
   beginAttempts,
+  changeAttempt,
   dropExpired,
   markShown,
   membersOf,
@@ -133,7 +134,7 @@ export class Turns {
     const attempt = JSON.parse(row.attempt ?? '') as Attempt;
     const due = attempt.notBefore === undefined ? undefined : new Date(attempt.notBefore);
     if (!due || attempt.next > 0 || due <= this.#options.clock.now()) {
-      const delivered = await this.#deliver([{ row, attempt }], 'unknown');
+      const delivered = await this.#deliver([{ row, attempt: await this.#repeatOf(row, attempt) }], 'unknown');
       // There may be another one.
       this.#rooms.get(row.room).looked = false;
       return delivered !== 'wait';
@@ -142,6 +143,19 @@ export class Turns {
     await this.#withdraw([row]);
     this.#rooms.get(row.room).unknownTries = 0;
     return true;
+  }
+
+  /** The very same, as long as the platform knows its key; after that a send says that it may be a repeat. */
+  async #repeatOf(row: MessageRow, attempt: Attempt): Promise<Attempt> {
+    const { connector, clock, database, lease } = this.#options;
+    const known = clock.now().getTime() - Date.parse(attempt.at) < connector.limits.keyWindowMs;
+    if (known || attempt.steps[attempt.next]?.type !== 'send') return attempt;
+    const marked = await this.#plan(row, (message) => ({
+      ...message,
+      text: [message.text, '_(may be a repeat)_'].filter(Boolean).join('\n'),
+    }));
+    if ('impossible' in marked) return attempt;
+    return (await changeAttempt(database.query, lease, { row, attempt: marked })) ? marked : attempt;
   }
 
   /** What a former holder, or a request without an answer, left in these rooms: in each, the first. */
@@ -285,15 +299,19 @@ export class Turns {
     return (await this.#deliver([{ row: { ...row, attempt: 'begun' }, attempt }])) !== 'wait';
   }
 
-  async #plan(row: MessageRow): Promise<Attempt | { readonly impossible: string }> {
-    const { connector, database } = this.#options;
+  async #plan(
+    row: MessageRow,
+    mark = (message: Message): Message => message,
+  ): Promise<Attempt | { readonly impossible: string }> {
+    const { connector, database, clock } = this.#options;
     const members = row.digest ? await membersOf(database.query, row.id) : undefined;
     return planFor(connector, {
       version: row.version,
       ringVersion: row.ring_version,
       removed: row.removed,
-      message: members ? digestMessage(members) : (JSON.parse(row.content) as Message),
+      message: mark(members ? digestMessage(members) : (JSON.parse(row.content) as Message)),
       copies: JSON.parse(row.copies) as Copy[],
+      now: clock.now(),
       notBefore: row.not_before,
       ...(members && { members: members.map(({ id, version, ring_version: ring }) => ({ id, version, ring })) }),
     });

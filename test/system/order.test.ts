@@ -153,17 +153,34 @@ test('what is planned anew while it waits for its moment is not shown as it was'
 test('what somebody froze ahead and did not live to send is not sent early', async () => {
   const due = soon(now(), 60_000);
   const part = { body: { text: 'early' }, text: 'early' };
-  const attempt = {
-    ...{ version: 1, ring: 0, next: 0, actions: '[]', notBefore: due.toISOString() },
+  const frozen = {
+    ...{ version: 1, ring: 0, next: 0, actions: '[]', at: now().toISOString(), notBefore: due.toISOString() },
     steps: [{ type: 'send', copy: 0, ring: 0, part, hash: 'x' }],
   };
-  await insert('dead', 'early', { not_before: due, attempt: JSON.stringify(attempt) });
+  await insert('dead', 'early', { not_before: due, attempt: JSON.stringify(frozen) });
   await insert('dead', 'other');
   await until(() => bot.texts('dead').length > 0);
   await until(
     async () => (await bot.query(`select 1 from messages where room = 'dead' and attempt is not null`)).length === 0,
   );
   expect(bot.texts('dead')).toEqual(['other']);
+});
+
+/** A request that was decided at some time and whose outcome nobody recorded. */
+const attempt = (text: string, at = now()): string =>
+  JSON.stringify({
+    ...{ version: 1, ring: 0, next: 0, actions: '[]', at: at.toISOString() },
+    steps: [{ type: 'send', copy: 0, ring: 0, part: { body: { message: { text } }, bytes: 9 }, hash: text }],
+  });
+
+test('what is repeated after the platform has forgotten its key says that it may be a repeat', async () => {
+  const hour = 3_600_000;
+  bot.platform.limits = { ...bot.platform.limits, keyWindowMs: 24 * hour };
+  await insert('young', 'young', { attempt: attempt('young', soon(now(), -23 * hour)) });
+  await insert('old', 'old', { attempt: attempt('old', soon(now(), -25 * hour)) });
+  await until(() => bot.texts('young').length === 1 && bot.texts('old').length === 1);
+  expect([...bot.texts('young'), ...bot.texts('old')]).toEqual(['young', 'old\n_(may be a repeat)_']);
+  await until(async () => (await bot.query('select 1 from messages where pending')).length === 0);
 });
 
 test('nothing goes between two requests that somebody made and did not live to record', async () => {
@@ -176,11 +193,6 @@ test('nothing goes between two requests that somebody made and did not live to r
     if (order.length > 1) return perform(operation);
     return new Promise((resolve) => (answer = () => resolve(perform(operation))));
   };
-  const attempt = (text: string): string =>
-    JSON.stringify({
-      ...{ version: 1, ring: 0, next: 0, actions: '[]' },
-      steps: [{ type: 'send', copy: 0, ring: 0, part: { body: { message: { text } }, bytes: 9 }, hash: text }],
-    });
   const id = [randomUUID(), randomUUID()];
   await bot.query(
     `insert into messages (id, connector, room, skill, queue, content, attempt)

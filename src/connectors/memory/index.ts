@@ -23,6 +23,16 @@ export interface MemoryMessage {
   readonly reactions: readonly string[];
 }
 
+const LIMITS: ConnectorLimits = {
+  maxBytes: 64 * 1024,
+  edits: true,
+  deletes: true,
+  actions: 'reactions',
+  threads: true,
+  keyWindowMs: Number.POSITIVE_INFINITY,
+  remote: true,
+};
+
 /**
  * A chat platform in this process, for tests: it keeps idempotency keys and refuses what a real one refuses, and a test
  * can make it fail. Shared between connectors that stand for the same platform, as two replicas do.
@@ -40,6 +50,7 @@ export class MemoryPlatform {
   beforeOpen: (conversation: Conversation) => void = () => {};
   /** Called once it is there; throw to lose the answer. */
   afterOpen: (conversation: Conversation) => void = () => {};
+  limits: ConnectorLimits = LIMITS;
   /** Called before each operation; throw to make it fail. */
   before: (operation: Operation) => void = () => {};
   /** Called once it is done, before it is confirmed; throw to lose the answer. */
@@ -129,24 +140,15 @@ export class MemoryPlatform {
 
 const messageOf = (part: Part): Message => part.body['message'] as unknown as Message;
 
-const LIMITS: ConnectorLimits = {
-  maxBytes: 64 * 1024,
-  edits: true,
-  deletes: true,
-  actions: 'reactions',
-  threads: true,
-  keyWindowMs: Number.POSITIVE_INFINITY,
-  remote: true,
-};
-
 /** A connector to a platform in memory. */
-export function createMemoryConnector(platform: MemoryPlatform, limits: Partial<ConnectorLimits> = {}): Connector {
+export function createMemoryConnector(platform: MemoryPlatform): Connector {
   let stopped = false;
   let unlisten = (): void => {};
   let feeding: Promise<void> = Promise.resolve();
-  const all = { ...LIMITS, ...limits };
   return {
-    limits: all,
+    get limits() {
+      return platform.limits;
+    },
     async start(host: ConnectorHost) {
       let position = host.cursor === null ? platform.stream.length : Number(host.cursor);
       const feed = async (): Promise<void> => {
@@ -174,7 +176,7 @@ export function createMemoryConnector(platform: MemoryPlatform, limits: Partial<
         body: { message: JSON.parse(JSON.stringify(message)) },
         bytes: JSON.stringify(message).length,
       };
-      if (part.bytes > all.maxBytes) throw new Rejected('the message is too large');
+      if (part.bytes > platform.limits.maxBytes) throw new Rejected('the message is too large');
       return [part];
     },
     async perform(operation) {
