@@ -8,9 +8,6 @@ export interface Opening {
   readonly round: number;
   readonly group: number;
   readonly people: readonly Reached[];
-  readonly connector: string;
-  /** Said in the room itself. */
-  readonly inRoom: boolean;
   readonly followUpMs: number | null;
 }
 

@@ -1,4 +1,5 @@
 import type { Context, MessageLike, PostOptions, Sql } from '#skill';
+import type { CoffeeOptions } from './options.ts';
 import { count } from './words.ts';
 
 /** The last round under a name, and how far it is. */
@@ -41,4 +42,13 @@ export async function postInRooms(
   options: PostOptions = {},
 ): Promise<void> {
   for (const room of rooms) if (context.rooms.byName(room)) await context.post(room, key, message, options);
+}
+
+/** The room to which a round's conversations belong: one it had, else one it has now, in which coffee still listens. */
+export function homeOf(
+  { rounds }: CoffeeOptions,
+  { name, rooms }: { name: string; rooms: readonly string[] },
+): string | undefined {
+  const heard = Object.values(rounds).flatMap(({ room }) => room);
+  return [...rooms, ...(rounds[name]?.room ?? [])].find((room) => heard.includes(room));
 }
