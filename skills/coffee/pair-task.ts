@@ -108,13 +108,19 @@ async function keep(context: Context<CoffeeOptions>, outcome: Outcome, id: strin
     'select state, tries, rooms from coffee_rounds where id = $1 for update',
     [id],
   );
-  if (round?.state !== 'pairing') return;
+  const { name, number, request } = outcome.payload;
+  if (round?.state !== 'pairing') {
+    // It was taken up twice, and the other was faster.
+    const isMade = round?.state !== 'failed';
+    const says = `Round ${number} of ${name} is ${isMade ? 'made' : 'given up'} already.`;
+    return answerRequest(context, request, { ok: isMade, says });
+  }
   if (outcome.ok) {
     await commitRound(context, { ...outcome.payload, id, rooms: round.rooms }, outcome.result);
-    return answerRequest(context, outcome.payload.request, { ok: true, says: outcome.result.report });
+    return answerRequest(context, request, { ok: true, says: outcome.result.report });
   }
   const tries = round.tries + 1;
-  const isOver = tries >= MOST_TRIES || !context.options.rounds[outcome.payload.name];
+  const isOver = tries >= MOST_TRIES || !context.options.rounds[name];
   await sql('update coffee_rounds set tries = $2, reason = $3, state = $4, moved_at = $5 where id = $1', [
     ...[id, tries, outcome.reason],
     isOver ? 'failed' : 'pairing',
@@ -122,11 +128,8 @@ async function keep(context: Context<CoffeeOptions>, outcome: Outcome, id: strin
   ]);
   log.warn({ round: id, tries, reason: outcome.reason }, isOver ? 'round is given up' : 'round is tried again');
   const wait = `; ${isOver ? 'it is given up' : 'I go on trying'}`;
-  await answerRequest(context, outcome.payload.request, {
-    ok: false,
-    says: `The round cannot be made: ${outcome.reason}${wait}`,
-  });
-  const trouble = `☕ Coffee round ${outcome.payload.number} ${isOver ? 'could not' : 'cannot'} be made${isOver ? '' : ' yet'}: ${escape(outcome.reason)}. ${isOver ? '`!coffee pair` tries a new one.' : 'I go on trying.'}`;
+  await answerRequest(context, request, { ok: false, says: `The round cannot be made: ${outcome.reason}${wait}` });
+  const trouble = `☕ Coffee round ${number} ${isOver ? 'could not' : 'cannot'} be made${isOver ? '' : ' yet'}: ${escape(outcome.reason)}. ${isOver ? '`!coffee pair` tries a new one.' : 'I go on trying.'}`;
   await postInRooms(context, round.rooms, `round:${id}`, trouble);
   if (isOver) return;
   const waitMs = Math.min(60_000 * 2 ** (tries - 1), LONGEST_WAIT_MS);

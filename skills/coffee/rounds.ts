@@ -10,14 +10,13 @@ export interface LatestRound {
   readonly state: 'pairing' | 'opening' | 'told' | 'failed';
   readonly reason: string | null;
   readonly began_at: Date;
-  readonly moved_at: Date;
   readonly groups: number;
   readonly waiting: number;
 }
 
 export async function latestRound(sql: Sql, name: string): Promise<LatestRound | undefined> {
   const [last] = await sql<LatestRound>(
-    `select id, number, seed, state, reason, began_at, moved_at,
+    `select id, number, seed, state, reason, began_at,
        (select count(*)::int from coffee_groups g where g.round_id = r.id) as groups,
        (select count(*)::int from coffee_groups g where g.round_id = r.id and g.state = 'waiting') as waiting
      from coffee_rounds r where name = $1 order by number desc limit 1`,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { RateLimited } from '../../src/connectors/connector.ts';
 import { MemoryPlatform, type TestBot } from '../../src/testing/index.ts';
 import { advanceTo, conversationOf, DAY_MS, FOUR, startCoffeeBot, together, until } from './test-bot.ts';
@@ -5,6 +6,12 @@ import { advanceTo, conversationOf, DAY_MS, FOUR, startCoffeeBot, together, unti
 const HOUR_MS = 3_600_000;
 const listed = (...names: string[]) => ({
   people: Object.fromEntries(names.map((name) => [name, { name, accounts: { memory: `@${name}:test` } }])),
+});
+/** Something that is said in the lobby, and not waited for. */
+const said = (bot: TestBot, text: string): Parameters<TestBot['platform']['happen']>[0] => ({
+  ...{ type: 'message', id: randomUUID(), room: 'lobby', direct: false, mentionsBot: false, text: `!${text}` },
+  sender: { accountId: '@ann:test', name: 'Ann', bot: false, guest: false },
+  at: bot.app.clock.now(),
 });
 /** Another round of the same people, beside the lobby's. */
 const two = { coffee: { rounds: { lobby: { room: 'lobby' }, den: { room: 'den' } } } };
@@ -49,6 +56,64 @@ describe('a round that broke', () => {
     expect(together(bot)).toHaveLength(2);
     for (const room of bot.platform.conversations.keys()) expect(bot.texts(room)).toHaveLength(1);
     expect(await states(bot)).toEqual([{ number: 1, state: 'told' }]);
+  });
+
+  test('is taken up once, however many ask: each group is tried once more', async () => {
+    await using bot = await startCoffeeBot({ members: Array.from({ length: 12 }, (_, at) => `@p${at}:test`) });
+    bot.platform.beforeOpen = () => {
+      throw new Error('the server is ill');
+    };
+    await bot.say('coffee pair');
+    await bot.query("update coffee_rounds set moved_at = moved_at - interval '3 hours'");
+    for (let count = 0; count < 5; count++) bot.platform.happen(said(bot, 'coffee pair'));
+    await bot.settle();
+    expect(await bot.query('select distinct tries from coffee_groups')).toEqual([{ tries: 2 }]);
+  });
+
+  test('while it was to wait for long is not taken up again after that wait', async () => {
+    await using bot = await startCoffeeBot();
+    bot.platform.beforeOpen = () => {
+      throw new RateLimited('account', DAY_MS);
+    };
+    await bot.say('coffee pair');
+    bot.platform.beforeOpen = () => {};
+    await bot.advance(3 * HOUR_MS);
+    await bot.say('coffee pair');
+    expect(await states(bot)).toEqual([{ number: 1, state: 'told' }]);
+    expect(await bot.query('select key from timers')).toEqual([]);
+  });
+
+  test('while it could not be computed has all its tries again, and nothing of before comes between', async () => {
+    await using bot = await startCoffeeBot();
+    bot.platform.beforeMembers = () => {
+      throw new Error('the server is ill');
+    };
+    await bot.say('coffee pair');
+    const standStill = "update coffee_rounds set tries = 19, moved_at = moved_at - interval '3 hours'";
+    await bot.query(standStill);
+    await bot.say('coffee pair');
+    expect(await bot.query('select state, tries from coffee_rounds')).toEqual([{ state: 'pairing', tries: 1 }]);
+    await bot.query(standStill);
+    bot.platform.beforeMembers = () => {};
+    await bot.say('coffee pair');
+    expect(await states(bot)).toEqual([{ number: 1, state: 'told' }]);
+    expect(await bot.query('select key from timers')).toEqual([]);
+  });
+
+  test.each([
+    ['told', { ok: true, says: 'Round 1 of lobby is made already.' }],
+    ['failed', { ok: false, says: 'Round 1 of lobby is given up already.' }],
+  ])('and is computed twice answers both who asked: %s', async (state, answer) => {
+    await using bot = await startCoffeeBot();
+    await bot.say('coffee pair');
+    await bot.query('update coffee_rounds set state = $1', [state]);
+    await bot.query(
+      `insert into tasks (id, skill, name, payload) select gen_random_uuid(), skill, name,
+         jsonb_set(payload::jsonb, '{request}', '"late"') from tasks where name = 'pair'`,
+    );
+    await bot.settle();
+    const [said] = await bot.query<{ value: string }>("select value from skill_state where key = 'request:late'");
+    expect(JSON.parse(said?.value ?? '{}')).toEqual(answer);
   });
 
   test('just before it was over makes way for the next', async () => {
