@@ -6,6 +6,7 @@ import type { CoffeeOptions } from './options.ts';
 import { report } from './report.ts';
 import { answerRequest } from './request.ts';
 import { postInRooms } from './rounds.ts';
+import { idOf } from './words.ts';
 
 const order = z.object({
   /** Of the round's row; left out: a dry run. */
@@ -42,8 +43,8 @@ const computed = z.object({
     repeats: z.number(),
     sameTeam: z.number(),
   }),
-  /** In the rooms, and not taking part this time. */
-  away: z.array(z.string()),
+  /** Whose seats stay theirs, though they miss this round. */
+  keeping: z.array(z.string()),
   skipping: z.array(z.string()),
   report: z.string(),
 });
@@ -62,10 +63,14 @@ export const pairTask = defineTask<CoffeeOptions, PairOrder, ComputedRound>({
   attempts: 3,
   async run(run) {
     const { number, explain } = run.payload;
-    const { input, who, away, skipping } = await gather(run);
+    const { input, who, away, keeping, skipping } = await gather(run);
     const pairing = await pairInWorker(input, run.signal);
     const resting = new Set(pairing.resting.map(({ id }) => id));
     const nameOf = (id: string): string => who.get(id)?.name ?? id;
+    const seatedAs = (person: string): string => {
+      const [account] = Object.entries(who.get(person)?.accounts ?? {});
+      return account ? idOf(...account) : person;
+    };
     const joined = new Map(input.participants.map((one) => [one.id, one]));
     return {
       groups: pairing.groups.map((group) => {
@@ -74,19 +79,22 @@ export const pairTask = defineTask<CoffeeOptions, PairOrder, ComputedRound>({
           Object.keys(first ?? {}).find((name) => others.every((accounts) => Object.hasOwn(accounts, name))) ?? '';
         return {
           connector,
-          people: group.map((id) => ({ id, name: nameOf(id), accountId: who.get(id)?.accounts[connector] ?? '' })),
+          people: group.map((person) => {
+            const accountId = who.get(person)?.accounts[connector] ?? '';
+            return { id: idOf(connector, accountId), name: nameOf(person), accountId };
+          }),
         };
       }),
       resting: pairing.resting.map(({ id, why }) => ({ id, name: nameOf(id), why })),
       seats: [
         ...[...pairing.seats].map(([person, seat]) => ({
-          ...{ person, seat, joined: joined.get(person)?.joined ?? number },
+          ...{ person: seatedAs(person), seat, joined: joined.get(person)?.joined ?? number },
           rested: resting.has(person) ? number : (joined.get(person)?.rested ?? null),
           rests: (joined.get(person)?.rests ?? 0) + (resting.has(person) ? 1 : 0),
         })),
       ],
       quality: pairing.quality,
-      away: [...away],
+      keeping: [...keeping],
       skipping: [...skipping],
       report: report({ input, pairing, nameOf, away: away.length, ...(explain !== undefined && { explain }) }),
     };

@@ -2,24 +2,35 @@ import { escape, type CommandContext, type Context, type People } from '#skill';
 
 /** Somebody in a group, with the account to reach them by. `name` is hostile text. */
 export interface Reached {
+  /** Connector and account. */
   readonly id: string;
   readonly name: string;
   readonly accountId: string;
 }
 
-/** The key in `people:`, else connector and account, which never is one: it has a space. */
-export function personId(connector: string, accountId: string, listed: string | undefined): string {
-  return listed ?? `${connector} ${accountId}`;
+/**
+ * What rows call somebody. Not the key in `people:`, so that whoever is listed later, under another key or no longer
+ * keeps what was known. No such key has a space.
+ */
+export function idOf(connector: string, accountId: string): string {
+  return `${connector} ${accountId}`;
 }
 
-/** Under which ids somebody may be kept: the present one, then those from before each account was listed. */
-export function idsOf(people: People, id: string): string[] {
-  const accounts = Object.entries(people.byId(id)?.accounts ?? {});
-  return [id, ...accounts.map(([connector, account]) => personId(connector, account, undefined))];
+/** Whom rows mean, as of now: the key in `people:` of whoever has that account, else the id itself. */
+export function personOf(people: People, id: string): string {
+  const space = id.indexOf(' ');
+  // Pairs that were imported may have a key.
+  return space < 0 ? id : (people.byAccount(id.slice(0, space), id.slice(space + 1))?.id ?? id);
+}
+
+/** All that rows may call somebody: that account first, then every other that they have. */
+export function idsOf(people: People, connector: string, accountId: string): string[] {
+  const accounts = Object.entries(people.byAccount(connector, accountId)?.accounts ?? {});
+  return [...new Set([idOf(connector, accountId), ...accounts.map(([name, account]) => idOf(name, account))])];
 }
 
 export function myIds({ sender, people }: Pick<CommandContext, 'sender' | 'people'>): string[] {
-  return idsOf(people, personId(sender.connector, sender.accountId, sender.person));
+  return idsOf(people, sender.connector, sender.accountId);
 }
 
 /** A day three weeks ahead, for examples. */
