@@ -6,7 +6,7 @@ import type { CoffeeOptions } from './options.ts';
 import { report } from './report.ts';
 import { answerRequest } from './request.ts';
 import { postInRooms } from './rounds.ts';
-import { idOf } from './words.ts';
+import { idOf, reasonIn } from './words.ts';
 
 const order = z.object({
   /** Of the round's row; left out: a dry run. */
@@ -106,7 +106,7 @@ export const pairTask = defineTask<CoffeeOptions, PairOrder, ComputedRound>({
 type Outcome = TaskOutcome<PairOrder, ComputedRound>;
 
 function tellDry(context: Context<CoffeeOptions>, outcome: Outcome): Promise<void> {
-  const says = outcome.ok ? outcome.result.report : `The round cannot be computed: ${outcome.reason}`;
+  const says = outcome.ok ? outcome.result.report : `The round cannot be computed: ${reasonIn(outcome.reason)}`;
   return answerRequest(context, outcome.payload.request, { ok: outcome.ok, says });
 }
 
@@ -127,17 +127,18 @@ async function keep(context: Context<CoffeeOptions>, outcome: Outcome, id: strin
     await commitRound(context, { ...outcome.payload, id, rooms: round.rooms }, outcome.result);
     return answerRequest(context, request, { ok: true, says: outcome.result.report });
   }
+  const reason = reasonIn(outcome.reason);
   const tries = round.tries + 1;
   const isOver = tries >= MOST_TRIES || !context.options.rounds[name];
   await sql('update coffee_rounds set tries = $2, reason = $3, state = $4, moved_at = $5 where id = $1', [
-    ...[id, tries, outcome.reason],
+    ...[id, tries, reason],
     isOver ? 'failed' : 'pairing',
     now,
   ]);
-  log.warn({ round: id, tries, reason: outcome.reason }, isOver ? 'round is given up' : 'round is tried again');
+  log.warn({ round: id, tries, reason }, isOver ? 'round is given up' : 'round is tried again');
   const wait = `; ${isOver ? 'it is given up' : 'I go on trying'}`;
-  await answerRequest(context, request, { ok: false, says: `The round cannot be made: ${outcome.reason}${wait}` });
-  const trouble = `☕ Coffee round ${number} ${isOver ? 'could not' : 'cannot'} be made${isOver ? '' : ' yet'}: ${escape(outcome.reason)}. ${isOver ? '`!coffee pair` tries a new one.' : 'I go on trying.'}`;
+  await answerRequest(context, request, { ok: false, says: `The round cannot be made: ${reason}${wait}` });
+  const trouble = `☕ Coffee round ${number} ${isOver ? 'could not' : 'cannot'} be made${isOver ? '' : ' yet'}: ${escape(reason)}. ${isOver ? '`!coffee pair` tries a new one.' : 'I go on trying.'}`;
   await postInRooms(context, round.rooms, `round:${id}`, trouble);
   if (isOver) return;
   const waitMs = Math.min(60_000 * 2 ** (tries - 1), LONGEST_WAIT_MS);

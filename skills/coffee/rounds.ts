@@ -27,7 +27,8 @@ export async function latestRound(sql: Sql, name: string): Promise<LatestRound |
 
 /** What keeps a round from being over, in a sentence; undefined: nothing. Not escaped. */
 export function unfinished({ state, reason, groups, waiting }: LatestRound): string | undefined {
-  if (state === 'opening') return `${waiting} of ${count(groups, 'group')} still wait for a conversation.`;
+  if (state === 'opening')
+    return `${waiting} of ${count(groups, 'group')} still ${waiting === 1 ? 'waits' : 'wait'} for a conversation.`;
   if (state === 'pairing') return reason === null ? 'It is being made.' : `It cannot be made yet: ${reason}.`;
   return undefined;
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { RateLimited } from '../../src/connectors/connector.ts';
+import { RateLimited, Rejected } from '../../src/connectors/connector.ts';
 import { MemoryPlatform, type TestBot } from '../../src/testing/index.ts';
 import { advanceTo, conversationOf, DAY_MS, FOUR, startCoffeeBot, together, until } from './test-bot.ts';
 
@@ -45,13 +45,13 @@ describe('a round that broke', () => {
     await bot.say('coffee pair');
     await bot.query('delete from timers');
     expect(await bot.say('coffee status')).toEqual([
-      expect.stringMatching(/\nRound 1, begun .*: 1 of 2 groups still wait for a conversation\.\n/),
+      expect.stringMatching(/\nRound 1, begun .*: 1 of 2 groups still waits for a conversation\.\n/),
     ]);
     isLimited = false;
     bot.platform.afterOpen = () => {};
     await bot.advance(3 * HOUR_MS);
     expect(await bot.say('coffee pair')).toEqual([
-      expect.stringMatching(/there is no other\. 1 of 2 groups still wait for a conversation\.$/),
+      expect.stringMatching(/there is no other\. 1 of 2 groups still waits for a conversation\.$/),
     ]);
     expect(together(bot)).toHaveLength(2);
     for (const room of bot.platform.conversations.keys()) expect(bot.texts(room)).toHaveLength(1);
@@ -138,7 +138,7 @@ describe('a round that broke', () => {
     await advanceTo(bot, 10);
     await until(bot, async () => bot.texts().some((text) => text.includes('is left out')));
     expect(bot.texts().at(-1)).toMatch(
-      /^☕ The coffee round of 10:00 UTC is left out\. Round 1 of lobby began .*there is no other\. 2 of 2 groups still wait for a conversation\.$/,
+      /^☕ The coffee round of 10:00 UTC is left out\. Round 1 of lobby began .*there is no other\. 2 of 2 groups still wait for a conversation\. `!coffee pair` begins one when that is over\.$/,
     );
   });
 });
@@ -413,6 +413,21 @@ describe('a platform that fails', () => {
     expect(together(bot)).toHaveLength(6);
     expect(bot.texts().at(-1)).toBe('Every group has its conversation now.');
   }, 120_000);
+});
+
+test('what a platform gives no reason for is said to have none', async () => {
+  await using bot = await startCoffeeBot();
+  bot.platform.beforeMembers = () => {
+    throw new Error('');
+  };
+  await bot.say('coffee pair');
+  expect(bot.texts().at(-1)).toContain('cannot be made yet: no reason was given. I go on trying.');
+  bot.platform.beforeMembers = () => {};
+  bot.platform.beforeOpen = () => {
+    throw new Rejected('');
+  };
+  await bot.advance(60_000);
+  expect(bot.texts().at(-1)).toContain('For 2 groups no conversation could be opened: no reason was given. `!');
 });
 
 describe('whether they met', () => {

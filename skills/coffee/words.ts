@@ -53,15 +53,20 @@ export function count(number: number, one: string, many = `${one}s`): string {
   return number === 1 ? `1 ${one}` : `${number} ${many}`;
 }
 
+/** Somebody else's words for why it failed, which may be none. */
+export function reasonIn(text: string): string {
+  return text || 'no reason was given';
+}
+
 /** `12 pairs and a trio`, `4 groups of 3 or 4`. */
 export function groupsInWords(sizes: readonly number[]): string {
+  if (sizes.length === 0) return 'no groups';
   const pairs = sizes.filter((size) => size === 2).length;
   const trios = sizes.filter((size) => size === 3).length;
-  if (pairs + trios < sizes.length || (trios > 0 && trios > pairs)) {
+  if (pairs + trios < sizes.length || trios > Math.max(pairs, 1)) {
     const kinds = [...new Set(sizes)].toSorted((one, other) => one - other);
     return `${count(sizes.length, 'group')} of ${kinds.join(' or ')}`;
   }
   const trio = trios === 1 ? 'a trio' : count(trios, 'trio');
-  if (pairs === 0) return trio;
-  return trios === 0 ? count(pairs, 'pair') : `${count(pairs, 'pair')} and ${trio}`;
+  return [...(pairs > 0 ? [count(pairs, 'pair')] : []), ...(trios > 0 ? [trio] : [])].join(' and ');
 }
