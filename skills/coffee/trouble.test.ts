@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { RateLimited, Rejected } from '../../src/connectors/connector.ts';
+import { RateLimited, Rejected, Unreachable } from '../../src/connectors/connector.ts';
 import { MemoryPlatform, type TestBot } from '../../src/testing/index.ts';
-import { advanceTo, conversationOf, DAY_MS, FOUR, startCoffeeBot, together, until } from './test-bot.ts';
+import { advanceTo, conversationOf, DAY_MS, FOUR, startCoffeeBot, together, until, waitFor } from './test-bot.ts';
 
 const HOUR_MS = 3_600_000;
 const listed = (...names: string[]) => ({
@@ -302,6 +302,35 @@ describe('who skips', () => {
     await bot.tap(warning?.id ?? '', '🚫', { by: '@bob:test' });
     expect(bot.texts().at(-1)).toBe('That round has begun. `!coffee skip` leaves you out of the next one.');
     expect(await bot.query('select 1 from coffee_skips')).toEqual([]);
+  });
+
+  test('of the next round still does when the tap on the warning of the last one is taken away', async () => {
+    await using bot = await startCoffeeBot({ round: { every: '10:00', warn: '1h' } });
+    await advanceTo(bot, 9);
+    await until(bot, async () => bot.texts().length > 0);
+    const [warning] = bot.messages();
+    await bot.tap(warning?.id ?? '', '🚫', { by: '@bob:test' });
+    await bot.say('coffee pair');
+    await bot.say('coffee skip', { by: '@bob:test' });
+    await bot.tap(warning?.id ?? '', '🚫', { by: '@bob:test', away: true });
+    expect(await bot.query('select person from coffee_skips')).toEqual([{ person: 'memory @bob:test' }]);
+  });
+
+  test('a warning that could not be sent before its round is never shown', async () => {
+    await using bot = await startCoffeeBot({ round: { every: '10:00', warn: '1h' } });
+    let isAway = true;
+    bot.platform.before = () => {
+      if (isAway) throw new Unreachable('away');
+    };
+    await bot.query(
+      `insert into events (source, source_id, lane, kind, skill, name, key, payload, happened_at)
+       values ('cron', 'now', 'coffee:cron:warn:lobby', 'cron', 'coffee', 'warn', 'lobby', '{}', now())`,
+    );
+    await waitFor(async () => (await bot.query('select 1 from messages')).length > 0);
+    const later = bot.advance(2 * HOUR_MS);
+    isAway = false;
+    await later;
+    expect(bot.texts().join()).not.toContain('The next coffee round is');
   });
 
   test('a warning that comes after its round is left out', async () => {
