@@ -1,4 +1,5 @@
 import { CommandError, escape, formatTime, type Command, type CommandContext } from '#skill';
+import { beginOfDay } from './day.ts';
 import { roundsCalled, type CoffeeOptions } from './options.ts';
 import { dayAhead, list, myIds } from './words.ts';
 
@@ -31,7 +32,11 @@ function untilWhen({ args, now, timeZone }: Said): Date | undefined {
   if (date !== undefined && time !== undefined)
     throw new CommandError(`Say one of them: \`!coffee pause until ${dayAhead(now)}\`, or \`!coffee pause for 3w\`.`);
   if (date === undefined && time === undefined) return undefined;
-  const until = date === undefined ? new Date(now.getTime() + Number(time)) : parseDay(String(date), timeZone, now);
+  const until = date === undefined ? new Date(now.getTime() + Number(time)) : beginOfDay(String(date), timeZone);
+  if (!until)
+    throw new CommandError(
+      `"${escape(String(date))}" is not a day; say it like \`!coffee pause until ${dayAhead(now)}\`.`,
+    );
   if (until <= now) throw new CommandError(`That is past; say a day like \`!coffee pause until ${dayAhead(now)}\`.`);
   return until;
 }
@@ -104,22 +109,4 @@ async function hasBegun({ sql, args }: Said): Promise<boolean> {
   if (args['n'] === undefined) return false;
   const rows = await sql('select 1 from coffee_rounds where name = $1 and number >= $2', [args['name'], args['n']]);
   return rows.length > 0;
-}
-
-/** The beginning of a day in the bot's zone. */
-function parseDay(text: string, timeZone: string, now: Date): Date {
-  const day = new Date(`${text}T00:00:00Z`);
-  if (!/^\d{4}-\d\d-\d\d$/.test(text) || day.toJSON()?.slice(0, 10) !== text)
-    throw new CommandError(`"${escape(text)}" is not a day; say it like \`!coffee pause until ${dayAhead(now)}\`.`);
-  const format = new Intl.DateTimeFormat('en-CA', {
-    timeZone,
-    hour: '2-digit',
-    minute: '2-digit',
-    hourCycle: 'h23',
-    day: '2-digit',
-  });
-  const parts = Object.fromEntries(format.formatToParts(day).map(({ type, value }) => [type, Number(value)]));
-  const ahead = ((parts['hour'] ?? 0) * 60 + (parts['minute'] ?? 0)) * 60_000;
-  // West of Greenwich the local clock shows the evening before.
-  return new Date(day.getTime() - (parts['day'] === day.getUTCDate() ? ahead : ahead - 86_400_000));
 }

@@ -1,8 +1,9 @@
+import { defineSkill, defineTask, z } from '#skill';
 import { RateLimited, Rejected } from '../../src/connectors/connector.ts';
 import { insertEvents } from '../../src/dispatch/event.ts';
 import type { TestBot } from '../../src/testing/index.ts';
 import coffee from './index.ts';
-import { advanceTo, conversationOf, DAY_MS, FOUR, startCoffeeBot, together, until } from './test-bot.ts';
+import { advanceTo, conversationOf, DAY_MS, FOUR, startCoffeeBot, together, until, waitFor } from './test-bot.ts';
 
 /** What `watchbell pair` stores. */
 async function ask(bot: TestBot, id: string, more: object = {}): Promise<{ ok: boolean; says: string } | undefined> {
@@ -386,10 +387,50 @@ test('any of several replicas opens conversations, and each is opened and told o
   const members = Array.from({ length: 40 }, (_, at) => `@p${at}:test`);
   await using one = await startCoffeeBot({ members });
   await using other = await startCoffeeBot({ members, sharedWith: one });
+  const opened: string[] = [];
+  one.platform.afterOpen = ({ uuid }) => void opened.push(uuid);
   expect(await ask(one, 'one')).toMatchObject({ ok: true });
   await other.settle();
   expect(together(one)).toHaveLength(20);
+  expect(opened).toHaveLength(20);
   expect([...one.platform.conversations.keys()].map((room) => one.texts(room).length)).toEqual(Array(20).fill(1));
+});
+
+test('a replica that does not speak for the platform opens conversations too, while the one that does is busy', async () => {
+  const { promise: free, resolve: release } = Promise.withResolvers<object>();
+  const busy = defineSkill({
+    name: 'busy',
+    commands: {
+      busy: {
+        help: 'takes all places for tasks',
+        async run({ task }) {
+          for (let place = 0; place < 4; place++) await task('wait', {});
+        },
+      },
+    },
+    tasks: {
+      wait: defineTask({
+        payload: z.object({}),
+        result: z.object({}),
+        idempotent: true,
+        run: () => free,
+        async done() {},
+      }),
+    },
+  });
+  await using one = await startCoffeeBot({ skills: [coffee, busy] });
+  const said = one.say('busy');
+  await waitFor(async () => (await one.query("select 1 from tasks where state = 'running'")).length === 4);
+  await using other = await startCoffeeBot({ sharedWith: one });
+  const pairs = one.say('coffee pair');
+  await waitFor(() => together(one).length === 2);
+  release({});
+  await Promise.all([said, pairs, other.settle()]);
+  const [holders] = await one.query(
+    "select count(distinct holder)::int as count from tasks where name in ('open', 'wait')",
+  );
+  expect(holders).toEqual({ count: 2 });
+  for (const room of one.platform.conversations.keys()) expect(one.texts(room)).toHaveLength(1);
 });
 
 test('somebody who is listed later keeps what was known of the account', async () => {

@@ -28,7 +28,7 @@ export async function commitRound(context: Context<CoffeeOptions>, order: Kept, 
   await sql('update coffee_seats set rested = $2, rests = rests + 1 where name = $1', [order.name, order.number]);
   await sql('delete from coffee_seats where name = $1 and person <> all($2)', [
     order.name,
-    [...round.seats.map(({ person }) => person), ...round.away],
+    [...round.seats.map(({ person }) => person), ...round.keeping],
   ]);
   await sql(
     `insert into coffee_seats (name, person, seat, joined, rested, rests)

@@ -9,6 +9,7 @@ import {
   type RoomAddress,
 } from '#skill';
 import type { CoffeeOptions } from './options.ts';
+import { homeOf } from './rounds.ts';
 import { myIds, type Reached } from './words.ts';
 
 type Answer = 'met' | 'planned' | 'no';
@@ -31,13 +32,18 @@ interface GroupRow {
 export const followUpTimer = defineTimer<CoffeeOptions, z.output<typeof asked>>({
   payload: asked,
   async run(context, { payload: { group, place } }) {
-    const [row] = await context.sql<GroupRow>(
-      `update coffee_groups g set asked = asked + 1 from coffee_rounds r
-       where g.number = $1 and r.id = g.round_id and (g.answer is null or g.answer = 'planned')
-       returning g.number, g.people, g.answer, g.answered_by, g.asked, r.follow_up_ms as "followUpMs"`,
+    const [row] = await context.sql<GroupRow & { name: string; rooms: readonly string[]; conversation: string | null }>(
+      `select g.number, g.people, g.answer, g.answered_by, g.asked, r.follow_up_ms as "followUpMs", r.name, r.rooms, c.room as conversation
+       from coffee_groups g join coffee_rounds r on r.id = g.round_id join coffee_conversations c on c.id = g.conversation_id
+       where g.number = $1 and (g.answer is null or g.answer = 'planned') for update of g`,
       [group],
     );
     if (!row) return;
+    // Its rooms may have other names by now, or be gone: what nobody would hear the answer to is not asked.
+    const home = row.conversation === null ? context.rooms.byAddress(place)?.name : homeOf(context.options, row);
+    if (home === undefined) return;
+    if (row.conversation !== null) await context.listen(place, home);
+    await context.sql('update coffee_groups set asked = asked + 1 where number = $1', [group]);
     await context.post(place, keyOf(group), question(row), { ring: true });
   },
 });

@@ -1,7 +1,7 @@
-import { cut, type Member, type People, type TaskRun } from '#skill';
+import { cut, type Member, type TaskRun } from '#skill';
 import type { CoffeeOptions, RoundOptions } from './options.ts';
 import type { Met, Participant, RoundInput } from './roster.ts';
-import { personId } from './words.ts';
+import { idOf, personOf } from './words.ts';
 
 /** A display name longer than this is none. */
 const MOST_NAME = 255;
@@ -20,6 +20,8 @@ export interface Gathered {
   readonly who: ReadonlyMap<string, { readonly name: string; readonly accounts: Readonly<Record<string, string>> }>;
   /** Who is in the rooms and does not take part this time. */
   readonly away: readonly string[];
+  /** Whose seats stay theirs meanwhile, as their rows have them. */
+  readonly keeping: readonly string[];
   /** Who skips this round, as their rows have them. */
   readonly skipping: readonly string[];
 }
@@ -38,7 +40,7 @@ export async function gather(run: TaskRun<CoffeeOptions, RoundOrder>): Promise<G
   const options = run.options.rounds[name];
   if (!options) throw new Error(`no round is called "${name}" any more`);
   const who = await present(run, options);
-  const current = currentIds(run.people);
+  const current = (id: string): string => personOf(run.people, id);
   const paused = await run.read<{ person: string }>('select person from coffee_absences where until > $1', [
     run.payload.at,
   ]);
@@ -49,6 +51,7 @@ export async function gather(run: TaskRun<CoffeeOptions, RoundOrder>): Promise<G
   ]);
   const seatOf = new Map(seats.map((row) => [current(row.person), row]));
   const met = await run.read<Met>('select one, other, times, last from coffee_met where name = $1', [name]);
+  const kept = seats.filter(({ person }) => away.has(current(person)) && who.has(current(person)));
   const taking = [...who.keys()].filter((id) => !away.has(id));
   const input: RoundInput = {
     ...{ round: number, seed, size: options.size, odd: options.odd, across: options.across.length > 0 },
@@ -63,12 +66,13 @@ export async function gather(run: TaskRun<CoffeeOptions, RoundOrder>): Promise<G
     }),
     met: met.map((pair) => ({ ...pair, one: current(pair.one), other: current(pair.other) })),
     apart: options.apart.map((list) => list.flatMap((one) => idsCalled(one, who))),
-    keptSeats: seats
-      .filter((row) => away.has(current(row.person)) && who.has(current(row.person)))
-      .map((row) => row.seat),
+    keptSeats: kept.map(({ seat }) => seat),
   };
-  const skipping = skips.map(({ person }) => person);
-  return { input, who, away: [...away].filter((id) => who.has(id)), skipping };
+  return {
+    ...{ input, who, away: [...away].filter((id) => who.has(id)) },
+    keeping: kept.map(({ person }) => person),
+    skipping: skips.map(({ person }) => person),
+  };
 }
 
 async function present(run: TaskRun<CoffeeOptions, RoundOrder>, options: RoundOptions) {
@@ -82,22 +86,13 @@ async function present(run: TaskRun<CoffeeOptions, RoundOrder>, options: RoundOp
     for (const member of members) {
       if (member.bot || member.guest) continue;
       const person = run.people.byAccount(address.connector, member.accountId);
-      const id = personId(address.connector, member.accountId, person?.id);
+      const id = person?.id ?? idOf(address.connector, member.accountId);
       if (options.without.includes(id) || options.without.includes(member.accountId)) continue;
       const known = who.get(id) ?? { name: person?.name ?? cut(member.name, MOST_NAME), accounts: {} };
       who.set(id, { ...known, accounts: { ...known.accounts, [address.connector]: member.accountId } });
     }
   }
   return who;
-}
-
-/** Ids as they are now: somebody who has been listed under `people:` since then keeps what was known of the account. */
-function currentIds(people: People): (id: string) => string {
-  return (id) => {
-    const space = id.indexOf(' ');
-    if (space < 0) return id;
-    return people.byAccount(id.slice(0, space), id.slice(space + 1))?.id ?? id;
-  };
 }
 
 function idsCalled(word: string, who: Gathered['who']): string[] {

@@ -79,7 +79,7 @@ export default defineSkill<CoffeeOptions>({
         const { made, says, inTheWay } = await startRound(context, key);
         if (made) return;
         context.log.info({ round: key, says }, 'no round was begun');
-        const text = `☕ The coffee round of ${when} is left out. ${escape(says)}`;
+        const text = `☕ The coffee round of ${when} is left out. ${escape(says)} \`!coffee pair\` begins one when that is over.`;
         if (inTheWay) await postInRooms(context, round.room, `left-out:${key}:${at.toISOString()}`, text);
       },
     },

@@ -1,7 +1,7 @@
 import { cut, defineTask, z, type Context, type TaskOutcome } from '#skill';
 import type { CoffeeOptions } from './options.ts';
 import { finish, tell, tellTrouble } from './tell.ts';
-import type { Reached } from './words.ts';
+import { reasonIn, type Reached } from './words.ts';
 
 const order = z.object({
   round: z.string(),
@@ -99,12 +99,12 @@ async function handleOpened(context: Context<CoffeeOptions>, outcome: TaskOutcom
   if (row?.state !== 'waiting') return;
   await sql('update coffee_rounds set moved_at = $2 where id = $1', [round, now]);
   if (!outcome.ok) {
-    await failed(context, { group, tries: row.tries + 1, reason: outcome.reason });
+    await failed(context, { group, tries: row.tries + 1, reason: reasonIn(outcome.reason) });
     return goOn(context, round, row.tries);
   }
   const { result } = outcome;
   if ('waitMs' in result) return wait(context, round, result.waitMs);
-  if ('refused' in result) await failed(context, { group, tries: MOST_TRIES, reason: result.refused });
+  if ('refused' in result) await failed(context, { group, tries: MOST_TRIES, reason: reasonIn(result.refused) });
   else if ('room' in result) {
     await sql('update coffee_conversations set room = $2 where id = $1', [conversation.uuid, result.room]);
     await tell(context, group, { connector: conversation.connector, room: result.room });

@@ -9,17 +9,15 @@ export interface Opening {
   readonly group: number;
   readonly people: readonly Reached[];
   readonly connector: string;
-  /** Said in the room itself. */
-  readonly inRoom: boolean;
   readonly followUpMs: number | null;
 }
 
 /** The first words in a conversation: who, whether they know each other, and when they could meet. */
 export async function opener(context: Context<CoffeeOptions>, opening: Opening): Promise<Message> {
   const { now, timeZone } = context;
-  const { people, followUpMs } = opening;
-  const zones = people.map(({ id }) => {
-    const person = context.people.byId(id);
+  const { people, connector, followUpMs } = opening;
+  const zones = people.map(({ accountId }) => {
+    const person = context.people.byAccount(connector, accountId);
     return { timeZone: person?.timeZone ?? timeZone, hours: person?.hours };
   });
   const slots = suggestSlots(zones, now, opening.group);
@@ -44,14 +42,14 @@ export async function opener(context: Context<CoffeeOptions>, opening: Opening):
 }
 
 async function before(context: Context<CoffeeOptions>, opening: Opening): Promise<string | undefined> {
-  const { name, round, people } = opening;
-  const [one, other] = people;
+  const { name, round, people, connector } = opening;
+  const [one, other] = people.map(({ accountId }) => idsOf(context.people, connector, accountId));
   if (!one || !other || people.length > 2) return undefined;
   const [met] = await context.sql<{ number: number; began_at: Date }>(
     `select r.number, r.began_at from coffee_rounds r join coffee_groups g on g.round_id = r.id
      where r.name = $1 and r.number < $2 and g.number in (select group_number from coffee_members where person = any($3))
        and g.number in (select group_number from coffee_members where person = any($4)) order by r.number desc limit 1`,
-    [name, round, idsOf(context.people, one.id), idsOf(context.people, other.id)],
+    [name, round, one, other],
   );
   return met
     ? `You were together before, in round ${met.number} (${formatTime(met.began_at, context.timeZone, context.now)}).`

@@ -6,6 +6,7 @@ import type { CoffeeOptions } from './options.ts';
 import { report } from './report.ts';
 import { answerRequest } from './request.ts';
 import { postInRooms } from './rounds.ts';
+import { idOf, reasonIn } from './words.ts';
 
 const order = z.object({
   /** Of the round's row; left out: a dry run. */
@@ -42,8 +43,8 @@ const computed = z.object({
     repeats: z.number(),
     sameTeam: z.number(),
   }),
-  /** In the rooms, and not taking part this time. */
-  away: z.array(z.string()),
+  /** Whose seats stay theirs, though they miss this round. */
+  keeping: z.array(z.string()),
   skipping: z.array(z.string()),
   report: z.string(),
 });
@@ -62,10 +63,14 @@ export const pairTask = defineTask<CoffeeOptions, PairOrder, ComputedRound>({
   attempts: 3,
   async run(run) {
     const { number, explain } = run.payload;
-    const { input, who, away, skipping } = await gather(run);
+    const { input, who, away, keeping, skipping } = await gather(run);
     const pairing = await pairInWorker(input, run.signal);
     const resting = new Set(pairing.resting.map(({ id }) => id));
     const nameOf = (id: string): string => who.get(id)?.name ?? id;
+    const seatedAs = (person: string): string => {
+      const [account] = Object.entries(who.get(person)?.accounts ?? {});
+      return account ? idOf(...account) : person;
+    };
     const joined = new Map(input.participants.map((one) => [one.id, one]));
     return {
       groups: pairing.groups.map((group) => {
@@ -74,19 +79,22 @@ export const pairTask = defineTask<CoffeeOptions, PairOrder, ComputedRound>({
           Object.keys(first ?? {}).find((name) => others.every((accounts) => Object.hasOwn(accounts, name))) ?? '';
         return {
           connector,
-          people: group.map((id) => ({ id, name: nameOf(id), accountId: who.get(id)?.accounts[connector] ?? '' })),
+          people: group.map((person) => {
+            const accountId = who.get(person)?.accounts[connector] ?? '';
+            return { id: idOf(connector, accountId), name: nameOf(person), accountId };
+          }),
         };
       }),
       resting: pairing.resting.map(({ id, why }) => ({ id, name: nameOf(id), why })),
       seats: [
         ...[...pairing.seats].map(([person, seat]) => ({
-          ...{ person, seat, joined: joined.get(person)?.joined ?? number },
+          ...{ person: seatedAs(person), seat, joined: joined.get(person)?.joined ?? number },
           rested: resting.has(person) ? number : (joined.get(person)?.rested ?? null),
           rests: (joined.get(person)?.rests ?? 0) + (resting.has(person) ? 1 : 0),
         })),
       ],
       quality: pairing.quality,
-      away: [...away],
+      keeping: [...keeping],
       skipping: [...skipping],
       report: report({ input, pairing, nameOf, away: away.length, ...(explain !== undefined && { explain }) }),
     };
@@ -98,7 +106,7 @@ export const pairTask = defineTask<CoffeeOptions, PairOrder, ComputedRound>({
 type Outcome = TaskOutcome<PairOrder, ComputedRound>;
 
 function tellDry(context: Context<CoffeeOptions>, outcome: Outcome): Promise<void> {
-  const says = outcome.ok ? outcome.result.report : `The round cannot be computed: ${outcome.reason}`;
+  const says = outcome.ok ? outcome.result.report : `The round cannot be computed: ${reasonIn(outcome.reason)}`;
   return answerRequest(context, outcome.payload.request, { ok: outcome.ok, says });
 }
 
@@ -108,25 +116,29 @@ async function keep(context: Context<CoffeeOptions>, outcome: Outcome, id: strin
     'select state, tries, rooms from coffee_rounds where id = $1 for update',
     [id],
   );
-  if (round?.state !== 'pairing') return;
+  const { name, number, request } = outcome.payload;
+  if (round?.state !== 'pairing') {
+    // It was taken up twice, and the other was faster.
+    const isMade = round?.state !== 'failed';
+    const says = `Round ${number} of ${name} is ${isMade ? 'made' : 'given up'} already.`;
+    return answerRequest(context, request, { ok: isMade, says });
+  }
   if (outcome.ok) {
     await commitRound(context, { ...outcome.payload, id, rooms: round.rooms }, outcome.result);
-    return answerRequest(context, outcome.payload.request, { ok: true, says: outcome.result.report });
+    return answerRequest(context, request, { ok: true, says: outcome.result.report });
   }
+  const reason = reasonIn(outcome.reason);
   const tries = round.tries + 1;
-  const isOver = tries >= MOST_TRIES || !context.options.rounds[outcome.payload.name];
+  const isOver = tries >= MOST_TRIES || !context.options.rounds[name];
   await sql('update coffee_rounds set tries = $2, reason = $3, state = $4, moved_at = $5 where id = $1', [
-    ...[id, tries, outcome.reason],
+    ...[id, tries, reason],
     isOver ? 'failed' : 'pairing',
     now,
   ]);
-  log.warn({ round: id, tries, reason: outcome.reason }, isOver ? 'round is given up' : 'round is tried again');
+  log.warn({ round: id, tries, reason }, isOver ? 'round is given up' : 'round is tried again');
   const wait = `; ${isOver ? 'it is given up' : 'I go on trying'}`;
-  await answerRequest(context, outcome.payload.request, {
-    ok: false,
-    says: `The round cannot be made: ${outcome.reason}${wait}`,
-  });
-  const trouble = `☕ Coffee round ${outcome.payload.number} ${isOver ? 'could not' : 'cannot'} be made${isOver ? '' : ' yet'}: ${escape(outcome.reason)}. ${isOver ? '`!coffee pair` tries a new one.' : 'I go on trying.'}`;
+  await answerRequest(context, request, { ok: false, says: `The round cannot be made: ${reason}${wait}` });
+  const trouble = `☕ Coffee round ${number} ${isOver ? 'could not' : 'cannot'} be made${isOver ? '' : ' yet'}: ${escape(reason)}. ${isOver ? '`!coffee pair` tries a new one.' : 'I go on trying.'}`;
   await postInRooms(context, round.rooms, `round:${id}`, trouble);
   if (isOver) return;
   const waitMs = Math.min(60_000 * 2 ** (tries - 1), LONGEST_WAIT_MS);

@@ -1,4 +1,5 @@
 import type { Context, MessageLike, PostOptions, Sql } from '#skill';
+import type { CoffeeOptions } from './options.ts';
 import { count } from './words.ts';
 
 /** The last round under a name, and how far it is. */
@@ -9,14 +10,13 @@ export interface LatestRound {
   readonly state: 'pairing' | 'opening' | 'told' | 'failed';
   readonly reason: string | null;
   readonly began_at: Date;
-  readonly moved_at: Date;
   readonly groups: number;
   readonly waiting: number;
 }
 
 export async function latestRound(sql: Sql, name: string): Promise<LatestRound | undefined> {
   const [last] = await sql<LatestRound>(
-    `select id, number, seed, state, reason, began_at, moved_at,
+    `select id, number, seed, state, reason, began_at,
        (select count(*)::int from coffee_groups g where g.round_id = r.id) as groups,
        (select count(*)::int from coffee_groups g where g.round_id = r.id and g.state = 'waiting') as waiting
      from coffee_rounds r where name = $1 order by number desc limit 1`,
@@ -27,7 +27,8 @@ export async function latestRound(sql: Sql, name: string): Promise<LatestRound |
 
 /** What keeps a round from being over, in a sentence; undefined: nothing. Not escaped. */
 export function unfinished({ state, reason, groups, waiting }: LatestRound): string | undefined {
-  if (state === 'opening') return `${waiting} of ${count(groups, 'group')} still wait for a conversation.`;
+  if (state === 'opening')
+    return `${waiting} of ${count(groups, 'group')} still ${waiting === 1 ? 'waits' : 'wait'} for a conversation.`;
   if (state === 'pairing') return reason === null ? 'It is being made.' : `It cannot be made yet: ${reason}.`;
   return undefined;
 }
@@ -41,4 +42,13 @@ export async function postInRooms(
   options: PostOptions = {},
 ): Promise<void> {
   for (const room of rooms) if (context.rooms.byName(room)) await context.post(room, key, message, options);
+}
+
+/** The room to which a round's conversations belong: one it had, else one it has now, in which coffee still listens. */
+export function homeOf(
+  { rounds }: CoffeeOptions,
+  { name, rooms }: { name: string; rooms: readonly string[] },
+): string | undefined {
+  const heard = Object.values(rounds).flatMap(({ room }) => room);
+  return [...rooms, ...(rounds[name]?.room ?? [])].find((room) => heard.includes(room));
 }

@@ -20,9 +20,10 @@ export interface Started {
 export async function startRound(context: Context<CoffeeOptions>, name: string, request?: string): Promise<Started> {
   const { sql, now } = context;
   let last = await latestRound(sql, name);
-  if (last && unfinished(last) !== undefined && now.getTime() - last.moved_at.getTime() >= STANDS_STILL_MS) {
+  if (last && (await takesUp(context, last.id))) {
     context.log.warn({ round: last.id, state: last.state }, 'round stood still and is taken up again');
     if (last.state === 'pairing') return pairAgain(context, name, last, request);
+    await context.cancel(`open:${last.id}`);
     await openNext(context, last.id);
     last = await latestRound(sql, name);
   }
@@ -39,6 +40,15 @@ export async function startRound(context: Context<CoffeeOptions>, name: string, 
   return beginRound(context, name, (last?.number ?? 0) + 1, request);
 }
 
+/** True for whoever finds that it stands still, and for nobody else until it does so again: several would all go on. */
+async function takesUp({ sql, now }: Context<CoffeeOptions>, id: string): Promise<boolean> {
+  const taken = await sql(
+    `update coffee_rounds set moved_at = $2 where id = $1 and state in ('pairing', 'opening') and moved_at <= $3 returning id`,
+    [id, now, new Date(now.getTime() - STANDS_STILL_MS)],
+  );
+  return taken.length > 0;
+}
+
 /** Nothing was decided yet, so it begins as a new one would, under the number that it has. */
 async function pairAgain(
   context: Context<CoffeeOptions>,
@@ -47,9 +57,10 @@ async function pairAgain(
   request: string | undefined,
 ): Promise<Started> {
   await context.sql(
-    'update coffee_rounds set began_at = $2, moved_at = $2, tries = 0, reason = null, rooms = $3, follow_up_ms = $4 where id = $1',
+    'update coffee_rounds set began_at = $2, tries = 0, reason = null, rooms = $3, follow_up_ms = $4 where id = $1',
     [id, context.now, ...decided(context, name)],
   );
+  await context.cancel(`again:${id}`);
   await order(context, { id, name, number, seed }, request);
   return { made: true, says: `Round ${number} of ${name} stood still, and begins again.` };
 }

@@ -2,7 +2,7 @@ import { escape, type Command, type Message } from '#skill';
 import { chart } from './chart.ts';
 import { picture } from './picture.ts';
 import { roundsCalled, type CoffeeOptions } from './options.ts';
-import { nameOf } from './words.ts';
+import { nameOf, personOf } from './words.ts';
 
 interface Totals {
   readonly rounds: number;
@@ -10,6 +10,12 @@ interface Totals {
   readonly met: number;
   readonly planned: number;
   readonly no: number;
+}
+
+interface Tie {
+  readonly one: string;
+  readonly other: string;
+  readonly times: number;
 }
 
 /** How many rounds and meetings there were, and who has met whom. */
@@ -29,13 +35,13 @@ export const stats: Command<CoffeeOptions> = {
       [name],
     );
     if (!totals || totals.rounds === 0) return `There has been no coffee round of ${escape(name)} yet.`;
-    const people = await sql<{ person: string }>('select person from coffee_seats where name = $1', [name]);
-    const met = await sql<{ one: string; other: string; times: number }>(
-      'select one, other, times from coffee_met where name = $1',
-      [name],
+    const seats = await sql<{ person: string }>('select person from coffee_seats where name = $1', [name]);
+    const people = new Set(seats.map(({ person }) => personOf(context.people, person)));
+    const met = together(await sql<Tie>('select one, other, times from coffee_met where name = $1', [name]), (id) =>
+      personOf(context.people, id),
     );
     const answers = totals.met + totals.planned + totals.no;
-    const charted = people.map(({ person }) => ({ id: person, name: nameOf(context, person) }));
+    const charted = [...people].map((id) => ({ id, name: nameOf(context, id) }));
     const image = picture(charted, met);
     const drawn = chart(charted, met);
     return {
@@ -57,6 +63,17 @@ export const stats: Command<CoffeeOptions> = {
     };
   },
 };
+
+/** Two people have several rows when they were together under several accounts of theirs. */
+function together(rows: readonly Tie[], personOfId: (id: string) => string): Tie[] {
+  const ties = new Map<string, Tie>();
+  for (const { times, ...ids } of rows) {
+    const [one = '', other = ''] = [personOfId(ids.one), personOfId(ids.other)].toSorted();
+    const key = `${one}\n${other}`;
+    if (one !== other) ties.set(key, { one, other, times: times + (ties.get(key)?.times ?? 0) });
+  }
+  return [...ties.values()];
+}
 
 function percent(part: number, whole: number): string {
   return whole === 0 ? '0 %' : `${Math.round((part * 100) / whole)} %`;

@@ -66,7 +66,8 @@ async function taking(
   const { sql, now, timeZone, sender } = context;
   const ids = myIds(context);
   if (sender.guest) return 'Guests are not paired.';
-  if (rounds.length > 0 && rounds.every(([, { without }]) => isNamed(without, [...ids, sender.accountId])))
+  const names = [...ids, sender.accountId, sender.person ?? ''];
+  if (rounds.length > 0 && rounds.every(([, { without }]) => isNamed(without, names)))
     return 'You are not paired: `without` in the configuration names you.';
   const [pause] = await sql<{ until: Date | null }>(
     `select case when isfinite(until) then until end as until from coffee_absences where person = any($1) and until > $2 order by coffee_absences.until desc limit 1`,

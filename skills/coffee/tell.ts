@@ -1,7 +1,7 @@
 import { escape, type Context, type RoomAddress } from '#skill';
 import { opener } from './opener.ts';
 import type { CoffeeOptions } from './options.ts';
-import { postInRooms } from './rounds.ts';
+import { homeOf, postInRooms } from './rounds.ts';
 import { count, list, type Reached } from './words.ts';
 
 /** More names than this are no message any more. */
@@ -31,11 +31,13 @@ export async function tell(context: Context<CoffeeOptions>, group: number, at: R
     await context.sql("update coffee_groups set state = 'failed', reason = $2 where number = $1", [group, reason]);
     return;
   }
-  const [belongsTo] = told.rooms;
-  if (at && belongsTo !== undefined) await context.listen(at, belongsTo);
-  await context.post(place, `group:${group}`, await opener(context, { ...told, group, inRoom: !at }), { ring: true });
-  if (told.followUpMs !== null)
-    await context.at(`followUp:${group}`, new Date(context.now.getTime() + told.followUpMs), 'followUp', {
+  const home = homeOf(context.options, told);
+  if (at && home !== undefined) await context.listen(at, home);
+  const followUpMs = at && home === undefined ? null : told.followUpMs;
+  const message = await opener(context, { ...told, followUpMs, group });
+  await context.post(place, `group:${group}`, message, { ring: true });
+  if (followUpMs !== null)
+    await context.at(`followUp:${group}`, new Date(context.now.getTime() + followUpMs), 'followUp', {
       group,
       place: { connector: place.connector, room: place.room },
     });

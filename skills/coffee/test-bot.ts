@@ -44,8 +44,13 @@ export function conversationOf(bot: TestBot, person: string): string {
 
 /** Crons are looked at once a second. */
 export async function until(bot: TestBot, condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
+  await waitFor(condition);
   await bot.settle();
+}
+
+/** Also while the bot is busy with something else. */
+export async function waitFor(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 /** To the next time that a clock in Greenwich shows this hour, once the bot has seen its crons. */

@@ -1,10 +1,17 @@
-import { RateLimited } from '../../src/connectors/connector.ts';
+import { randomUUID } from 'node:crypto';
+import { RateLimited, Rejected, Unreachable } from '../../src/connectors/connector.ts';
 import { MemoryPlatform, type TestBot } from '../../src/testing/index.ts';
-import { advanceTo, conversationOf, DAY_MS, FOUR, startCoffeeBot, together, until } from './test-bot.ts';
+import { advanceTo, conversationOf, DAY_MS, FOUR, startCoffeeBot, together, until, waitFor } from './test-bot.ts';
 
 const HOUR_MS = 3_600_000;
 const listed = (...names: string[]) => ({
   people: Object.fromEntries(names.map((name) => [name, { name, accounts: { memory: `@${name}:test` } }])),
+});
+/** Something that is said in the lobby, and not waited for. */
+const said = (bot: TestBot, text: string): Parameters<TestBot['platform']['happen']>[0] => ({
+  ...{ type: 'message', id: randomUUID(), room: 'lobby', direct: false, mentionsBot: false, text: `!${text}` },
+  sender: { accountId: '@ann:test', name: 'Ann', bot: false, guest: false },
+  at: bot.app.clock.now(),
 });
 /** Another round of the same people, beside the lobby's. */
 const two = { coffee: { rounds: { lobby: { room: 'lobby' }, den: { room: 'den' } } } };
@@ -38,17 +45,75 @@ describe('a round that broke', () => {
     await bot.say('coffee pair');
     await bot.query('delete from timers');
     expect(await bot.say('coffee status')).toEqual([
-      expect.stringMatching(/\nRound 1, begun .*: 1 of 2 groups still wait for a conversation\.\n/),
+      expect.stringMatching(/\nRound 1, begun .*: 1 of 2 groups still waits for a conversation\.\n/),
     ]);
     isLimited = false;
     bot.platform.afterOpen = () => {};
     await bot.advance(3 * HOUR_MS);
     expect(await bot.say('coffee pair')).toEqual([
-      expect.stringMatching(/there is no other\. 1 of 2 groups still wait for a conversation\.$/),
+      expect.stringMatching(/there is no other\. 1 of 2 groups still waits for a conversation\.$/),
     ]);
     expect(together(bot)).toHaveLength(2);
     for (const room of bot.platform.conversations.keys()) expect(bot.texts(room)).toHaveLength(1);
     expect(await states(bot)).toEqual([{ number: 1, state: 'told' }]);
+  });
+
+  test('is taken up once, however many ask: each group is tried once more', async () => {
+    await using bot = await startCoffeeBot({ members: Array.from({ length: 12 }, (_, at) => `@p${at}:test`) });
+    bot.platform.beforeOpen = () => {
+      throw new Error('the server is ill');
+    };
+    await bot.say('coffee pair');
+    await bot.query("update coffee_rounds set moved_at = moved_at - interval '3 hours'");
+    for (let count = 0; count < 5; count++) bot.platform.happen(said(bot, 'coffee pair'));
+    await bot.settle();
+    expect(await bot.query('select distinct tries from coffee_groups')).toEqual([{ tries: 2 }]);
+  });
+
+  test('while it was to wait for long is not taken up again after that wait', async () => {
+    await using bot = await startCoffeeBot();
+    bot.platform.beforeOpen = () => {
+      throw new RateLimited('account', DAY_MS);
+    };
+    await bot.say('coffee pair');
+    bot.platform.beforeOpen = () => {};
+    await bot.advance(3 * HOUR_MS);
+    await bot.say('coffee pair');
+    expect(await states(bot)).toEqual([{ number: 1, state: 'told' }]);
+    expect(await bot.query('select key from timers')).toEqual([]);
+  });
+
+  test('while it could not be computed has all its tries again, and nothing of before comes between', async () => {
+    await using bot = await startCoffeeBot();
+    bot.platform.beforeMembers = () => {
+      throw new Error('the server is ill');
+    };
+    await bot.say('coffee pair');
+    const standStill = "update coffee_rounds set tries = 19, moved_at = moved_at - interval '3 hours'";
+    await bot.query(standStill);
+    await bot.say('coffee pair');
+    expect(await bot.query('select state, tries from coffee_rounds')).toEqual([{ state: 'pairing', tries: 1 }]);
+    await bot.query(standStill);
+    bot.platform.beforeMembers = () => {};
+    await bot.say('coffee pair');
+    expect(await states(bot)).toEqual([{ number: 1, state: 'told' }]);
+    expect(await bot.query('select key from timers')).toEqual([]);
+  });
+
+  test.each([
+    ['told', { ok: true, says: 'Round 1 of lobby is made already.' }],
+    ['failed', { ok: false, says: 'Round 1 of lobby is given up already.' }],
+  ])('and is computed twice answers both who asked: %s', async (state, answer) => {
+    await using bot = await startCoffeeBot();
+    await bot.say('coffee pair');
+    await bot.query('update coffee_rounds set state = $1', [state]);
+    await bot.query(
+      `insert into tasks (id, skill, name, payload) select gen_random_uuid(), skill, name,
+         jsonb_set(payload::jsonb, '{request}', '"late"') from tasks where name = 'pair'`,
+    );
+    await bot.settle();
+    const [said] = await bot.query<{ value: string }>("select value from skill_state where key = 'request:late'");
+    expect(JSON.parse(said?.value ?? '{}')).toEqual(answer);
   });
 
   test('just before it was over makes way for the next', async () => {
@@ -73,7 +138,7 @@ describe('a round that broke', () => {
     await advanceTo(bot, 10);
     await until(bot, async () => bot.texts().some((text) => text.includes('is left out')));
     expect(bot.texts().at(-1)).toMatch(
-      /^☕ The coffee round of 10:00 UTC is left out\. Round 1 of lobby began .*there is no other\. 2 of 2 groups still wait for a conversation\.$/,
+      /^☕ The coffee round of 10:00 UTC is left out\. Round 1 of lobby began .*there is no other\. 2 of 2 groups still wait for a conversation\. `!coffee pair` begins one when that is over\.$/,
     );
   });
 });
@@ -112,6 +177,78 @@ test('a round that is renamed while its conversations are opened is told to its 
   await heir.advance(5 * DAY_MS);
   for (const room of platform.conversations.keys()) expect(heir.texts(room).at(-1)).toContain('Did you meet?');
   expect(await heir.query('select state from coffee_rounds')).toEqual([{ state: 'told' }]);
+});
+
+describe('a conversation whose room', () => {
+  const config = { rooms: { plaza: { in: { memory: 'lobby' } }, den: { in: { memory: 'den' } } } };
+  const round = { followUp: '1d' };
+  /** Asks in a conversation that was opened under another configuration, and answers there. */
+  async function ask(bot: TestBot): Promise<string | undefined> {
+    const room = conversationOf(bot, '@bob:test');
+    await bot.advance(DAY_MS);
+    const asked = bot.messages(room).at(-1);
+    await bot.tap(asked?.id ?? '', '✅', { room, by: '@bob:test' });
+    return bot.texts(room).at(-1);
+  }
+
+  test('is renamed hears the answer to what is asked there', async () => {
+    await using bot = await startCoffeeBot({ round });
+    await bot.say('coffee pair');
+    await bot.leave();
+    await using heir = await startCoffeeBot({ sharedWith: bot, config, round: { ...round, room: 'plaza' } });
+    expect(await ask(heir)).toBe('✅ You met. Thank you, somebody!');
+  });
+
+  test('is gone, but not the others of its round, hears it too', async () => {
+    const platform = new MemoryPlatform();
+    platform.fill('den', FOUR);
+    await using bot = await startCoffeeBot({ platform, config: rooms, round: { ...round, room: ['lobby', 'den'] } });
+    await bot.say('coffee pair');
+    await bot.leave();
+    await using heir = await startCoffeeBot({ sharedWith: bot, config, round: { ...round, room: 'den' } });
+    expect(await ask(heir)).toBe('✅ You met. Thank you, somebody!');
+  });
+
+  test('is gone is asked nothing, since nobody would hear the answer', async () => {
+    await using bot = await startCoffeeBot({ round });
+    await bot.say('coffee pair');
+    await bot.leave();
+    const options = { coffee: { rounds: { other: { room: 'den' } } } };
+    await using heir = await startCoffeeBot({ sharedWith: bot, config, options });
+    expect(await ask(heir)).toContain('you are having coffee together');
+  });
+
+  test('is renamed before it was opened hears people from its first words on', async () => {
+    const platform = new MemoryPlatform();
+    platform.beforeOpen = () => {
+      throw new RateLimited('account', 1000);
+    };
+    await using bot = await startCoffeeBot({ platform, round });
+    await bot.say('coffee pair');
+    await bot.leave();
+    platform.beforeOpen = () => {};
+    await using heir = await startCoffeeBot({ sharedWith: bot, config, round: { ...round, room: 'plaza' } });
+    await heir.advance(5000);
+    const room = conversationOf(heir, '@bob:test');
+    expect(await heir.say('coffee skip', { room, by: '@bob:test' })).toEqual([
+      expect.stringContaining('You skip the next round'),
+    ]);
+  });
+
+  test('is gone before it was opened promises no question', async () => {
+    const platform = new MemoryPlatform();
+    platform.beforeOpen = () => {
+      throw new RateLimited('account', 1000);
+    };
+    await using bot = await startCoffeeBot({ platform, round });
+    await bot.say('coffee pair');
+    await bot.leave();
+    platform.beforeOpen = () => {};
+    const options = { coffee: { rounds: { other: { room: 'den' } } } };
+    await using heir = await startCoffeeBot({ sharedWith: bot, config, options });
+    await heir.advance(5000);
+    expect(heir.texts(conversationOf(heir, '@bob:test')).join()).not.toContain('I will ask here');
+  });
 });
 
 describe('who skips', () => {
@@ -167,6 +304,35 @@ describe('who skips', () => {
     expect(await bot.query('select 1 from coffee_skips')).toEqual([]);
   });
 
+  test('of the next round still does when the tap on the warning of the last one is taken away', async () => {
+    await using bot = await startCoffeeBot({ round: { every: '10:00', warn: '1h' } });
+    await advanceTo(bot, 9);
+    await until(bot, async () => bot.texts().length > 0);
+    const [warning] = bot.messages();
+    await bot.tap(warning?.id ?? '', '🚫', { by: '@bob:test' });
+    await bot.say('coffee pair');
+    await bot.say('coffee skip', { by: '@bob:test' });
+    await bot.tap(warning?.id ?? '', '🚫', { by: '@bob:test', away: true });
+    expect(await bot.query('select person from coffee_skips')).toEqual([{ person: 'memory @bob:test' }]);
+  });
+
+  test('a warning that could not be sent before its round is never shown', async () => {
+    await using bot = await startCoffeeBot({ round: { every: '10:00', warn: '1h' } });
+    let isAway = true;
+    bot.platform.before = () => {
+      if (isAway) throw new Unreachable('away');
+    };
+    await bot.query(
+      `insert into events (source, source_id, lane, kind, skill, name, key, payload, happened_at)
+       values ('cron', 'now', 'coffee:cron:warn:lobby', 'cron', 'coffee', 'warn', 'lobby', '{}', now())`,
+    );
+    await waitFor(async () => (await bot.query('select 1 from messages')).length > 0);
+    const later = bot.advance(2 * HOUR_MS);
+    isAway = false;
+    await later;
+    expect(bot.texts().join()).not.toContain('The next coffee round is');
+  });
+
   test('a warning that comes after its round is left out', async () => {
     await using bot = await startCoffeeBot({ round: { every: '10:00', warn: '1h' } });
     await bot.query(
@@ -176,6 +342,61 @@ describe('who skips', () => {
     await bot.settle();
     expect(await bot.query('select 1 from messages')).toEqual([]);
   });
+});
+
+test.each([
+  ['under another key', { robert: { name: 'Bob', accounts: { memory: '@bob:test' } } }],
+  ['no longer', {}],
+])('who is listed under people: %s keeps their pause, their skip and their history', async (_, people) => {
+  const config = { people: { ...listed('ann').people, ...people } };
+  await using bot = await startCoffeeBot({ config: listed('ann', 'bob', 'cem') });
+  await bot.say('coffee pair');
+  const [history] = await bot.say('coffee history', { by: '@bob:test' });
+  await bot.say('coffee pause', { by: '@bob:test' });
+  await bot.say('coffee skip', { by: '@cem:test' });
+  await bot.leave();
+  await using heir = await startCoffeeBot({ sharedWith: bot, config });
+  expect(await heir.say('coffee history', { by: '@bob:test' })).toEqual([history]);
+  await heir.advance(7 * DAY_MS);
+  await heir.say('coffee pair');
+  expect(together(heir)).toContain('ann+dia');
+  expect(await heir.query('select quality ->> $1 as people from coffee_rounds where number = 2', ['people'])).toEqual([
+    { people: '2' },
+  ]);
+});
+
+test('who is listed under people: later while they are away keeps their seat', async () => {
+  await using bot = await startCoffeeBot({ config: listed('ann') });
+  await bot.say('coffee pair');
+  await bot.say('coffee pause', { by: '@bob:test' });
+  const seat = () => bot.query("select person, seat from coffee_seats where person like '%bob%'");
+  const before = await seat();
+  await bot.leave();
+  await using heir = await startCoffeeBot({ sharedWith: bot, config: listed('ann', 'bob') });
+  await heir.advance(7 * DAY_MS);
+  await heir.say('coffee pair');
+  expect(await seat()).toEqual(before);
+  await heir.say('coffee join', { by: '@bob:test' });
+  await heir.advance(7 * DAY_MS);
+  await heir.say('coffee pair');
+  expect(await seat()).toEqual(before);
+});
+
+test('meetings under several accounts of two people count together', async () => {
+  await using bot = await startCoffeeBot({ members: FOUR.slice(0, 2), config: listed('ann') });
+  await bot.say('coffee pair');
+  await bot.query(
+    `insert into coffee_met (name, one, other, times, last) values ('lobby', 'ann', 'slack U2', 2, 0), ('lobby', 'memory @bob:test', 'slack U2', 1, 0)`,
+  );
+  await bot.leave();
+  const bob = { name: 'Bob', accounts: { memory: '@bob:test', slack: 'U2' } };
+  const config = { people: { ...listed('ann').people, bob } };
+  await using heir = await startCoffeeBot({ sharedWith: bot, config });
+  const [stats] = await heir.say('coffee stats');
+  expect(stats).toContain('1 of 1 (100 %)\nann\nBob 3');
+  await heir.advance(7 * DAY_MS);
+  await heir.say('coffee pair');
+  expect((await heir.say('coffee stats'))[0]).toContain('\nBob 4');
 });
 
 test('who is listed under people: later keeps their pause, their history and their say', async () => {
@@ -221,6 +442,21 @@ describe('a platform that fails', () => {
     expect(together(bot)).toHaveLength(6);
     expect(bot.texts().at(-1)).toBe('Every group has its conversation now.');
   }, 120_000);
+});
+
+test('what a platform gives no reason for is said to have none', async () => {
+  await using bot = await startCoffeeBot();
+  bot.platform.beforeMembers = () => {
+    throw new Error('');
+  };
+  await bot.say('coffee pair');
+  expect(bot.texts().at(-1)).toContain('cannot be made yet: no reason was given. I go on trying.');
+  bot.platform.beforeMembers = () => {};
+  bot.platform.beforeOpen = () => {
+    throw new Rejected('');
+  };
+  await bot.advance(60_000);
+  expect(bot.texts().at(-1)).toContain('For 2 groups no conversation could be opened: no reason was given. `!');
 });
 
 describe('whether they met', () => {

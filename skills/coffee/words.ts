@@ -2,24 +2,35 @@ import { escape, type CommandContext, type Context, type People } from '#skill';
 
 /** Somebody in a group, with the account to reach them by. `name` is hostile text. */
 export interface Reached {
+  /** Connector and account. */
   readonly id: string;
   readonly name: string;
   readonly accountId: string;
 }
 
-/** The key in `people:`, else connector and account, which never is one: it has a space. */
-export function personId(connector: string, accountId: string, listed: string | undefined): string {
-  return listed ?? `${connector} ${accountId}`;
+/**
+ * What rows call somebody. Not the key in `people:`, so that whoever is listed later, under another key or no longer
+ * keeps what was known. No such key has a space.
+ */
+export function idOf(connector: string, accountId: string): string {
+  return `${connector} ${accountId}`;
 }
 
-/** Under which ids somebody may be kept: the present one, then those from before each account was listed. */
-export function idsOf(people: People, id: string): string[] {
-  const accounts = Object.entries(people.byId(id)?.accounts ?? {});
-  return [id, ...accounts.map(([connector, account]) => personId(connector, account, undefined))];
+/** Whom rows mean, as of now: the key in `people:` of whoever has that account, else the id itself. */
+export function personOf(people: People, id: string): string {
+  const space = id.indexOf(' ');
+  // Pairs that were imported may have a key.
+  return space < 0 ? id : (people.byAccount(id.slice(0, space), id.slice(space + 1))?.id ?? id);
+}
+
+/** All that rows may call somebody: that account first, then every other that they have. */
+export function idsOf(people: People, connector: string, accountId: string): string[] {
+  const accounts = Object.entries(people.byAccount(connector, accountId)?.accounts ?? {});
+  return [...new Set([idOf(connector, accountId), ...accounts.map(([name, account]) => idOf(name, account))])];
 }
 
 export function myIds({ sender, people }: Pick<CommandContext, 'sender' | 'people'>): string[] {
-  return idsOf(people, personId(sender.connector, sender.accountId, sender.person));
+  return idsOf(people, sender.connector, sender.accountId);
 }
 
 /** A day three weeks ahead, for examples. */
@@ -42,15 +53,20 @@ export function count(number: number, one: string, many = `${one}s`): string {
   return number === 1 ? `1 ${one}` : `${number} ${many}`;
 }
 
+/** Somebody else's words for why it failed, which may be none. */
+export function reasonIn(text: string): string {
+  return text || 'no reason was given';
+}
+
 /** `12 pairs and a trio`, `4 groups of 3 or 4`. */
 export function groupsInWords(sizes: readonly number[]): string {
+  if (sizes.length === 0) return 'no groups';
   const pairs = sizes.filter((size) => size === 2).length;
   const trios = sizes.filter((size) => size === 3).length;
-  if (pairs + trios < sizes.length || (trios > 0 && trios > pairs)) {
+  if (pairs + trios < sizes.length || trios > Math.max(pairs, 1)) {
     const kinds = [...new Set(sizes)].toSorted((one, other) => one - other);
     return `${count(sizes.length, 'group')} of ${kinds.join(' or ')}`;
   }
   const trio = trios === 1 ? 'a trio' : count(trios, 'trio');
-  if (pairs === 0) return trio;
-  return trios === 0 ? count(pairs, 'pair') : `${count(pairs, 'pair')} and ${trio}`;
+  return [...(pairs > 0 ? [count(pairs, 'pair')] : []), ...(trios > 0 ? [trio] : [])].join(' and ');
 }

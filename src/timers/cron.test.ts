@@ -65,7 +65,9 @@ describe('ticks in the database', () => {
 
   const daily: CronSpec = { skill: 'coffee', name: 'round', expression: '0 9 * * *', timeZone: 'UTC' };
   const minutely: CronSpec = { ...daily, name: 'look', expression: '* * * * *' };
-  const tick = (now: string, ...specs: CronSpec[]) => tickCrons(database, at(now), { generation: 1, specs });
+  const tickAs = (generation: number, now: string, ...specs: CronSpec[]) =>
+    tickCrons(database, at(now), { generation, specs });
+  const tick = (now: string, ...specs: CronSpec[]) => tickAs(1, now, ...specs);
   /** A replica with such a configuration lives, or did. */
   const replica = (generation: number, age = '0 s') =>
     database.query(
@@ -145,7 +147,7 @@ describe('ticks in the database', () => {
     await replica(2);
     for (const clock of ['08:59:50', '08:59:55', '09:00:00', '09:00:05', '09:59:55', '10:00:00', '10:00:05']) {
       await tick(`2026-01-11T${clock}Z`, daily);
-      await tickCrons(database, at(`2026-01-11T${clock}Z`), { generation: 2, specs: [moved] });
+      await tickAs(2, `2026-01-11T${clock}Z`, moved);
     }
     expect(await times()).toEqual(['2026-01-11T10:00:00.000Z']);
   });
@@ -156,12 +158,55 @@ describe('ticks in the database', () => {
     expect(await tick('2026-01-11T09:00:00Z', daily)).toHaveLength(1);
   });
 
+  describe('replicas with one configuration that run different programs', () => {
+    const clocks = ['08:59:50', '08:59:55', '09:00:00', '09:00:05', '09:59:55', '10:00:00', '10:00:05'];
+    /** All look in turn, in that order and in the other. */
+    const together = async (...programs: CronSpec[][]): Promise<void> => {
+      for (const clock of clocks)
+        for (const specs of [...programs, ...programs.toReversed()]) await tick(`2026-01-11T${clock}Z`, ...specs);
+    };
+
+    test('one that lacks a skill stands in the way of none of its schedules', async () => {
+      await together([daily], []);
+      expect(await times()).toEqual(['2026-01-11T09:00:00.000Z']);
+    });
+
+    test('what only the newer program has ticks', async () => {
+      await together([minutely], [minutely, daily]);
+      expect(await database.query(`select happened_at from events where name = 'round'`)).toEqual([
+        { happened_at: at('2026-01-11T09:00:00Z') },
+      ]);
+    });
+
+    test('two expressions of one name tick each at its times, and together once', async () => {
+      await together([daily], [{ ...daily, expression: '0 9,10 * * *' }]);
+      expect(await times()).toEqual(['2026-01-11T09:00:00.000Z', '2026-01-11T10:00:00.000Z']);
+    });
+
+    test('what was missed is made when the one that has it is back, whatever the other did meanwhile', async () => {
+      await tick('2026-01-11T08:00:00Z', daily);
+      await tickAs(2, '2026-01-11T08:30:00Z');
+      await tickAs(2, '2026-01-11T09:00:00Z');
+      await tickAs(2, '2026-01-11T09:30:00Z', daily);
+      expect(await times()).toEqual(['2026-01-11T09:00:00.000Z']);
+      await tickAs(2, '2026-01-12T08:00:00Z');
+      await tickAs(3, '2026-01-12T09:30:00Z', daily);
+      expect(await times()).toEqual(['2026-01-11T09:00:00.000Z', '2026-01-12T09:00:00.000Z']);
+    });
+  });
+
   test('a schedule that was away for months begins now when it is back', async () => {
-    await tick('2026-01-10T12:00:00Z', daily, minutely);
-    await tick('2026-01-10T12:00:05Z', minutely);
+    await tickAs(1, '2026-01-10T12:00:00Z', daily, minutely);
+    await tickAs(2, '2026-01-10T12:00:05Z', minutely);
+    expect(await tickAs(3, '2026-06-10T12:00:30Z', daily)).toEqual([]);
+    expect(await tickAs(3, '2026-06-11T09:00:00Z', daily)).toHaveLength(1);
+  });
+
+  test('a schedule that no configuration has any more is forgotten', async () => {
+    await tickAs(1, '2026-01-10T12:00:00Z', daily, minutely);
+    await tickAs(2, '2026-01-10T12:00:05Z', minutely);
+    await tickAs(3, '2026-01-10T12:00:10Z', minutely);
     expect(await database.query('select name from crons')).toEqual([{ name: 'look' }]);
-    expect(await tick('2026-06-10T12:00:30Z', daily)).toEqual([]);
-    expect(await tick('2026-06-11T09:00:00Z', daily)).toHaveLength(1);
   });
 
   test('a tick is not made again once its event is pruned', async () => {
@@ -171,9 +216,14 @@ describe('ticks in the database', () => {
     expect(await tick('2026-01-11T10:00:05Z', daily)).toEqual([]);
   });
 
-  test('a changed expression begins now: nothing of the new one was missed', async () => {
-    await tick('2026-01-10T12:00:00Z', daily);
-    expect(await tick('2026-01-10T13:00:00Z', { ...daily, expression: '30 12 * * *' })).toEqual([]);
-    expect(await tick('2026-01-11T12:30:00Z', { ...daily, expression: '30 12 * * *' })).toHaveLength(1);
+  test.each([
+    ['expression', { expression: '30 12 * * *' }],
+    ['time zone', { timeZone: 'America/St_Johns' }],
+    ['lead', { aheadMs: 20.5 * 3_600_000 }],
+  ])('another %s begins now: nothing of the new one was missed', async (_, change) => {
+    await tick('2026-01-10T09:30:00Z', daily);
+    expect(await tick('2026-01-10T13:00:00Z', { ...daily, ...change })).toEqual([]);
+    expect(await tick('2026-01-11T12:29:59Z', { ...daily, ...change })).toEqual([]);
+    expect(await tick('2026-01-11T12:30:00Z', { ...daily, ...change })).toHaveLength(1);
   });
 });

@@ -25,27 +25,26 @@ export interface Crons {
 /**
  * Accepts the ticks that are due. However many were missed, the last one is made, once: its event is named after its
  * minute, and `last_at` moves in the same transaction. A cron seen for the first time begins now, and so does one that was
- * away from the configuration. A replica with an older configuration than another that lives leaves them all to that one:
- * two that disagree would each begin the other's schedules anew at each look, and none would ever tick.
+ * away from the configuration. A replica with an older configuration than another that lives leaves them all to that one,
+ * else both would tick. Replicas with one configuration may still differ, in their program or in the skills that they
+ * could load: each keeps its own schedules, and nobody those that only another has.
  */
 export async function tickCrons(database: Database, now: Date, { generation, specs }: Crons): Promise<Accepted[]> {
   return database.transaction(async ({ query }) => {
     if (await isOlder(query, generation)) return [];
     const accepted: Accepted[] = [];
-    await query('delete from crons where not (skill || chr(10) || name = any($1))', [
-      specs.map((spec) => `${spec.skill}\n${nameOf(spec)}`),
-    ]);
+    await forgetGone(query, generation, specs);
     for (const spec of specs) {
       const name = nameOf(spec);
-      const expression = spec.aheadMs ? `${spec.expression} -${spec.aheadMs}` : spec.expression;
+      const schedule = scheduleOf(spec);
       await query(
-        `insert into crons (skill, name, expression, last_at) values ($1, $2, $3, $4)
-         on conflict (skill, name) do update set expression = excluded.expression, last_at = excluded.last_at where crons.expression <> excluded.expression`,
-        [spec.skill, name, expression, now],
+        `insert into crons (skill, name, schedule, last_at, generation) values ($1, $2, $3, $4, $5)
+         on conflict (skill, name, schedule) do update set generation = excluded.generation, gone_in = null where crons.generation < excluded.generation`,
+        [spec.skill, name, schedule, now, generation],
       );
       const [row] = await query<{ last_at: Date }>(
-        'select last_at from crons where skill = $1 and name = $2 for update skip locked',
-        [spec.skill, name],
+        'select last_at from crons where skill = $1 and name = $2 and schedule = $3 for update skip locked',
+        [spec.skill, name, schedule],
       );
       if (!row) continue;
       const tick = lastTick(spec, row.last_at, now);
@@ -62,7 +61,10 @@ export async function tickCrons(database: Database, now: Date, { generation, spe
         happenedAt: tick,
       };
       accepted.push(...(await insertEvents(query, [event])));
-      await query('update crons set last_at = $3 where skill = $1 and name = $2', [spec.skill, name, tick]);
+      await query('update crons set last_at = $4 where skill = $1 and name = $2 and schedule = $3', [
+        ...[spec.skill, name, schedule],
+        tick,
+      ]);
     }
     return accepted;
   });
@@ -70,6 +72,23 @@ export async function tickCrons(database: Database, now: Date, { generation, spe
 
 function nameOf({ name, key }: CronSpec): string {
   return key === undefined ? name : `${name}:${key}`;
+}
+
+function scheduleOf({ expression, timeZone, aheadMs }: CronSpec): string {
+  return `${expression} ${timeZone}${aheadMs ? ` -${aheadMs}` : ''}`;
+}
+
+/**
+ * What a newer configuration does not have is marked first, and forgotten under the one after it: a replica that lacks a
+ * skill cannot tell a schedule that was taken out from one that it does not know. A replica of the same configuration
+ * that does know it takes the mark away.
+ */
+async function forgetGone(query: Query, generation: number, specs: readonly CronSpec[]): Promise<void> {
+  await query('delete from crons where gone_in < $1', [generation]);
+  await query(
+    `update crons set gone_in = $1 where generation < $1 and gone_in is null and not (skill || chr(10) || name || chr(10) || schedule = any($2))`,
+    [generation, specs.map((spec) => `${spec.skill}\n${nameOf(spec)}\n${scheduleOf(spec)}`)],
+  );
 }
 
 async function isOlder(query: Query, generation: number): Promise<boolean> {

@@ -42,7 +42,7 @@ create table coffee_groups (
   round_id uuid not null references coffee_rounds on delete cascade,
   position integer not null,
   conversation_id uuid not null references coffee_conversations,
-  -- [{ id, name, accountId }]
+  -- [{ id, name, accountId }]; the id as in coffee_members.
   people jsonb not null,
   -- waiting: not told yet; told; failed: no conversation could be opened, and why.
   state text not null default 'waiting' check (state in ('waiting', 'told', 'failed')),
@@ -56,7 +56,8 @@ create table coffee_groups (
 );
 create index coffee_groups_waiting on coffee_groups (round_id, tries, position) where state = 'waiting';
 
--- Who was in which group, for their history.
+-- Who was in which group, for their history. Here and below people are their connector and account
+-- (`matrix @ann:example.org`), never their key under `people:`, which may be given, changed and taken away.
 create table coffee_members (
   group_number integer not null references coffee_groups on delete cascade,
   person text not null,

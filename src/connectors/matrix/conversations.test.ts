@@ -42,6 +42,16 @@ test('the invitations are part of the one request that makes the room', async ()
   expect(world.homeserver.roomsOf('ann')).toContain(room);
 });
 
+test('two replicas that make it in the same moment have one room', async () => {
+  world.homeserver.makingRoomMs = 500;
+  const one = conversation();
+  const [first, second] = [await connect(), await connect()];
+  const rooms = await Promise.all([first.openDirect?.(one, signal()), second.openDirect?.(one, signal())]);
+  expect(world.homeserver.counts.createRoom).toBe(2);
+  expect(new Set(rooms).size).toBe(1);
+  expect(world.homeserver.roomsOf('ann')).toContain(rooms[0]);
+});
+
 test('who has left a conversation is invited again when it is used again, and nobody else', async () => {
   const connector = await connect();
   const one = conversation();

@@ -157,13 +157,18 @@ create table timers (
 );
 create index timers_due on timers (due_at) where not held;
 
--- When each cron last ticked; a tick is an event named after its minute, so that replicas agree on it.
+-- When each cron last ticked; a tick is an event named after its minute, so that replicas agree on it. Replicas that run
+-- different programs may disagree on the schedule of one name: each then has its own row.
 create table crons (
   skill text not null,
   name text not null,
-  expression text not null,
+  -- Expression, time zone and lead: another one begins anew.
+  schedule text not null,
   last_at timestamptz not null,
-  primary key (skill, name)
+  -- The newest configuration that has it, and the first one after that which does not.
+  generation bigint not null,
+  gone_in bigint,
+  primary key (skill, name, schedule)
 );
 
 -- Work that leaves the process; its result is one more event, and only the current attempt's counts.

@@ -182,10 +182,18 @@ function join(context: ApiContext, session: Session, idOrAlias: string): JsonMap
   return { room_id: room.id };
 }
 
+/** @throws {Refusal} when the address that a request for a room names is taken already. */
+export function refuseTaken(store: Store, { body }: ApiRequest): void {
+  const alias = body()['room_alias_name'];
+  if (typeof alias === 'string' && store.aliases.has(`#${alias}:${store.serverName}`))
+    throw new Refusal(400, 'M_ROOM_IN_USE', 'Room alias already taken');
+}
+
 function createRoom({ store, limiter, roomRate, now }: ApiContext, me: string, body: JsonMap): JsonMap {
   const alias = typeof body['room_alias_name'] === 'string' ? body['room_alias_name'] : undefined;
+  // It was free a moment ago: Synapse says this, and not M_ROOM_IN_USE, to the later of two who came at once.
   if (alias && store.aliases.has(`#${alias}:${store.serverName}`))
-    throw new Refusal(400, 'M_ROOM_IN_USE', 'Room alias already taken');
+    throw new Refusal(409, 'M_UNKNOWN', `Room alias #${alias}:${store.serverName} already exists`);
   const waitMs = roomRate ? limiter.take(`rooms of ${me}`, roomRate, now()) : 0;
   if (waitMs > 0) throw new Refusal(429, 'M_LIMIT_EXCEEDED', 'Too Many Requests', { retry_after_ms: waitMs });
   const invite = Array.isArray(body['invite']) ? body['invite'].map(String) : [];

@@ -62,6 +62,16 @@ test('a transaction id makes one event a device, and only that device sees it ag
   expect(await seen('ann')).toBeUndefined();
 });
 
+test('of two who make a room under one address at once the later is told so in other words than who comes afterwards', async () => {
+  await begin();
+  homeserver.makingRoomMs = 500;
+  const make = (): Promise<Answer> => call('POST', 'createRoom', { room_alias_name: 'pair' });
+  const refused = (answers: readonly Answer[]) =>
+    answers.flatMap(({ status, body }) => (status === 200 ? [] : [status, body.errcode]));
+  expect(refused(await Promise.all([make(), make()]))).toEqual([409, 'M_UNKNOWN']);
+  expect(refused([await make()])).toEqual([400, 'M_ROOM_IN_USE']);
+});
+
 test('it refuses what the real server refuses', async () => {
   await begin();
   const target = (await say('a')).body.event_id ?? '';

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { answer, endpointOf, sayAs } from './api.ts';
+import { answer, endpointOf, refuseTaken, sayAs } from './api.ts';
 import type { ApiRequest } from './api.ts';
 import { Faults } from './faults.ts';
 import { Limiter } from './limiter.ts';
@@ -44,6 +44,8 @@ export class FakeHomeserver {
   rate: Rate | undefined;
   /** Of rooms made; Synapse's own default is { perSecond: 0.016, burst: 10 }. */
   roomRate: Rate | undefined;
+  /** Between looking whether a room's address is free and taking it: who comes in that time finds it free too. */
+  makingRoomMs = 5;
   /** Answers paths under /_fake/ when set. */
   control: ((request: IncomingMessage, response: ServerResponse, body: string) => void) | undefined;
   /** What was uploaded, by its address. */
@@ -294,6 +296,10 @@ export class FakeHomeserver {
         return void response.socket?.destroy();
       case 'hang':
         return;
+    }
+    if (endpoint === 'createRoom') {
+      refuseTaken(this.store, call);
+      await new Promise((resolve) => setTimeout(resolve, this.makingRoomMs));
     }
     const body =
       endpoint === 'sync'
