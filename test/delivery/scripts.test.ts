@@ -43,8 +43,16 @@ async function runWith(
 }
 
 describe('start.sh', () => {
-  const start = (engine: string) =>
-    runWith({ docker: engine }, ['scripts/start.sh'], {
+  /** Refuses options as docker does: `rm` has no `--time`. */
+  const options = `case $1 in
+    stop) known=' --time ' ;; rm) known=' --force ' ;; ps) known=' --all --format ' ;; inspect) known=' --format ' ;; logs) known=' --tail ' ;;
+    run) known=' --detach --name --network --restart --stop-timeout --read-only --tmpfs --cap-drop --security-opt --volume --env --publish ' ;;
+    *) known= ;;
+  esac
+  for word; do case "$known:$word" in *" \${word} "*:--* | *:[!-]* | *:-[!-]*) ;; *) echo "unknown flag: $word" >&2; exit 125 ;; esac; done`;
+
+  const start = (engine: string, ...args: string[]) =>
+    runWith({ docker: `${options}\n${engine}` }, ['scripts/start.sh', ...args], {
       CONFIG: 'docs',
       SECRETS: tmpdir(),
       DATABASE_URL: 'postgres://x',
@@ -66,6 +74,24 @@ describe('start.sh', () => {
     const ended = await start('true');
     expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining('started on http://127.0.0.1:8080') });
     expect(ended.calls).not.toContain('postgres://x');
+  });
+
+  test('stop takes both containers down', async () => {
+    const engine =
+      'case $1 in rm) touch "$DIRECTORY/$3.gone" ;; ps) for c in watchbell watchbell-postgres; do [ -e "$DIRECTORY/$c.gone" ] || echo $c; done ;; esac';
+    const ended = await start(engine, 'stop');
+    expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining('stopped') });
+    expect(ended.calls).toMatch(
+      /stop --time 20 watchbell\n[^]*rm --force watchbell\n[^]*rm --force watchbell-postgres\n/,
+    );
+  });
+
+  test.each([
+    ['that keeps a container', 'case $1 in rm) exit 1 ;; ps) echo watchbell-postgres ;; esac'],
+    ['that is not running', 'echo "is the daemon running?" >&2; exit 1'],
+  ])('stop does not say so of an engine %s', async (_, engine) => {
+    const ended = await start(engine, 'stop');
+    expect(ended).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/rm --force|daemon/) });
   });
 });
 
