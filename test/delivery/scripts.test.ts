@@ -124,6 +124,37 @@ test('deploy.sh refuses a chart of another version than it was told', async () =
   expect((await runWith(programs, ['scripts/deploy.sh', '0.1.0', '--dry-run'], env)).code).toBe(0);
 });
 
+describe('deploy.sh', () => {
+  const env = { VALUES: '/dev/null', CHART: 'oci://registry.example.org/watchbell' };
+  const deploy = (helm: string, ...args: string[]) =>
+    runWith({ kubectl: 'echo "how far it came"', helm }, ['scripts/deploy.sh', ...args], env);
+
+  test.each(['v3.19.0', 'v4.1.0'])(
+    'with helm %s a test that fails is said to, with the log of its pod',
+    async (version) => {
+      const helm = `case $1 in version) echo ${version} ;; test) exit 1 ;; esac`;
+      const ended = await deploy(helm, '1.2.3');
+      expect(ended).toMatchObject({ code: 1, stdout: expect.stringContaining('how far it came') });
+      expect(ended.calls).not.toContain('--logs');
+      expect(await deploy(`[ "$1" != version ] || echo ${version}`, '1.2.3')).toMatchObject({ code: 0 });
+    },
+  );
+
+  test('refuses two versions, and a machine without helm', async () => {
+    expect(await deploy('true', '1.2.3', '1.2.4')).toMatchObject({ code: 2, stderr: expect.stringContaining('1.2.4') });
+    const without = await runWith({ kubectl: 'true' }, ['scripts/deploy.sh', '1.2.3'], { ...env, HELM: 'no-such-helm' });
+    expect(without).toMatchObject({ code: 2, stderr: expect.stringContaining('no-such-helm') });
+  });
+});
+
+test.each([
+  ['it ends well', {}, 0, '0 passed, 0 failed'],
+  ['with NO_SKIPS it fails', { NO_SKIPS: '1' }, 1, '0 passed, 1 failed'],
+])('integration-tests.sh without a cluster says so: %s', async (_, env, code, result) => {
+  const ended = await runWith({}, ['scripts/integration-tests.sh'], env);
+  expect(ended).toMatchObject({ code, stdout: expect.stringMatching(new RegExp(`^SKIPPED[^]*\n${result}\n$`)) });
+});
+
 test.each(['buildah push', 'buildah bud', 'cluster.sh load'])(
   'the cluster is not tested with an image of an earlier run: `%s` fails',
   async (failing) => {
