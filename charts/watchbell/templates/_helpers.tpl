@@ -44,6 +44,18 @@ annotations:
 {{- end }}
 {{- end -}}
 
+{{/* The options of a skill, (list $ "alerts"), as JSON; {} where they are left out, or it is switched off by `false`. */}}
+{{- define "watchbell.skill" -}}
+{{- $skills := default dict (default dict (index . 0).Values.config).skills -}}
+{{- $options := get $skills (index . 1) -}}
+{{- kindIs "map" $options | ternary $options dict | toJson -}}
+{{- end -}}
+
+{{/* `helm test` posts to a source; a ConfigMap of configFragments may bring one. */}}
+{{- define "watchbell.tested" -}}
+{{- if and .Values.test.enabled (or (include "watchbell.skill" (list . "alerts") | fromJson).sources .Values.configFragments) }}true{{ end -}}
+{{- end -}}
+
 {{/* A room as a part of a name, at most 14 characters; what had to be changed keeps a hash, so that no two are one. */}}
 {{- define "watchbell.nameOfRoom" -}}
 {{- $plain := regexReplaceAll "[^a-z0-9]+" (lower .) "-" | trimAll "-" -}}
@@ -92,7 +104,7 @@ annotations:
 {{- if gt (len $chosen) 1 -}}
 {{- fail (printf "There must be one database, and these values name %d: keep one of %s." (len $chosen) (join ", " $chosen)) -}}
 {{- end -}}
-{{- if and (not $chosen) (not .Values.config.database) -}}
+{{- if and (not $chosen) (not (default dict .Values.config).database) -}}
 {{- fail "Watchbell needs a Postgres: set postgres.existingSecret.name (a Secret with its postgres:// address), or postgres.cloudNativePG.enabled, or for a trial postgres.development.enabled." -}}
 {{- end -}}
 {{- if $postgres.existingSecret.name -}}
