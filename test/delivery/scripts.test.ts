@@ -142,7 +142,10 @@ describe('deploy.sh', () => {
 
   test('refuses two versions, and a machine without helm', async () => {
     expect(await deploy('true', '1.2.3', '1.2.4')).toMatchObject({ code: 2, stderr: expect.stringContaining('1.2.4') });
-    const without = await runWith({ kubectl: 'true' }, ['scripts/deploy.sh', '1.2.3'], { ...env, HELM: 'no-such-helm' });
+    const without = await runWith({ kubectl: 'true' }, ['scripts/deploy.sh', '1.2.3'], {
+      ...env,
+      HELM: 'no-such-helm',
+    });
     expect(without).toMatchObject({ code: 2, stderr: expect.stringContaining('no-such-helm') });
   });
 });

@@ -82,6 +82,32 @@ describe('doctor', () => {
   });
 });
 
+describe('without a command', () => {
+  test('the bot is run, with the options there are', async () => {
+    const none = { config: join(directory, 'none.yaml'), secrets: directory, databaseUrl: home.url };
+    for (const args of [[], ['--data', directory]])
+      expect(await runCli(args, none)).toEqual({
+        status: 2,
+        output: expect.stringContaining('none.yaml: there is no'),
+      });
+  });
+
+  test('a word that is none is refused with the nearest', async () => {
+    const { status, output } = await watchbell(['chekc', 'file']);
+    expect({ status, output }).toEqual({ status: 2, output: `error: unknown command 'chekc'; did you mean "check"?` });
+  });
+
+  test.each(['events', 'messages', 'import', 'audit'])(
+    '%s lists what it can do, and has done nothing',
+    async (group) => {
+      const output = expect.stringMatching(`^Usage: watchbell ${group}`) as string;
+      const surroundings = { secrets: directory, databaseUrl: home.url };
+      expect(await runCli([group, '--help'], surroundings)).toEqual({ status: 0, output });
+      expect(await runCli([group], surroundings)).toEqual({ status: 2, output });
+    },
+  );
+});
+
 describe('a database that cannot be reached', () => {
   test.each([
     ['events', 'failed'],
