@@ -1,6 +1,6 @@
-import { connect, createServer, type Server, type Socket } from 'node:net';
 import { defineSkill, defineTimer, z, type Webhook } from '../../src/skill.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+import { Line } from '../harness/line.ts';
 
 const knock: Webhook = {
   tokens: () => [{ file: 'token' }],
@@ -20,45 +20,6 @@ const probe = defineSkill({
   webhooks: { knock },
   timers: { due: defineTimer({ payload: z.object({}), run: (context) => context.say('lobby', 'due') }) },
 });
-
-/** The way to the database, which a test can cut and mend. */
-class Line {
-  readonly #target: { host: string; port: number };
-  readonly #sockets = new Set<Socket>();
-  #server: Server | undefined;
-  port = 0;
-
-  constructor(url: string) {
-    const { hostname, port } = new URL(url);
-    this.#target = { host: hostname, port: Number(port) };
-  }
-
-  async mend(): Promise<void> {
-    const server = createServer((socket) => {
-      const onward = connect(this.#target);
-      for (const one of [socket, onward]) {
-        this.#sockets.add(one);
-        one.on('error', () => {});
-        one.on('close', () => {
-          this.#sockets.delete(one);
-          socket.destroy();
-          onward.destroy();
-        });
-      }
-      socket.pipe(onward);
-      onward.pipe(socket);
-    });
-    await new Promise<void>((resolve) => server.listen(this.port, '127.0.0.1', resolve));
-    this.port = (server.address() as { port: number }).port;
-    this.#server = server;
-  }
-
-  async cut(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server?.close(resolve));
-    for (const socket of this.#sockets) socket.destroy();
-    await closed;
-  }
-}
 
 let line: Line;
 let bot: TestBot;
