@@ -98,6 +98,7 @@ skills:
       'watchbell.yaml:12:15 access[0].allow[0]: no group or person is called "sre"',
       'watchbell.yaml:12:32 access[0].commands[0]: no class is called "akt"; did you mean "act"?',
       'watchbell.yaml:12:51 access[0].in[0]: no room is called "op"; did you mean "ops"?',
+      'watchbell.yaml:14:19 skills.bell.rooms[0]: no room is called "opps"',
       'watchbell.yaml:14:41 skills.bell.tone.pitch: must be "high" or "low"',
       'watchbell.yaml:14:49 skills.bell.ruum: unknown key (there are rooms, token, tone)',
       'watchbell.yaml:15:3 skills.bel: no skill is called "bel"; did you mean "bell"?',
