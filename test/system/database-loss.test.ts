@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { defineSkill, defineTimer, z, type Webhook } from '../../src/skill.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
 import { Line } from '../harness/line.ts';
@@ -75,6 +76,30 @@ test('while the database is away webhooks get 503 at once, with one sentence and
   await back();
   expect((await bot.webhook('knock', { n: 11 }, 'secret')).status).toBe(200);
   expect(bot.texts()).toEqual(['knock 0', 'knock 11']);
+});
+
+test('a webhook is answered once its row is committed, and not before', async () => {
+  const holder = new pg.Client({ connectionString: bot.databaseUrl });
+  await holder.connect();
+  await holder.query(`
+    create function hold() returns trigger language plpgsql as 'begin perform pg_advisory_xact_lock(1); return null; end';
+    create constraint trigger hold after insert on events deferrable initially deferred for each row execute function hold();
+    select pg_advisory_lock(1)`);
+  try {
+    let answered = false;
+    const answer = bot.webhook('knock', { n: 1 }, 'secret').finally(() => (answered = true));
+    await until(
+      async () => (await bot.query(`select 1 from pg_locks where locktype = 'advisory' and not granted`)).length > 0,
+    );
+    // Whatever would have been answered by now has arrived.
+    await fetch(`http://127.0.0.1:${bot.app.port}/nothing`);
+    expect([answered, await bot.query('select 1 from events')]).toEqual([false, []]);
+    await holder.query('select pg_advisory_unlock(1)');
+    expect((await answer).status).toBe(200);
+    expect(bot.texts()).toEqual(['knock 1']);
+  } finally {
+    await holder.end();
+  }
 });
 
 test('what is said while the database is away is answered once when it is back, in order', async () => {
