@@ -57,8 +57,11 @@ wait_until_started() {
   done
 }
 
+# realpath does not take what is not there yet on every machine.
+absolute() { case $1 in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac; }
+
 version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' package.json)
-config=$(realpath -m "${CONFIG:-config}") secrets=$(realpath -m "${SECRETS:-secrets}")
+config=$(absolute "${CONFIG:-config}") secrets=$(absolute "${SECRETS:-secrets}")
 [ -e "$config" ] || { echo "start: there is no $config: put watchbell.yaml there, or say where with CONFIG" >&2; exit 2; }
 image=${IMAGE:-watchbell:$version}
 if ! "$engine" image inspect "$image" >/dev/null 2>&1; then

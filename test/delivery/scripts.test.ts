@@ -52,7 +52,7 @@ describe('start.sh', () => {
   for word; do case "$known:$word" in *" \${word} "*:--* | *:[!-]* | *:-[!-]*) ;; *) echo "unknown flag: $word" >&2; exit 125 ;; esac; done`;
 
   const start = (engine: string, ...args: string[]) =>
-    runWith({ docker: `${options}\n${engine}` }, ['scripts/start.sh', ...args], {
+    runWith({ docker: `${options}\n${engine}`, realpath: 'exit 1' }, ['scripts/start.sh', ...args], {
       CONFIG: 'docs',
       SECRETS: tmpdir(),
       DATABASE_URL: 'postgres://x',
@@ -74,6 +74,7 @@ describe('start.sh', () => {
     const ended = await start('true');
     expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining('started on http://127.0.0.1:8080') });
     expect(ended.calls).not.toContain('postgres://x');
+    expect(ended.calls).toContain(`--volume ${ROOT}/docs:/etc/watchbell:ro`);
   });
 
   test('stop takes both containers down', async () => {
@@ -113,6 +114,22 @@ test.each([
   } finally {
     server.close();
   }
+});
+
+test.each([
+  ['a client it does not know', ['scripts/tunnel.sh', 'clouldflared'], /the clients are cloudflared, /],
+  ['a tag without a name', ['scripts/rebuild.sh', '--tag'], /--tag wants a name/],
+] as const)('%s is refused with a sentence', async (_, command, says) => {
+  expect(await runWith({}, command)).toMatchObject({ code: 2, stderr: expect.stringMatching(says) });
+});
+
+test('tunnel.sh without curl says so, and not that no bot answers', async () => {
+  const env = { BASH_ENV: '$DIRECTORY/without-curl' };
+  const programs = { ssh: 'true', 'without-curl': 'command() { [ "$2" != curl ] && builtin command "$@"; }' };
+  expect(await runWith(programs, ['scripts/tunnel.sh', 'ssh'], env)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('install curl'),
+  });
 });
 
 test('deploy.sh refuses a chart of another version than it was told', async () => {
