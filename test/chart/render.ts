@@ -36,10 +36,11 @@ export async function examples(): Promise<string[]> {
 interface RenderOptions {
   readonly example?: string;
   readonly helm?: string;
+  readonly release?: string;
   readonly more?: readonly string[];
 }
 
-/** What helm prints of the release `bell` in the namespace `monitoring`; rejects with what it says. */
+/** What helm prints of a release, `bell` unless it is named, in the namespace `monitoring`; rejects with what it says. */
 async function runHelm(command: 'template' | 'install', values: object, options: RenderOptions): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'watchbell-chart-'));
   const file = join(directory, 'values.yaml');
@@ -47,7 +48,8 @@ async function runHelm(command: 'template' | 'install', values: object, options:
   try {
     const helm = options.helm ?? (await unpackTool('helm/helm'));
     const example = options.example === undefined ? [] : ['-f', join(CHART, 'ci', options.example)];
-    const args = [command, 'bell', CHART, '--namespace', 'monitoring', ...example, '-f', file, ...(options.more ?? [])];
+    const { release = 'bell', more = [] } = options;
+    const args = [command, release, CHART, '--namespace', 'monitoring', ...example, '-f', file, ...more];
     const { stdout } = await run(helm, args, { maxBuffer: 16 * 1024 ** 2 }).catch((error: { stderr?: string }) => {
       throw new Error(error.stderr ?? String(error));
     });

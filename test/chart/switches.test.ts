@@ -377,6 +377,37 @@ test('rooms that look alike, or whose names Kubernetes would not take, get jobs 
   for (const name of names) expect(name).toMatch(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
 });
 
+test.each([
+  ['bell.eu', {}, 'bell-eu-watchbell'],
+  ['bell', { nameOverride: 'Foo_Bar' }, 'bell-foo-bar'],
+  ['bell', { fullnameOverride: 'Bell.Eu' }, 'bell-eu'],
+])('the release %s with %j has names that Services may have', async (release, values, name) => {
+  const rendered = await render({ ...DATABASE, ...values }, { release });
+  expect(rendered.all('Service').map(({ metadata }) => metadata.name)).toEqual([name, `${name}-ops`]);
+});
+
+test('every pod has the labels of everything, and each of the bot those of its pods', async () => {
+  const rendered = await render({
+    ...source,
+    commonLabels: { team: 'sre' },
+    commonAnnotations: { owner: 'sre' },
+    podLabels: { mesh: 'on' },
+    podAnnotations: { inject: 'true' },
+    postgres: { development: { enabled: true } },
+    countdownRecovery: { enabled: true },
+  });
+  const metadataOf = (object: Manifest): Manifest['metadata'] =>
+    object.kind === 'Pod' ? object.metadata : (object['spec'].jobTemplate?.spec ?? object['spec']).template.metadata;
+  const pods = podsOf(rendered);
+  expect(pods.map(({ kind }) => kind).sort()).toEqual(['CronJob', 'Deployment', 'Pod', 'StatefulSet']);
+  for (const pod of pods)
+    expect(metadataOf(pod)).toMatchObject(
+      pod.kind === 'StatefulSet'
+        ? { labels: { team: 'sre' } }
+        : { labels: { team: 'sre', mesh: 'on' }, annotations: { owner: 'sre', inject: 'true' } },
+    );
+});
+
 test('the longest names are such as Kubernetes takes', async () => {
   const rendered = await render({
     fullnameOverride: 'a-very-long-name-that-somebody-chose-for-their-release',

@@ -2,18 +2,11 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* At most 32 characters, so that the longest name made from it stays within a CronJob's 52. */}}
+{{/* At most 32 characters, so that the longest name made from it stays within a CronJob's 52; a Service's has no dots or capitals. */}}
 {{- define "watchbell.fullname" -}}
-{{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 32 | trimSuffix "-" -}}
-{{- else -}}
 {{- $name := include "watchbell.name" . -}}
-{{- if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 32 | trimSuffix "-" -}}
-{{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 32 | trimSuffix "-" -}}
-{{- end -}}
-{{- end -}}
+{{- $full := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) -}}
+{{- regexReplaceAll "[^a-z0-9-]" (default $full .Values.fullnameOverride | lower) "-" | trunc 32 | trimSuffix "-" -}}
 {{- end -}}
 
 {{- define "watchbell.selectorLabels" -}}
@@ -41,6 +34,16 @@ labels:
 {{- with mergeOverwrite (deepCopy $root.Values.commonAnnotations) (index . 4) }}
 annotations:
   {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* The labels of a pod: (list $ "component" labels). */}}
+{{- define "watchbell.podLabels" -}}
+{{- $root := index . 0 -}}
+{{ include "watchbell.labels" $root }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- with mergeOverwrite (deepCopy $root.Values.commonLabels) (index . 2) }}
+{{ toYaml . }}
 {{- end }}
 {{- end -}}
 
