@@ -129,6 +129,21 @@ skills: { bell: { token: hunter2secret } }`);
     }
   });
 
+  test('a secret in the place of its name, or in an address, is refused and never repeated', async () => {
+    const problems = await problemsOf(`
+connectors:
+  matrix: { homeserver: 'https://bell:hunter2@m.example.org', token: { file: syt_aHVudGVy_hunter2 } }
+database: { url: { file: 'postgres://bell:hunter2@db/bell' } }
+skills: { bell: { token: { env: xoxb-12345678-hunter2 } } }`);
+    expect(problems.map((line) => line.replace(/:\d+:\d+/, ''))).toEqual([
+      'watchbell.yaml connectors.matrix.homeserver: has a password in it, which would be shown and stored: write the address without it',
+      expect.stringMatching(/ connectors\.matrix\.token\.file: a secret is not written here: /),
+      expect.stringMatching(/ database\.url\.file: a secret is not written here: /),
+      expect.stringMatching(/ skills\.bell\.token/),
+    ]);
+    expect(problems.join()).not.toContain('hunter2');
+  });
+
   test('a secret with both or wrong keys says what to write', async () => {
     expect(await problemsOf('database: { url: { file: a, env: B } }')).toEqual([
       'watchbell.yaml:1:18 database.url: write one of { file: NAME } and { env: NAME }',
