@@ -1,4 +1,4 @@
-import { Command, CommanderError, type CommandOptions } from 'commander';
+import { Command, CommanderError, Option, type CommandOptions } from 'commander';
 import { didYouMean } from '../config/nearest.ts';
 import { readVersion } from '../version.ts';
 
@@ -80,7 +80,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
     .option('--source <name>', 'source in the configuration', 'default')
     .option('--token <token>', "the source's token (default: read from the configuration)")
     .option('--alert-name <name>', 'name of the alert')
-    .option('--severity <severity>', 'critical, warning or info')
+    .addOption(new Option('--severity <severity>', 'how bad it is').choices(['critical', 'warning', 'info']))
     .option('--resolved', 'say that it is over');
 
   add<{ url: string; source?: string; timeout: string }>(

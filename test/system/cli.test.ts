@@ -148,6 +148,27 @@ describe('a database that cannot be reached', () => {
   );
 });
 
+test('a wrong option or file is refused before anything is done', async () => {
+  expect(await watchbell(['alert', '--severity', 'bogus'])).toMatchObject({
+    status: 2,
+    output: expect.stringContaining('Allowed choices are critical, warning, info'),
+  });
+  expect(await runCli(['skills'], { config: join(directory, 'none.yaml'), secrets: '', databaseUrl: '' })).toEqual({
+    status: 2,
+    output: expect.stringContaining('none.yaml: there is no such file'),
+  });
+});
+
+test('a backup into a directory that cannot be made ends with a sentence', async () => {
+  expect(await watchbell(['backup', '--to', '/proc/nope/backups'])).toEqual({
+    status: 2,
+    output: expect.stringMatching(/^watchbell: the backup cannot be written to \/proc\/nope\/backups: E[A-Z]+/),
+  });
+  const to = join(directory, 'secrets', 'deep', 'backups');
+  expect(await watchbell(['backup', '--to', to])).toMatchObject({ status: 0 });
+  await rm(join(directory, 'secrets'), { recursive: true });
+});
+
 test('a backup into what is no directory is one sentence and leaves nothing behind', async () => {
   const to = join(directory, 'watchbell.yaml', 'x');
   expect(await watchbell(['backup', '--to', to])).toEqual({
