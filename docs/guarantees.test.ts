@@ -8,8 +8,16 @@ const CONTRACT = 'src/connectors/conformance.ts';
 /** The title of a test, or of the rows of a table of tests. */
 const TITLE = /^[ \t]*test(?:\.each\([^]*?\))?\(\s*(['"`])(.*?)(?<!\\)\1,/gm;
 const SWITCHED_OFF = /\b(?:describe|test)\.(?:skip|only|todo)\s*[.(]/;
+/** What a test that runs only where it finds what it needs says in its row. */
+const SOMEWHERE = /\b(?:describe|test)\.skip\b/;
+const SAYS_WHERE = /where there is a Chromium|on a real Synapse/;
 
 const page = await readFile(join(import.meta.dirname, 'guarantees.md'), 'utf8');
+
+const rows = page
+  .split('\n\n')
+  .filter((block) => /^\|.*\| proved by +\|$/m.test(block))
+  .flatMap((block) => block.trim().split('\n').slice(2));
 
 test('every test named in the guarantees exists, and is not switched off', async () => {
   const named = [...page.replace(/\s+/g, ' ').matchAll(NAMED)];
@@ -20,13 +28,13 @@ test('every test named in the guarantees exists, and is not switched off', async
     if (!titles.some((one) => one === title || (one.includes('%') && one.includes(title))))
       wrong.push(`${file} has no test "${title}"`);
     if (SWITCHED_OFF.test(source)) wrong.push(`${file} switches tests off`);
+    else if (SOMEWHERE.test(source) && !rows.some((row) => row.includes(title) && SAYS_WHERE.test(row)))
+      wrong.push(`${file} runs not everywhere, and the row of "${title}" does not say where`);
   }
   expect(wrong).toEqual([]);
 });
 
 test('every promise in a table names its proof', () => {
-  const tables = page.split('\n\n').filter((block) => /^\|.*\| proved by +\|$/m.test(block));
-  const rows = tables.flatMap((block) => block.trim().split('\n').slice(2));
   expect(rows.length).toBeGreaterThan(40);
   expect(rows.filter((row) => row.split('|').at(-2)?.match(NAMED) === null)).toEqual([]);
 });

@@ -7,9 +7,10 @@ usage() {
   cat <<'TEXT'
 usage: scripts/deploy.sh VERSION [--dry-run] [--help]
 
-Deploys the published chart VERSION (X.Y.Z) to the cluster of the current context: first as the API server would take it,
-then for real; what does not become ready is rolled back. At the end `helm test` proves a round trip. A test that fails
-ends this with status 1 and leaves the new release in place: look at its output, then helm rollback if need be.
+Deploys the published chart VERSION (X.Y.Z) to the cluster of the current context: first a dry run of Helm's, which sends
+nothing and finds only what cannot be rendered and kinds that the cluster does not know; then for real, and what does not
+become ready is rolled back. At the end `helm test` proves a round trip. A test that fails ends this with status 1 and leaves
+the new release in place: look at the log of its pod, which is printed, then helm rollback if need be.
 
   --dry-run      stops after the first part
 
@@ -29,7 +30,10 @@ for argument in "$@"; do
     -h | --help) usage; exit 0 ;;
     --dry-run) dry=yes ;;
     -*) echo "deploy: there is no option $argument" >&2; usage >&2; exit 2 ;;
-    *) version=$argument ;;
+    *)
+      [ -z "$version" ] || { echo "deploy: one version, not two: $version or $argument?" >&2; exit 2; }
+      version=$argument
+      ;;
   esac
 done
 [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || { echo 'deploy: say which version: scripts/deploy.sh 1.2.3' >&2; exit 2; }
@@ -37,6 +41,9 @@ done
 
 helm=${HELM:-helm} chart=${CHART:-oci://ghcr.io/watchbell/charts/watchbell}
 release=${RELEASE:-bell} namespace=${NAMESPACE:-watchbell} timeout=${TIMEOUT:-5m}
+for program in kubectl "$helm"; do
+  command -v "$program" >/dev/null || { echo "deploy: there is no $program here; install it" >&2; exit 2; }
+done
 context=$(kubectl config current-context)
 if [ -n "${KUBE_CONTEXT:-}" ] && [ "$context" != "$KUBE_CONTEXT" ]; then
   echo "deploy: the current context is $context, not $KUBE_CONTEXT" >&2
@@ -56,13 +63,17 @@ case $chart in
     [ "$found" = "$version" ] || { echo "deploy: the chart in $chart is ${found:-of no version}, not $version: check that version out, or say $found" >&2; exit 2; }
     ;;
 esac
-# helm 4 has another word for --atomic; helm 3 deletes the pod of a test before it reads its log
-if "$helm" version --template '{{ .Version }}' | grep -q '^v3'; then rollback=--atomic logs=(); else rollback=--rollback-on-failure logs=(--logs); fi
+# helm 4 has another word for --atomic
+if "$helm" version --template '{{ .Version }}' | grep -q '^v3'; then rollback=--atomic; else rollback=--rollback-on-failure; fi
 
-echo "== $release $version in $namespace of $context: as the API server would take it"
+echo "== $release $version in $namespace of $context: a dry run"
 "$helm" "${args[@]}" --dry-run=server >/dev/null
-[ -n "$dry" ] && { echo 'It would be taken. Nothing was changed.'; exit 0; }
+[ -n "$dry" ] && { echo 'It can be rendered for this cluster. Nothing was sent or changed.'; exit 0; }
 echo '== deploying'
 "$helm" "${args[@]}" "$rollback" --timeout "$timeout"
 echo '== proving a round trip'
-"$helm" test "$release" --namespace "$namespace" ${logs[@]+"${logs[@]}"} --timeout "$timeout"
+# Not with --logs: helm 3 deletes the pod of a test that passed before it reads its log, and then fails.
+"$helm" test "$release" --namespace "$namespace" --timeout "$timeout" || {
+  kubectl --namespace "$namespace" logs --selector "app.kubernetes.io/instance=$release,app.kubernetes.io/component=test" --tail=-1
+  exit 1
+}

@@ -23,7 +23,7 @@ drain, the database pod deleted, a restore, uninstall. Nothing may be refused, l
   HELM                helm 3 or 4; default: helm, else the one that comes with npm ci
   NAMESPACE           default watchbell-test; made, and deleted at the end
 
-Without a cluster it skips everything, says so, and ends well.
+Without a cluster it skips everything, says so, and ends well; where NO_SKIPS is set, that fails.
 TEXT
 }
 
@@ -99,8 +99,8 @@ speaker() { # the pod that holds the lease of the connector
   return 1
 }
 
-# helm 3 deletes the pod before it reads its log
-round_trip() { if "$helm" version --template '{{ .Version }}' | grep -q '^v3'; then helm_ test bell --timeout 120s; else helm_ test bell --logs --timeout 120s; fi; }
+# Not with --logs: helm 3 deletes the pod of a test that passed before it reads its log, and then fails.
+round_trip() { helm_ test bell --timeout 120s || { k logs bell-watchbell-test; return 1; }; }
 
 ready_after() { # since the process began, by its own clock
   local pod line

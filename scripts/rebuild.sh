@@ -22,7 +22,11 @@ version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' package.json)
 tag=watchbell:$version
 while [ $# -gt 0 ]; do
   case $1 in
-    --tag) tag=${2:?"--tag needs a name"}; shift 2 ;;
+    --tag)
+      [ -n "${2:-}" ] || { echo 'rebuild: --tag wants a name: --tag watchbell:try' >&2; exit 2; }
+      tag=$2
+      shift 2
+      ;;
     -h | --help) usage; exit 0 ;;
     *) echo "rebuild: there is no option $1" >&2; usage >&2; exit 2 ;;
   esac

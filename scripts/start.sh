@@ -28,8 +28,21 @@ case ${1:-} in
 esac
 engine=${ENGINE:-$(command -v docker || command -v podman || true)}
 [ -n "$engine" ] || { echo 'start: install docker or podman' >&2; exit 2; }
+
+# What cannot be removed shows in what comes after: a container that is still listed, or a name that is taken.
+remove() {
+  "$engine" stop --time 20 "$1" >/dev/null 2>&1 || true
+  "$engine" rm --force "$1" >/dev/null 2>&1 || true
+}
+
 if [ "${1:-}" = stop ]; then
-  "$engine" rm --force --time 20 watchbell watchbell-postgres >/dev/null 2>&1 || true
+  remove watchbell
+  remove watchbell-postgres
+  names=$("$engine" ps --all --format '{{.Names}}')
+  if grep -qxE 'watchbell(-postgres)?' <<<"$names"; then
+    echo "start: $engine did not remove watchbell or watchbell-postgres; try: $engine rm --force watchbell watchbell-postgres" >&2
+    exit 1
+  fi
   echo 'stopped; the data are in the volume watchbell-postgres'
   exit 0
 fi
@@ -44,8 +57,11 @@ wait_until_started() {
   done
 }
 
+# realpath does not take what is not there yet on every machine.
+absolute() { case $1 in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac; }
+
 version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' package.json)
-config=$(realpath -m "${CONFIG:-config}") secrets=$(realpath -m "${SECRETS:-secrets}")
+config=$(absolute "${CONFIG:-config}") secrets=$(absolute "${SECRETS:-secrets}")
 [ -e "$config" ] || { echo "start: there is no $config: put watchbell.yaml there, or say where with CONFIG" >&2; exit 2; }
 image=${IMAGE:-watchbell:$version}
 if ! "$engine" image inspect "$image" >/dev/null 2>&1; then
@@ -69,8 +85,7 @@ if [ -z "${DATABASE_URL:-}" ]; then
   DATABASE_URL=postgres://watchbell:$password@watchbell-postgres:5432/watchbell
 fi
 
-"$engine" stop --time 20 watchbell >/dev/null 2>&1 || true
-"$engine" rm --force watchbell >/dev/null 2>&1 || true
+remove watchbell
 export DATABASE_URL # named, not written, on the command line
 "$engine" run --detach --name watchbell --network watchbell --restart unless-stopped --stop-timeout 20 \
   --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \

@@ -24,11 +24,14 @@ TEXT
 client=${1:-}
 case $client in
   -h | --help) usage; exit 0 ;;
+  cloudflared | ngrok | ssh | tailscale) ;;
   '') usage >&2; exit 2 ;;
+  *) echo "tunnel: the clients are cloudflared, ngrok, ssh and tailscale, not $client" >&2; exit 2 ;;
 esac
 shift
 port=${PORT:-8080}
 command -v "$client" >/dev/null || { echo "tunnel: install $client, or name another client" >&2; exit 2; }
+command -v curl >/dev/null || { echo 'tunnel: install curl, which asks the bot whether its web chat has a password' >&2; exit 2; }
 # As a tunnel would ask: from this machine, which a chat without a password lets in.
 if ! status=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 3 --header 'Host: localhost' "http://127.0.0.1:$port/"); then
   echo "tunnel: no bot answers on port $port of this machine: start it (scripts/start.sh), or set PORT" >&2
@@ -43,5 +46,4 @@ case $client in
   ngrok) exec ngrok http "$port" "$@" ;;
   ssh) exec ssh -N -o ExitOnForwardFailure=yes -o ServerAliveInterval=30 -R "${REMOTE_ADDRESS:-127.0.0.1}:${REMOTE_PORT:-8080}:127.0.0.1:$port" "$@" ;;
   tailscale) exec tailscale funnel "$port" "$@" ;;
-  *) echo "tunnel: the clients are cloudflared, ngrok, ssh and tailscale, not $client" >&2; exit 2 ;;
 esac

@@ -12,6 +12,7 @@ import { Heartbeat } from './db/heartbeat.ts';
 import { LeaseKeeper, type Lease } from './db/lease.ts';
 import { migrate } from './db/migrate.ts';
 import { Notifier, type WokenRoom } from './db/notifier.ts';
+import { onceDatabaseAnswers } from './db/once-answers.ts';
 import { Acceptor } from './dispatch/acceptor.ts';
 import { buildWorld } from './dispatch/build-world.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
@@ -21,7 +22,7 @@ import { noticeOps } from './dispatch/notice.ts';
 import { beginSeries } from './dispatch/series.ts';
 import { createWebhookIntake } from './dispatch/webhook-intake.ts';
 import { knownNames, type World } from './dispatch/world.ts';
-import { codeOf, messageOf } from './errors.ts';
+import { messageOf } from './errors.ts';
 import { createHttpServer, type HttpServer, type Pages } from './http/server.ts';
 import type { Logger } from './log.ts';
 import { createMetrics, declareHistograms, type Metrics } from './metrics.ts';
@@ -267,7 +268,7 @@ export class App {
       pages: web ? [this.#webPages(web[1])] : [],
     });
     const migrations = folders.skills.map((folder) => folder.migrations);
-    await this.#onceDatabaseAnswers(() => migrate(this.database, migrations));
+    await onceDatabaseAnswers(log, () => migrate(this.database, migrations));
     this.metrics.databaseUp.set(1);
     this.#world = this.#build(this.#config, await this.#options.generation(this.database));
     await this.#heartbeat.start();
@@ -293,21 +294,6 @@ export class App {
       'started',
     );
     for (const broken of folders.broken) log.error(broken, 'skill could not be loaded');
-  }
-
-  /** A bot and its database often start together: one that does not answer yet is waited for. */
-  async #onceDatabaseAnswers(work: () => Promise<unknown>): Promise<void> {
-    for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 2000)) {
-      try {
-        await work();
-        return;
-      } catch (error) {
-        if (codeOf(error) !== 'WB_DATABASE_AWAY') throw error;
-        if (waitMs === 100)
-          this.#options.log.warn({ reason: messageOf(error) }, 'database does not answer yet; waiting for it');
-      }
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
-    }
   }
 
   /** Takes a new configuration into use, whole. Connectors whose entry changed are handed over and started again. */

@@ -32,6 +32,12 @@ test('an error is written with its causes, without the request it carries and th
   expect(JSON.parse(text())).toMatchObject({ error: { cause: { code: 'ECONNREFUSED' } } });
 });
 
+test('the reason of a failure is written without the passwords in it', () => {
+  const { log, text } = collect();
+  log.warn({ reason: 'connect postgres://bell:hush1@db:5432/bell' }, 'database does not answer yet');
+  expect(JSON.parse(text())).toMatchObject({ reason: 'connect postgres://bell:[redacted]@db:5432/bell' });
+});
+
 test('pretty lines hold the level, the sentence and the fields', () => {
   const { log, text } = collect(true);
   log.child({ connector: 'matrix' }).warn({ room: 'a b' }, 'throttled');

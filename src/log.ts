@@ -23,7 +23,7 @@ export function createLogger({ level, pretty = false, destination }: LoggerOptio
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: describeError, error: describeError },
+      serializers: { err: describeError, error: describeError, reason: describeError },
       redact: { paths: SECRET_PATHS, censor: '[redacted]' },
     },
     pretty ? prettyStream(target) : target,

@@ -298,7 +298,9 @@ export const valuesSchema = z.strictObject({
 
   test: z
     .strictObject({
-      enabled: flag.describe('Have `helm test` prove a round trip.'),
+      enabled: flag.describe(
+        'Have `helm test` prove a round trip, where there is a source of alerts or a fragment that may bring one.',
+      ),
       source: text.describe('Source in the configuration that the test posts to; default: the first.'),
       timeout: duration.describe('How long a message may take to be shown.'),
     })

@@ -1,5 +1,5 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { dump } from '../db/backup.ts';
 import { readBackup, writeBackup } from '../db/backup-file.ts';
 import { recordBackup } from '../db/backup-record.ts';
@@ -22,7 +22,7 @@ export function backup({ to, keep, ...options }: BackupOptions): Promise<number>
   if (!Number.isSafeInteger(most) || most < 1) throw new StartFailed(`--keep: "${keep}" is not a number from 1 up`);
   return withDatabase(options, (database) =>
     onDisk(to, async () => {
-      await mkdir(to, { recursive: true });
+      await makeDirectory(to);
       const name = `watchbell-${new Date().toISOString().replaceAll(/[:.]/g, '-')}.jsonl.gz`;
       const counts = await writeBackup(join(to, name), dump(database, readVersion()));
       for await (const _ of readBackup(join(to, name)));
@@ -49,6 +49,19 @@ async function onDisk<T>(directory: string, work: () => Promise<T>): Promise<T> 
       `the backup cannot be written to ${directory}: ${messageOf(error)}; name a directory that may be written and has room, with --to`,
       { cause: error },
     );
+  }
+}
+
+/** With those it lies in. Node's own `recursive` never ends where none can be made, as below /proc. */
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory);
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST' && (await stat(directory)).isDirectory()) return;
+    const parent = dirname(directory);
+    if (codeOf(error) !== 'ENOENT' || (await stat(parent).catch(() => undefined))) throw error;
+    await makeDirectory(parent);
+    await makeDirectory(directory);
   }
 }
 

@@ -37,6 +37,28 @@ test('every problem is a line, then their number, and the status is 1', async ()
   ]);
 });
 
+test('a mistake in a skill hides no name that leads nowhere, and brings forth no others', async () => {
+  const { lines } = await run(`connectors: { web: {} }
+rooms: { ops: { in: { web: ops } } }
+skills:
+  alerts:
+    sources: { eu: { tokens: none } }
+    route:
+      rooms: [opss]
+      routes:
+        - { matchers: ['a b'], from: { source: eu } }
+        - { policy: pge }
+    policies: { page: { remindEvery: soon } }`);
+  expect(lines.map((line) => line.replace(/^\S+ skills\.alerts\./, ''))).toEqual([
+    'sources.eu.tokens: must be a list ([one, two])',
+    'route.rooms[0]: no room is called "opss"; did you mean "ops"?',
+    expect.stringContaining('route.routes[0].matchers[0]: '),
+    'route.routes[1].policy: no policy is called "pge"; did you mean "page"?',
+    expect.stringContaining('policies.page.remindEvery: "soon" is not a time span'),
+    '5 problems',
+  ]);
+});
+
 test('a warning is printed and changes nothing', async () => {
   const { status, lines } = await run('connectors: { web: {} }\naccess: [{ deny: [everyone], commands: [helpp] }]');
   expect(status).toBe(0);

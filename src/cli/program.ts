@@ -1,4 +1,5 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option, type CommandOptions } from 'commander';
+import { didYouMean } from '../config/nearest.ts';
 import { readVersion } from '../version.ts';
 
 const EXITS = `
@@ -27,9 +28,10 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
     usage: string,
     description: string,
     run: (args: string[], options: Options & Globals) => Promise<number | undefined>,
+    more: CommandOptions = {},
   ): Command =>
     parent
-      .command(usage)
+      .command(usage, more)
       .description(description)
       .option('-c, --config <path>', 'configuration file or directory')
       .option('--data <directory>', 'where a trial keeps its data', './data')
@@ -39,9 +41,20 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
         status = await run(command.args, { ...command.optsWithGlobals<Options & Globals>() });
       });
 
-  add(program, 'run', 'runs the bot (also when no command is given)', async (_, options) =>
-    (await import('./run.ts')).run(options),
-  );
+  add(
+    program,
+    'run',
+    'runs the bot (also when no command is given)',
+    async (_, options) => (await import('./run.ts')).run(options),
+    { isDefault: true },
+  )
+    // The default command is given every word that is no command.
+    .allowExcessArguments()
+    .hook('preAction', (run) => {
+      const [word] = run.args;
+      const known = program.commands.map((command) => command.name());
+      if (word !== undefined) program.error(`error: unknown command '${word}'${didYouMean(word, known)}`);
+    });
   add(program, 'check [file]', 'validates a configuration offline and lists every problem', async ([file], options) =>
     (await import('./check.ts')).check({ path: file ?? options.config }),
   );
@@ -67,7 +80,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
     .option('--source <name>', 'source in the configuration', 'default')
     .option('--token <token>', "the source's token (default: read from the configuration)")
     .option('--alert-name <name>', 'name of the alert')
-    .option('--severity <severity>', 'critical, warning or info')
+    .addOption(new Option('--severity <severity>', 'how bad it is').choices(['critical', 'warning', 'info']))
     .option('--resolved', 'say that it is over');
 
   add<{ url: string; source?: string; timeout: string }>(
@@ -151,10 +164,10 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
   return {
     async run(argv) {
       try {
-        await program.parseAsync(argv.length === 0 ? ['run'] : [...argv], { from: 'user' });
+        await program.parseAsync([...argv], { from: 'user' });
         return status;
       } catch (error) {
-        if (error instanceof CommanderError) return error.exitCode === 0 || error.code === 'commander.help' ? 0 : 2;
+        if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
         throw error;
       }
     },

@@ -1,10 +1,12 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { App, type AppOptions } from '../app.ts';
+import { clientConfig } from '../config/database.ts';
 import { latestGeneration, storeGeneration } from '../config/generations.ts';
 import type { Loaded } from '../config/load.ts';
 import { watchConfig } from '../config/watch.ts';
-import type { Database } from '../db/database.ts';
+import { createDatabase, type Database } from '../db/database.ts';
+import { onceDatabaseAnswers } from '../db/once-answers.ts';
 import { ConfigInvalid, StartFailed, messageOf } from '../errors.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { readVersion } from '../version.ts';
@@ -16,7 +18,7 @@ import {
   type Setting,
   type SettingOptions,
 } from './setting.ts';
-import { stoppable } from './signals.ts';
+import { endingAtOnce, stoppable } from './signals.ts';
 import { welcome } from './welcome.ts';
 
 const DEFAULT_PORT = 8080;
@@ -110,24 +112,21 @@ async function lastGood(
     ...problems,
   ]);
   const url =
-    setting.surroundings.env['DATABASE_URL'] ??
-    (await setting.secrets.read({ file: 'database-uri' }).catch(() => undefined));
-  if (url === undefined) throw invalid;
-  const { createDatabase } = await import('../db/database.ts');
-  const database = createDatabase({
-    url: async () => ({ connectionString: url }),
-    poolSize: 1,
-    idleInTransactionMs: 5000,
-    statementTimeoutMs: 5000,
-  });
+    setting.surroundings.env['DATABASE_URL'] === undefined ? { file: 'database-uri' } : { env: 'DATABASE_URL' };
+  const address = () => clientConfig({ url }, setting.secrets);
+  if (!(await address().catch(() => undefined))) throw invalid;
+  const database = createDatabase({ url: address, poolSize: 1, idleInTransactionMs: 5000, statementTimeoutMs: 5000 });
+  using _ = endingAtOnce();
   try {
-    const stored = await latestGeneration(database.query).catch(() => undefined);
+    const stored = await onceDatabaseAnswers(log.child({ problems }), () => latestGeneration(database.query)).catch(
+      () => undefined, // an empty database, or one that lets nobody in
+    );
     const loaded = stored && setting.loadStored(stored.content);
     if (!loaded?.ok) throw invalid;
     log.error({ problems }, 'configuration is wrong; running with the last good one');
     return {
       loaded,
-      opened: { config: async () => ({ connectionString: url }), embedded: undefined },
+      opened: { config: address, embedded: undefined },
       fallback: problems,
     };
   } finally {

@@ -1,10 +1,15 @@
 import { readable } from '../dispatch/chat.ts';
 import { CommandIndex } from '../dispatch/command-index.ts';
 import { allSkills } from './read-configuration.ts';
+import { StartFailed } from '../errors.ts';
 import { createSetting, type SettingOptions } from './setting.ts';
 
 export async function listSkills(options: SettingOptions): Promise<number> {
-  const { folders } = await createSetting(options);
+  const setting = await createSetting(options);
+  const read = await setting.load();
+  // Problems in it are for `check`; but of a file that is not there the skills would be missing without a word.
+  if (!read.ok && read.sourceHash === undefined) throw new StartFailed(read.problems.join('\n'));
+  const { folders } = setting;
   const where = new Map(folders.skills.map(({ skill, directory }) => [skill.name, directory]));
   for (const skill of allSkills(folders)) {
     const directory = where.get(skill.name) ?? 'part of the bot';

@@ -39,7 +39,8 @@ export function placeOf({ connectionString, host, port }: pg.ClientConfig): stri
 
 /** The driver takes a word that is no address for the name of a host, and a bot would wait for that for ever. */
 function checked(text: string, reference: SecretRef): string {
-  if (/^postgres(ql)?:\/\//.test(text) && URL.canParse(text)) return text;
+  // A second @ is one in the password: what is behind the first would be taken for the host, and named in errors.
+  if (/^postgres(ql)?:\/\/[^@?]*@?[^@?]*(\?|$)/.test(text) && URL.canParse(text)) return text;
   const where = 'file' in reference ? `the file ${reference.file}` : `the variable ${reference.env}`;
   throw new StartFailed(
     `${where} holds no address of a database: write postgres://USER:PASSWORD@HOST:5432/NAME there, with %-escapes for signs in the password`,

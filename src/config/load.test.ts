@@ -98,6 +98,7 @@ skills:
       'watchbell.yaml:12:15 access[0].allow[0]: no group or person is called "sre"',
       'watchbell.yaml:12:32 access[0].commands[0]: no class is called "akt"; did you mean "act"?',
       'watchbell.yaml:12:51 access[0].in[0]: no room is called "op"; did you mean "ops"?',
+      'watchbell.yaml:14:19 skills.bell.rooms[0]: no room is called "opps"',
       'watchbell.yaml:14:41 skills.bell.tone.pitch: must be "high" or "low"',
       'watchbell.yaml:14:49 skills.bell.ruum: unknown key (there are rooms, token, tone)',
       'watchbell.yaml:15:3 skills.bel: no skill is called "bel"; did you mean "bell"?',
@@ -126,6 +127,21 @@ skills: { bell: { token: hunter2secret } }`);
       expect(problem).toMatch(/a secret is not written here: .*\{ file: NAME \}/);
       expect(problem).not.toContain('hunter2');
     }
+  });
+
+  test('a secret in the place of its name, or in an address, is refused and never repeated', async () => {
+    const problems = await problemsOf(`
+connectors:
+  matrix: { homeserver: 'https://bell:hunter2@m.example.org', token: { file: syt_aHVudGVy_hunter2 } }
+database: { url: { file: 'postgres://bell:hunter2@db/bell' } }
+skills: { bell: { token: { env: xoxb-12345678-hunter2 } } }`);
+    expect(problems.map((line) => line.replace(/:\d+:\d+/, ''))).toEqual([
+      'watchbell.yaml connectors.matrix.homeserver: has a password in it, which would be shown and stored: write the address without it',
+      expect.stringMatching(/ connectors\.matrix\.token\.file: a secret is not written here: /),
+      expect.stringMatching(/ database\.url\.file: a secret is not written here: /),
+      expect.stringMatching(/ skills\.bell\.token/),
+    ]);
+    expect(problems.join()).not.toContain('hunter2');
   });
 
   test('a secret with both or wrong keys says what to write', async () => {

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { applyEnvironment } from './environment.ts';
 import { explain } from './explain.ts';
+import { misplacedSecrets } from './misplaced-secrets.ts';
 import { parseFile, type SourceFile } from './parse.ts';
 import { expandPlatforms, fillTypes, isMap, withoutNulls, withTypes, type Raw } from './raw.ts';
 import { checkReferences } from './references.ts';
@@ -126,6 +127,8 @@ function readConfig(
   problems.push(...references.problems);
   warnings.push(...references.warnings);
   const skills = readSkills(raw, options, { problems, warnings, disabled });
+  const reported = new Set(problems.map(({ path }) => JSON.stringify(path)));
+  problems.push(...misplacedSecrets(raw).filter(({ path }) => !reported.has(JSON.stringify(path))));
   if (parsed.success)
     applyEnvironment(parsed.data, options.env, (says) =>
       problem({ path: [], says, at: { file: 'environment', line: 0, column: 0 } }),

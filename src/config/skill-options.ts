@@ -1,10 +1,11 @@
 import { messageOf } from '../errors.ts';
 import type { Names, Problem, Skill } from '../skill.ts';
-import { explain } from './explain.ts';
+import { explain, lookUp } from './explain.ts';
 import { didYouMean } from './nearest.ts';
 import { isMap, type Raw } from './raw.ts';
 import { namesOf } from './references.ts';
 import { shapeOf, type Shape } from './shape.ts';
+import { soundPart } from './sound-part.ts';
 import type { Environment } from './substitute.ts';
 import { pathText, type Finding, type Path } from './tree.ts';
 
@@ -69,6 +70,7 @@ export function readSkills(
     const found: Finding[] = [];
     const result = parseOptions(skill, value, found);
     if (found.length === 0) found.push(...checkOptions(skill, result, names));
+    else if (isMentioned) found.push(...checkSoundPart(skill, value, names));
     if (found.length === 0) parsed[skill.name] = result;
     else if (isMentioned) {
       for (const finding of found) (isWarning(finding) ? warnings : problems).push(finding);
@@ -114,6 +116,17 @@ function checkOptions(skill: AnySkill, options: unknown, names: Names): Finding[
   } catch (error) {
     return [{ path: base, says: `the skill could not check its options: ${messageOf(error)}` }];
   }
+}
+
+/** References that nothing answers to, in options that have other problems too; what else a skill may say could come of what is missing. */
+function checkSoundPart(skill: AnySkill, value: unknown, names: Names): Finding[] {
+  const sound = skill.options && soundPart(skill.options, value);
+  if (!sound) return [];
+  return checkOptions(skill, sound.data, names).filter(({ path, says }) =>
+    [lookUp({ skills: { [skill.name]: value } }, path)]
+      .flat()
+      .some((word) => typeof word === 'string' && says.includes(`"${word}"`) && !sound.without.has(word)),
+  );
 }
 
 /** A skill may mark what is odd and works: `{ path, says, warning: true }`. */

@@ -89,6 +89,18 @@ test('a message with a time of its own waits from then on, not from when it was 
   expect((await counted()).join('\n')).toMatch(/oldest_pending_seconds\{connector="one"\} 30\d\./);
 });
 
+test('what waits for a connector that is configured no more is counted until it is done', async () => {
+  await message('gone', { state: 'dead' });
+  const { counted } = keep(worldWith(['one'], []));
+  expect((await counted()).filter((line) => line.includes('gone'))).toEqual([
+    'messages_pending{connector="gone"} 0',
+    'messages_oldest_pending_seconds{connector="gone"} 0',
+    'dead_letters{connector="gone"} 1',
+  ]);
+  await database.query('delete from messages');
+  expect((await counted()).filter((line) => line.includes('gone'))).toEqual([]);
+});
+
 test('a connector or skill that is configured no more is not exported, nor anything where another replica counts', async () => {
   const { state, counted } = keep(worldWith(['one', 'gone']));
   expect((await counted()).filter((line) => line.includes('gone'))).toHaveLength(3);

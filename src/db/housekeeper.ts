@@ -58,9 +58,9 @@ export class Housekeeper {
     if (!isCounting() || !database.available) return ours.forEach((gauge) => gauge.reset());
     try {
       const backlogs = new Map((await readBacklog(database.query)).map((one) => [one.connector, one]));
-      // A connector that went with a reload must not stand here as it was last.
+      // A connector that went with a reload stands here only while something of it waits for a person.
       for (const gauge of [metrics.messagesPending, metrics.oldestPending, metrics.deadLetters]) gauge.reset();
-      for (const connector of world().connectors) {
+      for (const connector of new Set([...world().connectors, ...backlogs.keys()])) {
         const backlog = backlogs.get(connector);
         metrics.messagesPending.set({ connector }, backlog?.pending ?? 0);
         metrics.oldestPending.set({ connector }, backlog?.oldestSeconds ?? 0);

@@ -4,6 +4,8 @@ import { webhookSources, type World } from './world.ts';
 /** What `source` says besides a connector's name. */
 const EVENT_SOURCES = ['webhook', 'timer', 'task', 'cron', 'emit', 'fate', 'cli'];
 const EVENT_RESULTS = ['ok', 'failed'];
+/** Of what people say also: */
+const SAID_RESULTS = ['ignored', 'invalid', 'denied', 'wrong'];
 const WEBHOOK_CODES = ['200', '400', '401', '413', '415', '499', '503'];
 /** Of an address that nothing is known of. */
 const OTHER_CODES = ['404', '405', '503'];
@@ -17,6 +19,7 @@ const SEND_RESULTS = ['ok', 'rate_limited', 'gone', 'rejected', 'unauthorised', 
 export function beginSeries({ events, webhookRequests, commands, sends }: Metrics, world: World): void {
   for (const source of [...EVENT_SOURCES, ...world.connectors])
     for (const result of EVENT_RESULTS) events.inc({ source, result }, 0);
+  for (const source of world.connectors) for (const result of SAID_RESULTS) events.inc({ source, result }, 0);
   for (const source of webhookSources(world))
     for (const code of WEBHOOK_CODES) webhookRequests.inc({ source, code }, 0);
   for (const code of OTHER_CODES) webhookRequests.inc({ source: 'other', code }, 0);

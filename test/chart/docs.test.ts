@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parse } from 'yaml';
-import { render } from './render.ts';
+import { CHART, examples, render } from './render.ts';
 
 const DOCS = resolve(import.meta.dirname, '../../docs');
 
@@ -10,6 +10,22 @@ test('all values shown in the page about installing are such as the chart takes'
   const blocks = [...page.matchAll(/^```yaml values\n(.*?)^```$/gms)].map(([, block = '']) => parse(block) as object);
   expect(blocks.length).toBeGreaterThanOrEqual(3);
   for (const values of blocks) expect((await render(values)).all('Deployment')).toHaveLength(1);
+});
+
+test('where a policy denies what comes in, the ingress or gateway that is switched on is let in', async () => {
+  const page = await readFile(resolve(DOCS, 'installing.md'), 'utf8');
+  const files = await Promise.all((await examples()).map((example) => readFile(resolve(CHART, 'ci', example), 'utf8')));
+  const shown = [...page.matchAll(/^```yaml values\n(.*?)^```$/gms)].map(([, block = '']) => block);
+  const open = [...shown, ...files]
+    .map((text) => parse(text) as Record<string, { enabled?: boolean; ingressFrom?: object[] } | undefined>)
+    .filter(
+      (values) => values['networkPolicy']?.enabled && (values['ingress']?.enabled || values['httpRoute']?.enabled),
+    );
+  expect(open.length).toBeGreaterThanOrEqual(2);
+  for (const values of open)
+    expect(JSON.stringify(values['networkPolicy']?.ingressFrom)).toMatch(
+      /"kubernetes\.io\/metadata\.name":"(ingress|gateway)/,
+    );
 });
 
 test('every alert has a runbook under the address it gives, and no runbook is without an alert', async () => {

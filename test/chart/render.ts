@@ -33,47 +33,54 @@ export async function examples(): Promise<string[]> {
   return (await readdir(join(CHART, 'ci'))).filter((name) => name.endsWith('-values.yaml'));
 }
 
-/** `helm template bell` in the namespace `monitoring`; rejects with what helm says. */
-export async function render(
-  values: object,
-  options: { example?: string; helm?: string; more?: string[] } = {},
-): Promise<Rendered> {
+interface RenderOptions {
+  readonly example?: string;
+  readonly helm?: string;
+  readonly release?: string;
+  readonly more?: readonly string[];
+}
+
+/** What helm prints of a release, `bell` unless it is named, in the namespace `monitoring`; rejects with what it says. */
+async function runHelm(command: 'template' | 'install', values: object, options: RenderOptions): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'watchbell-chart-'));
   const file = join(directory, 'values.yaml');
   await writeFile(file, stringify(values, { version: '1.1' }));
   try {
     const helm = options.helm ?? (await unpackTool('helm/helm'));
     const example = options.example === undefined ? [] : ['-f', join(CHART, 'ci', options.example)];
-    const args = [
-      'template',
-      'bell',
-      CHART,
-      '--namespace',
-      'monitoring',
-      ...example,
-      '-f',
-      file,
-      ...(options.more ?? []),
-    ];
+    const { release = 'bell', more = [] } = options;
+    const args = [command, release, CHART, '--namespace', 'monitoring', ...example, '-f', file, ...more];
     const { stdout } = await run(helm, args, { maxBuffer: 16 * 1024 ** 2 }).catch((error: { stderr?: string }) => {
       throw new Error(error.stderr ?? String(error));
     });
-    const objects = parseAllDocuments(stdout)
-      .map((document) => document.toJS() as Manifest | null)
-      .filter((object) => object !== null);
-    const all = (kind: string): Manifest[] => objects.filter((object) => object.kind === kind);
-    return {
-      objects,
-      all,
-      one(kind, name) {
-        const found = all(kind).filter((object) => name === undefined || object.metadata.name === name);
-        if (found.length !== 1 || !found[0]) throw new Error(`${found.length} objects are a ${kind} ${name ?? ''}`);
-        return found[0];
-      },
-    };
+    return stdout;
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** What helm prints for people after an install. */
+export async function notes(values: object, options: RenderOptions = {}): Promise<string> {
+  const printed = await runHelm('install', values, { ...options, more: ['--dry-run=client'] });
+  return printed.slice(printed.indexOf('\nNOTES:\n'));
+}
+
+/** The objects of a release. */
+export async function render(values: object, options: RenderOptions = {}): Promise<Rendered> {
+  const stdout = await runHelm('template', values, options);
+  const objects = parseAllDocuments(stdout)
+    .map((document) => document.toJS() as Manifest | null)
+    .filter((object) => object !== null);
+  const all = (kind: string): Manifest[] => objects.filter((object) => object.kind === kind);
+  return {
+    objects,
+    all,
+    one(kind, name) {
+      const found = all(kind).filter((object) => name === undefined || object.metadata.name === name);
+      if (found.length !== 1 || !found[0]) throw new Error(`${found.length} objects are a ${kind} ${name ?? ''}`);
+      return found[0];
+    },
+  };
 }
 
 /** Values with a database, which every release needs. */

@@ -1,5 +1,5 @@
 import { valuesSchema } from '../../scripts/chart/values.ts';
-import { DATABASE, examples, render, type Manifest, type Rendered } from './render.ts';
+import { DATABASE, examples, notes, render, type Manifest, type Rendered } from './render.ts';
 
 /** What pairing.rooms and alertmanagerConfig lean on. */
 const source = { config: { skills: { alerts: { sources: { default: { tokens: [{ file: 't' }] } } } } } };
@@ -23,7 +23,7 @@ const volume = (object: Manifest, name: string): Manifest['spec'] =>
 test('by default there is what the bot needs, and nothing of any operator', async () => {
   const { objects } = await render(DATABASE);
   expect(objects.map(({ kind }) => kind).sort()).toEqual(
-    ['ConfigMap', 'Deployment', 'Pod', 'PodDisruptionBudget', 'Service', 'Service', 'ServiceAccount'].sort(),
+    ['ConfigMap', 'Deployment', 'PodDisruptionBudget', 'Service', 'Service', 'ServiceAccount'].sort(),
   );
 });
 
@@ -68,7 +68,39 @@ test.each([
   ['podDisruptionBudget.enabled', { podDisruptionBudget: { enabled: false } }, 'PodDisruptionBudget'],
   ['test.enabled', { test: { enabled: false } }, 'Pod'],
 ])('%s: false leaves it out', async (_, values, kind) => {
-  expect((await render({ ...DATABASE, ...values })).all(kind)).toEqual([]);
+  expect((await render({ ...DATABASE, ...source })).all(kind)).toHaveLength(1);
+  expect((await render({ ...DATABASE, ...source, ...values })).all(kind)).toEqual([]);
+});
+
+test('the round trip of `helm test` is there where an alert can be posted', async () => {
+  for (const [values, count] of [
+    [{}, 0],
+    [{ configFragments: ['team'] }, 1],
+    [source, 1],
+  ] as const) {
+    expect((await render({ ...DATABASE, ...values })).all('Pod')).toHaveLength(count);
+    expect((await notes({ ...DATABASE, ...values })).includes('helm -n monitoring test bell')).toBe(count === 1);
+  }
+});
+
+test.each([
+  ['no configuration', { config: null }],
+  ['no skills', { config: { skills: {} } }],
+  ['the alerts switched off', { config: { skills: { alerts: false } } }],
+  ['alerts without a word', { config: { skills: { alerts: null } } }],
+  ['coffee switched off', { config: { skills: { coffee: false } } }],
+])('with %s it renders, and an AlertmanagerConfig says what it misses', async (_, values) => {
+  await render({ ...DATABASE, ...values });
+  await expect(render({ ...DATABASE, ...values, alertmanagerConfig: { enabled: true } })).rejects.toThrow(
+    'it has: none',
+  );
+});
+
+test('wherever a Watchdog is routed to the bot, the bot is told to drop it', async () => {
+  const missing = 'No route of yours names the Watchdog';
+  expect(await notes({ ...DATABASE, ...source })).toContain(missing);
+  expect(await notes(DATABASE)).not.toContain(missing);
+  for (const example of await examples()) expect(await notes({}, { example })).not.toContain(missing);
 });
 
 test('without a database the install fails with the three choices', async () => {
@@ -343,6 +375,37 @@ test('rooms that look alike, or whose names Kubernetes would not take, get jobs 
   const names = rendered.all('CronJob').map(({ metadata }) => metadata.name);
   expect(new Set(names).size).toBe(rooms.length);
   for (const name of names) expect(name).toMatch(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
+});
+
+test.each([
+  ['bell.eu', {}, 'bell-eu-watchbell'],
+  ['bell', { nameOverride: 'Foo_Bar' }, 'bell-foo-bar'],
+  ['bell', { fullnameOverride: 'Bell.Eu' }, 'bell-eu'],
+])('the release %s with %j has names that Services may have', async (release, values, name) => {
+  const rendered = await render({ ...DATABASE, ...values }, { release });
+  expect(rendered.all('Service').map(({ metadata }) => metadata.name)).toEqual([name, `${name}-ops`]);
+});
+
+test('every pod has the labels of everything, and each of the bot those of its pods', async () => {
+  const rendered = await render({
+    ...source,
+    commonLabels: { team: 'sre' },
+    commonAnnotations: { owner: 'sre' },
+    podLabels: { mesh: 'on' },
+    podAnnotations: { inject: 'true' },
+    postgres: { development: { enabled: true } },
+    countdownRecovery: { enabled: true },
+  });
+  const metadataOf = (object: Manifest): Manifest['metadata'] =>
+    object.kind === 'Pod' ? object.metadata : (object['spec'].jobTemplate?.spec ?? object['spec']).template.metadata;
+  const pods = podsOf(rendered);
+  expect(pods.map(({ kind }) => kind).sort()).toEqual(['CronJob', 'Deployment', 'Pod', 'StatefulSet']);
+  for (const pod of pods)
+    expect(metadataOf(pod)).toMatchObject(
+      pod.kind === 'StatefulSet'
+        ? { labels: { team: 'sre' } }
+        : { labels: { team: 'sre', mesh: 'on' }, annotations: { owner: 'sre', inject: 'true' } },
+    );
 });
 
 test('the longest names are such as Kubernetes takes', async () => {

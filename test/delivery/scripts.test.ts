@@ -43,8 +43,16 @@ async function runWith(
 }
 
 describe('start.sh', () => {
-  const start = (engine: string) =>
-    runWith({ docker: engine }, ['scripts/start.sh'], {
+  /** Refuses options as docker does: `rm` has no `--time`. */
+  const options = `case $1 in
+    stop) known=' --time ' ;; rm) known=' --force ' ;; ps) known=' --all --format ' ;; inspect) known=' --format ' ;; logs) known=' --tail ' ;;
+    run) known=' --detach --name --network --restart --stop-timeout --read-only --tmpfs --cap-drop --security-opt --volume --env --publish ' ;;
+    *) known= ;;
+  esac
+  for word; do case "$known:$word" in *" \${word} "*:--* | *:[!-]* | *:-[!-]*) ;; *) echo "unknown flag: $word" >&2; exit 125 ;; esac; done`;
+
+  const start = (engine: string, ...args: string[]) =>
+    runWith({ docker: `${options}\n${engine}`, realpath: 'exit 1' }, ['scripts/start.sh', ...args], {
       CONFIG: 'docs',
       SECRETS: tmpdir(),
       DATABASE_URL: 'postgres://x',
@@ -66,6 +74,25 @@ describe('start.sh', () => {
     const ended = await start('true');
     expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining('started on http://127.0.0.1:8080') });
     expect(ended.calls).not.toContain('postgres://x');
+    expect(ended.calls).toContain(`--volume ${ROOT}/docs:/etc/watchbell:ro`);
+  });
+
+  test('stop takes both containers down', async () => {
+    const engine =
+      'case $1 in rm) touch "$DIRECTORY/$3.gone" ;; ps) for c in watchbell watchbell-postgres; do [ -e "$DIRECTORY/$c.gone" ] || echo $c; done ;; esac';
+    const ended = await start(engine, 'stop');
+    expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining('stopped') });
+    expect(ended.calls).toMatch(
+      /stop --time 20 watchbell\n[^]*rm --force watchbell\n[^]*rm --force watchbell-postgres\n/,
+    );
+  });
+
+  test.each([
+    ['that keeps a container', 'case $1 in rm) exit 1 ;; ps) echo watchbell-postgres ;; esac'],
+    ['that is not running', 'echo "is the daemon running?" >&2; exit 1'],
+  ])('stop does not say so of an engine %s', async (_, engine) => {
+    const ended = await start(engine, 'stop');
+    expect(ended).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/rm --force|daemon/) });
   });
 });
 
@@ -89,6 +116,22 @@ test.each([
   }
 });
 
+test.each([
+  ['a client it does not know', ['scripts/tunnel.sh', 'clouldflared'], /the clients are cloudflared, /],
+  ['a tag without a name', ['scripts/rebuild.sh', '--tag'], /--tag wants a name/],
+] as const)('%s is refused with a sentence', async (_, command, says) => {
+  expect(await runWith({}, command)).toMatchObject({ code: 2, stderr: expect.stringMatching(says) });
+});
+
+test('tunnel.sh without curl says so, and not that no bot answers', async () => {
+  const env = { BASH_ENV: '$DIRECTORY/without-curl' };
+  const programs = { ssh: 'true', 'without-curl': 'command() { [ "$2" != curl ] && builtin command "$@"; }' };
+  expect(await runWith(programs, ['scripts/tunnel.sh', 'ssh'], env)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('install curl'),
+  });
+});
+
 test('deploy.sh refuses a chart of another version than it was told', async () => {
   const programs = { kubectl: 'echo here', helm: 'echo "version: 0.1.0"' };
   const env = { VALUES: '/dev/null', CHART: 'charts/watchbell' };
@@ -96,6 +139,40 @@ test('deploy.sh refuses a chart of another version than it was told', async () =
   expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining('is 0.1.0, not 9.9.9') });
   expect(ended.calls).not.toContain('upgrade');
   expect((await runWith(programs, ['scripts/deploy.sh', '0.1.0', '--dry-run'], env)).code).toBe(0);
+});
+
+describe('deploy.sh', () => {
+  const env = { VALUES: '/dev/null', CHART: 'oci://registry.example.org/watchbell' };
+  const deploy = (helm: string, ...args: string[]) =>
+    runWith({ kubectl: 'echo "how far it came"', helm }, ['scripts/deploy.sh', ...args], env);
+
+  test.each(['v3.19.0', 'v4.1.0'])(
+    'with helm %s a test that fails is said to, with the log of its pod',
+    async (version) => {
+      const helm = `case $1 in version) echo ${version} ;; test) exit 1 ;; esac`;
+      const ended = await deploy(helm, '1.2.3');
+      expect(ended).toMatchObject({ code: 1, stdout: expect.stringContaining('how far it came') });
+      expect(ended.calls).not.toContain('--logs');
+      expect(await deploy(`[ "$1" != version ] || echo ${version}`, '1.2.3')).toMatchObject({ code: 0 });
+    },
+  );
+
+  test('refuses two versions, and a machine without helm', async () => {
+    expect(await deploy('true', '1.2.3', '1.2.4')).toMatchObject({ code: 2, stderr: expect.stringContaining('1.2.4') });
+    const without = await runWith({ kubectl: 'true' }, ['scripts/deploy.sh', '1.2.3'], {
+      ...env,
+      HELM: 'no-such-helm',
+    });
+    expect(without).toMatchObject({ code: 2, stderr: expect.stringContaining('no-such-helm') });
+  });
+});
+
+test.each([
+  ['it ends well', {}, 0, '0 passed, 0 failed'],
+  ['with NO_SKIPS it fails', { NO_SKIPS: '1' }, 1, '0 passed, 1 failed'],
+])('integration-tests.sh without a cluster says so: %s', async (_, env, code, result) => {
+  const ended = await runWith({}, ['scripts/integration-tests.sh'], env);
+  expect(ended).toMatchObject({ code, stdout: expect.stringMatching(new RegExp(`^SKIPPED[^]*\n${result}\n$`)) });
 });
 
 test.each(['buildah push', 'buildah bud', 'cluster.sh load'])(

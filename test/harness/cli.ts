@@ -9,7 +9,7 @@ export interface CliResult {
 /** Runs one `watchbell` command to its end, as a person or a CronJob would. */
 export function runCli(
   args: readonly string[],
-  { config, secrets, databaseUrl }: { config: string; secrets: string; databaseUrl: string },
+  { config, secrets, databaseUrl }: { config?: string; secrets: string; databaseUrl: string },
 ): Promise<CliResult> {
   return new Promise((resolve) => {
     execFile(
@@ -18,8 +18,7 @@ export function runCli(
         '--disable-warning=ExperimentalWarning',
         join(import.meta.dirname, '../../bin/watchbell.js'),
         ...args,
-        '--config',
-        config,
+        ...(config === undefined ? [] : ['--config', config]),
       ],
       { env: { PATH: process.env['PATH'], WATCHBELL_SECRETS: secrets, DATABASE_URL: databaseUrl } },
       (error, stdout, stderr) => {

@@ -82,6 +82,32 @@ describe('doctor', () => {
   });
 });
 
+describe('without a command', () => {
+  test('the bot is run, with the options there are', async () => {
+    const none = { config: join(directory, 'none.yaml'), secrets: directory, databaseUrl: home.url };
+    for (const args of [[], ['--data', directory]])
+      expect(await runCli(args, none)).toEqual({
+        status: 2,
+        output: expect.stringContaining('none.yaml: there is no'),
+      });
+  });
+
+  test('a word that is none is refused with the nearest', async () => {
+    const { status, output } = await watchbell(['chekc', 'file']);
+    expect({ status, output }).toEqual({ status: 2, output: `error: unknown command 'chekc'; did you mean "check"?` });
+  });
+
+  test.each(['events', 'messages', 'import', 'audit'])(
+    '%s lists what it can do, and has done nothing',
+    async (group) => {
+      const output = expect.stringMatching(`^Usage: watchbell ${group}`) as string;
+      const surroundings = { secrets: directory, databaseUrl: home.url };
+      expect(await runCli([group, '--help'], surroundings)).toEqual({ status: 0, output });
+      expect(await runCli([group], surroundings)).toEqual({ status: 2, output });
+    },
+  );
+});
+
 describe('a database that cannot be reached', () => {
   test.each([
     ['events', 'failed'],
@@ -120,6 +146,27 @@ describe('a database that cannot be reached', () => {
       expect(status).toBe(args[0] === 'doctor' ? 1 : 2);
     },
   );
+});
+
+test('a wrong option or file is refused before anything is done', async () => {
+  expect(await watchbell(['alert', '--severity', 'bogus'])).toMatchObject({
+    status: 2,
+    output: expect.stringContaining('Allowed choices are critical, warning, info'),
+  });
+  expect(await runCli(['skills'], { config: join(directory, 'none.yaml'), secrets: '', databaseUrl: '' })).toEqual({
+    status: 2,
+    output: expect.stringContaining('none.yaml: there is no such file'),
+  });
+});
+
+test('a backup into a directory that cannot be made ends with a sentence', async () => {
+  expect(await watchbell(['backup', '--to', '/proc/nope/backups'])).toEqual({
+    status: 2,
+    output: expect.stringMatching(/^watchbell: the backup cannot be written to \/proc\/nope\/backups: E[A-Z]+/),
+  });
+  const to = join(directory, 'secrets', 'deep', 'backups');
+  expect(await watchbell(['backup', '--to', to])).toMatchObject({ status: 0 });
+  await rm(join(directory, 'secrets'), { recursive: true });
 });
 
 test('a backup into what is no directory is one sentence and leaves nothing behind', async () => {

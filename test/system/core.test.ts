@@ -1,3 +1,4 @@
+import { RateLimited } from '../../src/connectors/connector.ts';
 import { defineSkill, defineTask, defineTimer, z, CommandError } from '../../src/skill.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
 
@@ -12,6 +13,14 @@ const probe = defineSkill({
         void context.post('lobby', context.args.key, {
           text: context.args.text,
           actions: [{ label: 'Ping', emoji: '👀', command: 'ping' }],
+        }),
+    },
+    'turn {key}': {
+      help: 'puts another command behind its emoji',
+      run: (context) =>
+        void context.post('lobby', context.args.key, {
+          text: 'turned',
+          actions: [{ label: 'Too much', emoji: '👀', command: 'measure 11' }],
         }),
     },
     'ring {key} {text...}': {
@@ -119,6 +128,33 @@ test('a tap means the command that was shown, said by whoever taps', async () =>
   expect(bot.texts().filter((text) => text === 'pong')).toHaveLength(before + 1);
 });
 
+test('a tap on what is still shown means that, also while something else waits to be shown', async () => {
+  await bot.say('living c as it was');
+  const message = bot.messages().find((one) => one.message.text === 'as it was');
+  bot.platform.before = (operation) => {
+    if (operation.type === 'edit') throw new RateLimited('room', 50);
+  };
+  const before = bot.texts().length;
+  const happening = (id: string) => ({
+    id,
+    room: 'lobby',
+    direct: false,
+    sender: { accountId: '@ann:test', name: 'Ann', bot: false, guest: false },
+    at: bot.app.clock.now(),
+  });
+  bot.platform.happen({ type: 'message', ...happening('turn'), text: '!turn c', mentionsBot: false });
+  bot.platform.happen({ type: 'reaction', ...happening('tap'), target: message?.id ?? '', emoji: '👀' });
+  const handled = () => bot.query(`select 1 from events where source_id = 'tap' and state = 'done'`);
+  while ((await handled()).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(bot.texts()).toContain('as it was');
+  bot.platform.before = () => {};
+  await bot.settle();
+  expect(bot.texts().slice(before)).toEqual(['pong']);
+  expect(bot.texts()).toContain('turned');
+  await bot.tap(message?.id ?? '', '👀');
+  expect(bot.texts().at(-1)).toBe('too much');
+});
+
 test('a handler that fails leaves nothing behind but the failed event, its error, and one answer with its number', async () => {
   const [answer] = await bot.say('boom');
   const number = /`([0-9a-f]{8})`/.exec(answer ?? '')?.[1];
@@ -163,6 +199,17 @@ test('a timer fires once, says how late it is, and can be taken back', async () 
   await bot.say('never mind');
   await bot.advance(10 * 60_000);
   expect(bot.texts().filter((text) => text.startsWith('due'))).toHaveLength(1);
+});
+
+test('a timer that came due while nobody ran fires once when somebody does, and says how late it is', async () => {
+  await using before = await startTestBot({ skills: [probe] });
+  await before.say('later 5m');
+  await before.leave();
+  await before.query(`update timers set due_at = clock_timestamp() - interval '3 min'`);
+  await using after = await startTestBot({ skills: [probe], sharedWith: before });
+  await after.settle();
+  await after.advance(10 * 60_000);
+  expect(after.texts().filter((text) => text.startsWith('due'))).toEqual(['due 1, 3 min late']);
 });
 
 test('the result of a task is handled once', async () => {

@@ -1,6 +1,7 @@
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import pg from 'pg';
 import { defineSkill, defineTimer, z, type Webhook } from '../../src/skill.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+import { Line } from '../harness/line.ts';
 import { until } from '../harness/until.ts';
 
 const knock: Webhook = {
@@ -21,45 +22,6 @@ const probe = defineSkill({
   webhooks: { knock },
   timers: { due: defineTimer({ payload: z.object({}), run: (context) => context.say('lobby', 'due') }) },
 });
-
-/** The way to the database, which a test can cut and mend. */
-class Line {
-  readonly #target: { host: string; port: number };
-  readonly #sockets = new Set<Socket>();
-  #server: Server | undefined;
-  port = 0;
-
-  constructor(url: string) {
-    const { hostname, port } = new URL(url);
-    this.#target = { host: hostname, port: Number(port) };
-  }
-
-  async mend(): Promise<void> {
-    const server = createServer((socket) => {
-      const onward = connect(this.#target);
-      for (const one of [socket, onward]) {
-        this.#sockets.add(one);
-        one.on('error', () => {});
-        one.on('close', () => {
-          this.#sockets.delete(one);
-          socket.destroy();
-          onward.destroy();
-        });
-      }
-      socket.pipe(onward);
-      onward.pipe(socket);
-    });
-    await new Promise<void>((resolve) => server.listen(this.port, '127.0.0.1', resolve));
-    this.port = (server.address() as { port: number }).port;
-    this.#server = server;
-  }
-
-  async cut(): Promise<void> {
-    const closed = new Promise((resolve) => this.#server?.close(resolve));
-    for (const socket of this.#sockets) socket.destroy();
-    await closed;
-  }
-}
 
 let line: Line;
 let bot: TestBot;
@@ -112,6 +74,30 @@ test('while the database is away webhooks get 503 at once, with one sentence and
   await back();
   expect((await bot.webhook('knock', { n: 11 }, 'secret')).status).toBe(200);
   expect(bot.texts()).toEqual(['knock 0', 'knock 11']);
+});
+
+test('a webhook is answered once its row is committed, and not before', async () => {
+  const holder = new pg.Client({ connectionString: bot.databaseUrl });
+  await holder.connect();
+  await holder.query(`
+    create function hold() returns trigger language plpgsql as 'begin perform pg_advisory_xact_lock(1); return null; end';
+    create constraint trigger hold after insert on events deferrable initially deferred for each row execute function hold();
+    select pg_advisory_lock(1)`);
+  try {
+    let answered = false;
+    const answer = bot.webhook('knock', { n: 1 }, 'secret').finally(() => (answered = true));
+    await until(
+      async () => (await bot.query(`select 1 from pg_locks where locktype = 'advisory' and not granted`)).length > 0,
+    );
+    // Whatever would have been answered by now has arrived.
+    await fetch(`http://127.0.0.1:${bot.app.port}/nothing`);
+    expect([answered, await bot.query('select 1 from events')]).toEqual([false, []]);
+    await holder.query('select pg_advisory_unlock(1)');
+    expect((await answer).status).toBe(200);
+    expect(bot.texts()).toEqual(['knock 1']);
+  } finally {
+    await holder.end();
+  }
 });
 
 test('what is said while the database is away is answered once when it is back, in order', async () => {

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import type { Config } from '../../src/config/schema.ts';
 import { defineSkill, z } from '../../src/skill.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+import { runCli } from '../harness/cli.ts';
+import { Line } from '../harness/line.ts';
 import { createDatabase, freePort, type TestDatabase } from '../harness/postgres.ts';
 import { ProgramProcess } from '../harness/process.ts';
 import { until } from '../harness/until.ts';
@@ -179,5 +181,48 @@ describe('the program and its file', () => {
     await until(async () => (await status('three')) === 200);
     expect(await reloadOk()).toBe('1');
     expect(bell.failures).toEqual([]);
+  });
+
+  test('started with a wrong file while its database is away it waits, and goes on with its last good one', async () => {
+    const line = new Line(database.url, await freePort());
+    const wrong = join(directory, 'wrong.yaml');
+    await writeFile(wrong, 'rooms: { ops: { in: { webb: ops } } }');
+    const url = new URL(database.url);
+    url.port = String(line.port);
+    const later = new ProgramProcess({
+      config: wrong,
+      secrets: join(directory, 'secrets'),
+      databaseUrl: url.href,
+      port: await freePort(),
+      opsPort: await freePort(),
+      logFile: join(directory, 'later'),
+    });
+    const said = (): Promise<string> => readFile(join(directory, 'later'), 'utf8').catch(() => '');
+    const starting = later.start();
+    try {
+      await until(async () => !later.isAlive || (await said()).includes('waiting for it'));
+      expect(await said()).toContain('no connector is called \\"webb\\"');
+      await line.mend();
+      await starting;
+      expect(later.failures).toEqual([]);
+      expect(await said()).toContain('running with the last good one');
+    } finally {
+      await later.stop();
+      await line.cut();
+    }
+  });
+
+  test('a first start with a wrong file ends and says what is wrong', async () => {
+    const empty = await createDatabase();
+    const wrong = join(directory, 'wrong.yaml');
+    await writeFile(wrong, 'rooms: { ops: { in: { webb: ops } } }');
+    try {
+      expect(await runCli(['run'], { config: wrong, secrets: directory, databaseUrl: empty.url })).toEqual({
+        status: 2,
+        output: expect.stringContaining('no connector is called "webb"'),
+      });
+    } finally {
+      await empty.drop();
+    }
   });
 });

@@ -2,18 +2,11 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* At most 32 characters, so that the longest name made from it stays within a CronJob's 52. */}}
+{{/* At most 32 characters, so that the longest name made from it stays within a CronJob's 52; a Service's has no dots or capitals. */}}
 {{- define "watchbell.fullname" -}}
-{{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 32 | trimSuffix "-" -}}
-{{- else -}}
 {{- $name := include "watchbell.name" . -}}
-{{- if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 32 | trimSuffix "-" -}}
-{{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 32 | trimSuffix "-" -}}
-{{- end -}}
-{{- end -}}
+{{- $full := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) -}}
+{{- regexReplaceAll "[^a-z0-9-]" (default $full .Values.fullnameOverride | lower) "-" | trunc 32 | trimSuffix "-" -}}
 {{- end -}}
 
 {{- define "watchbell.selectorLabels" -}}
@@ -42,6 +35,28 @@ labels:
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end -}}
+
+{{/* The labels of a pod: (list $ "component" labels). */}}
+{{- define "watchbell.podLabels" -}}
+{{- $root := index . 0 -}}
+{{ include "watchbell.labels" $root }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- with mergeOverwrite (deepCopy $root.Values.commonLabels) (index . 2) }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* The options of a skill, (list $ "alerts"), as JSON; {} where they are left out, or it is switched off by `false`. */}}
+{{- define "watchbell.skill" -}}
+{{- $skills := default dict (default dict (index . 0).Values.config).skills -}}
+{{- $options := get $skills (index . 1) -}}
+{{- kindIs "map" $options | ternary $options dict | toJson -}}
+{{- end -}}
+
+{{/* `helm test` posts to a source; a ConfigMap of configFragments may bring one. */}}
+{{- define "watchbell.tested" -}}
+{{- if and .Values.test.enabled (or (include "watchbell.skill" (list . "alerts") | fromJson).sources .Values.configFragments) }}true{{ end -}}
 {{- end -}}
 
 {{/* A room as a part of a name, at most 14 characters; what had to be changed keeps a hash, so that no two are one. */}}
@@ -92,7 +107,7 @@ annotations:
 {{- if gt (len $chosen) 1 -}}
 {{- fail (printf "There must be one database, and these values name %d: keep one of %s." (len $chosen) (join ", " $chosen)) -}}
 {{- end -}}
-{{- if and (not $chosen) (not .Values.config.database) -}}
+{{- if and (not $chosen) (not (default dict .Values.config).database) -}}
 {{- fail "Watchbell needs a Postgres: set postgres.existingSecret.name (a Secret with its postgres:// address), or postgres.cloudNativePG.enabled, or for a trial postgres.development.enabled." -}}
 {{- end -}}
 {{- if $postgres.existingSecret.name -}}

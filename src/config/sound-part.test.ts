@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { soundPart } from './sound-part.ts';
+
+const schema = z.strictObject({
+  name: z.string().optional(),
+  rooms: z.array(z.string()).optional(),
+  items: z.record(z.string(), z.strictObject({ size: z.number(), kind: z.enum(['a', 'b']).optional() })).default({}),
+  routes: z.array(z.strictObject({ to: z.string().optional(), from: z.string().optional() })).default([]),
+});
+
+test('what is right is left as it is', () => {
+  expect(soundPart(schema, { name: 'x' })).toEqual({
+    data: { name: 'x', items: {}, routes: [] },
+    without: new Set(),
+  });
+});
+
+test('what is wrong is left out, and no more than that', () => {
+  const value = {
+    name: 5,
+    nmae: 'x',
+    rooms: ['a', 7],
+    items: { one: { size: 1, kind: 'c' }, two: {}, three: { size: 3 } },
+    routes: [{ to: 5, from: 'a' }, { to: 'b' }],
+  };
+  const before = structuredClone(value);
+  expect(soundPart(schema, value)).toEqual({
+    data: { items: { one: { size: 1 }, three: { size: 3 } }, routes: [{ from: 'a' }, { to: 'b' }] },
+    without: new Set(['name', 'nmae', 'rooms', 'kind', 'two', 'to']),
+  });
+  expect(value).toEqual(before);
+});
+
+test.each([['x'], [null], [[]]])('of %j nothing is left', (value) => {
+  expect(soundPart(schema, value)).toBeUndefined();
+});
+
+test('where what is left is refused too, nothing is', () => {
+  expect(soundPart(z.strictObject({ host: z.string() }), { host: 5 })).toBeUndefined();
+});

@@ -1,0 +1,15 @@
+import { codeOf, messageOf } from '../errors.ts';
+import type { Logger } from '../log.ts';
+
+/** A bot and its database often start together: one that does not answer yet is waited for, however long that takes. */
+export async function onceDatabaseAnswers<T>(log: Logger, work: () => Promise<T>): Promise<T> {
+  for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 2000)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (codeOf(error) !== 'WB_DATABASE_AWAY') throw error;
+      if (waitMs === 100) log.warn({ reason: messageOf(error) }, 'database does not answer yet; waiting for it');
+    }
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
+}

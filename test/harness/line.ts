@@ -1,0 +1,42 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/** The way to the database, which a test can cut and mend. */
+export class Line {
+  readonly #target: { host: string; port: number };
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+  port: number;
+
+  /** Nothing answers before it is mended; `port`: where; left out, one that is free then. */
+  constructor(url: string, port = 0) {
+    this.port = port;
+    const target = new URL(url);
+    this.#target = { host: target.hostname, port: Number(target.port) };
+  }
+
+  async mend(): Promise<void> {
+    const server = createServer((socket) => {
+      const onward = connect(this.#target);
+      for (const one of [socket, onward]) {
+        this.#sockets.add(one);
+        one.on('error', () => {});
+        one.on('close', () => {
+          this.#sockets.delete(one);
+          socket.destroy();
+          onward.destroy();
+        });
+      }
+      socket.pipe(onward);
+      onward.pipe(socket);
+    });
+    await new Promise<void>((resolve) => server.listen(this.port, '127.0.0.1', resolve));
+    this.port = (server.address() as { port: number }).port;
+    this.#server = server;
+  }
+
+  async cut(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server?.close(resolve));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+}

@@ -1,0 +1,54 @@
+/** Two rooms that stand in for each other, and what becomes of what one of them is never shown. */
+import { defineSkill } from '../../src/skill.ts';
+import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+
+const bell = defineSkill({
+  name: 'bell',
+  commands: { 'ring {text...}': { help: 'says it', run: ({ args }) => args.text } },
+});
+
+let bot: TestBot;
+beforeEach(async () => {
+  bot = await startTestBot({
+    skills: [bell],
+    config: {
+      connectors: { memory: { opsRoom: 'trouble' } },
+      rooms: {
+        lobby: { in: { memory: 'lobby' }, failover: 'hall' },
+        hall: { in: { memory: 'hall' }, failover: 'lobby' },
+        trouble: { in: { memory: 'trouble' } },
+      },
+    },
+  });
+});
+afterEach(() => bot.stop());
+
+/** From now on these rooms refuse everything for good. */
+function refuse(...rooms: readonly string[]): void {
+  bot.platform.before = (operation) => {
+    if ('room' in operation && rooms.includes(operation.room))
+      throw Object.assign(new Error('refused'), { code: 'WB_REJECTED', reason: 'I am not in the room' });
+  };
+}
+
+const dead = () => bot.query<{ room: string }>(`select room from messages where state = 'dead' order by room`);
+
+test('what a room will never be shown is said in its failover, and the operators hear of it once', async () => {
+  refuse('lobby');
+  await bot.say('ring fire');
+  await bot.say('ring water');
+  expect(bot.texts('lobby')).toEqual([]);
+  expect(bot.texts('hall')).toEqual([
+    '_could not be shown in lobby: I am not in the room_\nfire',
+    '_could not be shown in lobby: I am not in the room_\nwater',
+  ]);
+  expect(bot.texts('trouble')).toEqual([expect.stringMatching(/^I cannot post in lobby: I am not in the room\./)]);
+  expect(await dead()).toEqual([{ room: 'lobby' }, { room: 'lobby' }]);
+});
+
+test('what neither room is shown goes to and fro no more', async () => {
+  refuse('lobby', 'hall');
+  await bot.say('ring fire');
+  expect(await dead()).toEqual([{ room: 'hall' }, { room: 'lobby' }]);
+  expect(bot.texts('trouble')).toHaveLength(2);
+});
