@@ -41,7 +41,7 @@ export function createMetrics({ version, ofProcess = true }: MetricsOptions) {
     buildInfo,
     events: counter(
       'events_total',
-      'Events handled; source: a connector, webhook, timer, task, cron, emit, fate, cli; result: ok, failed, of what people say also ignored, invalid, denied, wrong',
+      'Events handled; source: a connector, webhook, timer, task, cron, emit, fate, cli; result: ok, failed, of what people say also ignored, invalid, denied, cancelled, wrong',
       ['source', 'result'],
     ),
     eventDuration: histogram(
@@ -50,10 +50,9 @@ export function createMetrics({ version, ofProcess = true }: MetricsOptions) {
       EVENT_BUCKETS_SECONDS,
       ['source'],
     ),
-    /** `result`: ok, invalid, denied, failed, cancelled, wrong; unknown text is command `other`. */
     commands: counter(
       'commands_total',
-      'Commands said in rooms; result: ok, invalid, denied, wrong (valid, at the wrong moment); what is no command is core other',
+      'Commands said in rooms; result: ok, invalid, denied, failed, cancelled (it ended what an earlier one began), wrong (valid, at the wrong moment); what is no command is core other',
       ['skill', 'command', 'result'],
     ),
     sends: counter(

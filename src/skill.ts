@@ -181,6 +181,8 @@ export interface CommandContext<Options = unknown, Args = Record<string, never>>
   reply(message: MessageLike): Promise<void>;
   /** Counts the command as `wrong` (valid, but at the wrong moment) and answers. */
   wrong(message: MessageLike): Promise<void>;
+  /** Counts the command as `cancelled` (it ended what an earlier one began) and answers. */
+  cancelled(message: MessageLike): Promise<void>;
   /** Counts the command as `invalid` (an argument that only the skill can judge) and answers. */
   invalid(message: MessageLike): Promise<void>;
 }

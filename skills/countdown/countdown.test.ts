@@ -112,7 +112,7 @@ test('stop says where it stopped, and no number comes after', async () => {
   expect(await bot.query(`select 1 from messages where pending`)).toEqual([]);
   expect(await bot.query('select 1 from timers')).toEqual([]);
   expect(bot.texts().at(-1)).toBe('Stopped at 2.');
-  expect(await metrics()).toContain(commands('stop', 'ok', 1));
+  expect(await metrics()).toContain(commands('stop', 'cancelled', 1));
   await bot.say('count to 9');
   expect((await bot.say('stop')).at(-1)).toBe('Stopped the count to 9.');
 });

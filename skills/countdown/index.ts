@@ -29,7 +29,7 @@ const begin = (down: boolean) => async (context: Asking) => {
 };
 
 /** Stops one's own count; with the right to say `stop countdown`, anybody's. */
-async function stop(context: Asking): Promise<string | void> {
+async function stop(context: Asking): Promise<void> {
   const { sql, room, sender, now } = context;
   const [count] = await findCounts(sql, HERE, room.connector, room.room);
   if (!isOn(count, now)) return context.wrong('Nothing is being counted here.');
@@ -39,7 +39,7 @@ async function stop(context: Asking): Promise<string | void> {
     return context.wrong(`${escape(name)} began this one. Ask somebody who may say \`stop countdown\`.`);
   const at = await lastSaid(context, count);
   await end(context, count);
-  return at === undefined ? `Stopped ${titleOf(count)}.` : `Stopped at ${at}.`;
+  return context.cancelled(at === undefined ? `Stopped ${titleOf(count)}.` : `Stopped at ${at}.`);
 }
 
 async function list({ sql, rooms, room, now, timeZone }: Asking): Promise<string> {

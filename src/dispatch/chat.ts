@@ -15,6 +15,9 @@ import type { EventRow } from './event.ts';
 import { coreMessage } from './notice.ts';
 import type { World } from './world.ts';
 
+/** What a command that was understood and allowed counts as. */
+type Counts = 'ok' | 'invalid' | 'cancelled' | 'wrong';
+
 export interface ChatInput {
   readonly world: World;
   readonly row: EventRow;
@@ -22,11 +25,13 @@ export interface ChatInput {
   readonly transaction: Transaction;
   readonly effects: Effects;
   readonly now: Date;
+  /** Called before a command runs, which may fail. */
+  readonly onCommand: (skill: string, command: string) => void;
 }
 
 export interface ChatResult {
   /** `retry`: the message tapped on is not known yet. */
-  readonly result: 'ok' | 'invalid' | 'denied' | 'wrong' | 'ignored' | 'retry';
+  readonly result: Counts | 'denied' | 'ignored' | 'retry';
   readonly skill?: string;
   readonly command?: string;
 }
@@ -188,7 +193,7 @@ async function run(input: ChatInput, place: Place): Promise<ChatResult> {
     room: place.roomName,
     direct: event.direct,
   });
-  const end = async (result: 'ok' | 'invalid' | 'denied' | 'wrong', because: string): Promise<ChatResult> => {
+  const end = async (result: Counts | 'denied', because: string): Promise<ChatResult> => {
     await writeAudit(input.transaction.query, {
       at: input.now,
       eventId: row.id,
@@ -262,20 +267,21 @@ function elsewhere(input: ChatInput, place: Place, { found, entry }: Known): Cha
   return { result: 'invalid', skill: 'core', command: 'other' };
 }
 
-async function runCommand(
-  input: ChatInput,
-  place: Place,
-  lookup: Lookup & { found: 'command' },
-): Promise<'ok' | 'wrong' | 'invalid'> {
+async function runCommand(input: ChatInput, place: Place, lookup: Lookup & { found: 'command' }): Promise<Counts> {
   const { world, transaction, effects, now, row, event } = input;
   const { entry } = lookup;
+  input.onCommand(entry.skill, entry.name);
   const loaded = world.skills.get(entry.skill);
   if (!loaded) throw new Error(`the skill "${entry.skill}" is not loaded`);
   const revocable = createContext({ world, loaded, transaction, effects, now, eventId: row.id });
-  let result: 'ok' | 'wrong' | 'invalid' = 'ok';
+  let result: Counts = 'ok';
   const answer = async (message: MessageLike): Promise<void> => {
     revocable.alive();
     reply(input, place.address, event, entry.skill, message);
+  };
+  const answerAs = (counts: Counts, message: MessageLike): Promise<void> => {
+    result = counts;
+    return answer(message);
   };
   const context: CommandContext<unknown, Record<string, unknown>> = Object.assign(
     Object.create(revocable.context) as typeof revocable.context,
@@ -289,14 +295,9 @@ async function runCommand(
       tapped: place.said.tapped,
       lateMs: row.late_ms,
       reply: answer,
-      wrong: async (message: MessageLike) => {
-        result = 'wrong';
-        await answer(message);
-      },
-      invalid: async (message: MessageLike) => {
-        result = 'invalid';
-        await answer(message);
-      },
+      wrong: (message: MessageLike) => answerAs('wrong', message),
+      cancelled: (message: MessageLike) => answerAs('cancelled', message),
+      invalid: (message: MessageLike) => answerAs('invalid', message),
     },
   );
   const before = effects.mark();

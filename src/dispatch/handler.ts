@@ -42,6 +42,9 @@ export interface HandlerOptions {
   readonly onWoken: (woken: Woken) => void;
 }
 
+/** Skill and name of the command that an event turned out to be. */
+type Begun = [skill: string, command: string];
+
 /** Handles one event in a transaction of its own, and sees to what fails. */
 export class EventHandler {
   readonly #options: HandlerOptions;
@@ -64,6 +67,7 @@ export class EventHandler {
       const world = this.#options.world();
       if (!world) return false;
       let row: EventRow | undefined;
+      let begun: Begun | undefined;
       try {
         return await database.connection(async (transaction) => {
           row = await begin(transaction, this.known(world));
@@ -71,7 +75,7 @@ export class EventHandler {
             await transaction.script('rollback');
             return false;
           }
-          return this.#handle(transaction, row, world, isAlone);
+          return this.#handle(transaction, row, world, { isAlone, onCommand: (...command) => (begun = command) });
         });
       } catch (error) {
         if (!database.available) {
@@ -84,7 +88,7 @@ export class EventHandler {
           log.error({ event: id, reason: messageOf(error) }, 'event could not be taken up');
           return false;
         }
-        return this.#fail(row, error);
+        return this.#fail(row, error, begun);
       }
     }
   }
@@ -104,13 +108,18 @@ export class EventHandler {
     return this.#knownOf.literal;
   }
 
-  async #handle(transaction: Transaction, row: EventRow, world: World, isAlone: () => boolean): Promise<boolean> {
+  async #handle(
+    transaction: Transaction,
+    row: EventRow,
+    world: World,
+    { isAlone, onCommand }: { readonly isAlone: () => boolean; readonly onCommand: (...command: Begun) => void },
+  ): Promise<boolean> {
     const { clock, step, claimRoom } = this.#options;
     const effects = new Effects();
     const now = clock.now();
     const chat = isChat(row);
     const outcome = chat
-      ? await handleChat({ world, row, event: incoming(row), transaction, effects, now })
+      ? await handleChat({ world, row, event: incoming(row), transaction, effects, now, onCommand })
       : { result: await handleAddressed({ world, row, transaction, effects, now }) };
     if (outcome.result === 'retry') {
       await postponeEvent(
@@ -158,7 +167,7 @@ export class EventHandler {
   }
 
   /** A second transaction: the event is failed with its payload, the error has an id, the asker is told once. */
-  async #fail(row: EventRow, error: unknown): Promise<boolean> {
+  async #fail(row: EventRow, error: unknown, begun: Begun | undefined): Promise<boolean> {
     const { database, clock, log, metrics, step, onWoken, world: current } = this.#options;
     const chat = isChat(row);
     try {
@@ -185,6 +194,7 @@ export class EventHandler {
       }
       onWoken(done.woken);
       metrics.events.inc({ source: sourceLabel(row), result: 'failed' });
+      if (begun) metrics.commands.inc({ skill: begun[0], command: begun[1], result: 'failed' });
       log.error(
         {
           event: row.id,

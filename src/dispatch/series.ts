@@ -5,11 +5,11 @@ import { webhookSources, type World } from './world.ts';
 const EVENT_SOURCES = ['webhook', 'timer', 'task', 'cron', 'emit', 'fate', 'cli'];
 const EVENT_RESULTS = ['ok', 'failed'];
 /** Of what people say also: */
-const SAID_RESULTS = ['ignored', 'invalid', 'denied', 'wrong'];
+const SAID_RESULTS = ['ignored', 'invalid', 'denied', 'cancelled', 'wrong'];
 const WEBHOOK_CODES = ['200', '400', '401', '413', '415', '499', '503'];
 /** Of an address that nothing is known of. */
 const OTHER_CODES = ['404', '405', '503'];
-const COMMAND_RESULTS = ['ok', 'invalid', 'denied', 'wrong'];
+const COMMAND_RESULTS = ['ok', 'invalid', 'denied', 'failed', 'cancelled', 'wrong'];
 const SEND_RESULTS = ['ok', 'rate_limited', 'gone', 'rejected', 'unauthorised', 'unreachable', 'unknown'];
 
 /**

@@ -167,6 +167,9 @@ test('a handler that fails leaves nothing behind but the failed event, its error
   expect(failed).toHaveLength(1);
   expect(failed[0]?.payload).toContain('boom');
   expect(failed[0]?.message).toContain('broken on purpose');
+  expect(await bot.app.metrics.registry.metrics()).toContain(
+    'watchbell_commands_total{skill="probe",command="boom",result="failed"} 1',
+  );
 });
 
 test('what a skill observes is counted once it is committed, and not when the command refuses itself', async () => {
