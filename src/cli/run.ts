@@ -111,8 +111,7 @@ async function lastGood(
     `the configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:`,
     ...problems,
   ]);
-  const url =
-    setting.surroundings.env['DATABASE_URL'] === undefined ? { file: 'database-uri' } : { env: 'DATABASE_URL' };
+  const url = setting.surroundings.env['DATABASE_URL'] ? { env: 'DATABASE_URL' } : { file: 'database-uri' };
   const address = () => clientConfig({ url }, setting.secrets);
   if (!(await address().catch(() => undefined))) throw invalid;
   const database = createDatabase({ url: address, poolSize: 1, idleInTransactionMs: 5000, statementTimeoutMs: 5000 });
