@@ -25,6 +25,10 @@ const probe = defineSkill({
         post(room, 'planned', `planned for ${args['ms']}`, { notBefore: soon(now, Number(args['ms'])) }),
     },
     hello: { help: 'answers', run: () => 'hello' },
+    'tell {where} {text}': {
+      help: 'says something elsewhere',
+      run: ({ say, args }) => say({ connector: 'memory', room: String(args['where']) }, String(args['text'])),
+    },
     nothing: {
       help: 'says what is no message',
       run: async ({ state, say, room }) => {
@@ -113,22 +117,25 @@ const frozen = (): Promise<void> =>
   );
 
 test('what is said while something is due in a moment does not wait for it', async () => {
-  await bot.say('plan 1500');
-  await frozen();
-  bot.platform.happen({
-    ...{
-      type: 'message',
-      id: randomUUID(),
-      room: 'lobby',
-      direct: false,
-      at: now(),
-      text: '!root',
-      mentionsBot: false,
-    },
-    sender: { accountId: '@ann:test', name: 'Ann', bot: false, guest: false },
-  });
-  await until(() => bot.texts().length === 3);
-  expect(bot.texts()).toEqual(['hello', 'root', 'planned for 1500']);
+  // On a busy machine it may be said too late for that; then once more.
+  for (let round = 0; ; round++) {
+    const room = `w${round}`;
+    const due = soon(now(), 1500);
+    await insert(room, 'planned', { not_before: due });
+    await until(
+      async () =>
+        (await bot.query('select 1 from messages where room = $1 and attempt is not null', [room])).length > 0,
+    );
+    await bot.say(`tell ${room} said`);
+    await until(() => bot.texts(room).length === 2);
+    const [said] = await bot.query<{ at: Date }>(
+      `select wanted_at as at from messages where room = $1 and not_before is null`,
+      [room],
+    );
+    if (said && said.at > due && round < 9) continue;
+    expect(bot.texts(room)).toEqual(['said', 'planned']);
+    return;
+  }
 });
 
 test('of two that are due in a moment the earlier one comes first, whichever was planned first', async () => {
@@ -234,12 +241,12 @@ test('what could not be sent while the platform was away is not shown after its 
 });
 
 test('what waits behind slow requests is not shown after its time', async () => {
-  const last = soon(now(), 1000);
+  const last = soon(now(), 3000);
   const shownAt: Date[] = [];
   bot.platform.before = ({ room }) => {
     if (room !== 'r') return;
     shownAt.push(now());
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
   };
   await bot.query(
     `insert into messages (id, connector, room, skill, queue, content, until) select gen_random_uuid(), 'memory', 'r', 'probe', 1, '{"text":"x"}', $1 from generate_series(1, 8) n`,
