@@ -7,3 +7,7 @@ test('an emoji that is cut in half leaves text that is well formed, and no longe
   }
   expect(cut('\ud83d', 10).isWellFormed()).toBe(true);
 });
+
+test('U+0000, which Postgres takes in no text, is replaced', () => {
+  expect(cut('a\u0000b', 10)).toBe('a\ufffdb');
+});

@@ -1,7 +1,7 @@
 /**
- * The first `most` UTF-16 units of text from outside. An emoji that is cut in half becomes a replacement character: half of
- * one is no text, and Postgres takes it in no JSON.
+ * The first `most` UTF-16 units of text from outside. An emoji that is cut in half, and U+0000, become a replacement
+ * character: Postgres takes neither in its JSON.
  */
 export function cut(text: string, most: number): string {
-  return text.slice(0, most).toWellFormed();
+  return text.slice(0, most).replaceAll('\u0000', '\ufffd').toWellFormed();
 }

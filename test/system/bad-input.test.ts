@@ -339,6 +339,15 @@ test('whatever is posted is taken, or refused with one sentence', async () => {
   await bot.settle();
 }, 60_000);
 
+test('somebody with an odd name takes an alert and is shown', async () => {
+  await send(JSON.stringify(sample({ namespace: 'odd' })));
+  await bot.settle();
+  const [alert] = await bot.query<{ number: number }>(`select number from alerts where labels->>'namespace' = 'odd'`);
+  hear(`ack ${alert?.number}`, { name: 'N\u0000u\ud83dl @room', by: '@odd:test', direct: true });
+  await bot.settle();
+  expect(bot.messages().some(({ message }) => message.title?.includes('ACKED by N\ufffdu\ufffdl'))).toBe(true);
+});
+
 test('whatever is said, nothing fails, and nobody is called', async () => {
   const words = fc.oneof(
     fc.constantFrom(
