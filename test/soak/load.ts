@@ -130,28 +130,36 @@ export async function postUntilAccepted(
   throw new Error('no replica accepted a webhook for 40 s');
 }
 
-/** Sends the whole load, spread over the time that `pace` gives; each alert's posts stay in order. */
+/**
+ * Sends the whole load, never a larger share of it than `progress` says (0 to 1), so that it lasts as long as what goes on
+ * beside it; each alert's posts stay in order.
+ */
 export async function sendLoad(
   setting: SoakSetting,
   plan: LoadPlan,
   random: () => number,
-  pace: { isOver: () => boolean; pauseMs: number },
+  progress: () => number,
 ): Promise<{ repeats: number }> {
   let repeats = 0;
+  let posted = 0;
+  const turn = async (sent: number, all: number): Promise<void> => {
+    await sleep(100 * random());
+    while (sent / all > progress()) await sleep(50);
+  };
   const queue = [...plan.alerts];
   const workers = Array.from({ length: 8 }, async () => {
     for (let alert = queue.shift(); alert; alert = queue.shift()) {
       for (const post of alert.posts) {
+        await turn(posted++, plan.webhooks);
         repeats += await postUntilAccepted(setting.replicas, post.body, random);
         if (post.twice) repeats += await postUntilAccepted(setting.replicas, post.body, random);
-        await sleep(pace.pauseMs * random() * 2);
       }
     }
   });
   const chat = (async () => {
-    for (const command of plan.commands) {
+    for (const [index, command] of plan.commands.entries()) {
+      await turn(index, plan.commands.length);
       await setting.homeserver.say(ANN, setting.rooms.get(command.room) ?? '', `!${command.verb} ${command.word}`);
-      await sleep((pace.pauseMs / 4) * random() * 2);
     }
   })();
   await Promise.all([...workers, chat]);

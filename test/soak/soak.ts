@@ -49,12 +49,10 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
     const plan = planLoad(random, options.webhooks, options.commands);
     let over = false;
     let loadDone = false;
-    // The load is spread over about the time that the deaths need.
-    const pauseMs = Math.max(5, (options.kills * 2000 * 8) / Math.max(1, plan.webhooks));
     const killing = killReplicas(setting, options, random, () => loadDone);
     const throttling = throttle(setting, () => loadDone);
     const tapping = tapAll(setting, plan, () => over);
-    const { repeats } = await sendLoad(setting, plan, random, { isOver: () => over, pauseMs });
+    const { repeats } = await sendLoad(setting, plan, random, () => deathsOf(setting) / options.kills);
     loadDone = true;
     const { kills, freezes, steps } = await killing;
     await throttling;
@@ -95,13 +93,15 @@ async function throttle(setting: SoakSetting, isOver: () => boolean): Promise<vo
   }
 }
 
+const deathsOf = ({ replicas }: SoakSetting): number => replicas.reduce((sum, replica) => sum + replica.deaths, 0);
+
 /** Kills until there were enough deaths, and at least one at each named step while the load lasts. */
 async function killReplicas(setting: SoakSetting, options: SoakOptions, random: () => number, loadDone: () => boolean) {
   const steps = new Map<Step, number>();
   const { replicas } = setting;
   let freezes = 0;
   let extra = 0;
-  const kills = (): number => replicas.reduce((sum, replica) => sum + replica.deaths, 0);
+  const kills = (): number => deathsOf(setting);
   const ready = async (replica: ProgramProcess): Promise<void> => {
     for (let tries = 0; tries < 100 && !replica.isReady; tries++) await sleep(50);
   };
@@ -122,10 +122,10 @@ async function killReplicas(setting: SoakSetting, options: SoakOptions, random: 
     } else if (way < 0.8 && !loadDone()) {
       // One that is still starting passes no step; deaths at start are what the random ones are for.
       await Promise.all(replicas.map(ready));
-      const step =
-        STEPS.filter((one) => !steps.has(one))[turn % Math.max(1, STEPS.length - steps.size)] ??
-        STEPS[turn % STEPS.length] ??
-        'accept.after-commit';
+      // A step that is seldom passed must not keep it from the others.
+      const unseen = turn % 3 === 0 ? STEPS.filter((one) => !steps.has(one)) : [];
+      const among = unseen.length > 0 ? unseen : STEPS;
+      const step = among[Math.floor(random() * among.length)] ?? 'accept.after-commit';
       const before = kills();
       for (const one of replicas) one.order({ crashAt: { step, nth: 1 + Math.floor(random() * 2) } });
       await Promise.race([...replicas.map((one) => one.gone()), sleep(3000)]);
@@ -175,7 +175,7 @@ async function emptied(
     commands: plan.commands.map((command, index) => ({ ...command, word: `after${index}` })),
   };
   await listening(fresh.url);
-  await sendLoad(setting, renamed, seeded(8), { isOver: () => false, pauseMs: 5 });
+  await sendLoad(setting, renamed, seeded(8), () => 1);
   const left = await settle(fresh.url, 60_000);
   const second = await verify(setting, renamed, fresh.url, failuresBefore);
   say('the same device on an emptied database: counted');
