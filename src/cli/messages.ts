@@ -1,5 +1,5 @@
 import { StartFailed } from '../errors.ts';
-import { listDead, replayDead } from '../messages/store.ts';
+import { listDead, replayDead } from '../messages/dead-letters.ts';
 import { withDatabase, type SettingOptions } from './setting.ts';
 
 const MOST = 200;

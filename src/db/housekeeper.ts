@@ -3,7 +3,7 @@ import { forgetSources } from '../dispatch/heard-sources.ts';
 import { webhookSources, type World } from '../dispatch/world.ts';
 import { messageOf } from '../errors.ts';
 import { readBacklog } from '../messages/backlog.ts';
-import { buryPending } from '../messages/store.ts';
+import { buryPending } from '../messages/dead-letters.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../skill.ts';
 import { lastBackup } from './backup-record.ts';

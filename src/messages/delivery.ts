@@ -13,7 +13,8 @@ import type { Pace } from './pace.ts';
 import { applyStep, operationOf, type Attempt, type Copy, type PlannedStep } from './plan.ts';
 import { digestMessage } from './digest.ts';
 import { Recorder } from './recorder.ts';
-import { markDead, membersOf, threadRoot, withdrawAttempts, type MessageRow, type Planned } from './store.ts';
+import { markDead } from './dead-letters.ts';
+import { membersOf, threadRoot, withdrawAttempts, type MessageRow, type Planned } from './store.ts';
 
 /** A request shorter than this is not worth beginning; the lease is renewed soon. */
 const MIN_REQUEST_MS = 1000;

@@ -34,7 +34,7 @@ const COLUMNS = `m.id, m.connector, m.room, m.skill, m.key, m.queue, m.content, 
   m.digest, m.fold, m.delivered_version, m.sends, m.copies, m.attempt, m.wanted_at`;
 
 /** The fence as part of one statement: nothing is written by a holder whose lease has gone. `$1` name, `$2` epoch. */
-const HELD = 'held as materialized (select 1 from leases where name = $1 and epoch = $2 for key share)';
+export const HELD = 'held as materialized (select 1 from leases where name = $1 and epoch = $2 for key share)';
 
 /** What it must come after has been shown. */
 const UNBLOCKED =
@@ -242,7 +242,12 @@ export interface Confirmation {
 
 const FATE_INTO = 'insert into events (source, source_id, lane, kind, skill, name, payload, happened_at)';
 /** `rows` needs id, skill, connector, room, key and reason; `once` tells one fate of a row from its next. */
-const fatesOf = (state: 'shown' | 'dead' | 'dropped', rows: string, once: string, everyMs = 'null::float8'): string =>
+export const fatesOf = (
+  state: 'shown' | 'dead' | 'dropped',
+  rows: string,
+  once: string,
+  everyMs = 'null::float8',
+): string =>
   `${FATE_INTO} select 'fate', id::text || ':' || ${once} || ':${state}', skill || ':' || key, 'fate', skill, 'fate',
      json_build_object('connector', connector, 'room', room, 'key', key, 'state', '${state}', 'at', clock_timestamp(), 'reason', reason, 'everyMs', ${everyMs})::text, clock_timestamp()
    from ${rows} on conflict (source, source_id) do nothing returning id, lane`;
@@ -368,48 +373,6 @@ export async function dropExpired(
   );
 }
 
-/**
- * The platform will never take it. Returns the fate events; undefined: it is dead already, the lease has gone, or it is not
- * `version` any more, which is as if never attempted.
- */
-export async function markDead(
-  query: Query,
-  lease: Lease,
-  row: MessageRow,
-  reason: string,
-  version: number | undefined,
-): Promise<Accepted[] | undefined> {
-  const rows = await query<{ id: number | null; lane: string | null }>(
-    `with ${HELD}, dead as (update messages set state = case when digest then 'dropped' else 'dead' end, reason = $4, attempt = null from held where messages.id = $3 and state = 'live' and version = coalesce($5, version) returning messages.*),
-     anew as (update messages set attempt = null from held where messages.id = $3 and state = 'live' and version <> $5),
-     -- A digest that is refused stands for nothing: what it was to show is dead too, what it had shown is on its own from now on.
-     members as (
-       update messages m set fold = null, state = case when m.pending then 'dead' else m.state end, reason = case when m.pending then $4 else m.reason end
-       from dead where m.fold = dead.id returning m.*),
-     fate as (${fatesOf(
-       'dead',
-       `(select * from dead union all select * from members) gone where state = 'dead' and notify <> 'none' and key is not null`,
-       'version',
-     )})
-     select fate.id, fate.lane from dead left join fate on true`,
-    [lease.name, lease.epoch, row.id, reason, version ?? null],
-  );
-  if (rows.length === 0) return undefined;
-  return rows.flatMap((one) => (one.id === null ? [] : [{ id: one.id, lane: one.lane }]));
-}
-
-/** What is meant for connectors that are configured no more becomes dead letters after a while. Returns their ids. */
-export function buryPending(query: Query, connectors: readonly string[], afterMs: number): Promise<{ id: string }[]> {
-  return query<{ id: string }>(
-    `with dead as (
-       update messages set state = case when digest then 'dropped' else 'dead' end, reason = 'its connector is no longer configured', attempt = null
-       where pending and connector <> all($1) and wanted_at < clock_timestamp() - $2 * interval '1 millisecond' returning messages.*),
-     fate as (${fatesOf('dead', `(select * from dead where state = 'dead' and notify <> 'none' and key is not null) gone`, 'version')})
-     select id from dead where state = 'dead'`,
-    [connectors, afterMs],
-  );
-}
-
 export interface Reactable {
   readonly id: string;
   readonly room: string;
@@ -431,34 +394,5 @@ export async function endReact(query: Query, lease: Lease, ids: readonly string[
   await query(
     `with ${HELD} update messages set react = false from held where connector = $3 and react and ($4::uuid[] is null or id = any($4))`,
     [lease.name, lease.epoch, lease.name.replace(/^connector:/, ''), ids ?? null],
-  );
-}
-
-export interface DeadRow {
-  readonly id: string;
-  readonly connector: string;
-  readonly room: string;
-  readonly skill: string;
-  readonly key: string | null;
-  readonly reason: string | null;
-  readonly content: string;
-  readonly wanted_at: Date;
-}
-
-export function listDead(query: Query, limit: number): Promise<DeadRow[]> {
-  return query<DeadRow>(
-    `select id, connector, room, skill, key, reason, content, wanted_at from messages where state = 'dead' order by wanted_at desc limit $1`,
-    [limit],
-  );
-}
-
-/** Tries dead letters again; `ids` undefined: all. Returns the rooms concerned. */
-export function replayDead(
-  query: Query,
-  ids: readonly string[] | undefined,
-): Promise<{ connector: string; room: string }[]> {
-  return query<{ connector: string; room: string }>(
-    `update messages set state = 'live', reason = null, version = version + 1, fold = null, wanted_at = clock_timestamp() where state = 'dead' and ($1::uuid[] is null or id = any($1)) returning connector, room`,
-    [ids ?? null],
   );
 }

@@ -8,7 +8,7 @@ import { readBackup, writeBackup } from '../../src/db/backup-file.ts';
 import { createDatabase, type Database } from '../../src/db/database.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { restore } from '../../src/db/restore.ts';
-import { listDead } from '../../src/messages/store.ts';
+import { listDead } from '../../src/messages/dead-letters.ts';
 import { BUILT_IN_SKILLS, loadSkills } from '../../src/skills/load.ts';
 import { spawnFakeHomeserver, type RemoteHomeserver } from '../fakes/matrix/remote.ts';
 import { createDatabase as emptyDatabase, freePort, type TestDatabase } from '../harness/postgres.ts';
