@@ -3,7 +3,8 @@ import { RateLimited, Rejected } from '../../src/connectors/connector.ts';
 import { insertEvents } from '../../src/dispatch/event.ts';
 import type { TestBot } from '../../src/testing/index.ts';
 import coffee from './index.ts';
-import { advanceTo, conversationOf, DAY_MS, FOUR, startCoffeeBot, together, until, waitFor } from './test-bot.ts';
+import { until } from '../../test/harness/until.ts';
+import { advanceTo, conversationOf, DAY_MS, FOUR, settledOnce, startCoffeeBot, together } from './test-bot.ts';
 
 /** What `watchbell pair` stores. */
 async function ask(bot: TestBot, id: string, more: object = {}): Promise<{ ok: boolean; says: string } | undefined> {
@@ -145,7 +146,7 @@ describe('one round, however often it is asked for', () => {
     // The cron is looked at within a second, just when these come in.
     await advanceTo(bot, 10);
     const answers = await Promise.all([ask(bot, 'one'), ask(bot, 'two')]);
-    await until(bot, async () => (await bot.query("select 1 from events where kind = 'cron'")).length > 0);
+    await settledOnce(bot, async () => (await bot.query("select 1 from events where kind = 'cron'")).length > 0);
     expect(answers.map((answer) => answer?.ok)).toEqual([true, true]);
     expect(await bot.query('select number from coffee_rounds')).toEqual([{ number: 1 }]);
     expect(together(bot)).toHaveLength(2);
@@ -305,7 +306,7 @@ describe('people say what they want', () => {
   test('the room is warned before a round, and a tap skips it', async () => {
     await using bot = await startCoffeeBot({ round: { every: '10:00', warn: '1h' } });
     await advanceTo(bot, 9);
-    await until(bot, async () => bot.texts().length > 0);
+    await settledOnce(bot, async () => bot.texts().length > 0);
     expect(bot.texts()).toEqual([expect.stringContaining('☕ The next coffee round is 10:00 UTC.')]);
     await bot.tap(bot.messages()[0]?.id ?? '', '🚫', { by: '@bob:test' });
     await bot.tap(bot.messages()[0]?.id ?? '', '🚫', { by: '@cem:test' });
@@ -420,10 +421,10 @@ test('a replica that does not speak for the platform opens conversations too, wh
   });
   await using one = await startCoffeeBot({ skills: [coffee, busy] });
   const said = one.say('busy');
-  await waitFor(async () => (await one.query("select 1 from tasks where state = 'running'")).length === 4);
+  await until(async () => (await one.query("select 1 from tasks where state = 'running'")).length === 4);
   await using other = await startCoffeeBot({ sharedWith: one });
   const pairs = one.say('coffee pair');
-  await waitFor(() => together(one).length === 2);
+  await until(() => together(one).length === 2);
   release({});
   await Promise.all([said, pairs, other.settle()]);
   const [holders] = await one.query(

@@ -1,6 +1,7 @@
 import { Unreachable } from '../../src/connectors/connector.ts';
 import type { TestBot } from '../../src/testing/index.ts';
-import { advanceTo, startCoffeeBot, together, until, waitFor } from './test-bot.ts';
+import { until } from '../../test/harness/until.ts';
+import { advanceTo, settledOnce, startCoffeeBot, together } from './test-bot.ts';
 
 const HOUR_MS = 3_600_000;
 /** Another round of the same people, beside the lobby's. */
@@ -39,7 +40,7 @@ describe('who skips', () => {
   test('by a tap takes that back by another, and a pause stays what it was', async () => {
     await using bot = await startCoffeeBot({ round: { every: '10:00', warn: '1h' } });
     await advanceTo(bot, 9);
-    await until(bot, async () => bot.texts().length > 0);
+    await settledOnce(bot, async () => bot.texts().length > 0);
     const [warning] = bot.messages();
     await bot.tap(warning?.id ?? '', '🚫', { by: '@bob:test' });
     await bot.say('coffee pause', { by: '@cem:test' });
@@ -52,7 +53,7 @@ describe('who skips', () => {
   test('by a tap on a warning whose round has begun is told so, and misses nothing', async () => {
     await using bot = await startCoffeeBot({ round: { every: '10:00', warn: '1h' } });
     await advanceTo(bot, 9);
-    await until(bot, async () => bot.texts().length > 0);
+    await settledOnce(bot, async () => bot.texts().length > 0);
     const [warning] = bot.messages();
     await bot.say('coffee pair');
     await bot.tap(warning?.id ?? '', '🚫', { by: '@bob:test' });
@@ -63,7 +64,7 @@ describe('who skips', () => {
   test('of the next round still does when the tap on the warning of the last one is taken away', async () => {
     await using bot = await startCoffeeBot({ round: { every: '10:00', warn: '1h' } });
     await advanceTo(bot, 9);
-    await until(bot, async () => bot.texts().length > 0);
+    await settledOnce(bot, async () => bot.texts().length > 0);
     const [warning] = bot.messages();
     await bot.tap(warning?.id ?? '', '🚫', { by: '@bob:test' });
     await bot.say('coffee pair');
@@ -82,7 +83,7 @@ describe('who skips', () => {
       `insert into events (source, source_id, lane, kind, skill, name, key, payload, happened_at)
        values ('cron', 'now', 'coffee:cron:warn:lobby', 'cron', 'coffee', 'warn', 'lobby', '{}', now())`,
     );
-    await waitFor(async () => (await bot.query('select 1 from messages')).length > 0);
+    await until(async () => (await bot.query('select 1 from messages')).length > 0);
     const later = bot.advance(2 * HOUR_MS);
     isAway = false;
     await later;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { MemoryPlatform, startTestBot, type TestBot, type TestBotOptions } from '../../src/testing/index.ts';
+import { until } from '../../test/harness/until.ts';
 import coffee from './index.ts';
 
 export interface CoffeeBotOptions extends Partial<TestBotOptions> {
@@ -43,19 +44,14 @@ export function conversationOf(bot: TestBot, person: string): string {
 }
 
 /** Crons are looked at once a second. */
-export async function until(bot: TestBot, condition: () => Promise<boolean>): Promise<void> {
-  await waitFor(condition);
+export async function settledOnce(bot: TestBot, condition: () => Promise<boolean>): Promise<void> {
+  await until(condition);
   await bot.settle();
-}
-
-/** Also while the bot is busy with something else. */
-export async function waitFor(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 /** To the next time that a clock in Greenwich shows this hour, once the bot has seen its crons. */
 export async function advanceTo(bot: TestBot, hour: number): Promise<void> {
-  await until(bot, async () => (await bot.query('select 1 from crons')).length > 0);
+  await settledOnce(bot, async () => (await bot.query('select 1 from crons')).length > 0);
   const now = bot.app.clock.now();
   const next = new Date(now);
   next.setUTCHours(hour, 0, 0, 0);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { RateLimited, Rejected } from '../../src/connectors/connector.ts';
 import { MemoryPlatform, type TestBot } from '../../src/testing/index.ts';
-import { advanceTo, conversationOf, DAY_MS, FOUR, startCoffeeBot, together, until } from './test-bot.ts';
+import { advanceTo, conversationOf, DAY_MS, FOUR, settledOnce, startCoffeeBot, together } from './test-bot.ts';
 
 const HOUR_MS = 3_600_000;
 /** Something that is said in the lobby, and not waited for. */
@@ -129,7 +129,7 @@ describe('a round that broke', () => {
     await bot.say('coffee pair');
     await bot.query("update coffee_rounds set moved_at = moved_at + interval '3 days'");
     await advanceTo(bot, 10);
-    await until(bot, async () => bot.texts().some((text) => text.includes('is left out')));
+    await settledOnce(bot, async () => bot.texts().some((text) => text.includes('is left out')));
     expect(bot.texts().at(-1)).toMatch(
       /^☕ The coffee round of 10:00 UTC is left out\. Round 1 of lobby began .*there is no other\. 2 of 2 groups still wait for a conversation\. `!coffee pair` begins one when that is over\.$/,
     );
@@ -144,7 +144,7 @@ test('a round that was due more than a day ago is not made behind everybody’s 
      values ('cron', 'old', 'coffee:cron:round:lobby', 'cron', 'coffee', 'round', 'lobby', '{}', $1)`,
     [since],
   );
-  await until(bot, async () => bot.texts().length > 0);
+  await settledOnce(bot, async () => bot.texts().length > 0);
   expect(bot.texts()).toEqual([expect.stringMatching(/^☕ I was away when the coffee round of .* was to begin\./)]);
   expect(await bot.query('select 1 from coffee_rounds')).toEqual([]);
 });
