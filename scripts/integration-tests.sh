@@ -270,7 +270,6 @@ prepare || { echo 'the cluster or its images could not be prepared'; echo "$pass
 
 check 'every example is taken by the API server, strictly' accepted_by_server
 check 'it installs under Pod Security restricted' install install
-check 'each replica says how soon it was ready' ready_after
 check 'helm test: an alert is shown, acknowledged and resolved' round_trip
 check 'doctor finds all well' k exec deploy/bell-watchbell -- watchbell doctor
 check 'a skill from a ConfigMap answers' skill_mounted
@@ -282,6 +281,7 @@ check 'an upgrade under traffic refuses no webhook' calm_traffic Upgrade 100 200
 check '… and each alert is shown once' ask shown Upgrade 100
 check 'a rollback under traffic refuses no webhook' calm_traffic Rollback 100 200 rollback
 check '… and each alert is shown once' ask shown Rollback 100
+check 'each replica says how soon it was ready, now that there is a database' ready_after
 check 'kill -9 of the speaking replica: another speaks within 5 s' traffic Killed 60 200 killed
 check '… and each alert is shown once' ask shown Killed 60
 check 'a drain is not blocked' traffic Drained 60 200 drained
