@@ -1,5 +1,5 @@
 import { defineSkill } from '#skill';
-import type { TestBot } from '../../src/testing/index.ts';
+import { startTestBot, type TestBot } from '../../src/testing/index.ts';
 import { join } from 'node:path';
 import coffee from './index.ts';
 import { conversationOf, DAY_MS, FOUR, startCoffeeBot, together } from './test-bot.ts';
@@ -147,6 +147,16 @@ describe('where coffee does not listen', () => {
     expect(await bot.say('coffee is ready in the kitchen', { room: 'ops' })).toEqual([]);
     expect(await mention(bot, 'ops', 'coffee is ready')).toBe(says);
     expect(await bot.say('coffee status', { room: 'elsewhere' })).toEqual([]);
+  });
+
+  test('while it has no room at all it says where to give it one', async () => {
+    await using bot = await startTestBot({
+      skills: [coffee],
+      migrations: { coffee: join(import.meta.dirname, 'migrations') },
+    });
+    expect(await bot.say('coffee status')).toEqual([
+      '`coffee` does not listen in this room, nor in any other yet: give it one under `skills.coffee`.',
+    ]);
   });
 
   test('in the conversation of a pair nothing is offered that is not heard there', async () => {

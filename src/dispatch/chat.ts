@@ -260,9 +260,9 @@ function elsewhere(input: ChatInput, place: Place, { found, entry }: Known): Cha
   const named = rooms.slice(0, MOST_ROOMS).join(', ');
   const where =
     rooms.length === 0
-      ? `no room is named under \`skills.${entry.skill}.rooms\` yet`
-      : `it does in ${named}${rooms.length > MOST_ROOMS ? ` and ${rooms.length - MOST_ROOMS} more` : ''}`;
-  const text = `\`${entry.skill}\` does not listen in this room; ${where}.`;
+      ? `, nor in any other yet: give it one under \`skills.${entry.skill}\``
+      : `; it does in ${named}${rooms.length > MOST_ROOMS ? ` and ${rooms.length - MOST_ROOMS} more` : ''}`;
+  const text = `\`${entry.skill}\` does not listen in this room${where}.`;
   reply(input, address, event, 'core', text);
   return { result: 'invalid', skill: 'core', command: 'other' };
 }
