@@ -282,12 +282,17 @@ export const valuesSchema = z.strictObject({
       schedule: cron.describe('When.'),
       timeZone: text.describe('Time zone of the schedule.'),
       keep: count.min(1).describe('How many backups to keep.'),
+      to: text.describe(
+        'A bucket to write to instead of a volume, as `s3://BUCKET/PREFIX`; endpoint, region and keys as `AWS_…` in `extraEnvFrom`.',
+      ),
       volume: z
         .strictObject({
           existingClaim: text.describe(
             'Claim to write to; default: one is made, and kept on uninstall. Make your own where the storage class waits for a first consumer: `helm --wait` would wait for the first backup.',
           ),
-          size: quantity.describe('Size of the claim that is made.'),
+          size: quantity.describe(
+            'Size of the claim that is made, or limit of what lies there on its way to a bucket.',
+          ),
           storageClass: text.describe("Default: the cluster's."),
           accessModes: z.array(text).describe('Its access modes.'),
         })

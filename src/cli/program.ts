@@ -93,20 +93,27 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
     .option('--source <name>', 'source in the configuration (default: the first)')
     .option('--timeout <duration>', 'longest wait for each step', '60s');
 
-  add<{ to: string; keep: string }>(
+  const through = [
+    '--through <directory>',
+    'where a file lies on its way to or from a bucket (default: /tmp)',
+  ] as const;
+  add<{ to: string; keep: string; through?: string }>(
     program,
     'backup',
     'writes the whole database to one file, and deletes old ones',
     async (_, options) => (await import('./backup.ts')).backup(options),
   )
-    .requiredOption('--to <directory>', 'where to')
-    .option('--keep <count>', 'how many to keep', '14');
-  add<{ check?: boolean }>(
+    .requiredOption('--to <place>', 'a directory, or s3://BUCKET/PREFIX with keys in AWS_…')
+    .option('--keep <count>', 'how many to keep', '14')
+    .option(...through);
+  add<{ check?: boolean; through?: string }>(
     program,
     'restore <from>',
-    'puts a backup (of a directory: the newest) into an empty database; what was waiting is held',
+    'puts a backup (of a directory or s3://BUCKET/PREFIX: the newest) into an empty database; what was waiting is held',
     async ([from = ''], options) => (await import('./restore.ts')).restoreCommand(from, options),
-  ).option('--check', 'reads the backup to its end and touches nothing');
+  )
+    .option('--check', 'reads the backup to its end and touches nothing')
+    .option(...through);
   add<{ dryRun?: boolean; explain?: string; wait?: string }>(
     program,
     'pair <room>',

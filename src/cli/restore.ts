@@ -1,24 +1,23 @@
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { readBackup } from '../db/backup-file.ts';
 import { migrate } from '../db/migrate.ts';
 import { restore } from '../db/restore.ts';
-import { StartFailed } from '../errors.ts';
-import { listBackups } from './backup.ts';
+import { findBackup } from './backup-place.ts';
 import { withDatabase, type SettingOptions } from './setting.ts';
 
 export interface RestoreOptions extends SettingOptions {
   /** Reads the file to its end and touches nothing. */
   readonly check?: boolean;
+  /** Where the file of a bucket lies meanwhile. */
+  readonly through?: string;
 }
 
-/** `from`: a backup, or a directory, of which the newest is taken. */
+/** `from`: a backup, or where they are kept, of which the newest is taken. */
 export async function restoreCommand(from: string, options: RestoreOptions): Promise<number> {
-  const path = await findBackup(from);
+  const { place, name } = await findBackup(from, options.through);
+  const address = place.addressOf(name);
   if (options.check) {
-    let rows = 0;
-    for await (const line of readBackup(path)) if (line.type === 'row') rows++;
-    console.log(`${path} is whole: ${rows} rows`);
+    const rows = await place.read(name, countRows);
+    console.log(`${address} is whole: ${rows} rows`);
     return 0;
   }
   return withDatabase(options, async (database, setting) => {
@@ -26,8 +25,8 @@ export async function restoreCommand(from: string, options: RestoreOptions): Pro
       database,
       setting.folders.skills.map((folder) => folder.migrations),
     );
-    const held = await restore(database, readBackup(path));
-    console.log(`Restored ${path}. The bot begins from now: nothing said before is run, nothing is sent again.`);
+    const held = await place.read(name, (path) => restore(database, readBackup(path)));
+    console.log(`Restored ${address}. The bot begins from now: nothing said before is run, nothing is sent again.`);
     const lines = [
       [held.messages, 'messages that waited', 'watchbell messages dead, messages replay'],
       [held.events, 'events that were not handled', 'watchbell events failed, events replay'],
@@ -39,11 +38,8 @@ export async function restoreCommand(from: string, options: RestoreOptions): Pro
   });
 }
 
-async function findBackup(from: string): Promise<string> {
-  const found = await stat(from).catch(() => undefined);
-  if (!found) throw new StartFailed(`there is no ${from}: name a backup, or the directory they are in`);
-  if (!found.isDirectory()) return from;
-  const [newest] = await listBackups(from);
-  if (newest === undefined) throw new StartFailed(`there is no backup in ${from}`);
-  return join(from, newest);
+async function countRows(path: string): Promise<number> {
+  let rows = 0;
+  for await (const line of readBackup(path)) if (line.type === 'row') rows++;
+  return rows;
 }

@@ -44,6 +44,7 @@ test.each([
   ['pairing', { ...roundsIn('random'), pairing: { rooms: { random: { schedule: '0 10 * * 1' } } } }, ['CronJob']],
   ['countdownRecovery', { countdownRecovery: { enabled: true } }, ['CronJob']],
   ['backup', { backup: { enabled: true } }, ['CronJob', 'PersistentVolumeClaim']],
+  ['backup to a bucket', { backup: { enabled: true, to: 's3://bells/prod' } }, ['CronJob']],
   [
     'extraObjects',
     { extraObjects: [{ apiVersion: 'v1', kind: 'Secret', metadata: { name: '{{ .Release.Name }}-x' } }] },
@@ -341,6 +342,22 @@ test('each alert about the bot is labelled so that it can go round it, has a run
     await render({ ...values, prometheusRule: { enabled: true, disabled: { WatchbellLate: true } } }),
   );
   expect(fewer).toHaveLength(rules.length - 1);
+});
+
+test('a backup to a bucket goes through room of its own, with the keys of the release', async () => {
+  const rendered = await render({
+    ...DATABASE,
+    backup: { enabled: true, to: 's3://bells/prod', volume: { size: '2Gi' } },
+    extraEnvFrom: [{ secretRef: { name: 'bucket-keys' } }],
+  });
+  const [job] = rendered.all('CronJob');
+  const pod = job && podOf(job);
+  expect(pod?.containers[0]).toMatchObject({
+    args: ['backup', '--to', 's3://bells/prod', '--keep', '14', '--through', '/backups'],
+    envFrom: [{ secretRef: { name: 'bucket-keys' } }],
+    volumeMounts: expect.arrayContaining([{ name: 'backups', mountPath: '/backups' }]),
+  });
+  expect(pod?.volumes).toContainEqual({ name: 'backups', emptyDir: { sizeLimit: '2Gi' } });
 });
 
 test('scheduled jobs never overlap, are not started late for ever, and clean up after themselves', async () => {
