@@ -271,6 +271,7 @@ test('no more than four run at once in one replica', async () => {
     }),
   );
   for (let count = 0; count < 9; count++) await queue();
+  await until(() => waiting.length === 4);
   while ((await results()).length < 9) {
     await until(async () => waiting.length > 0 || (await results()).length === 9);
     waiting.splice(0).forEach((release) => release());

@@ -97,6 +97,14 @@ export function createWebChat({ database, clock, world, onAccepted }: WebChatOpt
     look(room);
   }
 
+  function arriveAt(room: string, due: Date): void {
+    const waitMs = due.getTime() - clock.now().getTime();
+    // The clock may have been put right meanwhile, so one wait may not be enough.
+    if (waitMs <= 0) void arrive(room);
+    // What is further away is found when the room is read.
+    else if (waitMs < ARRIVALS_WITHIN_MS) setTimeout(() => arriveAt(room, due), waitMs).unref();
+  }
+
   function look(room: string): void {
     const state = watched.get(room);
     if (!state) return;
@@ -197,10 +205,8 @@ export function createWebChat({ database, clock, world, onAccepted }: WebChatOpt
     },
 
     changed(room: string, notBefore: Date | null): void {
-      const waitMs = notBefore ? notBefore.getTime() - clock.now().getTime() : 0;
       if (!notBefore) look(room);
-      // What is further away is found when the room is read.
-      else if (waitMs < ARRIVALS_WITHIN_MS) setTimeout(() => void arrive(room), Math.max(0, waitMs)).unref();
+      else arriveAt(room, notBefore);
     },
 
     close(): void {

@@ -1,6 +1,7 @@
 import { defineSkill, z, type Fate } from '../../src/skill.ts';
 import { RateLimited } from '../../src/connectors/connector.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+import { until } from '../harness/until.ts';
 
 const fates: Fate[] = [];
 const later = defineSkill({
@@ -123,10 +124,8 @@ const shownOn = async (page: TestBot): Promise<string[]> =>
   (await page.query<{ content: string }>(`select content from messages where connector = 'web' order by position`)).map(
     (row) => (JSON.parse(row.content) as { text: string }).text,
   );
-const nothingWaitsOn = async (page: TestBot): Promise<void> => {
-  while ((await page.query('select 1 from messages where not_before is not null')).length > 0)
-    await new Promise((resolve) => setTimeout(resolve, 10));
-};
+const nothingWaitsOn = (page: TestBot): Promise<void> =>
+  until(async () => (await page.query('select 1 from messages where not_before is not null')).length === 0);
 
 test('on the web page what was sent later stands behind what was said before it', async () => {
   await using page = await startPage();
