@@ -8,6 +8,7 @@ import { sendContent } from '../../src/connectors/matrix/content.ts';
 import { renderMatrix, type MatrixBody } from '../../src/connectors/matrix/render.ts';
 import { defineSkill } from '../../src/skill.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+import { until } from '../harness/until.ts';
 
 const probe = defineSkill({
   name: 'probe',
@@ -284,7 +285,9 @@ test('10,000 alerts in one body are taken, and a person is answered before they 
     await new Promise((resolve) => setTimeout(resolve, 20));
   hear('!count 77');
   while (!bot.texts().includes('counted 77')) await new Promise((resolve) => setTimeout(resolve, 20));
-  await bot.query(`update messages set state = 'dropped' where state = 'live' and pending`);
+  // Again, for a digest that was being made meanwhile.
+  const drop = `update messages set state = 'dropped' where state = 'live' and pending returning 1`;
+  await until(async () => (await bot.query(drop)).length === 0);
   bot.platform.before = open;
 }, 120_000);
 
