@@ -19,7 +19,7 @@ COPY bin bin
 COPY src src
 COPY skills skills
 COPY scripts/warm-compile-cache.ts scripts/
-RUN find src skills \( -name '*.test.ts' -o -name 'conformance*.ts' \) -delete
+RUN find src skills \( -name '*.test.ts' -o -name 'conformance*.ts' -o -name 'test-bot.ts' \) -delete
 # Code caches belong to one Node, one user id and one set of flags: warmed as the program will run.
 ENV NODE_COMPILE_CACHE=/app/.compile-cache
 RUN mkdir .compile-cache && chown 1000:1000 .compile-cache

@@ -8,7 +8,7 @@ module.enableCompileCache(process.env['NODE_COMPILE_CACHE']);
 const root = resolve(import.meta.dirname, '..');
 
 /** Tests, and the code of the web page, which runs in a browser. */
-const LEFT_OUT = /\.test\.ts$|\/testing\/|\/testing-|\/conformance[^/]*\.ts$|\/web\/page\//;
+const LEFT_OUT = /\.test\.ts$|\/testing\/|\/testing-|\/conformance[^/]*\.ts$|\/test-bot\.ts$|\/web\/page\//;
 
 for (const directory of ['src', 'skills'])
   for (const entry of await readdir(join(root, directory), { recursive: true, withFileTypes: true })) {

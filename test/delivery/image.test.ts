@@ -19,7 +19,10 @@ test('the image holds no test and nothing of the contract of connectors, and not
   expect(kept.filter((file) => /\.test\.ts$|conformance/.test(file))).toEqual([]);
   for (const file of kept) {
     const text = await readFile(join(ROOT, file), 'utf8');
-    for (const [, from = ''] of text.matchAll(/(?:from|import\() ?'(\.[^']+\.ts)'/g))
-      expect(gone).not.toContain(join(dirname(file), from));
+    for (const [, from = ''] of text.matchAll(/(?:from|import\() ?'(\.[^']+\.ts)'/g)) {
+      const imported = join(dirname(file), from);
+      expect({ file, imported }).toEqual({ file, imported: expect.stringMatching(/^(src|skills)\//) });
+      expect(gone).not.toContain(imported);
+    }
   }
 });
