@@ -16,6 +16,19 @@ describe('a conversation whose room', () => {
     return bot.texts(room).at(-1);
   }
 
+  /** A round whose conversations could not be opened, and whose bot is gone. */
+  async function leftBeforeItOpened(): Promise<TestBot> {
+    const platform = new MemoryPlatform();
+    platform.beforeOpen = () => {
+      throw new RateLimited('account', 1000);
+    };
+    const bot = await startCoffeeBot({ platform, round });
+    await bot.say('coffee pair');
+    await bot.leave();
+    platform.beforeOpen = () => {};
+    return bot;
+  }
+
   test('is renamed hears the answer to what is asked there', async () => {
     await using bot = await startCoffeeBot({ round });
     await bot.say('coffee pair');
@@ -44,14 +57,7 @@ describe('a conversation whose room', () => {
   });
 
   test('is renamed before it was opened hears people from its first words on', async () => {
-    const platform = new MemoryPlatform();
-    platform.beforeOpen = () => {
-      throw new RateLimited('account', 1000);
-    };
-    await using bot = await startCoffeeBot({ platform, round });
-    await bot.say('coffee pair');
-    await bot.leave();
-    platform.beforeOpen = () => {};
+    await using bot = await leftBeforeItOpened();
     await using heir = await startCoffeeBot({ sharedWith: bot, config, round: { ...round, room: 'plaza' } });
     await heir.advance(5000);
     const room = conversationOf(heir, '@bob:test');
@@ -61,14 +67,7 @@ describe('a conversation whose room', () => {
   });
 
   test('is gone before it was opened promises no question', async () => {
-    const platform = new MemoryPlatform();
-    platform.beforeOpen = () => {
-      throw new RateLimited('account', 1000);
-    };
-    await using bot = await startCoffeeBot({ platform, round });
-    await bot.say('coffee pair');
-    await bot.leave();
-    platform.beforeOpen = () => {};
+    await using bot = await leftBeforeItOpened();
     const options = { coffee: { rounds: { other: { room: 'den' } } } };
     await using heir = await startCoffeeBot({ sharedWith: bot, config, options });
     await heir.advance(5000);
