@@ -15,8 +15,13 @@ export async function markDead(
   version: number | undefined,
 ): Promise<Accepted[] | undefined> {
   const rows = await query<{ id: number | null; lane: string | null }>(
-    `with ${HELD}, dead as (update messages set state = case when digest then 'dropped' else 'dead' end, reason = $4, attempt = null from held where messages.id = $3 and state = 'live' and version = coalesce($5, version) returning messages.*),
-     anew as (update messages set attempt = null from held where messages.id = $3 and state = 'live' and version <> $5),
+    `with ${HELD},
+     -- As it is once nobody else is changing it.
+     locked as materialized (select id, version from messages where id = $3 and state = 'live' for update),
+     dead as (
+       update messages set state = case when digest then 'dropped' else 'dead' end, reason = $4, attempt = null
+       from held, locked where messages.id = locked.id and locked.version = coalesce($5, locked.version) returning messages.*),
+     anew as (update messages set attempt = null from held, locked where messages.id = locked.id and locked.version <> $5),
      -- A digest that is refused stands for nothing: what it was to show is dead too, what it had shown is on its own from now on.
      members as (
        update messages m set fold = null, state = case when m.pending then 'dead' else m.state end, reason = case when m.pending then $4 else m.reason end

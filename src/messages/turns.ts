@@ -149,12 +149,13 @@ export class Turns {
   async #repeatOf(row: MessageRow, attempt: Attempt): Promise<Attempt> {
     const { connector, clock, database, lease } = this.#options;
     const known = clock.now().getTime() - Date.parse(attempt.at) < connector.limits.keyWindowMs;
-    if (known || attempt.steps[attempt.next]?.type !== 'send') return attempt;
+    // What is half done goes on as it was begun, and what was taken away since is deleted after it.
+    if (known || attempt.next > 0 || row.removed || attempt.steps[0]?.type !== 'send') return attempt;
     const marked = await this.#plan(row, (message) => ({
       ...message,
       text: [message.text, '_(may be a repeat)_'].filter(Boolean).join('\n'),
     }));
-    if ('impossible' in marked) return attempt;
+    if ('impossible' in marked || marked.steps.length === 0) return attempt;
     return (await changeAttempt(database.query, lease, { row, attempt: marked })) ? marked : attempt;
   }
 
