@@ -97,7 +97,12 @@ export function bucket(address: string, through: string, env: NodeJS.ProcessEnv)
         const hash = createHash('sha256');
         await pipeline(createReadStream(path), hash);
         // The other side refuses what does not arrive as it was sent.
-        await ask('PUT', prefix + file, { body: await openAsBlob(path), sha256: hash.digest('hex') });
+        const body = await openAsBlob(path);
+        await ask('PUT', prefix + file, { body, sha256: hash.digest('hex') });
+        // What answers may be no store at all.
+        const { headers } = await ask('HEAD', prefix + file);
+        if (headers.get('content-length') !== String(body.size))
+          throw new StartFailed(`${address}: the backup is not there after it was sent; look at AWS_ENDPOINT_URL`);
         return done;
       }),
 

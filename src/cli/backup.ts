@@ -29,7 +29,9 @@ export async function backup({ to, keep, through, ...options }: BackupOptions): 
     await recordBackup(database.query);
     const rows = Object.values(counts).reduce((sum, count) => sum + count, 0);
     console.log(`${place.addressOf(name)}: ${rows} rows of ${Object.keys(counts).length} tables`);
-    for (const old of (await place.list()).slice(most)) {
+    // By a clock that is behind, the one just written is not the newest.
+    const others = (await place.list()).filter((one) => one !== name);
+    for (const old of others.slice(most - 1)) {
       await place.remove(old);
       console.log(`deleted ${old}`);
     }

@@ -69,7 +69,7 @@ export async function startFakeS3(): Promise<FakeS3> {
     if (url.searchParams.get('list-type') === '2') return { status: 200, answer: list(key, url.searchParams) };
     if (request.method === 'PUT') objects.set(key, body);
     else if (request.method === 'DELETE') objects.delete(key);
-    else if (request.method === 'GET') {
+    else if (request.method === 'GET' || request.method === 'HEAD') {
       const found = objects.get(key);
       return found
         ? { status: 200, answer: found }
