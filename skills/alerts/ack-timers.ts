@@ -76,7 +76,16 @@ export async function ackExpires(context: AlertContext, { payload, lateMs }: Tim
   }));
   const asked = await writeAcks(context.sql, changes, context.now);
   await ask(context, asked, openAt, lateness(lateMs));
-  await context.at(`${unitKey(payload)}:open`, openAt, 'openAgain', payload);
+  await openWhenSilent(context, payload, [...alerts.filter((alert) => !due.includes(alert)), ...asked]);
+}
+
+/** One timer for all of them: for the one that was asked about first. */
+async function openWhenSilent(context: AlertContext, about: Unit, alerts: readonly Numbered[]): Promise<void> {
+  const asked = alerts.flatMap(({ phase, ack }) =>
+    phase === 'firing' && ack?.askedAt ? [new Date(ack.askedAt).getTime()] : [],
+  );
+  if (asked.length > 0)
+    await context.at(`${unitKey(about)}:open`, new Date(Math.min(...asked) + ANSWER_MS), 'openAgain', about);
 }
 
 /** In one question: a command takes no more than a hundred, and a line should be read. */
@@ -109,6 +118,11 @@ export async function openAgain(context: AlertContext, { payload, lateMs }: Time
   const limit = context.now.getTime() - ANSWER_MS;
   const silent = alerts.filter(
     (alert) => alert.phase === 'firing' && alert.ack?.askedAt && new Date(alert.ack.askedAt).getTime() <= limit,
+  );
+  await openWhenSilent(
+    context,
+    payload,
+    alerts.filter((alert) => !silent.includes(alert)),
   );
   if (silent.length === 0) return;
   const names = [...new Set(silent.map((alert) => alert.ack?.owner.name ?? ''))]

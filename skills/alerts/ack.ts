@@ -36,8 +36,9 @@ export function acknowledge(ack: Ack | null, request: AckRequest): { readonly ac
   if (!ack)
     return { taken: 'taken', ack: { owner: holder, at: now.toISOString(), until, note, others: [], askedAt: null } };
   if (ack.owner.key === holder.key) {
-    // What was said about its end stands, until the owner is asked.
-    const stands = forMs === undefined && ack.askedAt === null;
+    // Until the owner is asked, saying it again never makes the end come sooner; it renews what a policy gives.
+    const stands =
+      forMs === undefined && ack.askedAt === null && ack.until !== null && (until === null || ack.until > until);
     return {
       taken: 'again',
       ack: { ...ack, until: stands ? ack.until : until, note: note ?? ack.note, askedAt: null },

@@ -232,6 +232,19 @@ test('who holds many is asked about all of them, and keeps them by saying what t
   expect(bot.texts().filter((text) => text.includes('open again**'))).toEqual([]);
 });
 
+test('of a group each is open again in time, also when others are asked about meanwhile', async () => {
+  await post(bot, { pod: 'a', team: 'grouppage' }, { pod: 'b', team: 'grouppage' });
+  await bot.say('ack 1');
+  await bot.advance(10 * MINUTE_MS);
+  await bot.say('ack 2');
+  await bot.advance(230 * MINUTE_MS + 100);
+  await bot.advance(10 * MINUTE_MS);
+  await bot.advance(5 * MINUTE_MS + 100);
+  expect(last()?.message.title).toContain('but 1 new');
+  await bot.advance(10 * MINUTE_MS + 100);
+  expect(last()?.message.title).toContain('CRITICAL 2 firing');
+});
+
 test('a new start is news though it began before the close; one that differs as two servers do is not', async () => {
   const began = bot.app.clock.now().getTime() - 10 * MINUTE_MS;
   await post(bot, { pod: 'a', startsAt: new Date(began) });
