@@ -34,6 +34,19 @@ test('of statements that were sent together the first that failed says why', asy
   await expect(work).rejects.toMatchObject({ code: '22012' });
 });
 
+test('what failed before a savepoint was gone back to explains nothing that fails after it', async () => {
+  const work = database.transaction(async ({ query, script }) => {
+    await script('savepoint here');
+    await query('select 1 / $1::int', [0]).catch(() => {});
+    await script('rollback to savepoint here');
+    const first = query(`select $1::text::date`, ['never']);
+    const behind = query('select $1::int + 1', [1]);
+    await Promise.allSettled([first, behind]);
+    await query('select $1::int + 1', [2]);
+  });
+  await expect(work).rejects.toMatchObject({ code: '22007' });
+});
+
 test('a password that could not be read once does not hide the next loss', async () => {
   const states: boolean[] = [];
   database.onAvailability((available) => void states.push(available));

@@ -261,7 +261,12 @@ export function createDatabase(options: DatabaseOptions): Database {
       }
     };
     const query: Query = (text, parameters) => say(() => client.query(prepared(text, parameters)));
-    const script: Transaction['script'] = (text) => say(() => client.query(text));
+    const script: Transaction['script'] = async (text) => {
+      const rows = await say(() => client.query(text));
+      // What failed before the savepoint's end is made good.
+      if (/^rollback to /i.test(text)) failed = undefined;
+      return rows;
+    };
     try {
       return await work({ query, script });
     } catch (error) {

@@ -156,6 +156,7 @@ export class Courier {
         urgent: false,
         waiting: undefined,
         unknownTries: 0,
+        untried: undefined,
       };
       this.#rooms.set(room, state);
     }
@@ -194,7 +195,10 @@ export class Courier {
 
   /** Looks for work everywhere; while the account is throttled, one request at a time goes to the most urgent room. */
   async #look(): Promise<void> {
-    if (this.#looking) return;
+    if (this.#looking) {
+      this.#lookAgain = true;
+      return;
+    }
     this.#looking = true;
     this.#lookAgain = false;
     let waitMs = LOOK_EVERY_MS;

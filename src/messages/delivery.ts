@@ -56,8 +56,15 @@ export interface Uncertain {
   looked: boolean;
   /** Tries of the current key with an unknown outcome. */
   unknownTries: number;
+  /** The step that follows what was sent here last: nobody has tried it yet. */
+  untried: string | undefined;
   /** Something came that goes before bulk. */
   urgent: boolean;
+}
+
+/** Names a step of a message. */
+export function stepKey(row: MessageRow, next: number): string {
+  return `${row.id} ${next}`;
 }
 
 /** Makes the requests that were decided, one after another in each room, and sees to it that what came of them is recorded. */
@@ -177,6 +184,7 @@ export class Delivery {
       // Its echo, which may come before it is recorded, has nothing to add.
       this.#settled(row);
       room.looked = attempt.next + 1 >= attempt.steps.length;
+      room.untried = stepKey(row, attempt.next + 1);
       recording.push(
         this.#confirm(row, attempt, remoteId).then((confirmed) => {
           if (!confirmed) room.looked = false;
@@ -271,6 +279,7 @@ export class Delivery {
     }
     count('unknown');
     room.unknownTries++;
+    room.untried = undefined;
     if (room.unknownTries >= MAX_UNKNOWN_TRIES && this.#options.isUp()) {
       room.unknownTries = 0;
       return this.dead(row, 'the server answers, but never says whether it took this one; it may have been shown');

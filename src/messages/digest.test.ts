@@ -123,8 +123,14 @@ describe('folding', () => {
   });
 
   test('what has a time or a place of its own is never folded', async () => {
-    const kept = [await add(), await add(), await add()];
-    const own = [`not_before = now() + interval '1 day'`, `until = now() + interval '1 day'`, `after_key = 'key 1'`];
+    const kept = [await add(), await add(), await add(), await add(), await add()];
+    const own = [
+      `not_before = now() + interval '1 day'`,
+      `until = now() + interval '1 day'`,
+      `after_key = 'key 1'`,
+      `thread_key = 'key 1'`,
+      `reply_to = 'x'`,
+    ];
     for (const [index, is] of own.entries())
       await database.query(`update messages set ${is} where id = $1`, [kept[index]]);
     for (let count = 0; count < 6; count++) await add();

@@ -136,14 +136,13 @@ export async function livingDigest(query: Query, id: string): Promise<MessageRow
   return row;
 }
 
-/** A message whose digest is no more is on its own from now on. */
-export async function unfold(query: Query, lease: Lease, row: MessageRow): Promise<void> {
-  await query(`with ${HELD} update messages set fold = null from held where messages.id = $3 and fold = $4`, [
-    lease.name,
-    lease.epoch,
-    row.id,
-    row.fold,
-  ]);
+/** A message whose digest is no more is on its own from now on. False: it is already, or the lease has gone. */
+export async function unfold(query: Query, lease: Lease, row: MessageRow): Promise<boolean> {
+  const rows = await query(
+    `with ${HELD} update messages set fold = null from held where messages.id = $3 and fold = $4 returning messages.id`,
+    [lease.name, lease.epoch, row.id, row.fold],
+  );
+  return rows.length > 0;
 }
 
 export interface Member {
@@ -159,7 +158,7 @@ export interface Member {
 /** The rows that a digest stands for, in order. */
 export function membersOf(query: Query, digest: string): Promise<Member[]> {
   return query<Member>(
-    'select id, pending, version, ring_version, line, removed from messages where fold = $1 order by position',
+    `select id, pending, version, ring_version, line, removed from messages where fold = $1 and state = 'live' order by position`,
     [digest],
   );
 }
@@ -325,12 +324,14 @@ export async function recordSent(
   };
 }
 
-/** Nothing has to be sent: the room shows it already. */
-export async function markShown(query: Query, lease: Lease, row: MessageRow, attempt: Attempt): Promise<void> {
-  await query(
-    `with ${HELD}, shown as (update messages set delivered_version = $4, delivered_ring = greatest(delivered_ring, $5), shown_actions = $6 from held where messages.id = $3 and attempt is null returning id)
-     update messages m set delivered_version = greatest(m.delivered_version, given.version), fold = case when m.ring_version > given.ring then null else m.fold end
-     from unnest($7::uuid[], $8::int[], $9::int[]) as given (id, version, ring), shown where m.id = given.id and m.fold = shown.id`,
+/** Nothing has to be sent: the room shows it already. False: it is under way, or the lease has gone. */
+export async function markShown(query: Query, lease: Lease, row: MessageRow, attempt: Attempt): Promise<boolean> {
+  const rows = await query(
+    `with ${HELD}, shown as (update messages set delivered_version = $4, delivered_ring = greatest(delivered_ring, $5), shown_actions = $6 from held where messages.id = $3 and attempt is null returning id),
+     members as (
+       update messages m set delivered_version = greatest(m.delivered_version, given.version), fold = case when m.ring_version > given.ring then null else m.fold end
+       from unnest($7::uuid[], $8::int[], $9::int[]) as given (id, version, ring), shown where m.id = given.id and m.fold = shown.id)
+     select id from shown`,
     [
       lease.name,
       lease.epoch,
@@ -343,6 +344,7 @@ export async function markShown(query: Query, lease: Lease, row: MessageRow, att
       (attempt.members ?? []).map((one) => one.ring),
     ],
   );
+  return rows.length > 0;
 }
 
 /**

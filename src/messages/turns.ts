@@ -1,6 +1,6 @@
 import type { Message } from '../chat/message.ts';
 import { rerun } from '../db/database.ts';
-import type { Delivered, Delivery, DeliveryOptions, Uncertain } from './delivery.ts';
+import { stepKey, type Delivered, type Delivery, type DeliveryOptions, type Uncertain } from './delivery.ts';
 import { digestMessage, foldRoom, isFoldable } from './digest.ts';
 import type { Pace } from './pace.ts';
 import { planFor, type Attempt, type Copy } from './plan.ts';
@@ -134,7 +134,8 @@ export class Turns {
     const attempt = JSON.parse(row.attempt ?? '') as Attempt;
     const due = attempt.notBefore === undefined ? undefined : new Date(attempt.notBefore);
     if (!due || attempt.next > 0 || due <= this.#options.clock.now()) {
-      const delivered = await this.#deliver([{ row, attempt: await this.#repeatOf(row, attempt) }], 'unknown');
+      const repeat = await this.#repeatOf(row, attempt);
+      const delivered = repeat && (await this.#deliver([{ row, attempt: repeat }], 'unknown'));
       // There may be another one.
       this.#rooms.get(row.room).looked = false;
       return delivered !== 'wait';
@@ -145,8 +146,11 @@ export class Turns {
     return true;
   }
 
-  /** The very same, as long as the platform knows its key; after that a send says that it may be a repeat. */
-  async #repeatOf(row: MessageRow, attempt: Attempt): Promise<Attempt> {
+  /**
+   * The very same, as long as the platform knows its key; after that a send says that it may be a repeat. Undefined: it
+   * changed meanwhile, and is to be looked at again.
+   */
+  async #repeatOf(row: MessageRow, attempt: Attempt): Promise<Attempt | undefined> {
     const { connector, clock, database, lease } = this.#options;
     const known = clock.now().getTime() - Date.parse(attempt.at) < connector.limits.keyWindowMs;
     // What is half done goes on as it was begun, and what was taken away since is deleted after it.
@@ -156,7 +160,7 @@ export class Turns {
       text: [message.text, '_(may be a repeat)_'].filter(Boolean).join('\n'),
     }));
     if ('impossible' in marked || marked.steps.length === 0) return attempt;
-    return (await changeAttempt(database.query, lease, { row, attempt: marked })) ? marked : attempt;
+    return (await changeAttempt(database.query, lease, { row, attempt: marked })) ? marked : undefined;
   }
 
   /** What a former holder, or a request without an answer, left in these rooms: in each, the first. */
@@ -165,11 +169,13 @@ export class Turns {
     const unseen = rooms.filter((room) => !this.#rooms.get(room).looked);
     if (unseen.length === 0) return [];
     const rows = await unresolvedIn(database.query, name, unseen);
-    const unclear = new Set(rows.map((row) => row.room));
+    const unclear = new Map(rows.map((row) => [row.room, row]));
     for (const room of unseen) {
       const state = this.#rooms.get(room);
-      if (unclear.has(room)) state.unknownTries = Math.max(1, state.unknownTries);
-      else state.looked = true;
+      const row = unclear.get(room);
+      if (!row) state.looked = true;
+      else if (state.untried !== stepKey(row, (JSON.parse(row.attempt ?? '') as Attempt).next))
+        state.unknownTries = Math.max(1, state.unknownTries);
     }
     return rows;
   }
@@ -271,10 +277,7 @@ export class Turns {
   async #single(next: MessageRow): Promise<boolean> {
     const { database, lease, clock, onAccepted } = this.#options;
     const row = next.fold ? await livingDigest(database.query, next.fold) : next;
-    if (!row) {
-      await unfold(database.query, lease, next);
-      return true;
-    }
+    if (!row) return unfold(database.query, lease, next);
     if (row.attempt) {
       this.#rooms.get(row.room).looked = false;
       return true;
@@ -291,10 +294,7 @@ export class Turns {
       await this.#delivery.dead(row, attempt.impossible, row.version);
       return true;
     }
-    if (attempt.steps.length === 0) {
-      await markShown(database.query, lease, row, attempt);
-      return true;
-    }
+    if (attempt.steps.length === 0) return markShown(database.query, lease, row, attempt);
     const begun = await this.#begin([{ row, attempt }]);
     if (!begun.has(row.id)) return this.#deliverBefore([{ row, attempt }], 0, begun);
     return (await this.#deliver([{ row: { ...row, attempt: 'begun' }, attempt }])) !== 'wait';
@@ -309,7 +309,8 @@ export class Turns {
     return planFor(connector, {
       version: row.version,
       ringVersion: row.ring_version,
-      removed: row.removed,
+      // A digest of what was taken away says nothing.
+      removed: row.removed || members?.every((member) => member.removed) === true,
       message: mark(members ? digestMessage(members) : (JSON.parse(row.content) as Message)),
       copies: JSON.parse(row.copies) as Copy[],
       now: clock.now(),

@@ -202,6 +202,15 @@ describe('ticks in the database', () => {
     expect(await tickAs(3, '2026-06-11T09:00:00Z', daily)).toHaveLength(1);
   });
 
+  test('a program that goes back to an earlier schedule under one configuration has missed nothing of it', async () => {
+    const moved = { ...daily, expression: '0 8 * * *' };
+    await tick('2026-01-10T12:00:00Z', daily);
+    await tick('2026-01-10T13:00:00Z', moved);
+    await tick('2026-01-15T08:00:01Z', moved);
+    expect(await tick('2026-01-15T15:00:00Z', daily)).toEqual([]);
+    expect(await tick('2026-01-16T09:00:00Z', daily)).toHaveLength(1);
+  });
+
   test('a schedule that no configuration has any more is forgotten', async () => {
     await tickAs(1, '2026-01-10T12:00:00Z', daily, minutely);
     await tickAs(2, '2026-01-10T12:00:05Z', minutely);

@@ -22,10 +22,13 @@ export interface Crons {
   readonly specs: readonly CronSpec[];
 }
 
+/** While another schedule of the same name was followed for longer than this, nobody was to follow this one. */
+const AWAY_MS = 5 * 60_000;
+
 /**
  * Accepts the ticks that are due. However many were missed, the last one is made, once: its event is named after its
  * minute, and `last_at` moves in the same transaction. A cron seen for the first time begins now, and so does one that was
- * away from the configuration. A replica with an older configuration than another that lives leaves them all to that one,
+ * away from the configuration, or from a program that has gone back to it. A replica with an older configuration than another that lives leaves them all to that one,
  * else both would tick. Replicas with one configuration may still differ, in their program or in the skills that they
  * could load: each keeps its own schedules, and nobody those that only another has.
  */
@@ -38,9 +41,14 @@ export async function tickCrons(database: Database, now: Date, { generation, spe
       const name = nameOf(spec);
       const schedule = scheduleOf(spec);
       await query(
-        `insert into crons (skill, name, schedule, last_at, generation) values ($1, $2, $3, $4, $5)
-         on conflict (skill, name, schedule) do update set generation = excluded.generation, gone_in = null where crons.generation < excluded.generation`,
-        [spec.skill, name, schedule, now, generation],
+        `insert into crons (skill, name, schedule, last_at, seen_at, generation) values ($1, $2, $3, $4, $4, $5)
+         on conflict (skill, name, schedule) do update set generation = greatest(crons.generation, excluded.generation),
+           gone_in = case when crons.generation < excluded.generation then null else crons.gone_in end, seen_at = excluded.seen_at,
+           last_at = case when exists (
+             select 1 from crons other where other.skill = excluded.skill and other.name = excluded.name and other.seen_at > crons.seen_at + $6 * interval '1 ms')
+             then excluded.last_at else crons.last_at end
+         where crons.generation < excluded.generation or crons.seen_at < excluded.seen_at - interval '30 s'`,
+        [spec.skill, name, schedule, now, generation, AWAY_MS],
       );
       const [row] = await query<{ last_at: Date }>(
         'select last_at from crons where skill = $1 and name = $2 and schedule = $3 for update skip locked',

@@ -30,6 +30,10 @@ const probe = defineSkill({
       help: 'shows something',
       run: ({ post, args }) => post(memory('a'), 'put', String(args['text'])),
     },
+    later: {
+      help: 'shows it later',
+      run: ({ post, now }) => post(memory('a'), 'put', 'later', { notBefore: new Date(now.getTime() + 3_600_000) }),
+    },
     offer: {
       help: 'offers a tap',
       run: () => ({ text: 'tap', actions: [{ label: 'go', emoji: '👍', command: 'hello' }] }),
@@ -214,6 +218,112 @@ test('what is refused for good while it changes is tried as it is by then', asyn
   await until(() => bot.texts('a').length === 1);
   expect(bot.texts('a')).toEqual(['short']);
   expect(await bot.query(`select 1 from messages where state = 'dead'`)).toEqual([]);
+});
+
+/** Requests that were decided, one for each text, and whose outcome nobody recorded. */
+const attemptOf = (texts: readonly string[], at = bot.app.clock.now()): string =>
+  JSON.stringify({
+    version: 1,
+    ring: 0,
+    next: 0,
+    actions: '[]',
+    at: at.toISOString(),
+    steps: texts.map((text) => ({
+      ...{ type: 'send', copy: 0, ring: 0, hash: text },
+      part: { body: { message: { text } }, bytes: 9 },
+    })),
+  });
+
+test('what changes while its first part is sent is not given up because the second is refused', async () => {
+  const perform = bot.platform.perform.bind(bot.platform);
+  bot.platform.perform = async (operation) => {
+    const body = JSON.stringify(operation);
+    if (body.includes('bad')) throw new Rejected('bad');
+    const id = await perform(operation);
+    if (body.includes('first'))
+      await bot.query(`update messages set content = '{"text":"good"}', version = version + 1 where room = 'y'`);
+    return id;
+  };
+  // In steps of its own, so that the first of them is not a repeat.
+  await insert('y', 'x', { key: 'k', not_before: soon(60_000) });
+  await bot.query(`update messages set attempt = $1, not_before = null where room = 'y'`, [
+    attemptOf(['first', 'bad']),
+  ]);
+  await until(async () => bot.texts('y').includes('good') || (await dead('y')).length > 0);
+  expect(await dead('y')).toEqual([]);
+  expect(bot.texts('y')).toEqual(['good']);
+});
+
+const dead = (room: string) => bot.query(`select reason from messages where state = 'dead' and room = $1`, [room]);
+
+const forgetKeys = (): void => void (bot.platform.limits = { ...bot.platform.limits, keyWindowMs: 24 * 3_600_000 });
+
+test('what was taken away while nobody knew whether it was shown is taken away, however long ago that was', async () => {
+  forgetKeys();
+  await insert('y', 'x', {
+    ...{ key: 'k', removed: true, version: 2 },
+    attempt: attemptOf(['long ago'], new Date(bot.app.clock.now().getTime() - 400 * 86_400_000)),
+  });
+  await until(async () => (await bot.query(`select 1 from messages where room = 'y' and pending`)).length === 0);
+  expect(await dead('y')).toEqual([]);
+  expect(bot.texts('y')).toEqual([]);
+});
+
+test('what changes while its repeat is being decided is not repeated as it was', async () => {
+  forgetKeys();
+  const { database } = bot.app;
+  const { query } = database;
+  let changed = false;
+  Object.assign(database, {
+    query: (async (text, parameters) => {
+      if (!changed && text.includes('attempt is not null and sends = $5')) {
+        changed = true;
+        await query(`update messages set content = '{"text":"new"}', version = version + 1 where room = 'y'`);
+      }
+      return query(text, parameters);
+    }) satisfies typeof query,
+  });
+  const asked: string[] = [];
+  bot.platform.before = (operation) => {
+    if (operation.room === 'y') asked.push(JSON.stringify(operation));
+  };
+  await insert('y', 'old', {
+    key: 'k',
+    attempt: attemptOf(['old'], new Date(bot.app.clock.now().getTime() - 400 * 86_400_000)),
+  });
+  await until(() => bot.texts('y').length > 0);
+  expect(changed).toBe(true);
+  expect(asked[0]).toContain('may be a repeat');
+  expect(asked[0]).toContain('new');
+});
+
+test('a digest of what was taken away before it was sent says nothing', async () => {
+  const digest = randomUUID();
+  await insert('q', 'one', { key: 'one', line: 'one', removed: true, version: 2, not_before: soon(60_000) });
+  await insert('q', '', { id: digest, digest: true, content: '{}', ring_version: 1, not_before: soon(60_000) });
+  await bot.query(
+    `update messages set fold = case when not digest then $1::uuid end, not_before = null where room = 'q'`,
+    [digest],
+  );
+  await until(async () => (await bot.query(`select 1 from messages where room = 'q' and pending`)).length === 0);
+  expect(bot.texts('q')).toEqual([]);
+});
+
+test('what is in a digest and gets a time of its own is shown then, by itself', async () => {
+  bot.platform.before = (operation) => {
+    if (operation.room === 'a') throw new RateLimited('room', 60_000);
+  };
+  await insert('a', 'before');
+  happen('!put soon');
+  await until(async () => (await bot.query(`select 1 from messages where key = 'put'`)).length > 0);
+  const digest = randomUUID();
+  await insert('a', '', { id: digest, digest: true, content: '{}', ring_version: 1 });
+  await bot.query(`update messages set fold = $1 where key = 'put'`, [digest]);
+  happen('!later');
+  const put = (): Promise<unknown[]> =>
+    bot.query(`select fold from messages where key = 'put' and not_before is not null`);
+  await until(async () => (await put()).length > 0);
+  expect(await put()).toEqual([{ fold: null }]);
 });
 
 test('taps are offered also while something waits for its time', async () => {

@@ -165,6 +165,8 @@ create table crons (
   -- Expression, time zone and lead: another one begins anew.
   schedule text not null,
   last_at timestamptz not null,
+  -- When somebody followed it last, to 30 s.
+  seen_at timestamptz not null,
   -- The newest configuration that has it, and the first one after that which does not.
   generation bigint not null,
   gone_in bigint,
