@@ -8,6 +8,6 @@ export default {
   testPathIgnorePatterns: ['/node_modules/', '/test/real/', '/test/soak/', '/data/'],
   globalSetup: './test/harness/jest-start.ts',
   globalTeardown: './test/harness/jest-stop.ts',
-  testTimeout: 30_000,
+  testTimeout: 60_000,
   maxWorkers: 2,
 };

@@ -42,7 +42,7 @@ test.each([
       expect(row?.count).toBe(10_000);
     }
   },
-  60_000,
+  120_000,
 );
 
 /** From four peers; those of one group would be handled one after another. */
