@@ -1,4 +1,5 @@
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
+import { until } from '../../test/harness/until.ts';
 import { type Database, type Query } from '../db/database.ts';
 import { Acceptor } from './acceptor.ts';
 import type { Accepted, NewEvent } from './event.ts';
@@ -24,7 +25,11 @@ const event = (sourceId: string, payload = '{}'): NewEvent => ({
 
 /** An acceptor whose statements a test can count, hold up and break. */
 function make() {
-  const state = { statements: 0, available: true, before: async (): Promise<void> => {}, accepted: [] as Accepted[] };
+  const state = {
+    ...{ statements: 0, available: true, relieved: 0 },
+    before: async (): Promise<void> => {},
+    accepted: [] as Accepted[],
+  };
   const query: Query = async (text, parameters) => {
     state.statements++;
     await state.before();
@@ -41,7 +46,7 @@ function make() {
     database,
     step: () => {},
     onAccepted: (accepted) => state.accepted.push(...accepted),
-    onRelieved: () => {},
+    onRelieved: () => void state.relieved++,
   });
   return { acceptor, state };
 }
@@ -117,6 +122,27 @@ test('one that Postgres will not take is refused alone', async () => {
   expect((await outcomes).map((one) => one.status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
   expect(await stored()).toEqual(['first', 'a', 'b']);
   expect(state.accepted).toHaveLength(3);
+});
+
+test('senders that wait all the time press until they are gone, however the commits cut them', async () => {
+  const { acceptor, state } = make();
+  expect(acceptor.pressure).toBe('none');
+  for (let round = 0; round < 30; round++) {
+    await Promise.all(Array.from({ length: 16 }, (_, index) => acceptor.accept([event(`${round} ${index}`)])));
+    expect(acceptor.pressure).not.toBe('none');
+  }
+  expect(state.relieved).toBe(0);
+  await until(() => state.relieved > 0);
+  expect(acceptor.pressure).toBe('none');
+  expect(state.relieved).toBe(1);
+});
+
+test('a few senders do not press', async () => {
+  const { acceptor } = make();
+  for (let round = 0; round < 10; round++) {
+    await Promise.all(Array.from({ length: 7 }, (_, index) => acceptor.accept([event(`${round} ${index}`)])));
+    expect(acceptor.pressure).toBe('none');
+  }
 });
 
 test('without a database everybody is refused at once, and nothing is sent to it', async () => {

@@ -13,8 +13,10 @@ const MAX_BATCH_EVENTS = 256;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 /** Commits under way at the same time; a second is begun only for a queue, so that this program does not stand still while Postgres writes. */
 const COMMITS = 2;
-/** Events in two commits that follow each other from which on senders count as waiting in a queue. */
+/** Senders that wait for their answer at one time from which on they count as a queue. */
 const PRESSING = 8;
+/** The queue counts as gone when none was seen for so long: it comes and goes with each commit. */
+const RELIEVED_AFTER_MS = 50;
 /** Pressure counts as a burst for so long, and, when it comes and goes, for this share of the time between. */
 const BURST_MS = 1000;
 const BURST_SHARE = 0.2;
@@ -36,8 +38,10 @@ export class Acceptor {
   #waiting: Waiting[] = [];
   #inFlight = 0;
   #flushing: NodeJS.Immediate | undefined;
-  #lastBatch = 0;
+  /** Not answered yet. */
+  #open = 0;
   #pressedSinceMs: number | undefined;
+  #lastPressedMs = 0;
   #relievedAtMs = 0;
   /** What is left of a burst; it grows again while nothing presses. */
   #allowanceMs = BURST_MS;
@@ -49,10 +53,11 @@ export class Acceptor {
   /** Resolves after the commit. @throws {DatabaseAway} at once when there is no database; the sender repeats. */
   accept(events: readonly NewEvent[]): Promise<void> {
     if (!this.#options.database.available) return Promise.reject(new DatabaseAway('the database is away'));
-    return new Promise((resolve, reject) => {
+    this.#open++;
+    return new Promise<void>((resolve, reject) => {
       this.#waiting.push({ events, resolve, reject });
       this.#flushSoon();
-    });
+    }).finally(() => void this.#open--);
   }
 
   /** How much is being asked of this: a `burst` is short, and worth leaving everything else for. */
@@ -76,9 +81,7 @@ export class Acceptor {
     this.#inFlight++;
     while (this.#waiting.length > 0) {
       const batch = this.#take();
-      if (batch.length + this.#lastBatch >= PRESSING) this.#press();
-      else this.#relieve();
-      this.#lastBatch = batch.length;
+      if (this.#open >= PRESSING) this.#press();
       try {
         step('accept.before-commit');
         const accepted = await insertEvents(
@@ -96,24 +99,29 @@ export class Acceptor {
       // Those who were answered just now may have sent their next.
       await new Promise((resolve) => setImmediate(resolve));
     }
-    if (--this.#inFlight > 0) return;
-    this.#lastBatch = 0;
-    this.#relieve();
+    this.#inFlight--;
   }
 
   #press(): void {
-    if (this.#pressedSinceMs !== undefined) return;
     const nowMs = performance.now();
+    this.#lastPressedMs = nowMs;
+    if (this.#pressedSinceMs !== undefined) return;
     this.#allowanceMs = Math.min(BURST_MS, this.#allowanceMs + (nowMs - this.#relievedAtMs) * BURST_SHARE);
     this.#pressedSinceMs = nowMs;
+    this.#relieveIn(nowMs, RELIEVED_AFTER_MS);
   }
 
-  #relieve(): void {
-    if (this.#pressedSinceMs === undefined) return;
-    this.#relievedAtMs = performance.now();
-    this.#allowanceMs = Math.max(0, this.#allowanceMs - (this.#relievedAtMs - this.#pressedSinceMs));
-    this.#pressedSinceMs = undefined;
-    this.#options.onRelieved();
+  #relieveIn(pressedSinceMs: number, waitMs: number): void {
+    setTimeout(() => {
+      const nowMs = performance.now();
+      if (this.#open >= PRESSING) this.#lastPressedMs = nowMs;
+      const leftMs = this.#lastPressedMs + RELIEVED_AFTER_MS - nowMs;
+      if (leftMs > 0) return this.#relieveIn(pressedSinceMs, leftMs);
+      this.#relievedAtMs = nowMs;
+      this.#allowanceMs = Math.max(0, this.#allowanceMs - (nowMs - pressedSinceMs));
+      this.#pressedSinceMs = undefined;
+      this.#options.onRelieved();
+    }, waitMs).unref();
   }
 
   async #oneByOne(batch: readonly Waiting[]): Promise<void> {
