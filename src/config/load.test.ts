@@ -144,6 +144,35 @@ skills: { bell: { token: { env: xoxb-12345678-hunter2 } } }`);
     expect(problems.join()).not.toContain('hunter2');
   });
 
+  test('what only looks like a secret is let through: values of labels, and keys file and env that name none', async () => {
+    const shelf = defineSkill({
+      name: 'shelf',
+      options: z.object({
+        sources: z.record(z.string(), z.object({ labels: z.record(z.string(), z.string()) })),
+        book: z.object({ file: z.string() }),
+      }),
+    });
+    const path = join(directory, 'watchbell.yaml');
+    const write = (token: string): Promise<void> =>
+      writeFile(
+        path,
+        `connectors: { matrix: { homeserver: 'https://m.example.org', token: { file: ${token} } } }
+skills:
+  shelf:
+    book: { file: 'https://books.example.org/bells.pdf' }
+    sources:
+      eu: { labels: { env: xapp-12345678 } }
+      us: { labels: { file: 'oci://registry.example.org/chart' } }
+      ap: { labels: { from: 'amqp://guest:guest@queue' } }`,
+      );
+    await write('token');
+    expect(await loadConfig({ path, skills: [shelf], env: {} })).toMatchObject({ ok: true });
+    await write('syt_12345678');
+    expect(await loadConfig({ path, skills: [shelf], env: {} })).toMatchObject({
+      problems: [expect.stringContaining('connectors.matrix.token.file: a secret is not written here')],
+    });
+  });
+
   test('a secret with both or wrong keys says what to write', async () => {
     expect(await problemsOf('database: { url: { file: a, env: B } }')).toEqual([
       'watchbell.yaml:1:18 database.url: write one of { file: NAME } and { env: NAME }',
@@ -474,6 +503,15 @@ test('the stored content gives the same configuration again, without substitutin
   const again = loadContent(first.content, 'generation 1', { skills, env: {} });
   expect(again).toMatchObject({ ok: true, hash: first.hash, config: first.config });
   expect(first.config.people['ann']?.name).toBe('${HOME}');
+});
+
+test('what an earlier release stored with a secret in it can be gone on with all the same', async () => {
+  const content = JSON.stringify({
+    connectors: { matrix: { homeserver: 'https://bell:hunter2@m.example.org', token: { file: 'syt_12345678' } } },
+    skills: { bell: { token: { env: 'ghp_12345678' } } },
+  });
+  expect(await problemsOf(content)).toHaveLength(3);
+  expect(loadContent(content, 'the last good configuration', { skills, env: {} })).toMatchObject({ ok: true, content });
 });
 
 test('the directories of further skills are known before the rest is checked', async () => {

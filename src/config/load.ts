@@ -8,11 +8,21 @@ import { parseFile, type SourceFile } from './parse.ts';
 import { expandPlatforms, fillTypes, isMap, withoutNulls, withTypes, type Raw } from './raw.ts';
 import { checkReferences } from './references.ts';
 import { configSchema, type Config } from './schema.ts';
-import { shapeOf } from './shape.ts';
+import { shapeOf, type Shape } from './shape.ts';
 import { readSkills, warnNoEffect, type DisabledSkill, type ReadOptions } from './skill-options.ts';
 import { readSource, SourceMissing } from './source.ts';
 import type { Environment } from './substitute.ts';
-import { merge, pathText, placeOf, placeText, toValue, type Finding, type Place, type Tree } from './tree.ts';
+import {
+  merge,
+  pathText,
+  placeOf,
+  placeText,
+  toValue,
+  type Finding,
+  type Path,
+  type Place,
+  type Tree,
+} from './tree.ts';
 
 export type { ReadOptions } from './skill-options.ts';
 
@@ -59,7 +69,10 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   }
 }
 
-/** Reads the `content` of a stored generation (or of the trial): nothing is substituted a second time. */
+/**
+ * Reads the `content` of a stored generation (or of the trial): nothing is substituted a second time, and no secret is
+ * looked for. What an earlier release stored must still be there to go on with when the file is wrong.
+ */
 export function loadContent(content: string, name: string, options: ReadOptions): LoadResult {
   return readConfig([{ name, bytes: Buffer.from(content) }], '', undefined, options);
 }
@@ -127,8 +140,11 @@ function readConfig(
   problems.push(...references.problems);
   warnings.push(...references.warnings);
   const skills = readSkills(raw, options, { problems, warnings, disabled });
-  const reported = new Set(problems.map(({ path }) => JSON.stringify(path)));
-  problems.push(...misplacedSecrets(raw).filter(({ path }) => !reported.has(JSON.stringify(path))));
+  if (env !== undefined) {
+    const reported = new Set(problems.map(({ path }) => JSON.stringify(path)));
+    const misplaced = misplacedSecrets(raw, (path) => isReference(path, shape, options));
+    problems.push(...misplaced.filter(({ path }) => !reported.has(JSON.stringify(path))));
+  }
   if (parsed.success)
     applyEnvironment(parsed.data, options.env, (says) =>
       problem({ path: [], says, at: { file: 'environment', line: 0, column: 0 } }),
@@ -152,6 +168,14 @@ function readConfig(
   function notLoaded(): NotLoaded {
     return { ok: false, problems: lines(tree, problems), sourceHash };
   }
+}
+
+/** Whether a secret's name belongs at a path, of the core or of a skill. */
+function isReference(path: Path, core: Shape, { skills }: ReadOptions): boolean {
+  const [part, name, ...rest] = path;
+  if (part !== 'skills') return core.isSecret(path);
+  const schema = skills.find((skill) => skill.name === name)?.options;
+  return schema !== undefined && shapeOf(schema).isSecret(rest);
 }
 
 function vocabularyOf({ skills, brokenSkills = [] }: ReadOptions): { skills: string[]; commands: string[] } {

@@ -5,17 +5,30 @@ import { SECRET_REMEDY } from './words.ts';
 /** An address, or what tokens of the platforms begin with: neither is the name of a file or of a variable. */
 const TOKEN = /^(?:syt_|mat_|mct_|xox[a-z]-|xapp-|gh[pousr]_|glpat-)\S{8}/;
 const WITH_PASSWORD = /^[a-z][a-z0-9+.-]*:\/\/[^/?#\s]*:[^/?#\s]*@/i;
+/** Maps with keys and values of people's own. */
+const OF_THEIR_OWN = ['labels', 'annotations'];
 
-/** Secrets that stand where their name belongs, and passwords in addresses: both would be shown in logs and stored. */
-export function misplacedSecrets(value: unknown, path: Path = []): Finding[] {
-  if (Array.isArray(value)) return value.flatMap((item, index) => misplacedSecrets(item, [...path, index]));
-  if (isMap(value)) return Object.entries(value).flatMap(([key, inner]) => misplacedSecrets(inner, [...path, key]));
-  if (typeof value !== 'string') return [];
-  const key = path.at(-1);
-  const isSecret =
-    (key === 'file' && value.includes('://')) || ((key === 'file' || key === 'env') && TOKEN.test(value));
-  if (isSecret) return [{ path, says: SECRET_REMEDY }];
-  if (WITH_PASSWORD.test(value))
+/**
+ * Secrets that stand where their name belongs, and passwords in addresses: both would be shown in logs and stored.
+ * `isReference` says of a path whether `{ file }` or `{ env }` is wanted there.
+ */
+export function misplacedSecrets(value: unknown, isReference: (path: Path) => boolean, path: Path = []): Finding[] {
+  const below = (key: string | number, inner: unknown): Finding[] =>
+    misplacedSecrets(inner, isReference, [...path, key]);
+  if (Array.isArray(value)) return value.flatMap((item, index) => below(index, item));
+  if (isMap(value)) {
+    const [name, ...more] = Object.keys(value);
+    if (more.length === 0 && (name === 'file' || name === 'env') && isReference(path))
+      return isSecret(name, value[name]) ? [{ path: [...path, name], says: SECRET_REMEDY }] : [];
+    return Object.entries(value).flatMap(([key, inner]) =>
+      OF_THEIR_OWN.includes(key) && isMap(inner) ? [] : below(key, inner),
+    );
+  }
+  if (typeof value === 'string' && WITH_PASSWORD.test(value))
     return [{ path, says: 'has a password in it, which would be shown and stored: write the address without it' }];
   return [];
+}
+
+function isSecret(key: 'file' | 'env', value: unknown): boolean {
+  return typeof value === 'string' && (TOKEN.test(value) || (key === 'file' && value.includes('://')));
 }
