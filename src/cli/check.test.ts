@@ -59,6 +59,36 @@ skills:
   ]);
 });
 
+test('a list where a map of names belongs is one problem, and of its names none is said to be missing', async () => {
+  const pathsIn = (lines: readonly string[]): string[] =>
+    lines.map((line) => /^\S+:\d+:\d+ (.*)/.exec(line)?.[1] ?? line);
+  const alerts = await run(`connectors: { web: {} }
+rooms: { ops: { in: { web: ops } } }
+skills:
+  alerts:
+    route: { rooms: [opss], policy: page, routes: [{ from: { source: eu }, policy: page }] }
+    sources: [{ name: eu }]
+    policies: [{ remindEvery: 30m }]`);
+  expect(pathsIn(alerts.lines)).toEqual([
+    'skills.alerts.route.rooms[0]: no room is called "opss"; did you mean "ops"?',
+    'skills.alerts.sources: must be a map (key: value)',
+    'skills.alerts.policies: must be a map (key: value)',
+    '3 problems',
+  ]);
+  const core = await run(`connectors: { web: { opsRoom: ops } }
+rooms: [ops]
+people: [ann]
+access: [{ allow: [ann, sre], in: [ops] }]
+skills:
+  alerts: { route: { rooms: [ops], policy: page }, policies: { late: {} } }`);
+  expect(pathsIn(core.lines)).toEqual([
+    'rooms: must be a map (key: value)',
+    'people: must be a map (key: value)',
+    'skills.alerts.route.policy: no policy is called "page"; there is late',
+    '3 problems',
+  ]);
+});
+
 test('a warning is printed and changes nothing', async () => {
   const { status, lines } = await run('connectors: { web: {} }\naccess: [{ deny: [everyone], commands: [helpp] }]');
   expect(status).toBe(0);

@@ -11,6 +11,15 @@ export interface Vocabulary {
 type Raw = Readonly<Record<string, unknown>>;
 
 const CLASSES = ['read', 'respond', 'act', 'admin'];
+/** Where names of a kind are defined. */
+const DEFINED_IN: Readonly<Record<string, string>> = {
+  room: 'rooms',
+  connector: 'connectors',
+  platform: 'connectors',
+  person: 'people',
+  'group or person': 'people',
+  'time interval': 'timeIntervals',
+};
 const RESERVED = ['everyone', 'guests'];
 
 /** The names a configuration defines. Works on raw values, since one bad entry should not hide what is wrong elsewhere. */
@@ -27,6 +36,13 @@ export function namesOf(raw: Raw): Names {
   };
 }
 
+/** Kinds of names of which nothing is known, since something else stands where the map that defines them belongs. */
+export function unknownNames(raw: Raw): (keyof Names)[] {
+  const kinds = ['rooms', 'people', 'schedules', 'timeIntervals'] as const;
+  const unknown: (keyof Names)[] = kinds.filter((kind) => isUnreadable(raw[kind]));
+  return unknown.includes('people') ? [...unknown, 'groups'] : unknown;
+}
+
 /** References that nothing answers to. `warnings` are what is odd and still works. */
 export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: Finding[]; warnings: Finding[] } {
   const names = namesOf(raw);
@@ -35,6 +51,7 @@ export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: F
   const warnings: Finding[] = [];
 
   function known(path: Path, kind: string, word: unknown, list: readonly string[], atKey = false): void {
+    if (isUnreadable(raw[DEFINED_IN[kind] ?? ''])) return;
     if (typeof word === 'string' && !list.includes(word))
       problems.push({ path, atKey, says: `no ${kind} is called "${shown(word)}"${didYouMean(word, list)}` });
   }
@@ -164,6 +181,10 @@ function failoverCycles(raw: Raw): string[][] {
 
 function shown(word: string): string {
   return word.length > 80 ? `${word.slice(0, 79)}…` : word;
+}
+
+function isUnreadable(value: unknown): boolean {
+  return value !== undefined && (typeof value !== 'object' || Array.isArray(value));
 }
 
 function asMap(value: unknown): Raw {

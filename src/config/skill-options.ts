@@ -3,7 +3,7 @@ import type { Names, Problem, Skill } from '../skill.ts';
 import { explain, lookUp } from './explain.ts';
 import { didYouMean } from './nearest.ts';
 import { isMap, type Raw } from './raw.ts';
-import { namesOf } from './references.ts';
+import { namesOf, unknownNames } from './references.ts';
 import { shapeOf, type Shape } from './shape.ts';
 import { soundPart } from './sound-part.ts';
 import type { Environment } from './substitute.ts';
@@ -24,6 +24,8 @@ export interface DisabledSkill {
   readonly because: string;
 }
 
+const NAMES: readonly (keyof Names)[] = ['rooms', 'people', 'groups', 'schedules', 'timeIntervals'];
+
 interface Findings {
   readonly problems: Finding[];
   readonly warnings: Finding[];
@@ -40,6 +42,7 @@ export function readSkills(
   if (raw['skills'] !== undefined && !isMap(raw['skills']))
     problems.push({ path: ['skills'], says: 'must be a map (key: value)' });
   const names = namesOf(raw);
+  const unknown = unknownNames(raw);
   const known = skills.map((skill) => skill.name);
   for (const name of Object.keys(given).filter((one) => !known.includes(one))) {
     if (brokenSkills.includes(name))
@@ -69,8 +72,8 @@ export function readSkills(
     if (isMentioned) warnings.push(...warnNoEffect(shapeOf(skill.options), value, path));
     const found: Finding[] = [];
     const result = parseOptions(skill, value, found);
-    if (found.length === 0) found.push(...checkOptions(skill, result, names));
-    else if (isMentioned) found.push(...checkSoundPart(skill, value, names));
+    if (found.length === 0) found.push(...checkNames(skill, { value, options: result }, names, unknown));
+    else if (isMentioned) found.push(...checkSoundPart(skill, value, names, unknown));
     if (found.length === 0) parsed[skill.name] = result;
     else if (isMentioned) {
       for (const finding of found) (isWarning(finding) ? warnings : problems).push(finding);
@@ -118,15 +121,47 @@ function checkOptions(skill: AnySkill, options: unknown, names: Names): Finding[
   }
 }
 
+/** Without what is said only because the core's names are `unknown`: why they are is said already. */
+function checkNames(
+  skill: AnySkill,
+  { value, options }: { readonly value: unknown; readonly options: unknown },
+  names: Names,
+  unknown: readonly (keyof Names)[],
+): Finding[] {
+  const found = checkOptions(skill, options, names);
+  if (found.length === 0 || unknown.length === 0) return found;
+  const left = pathsOf(checkOptions(skill, options, withWords(names, unknown, value)));
+  return found.filter(({ path }) => left.has(JSON.stringify(path)));
+}
+
 /** References that nothing answers to, in options that have other problems too; what else a skill may say could come of what is missing. */
-function checkSoundPart(skill: AnySkill, value: unknown, names: Names): Finding[] {
+function checkSoundPart(skill: AnySkill, value: unknown, names: Names, unknown: readonly (keyof Names)[]): Finding[] {
   const sound = skill.options && soundPart(skill.options, value);
   if (!sound) return [];
-  return checkOptions(skill, sound.data, names).filter(({ path, says }) =>
+  const found = checkNames(skill, { value, options: sound.data }, names, unknown).filter(({ path, says }) =>
     [lookUp({ skills: { [skill.name]: value } }, path)]
       .flat()
       .some((word) => typeof word === 'string' && says.includes(`"${word}"`) && !sound.without.has(word)),
   );
+  if (found.length === 0 || !sound.lacksNames) return found;
+  // Of names of its own nothing is known: what stays when the core has every name was about those.
+  const own = pathsOf(checkOptions(skill, sound.data, withWords(names, NAMES, value)));
+  return found.filter(({ path }) => !own.has(JSON.stringify(path)));
+}
+
+function pathsOf(findings: readonly Finding[]): Set<string> {
+  return new Set(findings.map(({ path }) => JSON.stringify(path)));
+}
+
+/** As if each word in `value` were a name of these kinds. */
+function withWords(names: Names, kinds: readonly (keyof Names)[], value: unknown): Names {
+  const words = [...textsIn(value)];
+  return { ...names, ...Object.fromEntries(kinds.map((kind) => [kind, [...names[kind], ...words]])) };
+}
+
+function* textsIn(value: unknown): Generator<string> {
+  if (typeof value === 'string') yield value;
+  else if (typeof value === 'object' && value !== null) for (const inner of Object.values(value)) yield* textsIn(inner);
 }
 
 /** A skill may mark what is odd and works: `{ path, says, warning: true }`. */

@@ -12,6 +12,7 @@ test('what is right is left as it is', () => {
   expect(soundPart(schema, { name: 'x' })).toEqual({
     data: { name: 'x', items: {}, routes: [] },
     without: new Set(),
+    lacksNames: false,
   });
 });
 
@@ -27,8 +28,17 @@ test('what is wrong is left out, and no more than that', () => {
   expect(soundPart(schema, value)).toEqual({
     data: { items: { one: { size: 1 }, three: { size: 3 } }, routes: [{ from: 'a' }, { to: 'b' }] },
     without: new Set(['name', 'nmae', 'rooms', 'kind', 'two', 'to']),
+    lacksNames: false,
   });
   expect(value).toEqual(before);
+});
+
+test('where a map of names is none, nothing is known of its names', () => {
+  expect(soundPart(schema, { items: ['one'], routes: [{ to: 'one' }] })).toEqual({
+    data: { items: {}, routes: [{ to: 'one' }] },
+    without: new Set(['items']),
+    lacksNames: true,
+  });
 });
 
 test.each([['x'], [null], [[]]])('of %j nothing is left', (value) => {

@@ -6,6 +6,8 @@ export interface SoundPart {
   readonly data: unknown;
   /** The keys that were left out, each with all that stands below it. */
   readonly without: ReadonlySet<string>;
+  /** Something else stood where a map of names belongs: which names there are is not known. */
+  readonly lacksNames: boolean;
 }
 
 /** What is wrong with a whole shows only when its parts are right. */
@@ -15,10 +17,12 @@ const ROUNDS = 5;
 export function soundPart(schema: z.ZodType, value: unknown): SoundPart | undefined {
   const rest: unknown = structuredClone(value);
   const without = new Set<string>();
+  let lacksNames = false;
   for (let round = 0; round < ROUNDS; round++) {
     const result = schema.safeParse(rest);
-    if (result.success) return { data: result.data, without };
+    if (result.success) return { data: result.data, without, lacksNames };
     for (const issue of result.error.issues) {
+      lacksNames ||= issue.code === 'invalid_type' && issue.expected === 'record';
       const keys = issue.code === 'unrecognized_keys' ? issue.keys : [];
       for (const path of keys.length > 0 ? keys.map((key) => [...issue.path, key]) : [issue.path]) {
         const key = leaveOut(rest, path);
