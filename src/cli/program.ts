@@ -47,14 +47,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
     'runs the bot (also when no command is given)',
     async (_, options) => (await import('./run.ts')).run(options),
     { isDefault: true },
-  )
-    // The default command is given every word that is no command.
-    .allowExcessArguments()
-    .hook('preAction', (run) => {
-      const [word] = run.args;
-      const known = program.commands.map((command) => command.name());
-      if (word !== undefined) program.error(`error: unknown command '${word}'${didYouMean(word, known)}`);
-    });
+  );
   add(program, 'check [file]', 'validates a configuration offline and lists every problem', async ([file], options) =>
     (await import('./check.ts')).check({ path: file ?? options.config }),
   );
@@ -168,9 +161,31 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
     async (_, options) => (await import('./doctor.ts')).doctor(options),
   );
 
+  program
+    .command('help [command...]')
+    .description('says how a command is used')
+    .action((words: string[]) => {
+      let command = program;
+      for (const word of words) command = named(command, word);
+      command.outputHelp();
+      status = 0;
+    });
+
+  /** The command that a word means, below another. @throws {CommanderError} when there is none, having said so. */
+  function named(parent: Command, word: string): Command {
+    const found = parent.commands.find((command) => command.name() === word);
+    const known = parent.commands.map((command) => command.name());
+    const remedy = didYouMean(word, known) || '; `watchbell help` lists them';
+    return found ?? program.error(`error: no command is called '${word}'${remedy}`);
+  }
+
   return {
     async run(argv) {
       try {
+        // The default command would be given every word that is no command, and complain of the options behind it.
+        const { operands, unknown } = program.parseOptions([...argv]);
+        const [word] = [...operands, ...unknown];
+        if (word !== undefined && !word.startsWith('-')) named(program, word);
         await program.parseAsync([...argv], { from: 'user' });
         return status;
       } catch (error) {

@@ -92,9 +92,25 @@ describe('without a command', () => {
       });
   });
 
-  test('a word that is none is refused with the nearest', async () => {
-    const { status, output } = await watchbell(['chekc', 'file']);
-    expect({ status, output }).toEqual({ status: 2, output: `error: unknown command 'chekc'; did you mean "check"?` });
+  test.each([
+    [['chekc', 'file'], `'chekc'; did you mean "check"?`],
+    [['backupp', '--to', 'x'], `'backupp'; did you mean "backup"?`],
+    [['--config', 'x', 'backupp', '--help'], `'backupp'; did you mean "backup"?`],
+    [['help', 'nope'], "'nope'; `watchbell help` lists them"],
+    [['help', 'events', 'faild'], `'faild'; did you mean "failed"?`],
+  ])('%j is refused for the word that is no command', async (args, says) => {
+    const surroundings = { secrets: directory, databaseUrl: home.url };
+    expect(await runCli(args, surroundings)).toEqual({ status: 2, output: `error: no command is called ${says}` });
+  });
+
+  test('help says how a command is used, also one below another', async () => {
+    const surroundings = { secrets: directory, databaseUrl: home.url };
+    for (const [args, says] of [
+      [['help'], 'Usage: watchbell [options] [command]'],
+      [['help', 'backup'], 'Usage: watchbell backup [options]'],
+      [['help', 'events', 'failed'], 'Usage: watchbell events failed [options]'],
+    ] as const)
+      expect(await runCli(args, surroundings)).toEqual({ status: 0, output: expect.stringContaining(says) });
   });
 
   test.each(['events', 'messages', 'import', 'audit'])(
