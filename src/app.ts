@@ -240,8 +240,11 @@ export class App {
     return this.#http?.opsPort ?? 0;
   }
 
-  /** Listens, connects, migrates, begins. @throws {StartFailed} naming what is missing and the remedy. */
-  async start(): Promise<void> {
+  /**
+   * Listens, connects, migrates, begins. Resolves to false, and has let go of everything, when it was given up while it
+   * waited for its database. @throws {StartFailed} naming what is missing and the remedy.
+   */
+  async start(givenUp?: AbortSignal): Promise<boolean> {
     const { log, folders, ports, version } = this.#options;
     const intake = createWebhookIntake({
       world: () => this.#world,
@@ -268,7 +271,13 @@ export class App {
       pages: web ? [this.#webPages(web[1])] : [],
     });
     const migrations = folders.skills.map((folder) => folder.migrations);
-    await onceDatabaseAnswers(log, () => migrate(this.database, migrations));
+    if (!(await onceDatabaseAnswers(log, () => migrate(this.database, migrations), givenUp))) {
+      await this.#http.drain({ acceptForMs: 0, boundMs: 1000 });
+      this.#webChat.close();
+      await this.database.close();
+      await this.#leaseDatabase.close();
+      return false;
+    }
     this.metrics.databaseUp.set(1);
     this.#world = this.#build(this.#config, await this.#options.generation(this.database));
     await this.#heartbeat.start();
@@ -294,6 +303,7 @@ export class App {
       'started',
     );
     for (const broken of folders.broken) log.error(broken, 'skill could not be loaded');
+    return true;
   }
 
   /** Takes a new configuration into use, whole. Connectors whose entry changed are handed over and started again. */

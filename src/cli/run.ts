@@ -1,28 +1,21 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { App, type AppOptions } from '../app.ts';
-import { clientConfig } from '../config/database.ts';
-import { latestGeneration, storeGeneration } from '../config/generations.ts';
-import type { Loaded } from '../config/load.ts';
-import { watchConfig } from '../config/watch.ts';
-import { createDatabase, type Database } from '../db/database.ts';
-import { onceDatabaseAnswers } from '../db/once-answers.ts';
-import { ConfigInvalid, StartFailed, messageOf } from '../errors.ts';
+import { storeGeneration } from '../config/generations.ts';
+import type { Loaded, LoadResult } from '../config/load.ts';
+import { watchConfig, type ConfigWatch } from '../config/watch.ts';
+import type { Database } from '../db/database.ts';
+import { StartFailed, messageOf } from '../errors.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { readVersion } from '../version.ts';
-import {
-  createSetting,
-  openDatabase,
-  TRIAL_URL_FILE,
-  type OpenedDatabase,
-  type Setting,
-  type SettingOptions,
-} from './setting.ts';
-import { endingAtOnce, stoppable } from './signals.ts';
+import { findBeginning, untilChanged, type Beginning } from './beginning.ts';
+import { createSetting, TRIAL_URL_FILE, type Setting, type SettingOptions } from './setting.ts';
+import { stoppable } from './signals.ts';
 import { welcome } from './welcome.ts';
 
 const DEFAULT_PORT = 8080;
 const DEFAULT_OPS_PORT = 8081;
+const WRONG = 'changed configuration is wrong; the one before stays in use';
 
 /** What a test adds to the program; see `AppOptions`. */
 export type RunHooks = Pick<AppOptions, 'shiftMs' | 'step'> & { readonly acceptForMs?: number };
@@ -43,17 +36,41 @@ export async function run(options: SettingOptions, hooks: RunHooks = {}): Promis
     log.fatal({ error }, 'ended by an error that nobody expected');
     process.exit(1);
   });
-  const result = await setting.load();
-  const { loaded, opened, fallback } = result.ok
-    ? {
-        loaded: result,
-        opened: await openDatabase(setting, result.config, (line) => log.debug({ line }, 'postgres')),
-        fallback: undefined,
-      }
-    : await lastGood(setting, result.problems, log);
+  let bot: Bot | undefined;
+  const stop = stoppable(log, async (quick) => {
+    await bot?.watch?.stop();
+    await bot?.app.stop({ acceptForMs: quick || trial ? 0 : (hooks.acceptForMs ?? 5000) });
+    if (!bot?.opened.embedded) return;
+    await bot.opened.embedded.stop();
+    await rm(join(setting.dataDirectory, TRIAL_URL_FILE), { force: true });
+  });
+  do bot = await start(setting, await findBeginning(setting, log), log, hooks);
+  while (!bot);
+  const { app, opened, fallback } = bot;
+  app.metrics.configReloadOk.set(fallback === undefined ? 1 : 0);
+  app.metrics.configReloadTime.set(Date.now() / 1000);
+  if (fallback !== undefined)
+    await app.tellOps(
+      'config',
+      `I run with my last good configuration, because the one I was given has problems:\n${fallback.slice(0, 10).join('\n')}`,
+    );
+  if (opened.embedded)
+    await writeFile(join(setting.dataDirectory, TRIAL_URL_FILE), `${opened.embedded.url}\n`, { mode: 0o600 });
+  if (trial) await welcome(app, setting);
+  stop.armed();
+  return undefined;
+}
+
+interface Bot extends Beginning {
+  readonly app: App;
+  readonly watch: ConfigWatch | undefined;
+}
+
+/** Undefined when the configuration was changed while the database did not answer: it may name another one now. */
+async function start(setting: Setting, beginning: Beginning, log: Logger, hooks: RunHooks): Promise<Bot | undefined> {
+  const { loaded, opened, sourceHash } = beginning;
   logWarnings(log, loaded);
   for (const { skill, because } of loaded.disabled) log.info({ skill, because }, 'skill is off');
-
   const { http } = loaded.config;
   const app = new App({
     version: readVersion(),
@@ -71,66 +88,23 @@ export async function run(options: SettingOptions, hooks: RunHooks = {}): Promis
     },
     ...hooks,
   });
-  const stop = stoppable(log, async (quick) => {
-    await watch?.stop();
-    await app.stop({ acceptForMs: quick || trial ? 0 : (hooks.acceptForMs ?? 5000) });
-    await opened.embedded?.stop();
-    if (opened.embedded) await rm(join(setting.dataDirectory, TRIAL_URL_FILE), { force: true });
-  });
-  const watch =
-    setting.path === undefined
-      ? undefined
-      : watchReloads(setting, setting.path, app, log, result.ok ? result.sourceHash : (result.sourceHash ?? ''));
+  const counts = (result: LoadResult): boolean => {
+    if (!result.ok) log.error({ problems: result.problems }, WRONG);
+    return result.ok;
+  };
   try {
-    await app.start();
+    if (await untilChanged({ setting, sourceHash, log, counts }, (changed) => app.start(changed))) {
+      const { path } = setting;
+      const watch = path === undefined ? undefined : watchReloads(setting, path, app, log, sourceHash);
+      return { ...beginning, app, watch };
+    }
   } catch (error) {
     await opened.embedded?.stop();
     throw error instanceof StartFailed ? error : new StartFailed(`cannot start: ${messageOf(error)}`, { cause: error });
   }
-  app.metrics.configReloadOk.set(fallback === undefined ? 1 : 0);
-  app.metrics.configReloadTime.set(Date.now() / 1000);
-  if (fallback !== undefined)
-    await app.tellOps(
-      'config',
-      `I run with my last good configuration, because the one I was given has problems:\n${fallback.slice(0, 10).join('\n')}`,
-    );
-  if (opened.embedded)
-    await writeFile(join(setting.dataDirectory, TRIAL_URL_FILE), `${opened.embedded.url}\n`, { mode: 0o600 });
-  if (trial) await welcome(app, setting);
-  stop.armed();
+  log.info({}, 'configuration was changed before the database answered; beginning with it');
+  await opened.embedded?.stop();
   return undefined;
-}
-
-/** A wrong file must not keep the bot away: the last configuration that was good is in the database it names. */
-async function lastGood(
-  setting: Setting,
-  problems: readonly string[],
-  log: Logger,
-): Promise<{ loaded: Loaded; opened: OpenedDatabase; fallback: readonly string[] }> {
-  const invalid = new ConfigInvalid([
-    `the configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:`,
-    ...problems,
-  ]);
-  const url = setting.surroundings.env['DATABASE_URL'] ? { env: 'DATABASE_URL' } : { file: 'database-uri' };
-  const address = () => clientConfig({ url }, setting.secrets);
-  if (!(await address().catch(() => undefined))) throw invalid;
-  const database = createDatabase({ url: address, poolSize: 1, idleInTransactionMs: 5000, statementTimeoutMs: 5000 });
-  using _ = endingAtOnce();
-  try {
-    const stored = await onceDatabaseAnswers(log.child({ problems }), () => latestGeneration(database.query)).catch(
-      () => undefined, // an empty database, or one that lets nobody in
-    );
-    const loaded = stored && setting.loadStored(stored.content);
-    if (!loaded?.ok) throw invalid;
-    log.error({ problems }, 'configuration is wrong; running with the last good one');
-    return {
-      loaded,
-      opened: { config: address, embedded: undefined },
-      fallback: problems,
-    };
-  } finally {
-    await database.close();
-  }
 }
 
 function logWarnings(log: Logger, { warnings }: Loaded): void {
@@ -156,7 +130,7 @@ function watchReloads(setting: Setting, path: string, app: App, log: Logger, sou
         return;
       }
       app.metrics.configReloadOk.set(0);
-      log.error({ problems: result.problems }, 'changed configuration is wrong; the one before stays in use');
+      log.error({ problems: result.problems }, WRONG);
       await app.tellOps(
         'config',
         `The changed configuration has problems, so the one before stays in use:\n${result.problems.slice(0, 10).join('\n')}`,

@@ -1,15 +1,23 @@
 import { codeOf, messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 
-/** A bot and its database often start together: one that does not answer yet is waited for, however long that takes. */
-export async function onceDatabaseAnswers<T>(log: Logger, work: () => Promise<T>): Promise<T> {
+/**
+ * A bot and its database often start together: one that does not answer yet is waited for, however long that takes.
+ * Resolves to undefined when that was given up while it waited.
+ */
+export async function onceDatabaseAnswers<T>(
+  log: Logger,
+  work: () => Promise<T>,
+  givenUp?: AbortSignal,
+): Promise<{ readonly answer: T } | undefined> {
   for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 2000)) {
     try {
-      return await work();
+      return { answer: await work() };
     } catch (error) {
       if (codeOf(error) !== 'WB_DATABASE_AWAY') throw error;
       if (waitMs === 100) log.warn({ reason: messageOf(error) }, 'database does not answer yet; waiting for it');
     }
+    if (givenUp?.aborted) return undefined;
     await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
 }

@@ -122,13 +122,13 @@ describe('the program and its file', () => {
     },
   });
   /** In one step, as editors and ConfigMaps do. */
-  async function write(text: string): Promise<void> {
-    await writeFile(`${file()}.new`, text);
-    await rename(`${file()}.new`, file());
+  async function write(text: string, to = file()): Promise<void> {
+    await writeFile(`${to}.new`, text);
+    await rename(`${to}.new`, to);
   }
-  const status = async (source: string): Promise<number> =>
+  const status = async (source: string, url = bell.url): Promise<number> =>
     (
-      await fetch(`${bell.url}/webhooks/alertmanager/${source}`, {
+      await fetch(`${url}/webhooks/alertmanager/${source}`, {
         method: 'POST',
         headers: { authorization: 'Bearer secret' },
         body: JSON.stringify({ version: '4', alerts: [] }),
@@ -209,6 +209,41 @@ describe('the program and its file', () => {
     } finally {
       await later.stop();
       await line.cut();
+    }
+  });
+
+  test.each([
+    ['names a database that does not answer', { database: { url: { file: 'database-uri' } } }],
+    ['is wrong, while the database does not answer', { rooms: { ops: { in: { webb: 'ops' } } } }],
+  ])('a file that %s is mended while the bot waits, and the bot goes by it', async (_, mistake) => {
+    const gone = new URL(database.url);
+    gone.port = String(await freePort());
+    const own = await mkdtemp(join(directory, 'waits-'));
+    const [config, secrets, log] = [join(own, 'watchbell.yaml'), join(own, 'secrets'), join(own, 'log')];
+    await mkdir(secrets);
+    for (const [name, secret] of Object.entries({ token: 'secret', here: database.url, 'database-uri': gone.href }))
+      await writeFile(join(secrets, name), secret);
+    const mended = { ...configuration('mended'), database: { url: { file: 'here' } } };
+    await write(JSON.stringify({ ...mended, ...mistake }), config);
+    const [port, opsPort] = [await freePort(), await freePort()];
+    const waiting = new ProgramProcess({ config, secrets, databaseUrl: '', port, opsPort, logFile: log });
+    const waited = async (times: number): Promise<boolean> => {
+      const said = await readFile(log, 'utf8').catch(() => '');
+      return (said.match(/waiting for it|changed configuration is wrong/g)?.length ?? 0) >= times;
+    };
+    const starting = waiting.start();
+    try {
+      await until(async () => !waiting.isAlive || (await waited(1)));
+      // Another mistake is not the end of it.
+      await write('{ not: [yaml', config);
+      await until(async () => !waiting.isAlive || (await waited(2)));
+      await write(JSON.stringify(mended), config);
+      await until(() => waiting.isReady || !waiting.isAlive);
+      expect(waiting.failures).toEqual([]);
+      expect(await status('mended', waiting.url)).toBe(200);
+    } finally {
+      await waiting.kill();
+      await starting;
     }
   });
 
