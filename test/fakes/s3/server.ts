@@ -4,17 +4,34 @@ import type { AddressInfo } from 'node:net';
 
 export const KEY_ID = 'AKIATEST';
 export const KEY = 'a-secret-key/for+tests';
+const BUCKET = 'bells';
 /** Few, so that a test meets more than one page. */
 const PAGE = 2;
 
+export type Asking = 'PUT' | 'HEAD' | 'GET' | 'LIST' | 'DELETE';
+
 export interface FakeS3 {
   readonly endpoint: string;
-  /** What is kept, by bucket and key. */
+  /** What is kept, by bucket and key. There is one bucket, bells. */
   readonly objects: Map<string, Buffer>;
+  /** What was asked, in order. */
+  readonly asked: Asking[];
+  /** What the key may not do. */
+  readonly denied: Set<Asking>;
   /** Answers so many requests with 503 first. */
   busy: number;
   /** Loses a byte of what arrives. */
   damaging: boolean;
+  /** Cuts the connection of so many requests first, without an answer. */
+  dropping: number;
+  /** Cuts so many answers off in their middle. */
+  cutting: number;
+  /** Says that it keeps what it does not. */
+  forgetting: boolean;
+  /** Is no store: has one page for whatever is asked. */
+  isPage: boolean;
+  /** Hears, and does not answer. */
+  silent: boolean;
   stop(): Promise<void>;
 }
 
@@ -44,7 +61,11 @@ function isSigned(request: IncomingMessage, url: URL): boolean {
   return id === KEY_ID && hmac(key, words).toString('hex') === signature;
 }
 
-/** A bucket store with path-style addresses: PUT, GET, DELETE and ListObjectsV2; refuses what is not signed or arrives damaged. */
+function askingOf({ method = '' }: IncomingMessage, url: URL): Asking {
+  return url.searchParams.has('list-type') ? 'LIST' : (method as Asking);
+}
+
+/** A bucket store with path-style addresses: PUT, HEAD, GET, DELETE and ListObjectsV2; refuses what is not signed or arrives damaged. */
 export async function startFakeS3(): Promise<FakeS3> {
   const objects = new Map<string, Buffer>();
   const server = createServer((request, response) => {
@@ -52,30 +73,42 @@ export async function startFakeS3(): Promise<FakeS3> {
     request.on('data', (part: Buffer) => parts.push(part));
     request.on('end', () => {
       const body = Buffer.concat(parts).subarray(fake.damaging ? 1 : 0);
+      fake.asked.push(askingOf(request, new URL(request.url ?? '', 'http://s3')));
+      if (fake.silent) return;
+      if (fake.dropping-- > 0) {
+        request.socket.destroy();
+        return;
+      }
       const { status, answer } = answerTo(request, body);
-      response.writeHead(status, { 'content-length': Buffer.byteLength(answer) }).end(answer);
+      response.writeHead(status, { 'content-length': Buffer.byteLength(answer) });
+      if (answer.length > 0 && request.method === 'GET' && fake.cutting-- > 0)
+        response.write(answer.slice(0, answer.length / 2), () => request.socket.destroy());
+      else response.end(answer);
     });
   });
 
   function answerTo(request: IncomingMessage, body: Buffer): { status: number; answer: string | Buffer } {
     const url = new URL(request.url ?? '', 'http://s3');
     const key = decodeURIComponent(url.pathname.slice(1));
+    const asking = askingOf(request, url);
     if (fake.busy-- > 0) return { status: 503, answer: problem('SlowDown', 'Please reduce your request rate.') };
+    if (fake.isPage) return { status: 200, answer: '<html><body>Welcome!</body></html>' };
     if (!isSigned(request, url))
       return { status: 403, answer: problem('SignatureDoesNotMatch', 'The signature &amp; the key do not match.') };
+    if (fake.denied.has(asking)) return { status: 403, answer: problem('AccessDenied', 'Access Denied.') };
+    if (key.split('/')[0] !== BUCKET)
+      return { status: 404, answer: problem('NoSuchBucket', 'The specified bucket does not exist.') };
     const hash = request.headers['x-amz-content-sha256'];
     if (hash !== 'UNSIGNED-PAYLOAD' && hash !== sha256(body))
       return { status: 400, answer: problem('XAmzContentSHA256Mismatch', 'The body is not what was sent.') };
-    if (url.searchParams.get('list-type') === '2') return { status: 200, answer: list(key, url.searchParams) };
-    if (request.method === 'PUT') objects.set(key, body);
-    else if (request.method === 'DELETE') objects.delete(key);
-    else if (request.method === 'GET' || request.method === 'HEAD') {
-      const found = objects.get(key);
-      return found
-        ? { status: 200, answer: found }
-        : { status: 404, answer: problem('NoSuchKey', 'The specified key does not exist.') };
-    }
-    return { status: 200, answer: '' };
+    if (asking === 'LIST') return { status: 200, answer: list(key, url.searchParams) };
+    if (asking === 'PUT' && !fake.forgetting) objects.set(key, body);
+    if (asking === 'DELETE') objects.delete(key);
+    if (asking === 'PUT' || asking === 'DELETE') return { status: 200, answer: '' };
+    const found = objects.get(key);
+    return found
+      ? { status: 200, answer: found }
+      : { status: 404, answer: problem('NoSuchKey', 'The specified key does not exist.') };
   }
 
   function list(bucket: string, query: URLSearchParams): string {
@@ -92,9 +125,20 @@ export async function startFakeS3(): Promise<FakeS3> {
   const fake: FakeS3 = {
     endpoint: '',
     objects,
+    asked: [],
+    denied: new Set(),
     busy: 0,
     damaging: false,
-    stop: () => new Promise((resolve) => void server.close(() => resolve())),
+    dropping: 0,
+    cutting: 0,
+    forgetting: false,
+    isPage: false,
+    silent: false,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
   };
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return Object.assign(fake, { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
