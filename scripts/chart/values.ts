@@ -282,9 +282,11 @@ export const valuesSchema = z.strictObject({
       schedule: cron.describe('When.'),
       timeZone: text.describe('Time zone of the schedule.'),
       keep: count.min(1).describe('How many backups to keep.'),
-      to: text.describe(
-        'A bucket to write to instead of a volume, as `s3://BUCKET/PREFIX`; endpoint, region and keys as `AWS_…` in `extraEnvFrom`.',
-      ),
+      to: text
+        .regex(/^(?:s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:\/.*)?)?$/)
+        .describe(
+          'A bucket to write to instead of a volume, as `s3://BUCKET/PREFIX`; endpoint, region and keys as `AWS_…` in `extraEnvFrom`.',
+        ),
       volume: z
         .strictObject({
           existingClaim: text.describe(

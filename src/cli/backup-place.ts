@@ -19,6 +19,8 @@ export interface BackupPlace {
 }
 
 const DAY_MS = 86_400_000;
+/** Something is meant that has a scheme: of one letter it would be a drive. */
+const WITH_SCHEME = /^(?:s3:|[a-z][a-z0-9+.-]+:\/)/i;
 const NAME = /^watchbell-\d{4}-\d{2}-\d{2}T[\d-]+Z\.jsonl\.gz$/;
 
 export function newName(): string {
@@ -35,7 +37,12 @@ export function backupsIn(names: readonly string[]): string[] {
 
 /** A directory on this machine, or with `s3://BUCKET/PREFIX` a bucket; files on their way there lie in `through`. */
 export async function placeOf(address: string, through = tmpdir()): Promise<BackupPlace> {
-  if (!address.startsWith('s3://')) return directory(address);
+  if (!address.startsWith('s3://')) {
+    if (!WITH_SCHEME.test(address)) return directory(address);
+    // Not the rest of it, which may hold a password.
+    const scheme = address.slice(0, address.indexOf(':') + 1);
+    throw new StartFailed(`backups are not kept in ${scheme}…: name a directory, or write s3://BUCKET/PREFIX`);
+  }
   const { bucket } = await import('./backup-bucket.ts');
   return bucket(address, through, process.env);
 }

@@ -41,6 +41,9 @@ test.each([
   ['a label that the chart writes itself', { podLabels: { 'app.kubernetes.io/name': 'x' } }, 'app.kubernetes.io/name'],
   ['an alert that there is not', { prometheusRule: { disabled: { WatchbelLate: true } } }, 'WatchbelLate'],
   ['a schedule that is none', { countdownRecovery: { enabled: true, schedule: 'daily' } }, 'schedule'],
+  ['a bucket of something else', { backup: { enabled: true, to: 'gs://bells/prod' } }, 'to'],
+  ['a directory for backups', { backup: { enabled: true, to: '/mnt/backups' } }, 'to'],
+  ['a bucket with a key before it', { backup: { enabled: true, to: 's3://key:secret@bells/prod' } }, 'to'],
 ])('helm refuses %s', async (_, values, named) => {
   await expect(render({ ...DATABASE, ...values })).rejects.toThrow(named);
 });
