@@ -1,4 +1,4 @@
-import { placeOf } from './backup-place.ts';
+import { onDisk, placeOf } from './backup-place.ts';
 
 test.each([
   ['gs://bells/prod', 'gs'],
@@ -20,3 +20,16 @@ test.each(['/backups', 'backups', './a:b', 'C:\\backups', 'C:/backups', 'notes:2
     expect((await placeOf(path)).addressOf('x')).toContain('x');
   },
 );
+
+test.each([
+  [{ code: 'ENOSPC', syscall: 'write' }, 'the backup cannot be written to /b: '],
+  [{ code: 'EACCES', syscall: 'open' }, 'the backup cannot be written to /b: '],
+  [{ code: 'ECONNRESET', syscall: 'read' }, 'what happened'],
+  [{ code: 'EPIPE', syscall: 'write' }, 'what happened'],
+  [{ code: 'ETIMEDOUT', syscall: 'connect' }, 'what happened'],
+  // A socket of Postgres that is a file.
+  [{ code: 'ENOENT', syscall: 'connect' }, 'what happened'],
+])('of %j only what a disk says is taken for the disk', async (error, says) => {
+  const work = onDisk('/b', () => Promise.reject(Object.assign(new Error('what happened'), error)));
+  await expect(work).rejects.toMatchObject({ message: expect.stringMatching(`^${says}`) });
+});

@@ -19,6 +19,9 @@ export interface BackupPlace {
 }
 
 const DAY_MS = 86_400_000;
+/** What an error of a disk is called, and none of a connection. */
+const OF_DISK =
+  /^E(?:ACCES|BUSY|DQUOT|EXIST|FBIG|INVAL|IO|ISDIR|LOOP|MFILE|NAMETOOLONG|NFILE|NODEV|NOENT|NOSPC|NOTDIR|NOTEMPTY|NXIO|PERM|ROFS|STALE|XDEV)$/;
 /** Something is meant that has a scheme: of one letter it would be a drive. */
 const WITH_SCHEME = /^(?:s3:|[a-z][a-z0-9+.-]+:\/)/i;
 const NAME = /^watchbell-\d{4}-\d{2}-\d{2}T[\d-]+Z\.jsonl\.gz$/;
@@ -92,17 +95,22 @@ async function namesIn(path: string): Promise<string[]> {
   }
 }
 
-/** A directory that is none, may not be written or is full is nothing that a stack trace would explain. */
+/** A directory that is none, may not be written or is full is nothing that a stack trace would explain; nor is it the network. */
 export async function onDisk<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (!/^E[A-Z]+$/.test(codeOf(error) ?? '')) throw error;
+    if (!OF_DISK.test(codeOf(error) ?? '') || isOfConnection(error)) throw error;
     throw new StartFailed(
       `the backup cannot be written to ${path}: ${messageOf(error)}; name a directory that may be written and has room`,
       { cause: error },
     );
   }
+}
+
+/** A socket that is a file has the codes of one. */
+function isOfConnection(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'syscall' in error && error.syscall === 'connect';
 }
 
 /** With those it lies in. Node's own `recursive` never ends where none can be made, as below /proc. */
