@@ -1,32 +1,34 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { execFile, type ChildProcess } from 'node:child_process';
+import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { KEY, KEY_ID, startFakeS3, type FakeS3 } from '../../test/fakes/s3/server.ts';
-import { createDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
+import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
+import { until } from '../../test/harness/until.ts';
 
 const BIN = resolve(import.meta.dirname, '../../bin/watchbell.js');
 const TO = 's3://bells/prod/eu';
 let directory: string;
-let database: TestDatabase;
+let database: OpenDatabase;
 let s3: FakeS3;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'watchbell-bucket-'));
   await writeFile(join(directory, 'watchbell.yaml'), 'connectors: { memory: {} }\n');
-  database = await createDatabase();
+  database = await openDatabase();
   s3 = await startFakeS3();
   await watchbell(['migrate']);
 });
 afterEach(async () => {
   await s3.stop();
-  await database.drop();
+  await database.close();
   await rm(directory, { recursive: true, force: true });
 });
 
 function watchbell(
   args: readonly string[],
   more: Record<string, string> = {},
+  onChild: (child: ChildProcess) => void = () => {},
 ): Promise<{ status: number; output: string }> {
   const env = {
     ...{ PATH: process.env['PATH'], TMPDIR: directory, DATABASE_URL: database.url },
@@ -34,11 +36,14 @@ function watchbell(
   };
   const node = ['--disable-warning=ExperimentalWarning', BIN];
   return new Promise((done) => {
-    execFile(process.execPath, [...node, ...args], { cwd: directory, env }, (error, stdout, stderr) =>
+    const child = execFile(process.execPath, [...node, ...args], { cwd: directory, env }, (error, stdout, stderr) =>
       done({ status: error ? Number(error.code) : 0, output: stdout + stderr }),
     );
+    onChild(child);
   });
 }
+const leftHere = async (): Promise<string[]> =>
+  (await readdir(directory)).filter((name) => name.startsWith('watchbell-backup-'));
 const kept = (): string[] => [...s3.objects.keys()].toSorted();
 
 test('the newest are kept in the bucket, other objects are left alone, and the newest is what is restored', async () => {
@@ -56,8 +61,7 @@ test('the newest are kept in the bucket, other objects are left alone, and the n
   expect((await watchbell(['restore', '--check', TO])).output).toContain(`s3://${newest} is whole`);
   expect((await watchbell(['restore', '--check', `s3://${older}`])).output).toContain(`s3://${older} is whole`);
   expect(await watchbell(['restore', TO])).toMatchObject({ status: 0, output: expect.stringContaining('Restored') });
-  // Nothing is left on this machine.
-  expect((await readdir(directory)).filter((name) => name.startsWith('watchbell-'))).toEqual([]);
+  expect(await leftHere()).toEqual([]);
 });
 
 test('a store that is busy for a moment is asked again', async () => {
@@ -77,9 +81,40 @@ test('what arrives damaged is refused, and no older backup goes for it', async (
   expect(kept()).toEqual(before);
 });
 
+describe('ended in the middle', () => {
+  /** Ends a backup that is being sent. */
+  async function endedBy(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    s3.silent = true;
+    s3.asked.length = 0;
+    let running: ChildProcess | undefined;
+    const ended = watchbell(['backup', '--to', TO], {}, (child) => (running = child));
+    await until(() => s3.asked.includes('PUT'));
+    expect(await leftHere()).toHaveLength(1);
+    running?.kill(signal);
+    await ended;
+    s3.silent = false;
+  }
+
+  test('by SIGTERM it leaves nothing on this machine', async () => {
+    await endedBy('SIGTERM');
+    expect(await leftHere()).toEqual([]);
+  });
+
+  test("by kill -9 it leaves what the next one clears away, when it is old enough to be nobody's", async () => {
+    await endedBy('SIGKILL');
+    expect(await watchbell(['backup', '--to', TO])).toMatchObject({ status: 0 });
+    const [left = ''] = await leftHere();
+    await utimes(join(directory, left), 0, 0);
+    expect(await watchbell(['restore', '--check', TO])).toMatchObject({ status: 0 });
+    expect(await leftHere()).toEqual([]);
+  });
+});
+
 test('what cannot be is one sentence that names the remedy', async () => {
   const cannot: [string[], Record<string, string>, string][] = [
     [['backup', '--to', 's3:///prod'], {}, 'names no bucket: write s3://BUCKET/PREFIX'],
+    [['backup', '--to', 's3://bell/prod'], {}, 's3://bell/prod: NoSuchBucket: The specified bucket does not exist;'],
+    [['restore', 'gs://bells/prod'], {}, 'gs:…: name a directory, or write s3://BUCKET/PREFIX'],
     [['backup', '--to', TO], { AWS_ACCESS_KEY_ID: '' }, 'needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'],
     [['backup', '--to', TO], { AWS_SECRET_ACCESS_KEY: 'wrong' }, 'SignatureDoesNotMatch: The signature & the key'],
     [['backup', '--to', TO], { AWS_ENDPOINT_URL: 'http://127.0.0.1:1' }, 'cannot be reached'],

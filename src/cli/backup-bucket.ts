@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, openAsBlob } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 import { AwsClient } from 'aws4fetch';
 import { messageOf, StartFailed } from '../errors.ts';
 import { backupsIn, onDisk, type BackupPlace } from './backup-place.ts';
+import { withStopover } from './stopover.ts';
 
 const RETRIES = 4;
 const KEYS = 'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
@@ -63,18 +62,8 @@ export function bucket(address: string, through: string, env: NodeJS.ProcessEnv)
     throw new StartFailed(`${address}: ${code}: ${reason}; look at the address and at ${KEYS}`);
   }
 
-  /** In a directory of its own, which is gone afterwards. */
   function nearby<T>(file: string, work: (path: string) => Promise<T>): Promise<T> {
-    return onDisk(through, () => inDirectory(file, work));
-  }
-
-  async function inDirectory<T>(file: string, work: (path: string) => Promise<T>): Promise<T> {
-    const directory = await mkdtemp(join(through, 'watchbell-backup-'));
-    try {
-      return await work(join(directory, file));
-    } finally {
-      await rm(directory, { recursive: true, force: true });
-    }
+    return onDisk(through, () => withStopover(through, file, work));
   }
 
   return {
