@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { KEY, KEY_ID, startFakeS3, type FakeS3 } from '../../test/fakes/s3/server.ts';
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
 import { until } from '../../test/harness/until.ts';
+import { lastBackup } from '../db/backup-record.ts';
 
 const BIN = resolve(import.meta.dirname, '../../bin/watchbell.js');
 const TO = 's3://bells/prod/eu';
@@ -81,6 +82,33 @@ test('what arrives damaged is refused, and no older backup goes for it', async (
   expect(kept()).toEqual(before);
 });
 
+test('an answer that all is well is no backup where nothing was stored', async () => {
+  await watchbell(['backup', '--to', TO]);
+  const [before, recorded] = [kept(), await lastBackup(database.database.query)];
+  s3.forgetting = true;
+  expect(await watchbell(['backup', '--to', TO, '--keep', '1'])).toEqual({
+    status: 2,
+    output: expect.stringContaining(`${TO}: the backup is not there after it was sent; look at AWS_ENDPOINT_URL`),
+  });
+  expect([kept(), await lastBackup(database.database.query)]).toEqual([before, recorded]);
+});
+
+test('a key that may not look at what it sent makes no backup that counts', async () => {
+  s3.denied.add('HEAD');
+  expect(await watchbell(['backup', '--to', TO])).toEqual({
+    status: 2,
+    output: expect.stringContaining('the key may not look at it: let it read (s3:GetObject)'),
+  });
+  expect(await lastBackup(database.database.query)).toBeUndefined();
+});
+
+test('the backup just written stays where the clock is behind those of others', async () => {
+  s3.objects.set('bells/prod/eu/watchbell-2099-01-01T00-00-00-000Z.jsonl.gz', Buffer.from('x'));
+  s3.objects.set('bells/prod/eu/watchbell-2098-01-01T00-00-00-000Z.jsonl.gz', Buffer.from('x'));
+  const { output } = await watchbell(['backup', '--to', TO, '--keep', '1']);
+  expect(kept()).toEqual([/^s3:\/\/(\S+): /.exec(output)?.[1]]);
+});
+
 describe('ended in the middle', () => {
   /** Ends a backup that is being sent. */
   async function endedBy(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
@@ -110,10 +138,23 @@ describe('ended in the middle', () => {
   });
 });
 
+test('what is no store of S3 is called so', async () => {
+  await watchbell(['backup', '--to', TO]);
+  const [one] = kept();
+  s3.isPage = true;
+  for (const [args, says] of [
+    [['backup', '--to', TO], `${TO}: the backup is not there after it was sent; look at AWS_ENDPOINT_URL`],
+    [['restore', '--check', TO], `${s3.endpoint} answers, and not as S3 does: look at AWS_ENDPOINT_URL`],
+    [['restore', '--check', `s3://${one}`], `s3://${one} is not a whole backup: incorrect header check; take another`],
+  ] as const)
+    expect(await watchbell(args)).toEqual({ status: 2, output: `watchbell: ${says}\n` });
+});
+
 test('what cannot be is one sentence that names the remedy', async () => {
   const cannot: [string[], Record<string, string>, string][] = [
     [['backup', '--to', 's3:///prod'], {}, 'names no bucket: write s3://BUCKET/PREFIX'],
     [['backup', '--to', 's3://bell/prod'], {}, 's3://bell/prod: NoSuchBucket: The specified bucket does not exist;'],
+    [['backup', '--to', TO], { AWS_ENDPOINT_URL: '' }, 'AWS_ENDPOINT_URL is no address: write https://HOST'],
     [['restore', 'gs://bells/prod'], {}, 'gs:…: name a directory, or write s3://BUCKET/PREFIX'],
     [['backup', '--to', TO], { AWS_ACCESS_KEY_ID: '' }, 'needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'],
     [['backup', '--to', TO], { AWS_SECRET_ACCESS_KEY: 'wrong' }, 'SignatureDoesNotMatch: The signature & the key'],

@@ -1,79 +1,56 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, openAsBlob } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
-import { AwsClient } from 'aws4fetch';
-import { messageOf, StartFailed } from '../errors.ts';
+import { StartFailed } from '../errors.ts';
 import { backupsIn, onDisk, type BackupPlace } from './backup-place.ts';
+import { readBucketAddress } from './bucket-address.ts';
+import { bucketStore, tag, unescape } from './bucket-store.ts';
 import { withStopover } from './stopover.ts';
 
-const RETRIES = 4;
-const KEYS = 'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
-
-interface Asked {
-  readonly query?: Readonly<Record<string, string>>;
-  readonly body?: Blob;
-  readonly sha256?: string;
-}
+/** What S3 takes in one piece. */
+const MAX_BYTES = 5 * 1024 ** 3;
 
 /**
- * Backups in a bucket of S3, or of anything that speaks its protocol: `s3://BUCKET/PREFIX`. Endpoint, region and keys come
- * from the environment, under the names that other programs use. Each backup is one object of at most 5 GB.
+ * Backups in a bucket of S3, or of anything that speaks its protocol. Each is one object. `through`: a directory in which
+ * files lie on their way; `firstWaitMs`: before a second try.
  */
-export function bucket(address: string, through: string, env: NodeJS.ProcessEnv): BackupPlace {
-  const [, name = '', path = ''] = /^s3:\/\/([^/]*)\/?(.*?)\/*$/.exec(address) ?? [];
-  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(name))
-    throw new StartFailed(`"${address}" names no bucket: write s3://BUCKET/PREFIX`);
-  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN: token } = env;
-  if (!accessKeyId || !secretAccessKey) throw new StartFailed(`${address} needs ${KEYS} in the environment`);
-  const region = env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? 'us-east-1';
-  const endpoint = (
-    env['AWS_ENDPOINT_URL_S3'] ??
-    env['AWS_ENDPOINT_URL'] ??
-    `https://s3.${region}.amazonaws.com`
-  ).replace(/\/+$/, '');
-  const prefix = path === '' ? '' : `${path}/`;
-  const client = new AwsClient({
-    ...{ accessKeyId, secretAccessKey, region, service: 's3', retries: RETRIES },
-    ...(token !== undefined && { sessionToken: token }),
-  });
+export function bucket(address: string, through: string, env: NodeJS.ProcessEnv, firstWaitMs?: number): BackupPlace {
+  const to = readBucketAddress(address, env);
+  const store = bucketStore(to, firstWaitMs);
+  const { prefix } = to;
+  const text = (response: Response): Promise<string> => response.text();
 
-  async function ask(method: string, key: string, { query = {}, body, sha256 }: Asked = {}): Promise<Response> {
-    const url = new URL(
-      `${endpoint}/${name}${key === '' ? '' : `/${key.split('/').map(encodeURIComponent).join('/')}`}`,
-    );
-    for (const [word, value] of Object.entries(query)) url.searchParams.set(word, value);
-    let response: Response;
-    try {
-      response = await client.fetch(url, {
-        method,
-        ...(body && { body }),
-        ...(sha256 !== undefined && { headers: { 'x-amz-content-sha256': sha256 } }),
-      });
-    } catch (error) {
-      const cause = error instanceof Error && error.cause ? messageOf(error.cause) : messageOf(error);
-      throw new StartFailed(`${endpoint} cannot be reached (${cause}): look at AWS_ENDPOINT_URL`, { cause: error });
-    }
-    if (response.ok) return response;
-    const said = await response.text();
-    const code = tag(said, 'Code') ?? String(response.status);
-    const reason = (tag(said, 'Message') ?? 'no reason was given').replace(/\.$/, '');
-    throw new StartFailed(`${address}: ${code}: ${reason}; look at the address and at ${KEYS}`);
-  }
-
-  function nearby<T>(file: string, work: (path: string) => Promise<T>): Promise<T> {
-    return onDisk(through, () => withStopover(through, file, work));
+  async function send(key: string, path: string): Promise<void> {
+    const hash = createHash('sha256');
+    await pipeline(createReadStream(path), hash);
+    const body = await openAsBlob(path);
+    // The other side refuses what does not arrive as it was sent.
+    await store.ask('PUT', key, text, { body, sha256: hash.digest('hex') });
+    // What answers may be no store at all.
+    const stored = await store.ask('HEAD', key, async ({ ok, status, headers }) => ({ ok, status, headers }), {
+      expects: [403, 404],
+    });
+    if (stored.status === 403)
+      throw new StartFailed(
+        `${address}: the backup was sent, and the key may not look at it: let it read (s3:GetObject)`,
+      );
+    if (!stored.ok || stored.headers.get('content-length') !== String(body.size))
+      throw new StartFailed(`${address}: the backup is not there after it was sent; look at AWS_ENDPOINT_URL`);
   }
 
   return {
-    addressOf: (file) => `s3://${name}/${prefix}${file}`,
+    addressOf: (file) => `s3://${to.bucket}/${prefix}${file}`,
 
     async list() {
       const keys: string[] = [];
       for (let more: string | undefined = ''; more !== undefined;) {
         const query = { 'list-type': '2', prefix, ...(more !== '' && { 'continuation-token': more }) };
-        const said = await (await ask('GET', '', { query })).text();
+        const said = await store.ask('GET', '', text, { query });
+        if (!said.includes('<ListBucketResult'))
+          throw new StartFailed(`${to.endpoint} answers, and not as S3 does: look at AWS_ENDPOINT_URL`);
         keys.push(...[...said.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, key = '']) => unescape(key)));
         more = tag(said, 'NextContinuationToken');
       }
@@ -81,42 +58,32 @@ export function bucket(address: string, through: string, env: NodeJS.ProcessEnv)
     },
 
     write: (file, work) =>
-      nearby(file, async (path) => {
-        const done = await work(path);
-        const hash = createHash('sha256');
-        await pipeline(createReadStream(path), hash);
-        // The other side refuses what does not arrive as it was sent.
-        const body = await openAsBlob(path);
-        await ask('PUT', prefix + file, { body, sha256: hash.digest('hex') });
-        // What answers may be no store at all.
-        const { headers } = await ask('HEAD', prefix + file);
-        if (headers.get('content-length') !== String(body.size))
-          throw new StartFailed(`${address}: the backup is not there after it was sent; look at AWS_ENDPOINT_URL`);
+      withStopover(through, file, async (path) => {
+        const done = await onDisk(through, () => work(path));
+        const { size } = await stat(path);
+        if (size > MAX_BYTES)
+          throw new StartFailed(
+            `the backup has ${(size / 1024 ** 3).toFixed(1)} GB, more than the 5 GB of one object: write it to a directory, or keep less (keep.history)`,
+          );
+        await send(prefix + file, path);
         return done;
       }),
 
     read: (file, work) =>
-      nearby(file, async (path) => {
-        const { body } = await ask('GET', prefix + file);
-        if (body) await pipeline(Readable.fromWeb(body as ReadableStream), createWriteStream(path, { mode: 0o600 }));
+      withStopover(through, file, async (path) => {
+        const keep = async ({ body }: Response): Promise<void> => {
+          const kept = createWriteStream(path, { mode: 0o600 });
+          if (body) await pipeline(Readable.fromWeb(body as ReadableStream), kept);
+        };
+        await onDisk(through, () => store.ask('GET', prefix + file, keep));
         return work(path);
       }),
 
     async remove(file) {
-      await ask('DELETE', prefix + file);
+      await store.ask('DELETE', prefix + file, text);
     },
 
     // What was cut off never became an object.
     tidy: async () => {},
   };
-}
-
-function tag(xml: string, name: string): string | undefined {
-  const found = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
-  return found === undefined || found === '' ? undefined : unescape(found);
-}
-
-function unescape(text: string): string {
-  const of: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
-  return text.replace(/&(amp|lt|gt|quot|apos);/g, (_, word: string) => of[word] ?? '');
 }

@@ -5,7 +5,7 @@ import { readVersion } from '../version.ts';
 const EXITS = `
 Exit status: 0 it worked; 1 it did not (check: the configuration has problems; doctor: something needs you;
 recover: something overdue waits on);
-2 it could not begin (a wrong option, configuration, database or port).`;
+2 it could not begin (a wrong option, configuration, database, port or place of backups).`;
 
 interface Globals {
   readonly config?: string;

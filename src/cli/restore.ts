@@ -1,4 +1,4 @@
-import { readBackup } from '../db/backup-file.ts';
+import { readBackup, type Line } from '../db/backup-file.ts';
 import { migrate } from '../db/migrate.ts';
 import { restore } from '../db/restore.ts';
 import { findBackup } from './backup-place.ts';
@@ -16,7 +16,7 @@ export async function restoreCommand(from: string, options: RestoreOptions): Pro
   const { place, name } = await findBackup(from, options.through);
   const address = place.addressOf(name);
   if (options.check) {
-    const rows = await place.read(name, countRows);
+    const rows = await place.read(name, (path) => countRows(readBackup(path, address)));
     console.log(`${address} is whole: ${rows} rows`);
     return 0;
   }
@@ -25,7 +25,7 @@ export async function restoreCommand(from: string, options: RestoreOptions): Pro
       database,
       setting.folders.skills.map((folder) => folder.migrations),
     );
-    const held = await place.read(name, (path) => restore(database, readBackup(path)));
+    const held = await place.read(name, (path) => restore(database, readBackup(path, address)));
     console.log(`Restored ${address}. The bot begins from now: nothing said before is run, nothing is sent again.`);
     const lines = [
       [held.messages, 'messages that waited', 'watchbell messages dead, messages replay'],
@@ -38,8 +38,8 @@ export async function restoreCommand(from: string, options: RestoreOptions): Pro
   });
 }
 
-async function countRows(path: string): Promise<number> {
+async function countRows(lines: AsyncIterable<Line>): Promise<number> {
   let rows = 0;
-  for await (const line of readBackup(path)) if (line.type === 'row') rows++;
+  for await (const line of lines) if (line.type === 'row') rows++;
   return rows;
 }

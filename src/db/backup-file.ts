@@ -57,8 +57,8 @@ export async function writeBackup(path: string, lines: AsyncIterable<Line>): Pro
   return counts;
 }
 
-/** Reads a backup to its end. @throws {StartFailed} when it is none, is cut short, or its counts do not agree. */
-export async function* readBackup(path: string): AsyncGenerator<Line> {
+/** Reads a backup to its end; `address`: what an error calls it. @throws {StartFailed} when it is none, is cut short, or its counts do not agree. */
+export async function* readBackup(path: string, address = path): AsyncGenerator<Line> {
   const counts: Record<string, number> = {};
   let table: string | undefined;
   let ended: string | undefined;
@@ -84,7 +84,7 @@ export async function* readBackup(path: string): AsyncGenerator<Line> {
     }
     if (ended !== JSON.stringify(counts)) throw new Error('it is cut short: rows are missing');
   } catch (error) {
-    throw new StartFailed(`${path} is not a whole backup: ${messageOf(error)}; take another`, { cause: error });
+    throw new StartFailed(`${address} is not a whole backup: ${messageOf(error)}; take another`, { cause: error });
   } finally {
     input.destroy();
   }

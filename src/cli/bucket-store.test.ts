@@ -1,0 +1,116 @@
+import { mkdtemp, readdir, readFile, rm, truncate, utimes, mkdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { KEY, KEY_ID, startFakeS3, type FakeS3 } from '../../test/fakes/s3/server.ts';
+import { bucket } from './backup-bucket.ts';
+import type { BackupPlace } from './backup-place.ts';
+
+const NAME = 'watchbell-2026-01-05T03-17-00-000Z.jsonl.gz';
+let through: string;
+let s3: FakeS3;
+let place: BackupPlace;
+
+beforeEach(async () => {
+  through = await mkdtemp(join(tmpdir(), 'watchbell-store-'));
+  s3 = await startFakeS3();
+  const env = { AWS_ENDPOINT_URL: s3.endpoint, AWS_ACCESS_KEY_ID: KEY_ID, AWS_SECRET_ACCESS_KEY: KEY };
+  place = bucket('s3://bells/prod', through, env, 1);
+});
+afterEach(async () => {
+  await s3.stop();
+  await rm(through, { recursive: true, force: true });
+});
+
+const write = (content: string): Promise<void> => place.write(NAME, (path) => writeFile(path, content));
+const read = (): Promise<string> => place.read(NAME, (path) => readFile(path, 'utf8'));
+const failureOf = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+
+test('a connection that breaks is made again, whatever was asked', async () => {
+  for (const work of [() => write('a backup'), read, () => place.list(), () => place.remove(NAME)]) {
+    s3.dropping = 2;
+    await work();
+  }
+  expect(s3.asked).toEqual([
+    ...['PUT', 'PUT', 'PUT', 'HEAD', 'GET', 'GET', 'GET', 'LIST', 'LIST', 'LIST', 'DELETE', 'DELETE', 'DELETE'],
+  ]);
+  expect(s3.objects.size).toBe(0);
+});
+
+test('an answer that is cut off in its middle is asked for again, and none of it is kept', async () => {
+  await write('a backup');
+  s3.cutting = 2;
+  expect(await read()).toBe('a backup');
+  s3.cutting = 1;
+  expect(await place.list()).toEqual([NAME]);
+});
+
+test.each([
+  ['no answer', { dropping: 99 }, 'GET', /^http:\S+ cannot be reached \(.+\): look at AWS_ENDPOINT_URL, and whether/],
+  [
+    'half an answer',
+    { cutting: 99 },
+    'GET',
+    /^http:\S+ cannot be reached \(.+\): look at AWS_ENDPOINT_URL, and whether/,
+  ],
+  ['too much to do', { busy: 99 }, 'GET', /^s3:\/\/bells\/prod: SlowDown: Please reduce .* rate; try again later$/],
+])('of %s five times it is one sentence', async (_, fault, asking, says) => {
+  await write('a backup');
+  s3.asked.length = 0;
+  Object.assign(s3, fault);
+  expect(await failureOf(read())).toMatchObject({ code: 'WB_START_FAILED', message: expect.stringMatching(says) });
+  expect(s3.asked).toEqual(Array.from({ length: 5 }, () => asking));
+  expect(await readdir(through)).toEqual([]);
+});
+
+test('what is refused is not asked twice', async () => {
+  s3.denied.add('PUT');
+  expect(await failureOf(write('a backup'))).toMatchObject({
+    code: 'WB_START_FAILED',
+    message:
+      's3://bells/prod: AccessDenied: Access Denied; look at the address and at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and at what they allow',
+  });
+  expect(s3.asked).toEqual(['PUT']);
+});
+
+test('a file that is too large for one piece is not sent, and a directory is named instead', async () => {
+  const work = place.write(NAME, async (path) => {
+    await writeFile(path, '');
+    await truncate(path, 5 * 1024 ** 3 + 1);
+  });
+  expect(await failureOf(work)).toMatchObject({
+    code: 'WB_START_FAILED',
+    message: expect.stringContaining(
+      'the backup has 5.0 GB, more than the 5 GB of one object: write it to a directory, or keep less',
+    ),
+  });
+  expect(s3.asked).toEqual([]);
+  expect(await readdir(through)).toEqual([]);
+});
+
+test('what fails beside the store is said as it is', async () => {
+  const refused = Object.assign(new Error('connect ECONNREFUSED 10.0.0.1:5432'), { code: 'ECONNREFUSED' });
+  const failing = (): Promise<never> => Promise.reject(refused);
+  expect(await failureOf(place.write(NAME, failing))).toBe(refused);
+  await write('a backup');
+  expect(await failureOf(place.read(NAME, failing))).toBe(refused);
+  const env = { AWS_ENDPOINT_URL: s3.endpoint, AWS_ACCESS_KEY_ID: KEY_ID, AWS_SECRET_ACCESS_KEY: KEY };
+  const nowhere = bucket('s3://bells/prod', join(through, 'nowhere'), env, 1);
+  expect(await failureOf(nowhere.read(NAME, failing))).toMatchObject({
+    message: expect.stringMatching(/nowhere: ENOENT.*name a directory that may be written and has room$/),
+  });
+});
+
+test('what another run left long ago is cleared away, and no more than that', async () => {
+  const names = ['watchbell-backup-Abc123', 'watchbell-backup-Def456', 'watchbell-backup-of-mine'];
+  for (const name of names) {
+    await mkdir(join(through, name));
+    await writeFile(join(through, name, NAME), 'everything');
+    if (name !== 'watchbell-backup-Def456') await utimes(join(through, name), 0, 0);
+  }
+  await write('a backup');
+  expect((await readdir(through)).toSorted()).toEqual(['watchbell-backup-Def456', 'watchbell-backup-of-mine']);
+});
