@@ -102,6 +102,23 @@ test('a key that may not look at what it sent makes no backup that counts', asyn
   expect(await lastBackup(database.database.query)).toBeUndefined();
 });
 
+test('a key that may not list or delete makes a backup that counts, and older ones stay', async () => {
+  for (const asking of ['DELETE', 'LIST'] as const) {
+    await watchbell(['backup', '--to', TO]);
+    const before = kept();
+    s3.denied.add(asking);
+    expect(await watchbell(['backup', '--to', TO, '--keep', '1'])).toEqual({
+      status: 0,
+      output: expect.stringContaining(
+        `watchbell: the backup is kept, and older ones could not be cleared away: ${TO}: AccessDenied: Access Denied; look at`,
+      ),
+    });
+    expect(kept()).toEqual([...before, expect.stringContaining('bells/prod/eu/watchbell-')]);
+    s3.denied.clear();
+  }
+  expect(await lastBackup(database.database.query)).toBeGreaterThan(0);
+});
+
 test('the backup just written stays where the clock is behind those of others', async () => {
   s3.objects.set('bells/prod/eu/watchbell-2099-01-01T00-00-00-000Z.jsonl.gz', Buffer.from('x'));
   s3.objects.set('bells/prod/eu/watchbell-2098-01-01T00-00-00-000Z.jsonl.gz', Buffer.from('x'));

@@ -1,9 +1,9 @@
 import { dump } from '../db/backup.ts';
 import { readBackup, writeBackup } from '../db/backup-file.ts';
 import { recordBackup } from '../db/backup-record.ts';
-import { StartFailed } from '../errors.ts';
+import { messageOf, StartFailed } from '../errors.ts';
 import { readVersion } from '../version.ts';
-import { newName, placeOf } from './backup-place.ts';
+import { newName, placeOf, type BackupPlace } from './backup-place.ts';
 import { withDatabase, type SettingOptions } from './setting.ts';
 
 export interface BackupOptions extends SettingOptions {
@@ -29,13 +29,22 @@ export async function backup({ to, keep, through, ...options }: BackupOptions): 
     await recordBackup(database.query);
     const rows = Object.values(counts).reduce((sum, count) => sum + count, 0);
     console.log(`${place.addressOf(name)}: ${rows} rows of ${Object.keys(counts).length} tables`);
-    // By a clock that is behind, the one just written is not the newest.
-    const others = (await place.list()).filter((one) => one !== name);
-    for (const old of others.slice(most - 1)) {
-      await place.remove(old);
-      console.log(`deleted ${old}`);
+    try {
+      await clearOld(place, name, most);
+    } catch (error) {
+      // A backup is there: to fail now would only have it made and sent again.
+      console.error(`watchbell: the backup is kept, and older ones could not be cleared away: ${messageOf(error)}`);
     }
-    await place.tidy();
     return 0;
   });
+}
+
+async function clearOld(place: BackupPlace, newest: string, most: number): Promise<void> {
+  // By a clock that is behind, the one just written is not the newest.
+  const others = (await place.list()).filter((one) => one !== newest);
+  for (const old of others.slice(most - 1)) {
+    await place.remove(old);
+    console.log(`deleted ${old}`);
+  }
+  await place.tidy();
 }
