@@ -179,7 +179,7 @@ describe('the program and its file', () => {
     await write('{ not: [yaml');
     await write(JSON.stringify(configuration('default', 'three')));
     await until(async () => (await status('three')) === 200);
-    expect(await reloadOk()).toBe('1');
+    await until(async () => (await reloadOk()) === '1');
     expect(bell.failures).toEqual([]);
   });
 
