@@ -1,7 +1,10 @@
+import { rmSync } from 'node:fs';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { draftOf } from '../db/backup-file.ts';
 import { codeOf, messageOf, StartFailed } from '../errors.ts';
+import { clearingAtExit } from './signals.ts';
 
 /** Where backups are kept. */
 export interface BackupPlace {
@@ -71,7 +74,11 @@ function directory(path: string): BackupPlace {
     write: (name, work) =>
       onDisk(path, async () => {
         await makeDirectory(path);
-        return work(join(path, name));
+        const file = join(path, name);
+        return clearingAtExit(
+          () => rmSync(draftOf(file), { force: true }),
+          () => work(file),
+        );
       }),
     read: (name, work) => work(join(path, name)),
     remove: (name) => rm(join(path, name)),

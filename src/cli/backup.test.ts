@@ -1,8 +1,11 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import pg from 'pg';
 import { createDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
+import { until } from '../../test/harness/until.ts';
 
 const BIN = resolve(import.meta.dirname, '../../bin/watchbell.js');
 let directory: string;
@@ -46,6 +49,21 @@ test('the newest are kept, other files are left alone, and the newest is what is
     output: expect.stringContaining(`${newest} is whole`),
   });
   expect(await watchbell('restore', to)).toMatchObject({ status: 0, output: expect.stringContaining('Restored') });
+});
+
+test('a signal in the middle of it leaves no beginning of a backup behind', async () => {
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  // Nobody can read this one, so the backup stays in its middle.
+  await client.query('begin; lock table messages in access exclusive mode');
+  const env = { PATH: process.env['PATH'], DATABASE_URL: database.url };
+  const running = spawn(process.execPath, [BIN, 'backup', '--to', to], { cwd: directory, env, stdio: 'ignore' });
+  const ended = once(running, 'exit');
+  await until(async () => (await readdir(to).catch(() => [])).some((name) => name.endsWith('.partial')));
+  running.kill('SIGTERM');
+  await ended;
+  await client.end();
+  expect(await readdir(to)).toEqual([]);
 });
 
 test('what cannot be is said, and nothing is done', async () => {

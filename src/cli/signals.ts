@@ -10,6 +10,17 @@ export function endingAtOnce(): Disposable {
   return { [Symbol.dispose]: () => void process.off('SIGTERM', end).off('SIGINT', end) };
 }
 
+/** While `work` runs a signal ends the process at once, and `clear` runs before it is gone. */
+export async function clearingAtExit<T>(clear: () => void, work: () => Promise<T>): Promise<T> {
+  using _ = endingAtOnce();
+  process.on('exit', clear);
+  try {
+    return await work();
+  } finally {
+    process.off('exit', clear);
+  }
+}
+
 /**
  * Stops the program on SIGTERM and SIGINT: once in order, a second signal at once. `quick` is true for SIGINT, where a
  * person waits. Before `armed`, a signal ends the process at once.

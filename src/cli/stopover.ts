@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onDisk } from './backup-place.ts';
-import { endingAtOnce } from './signals.ts';
+import { clearingAtExit } from './signals.ts';
 
 const PREFIX = 'watchbell-backup-';
 /** As `mkdtemp` names them. */
@@ -18,14 +18,13 @@ export async function withStopover<T>(through: string, file: string, work: (path
   await clearLeftovers(through);
   const directory = await onDisk(through, () => mkdtemp(join(through, PREFIX)));
   const remove = (): void => rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
-  using _ = endingAtOnce();
-  process.on('exit', remove);
-  try {
-    return await work(join(directory, file));
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-    process.off('exit', remove);
-  }
+  return clearingAtExit(remove, async () => {
+    try {
+      return await work(join(directory, file));
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  });
 }
 
 async function clearLeftovers(through: string): Promise<void> {

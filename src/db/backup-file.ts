@@ -25,9 +25,14 @@ export type Line =
   | { readonly type: 'manifest'; readonly manifest: Manifest }
   | { readonly type: 'row'; readonly table: string; readonly json: string };
 
+/** What a file is called until it is complete. */
+export function draftOf(path: string): string {
+  return `${path}.partial`;
+}
+
 /** Writes beside the file first and gives it its name when it is complete and on the disk. Resolves to the rows by table. */
 export async function writeBackup(path: string, lines: AsyncIterable<Line>): Promise<Record<string, number>> {
-  const draft = `${path}.partial`;
+  const draft = draftOf(path);
   const counts: Record<string, number> = {};
   async function* text(): AsyncGenerator<string> {
     let table = '';
