@@ -4,6 +4,8 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 # shellcheck source=scripts/integration/cluster.sh
 . scripts/integration/cluster.sh
+# shellcheck source=scripts/integration/backups.sh
+. scripts/integration/backups.sh
 
 usage() {
   cat <<'TEXT'
@@ -213,38 +215,6 @@ stopped() { # SIGTERM reaches the program, which is process 1; without it the gr
   k rollout status deploy/bell-watchbell --timeout 120s >/dev/null
 }
 
-backed_up() { # as the CronJob does; and what was written can be read to its end
-  k exec deploy/bell-watchbell -- sh -c 'watchbell backup --to /tmp/backups --keep 2 && watchbell restore --check /tmp/backups'
-}
-
-completed() { k wait --for=condition=Complete "job/$1" --timeout=180s >/dev/null || { k logs "job/$1"; return 1; }; }
-
-restored() { # as docs/operating.md says it: a backup by the CronJob, an empty database, a Job made from the CronJob
-  local uri
-  k apply -f - >/dev/null <<'YAML' || return 1
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: { name: backups }
-spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 100Mi } } }
-YAML
-  install upgrade --set backup.enabled=true,backup.volume.existingClaim=backups || return 1
-  k create job backup-now --from=cronjob/bell-watchbell-backup >/dev/null && completed backup-now || return 1
-  uri=$(k exec deploy/bell-watchbell -- node -e "
-    const uri = new URL(require('fs').readFileSync('/run/secrets/watchbell/database-uri', 'utf8').trim());
-    const client = new (require('pg').Client)(uri.href);
-    client.connect().then(() => client.query('create database restored')).then(() => client.end()).then(() => {
-      uri.pathname = '/restored';
-      console.log(uri.href);
-    });") || return 1
-  k scale deploy/bell-watchbell --replicas 0 >/dev/null && k wait --for=delete pod -l app.kubernetes.io/component=bot --timeout=60s >/dev/null || return 1
-  k patch secret bell-watchbell-postgres -p "{\"stringData\":{\"uri\":\"$uri\"}}" >/dev/null || return 1
-  k create job restore --from=cronjob/bell-watchbell-backup --dry-run=client -o json |
-    jq '.spec.template.spec.containers[0].args = ["restore", "/backups"]' | k apply -f - >/dev/null && completed restore || return 1
-  k scale deploy/bell-watchbell --replicas 2 >/dev/null && k rollout status deploy/bell-watchbell --timeout 120s >/dev/null || return 1
-  eventually 60 ask_quickly '!version' watchbell || return 1
-  k logs job/restore | head -n 1
-}
-
 left_over() { kubectl -n "$namespace" get "$kinds" -l app.kubernetes.io/instance=bell -o name 2>/dev/null; }
 gone() { [ -z "$(left_over)" ]; }
 uninstalled() {
@@ -290,6 +260,11 @@ check 'the database pod is deleted and comes back; the bot stays' traffic Databa
 check '… and each alert is shown once' ask shown Database 60
 check 'a replica that is asked to stop is gone within 15 s' stopped
 check 'a backup can be taken beside the running bot, and is whole' backed_up
+check 'CronJobs of each minute are installed, with an S3 bucket for backups' each_minute
+check '… the backup runs by its schedule' scheduled bell-watchbell-backup
+check '… the search for overdue timers too' scheduled bell-watchbell-recover
+check '… never two at once, and each Job is removed in time' not_two_at_once
+check '… what is in the bucket is whole, and older ones are deleted there' in_bucket
 check 'a backup is restored into an empty database by a Job, as the pages say it' restored
 check 'helm test again, after all that' round_trip
 [ -n "$keep" ] || check 'uninstall leaves nothing' uninstalled

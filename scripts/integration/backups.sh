@@ -1,0 +1,76 @@
+# Backups: beside the bot, by the clock into a bucket, and back; a part of scripts/integration-tests.sh.
+# shellcheck shell=bash disable=SC2154 # work is the script's
+
+backed_up() { # as the CronJob does; and what was written can be read to its end
+  k exec deploy/bell-watchbell -- sh -c 'watchbell backup --to /tmp/backups --keep 2 && watchbell restore --check /tmp/backups'
+}
+
+completed() { k wait --for=condition=Complete "job/$1" --timeout=180s >/dev/null || { k logs "job/$1"; return 1; }; }
+
+bucket() { homeserver test/cluster/bucket.ts "$@"; }
+
+# An S3 server with a bucket, and CronJobs that run each minute; the keys are in a Secret.
+each_minute() {
+  k apply -f test/cluster/bucket.yaml >/dev/null && k wait --for=condition=Ready pod/bucket --timeout=120s >/dev/null || return 1
+  eventually 30 bucket_made || { cat "$work/bucket"; return 1; }
+  install upgrade -f test/cluster/each-minute.yaml
+}
+
+bucket_made() { bucket make bells >"$work/bucket" 2>&1; }
+
+scheduled() { # CRONJOB: a Job that the controller made when it was time has succeeded
+  local job
+  k get cronjob "$1" >/dev/null || return 1
+  eventually 150 ran "$1" || { k describe cronjob "$1" | tail -n 15; k logs -l batch.kubernetes.io/job-name --tail 5; return 1; }
+  job=$(ran "$1")
+  k logs "job/$job" | tail -n 1
+}
+
+# Prints the Job. One that somebody made from the CronJob has an annotation.
+ran() {
+  k get jobs -o json | jq -er --arg by "$1" '
+    [.items[] | select(any(.metadata.ownerReferences[]?; .kind == "CronJob" and .name == $by)
+        and .metadata.annotations["cronjob.kubernetes.io/instantiate"] == null and .status.succeeded == 1)]
+    | first | .metadata.name // empty'
+}
+
+not_two_at_once() { # and gone by themselves; both read from what runs
+  k get cronjobs -o json | jq -e '.items | length == 2 and all(.spec.concurrencyPolicy == "Forbid")' &&
+    k get jobs -o json | jq -e '.items | length > 0 and all(.spec.ttlSecondsAfterFinished > 0)'
+}
+
+in_bucket() { # what the CronJob wrote is whole; the next one leaves only itself
+  k patch cronjob bell-watchbell-backup -p '{"spec":{"suspend":true}}' >/dev/null && eventually 60 idle bell-watchbell-backup || return 1
+  k exec deploy/bell-watchbell -- watchbell restore --check s3://bells/prod || return 1
+  k exec deploy/bell-watchbell -- watchbell backup --to s3://bells/prod --keep 1 >/dev/null || return 1
+  bucket list bells >"$work/bucket" || return 1
+  [ "$(wc -l <"$work/bucket")" -eq 1 ] || { cat "$work/bucket"; return 1; }
+}
+
+idle() { [ -z "$(k get cronjob "$1" -o jsonpath='{.status.active}')" ]; }
+
+restored() { # as docs/operating.md says it: a backup by the CronJob, an empty database, a Job made from the CronJob
+  local uri
+  k apply -f - >/dev/null <<'YAML' || return 1
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: { name: backups }
+spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 100Mi } } }
+YAML
+  install upgrade --set backup.enabled=true,backup.volume.existingClaim=backups || return 1
+  k create job backup-now --from=cronjob/bell-watchbell-backup >/dev/null && completed backup-now || return 1
+  uri=$(k exec deploy/bell-watchbell -- node -e "
+    const uri = new URL(require('fs').readFileSync('/run/secrets/watchbell/database-uri', 'utf8').trim());
+    const client = new (require('pg').Client)(uri.href);
+    client.connect().then(() => client.query('create database restored')).then(() => client.end()).then(() => {
+      uri.pathname = '/restored';
+      console.log(uri.href);
+    });") || return 1
+  k scale deploy/bell-watchbell --replicas 0 >/dev/null && k wait --for=delete pod -l app.kubernetes.io/component=bot --timeout=60s >/dev/null || return 1
+  k patch secret bell-watchbell-postgres -p "{\"stringData\":{\"uri\":\"$uri\"}}" >/dev/null || return 1
+  k create job restore --from=cronjob/bell-watchbell-backup --dry-run=client -o json |
+    jq '.spec.template.spec.containers[0].args = ["restore", "/backups"]' | k apply -f - >/dev/null && completed restore || return 1
+  k scale deploy/bell-watchbell --replicas 2 >/dev/null && k rollout status deploy/bell-watchbell --timeout 120s >/dev/null || return 1
+  eventually 60 ask_quickly '!version' watchbell || return 1
+  k logs job/restore | head -n 1
+}
