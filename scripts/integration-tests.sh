@@ -4,6 +4,8 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 # shellcheck source=scripts/integration/cluster.sh
 . scripts/integration/cluster.sh
+# shellcheck source=scripts/integration/pressure.sh
+. scripts/integration/pressure.sh
 # shellcheck source=scripts/integration/backups.sh
 . scripts/integration/backups.sh
 
@@ -64,21 +66,22 @@ install() {
 }
 
 # traffic NAME COUNT EVERY_MS COMMAND...: posts while the command runs; fails unless every alert was taken. Says what was refused.
+# The pod posts by itself, whatever becomes of the connection to it.
 traffic() {
   local name=$1 count=$2 every=$3 result
   shift 3
-  homeserver test/cluster/traffic.ts "$name" "$count" "$every" >"$work/$name" 2>&1 &
-  local posting=$!
+  k exec homeserver -- sh -c "{ node --disable-warning=ExperimentalWarning test/cluster/traffic.ts $name $count $every; echo posted; } >/tmp/$name 2>&1 &" || return 1
   sleep 1
-  "$@" >"$work/$name.command" 2>&1 || { cat "$work/$name.command"; wait "$posting"; return 1; }
-  wait "$posting" || { cat "$work/$name"; return 1; }
-  result=$(tail -n 1 "$work/$name")
+  "$@" >"$work/$name.command" 2>&1 || { cat "$work/$name.command"; return 1; }
+  eventually 180 posted "$name" || { cat "$work/$name"; return 1; }
+  result=$(tail -n 2 "$work/$name" | head -n 1)
   echo "$result$(tail -n 1 "$work/$name.command" | sed 's/^./; &/')"
   grep -q "\"taken\":$count," <<<"$result"
 }
+posted() { k exec homeserver -- cat "/tmp/$1" >"$work/$1" 2>/dev/null && tail -n 1 "$work/$1" | grep -qx posted; }
 
 # Alertmanager repeats what got no answer, so nothing is lost then; in a rollout it should not even have to.
-calm_traffic() { traffic "$@" && tail -n 1 "$work/$1" | grep -q '"refused":{}'; }
+calm_traffic() { traffic "$@" && grep -q '"refused":{}' "$work/$1"; }
 
 restarts() { k get pods -l app.kubernetes.io/component=bot -o jsonpath='{range .items[*]}{.metadata.uid}{.status.containerStatuses[0].restartCount} {end}'; }
 
@@ -256,6 +259,8 @@ check 'kill -9 of the speaking replica: another speaks within 5 s' traffic Kille
 check '… and each alert is shown once' ask shown Killed 60
 check 'a drain is not blocked' traffic Drained 60 200 drained
 check '… and each alert is shown once' ask shown Drained 60
+check 'a node short of memory evicts both replicas; others take their places' traffic Evicted 200 200 evicted
+check '… and each alert is shown once' ask shown Evicted 200
 check 'the database pod is deleted and comes back; the bot stays' traffic Database 60 200 database_deleted
 check '… and each alert is shown once' ask shown Database 60
 check 'a replica that is asked to stop is gone within 15 s' stopped

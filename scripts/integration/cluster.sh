@@ -38,8 +38,9 @@ prepare() {
   kubectl delete namespace "$namespace" --ignore-not-found --wait >/dev/null || return 1
   kubectl create namespace "$namespace" >/dev/null || return 1
   kubectl label namespace "$namespace" pod-security.kubernetes.io/enforce=restricted >/dev/null || return 1
-  local test_image=${WATCHBELL_TEST_IMAGE:-docker.io/library/watchbell-test:integration}
-  sed "s|IMAGE|$test_image|" test/cluster/homeserver.yaml | kubectl -n "$namespace" apply -f - >/dev/null || return 1
+  local test_image=${WATCHBELL_TEST_IMAGE:-docker.io/library/watchbell-test:integration} priority="''"
+  [ "$source" = made ] && priority=system-cluster-critical # what is so is not evicted
+  sed "s|IMAGE|$test_image|; s|PRIORITY|$priority|" test/cluster/homeserver.yaml | kubectl -n "$namespace" apply -f - >/dev/null || return 1
   kubectl -n "$namespace" wait --for=condition=Ready pod/homeserver --timeout=120s >/dev/null || return 1
   storage
 }
