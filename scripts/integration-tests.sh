@@ -8,14 +8,18 @@ cd "$(dirname "$0")/.." || exit 2
 . scripts/integration/pressure.sh
 # shellcheck source=scripts/integration/backups.sh
 . scripts/integration/backups.sh
+# shellcheck source=scripts/integration/releases.sh
+. scripts/integration/releases.sh
 
 usage() {
   cat <<'TEXT'
 usage: scripts/integration-tests.sh [--keep] [--help]
 
 Installs the chart under Pod Security "restricted" with Postgres and a homeserver in pods, then: helm test, a changed
-configuration and a rotated Secret without a restart, upgrade and rollback under traffic, kill -9 of the replica that speaks,
-drain, the database pod deleted, a restore, uninstall. Nothing may be refused, lost or doubled. Ends with "N passed, N failed".
+configuration and a rotated Secret without a restart, upgrade and rollback under traffic, kill -9 of the replica that speaks, drain, a node that runs short and
+evicts, the database pod deleted, the chart published to a registry and deployed from it with scripts/deploy.sh, CronJobs by
+their schedule with backups into a bucket of S3, a restore, uninstall. Nothing may be refused, lost or doubled. Ends with
+"N passed, N failed".
 
   --keep              leaves what it installed
 
@@ -24,7 +28,7 @@ drain, the database pod deleted, a restore, uninstall. Nothing may be refused, l
   WATCHBELL_CLUSTER_STATE  its directory; then it may run already, and is left running
   WATCHBELL_IMAGE     an image the cluster can pull, instead of building one
   WATCHBELL_TEST_IMAGE  the same with test/ in it, see test/cluster/Dockerfile
-  HELM                helm 3 or 4; default: helm, else the one that comes with npm ci
+  HELM                helm 4, or 3 from 3.18 on; default: helm, else the one that comes with npm ci
   NAMESPACE           default watchbell-test; made, and deleted at the end
 
 Without a cluster it skips everything, says so, and ends well; where NO_SKIPS is set, that fails.
@@ -265,6 +269,11 @@ check 'the database pod is deleted and comes back; the bot stays' traffic Databa
 check '… and each alert is shown once' ask shown Database 60
 check 'a replica that is asked to stop is gone within 15 s' stopped
 check 'a backup can be taken beside the running bot, and is whole' backed_up
+check 'release.sh lets its tag through, and the chart is published to a registry' published
+check 'deploy.sh changes nothing in its dry run, then deploys the published chart under traffic' calm_traffic Deployed 150 200 with_registry deployed
+check '… and each alert is shown once' ask shown Deployed 150
+check 'deploy.sh fails with an image that is not there, and rolls back under traffic' calm_traffic Vain 150 200 with_registry deployed_in_vain
+check '… and each alert is shown once' ask shown Vain 150
 check 'CronJobs of each minute are installed, with an S3 bucket for backups' each_minute
 check '… the backup runs by its schedule' scheduled bell-watchbell-backup
 check '… the search for overdue timers too' scheduled bell-watchbell-recover

@@ -88,17 +88,26 @@ load() { # IMAGES
   done
 }
 
-# What test/cluster/*.yaml names is made here too: the same programs.
+# What test/cluster/*.yaml names is made here too: the same programs, from Go's modules and Debian's packages.
 servers_without_registry() {
   stock_servers >"$work/build" 2>&1 || { tail -n 30 "$work/build"; return 1; }
 }
 
 stock_servers() {
-  local tools=${XDG_CACHE_HOME:-$HOME/.cache}/watchbell-tools versitygw=1.8.0
-  local s3=$tools/versitygw-$versitygw
+  local tools=${XDG_CACHE_HOME:-$HOME/.cache}/watchbell-tools versitygw=1.8.0 distribution=2.8.2
+  local s3=$tools/versitygw-$versitygw registry=$tools/docker-registry-$distribution
   [ -x "$s3/versitygw" ] || CGO_ENABLED=0 GOBIN=$s3 go install -ldflags='-s -w' "github.com/versity/versitygw/cmd/versitygw@v$versitygw" || return 1
+  [ -x "$registry/registry" ] || debian_program docker-registry "$distribution" usr/bin/docker-registry "$registry/registry" || return 1
   printf 'FROM scratch\nCOPY versitygw /usr/local/bin/\n' | buildah bud -t "docker.io/versity/versitygw:v$versitygw" -f - "$s3" &&
-    load "docker.io/versity/versitygw:v$versitygw"
+    printf 'FROM docker.io/library/node:24-bookworm-slim\nCOPY registry /bin/\n' | buildah bud --pull-never -t "docker.io/library/registry:$distribution" -f - "$registry" &&
+    load "docker.io/versity/versitygw:v$versitygw" "docker.io/library/registry:$distribution"
+}
+
+debian_program() { # PACKAGE VERSION PATH TARGET: taken out of the package, since what is installed would be started
+  local at=$work/$1
+  mkdir -p "$at" "${4%/*}" && (cd "$at" && { apt-get download -qq "$1" || { apt-get update -qq && apt-get download -qq "$1"; }; }) || return 1
+  case $(echo "$at"/*.deb) in *"_$2"*) ;; *) echo "$1 is not $2 here: $(echo "$at"/*.deb)"; return 1 ;; esac
+  dpkg-deb -x "$at"/*.deb "$at/root" && cp "$at/root/$3" "$4"
 }
 
 # Without a storage class the database and the backups get directories of the node. Only where this script is on that node.
