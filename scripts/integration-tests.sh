@@ -16,7 +16,8 @@ usage() {
 usage: scripts/integration-tests.sh [--keep] [--help]
 
 Installs the chart under Pod Security "restricted" with Postgres and a homeserver in pods, then: helm test, a changed
-configuration and a rotated Secret without a restart, upgrade and rollback under traffic, kill -9 of the replica that speaks, drain, a node that runs short and
+configuration and a rotated Secret without a restart, upgrade and rollback under traffic (from the release before this
+commit, where there is a tag of one, and of this one), kill -9 of the replica that speaks, drain, a node that runs short and
 evicts, the database pod deleted, the chart published to a registry and deployed from it with scripts/deploy.sh, CronJobs by
 their schedule with backups into a bucket of S3, a restore, uninstall. Nothing may be refused, lost or doubled. Ends with
 "N passed, N failed".
@@ -28,6 +29,7 @@ their schedule with backups into a bucket of S3, a restore, uninstall. Nothing m
   WATCHBELL_CLUSTER_STATE  its directory; then it may run already, and is left running
   WATCHBELL_IMAGE     an image the cluster can pull, instead of building one
   WATCHBELL_TEST_IMAGE  the same with test/ in it, see test/cluster/Dockerfile
+  WATCHBELL_PREVIOUS_IMAGE  with these two: the image of the release before; default: the published one
   HELM                helm 4, or 3 from 3.18 on; default: helm, else the one that comes with npm ci
   NAMESPACE           default watchbell-test; made, and deleted at the end
 
@@ -246,7 +248,14 @@ find_cluster || exit 0
 prepare || { echo 'the cluster or its images could not be prepared'; echo "$passed passed, $((failed + 1)) failed"; exit 1; }
 
 check 'every example is taken by the API server, strictly' accepted_by_server
-check 'it installs under Pod Security restricted' install install
+if find_previous; then
+  check "the release before, $previous, installs" previous_installed
+  check "an upgrade from $previous under traffic refuses no webhook" calm_traffic Newer 100 200 install upgrade
+  check '… and each alert is shown once' ask shown Newer 100
+  check "a rollback to $previous under traffic refuses no webhook" calm_traffic Older 100 200 rollback
+  check '… and each alert is shown once' ask shown Older 100
+fi
+check 'it installs under Pod Security restricted' install upgrade --install
 check 'helm test: an alert is shown, acknowledged and resolved' round_trip
 check 'doctor finds all well' k exec deploy/bell-watchbell -- watchbell doctor
 check 'a skill from a ConfigMap answers' skill_mounted

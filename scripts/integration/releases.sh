@@ -1,5 +1,37 @@
-# Releases: the chart published, and deployed; a part of scripts/integration-tests.sh.
+# Releases: the upgrade from the one before; the chart published, and deployed; a part of scripts/integration-tests.sh.
 # shellcheck shell=bash disable=SC2154 # helm, namespace and work are the script's
+
+# Sets `previous`: the tag of the release before this commit. Says why when there is none.
+find_previous() {
+  previous=$(git describe --tags --abbrev=0 --match 'v[0-9]*.[0-9]*.[0-9]*' --exclude '*-*' HEAD^ 2>/dev/null) && return
+  if [ "$(git rev-parse --is-shallow-repository 2>/dev/null)" = false ]; then
+    echo 'SKIPPED: the upgrade from the release before: no tag vX.Y.Z precedes this commit'
+  else
+    echo 'SKIPPED: the upgrade from the release before: without the whole history it is not known which that is'
+    [ -z "${NO_SKIPS:-}" ] || { failed=$((failed + 1)); echo 'FAIL  NO_SKIPS is set, so nothing may be skipped: git fetch --unshallow --tags'; }
+  fi
+  return 1
+}
+
+previous_installed() { # chart, program and values of the tag; the Service is there for sure when the test has passed
+  local tree=$work/previous image=docker.io/library/watchbell:previous
+  mkdir "$tree" && git archive "$previous" | tar -x -C "$tree" || return 1
+  if [ "$source" = given ]; then
+    image=${WATCHBELL_PREVIOUS_IMAGE:-ghcr.io/watchbell/watchbell:${previous#v}}
+  elif ! previous_image "$tree" "$image" >"$work/build" 2>&1; then
+    tail -n 30 "$work/build"
+    return 1
+  fi
+  helm_ install bell "$tree/charts/watchbell" -f "$tree/test/cluster/values.yaml" "${cluster_values[@]}" \
+    --set "image.repository=${image%:*},image.tag=${image##*:}" --wait --timeout 180s >/dev/null && round_trip
+}
+
+previous_image() { # TREE IMAGE
+  case $source in
+    made) build_without_registry "$1" "$2" && load "$2" ;;
+    kind) BUILDER=docker "$1/scripts/rebuild.sh" --tag "$2" && load_into_kind "$2" ;;
+  esac
+}
 
 # The registry is in the cluster, with a certificate that only this script trusts, and is reached through kubectl.
 with_registry() { # COMMAND...: with `registry`, its address

@@ -190,6 +190,26 @@ test.each(['buildah push', 'buildah bud', 'cluster.sh load'])(
   },
 );
 
+test('the release before a commit is the last tag below it; where there is none that is said', async () => {
+  const script = `
+    set -e; export GIT_CONFIG_GLOBAL=/dev/null
+    git() { command git -c user.name=a -c user.email=a@b.test "$@"; }
+    commit() { git commit -q --allow-empty -m "$1"; }
+    . scripts/integration/releases.sh; failed=0; NO_SKIPS=1
+    say() { find_previous && echo "$1 $previous" || echo "$1 none, $failed failed"; }
+    git init -q "$DIRECTORY/whole"; cd "$DIRECTORY/whole"
+    commit one; say first
+    git tag v0.1.0; say tagged
+    commit two; git tag v0.2.0; say second
+    commit three; git tag v0.3.0-rc.1; commit four; say later
+    git clone -q --depth 1 "file://$DIRECTORY/whole" ../shallow; cd ../shallow; say shallow`;
+  const { stdout } = await runWith({}, ['bash', '-c', script]);
+  expect(stdout.split('\n').filter((line) => !/^(SKIPPED|FAIL)/.test(line))).toEqual([
+    ...['first none, 0 failed', 'tagged none, 0 failed', 'second v0.1.0', 'later v0.2.0', 'shallow none, 1 failed', ''],
+  ]);
+  expect(stdout.match(/^SKIPPED: .*no tag vX\.Y\.Z precedes/gm)).toHaveLength(2);
+});
+
 test('a tag is released only when everything says the same version', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'watchbell-release-'));
   try {
