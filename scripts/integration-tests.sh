@@ -291,6 +291,6 @@ check '… what is in the bucket is whole, and older ones are deleted there' in_
 check 'a backup is restored into an empty database by a Job, as the pages say it' restored
 check 'helm test again, after all that' round_trip
 [ -n "$keep" ] || check 'uninstall leaves nothing' uninstalled
-[ -n "$keep" ] || tidy
+if [ -n "$keep" ]; then kept; else tidy; fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

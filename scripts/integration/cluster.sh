@@ -36,6 +36,7 @@ prepare() {
   helm=${HELM:-$(command -v helm || node_ scripts/chart/helm.ts)} || return 1
   images || return 1
   kubectl delete namespace "$namespace" --ignore-not-found --wait >/dev/null || return 1
+  kubectl delete persistentvolume watchbell-test watchbell-test-backups --ignore-not-found --wait >/dev/null || return 1
   kubectl create namespace "$namespace" >/dev/null || return 1
   kubectl label namespace "$namespace" pod-security.kubernetes.io/enforce=restricted >/dev/null || return 1
   local test_image=${WATCHBELL_TEST_IMAGE:-docker.io/library/watchbell-test:integration} priority="''"
@@ -155,4 +156,9 @@ tidy() {
   kubectl delete persistentvolume watchbell-test watchbell-test-backups --ignore-not-found --wait=false >/dev/null 2>&1
   [ "$source" = made ] && [ -z "${WATCHBELL_CLUSTER_STATE:-}" ] && "$WATCHBELL_CLUSTER/cluster.sh" down "$cluster" >/dev/null 2>&1
   rm -rf "${work:?}"
+}
+
+kept() {
+  trap - EXIT
+  echo "kept: the namespace $namespace${cluster:+; to see it: eval \"\$($WATCHBELL_CLUSTER/cluster.sh env $cluster)\"}"
 }
