@@ -64,7 +64,9 @@ k() { kubectl -n "$namespace" "$@"; }
 helm_() { "$helm" -n "$namespace" "$@"; }
 homeserver() { k exec homeserver -- node --disable-warning=ExperimentalWarning "$@"; }
 ask() { homeserver test/cluster/ask.ts "$@"; }
-bots() { k get pods -l app.kubernetes.io/component=bot -o name --field-selector status.phase=Running; }
+# Of the bot's pods, those that were not told to go: they live on for some seconds.
+of_bots() { k get pods -l app.kubernetes.io/component=bot -o json | jq -r ".items[] | select(.metadata.deletionTimestamp == null) | $1"; }
+bots() { of_bots 'select(.status.phase == "Running") | "pod/" + .metadata.name'; }
 
 install() {
   helm_ "${1:-upgrade}" bell charts/watchbell -f test/cluster/values.yaml "${cluster_values[@]}" --wait --timeout 180s "${@:2}" >"$work/helm" 2>&1 ||
@@ -89,7 +91,7 @@ posted() { k exec homeserver -- cat "/tmp/$1" >"$work/$1" 2>/dev/null && tail -n
 # Alertmanager repeats what got no answer, so nothing is lost then; in a rollout it should not even have to.
 calm_traffic() { traffic "$@" && grep -q '"refused":{}' "$work/$1"; }
 
-restarts() { k get pods -l app.kubernetes.io/component=bot -o jsonpath='{range .items[*]}{.metadata.uid}{.status.containerStatuses[0].restartCount} {end}'; }
+restarts() { of_bots '"\(.metadata.uid) \(.status.containerStatuses[0].restartCount)"'; }
 
 metric() { # metric POD NAME: sum of its series
   k exec "$1" -- node -e "fetch('http://127.0.0.1:8081/metrics').then((r) => r.text()).then((t) => console.log(t.split('\n').filter((l) => l.startsWith('$2')).reduce((s, l) => s + Number(l.split(' ').at(-1)), 0)))" 2>/dev/null
