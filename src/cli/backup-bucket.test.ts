@@ -44,7 +44,7 @@ function watchbell(
   });
 }
 const leftHere = async (): Promise<string[]> =>
-  (await readdir(directory)).filter((name) => name.startsWith('watchbell-backup-'));
+  (await readdir(directory)).filter((name) => name.startsWith('watchbell-on-its-way-'));
 const kept = (): string[] => [...s3.objects.keys()].toSorted();
 
 test('the newest are kept in the bucket, other objects are left alone, and the newest is what is restored', async () => {

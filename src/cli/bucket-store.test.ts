@@ -105,12 +105,12 @@ test('what fails beside the store is said as it is', async () => {
 });
 
 test('what another run left long ago is cleared away, and no more than that', async () => {
-  const names = ['watchbell-backup-Abc123', 'watchbell-backup-Def456', 'watchbell-backup-of-mine'];
+  const names = ['watchbell-on-its-way-Abc123', 'watchbell-on-its-way-Def456', 'watchbell-backup-weekly'];
   for (const name of names) {
     await mkdir(join(through, name));
     await writeFile(join(through, name, NAME), 'everything');
-    if (name !== 'watchbell-backup-Def456') await utimes(join(through, name), 0, 0);
+    if (name !== 'watchbell-on-its-way-Def456') await utimes(join(through, name), 0, 0);
   }
   await write('a backup');
-  expect((await readdir(through)).toSorted()).toEqual(['watchbell-backup-Def456', 'watchbell-backup-of-mine']);
+  expect((await readdir(through)).toSorted()).toEqual(['watchbell-backup-weekly', 'watchbell-on-its-way-Def456']);
 });

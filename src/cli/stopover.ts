@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { onDisk } from './backup-place.ts';
 import { clearingAtExit } from './signals.ts';
 
-const PREFIX = 'watchbell-backup-';
+const PREFIX = 'watchbell-on-its-way-';
 /** As `mkdtemp` names them. */
-const NAME = /^watchbell-backup-[A-Za-z0-9]{6}$/;
+const NAME = /^watchbell-on-its-way-[A-Za-z0-9]{6}$/;
 /** A file of 5 GB is through by then; a daily backup meets what the one before has left. */
 const LEFT_AFTER_MS = 12 * 3_600_000;
 

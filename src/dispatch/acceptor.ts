@@ -11,8 +11,6 @@ interface Waiting {
 /** Keeps one statement's parameters well below any limit, and a commit short. */
 const MAX_BATCH_EVENTS = 256;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
-/** Commits under way at the same time; a second is begun only for a queue, so that this program does not stand still while Postgres writes. */
-const COMMITS = 2;
 /** Senders that wait for their answer at one time from which on they count as a queue. */
 const PRESSING = 8;
 /** The queue counts as gone when none was seen for so long: it comes and goes with each commit. */
@@ -31,13 +29,12 @@ export interface AcceptorOptions {
 
 /**
  * Accepts events that come from outside without a connector's cursor: webhooks, the web, the command line.
- * Whatever arrives while commits are in flight shares the next one, so that the cost of a commit is divided by the load.
+ * Whatever arrives while a commit is in flight shares the next one, so that the cost of a commit is divided by the load.
  */
 export class Acceptor {
   readonly #options: AcceptorOptions;
   #waiting: Waiting[] = [];
-  #inFlight = 0;
-  #flushing: NodeJS.Immediate | undefined;
+  #flushing = false;
   /** Not answered yet. */
   #open = 0;
   #pressedSinceMs: number | undefined;
@@ -67,39 +64,41 @@ export class Acceptor {
   }
 
   #flushSoon(): void {
-    if (this.#flushing || this.#inFlight >= COMMITS) return;
-    if (this.#inFlight > 0 && this.#waiting.length < PRESSING) return;
+    if (this.#flushing) return;
+    this.#flushing = true;
     // Whatever else can be read from the sockets right now goes along.
-    this.#flushing = setImmediate(() => {
-      this.#flushing = undefined;
-      void this.#flush();
-    });
+    setImmediate(() => void this.#flush());
   }
 
   async #flush(): Promise<void> {
-    const { database, step, onAccepted } = this.#options;
-    this.#inFlight++;
-    while (this.#waiting.length > 0) {
-      const batch = this.#take();
-      if (this.#open >= PRESSING) this.#press();
-      try {
-        step('accept.before-commit');
-        const accepted = await insertEvents(
-          database.query,
-          batch.flatMap((one) => one.events),
-        );
-        step('accept.after-commit');
-        for (const one of batch) one.resolve();
-        onAccepted(accepted);
-      } catch (error) {
-        if (batch.length === 1 || !database.available) for (const one of batch) one.reject(error);
-        // One sender's event that Postgres will not take must not cost the others theirs.
-        else await this.#oneByOne(batch);
+    try {
+      while (this.#waiting.length > 0) {
+        if (this.#open >= PRESSING) this.#press();
+        await this.#commit(this.#take());
+        // Those who were answered just now may have sent their next.
+        await new Promise((resolve) => setImmediate(resolve));
       }
-      // Those who were answered just now may have sent their next.
-      await new Promise((resolve) => setImmediate(resolve));
+    } finally {
+      this.#flushing = false;
     }
-    this.#inFlight--;
+  }
+
+  async #commit(batch: readonly Waiting[]): Promise<void> {
+    const { database, step, onAccepted } = this.#options;
+    try {
+      step('accept.before-commit');
+      const accepted = await insertEvents(
+        database.query,
+        batch.flatMap((one) => one.events),
+      );
+      step('accept.after-commit');
+      for (const one of batch) one.resolve();
+      onAccepted(accepted);
+    } catch (error) {
+      if (batch.length === 1 || !database.available) for (const one of batch) one.reject(error);
+      // One sender's event that Postgres will not take must not cost the others theirs.
+      else await this.#oneByOne(batch);
+    }
   }
 
   #press(): void {

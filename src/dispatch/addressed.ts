@@ -16,7 +16,7 @@ export interface AddressedInput {
   readonly timeoutMs?: number;
 }
 
-const webhookPayload = z.object({ source: z.string(), body: z.string() });
+const webhookPayload = z.object({ source: z.string(), body: z.unknown() });
 const taskPayload = z.looseObject({
   id: z.string(),
   payload: z.unknown(),
@@ -59,7 +59,7 @@ function call(input: AddressedInput, context: Context<unknown>): unknown {
     case 'webhook': {
       const webhook = skill?.webhooks?.[name] ?? missing();
       const { source, body } = webhookPayload.parse(payload);
-      return webhook.run(context, { source, body: JSON.parse(body), receivedAt: row.accepted_at, order: row.id });
+      return webhook.run(context, { source, body, receivedAt: row.accepted_at, order: row.id });
     }
     case 'timer': {
       const timer = skill?.timers?.[name] ?? missing();

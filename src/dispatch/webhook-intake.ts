@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import type { Intake, IntakeTarget } from '../http/intake.ts';
@@ -76,11 +76,12 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
           sourceId: randomUUID(),
           kind: 'webhook',
           ...(lane !== undefined && {
-            lane: `webhook:${name}:${createHash('sha256').update(lane).digest('base64url').slice(0, 22)}`,
+            lane: `webhook:${name}:${hash('sha256', lane, 'base64url').slice(0, 22)}`,
           }),
           skill: owner?.skill,
           name,
-          payload: JSON.stringify({ source, body: rawBody }),
+          // As it came: it is JSON, and would only grow by being quoted.
+          payload: `{"source":${JSON.stringify(source)},"body":${rawBody}}`,
           happenedAt: clock.now(),
         },
       ]);

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 
 /** The secret in an `Authorization` header: a Bearer token or the password of Basic; undefined when there is none. */
 export function secretOf(authorization: string | undefined): string | undefined {
@@ -14,13 +14,13 @@ export function secretOf(authorization: string | undefined): string | undefined 
 }
 
 export function hashSecret(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest();
+  return hash('sha256', secret, 'buffer');
 }
 
 /** True when `secret` is one of those hashed; takes the same time whichever it is, and whether or not it is. */
 export function isOneOf(hashes: readonly Buffer[], secret: string): boolean {
   const given = hashSecret(secret);
   let isKnown = false;
-  for (const hash of hashes) isKnown = timingSafeEqual(hash, given) || isKnown;
+  for (const known of hashes) isKnown = timingSafeEqual(known, given) || isKnown;
   return isKnown;
 }

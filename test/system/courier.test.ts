@@ -351,7 +351,7 @@ test('what a person says is answered before what waits in bulk', async () => {
     kind: 'webhook' as const,
     skill: 'probe',
     name: 'probe',
-    payload: JSON.stringify({ source: 'x', body: JSON.stringify({ n }) }),
+    payload: JSON.stringify({ source: 'x', body: { n } }),
     happenedAt: new Date(),
   });
   await bot.app.acceptor.accept(Array.from({ length: 6000 }, (_, n) => event(n)));

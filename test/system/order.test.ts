@@ -100,7 +100,7 @@ test('a handler that fails among others is the only one that does, and its lane 
   const event = (n: number) => ({
     ...{ source: 'webhook', sourceId: randomUUID(), kind: 'webhook' as const, skill: 'probe', name: 'probe' },
     lane: `lane ${n % 4}`,
-    payload: JSON.stringify({ source: 'x', body: JSON.stringify({ n }) }),
+    payload: JSON.stringify({ source: 'x', body: { n } }),
     happenedAt: new Date(),
   });
   await bot.app.acceptor.accept(Array.from({ length: 40 }, (_, n) => event(n)));
@@ -220,7 +220,7 @@ test('an event that nobody was told of is found, whatever waits for a program th
   );
   await bot.query(
     `insert into events (source, source_id, lane, kind, skill, name, payload, happened_at)
-     values ('webhook', $1, 'probe:1', 'webhook', 'probe', 'probe', '{"source":"x","body":"{\\"n\\":1}"}', now())`,
+     values ('webhook', $1, 'probe:1', 'webhook', 'probe', 'probe', '{"source":"x","body":{"n":1}}', now())`,
     [randomUUID()],
   );
   await until(async () => (await bot.query(`select 1 from skill_state where key = 'seen 1'`)).length === 1);

@@ -40,7 +40,7 @@ const event = (name: string, lane?: string): NewEvent => ({
   kind: 'webhook',
   skill: 'tally',
   name: 'tally',
-  payload: JSON.stringify({ source: 'x', body: JSON.stringify({ name }) }),
+  payload: JSON.stringify({ source: 'x', body: { name } }),
   happenedAt: new Date(),
 });
 
