@@ -6,6 +6,7 @@
 evicted() {
   local before result took
   mapfile -t before < <(bots)
+  [ "${#before[@]}" -eq 2 ] || { echo "there are ${#before[@]} replicas to evict, not 2"; return 1; }
   short_of_room "${before[@]}" && eventually 150 were_evicted "${before[@]}"
   result=$?
   enough_room || { echo 'the node is still short'; return 1; }

@@ -10,8 +10,8 @@ import { readBucketAddress } from './bucket-address.ts';
 import { bucketStore, tag, unescape } from './bucket-store.ts';
 import { withStopover } from './stopover.ts';
 
-/** What S3 takes in one piece. */
-const MAX_BYTES = 5 * 1024 ** 3;
+/** What can be sent in one piece: a `Blob` of a file counts its bytes with 32 bits, and S3 would take a fifth GiB. */
+const MAX_BYTES = 4 * 1024 ** 3 - 1;
 
 /**
  * Backups in a bucket of S3, or of anything that speaks its protocol. Each is one object. `through`: a directory in which
@@ -63,7 +63,7 @@ export function bucket(address: string, through: string, env: NodeJS.ProcessEnv,
         const { size } = await stat(path);
         if (size > MAX_BYTES)
           throw new StartFailed(
-            `the backup has ${(size / 1024 ** 3).toFixed(1)} GB, more than the 5 GB of one object: write it to a directory, or keep less (keep.history)`,
+            `the backup has ${(size / 1024 ** 3).toFixed(1)} GB, and one object has less than 4 GB: write it to a directory, or keep less (keep.history)`,
           );
         await send(prefix + file, path);
         return done;

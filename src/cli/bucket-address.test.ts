@@ -20,6 +20,7 @@ test('the endpoint of S3 goes before the one of everything, and may have a path'
 
 test.each([
   ['s3:///prod', {}, /^this address names no bucket: write s3:\/\/BUCKET\/PREFIX, without keys$/],
+  ['s3://bells/../other', {}, /^this address names no bucket/],
   ['s3://AKIATEST:hunter2@bells/prod', {}, /^this address names no bucket/],
   ['s3://bells', { AWS_SECRET_ACCESS_KEY: '' }, /^s3:\/\/bells needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in/],
   [

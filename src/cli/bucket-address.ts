@@ -22,7 +22,7 @@ export const KEYS = 'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
  */
 export function readBucketAddress(address: string, env: NodeJS.ProcessEnv): BucketAddress {
   const [, bucket = '', path = ''] = /^s3:\/\/([^/]*)\/?(.*?)\/*$/.exec(address) ?? [];
-  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket))
+  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket) || path.split('/').some((part) => /^\.{1,2}$/.test(part)))
     throw new StartFailed('this address names no bucket: write s3://BUCKET/PREFIX, without keys');
   const accessKeyId = keyOf(env, 'AWS_ACCESS_KEY_ID');
   const secretAccessKey = keyOf(env, 'AWS_SECRET_ACCESS_KEY');

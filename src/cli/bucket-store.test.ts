@@ -79,12 +79,12 @@ test('what is refused is not asked twice', async () => {
 test('a file that is too large for one piece is not sent, and a directory is named instead', async () => {
   const work = place.write(NAME, async (path) => {
     await writeFile(path, '');
-    await truncate(path, 5 * 1024 ** 3 + 1);
+    await truncate(path, 4 * 1024 ** 3);
   });
   expect(await failureOf(work)).toMatchObject({
     code: 'WB_START_FAILED',
     message: expect.stringContaining(
-      'the backup has 5.0 GB, more than the 5 GB of one object: write it to a directory, or keep less',
+      'the backup has 4.0 GB, and one object has less than 4 GB: write it to a directory, or keep less',
     ),
   });
   expect(s3.asked).toEqual([]);

@@ -7,7 +7,7 @@ import { clearingAtExit } from './signals.ts';
 const PREFIX = 'watchbell-on-its-way-';
 /** As `mkdtemp` names them. */
 const NAME = /^watchbell-on-its-way-[A-Za-z0-9]{6}$/;
-/** A file of 5 GB is through by then; a daily backup meets what the one before has left. */
+/** A file of 4 GB is through by then; a daily backup meets what the one before has left. */
 const LEFT_AFTER_MS = 12 * 3_600_000;
 
 /**

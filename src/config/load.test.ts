@@ -173,6 +173,22 @@ skills:
     });
   });
 
+  test('a secret is found also where a map is called labels, and in a skill that could not be loaded', async () => {
+    const path = join(directory, 'watchbell.yaml');
+    await writeFile(
+      path,
+      `connectors: { labels: { type: matrix, homeserver: 'https://u:hunter2@m.example.org', token: { file: token } } }
+skills: { lost: { token: { env: ghp_12345678 } } }`,
+    );
+    const result = await loadConfig({ path, skills: [], env: {}, brokenSkills: ['lost'] });
+    expect(result).toMatchObject({
+      problems: expect.arrayContaining([
+        expect.stringContaining('connectors.labels.homeserver: has a password in it'),
+        expect.stringContaining('skills.lost.token.env: a secret is not written here'),
+      ]),
+    });
+  });
+
   test('a secret with both or wrong keys says what to write', async () => {
     expect(await problemsOf('database: { url: { file: a, env: B } }')).toEqual([
       'watchbell.yaml:1:18 database.url: write one of { file: NAME } and { env: NAME }',

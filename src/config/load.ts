@@ -175,7 +175,8 @@ function isReference(path: Path, core: Shape, { skills }: ReadOptions): boolean 
   const [part, name, ...rest] = path;
   if (part !== 'skills') return core.isSecret(path);
   const schema = skills.find((skill) => skill.name === name)?.options;
-  return schema !== undefined && shapeOf(schema).isSecret(rest);
+  // Of a skill that could not be loaded nobody knows.
+  return schema === undefined || shapeOf(schema).isSecret(rest);
 }
 
 function vocabularyOf({ skills, brokenSkills = [] }: ReadOptions): { skills: string[]; commands: string[] } {

@@ -21,12 +21,16 @@ export function misplacedSecrets(value: unknown, isReference: (path: Path) => bo
     if (more.length === 0 && (name === 'file' || name === 'env') && isReference(path))
       return isSecret(name, value[name]) ? [{ path: [...path, name], says: SECRET_REMEDY }] : [];
     return Object.entries(value).flatMap(([key, inner]) =>
-      OF_THEIR_OWN.includes(key) && isMap(inner) ? [] : below(key, inner),
+      path.length > 1 && OF_THEIR_OWN.includes(key) && isFlat(inner) ? [] : below(key, inner),
     );
   }
   if (typeof value === 'string' && WITH_PASSWORD.test(value))
     return [{ path, says: 'has a password in it, which would be shown and stored: write the address without it' }];
   return [];
+}
+
+function isFlat(value: unknown): boolean {
+  return isMap(value) && Object.values(value).every((inner) => typeof inner !== 'object');
 }
 
 function isSecret(key: 'file' | 'env', value: unknown): boolean {

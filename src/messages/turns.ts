@@ -135,9 +135,10 @@ export class Turns {
     const due = attempt.notBefore === undefined ? undefined : new Date(attempt.notBefore);
     if (!due || attempt.next > 0 || due <= this.#options.clock.now()) {
       const repeat = await this.#repeatOf(row, attempt);
-      const delivered = repeat && (await this.#deliver([{ row, attempt: repeat }], 'unknown'));
+      const delivered = repeat ? await this.#deliver([{ row, attempt: repeat }], 'unknown') : 'wait';
       // There may be another one.
       this.#rooms.get(row.room).looked = false;
+      if (!repeat) this.#rooms.lookIn(AGAIN_MS);
       return delivered !== 'wait';
     }
     // Frozen ahead by somebody who was gone before it was due.

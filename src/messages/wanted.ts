@@ -213,8 +213,10 @@ on conflict (connector, room, skill, key) where key is not null do update set
   -- Without a remote a row stays where it is on the page, unless it rings.
   position = case when m.pending or (excluded.shown_at is not null and excluded.ring_version = 0) then m.position else excluded.position end,
   wanted_at = case when m.pending then m.wanted_at else clock_timestamp() end,
-  -- A ring, and what has a time of its own, needs a message of its own: the row leaves its digest.
-  fold = case when (excluded.ring_version > 0 and m.delivered_version > 0) or excluded.not_before is not null or excluded.until is not null then null else m.fold end,
+  -- A ring, and what has a time of its own, needs a message of its own: the row leaves its digest, unless that is under way.
+  fold = case when (excluded.ring_version > 0 and m.delivered_version > 0)
+    or ((excluded.not_before is not null or excluded.until is not null) and not exists (select 1 from messages d where d.id = m.fold and d.attempt is not null))
+    then null else m.fold end,
   state = 'live', reason = null,
   delivered_version = case when excluded.shown_at is not null then m.version + 1 else m.delivered_version end,
   delivered_ring = case when excluded.shown_at is not null then m.ring_version + excluded.ring_version else m.delivered_ring end,

@@ -309,6 +309,32 @@ test('a digest of what was taken away before it was sent says nothing', async ()
   expect(bot.texts('q')).toEqual([]);
 });
 
+test('what gets a time of its own while its digest is under way is not shown once more', async () => {
+  let asked = 0;
+  let answer = (): void => {};
+  const perform = bot.platform.perform.bind(bot.platform);
+  bot.platform.perform = async (operation) => {
+    if (operation.room !== 'a') return perform(operation);
+    if (asked++ === 0) await new Promise<void>((resolve) => (answer = resolve));
+    return perform(operation);
+  };
+  const digest = randomUUID();
+  await insert('a', 'soon', { key: 'put', line: 'soon', not_before: soon(60_000) });
+  await insert('a', '', { id: digest, digest: true, content: '{}', ring_version: 1, not_before: soon(60_000) });
+  await bot.query(`update messages set fold = case when not digest then $1::uuid end, not_before = null`, [digest]);
+  await until(() => asked === 1);
+  happen('!later');
+  await until(
+    async () => (await bot.query(`select 1 from messages where key = 'put' and not_before is not null`)).length > 0,
+  );
+  answer();
+  await until(
+    async () => (await bot.query(`select 1 from messages where room = 'a' and attempt is not null`)).length === 0,
+  );
+  await bot.advance(3_600_001);
+  expect(bot.messages('a')).toHaveLength(1);
+});
+
 test('what is in a digest and gets a time of its own is shown then, by itself', async () => {
   bot.platform.before = (operation) => {
     if (operation.room === 'a') throw new RateLimited('room', 60_000);
