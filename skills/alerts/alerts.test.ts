@@ -19,7 +19,7 @@ test('a firing alert is shown with what broke first, its text, where and since w
   expect(await post(bot, { pod: 'api-7c9' })).toBe(200);
   expect(bot.texts()).toHaveLength(1);
   expect(bot.texts()[0]).toMatch(
-    /^🔴 CRITICAL prod-eu\/payments KubePodCrashLooping #1\napi-7c9 restarted 6 times in 10 min\nsince \d\d:\d\d UTC · api-7c9\nreply `ack 1` or tap 👀\nrunbook · source$/,
+    /^🔴 CRITICAL prod-eu\/payments KubePodCrashLooping #1\napi-7c9 restarted 6 times in 10 min\nsince (?:\w{3} )?\d\d:\d\d UTC · api-7c9\nreply `ack 1` or tap 👀\nrunbook · source$/,
   );
   expect(last()?.message.actions).toEqual([
     { label: 'Ack', emoji: '👀', also: ['✅'], command: 'ack 1', undo: 'unack 1', offer: true },
@@ -92,7 +92,7 @@ async function oneAlertThen(line: string): Promise<string[]> {
 test('ack with a note and a time shows both, and "for" without a time belongs to the note', async () => {
   await post(bot, { pod: 'a' }, { pod: 'b' });
   await bot.say('ack 1 for 2h looking at the queue');
-  expect(bot.texts()[0]).toMatch(/^🟠 ACKED by Ann until \d\d:\d\d UTC/);
+  expect(bot.texts()[0]).toMatch(/^🟠 ACKED by Ann until (?:\w{3} )?\d\d:\d\d UTC/);
   expect(bot.texts()[0]).toContain('looking at the queue');
   await bot.say('ack 2 for now');
   expect(bot.texts()[1]).toContain(': for now');
@@ -164,7 +164,7 @@ test('a second person is told who has it and is added; when the owner gives it b
   await post(bot, { pod: 'a' });
   await bot.say('ack 1');
   expect((await bot.say('ack 1', { by: '@bob:test' }))[0]).toMatch(
-    /^Ann has #1 since \d\d:\d\d UTC; you are on it too\.$/,
+    /^Ann has #1 since (?:\w{3} )?\d\d:\d\d UTC; you are on it too\.$/,
   );
   expect(bot.texts()[0]).toContain('with Bob');
   const answers = await bot.say('unack 1');

@@ -27,7 +27,7 @@ test.each([1, 40])('an alert that another replica writes at the same moment is o
   );
   const event = (of: object) => ({
     ...{ source: 'webhook', sourceId: randomUUID(), kind: 'webhook' as const, skill: 'alerts', name: 'alertmanager' },
-    payload: JSON.stringify({ source: 'prod', body: JSON.stringify(of) }),
+    payload: JSON.stringify({ source: 'prod', body: of }),
     happenedAt: new Date(),
   });
   const crowd = Array.from({ length: count - 1 }, (_, n) => event(bodyOf([{ pod: `crowd ${n}` }])));
