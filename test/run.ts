@@ -1,8 +1,28 @@
-// `npm test`: runs jest and ends with one line, `N passed, N failed`.
+// `npm test`: runs jest, repeats what failed at the end, and ends with one line, `N passed, N failed`.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+
+/** What jest's `--json` says of the run, as far as it is read here. */
+interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numFailedTestSuites: number;
+  readonly numRuntimeErrorTestSuites: number;
+  readonly numPendingTests: number;
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly message: string;
+    readonly assertionResults: readonly {
+      readonly fullName: string;
+      readonly status: string;
+      readonly failureMessages: readonly string[];
+    }[];
+  }[];
+}
 
 const directory = mkdtempSync(join(tmpdir(), 'watchbell-test-'));
 const report = join(directory, 'report.json');
@@ -25,11 +45,12 @@ child.on('exit', (code) => {
   let line = '0 passed, 1 failed';
   let skipped = 0;
   try {
-    const { numPassedTests, numFailedTests, numFailedTestSuites, numRuntimeErrorTestSuites, numPendingTests } =
-      JSON.parse(readFileSync(report, 'utf8'));
+    const results: Report = JSON.parse(readFileSync(report, 'utf8'));
+    const { numPassedTests, numFailedTests, numFailedTestSuites, numRuntimeErrorTestSuites, numPendingTests } = results;
     const failed = numFailedTests + (numFailedTests === 0 ? numFailedTestSuites : numRuntimeErrorTestSuites);
     skipped = numPendingTests;
     line = `${numPassedTests} passed, ${failed} failed`;
+    for (const said of whatFailed(results)) console.log(`FAILED: ${said}`);
   } catch {
     console.error('jest ended without a report');
   }
@@ -40,3 +61,22 @@ child.on('exit', (code) => {
   console.log(line);
   process.exit(mayNotSkip ? code || 1 : (code ?? 1));
 });
+
+/** One line for each test that failed, and for each file that could not be run. */
+function whatFailed({ testResults }: Report): string[] {
+  return testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const file = relative(process.cwd(), name);
+    const failed = assertionResults.filter((test) => test.status === 'failed');
+    if (failed.length === 0 && status === 'failed') return [`${file}: ${firstLine(message)}`];
+    return failed.map((test) => `${file}: ${test.fullName}: ${firstLine(test.failureMessages[0] ?? '')}`);
+  });
+}
+
+function firstLine(text: string): string {
+  return (
+    stripVTControlCharacters(text)
+      .split('\n')
+      .map((line) => line.trim())
+      .find((line) => line !== '' && !line.startsWith('●')) ?? ''
+  );
+}
