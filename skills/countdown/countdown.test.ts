@@ -137,7 +137,9 @@ test('countdowns lists what is counted in configured rooms and here, with its en
   await bot.say('count to 500', { room: 'annex' });
   await bot.say('count down from 600', { room: 'dm', direct: true });
   const [answer] = await bot.say('countdowns');
-  expect(answer).toMatch(/^\*\*annex\*\*: the count to 500, (about to begin|at \d), ends (?:\w{3} )?\d\d:\d\d UTC, begun by Ann$/);
+  expect(answer).toMatch(
+    /^\*\*annex\*\*: the count to 500, (about to begin|at \d), ends (?:\w{3} )?\d\d:\d\d UTC, begun by Ann$/,
+  );
   expect((await bot.say('countdowns', { room: 'dm', direct: true })).at(-1)).toContain(
     '**here**: the count down from 600',
   );
