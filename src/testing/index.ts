@@ -130,8 +130,8 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
   const inspector = createDatabase({
     url: async () => ({ connectionString: databaseUrl }),
     poolSize: 1,
-    idleInTransactionMs: 5000,
-    statementTimeoutMs: 5000,
+    idleInTransactionMs: 30_000,
+    statementTimeoutMs: 30_000,
   });
   const event = (by: SayOptions) => ({
     id: randomUUID(),
