@@ -81,7 +81,7 @@ export interface TestBot {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-const SETTLE_WITHIN_MS = 25_000;
+const SETTLE_WITHIN_MS = 45_000;
 
 /** Starts a bot with the given skills. Stop it at the end of the test. */
 export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
