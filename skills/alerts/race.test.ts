@@ -32,9 +32,8 @@ test.each([1, 40])('an alert that another replica writes at the same moment is o
   });
   const crowd = Array.from({ length: count - 1 }, (_, n) => event(bodyOf([{ pod: `crowd ${n}` }])));
   await bot.app.acceptor.accept([...crowd, event(body)]);
-  await until(
-    async () => (await bot.query(`select 1 from pg_stat_activity where wait_event_type = 'Lock'`)).length > 0,
-  );
+  const waiting = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+  await until(async () => (await bot.query(waiting)).length > 0);
   await other.query('commit');
   await other.end();
   await bot.settle();

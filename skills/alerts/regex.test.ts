@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { fastestMs } from '../../test/harness/fastest.ts';
 import { compileRegex } from './regex.ts';
 
 test.each([
@@ -72,8 +73,7 @@ test('it agrees with the regular expressions of JavaScript where both know the s
 
 test('what makes a backtracking engine hang takes time in proportion to the text', () => {
   const regex = compileRegex('(a+)+b|(.*foo.*bar.*baz.*)+');
-  const began = performance.now();
-  expect(regex.test('a'.repeat(4096))).toBe(false);
-  expect(regex.test('foobar'.repeat(600))).toBe(false);
-  expect(performance.now() - began).toBeLessThan(1000);
+  const both = () => ['a'.repeat(4096), 'foobar'.repeat(600)].map((text) => regex.test(text));
+  expect(both()).toEqual([false, false]);
+  expect(fastestMs(both)).toBeLessThan(1000);
 });

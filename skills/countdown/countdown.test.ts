@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Rejected, RateLimited } from '../../src/connectors/connector.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+import { inRealTime } from '../../test/harness/standstill.ts';
 import countdown from './index.ts';
 
 let bot: TestBot;
@@ -33,6 +34,9 @@ async function over(withinMs = 15_000): Promise<void> {
   for (const end = performance.now() + withinMs; (await bot.query('select 1 from countdowns')).length > 0;)
     if (performance.now() > end) throw new Error('it is not over');
 }
+/** A test about real seconds. */
+const timed = (name: string, body: () => Promise<void>): void =>
+  test(name, () => inRealTime(body, () => bot.stop()), 180_000);
 const metrics = (): Promise<string> => bot.app.metrics.registry.metrics();
 const commands = (command: string, result: string, count: number): string =>
   `watchbell_commands_total{skill="countdown",command="${command}",result="${result}"} ${count}`;
@@ -56,7 +60,7 @@ test('what is no whole number from 1 to 9999 in plain digits is refused with wha
   expect(await bot.query('select 1 from countdowns')).toEqual([]);
 });
 
-test('numbers come one a second, on the second, up or down, in any number of rooms, and ring nobody', async () => {
+timed('numbers come one a second, on the second, up or down, in any number of rooms, and ring nobody', async () => {
   await start();
   const at = new Map<string, number>();
   bot.platform.before = (operation) => {
@@ -83,14 +87,14 @@ test('numbers come one a second, on the second, up or down, in any number of roo
   expect(bot.texts()).toEqual(['1', '2', '3', '1']);
 });
 
-test('a count longer than what is handed over at once goes on without a seam', async () => {
+timed('a count longer than what is handed over at once goes on without a seam', async () => {
   await start();
   await bot.say('count to 13');
   expect(await until(/^13$/, 'lobby', 20_000)).toEqual(Array.from({ length: 13 }, (_, index) => String(index + 1)));
   expect(bot.messages().every(({ edits }) => edits === 0)).toBe(true);
-}, 30_000);
+});
 
-test('a room counts one thing at a time, and says how far that is', async () => {
+timed('a room counts one thing at a time, and says how far that is', async () => {
   await start();
   await bot.say('count to 50');
   expect(await bot.say('count to 5')).toEqual(['Busy with the count to 50, about to begin. Say `stop` first.']);
@@ -100,7 +104,7 @@ test('a room counts one thing at a time, and says how far that is', async () => 
   expect(await metrics()).toContain('watchbell_countdown_length_count 1');
 });
 
-test('stop says where it stopped, and no number comes after', async () => {
+timed('stop says where it stopped, and no number comes after', async () => {
   await start();
   expect(await bot.say('stop')).toEqual(['Nothing is being counted here.']);
   expect(await metrics()).toContain(commands('stop', 'wrong', 1));
@@ -145,7 +149,7 @@ test('countdowns lists what is counted in configured rooms and here, with its en
   );
 });
 
-test('after being away it goes on at the number of the clock, says so once, and repeats nothing', async () => {
+timed('after being away it goes on at the number of the clock, says so once, and repeats nothing', async () => {
   await start();
   await bot.say('count to 200');
   await until(/^2$/);
@@ -163,7 +167,7 @@ test('after being away it goes on at the number of the clock, says so once, and 
   expect(texts.indexOf(back ?? '')).toBeLessThanOrEqual(4);
 });
 
-test('a replica that takes over goes on where the clock is', async () => {
+timed('a replica that takes over goes on where the clock is', async () => {
   const first = await start();
   await first.say('count to 100');
   await until(/^1$/);
@@ -174,9 +178,9 @@ test('a replica that takes over goes on where the clock is', async () => {
   expect(rises(texts)).toBe(true);
   await second.leave();
   bot = first;
-}, 30_000);
+});
 
-test('a count that ended while it was away says so, once', async () => {
+timed('a count that ended while it was away says so, once', async () => {
   await start();
   await bot.say('count to 12');
   await until(/^1$/);
@@ -188,7 +192,7 @@ test('a count that ended while it was away says so, once', async () => {
   expect(await bot.say('stop')).toEqual(['Nothing is being counted here.']);
 });
 
-test('what was lost just before the end is spoken of, though its fate comes later than the end', async () => {
+timed('what was lost just before the end is spoken of, though its fate comes later than the end', async () => {
   await start();
   await bot.say('count to 2');
   await bot.query(`delete from messages where key like '%:1' and sends = 0`);
@@ -210,7 +214,7 @@ function slowDown(everyMs: number): void {
   };
 }
 
-test('somebody whose name is cut in the middle of an emoji can count', async () => {
+timed('somebody whose name is cut in the middle of an emoji can count', async () => {
   await start();
   bot.platform.happen({
     ...{ type: 'message', id: 'one', room: 'lobby', direct: false, text: '!count to 1', mentionsBot: false },
@@ -220,7 +224,7 @@ test('somebody whose name is cut in the middle of an emoji can count', async () 
   await until(/^1$/);
 });
 
-test('where the platform is too slow it says how fast it can, and goes on in steps', async () => {
+timed('where the platform is too slow it says how fast it can, and goes on in steps', async () => {
   await start();
   await bot.say('count to 200');
   await until(/^2$/);
@@ -231,9 +235,9 @@ test('where the platform is too slow it says how fast it can, and goes on in ste
   const texts = await until(new RegExp(`^${numberIn(word) + 5}$`));
   expect(rises(texts)).toBe(true);
   expect(texts.at(-2)).toBe(word);
-}, 40_000);
+});
 
-test('with slow: edit it goes on in one message', async () => {
+timed('with slow: edit it goes on in one message', async () => {
   await start({ slow: 'edit' });
   await bot.say('count to 14');
   await until(/^2$/);
@@ -243,18 +247,18 @@ test('with slow: edit it goes on in one message', async () => {
   await until(/^14$/, 'lobby', 20_000);
   expect(bot.messages()).toHaveLength(before);
   await over();
-}, 40_000);
+});
 
-test('with slow: stop it stops, and says why', async () => {
+timed('with slow: stop it stops, and says why', async () => {
   await start({ slow: 'stop' });
   await bot.say('count to 50');
   await until(/^2$/);
   slowDown(2500);
   await until(/^I stop the count to 50: this room takes a message every [\d.]+ s\.$/);
   await over();
-}, 30_000);
+});
 
-test('in a room that refuses the bot it ends, instead of leaving a dead letter a second', async () => {
+timed('in a room that refuses the bot it ends, instead of leaving a dead letter a second', async () => {
   await start();
   await bot.say('count to 50');
   await until(/^1$/);

@@ -5,6 +5,7 @@ import { countFailed } from '../dispatch/event.ts';
 import { messageOf } from '../errors.ts';
 import { readBacklog } from '../messages/backlog.ts';
 
+/** More than this is told, beyond what a slow answer leaves open. */
 const CLOCK_OFF_MS = 2000;
 /** As the chart's alert WatchbellMessagesWaiting has it. */
 const LONG_SECONDS = 300;
@@ -33,7 +34,7 @@ export async function examineDatabase(database: Database): Promise<Finding[]> {
             what: 'durability',
             says: `synchronous_commit is ${row.synchronous_commit} and fsync ${row.fsync}: what was accepted can be lost when the server crashes; set both to on`,
           },
-      Math.abs(offMs) < CLOCK_OFF_MS
+      Math.abs(offMs) < CLOCK_OFF_MS + (after - before) / 2
         ? { ok: true, what: 'clock', says: `within ${Math.round(Math.abs(offMs))} ms of the database's` }
         : {
             ok: false,

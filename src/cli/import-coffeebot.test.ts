@@ -18,8 +18,8 @@ beforeAll(async () => {
   const opened = open({
     url: async () => ({ connectionString: database.url }),
     poolSize: 1,
-    idleInTransactionMs: 5000,
-    statementTimeoutMs: 5000,
+    idleInTransactionMs: 30_000,
+    statementTimeoutMs: 30_000,
   });
   const migrations = await readMigrations(resolve(import.meta.dirname, '../../skills/coffee/migrations'));
   await migrate(opened, [{ skill: 'coffee', migrations }]);

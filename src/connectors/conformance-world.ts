@@ -151,7 +151,7 @@ export class RecordingHost implements ConnectorHost {
   }
 
   /** Resolves as soon as the condition holds; looked at whenever something is recorded. */
-  async until(what: string, condition: () => boolean, withinMs = 10_000): Promise<void> {
+  async until(what: string, condition: () => boolean, withinMs = 30_000): Promise<void> {
     if (condition()) return;
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {

@@ -11,8 +11,8 @@ beforeEach(async () => {
   database = createDatabase({
     url: () => url(),
     poolSize: 1,
-    idleInTransactionMs: 5000,
-    statementTimeoutMs: 5000,
+    idleInTransactionMs: 30_000,
+    statementTimeoutMs: 30_000,
   });
 });
 afterEach(async () => {

@@ -10,12 +10,13 @@ let empty: TestDatabase;
 let database: Database;
 const keepers: Competitor[] = [];
 
-const open = (): Database =>
+/** Short only where a test waits for the server to end a session: a machine may stand still for a second or more. */
+const open = ({ idleInTransactionMs = 30_000 } = {}): Database =>
   createDatabase({
     url: async () => ({ connectionString: empty.url }),
     poolSize: 5,
-    idleInTransactionMs: 1000,
-    statementTimeoutMs: 10_000,
+    idleInTransactionMs,
+    statementTimeoutMs: 30_000,
   });
 
 beforeEach(async () => {
@@ -127,12 +128,13 @@ test('a lease that is given back is taken at the next look', async () => {
   const first = compete('x');
   await until(() => first.won.length === 1);
   const second = compete('x');
-  const begun = performance.now();
   first.keeper.want([]);
   await first.keeper.release('x');
   expect(only(first).signal.aborted).toBe(true);
+  // It is free from now on, and does not run out by itself.
+  const kept = 'select 1 from leases where epoch = $1 and expires_at > clock_timestamp()';
+  expect(await database.query(kept, [only(first).epoch])).toEqual([]);
   await until(() => second.won.length === 1);
-  expect(performance.now() - begun).toBeLessThan(LEASE_TTL_MS - 1000);
   expect(only(second).epoch).toBe(only(first).epoch + 1);
 });
 
@@ -162,14 +164,20 @@ test('a holder stopped in the middle of a transaction cannot commit after the ta
   const lease = only(first);
   let goOn = (): void => {};
   const stopped = new Promise<void>((resolve) => (goOn = resolve));
-  const write = open();
+  const write = open({ idleInTransactionMs: 1000 });
+  let fenced = (): void => {};
+  const isFenced = new Promise<void>((resolve) => (fenced = resolve));
   const writing = write.transaction(async (transaction) => {
-    await fence(transaction, lease);
-    await transaction.query(`insert into notices (about, at) values ('late', clock_timestamp())`);
+    await Promise.all([
+      fence(transaction, lease),
+      transaction.query(`insert into notices (about, at) values ('late', clock_timestamp())`),
+    ]);
+    fenced();
     await stopped;
     await transaction.query('select 1');
   });
-  writing.catch(() => {});
+  writing.catch(fenced);
+  await isFenced;
   await endSoon(first);
   const second = compete('x');
   // The server ends the stopped session, so that the take-over need not wait for it for ever.
@@ -184,13 +192,17 @@ test('a take-over waits for a transaction of the holder that is still at work', 
   const first = compete('x');
   await until(() => first.won.length === 1);
   const lease = only(first);
-  await endSoon(first);
   let committed = false;
+  let fenced = (): void => {};
+  const isFenced = new Promise<void>((resolve) => (fenced = resolve));
   const writing = database.transaction(async (transaction) => {
     await fence(transaction, lease);
+    fenced();
     await transaction.query('select pg_sleep(2)');
     committed = true;
   });
+  await Promise.race([isFenced, writing]);
+  await endSoon(first);
   const second = compete('x');
   await until(() => second.won.length === 1);
   expect(committed).toBe(true);

@@ -13,8 +13,8 @@ beforeEach(async () => {
     createDatabase({
       url: async () => ({ connectionString: empty.url }),
       poolSize: 2,
-      idleInTransactionMs: 5000,
-      statementTimeoutMs: 5000,
+      idleInTransactionMs: 30_000,
+      statementTimeoutMs: 30_000,
     }),
   );
 });

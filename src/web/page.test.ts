@@ -62,7 +62,10 @@ inBrowser('the page on a phone', () => {
   test('a button pressed twice in haste arrives once, as the command it stands for', async () => {
     const action = { label: 'Ack', emoji: '👀', command: 'ack 12' };
     chat.show('ops', 'm1', { tone: 'critical', title: 'pods crash #12', actions: [action] });
+    let answer = (): void => {};
+    chat.pressing = new Promise((resolve) => (answer = resolve));
     await page.getByRole('button', { name: 'Ack' }).dblclick();
+    answer();
     await until('the press arrives', () => chat.pressed.length > 0);
     await page.getByRole('button', { name: 'Ack', disabled: false }).waitFor();
     expect(chat.pressed).toMatchObject([{ message: 'm1', command: 'ack 12' }]);

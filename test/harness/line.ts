@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { freePort } from './postgres.ts';
 
 /** The way to the database, which a test can cut and mend. */
 export class Line {
@@ -7,7 +8,7 @@ export class Line {
   #server: Server | undefined;
   port: number;
 
-  /** Nothing answers before it is mended; `port`: where; left out, one that is free then. */
+  /** Nothing answers before it is mended; `port`: where; left out, one that is free then, and stays so while it is cut. */
   constructor(url: string, port = 0) {
     this.port = port;
     const target = new URL(url);
@@ -29,8 +30,8 @@ export class Line {
       socket.pipe(onward);
       onward.pipe(socket);
     });
+    this.port ||= await freePort();
     await new Promise<void>((resolve) => server.listen(this.port, '127.0.0.1', resolve));
-    this.port = (server.address() as { port: number }).port;
     this.#server = server;
   }
 

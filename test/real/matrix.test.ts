@@ -352,7 +352,8 @@ describeReal("with Synapse's default rate limits", () => {
         if (refused) expect(sent).toBeGreaterThanOrEqual(9);
       }
       expect(refused).toMatchObject({ code: 'WB_RATE_LIMITED', scope: 'account' });
-      expect(refused?.retryAfterMs).toBeGreaterThan(500);
+      // Of the five seconds a message takes to be forgotten, what the ones before it have left.
+      expect(refused?.retryAfterMs).toBeGreaterThan(0);
       expect(refused?.retryAfterMs).toBeLessThanOrEqual(6000);
       expect(await connector.perform({ ...first, unknownTries: 1 }, never)).toBe(id);
     } finally {

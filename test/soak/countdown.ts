@@ -25,8 +25,12 @@ const IN_BURST_MS = 600;
 const [SHORTEST, LONGEST] = [20, Math.max(40, Math.round(kills * 1.2))];
 /** Each replica follows the database's clock to within half a round trip, on a busy machine some ten milliseconds. */
 const EARLY_MS = 50;
-/** A number whose request had no answer is sent again by the successor, however late; every other within its second. */
-const LATE_MS = 1200;
+/**
+ * A number whose request had no answer is sent again by the successor, however late; the request of every other begins
+ * within its second. Then the machine may stand still with it, but not longer than the next number is worth sending,
+ * which follows it here: that is until just before the second of the one after.
+ */
+const LATE_MS = 1900 + EARLY_MS;
 
 interface Plan {
   readonly room: string;

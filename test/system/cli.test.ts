@@ -22,8 +22,8 @@ beforeAll(async () => {
   database = openDatabase({
     url: async () => ({ connectionString: home.url }),
     poolSize: 1,
-    idleInTransactionMs: 5000,
-    statementTimeoutMs: 5000,
+    idleInTransactionMs: 30_000,
+    statementTimeoutMs: 30_000,
   });
   await watchbell(['migrate']);
 });

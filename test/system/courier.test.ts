@@ -18,7 +18,8 @@ const probe = defineSkill({
         for (let n = 1; n <= 5; n++)
           await post(memory('c'), `l${n}`, `${n}`, {
             notBefore: new Date(now.getTime() + 3000 + n * 1000),
-            until: new Date(now.getTime() + 3000 + n * 1000 + 1500),
+            // Much longer than a machine stands still, and much shorter than the other room waits.
+            until: new Date(now.getTime() + 3000 + n * 1000 + 10_000),
           });
       },
     },
@@ -138,10 +139,11 @@ test('a message that waits for another does not keep other rooms waiting while t
 test('a message that changes while it is about to be sent is not overtaken by the one behind it', async () => {
   const changing = randomUUID();
   let refused = false;
-  bot.platform.before = () => {
-    if (refused) return;
+  let ready = false;
+  bot.platform.before = ({ room }) => {
+    if (room !== 'o' || ready) return;
     refused = true;
-    throw new RateLimited('room', 1500);
+    throw new RateLimited('room', 300);
   };
   await insert('o', 'first');
   await until(() => refused);
@@ -151,6 +153,7 @@ test('a message that changes while it is about to be sent is not overtaken by th
   await client.connect();
   await client.query('begin');
   await client.query(`update messages set content = '{"text":"A2"}', version = version + 1 where id = $1`, [changing]);
+  ready = true;
   // The courier has decided on the three, and has left out what this transaction holds.
   await until(() => bot.texts('o').length === 1);
   await insert('elsewhere', 'C');

@@ -101,7 +101,7 @@ const planner = defineSkill({
     board: {
       help: 'says one thing soon and one now',
       run: async ({ post, say, now }) => {
-        await post(board, 'soon', 'soon', { notBefore: new Date(now.getTime() + 400) });
+        await post(board, 'soon', 'soon', { notBefore: new Date(now.getTime() + 60_000) });
         await say(board, 'now');
       },
     },
@@ -124,6 +124,12 @@ const shownOn = async (page: TestBot): Promise<string[]> =>
   (await page.query<{ content: string }>(`select content from messages where connector = 'web' order by position`)).map(
     (row) => (JSON.parse(row.content) as { text: string }).text,
   );
+/** Somebody opens the page, so much later: what has become due takes its place. */
+async function lookAt(page: TestBot, laterMs: number): Promise<void> {
+  await page.advance(laterMs);
+  const stream = await fetch(`http://127.0.0.1:${page.app.port}/web/rooms/board/stream`);
+  await stream.body?.cancel();
+}
 const nothingWaitsOn = (page: TestBot): Promise<void> =>
   until(async () => (await page.query('select 1 from messages where not_before is not null')).length === 0);
 
@@ -131,6 +137,7 @@ test('on the web page what was sent later stands behind what was said before it'
   await using page = await startPage();
   await page.say('board');
   expect(await shownOn(page)).toEqual(['soon', 'now']);
+  await lookAt(page, 60_000);
   await nothingWaitsOn(page);
   expect(await shownOn(page)).toEqual(['now', 'soon']);
 });
@@ -144,11 +151,12 @@ test('on the web page, too, the same words can be planned for another time', asy
 
 test('on the web page what was sent later is shown however much was said meanwhile', async () => {
   await using page = await startPage();
-  await page.say('soon 1000');
+  await page.say('soon 60000');
   await page.query(
     `insert into messages (id, connector, room, skill, queue, content, delivered_version, delivered_ring, shown_at)
      select gen_random_uuid(), 'web', 'board', 'planner', 1, '{"text":"meanwhile"}', 1, 0, clock_timestamp() from generate_series(1, 500)`,
   );
+  await lookAt(page, 60_000);
   await nothingWaitsOn(page);
   expect((await shownOn(page)).at(-1)).toBe('soon');
 });

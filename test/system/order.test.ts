@@ -111,9 +111,12 @@ test('a handler that fails among others is the only one that does, and its lane 
   expect(count).toEqual({ done: 39, failed: 1 });
 });
 
-const frozen = (): Promise<void> =>
+/** Something in the room is about to be sent, or was already. */
+const frozen = (room: string): Promise<void> =>
   until(
-    async () => (await bot.query(`select 1 from messages where key = 'planned' and attempt is not null`)).length > 0,
+    async () =>
+      bot.texts(room).length > 0 ||
+      (await bot.query('select 1 from messages where room = $1 and attempt is not null', [room])).length > 0,
   );
 
 test('what is said while something is due in a moment does not wait for it', async () => {
@@ -122,10 +125,7 @@ test('what is said while something is due in a moment does not wait for it', asy
     const room = `w${round}`;
     const due = soon(now(), 1500);
     await insert(room, 'planned', { not_before: due });
-    await until(
-      async () =>
-        (await bot.query('select 1 from messages where room = $1 and attempt is not null', [room])).length > 0,
-    );
+    await frozen(room);
     await bot.say(`tell ${room} said`);
     await until(() => bot.texts(room).length === 2);
     const [said] = await bot.query<{ at: Date }>(
@@ -140,21 +140,34 @@ test('what is said while something is due in a moment does not wait for it', asy
 
 test('of two that are due in a moment the earlier one comes first, whichever was planned first', async () => {
   const at = now();
-  await insert('r', 'later', { not_before: soon(at, 1900) });
-  await insert('r', 'earlier', { not_before: soon(at, 1600) });
+  await bot.query(
+    `insert into messages (id, connector, room, skill, queue, content, not_before) values
+       (gen_random_uuid(), 'memory', 'r', 'probe', 1, '{"text":"later"}', $1), (gen_random_uuid(), 'memory', 'r', 'probe', 1, '{"text":"earlier"}', $2)`,
+    [soon(at, 1900), soon(at, 1600)],
+  );
   await until(() => bot.texts('r').length === 2);
   expect(bot.texts('r')).toEqual(['earlier', 'later']);
 });
 
 test('what is planned anew while it waits for its moment is not shown as it was', async () => {
-  await bot.say('plan 800');
-  await frozen();
-  const passed = soon(now(), 1500);
-  await bot.say('plan 60000');
-  await until(() => now() > passed);
-  expect(bot.texts().filter((text) => text.startsWith('planned'))).toEqual([]);
-  await bot.advance(61_000);
-  expect(bot.texts().filter((text) => text.startsWith('planned'))).toEqual(['planned for 60000']);
+  // On a busy machine it may be planned anew too late for that; then once more.
+  for (let round = 0; ; round++) {
+    const room = `w${round}`;
+    await bot.say('plan 800', { room, direct: true });
+    const [first] = await bot.query<{ due: Date }>('select not_before as due from messages where room = $1', [room]);
+    await frozen(room);
+    await bot.say('plan 60000', { room, direct: true });
+    const [anew] = await bot.query<{ at: Date }>(
+      `select max(handled_at) as at from events where kind = 'message' and state = 'done'`,
+    );
+    const due = first?.due ?? new Date();
+    if (anew && anew.at > soon(due, -50) && round < 9) continue;
+    await until(() => now() > soon(due, 700));
+    expect(bot.texts(room)).toEqual([]);
+    await bot.advance(61_000);
+    expect(bot.texts(room)).toEqual(['planned for 60000']);
+    return;
+  }
 });
 
 test('what somebody froze ahead and did not live to send is not sent early', async () => {

@@ -1,5 +1,6 @@
 import { defineSkill, defineTask, defineTimer, z, type Webhook } from '../../src/skill.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+import { until } from '../harness/until.ts';
 
 const knock: Webhook = {
   tokens: () => [{ file: 'token' }],
@@ -72,7 +73,7 @@ function hear(text: string): void {
 }
 
 test('one of two replicas speaks for a connector, and each command is answered once', async () => {
-  expect([one, other].filter(speaks)).toHaveLength(1);
+  await until(() => [one, other].filter(speaks).length === 1);
   for (const n of NUMBERS) hear(`ping ${n}`);
   await one.settle();
   expect(one.texts()).toEqual(NUMBERS.map((n) => `pong ${n}`));

@@ -6,7 +6,7 @@ import { RecordingHost } from '../conformance-world.ts';
 
 let world: MatrixWorld;
 let connectors: Connector[] = [];
-const signal = (): AbortSignal => AbortSignal.timeout(10_000);
+const signal = (): AbortSignal => AbortSignal.timeout(30_000);
 
 beforeEach(async () => {
   world = await createMatrixWorld();

@@ -105,7 +105,7 @@ test('what is too large after all is refused for good', async () => {
 });
 
 test("the account's limit is told with the time to wait, and a repeat of what was done is free", async () => {
-  await begin({ rate: { perSecond: 0.2, burst: 3, pauseMs: 1 } });
+  await begin({ rate: { perSecond: 0.2, burst: 3, pauseMs: 1 }, now: () => 1_000_000 });
   const key = newKey();
   const first = await send({ text: '1' }, { key });
   await send({ text: '2' });
@@ -113,8 +113,7 @@ test("the account's limit is told with the time to wait, and a repeat of what wa
   const refused = send({ text: '4' });
   await expect(refused).rejects.toMatchObject({ code: 'WB_RATE_LIMITED', scope: 'account' });
   const { retryAfterMs } = (await refused.catch((error: unknown) => error)) as { retryAfterMs: number };
-  expect(retryAfterMs).toBeGreaterThan(3000);
-  expect(retryAfterMs).toBeLessThanOrEqual(5000);
+  expect(retryAfterMs).toBe(5000);
   expect(await send({ text: '1' }, { key, unknownTries: 1 })).toBe(first);
 });
 
@@ -124,7 +123,7 @@ test.each(['errorAfter', 'dropAfter', 'hangAfter', 'error', 'drop', 'hang'] as c
     await begin();
     world.homeserver.faults.next({ kind, times: 2 });
     const operation = sendOf(world.room, part({ text: 'once' }));
-    const impatient = (): AbortSignal => AbortSignal.timeout(150);
+    const impatient = (): AbortSignal => AbortSignal.timeout(500);
     const codes = ['WB_RATE_LIMITED', 'WB_REJECTED', 'WB_GONE', 'WB_UNAUTHORISED', 'WB_UNREACHABLE'];
     const outcome = await connector.perform(operation, impatient()).then(
       () => 'done',
@@ -132,6 +131,8 @@ test.each(['errorAfter', 'dropAfter', 'hangAfter', 'error', 'drop', 'hang'] as c
     );
     expect(codes).not.toContain(outcome);
     await connector.perform({ ...operation, unknownTries: 1 }, impatient()).catch(() => {});
+    // On a machine that stood still a request may have been given up before it met its fault.
+    world.homeserver.faults.clear();
     const id = await connector.perform({ ...operation, unknownTries: 2 }, signal);
     expect(world.homeserver.shown(world.roomId).map((message) => message.id)).toEqual([id]);
   },
@@ -184,7 +185,7 @@ test('editing a message that a moderator took away is gone', async () => {
       { type: 'edit', key: newKey(), room: world.room, part: part({ text: 'y' }), target, unknownTries: 0 },
       signal,
     );
-  const deadline = Date.now() + 5000;
+  const deadline = Date.now() + 30_000;
   let code: unknown;
   while (code !== 'WB_GONE' && Date.now() < deadline)
     code = await edit().then(
