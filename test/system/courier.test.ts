@@ -201,6 +201,25 @@ test('what belongs to one message follows without another look', async () => {
   expect(done.join()).toContain('send,edit');
 });
 
+test('what rings again and again is remembered with its newest copies, and its row stays small', async () => {
+  await bot.say('ring one');
+  const [row] = await bot.query<{ copies: string }>(`select copies from messages where key = 'bell'`);
+  const [copy] = JSON.parse(row?.copies ?? '[]') as [{ parts: object[] }];
+  const many = Array.from({ length: 2000 }, (_, n) => ({ ...copy, parts: n === 1999 ? copy.parts : [] }));
+  await bot.query(`update messages set copies = $1 where key = 'bell'`, [JSON.stringify(many)]);
+  await bot.say('ring two');
+  const [after] = await bot.query<{ copies: string }>(`select copies from messages where key = 'bell'`);
+  const kept = JSON.parse(after?.copies ?? '[]') as { parts: { remoteId: string }[] }[];
+  expect(kept).toHaveLength(100);
+  expect(kept.slice(-2).map(({ parts }) => parts[0]?.remoteId)).toEqual(bot.messages('a').map(({ id }) => id));
+  await bot.say('ring three');
+  expect(bot.texts('a')).toEqual([
+    expect.stringContaining('goes on below'),
+    expect.stringContaining('goes on'),
+    'three',
+  ]);
+});
+
 test('what is refused for good while it changes is tried as it is by then', async () => {
   let refuse = (): void => {};
   const perform = bot.platform.perform.bind(bot.platform);
