@@ -299,7 +299,11 @@ export function createDatabase(options: DatabaseOptions): Database {
     },
     onAvailability: (listener) => void listeners.push(listener),
     async dedicated() {
-      const client = new pg.Client(await options.url());
+      const client = new pg.Client({
+        ...(await options.url()),
+        connectionTimeoutMillis: 5000,
+        query_timeout: options.statementTimeoutMs + 5000,
+      });
       client.on('error', () => {});
       await client.connect();
       return client;
