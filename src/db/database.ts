@@ -27,8 +27,8 @@ export interface Database {
    * those words together with its first and last statement; whatever it leaves open is rolled back.
    */
   connection<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
-  /** `begin`, `work`, `commit`; READ COMMITTED. */
-  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
+  /** `begin`, `work`, `commit`; READ COMMITTED. `longestMs`: what one statement may take, where that is more than others may. */
+  transaction<T>(work: (transaction: Transaction) => Promise<T>, longestMs?: number): Promise<T>;
   /** False from the first lost connection until a probe has succeeded. */
   readonly available: boolean;
   /** Called with false and true as the database goes and comes back. */
@@ -237,7 +237,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     }
   }
 
-  async function connection<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  async function connection<T>(work: (transaction: Transaction) => Promise<T>, longestMs?: number): Promise<T> {
     if (!available || closed) throw new DatabaseAway('the database is away; trying again');
     const client = await driven(
       async () => (await open()).connect(),
@@ -260,9 +260,11 @@ export function createDatabase(options: DatabaseOptions): Database {
         throw error;
       }
     };
-    const query: Query = (text, parameters) => say(() => client.query(prepared(text, parameters)));
+    const patient = (config: pg.QueryConfig): pg.QueryConfig =>
+      longestMs === undefined ? config : Object.assign(config, { query_timeout: longestMs });
+    const query: Query = (text, parameters) => say(() => client.query(patient(prepared(text, parameters))));
     const script: Transaction['script'] = async (text) => {
-      const rows = await say(() => client.query(text));
+      const rows = await say(() => client.query(patient({ text })));
       // What failed before the savepoint's end is made good.
       if (/^rollback to /i.test(text)) failed = undefined;
       return rows;
@@ -286,14 +288,16 @@ export function createDatabase(options: DatabaseOptions): Database {
         if (isStalePlan(error)) return queryOnce<never>(text, parameters);
         throw error;
       }),
-    connection,
-    transaction: (work) =>
+    connection: (work) => connection(work),
+    transaction: (work, longestMs) =>
       connection(async (transaction) => {
-        await transaction.script('begin');
+        await transaction.script(
+          `begin${longestMs === undefined ? '' : `; set local statement_timeout = ${longestMs}`}`,
+        );
         const value = await work(transaction);
         await transaction.script('commit');
         return value;
-      }),
+      }, longestMs),
     get available() {
       return available && !closed;
     },
