@@ -30,6 +30,11 @@ const probe = defineSkill({
       help: 'shows something',
       run: ({ post, args }) => post(memory('a'), 'put', String(args['text'])),
     },
+    'brief {text...}': {
+      help: 'shows something, or nothing after ten seconds',
+      run: ({ post, args, now }) =>
+        post(memory('a'), 'brief', String(args['text']), { until: new Date(now.getTime() + 10_000) }),
+    },
     later: {
       help: 'shows it later',
       run: ({ post, now }) => post(memory('a'), 'put', 'later', { notBefore: new Date(now.getTime() + 3_600_000) }),
@@ -199,6 +204,19 @@ test('what belongs to one message follows without another look', async () => {
   // A look may come at any time, but not between the two in each of several rounds.
   for (let round = 0; !done.join().includes('send,edit') && round < 5; round++) await bot.say(`ring again ${round}`);
   expect(done.join()).toContain('send,edit');
+});
+
+test('what came too late to be shown is shown when it is wanted again, though it says the same', async () => {
+  bot.platform.before = ({ room }) => {
+    if (room === 'a') throw new RateLimited('room', 2000);
+  };
+  happen('!brief all is well');
+  await until(async () => (await bot.query(`select 1 from messages where key = 'brief'`)).length > 0);
+  await bot.advance(11_000);
+  expect(await bot.query(`select state from messages where key = 'brief'`)).toEqual([{ state: 'dropped' }]);
+  bot.platform.before = () => {};
+  await bot.say('brief all is well');
+  expect(bot.texts('a')).toEqual(['all is well']);
 });
 
 test('what rings again and again is remembered with its newest copies, and its row stays small', async () => {
