@@ -160,6 +160,13 @@ export function createDatabase(options: DatabaseOptions): Database {
     return pool;
   }
 
+  /** Begins with a new pool, unless that has happened already; what is under way on the old one ends there. */
+  function renew(old: pg.Pool | undefined): void {
+    if (!old || pool !== old || closed) return;
+    pool = undefined;
+    void old.end().catch(() => {});
+  }
+
   function lost(): void {
     if (!available || closed) return;
     available = false;
@@ -195,10 +202,8 @@ export function createDatabase(options: DatabaseOptions): Database {
     probing = setTimeout(() => {
       void (async () => {
         try {
-          // Old sessions and an old password may be of no use any more: begin with a new pool.
-          const old = pool;
-          pool = undefined;
-          void old?.end().catch(() => {});
+          // Old sessions and an old password may be of no use any more.
+          renew(pool);
           if (!(await answers())) throw new DatabaseAway('only a standby answers');
           available = true;
           for (const listener of listeners) listener(true);
@@ -225,13 +230,13 @@ export function createDatabase(options: DatabaseOptions): Database {
   }
 
   /** Runs one call of the driver; a connection that broke under it is told apart from whatever else may fail. */
-  async function driven<T>(call: () => Promise<T>, broke: () => void): Promise<T> {
+  async function driven<T>(call: () => Promise<T>, broke: (error: unknown) => void): Promise<T> {
     try {
       return await call();
     } catch (error) {
-      if (isStalePlan(error)) broke();
+      if (isStalePlan(error)) broke(error);
       if (!isConnectionError(error)) throw error;
-      broke();
+      broke(error);
       suspect();
       throw new DatabaseAway(messageOf(error), { cause: error });
     }
@@ -239,13 +244,18 @@ export function createDatabase(options: DatabaseOptions): Database {
 
   async function connection<T>(work: (transaction: Transaction) => Promise<T>, longestMs?: number): Promise<T> {
     if (!available || closed) throw new DatabaseAway('the database is away; trying again');
+    let from: pg.Pool | undefined;
     const client = await driven(
-      async () => (await open()).connect(),
+      async () => (from = await open()).connect(),
       () => {},
     );
     // Without a listener a connection that breaks between two statements would end the process.
     let broken = false;
-    const broke = (): void => void (broken = true);
+    const broke = (error: unknown): void => {
+      broken = true;
+      // A server that vanished without a word: the other connections lead nowhere either, and each would cost as long.
+      if (/query read timeout/i.test(messageOf(error))) renew(from);
+    };
     client.on('error', broke);
     const gathered = gatherWrites(client);
     // A statement that was not awaited may have failed; those behind it only say that the transaction is over.
