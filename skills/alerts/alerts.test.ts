@@ -328,6 +328,19 @@ test('a group is one message; a newcomer rings only when somebody had all of it'
   expect(last()?.message.title).toMatch(/^🟢 RESOLVED 4 alerts after .* · prod-eu\/payments KubePodCrashLooping$/);
 });
 
+test('a group is over when its last alert ended before we came to open it, and rings when one fires again', async () => {
+  const ago = (minutes: number): Date => new Date(bot.app.clock.now().getTime() - minutes * MINUTE_MS);
+  const alert = { pod: 'a', team: 'groups', startsAt: ago(3), endsAt: ago(1) };
+  await post(bot, alert, { ...alert, pod: 'b' });
+  await post(bot, { ...alert, status: 'resolved' });
+  expect(titles()).toEqual([expect.stringContaining('🔴 CRITICAL 1 firing, 1 over')]);
+  await post(bot, { ...alert, pod: 'b', status: 'resolved' });
+  expect(titles()).toEqual([expect.stringContaining('🟢 RESOLVED 2 alerts')]);
+  await post(bot, { pod: 'a', team: 'groups' });
+  expect(titles()).toHaveLength(2);
+  expect(last()?.message.title).toContain('🔴 CRITICAL 1 firing');
+});
+
 test('a group under a policy is reminded of and asked about as one', async () => {
   await post(bot, { pod: 'a', team: 'grouppage' }, { pod: 'b', team: 'grouppage' });
   await bot.advance(30 * MINUTE_MS + 100);

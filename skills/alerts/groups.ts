@@ -99,7 +99,10 @@ export interface Summary {
 /** How many alerts are named in one message, and frozen in its actions. */
 export const NAMED = 20;
 
-/** An ended alert leaves the message of a group that stays open after a day: with pods that come and go it would grow for ever. */
+/**
+ * An ended alert leaves the message of a group that stays open after a day: with pods that come and go it would grow for
+ * ever. What is heard of after `since` counts, also when it ended before: senders' clocks differ, and we may come late.
+ */
 export async function summarise(sql: Sql, group: number, since: Date): Promise<Summary | undefined> {
   const rows = await sql<
     Numbered & Omit<Summary, 'first' | 'startedAt' | 'endedAt'> & { firstStart: Date; lastEnd: Date | null }
@@ -111,8 +114,8 @@ export async function summarise(sql: Sql, group: number, since: Date): Promise<S
          min((ack->>'until')::timestamptz) filter (where phase = 'firing' and ack->>'askedAt' is null) as "ackUntil",
          min(started_at) as "firstStart", max(ended_at) filter (where phase <> 'firing') as "lastEnd"
        from alerts b join alert_group_members n on n.alert_id = b.id
-       where n.group_id = $1 and b.number is not null and (b.phase = 'firing' or b.ended_at >= $2)) t
-     where m.group_id = $1 and a.number is not null and (a.phase = 'firing' or a.ended_at >= $2)
+       where n.group_id = $1 and b.number is not null and (b.phase = 'firing' or b.ended_at >= $2 or b.changed_at > $2)) t
+     where m.group_id = $1 and a.number is not null and (a.phase = 'firing' or a.ended_at >= $2 or a.changed_at > $2)
      order by a.phase <> 'firing', a.ack is not null, case a.severity when 'critical' then 0 when 'warning' then 1 else 2 end, a.number
      limit ${NAMED}`,
     [group, since],

@@ -67,7 +67,10 @@ export async function showGroup(
   // Those that ended before this very notification opened the group have no place in it.
   const openedAt = group.open || change.newcomers === 0 ? group.openedAt : context.now;
   const since = openedAt && openedAt > dayAgo ? openedAt : dayAgo;
-  const summary = await summarise(context.sql, group.id, since);
+  const summary =
+    (await summarise(context.sql, group.id, since)) ??
+    // Whatever clocks say, a group that is open does not stay so when its last alert is over.
+    (group.open ? await summarise(context.sql, group.id, dayAgo) : undefined);
   if (!summary) return group;
   const open = summary.firing > 0;
   const ring = change.ring || (change.newcomers > 0 && open && (!group.open || group.acked));

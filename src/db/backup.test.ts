@@ -248,3 +248,23 @@ test('a backup of a newer release is refused by name; one of an older release ge
   await restore(newer, readBackup(path));
   expect(await newer.query('select mood from web_lines')).toEqual([{ mood: 'calm' }]);
 });
+
+test('a large backup is put back, also where its statements take longer than any other may', async () => {
+  await source.query(
+    `insert into messages (id, connector, room, skill, key, queue, content, delivered_version, copies)
+     select gen_random_uuid(), 'matrix', '!r:x', 'alerts', 'alert:' || n, 1, repeat('x', 500), 1, '[]' from generate_series(1, 20000) n`,
+  );
+  await writeBackup(path, dump(source, '1'));
+  const hasty = createDatabase({
+    url: async () => ({ connectionString: empties[1]?.url ?? '' }),
+    poolSize: 1,
+    idleInTransactionMs: 10_000,
+    statementTimeoutMs: 100,
+  });
+  try {
+    await restore(hasty, readBackup(path));
+  } finally {
+    await hasty.close();
+  }
+  expect(await target.query('select count(*) as count from messages where sends > 0')).toEqual([{ count: 20_000 }]);
+});

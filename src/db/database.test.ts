@@ -1,4 +1,5 @@
 import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
+import { Line } from '../../test/harness/line.ts';
 import { until } from '../../test/harness/until.ts';
 import { createDatabase, type Database } from './database.ts';
 
@@ -66,4 +67,26 @@ test('a password that could not be read once does not hide the next loss', async
   expect(states).toEqual([false, true, false]);
   url = reachable;
   await until(() => database.available);
+});
+
+test('after a server that vanished without a word one call fails, not one for each connection there was', async () => {
+  const line = new Line(empty.url);
+  await line.mend();
+  const through = new URL(empty.url);
+  through.port = String(line.port);
+  const far = createDatabase({
+    url: async () => ({ connectionString: through.href }),
+    poolSize: 3,
+    idleInTransactionMs: 5000,
+    statementTimeoutMs: 200,
+  });
+  try {
+    await Promise.all([1, 2, 3].map(() => far.query('select pg_sleep(0.05)')));
+    line.stall();
+    await expect(far.query('select 1')).rejects.toMatchObject({ code: 'WB_DATABASE_AWAY' });
+    await until(() => far.query('select 1 as one').then(() => true), 4000);
+  } finally {
+    await line.cut();
+    await far.close();
+  }
 });

@@ -27,8 +27,8 @@ export interface Database {
    * those words together with its first and last statement; whatever it leaves open is rolled back.
    */
   connection<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
-  /** `begin`, `work`, `commit`; READ COMMITTED. */
-  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
+  /** `begin`, `work`, `commit`; READ COMMITTED. `longestMs`: what one statement may take, where that is more than others may. */
+  transaction<T>(work: (transaction: Transaction) => Promise<T>, longestMs?: number): Promise<T>;
   /** False from the first lost connection until a probe has succeeded. */
   readonly available: boolean;
   /** Called with false and true as the database goes and comes back. */
@@ -160,6 +160,13 @@ export function createDatabase(options: DatabaseOptions): Database {
     return pool;
   }
 
+  /** Begins with a new pool, unless that has happened already; what is under way on the old one ends there. */
+  function renew(old: pg.Pool | undefined): void {
+    if (!old || pool !== old || closed) return;
+    pool = undefined;
+    void old.end().catch(() => {});
+  }
+
   function lost(): void {
     if (!available || closed) return;
     available = false;
@@ -195,10 +202,8 @@ export function createDatabase(options: DatabaseOptions): Database {
     probing = setTimeout(() => {
       void (async () => {
         try {
-          // Old sessions and an old password may be of no use any more: begin with a new pool.
-          const old = pool;
-          pool = undefined;
-          void old?.end().catch(() => {});
+          // Old sessions and an old password may be of no use any more.
+          renew(pool);
           if (!(await answers())) throw new DatabaseAway('only a standby answers');
           available = true;
           for (const listener of listeners) listener(true);
@@ -225,27 +230,32 @@ export function createDatabase(options: DatabaseOptions): Database {
   }
 
   /** Runs one call of the driver; a connection that broke under it is told apart from whatever else may fail. */
-  async function driven<T>(call: () => Promise<T>, broke: () => void): Promise<T> {
+  async function driven<T>(call: () => Promise<T>, broke: (error: unknown) => void): Promise<T> {
     try {
       return await call();
     } catch (error) {
-      if (isStalePlan(error)) broke();
+      if (isStalePlan(error)) broke(error);
       if (!isConnectionError(error)) throw error;
-      broke();
+      broke(error);
       suspect();
       throw new DatabaseAway(messageOf(error), { cause: error });
     }
   }
 
-  async function connection<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  async function connection<T>(work: (transaction: Transaction) => Promise<T>, longestMs?: number): Promise<T> {
     if (!available || closed) throw new DatabaseAway('the database is away; trying again');
+    let from: pg.Pool | undefined;
     const client = await driven(
-      async () => (await open()).connect(),
+      async () => (from = await open()).connect(),
       () => {},
     );
     // Without a listener a connection that breaks between two statements would end the process.
     let broken = false;
-    const broke = (): void => void (broken = true);
+    const broke = (error: unknown): void => {
+      broken = true;
+      // A server that vanished without a word: the other connections lead nowhere either, and each would cost as long.
+      if (/query read timeout/i.test(messageOf(error))) renew(from);
+    };
     client.on('error', broke);
     const gathered = gatherWrites(client);
     // A statement that was not awaited may have failed; those behind it only say that the transaction is over.
@@ -260,9 +270,11 @@ export function createDatabase(options: DatabaseOptions): Database {
         throw error;
       }
     };
-    const query: Query = (text, parameters) => say(() => client.query(prepared(text, parameters)));
+    const patient = (config: pg.QueryConfig): pg.QueryConfig =>
+      longestMs === undefined ? config : Object.assign(config, { query_timeout: longestMs });
+    const query: Query = (text, parameters) => say(() => client.query(patient(prepared(text, parameters))));
     const script: Transaction['script'] = async (text) => {
-      const rows = await say(() => client.query(text));
+      const rows = await say(() => client.query(patient({ text })));
       // What failed before the savepoint's end is made good.
       if (/^rollback to /i.test(text)) failed = undefined;
       return rows;
@@ -286,20 +298,26 @@ export function createDatabase(options: DatabaseOptions): Database {
         if (isStalePlan(error)) return queryOnce<never>(text, parameters);
         throw error;
       }),
-    connection,
-    transaction: (work) =>
+    connection: (work) => connection(work),
+    transaction: (work, longestMs) =>
       connection(async (transaction) => {
-        await transaction.script('begin');
+        await transaction.script(
+          `begin${longestMs === undefined ? '' : `; set local statement_timeout = ${longestMs}`}`,
+        );
         const value = await work(transaction);
         await transaction.script('commit');
         return value;
-      }),
+      }, longestMs),
     get available() {
       return available && !closed;
     },
     onAvailability: (listener) => void listeners.push(listener),
     async dedicated() {
-      const client = new pg.Client(await options.url());
+      const client = new pg.Client({
+        ...(await options.url()),
+        connectionTimeoutMillis: 5000,
+        query_timeout: options.statementTimeoutMs + 5000,
+      });
       client.on('error', () => {});
       await client.connect();
       return client;

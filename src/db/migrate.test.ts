@@ -108,3 +108,15 @@ describe('the files', () => {
     expect(await readMigrations(join(directory, 'none'))).toEqual([]);
   });
 });
+
+test('a migration may take longer than any other statement', async () => {
+  const hasty = createDatabase({
+    url: async () => ({ connectionString: empty.url }),
+    poolSize: 1,
+    idleInTransactionMs: 5000,
+    statementTimeoutMs: 100,
+  });
+  databases.push(hasty);
+  expect(await migrate(hasty, [skill(CREATE, 'select pg_sleep(5.3)')])).toContain('coffee 2 step-2');
+  await expect(hasty.query('select pg_sleep(1)')).rejects.toMatchObject({ code: '57014' });
+});

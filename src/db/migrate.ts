@@ -7,6 +7,8 @@ import type { Database, Transaction } from './database.ts';
 const MIGRATION_LOCK = 7_236_110_001;
 
 const NAME = /^(\d{3})-([a-z0-9-]+)\.sql$/;
+/** What one statement may take; a pod is given as long. */
+const LONGEST_MS = 3_600_000;
 /** In a migration: the level of the oldest program that still works once it is applied. */
 const OLDEST = /^-- oldest-program: (\d+)$/m;
 
@@ -46,10 +48,8 @@ export interface SkillMigrations {
 export async function migrate(database: Database, skills: readonly SkillMigrations[]): Promise<string[]> {
   const core = await readMigrations(join(import.meta.dirname, 'migrations'));
   return database.transaction(async (transaction) => {
-    // Waiting for another replica's migrations may take longer than any ordinary statement.
-    await transaction.script(
-      `set local statement_timeout = 0; set local lock_timeout = '10min'; select pg_advisory_xact_lock(${MIGRATION_LOCK})`,
-    );
+    // Waiting for another replica's migrations may take longer than for any ordinary lock.
+    await transaction.script(`set local lock_timeout = '10min'; select pg_advisory_xact_lock(${MIGRATION_LOCK})`);
     await transaction.script(
       'create table if not exists schema_info (version integer not null, oldest_program integer not null)',
     );
@@ -63,7 +63,7 @@ export async function migrate(database: Database, skills: readonly SkillMigratio
       );
     const applied = [...(await applyCore(transaction, core, info)), ...(await applySkills(transaction, skills))];
     return applied;
-  });
+  }, LONGEST_MS);
 }
 
 async function applyCore(

@@ -1,6 +1,7 @@
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
+import { Line } from '../../test/harness/line.ts';
 import { until } from '../../test/harness/until.ts';
-import type { Database } from './database.ts';
+import { createDatabase, type Database } from './database.ts';
 import { Notifier, type WokenRoom } from './notifier.ts';
 
 let home: OpenDatabase;
@@ -17,10 +18,13 @@ afterAll(async () => {
   await home.close();
 });
 
-async function listen(name: string): Promise<{ notifier: Notifier; heard: WokenRoom[]; all: () => number }> {
+async function listen(
+  name: string,
+  to: Database = database,
+): Promise<{ notifier: Notifier; heard: WokenRoom[]; all: () => number }> {
   const heard: WokenRoom[] = [];
   let all = 0;
-  const notifier = new Notifier(database, name, (changes) => {
+  const notifier = new Notifier(to, name, (changes) => {
     if (changes === 'all') all++;
     else heard.push(...changes);
   });
@@ -51,4 +55,30 @@ test('what was said while nobody listened may be anything', async () => {
     `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query like 'listen %'`,
   );
   await until(() => a.all() === 2);
+});
+
+test('a connection that says nothing any more, though nobody ended it, is given up for another', async () => {
+  const line = new Line(home.url);
+  await line.mend();
+  const through = new URL(home.url);
+  through.port = String(line.port);
+  const far = createDatabase({
+    url: async () => ({ connectionString: through.href }),
+    poolSize: 1,
+    idleInTransactionMs: 5000,
+    statementTimeoutMs: 100,
+  });
+  try {
+    const a = await listen('a', far);
+    expect(a.all()).toBe(1);
+    line.stall();
+    await until(() => a.all() === 2);
+    const b = await listen('b');
+    b.notifier.changed([{ connector: 'matrix', room: 'r', notBefore: null, queue: 1 }]);
+    await until(() => a.heard.length === 1);
+    for (const notifier of running.splice(0)) await notifier.stop();
+  } finally {
+    await line.cut();
+    await far.close();
+  }
 });

@@ -7,6 +7,9 @@ const SEND_EVERY_MS = 10;
 /** Postgres refuses more than 8,000 bytes. */
 const MAX_PAYLOAD = 7000;
 const RECONNECT_MS = 2000;
+/** A server that has vanished without a word is noticed by this; who only listens would never hear of it. */
+const PING_EVERY_MS = 5000;
+const END_WITHIN_MS = 1000;
 
 /** A room in which something waits. */
 export interface WokenRoom {
@@ -28,6 +31,7 @@ export class Notifier {
   readonly #waiting = new Map<string, WokenRoom>();
   #client: pg.Client | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #ping: NodeJS.Timeout | undefined;
   #reconnect: NodeJS.Timeout | undefined;
   #stopped = false;
   #alone = true;
@@ -52,6 +56,7 @@ export class Notifier {
         return;
       }
       this.#client = client;
+      this.#pingSoon(client);
       // What was said while nobody listened.
       this.#onChange('all');
     } catch {
@@ -63,8 +68,11 @@ export class Notifier {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#ping);
     clearTimeout(this.#reconnect);
-    await this.#client?.end().catch(() => {});
+    const ended = this.#client?.end().catch(() => {});
+    // One that nobody answers on would not end for a quarter of an hour.
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, END_WITHIN_MS).unref())]);
   }
 
   /** How many other replicas live; nobody is told when nobody listens. */
@@ -79,25 +87,47 @@ export class Notifier {
         `${change.connector}\n${change.room}\n${change.notBefore?.getTime() ?? ''}\n${change.queue}\n${change.id ?? ''}`,
         change,
       );
-    if (this.#waiting.size > 0) this.#timer ??= setTimeout(() => this.#send(), SEND_EVERY_MS);
+    if (this.#waiting.size > 0) this.#timer ??= setTimeout(() => void this.#send(), SEND_EVERY_MS);
   }
 
-  #send(): void {
+  /** One after another: on a connection that hangs no more than what changed meanwhile waits. */
+  async #send(): Promise<void> {
+    const client = this.#client;
+    for (const payload of this.#take())
+      if (client) await this.#ask(client, 'select pg_notify($1, $2)', [CHANNEL, payload]);
     this.#timer = undefined;
+    this.changed([]);
+  }
+
+  #take(): string[] {
+    const payloads: string[] = [];
     const begin = `[${JSON.stringify(this.#replica)}`;
     let payload = begin;
-    const say = (): void =>
-      void this.#client?.query('select pg_notify($1, $2)', [CHANNEL, `${payload}]`]).catch(() => {});
     for (const { id, connector, room, notBefore, queue } of this.#waiting.values()) {
       const change = `,${JSON.stringify([connector, room, notBefore?.getTime() ?? null, queue, id ?? null])}`;
       if (Buffer.byteLength(payload) + Buffer.byteLength(change) > MAX_PAYLOAD) {
-        say();
+        payloads.push(`${payload}]`);
         payload = begin;
       }
       payload += change;
     }
     this.#waiting.clear();
-    say();
+    return [...payloads, `${payload}]`];
+  }
+
+  #pingSoon(client: pg.Client): void {
+    this.#ping = setTimeout(() => {
+      void this.#ask(client, 'select 1').then(() => client === this.#client && this.#pingSoon(client));
+    }, PING_EVERY_MS);
+  }
+
+  /** A connection that fails is given up; its end makes another. */
+  async #ask(client: pg.Client, text: string, parameters?: string[]): Promise<void> {
+    try {
+      await client.query(text, parameters);
+    } catch {
+      void client.end().catch(() => {});
+    }
   }
 
   #heard(payload: string): void {
@@ -122,6 +152,7 @@ export class Notifier {
   #lost(client: pg.Client | undefined): void {
     if (client !== this.#client || this.#stopped) return;
     this.#client = undefined;
+    clearTimeout(this.#ping);
     clearTimeout(this.#reconnect);
     this.#reconnect = setTimeout(() => void this.start(), RECONNECT_MS);
   }

@@ -153,7 +153,7 @@ interface ShownMessage {
 async function findShown(input: ChatInput, remoteId: string): Promise<ShownMessage | undefined> {
   const { transaction, world, row } = input;
   const local = world.localConnectors.has(row.source);
-  if (local && !/^[0-9a-f-]{36}$/.test(remoteId)) return undefined;
+  if (local && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(remoteId)) return undefined;
   const [found] = await transaction.query<{ key: string | null; shown_actions: string | null; content: string }>(
     local
       ? 'select key, shown_actions, content from messages where connector = $1 and id = $2::uuid'

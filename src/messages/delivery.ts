@@ -10,7 +10,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Log } from '../skill.ts';
 import type { StepHook } from '../steps.ts';
 import type { Pace } from './pace.ts';
-import { applyStep, operationOf, type Attempt, type Copy, type PlannedStep } from './plan.ts';
+import { applyStep, newest, operationOf, type Attempt, type Copy, type PlannedStep } from './plan.ts';
 import { digestMessage } from './digest.ts';
 import { Recorder } from './recorder.ts';
 import { markDead } from './dead-letters.ts';
@@ -214,7 +214,7 @@ export class Delivery {
       connector.limits.actions === 'reactions' &&
       (JSON.parse(attempt.actions) as Message['actions'] & object).some((action) => action.offer !== false);
     const recorded = await this.#recorder.record(row, {
-      copies: applied,
+      copies: last ? newest(applied) : applied,
       attempt: last ? null : { ...attempt, next: attempt.next + 1 },
       version: attempt.version,
       ring: attempt.ring,

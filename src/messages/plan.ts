@@ -166,6 +166,14 @@ export function applyStep(copies: readonly Copy[], step: PlannedStep, remoteId: 
   return next;
 }
 
+/** A row that rings for months would grow with each ring: what is older than this many copies is not deleted with it. */
+const MOST_COPIES = 100;
+
+/** What is remembered of what a room shows, once nothing is under way; pure. */
+export function newest(copies: readonly Copy[]): readonly Copy[] {
+  return copies.slice(-MOST_COPIES);
+}
+
 export interface OperationPlace {
   readonly id: string;
   readonly room: string;

@@ -222,6 +222,8 @@ on conflict (connector, room, skill, key) where key is not null do update set
   delivered_ring = case when excluded.shown_at is not null then m.ring_version + excluded.ring_version else m.delivered_ring end,
   shown_at = coalesce(m.shown_at, excluded.shown_at)
 where m.content is distinct from excluded.content or excluded.ring_version > 0 or m.removed <> excluded.removed or m.line is distinct from excluded.line
+  -- It came too late to be shown; now it is wanted again.
+  or (m.state = 'dropped' and not excluded.removed)
   or (m.pending and (m.not_before is distinct from excluded.not_before or m.until is distinct from excluded.until))
   -- Without a remote a row is never pending: it waits by its time alone.
   or (excluded.shown_at is not null and m.not_before > clock_timestamp() and m.not_before is distinct from excluded.not_before)

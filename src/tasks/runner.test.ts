@@ -280,6 +280,46 @@ test('no more than four run at once in one replica', async () => {
   expect(most).toBe(4);
 });
 
+test('no more than four run at once, also when two end one after another while it looks', async () => {
+  let now = 0;
+  let most = 0;
+  const waiting: (() => void)[] = [];
+  const task = job({
+    run: async () => {
+      most = Math.max(most, ++now);
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      now--;
+      return 1;
+    },
+  });
+  for (let count = 0; count < 8; count++) await queue();
+  let claims = 0;
+  let slow: Promise<unknown> | undefined;
+  let goOn = (): void => {};
+  const held = new Promise<void>((resolve) => (goOn = resolve));
+  start(task, {
+    query: (text, parameters) =>
+      text.includes('attempt = attempt + 1') && ++claims === 2
+        ? ((slow = held.then(() => database.query(text, parameters))) as never)
+        : database.query(text, parameters),
+  });
+  await until(() => waiting.length === 4);
+  waiting.shift()?.();
+  await until(() => claims === 2);
+  waiting.shift()?.();
+  await until(async () => (await results()).length === 2);
+  // Long enough for another look, had it begun beside the one that waits.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  goOn();
+  await slow;
+  await until(() => waiting.length >= 4);
+  while ((await results()).length < 8) {
+    await until(async () => waiting.length > 0 || (await results()).length === 8);
+    waiting.splice(0).forEach((release) => release());
+  }
+  expect(most).toBe(4);
+});
+
 test('a task reads rows, and cannot write', async () => {
   const seen: unknown[] = [];
   const reader = job({

@@ -173,7 +173,8 @@ export class TaskRunner {
       clearTimeout(deadlineTimer);
       await chat.close();
       this.#running.delete(claimed.id);
-      this.#schedule(0);
+      // Never two looks at once: each would fill the places that are free now.
+      this.wake();
     }
   }
 }

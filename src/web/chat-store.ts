@@ -11,6 +11,7 @@ const LOOK_EVERY_MS = 1000;
 const ARRIVALS_WITHIN_MS = 60_000;
 /** What was further away, or planned before this program began. */
 const LOOKS_AN_ARRIVAL = 20;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export interface StoredWebChat extends WebChat {
   /** Something was committed in this room; `notBefore`: to be shown then. */
@@ -143,6 +144,8 @@ export function createWebChat({ database, clock, world, onAccepted }: WebChatOpt
 
     /** Stores the line and accepts it as an event in one commit; a repeat with the same id is dropped. */
     async send(room: string, line: WebSend): Promise<void> {
+      // Only what can be the id of a line is answered to.
+      const replyTo = UUID.test(line.replyTo ?? '') ? line.replyTo : undefined;
       const event = {
         type: 'message',
         id: line.id,
@@ -151,7 +154,7 @@ export function createWebChat({ database, clock, world, onAccepted }: WebChatOpt
         sender: { ...line.sender, bot: false, guest: false },
         text: line.text,
         mentionsBot: true,
-        ...(line.replyTo !== undefined && { replyTo: line.replyTo }),
+        ...(replyTo !== undefined && { replyTo }),
       };
       const accepted = await database.transaction(async ({ query }) => {
         await query(
@@ -163,7 +166,7 @@ export function createWebChat({ database, clock, world, onAccepted }: WebChatOpt
             line.sender.accountId,
             line.sender.name,
             line.text.replaceAll('\u0000', ''),
-            line.replyTo ?? null,
+            replyTo ?? null,
           ],
         );
         return accept(query, line.id, room, event, 'message');

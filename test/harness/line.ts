@@ -35,6 +35,14 @@ export class Line {
     this.#server = server;
   }
 
+  /** What is connected now hears nothing any more, and is not told; who connects from now on is served. */
+  stall(): void {
+    for (const socket of this.#sockets) {
+      socket.unpipe();
+      socket.pause();
+    }
+  }
+
   async cut(): Promise<void> {
     const closed = new Promise((resolve) => this.#server?.close(resolve));
     for (const socket of this.#sockets) socket.destroy();

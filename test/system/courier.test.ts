@@ -31,6 +31,11 @@ const probe = defineSkill({
       help: 'shows something',
       run: ({ post, args }) => post(memory('a'), 'put', String(args['text'])),
     },
+    'brief {text...}': {
+      help: 'shows something, or nothing after ten seconds',
+      run: ({ post, args, now }) =>
+        post(memory('a'), 'brief', String(args['text']), { until: new Date(now.getTime() + 10_000) }),
+    },
     later: {
       help: 'shows it later',
       run: ({ post, now }) => post(memory('a'), 'put', 'later', { notBefore: new Date(now.getTime() + 3_600_000) }),
@@ -202,6 +207,38 @@ test('what belongs to one message follows without another look', async () => {
   // A look may come at any time, but not between the two in each of several rounds.
   for (let round = 0; !done.join().includes('send,edit') && round < 5; round++) await bot.say(`ring again ${round}`);
   expect(done.join()).toContain('send,edit');
+});
+
+test('what came too late to be shown is shown when it is wanted again, though it says the same', async () => {
+  bot.platform.before = ({ room }) => {
+    if (room === 'a') throw new RateLimited('room', 2000);
+  };
+  happen('!brief all is well');
+  await until(async () => (await bot.query(`select 1 from messages where key = 'brief'`)).length > 0);
+  await bot.advance(11_000);
+  expect(await bot.query(`select state from messages where key = 'brief'`)).toEqual([{ state: 'dropped' }]);
+  bot.platform.before = () => {};
+  await bot.say('brief all is well');
+  expect(bot.texts('a')).toEqual(['all is well']);
+});
+
+test('what rings again and again is remembered with its newest copies, and its row stays small', async () => {
+  await bot.say('ring one');
+  const [row] = await bot.query<{ copies: string }>(`select copies from messages where key = 'bell'`);
+  const [copy] = JSON.parse(row?.copies ?? '[]') as [{ parts: object[] }];
+  const many = Array.from({ length: 2000 }, (_, n) => ({ ...copy, parts: n === 1999 ? copy.parts : [] }));
+  await bot.query(`update messages set copies = $1 where key = 'bell'`, [JSON.stringify(many)]);
+  await bot.say('ring two');
+  const [after] = await bot.query<{ copies: string }>(`select copies from messages where key = 'bell'`);
+  const kept = JSON.parse(after?.copies ?? '[]') as { parts: { remoteId: string }[] }[];
+  expect(kept).toHaveLength(100);
+  expect(kept.slice(-2).map(({ parts }) => parts[0]?.remoteId)).toEqual(bot.messages('a').map(({ id }) => id));
+  await bot.say('ring three');
+  expect(bot.texts('a')).toEqual([
+    expect.stringContaining('goes on below'),
+    expect.stringContaining('goes on'),
+    'three',
+  ]);
 });
 
 test('what is refused for good while it changes is tried as it is by then', async () => {

@@ -57,3 +57,11 @@ test('a line and a press count once, however often and however close together th
   expect(await send('presses', press)).toBe(200);
   expect((await shown()).map(({ text }) => text)).toEqual(['press me', 'pong']);
 });
+
+test('what names a message that cannot be one is a line like any other', async () => {
+  expect(await send('lines', { id: randomUUID(), text: 'ping', replyTo: 'no id' })).toBe(200);
+  expect(await send('lines', { id: randomUUID(), text: 'ping', replyTo: '-'.repeat(36) })).toBe(200);
+  expect(await send('presses', { id: randomUUID(), message: '-'.repeat(36), command: 'ping' })).toBe(200);
+  expect((await shown()).map(({ text }) => text)).toEqual(['pong', 'pong']);
+  expect(await bot.query(`select message from errors`)).toEqual([]);
+});
