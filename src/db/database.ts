@@ -15,9 +15,10 @@ export interface Transaction {
   readonly query: Query;
   /**
    * Several statements without parameters in one round trip; the rows of the last that returns any. Calls that are not
-   * awaited before the next one share a round trip too, and run in order.
+   * awaited before the next one share a round trip too, and run in order. `withinMs`: how long the answer may take, where
+   * the server's `statement_timeout` was lifted; the driver has one of its own.
    */
-  readonly script: <R extends object = Row>(text: string) => Promise<R[]>;
+  readonly script: <R extends object = Row>(text: string, withinMs?: number) => Promise<R[]>;
 }
 
 export interface Database {
@@ -261,8 +262,12 @@ export function createDatabase(options: DatabaseOptions): Database {
       }
     };
     const query: Query = (text, parameters) => say(() => client.query(prepared(text, parameters)));
-    const script: Transaction['script'] = async (text) => {
-      const rows = await say(() => client.query(text));
+    const script: Transaction['script'] = async (text, withinMs) => {
+      const asked: pg.QueryConfig & { query_timeout?: number } = {
+        text,
+        ...(withinMs !== undefined && { query_timeout: withinMs }),
+      };
+      const rows = await say(() => client.query(asked));
       // What failed before the savepoint's end is made good.
       if (/^rollback to /i.test(text)) failed = undefined;
       return rows;

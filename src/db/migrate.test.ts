@@ -45,6 +45,23 @@ test('five that start at once apply each migration once', async () => {
   expect(await one().query('select 1 from schema_info')).toHaveLength(1);
 });
 
+test('a migration may take longer than any other statement, and so may the wait for it', async () => {
+  const hasty = [0, 1].map(() =>
+    createDatabase({
+      url: async () => ({ connectionString: empty.url }),
+      poolSize: 1,
+      idleInTransactionMs: 5000,
+      statementTimeoutMs: 500,
+    }),
+  );
+  databases.push(...hasty);
+  await migrate(one(), []);
+  // The driver gives up 5 s after the server would have.
+  const slow = [skill('select pg_sleep(6.5)')];
+  const applied = await Promise.all(hasty.map((database) => migrate(database, slow)));
+  expect(applied.flat()).toEqual(['coffee 1 step-1']);
+});
+
 test('a second start applies nothing, a new migration of a skill is applied alone', async () => {
   await migrate(one(), [skill(CREATE)]);
   expect(await migrate(one(), [skill(CREATE)])).toEqual([]);

@@ -5,6 +5,8 @@ import type { Database, Transaction } from './database.ts';
 
 /** Any number; the same in every release, so that all replicas queue at the same lock. */
 const MIGRATION_LOCK = 7_236_110_001;
+/** One statement of a migration, or the wait for those of another replica; the chart gives a start as long. */
+const WITHIN_MS = 600_000;
 
 const NAME = /^(\d{3})-([a-z0-9-]+)\.sql$/;
 /** In a migration: the level of the oldest program that still works once it is applied. */
@@ -49,6 +51,7 @@ export async function migrate(database: Database, skills: readonly SkillMigratio
     // Waiting for another replica's migrations may take longer than any ordinary statement.
     await transaction.script(
       `set local statement_timeout = 0; set local lock_timeout = '10min'; select pg_advisory_xact_lock(${MIGRATION_LOCK})`,
+      WITHIN_MS,
     );
     await transaction.script(
       'create table if not exists schema_info (version integer not null, oldest_program integer not null)',
@@ -75,7 +78,7 @@ async function applyCore(
   const applied: string[] = [];
   let oldest = info?.oldest_program ?? 1;
   for (const migration of core.slice(version)) {
-    await transaction.script(migration.sql);
+    await transaction.script(migration.sql, WITHIN_MS);
     oldest = Math.max(oldest, Number(OLDEST.exec(migration.sql)?.[1] ?? 1));
     applied.push(`core ${migration.number} ${migration.name}`);
   }
@@ -94,7 +97,7 @@ async function applySkills(transaction: Transaction, skills: readonly SkillMigra
     ]);
     const known = new Set(done.map((row) => row.number));
     for (const migration of migrations.filter((one) => !known.has(one.number))) {
-      await transaction.script(migration.sql);
+      await transaction.script(migration.sql, WITHIN_MS);
       await transaction.query('insert into skill_migrations (skill, number, name) values ($1, $2, $3)', [
         skill,
         migration.number,
