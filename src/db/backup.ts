@@ -2,13 +2,17 @@ import type { Database, Query } from './database.ts';
 import type { Line, Manifest } from './backup-file.ts';
 
 const FETCH = 500;
+/** For one statement, and for what is done with its rows: a busy disk may hold up either, and the bot waits for neither. */
+export const WITHIN_MS = 600_000;
+/** Said in a transaction that may take so long. */
+export const UNHURRIED = `set local idle_in_transaction_session_timeout = ${WITHIN_MS}; set local statement_timeout = ${WITHIN_MS}`;
 
 /** Everything in the database as it stood at one moment, while the bot goes on. One transaction is open until the end. */
 export async function* dump(database: Database, version: string): AsyncGenerator<Line> {
   const lines = new TransformStream<Line, Line>();
   const writer = lines.writable.getWriter();
   const work = database.connection(async ({ query, script }) => {
-    await script('begin isolation level repeatable read read only');
+    await script(`begin isolation level repeatable read read only; ${UNHURRIED}`);
     const manifest = await describe(query, version);
     await writer.write({ type: 'manifest', manifest });
     for (const { name, columns } of manifest.tables) {
@@ -16,7 +20,7 @@ export async function* dump(database: Database, version: string): AsyncGenerator
         `declare backup no scroll cursor for select row_to_json(t)::text as json from (select ${columns.map(quote).join(', ')} from ${quote(name)}) t`,
       );
       for (;;) {
-        const rows = await script<{ json: string }>(`fetch ${FETCH} from backup`);
+        const rows = await script<{ json: string }>(`fetch ${FETCH} from backup`, WITHIN_MS);
         for (const { json } of rows) await writer.write({ type: 'row', table: name, json });
         if (rows.length < FETCH) break;
       }
