@@ -77,7 +77,9 @@ async function refuseUsed(query: Query): Promise<void> {
     'select exists (select from events) or exists (select from messages) as used',
   );
   if (used?.used)
-    throw new StartFailed('this database is in use: restore into an empty one (createdb --owner USER NAME), and point the bot at that');
+    throw new StartFailed(
+      'this database is in use: restore into an empty one (createdb --owner USER NAME), and point the bot at that',
+    );
 }
 
 function refuseNewer(
