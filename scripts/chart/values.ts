@@ -89,7 +89,9 @@ export const valuesSchema = z.strictObject({
     .array(text.min(1))
     .describe('ConfigMaps that teams own, each with a key watchbell.yaml; merged by key. One may be missing.'),
   secrets: z.array(secret).describe('Secrets whose keys are the files that { file: NAME } in the configuration means.'),
-  skillConfigMaps: z.array(text.min(1)).describe('ConfigMaps that each hold one skill (index.ts and its files).'),
+  skillConfigMaps: z
+    .array(text.min(1))
+    .describe('ConfigMaps that each hold one skill (index.ts and its files); beside those of config.skillDirectories.'),
 
   postgres: z
     .strictObject({
@@ -106,7 +108,9 @@ export const valuesSchema = z.strictObject({
           ),
           instances: count.min(1).describe('Postgres instances.'),
           storage: object.describe('Its storage.'),
-          spec: object.describe('More of the spec of the Cluster: image, backup, resources.'),
+          spec: object.describe(
+            'More of the spec of the Cluster: image, backup, resources; bootstrap, instead of a new one.',
+          ),
         })
         .describe('A Postgres cluster kept by CloudNativePG.'),
       development: z

@@ -59,7 +59,7 @@ export async function postSample(target: AlertTarget, body: unknown): Promise<st
 }
 
 function addressOf({ url, source }: AlertTarget): string {
-  return `${url}/webhooks/alertmanager/${encodeURIComponent(source)}`;
+  return `${url.replace(/\/+$/, '')}/webhooks/alertmanager/${encodeURIComponent(source)}`;
 }
 
 /** The source given, else the first, and its first token. @throws {StartFailed} naming those there are. */

@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -26,7 +27,11 @@ afterEach(async () => {
 
 /** Runs a command to its end. */
 function watchbell(...args: string[]): Promise<{ status: number; output: string }> {
-  const env = { PATH: process.env['PATH'], DATABASE_URL: database.url };
+  return watchbellAs(database.url, ...args);
+}
+
+function watchbellAs(url: string, ...args: string[]): Promise<{ status: number; output: string }> {
+  const env = { PATH: process.env['PATH'], DATABASE_URL: url };
   return new Promise((done) => {
     execFile(process.execPath, [BIN, ...args], { cwd: directory, env }, (error, stdout, stderr) =>
       done({ status: error ? Number(error.code) : 0, output: stdout + stderr }),
@@ -64,6 +69,33 @@ test('a signal in the middle of it leaves no beginning of a backup behind', asyn
   await ended;
   await client.end();
   expect(await readdir(to)).toEqual([]);
+});
+
+test('a database without tables, or one whose user may not read them, is called so in one sentence', async () => {
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  const role = `reader_${randomUUID().replaceAll('-', '')}`;
+  await client.query(`create role ${role} login password 'x'`);
+  const address = new URL(database.url);
+  [address.username, address.password] = [role, 'x'];
+  expect(await watchbellAs(address.href, 'messages', 'dead')).toEqual({
+    status: 2,
+    output: expect.stringMatching(
+      /^watchbell: the database at [\d.:]+ does not allow that: .* \(permission denied for table \w+\)\n$/,
+    ),
+  });
+  await client.query(`drop role ${role}; drop schema public cascade; create schema public`);
+  for (const args of [
+    ['backup', '--to', to],
+    ['messages', 'dead'],
+  ])
+    expect(await watchbell(...args)).toEqual({
+      status: 2,
+      output: expect.stringMatching(
+        /^watchbell: the database at [\d.:]+ lacks tables of this release: start the bot or .* \(relation "\w+" does not exist\)\n$/,
+      ),
+    });
+  await client.end();
 });
 
 test('what cannot be is said, and nothing is done', async () => {

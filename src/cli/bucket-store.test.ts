@@ -76,6 +76,16 @@ test('what is refused is not asked twice', async () => {
   expect(s3.asked).toEqual(['PUT']);
 });
 
+test('a bucket in another region is found by the region that the answer names', async () => {
+  s3.region = 'eu-central-1';
+  expect(await failureOf(write('a backup'))).toMatchObject({
+    code: 'WB_START_FAILED',
+    message:
+      's3://bells/prod: PermanentRedirect: Please send all future requests to this endpoint; the bucket is in eu-central-1: set AWS_REGION to that',
+  });
+  expect(s3.asked).toEqual(['PUT']);
+});
+
 test('a file that is too large for one piece is not sent, and a directory is named instead', async () => {
   const work = place.write(NAME, async (path) => {
     await writeFile(path, '');

@@ -50,7 +50,12 @@ export function bucketStore(to: BucketAddress, firstWaitMs = FIRST_WAIT_MS): Buc
       });
       const { ok, status } = response;
       if (ok || expects.includes(status)) return { taken: await take(response) };
-      const refused = `${address}: ${reasonIn(await response.text(), status)}`;
+      const said = await response.text();
+      const refused = `${address}: ${reasonIn(said, status)}`;
+      const elsewhere = response.headers.get('x-amz-bucket-region') ?? tag(said, 'Region') ?? region;
+      // PermanentRedirect, AuthorizationHeaderMalformed.
+      if (elsewhere !== region && (status === 301 || status === 400))
+        throw new StartFailed(`${refused}; the bucket is in ${elsewhere}: set AWS_REGION to that`);
       if (status >= 500 || status === 429) return { busy: new StartFailed(`${refused}; try again later`) };
       const more = status === 403 ? ', and at what they allow' : '';
       throw new StartFailed(`${refused}; look at the address and at ${KEYS}${more}`);

@@ -114,6 +114,11 @@ export async function withDatabase<T>(
     return await work(database, setting, config);
   } catch (error) {
     const code = codeOf(error);
+    const lacks = code === undefined ? undefined : LACKS[code];
+    if (lacks !== undefined)
+      throw new StartFailed(`the database at ${placeOf(await client())} ${lacks} (${messageOf(error)})`, {
+        cause: error,
+      });
     if (code !== 'WB_DATABASE_AWAY' && (code?.startsWith('WB_') || (await answers(database)))) throw error;
     const remedy = config.database
       ? 'look at database.url in the configuration, and whether the server runs'
@@ -128,6 +133,13 @@ export async function withDatabase<T>(
     await database.close();
   }
 }
+
+/** What a database that answers may lack for every command alike, by the code of its error. */
+const LACKS: Readonly<Record<string, string>> = {
+  '42P01': 'lacks tables of this release: start the bot or run `watchbell migrate`, if it is the right database',
+  '42703': 'lacks columns of this release: start the bot or run `watchbell migrate`, if it is the right database',
+  '42501': 'does not allow that: let the user own the database, or grant it all in its schema',
+};
 
 function answers(database: Database): Promise<boolean> {
   return database.query('select 1').then(

@@ -165,8 +165,10 @@ skills:
       us: { labels: { file: 'oci://registry.example.org/chart' } }
       ap: { labels: { from: 'amqp://guest:guest@queue' } }`,
       );
-    await write('token');
-    expect(await loadConfig({ path, skills: [shelf], env: {} })).toMatchObject({ ok: true });
+    for (const name of ['token', 'mat_access_token', 'xapp-token_production']) {
+      await write(name);
+      expect(await loadConfig({ path, skills: [shelf], env: {} })).toMatchObject({ ok: true });
+    }
     await write('syt_12345678');
     expect(await loadConfig({ path, skills: [shelf], env: {} })).toMatchObject({
       problems: [expect.stringContaining('connectors.matrix.token.file: a secret is not written here')],

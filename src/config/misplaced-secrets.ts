@@ -2,8 +2,11 @@ import { isMap } from './raw.ts';
 import type { Finding, Path } from './tree.ts';
 import { SECRET_REMEDY } from './words.ts';
 
-/** An address, or what tokens of the platforms begin with: neither is the name of a file or of a variable. */
-const TOKEN = /^(?:syt_|mat_|mct_|xox[a-z]-|xapp-|gh[pousr]_|glpat-)\S{8}/;
+/**
+ * What tokens of the platforms begin with. They are random: a name that people gave, such as mat_access_token, may begin so too,
+ * and has hardly three digits or capitals in it.
+ */
+const TOKEN = /^(?:syt_|mat_|mct_|xox[a-z]-|xapp-|gh[pousr]_|glpat-)(?=(?:\S*?[A-Z0-9]){3})\S{8}/;
 const WITH_PASSWORD = /^[a-z][a-z0-9+.-]*:\/\/[^/?#\s]*:[^/?#\s]*@/i;
 /** Maps with keys and values of people's own. */
 const OF_THEIR_OWN = ['labels', 'annotations'];

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
+import { until } from '../../test/harness/until.ts';
 import { BUILT_IN_SKILLS, loadSkills } from '../skills/load.ts';
 import { dump, readTables } from './backup.ts';
 import { readBackup, writeBackup } from './backup-file.ts';
@@ -116,6 +117,48 @@ test('what was restored is what was there, value for value, and numbers go on wh
   );
   expect(next).toEqual({ number: 2, audit: 1235 });
 });
+
+test('a restore writes each message once: one statement over all of them would take longer than a statement may', async () => {
+  await fill();
+  await take();
+  await target.connection(({ script }) =>
+    script(`create function refuse() returns trigger language plpgsql as $$ begin raise exception 'written twice'; end $$;
+      create trigger refuse before update on messages for each row execute function refuse()`),
+  );
+  expect(await restore(target, readBackup(path))).toMatchObject({ messages: 0 });
+});
+
+test('a disk that stands still for a while ends neither a backup nor a restore', async () => {
+  await fill();
+  await take();
+  const [from, to] = empties.map(({ url }) =>
+    createDatabase({
+      url: async () => ({ connectionString: url }),
+      poolSize: 1,
+      idleInTransactionMs: 200,
+      statementTimeoutMs: 10_000,
+    }),
+  ) as [Database, Database];
+  const lines = slowly(dump(from, '0.1.0'), target);
+  await expect(writeBackup(`${path}.slow`, lines)).resolves.toMatchObject({ audit: 1234 });
+  await expect(restore(to, slowly(readBackup(path), source))).resolves.toMatchObject({ messages: 0 });
+  await Promise.all([from.close(), to.close()]);
+});
+
+/** Stops in the middle until somebody's transaction has been idle for a second. */
+async function* slowly<T>(lines: AsyncIterable<T>, { query }: Database): AsyncGenerator<T> {
+  let count = 0;
+  for await (const line of lines) {
+    if (count++ === 1)
+      await until(async () => {
+        const idle = await query(
+          `select from pg_stat_activity where state like 'idle in transaction%' and state_change < clock_timestamp() - interval '1 s'`,
+        );
+        return idle.length > 0;
+      }, 5000);
+    yield line;
+  }
+}
 
 test('a backup is one moment: what is committed while it is taken is not in it', async () => {
   await fill();

@@ -24,10 +24,11 @@ export interface Database {
   readonly query: Query;
   /**
    * Runs `work` on one connection. `work` begins and ends the transaction itself through `script`, so that it can send
-   * those words together with its first and last statement; whatever it leaves open is rolled back.
+   * those words together with its first and last statement; whatever it leaves open is rolled back. `longestMs`: how long
+   * the driver waits for a statement, where that is more than others may take; the server is told by `allow`.
    */
-  connection<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
-  /** `begin`, `work`, `commit`; READ COMMITTED. `longestMs`: what one statement may take, where that is more than others may. */
+  connection<T>(work: (transaction: Transaction) => Promise<T>, longestMs?: number): Promise<T>;
+  /** `begin`, `work`, `commit`; READ COMMITTED. `longestMs`: what a statement, or what is done between two, may take. */
   transaction<T>(work: (transaction: Transaction) => Promise<T>, longestMs?: number): Promise<T>;
   /** False from the first lost connection until a probe has succeeded. */
   readonly available: boolean;
@@ -37,6 +38,13 @@ export interface Database {
   dedicated(): Promise<pg.Client>;
   close(): Promise<void>;
 }
+
+/** For what may take its time, and holds up nobody: migrations, backups, restores. A busy disk may take it too. */
+export const LONGEST_MS = 3_600_000;
+
+/** To be said in a transaction: how long a statement may take, and how long the transaction may wait for the next one. */
+export const allow = (ms: number): string =>
+  `set local statement_timeout = ${ms}; set local idle_in_transaction_session_timeout = ${ms}`;
 
 export interface DatabaseOptions {
   readonly url: () => Promise<pg.ClientConfig>;
@@ -298,12 +306,10 @@ export function createDatabase(options: DatabaseOptions): Database {
         if (isStalePlan(error)) return queryOnce<never>(text, parameters);
         throw error;
       }),
-    connection: (work) => connection(work),
+    connection,
     transaction: (work, longestMs) =>
       connection(async (transaction) => {
-        await transaction.script(
-          `begin${longestMs === undefined ? '' : `; set local statement_timeout = ${longestMs}`}`,
-        );
+        await transaction.script(longestMs === undefined ? 'begin' : `begin; ${allow(longestMs)}`);
         const value = await work(transaction);
         await transaction.script('commit');
         return value;

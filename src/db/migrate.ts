@@ -1,14 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StartFailed } from '../errors.ts';
-import type { Database, Transaction } from './database.ts';
+import { LONGEST_MS, type Database, type Transaction } from './database.ts';
 
 /** Any number; the same in every release, so that all replicas queue at the same lock. */
 const MIGRATION_LOCK = 7_236_110_001;
 
 const NAME = /^(\d{3})-([a-z0-9-]+)\.sql$/;
-/** What one statement may take; a pod is given as long. */
-const LONGEST_MS = 3_600_000;
 /** In a migration: the level of the oldest program that still works once it is applied. */
 const OLDEST = /^-- oldest-program: (\d+)$/m;
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { StartFailed } from '../errors.ts';
 import { quote, readSchema, readTables } from './backup.ts';
 import type { Line, Manifest } from './backup-file.ts';
-import type { Database, Query, Transaction } from './database.ts';
+import { LONGEST_MS, type Database, type Query, type Transaction } from './database.ts';
 
 /** What stands still until a person says otherwise. */
 export interface Held {
@@ -13,9 +13,13 @@ export interface Held {
 }
 
 const BATCH_BYTES = 1024 * 1024;
-/** What one statement may take: some write every message once more (measured: 16 s for 200,000). */
-const LONGEST_MS = 3_600_000;
 const REASON = 'held by a restore';
+/**
+ * The count is a part of the key of a request. After the backup the bot went on counting, and a platform that sees such a
+ * key again answers with what it did then, so counting goes on where no earlier incarnation has been. Said as each row goes
+ * in: afterwards it would be one statement over all messages, and each index of theirs (300,000: a minute).
+ */
+const SENDS = 'sends + extract(epoch from transaction_timestamp())::bigint / 60';
 
 /**
  * Puts a backup into a database that holds nothing yet but the schema, in one transaction: all of it or nothing. What was
@@ -72,7 +76,9 @@ async function refuseUsed(query: Query): Promise<void> {
     'select exists (select from events) or exists (select from messages) as used',
   );
   if (used?.used)
-    throw new StartFailed('this database is in use: restore into an empty one (createdb), and point the bot at that');
+    throw new StartFailed(
+      'this database is in use: restore into an empty one (createdb --owner USER NAME), and point the bot at that',
+    );
 }
 
 function refuseNewer(
@@ -95,8 +101,9 @@ function refuseNewer(
 
 async function insert(query: Query, table: string, columns: readonly string[], rows: readonly string[]): Promise<void> {
   const list = columns.map(quote).join(', ');
+  const values = columns.map((column) => (table === 'messages' && column === 'sends' ? SENDS : quote(column)));
   await query(
-    `insert into ${quote(table)} (${list}) overriding system value select ${list} from json_populate_recordset(null::${quote(table)}, $1::json)`,
+    `insert into ${quote(table)} (${list}) overriding system value select ${values.join(', ')} from json_populate_recordset(null::${quote(table)}, $1::json)`,
     [`[${rows.join(',')}]`],
   );
 }
@@ -114,9 +121,6 @@ async function beginIncarnation({ query, script }: Transaction): Promise<Held> {
     );
     return row?.count ?? 0;
   };
-  // The count is a part of the key of a request. After the backup the bot went on counting, and a platform that sees such a
-  // key again answers with what it did then, so counting goes on where no earlier incarnation has been.
-  await script('update messages set sends = sends + extract(epoch from clock_timestamp())::bigint / 60');
   const error = randomUUID();
   const held = {
     messages: await count(

@@ -26,10 +26,11 @@ function ask(
   path: string,
   headers: Record<string, string> = {},
   body = '',
+  localAddress = '127.0.0.1',
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const asked = request(
-      { port: running.server.port, host: '127.0.0.1', method, path, headers, agent: false },
+      { port: running.server.port, host: '127.0.0.1', localAddress, method, path, headers, agent: false },
       (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
@@ -74,6 +75,9 @@ describe('without a password', () => {
     ['a name that was made to point here', { Host: 'attacker.example.org' }],
     ['a name that only begins like this machine', { Host: 'localhost.example.org' }],
     ['a proxy on this machine', { Host: 'localhost', 'X-Forwarded-For': '203.0.113.9' }],
+    ['one that does not say for whom', { Host: 'localhost', 'X-Forwarded-Proto': 'http' }],
+    ['a proxy of a mesh', { Host: 'localhost', 'X-Envoy-Decorator-Operation': 'bell:8080/*' }],
+    ['another one', { Host: 'localhost', 'l5d-client-id': 'default.default' }],
   ])('%s is refused with a sentence, pages and data alike', async (_what, headers) => {
     const page = await ask(running, 'GET', '/', headers);
     expect(page.status).toBe(403);
@@ -84,6 +88,10 @@ describe('without a password', () => {
       { status: 403 },
     );
     expect(running.chat.sent).toEqual([]);
+  });
+
+  test("what comes from another of this machine's own addresses, as from Istio's proxy beside the bot, is refused", async () => {
+    expect(await ask(running, 'GET', '/', { Host: 'localhost' }, '', '127.0.0.6')).toMatchObject({ status: 403 });
   });
 
   test('what a page of another site sends is refused', async () => {

@@ -76,9 +76,9 @@ test('the address of the database comes from the chosen Secret, unless the confi
   expect(own).toMatchObject({ ok: true, config: { database: { host: 'db.example.org' } } });
 });
 
-test('skills from ConfigMaps are found, unless the configuration names directories', async () => {
+test('skills from ConfigMaps are found, also beside directories that the configuration names', async () => {
   const from = await readInPod({ ...DATABASE, skillConfigMaps: ['standup'], config: { name: 'bell' } });
   expect(from).toMatchObject({ ok: true, config: { skillDirectories: ['/skills'] } });
   const own = await readInPod({ ...DATABASE, skillConfigMaps: ['standup'], config: { skillDirectories: ['/mine'] } });
-  expect(own).toMatchObject({ ok: true, config: { skillDirectories: ['/mine'] } });
+  expect(own).toMatchObject({ ok: true, config: { skillDirectories: ['/mine', '/skills'] } });
 });

@@ -25,6 +25,7 @@ test('there are at least four examples', async () => {
 });
 
 test.each([
+  ['a switch that would switch nothing off', { enabled: false }, 'enabled'],
   ['a misspelt value', { replicsa: 2 }, 'replicsa'],
   ['a room that is no map', { config: { rooms: { ops: 3 } } }, 'rooms'],
   [
@@ -48,9 +49,10 @@ test.each([
   await expect(render({ ...DATABASE, ...values })).rejects.toThrow(named);
 });
 
-test('helm takes skills it does not know, and what a parent chart calls global', async () => {
+test('helm takes skills it does not know, and what a parent chart calls global or its condition', async () => {
   const { objects } = await render({
     ...DATABASE,
+    enabled: true,
     global: { storageClass: 'x' },
     config: { skills: { ours: { a: 1 } } },
   });

@@ -69,7 +69,11 @@ export async function notes(values: object, options: RenderOptions = {}): Promis
 export async function render(values: object, options: RenderOptions = {}): Promise<Rendered> {
   const stdout = await runHelm('template', values, options);
   const objects = parseAllDocuments(stdout)
-    .map((document) => document.toJS() as Manifest | null)
+    .map((document) => {
+      // The same key twice, for one: helm takes the last, and an API server that is asked to be strict takes neither.
+      for (const error of document.errors) throw error;
+      return document.toJS() as Manifest | null;
+    })
     .filter((object) => object !== null);
   const all = (kind: string): Manifest[] => objects.filter((object) => object.kind === kind);
   return {

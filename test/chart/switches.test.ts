@@ -124,6 +124,44 @@ test.each([
   expect(sources[0]).toEqual({ secret: { name, items: [{ key, path: 'database-uri' }] } });
 });
 
+test.each([
+  ['anew', undefined, { initdb: { database: 'watchbell', owner: 'watchbell' } }],
+  [
+    'from what another one was',
+    { recovery: { source: 'old' } },
+    { recovery: { source: 'old', database: 'watchbell', owner: 'watchbell' } },
+  ],
+  [
+    'with more of its own',
+    { initdb: { dataChecksums: true, owner: 'bell' } },
+    { initdb: { dataChecksums: true, database: 'watchbell', owner: 'bell' } },
+  ],
+])('a Cluster that begins %s begins in one way, with the database that is looked for', async (_, bootstrap, wanted) => {
+  const postgres = { cloudNativePG: { enabled: true, spec: { ...(bootstrap && { bootstrap }) } } };
+  expect((await render({ postgres })).one('Cluster')['spec'].bootstrap).toEqual(wanted);
+});
+
+test('names that Kubernetes takes nowhere else, or takes for a number, are written so that it does', async () => {
+  const rendered = await render({ ...DATABASE, skillConfigMaps: ['team.standup'] }, { release: '123' });
+  const deployment = rendered.one('Deployment');
+  const skill = podOf(deployment).volumes.find((one: Manifest) => one['configMap']?.name === 'team.standup');
+  expect(skill.name).toMatch(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
+  expect(podOf(deployment).containers[0].volumeMounts).toContainEqual({
+    ...{ name: skill.name, mountPath: '/skills/team.standup', readOnly: true },
+  });
+  expect(deployment['spec'].selector.matchLabels['app.kubernetes.io/instance']).toBe('123');
+  expect(deployment.metadata['labels']['app.kubernetes.io/instance']).toBe('123');
+});
+
+test("the pods' own annotations win, each standing there once", async () => {
+  const key = 'kubectl.kubernetes.io/default-container';
+  const rendered = await render({ ...DATABASE, podAnnotations: { [key]: 'sidecar', inject: 'true' } });
+  expect(rendered.one('Deployment')['spec'].template.metadata.annotations).toEqual({
+    [key]: 'sidecar',
+    inject: 'true',
+  });
+});
+
 test('the development Postgres keeps its password through upgrades, whatever it holds', async () => {
   const postgres = { development: { enabled: true, password: 'p@ss/w+rd 1' } };
   const secret = (await render({ postgres })).one('Secret');

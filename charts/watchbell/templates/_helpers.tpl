@@ -10,8 +10,8 @@
 {{- end -}}
 
 {{- define "watchbell.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "watchbell.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "watchbell.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "watchbell.labels" -}}
@@ -134,8 +134,8 @@ app.kubernetes.io/component: {{ index . 1 }}
 - { name: config, mountPath: /etc/watchbell, readOnly: true }
 - { name: secrets, mountPath: /run/secrets/watchbell, readOnly: true }
 - { name: tmp, mountPath: /tmp }
-{{- range .Values.skillConfigMaps }}
-- { name: {{ printf "skill-%s" . | trunc 63 }}, mountPath: /skills/{{ . }}, readOnly: true }
+{{- range $index, $skill := .Values.skillConfigMaps }}
+- { name: skill-{{ $index }}, mountPath: /skills/{{ $skill }}, readOnly: true }
 {{- end }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
@@ -186,9 +186,9 @@ app.kubernetes.io/component: {{ index . 1 }}
       {{- end }}
 - name: tmp
   emptyDir: { sizeLimit: 64Mi }
-{{- range .Values.skillConfigMaps }}
-- name: {{ printf "skill-%s" . | trunc 63 }}
-  configMap: { name: {{ . }} }
+{{- range $index, $skill := .Values.skillConfigMaps }}
+- name: skill-{{ $index }}
+  configMap: { name: {{ $skill }} }
 {{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}

@@ -30,6 +30,8 @@ export interface FakeS3 {
   forgetting: boolean;
   /** Is no store: has one page for whatever is asked. */
   isPage: boolean;
+  /** Where the bucket is, when that is not where it was asked for: answered as Amazon does. */
+  region: string | undefined;
   /** Hears, and does not answer. */
   silent: boolean;
   stop(): Promise<void>;
@@ -80,7 +82,10 @@ export async function startFakeS3(): Promise<FakeS3> {
         return;
       }
       const { status, answer } = answerTo(request, body);
-      response.writeHead(status, { 'content-length': Buffer.byteLength(answer) });
+      response.writeHead(status, {
+        'content-length': Buffer.byteLength(answer),
+        ...(fake.region !== undefined && { 'x-amz-bucket-region': fake.region }),
+      });
       if (answer.length > 0 && request.method === 'GET' && fake.cutting-- > 0)
         response.write(answer.slice(0, answer.length / 2), () => request.socket.destroy());
       else response.end(answer);
@@ -95,6 +100,8 @@ export async function startFakeS3(): Promise<FakeS3> {
     if (fake.isPage) return { status: 200, answer: '<html><body>Welcome!</body></html>' };
     if (!isSigned(request, url))
       return { status: 403, answer: problem('SignatureDoesNotMatch', 'The signature &amp; the key do not match.') };
+    if (fake.region !== undefined)
+      return { status: 301, answer: problem('PermanentRedirect', 'Please send all future requests to this endpoint.') };
     if (fake.denied.has(asking)) return { status: 403, answer: problem('AccessDenied', 'Access Denied.') };
     if (key.split('/')[0] !== BUCKET)
       return { status: 404, answer: problem('NoSuchBucket', 'The specified bucket does not exist.') };
@@ -133,6 +140,7 @@ export async function startFakeS3(): Promise<FakeS3> {
     cutting: 0,
     forgetting: false,
     isPage: false,
+    region: undefined,
     silent: false,
     stop: () =>
       new Promise((resolve) => {
