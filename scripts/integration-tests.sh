@@ -154,13 +154,16 @@ all_reloaded() { local pod; for pod in $(bots); do [ "$(metric "$pod" watchbell_
 fragment_added() { # a ConfigMap that a team brings later counts without a restart
   local before pod loaded
   before=$(restarts) pod=$(bots | head -n 1)
-  loaded=$(metric "$pod" watchbell_config_last_reload_success_timestamp_seconds)
+  loaded=$(metric "$pod" watchbell_config_last_reload_success_timestamp_seconds) && [ -n "$loaded" ] || return 1
   k create configmap team --from-literal=watchbell.yaml='people: { tim: { accounts: { matrix: "@tim:fake.test" } } }' >/dev/null || return 1
   nudge
   eventually 120 reloaded_since "$pod" "$loaded" || { echo 'the fragment was not read'; return 1; }
   all_reloaded && [ "$(restarts)" = "$before" ]
 }
-reloaded_since() { [ "$(metric "$1" watchbell_config_last_reload_success_timestamp_seconds)" != "$2" ]; }
+reloaded_since() {
+  local now
+  now=$(metric "$1" watchbell_config_last_reload_success_timestamp_seconds) && [ -n "$now" ] && [ "$now" != "$2" ]
+}
 
 skill_mounted() { # of the team's own, from a ConfigMap
   ask say '!standup' 'Good morning'

@@ -153,5 +153,7 @@ function remedyOf(error: unknown, output: readonly string[], data: string): stri
     return `Postgres cannot use ${data}: no permission. Make it writable, remove it, or set DATABASE_URL.`;
   if (/incompatible|initialized by PostgreSQL version/.test(text))
     return `${data} was made by another version of Postgres. Move it away (mv ${data} ${data}.old) and start again, or set DATABASE_URL.`;
-  return `Postgres cannot start in ${data}: ${output.findLast((line) => line !== '') ?? messageOf(error ?? 'no reason given')}. Remove that folder to begin anew, or set DATABASE_URL.`;
+  if (/No space left on device/.test(text))
+    return `Postgres cannot start in ${data}: the disk is full. Make room and start again; nothing is lost. Or set DATABASE_URL.`;
+  return `Postgres cannot start in ${data}: ${output.findLast((line) => line !== '') ?? messageOf(error ?? 'no reason given')}. What is stored there is untouched; to begin anew beside it, move it away (mv ${data} ${data}.old), or set DATABASE_URL.`;
 }

@@ -55,7 +55,10 @@ export function createWebPages(options: WebPagesOptions): Pages {
 
   // Read at the first visit: most replicas never get one, and stripping types costs memory.
   router.get('/assets/{*path}', async (request, response, next) => {
-    assets ??= loadAssets();
+    assets ??= loadAssets().catch((error: unknown) => {
+      assets = undefined;
+      throw error;
+    });
     const asset = (await assets).get(request.path);
     if (!asset) return next();
     response.set({ 'Content-Type': asset.type, 'Cache-Control': 'no-cache', ETag: asset.etag });

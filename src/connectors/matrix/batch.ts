@@ -1,7 +1,8 @@
+import { messageOf } from '../../errors.ts';
 import type { ConnectorHost, IncomingEvent, JsonObject } from '../connector.ts';
 import { concerned, redactedBy, toIncoming } from './incoming.ts';
 import type { Myself } from './mention.ts';
-import { dig, isObject, text } from './requests.ts';
+import { dig, isMatrixFailure, isObject, text } from './requests.ts';
 import type { Requests } from './requests.ts';
 import type { Rooms } from './rooms.ts';
 import type { Taps } from './taps.ts';
@@ -41,6 +42,12 @@ const MESSAGES_FILTER = JSON.stringify({ types: TYPES, lazy_load_members: true }
 /** Most events that are fetched for one room after a gap. */
 const MOST_WALKED_BACK = 1000;
 
+/**
+ * As often is a room asked again whose past cannot be had though /sync answers: with the pauses between, some minutes. All
+ * rooms wait for it, since their events come with one cursor; so one that is damaged on the server is left at last.
+ */
+const MOST_TRIES = 10;
+
 export interface Notice {
   readonly room: string;
   readonly state: 'joined' | 'left' | 'encrypted';
@@ -64,6 +71,8 @@ export interface Reading {
   readonly taps: Taps;
   readonly myself: Myself;
   readonly log: ConnectorHost['log'];
+  /** Rooms whose past could not be fetched, and how often in a row. */
+  readonly failing: Map<string, number>;
 }
 
 /**
@@ -154,7 +163,7 @@ async function timeline(
 
 /** What lies between `since` and `from`, oldest first. */
 async function walkBack(
-  { requests, myself, log }: Reading,
+  reading: Reading,
   room: string,
   from: string,
   since: string,
@@ -166,11 +175,8 @@ async function walkBack(
   let at: string | undefined = from;
   while (at !== undefined) {
     const query = { dir: 'b', from: at, to: since, limit: 100, filter: MESSAGES_FILTER };
-    const answer: JsonObject = await requests.request(
-      'GET',
-      `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/messages`,
-      { query, signal },
-    );
+    const answer: JsonObject | undefined = await fetchPast(reading, room, query, signal);
+    if (!answer) break;
     const chunk = list(answer['chunk']);
     noteNames(names, list(answer['state']));
     for (const event of chunk) {
@@ -178,16 +184,47 @@ async function walkBack(
       if (seen.has(id)) continue;
       seen.add(id);
       found.push(event);
-      if (isOwnJoin(event, myself.userId)) return found.toReversed();
+      if (isOwnJoin(event, reading.myself.userId)) return found.toReversed();
     }
     if (found.length >= MOST_WALKED_BACK) {
-      log.warn({ room, events: found.length }, 'a gap in the room is too long, older events in it are left out');
+      reading.log.warn(
+        { room, events: found.length },
+        'a gap in the room is too long, older events in it are left out',
+      );
       break;
     }
     const end = text(answer['end']);
     at = chunk.length === 0 || end === at ? undefined : end;
   }
   return found.toReversed();
+}
+
+/** A page of /messages; undefined when it is not to be had. */
+async function fetchPast(
+  { requests, log, failing }: Reading,
+  room: string,
+  query: Readonly<Record<string, string | number>>,
+  signal: AbortSignal,
+): Promise<JsonObject | undefined> {
+  const path = `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/messages`;
+  try {
+    const answer = await requests.request('GET', path, { query, signal });
+    failing.delete(room);
+    return answer;
+  } catch (error) {
+    const status = isMatrixFailure(error) ? error.status : undefined;
+    if (signal.aborted || status === 401 || status === 429) throw error;
+    const tries = (failing.get(room) ?? 0) + 1;
+    failing.set(room, tries);
+    const about = { room, reason: messageOf(error) };
+    if (status !== 403 && status !== 404 && tries < MOST_TRIES) {
+      if (tries === 1) log.warn(about, 'what was said in a room meanwhile cannot be fetched, trying again');
+      throw error;
+    }
+    failing.delete(room);
+    log.warn(about, 'what was said in a room meanwhile cannot be fetched and is left out: say it again if it matters');
+    return undefined;
+  }
 }
 
 type Collected = { events: IncomingEvent[]; echoes: { key: string; remoteId: string }[]; redacted: string[] };

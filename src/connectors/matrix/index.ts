@@ -168,6 +168,7 @@ class MatrixConnector implements Connector {
         taps: await Taps.load(this.environment.state),
         myself: account,
         log: host.log,
+        failing: new Map(),
         host,
         state: this.environment.state,
         onInvite: (invite) => this.invited(invite, host, signal),
