@@ -8,8 +8,11 @@ import { Requests } from './requests.ts';
 import { Rooms } from './rooms.ts';
 import { Taps } from './taps.ts';
 
-/** Of /messages, by room: with what it is answered, and how often it was asked for. */
+/** Of /messages, by room: with what it is answered, in what the homeserver's own words are, and how often it was asked for. */
 let statuses: Map<string, number>;
+let errcode: string | undefined;
+/** Rooms whose past is more than a page, of which only the first is to be had. */
+let torn: Set<string>;
 let asked: string[];
 let server: Server;
 let reading: Reading;
@@ -36,12 +39,16 @@ const texts = ({ events }: Batch): unknown[] => events.map((event) => (event.typ
 
 beforeEach(async () => {
   statuses = new Map();
+  errcode = 'M_UNKNOWN';
+  torn = new Set();
   asked = [];
   server = createServer((request, response) => {
     const room = decodeURIComponent(/rooms\/([^/]+)\/messages/.exec(request.url ?? '')?.[1] ?? '');
     asked.push(room);
-    const status = statuses.get(room) ?? 200;
-    const body = status === 200 ? { chunk: [message(`${room} first`)] } : { errcode: 'M_UNKNOWN', error: 'no' };
+    const second = request.url?.includes('from=more') === true;
+    const status = second ? 500 : (statuses.get(room) ?? 200);
+    const page = { chunk: [message(`${room} first`)], ...(torn.has(room) && { end: 'more' }) };
+    const body = status === 200 ? page : { errcode, error: 'no' };
     response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -83,8 +90,41 @@ test('a room whose past the server never tells holds up all others for some trie
   expect(host.logged).toContain(LEFT_OUT);
 });
 
+test('a room of whose past only the beginning is to be had holds up all others no longer', async () => {
+  torn.add('!bad');
+  for (let tries = 0; tries < 9; tries++) await expect(look()).rejects.toMatchObject({ status: 500 });
+  expect(texts(await look())).toEqual(ALL);
+  expect(host.logged).toContain(LEFT_OUT);
+});
+
+test('several rooms whose past the server never tells hold up all others for as many tries each, not for each other', async () => {
+  statuses.set('!good', 500).set('!bad', 502);
+  let tries = 1;
+  for (; tries < 100; tries++)
+    if (
+      await look().then(
+        () => true,
+        () => false,
+      )
+    )
+      break;
+  expect(tries).toBeLessThanOrEqual(20);
+  expect(host.logged.filter((line) => line === LEFT_OUT)).toHaveLength(2);
+});
+
+test('what a proxy says is not what the homeserver says', async () => {
+  errcode = undefined;
+  for (const status of [403, 404]) {
+    statuses.set('!bad', status);
+    await expect(look()).rejects.toMatchObject({ status });
+  }
+  statuses.delete('!bad');
+  expect(texts(await look())).toEqual(ALL);
+});
+
 test('a past that the bot may not see is left out at once', async () => {
   statuses.set('!bad', 403);
+  errcode = 'M_FORBIDDEN';
   expect(texts(await look())).toEqual(ALL.filter((text) => text !== '!bad first'));
   expect(asked).toEqual(['!good', '!bad']);
   expect(host.logged).toEqual([LEFT_OUT]);

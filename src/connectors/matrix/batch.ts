@@ -71,7 +71,7 @@ export interface Reading {
   readonly taps: Taps;
   readonly myself: Myself;
   readonly log: ConnectorHost['log'];
-  /** Rooms whose past could not be fetched, and how often in a row. */
+  /** Rooms whose past could not be fetched, and how often, since an answer of /sync was last read to its end. */
   readonly failing: Map<string, number>;
 }
 
@@ -107,6 +107,8 @@ export async function readSync(reading: Reading, sync: JsonObject, since: string
     const before = dig(left, 'unsigned', 'prev_content', 'membership');
     if (before !== 'invite') collected.notices.push({ room, state: 'left', ...leaving(left, reading.myself.userId) });
   }
+  // Not sooner: what is counted of one room is not forgotten because of another, or of its own first page.
+  reading.failing.clear();
   return { ...collected, invites: invites(sync), cursor: text(sync['next_batch']) ?? since };
 }
 
@@ -208,21 +210,24 @@ async function fetchPast(
 ): Promise<JsonObject | undefined> {
   const path = `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/messages`;
   try {
-    const answer = await requests.request('GET', path, { query, signal });
-    failing.delete(room);
-    return answer;
+    return await requests.request('GET', path, { query, signal });
   } catch (error) {
-    const status = isMatrixFailure(error) ? error.status : undefined;
+    const { status, errcode } = isMatrixFailure(error) ? error : {};
     if (signal.aborted || status === 401 || status === 429) throw error;
     const tries = (failing.get(room) ?? 0) + 1;
     failing.set(room, tries);
     const about = { room, reason: messageOf(error) };
-    if (status !== 403 && status !== 404 && tries < MOST_TRIES) {
+    // Without a code a proxy said it, behind which the homeserver may be away.
+    const refused = errcode !== undefined && (status === 403 || status === 404);
+    if (!refused && tries < MOST_TRIES) {
       if (tries === 1) log.warn(about, 'what was said in a room meanwhile cannot be fetched, trying again');
       throw error;
     }
-    failing.delete(room);
-    log.warn(about, 'what was said in a room meanwhile cannot be fetched and is left out: say it again if it matters');
+    if (tries === (refused ? 1 : MOST_TRIES))
+      log.warn(
+        about,
+        'what was said in a room meanwhile cannot be fetched and is left out: say it again if it matters',
+      );
     return undefined;
   }
 }
