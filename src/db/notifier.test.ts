@@ -82,3 +82,29 @@ test('a connection that says nothing any more, though nobody ended it, is given 
     await far.close();
   }
 });
+
+test('what is stopped in the middle of a ping does not ping for ever', async () => {
+  const pings: (() => void)[] = [];
+  let breakOff = (): void => {};
+  const client = {
+    on: () => client,
+    query: (text: string) =>
+      text === 'select 1'
+        ? new Promise((_resolve, reject) => (breakOff = () => reject(new Error('ended'))))
+        : undefined,
+    end: async () => breakOff(),
+  };
+  const real = globalThis.setTimeout;
+  globalThis.setTimeout = ((work: () => void, ms: number) =>
+    ms === 5000 ? (pings.push(work), undefined) : real(work, ms)) as never;
+  try {
+    const notifier = new Notifier({ dedicated: async () => client } as never, 'a', () => {});
+    await notifier.start();
+    pings[0]?.();
+    await notifier.stop();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(pings).toHaveLength(1);
+  } finally {
+    globalThis.setTimeout = real;
+  }
+});

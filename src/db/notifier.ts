@@ -117,7 +117,9 @@ export class Notifier {
 
   #pingSoon(client: pg.Client): void {
     this.#ping = setTimeout(() => {
-      void this.#ask(client, 'select 1').then(() => client === this.#client && this.#pingSoon(client));
+      void this.#ask(client, 'select 1').then(() => {
+        if (client === this.#client && !this.#stopped) this.#pingSoon(client);
+      });
     }, PING_EVERY_MS);
   }
 
