@@ -69,6 +69,14 @@ test('a second start applies nothing, a new migration of a skill is applied alon
   expect(await migrate(one(), [skill(CREATE, FILL)])).toEqual(['coffee 2 step-2']);
 });
 
+test('a program that vanishes between two statements of a migration holds the tables no longer than a minute', async () => {
+  const said = `create table said as select setting::int / 1000 as seconds from pg_settings where name = $$idle_in_transaction_session_timeout$$`;
+  await migrate(one(), [skill(said)]);
+  const [row] = await one().query<{ seconds: number }>('select seconds from said');
+  expect(row?.seconds).toBeGreaterThan(0);
+  expect(row?.seconds).toBeLessThanOrEqual(60);
+});
+
 test('a program that is too old for the schema refuses with the remedy and touches nothing', async () => {
   await migrate(one(), []);
   await one().query('update schema_info set version = 42, oldest_program = 40');

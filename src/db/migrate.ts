@@ -46,8 +46,11 @@ export interface SkillMigrations {
 export async function migrate(database: Database, skills: readonly SkillMigrations[]): Promise<string[]> {
   const core = await readMigrations(join(import.meta.dirname, 'migrations'));
   return database.transaction(async (transaction) => {
-    // Waiting for another replica's migrations may take longer than for any ordinary lock.
-    await transaction.script(`set local lock_timeout = '10min'; select pg_advisory_xact_lock(${MIGRATION_LOCK})`);
+    // Waiting for another replica's migrations may take longer than for any ordinary lock. Between two statements nothing does:
+    // of a program whose node vanished there the server hears nothing, and what it has locked would stand still as long.
+    await transaction.script(
+      `set local idle_in_transaction_session_timeout = '30s'; set local lock_timeout = '10min'; select pg_advisory_xact_lock(${MIGRATION_LOCK})`,
+    );
     await transaction.script(
       'create table if not exists schema_info (version integer not null, oldest_program integer not null)',
     );
