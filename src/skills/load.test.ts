@@ -50,6 +50,13 @@ test.each([
   expect(loaded.broken).toEqual([{ file: join(directory, 'bad', 'index.js'), reason: expect.stringMatching(reason) }]);
 });
 
+test('a directory that is named twice, once in other words, is read once', async () => {
+  await put('a/index.js', good('alpha'));
+  const loaded = await loadSkills([directory, `${directory}/`]);
+  expect(loaded.broken).toEqual([]);
+  expect(names(loaded)).toEqual(['alpha']);
+});
+
 test('a skill whose migrations have a gap is broken, with the file', async () => {
   await put('a/index.js', good('alpha'));
   await put('a/migrations/002-second.sql', 'select 1');

@@ -47,7 +47,8 @@ export function provideSkillImports(): void {
 export async function loadSkills(directories: readonly string[]): Promise<SkillFolders> {
   const skills: LoadedFolder[] = [];
   const broken: BrokenFolder[] = [];
-  for (const directory of directories) {
+  // The chart adds its own to those of the configuration, which may name that too ("/skills/").
+  for (const directory of new Set(directories.map((one) => resolve(one)))) {
     let names: string[];
     try {
       names = (await readdir(directory)).filter((name) => !name.startsWith('.')).sort();
