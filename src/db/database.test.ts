@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
 import { Line } from '../../test/harness/line.ts';
 import { until } from '../../test/harness/until.ts';
@@ -90,3 +91,18 @@ test('after a server that vanished without a word one call fails, not one for ea
     await far.close();
   }
 });
+
+(process.platform === 'linux' ? test : test.skip)(
+  'what waits long for a statement asks within half a minute whether the server is still there',
+  async () => {
+    await database.connection(async ({ query }) => {
+      const [row] = await query<{ port: number }>('select inet_client_port() as port');
+      const end = `:${row?.port.toString(16).toUpperCase().padStart(4, '0')}`;
+      const sockets = (await readFile('/proc/net/tcp', 'utf8')).split('\n').map((line) => line.trim().split(/\s+/));
+      // Kind of the timer (2: keepalive), and when it goes off in hundredths of a second.
+      const [kind, when] = sockets.find(([, local]) => local?.endsWith(end))?.[5]?.split(':') ?? [];
+      expect(kind).toBe('02');
+      expect(Number.parseInt(when ?? '', 16) / 100).toBeLessThanOrEqual(30);
+    });
+  },
+);

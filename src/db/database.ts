@@ -151,6 +151,8 @@ export function createDatabase(options: DatabaseOptions): Database {
       // A server that has vanished without a word is noticed by this, not by the operating system's 15 minutes.
       query_timeout: options.statementTimeoutMs + 5000,
       keepAlive: true,
+      // Left out, the operating system asks after two hours: what may take an hour (`longestMs`) would wait for all of it.
+      keepAliveInitialDelayMillis: 30_000,
       // Statements given together go out together: what begins and ends a transaction costs no round trip of its own.
       pipeline: true,
       idleTimeoutMillis: 60_000,
