@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
@@ -195,6 +196,19 @@ test('a refused short body leaves the connection usable', async () => {
   );
   await until('both are answered', () => /HTTP\/1.1 401.*HTTP\/1.1 200/s.test(received()));
   socket.destroy();
+});
+
+test('what a sender has hung up on while the program stood still is not stored: it was posted elsewhere meanwhile', async () => {
+  const request =
+    'POST /webhooks/alertmanager/prod HTTP/1.1\r\nHost: bell\r\nAuthorization: Bearer secret\r\nContent-Length: 2\r\n\r\n{}';
+  const send = `for (let count = 0; count < 20; count++) {
+    const socket = require('node:net').connect(${running.server.port}, '127.0.0.1');
+    socket.write(${JSON.stringify(request)}, () => setTimeout(() => count % 2 ? socket.destroy() : socket.resetAndDestroy(), 50));
+  }`;
+  // This process does nothing else until the other has ended: all requests wait, and so do their ends.
+  execFileSync(process.execPath, ['-e', send]);
+  expect(await post('/webhooks/alertmanager/prod', '{"later":1}')).toMatchObject({ status: 200 });
+  expect(running.intake.accepted).toEqual(['{"later":1}']);
 });
 
 test('an upload that is cut off is forgotten and the next one is served', async () => {

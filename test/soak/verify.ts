@@ -52,7 +52,7 @@ export async function verify(
     if (alert.tap) countTap(alert.name, living[0]?.text ?? '', lines, verdict);
   }
   if (verdict.lost.length + verdict.doubled.length + verdict.wrong.length > 0)
-    verdict.wrong.push(await whatHappened(databaseUrl));
+    verdict.wrong.push(await whatHappened(databaseUrl, verdict.lost));
   return verdict;
 }
 
@@ -101,8 +101,8 @@ function countTap(name: string, living: string, lines: readonly ShownLine[], ver
   if (acks > 1) verdict.doubled.push(`${name}: acknowledged ${acks} times`);
 }
 
-/** What a verdict that is not clean needs to be understood: what became of the events, and the taps that did nothing. */
-async function whatHappened(databaseUrl: string): Promise<string> {
+/** What a verdict that is not clean needs to be understood: what became of the events, the taps that did nothing, and answers. */
+async function whatHappened(databaseUrl: string, lost: readonly string[]): Promise<string> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
@@ -118,7 +118,16 @@ async function whatHappened(databaseUrl: string): Promise<string> {
     const { rows: errors } = await client.query(
       `select at, skill, message from errors where message not like '%on purpose%' limit 5`,
     );
-    return `what happened: ${JSON.stringify({ rows, ignored, audit, errors })}`;
+    const words = lost.flatMap((line) => /^command (\w+):/.exec(line)?.[1] ?? []);
+    const { rows: answers } = await client.query(
+      `select m.* from messages m, unnest($1::text[]) word where m.content like '%' || word || '%' or m.attempt like '%' || word || '%'`,
+      [words],
+    );
+    const { rows: tasks } = await client.query(
+      `select t.* from tasks t, unnest($1::text[]) word where to_jsonb(t)::text like '%' || word || '%'`,
+      [words],
+    );
+    return `what happened: ${JSON.stringify({ rows, ignored, audit, errors, answers, tasks })}`;
   } finally {
     await client.end();
   }
