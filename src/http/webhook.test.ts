@@ -203,7 +203,7 @@ test('what a sender has hung up on while the program stood still is not stored: 
     'POST /webhooks/alertmanager/prod HTTP/1.1\r\nHost: bell\r\nAuthorization: Bearer secret\r\nContent-Length: 2\r\n\r\n{}';
   const send = `for (let count = 0; count < 20; count++) {
     const socket = require('node:net').connect(${running.server.port}, '127.0.0.1');
-    socket.write(${JSON.stringify(request)}, () => setTimeout(() => count % 2 ? socket.destroy() : socket.resetAndDestroy(), 50));
+    socket.write(${JSON.stringify(request)}, () => setTimeout(() => count % 2 ? socket.destroy() : socket.resetAndDestroy(), 2000));
   }`;
   // This process does nothing else until the other has ended: all requests wait, and so do their ends.
   execFileSync(process.execPath, ['-e', send]);

@@ -45,6 +45,7 @@ export function createWebhookHandler({ intake, metrics, log, maxBodyBytes }: Web
   const tokens = createTokenCache(log);
   const counted = createCounters(metrics);
   const storeTrouble = createOccasionalWarning(log);
+  const stoodStill = watchStandstill();
 
   return async function handleWebhook(request, response) {
     const address = addressOf(request.url ?? '');
@@ -112,7 +113,7 @@ export function createWebhookHandler({ intake, metrics, log, maxBodyBytes }: Web
 
     // A program that stood still finds requests whose senders gave up long ago and posted them elsewhere; "firing" would come
     // after its "resolved". So the end of the connection is read first, if it is there: it comes with the next look at it.
-    for (let turns = 0; turns < 2; turns++) await new Promise(setImmediate);
+    for (let turns = 0; turns < 2 && stoodStill(); turns++) await new Promise(setImmediate);
     if (!request.socket.writable) return counted.add(label, '499');
     try {
       await intake.accept(name, source, body.text, parsed.value);
@@ -123,6 +124,25 @@ export function createWebhookHandler({ intake, metrics, log, maxBodyBytes }: Web
     counted.accepted(label);
     response.writeHead(200, ACCEPTED_HEADERS);
     response.end(ACCEPTED_BODY);
+  };
+}
+
+const BEAT_MS = 250;
+/** Shorter than any sender waits for its answer. */
+const STANDSTILL_MS = 1000;
+
+/** Whether this program came to nothing for a while until just now: stopped, starved, or on a machine that was. */
+function watchStandstill(): () => boolean {
+  let beatAt = performance.now();
+  let goneOnUntil = -Infinity;
+  setInterval(() => {
+    const now = performance.now();
+    if (now - beatAt > STANDSTILL_MS) goneOnUntil = now + STANDSTILL_MS;
+    beatAt = now;
+  }, BEAT_MS).unref();
+  return () => {
+    const now = performance.now();
+    return now - beatAt > STANDSTILL_MS || now < goneOnUntil;
   };
 }
 
