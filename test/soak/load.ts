@@ -22,7 +22,7 @@ export interface AlertPlan {
 
 export interface LoadPlan {
   readonly alerts: readonly AlertPlan[];
-  readonly commands: readonly {
+  readonly commands: {
     readonly verb: 'echo' | 'later' | 'work' | 'boom';
     readonly word: string;
     readonly room: string;
@@ -68,7 +68,7 @@ export function planLoad(random: () => number, webhooks: number, commandsAndTaps
     posted += posts.reduce((sum, post) => sum + (post.twice ? 2 : 1), 0);
     alerts.push({ name, room, posts, finally: firing ? 'firing' : 'resolved', rings, tap });
   }
-  const commands = Array.from({ length: commandsAndTaps - taps }, (_, index) => ({
+  const commands: LoadPlan['commands'] = Array.from({ length: commandsAndTaps - taps }, (_, index) => ({
     verb: VERBS[index % VERBS.length] ?? 'echo',
     word: `w${index}x`,
     room: ROOMS[index % ROOMS.length] ?? 'r0',

@@ -3,7 +3,7 @@ import { STEPS, type Step } from '../../src/steps.ts';
 import type { ProgramProcess } from '../harness/process.ts';
 import { seeded } from '../fakes/matrix/faults.ts';
 import { planLoad, sendLoad, tapAll, type LoadPlan } from './load.ts';
-import { createSoakSetting, type SoakSetting } from './setting.ts';
+import { ANN, ROOMS, createSoakSetting, type SoakSetting } from './setting.ts';
 import { listening, settle, verify, type Verdict } from './verify.ts';
 
 export interface SoakOptions {
@@ -56,6 +56,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
     loadDone = true;
     const { kills, freezes, steps } = await killing;
     await throttling;
+    await dieWithTask(setting, plan);
     say(
       `${kills} kills and ${freezes} freezes done; ${plan.webhooks} webhooks were accepted after ${repeats} repeats; settling`,
     );
@@ -81,6 +82,16 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
   } finally {
     await setting.close();
   }
+}
+
+/** The last death is that of somebody with a task: nothing is left to be seen of it until its holder counts as dead. */
+async function dieWithTask({ replicas, homeserver, rooms }: SoakSetting, plan: LoadPlan): Promise<void> {
+  const last = { verb: 'work', word: 'lastx', room: ROOMS[0] ?? '' } as const;
+  plan.commands.push(last);
+  for (const replica of replicas) replica.order({ crashAt: { step: 'task.after-claim', nth: 1 } });
+  await homeserver.say(ANN, rooms.get(last.room) ?? '', `!${last.verb} ${last.word}`);
+  await Promise.race(replicas.map((replica) => replica.gone()));
+  await Promise.all(replicas.filter((replica) => !replica.isAlive).map((replica) => replica.start()));
 }
 
 /** Now and then the homeserver lets almost nothing through for a while, so that messages pile up and are folded. */

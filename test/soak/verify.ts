@@ -187,12 +187,19 @@ export async function settle(databaseUrl: string, withinMs: number): Promise<str
   const end = Date.now() + withinMs;
   try {
     for (let quiet = 0; ;) {
-      const { rows } = await client.query<{ events: number; messages: number; failed: number; dead: number }>(
+      const { rows } = await client.query<{
+        events: number;
+        messages: number;
+        tasks: number;
+        failed: number;
+        dead: number;
+      }>(
         `select (select count(*)::int from events where state = 'new') as events, (select count(*)::int from messages where pending) as messages,
-           (select count(*)::int from events where state = 'failed') as failed, (select count(*)::int from messages where state = 'dead') as dead`,
+           (select count(*)::int from tasks where state <> 'done') as tasks, (select count(*)::int from events where state = 'failed') as failed, (select count(*)::int from messages where state = 'dead') as dead`,
       );
       const left = rows[0];
-      quiet = left && left.events === 0 && left.messages === 0 ? quiet + 1 : 0;
+      // A task whose holder died shows nothing until that is noticed, which takes longer than quiet must last.
+      quiet = left && left.events === 0 && left.messages === 0 && left.tasks === 0 ? quiet + 1 : 0;
       // The homeserver's long poll may still be about to deliver: quiet must last.
       if (quiet >= 15) return left && left.dead > 0 ? `${left.dead} dead letters` : undefined;
       if (Date.now() > end) return `after ${withinMs / 1000} s there are still ${JSON.stringify(left)}`;
