@@ -1,5 +1,5 @@
 import { messageOf } from '../errors.ts';
-import { LANE_AT_ONCE, beginEvent, beginLane, findNew, type Accepted } from './event.ts';
+import { beginEvent, beginLane, findNew, takenOfEach, type Accepted } from './event.ts';
 import { EventHandler, type HandlerOptions } from './handler.ts';
 import { handleTogether, type Together } from './together.ts';
 
@@ -174,7 +174,7 @@ export class Dispatcher {
     const alone = new Set(together.alone.map((row) => row.lane ?? row.id));
     return batch.filter((work) => {
       if (alone.has('id' in work ? work.id : work.lane)) return true;
-      const again = 'id' in work ? left.has(work.id) : this.#isMore(work.lane, handled.get(work.lane) ?? 0, left);
+      const again = 'id' in work ? left.has(work.id) : this.#isMore(work.lane, handled.get(work.lane) ?? 0, takenOfEach(lanes.length), left);
       // What was not there was handled before it was heard of, or another replica has it.
       if (again) this.#queue.push(work);
       else if ('id' in work) this.#queuedIds.delete(work.id);
@@ -183,10 +183,10 @@ export class Dispatcher {
     });
   }
 
-  /** After so many of a lane's events were handled together. */
-  #isMore(lane: string, handled: number, left: ReadonlySet<string | number>): boolean {
+  /** After so many of a lane's events, of the most that were `taken`, were handled together. */
+  #isMore(lane: string, handled: number, taken: number, left: ReadonlySet<string | number>): boolean {
     const work = this.#lanes.get(lane);
-    if (!work || !(left.has(lane) || work.heard || handled === LANE_AT_ONCE)) return false;
+    if (!work || !(left.has(lane) || work.heard || handled === taken)) return false;
     work.expected = Math.max(0, work.expected - handled);
     if (work.expected === 0) work.drain = true;
     return true;

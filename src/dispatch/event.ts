@@ -165,8 +165,14 @@ export function isChat(row: EventRow): boolean {
   return CHAT.includes(row.kind);
 }
 
-/** Of one lane in one transaction. */
-export const LANE_AT_ONCE = 8;
+/** Events that one transaction takes from lanes: what it has no time for was read and locked for nothing. */
+const FROM_LANES = 32;
+const FROM_ONE_LANE = 8;
+
+/** How many of each lane one transaction takes when it works on so many. */
+export function takenOfEach(lanes: number): number {
+  return Math.max(1, Math.min(FROM_ONE_LANE, Math.floor(FROM_LANES / lanes)));
+}
 
 /**
  * Begins one transaction for several events, those without a lane by id and the first of some lanes, and locks them. It
@@ -188,9 +194,9 @@ export async function beginMany(
       `with free as materialized (
          select given.lane as wanted, pg_try_advisory_xact_lock(hashtextextended(given.lane, 0)) as got from unnest($1::text[]) as given (lane))
        select ${EVENT_COLUMNS}, ${DUE} and ${known} as fit from free cross join lateral (
-         select * from events where state = 'new' and lane = wanted and got order by id limit ${LANE_AT_ONCE} for update of events) head
+         select * from events where state = 'new' and lane = wanted and got order by id limit $2 for update of events) head
        order by id`,
-      [lanes],
+      [lanes, takenOfEach(lanes.length)],
     ),
   ]);
   // What must wait, or is for a newer program, keeps what is behind it in its lane waiting.
@@ -240,12 +246,20 @@ export async function postponeEvent(transaction: Transaction, id: number, lane: 
   await transaction.script('commit');
 }
 
-/** Events that nobody has handled yet and this program may handle now, oldest first; of each lane the first. */
+/**
+ * Events that nobody has handled yet and this program may handle now, oldest first; of each lane the first. Walks from lane
+ * to lane, whatever waits in each.
+ */
 export function findNew(query: Query, known: Known, limit: number): Promise<Accepted[]> {
   return query<{ id: number; lane: string | null }>(
-    `(select id, lane from events where state = 'new' and lane is null and ${DUE} and ${known} order by id limit $1)
+    `with recursive lanes as (
+       (select lane from events where state = 'new' and lane is not null order by lane limit 1)
+       union all
+       select (select e.lane from events e where state = 'new' and e.lane > lanes.lane order by e.lane limit 1) from lanes where lanes.lane is not null)
+     (select id, lane from events where state = 'new' and lane is null and ${DUE} and ${known} order by id limit $1)
      union all (select id, lane from (
-       select distinct on (lane) id, lane, not_before, skill, name from events where state = 'new' and lane is not null order by lane, id) head
+       select first.* from lanes cross join lateral (
+         select id, lane, not_before, skill, name from events e where state = 'new' and e.lane = lanes.lane order by id limit 1) first) head
        where ${DUE} and ${known} order by id limit $1)`,
     [limit],
   );
