@@ -244,6 +244,16 @@ export interface Webhook<Options = unknown> {
    */
   readonly lane?: (body: unknown, source: string) => string | undefined;
   readonly run: (context: Context<Options>, request: WebhookRequest) => void | Promise<void>;
+  /**
+   * Several that wait, no two of them with the same word, in the order of their acceptance and in one transaction; for what
+   * comes in thousands, where one statement for all costs less than one for each. Where it fails, each goes to `run`.
+   */
+  readonly runMany?: (calls: readonly WebhookCall<Options>[]) => void | Promise<void>;
+}
+
+export interface WebhookCall<Options = unknown> {
+  readonly context: Context<Options>;
+  readonly request: WebhookRequest;
 }
 
 export type SecretRef = { readonly file: string } | { readonly env: string };

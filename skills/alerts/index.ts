@@ -1,11 +1,11 @@
-import { defineSkill, defineTimer, z, type Command } from '#skill';
+import { defineSkill, defineTimer, z, type Command, type WebhookRequest } from '#skill';
 import { runAck, runAckAll } from './ack-command.ts';
 import { ackExpires, openAgain, remind, reminder, unit } from './ack-timers.ts';
 import { checkAlerts } from './check.ts';
 import { runClose, runResolve } from './close-command.ts';
 import { runDemo, sampleEnds, sampleTask } from './demo.ts';
 import { openAlerts } from './gauge.ts';
-import { rest, takeAlerts, takeNotification } from './intake.ts';
+import { rest, takeAlerts, takeNotification, takeNotifications } from './intake.ts';
 import { runAlert, runAlerts, runPending } from './list-commands.ts';
 import { alertOptions, type AlertOptions } from './options.ts';
 import { laneOf, refuse } from './payload.ts';
@@ -43,6 +43,10 @@ const commands: Readonly<Record<string, Command<AlertOptions>>> = {
   'demo alert': { help: 'sends a sample alert through the real intake', class: 'act', run: runDemo },
 };
 
+/** The bare address is the source called `default`. */
+const named = (request: WebhookRequest): WebhookRequest =>
+  request.source === '' ? { ...request, source: 'default' } : request;
+
 export default defineSkill<AlertOptions>({
   name: 'alerts',
   description: 'brings alerts from Alertmanager to rooms and gets them acknowledged',
@@ -59,8 +63,9 @@ export default defineSkill<AlertOptions>({
       sources: (options) => Object.keys(options.sources),
       refuse,
       lane: laneOf,
-      run: (context, request) =>
-        takeNotification(context, request.source === '' ? { ...request, source: 'default' } : request),
+      run: (context, request) => takeNotification(context, named(request)),
+      runMany: (calls) =>
+        takeNotifications(calls.map(({ context, request }) => ({ context, request: named(request) }))),
     },
   },
   events: {

@@ -1,7 +1,8 @@
-import { z, type Json, type WebhookRequest } from '#skill';
-import { drawNumbers, isNamed, lockByFingerprint, type Alert } from './alert.ts';
-import { addMembers, lockGroups, lockGroupsById, type Group } from './groups.ts';
-import { resultOf, wantedGroups, type Outcome } from './outcome.ts';
+import { z, type Json, type Sql, type WebhookCall, type WebhookRequest } from '#skill';
+import { drawNumbers, isNamed, lockByFingerprint, type Alert, type Look } from './alert.ts';
+import { addMembers, lockGroups, lockGroupsById, type Group, type WantedGroup } from './groups.ts';
+import { resultOf, wantedGroups, type Decided, type Outcome } from './outcome.ts';
+import type { AlertOptions } from './options.ts';
 import { readNotification, type Notification } from './payload.ts';
 import { evaluate } from './route.ts';
 import { remindLater, showAlert, showGroup, type AlertContext } from './show.ts';
@@ -39,6 +40,47 @@ export async function takeNotification(context: AlertContext, request: WebhookRe
 }
 
 export async function takeAlerts(context: AlertContext, request: WebhookRequest): Promise<void> {
+  const read = await readRequest({ context, request });
+  if (read) await takeTogether([read]);
+}
+
+/** Takes several notifications with the same statements, as far as none speaks of what another one speaks of. */
+export async function takeNotifications(calls: readonly WebhookCall<AlertOptions>[]): Promise<void> {
+  let together: Read[] = [];
+  let about = new Set<string>();
+  const take = async (): Promise<void> => {
+    await takeTogether(together);
+    together = [];
+    about = new Set();
+  };
+  for (const call of calls) {
+    const { alerts } = call.request.body as { readonly alerts: readonly unknown[] };
+    if (alerts.length > AT_ONCE) {
+      await take();
+      await takeNotification(call.context, call.request);
+      continue;
+    }
+    const read = await readRequest(call);
+    if (!read) continue;
+    const its = aboutOf(read);
+    const [first = read] = together;
+    const apart = first.request.source !== read.request.source || its.some((one) => about.has(one));
+    if (apart) await take();
+    for (const one of its) about.add(one);
+    together.push(read);
+  }
+  await take();
+}
+
+/** A notification, and where its alerts are shown. */
+interface Read extends WebhookCall<AlertOptions> {
+  readonly notification: Notification;
+  readonly decided: readonly Decided[];
+  readonly groups: readonly WantedGroup[];
+}
+
+/** Undefined: there is nothing in it that can be read. */
+async function readRequest({ context, request }: WebhookCall<AlertOptions>): Promise<Read | undefined> {
   const { route, sources } = context.options;
   // Refused by `check`; only a configuration that changed between accepting and handling comes here.
   if (!route) throw new Error('skills.alerts.route is missing, so nothing says where alerts are shown');
@@ -49,68 +91,118 @@ export async function takeAlerts(context: AlertContext, request: WebhookRequest)
     report,
     destinations: evaluate(route, report.labels, origin),
   }));
-  if (decided.length === 0) return;
-  const groups = new Map<string, Group>();
-  const wanted = wantedGroups(context, notification, decided);
-  for (const group of await lockGroups(context.sql, request.source, wanted)) groups.set(group.keyHash, group);
+  if (decided.length === 0) return undefined;
+  return { context, request, notification, decided, groups: wantedGroups(context, notification, decided) };
+}
 
+/** What no two that are taken together may both speak of. */
+function aboutOf({ decided, groups }: Read): string[] {
+  return [
+    ...decided.map(({ report }) => `alert ${report.fingerprint}`),
+    ...groups.map(({ keyHash }) => `group ${keyHash}`),
+  ];
+}
+
+/** What becomes of one notification's alerts. */
+interface Taken {
+  readonly read: Read;
+  readonly writes: readonly Outcome[];
+  readonly ends: readonly Ended[];
+}
+
+/** All of one source. */
+async function takeTogether(reads: readonly Read[]): Promise<void> {
+  const [first] = reads;
+  if (!first) return;
+  const { sql, now } = first.context;
+  const { source } = first.request;
+  const groups = new Map<string, Group>();
+  for (const group of await lockGroups(
+    sql,
+    source,
+    reads.flatMap((read) => read.groups),
+  ))
+    groups.set(group.keyHash, group);
   const looks = await lockByFingerprint(
-    context.sql,
-    request.source,
-    decided.map(({ report, destinations }) => ({
-      fingerprint: report.fingerprint,
-      firing: report.status === 'firing' && destinations.length > 0,
-    })),
-    context.now,
+    sql,
+    source,
+    reads.flatMap(({ decided }) =>
+      decided.map(({ report, destinations }) => ({
+        fingerprint: report.fingerprint,
+        firing: report.status === 'firing' && destinations.length > 0,
+      })),
+    ),
+    now,
   );
-  const writes: Outcome[] = [];
   const touched: Alert[] = [];
+  const taken = reads.map((read) => take(read, looks, groups, touched));
+  const numbers = await drawMissing(
+    sql,
+    taken.flatMap(({ writes }) => writes),
+  );
+  const numbered = taken.map((one) => ({
+    ...one,
+    writes: one.writes.map((write) => ({
+      ...write,
+      alert: { ...write.alert, number: numbers.get(write) ?? write.alert.number },
+    })),
+  }));
+  const writes = numbered.flatMap((one) => one.writes);
+  // Not awaited where nothing depends on it: each round trip costs as much as the rest of this.
+  const writing = Promise.all([
+    writeAlerts(sql, source, writes, now),
+    touchAlerts(sql, touched),
+    writeEnds(
+      sql,
+      numbered.flatMap((one) => one.ends),
+      now,
+    ),
+  ]);
+  writing.catch(() => {});
+  const ids = writes.some(({ alert }) => alert.places.some((place) => place.group !== null))
+    ? (await writing)[0]
+    : new Map<string, number>();
+  for (const one of numbered) await show(one, ids, groups);
+}
+
+function take(
+  read: Read,
+  looks: ReadonlyMap<string, Look>,
+  groups: ReadonlyMap<string, Group>,
+  touched: Alert[],
+): Taken {
+  const writes: Outcome[] = [];
   const ends: Ended[] = [];
-  for (const one of decided) {
+  for (const one of read.decided) {
     const look = looks.get(one.report.fingerprint);
     // What a route drops is not kept; what was shown before it was dropped still ends.
     if (!look || (one.destinations.length === 0 && look.before?.phase !== 'firing')) continue;
-    const result = resultOf(context, request, notification, one, look, groups);
+    const result = resultOf(read.context, read.request, read.notification, one, look, groups);
     if (result === undefined) continue;
     if ('touched' in result) touched.push(result.touched);
     else if ('end' in result) ends.push(result.end);
     else writes.push(result.outcome);
   }
-  const numbered = await withNumbers(context, writes);
-  // Not awaited where nothing depends on it: each round trip costs as much as the rest of this.
-  const writing = Promise.all([
-    writeAlerts(context.sql, request.source, numbered, context.now),
-    touchAlerts(context.sql, touched),
-    writeEnds(context.sql, ends, context.now),
-  ]);
-  writing.catch(() => {});
-  const ids = numbered.some(({ alert }) => alert.places.some((place) => place.group !== null))
-    ? (await writing)[0]
-    : new Map<string, number>();
-  await show(context, notification, numbered, ends, ids, groups);
+  return { read, writes, ends };
 }
 
 /** Those that are new to people again get a number too. */
-async function withNumbers(context: AlertContext, writes: readonly Outcome[]): Promise<readonly Outcome[]> {
+async function drawMissing(sql: Sql, writes: readonly Outcome[]): Promise<ReadonlyMap<Outcome, number>> {
   const missing = writes.filter(({ alert, opens }) => opens && alert.number === null);
-  if (missing.length === 0) return writes;
-  const numbers = new Map(
-    (await drawNumbers(context.sql, missing.length)).map((number, nth) => [missing[nth], number] as const),
+  const numbers = missing.length === 0 ? [] : await drawNumbers(sql, missing.length);
+  return new Map(
+    numbers.flatMap((number, nth) => {
+      const write = missing[nth];
+      return write ? [[write, number] as const] : [];
+    }),
   );
-  return writes.map((write) => ({
-    ...write,
-    alert: { ...write.alert, number: numbers.get(write) ?? write.alert.number },
-  }));
 }
 
+/** @param ids of those that are written just now. @param groups those that are locked, as they are; kept so. */
 async function show(
-  context: AlertContext,
-  notification: Notification,
-  writes: readonly Outcome[],
-  ends: readonly Ended[],
-  /** Of those that are written just now. */
+  { read: { context, notification }, writes, ends }: Taken,
   ids: ReadonlyMap<string, number>,
-  groups: ReadonlyMap<string, Group>,
+  groups: Map<string, Group>,
 ): Promise<void> {
   const outcomes = new Map(writes.map((write) => [write.alert.fingerprint, write]));
   const members: { group: number; alert: number }[] = [];
@@ -147,6 +239,8 @@ async function show(
     locked.set(group.id, group);
   for (const [id, change] of [...changed].sort(([a], [b]) => a - b)) {
     const group = locked.get(id);
-    if (group) await showGroup(context, group, { ...change, truncated: notification.truncated });
+    if (!group) continue;
+    const next = await showGroup(context, group, { ...change, truncated: notification.truncated });
+    if (groups.has(group.keyHash)) groups.set(group.keyHash, next);
   }
 }

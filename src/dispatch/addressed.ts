@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Transaction } from '../db/database.ts';
-import type { Context, Fate, TaskOutcome } from '../skill.ts';
+import type { Context, Fate, TaskOutcome, WebhookRequest } from '../skill.ts';
 import { createContext, runHandler } from './context.ts';
 import type { Effects } from './effects.ts';
 import type { EventRow } from './event.ts';
@@ -46,6 +46,36 @@ export async function handleAddressed(input: AddressedInput): Promise<'ok'> {
   return 'ok';
 }
 
+/** Webhooks of one skill that it takes several of at once: whose they are; undefined: this event goes alone. */
+export function manyOf({ skills }: World, { kind, skill, name }: EventRow): string | undefined {
+  const webhook = kind === 'webhook' && skills.get(skill ?? '')?.skill.webhooks?.[name ?? ''];
+  return webhook && webhook.runMany ? `${skill} ${name}` : undefined;
+}
+
+/**
+ * Handles events of one `manyOf` together, no two of one lane; all that they say goes to the same effects.
+ * @throws as `handleAddressed`, and then none is handled.
+ */
+export async function handleMany(input: Omit<AddressedInput, 'row'>, rows: readonly EventRow[]): Promise<void> {
+  const [first] = rows;
+  const loaded = input.world.skills.get(first?.skill ?? '');
+  const webhook = loaded?.skill.webhooks?.[first?.name ?? ''];
+  if (!loaded || !webhook?.runMany) throw new Error('these events are not to be handled together');
+  const given = rows.map((row) => ({ row, revocable: createContext({ ...input, loaded, eventId: row.id }) }));
+  const calls = given.map(({ row, revocable }) => ({ context: revocable.context, request: requestOf(row) }));
+  const { runMany } = webhook;
+  await runHandler(
+    { revoke: () => given.forEach(({ revocable }) => revocable.revoke()) },
+    () => runMany(calls),
+    input.timeoutMs,
+  );
+}
+
+function requestOf(row: EventRow): WebhookRequest {
+  const { source, body } = webhookPayload.parse(JSON.parse(row.payload));
+  return { source, body, receivedAt: row.accepted_at, order: row.id };
+}
+
 function call(input: AddressedInput, context: Context<unknown>): unknown {
   const { row, now, world } = input;
   const skill = world.skills.get(row.skill ?? '')?.skill;
@@ -53,13 +83,12 @@ function call(input: AddressedInput, context: Context<unknown>): unknown {
   const missing = (): never => {
     throw new Error(`the skill "${row.skill ?? ''}" has no ${row.kind} called "${name}"`);
   };
-  const payload: unknown = JSON.parse(row.payload);
   const lateMs = Math.max(0, now.getTime() - row.happened_at.getTime());
+  const payload: unknown = row.kind === 'webhook' ? undefined : JSON.parse(row.payload);
   switch (row.kind) {
     case 'webhook': {
       const webhook = skill?.webhooks?.[name] ?? missing();
-      const { source, body } = webhookPayload.parse(payload);
-      return webhook.run(context, { source, body, receivedAt: row.accepted_at, order: row.id });
+      return webhook.run(context, requestOf(row));
     }
     case 'timer': {
       const timer = skill?.timers?.[name] ?? missing();

@@ -149,6 +149,7 @@ export function createContext(source: ContextSource): RevocableContext {
       if (!address) return undefined;
       if (effects.wantedUnder(address.connector, address.room, skill, key))
         return { state: 'waiting', at: null, reason: null };
+      if (effects.before.holds(address.connector, address.room, skill, key)) effects.before.write();
       const [row] = await transaction.query<{
         state: string;
         pending: boolean;
@@ -237,7 +238,7 @@ function validDate(what: string, date: Date): Date {
  * @throws what the handler throws, or that it took too long.
  */
 export async function runHandler<T>(
-  revocable: RevocableContext,
+  revocable: Pick<RevocableContext, 'revoke'>,
   handler: () => T | Promise<T>,
   timeoutMs = HANDLER_TIMEOUT_MS,
 ): Promise<T> {

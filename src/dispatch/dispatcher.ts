@@ -166,15 +166,18 @@ export class Dispatcher {
       return batch;
     }
     const handled = new Map<string, number>();
-    for (const { row, woken } of together.handled) {
-      this.#handler.handled(row, { result: 'ok' }, woken);
-      if (row.lane !== null) handled.set(row.lane, (handled.get(row.lane) ?? 0) + 1);
+    for (const { rows, woken } of together.handled) {
+      this.#handler.handled(rows, { result: 'ok' }, woken);
+      for (const { lane } of rows) if (lane !== null) handled.set(lane, (handled.get(lane) ?? 0) + 1);
     }
     const left = new Set(together.left.map((row) => row.lane ?? row.id));
     const alone = new Set(together.alone.map((row) => row.lane ?? row.id));
     return batch.filter((work) => {
       if (alone.has('id' in work ? work.id : work.lane)) return true;
-      const again = 'id' in work ? left.has(work.id) : this.#isMore(work.lane, handled.get(work.lane) ?? 0, takenOfEach(lanes.length), left);
+      const again =
+        'id' in work
+          ? left.has(work.id)
+          : this.#isMore(work.lane, handled.get(work.lane) ?? 0, takenOfEach(lanes.length), left);
       // What was not there was handled before it was heard of, or another replica has it.
       if (again) this.#queue.push(work);
       else if ('id' in work) this.#queuedIds.delete(work.id);

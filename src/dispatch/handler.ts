@@ -141,28 +141,37 @@ export class EventHandler {
     } finally {
       effects.settle(woken !== undefined);
     }
-    this.handled(row, outcome, woken);
+    this.handled([row], outcome, woken);
     return true;
   }
 
-  /** It is committed: whatever fails now must not look as if it were not. */
-  handled(row: EventRow, outcome: { result: string; skill?: string; command?: string }, woken: Woken): void {
+  /** They are committed: whatever fails now must not look as if they were not. */
+  handled(
+    rows: readonly EventRow[],
+    outcome: { result: string; skill?: string; command?: string },
+    woken: Woken,
+  ): void {
     const { metrics, clock, onWoken, log } = this.#options;
-    const source = sourceLabel(row);
     try {
       onWoken(woken);
       const now = clock.now().getTime();
-      metrics.eventDuration.observe({ source }, (now - row.accepted_at.getTime()) / 1000);
-      metrics.events.inc({ source, result: outcome.result });
+      for (const row of rows) {
+        const source = sourceLabel(row);
+        metrics.eventDuration.observe({ source }, (now - row.accepted_at.getTime()) / 1000);
+        metrics.events.inc({ source, result: outcome.result });
+        if (row.kind === 'timer') metrics.timerLateness.observe(Math.max(0, (now - row.happened_at.getTime()) / 1000));
+      }
       if (outcome.command !== undefined && outcome.result !== 'ignored')
         metrics.commands.inc({
           skill: outcome.skill ?? 'core',
           command: outcome.command,
           result: outcome.result,
         });
-      if (row.kind === 'timer') metrics.timerLateness.observe(Math.max(0, (now - row.happened_at.getTime()) / 1000));
     } catch (error) {
-      log.error({ event: row.id, reason: messageOf(error) }, 'event was handled, but what follows from it may be late');
+      log.error(
+        { events: rows.map((row) => row.id), reason: messageOf(error) },
+        'events were handled, but what follows from them may be late',
+      );
     }
   }
 

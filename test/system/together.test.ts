@@ -13,9 +13,20 @@ const tally = defineSkill({
     tally: {
       tokens: () => [],
       sources: () => [],
-      run: async ({ state, say }, { body }) => {
+      run: async ({ state, say, post, shown, at, cancel }, { body }) => {
         const { name } = body as { name: string };
         begun.push(name);
+        if (name.startsWith('ring')) {
+          await post('lobby', 'bell', name, { ring: true });
+          return;
+        }
+        if (name.startsWith('board')) {
+          const before = await shown('lobby', 'board');
+          await post('lobby', 'board', name, { ring: true });
+          await say('lobby', `${name} ${before?.state ?? 'nothing'}`);
+          await (name === 'board3' ? cancel('later') : at('later', new Date('2100-01-01'), 'later', {}));
+          return;
+        }
         await state.set(name, ((await state.get<number>(name)) ?? 0) + 1);
         await say('lobby', name);
         if (name.startsWith('bad')) throw new Error('this one is bad');
@@ -24,22 +35,42 @@ const tally = defineSkill({
       },
     },
   },
+  timers: { later: { payload: z.object({}), run: () => {} } },
+});
+
+const together = defineSkill({
+  name: 'together',
+  options: z.object({}),
+  webhooks: {
+    together: {
+      tokens: () => [],
+      sources: () => [],
+      run: async ({ say }, { body }) => say('lobby', `${(body as { name: string }).name} alone`),
+      runMany: async (calls) => {
+        for (const { context, request } of calls) {
+          const { name } = request.body as { name: string };
+          if (name.startsWith('bad')) throw new Error('not together with this one');
+          await context.say('lobby', `${name} of ${calls.length > 1 ? 'many' : 'one'}`);
+        }
+      },
+    },
+  },
 });
 
 let bot: TestBot;
 beforeEach(async () => {
   begun = [];
-  bot = await startTestBot({ skills: [tally] });
+  bot = await startTestBot({ skills: [tally, together] });
 });
 afterEach(() => bot.stop());
 
-const event = (name: string, lane?: string): NewEvent => ({
+const event = (name: string, lane?: string, skill = 'tally'): NewEvent => ({
   source: 'webhook',
   sourceId: randomUUID(),
   lane,
   kind: 'webhook',
-  skill: 'tally',
-  name: 'tally',
+  skill,
+  name: skill,
   payload: JSON.stringify({ source: 'x', body: { name } }),
   happenedAt: new Date(),
 });
@@ -102,4 +133,53 @@ test('a lane keeps its order', async () => {
   ]);
   await bot.settle();
   expect(bot.texts().filter((text) => text.startsWith('n'))).toEqual(all);
+});
+
+test('what one says of a message is there for the next that speaks of it', async () => {
+  const boards = names(6, 'board');
+  await bot.app.acceptor.accept([
+    ...boards.map((name) => event(name, 'one lane')),
+    ...names(40, 'other').map((name) => event(name)),
+  ]);
+  await bot.settle();
+  expect(begun.filter((name) => name.startsWith('board'))).toEqual(boards);
+  const [row] = await bot.query<{ ring: number; text: string; event: string }>(
+    `select ring_version as ring, content::json->>'text' as text from messages where key = 'board'`,
+  );
+  expect(row).toEqual({ ring: 6, text: 'board5' });
+  expect(bot.texts().filter((text) => text.startsWith('board0 '))).toEqual(['board0 nothing']);
+  expect(bot.texts().filter((text) => text.endsWith(' nothing'))).toHaveLength(1);
+  expect(await bot.query(`select 1 from timers where key = 'later'`)).toHaveLength(1);
+});
+
+test('each ring of a message counts, though several are written together', async () => {
+  await bot.app.acceptor.accept([...names(9, 'ring'), ...names(9, 'other')].map((name) => event(name)));
+  await bot.settle();
+  expect(await bot.query(`select ring_version from messages where key = 'bell'`)).toEqual([{ ring_version: 9 }]);
+});
+
+test('several of a webhook that takes them are given to it at once, no two of a lane', async () => {
+  const all = names(40, 'm');
+  await bot.app.acceptor.accept(all.map((name, index) => event(name, `lane ${index % 10}`, 'together')));
+  await bot.settle();
+  const said = bot.texts().map((text) => text.split(' ')[0] ?? '');
+  expect(said.toSorted()).toEqual(all.toSorted());
+  expect(bot.texts().filter((text) => text.endsWith('of many')).length).toBeGreaterThan(1);
+  for (let lane = 0; lane < 10; lane++) {
+    const its = all.filter((_, index) => index % 10 === lane);
+    expect(said.filter((name) => its.includes(name))).toEqual(its);
+  }
+});
+
+test('where several cannot be taken at once, each is taken alone', async () => {
+  const all = [...names(20, 'm'), 'bad', ...names(20, 'n')];
+  await bot.app.acceptor.accept(all.map((name) => event(name, undefined, 'together')));
+  await bot.settle();
+  expect(
+    bot
+      .texts()
+      .map((text) => text.split(' ')[0] ?? '')
+      .toSorted(),
+  ).toEqual(all.toSorted());
+  expect(bot.texts()).toContain('bad alone');
 });
