@@ -39,4 +39,6 @@ const server = app.listen(setting.port ?? 0, '127.0.0.1', () => {
   const address = server.address();
   process.send?.(`http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`);
 });
+// As long as ours: a connection that is closed while the next request is on its way would count as refused.
+server.keepAliveTimeout = 65_000;
 process.on('disconnect', () => process.exit(0));
