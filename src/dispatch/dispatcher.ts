@@ -189,7 +189,9 @@ export class Dispatcher {
   /** After so many of a lane's events, of the most that were `taken`, were handled together. */
   #isMore(lane: string, handled: number, taken: number, left: ReadonlySet<string | number>): boolean {
     const work = this.#lanes.get(lane);
-    if (!work || !(left.has(lane) || work.heard || handled === taken)) return false;
+    if (!work) return false;
+    const rest = handled === taken && (work.drain || work.expected > handled);
+    if (!left.has(lane) && !work.heard && !rest) return false;
     work.expected = Math.max(0, work.expected - handled);
     if (work.expected === 0) work.drain = true;
     return true;

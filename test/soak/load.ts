@@ -30,6 +30,10 @@ export interface LoadPlan {
   readonly webhooks: number;
 }
 
+/** Posting at once, half of them on the same beat: so many wait at times that they are handled together. */
+const SENDERS = 24;
+const BEAT_MS = 400;
+
 const VERBS = ['echo', 'later', 'echo', 'work', 'boom'] as const;
 
 /** What will be sent, decided by the seed alone. */
@@ -143,11 +147,11 @@ export async function sendLoad(
   let repeats = 0;
   let posted = 0;
   const turn = async (sent: number, all: number): Promise<void> => {
-    await sleep(100 * random());
+    await sleep(random() < 0.5 ? BEAT_MS - (Date.now() % BEAT_MS) : 100 * random());
     while (sent / all > progress()) await sleep(50);
   };
   const queue = [...plan.alerts];
-  const workers = Array.from({ length: 8 }, async () => {
+  const workers = Array.from({ length: SENDERS }, async () => {
     for (let alert = queue.shift(); alert; alert = queue.shift()) {
       for (const post of alert.posts) {
         await turn(posted++, plan.webhooks);

@@ -27,7 +27,7 @@ for (const kind of ['lost', 'doubled', 'wrong'] as const)
   for (const line of result[kind].slice(0, 30)) console.log(`${kind}: ${line}`);
 console.log(`steps at which it died: ${[...result.steps].map(([step, count]) => `${step} ${count}`).join(', ')}`);
 console.log(
-  `${result.kills} kills, ${result.freezes} freezes, ${result.webhooks} webhooks (${result.repeats} repeats), ${result.commands} commands, ${result.taps} taps in ${result.seconds} s: ${result.lost.length} lost, ${result.doubled.length} doubled, ${result.wrong.length} wrong`,
+  `${result.kills} kills, ${result.freezes} freezes, ${result.webhooks} webhooks (${result.repeats} repeats, ${result.together} events handled together), ${result.commands} commands, ${result.taps} taps in ${result.seconds} s: ${result.lost.length} lost, ${result.doubled.length} doubled, ${result.wrong.length} wrong`,
 );
 const failed = result.lost.length + result.doubled.length + result.wrong.length > 0;
 console.log(failed ? '0 passed, 1 failed' : '1 passed, 0 failed');

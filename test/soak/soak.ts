@@ -4,7 +4,7 @@ import type { ProgramProcess } from '../harness/process.ts';
 import { seeded } from '../fakes/matrix/faults.ts';
 import { planLoad, sendLoad, tapAll, type LoadPlan } from './load.ts';
 import { ANN, ROOMS, createSoakSetting, type SoakSetting } from './setting.ts';
-import { listening, settle, verify, type Verdict } from './verify.ts';
+import { handledTogether, listening, settle, verify, type Verdict } from './verify.ts';
 
 export interface SoakOptions {
   readonly seed: number;
@@ -24,6 +24,8 @@ export interface SoakResult extends Verdict {
   readonly commands: number;
   readonly taps: number;
   readonly repeats: number;
+  /** Events that shared a transaction with others. */
+  readonly together: number;
   readonly seconds: number;
 }
 
@@ -66,6 +68,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
     const left = await settle(setting.database.url, 180_000);
     const verdict = await verify(setting, plan, setting.database.url);
     if (left !== undefined) verdict.wrong.push(left);
+    const together = await handledTogether(setting.database.url);
     for (const replica of setting.replicas) verdict.wrong.push(...replica.failures);
     await emptied(setting, verdict, plan.commands.filter((command) => command.verb === 'boom').length, say);
     return {
@@ -77,6 +80,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
       commands: plan.commands.length,
       taps,
       repeats,
+      together,
       seconds: Math.round((Date.now() - began) / 1000),
     };
   } finally {

@@ -133,6 +133,20 @@ async function whatHappened(databaseUrl: string, lost: readonly string[]): Promi
   }
 }
 
+/** Events that shared their transaction with others. */
+export async function handledTogether(databaseUrl: string): Promise<number> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ count: number }>(
+      `select coalesce(sum(count), 0)::int as count from (select count(*) as count from events where state = 'done' group by xmin::text having count(*) > 1) shared`,
+    );
+    return rows[0]?.count ?? 0;
+  } finally {
+    await client.end();
+  }
+}
+
 async function ringsByAlert(
   databaseUrl: string,
 ): Promise<Map<string, { rings: number; delivered: number; copies: number; fold: boolean }>> {
