@@ -1,10 +1,9 @@
 import { z, type Json, type Sql, type WebhookCall, type WebhookRequest } from '#skill';
 import { drawNumbers, isNamed, lockByFingerprint, type Alert, type Look } from './alert.ts';
-import { addMembers, lockGroups, lockGroupsById, type Group, type WantedGroup } from './groups.ts';
-import { resultOf, wantedGroups, type Decided, type Outcome } from './outcome.ts';
+import { addMembers, lockGroups, lockGroupsById, type Group } from './groups.ts';
 import type { AlertOptions } from './options.ts';
-import { readNotification, type Notification } from './payload.ts';
-import { evaluate } from './route.ts';
+import { resultOf, type Outcome } from './outcome.ts';
+import { aboutOf, readRequest, withoutCommonGroup, type Read } from './read.ts';
 import { remindLater, showAlert, showGroup, type AlertContext } from './show.ts';
 import { tellUnreadable } from './unreadable.ts';
 import { touchAlerts, writeAlerts } from './write-alerts.ts';
@@ -40,8 +39,7 @@ export async function takeNotification(context: AlertContext, request: WebhookRe
 }
 
 export async function takeAlerts(context: AlertContext, request: WebhookRequest): Promise<void> {
-  const read = await readRequest({ context, request });
-  if (read) await takeTogether([read]);
+  await takeTogether([readRequest({ context, request })]);
 }
 
 /** Takes several notifications with the same statements, as far as none speaks of what another one speaks of. */
@@ -60,8 +58,7 @@ export async function takeNotifications(calls: readonly WebhookCall<AlertOptions
       await takeNotification(call.context, call.request);
       continue;
     }
-    const read = await readRequest(call);
-    if (!read) continue;
+    const read = readRequest(call);
     const its = aboutOf(read);
     const [first = read] = together;
     const apart = first.request.source !== read.request.source || its.some((one) => about.has(one));
@@ -72,37 +69,6 @@ export async function takeNotifications(calls: readonly WebhookCall<AlertOptions
   await take();
 }
 
-/** A notification, and where its alerts are shown. */
-interface Read extends WebhookCall<AlertOptions> {
-  readonly notification: Notification;
-  readonly decided: readonly Decided[];
-  readonly groups: readonly WantedGroup[];
-}
-
-/** Undefined: there is nothing in it that can be read. */
-async function readRequest({ context, request }: WebhookCall<AlertOptions>): Promise<Read | undefined> {
-  const { route, sources } = context.options;
-  // Refused by `check`; only a configuration that changed between accepting and handling comes here.
-  if (!route) throw new Error('skills.alerts.route is missing, so nothing says where alerts are shown');
-  const notification = readNotification(request.body, sources[request.source]?.labels);
-  if (notification.problems.length > 0) await tellUnreadable(context, request.source, notification);
-  const origin = { source: request.source, receiver: notification.receiver };
-  const decided = notification.reports.map((report) => ({
-    report,
-    destinations: evaluate(route, report.labels, origin),
-  }));
-  if (decided.length === 0) return undefined;
-  return { context, request, notification, decided, groups: wantedGroups(context, notification, decided) };
-}
-
-/** What no two that are taken together may both speak of. */
-function aboutOf({ decided, groups }: Read): string[] {
-  return [
-    ...decided.map(({ report }) => `alert ${report.fingerprint}`),
-    ...groups.map(({ keyHash }) => `group ${keyHash}`),
-  ];
-}
-
 /** What becomes of one notification's alerts. */
 interface Taken {
   readonly read: Read;
@@ -110,7 +76,7 @@ interface Taken {
   readonly ends: readonly Ended[];
 }
 
-/** All of one source. */
+/** All of one source, and about different alerts and groups. */
 async function takeTogether(reads: readonly Read[]): Promise<void> {
   const [first] = reads;
   if (!first) return;
@@ -123,17 +89,26 @@ async function takeTogether(reads: readonly Read[]): Promise<void> {
     reads.flatMap((read) => read.groups),
   ))
     groups.set(group.keyHash, group);
-  const looks = await lockByFingerprint(
-    sql,
-    source,
-    reads.flatMap(({ decided }) =>
-      decided.map(({ report, destinations }) => ({
-        fingerprint: report.fingerprint,
-        firing: report.status === 'firing' && destinations.length > 0,
-      })),
-    ),
-    now,
+  const asked = reads.flatMap(({ decided }) =>
+    decided.map(({ report, destinations }) => ({
+      fingerprint: report.fingerprint,
+      firing: report.status === 'firing' && destinations.length > 0,
+    })),
   );
+  const looks = asked.length === 0 ? new Map<string, Look>() : await lockByFingerprint(sql, source, asked, now);
+  for (const some of withoutCommonGroup(reads, looks, groups)) await takeLocked(some, looks, groups);
+}
+
+/** Their groups and alerts are locked, and no two of them change the same group. */
+async function takeLocked(
+  reads: readonly Read[],
+  looks: ReadonlyMap<string, Look>,
+  groups: Map<string, Group>,
+): Promise<void> {
+  const [first] = reads;
+  if (!first) return;
+  const { sql, now } = first.context;
+  const { source } = first.request;
   const touched: Alert[] = [];
   const taken = reads.map((read) => take(read, looks, groups, touched));
   const numbers = await drawMissing(
@@ -200,10 +175,11 @@ async function drawMissing(sql: Sql, writes: readonly Outcome[]): Promise<Readon
 
 /** @param ids of those that are written just now. @param groups those that are locked, as they are; kept so. */
 async function show(
-  { read: { context, notification }, writes, ends }: Taken,
+  { read: { context, request, notification }, writes, ends }: Taken,
   ids: ReadonlyMap<string, number>,
   groups: Map<string, Group>,
 ): Promise<void> {
+  if (notification.problems.length > 0) await tellUnreadable(context, request.source, notification);
   const outcomes = new Map(writes.map((write) => [write.alert.fingerprint, write]));
   const members: { group: number; alert: number }[] = [];
   const changed = new Map<number, { newcomers: number; ring: boolean }>();

@@ -53,22 +53,27 @@ export function manyOf({ skills }: World, { kind, skill, name }: EventRow): stri
 }
 
 /**
- * Handles events of one `manyOf` together, no two of one lane; all that they say goes to the same effects.
+ * Handles events of one `manyOf` together, no two of one lane. Returns what each said, as if it had been handled alone.
  * @throws as `handleAddressed`, and then none is handled.
  */
-export async function handleMany(input: Omit<AddressedInput, 'row'>, rows: readonly EventRow[]): Promise<void> {
+export async function handleMany(
+  input: Omit<AddressedInput, 'row' | 'effects'>,
+  rows: readonly EventRow[],
+  effectsOf: () => Effects,
+): Promise<{ readonly row: EventRow; readonly effects: Effects }[]> {
   const [first] = rows;
   const loaded = input.world.skills.get(first?.skill ?? '');
   const webhook = loaded?.skill.webhooks?.[first?.name ?? ''];
   if (!loaded || !webhook?.runMany) throw new Error('these events are not to be handled together');
-  const given = rows.map((row) => ({ row, revocable: createContext({ ...input, loaded, eventId: row.id }) }));
-  const calls = given.map(({ row, revocable }) => ({ context: revocable.context, request: requestOf(row) }));
   const { runMany } = webhook;
-  await runHandler(
-    { revoke: () => given.forEach(({ revocable }) => revocable.revoke()) },
-    () => runMany(calls),
-    input.timeoutMs,
-  );
+  const given = rows.map((row) => {
+    const effects = effectsOf();
+    return { row, effects, revocable: createContext({ ...input, effects, loaded, eventId: row.id }) };
+  });
+  const calls = given.map(({ row, revocable }) => ({ context: revocable.context, request: requestOf(row) }));
+  const all = { revoke: () => given.forEach(({ revocable }) => revocable.revoke()) };
+  await runHandler(all, () => runMany(calls), input.timeoutMs);
+  return given;
 }
 
 function requestOf(row: EventRow): WebhookRequest {

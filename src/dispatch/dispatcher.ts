@@ -1,3 +1,4 @@
+import { isRerunError, isTransientError } from '../db/database.ts';
 import { messageOf } from '../errors.ts';
 import { beginEvent, beginLane, findNew, takenOfEach, type Accepted } from './event.ts';
 import { EventHandler, type HandlerOptions } from './handler.ts';
@@ -162,7 +163,9 @@ export class Dispatcher {
     try {
       together = await handleTogether({ database, clock, step, world, known: this.#handler.known(world) }, ids, lanes);
     } catch (error) {
-      log.debug({ events: batch.length, reason: messageOf(error) }, 'events are handled one by one');
+      // A lock that somebody else holds is nobody's fault.
+      const level = isRerunError(error) || isTransientError(error) || !database.available ? 'debug' : 'warn';
+      log[level]({ events: batch.length, reason: messageOf(error) }, 'events are handled one by one');
       return batch;
     }
     const handled = new Map<string, number>();

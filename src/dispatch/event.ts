@@ -246,11 +246,26 @@ export async function postponeEvent(transaction: Transaction, id: number, lane: 
   await transaction.script('commit');
 }
 
-/**
- * Events that nobody has handled yet and this program may handle now, oldest first; of each lane the first. Walks from lane
- * to lane, whatever waits in each.
- */
-export function findNew(query: Query, known: Known, limit: number): Promise<Accepted[]> {
+/** Newer events than these are looked at only where the oldest must wait, or are of few lanes. */
+const OLDEST = 4000;
+const ENOUGH = 250;
+
+/** Events that nobody has handled yet and this program may handle now, about the oldest first; of each lane the first. */
+export async function findNew(query: Query, known: Known, limit: number): Promise<Accepted[]> {
+  const oldest = await query<{ seen: number; id: number | null; lane: string | null }>(
+    `with oldest as materialized (select id, lane, not_before, skill, name from events where state = 'new' order by id limit ${OLDEST})
+     select seen, found.id, found.lane from (select count(*)::int as seen from oldest) all_of_them left join (
+       select id, lane from oldest where lane is null and ${DUE} and ${known}
+       union all select id, lane from (select distinct on (lane) * from oldest where lane is not null order by lane, id) head where ${DUE} and ${known}
+       order by id limit $1) found on true`,
+    [limit],
+  );
+  const found = oldest.flatMap(({ id, lane }) => (id === null ? [] : [{ id, lane }]));
+  return found.length >= ENOUGH || (oldest[0]?.seen ?? 0) < OLDEST ? found : findEverywhere(query, known, limit);
+}
+
+/** Walks from lane to lane, whatever waits in each: what it costs depends on how many they are. */
+function findEverywhere(query: Query, known: Known, limit: number): Promise<Accepted[]> {
   return query<{ id: number; lane: string | null }>(
     `with recursive lanes as (
        (select lane from events where state = 'new' and lane is not null order by lane limit 1)

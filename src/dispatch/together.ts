@@ -50,7 +50,7 @@ export async function handleTogether(
 ): Promise<Together> {
   const { database, clock, step, world, known } = options;
   return database.connection(async (transaction) => {
-    const rows = await beginMany(transaction, ids, lanes, known);
+    const rows = (await beginMany(transaction, ids, lanes, known)).sort((a, b) => a.id - b.id);
     const begunMs = performance.now();
     const written = new Written(transaction);
     const left: EventRow[] = [];
@@ -67,10 +67,14 @@ export async function handleTogether(
         (chat ? alone : left).push(...going);
         continue;
       }
-      const effects = written.next();
-      const given = { world, transaction, effects, now: clock.now(), timeoutMs: HANDLER_MS };
-      await (going.length > 1 ? handleMany(given, going) : handleAddressed({ ...given, row }));
-      written.add(going, effects);
+      const given = { world, transaction, now: clock.now(), timeoutMs: HANDLER_MS };
+      if (going.length > 1)
+        for (const one of await handleMany(given, going, () => written.next())) written.add(one.row, one.effects);
+      else {
+        const effects = written.next();
+        await handleAddressed({ ...given, row, effects });
+        written.add(row, effects);
+      }
     }
     const handled = await written.all();
     step('handle.before-commit');
@@ -83,27 +87,36 @@ export async function handleTogether(
   });
 }
 
-/** What is handled with one call: events that their skill takes several of at once, no two of one lane; or a single one. */
-function callsOf(world: World, rows: readonly EventRow[]): EventRow[][] {
-  const calls: EventRow[][] = [];
-  let many: string | undefined;
-  let size = 0;
-  const lanes = new Set<string>();
+interface Call {
+  readonly nth: number;
+  readonly rows: EventRow[];
+  /** Whose webhooks these are; undefined: a single event. */
+  readonly whose: string | undefined;
+  /** Of all payloads. */
+  characters: number;
+}
+
+/**
+ * What is handled with one call, in order: events that their skill takes several of at once, no two of one lane; or a
+ * single one. Lanes need not wait for each other, so each event joins the first call that its own lane allows.
+ */
+function callsOf(world: World, rows: readonly EventRow[]): readonly EventRow[][] {
+  const calls: Call[] = [];
+  /** The first call that the next of a lane may join. */
+  const from = new Map<string, number>();
   for (const row of rows) {
     const whose = manyOf(world, row);
-    const last = calls.at(-1);
-    size += row.payload.length;
-    const joins = whose !== undefined && whose === many && size <= CALL && (row.lane === null || !lanes.has(row.lane));
-    if (last && joins) last.push(row);
-    else {
-      calls.push([row]);
-      many = whose;
-      size = row.payload.length;
-      lanes.clear();
-    }
-    if (row.lane !== null) lanes.add(row.lane);
+    const { length } = row.payload;
+    const first = row.lane === null ? 0 : (from.get(row.lane) ?? 0);
+    const joins = (call: Call): boolean =>
+      whose !== undefined && call.whose === whose && call.nth >= first && call.characters + length <= CALL;
+    let call = calls.find(joins);
+    if (!call) calls.push((call = { nth: calls.length, rows: [], whose, characters: 0 }));
+    call.rows.push(row);
+    call.characters += length;
+    if (row.lane !== null) from.set(row.lane, call.nth + 1);
   }
-  return calls;
+  return calls.map((call) => call.rows);
 }
 
 /** What the handlers of one transaction said, written in few statements; what fails there fails the commit. */
@@ -126,12 +139,12 @@ class Written {
     return new Effects({ holds: (...place) => this.#effects.holds(...place), write: () => this.#write() });
   }
 
-  add(rows: readonly EventRow[], effects: Effects): void {
+  add(row: EventRow, effects: Effects): void {
     if (!this.#effects.absorb(effects)) {
       this.#write();
       this.#effects.absorb(effects);
     }
-    this.#rows.push(...rows);
+    this.#rows.push(row);
     if (this.#effects.size > MESSAGES) this.#write();
   }
 

@@ -144,7 +144,8 @@ export async function writeWanted(query: Query, { all, kept, claims }: Prepared)
   ]);
   const going = new Set<string>();
   for (const [index, one] of all.entries()) {
-    const [claim, row] = [kept[index], rows.find(({ id }) => id === one.id)];
+    const claim = kept[index];
+    const row = claim && rows.find(({ id }) => id === one.id);
     if (!claim || !row?.frozen) continue;
     claims.froze(claim, asStored(one, row));
     going.add(one.id);

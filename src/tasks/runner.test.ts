@@ -222,6 +222,29 @@ test('a task that takes too long is aborted, also when it does not listen', asyn
   expect(await results()).toMatchObject([{ ok: false, unknown: true, reason: 'it took longer than 0.05 s' }]);
 });
 
+test('a task that fails at once and is aborted while that is stored ends nothing but itself', async () => {
+  const rejected: unknown[] = [];
+  const listen = (reason: unknown): number => rejected.push(reason);
+  process.on('unhandledRejection', listen);
+  await queue();
+  start(
+    job({
+      timeoutMs: 30,
+      run: (run) => {
+        const waiting = new Int32Array(new SharedArrayBuffer(4));
+        run.signal.addEventListener('abort', () => {}, { once: true });
+        Atomics.wait(waiting, 0, 0, 40);
+        throw new Error('at once');
+      },
+    }),
+  );
+  await ended();
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('unhandledRejection', listen);
+  expect(rejected).toEqual([]);
+  expect(await results()).toMatchObject([{ ok: false, reason: 'at once' }]);
+});
+
 test('a stop aborts what runs; what may be repeated is queued again for another replica', async () => {
   const id = await queue();
   let running = false;

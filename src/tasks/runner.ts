@@ -188,11 +188,14 @@ function readOnly(database: Database, text: string, parameters: readonly unknown
 
 /** Rejects when the signal aborts: a task that does not listen to its signal must not hold its place for ever. */
 function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) =>
+  const end = new Promise<never>((_, reject) =>
     signal.addEventListener(
       'abort',
       () => reject(signal.reason instanceof Error ? signal.reason : new Error('stopped')),
       { once: true },
     ),
   );
+  // A task that fails at once leaves nobody to listen.
+  end.catch(() => {});
+  return end;
 }
