@@ -38,7 +38,7 @@ export function acknowledge(ack: Ack | null, request: AckRequest): { readonly ac
   if (ack.owner.key === holder.key) {
     // Until the owner is asked, saying it again never makes the end come sooner; it renews what a policy gives.
     const stands =
-      forMs === undefined && ack.askedAt === null && ack.until !== null && (until === null || ack.until > until);
+      forMs === undefined && ack.askedAt === null && (ack.until === null || until === null || ack.until > until);
     return {
       taken: 'again',
       ack: { ...ack, until: stands ? ack.until : until, note: note ?? ack.note, askedAt: null },
