@@ -101,11 +101,19 @@ function countTap(name: string, living: string, lines: readonly ShownLine[], ver
   if (acks > 1) verdict.doubled.push(`${name}: acknowledged ${acks} times`);
 }
 
-/** What a verdict that is not clean needs to be understood: what became of the events, the taps that did nothing, and answers. */
-async function whatHappened(databaseUrl: string, lost: readonly string[]): Promise<string> {
+async function connected<T>(databaseUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** What a verdict that is not clean needs to be understood: what became of the events, the taps that did nothing, and answers. */
+async function whatHappened(databaseUrl: string, lost: readonly string[]): Promise<string> {
+  return connected(databaseUrl, async (client) => {
     const { rows } = await client.query(
       `select kind, state, result, count(*)::int as count from events group by 1, 2, 3 order by 1, 2, 3`,
     );
@@ -128,31 +136,23 @@ async function whatHappened(databaseUrl: string, lost: readonly string[]): Promi
       [words],
     );
     return `what happened: ${JSON.stringify({ rows, ignored, audit, errors, answers, tasks })}`;
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 /** Events that shared their transaction with others. */
 export async function handledTogether(databaseUrl: string): Promise<number> {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  try {
+  return connected(databaseUrl, async (client) => {
     const { rows } = await client.query<{ count: number }>(
       `select coalesce(sum(count), 0)::int as count from (select count(*) as count from events where state = 'done' group by xmin::text having count(*) > 1) shared`,
     );
     return rows[0]?.count ?? 0;
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 async function ringsByAlert(
   databaseUrl: string,
 ): Promise<Map<string, { rings: number; delivered: number; copies: number; fold: boolean }>> {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  try {
+  return connected(databaseUrl, async (client) => {
     const { rows } = await client.query<{
       content: string;
       ring_version: number;
@@ -177,29 +177,21 @@ async function ringsByAlert(
         ];
       }),
     );
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 /** Resolves when the bot has its place in the stream: what is said before its first sync is the past, and never run. */
 export async function listening(databaseUrl: string): Promise<void> {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  try {
+  return connected(databaseUrl, async (client) => {
     while ((await client.query('select 1 from cursors')).rowCount === 0)
       await new Promise((resolve) => setTimeout(resolve, 50));
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 /** Resolves when nothing is left to do, or after `withinMs` to what is left. */
 export async function settle(databaseUrl: string, withinMs: number): Promise<string | undefined> {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
   const end = Date.now() + withinMs;
-  try {
+  return connected(databaseUrl, async (client) => {
     for (let quiet = 0; ;) {
       const { rows } = await client.query<{
         events: number;
@@ -219,7 +211,5 @@ export async function settle(databaseUrl: string, withinMs: number): Promise<str
       if (Date.now() > end) return `after ${withinMs / 1000} s there are still ${JSON.stringify(left)}`;
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
-  } finally {
-    await client.end();
-  }
+  });
 }

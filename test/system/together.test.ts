@@ -7,13 +7,15 @@ import { until } from '../harness/until.ts';
 /** Names of those whose handler began, again each time it does. */
 let begun: string[] = [];
 
+/** Nothing is posted over HTTP here: events are accepted directly. */
+const CLOSED = { tokens: () => [], sources: () => [] };
+
 const tally = defineSkill({
   name: 'tally',
   options: z.object({}),
   webhooks: {
     tally: {
-      tokens: () => [],
-      sources: () => [],
+      ...CLOSED,
       run: async ({ state, say, post, shown, at, cancel }, { body }) => {
         const { name } = body as { name: string };
         begun.push(name);
@@ -44,8 +46,7 @@ const together = defineSkill({
   options: z.object({}),
   webhooks: {
     together: {
-      tokens: () => [],
-      sources: () => [],
+      ...CLOSED,
       run: async ({ say }, { body }) => say('lobby', `${(body as { name: string }).name} alone`),
       runMany: async (calls) => {
         for (const { context, request } of calls) {
