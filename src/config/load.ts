@@ -26,6 +26,9 @@ import {
 
 export type { ReadOptions } from './skill-options.ts';
 
+/** Nobody reads more, and a log, a chat room or a terminal must not get 50,000. */
+const MAX_LINES = 200;
+
 export interface LoadOptions extends ReadOptions {
   /** A file, or a directory of `*.yaml` merged by key. */
   readonly path: string;
@@ -196,7 +199,11 @@ function lines(tree: Tree, findings: readonly Finding[]): string[] {
     (one, other) =>
       compare(one.at.file, other.at.file) || one.at.line - other.at.line || one.at.column - other.at.column,
   );
-  return placed.map(({ at, path, says }) => `${placeText(at)}${path.length > 0 ? ` ${pathText(path)}` : ''}: ${says}`);
+  const told = placed
+    .slice(0, MAX_LINES)
+    .map(({ at, path, says }) => `${placeText(at)}${path.length > 0 ? ` ${pathText(path)}` : ''}: ${says}`);
+  const more = placed.length - told.length;
+  return more > 0 ? [...told, `and ${more} more: fix these first`] : told;
 }
 
 function compare(one: string, other: string): number {

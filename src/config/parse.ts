@@ -1,5 +1,6 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, Scalar } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, Scalar } from 'yaml';
 import { messageOf } from '../errors.ts';
+import { boundedDocument, DocumentTooLarge, SeveralDocuments } from './bounded-document.ts';
 import { plainValue, substitute, type Environment } from './substitute.ts';
 import { emptyMap, type Entry, type Finding, type Path, type Place, type Tree } from './tree.ts';
 
@@ -27,12 +28,11 @@ export function parseFile(file: SourceFile, env: Environment | undefined, proble
   try {
     return new Reader(file.name, text, env, problem).read();
   } catch (error) {
-    // The YAML library recurses: thousands of "[" end in a RangeError.
-    problem({
-      path: [],
-      says: `cannot be read: ${error instanceof RangeError ? 'nested too deeply' : messageOf(error)}`,
-      at: start,
-    });
+    const says =
+      error instanceof SeveralDocuments
+        ? `${error.message}: make it one, or several files in a directory`
+        : `cannot be read: ${messageOf(error)}`;
+    problem({ path: [], says, at: start });
     return emptyMap(start);
   }
 }
@@ -45,10 +45,6 @@ function decode(bytes: Uint8Array): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-class TooLarge extends Error {
-  readonly code = 'WB_CONFIG_TOO_LARGE';
 }
 
 class Reader {
@@ -68,14 +64,7 @@ class Reader {
   }
 
   read(): Tree {
-    const document = parseDocument(this.#text, {
-      version: '1.2',
-      schema: 'core',
-      lineCounter: this.#lines,
-      prettyErrors: false,
-      uniqueKeys: false, // theirs compares each key with each; `#map` looks them up
-      logLevel: 'error',
-    });
+    const document = boundedDocument(this.#text, this.#lines);
     // Only the first: after it the rest is a guess, and so is every problem found in it.
     const [error] = document.errors;
     if (error) this.#problem({ path: [], says: this.#explain(error.message), at: this.#at(error.pos[0]) });
@@ -89,9 +78,6 @@ class Reader {
   #explain(message: string): string {
     if (message.startsWith('Plain value cannot start with'))
       return 'a value that begins with "@" or "`" must be quoted';
-    if (/multiple documents/.test(message)) {
-      return 'has more than one document ("---"): make it one, or several files in a directory';
-    }
     // The library quotes what it found; that may be part of a secret.
     const says = message.replace(/(?<=:) ".*"?$/s, '').replace(/:$/, '');
     const quote = this.#text.includes('${') ? 'inside { } a "${NAME}"' : 'a value that begins with "#", "*" or "&"';
@@ -106,7 +92,7 @@ class Reader {
   #tree(node: unknown, path: Path, near: Place): Tree {
     this.#nodes++;
     if (this.#nodes > MAX_NODES || path.length > MAX_DEPTH) {
-      throw new TooLarge(path.length > MAX_DEPTH ? 'nested too deeply' : 'it has too many values');
+      throw new DocumentTooLarge(path.length > MAX_DEPTH ? 'nested too deeply' : 'it has too many values');
     }
     if (isAlias(node)) {
       const target = this.#anchors.get(node.source);

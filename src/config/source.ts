@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { codeOf, messageOf } from '../errors.ts';
 import { MAX_FILE_BYTES, type SourceFile } from './parse.ts';
 
+/** Of all files of a directory: what a few ConfigMaps hold. */
+const MAX_ALL_BYTES = 4 * MAX_FILE_BYTES;
+
 export interface Source {
   readonly files: readonly SourceFile[];
   /** Of names and contents: another hash means that something was written. */
@@ -35,7 +38,14 @@ async function readOnce(path: string): Promise<Source> {
     const info = await stat(path);
     const names = info.isDirectory() ? await listDirectory(path) : [path];
     const files: SourceFile[] = [];
-    for (const name of names) files.push({ name, bytes: await readSome(name) });
+    let bytes = 0;
+    for (const name of names) {
+      const file = { name, bytes: await readSome(name) };
+      bytes += file.bytes.length;
+      if (bytes > MAX_ALL_BYTES)
+        throw new SourceMissing(`${path}: its files are larger than 4 MiB together: not a configuration`);
+      files.push(file);
+    }
     return { files, hash: hashOf(files) };
   } catch (error) {
     if (error instanceof SourceMissing) throw error;
