@@ -17,6 +17,7 @@ import { Acceptor } from './dispatch/acceptor.ts';
 import { buildWorld } from './dispatch/build-world.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import type { Woken } from './dispatch/effects.ts';
+import { suspectNew } from './dispatch/event.ts';
 import { HeardSources } from './dispatch/heard-sources.ts';
 import { noticeOps } from './dispatch/notice.ts';
 import { beginSeries } from './dispatch/series.ts';
@@ -32,6 +33,7 @@ import { createCoreSkill, type PartState } from './skills/core.ts';
 import type { SkillFolders } from './skills/load.ts';
 import type { StepHook } from './steps.ts';
 import { TaskRunner } from './tasks/runner.ts';
+import { releaseTasks } from './tasks/task.ts';
 import type { CronSpec } from './timers/cron.ts';
 import { Ticker } from './timers/ticker.ts';
 import { createWebChat } from './web/chat-store.ts';
@@ -71,7 +73,7 @@ export class App {
   readonly acceptor: Acceptor;
   readonly dispatcher: Dispatcher;
   readonly #options: AppOptions;
-  readonly #replica = { id: randomUUID(), name: hostname() };
+  readonly #replica = { id: randomUUID(), name: hostname(), pid: process.pid };
   /** Two connections of their own: a burst of work must not cost this replica its leases. */
   readonly #leaseDatabase: Database;
   readonly #leases: LeaseKeeper;
@@ -186,6 +188,11 @@ export class App {
       log,
       generation: () => this.#world.generation,
       onOthers: (count) => this.#notifier.others(count),
+      onDead: async (query, dead) => {
+        const events = await suspectNew(query, dead.until);
+        await releaseTasks(query, dead.ids);
+        if (events > 0) log.warn({ events }, 'a replica died; the events that were not handled are handled one by one');
+      },
     });
     this.#runners = new ConnectorRunners({
       ...{ database, clock, step, metrics, log, secret: options.secret, onWoken },

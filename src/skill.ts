@@ -243,6 +243,12 @@ export interface Webhook<Options = unknown> {
    * Must be quick, pure and safe on any body that `refuse` lets through.
    */
   readonly lane?: (body: unknown, source: string) => string | undefined;
+  /**
+   * What is stored of a body that `refuse` let through: only what `run` reads, bounded in size, in one or several parts.
+   * Each part is an event with a transaction of its own, in this order where `lane` gives a word. Must be quick and pure.
+   * Left out: the body as it came; bodies over 1 MiB are then refused with 413.
+   */
+  readonly keep?: (body: unknown) => readonly Json[];
   readonly run: (context: Context<Options>, request: WebhookRequest) => void | Promise<void>;
   /**
    * Several that wait, no two of them with the same word, in the order of their acceptance and in one transaction; for what

@@ -5,10 +5,10 @@ import { checkAlerts } from './check.ts';
 import { runClose, runResolve } from './close-command.ts';
 import { runDemo, sampleEnds, sampleTask } from './demo.ts';
 import { openAlerts } from './gauge.ts';
-import { rest, takeAlerts, takeNotification, takeNotifications } from './intake.ts';
+import { takeNotifications } from './intake.ts';
 import { runAlert, runAlerts, runPending } from './list-commands.ts';
 import { alertOptions, type AlertOptions } from './options.ts';
-import { laneOf, refuse } from './payload.ts';
+import { keep, laneOf, refuse } from './payload.ts';
 import { prune } from './prune.ts';
 import { roomsOf } from './route.ts';
 import { runUnack } from './unack-command.ts';
@@ -63,16 +63,10 @@ export default defineSkill<AlertOptions>({
       sources: (options) => Object.keys(options.sources),
       refuse,
       lane: laneOf,
-      run: (context, request) => takeNotification(context, named(request)),
+      keep,
+      run: (context, request) => takeNotifications([{ context, request: named(request) }]),
       runMany: (calls) =>
         takeNotifications(calls.map(({ context, request }) => ({ context, request: named(request) }))),
-    },
-  },
-  events: {
-    'alerts.rest': {
-      payload: rest,
-      run: (context, { source, receivedAt, order, body }) =>
-        takeAlerts(context, { source, body, receivedAt: new Date(receivedAt), order }),
     },
   },
   timers: {

@@ -1,48 +1,18 @@
-import { z, type Json, type Sql, type WebhookCall, type WebhookRequest } from '#skill';
+import type { Sql, WebhookCall } from '#skill';
 import { drawNumbers, isNamed, lockByFingerprint, type Alert, type Look } from './alert.ts';
 import { addMembers, lockGroups, lockGroupsById, type Group } from './groups.ts';
 import type { AlertOptions } from './options.ts';
 import { resultOf, type Outcome } from './outcome.ts';
 import { aboutOf, readRequest, withoutCommonGroup, type Read } from './read.ts';
-import { remindLater, showAlert, showGroup, type AlertContext } from './show.ts';
+import { remindLater, showAlert, showGroup } from './show.ts';
 import { tellUnreadable } from './unreadable.ts';
 import { touchAlerts, writeAlerts } from './write-alerts.ts';
 import { writeEnds, type Ended } from './write-ends.ts';
 
-/** Alerts in one transaction: about 0.3 s of its 5; on a busy machine 10,000 at once took more than that. */
-const AT_ONCE = 1000;
-
-/** What is left of a large notification, to be handled after it. */
-export const rest = z.object({
-  source: z.string(),
-  receivedAt: z.iso.datetime(),
-  order: z.int(),
-  body: z.looseObject({}),
-});
-
 /**
- * Takes one notification of Alertmanager's: every alert in it is new, goes on, is over, or is a late repeat. What is
- * more than one transaction should hold follows as events of its own, which are stored together with this one's work.
+ * Takes what Alertmanager sent: every alert in it is new, goes on, is over, or is a late repeat. Several notifications are
+ * taken with the same statements, as far as none speaks of what another one speaks of.
  */
-export async function takeNotification(context: AlertContext, request: WebhookRequest): Promise<void> {
-  const body = request.body as { readonly alerts: readonly Json[] } & Record<string, Json>;
-  const { source, order } = request;
-  const receivedAt = request.receivedAt.toISOString();
-  for (let from = AT_ONCE; from < body.alerts.length; from += AT_ONCE)
-    await context.emit('alerts.rest', {
-      source,
-      receivedAt,
-      order,
-      body: { ...body, alerts: body.alerts.slice(from, from + AT_ONCE) },
-    });
-  await takeAlerts(context, { ...request, body: { ...body, alerts: body.alerts.slice(0, AT_ONCE) } });
-}
-
-export async function takeAlerts(context: AlertContext, request: WebhookRequest): Promise<void> {
-  await takeTogether([readRequest({ context, request })]);
-}
-
-/** Takes several notifications with the same statements, as far as none speaks of what another one speaks of. */
 export async function takeNotifications(calls: readonly WebhookCall<AlertOptions>[]): Promise<void> {
   let together: Read[] = [];
   let about = new Set<string>();
@@ -52,12 +22,6 @@ export async function takeNotifications(calls: readonly WebhookCall<AlertOptions
     about = new Set();
   };
   for (const call of calls) {
-    const { alerts } = call.request.body as { readonly alerts: readonly unknown[] };
-    if (alerts.length > AT_ONCE) {
-      await take();
-      await takeNotification(call.context, call.request);
-      continue;
-    }
     const read = readRequest(call);
     const its = aboutOf(read);
     const [first = read] = together;
@@ -179,7 +143,8 @@ async function show(
   ids: ReadonlyMap<string, number>,
   groups: Map<string, Group>,
 ): Promise<void> {
-  if (notification.problems.length > 0) await tellUnreadable(context, request.source, notification);
+  if (notification.problems.length > 0 || notification.leftOut > 0)
+    await tellUnreadable(context, request.source, notification);
   const outcomes = new Map(writes.map((write) => [write.alert.fingerprint, write]));
   const members: { group: number; alert: number }[] = [];
   const changed = new Map<number, { newcomers: number; ring: boolean }>();

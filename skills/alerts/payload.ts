@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { cut } from '#skill';
+import { cut, type Json } from '#skill';
 import { clean, webAddress } from './text.ts';
 
 /** What one alert of a notification says, made safe: short, storable, with times that exist. */
@@ -24,7 +24,16 @@ export interface Notification {
   readonly reports: readonly Report[];
   /** What could not be read, one line each, with its place. */
   readonly problems: readonly string[];
+  /** Alerts beyond what one notification may have; see `keep`. */
+  readonly leftOut: number;
 }
+
+/** Alerts of one notification. Alertmanager's own answer to larger groups is `max_alerts`. */
+export const MAX_ALERTS = 10_000;
+/** Alerts in one part, which is one transaction: about 0.3 s of its 5; on a busy machine 10,000 at once took more than that. */
+export const PART_ALERTS = 1000;
+/** Characters in one part, about: what one event may cost in memory. */
+const PART_CHARACTERS = 1024 * 1024;
 
 const MAX_LABELS = 100;
 const MAX_ANNOTATIONS = 50;
@@ -54,26 +63,113 @@ export function laneOf(body: unknown, source: string): string {
   return `${source} ${isFields(body) ? text(body['groupKey']) : ''}`;
 }
 
-/** Reads a body that `refuse` let through; takes every good alert and names every bad one. `added` labels are set where an alert lacks them. */
+/**
+ * What is kept of a body that `refuse` let through: only what is read later, and of that no more than is looked at, in parts
+ * that one transaction can hold. `first` is where a part's alerts stood in the body. Pure.
+ */
+export function keep(body: unknown): Json[] {
+  const fields = isFields(body) ? body : {};
+  const list: readonly unknown[] = Array.isArray(fields['alerts']) ? fields['alerts'] : [];
+  const common = {
+    status: short(fields['status']),
+    receiver: short(fields['receiver']),
+    groupKey: cut(text(fields['groupKey']), MAX_GROUP_KEY),
+    groupLabels: keepPairs(fields['groupLabels'], MAX_LABELS),
+    truncatedAlerts: short(fields['truncatedAlerts']),
+  };
+  const parts: { first: number; alerts: Json[]; characters: number }[] = [];
+  for (const [index, item] of list.slice(0, MAX_ALERTS).entries()) {
+    const alert = keepAlert(item);
+    const characters = sizeOf(alert);
+    const last = parts.at(-1);
+    if (last && last.alerts.length < PART_ALERTS && last.characters + characters <= PART_CHARACTERS) {
+      last.alerts.push(alert);
+      last.characters += characters;
+    } else parts.push({ first: index, alerts: [alert], characters });
+  }
+  if (parts.length === 0) parts.push({ first: 0, alerts: [], characters: 0 });
+  const leftOut = Math.max(0, list.length - MAX_ALERTS);
+  return parts.map(({ first, alerts }) => ({
+    ...common,
+    alerts,
+    first,
+    ...(first === 0 && leftOut > 0 && { leftOut }),
+  }));
+}
+
+function keepAlert(item: unknown): Json {
+  if (!isFields(item)) return null;
+  const { labels } = item;
+  if (!isFields(labels)) return {};
+  return {
+    ...(item['status'] !== undefined && { status: short(item['status']) }),
+    labels: keepPairs(labels, MAX_LABELS),
+    annotations: keepPairs(item['annotations'], MAX_ANNOTATIONS),
+    startsAt: short(item['startsAt']),
+    endsAt: short(item['endsAt']),
+    generatorURL: cut(text(item['generatorURL']), MAX_VALUE),
+    // Over all labels as they came.
+    fingerprint: fingerprintOf(item['fingerprint'], labels),
+  };
+}
+
+function keepPairs(value: unknown, most: number): Record<string, string> {
+  const pairs: Record<string, string> = Object.create(null) as Record<string, string>;
+  if (!isFields(value)) return pairs;
+  let taken = 0;
+  // Not `Object.entries`: of 100,000 labels only the first are looked at.
+  for (const name in value) {
+    if (!Object.hasOwn(value, name)) continue;
+    if (++taken > most) break;
+    const raw = value[name];
+    if (raw !== null && raw !== undefined) pairs[cut(name, MAX_NAME)] = cut(text(raw), MAX_VALUE);
+  }
+  return pairs;
+}
+
+function short(value: unknown): string {
+  return cut(text(value), MAX_NAME);
+}
+
+/** Characters of an alert's names and values. */
+function sizeOf(alert: Json): number {
+  let characters = 100;
+  if (alert === null || typeof alert !== 'object') return characters;
+  for (const part of Object.values(alert)) {
+    if (typeof part === 'string') characters += part.length;
+    else
+      for (const [name, value] of Object.entries(part as Record<string, string>))
+        characters += name.length + value.length + 6;
+  }
+  return characters;
+}
+
+/** Reads a part that `keep` made; takes every good alert and names every bad one. `added` labels are set where an alert lacks them. */
 export function readNotification(body: unknown, added: Readonly<Record<string, string>> = {}): Notification {
   const fields = isFields(body) ? body : {};
   const list: readonly unknown[] = Array.isArray(fields['alerts']) ? fields['alerts'] : [];
   const reports = new Map<string, Report>();
   const problems: string[] = [];
+  const first = count(fields['first']);
   list.forEach((item, index) => {
     const read = readAlert(item, fields['status'], added);
-    if (typeof read === 'string') problems.push(`alerts[${index}]: ${read}`);
+    if (typeof read === 'string') problems.push(`alerts[${first + index}]: ${read}`);
     else reports.set(read.fingerprint, merged(reports.get(read.fingerprint), read));
   });
-  const truncated = Number(text(fields['truncatedAlerts']));
   return {
     receiver: unescapeRegex(clean(text(fields['receiver']), MAX_NAME)),
     groupKey: cut(text(fields['groupKey']), MAX_GROUP_KEY),
     groupLabels: readPairs(fields['groupLabels'], MAX_LABELS),
-    truncated: Number.isSafeInteger(truncated) && truncated > 0 ? truncated : 0,
+    truncated: count(fields['truncatedAlerts']),
     reports: [...reports.values()],
     problems,
+    leftOut: count(fields['leftOut']),
   };
+}
+
+function count(value: unknown): number {
+  const given = Number(text(value));
+  return Number.isSafeInteger(given) && given > 0 ? given : 0;
 }
 
 function readAlert(item: unknown, groupStatus: unknown, added: Readonly<Record<string, string>>): Report | string {

@@ -1,27 +1,37 @@
 import { escape } from '#skill';
-import type { Notification } from './payload.ts';
+import { MAX_ALERTS, type Notification } from './payload.ts';
 import { knownRooms, type AlertContext } from './show.ts';
 import { count } from './text.ts';
 
 const EVERY_MS = 600_000;
 
-/** One line about alerts that could not be read, at most once per 10 minutes and source; the log has them all. */
+/** One line about alerts that were not taken, at most once per 10 minutes and source; the log has more of them. */
 export async function tellUnreadable(
   context: AlertContext,
   source: string,
-  { problems, reports }: Notification,
+  { problems, reports, leftOut }: Notification,
 ): Promise<void> {
   context.log.warn(
-    { source, problems: problems.slice(0, 20), more: Math.max(0, problems.length - 20) },
-    'some alerts of a notification could not be read',
+    { source, problems: problems.slice(0, 20), more: Math.max(0, problems.length - 20), leftOut },
+    'some alerts of a notification were not taken',
   );
   const key = `unreadable:${source}`;
   const last = await context.state.get<number>(key);
   if (last !== undefined && context.now.getTime() - last < EVERY_MS) return;
   await context.state.set(key, context.now.getTime());
-  const taken =
-    reports.length > 0 ? `, the other ${reports.length === 1 ? 'one was' : `${reports.length} were`} taken` : '';
-  const text = `${escape(source)} sent ${count(problems.length, 'alert')} that could not be read (${escape(problems[0] ?? '')})${taken}`;
+  const text = [
+    ...(problems.length > 0 ? [unreadable(source, problems, reports.length)] : []),
+    ...(leftOut > 0
+      ? [
+          `${escape(source)} sent ${MAX_ALERTS + leftOut} alerts in one notification; I took the first ${MAX_ALERTS}. Split them: \`group_by\` in Alertmanager's route, or \`max_alerts\` in its receiver.`,
+        ]
+      : []),
+  ].join('\n');
   for (const room of knownRooms(context, context.options.route?.rooms ?? []))
     await context.say(room, { text, tone: 'warning' });
+}
+
+function unreadable(source: string, problems: readonly string[], others: number): string {
+  const taken = others > 0 ? `, the other ${others === 1 ? 'one was' : `${others} were`} taken` : '';
+  return `${escape(source)} sent ${count(problems.length, 'alert')} that could not be read (${escape(problems[0] ?? '')})${taken}`;
 }

@@ -1,21 +1,23 @@
 import type { Clock } from '../clock.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import type { Log } from '../skill.ts';
-import type { Database } from './database.ts';
-import { forgetReplica, seeReplica } from './replicas.ts';
+import type { Database, Query } from './database.ts';
+import { buryReplicas, forgetReplica, seeReplica, seenBefore, type Dead, type Replica } from './replicas.ts';
 
 const BEAT_MS = 1000;
 const STAND_BACK_MS = 120_000;
 
 export interface HeartbeatOptions {
   readonly database: Database;
-  readonly replica: { readonly id: string; readonly name: string };
+  readonly replica: Replica;
   readonly clock: Clock;
   readonly log: Log;
   /** Of the configuration in force here. */
   readonly generation: () => number;
   /** How many other replicas live. */
   readonly onOthers: (count: number) => void;
+  /** Replicas died: called in the transaction that forgets them. */
+  readonly onDead: (query: Query, dead: Dead) => Promise<void>;
 }
 
 /** Tells the other replicas each second that this one lives and which configuration it has, and hears the same of them. */
@@ -32,8 +34,13 @@ export class Heartbeat {
 
   /** Resolves after the first beat; each next one follows the end of the last, so that slow ones do not add up. */
   async start(): Promise<void> {
+    await this.#buryPredecessors();
+    await this.#beatAndWait();
+  }
+
+  async #beatAndWait(): Promise<void> {
     await this.#beat();
-    if (!this.#stopped) this.#timer = setTimeout(() => void this.start(), BEAT_MS);
+    if (!this.#stopped) this.#timer = setTimeout(() => void this.#beatAndWait(), BEAT_MS);
   }
 
   stop(): void {
@@ -55,13 +62,33 @@ export class Heartbeat {
   async #beat(): Promise<void> {
     const { database, replica, generation, onOthers, log } = this.#options;
     try {
-      const { others, newest } = await seeReplica(database.query, { ...replica, generation: generation() });
+      const { others, newest, dead } = await seeReplica(database.query, { ...replica, generation: generation() });
       onOthers(others);
       this.#standBack(newest);
+      if (dead) await this.#bury();
     } catch (error) {
       if (!database.available || codeOf(error) === 'WB_DATABASE_AWAY') return;
       log.warn({ reason: messageOf(error) }, 'heartbeat failed');
     }
+  }
+
+  /** A program that dies at its start is started again at once; who came before it must not count as alive for 10 s. */
+  async #buryPredecessors(): Promise<void> {
+    const { database, replica, log } = this.#options;
+    try {
+      const before = await seenBefore(database.query, replica, process.uptime());
+      await this.#bury(before.filter(({ pid }) => pid !== null && !isAlive(pid)).map(({ id }) => id));
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, 'could not look for replicas that died');
+    }
+  }
+
+  async #bury(known: readonly string[] = []): Promise<void> {
+    const { database, onDead } = this.#options;
+    await database.transaction(async ({ query }) => {
+      const dead = await buryReplicas(query, known);
+      if (dead) await onDead(query, dead);
+    });
   }
 
   /** Not for ever: a newer configuration may never come here. */
@@ -74,5 +101,16 @@ export class Heartbeat {
       this.#standingBackFor = newest;
       this.#standBackUntilMs = clock.monotonic() + STAND_BACK_MS;
     }
+  }
+}
+
+/** Whether another process with this number runs here; in a container its predecessor had this one's own number. */
+function isAlive(pid: number): boolean {
+  if (pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) === 'EPERM';
   }
 }

@@ -1,20 +1,62 @@
 import type { Query } from './database.ts';
 
-/** Says that this replica is alive. Returns how many others were seen in the last 10 s, and their newest configuration. */
+export interface Replica {
+  readonly id: string;
+  /** Of its host. */
+  readonly name: string;
+  readonly pid: number;
+}
+
+/** Unseen for this long a replica counts as dead. */
+const DEAD_AFTER = `interval '10 s'`;
+/** A replica that was seen may have worked on until its next beat, which may have been late. */
+const BEAT = `interval '5 s'`;
+
+/** Says that this replica is alive. Returns how many others were seen lately, their newest configuration, and the dead. */
 export async function seeReplica(
   query: Query,
-  replica: { id: string; name: string; generation: number | null },
-): Promise<{ others: number; newest: number }> {
-  const [row] = await query<{ others: number; newest: number }>(
+  replica: Replica & { readonly generation: number | null },
+): Promise<{ others: number; newest: number; dead: boolean }> {
+  const [row] = await query<{ others: number; newest: number; dead: boolean }>(
     `with me as (
-       insert into replicas (id, name, seen_at, generation) values ($1, $2, clock_timestamp(), $3)
-       on conflict (id) do update set seen_at = excluded.seen_at, generation = excluded.generation)
-     select count(*)::int as others, coalesce(max(generation), 0)::int as newest from replicas where id <> $1 and seen_at > clock_timestamp() - interval '10 s'`,
-    [replica.id, replica.name, replica.generation],
+       insert into replicas (id, name, pid, seen_at, generation) values ($1, $2, $4, clock_timestamp(), $3)
+       on conflict (id) do update set seen_at = excluded.seen_at, generation = excluded.generation),
+     others as (select generation, seen_at > clock_timestamp() - ${DEAD_AFTER} as alive from replicas where id <> $1)
+     select count(*) filter (where alive)::int as others, coalesce(max(generation) filter (where alive), 0)::int as newest,
+       coalesce(bool_or(not alive), false) as dead from others`,
+    [replica.id, replica.name, replica.generation, replica.pid],
   );
-  return row ?? { others: 0, newest: 0 };
+  return row ?? { others: 0, newest: 0, dead: false };
+}
+
+/** Other replicas of this host that were last seen before this process, which began `uptimeSeconds` ago. */
+export function seenBefore(
+  query: Query,
+  { id, name }: Replica,
+  uptimeSeconds: number,
+): Promise<{ id: string; pid: number | null }[]> {
+  return query<{ id: string; pid: number | null }>(
+    `select id, pid from replicas where name = $1 and id <> $2 and seen_at < clock_timestamp() - $3 * interval '1 second'`,
+    [name, id, uptimeSeconds],
+  );
+}
+
+export interface Dead {
+  readonly ids: readonly string[];
+  /** One of them may have worked until then. */
+  readonly until: Date;
+}
+
+/** Forgets the dead, those `known` to be and those unseen for too long; undefined: there were none. */
+export async function buryReplicas(query: Query, known: readonly string[] = []): Promise<Dead | undefined> {
+  const rows = await query<{ id: string; until: Date }>(
+    `delete from replicas where id = any($1) or seen_at < clock_timestamp() - ${DEAD_AFTER} returning id, seen_at + ${BEAT} as until`,
+    [known],
+  );
+  const [last] = rows.toSorted((a, b) => b.until.getTime() - a.until.getTime());
+  return last && { ids: rows.map(({ id }) => id), until: last.until };
 }
 
 export async function forgetReplica(query: Query, id: string): Promise<void> {
-  await query(`delete from replicas where id = $1 or seen_at < clock_timestamp() - interval '1 day'`, [id]);
+  await query('delete from replicas where id = $1', [id]);
 }

@@ -1,6 +1,15 @@
 import { isRerunError, isTransientError } from '../db/database.ts';
 import { messageOf } from '../errors.ts';
-import { beginEvent, beginLane, findNew, takenOfEach, type Accepted } from './event.ts';
+import {
+  beginEvent,
+  beginLane,
+  beginSuspect,
+  findNew,
+  takenOfEach,
+  takeSuspect,
+  uncountTries,
+  type Accepted,
+} from './event.ts';
 import { EventHandler, type HandlerOptions } from './handler.ts';
 import { handleTogether, type Together } from './together.ts';
 
@@ -13,6 +22,8 @@ const BATCHES = 2;
 const WORKERS_FOR_PEOPLE = 2;
 const SWEEP_EVERY_MS = 1000;
 const SWEEP_LIMIT = 1000;
+/** So often a program may die while it handles one event; then a person has to look. */
+const MAX_DEATHS = 3;
 
 export interface DispatcherOptions extends HandlerOptions {
   readonly pressure: () => 'none' | 'burst' | 'long';
@@ -46,6 +57,9 @@ export class Dispatcher {
   #working = 0;
   #batches = 0;
   #stopped = true;
+  #suspecting: Promise<void> | undefined;
+  /** Suspected events whose try was left, by a program that goes on. */
+  #survived: number[] = [];
   #sweepTimer: NodeJS.Timeout | undefined;
 
   constructor(options: DispatcherOptions) {
@@ -68,6 +82,7 @@ export class Dispatcher {
     this.#stopped = true;
     clearTimeout(this.#sweepTimer);
     this.#forget();
+    await this.#suspecting;
     while (this.#working > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
@@ -212,11 +227,39 @@ export class Dispatcher {
     const world = this.#options.world();
     if (!world || !this.#options.database.available) return;
     this.#pump();
+    this.#suspecting ??= this.#workSuspects().finally(() => (this.#suspecting = undefined));
     if (this.#queue.length > SWEEP_LIMIT) return;
     try {
       this.wake(await findNew(this.#options.database.query, this.#handler.known(world), SWEEP_LIMIT), true);
     } catch {
       // the database is away; the next sweep looks again
+    }
+  }
+
+  /** One at a time: an event that ends the program must not take others' tries with it. */
+  async #workSuspects(): Promise<void> {
+    const { database, world: current, log } = this.#options;
+    try {
+      if (this.#survived.length > 0) await uncountTries(database.query, this.#survived);
+      this.#survived = [];
+      for (;;) {
+        const world = current();
+        if (this.#stopped || !world || !database.available) return;
+        const suspect = await takeSuspect(database.query, this.#handler.known(world));
+        if (!suspect) return;
+        if (suspect.deaths >= MAX_DEATHS) await this.#handler.setAside(suspect);
+        else {
+          const handled = await this.#handler.attempt((transaction) => beginSuspect(transaction, suspect), {
+            id: suspect.id,
+            isAlone: () => false,
+          });
+          if (!handled) this.#survived.push(suspect.id);
+        }
+        if (suspect.lane !== null) this.wake([suspect], true);
+      }
+    } catch (error) {
+      // the next sweep goes on
+      log.debug({ reason: messageOf(error) }, 'suspected events wait');
     }
   }
 

@@ -109,6 +109,8 @@ export async function readCursor(
 
 const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 const DUE = `(not_before is null or not_before <= clock_timestamp())`;
+/** What was new when a replica died is left to `takeSuspect`. */
+const FREE = `${DUE} and deaths is null`;
 /** Which addressed events this program can handle: `skill name` pairs as an SQL array. */
 export type Known = string & { readonly known: true };
 
@@ -121,7 +123,7 @@ export async function beginEvent(transaction: Transaction, id: number, known: Kn
   const [, [row]] = await Promise.all([
     transaction.script('begin'),
     transaction.query<EventRow>(
-      `select ${EVENT_COLUMNS} from events where state = 'new' and ${DUE} and ${known} and id = $1 for update skip locked`,
+      `select ${EVENT_COLUMNS} from events where state = 'new' and ${FREE} and ${known} and id = $1 for update skip locked`,
       [id],
     ),
   ]);
@@ -139,7 +141,7 @@ export async function beginLane(transaction: Transaction, lane: string, known: K
       `with free as materialized (select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as got)
        select ${EVENT_COLUMNS} from (
          select * from events where state = 'new' and lane = $1 and (select got from free) order by id limit 1 for update of events
-       ) head where ${DUE} and ${known}`,
+       ) head where ${FREE} and ${known}`,
       [lane],
     ),
   ]);
@@ -174,6 +176,16 @@ export function takenOfEach(lanes: number): number {
   return Math.max(1, Math.min(FROM_ONE_LANE, Math.floor(FROM_LANES / lanes)));
 }
 
+/** Bytes of a payload from which on it is not read together with others: 32 of a megabyte each would be a lot at one time. */
+const LARGE = 256 * 1024;
+const MANY_COLUMNS = `id, source, source_id, lane, kind, skill, name, key, octet_length(payload) > ${LARGE} as large,
+  case when octet_length(payload) > ${LARGE} then '' else payload end as payload, happened_at, accepted_at, late_ms`;
+
+/** One of several events of a transaction; a `large` one comes without its payload and is to be handled alone. */
+export interface SharedRow extends EventRow {
+  readonly large: boolean;
+}
+
 /**
  * Begins one transaction for several events, those without a lane by id and the first of some lanes, and locks them. It
  * waits for other transactions only briefly: two such might wait for each other.
@@ -183,17 +195,17 @@ export async function beginMany(
   ids: readonly number[],
   lanes: readonly string[],
   known: Known,
-): Promise<EventRow[]> {
+): Promise<SharedRow[]> {
   const [, alone, inLanes] = await Promise.all([
     transaction.script(`begin; set local lock_timeout = '250ms'`),
-    transaction.query<EventRow>(
-      `select ${EVENT_COLUMNS} from events where state = 'new' and ${DUE} and ${known} and id = any($1) order by id for update skip locked`,
+    transaction.query<SharedRow>(
+      `select ${MANY_COLUMNS} from events where state = 'new' and ${FREE} and ${known} and id = any($1) order by id for update skip locked`,
       [ids],
     ),
-    transaction.query<EventRow & { fit: boolean }>(
+    transaction.query<SharedRow & { fit: boolean }>(
       `with free as materialized (
          select given.lane as wanted, pg_try_advisory_xact_lock(hashtextextended(given.lane, 0)) as got from unnest($1::text[]) as given (lane))
-       select ${EVENT_COLUMNS}, ${DUE} and ${known} as fit from free cross join lateral (
+       select ${MANY_COLUMNS}, ${FREE} and ${known} as fit from free cross join lateral (
          select * from events where state = 'new' and lane = wanted and got order by id limit $2 for update of events) head
        order by id`,
       [lanes, takenOfEach(lanes.length)],
@@ -253,10 +265,10 @@ const ENOUGH = 250;
 /** Events that nobody has handled yet and this program may handle now, about the oldest first; of each lane the first. */
 export async function findNew(query: Query, known: Known, limit: number): Promise<Accepted[]> {
   const oldest = await query<{ seen: number; id: number | null; lane: string | null }>(
-    `with oldest as materialized (select id, lane, not_before, skill, name from events where state = 'new' order by id limit ${OLDEST})
+    `with oldest as materialized (select id, lane, not_before, deaths, skill, name from events where state = 'new' order by id limit ${OLDEST})
      select seen, found.id, found.lane from (select count(*)::int as seen from oldest) all_of_them left join (
-       select id, lane from oldest where lane is null and ${DUE} and ${known}
-       union all select id, lane from (select distinct on (lane) * from oldest where lane is not null order by lane, id) head where ${DUE} and ${known}
+       select id, lane from oldest where lane is null and ${FREE} and ${known}
+       union all select id, lane from (select distinct on (lane) * from oldest where lane is not null order by lane, id) head where ${FREE} and ${known}
        order by id limit $1) found on true`,
     [limit],
   );
@@ -271,13 +283,61 @@ function findEverywhere(query: Query, known: Known, limit: number): Promise<Acce
        (select lane from events where state = 'new' and lane is not null order by lane limit 1)
        union all
        select (select e.lane from events e where state = 'new' and e.lane > lanes.lane order by e.lane limit 1) from lanes where lanes.lane is not null)
-     (select id, lane from events where state = 'new' and lane is null and ${DUE} and ${known} order by id limit $1)
+     (select id, lane from events where state = 'new' and lane is null and ${FREE} and ${known} order by id limit $1)
      union all (select id, lane from (
        select first.* from lanes cross join lateral (
-         select id, lane, not_before, skill, name from events e where state = 'new' and e.lane = lanes.lane order by id limit 1) first) head
-       where ${DUE} and ${known} order by id limit $1)`,
+         select id, lane, not_before, deaths, skill, name from events e where state = 'new' and e.lane = lanes.lane order by id limit 1) first) head
+       where ${FREE} and ${known} order by id limit $1)`,
     [limit],
   );
+}
+
+/** What was new when a replica died may have killed it. Returns how many events are suspected from now on. */
+export async function suspectNew(query: Query, acceptedBefore: Date): Promise<number> {
+  const rows = await query(
+    // Locked: somebody who lives has it.
+    `update events set deaths = 0 where id = any(array(
+       select id from events where state = 'new' and deaths is null and accepted_at <= $1 for update skip locked)) returning 1`,
+    [acceptedBefore],
+  );
+  return rows.length;
+}
+
+/** A suspected event, taken: the try that follows is counted. */
+export interface Suspect extends Accepted {
+  /** Tries before this one; none of them ended. */
+  readonly deaths: number;
+}
+
+/** Longer than most handlers take: another replica that takes it meanwhile would count a try that is only slow. */
+const SUSPECT_PAUSE = `interval '2 s'`;
+
+/** Takes the next suspected event, what people said first, and counts the try; each is the first of its lane. */
+export async function takeSuspect(query: Query, known: Known): Promise<Suspect | undefined> {
+  const [row] = await query<Suspect>(
+    `update events set deaths = deaths + 1, not_before = clock_timestamp() + ${SUSPECT_PAUSE} where id = (
+       select id from events e where state = 'new' and deaths is not null and ${DUE} and ${known}
+         and (lane is null or not exists (select 1 from events before where before.state = 'new' and before.lane = e.lane and before.id < e.id))
+       order by kind = any('{${CHAT.join(',')}}') desc, id limit 1 for update skip locked)
+     returning id, lane, deaths - 1 as deaths`,
+    [],
+  );
+  return row;
+}
+
+/** Takes back what was counted for tries that did not end, but did not end the program either. */
+export async function uncountTries(query: Query, ids: readonly number[]): Promise<void> {
+  await query(`update events set deaths = deaths - 1 where id = any($1) and state = 'new' and deaths > 0`, [ids]);
+}
+
+/** Begins the transaction of a suspected event that was taken; undefined: it is not new any more. */
+export async function beginSuspect(transaction: Transaction, { id, lane }: Suspect): Promise<EventRow | undefined> {
+  const [, , [row]] = await Promise.all([
+    transaction.script('begin'),
+    transaction.query('select pg_advisory_xact_lock(hashtextextended($1, 0)) where $1 is not null', [lane]),
+    transaction.query<EventRow>(`select ${EVENT_COLUMNS} from events where state = 'new' and id = $1 for update`, [id]),
+  ]);
+  return row;
 }
 
 export interface FailedEvent {
@@ -311,7 +371,7 @@ export async function countFailed(query: Query): Promise<{ count: number; lastAt
 /** Makes failed events new again; `ids` undefined: all of them. Returns those that were. */
 export function replayFailed(query: Query, ids: readonly number[] | undefined): Promise<{ id: number }[]> {
   return query<{ id: number }>(
-    `update events set state = 'new', error_id = null, result = null, handled_at = null where state = 'failed' and ($1::bigint[] is null or id = any($1)) returning id`,
+    `update events set state = 'new', error_id = null, result = null, handled_at = null, not_before = null, deaths = case when deaths is not null then 0 end where state = 'failed' and ($1::bigint[] is null or id = any($1)) returning id`,
     [ids ?? null],
   );
 }

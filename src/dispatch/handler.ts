@@ -11,6 +11,7 @@ import { handleAddressed } from './addressed.ts';
 import { handleChat, reply } from './chat.ts';
 import { Effects, type Woken } from './effects.ts';
 import {
+  beginSuspect,
   commitEvent,
   failEvent,
   isChat,
@@ -19,6 +20,7 @@ import {
   retryLater,
   type EventRow,
   type Known,
+  type Suspect,
 } from './event.ts';
 import { recordError, shortId } from './failure.ts';
 import { sayToOps } from './notice.ts';
@@ -91,6 +93,14 @@ export class EventHandler {
         return this.#fail(row, error, begun);
       }
     }
+  }
+
+  /** Fails an event that ended the program each time it was tried. */
+  async setAside(suspect: Suspect): Promise<void> {
+    const row = await this.#options.database.connection((transaction) => beginSuspect(transaction, suspect));
+    if (!row) return;
+    const reason = `the program died ${suspect.deaths} times while it handled this, so it is not tried again`;
+    await this.#fail(row, new Error(reason), undefined);
   }
 
   /** A slow or locked database, or a process that stood still, is not the event's fault. False: that was often enough. */

@@ -3,7 +3,7 @@ import type { Database, Transaction } from '../db/database.ts';
 import type { StepHook } from '../steps.ts';
 import { handleAddressed, handleMany, manyOf } from './addressed.ts';
 import { Effects, type Woken } from './effects.ts';
-import { beginMany, commitMany, isChat, type EventRow, type Known } from './event.ts';
+import { beginMany, commitMany, isChat, type EventRow, type Known, type SharedRow } from './event.ts';
 import type { World } from './world.ts';
 
 /** The others wait for this one: it is better handled alone then. */
@@ -33,7 +33,7 @@ export interface Together {
   readonly handled: readonly Handled[];
   /** There was no time for these: let them wait for the next. */
   readonly left: readonly EventRow[];
-  /** What people say. */
+  /** What people say, and what is large. */
   readonly alone: readonly EventRow[];
 }
 
@@ -61,10 +61,10 @@ export async function handleTogether(
       const going = call.filter((row) => row.lane === null || !stopped.has(row.lane));
       const [row] = going;
       if (!row) continue;
-      const chat = isChat(row);
-      if (chat || (written.any && performance.now() - begunMs > ENOUGH_MS)) {
+      const single = isChat(row) || row.large;
+      if (single || (written.any && performance.now() - begunMs > ENOUGH_MS)) {
         for (const { lane } of going) if (lane !== null) stopped.add(lane);
-        (chat ? alone : left).push(...going);
+        (single ? alone : left).push(...going);
         continue;
       }
       const given = { world, transaction, now: clock.now(), timeoutMs: HANDLER_MS };
@@ -89,7 +89,7 @@ export async function handleTogether(
 
 interface Call {
   readonly nth: number;
-  readonly rows: EventRow[];
+  readonly rows: SharedRow[];
   /** Whose webhooks these are; undefined: a single event. */
   readonly whose: string | undefined;
   /** Of all payloads. */
@@ -100,12 +100,12 @@ interface Call {
  * What is handled with one call, in order: events that their skill takes several of at once, no two of one lane; or a
  * single one. Lanes need not wait for each other, so each event joins the first call that its own lane allows.
  */
-function callsOf(world: World, rows: readonly EventRow[]): readonly EventRow[][] {
+function callsOf(world: World, rows: readonly SharedRow[]): readonly SharedRow[][] {
   const calls: Call[] = [];
   /** The first call that the next of a lane may join. */
   const from = new Map<string, number>();
   for (const row of rows) {
-    const whose = manyOf(world, row);
+    const whose = row.large ? undefined : manyOf(world, row);
     const { length } = row.payload;
     const first = row.lane === null ? 0 : (from.get(row.lane) ?? 0);
     const joins = (call: Call): boolean =>

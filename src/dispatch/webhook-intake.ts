@@ -11,6 +11,8 @@ import { noticeOps } from './notice.ts';
 import type { World } from './world.ts';
 
 const NOTICE_EVERY_MS = 10 * 60_000;
+/** Of a body that is stored as it came. An event is read whole, several at a time. */
+const MAX_KEPT_BYTES = 1024 * 1024;
 
 export interface WebhookIntakeOptions {
   readonly world: () => World;
@@ -51,8 +53,9 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
     const owner = owners.get(name);
     const references = owner?.webhook.tokens(owner.options, source);
     if (!owner || !references) return undefined;
-    const { refuse } = owner.webhook;
+    const { refuse, keep } = owner.webhook;
     const made: IntakeTarget = {
+      ...(!keep && { maxBodyBytes: MAX_KEPT_BYTES }),
       tokens: () => Promise.all(references.map((reference) => secret(reference))),
       ...(refuse && { refuse }),
     };
@@ -70,8 +73,10 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
       refresh();
       const owner = owners.get(name);
       const lane = owner?.webhook.lane?.(body, source);
-      await acceptor.accept([
-        {
+      // As it came where nothing is left out: it is JSON, and would only grow by being quoted.
+      const bodies = owner?.webhook.keep?.(body).map((part) => JSON.stringify(part)) ?? [rawBody];
+      await acceptor.accept(
+        bodies.map((kept) => ({
           source: 'webhook',
           sourceId: randomUUID(),
           kind: 'webhook',
@@ -80,11 +85,10 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
           }),
           skill: owner?.skill,
           name,
-          // As it came: it is JSON, and would only grow by being quoted.
-          payload: `{"source":${JSON.stringify(source)},"body":${rawBody}}`,
+          payload: `{"source":${JSON.stringify(source)},"body":${kept}}`,
           happenedAt: clock.now(),
-        },
-      ]);
+        })),
+      );
       onHeard(`${name}/${source}`);
     },
     refused(name, source, status, sentence) {

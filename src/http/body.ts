@@ -2,34 +2,76 @@ import type { IncomingMessage } from 'node:http';
 import { gunzip } from 'node:zlib';
 import { codeOf } from '../errors.ts';
 
-export type BodyText =
-  { readonly text: string } | { readonly problem: 'too large' | 'cut off' | 'not gzip' | 'unknown encoding' };
+export type BodyProblem = 'too large' | 'cut off' | 'not gzip' | 'unknown encoding' | 'too many';
+export type BodyText = { readonly text: string } | { readonly problem: BodyProblem };
 
-/** Reads a request's body as UTF-8, plain or gzip, and stops at `maxBytes` (of the inflated body too). Never rejects. */
-export async function readBody(request: IncomingMessage, maxBytes: number): Promise<BodyText> {
-  const encoding = request.headers['content-encoding'];
-  if (encoding !== undefined && !/^(identity|gzip|x-gzip)$/i.test(encoding)) return { problem: 'unknown encoding' };
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) return { problem: 'too large' };
-  const bytes = await readBytes(request, maxBytes);
-  if (typeof bytes === 'string') return { problem: bytes };
-  if (encoding === undefined || encoding.toLowerCase() === 'identity') return { text: decode(bytes) };
-  return inflate(bytes, maxBytes);
+/** From here on a body is large: it is inflated, parsed and stored while no other large one is. */
+const LARGE_BYTES = 1024 * 1024;
+/** Of all bodies that are received at one time, as they come over the wire. */
+const MAX_HELD_BYTES = 64 * 1024 * 1024;
+
+/** What the bodies of all requests together may cost: 40 senders of 23 kB of gzip could inflate to a gigabyte at one time. */
+export class BodyBudget {
+  #held = 0;
+  #large: Promise<unknown> = Promise.resolve();
+
+  /**
+   * Reads a request's body as UTF-8, plain or gzip, and stops at `maxBytes` (of the inflated body too). Its memory is held
+   * until `run` has ended; large bodies run one after another.
+   */
+  async withBody(request: IncomingMessage, maxBytes: number, run: (body: BodyText) => Promise<void>): Promise<void> {
+    const encoding = request.headers['content-encoding']?.toLowerCase() ?? 'identity';
+    if (!ENCODINGS.includes(encoding)) return run({ problem: 'unknown encoding' });
+    if (Number(request.headers['content-length'] ?? 0) > maxBytes) return run({ problem: 'too large' });
+    let held = 0;
+    const hold = (bytes: number): boolean => {
+      held += bytes;
+      this.#held += bytes;
+      return this.#held <= MAX_HELD_BYTES;
+    };
+    try {
+      const bytes = await readBytes(request, maxBytes, hold);
+      if (typeof bytes === 'string') return await run({ problem: bytes });
+      const read = (most: number): Promise<BodyText> =>
+        encoding === 'identity' ? Promise.resolve({ text: decode(bytes) }) : inflate(bytes, most);
+      if (bytes.length <= LARGE_BYTES) {
+        const body = await read(Math.min(maxBytes, LARGE_BYTES));
+        if ('text' in body || body.problem !== 'too large' || maxBytes <= LARGE_BYTES) return await run(body);
+      }
+      await this.#alone(async () => run(await read(maxBytes)));
+    } finally {
+      this.#held -= held;
+    }
+  }
+
+  #alone(run: () => Promise<void>): Promise<void> {
+    const mine = this.#large.then(run);
+    this.#large = mine.catch(() => {});
+    return mine;
+  }
 }
 
-function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer | 'too large' | 'cut off'> {
+const ENCODINGS = ['identity', 'gzip', 'x-gzip'];
+
+function readBytes(
+  request: IncomingMessage,
+  maxBytes: number,
+  hold: (bytes: number) => boolean,
+): Promise<Buffer | 'too large' | 'cut off' | 'too many'> {
   return new Promise((resolve) => {
     let first: Buffer | undefined;
     let more: Buffer[] | undefined;
     let length = 0;
-    const settle = (outcome: Buffer | 'too large' | 'cut off'): void => {
+    const settle = (outcome: Buffer | 'too large' | 'cut off' | 'too many'): void => {
       request.off('data', take).off('end', finish).off('close', cutOff).off('error', cutOff);
       resolve(outcome);
     };
     const take = (chunk: Buffer): void => {
       length += chunk.length;
-      if (length > maxBytes) {
+      const fits = hold(chunk.length);
+      if (length > maxBytes || !fits) {
         request.pause();
-        settle('too large');
+        settle(length > maxBytes ? 'too large' : 'too many');
       } else if (first === undefined) first = chunk;
       else (more ??= [first]).push(chunk);
     };

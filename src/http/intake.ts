@@ -16,4 +16,6 @@ export interface IntakeTarget {
   tokens(): Promise<readonly string[]>;
   /** One sentence when a body is not acceptable at all. */
   refuse?(body: unknown): string | undefined;
+  /** What a body of this source may have at most, inflated; default `http.maxBody`. */
+  readonly maxBodyBytes?: number;
 }

@@ -2,20 +2,23 @@ import { messageOf } from '../errors.ts';
 
 /** Alertmanager nests 3 levels, GitHub 8; deeper ones are built to hurt whoever walks them. */
 const MAX_DEPTH = 64;
+/** Commas and opened brackets; 10,000 alerts have about 400,000. Each costs up to 60 bytes once parsed, and one to send. */
+const MAX_VALUES = 1_000_000;
 /** Up to here the place of an error is worth looking for. */
 const MAX_SEARCHED_CHARACTERS = 256 * 1024;
 
-export type ParsedJson = { readonly value: unknown } | { readonly problem: string };
+export type ParsedJson = { readonly value: unknown } | { readonly problem: string; readonly tooLarge?: true };
 
-/** Parses JSON of at most 64 levels; a problem is one sentence that says where, and quotes nothing. */
+/** Parses JSON of at most 64 levels and 1,000,000 values; a problem is one sentence that says where, and quotes nothing. */
 export function parseJson(text: string): ParsedJson {
   if (text.trim() === '') return { problem: 'the body is empty: send JSON' };
-  const tooDeepAt = findTooDeep(text);
-  if (tooDeepAt !== undefined) {
+  const outsized = findOutsized(text);
+  if (outsized?.what === 'levels') {
     return {
-      problem: `the body nests deeper than ${MAX_DEPTH} levels at ${placeOf(text, tooDeepAt)}: send it flatter`,
+      problem: `the body nests deeper than ${MAX_DEPTH} levels at ${placeOf(text, outsized.at)}: send it flatter`,
     };
   }
+  if (outsized) return { problem: `the body has more than 1,000,000 values: send less at once`, tooLarge: true };
   try {
     return { value: JSON.parse(text) };
   } catch (error) {
@@ -23,21 +26,26 @@ export function parseJson(text: string): ParsedJson {
   }
 }
 
-/** Looked for before parsing: 32 MB of `[` would become a gigabyte of arrays. */
-function findTooDeep(text: string): number | undefined {
+/** Looked for before parsing: 32 MB of `[` or `{},` would become a gigabyte of objects. */
+function findOutsized(text: string): { readonly what: 'levels' | 'values'; readonly at: number } | undefined {
   let depth = 0;
+  let values = 0;
   for (let at = 0; at < text.length; at++) {
     const character = text.charCodeAt(at);
     if (character === QUOTE) {
       at = endOfString(text, at);
       if (at < 0) return undefined;
     } else if (character === OPEN_BRACE || character === OPEN_BRACKET) {
-      if (++depth > MAX_DEPTH) return at;
+      if (++depth > MAX_DEPTH) return { what: 'levels', at };
+      if (++values > MAX_VALUES) return { what: 'values', at };
+    } else if (character === COMMA) {
+      if (++values > MAX_VALUES) return { what: 'values', at };
     } else if (character === CLOSE_BRACE || character === CLOSE_BRACKET) depth--;
   }
   return undefined;
 }
 
+const COMMA = 0x2c;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const OPEN_BRACE = 0x7b;

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { readBody } from './body.ts';
+import { BodyBudget, type BodyText } from './body.ts';
 import { isOneOf, secretOf } from './credentials.ts';
 import type { Intake } from './intake.ts';
 import { parseJson } from './json.ts';
@@ -46,6 +46,7 @@ export function createWebhookHandler({ intake, metrics, log, maxBodyBytes }: Web
   const counted = createCounters(metrics);
   const storeTrouble = createOccasionalWarning(log);
   const stoodStill = watchStandstill();
+  const budget = new BodyBudget();
 
   return async function handleWebhook(request, response) {
     const address = addressOf(request.url ?? '');
@@ -92,38 +93,41 @@ export function createWebhookHandler({ intake, metrics, log, maxBodyBytes }: Web
     }
 
     if (request.headers.expect !== undefined) response.writeContinue();
-    const body = await readBody(request, maxBodyBytes);
-    if ('problem' in body) {
-      if (body.problem === 'cut off') return counted.add(label, '499');
-      if (body.problem === 'too large') {
-        return refuse(
-          413,
-          `the body is larger than ${formatBytes(maxBodyBytes)}: send less at once, or raise http.maxBody`,
-        );
+    const known = label;
+    const maxBytes = Math.min(maxBodyBytes, target.maxBodyBytes ?? Infinity);
+    const take = async (body: BodyText): Promise<void> => {
+      if ('problem' in body) {
+        if (body.problem === 'cut off') return counted.add(known, '499');
+        if (body.problem === 'too large') {
+          const raise = maxBytes === maxBodyBytes ? ', or raise http.maxBody' : '';
+          return refuse(413, `the body is larger than ${formatBytes(maxBytes)}: send less at once${raise}`);
+        }
+        if (body.problem === 'too many') return refuse(503, 'too many bodies are being received: send it again', SOON);
+        if (body.problem === 'not gzip') return refuse(400, 'the body is not the gzip it claims to be');
+        return refuse(415, 'the body is encoded in a way not known here: send it plain or as gzip', {
+          'Accept-Encoding': 'gzip',
+        });
       }
-      if (body.problem === 'not gzip') return refuse(400, 'the body is not the gzip it claims to be');
-      return refuse(415, 'the body is encoded in a way not known here: send it plain or as gzip', {
-        'Accept-Encoding': 'gzip',
-      });
-    }
-    const parsed = parseJson(body.text);
-    if ('problem' in parsed) return refuse(400, parsed.problem);
-    const problem = target.refuse?.(parsed.value);
-    if (problem !== undefined) return refuse(400, problem);
+      const parsed = parseJson(body.text);
+      if ('problem' in parsed) return refuse(parsed.tooLarge ? 413 : 400, parsed.problem);
+      const problem = target.refuse?.(parsed.value);
+      if (problem !== undefined) return refuse(400, problem);
 
-    // A program that stood still finds requests whose senders gave up long ago and posted them elsewhere; "firing" would come
-    // after its "resolved". So the end of the connection is read first, if it is there: it comes with the next look at it.
-    for (let turns = 0; turns < 2 && stoodStill(); turns++) await new Promise(setImmediate);
-    if (!request.socket.writable) return counted.add(label, '499');
-    try {
-      await intake.accept(name, source, body.text, parsed.value);
-    } catch (error) {
-      storeTrouble(error);
-      return refuse(503, 'the event could not be stored now: send it again', SOON);
-    }
-    counted.accepted(label);
-    response.writeHead(200, ACCEPTED_HEADERS);
-    response.end(ACCEPTED_BODY);
+      // A program that stood still finds requests whose senders gave up long ago and posted them elsewhere; "firing" would come
+      // after its "resolved". So the end of the connection is read first, if it is there: it comes with the next look at it.
+      for (let turns = 0; turns < 2 && stoodStill(); turns++) await new Promise(setImmediate);
+      if (!request.socket.writable) return counted.add(known, '499');
+      try {
+        await intake.accept(name, source, body.text, parsed.value);
+      } catch (error) {
+        storeTrouble(error);
+        return refuse(503, 'the event could not be stored now: send it again', SOON);
+      }
+      counted.accepted(known);
+      response.writeHead(200, ACCEPTED_HEADERS);
+      response.end(ACCEPTED_BODY);
+    };
+    await budget.withBody(request, maxBytes, take);
   };
 }
 

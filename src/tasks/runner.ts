@@ -4,12 +4,14 @@ import type { Accepted } from '../dispatch/event.ts';
 import { messageOf } from '../errors.ts';
 import type { Log, People, Room, SecretRef, Sql, Task, TaskChat } from '../skill.ts';
 import type { StepHook } from '../steps.ts';
-import { beatTasks, claimTasks, finishTask, requeueTask, type ClaimedTask } from './task.ts';
+import { beatTasks, claimSuspect, claimTasks, finishTask, requeueTask, type ClaimedTask } from './task.ts';
 
 const LOOK_EVERY_MS = 1000;
 const CONCURRENT = 4;
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
+/** So often the program may die while one task runs. */
+const MAX_DEATHS = 3;
 
 export interface RunnableTask {
   readonly task: Task<unknown, unknown, unknown>;
@@ -33,10 +35,16 @@ export interface TaskRunnerOptions {
   readonly onAccepted: (accepted: readonly Accepted[]) => void;
 }
 
+interface Running {
+  readonly controller: AbortController;
+  /** Its holder died while it ran. */
+  readonly suspect: boolean;
+}
+
 /** Runs tasks outside any transaction, at least once, and accepts the result of the current attempt, once. */
 export class TaskRunner {
   readonly #options: TaskRunnerOptions;
-  readonly #running = new Map<string, AbortController>();
+  readonly #running = new Map<string, Running>();
   #timer: NodeJS.Timeout | undefined;
   #looking = false;
   #again = false;
@@ -55,7 +63,7 @@ export class TaskRunner {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    for (const controller of this.#running.values()) controller.abort();
+    for (const { controller } of this.#running.values()) controller.abort();
     while (this.#running.size > 0 || this.#looking) await new Promise((resolve) => setTimeout(resolve, 20));
   }
 
@@ -72,14 +80,13 @@ export class TaskRunner {
   }
 
   async #look(): Promise<void> {
-    const { database, holder, known, step } = this.#options;
+    const { database, holder, step } = this.#options;
     this.#looking = true;
     this.#again = false;
     try {
       const mine = new Set(await beatTasks(database.query, holder, [...this.#running.keys()]));
-      for (const [id, controller] of this.#running) if (!mine.has(id)) controller.abort();
-      const room = CONCURRENT - this.#running.size;
-      const claimed = room > 0 ? await claimTasks(database.query, holder, known(), room) : [];
+      for (const [id, { controller }] of this.#running) if (!mine.has(id)) controller.abort();
+      const claimed = await this.#claim();
       if (claimed.length > 0) step('task.after-claim');
       // Claimed while this was being stopped: given back, not run.
       if (this.#stopped) for (const task of claimed) await requeueTask(database.query, task, { waitMs: 0, ran: false });
@@ -91,13 +98,24 @@ export class TaskRunner {
     this.#schedule(this.#again ? 0 : LOOK_EVERY_MS);
   }
 
+  async #claim(): Promise<ClaimedTask[]> {
+    const { database, holder, known } = this.#options;
+    const room = CONCURRENT - this.#running.size;
+    if (room <= 0) return [];
+    const isSuspecting = [...this.#running.values()].some(({ suspect }) => suspect);
+    const suspect = isSuspecting ? undefined : await claimSuspect(database.query, holder, known());
+    const left = suspect ? room - 1 : room;
+    const waiting = left > 0 ? await claimTasks(database.query, holder, known(), left) : [];
+    return suspect ? [suspect, ...waiting] : waiting;
+  }
+
   async #run(claimed: ClaimedTask): Promise<void> {
     const { database, step, find, secret, ownUrl, onAccepted, clock } = this.#options;
     const runnable = find(claimed.skill, claimed.name);
     if (!runnable) return requeueTask(database.query, claimed, { waitMs: 1000, ran: false }).catch(() => {});
     const { task, options, log } = runnable;
     const controller = new AbortController();
-    this.#running.set(claimed.id, controller);
+    this.#running.set(claimed.id, { controller, suspect: claimed.deaths > 0 });
     const timeoutMs = task.timeoutMs ?? 60_000;
     const chat = this.#options.chat(controller.signal);
     const deadlineTimer = setTimeout(
@@ -115,6 +133,13 @@ export class TaskRunner {
           ok: false,
           unknown: false,
           reason: `its payload is not understood: ${parsed.error.message}`,
+        };
+      else if (claimed.deaths >= MAX_DEATHS)
+        outcome = {
+          ...base,
+          ok: false,
+          unknown: true,
+          reason: `the bot died ${claimed.deaths} times while it ran, so it is not tried again; it may have happened`,
         };
       else if (claimed.attempt > 1 && !task.idempotent && !task.find)
         outcome = { ...base, ok: false, unknown: true, reason: 'the bot went away while it ran; it may have happened' };

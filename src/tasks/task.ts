@@ -15,6 +15,8 @@ export interface ClaimedTask {
   readonly payload: string;
   /** 1 for the first try. */
   readonly attempt: number;
+  /** How often its holder died while it ran. */
+  readonly deaths: number;
   readonly started_at: Date;
 }
 
@@ -33,7 +35,11 @@ export async function writeTasks(query: Query, tasks: readonly NewTask[]): Promi
 /** Without a heartbeat for this long a task's holder counts as dead. */
 export const TASK_DEAD_AFTER_MS = 6000;
 
-/** Claims tasks that wait, or whose holder is dead; each claim is one more attempt. */
+const CLAIM = `update tasks set state = 'running', attempt = attempt + 1, deaths = deaths + (state = 'running')::int, holder = $1,
+  heartbeat_at = clock_timestamp(), started_at = clock_timestamp()`;
+const CLAIMED = 'returning id, skill, name, payload, attempt, deaths, started_at';
+
+/** Claims tasks that wait; each claim is one more attempt. */
 export function claimTasks(
   query: Query,
   holder: string,
@@ -41,14 +47,35 @@ export function claimTasks(
   limit: number,
 ): Promise<ClaimedTask[]> {
   return query<ClaimedTask>(
-    `update tasks set state = 'running', attempt = attempt + 1, holder = $1, heartbeat_at = clock_timestamp(), started_at = clock_timestamp()
-     where id = any(array(
-       select id from tasks where state <> 'done' and skill || ' ' || name = any($2) and (
-         (state = 'queued' and run_at <= clock_timestamp()) or (state = 'running' and heartbeat_at < clock_timestamp() - $4 * interval '1 millisecond'))
+    `${CLAIM} where id = any(array(
+       select id from tasks where state = 'queued' and deaths = 0 and run_at <= clock_timestamp() and skill || ' ' || name = any($2)
        order by run_at limit $3 for update skip locked))
-     returning id, skill, name, payload, attempt, started_at`,
-    [holder, known, limit, TASK_DEAD_AFTER_MS],
+     ${CLAIMED}`,
+    [holder, known, limit],
   );
+}
+
+/** Claims a task whose holder died, now or before; it may have been its death, so nobody runs two such at one time. */
+export async function claimSuspect(
+  query: Query,
+  holder: string,
+  known: readonly string[],
+): Promise<ClaimedTask | undefined> {
+  const [row] = await query<ClaimedTask>(
+    `${CLAIM} where id = (
+       select id from tasks where state <> 'done' and skill || ' ' || name = any($2) and (
+         (state = 'queued' and deaths > 0 and run_at <= clock_timestamp())
+         or (state = 'running' and heartbeat_at < clock_timestamp() - $3 * interval '1 millisecond'))
+       order by run_at limit 1 for update skip locked)
+     ${CLAIMED}`,
+    [holder, known, TASK_DEAD_AFTER_MS],
+  );
+  return row;
+}
+
+/** The holders are known to be dead: their tasks need not wait for a heartbeat. */
+export async function releaseTasks(query: Query, holders: readonly string[]): Promise<void> {
+  await query(`update tasks set heartbeat_at = '-infinity' where holder = any($1) and state = 'running'`, [holders]);
 }
 
 /** Keeps the running tasks of this holder; returns those that are still its own. */

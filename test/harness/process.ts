@@ -11,6 +11,8 @@ export interface ProgramOptions {
   readonly opsPort: number;
   /** Where its log lines go. */
   readonly logFile?: string;
+  /** Of Node, for example for a small heap. */
+  readonly execArgv?: readonly string[];
 }
 
 /** One replica: the real program in a process of its own, which a test may kill, stop, order to die, and start again. */
@@ -52,7 +54,7 @@ export class ProgramProcess {
 
   /** Starts it; resolves when it is up or has died. */
   async start(): Promise<void> {
-    const { config, secrets, databaseUrl, port, opsPort, logFile } = this.#options;
+    const { config, secrets, databaseUrl, port, opsPort, logFile, execArgv = [] } = this.#options;
     this.#ready = false;
     this.#expectDeath = false;
     const child = fork(join(import.meta.dirname, 'program.ts'), [config], {
@@ -65,7 +67,7 @@ export class ProgramProcess {
         LOG_LEVEL: 'info',
         NODE_COMPILE_CACHE: join(secrets, '.compile-cache'),
       },
-      execArgv: [],
+      execArgv: [...execArgv],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     this.#child = child;
