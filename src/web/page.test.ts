@@ -147,4 +147,46 @@ inBrowser('the page on a phone', () => {
     await line('r1').waitFor();
     expect(await line('m1').count()).toBe(0);
   });
+
+  test('an address that ends in no encoded text opens the first room', async () => {
+    await page.goto('about:blank');
+    await page.goto(`${running.url}/#%`);
+    await page.getByRole('status').getByText('live').waitFor();
+    await page.evaluate(() => (location.hash = '#random'));
+    await page.getByRole('link', { name: 'random' }).and(page.locator('[aria-current=page]')).waitFor();
+    await page.evaluate(() => (location.hash = '#%E0%A4%A'));
+    await page.getByRole('link', { name: 'ops' }).and(page.locator('[aria-current=page]')).waitFor();
+  });
+
+  test('a line that was not sent yet outlives a reload of the page', async () => {
+    chat.before = () => {
+      throw new Error('away');
+    };
+    await page.getByLabel('Say something').fill('ack 12');
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByText('sending …').waitFor();
+    await page.reload();
+    await page.getByText('sending …').waitFor();
+    chat.before = () => {};
+    await page.getByText('sending …').waitFor({ state: 'detached' });
+    expect(chat.sent.map(({ text }) => text)).toEqual(['ack 12']);
+  });
+
+  test('what another program left in the storage of the page does not keep it from opening', async () => {
+    for (const left of ['{}', 'null', '[null, 5, {"id": 1}]', '[']) {
+      await page.evaluate((value) => sessionStorage.setItem('watchbell.unsent', value), left);
+      await page.reload();
+      await page.getByRole('status').getByText('live').waitFor();
+      await page.getByText('Nothing was said here yet').waitFor();
+    }
+  });
+
+  test('a picture of a message is shown', async () => {
+    const png = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+    chat.show('ops', 'm1', { text: 'who met whom', image: { png, width: 20, height: 20, alt: 'who met whom' } });
+    const image = line('m1').getByRole('img', { name: 'who met whom' });
+    await image.waitFor();
+    await until('it is decoded', () => image.evaluate((node) => (node as HTMLImageElement).complete));
+    expect(await image.evaluate((node) => (node as HTMLImageElement).naturalWidth)).toBe(1);
+  });
 });

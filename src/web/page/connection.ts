@@ -105,8 +105,17 @@ async function readSession(): Promise<void> {
 }
 
 function roomInAddress(): string | undefined {
-  const named = decodeURIComponent(location.hash.slice(1));
+  const named = decoded(location.hash.slice(1));
   return rooms.value.find(({ id }) => id === named)?.id ?? rooms.value[0]?.id;
+}
+
+/** Undefined for what is no encoded text: people edit addresses, and links are cut. */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function enter(room: string | undefined): void {

@@ -10,6 +10,9 @@ export interface Unsent {
   readonly problem?: string;
 }
 
+/** Before all that reads it while this module begins. */
+const STORED_AS = 'watchbell.unsent';
+
 export type Connection = 'connecting' | 'live' | 'lost';
 
 export const user = signal('');
@@ -70,8 +73,6 @@ function settle(shown: readonly WebLine[]): void {
   if (unsent.value.some(({ id }) => ids.has(id))) keepUnsent(unsent.value.filter(({ id }) => !ids.has(id)));
 }
 
-const STORED_AS = 'watchbell.unsent';
-
 /** Kept over a reload of the page, under the same ids: sending them again doubles nothing. */
 function keepUnsent(next: readonly Unsent[]): void {
   unsent.value = next;
@@ -82,10 +83,19 @@ function keepUnsent(next: readonly Unsent[]): void {
   }
 }
 
+/** What was not sent when the page was left. The storage belongs to the address: another program may have written there. */
 function readUnsent(): readonly Unsent[] {
   try {
-    return JSON.parse(sessionStorage.getItem(STORED_AS) ?? '[]') as readonly Unsent[];
+    const stored: unknown = JSON.parse(sessionStorage.getItem(STORED_AS) ?? '[]');
+    return Array.isArray(stored) ? stored.filter(isUnsent) : [];
   } catch {
     return [];
   }
+}
+
+function isUnsent(value: unknown): value is Unsent {
+  if (typeof value !== 'object' || value === null) return false;
+  const { id, room, text, replyTo, problem } = value as Record<string, unknown>;
+  const isTextOrAbsent = (one: unknown): boolean => one === undefined || typeof one === 'string';
+  return [id, room, text].every((one) => typeof one === 'string') && isTextOrAbsent(replyTo) && isTextOrAbsent(problem);
 }
