@@ -38,6 +38,8 @@ import type { CronSpec } from './timers/cron.ts';
 import { Ticker } from './timers/ticker.ts';
 import { createWebChat } from './web/chat-store.ts';
 import { createWebPages } from './web/pages.ts';
+import { createSignIn } from './web/session.ts';
+import { createSessionStore } from './web/session-store.ts';
 
 /** Sessions in a transaction for longer are ended by the server; below the lease's time to live. */
 const IDLE_IN_TRANSACTION_MS = 2500;
@@ -349,6 +351,11 @@ export class App {
     return { database: { ok: this.database.available, since: this.#databaseSince }, ...this.#runners.parts() };
   }
 
+  /** Makes what signs one browser in to the web chat, once: it stands behind the # of `/sign-in`. */
+  createSignIn(): Promise<string> {
+    return createSignIn(createSessionStore(this.database.query), this.clock.now());
+  }
+
   /** Tells the ops rooms, at most once per 10 minutes for one `about`. Never fails: it is said, or it is in the log. */
   async tellOps(about: string, text: string): Promise<void> {
     try {
@@ -385,7 +392,9 @@ export class App {
     const password = options.type === 'web' ? options.password : undefined;
     return createWebPages({
       chat: this.#webChat,
+      sessions: createSessionStore(this.database.query),
       log: this.#options.log,
+      now: () => this.clock.now(),
       title: this.#config.name,
       ...(password && { password: () => this.#options.secret(password) }),
     });

@@ -86,6 +86,16 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
     .option('--source <name>', 'source in the configuration (default: the first)')
     .option('--timeout <duration>', 'longest wait for each step', '60s');
 
+  add<{ url?: string }>(
+    program,
+    'sign-in',
+    'prints an address that signs one browser in to the web chat, once, within a day',
+    async (_, options) => (await import('./sign-in.ts')).signIn(options),
+  ).option('--url <address>', 'how the browser reaches the bot (default: http.publicUrl, else this machine)');
+  add(program, 'sign-out', 'ends every session of the web chat', async (_, options) =>
+    (await import('./sign-in.ts')).signOut(options),
+  );
+
   const through = [
     '--through <directory>',
     'where a file lies on its way to or from a bucket (default: /tmp)',

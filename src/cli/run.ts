@@ -9,7 +9,7 @@ import { StartFailed, messageOf } from '../errors.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { readVersion } from '../version.ts';
 import { findBeginning, untilChanged, type Beginning } from './beginning.ts';
-import { createSetting, TRIAL_URL_FILE, type Setting, type SettingOptions } from './setting.ts';
+import { createSetting, TRIAL_ADDRESS_FILE, TRIAL_URL_FILE, type Setting, type SettingOptions } from './setting.ts';
 import { stoppable } from './signals.ts';
 import { welcome } from './welcome.ts';
 
@@ -42,7 +42,8 @@ export async function run(options: SettingOptions, hooks: RunHooks = {}): Promis
     await bot?.app.stop({ acceptForMs: quick || trial ? 0 : (hooks.acceptForMs ?? 5000) });
     if (!bot?.opened.embedded) return;
     await bot.opened.embedded.stop();
-    await rm(join(setting.dataDirectory, TRIAL_URL_FILE), { force: true });
+    for (const file of [TRIAL_URL_FILE, TRIAL_ADDRESS_FILE])
+      await rm(join(setting.dataDirectory, file), { force: true });
   });
   do bot = await start(setting, await findBeginning(setting, log), log, hooks);
   while (!bot);
@@ -54,9 +55,13 @@ export async function run(options: SettingOptions, hooks: RunHooks = {}): Promis
       'config',
       `I run with my last good configuration, because the one I was given has problems:\n${fallback.slice(0, 10).join('\n')}`,
     );
-  if (opened.embedded)
+  if (opened.embedded) {
     await writeFile(join(setting.dataDirectory, TRIAL_URL_FILE), `${opened.embedded.url}\n`, { mode: 0o600 });
+    await writeFile(join(setting.dataDirectory, TRIAL_ADDRESS_FILE), `http://127.0.0.1:${app.port}\n`);
+  }
   if (trial) await welcome(app, setting);
+  else if (Object.values(app.config.connectors).some((one) => one.type === 'web' && one.password === undefined))
+    log.info({}, 'the web chat has no password: `watchbell sign-in` prints an address that opens it');
   stop.armed();
   return undefined;
 }

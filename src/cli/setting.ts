@@ -148,8 +148,9 @@ function answers(database: Database): Promise<boolean> {
   );
 }
 
-/** Where the trial running in this directory has its Postgres; written by `run`. */
+/** Where the trial running in this directory has its Postgres, and where it listens; written by `run`. */
 export const TRIAL_URL_FILE = 'database-url';
+export const TRIAL_ADDRESS_FILE = 'address';
 
 async function runningTrial(directory: string): Promise<string> {
   const url = await readFile(join(directory, TRIAL_URL_FILE), 'utf8').catch(() => undefined);

@@ -4,6 +4,7 @@ import type { Setting } from './setting.ts';
 
 /** Exactly three things to do. */
 export async function welcome(app: App, setting: Setting): Promise<void> {
+  const address = `http://127.0.0.1:${app.port}`;
   const token = await setting.secrets.read({ file: join(setting.dataDirectory, 'webhook-token') });
   const alert = JSON.stringify({
     version: '4',
@@ -22,8 +23,8 @@ export async function welcome(app: App, setting: Setting): Promise<void> {
   console.log(`
 Watchbell is running. Three things to do:
 
-1. Open the chat:   http://127.0.0.1:${app.port}/
-2. Post an alert:   curl -H 'Authorization: Bearer ${token}' -d '${alert}' http://127.0.0.1:${app.port}/webhooks/alertmanager
+1. Open the chat:   ${address}/sign-in#${await app.createSignIn()}
+2. Post an alert:   curl -H 'Authorization: Bearer ${token}' -d '${alert}' ${address}/webhooks/alertmanager
 3. In the chat,     type: demo alert
 `);
 }

@@ -8,7 +8,9 @@ const opsRoom = name.optional().describe("Room that is told about this connector
 const web = z.strictObject({
   password: secretReference
     .optional()
-    .describe('Opens the web chat to other hosts; without it only this machine is let in.'),
+    .describe(
+      'Signs people in to the web chat. Without it, and beside it, `watchbell sign-in` prints an address that signs one browser in.',
+    ),
   opsRoom,
 });
 const local = z.strictObject({ opsRoom });

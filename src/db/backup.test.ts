@@ -181,6 +181,8 @@ test('a restore begins anew: cursors are gone, and what waited is held until a p
   const ids = Array.from({ length: 3 }, () => randomUUID());
   await source.query(`insert into cursors values ('matrix', 's1', now())`);
   await source.query(`insert into leases values ('connector:matrix', $1, 7, now() + interval '1 hour')`, [ids[0]]);
+  for (const table of ['web_sessions', 'web_sign_ins'])
+    await source.query(`insert into ${table} values ('\\x01', now() + interval '1 hour')`);
   await source.query(
     `insert into messages (id, connector, room, skill, queue, content, attempt) values ($1, 'matrix', '!r:x', 'core', 0, '{}', '{}')`,
     [ids[0]],
@@ -200,6 +202,7 @@ test('a restore begins anew: cursors are gone, and what waited is held until a p
   expect(await restore(target, readBackup(path))).toEqual({ messages: 1, timers: 1, tasks: 1, events: 1 });
   const [row] = await target.query(
     `select (select count(*)::int from cursors) as cursors, (select count(*)::int from leases) as leases,
+       (select count(*)::int from web_sessions) as sessions, (select count(*)::int from web_sign_ins) as sign_ins,
        (select count(*)::int from messages where pending) as pending, (select reason from messages) as reason,
        (select held from timers) as held, (select count(*)::int from tasks where state = 'queued' and run_at < 'infinity') as due,
        (select state from events) as event, (select e.message from events join errors e on e.id = error_id) as error`,
@@ -207,6 +210,8 @@ test('a restore begins anew: cursors are gone, and what waited is held until a p
   expect(row).toEqual({
     cursors: 0,
     leases: 0,
+    sessions: 0,
+    sign_ins: 0,
     pending: 0,
     reason: 'held by a restore',
     held: true,

@@ -12,19 +12,20 @@ export interface Asset {
 const SOURCE = join(import.meta.dirname, '..');
 const SCRIPT = 'text/javascript; charset=utf-8';
 
-/** Bare names of the page's modules, and the address each is served at. */
+/** Bare names of the page's modules, and the address each is served at, from any page of ours. */
 export const IMPORT_MAP = JSON.stringify({
   imports: {
-    preact: '/assets/lib/preact.mjs',
-    'preact/hooks': '/assets/lib/hooks.mjs',
-    '@preact/signals-core': '/assets/lib/signals-core.mjs',
-    '@preact/signals': '/assets/lib/signals.mjs',
-    htm: '/assets/lib/htm.mjs',
-    'htm/preact': '/assets/lib/htm-preact.mjs',
+    preact: './assets/lib/preact.mjs',
+    'preact/hooks': './assets/lib/hooks.mjs',
+    '@preact/signals-core': './assets/lib/signals-core.mjs',
+    '@preact/signals': './assets/lib/signals.mjs',
+    htm: './assets/lib/htm.mjs',
+    'htm/preact': './assets/lib/htm-preact.mjs',
   },
 });
 
-export const ENTRY = '/assets/src/web/page/main.ts';
+export const ENTRY = 'assets/src/web/page/main.ts';
+export const SIGN_IN_ENTRY = 'assets/src/web/page/sign-in.ts';
 
 /**
  * Reads everything the page loads, by address. The page's modules keep their names and places, so that their imports

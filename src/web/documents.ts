@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ENTRY, IMPORT_MAP } from './assets.ts';
+import { ENTRY, IMPORT_MAP, SIGN_IN_ENTRY } from './assets.ts';
 
 /** Nothing but our own files; the import map is the one inline script, allowed by its hash. */
 export const CONTENT_SECURITY_POLICY = [
@@ -15,6 +15,12 @@ export const CONTENT_SECURITY_POLICY = [
   "require-trusted-types-for 'script'",
 ].join('; ');
 
+const HOW_TO_SIGN_IN = `<p>An address that the bot prints signs one browser in, once. Type this where the bot runs, and open what
+it prints:</p>
+<pre><code>npm run watchbell sign-in</code></pre>
+<p class="quiet">In a container: <code>watchbell sign-in</code>. A trial prints an address when it starts, too.</p>
+`;
+
 export function chatDocument(title: string): string {
   return frame(
     title,
@@ -29,7 +35,7 @@ export function loginDocument(title: string, problem?: string): string {
     title,
     '',
     `<main class="login"><h1>${escapeHtml(title)}</h1>
-<form method="post" action="/login">
+<form method="post" action="login">
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required autofocus>
 ${problem === undefined ? '' : `<p role="alert">${escapeHtml(problem)}</p>`}
@@ -38,8 +44,36 @@ ${problem === undefined ? '' : `<p role="alert">${escapeHtml(problem)}</p>`}
   );
 }
 
-export function noticeDocument(title: string, sentence: string): string {
-  return frame(title, '', `<main class="login"><h1>${escapeHtml(title)}</h1><p>${escapeHtml(sentence)}</p></main>`);
+/** Signs in with what stands behind the # of its address. */
+export function signInDocument(title: string): string {
+  return frame(
+    title,
+    `<script type="module" src="${SIGN_IN_ENTRY}"></script>`,
+    `<main class="login"><h1>${escapeHtml(title)}</h1>
+<p id="progress" role="status">Signing in …</p>
+<noscript><p>This page needs JavaScript.</p></noscript>
+<div id="failed" hidden><p id="problem" role="alert"></p>${HOW_TO_SIGN_IN}</div></main>`,
+  );
+}
+
+/** For whoever is not signed in, where there is no password. */
+export function closedDocument(title: string): string {
+  return frame(
+    title,
+    '',
+    `<main class="login"><h1>${escapeHtml(title)}</h1>
+<p>You are not signed in.</p>
+${HOW_TO_SIGN_IN}</main>`,
+  );
+}
+
+export function awayDocument(title: string): string {
+  return frame(
+    title,
+    '<meta http-equiv="refresh" content="5">',
+    `<main class="login"><h1>${escapeHtml(title)}</h1>
+<p>The bot cannot tell who you are right now: its log says why. This page tries again by itself.</p></main>`,
+  );
 }
 
 function frame(title: string, head: string, body: string): string {
@@ -50,8 +84,8 @@ function frame(title: string, head: string, body: string): string {
 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content">
 <meta name="color-scheme" content="light dark">
 <title>${escapeHtml(title)}</title>
-<link rel="icon" href="/assets/icon.svg">
-<link rel="stylesheet" href="/assets/style.css">
+<link rel="icon" href="assets/icon.svg">
+<link rel="stylesheet" href="assets/style.css">
 ${head}
 </head>
 <body>

@@ -1,16 +1,19 @@
 import { toMessage } from '../chat/message.ts';
 import type { MessageLike } from '../chat/message.ts';
-import type { WebChat, WebLine, WebPress, WebSend } from './web-chat.ts';
+import { MOST_LINES } from './web-chat.ts';
+import type { Following, WebChat, WebExcerpt, WebLine, WebPress, WebReader, WebSend } from './web-chat.ts';
 
 /** A web chat in memory, for tests: idempotent by id as the real one is. */
 export class MemoryWebChat implements WebChat {
   readonly sent: WebSend[] = [];
   readonly pressed: WebPress[] = [];
+  /** Lines of an excerpt. */
+  most = MOST_LINES;
   /** Called first; throw to be out of order. */
   before: () => void = () => {};
   /** A press is answered when this is. */
   pressing: Promise<void> = Promise.resolve();
-  private readonly listeners = new Map<string, Set<(changed: readonly WebLine[]) => void>>();
+  private readonly readers = new Map<string, Map<WebReader, Map<string, WebLine>>>();
   private readonly lines = new Map<string, Map<string, WebLine>>();
   private seq = 0;
 
@@ -21,17 +24,35 @@ export class MemoryWebChat implements WebChat {
     ];
   }
 
-  async history(room: string, limit: number): Promise<readonly WebLine[]> {
-    this.before();
-    return [...(this.lines.get(room)?.values() ?? [])].sort((a, b) => a.seq - b.seq).slice(-limit);
+  async follow(room: string, reader: WebReader): Promise<Following> {
+    const readers = this.readers.get(room) ?? new Map<WebReader, Map<string, WebLine>>();
+    this.readers.set(room, readers.set(reader, new Map()));
+    const stop = (): void => void readers.delete(reader);
+    try {
+      const excerpt = await this.earlier(room, Infinity);
+      return { excerpt, stop, more: () => this.tell(room) };
+    } catch (error) {
+      stop();
+      throw error;
+    }
   }
 
-  async send(room: string, line: WebSend): Promise<void> {
+  async earlier(room: string, before: number): Promise<WebExcerpt> {
     this.before();
-    if (this.sent.some(({ id }) => id === line.id)) return;
+    const older = [...(this.lines.get(room)?.values() ?? [])]
+      .filter(({ seq }) => seq < before)
+      .sort((a, b) => a.seq - b.seq);
+    return { lines: older.slice(-this.most), earlier: older.length > this.most };
+  }
+
+  async send(room: string, line: WebSend): Promise<'accepted' | 'taken'> {
+    this.before();
+    if (this.sent.some(({ id }) => id === line.id)) return 'accepted';
+    if (this.lines.get(room)?.has(line.id)) return 'taken';
     this.sent.push(line);
     const { id, text, replyTo, sender } = line;
     this.show(room, id, { text }, { author: sender.name, ...(replyTo !== undefined && { replyTo }) });
+    return 'accepted';
   }
 
   async press(_room: string, press: WebPress): Promise<void> {
@@ -40,14 +61,8 @@ export class MemoryWebChat implements WebChat {
     if (!this.pressed.some(({ id }) => id === press.id)) this.pressed.push(press);
   }
 
-  subscribe(room: string, listener: (changed: readonly WebLine[]) => void): () => void {
-    const listeners = this.listeners.get(room) ?? new Set();
-    this.listeners.set(room, listeners.add(listener));
-    return () => listeners.delete(listener);
-  }
-
-  subscribers(room: string): number {
-    return this.listeners.get(room)?.size ?? 0;
+  readersOf(room: string): number {
+    return this.readers.get(room)?.size ?? 0;
   }
 
   /** Shows a line, new or changed. */
@@ -65,6 +80,15 @@ export class MemoryWebChat implements WebChat {
       ...more,
     };
     lines.set(id, line);
-    for (const listener of this.listeners.get(room) ?? []) listener([line]);
+    for (const untold of this.readers.get(room)?.values() ?? []) untold.set(id, line);
+    this.tell(room);
+  }
+
+  private tell(room: string): void {
+    for (const [reader, untold] of this.readers.get(room) ?? []) {
+      if (untold.size === 0 || !reader.isReady()) continue;
+      reader.tell([...untold.values()]);
+      untold.clear();
+    }
   }
 }

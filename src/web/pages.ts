@@ -8,41 +8,54 @@ import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { loadAssets } from './assets.ts';
 import type { Asset } from './assets.ts';
-import { CONTENT_SECURITY_POLICY, chatDocument, loginDocument, noticeDocument } from './documents.ts';
-import { cookieOf, isLocal, isSameOrigin } from './guard.ts';
+import { CONTENT_SECURITY_POLICY, awayDocument, chatDocument, loginDocument, closedDocument } from './documents.ts';
+import { createPlaces } from './places.ts';
 import { createSessions } from './session.ts';
+import type { Sessions } from './session.ts';
+import type { SessionStore } from './session-store.ts';
+import { addSignIn, cookiesOf, refuseOtherSites } from './sign-in.ts';
 import { createStreams } from './stream.ts';
+import type { Streams } from './stream.ts';
 import type { WebChat } from './web-chat.ts';
 
 export interface WebPagesOptions {
   readonly chat: WebChat;
+  readonly sessions: SessionStore;
   /** Heading of the page: the bot's name. Default `Watchbell`. */
   readonly title?: string;
   readonly log: Logger;
-  /** Reads the current password; undefined: none is set, only this machine is let in. */
+  /** Reads the current password; undefined: none is set, and only an address of `watchbell sign-in` lets somebody in. */
   readonly password?: () => Promise<string>;
   /** What the user of the page is called in rooms. Default `Local user`. */
   readonly userName?: string;
+  /** Default: the clock of this machine. */
+  readonly now?: () => Date;
 }
 
-const COOKIE = 'watchbell_session';
-const LOCAL_ONLY = 'this page is open to this machine only: set a password (connectors.web.password) to let others in';
+const SIGN_IN_FIRST = 'sign in first: open the page again';
+const LOG_EVERY_MS = 10_000;
+const TOO_MANY = 'too many pages are open: close some of them';
+/** Excerpts that are being sent, and how long one may take: what is not read of them is memory. */
+const EXCERPTS = { most: 50, ofOneSession: 10, withinMs: 30_000 };
 
+/** In one case, or the same line could be told from its repeat. */
+const uuid = z.uuid().toLowerCase();
 const sendSchema = z.object({
-  id: z.uuid(),
+  id: uuid,
   text: z.string().trim().min(1).max(8_000),
-  replyTo: z.string().max(200).optional(),
+  replyTo: z.string().max(200).toLowerCase().optional(),
 });
 const pressSchema = z.object({
-  id: z.uuid(),
-  message: z.string().min(1).max(200),
+  id: uuid,
+  message: z.string().min(1).max(200).toLowerCase(),
   command: z.string().min(1).max(1_000),
 });
+const placeSchema = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
-/** The chat page at `/` and what it calls under `/web/`. Everything but its code asks who is there first. */
+/** The chat page at `/` and what it calls under `/web/`. Everything but its code and the ways in asks who is there first. */
 export function createWebPages(options: WebPagesOptions): Pages {
-  const { chat, title = 'Watchbell', log, password, userName = 'Local user' } = options;
-  const sessions = password && createSessions(password);
+  const { chat, title = 'Watchbell', log, password, userName = 'Local user', now = () => new Date() } = options;
+  const sessions = createSessions({ store: options.sessions, password, now });
   const streams = createStreams(chat);
   const sender: Sender = { accountId: 'local', name: userName, bot: false, guest: false };
   const router = express.Router();
@@ -66,107 +79,102 @@ export function createWebPages(options: WebPagesOptions): Pages {
     else response.send(asset.content);
   });
 
-  async function isLetIn(request: Request): Promise<boolean> {
-    if (!sessions) return isLocal(request);
-    const session = cookieOf(request, COOKIE);
-    return session !== undefined && (await sessions.isValid(session));
-  }
-
   router.get('/', async (request, response) => {
-    if (await isLetIn(request)) response.send(chatDocument(title));
-    else if (sessions) response.status(401).send(loginDocument(title));
-    else response.status(403).send(noticeDocument(title, LOCAL_ONLY));
+    if ((await sessions.find(cookiesOf(request))) !== undefined) response.send(chatDocument(title));
+    else response.status(401).send(password ? loginDocument(title) : closedDocument(title));
   });
-
-  if (sessions) {
-    router.post('/login', express.urlencoded({ extended: false, limit: '8kb' }), async (request, response) => {
-      if (!isSameOrigin(request)) return sendProblem(request, response, 403, 'sign in on the page of the bot itself');
-      const given = z.object({ password: z.string() }).safeParse(request.body);
-      const outcome = await sessions.login(given.data?.password ?? '', request.socket.remoteAddress ?? '');
-      if (outcome === 'too many') {
-        response.status(429).set('Retry-After', '60').send(loginDocument(title, 'Too many tries: wait a minute.'));
-      } else if (outcome === 'wrong') {
-        log.warn({ address: request.socket.remoteAddress }, 'wrong password on the web page');
-        response.status(401).send(loginDocument(title, 'That is not the password.'));
-      } else {
-        response.cookie(COOKIE, outcome.session, {
-          httpOnly: true,
-          sameSite: 'strict',
-          path: '/',
-          maxAge: outcome.maxAgeMs,
-          secure: request.headers['x-forwarded-proto'] === 'https',
-        });
-        response.redirect(303, '/');
-      }
-    });
-    router.post('/logout', (request, response) => {
-      if (!isSameOrigin(request)) return sendProblem(request, response, 403, 'sign out on the page of the bot itself');
-      response.clearCookie(COOKIE, { path: '/' }).redirect(303, '/');
-    });
-  }
+  addSignIn(router, { sessions, title, log, hasPassword: password !== undefined });
 
   router.use('/web', async (request, response, next) => {
-    if (!(await isLetIn(request))) {
-      if (sessions) sendProblem(request, response, 401, 'sign in first: open the page again');
-      else sendProblem(request, response, 403, LOCAL_ONLY);
-    } else if (request.method !== 'GET' && !isSameOrigin(request)) {
-      sendProblem(request, response, 403, 'this came from a page of another site: use the page of the bot itself');
-    } else next();
+    const session = await sessions.find(cookiesOf(request));
+    if (session === undefined) sendProblem(request, response, 401, SIGN_IN_FIRST);
+    else if (request.method === 'GET' || !refuseOtherSites(request, response)) {
+      response.locals['session'] = session;
+      next();
+    }
   });
-  addChat(router, chat, streams.open, sender, log);
+  addReading(router, { chat, streams, sessions, sender });
+  addSpeaking(router, { chat, sender });
+  router.use(handleAway(title, log));
   return { handler: router, close: streams.close };
 }
 
-function addChat(
-  router: Router,
-  chat: WebChat,
-  openStream: (room: string, response: Response) => Promise<void>,
-  sender: Sender,
-  log: Logger,
-): void {
-  const readJson = express.json({ limit: '64kb' });
+interface ChatRoutes {
+  readonly chat: WebChat;
+  readonly streams: Streams;
+  readonly sessions: Sessions;
+  readonly sender: Sender;
+}
+
+type InRoom = Request<{ room: string }>;
+
+function addReading(router: Router, { chat, streams, sessions, sender }: ChatRoutes): void {
+  const places = createPlaces(EXCERPTS.most, EXCERPTS.ofOneSession);
+  const sessionOf = (response: Response): string => String(response.locals['session']);
 
   router.get('/web/session', (_request, response) => {
     response.json({ user: sender.name, rooms: chat.rooms() });
   });
 
-  router.use('/web/rooms/:room', (request: Request<{ room: string }>, response: Response, next: NextFunction) => {
+  router.use('/web/rooms/:room', (request: InRoom, response: Response, next: NextFunction) => {
     if (chat.rooms().some(({ id }) => id === request.params.room)) next();
     else sendProblem(request, response, 404, 'there is no such room any more: reload the page');
   });
 
-  router.get('/web/rooms/:room/stream', async (request: Request<{ room: string }>, response) => {
-    await storing(request, response, log, () => openStream(request.params.room, response));
+  router.get('/web/rooms/:room/stream', async (request: InRoom, response) => {
+    const id = sessionOf(response);
+    const isSignedIn = async (): Promise<boolean> => (await sessions.find(cookiesOf(request))) === id;
+    const isOpen = await streams.open(request.params.room, response, { id, isSignedIn });
+    if (!isOpen) sendProblem(request, response, 503, TOO_MANY, { 'Retry-After': '10' });
   });
 
-  router.post('/web/rooms/:room/lines', readJson, async (request: Request<{ room: string }>, response) => {
-    const line = sendSchema.safeParse(request.body);
-    if (!line.success)
-      return sendProblem(request, response, 400, 'a line needs an id and 1 to 8,000 characters of text');
-    await storing(request, response, log, async () => {
-      await chat.send(request.params.room, { ...line.data, sender });
-      response.json({});
+  router.get('/web/rooms/:room/lines', async (request: InRoom, response) => {
+    const before = placeSchema.safeParse(request.query['before']);
+    if (!before.success) return sendProblem(request, response, 400, 'say before which place of the room: ?before=123');
+    const leave = places.take(sessionOf(response));
+    if (!leave) return sendProblem(request, response, 503, TOO_MANY, { 'Retry-After': '10' });
+    const overdue = setTimeout(() => response.destroy(), EXCERPTS.withinMs);
+    response.once('close', () => {
+      clearTimeout(overdue);
+      leave();
     });
-  });
-
-  router.post('/web/rooms/:room/presses', readJson, async (request: Request<{ room: string }>, response) => {
-    const press = pressSchema.safeParse(request.body);
-    if (!press.success) return sendProblem(request, response, 400, 'a press needs an id, a message and its command');
-    await storing(request, response, log, async () => {
-      await chat.press(request.params.room, { ...press.data, sender });
-      response.json({});
-    });
+    response.json(await chat.earlier(request.params.room, before.data));
   });
 }
 
-/** Whatever keeps the core from storing or reading is for the page to try again. */
-async function storing(request: Request, response: Response, log: Logger, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    log.warn({ error, reason: messageOf(error) }, 'the web page could not be served');
-    sendProblem(request, response, 503, 'the bot cannot reach its database: the page tries again', {
-      'Retry-After': '1',
-    });
-  }
+function addSpeaking(router: Router, { chat, sender }: Pick<ChatRoutes, 'chat' | 'sender'>): void {
+  const readJson = express.json({ limit: '64kb' });
+
+  router.post('/web/rooms/:room/lines', readJson, async (request: InRoom, response) => {
+    const line = sendSchema.safeParse(request.body);
+    if (!line.success)
+      return sendProblem(request, response, 400, 'a line needs an id and 1 to 8,000 characters of text');
+    const outcome = await chat.send(request.params.room, { ...line.data, sender });
+    if (outcome === 'taken') sendProblem(request, response, 409, 'its id belongs to another line');
+    else response.json({});
+  });
+
+  router.post('/web/rooms/:room/presses', readJson, async (request: InRoom, response) => {
+    const press = pressSchema.safeParse(request.body);
+    if (!press.success) return sendProblem(request, response, 400, 'a press needs an id, a message and its command');
+    await chat.press(request.params.room, { ...press.data, sender });
+    response.json({});
+  });
+}
+
+/** Whatever keeps the core from storing, reading or knowing somebody is for the page to try again. */
+function handleAway(title: string, log: Logger): express.ErrorRequestHandler {
+  let quietUntilMs = 0;
+  return (error: unknown, request: Request, response: Response, next: NextFunction) => {
+    // What express says of a bad request is for the one place that answers those.
+    if (typeof error === 'object' && error !== null && 'status' in error) return next(error);
+    // Anybody may ask: a line for each would fill the log.
+    if (performance.now() >= quietUntilMs) {
+      quietUntilMs = performance.now() + LOG_EVERY_MS;
+      log.warn({ reason: messageOf(error), path: request.path }, 'the web page could not be served');
+    }
+    if (request.method === 'GET' && request.path === '/') response.status(503).send(awayDocument(title));
+    else
+      sendProblem(request, response, 503, 'the bot cannot do that now: the page tries again', { 'Retry-After': '1' });
+  };
 }

@@ -1,92 +1,142 @@
-import { createHmac, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { createHash, scrypt, timingSafeEqual } from 'node:crypto';
 import { hashSecret } from '../http/credentials.ts';
+import { createGuessLimit } from './guess-limit.ts';
+import type { SessionStore } from './session-store.ts';
+import { createToken, readToken } from './signed-token.ts';
 
-const LIFETIME_MS = 30 * 24 * 3_600_000;
+const SESSION_MS = 30 * 24 * 3_600_000;
+const SIGN_IN_MS = 24 * 3_600_000;
 const READ_AGAIN_MS = 1_000;
-const TRIES_PER_MINUTE = 5;
-const MAX_ADDRESSES = 1_000;
 
-export type LoginOutcome = { readonly session: string; readonly maxAgeMs: number } | 'wrong' | 'too many';
+/** A cookie to set. It outlives the session: a browser that comes back later is told from a stranger by it. */
+export interface SessionCookie {
+  readonly name: string;
+  readonly value: string;
+}
 
+export type LoginOutcome = SessionCookie | 'wrong' | { readonly waitMs: number };
+
+/** The cookies of a request, by name. */
+export type Cookies = (name: string) => string | undefined;
+
+/** Every call rejects while the database is away, or the password cannot be read. */
 export interface Sessions {
-  /** `address` is that of the connection: only so many tries a minute each. */
-  login(password: string, address: string): Promise<LoginOutcome>;
-  isValid(session: string): Promise<boolean>;
+  /** `sender`: whom the connection is from, as far as that can be told. */
+  login(password: string, sender: string, cookies: Cookies): Promise<LoginOutcome>;
+  /** Uses up what `createSignIn` made; undefined: it was used, has expired or was never made. */
+  redeem(signIn: string): Promise<SessionCookie | undefined>;
+  /** Names the session of a request; undefined: nobody is signed in. */
+  find(cookies: Cookies): Promise<string | undefined>;
+  /** Ends the session of a request in all replicas; returns the name of its cookie. */
+  end(cookies: Cookies): Promise<string>;
+}
+
+export interface SessionsOptions {
+  readonly store: SessionStore;
+  /** Reads the current password. Undefined: only a sign-in of `createSignIn` begins a session. */
+  readonly password?: (() => Promise<string>) | undefined;
+  readonly now: () => Date;
 }
 
 /**
- * Sessions are signed, not stored: any replica takes them, also after a restart. The signing key comes from the
- * password (by scrypt, so that a leaked session is a poor oracle to guess it from); a new password ends every session.
+ * A session is a row and a signed cookie that names it. The key of the cookies comes from the password, where there is one
+ * (by scrypt, so that a leaked cookie is a poor oracle to guess it from), so a new password ends every session.
  */
-export function createSessions(password: () => Promise<string>, nowMs: () => number = Date.now): Sessions {
-  const readKey = createKeyCache(password, nowMs);
-  const tries = createTryCounter(nowMs);
+export function createSessions({ store, password, now }: SessionsOptions): Sessions {
+  const limit = createGuessLimit(() => now().getTime());
+  const readKeys = createKeyCache({ store, password, now });
 
-  const sign = async (payload: string): Promise<Buffer> =>
-    createHmac('sha256', (await readKey()).key)
-      .update(payload)
-      .digest();
+  async function begin(): Promise<{ cookie: SessionCookie; hash: Buffer; expiresAt: Date }> {
+    const { ofSessions, cookie: name } = await readKeys();
+    const { token, hash } = createToken(ofSessions, 'session');
+    return { cookie: { name, value: token }, hash, expiresAt: new Date(now().getTime() + SESSION_MS) };
+  }
+
+  async function hashOf(cookies: Cookies): Promise<Buffer | undefined> {
+    const { ofSessions, cookie } = await readKeys();
+    return readToken(ofSessions, 'session', cookies(cookie) ?? '');
+  }
 
   return {
-    async login(given, address) {
-      if (!tries.mayTry(address)) return 'too many';
-      const { hash } = await readKey();
-      if (!timingSafeEqual(hash, hashSecret(given))) return 'wrong';
-      tries.forgive(address);
-      const payload = `${nowMs() + LIFETIME_MS}.${randomBytes(9).toString('base64url')}`;
-      return { session: `${payload}.${(await sign(payload)).toString('base64url')}`, maxAgeMs: LIFETIME_MS };
+    async login(given, sender, cookies) {
+      const guesser = { sender, browser: (await hashOf(cookies))?.toString('hex') };
+      const { ofPassword } = await readKeys();
+      const waitMs = limit.take(guesser);
+      if (waitMs > 0) return { waitMs };
+      if (!ofPassword || !timingSafeEqual(ofPassword, hashSecret(given))) return 'wrong';
+      limit.giveBack(guesser);
+      const { cookie, hash, expiresAt } = await begin();
+      await store.addSession(hash, expiresAt);
+      return cookie;
     },
-    async isValid(session) {
-      const [expiresAtMs = '', nonce = '', signature = '', ...rest] = session.split('.');
-      if (rest.length > 0 || !/^\d{1,15}$/.test(expiresAtMs) || Number(expiresAtMs) <= nowMs()) return false;
-      const expected = await sign(`${expiresAtMs}.${nonce}`);
-      const given = Buffer.from(signature, 'base64url');
-      return given.length === expected.length && timingSafeEqual(given, expected);
+
+    async redeem(signIn) {
+      const found = readToken((await readKeys()).ofSignIns, 'sign-in', signIn);
+      if (!found) return undefined;
+      const { cookie, hash, expiresAt } = await begin();
+      return (await store.redeem(found, now(), hash, expiresAt)) ? cookie : undefined;
+    },
+
+    async find(cookies) {
+      const hash = await hashOf(cookies);
+      return hash && (await store.hasSession(hash, now())) ? hash.toString('hex') : undefined;
+    },
+
+    async end(cookies) {
+      const hash = await hashOf(cookies);
+      if (hash) await store.endSession(hash);
+      return (await readKeys()).cookie;
     },
   };
 }
 
-interface Key {
-  readonly password: string;
-  readonly hash: Buffer;
-  readonly key: Buffer;
+/** Makes what signs one browser in, once, within a day. */
+export async function createSignIn(store: SessionStore, now: Date): Promise<string> {
+  const { token, hash } = createToken(await store.key(), 'sign-in');
+  await store.addSignIn(hash, new Date(now.getTime() + SIGN_IN_MS));
+  return token;
+}
+
+interface Keys {
+  readonly stored: Buffer;
+  readonly password: string | undefined;
+  readonly ofSignIns: Buffer;
+  readonly ofSessions: Buffer;
+  /** Undefined: there is no password. */
+  readonly ofPassword: Buffer | undefined;
+  /** Name of the cookie. Browsers keep the cookies of all ports of a machine together, so each bot has a name of its own. */
+  readonly cookie: string;
 }
 
 /** @throws when the password is empty: nobody may come in by saying nothing. */
-function createKeyCache(password: () => Promise<string>, nowMs: () => number): () => Promise<Key> {
-  let current: Key | undefined;
+function createKeyCache({ store, password, now }: SessionsOptions): () => Promise<Keys> {
+  let current: Keys | undefined;
   let readAtMs = -Infinity;
   return async () => {
-    if (current && nowMs() - readAtMs < READ_AGAIN_MS) return current;
-    const value = await password();
+    const nowMs = now().getTime();
+    if (current && nowMs >= readAtMs && nowMs - readAtMs < READ_AGAIN_MS) return current;
+    const [stored, value] = await Promise.all([store.key(), password?.()]);
     if (value === '') throw new Error('the password of the web page is empty: put one into its secret');
-    if (current?.password !== value)
-      current = { password: value, hash: hashSecret(value), key: await deriveKey(value) };
-    readAtMs = nowMs();
+    if (!current || !current.stored.equals(stored) || current.password !== value)
+      current = await deriveKeys(stored, value);
+    readAtMs = nowMs;
     return current;
   };
 }
 
-function deriveKey(password: string): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    scrypt(password, 'watchbell web session', 32, (error, key) => (error ? reject(error) : resolve(key)));
-  });
+async function deriveKeys(stored: Buffer, password: string | undefined): Promise<Keys> {
+  return {
+    stored,
+    password,
+    ofSignIns: stored,
+    ofSessions: await slowHash(password ?? '', stored),
+    ofPassword: password === undefined ? undefined : hashSecret(password),
+    cookie: `watchbell_${createHash('sha256').update('cookie').update(stored).digest('hex').slice(0, 8)}`,
+  };
 }
 
-/** Counts a try before it is judged, so that parallel guesses do not slip through. */
-function createTryCounter(nowMs: () => number) {
-  const counts = new Map<string, { count: number; untilMs: number }>();
-  return {
-    mayTry(address: string): boolean {
-      const entry = counts.get(address);
-      if (entry && entry.untilMs > nowMs()) return ++entry.count <= TRIES_PER_MINUTE;
-      counts.delete(address);
-      if (counts.size >= MAX_ADDRESSES) counts.delete(counts.keys().next().value ?? '');
-      counts.set(address, { count: 1, untilMs: nowMs() + 60_000 });
-      return true;
-    },
-    forgive(address: string): void {
-      counts.delete(address);
-    },
-  };
+function slowHash(password: string, salt: Buffer): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    scrypt(password, salt, 32, (error, key) => (error ? reject(error) : resolve(key)));
+  });
 }

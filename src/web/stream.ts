@@ -1,60 +1,85 @@
 import type { Response } from 'express';
-import type { WebChat, WebLine } from './web-chat.ts';
+import { createPlaces } from './places.ts';
+import type { Following, WebChat } from './web-chat.ts';
 
-/** What a page shows of a room when it connects. */
-const HISTORY_LINES = 200;
 /** Below the 60 s after which common proxies cut an idle response; the page gives up on a stream silent for three of these. */
 const BEAT_MS = 15_000;
-/** A reader this far behind starts over with the whole room. */
-const MAX_UNREAD_BYTES = 1024 * 1024;
+/** A reader with more than this unread is told nothing, so what waits for one is at most this and one excerpt. */
+const UNREAD_BYTES = 64 * 1024;
+/** Open pages. What they have not read is memory, and so many times `MOST_BYTES` is what a replica can give. */
+const MOST_STREAMS = 200;
+const MOST_OF_ONE_SESSION = 20;
+
+export interface StreamSession {
+  readonly id: string;
+  /** Rejects when that cannot be told now. */
+  isSignedIn(): Promise<boolean>;
+}
 
 export interface Streams {
-  /** Sends the room's last lines whole, then every change, until either side ends it. Rejects before anything is sent. */
-  open(room: string, response: Response): Promise<void>;
+  /**
+   * Sends the room's newest lines, then every change, until either side or the session ends it. Rejects before anything
+   * is sent. False: too many are open, and nothing was sent.
+   */
+  open(room: string, response: Response, session: StreamSession): Promise<boolean>;
   close(): void;
 }
 
-/** Server-sent events without ids: whoever reconnects gets the room whole, so nothing needs to be remembered of them. */
-export function createStreams(chat: WebChat): Streams {
+/** Server-sent events without ids: whoever reconnects gets the newest lines again, so nothing needs to be remembered of them. */
+export function createStreams(chat: WebChat, beatMs = BEAT_MS): Streams {
+  const places = createPlaces(MOST_STREAMS, MOST_OF_ONE_SESSION);
   const open = new Set<Response>();
   return {
-    async open(room, response) {
-      // Subscribed before the history is read, or a change in between would be missed.
-      let early: WebLine[] | undefined = [];
+    async open(room, response, session) {
+      const leave = places.take(session.id);
+      if (!leave) return false;
+      let hasBegun = false;
       const send = (event: string, data: unknown): void => {
-        if (response.writableLength > MAX_UNREAD_BYTES) response.destroy();
-        else response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+        response.write(Buffer.from(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`));
       };
-      const unsubscribe = chat.subscribe(room, (changed) => {
-        if (early) early.push(...changed);
-        else send('changed', changed);
-      });
-      let history: readonly WebLine[];
+      let following: Following;
       try {
-        history = await chat.history(room, HISTORY_LINES);
+        following = await chat.follow(room, {
+          isReady: () => hasBegun && !response.writableEnded && response.writableLength < UNREAD_BYTES,
+          tell: (changed) => send('changed', changed),
+        });
       } catch (error) {
-        unsubscribe();
+        leave();
         throw error;
       }
       if (response.destroyed) {
-        unsubscribe();
-        return;
+        following.stop();
+        leave();
+        return true;
       }
-      const beat = setInterval(() => send('beat', 0), BEAT_MS);
+      let unread = 0;
+      const beat = setInterval(() => {
+        // Whoever read nothing since the last beat is gone, or wants to be waited for.
+        if (unread > 0 && response.writableLength >= unread) response.destroy();
+        if (response.writableEnded || response.destroyed) return;
+        unread = response.writableLength;
+        if (unread === 0) send('beat', 0);
+        session.isSignedIn().then(
+          (isSignedIn) => void (isSignedIn || response.end()),
+          () => {}, // the database is away
+        );
+      }, beatMs);
       open.add(response);
-      response.once('close', () => {
-        unsubscribe();
+      response.on('drain', following.more).once('close', () => {
         clearInterval(beat);
         open.delete(response);
+        following.stop();
+        leave();
       });
       response.writeHead(200, {
         'Content-Type': 'text/event-stream',
         'Cache-Control': 'no-store',
         'X-Accel-Buffering': 'no',
       });
-      send('room', history);
-      if (early.length > 0) send('changed', early);
-      early = undefined;
+      send('room', following.excerpt);
+      hasBegun = true;
+      following.more();
+      return true;
     },
     close() {
       for (const response of open) response.end();

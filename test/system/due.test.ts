@@ -2,6 +2,7 @@ import { defineSkill, z, type Fate } from '../../src/skill.ts';
 import { RateLimited } from '../../src/connectors/connector.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
 import { until } from '../harness/until.ts';
+import { signIn } from '../harness/web-session.ts';
 
 const fates: Fate[] = [];
 const later = defineSkill({
@@ -127,7 +128,9 @@ const shownOn = async (page: TestBot): Promise<string[]> =>
 /** Somebody opens the page, so much later: what has become due takes its place. */
 async function lookAt(page: TestBot, laterMs: number): Promise<void> {
   await page.advance(laterMs);
-  const stream = await fetch(`http://127.0.0.1:${page.app.port}/web/rooms/board/stream`);
+  const url = `http://127.0.0.1:${page.app.port}`;
+  const cookie = await signIn(url, await page.app.createSignIn());
+  const stream = await fetch(`${url}/web/rooms/board/stream`, { headers: { cookie } });
   await stream.body?.cancel();
 }
 const nothingWaitsOn = (page: TestBot): Promise<void> =>

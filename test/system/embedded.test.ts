@@ -1,8 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { freePort } from '../harness/postgres.ts';
+import { signIn } from '../harness/web-session.ts';
 
 const BIN = join(import.meta.dirname, '../../bin/watchbell.js');
 let directory: string;
@@ -34,6 +36,20 @@ async function startTrial(): Promise<{ child: ChildProcess; output: () => string
   return { child, output: () => output, exited };
 }
 
+/** What a person types who needs another address, and where that leads. */
+async function printAddress(): Promise<{ url: string; key: string }> {
+  const { stdout } = await promisify(execFile)(process.execPath, [BIN, 'sign-in', '--data', join(directory, 'data')], {
+    cwd: directory,
+    env: { PATH: process.env['PATH'] },
+  });
+  return addressIn(stdout);
+}
+
+function addressIn(output: string): { url: string; key: string } {
+  const [, url = '', key = ''] = /(http:\/\/127\.0\.0\.1:\d+)\/sign-in#([\w-]+)/.exec(output) ?? [];
+  return { url, key };
+}
+
 test('a trial starts its own Postgres, is found again after kill -9, and stops it on SIGTERM', async () => {
   const first = await startTrial();
   expect(first.output()).toContain('Three things to do');
@@ -57,8 +73,16 @@ test('a trial starts its own Postgres, is found again after kill -9, and stops i
   await first.exited;
 
   const third = await startTrial();
-  const url = /http:\/\/127\.0\.0\.1:\d+\//.exec(third.output())?.[0] ?? '';
-  const stream = await fetch(`${url}web/rooms/lobby/stream`);
+  const { url, key } = addressIn(third.output());
+  const cookie = await signIn(url, key);
+  await expect(signIn(url, key)).rejects.toThrow('401');
+  const printed = await printAddress();
+  expect(printed.url).toBe(url);
+  expect(
+    (await fetch(`${url}/web/session`, { headers: { cookie: await signIn(printed.url, printed.key) } })).status,
+  ).toBe(200);
+  expect((await fetch(`${url}/web/session`)).status).toBe(401);
+  const stream = await fetch(`${url}/web/rooms/lobby/stream`, { headers: { cookie } });
   const reader = stream.body?.getReader();
   let seen = '';
   while (!seen.includes('KeptAlert')) {

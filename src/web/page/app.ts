@@ -2,9 +2,20 @@ import { html } from 'htm/preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
 import type { VNode } from 'preact';
-import { say } from './connection.ts';
+import type { WebExcerpt } from '../web-chat.ts';
+import { readEarlier, say } from './connection.ts';
 import { LineView, UnsentView, firstWords } from './line-view.ts';
-import { answering, connection, currentRoom, isLoaded, lines, rooms, unsentHere } from './store.ts';
+import {
+  answering,
+  connection,
+  currentRoom,
+  hasEarlier,
+  isLoaded,
+  lines,
+  rooms,
+  showEarlier,
+  unsentHere,
+} from './store.ts';
 
 /** Closer to the end than this, the reader is following and is kept there. */
 const FOLLOWING_PX = 80;
@@ -14,6 +25,7 @@ export function App({ botName }: { botName: string }): VNode {
     <header>
       <h1>${botName}</h1>
       <${State} />
+      <form method="post" action="logout"><button class="plain">Sign out</button></form>
       <${Rooms} />
     </header>
     <${Conversation} botName=${botName} />
@@ -43,13 +55,18 @@ function State(): VNode {
 function Conversation({ botName }: { botName: string }): VNode {
   const scroller = useRef<HTMLElement>(null);
   const isFollowing = useSignal(true);
+  const heightBefore = useRef<number | undefined>(undefined);
   const shown = lines.value;
   const waiting = unsentHere.value;
   const room = currentRoom.value;
 
   useLayoutEffect(() => {
     const element = scroller.current;
-    if (element && isFollowing.value) element.scrollTop = element.scrollHeight;
+    if (!element) return;
+    // What was read stays where it is when something comes above it.
+    if (heightBefore.current !== undefined) element.scrollTop += element.scrollHeight - heightBefore.current;
+    else if (isFollowing.value) element.scrollTop = element.scrollHeight;
+    heightBefore.current = undefined;
   }, [shown, waiting]);
   useEffect(() => {
     isFollowing.value = true;
@@ -71,14 +88,39 @@ function Conversation({ botName }: { botName: string }): VNode {
     scroller.current?.scrollTo({ top: scroller.current.scrollHeight });
   };
 
+  const showMore = (excerpt: WebExcerpt): void => {
+    heightBefore.current = scroller.current?.scrollHeight;
+    showEarlier(excerpt);
+  };
+
   return html`<main ref=${scroller} onScroll=${onScroll} tabindex="-1">
     <div class="lines" role="log" aria-label="Conversation">
+      ${hasEarlier.value && html`<${Earlier} key="earlier" onRead=${showMore} />`}
       ${isLoaded.value && shown.length + waiting.length === 0 && html`<${Welcome} botName=${botName} />`}
       ${shown.map((line, index) => html`<${LineView} key=${line.id} line=${line} before=${shown[index - 1]} botName=${botName} />`)}
       ${waiting.map((line) => html`<${UnsentView} key=${line.id} line=${line} />`)}
     </div>
     ${!isFollowing.value && html`<button type="button" class="to-end" onClick=${toEnd}>↓ Newest</button>`}
   </main>` as VNode;
+}
+
+function Earlier({ onRead }: { onRead: (excerpt: WebExcerpt) => void }): VNode {
+  const isBusy = useSignal(false);
+  const problem = useSignal<string | undefined>(undefined);
+
+  const read = async (): Promise<void> => {
+    if (isBusy.value) return;
+    isBusy.value = true;
+    const answer = await readEarlier();
+    isBusy.value = false;
+    problem.value = typeof answer === 'string' ? answer : undefined;
+    if (typeof answer === 'object') onRead(answer);
+  };
+
+  return html`<div class="earlier">
+    <button type="button" aria-disabled=${isBusy.value ? 'true' : 'false'} onClick=${read}>Earlier</button>
+    ${problem.value !== undefined && html`<p role="alert">${problem.value}</p>`}
+  </div>` as VNode;
 }
 
 const FIRST_WORDS = ['help', 'demo alert', 'status'];

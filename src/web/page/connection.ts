@@ -1,10 +1,12 @@
-import type { WebLine, WebRoom } from '../web-chat.ts';
+import type { WebExcerpt, WebLine, WebRoom } from '../web-chat.ts';
+import { pause, pauseMs, sentenceOf } from './answers.ts';
 import {
   addUnsent,
   connection,
   currentRoom,
   forgetLines,
   markRefused,
+  oldestSeq,
   rooms,
   showChanges,
   showRoom,
@@ -12,8 +14,6 @@ import {
   user,
 } from './store.ts';
 
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 10_000;
 /** The server beats every 15 s; a phone that slept finds its stream dead without being told. */
 const SILENCE_MS = 45_000;
 
@@ -46,7 +46,21 @@ export function say(text: string, replyTo?: string): void {
 /** Resolves to undefined when the press was taken, else to the sentence that says why not. */
 export async function press(message: string, command: string): Promise<string | undefined> {
   const room = currentRoom.value ?? '';
-  return repeat(`/web/rooms/${encodeURIComponent(room)}/presses`, { id: randomUuid(), message, command });
+  return repeat(`web/rooms/${encodeURIComponent(room)}/presses`, { id: randomUuid(), message, command });
+}
+
+/** Reads what stands before the oldest line that is shown; the sentence that says why not; or undefined when the room was left meanwhile. */
+export async function readEarlier(): Promise<WebExcerpt | string | undefined> {
+  const room = currentRoom.value ?? '';
+  const before = oldestSeq.value;
+  try {
+    const response = await fetch(`web/rooms/${encodeURIComponent(room)}/lines?before=${before}`);
+    if (!response.ok) return await sentenceOf(response);
+    const excerpt = (await response.json()) as WebExcerpt;
+    return room === currentRoom.value && before === oldestSeq.value ? excerpt : undefined;
+  } catch {
+    return 'the bot cannot be reached';
+  }
 }
 
 async function deliver(id: string): Promise<void> {
@@ -54,7 +68,7 @@ async function deliver(id: string): Promise<void> {
   if (!line || sending.has(id)) return;
   sending.add(id);
   const { room, text, replyTo } = line;
-  const problem = await repeat(`/web/rooms/${encodeURIComponent(room)}/lines`, { id, text, replyTo });
+  const problem = await repeat(`web/rooms/${encodeURIComponent(room)}/lines`, { id, text, replyTo });
   sending.delete(id);
   if (problem !== undefined) markRefused(id, problem);
 }
@@ -69,28 +83,21 @@ async function repeat(address: string, body: object): Promise<string | undefined
         body: JSON.stringify(body),
       });
       if (response.ok) return undefined;
-      if (response.status < 500 && response.status !== 429) return await sentenceOf(response);
+      // Signed out elsewhere. What was typed is kept, and sent when this page is signed in again.
+      if (response.status === 401) location.reload();
+      else if (response.status < 500 && response.status !== 429) return await sentenceOf(response);
     } catch {
       // No network: the same as an answer that says "not now".
     }
-    await new Promise((resolve) => setTimeout(resolve, pauseMs(tries)));
-  }
-}
-
-async function sentenceOf(response: Response): Promise<string> {
-  try {
-    const { title } = (await response.json()) as { title?: string };
-    return title ?? `refused (${response.status})`;
-  } catch {
-    return `refused (${response.status})`;
+    await pause(tries);
   }
 }
 
 async function readSession(): Promise<void> {
   for (let tries = 0; ; tries++) {
     try {
-      const response = await fetch('/web/session');
-      if (response.status === 401 || response.status === 403) location.reload();
+      const response = await fetch('web/session');
+      if (response.status === 401) location.reload();
       if (response.ok) {
         const session = (await response.json()) as { user: string; rooms: WebRoom[] };
         user.value = session.user;
@@ -100,7 +107,7 @@ async function readSession(): Promise<void> {
     } catch {
       connection.value = 'lost';
     }
-    await new Promise((resolve) => setTimeout(resolve, pauseMs(tries)));
+    await pause(tries);
   }
 }
 
@@ -133,7 +140,7 @@ function follow(): void {
   const room = currentRoom.value;
   if (room === undefined) return;
   if (connection.value === 'live') connection.value = 'connecting';
-  const source = new EventSource(`/web/rooms/${encodeURIComponent(room)}/stream`);
+  const source = new EventSource(`web/rooms/${encodeURIComponent(room)}/stream`);
   stream = source;
 
   const lost = (): void => {
@@ -151,7 +158,7 @@ function follow(): void {
     heard();
     failures = 0;
     connection.value = 'live';
-    showRoom(JSON.parse(event.data) as WebLine[]);
+    showRoom(JSON.parse(event.data) as WebExcerpt);
   });
   source.addEventListener('changed', (event) => {
     heard();
@@ -165,8 +172,8 @@ function follow(): void {
 /** The rooms may have changed meanwhile, or the session ended: then the page reloads to the login. */
 async function reconnect(): Promise<void> {
   try {
-    const response = await fetch('/web/session');
-    if (response.status === 401 || response.status === 403) location.reload();
+    const response = await fetch('web/session');
+    if (response.status === 401) location.reload();
     if (response.ok) rooms.value = ((await response.json()) as { rooms: WebRoom[] }).rooms;
   } catch {
     // Still away; the stream finds out by itself.
@@ -181,9 +188,4 @@ function randomUuid(): string {
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-}
-
-/** With a random part, so that a crowd does not come back in step. */
-function pauseMs(tries: number): number {
-  return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(tries, 10)) * (0.75 + Math.random() / 2);
 }

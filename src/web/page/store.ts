@@ -1,5 +1,5 @@
 import { computed, signal } from '@preact/signals';
-import type { WebLine, WebRoom } from '../web-chat.ts';
+import type { WebExcerpt, WebLine, WebRoom } from '../web-chat.ts';
 
 /** A line typed here that the room does not show yet. `problem`: it was refused and is not tried again by itself. */
 export interface Unsent {
@@ -22,9 +22,13 @@ export const connection = signal<Connection>('connecting');
 /** The room was received at least once, so that an empty one can be told from one still to come. */
 export const isLoaded = signal(false);
 export const unsent = signal<readonly Unsent[]>(readUnsent());
+/** The room has lines before those shown here. */
+export const hasEarlier = signal(false);
 /** The line that the next one answers. */
 export const answering = signal<WebLine | undefined>(undefined);
 
+/** Place of the oldest line that was read, deleted ones too. */
+export const oldestSeq = signal(0);
 const byId = signal<ReadonlyMap<string, WebLine>>(new Map());
 
 export const lines = computed(() =>
@@ -39,19 +43,31 @@ export function lineById(id: string): WebLine | undefined {
 export function forgetLines(): void {
   byId.value = new Map();
   isLoaded.value = false;
+  hasEarlier.value = false;
 }
 
-/** The whole room, as sent after each connect. */
-export function showRoom(whole: readonly WebLine[]): void {
-  byId.value = new Map(whole.map((line) => [line.id, line]));
+/** The newest lines of the room, as sent after each connect. */
+export function showRoom({ lines: newest, earlier }: WebExcerpt): void {
+  byId.value = new Map(newest.map((line) => [line.id, line]));
   isLoaded.value = true;
-  settle(whole);
+  hasEarlier.value = earlier;
+  oldestSeq.value = newest[0]?.seq ?? 0;
+  settle(newest);
 }
 
-/** Changes may come twice and late: an older version never replaces a newer one. */
+export function showEarlier({ lines: older, earlier }: WebExcerpt): void {
+  byId.value = new Map([...older.map((line) => [line.id, line] as const), ...byId.value]);
+  hasEarlier.value = earlier;
+  oldestSeq.value = older[0]?.seq ?? oldestSeq.value;
+}
+
+/** Changes may come twice and late: an older version never replaces a newer one. What stands before all that is shown is not shown either. */
 export function showChanges(changed: readonly WebLine[]): void {
   const next = new Map(byId.value);
-  for (const line of changed) if ((next.get(line.id)?.version ?? -1) <= line.version) next.set(line.id, line);
+  for (const line of changed) {
+    const known = next.get(line.id);
+    if (known ? known.version <= line.version : line.seq > oldestSeq.value) next.set(line.id, line);
+  }
   byId.value = next;
   settle(changed);
 }

@@ -1,0 +1,43 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from '../config/schema.ts';
+import { StartFailed } from '../errors.ts';
+import { createSignIn } from '../web/session.ts';
+import { createSessionStore, endAllSessions } from '../web/session-store.ts';
+import { TRIAL_ADDRESS_FILE, withDatabase, type Setting, type SettingOptions } from './setting.ts';
+
+export interface SignInOptions extends SettingOptions {
+  /** How the browser reaches the bot. */
+  readonly url?: string;
+}
+
+/** Whoever may ask the database may let a browser in: the address is made there, and any replica takes it. */
+export function signIn(options: SignInOptions): Promise<number> {
+  if (options.url !== undefined && !/^https?:\/\//.test(options.url))
+    throw new StartFailed(`--url "${options.url}" is not an address such as https://bell.example.org`);
+  return withDatabase(options, async (database, setting, config) => {
+    if (!Object.values(config.connectors).some(({ type }) => type === 'web'))
+      throw new StartFailed('there is no web chat: add `web: {}` under connectors, and to a room');
+    const key = await createSignIn(createSessionStore(database.query), new Date());
+    const url = options.url ?? (await addressOf(setting, config));
+    console.log(`Open this address; it works once, within a day:\n\n  ${url.replace(/\/+$/, '')}/sign-in#${key}\n`);
+    return 0;
+  });
+}
+
+export function signOut(options: SettingOptions): Promise<number> {
+  return withDatabase(options, async (database) => {
+    const count = await endAllSessions(database.query);
+    console.log(
+      `${count === 1 ? 'One browser was' : `${count} browsers were`} signed out of the web chat. Printed addresses that were not used yet no longer work.`,
+    );
+    return 0;
+  });
+}
+
+async function addressOf(setting: Setting, config: Config): Promise<string> {
+  const trial = config.database
+    ? undefined
+    : await readFile(join(setting.dataDirectory, TRIAL_ADDRESS_FILE), 'utf8').catch(() => undefined);
+  return config.http.publicUrl ?? trial?.trim() ?? `http://127.0.0.1:${config.http.port ?? 8080}`;
+}

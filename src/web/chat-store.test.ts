@@ -1,0 +1,139 @@
+import { randomUUID } from 'node:crypto';
+import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
+import { createClock } from '../clock.ts';
+import type { World } from '../dispatch/world.ts';
+import { until } from '../http/testing-server.ts';
+import { createWebChat, type StoredWebChat } from './chat-store.ts';
+import { MOST_BYTES, type WebLine, type WebReader, type WebSend } from './web-chat.ts';
+
+let home: OpenDatabase;
+let chat: StoredWebChat;
+let accepted: number;
+beforeEach(async () => {
+  home = await openDatabase();
+  accepted = 0;
+  chat = start();
+});
+afterEach(async () => {
+  chat.close();
+  await home.close();
+});
+
+/** One replica. */
+function start(): StoredWebChat {
+  const world = { localConnectors: new Set(['web']) } as unknown as World;
+  return createWebChat({
+    ...{ database: home.database, clock: createClock(), world: () => world },
+    onAccepted: (events) => (accepted += events.length),
+  });
+}
+
+const line = (text: string, more: Partial<WebSend> = {}): WebSend => ({
+  ...{ id: randomUUID(), text, sender: { accountId: 'local', name: 'Ann', bot: false, guest: false } },
+  ...more,
+});
+
+/** What the bot shows, as the dispatcher writes it. */
+async function show(text: string, id: string = randomUUID()): Promise<string> {
+  await home.database.query(
+    `insert into messages (id, connector, room, skill, queue, content, delivered_version, delivered_ring, shown_at)
+     values ($1, 'web', 'ops', 'core', 0, $2, 1, 0, now()) on conflict (id) do update set content = $2, version = messages.version + 1, delivered_version = messages.version + 1`,
+    [id, JSON.stringify({ text })],
+  );
+  chat.changed('ops', null);
+  return id;
+}
+
+class Reader implements WebReader {
+  ready = true;
+  readonly told: (readonly WebLine[])[] = [];
+  isReady = (): boolean => this.ready;
+  tell = (changed: readonly WebLine[]): void => void this.told.push(changed);
+  get texts(): string[] {
+    return this.told.flat().map(({ message }) => message.text ?? '');
+  }
+}
+
+test('a line counts once, and an id that belongs to another line, or to the bot, is refused', async () => {
+  const said = line('ack 12');
+  expect(await Promise.all([chat.send('ops', said), chat.send('ops', said)])).toEqual(['accepted', 'accepted']);
+  expect(await chat.send('ops', said)).toBe('accepted');
+  const bots = await show('pods crash #12');
+  for (const [room, other] of [
+    ['ops', { ...said, text: 'close 12' }],
+    ['random', said],
+    ['ops', { ...said, sender: { ...said.sender, accountId: 'bob' } }],
+    ['ops', { ...said, replyTo: randomUUID() }],
+    ['ops', line('help', { id: bots })],
+  ] as const)
+    expect(await chat.send(room, other)).toBe('taken');
+  expect(accepted).toBe(1);
+  expect(await home.database.query('select text from web_lines')).toEqual([{ text: 'ack 12' }]);
+  const { excerpt, stop } = await chat.follow('ops', new Reader());
+  expect(excerpt.lines.map(({ author, message }) => [author, message.text])).toEqual([
+    ['Ann', 'ack 12'],
+    ['bot', 'pods crash #12'],
+  ]);
+  stop();
+});
+
+test('a press whose id is that of a line is a press all the same', async () => {
+  const said = line('help');
+  await chat.send('ops', said);
+  await chat.press('ops', { id: said.id, message: randomUUID(), command: 'help', sender: said.sender });
+  expect(accepted).toBe(2);
+});
+
+test('an excerpt of big messages is bounded, and the rest comes page by page, each line once', async () => {
+  const sizes = Array.from({ length: 90 }, (_, number) => (number === 40 ? 2 * MOST_BYTES : 8_000));
+  for (const [number, size] of sizes.entries()) await show(`${number} ${'x'.repeat(size)}`);
+  const seen: string[] = [];
+  let { excerpt, stop } = await chat.follow('ops', new Reader());
+  stop();
+  for (;;) {
+    seen.unshift(...excerpt.lines.map(({ message }) => message.text?.split(' ')[0] ?? ''));
+    const bytes = Buffer.byteLength(JSON.stringify(excerpt));
+    expect(bytes < MOST_BYTES * 1.1 || excerpt.lines.length === 1).toBe(true);
+    if (!excerpt.earlier) break;
+    excerpt = await chat.earlier('ops', excerpt.lines[0]?.seq ?? 0);
+  }
+  expect(seen).toEqual(sizes.map((_, number) => String(number)));
+});
+
+test('each reader is told what changed since it began, once, by whichever replica it happened', async () => {
+  const id = await show('one');
+  const [early, late] = [new Reader(), new Reader()];
+  const first = await chat.follow('ops', early);
+  await show('two');
+  await until('the first is told', () => early.texts.length === 1);
+  const second = await chat.follow('ops', late);
+  const other = start();
+  await other.send('ops', line('said elsewhere'));
+  await show('one, changed', id);
+  await until('both are told', () =>
+    [early, late].every(({ texts }) => texts.includes('one, changed') && texts.includes('said elsewhere')),
+  );
+  expect([...early.texts].sort()).toEqual(['one, changed', 'said elsewhere', 'two']);
+  expect([...late.texts].sort()).toEqual(['one, changed', 'said elsewhere']);
+  first.stop();
+  second.stop();
+  other.close();
+});
+
+test('a reader that is not ready is told nothing, and when it asks, how things stand in bounded parts', async () => {
+  const [slow, quick] = [new Reader(), new Reader()];
+  const following = await Promise.all([chat.follow('ops', slow), chat.follow('ops', quick)]);
+  slow.ready = false;
+  const id = await show('first');
+  for (let number = 0; number < 60; number++) await show(`${number} ${'x'.repeat(8_000)}`);
+  await show('first, changed', id);
+  await until('the quick one knows', () => quick.texts.includes('first, changed'));
+  expect(slow.told).toEqual([]);
+  slow.ready = true;
+  following[0].more();
+  await until('the slow one has all', () => slow.told.flat().length === 61);
+  expect(slow.texts).toContain('first, changed');
+  expect(slow.texts).not.toContain('first');
+  for (const part of slow.told) expect(Buffer.byteLength(JSON.stringify(part))).toBeLessThan(MOST_BYTES * 1.1);
+  for (const { stop } of following) stop();
+});

@@ -1,0 +1,122 @@
+import type { Message } from '../chat/message.ts';
+import type { Query } from '../db/database.ts';
+import { MOST_BYTES, MOST_LINES, type WebExcerpt, type WebLine } from './web-chat.ts';
+
+/** A line without what it says. */
+export interface LineHead {
+  readonly id: string;
+  readonly seq: number;
+  readonly version: number;
+}
+
+export interface LinesOf {
+  readonly connector: string;
+  readonly room: string;
+  /** What is to be shown later than this is not there yet. */
+  readonly now: Date;
+}
+
+interface LineRow extends LineHead {
+  readonly bot: boolean;
+  readonly name: string;
+  readonly at: Date;
+  readonly reply_to: string | null;
+  readonly deleted: boolean;
+  /** Null: the newer ones have filled the excerpt. */
+  readonly content: string | null;
+}
+
+/** A limit in each branch: both walk their index backwards instead of sorting a room's whole history. */
+const newest = (ofBot: string, ofPeople: string, which = ''): string =>
+  `(select ${ofBot} from messages where connector = $1 and room = $2 and (not_before is null or not_before <= $3) ${which} order by position desc limit $4)
+   union all
+   (select ${ofPeople} from web_lines where connector = $1 and room = $2 ${which} order by position desc limit $4)`;
+
+const WHOLE = [
+  `id, position as seq, version, true as bot, '' as name, coalesce(not_before, shown_at, created_at) as at, reply_to, removed as deleted,
+   case when removed then '{}' else content end as content`,
+  `id, position, 1, false, name, at, reply_to::text, false, text`,
+] as const;
+
+/** Whole lines, the newest first, without the content of those that would make it too many bytes. The first is whole whatever its size. */
+const bounded = (which: string): string =>
+  `select id, seq, version, bot, name, at, reply_to, deleted,
+     case when sum(octet_length(content)) over newest_first <= ${MOST_BYTES} or row_number() over newest_first = 1 then content end as content
+   from (${newest(...WHOLE, which)}) lines window newest_first as (order by seq desc) order by seq desc limit $4`;
+
+/** The newest lines of a room, without what they say: what a look at it each second costs. */
+export function readHeads(query: Query, { connector, room, now }: LinesOf): Promise<LineHead[]> {
+  return query<LineHead>(
+    `select * from (${newest('id, position as seq, version', 'id, position, 1')}) lines order by seq desc limit $4`,
+    [connector, room, now, MOST_LINES],
+  );
+}
+
+/** The newest of these lines that make up an excerpt. */
+export async function readLines(query: Query, of: LinesOf, ids: readonly string[]): Promise<WebLine[]> {
+  const { connector, room, now } = of;
+  return wholeOf(await query<LineRow>(bounded('and id = any($5::uuid[])'), [connector, room, now, MOST_LINES, ids]));
+}
+
+/** The newest lines of a room, or of what stands before a place in it; `heads` are of all it looked at. */
+export async function readExcerpt(
+  query: Query,
+  { connector, room, now }: LinesOf,
+  before?: number,
+): Promise<WebExcerpt & { heads: readonly LineHead[] }> {
+  const rows = await query<LineRow>(bounded('and ($5::bigint is null or position < $5)'), [
+    ...[connector, room, now, MOST_LINES + 1],
+    before ?? null,
+  ]);
+  const lines = wholeOf(rows.slice(0, MOST_LINES));
+  return { lines, earlier: lines.length < rows.length, heads: rows };
+}
+
+function wholeOf(rows: readonly LineRow[]): WebLine[] {
+  const first = rows.findIndex(({ content }) => content === null);
+  return rows
+    .slice(0, first < 0 ? undefined : first)
+    .map(lineOf)
+    .reverse();
+}
+
+function lineOf({ id, seq, version, bot, name, at, reply_to, deleted, content }: LineRow): WebLine {
+  return {
+    ...{ id, seq, version, author: bot ? 'bot' : name, at: at.toISOString() },
+    message: bot ? (JSON.parse(content ?? '{}') as Message) : plain(content ?? ''),
+    ...(reply_to !== null && { replyTo: reply_to }),
+    ...(deleted && { deleted: true }),
+  };
+}
+
+/** What a person wrote is shown as written, never as markup. */
+function plain(text: string): Message {
+  return { text: text.replace(/[\\`*_[\]<>~|]/g, '\\$&') };
+}
+
+export interface StoredLine {
+  readonly id: string;
+  readonly connector: string;
+  readonly room: string;
+  readonly account: string;
+  readonly name: string;
+  readonly text: string;
+  readonly replyTo: string | null;
+}
+
+/** Stores what a person said. `repeat`: it is there already; `taken`: the id belongs to another line, or to one of the bot. */
+export async function insertLine(query: Query, line: StoredLine): Promise<'new' | 'repeat' | 'taken'> {
+  const { id, connector, room, account, name, text, replyTo } = line;
+  const stored = await query(
+    `insert into web_lines (id, connector, room, account, name, text, reply_to) select $1, $2, $3, $4, $5, $6, $7
+     where not exists (select from messages where id = $1) on conflict do nothing returning id`,
+    [id, connector, room, account, name, text, replyTo],
+  );
+  if (stored.length > 0) return 'new';
+  // In a statement of its own, which sees what the insert has waited for.
+  const same = await query(
+    `select from web_lines where id = $1 and connector = $2 and room = $3 and account = $4 and text = $5 and reply_to is not distinct from $6::uuid`,
+    [id, connector, room, account, text, replyTo],
+  );
+  return same.length > 0 ? 'repeat' : 'taken';
+}

@@ -1,0 +1,37 @@
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+
+export interface SignedToken {
+  readonly token: string;
+  /** What is stored of it: who reads that can make no token of it. */
+  readonly hash: Buffer;
+}
+
+const RANDOM_BYTES = 15;
+const SIGNATURE_BYTES = 9;
+/** Both in base64url. */
+const TOKEN = /^([A-Za-z0-9_-]{20})([A-Za-z0-9_-]{12})$/;
+
+/** A random token that carries its signature, so that one that was made up costs no look into the database. */
+export function createToken(key: Buffer, purpose: string): SignedToken {
+  for (;;) {
+    const random = randomBytes(RANDOM_BYTES).toString('base64url');
+    const token = random + sign(key, purpose, random).toString('base64url');
+    // Terminals leave a sign at the end out of the link that they make of an address.
+    if (/[A-Za-z0-9]$/.test(token)) return { token, hash: hashOf(random) };
+  }
+}
+
+/** The hash of a token that was signed with this key for this purpose; else undefined. */
+export function readToken(key: Buffer, purpose: string, token: string): Buffer | undefined {
+  const [, random, signature] = TOKEN.exec(token) ?? [];
+  if (random === undefined || signature === undefined) return undefined;
+  return timingSafeEqual(Buffer.from(signature, 'base64url'), sign(key, purpose, random)) ? hashOf(random) : undefined;
+}
+
+function sign(key: Buffer, purpose: string, random: string): Buffer {
+  return createHmac('sha256', key).update(`${purpose} ${random}`).digest().subarray(0, SIGNATURE_BYTES);
+}
+
+function hashOf(random: string): Buffer {
+  return createHash('sha256').update(random).digest();
+}
