@@ -96,4 +96,6 @@ if ! wait_until_started; then
   echo "start: the bot did not start; above are the last lines of its log. Mend that, and run this again" >&2
   exit 1
 fi
-echo "started on http://${ADDRESS:-127.0.0.1}:${PORT:-8080}; its log: $engine logs --follow watchbell"
+address=http://${ADDRESS:-127.0.0.1}:${PORT:-8080}
+echo "started on $address; its log: $engine logs --follow watchbell"
+echo "for the web chat, if it has one: $engine exec watchbell watchbell sign-in --url $address"

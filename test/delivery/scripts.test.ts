@@ -97,12 +97,11 @@ describe('start.sh', () => {
 });
 
 test.each([
-  [200, 1, ''],
   [401, 0, 'cloudflared tunnel'],
   [404, 0, 'cloudflared tunnel'],
-])('tunnel.sh: a web chat that answers this machine %i, status %i', async (status, code, called) => {
-  const server = createServer((request, response) => {
-    response.statusCode = request.headers.host === 'localhost' ? status : 500;
+])('tunnel.sh: a bot that answers this machine %i, status %i', async (status, code, called) => {
+  const server = createServer((_request, response) => {
+    response.statusCode = status;
     response.end();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -110,7 +109,6 @@ test.each([
     const PORT = String((server.address() as AddressInfo).port);
     const ended = await runWith({ cloudflared: 'true' }, ['scripts/tunnel.sh', 'cloudflared'], { PORT });
     expect(ended).toMatchObject({ code, calls: expect.stringContaining(called) });
-    if (code === 1) expect(ended.stderr).toContain('connectors.web.password');
   } finally {
     server.close();
   }
