@@ -10,7 +10,7 @@ import type { MessageLike, RoomAddress } from './chat/message.ts';
 
 export { z } from 'zod';
 export { cut } from './chat/cut.ts';
-export { escape } from './chat/message.ts';
+export { escape, quote } from './chat/message.ts';
 export { CommandError } from './errors.ts';
 export { parseDuration, formatDuration } from './chat/duration.ts';
 export { formatTime } from './chat/time.ts';

@@ -50,7 +50,7 @@ const commands: Readonly<Record<string, Command<CoffeeOptions>>> = {
         );
       const says: string[] = [];
       for (const name of names) says.push((await startRound(context, name)).says);
-      return escape(says.join('\n'));
+      return says.map(escape).join('\n');
     },
   },
 };

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { fastestMs } from '../../test/harness/fastest.ts';
-import { clean, inlinesToPlain, markdownToHtml, markdownToPlain, parseMarkdown, safeUrl } from './markdown.ts';
-import { escape } from './message.ts';
+import { markdownToHtml } from './html.ts';
+import { clean, inlinesToPlain, markdownToPlain, parseMarkdown, safeUrl } from './markdown.ts';
+import { escape, quote } from './message.ts';
 
 test('bold, italic, code and links become their tags and lose their marks in plain text', () => {
   const text = 'a **bold** and _thin_ `x < y` [run **book**](https://e.org/a_(b)?c=1&d=2)';
@@ -78,15 +79,18 @@ const hostile = fc.string({
     '😀',
     '|',
     '~',
+    '\r',
+    '\u2028',
+    '> ',
   ),
   maxLength: 60,
 });
 
-test('escaped text is shown exactly as it is, alone, in bold, in code and in a label', () => {
+test('escaped text is shown as it is on one line, alone, in bold, in code and in a label', () => {
   fc.assert(
     fc.property(hostile, (text) => {
-      expect(markdownToPlain(escape(text))).toBe(text);
-      const line = text.replaceAll('\n', ' ');
+      const line = text.replace(/\r\n?|[\n\u2028]/g, ' ');
+      expect(markdownToPlain(escape(text))).toBe(line);
       if (line === '') return;
       expect(markdownToPlain(`**${escape(line)}** end`)).toBe(`${line} end`);
       expect(markdownToPlain(`\`${escape(line)}\` end`)).toBe(`${line} end`);
@@ -98,6 +102,28 @@ test('escaped text is shown exactly as it is, alone, in bold, in code and in a l
   );
 });
 
+test('text from outside adds no line to those of the bot, and quoted each of its lines is marked', () => {
+  fc.assert(
+    fc.property(hostile, (text) => {
+      expect(parseMarkdown(`${escape(text)}\nours`).map((block) => block.type)).toEqual(['line', 'line']);
+      const blocks = parseMarkdown(`ours\n${quote(text)}\nours`).slice(1, -1);
+      const shown = blocks.map((block) => (block.type === 'quote' ? inlinesToPlain(block.children) : undefined));
+      expect(shown.join('\n')).toBe(clean(text));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('quoted lines are one block in HTML, and marked one by one in plain text', () => {
+  const text = `ours\n${quote('a *b*\n> c')}\nours`;
+  expect(markdownToHtml(text)).toBe('ours<blockquote>a *b*<br>&gt; c</blockquote>ours');
+  expect(markdownToPlain(text)).toBe('ours\n> a *b*\n> > c\nours');
+});
+
+test('a mark that nothing closes may stand before any number of others', () => {
+  expect(() => parseMarkdown(`**${'`a` '.repeat(100_000)}`)).not.toThrow();
+});
+
 test('whatever the text, the HTML has only the tags we make, closed in order', () => {
   fc.assert(
     fc.property(hostile, (text) => {
@@ -107,10 +133,10 @@ test('whatever the text, the HTML has only the tags we make, closed in order', (
         if (tag === 'br') continue;
         if (slash) expect(open.pop()).toBe(tag);
         else open.push(tag ?? '');
-        expect(['strong', 'em', 'code', 'pre', 'a']).toContain(tag);
+        expect(['strong', 'em', 'code', 'pre', 'a', 'blockquote']).toContain(tag);
       }
       expect(open).toEqual([]);
-      expect(html.replace(/<\/?(strong|em|code|pre|br|a)( href="[^"<>]*")?>/g, '')).not.toMatch(/[<>]/);
+      expect(html.replace(/<\/?(strong|em|code|pre|br|a|blockquote)( href="[^"<>]*")?>/g, '')).not.toMatch(/[<>]/);
     }),
     { numRuns: 500 },
   );

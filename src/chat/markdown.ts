@@ -1,6 +1,6 @@
 /**
  * The small Markdown of `Message.text`, as a neutral tree: `**bold**`, `_italic_`, `` `code` ``, fenced code,
- * `[label](https://…)` and lines. A backslash before a special character makes it plain, inside code as well, so that
+ * `[label](https://…)`, `> quoted` and lines. A backslash before a special character makes it plain, inside code as well, so that
  * `escape()` is right wherever outside text is placed. Whatever does not parse is shown as typed. Linear in the input.
  */
 export type Inline =
@@ -9,8 +9,10 @@ export type Inline =
   | { readonly type: 'bold' | 'italic'; readonly children: readonly Inline[] }
   | { readonly type: 'link'; readonly url: string; readonly children: readonly Inline[] };
 
+/** A `quote` is one line of text from outside; neighbouring ones are shown as one. */
 export type Block =
-  { readonly type: 'line'; readonly children: readonly Inline[] } | { readonly type: 'code'; readonly text: string };
+  | { readonly type: 'line' | 'quote'; readonly children: readonly Inline[] }
+  | { readonly type: 'code'; readonly text: string };
 
 // C0 but tab and newline, DEL, C1; marks, embeddings, overrides and isolates of writing direction; the byte order mark.
 const UNSEEN =
@@ -25,11 +27,19 @@ export function clean(text: string): string {
     .replace(UNSEEN, '');
 }
 
+/** `clean`, on one line: for what is a line of its own, such as a title or a name. */
+export function cleanLine(text: string): string {
+  return clean(text).replaceAll('\n', ' ');
+}
+
 /** The address as it may be linked, or undefined: only http, https and mailto are, and only where they parse. */
 export function safeUrl(url: string): string | undefined {
   if (url.length > 2000 || !/^(https?:\/\/|mailto:)[^\s]+$/i.test(url)) return undefined;
   return URL.canParse(url) ? new URL(url).href : undefined;
 }
+
+/** How a quoted line begins, in the text that is read and in plain text. */
+export const QUOTED = '> ';
 
 /** Reads text into blocks; an unclosed fence runs to the end. Pure. */
 export function parseMarkdown(text: string): Block[] {
@@ -45,6 +55,7 @@ export function parseMarkdown(text: string): Block[] {
     else if (single) blocks.push({ type: 'code', text: unescape(single[1] ?? '') });
     // Only the name of a language may follow it, for that is not shown.
     else if (/^\s{0,3}```[\w+#.-]*\s*$/.test(line)) fenced = [];
+    else if (line.startsWith(QUOTED)) blocks.push({ type: 'quote', children: parseLine(line.slice(QUOTED.length)) });
     else blocks.push({ type: 'line', children: parseLine(line) });
   }
   if (fenced) blocks.push({ type: 'code', text: fenced.map(unescape).join('\n') });
@@ -167,7 +178,11 @@ class LineParser {
   private abandon(): void {
     this.flush();
     const frame = this.stack.pop();
-    if (frame) this.stack.at(-1)?.children.push({ type: 'text', text: frame.literal }, ...frame.children);
+    if (!frame) return;
+    const around = this.stack.at(-1)?.children;
+    around?.push({ type: 'text', text: frame.literal });
+    // One by one: there may be more of them than a call takes arguments.
+    for (const child of frame.children) around?.push(child);
   }
 }
 
@@ -227,53 +242,12 @@ export function inlinesToPlain(inlines: readonly Inline[]): string {
     .join('');
 }
 
-/** One line as the HTML that Matrix allows, everything escaped. */
-export function inlinesToHtml(inlines: readonly Inline[]): string {
-  return inlines
-    .map((inline) => {
-      switch (inline.type) {
-        case 'text':
-          return escapeHtml(inline.text);
-        case 'code':
-          return `<code>${escapeHtml(inline.text)}</code>`;
-        case 'bold':
-          return `<strong>${inlinesToHtml(inline.children)}</strong>`;
-        case 'italic':
-          return `<em>${inlinesToHtml(inline.children)}</em>`;
-        case 'link':
-          return `<a href="${escapeHtml(inline.url)}">${inlinesToHtml(inline.children)}</a>`;
-      }
-    })
-    .join('');
+function blockToPlain(block: Block): string {
+  if (block.type === 'code') return block.text;
+  return `${block.type === 'quote' ? QUOTED : ''}${inlinesToPlain(block.children)}`;
 }
 
 /** Plain text of a whole text, newlines kept. */
 export function markdownToPlain(text: string): string {
-  return parseMarkdown(text)
-    .map((block) => (block.type === 'code' ? block.text : inlinesToPlain(block.children)))
-    .join('\n');
-}
-
-/** Matrix HTML of a whole text, `<br>` between lines. */
-export function markdownToHtml(text: string): string {
-  let html = '';
-  let afterLine = false;
-  for (const block of parseMarkdown(text)) {
-    if (block.type === 'code') html += `<pre><code>${escapeHtml(block.text)}</code></pre>`;
-    else html += `${afterLine ? '<br>' : ''}${inlinesToHtml(block.children)}`;
-    afterLine = block.type === 'line';
-  }
-  return html;
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => ENTITIES[char] ?? char);
+  return parseMarkdown(text).map(blockToPlain).join('\n');
 }

@@ -45,9 +45,9 @@ export interface Image {
 /**
  * What a room should show.
  *
- * `text` is a small Markdown: `**bold**`, `_italic_`, `` `code` ``, fenced code, `[label](https://…)`, lines.
- * Whatever comes from outside (labels, output, names) must pass through `escape()` or be placed in `fields`, `code`
- * or `title`, which are never interpreted.
+ * `text` is a small Markdown: `**bold**`, `_italic_`, `` `code` ``, fenced code, `[label](https://…)`, `> quoted`, lines.
+ * Whatever comes from outside must pass through `escape()` (a name, a label) or `quote()` (lines of its own), or be placed in
+ * `fields`, `code` or `title`, which are never interpreted.
  */
 export interface Message {
   /** Plain first line, never interpreted; what a lock screen shows. */
@@ -82,10 +82,24 @@ export function toMessage(message: MessageLike): Message {
 }
 
 const SPECIAL = /[\\`*_[\]<>~|]/g;
+const LINE_END = /\r\n?|[\n\u2028\u2029]/g;
 
-/** Makes text from outside safe inside `text`: shown as it is, never markup, never a mention of a person or a room. */
+/**
+ * Makes text from outside safe inside a line of `text`: shown as it is, never markup, never a mention of a person or a
+ * room. Line ends become spaces, or it could add lines that look like the bot's own; `quote` keeps them.
+ */
 export function escape(text: string): string {
-  return text.replace(SPECIAL, '\\$&');
+  return text.replace(LINE_END, ' ').replace(SPECIAL, '\\$&');
+}
+
+/** Text from outside as lines of their own, each marked as quoted, so that none passes for one of the bot's. */
+export function quote(text: string): string {
+  return text === ''
+    ? ''
+    : text
+        .split(LINE_END)
+        .map((line) => `> ${escape(line)}`)
+        .join('\n');
 }
 
 /** Where a message goes: a connector and the room's id on its platform. */

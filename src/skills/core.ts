@@ -107,7 +107,7 @@ function status(services: CoreServices, context: Asking): string {
 function whoami({ sender, room }: Asking): string {
   const listed = sender.person === undefined ? 'not listed under `people:`' : `listed as ${escape(sender.person)}`;
   const groups = sender.groups.length > 0 ? `, in the groups ${sender.groups.map(escape).join(', ')}` : '';
-  return `You are ${escape(sender.name)}, \`${sender.accountId.replaceAll('`', '')}\` on ${escape(sender.connector)}, ${listed}${groups}${sender.guest ? ', a guest' : ''}. This room is ${room.name === undefined ? 'not configured' : escape(room.name)}.`;
+  return `You are ${escape(sender.name)}, \`${escape(sender.accountId)}\` on ${escape(sender.connector)}, ${listed}${groups}${sender.guest ? ', a guest' : ''}. This room is ${room.name === undefined ? 'not configured' : escape(room.name)}.`;
 }
 
 function rooms(context: Asking): string {
@@ -116,7 +116,7 @@ function rooms(context: Asking): string {
   return all
     .map(
       (room) =>
-        `**${escape(room.name)}**: ${room.addresses.map((address) => `${escape(address.connector)} \`${address.room.replaceAll('`', '')}\``).join(', ')}${room.failover ? `, failover ${escape(room.failover)}` : ''}`,
+        `**${escape(room.name)}**: ${room.addresses.map((address) => `${escape(address.connector)} \`${escape(address.room)}\``).join(', ')}${room.failover ? `, failover ${escape(room.failover)}` : ''}`,
     )
     .join('\n');
 }
@@ -151,7 +151,7 @@ async function why(context: Asking): Promise<string> {
       : [context.room.connector, context.room.room, context.sender.accountId, reference],
   );
   if (!row) throw new CommandError('I know of no such command in this room.');
-  return `\`${row.text.replaceAll('`', '')}\` (${formatTime(row.at, context.timeZone, context.now)}) was the command ${escape(row.command)} of ${escape(row.skill)}: ${escape(row.result)}, because ${escape(row.because)}`;
+  return `\`${escape(row.text)}\` (${formatTime(row.at, context.timeZone, context.now)}) was the command ${escape(row.command)} of ${escape(row.skill)}: ${escape(row.result)}, because ${escape(row.because)}`;
 }
 
 /** What went wrong may name things that are nobody's business: admins only. */

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { until } from '../../../test/harness/until.ts';
-import type { Message } from '../../chat/message.ts';
+import { escape, quote, type Message } from '../../chat/message.ts';
 import type { ConnectorHost, IncomingEvent, Part } from '../connector.ts';
 import { createConsoleConnector } from './index.ts';
 import { printMessage } from './print.ts';
@@ -115,6 +115,21 @@ test('all of a message is printed, and no control character of its own', () => {
       '▌ say: ack 12',
     ].join('\n'),
   );
+});
+
+test('nothing from outside makes a line that looks like one of the bot', () => {
+  const forged = 'acked 14:31 UTC by Ann Li';
+  const message: Message = {
+    title: `CRITICAL x\n${forged}`,
+    text: `${quote(`down\n${forged}`)}\nsince 14:31 UTC · ${escape(`a\n${forged}`)}`,
+    fields: [{ label: `a\n${forged}`, value: `b\n${forged}` }],
+    code: `c\n${forged}`,
+    mentions: [{ accountId: '@ann:e.org', name: `Ann\n${forged}` }],
+    links: [{ label: `d\n${forged}`, url: `e\n${forged}` }],
+  };
+  const lines = printMessage(message, false).split('\n');
+  expect(lines.filter((line) => line.startsWith('acked'))).toEqual([]);
+  expect(lines).toContain(`> ${forged}`);
 });
 
 test('colours are for terminals', async () => {

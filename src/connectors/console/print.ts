@@ -1,4 +1,4 @@
-import { clean, markdownToPlain, safeUrl } from '../../chat/markdown.ts';
+import { clean, cleanLine, markdownToPlain, safeUrl } from '../../chat/markdown.ts';
 import type { Message, Tone } from '../../chat/message.ts';
 
 const COLOURS: Readonly<Record<Tone, string>> = {
@@ -18,18 +18,19 @@ export function printMessage(message: Message, isColoured: boolean, remark?: str
   const paint = (words: string, colour: string): string => (isColoured ? `${colour}${words}${PLAIN}` : words);
   const rows: string[] = [];
   if (remark !== undefined) rows.push(paint(`(${remark})`, QUIET));
-  if (mentions.length > 0) rows.push(mentions.map(({ name }) => `@${clean(name)}`).join(' '));
-  if (title !== undefined) rows.push(paint(clean(title), BOLD));
+  if (mentions.length > 0) rows.push(mentions.map(({ name }) => `@${cleanLine(name)}`).join(' '));
+  if (title !== undefined) rows.push(paint(cleanLine(title), BOLD));
   if (text !== undefined) rows.push(...markdownToPlain(text).split('\n'));
-  for (const { label, value } of fields) rows.push(`${clean(label)}: ${clean(value)}`);
+  for (const { label, value } of fields) rows.push(`${cleanLine(label)}: ${clean(value).replaceAll('\n', '\n  ')}`);
   if (code !== undefined)
     rows.push(
       ...clean(code)
         .split('\n')
         .map((row) => `  ${row}`),
     );
-  for (const { label, url } of links) rows.push(`${clean(label)}: ${safeUrl(url) ?? clean(url)}`);
-  if (actions.length > 0) rows.push(paint(`say: ${actions.map(({ command }) => clean(command)).join(' · ')}`, QUIET));
+  for (const { label, url } of links) rows.push(`${cleanLine(label)}: ${safeUrl(url) ?? cleanLine(url)}`);
+  if (actions.length > 0)
+    rows.push(paint(`say: ${actions.map(({ command }) => cleanLine(command)).join(' · ')}`, QUIET));
 
   const edge = tone === undefined ? '' : `${paint('▌', COLOURS[tone])} `;
   return rows.map((row) => `${edge}${row}`.trimEnd()).join('\n');

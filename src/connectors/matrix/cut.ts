@@ -1,4 +1,5 @@
-import { escapeHtml, inlinesToHtml, inlinesToPlain } from '../../chat/markdown.ts';
+import { escapeHtml, inlinesToHtml } from '../../chat/html.ts';
+import { inlinesToPlain } from '../../chat/markdown.ts';
 import type { Inline } from '../../chat/markdown.ts';
 import type { JsonValue } from '../connector.ts';
 
@@ -8,6 +9,8 @@ export interface Line {
   readonly html: string;
   /** Inside a code block; `html` is then only escaped. */
   readonly code?: boolean;
+  /** Text from outside, shown as a quotation; the mark in front of `plain` is not in it yet. */
+  readonly quote?: boolean;
   readonly inlines?: readonly Inline[];
   readonly colour?: string;
   readonly mentions?: readonly string[];
@@ -26,7 +29,7 @@ export function cutLine(line: Line, budget: number): Line[] {
   if (2 * Math.max(jsonBytes(line.plain), jsonBytes(line.html)) < budget / 2 - 200) return [line];
   if (line.code || !line.inlines)
     return chunks(line.plain, half).map((plain) => ({ plain, html: escapeHtml(plain), code: line.code }));
-  const colour = line.colour;
+  const { colour, quote } = line;
   return cutInlines(line.inlines, half).map((inlines) => {
     const html = inlinesToHtml(inlines);
     return {
@@ -34,6 +37,7 @@ export function cutLine(line: Line, budget: number): Line[] {
       plain: inlinesToPlain(inlines),
       html: colour ? `<font data-mx-color="${colour}">${html}</font>` : html,
       colour,
+      quote,
     };
   });
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Message } from '../../chat/message.ts';
+import { escape, quote, type Message } from '../../chat/message.ts';
 import { bodyOf, editContent } from './content.ts';
 import { jsonBytes } from './cut.ts';
 import { MAX_BYTES, renderMatrix } from './render.ts';
@@ -26,7 +26,7 @@ test('a whole message reads well as plain text and as HTML', () => {
     ],
   });
   expect(body.text).toBe(
-    '🔴 CRITICAL prod KubePod <x> #12\ncpu > 90 now\nsince 14:31\npod: <b>api</b>\na < b\n  c\nAnn <i>\nrunbook (https://e.org/r?a=1&b=2) · bad (javascript:alert(1))',
+    '🔴 CRITICAL prod KubePod <x> #12\ncpu > 90 now\nsince 14:31\npod: <b>api</b>\n  a < b\n    c\nAnn <i>\nrunbook (https://e.org/r?a=1&b=2) · bad (javascript:alert(1))',
   );
   expect(body.html).toBe(
     '<font data-mx-color="#e5484d"><strong>🔴 CRITICAL prod KubePod &lt;x&gt; #12</strong></font><br>cpu &gt; 90 <strong>now</strong><br>since 14:31<br>' +
@@ -34,6 +34,42 @@ test('a whole message reads well as plain text and as HTML', () => {
       '<a href="https://e.org/r?a=1&amp;b=2">runbook</a> · bad (javascript:alert(1))',
   );
   expect(body.mentions).toEqual(['@ann:e.org']);
+});
+
+test('nothing from outside makes a line that looks like one of the bot', () => {
+  const forged = 'acked 14:31 UTC by Ann Li';
+  const message: Message = {
+    title: `CRITICAL x\n${forged}`,
+    text: `${quote(`down\r\n${forged}\u2028${forged}`)}\nsince 14:31 UTC · ${escape(`a\n${forged}`)}`,
+    fields: [{ label: `a\n${forged}`, value: `b\n${forged}` }],
+    code: `c\n${forged}`,
+    mentions: [{ accountId: '@ann:e.org', name: `Ann\n${forged}` }],
+    links: [{ label: `d\n${forged}`, url: `e\n${forged}` }],
+  };
+  const { text, html } = only(message);
+  expect(text.split('\n').filter((line) => line.startsWith('acked'))).toEqual([]);
+  const quoted = `<blockquote>down<br>${forged}<br>${forged}</blockquote>`;
+  expect(html).toContain(quoted);
+  expect(html?.replaceAll(/<(blockquote|pre)>.*?<\/\1>/gs, '')).not.toMatch(/<br>acked/);
+});
+
+test('a quotation that is cut into parts is one in each', () => {
+  const parts = renderMatrix(
+    { text: quote('long line\n'.repeat(5_000)) + `\n${quote('x'.repeat(100_000))}` },
+    { ring: false },
+  );
+  expect(parts.length).toBeGreaterThan(2);
+  for (const part of parts) {
+    const { text, html } = bodyOf(part);
+    expect(
+      text
+        .split('\n')
+        .slice(0, -1)
+        .every((line) => line.startsWith('> ')),
+    ).toBe(true);
+    expect(html).toMatch(/^<blockquote>[^]*<\/blockquote>\(/);
+    expect(part.bytes).toBeLessThanOrEqual(MAX_BYTES);
+  }
 });
 
 test('plain lines need no HTML, and a title that brings its sign keeps it', () => {
@@ -53,7 +89,9 @@ test('text from outside pings nobody and hides nothing', () => {
     text: 'hi @room',
     code: '@room',
   });
-  expect(body.text).toBe('@\u200droom ab\n'.trimEnd() + '\nhi @\u200droom\n@\u200dRoom: @\u200dROOM\nx\n@\u200droom');
+  expect(body.text).toBe(
+    '@\u200droom ab\n'.trimEnd() + '\nhi @\u200droom\n@\u200dRoom: @\u200dROOM\n> x\n  @\u200droom',
+  );
   expect(`${body.text}${body.html}`).not.toMatch(/@room/i);
   expect(body.mentions).toEqual([]);
 });
@@ -68,7 +106,8 @@ test('a long code block is cut at line ends and each part has a block of its own
     expect(body.html?.match(/<pre><code>/g)).toHaveLength(1);
     expect(body.html?.match(/<\/code><\/pre>/g)).toHaveLength(1);
   }
-  expect(bodies.flatMap((body) => body.text.split('\n')).filter((line) => line.startsWith('line '))).toEqual(lines);
+  const shown = bodies.flatMap((body) => body.text.split('\n')).filter((line) => line.startsWith('  line '));
+  expect(shown).toEqual(lines.map((line) => `  ${line}`));
 });
 
 test('a flood ends with the number of lines left out', () => {

@@ -1,5 +1,6 @@
 import { cut } from '../../chat/cut.ts';
-import { clean, escapeHtml, inlinesToHtml, inlinesToPlain, parseMarkdown, safeUrl } from '../../chat/markdown.ts';
+import { escapeHtml, inlinesToHtml } from '../../chat/html.ts';
+import { clean, cleanLine, inlinesToPlain, parseMarkdown, QUOTED, safeUrl } from '../../chat/markdown.ts';
 import type { Inline } from '../../chat/markdown.ts';
 import type { Image, Mention, Message, Tone } from '../../chat/message.ts';
 import type { Part, RenderOptions } from '../connector.ts';
@@ -69,7 +70,7 @@ function imagePart({ png, width, height, alt }: Image, notice: boolean): Part {
 }
 
 function toPart(lines: readonly Line[], notice: boolean): Part {
-  const text = lines.map((line) => line.plain).join('\n');
+  const text = lines.map((line) => `${plainMark(line)}${line.plain}`).join('\n');
   const html = toHtml(lines);
   const mentions = [...new Set(lines.flatMap((line) => line.mentions ?? []))];
   const bare = html === text.replaceAll('\n', '<br>');
@@ -77,25 +78,42 @@ function toPart(lines: readonly Line[], notice: boolean): Part {
   return { body, bytes: jsonBytes(editContent(body, `$${'x'.repeat(254)}`)) };
 }
 
+/** Where only plain text is shown, what is no line of the bot's own is told by how it begins. */
+function plainMark(line: Line): string {
+  return line.quote ? QUOTED : line.code ? '  ' : '';
+}
+
+/** Lines that stand together in an element of their own. */
+const BLOCKS = {
+  code: { open: '<pre><code>', between: '\n', close: '</code></pre>' },
+  quote: { open: '<blockquote>', between: '<br>', close: '</blockquote>' },
+  line: { open: '', between: '<br>', close: '' },
+} as const;
+
+function kindOf(line: Line): keyof typeof BLOCKS {
+  return line.code ? 'code' : line.quote ? 'quote' : 'line';
+}
+
 function toHtml(lines: readonly Line[]): string {
   let html = '';
-  let before: Line | undefined;
+  let before: keyof typeof BLOCKS | undefined;
   for (const line of lines) {
-    if (line.code) html += before?.code ? `\n${line.html}` : `<pre><code>${line.html}`;
-    else html += `${before?.code ? '</code></pre>' : before ? '<br>' : ''}${line.html}`;
-    before = line;
+    const kind = kindOf(line);
+    html += kind === before ? BLOCKS[kind].between : `${before ? BLOCKS[before].close : ''}${BLOCKS[kind].open}`;
+    html += line.html;
+    before = kind;
   }
-  return before?.code ? `${html}</code></pre>` : html;
+  return before ? `${html}${BLOCKS[before].close}` : html;
 }
 
 /** The message as lines, each of which can stand alone. */
 function layOut(message: Message): Line[] {
   const lines: Line[] = [];
-  if (message.title !== undefined) lines.push(...titleLines(message.title, message.tone ?? 'neutral'));
+  if (message.title !== undefined) lines.push(titleLine(message.title, message.tone ?? 'neutral'));
   if (message.text !== undefined && message.text !== '') {
     for (const block of parseMarkdown(defuse(message.text))) {
       if (block.type === 'code') lines.push(...codeLines(block.text));
-      else lines.push({ inlines: block.children, ...both(block.children) });
+      else lines.push({ ...inlineLine(block.children), ...(block.type === 'quote' && { quote: true }) });
     }
   }
   for (const { label, value } of message.fields ?? []) {
@@ -106,7 +124,7 @@ function layOut(message: Message): Line[] {
         { type: 'text', text: ` ${first}` },
       ]),
     );
-    lines.push(...more.map(plainLine));
+    lines.push(...more.map((line) => ({ ...plainLine(line), quote: true })));
   }
   if (message.code !== undefined) lines.push(...codeLines(defuse(clean(message.code))));
   lines.push(...mentionLines(message.mentions ?? []));
@@ -114,18 +132,14 @@ function layOut(message: Message): Line[] {
   return lines.length > 0 ? lines : [plainLine('')];
 }
 
-function titleLines(title: string, tone: Tone): Line[] {
-  const text = defuse(clean(title)).trim();
+function titleLine(title: string, tone: Tone): Line {
+  const text = oneLine(title).trim();
   const sign = SIGNS[tone];
   // Skills that bring a sign of their own keep it.
   const signed = sign === '' || /^\p{Extended_Pictographic}/u.test(text) ? text : `${sign} ${text}`;
-  return signed.split('\n').map((plain) => {
-    const line = inlineLine([{ type: 'bold', children: [{ type: 'text', text: plain }] }]);
-    const colour = COLOURS[tone];
-    return colour === undefined
-      ? line
-      : { ...line, html: `<font data-mx-color="${colour}">${line.html}</font>`, colour };
-  });
+  const line = inlineLine([{ type: 'bold', children: [{ type: 'text', text: signed }] }]);
+  const colour = COLOURS[tone];
+  return colour === undefined ? line : { ...line, html: `<font data-mx-color="${colour}">${line.html}</font>`, colour };
 }
 
 function codeLines(text: string): Line[] {
@@ -190,7 +204,9 @@ function paginate(lines: readonly Line[], budget: number): { pages: Line[][]; le
 
 /** Bytes a line takes in the largest request: text and HTML, each twice (their quotes stand for the line ends), and its people. */
 function costOf(line: Line, before: Line | undefined): number {
-  const marks = line.code ? (before?.code ? 0 : '<pre><code></code></pre>'.length) : '<br>'.length;
+  const { open, between, close } = BLOCKS[kindOf(line)];
+  const stands = before !== undefined && kindOf(before) === kindOf(line);
+  const marks = plainMark(line).length + (stands ? between.length : open.length + close.length);
   return 2 * (jsonBytes(line.plain) + jsonBytes(line.html) + marks) + (line.mentions ? jsonBytes(line.mentions) : 0);
 }
 
@@ -207,7 +223,7 @@ function both(inlines: readonly Inline[]): { plain: string; html: string } {
 }
 
 function oneLine(text: string): string {
-  return defuse(clean(text)).replaceAll('\n', ' ');
+  return defuse(cleanLine(text));
 }
 
 /** `@room` would ring everybody where the server still knows the old push rules; a joiner inside it changes nothing to the eye. */

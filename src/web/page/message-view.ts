@@ -52,10 +52,29 @@ function toneWord(title: string, tone: Tone | undefined): ComponentChildren {
 }
 
 function renderText(text: string): ComponentChildren {
-  return parseMarkdown(text).map((block) => {
-    if (block.type === 'code') return html`<pre tabindex="0"><code>${block.text}</code></pre>`;
-    return html`<p>${block.children.length > 0 ? block.children.map(renderInline) : '\u00a0'}</p>`;
-  });
+  const shown: VNode[] = [];
+  let quoted: VNode[] = [];
+  const endQuote = (): void => {
+    if (quoted.length > 0) shown.push(html`<blockquote>${quoted}</blockquote>` as VNode);
+    quoted = [];
+  };
+  for (const block of parseMarkdown(text)) {
+    if (block.type === 'quote') quoted.push(renderLine(block.children));
+    else {
+      endQuote();
+      shown.push(
+        block.type === 'code'
+          ? (html`<pre tabindex="0"><code>${block.text}</code></pre>` as VNode)
+          : renderLine(block.children),
+      );
+    }
+  }
+  endQuote();
+  return shown;
+}
+
+function renderLine(children: readonly Inline[]): VNode {
+  return html`<p>${children.length > 0 ? children.map(renderInline) : '\u00a0'}</p>` as VNode;
 }
 
 function renderInline(inline: Inline): ComponentChildren {
