@@ -1,8 +1,8 @@
-import { escape, formatDuration, formatTime, type Action, type Link, type Message, type Tone } from '#skill';
+import { escape, quote, formatDuration, formatTime, type Action, type Link, type Message, type Tone } from '#skill';
 import type { Ack, Alert, Named } from './alert.ts';
 import type { MessageOptions } from './options.ts';
 import { SIGN } from './severity.ts';
-import { fill, fillUrl, oneLine, ordinal, valueOf, webAddress } from './text.ts';
+import { fewLines, fill, fillUrl, oneLine, ordinal, valueOf, webAddress } from './text.ts';
 
 /** What rendering needs to know besides the alert. */
 export interface Look {
@@ -15,11 +15,12 @@ export interface Look {
 const MAX_ORIGIN = 40;
 const MAX_NAME = 80;
 const MAX_TEXT = 2000;
+const MAX_LINES = 30;
 const MAX_LABEL = 60;
 
 /** `prod-eu/payments KubePodCrashLooping #12`; plain text for a title, never interpreted. */
 export function subjectOf(alert: Alert, options: MessageOptions): string {
-  const origin = oneLine(fill(options.origin, alert.labels), MAX_ORIGIN);
+  const origin = oneLine(fill(options.origin, alert.labels, MAX_ORIGIN * 4), MAX_ORIGIN);
   return `${origin === '' ? '' : `${origin} `}${oneLine(alert.name, MAX_NAME)} #${alert.number ?? '?'}`;
 }
 
@@ -27,7 +28,7 @@ export function subjectOf(alert: Alert, options: MessageOptions): string {
 export function alertMessage(alert: Named, look: Look, note?: string): Message & { readonly title: string } {
   const lines = [
     ...(note === undefined ? [] : [note]),
-    escape(textOf(alert, look.options)),
+    quote(textOf(alert, look.options)),
     detailsOf(alert, look),
     ...(alert.ack ? ackLines(alert.ack, look) : []),
     ...(alert.phase === 'firing' ? [hint(alert)] : []),
@@ -68,11 +69,11 @@ function toneOf(alert: Alert): Tone {
   return alert.ack ? 'warning' : alert.severity;
 }
 
-/** The first annotation there is, as it came. */
+/** The first annotation there is, as it came but for its length. */
 export function textOf(alert: Alert, options: MessageOptions): string {
   for (const name of options.text) {
     const text = valueOf(alert.annotations, name)?.trim();
-    if (text) return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT - 1).replace(/[\ud800-\udbff]$/, '')}…`;
+    if (text) return fewLines(text, MAX_TEXT, MAX_LINES);
   }
   return '';
 }
@@ -118,6 +119,7 @@ function linksOf(alert: Alert, options: MessageOptions): Link[] {
     ['runbook', webAddress(valueOf(alert.annotations, 'runbook_url'))],
     ['dashboard', webAddress(valueOf(alert.annotations, 'dashboard_url'))],
     ['source', webAddress(alert.generatorUrl ?? undefined)],
+    ['silence', webAddress(valueOf(alert.annotations, 'silence_url'))],
     ...Object.entries(options.links).map(([label, template]): [string, string | undefined] => [
       label,
       fillUrl(template, alert.labels),

@@ -1,5 +1,6 @@
 import { parseDuration, z } from '#skill';
 import { parseMatchers, type Matcher } from './matchers.ts';
+import { linkProblem } from './text.ts';
 
 const duration = z.string().transform((text, context) => {
   const ms = parseDuration(text);
@@ -28,6 +29,11 @@ const matchers = z
     }),
   )
   .transform((lists): readonly Matcher[] => lists.flat());
+
+const link = z.string().superRefine((template, context) => {
+  const message = linkProblem(template);
+  if (message !== undefined) context.addIssue({ code: 'custom', message });
+});
 
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'a name has letters, digits, ".", "_" and "-"');
 const secret = z.union([
@@ -87,7 +93,10 @@ const message = z.strictObject({
     .describe('Annotations; the first that is there is shown. Default summary, message, description.'),
   labels: z.array(z.string()).default(['pod', 'instance']).describe('Labels that are shown. Default pod, instance.'),
   links: z
-    .record(z.string(), z.string().describe('An address with labels in braces; their values are percent-encoded.'))
+    .record(
+      z.string(),
+      link.describe('An address with labels in braces behind its host; their values are percent-encoded.'),
+    )
     .default({})
     .describe('Further links, by the word that is shown.'),
 });

@@ -1,4 +1,6 @@
 import fc from 'fast-check';
+import { fastestMs } from '../../test/harness/fastest.ts';
+import { alertOptions } from './options.ts';
 import { readNotification, refuse } from './payload.ts';
 import { samplePayload } from './sample.ts';
 import { clean, fill, fillUrl, oneLine } from './text.ts';
@@ -7,9 +9,69 @@ const one = (alert: unknown) => readNotification({ status: 'firing', alerts: [al
 
 test('what is no notification is refused in a sentence, and a sample is not', () => {
   expect(refuse([])).toMatch(/not a JSON object/);
-  expect(refuse({ version: '1', alerts: [] })).toMatch(/version "1" of a webhook/);
+  expect(refuse({ version: '3', alerts: [] })).toMatch(/version "3" of a webhook/);
   expect(refuse({ version: '4' })).toMatch(/no list "alerts"/);
   expect(refuse(samplePayload())).toBeUndefined();
+});
+
+/** As Grafana 11 posts it. */
+const grafana = {
+  receiver: 'watchbell',
+  status: 'firing',
+  orgId: 1,
+  alerts: [
+    {
+      status: 'firing',
+      labels: { alertname: 'High memory usage', grafana_folder: 'ops', team: 'blue' },
+      annotations: { summary: 'This alert was triggered for zone us-1' },
+      startsAt: '2026-01-05T14:31:00.157076+01:00',
+      endsAt: '0001-01-01T00:00:00Z',
+      generatorURL: 'https://grafana.example.org/alerting/grafana/1afz29v7z/view?orgId=1',
+      fingerprint: 'c6eadffa33fcdf37',
+      silenceURL: 'https://grafana.example.org/alerting/silence/new?alertmanager=grafana&matcher=team%3Dblue&orgId=1',
+      dashboardURL: 'https://grafana.example.org/d/abcd?from=1767616260000&orgId=1&to=1767619860000',
+      panelURL: 'https://grafana.example.org/d/abcd?from=1767616260000&orgId=1&to=1767619860000&viewPanel=7',
+      values: { B: 44.2, C: 1 },
+      valueString: "[ var='B' labels={} value=44.2 ]",
+      imageURL: 'https://grafana.example.org/image.png',
+    },
+  ],
+  groupLabels: { alertname: 'High memory usage' },
+  commonLabels: {},
+  commonAnnotations: {},
+  externalURL: 'https://grafana.example.org/',
+  version: '1',
+  groupKey: '{}:{alertname="High memory usage"}',
+  truncatedAlerts: 0,
+  title: '[FIRING:1] High memory usage',
+  state: 'alerting',
+  message: '**Firing**',
+};
+
+test('a body of Grafana is taken, with its dashboard and the page to silence it', () => {
+  expect(refuse(grafana)).toBeUndefined();
+  const [report] = readNotification(grafana).reports;
+  expect(report).toMatchObject({
+    fingerprint: 'c6eadffa33fcdf37',
+    status: 'firing',
+    startsAt: new Date('2026-01-05T13:31:00.157Z'),
+    endsAt: null,
+    generatorUrl: 'https://grafana.example.org/alerting/grafana/1afz29v7z/view?orgId=1',
+  });
+  expect({ ...report?.annotations }).toEqual({
+    summary: 'This alert was triggered for zone us-1',
+    // Its end moves with each repeat, which must not look like a change.
+    dashboard_url: 'https://grafana.example.org/d/abcd?from=1767616260000&orgId=1&viewPanel=7',
+    silence_url: 'https://grafana.example.org/alerting/silence/new?alertmanager=grafana&matcher=team%3Dblue&orgId=1',
+  });
+});
+
+test('links of Grafana that are empty are none, and an annotation counts before them', () => {
+  const [alert] = grafana.alerts;
+  const empty = one({ ...alert, annotations: {}, silenceURL: '', dashboardURL: '', panelURL: '' }).reports[0];
+  expect(empty?.annotations).toEqual({});
+  const own = one({ ...alert, annotations: { dashboard_url: 'https://own.example.org/' } }).reports[0];
+  expect(own?.annotations['dashboard_url']).toBe('https://own.example.org/');
 });
 
 test('times that are zero, missing or nonsense are none', () => {
@@ -120,6 +182,57 @@ test('a template without its labels leaves no stray separators', () => {
   expect(fill('{cluster}/{namespace}', { namespace: 'pay' })).toBe('pay');
   expect(fill('{a}/{b}/{c}', { a: 'x', c: 'z' })).toBe('x/z');
   expect(fill('{constructor}', {})).toBe('');
+});
+
+test('a template takes labels of any length and content in linear time', () => {
+  const filled = (piece: string, times: number): number => {
+    const labels = { cluster: piece.repeat(times), namespace: '/'.repeat(times) };
+    return fastestMs(() => Array.from({ length: 20 }, () => fill('{cluster}/{namespace}', labels)));
+  };
+  for (const piece of ['-', '/', ' ', '·', '\u0000', '- /', 'a', '😀'])
+    // Four times the text: 4 when linear, 16 when quadratic; what is not looked at costs nothing at all.
+    expect(filled(piece, 4096)).toBeLessThan(8 * Math.max(filled(piece, 1024), 2));
+});
+
+test('separators of a label are its own, also where another label is missing', () => {
+  expect(fill('{cluster}/{namespace}', { cluster: 'prod-' })).toBe('prod-');
+  expect(fill('{cluster}/{namespace}', { namespace: '/pay' })).toBe('/pay');
+  expect(fill('{a}', { a: '😀'.repeat(200) }).isWellFormed()).toBe(true);
+});
+
+test('a label chooses neither the host nor the path of a link', () => {
+  for (const namespace of ['..', '.'])
+    for (const template of [
+      'https://g.example/d/{namespace}/x',
+      'https://g.example/{namespace}',
+      'https://g.example/d\\{namespace}',
+    ])
+      expect(fillUrl(template, { namespace })).toBeUndefined();
+  expect(fillUrl('https://g.example/.{ns}', { ns: '.' })).toBeUndefined();
+  expect(fillUrl('https://g.example/a/../{ns}?x={ns}#{ns}', { ns: 'a..b' })).toBe('https://g.example/a..b?x=a..b#a..b');
+  expect(fillUrl('https://g.example/?ns={ns}', { ns: '..' })).toBe('https://g.example/?ns=..');
+  expect(fillUrl('https://g.example/{ns}', { ns: '../../evil' })).toBe('https://g.example/..%2F..%2Fevil');
+});
+
+test('a link whose host a label would choose, or that is no address, is refused when the configuration is read', () => {
+  const links = (logs: string) => alertOptions.safeParse({ message: { links: { logs } } }).error?.issues[0]?.message;
+  for (const url of [
+    'https://grafana-{pod}',
+    'https://grafana-{pod}/x',
+    'https://{pod}@g.example/',
+    'https://g.example:{port}/',
+    'https://{host}',
+  ])
+    expect(links(url)).toMatch(/a label would choose the host/);
+  for (const url of ['{url}', '//g.example/{ns}', 'javascript:{ns}', 'g.example/{ns}', 'htt{p}://g.example/', ''])
+    expect(links(url)).toMatch(/is not an address like/);
+  for (const url of [
+    'https://g.example',
+    'https://g.example?x={ns}',
+    'http://g.example:3000/{ns}',
+    'https://g.example#{ns}',
+  ])
+    expect(links(url)).toBeUndefined();
 });
 
 test('values in links are encoded, and a link with a missing label or another scheme is none', () => {

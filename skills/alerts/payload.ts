@@ -40,7 +40,13 @@ const MAX_ANNOTATIONS = 50;
 const MAX_NAME = 256;
 /** Labels up to 100 kB occur; nobody reads more than this, and matchers look at no more either. */
 const MAX_VALUE = 4096;
-const MAX_GROUP_KEY = 65_536;
+const MAX_GROUP_KEY = 256;
+/** Group labels make a title. */
+const MAX_GROUP_LABEL = 256;
+/** Grafana's webhooks have the shape of Alertmanager's, with a version of their own. */
+const VERSIONS = ['4', '1'];
+
+const ADDRESSES = ['generatorURL', 'panelURL', 'dashboardURL', 'silenceURL'];
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -51,8 +57,8 @@ function isFields(value: unknown): value is Fields {
 /** One sentence when this is no Alertmanager notification at all, else undefined. Quick and pure. */
 export function refuse(body: unknown): string | undefined {
   if (!isFields(body)) return 'the body is not a JSON object; send what Alertmanager sends to a webhook receiver';
-  if (body['version'] !== undefined && text(body['version']) !== '4')
-    return `this is version ${clean(JSON.stringify(body['version']) ?? '', 20)} of a webhook; Alertmanager's is version "4"`;
+  if (body['version'] !== undefined && !VERSIONS.includes(text(body['version'])))
+    return `this is version ${clean(JSON.stringify(body['version']) ?? '', 20)} of a webhook; Alertmanager's is version "4", Grafana's "1"`;
   if (!Array.isArray(body['alerts']))
     return 'there is no list "alerts" in the body; send what Alertmanager sends to a webhook receiver';
   return undefined;
@@ -73,8 +79,8 @@ export function keep(body: unknown): Json[] {
   const common = {
     status: short(fields['status']),
     receiver: short(fields['receiver']),
-    groupKey: cut(text(fields['groupKey']), MAX_GROUP_KEY),
-    groupLabels: keepPairs(fields['groupLabels'], MAX_LABELS),
+    groupKey: shortKey(text(fields['groupKey'])),
+    groupLabels: keepPairs(fields['groupLabels'], MAX_LABELS, MAX_GROUP_LABEL),
     truncatedAlerts: short(fields['truncatedAlerts']),
   };
   const parts: { first: number; alerts: Json[]; characters: number }[] = [];
@@ -107,13 +113,15 @@ function keepAlert(item: unknown): Json {
     annotations: keepPairs(item['annotations'], MAX_ANNOTATIONS),
     startsAt: short(item['startsAt']),
     endsAt: short(item['endsAt']),
-    generatorURL: cut(text(item['generatorURL']), MAX_VALUE),
+    ...Object.fromEntries(
+      ADDRESSES.flatMap((name) => (item[name] === undefined ? [] : [[name, cut(text(item[name]), MAX_VALUE)]])),
+    ),
     // Over all labels as they came.
     fingerprint: fingerprintOf(item['fingerprint'], labels),
   };
 }
 
-function keepPairs(value: unknown, most: number): Record<string, string> {
+function keepPairs(value: unknown, most: number, max = MAX_VALUE): Record<string, string> {
   const pairs: Record<string, string> = Object.create(null) as Record<string, string>;
   if (!isFields(value)) return pairs;
   let taken = 0;
@@ -122,7 +130,7 @@ function keepPairs(value: unknown, most: number): Record<string, string> {
     if (!Object.hasOwn(value, name)) continue;
     if (++taken > most) break;
     const raw = value[name];
-    if (raw !== null && raw !== undefined) pairs[cut(name, MAX_NAME)] = cut(text(raw), MAX_VALUE);
+    if (raw !== null && raw !== undefined) pairs[cut(name, MAX_NAME)] = cut(text(raw), max);
   }
   return pairs;
 }
@@ -158,8 +166,8 @@ export function readNotification(body: unknown, added: Readonly<Record<string, s
   });
   return {
     receiver: unescapeRegex(clean(text(fields['receiver']), MAX_NAME)),
-    groupKey: cut(text(fields['groupKey']), MAX_GROUP_KEY),
-    groupLabels: readPairs(fields['groupLabels'], MAX_LABELS),
+    groupKey: shortKey(text(fields['groupKey'])),
+    groupLabels: readPairs(fields['groupLabels'], MAX_LABELS, MAX_GROUP_LABEL),
     truncated: count(fields['truncatedAlerts']),
     reports: [...reports.values()],
     problems,
@@ -183,7 +191,7 @@ function readAlert(item: unknown, groupStatus: unknown, added: Readonly<Record<s
     fingerprint: fingerprintOf(item['fingerprint'], item['labels']),
     status,
     labels,
-    annotations: readPairs(item['annotations'], MAX_ANNOTATIONS),
+    annotations: withGrafanaLinks(readPairs(item['annotations'], MAX_ANNOTATIONS), item),
     startsAt: readTime(item['startsAt']),
     endsAt: readTime(item['endsAt']),
     generatorUrl: webAddress(text(item['generatorURL'])) ?? null,
@@ -200,14 +208,42 @@ function merged(before: Report | undefined, report: Report): Report {
 }
 
 /** No prototype, so that a label called `constructor` or `__proto__` is a label. */
-function readPairs(value: unknown, most: number): Record<string, string> {
+function readPairs(value: unknown, most: number, max = MAX_VALUE): Record<string, string> {
   const pairs: Record<string, string> = Object.create(null) as Record<string, string>;
   if (!isFields(value)) return pairs;
   for (const [name, raw] of Object.entries(value).slice(0, most)) {
     if (raw === null || raw === undefined) continue;
-    pairs[clean(name, MAX_NAME)] = clean(text(raw), MAX_VALUE);
+    pairs[clean(name, MAX_NAME)] = clean(text(raw), max);
   }
   return pairs;
+}
+
+/** Grafana has its links beside the annotations. */
+function withGrafanaLinks(annotations: Record<string, string>, item: Fields): Record<string, string> {
+  const links = {
+    dashboard_url: withoutEnd(webAddress(text(item['panelURL'])) ?? webAddress(text(item['dashboardURL']))),
+    silence_url: webAddress(text(item['silenceURL'])),
+  };
+  for (const [name, url] of Object.entries(links))
+    if (url !== undefined && !Object.hasOwn(annotations, name)) annotations[name] = url;
+  return annotations;
+}
+
+/** The end of the time range is the moment of sending: each repeat would look like news. Without it, it is now. */
+function withoutEnd(address: string | undefined): string | undefined {
+  const url = address === undefined ? null : URL.parse(address);
+  if (!url?.searchParams.has('to')) return address;
+  url.searchParams.delete('to');
+  return url.href;
+}
+
+/** Looked at for each alert of the group, so a long one is hashed once. */
+function shortKey(key: string): string {
+  return key.length <= MAX_GROUP_KEY ? cut(key, MAX_GROUP_KEY) : hashOf(key);
+}
+
+function hashOf(text: string): string {
+  return `sha-${createHash('sha256').update(text).digest('hex').slice(0, 24)}`;
 }
 
 function text(value: unknown): string {
@@ -223,7 +259,7 @@ function fingerprintOf(given: unknown, labels: Fields): string {
   if (fingerprint !== '' && fingerprint.length <= 64) return fingerprint;
   const basis =
     fingerprint !== '' ? fingerprint : JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
-  return `sha-${createHash('sha256').update(basis).digest('hex').slice(0, 24)}`;
+  return hashOf(basis);
 }
 
 const EARLIEST = Date.UTC(1971, 0, 1);

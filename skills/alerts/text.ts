@@ -1,3 +1,5 @@
+import { cut } from '#skill';
+
 /** Control characters but tab and newline, and those that turn the writing direction round: they forge what a title says. */
 // oxlint-disable-next-line no-control-regex -- these are what has to go
 const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
@@ -17,6 +19,7 @@ export function clean(text: string, max: number): string {
 export function oneLine(text: string, max: number): string {
   const line = text
     .slice(0, max * 4)
+    .toWellFormed()
     .replace(/\s+/g, ' ')
     .trim();
   return line.length <= max
@@ -25,6 +28,14 @@ export function oneLine(text: string, max: number): string {
         .slice(0, max - 1)
         .replace(/[\ud800-\udbff]$/, '')
         .trimEnd()}…`;
+}
+
+/** At most `max` characters in at most `most` lines, without more than one empty line in a row. */
+export function fewLines(text: string, max: number, most: number): string {
+  const kept = text.slice(0, max).split('\n', max);
+  const lines = kept.map((line) => line.trimEnd()).filter((line, at, all) => line !== '' || all[at - 1] !== '');
+  const shown = lines.slice(0, most).join('\n').trim();
+  return text.length <= max && lines.length <= most ? shown : `${shown.replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
 /** `1 alert`, `2 alerts`. */
@@ -40,32 +51,68 @@ export function ordinal(number: number): string {
 }
 
 const PLACEHOLDER = /\{([^{}]+)\}/g;
+/** More than any line shows. */
+const MAX_FILLED = 300;
 
-/** Fills `{label}` in a template; what is missing leaves no stray separators: `{cluster}/{namespace}` is `prod-eu` without a namespace. */
-export function fill(template: string, labels: Readonly<Record<string, string>>): string {
-  const gap = '\u0000';
-  return template
-    .replace(PLACEHOLDER, (_, name: string) => valueOf(labels, name) || gap)
-    .replace(/[/:·,|\-\s]*\u0000(?:[/:·,|\-\s]*\u0000)*/g, gap)
-    .replace(/^\u0000[/:·,|\-\s]*/, '')
-    .replaceAll(gap, '')
-    .trim();
+/**
+ * Fills `{label}` in a template with at most `max` characters of each label; what is missing leaves no stray separators:
+ * `{cluster}/{namespace}` is `prod-eu` without a namespace. Labels are cut first and never searched: they may be long.
+ */
+export function fill(template: string, labels: Readonly<Record<string, string>>, max = MAX_FILLED): string {
+  let text = '';
+  let between = '';
+  // Every second piece is a name.
+  for (const [at, piece] of template.split(PLACEHOLDER).entries()) {
+    if (at % 2 === 0) {
+      between += text === '' && between === '' && at > 0 ? piece.replace(/^[/:·,|\-\s]+/, '') : piece;
+      continue;
+    }
+    const value = valueOf(labels, piece) ?? '';
+    if (value === '') between = between.replace(/[/:·,|\-\s]+$/, '');
+    else {
+      text += between + value.slice(0, max);
+      between = '';
+    }
+  }
+  return cut((text + between).trim(), max);
 }
 
-/** Fills `{label}` percent-encoded; undefined when a label is missing, since half an address leads nowhere. */
+/** Longer addresses are not linked anywhere. */
+const MAX_URL = 2000;
+
+/**
+ * Fills `{label}` percent-encoded; undefined when a label is missing, since half an address leads nowhere, and when one
+ * would make a segment `.` or `..`, which leads elsewhere.
+ */
 export function fillUrl(template: string, labels: Readonly<Record<string, string>>): string | undefined {
   let complete = true;
   const url = template.replace(PLACEHOLDER, (_, name: string) => {
     const value = valueOf(labels, name);
-    if (!value) complete = false;
-    return encodeURIComponent((value ?? '').toWellFormed());
+    if (!value || value.length > MAX_URL) complete = false;
+    return complete ? encodeURIComponent((value ?? '').toWellFormed()) : '';
   });
-  return complete ? webAddress(url) : undefined;
+  if (!complete || dotSegments(url) > dotSegments(template)) return undefined;
+  return webAddress(url);
+}
+
+function dotSegments(url: string): number {
+  const [path = ''] = /^[^?#]*/.exec(url) ?? [];
+  return path.split(/[/\\]/).filter((segment) => /^(?:\.|%2e){1,2}$/i.test(segment)).length;
+}
+
+/** Why this cannot be the template of a link; undefined: it can. A label may say what is looked at, never where. */
+export function linkProblem(template: string): string | undefined {
+  const [, host] = /^https?:\/\/([^/?#\\]*)/i.exec(template) ?? [];
+  if (host?.includes('{'))
+    return `a label would choose the host of "${template}": write the host out, and {labels} behind it`;
+  if (host === undefined || webAddress(template.replace(PLACEHOLDER, 'x')) === undefined)
+    return `"${template}" is not an address like https://grafana.example.org/explore?ns={namespace}`;
+  return undefined;
 }
 
 /** The address when it is http or https and of sane length, else undefined. */
 export function webAddress(text: string | undefined): string | undefined {
-  const url = text && text.length <= 2000 ? URL.parse(text) : null;
+  const url = text && text.length <= MAX_URL ? URL.parse(text) : null;
   return url?.protocol === 'http:' || url?.protocol === 'https:' ? url.href : undefined;
 }
 
