@@ -33,7 +33,7 @@ export interface Room {
 export interface Asker {
   readonly connector: string;
   readonly accountId: string;
-  /** The configured name, else the display name. Hostile text: escape it in `text`. */
+  /** As `People.nameOf` has it. Hostile text: escape it in `text`. */
   readonly name: string;
   readonly person?: string;
   readonly groups: readonly string[];
@@ -55,6 +55,11 @@ export interface People {
   /** The person behind an account, or undefined. */
   byAccount(connector: string, accountId: string): Person | undefined;
   byId(id: string): Person | undefined;
+  /**
+   * What to call an account: the configured name, else its display name on one line, with its id where that name could be
+   * taken for somebody's who is listed. Hostile text: escape it in `text`.
+   */
+  nameOf(connector: string, accountId: string, displayName: string): string;
   /** Everybody who is listed. */
   all(): readonly Person[];
   inGroup(group: string): readonly Person[];

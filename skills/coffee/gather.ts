@@ -1,10 +1,7 @@
-import { cut, type Member, type TaskRun } from '#skill';
+import type { Member, TaskRun } from '#skill';
 import type { CoffeeOptions, RoundOptions } from './options.ts';
 import type { Met, Participant, RoundInput } from './roster.ts';
 import { idOf, personOf } from './words.ts';
-
-/** A display name longer than this is none. */
-const MOST_NAME = 255;
 
 /** Which round is to be computed; `dry`: nothing is kept. */
 export interface RoundOrder {
@@ -88,7 +85,10 @@ async function present(run: TaskRun<CoffeeOptions, RoundOrder>, options: RoundOp
       const person = run.people.byAccount(address.connector, member.accountId);
       const id = person?.id ?? idOf(address.connector, member.accountId);
       if (options.without.includes(id) || options.without.includes(member.accountId)) continue;
-      const known = who.get(id) ?? { name: person?.name ?? cut(member.name, MOST_NAME), accounts: {} };
+      const known = who.get(id) ?? {
+        name: run.people.nameOf(address.connector, member.accountId, member.name),
+        accounts: {},
+      };
       who.set(id, { ...known, accounts: { ...known.accounts, [address.connector]: member.accountId } });
     }
   }

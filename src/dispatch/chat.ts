@@ -1,4 +1,3 @@
-import { cut } from '../chat/cut.ts';
 import { formatDuration } from '../chat/duration.ts';
 import { escape, toMessage, type Action, type Message, type MessageLike } from '../chat/message.ts';
 import type { IncomingEvent } from '../connectors/connector.ts';
@@ -39,8 +38,6 @@ export interface ChatResult {
 /** A tap on a message whose send is unresolved waits at most this long. */
 const TAP_WAIT_MS = 5 * 60_000;
 
-/** A display name longer than this is none. */
-const MOST_NAME = 255;
 /** Of so many rooms the first are named. */
 const MOST_ROOMS = 5;
 
@@ -86,7 +83,7 @@ function askerOf(world: World, connector: string, event: IncomingEvent): Asker {
   return {
     connector,
     accountId: event.sender.accountId,
-    name: person?.name ?? cut(event.sender.name, MOST_NAME),
+    name: world.people.nameOf(connector, event.sender.accountId, event.sender.name),
     person: person?.id,
     groups: person?.groups ?? [],
     guest: event.sender.guest,

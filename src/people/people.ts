@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import type { People, Person } from '../skill.ts';
+import { createNaming } from './naming.ts';
 
 /** The directory of listed people. Accounts and groups are looked up in maps: this is asked for every message in every room. */
 export function createPeople(config: Pick<Config, 'people' | 'timeZone'>): People {
@@ -20,7 +21,10 @@ export function createPeople(config: Pick<Config, 'people' | 'timeZone'>): Peopl
       byAccount.set(accountKey(connector, accountId), person);
     for (const group of person.groups) byGroup.set(group, [...(byGroup.get(group) ?? []), person]);
   }
+  const nameUnlisted = createNaming([...byId.values()]);
   return {
+    nameOf: (connector, accountId, displayName) =>
+      byAccount.get(accountKey(connector, accountId))?.name ?? nameUnlisted(accountId, displayName),
     byId: (id) => byId.get(id),
     all: () => [...byId.values()],
     byAccount: (connector, accountId) => byAccount.get(accountKey(connector, accountId)),
