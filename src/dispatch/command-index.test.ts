@@ -71,6 +71,12 @@ test('a shorter beginning takes what does not fit the longest', () => {
   expect(args('ack all of them')).toEqual({ name: 'ack', note: 'all of them' });
 });
 
+test('a slip in the number of the longest beginning is not left to a shorter one', () => {
+  for (const number of ['٧', '99999999999', '7x', '1.5'])
+    expect(index.find(`ack all ${number}`)).toMatchObject({ found: 'misfit', entry: { name: 'ack all' } });
+  expect(index.find('ack0')).toMatchObject({ found: 'misfit', entry: { name: 'ack' } });
+});
+
 test('a line that begins like a command and does not fit says what was expected', () => {
   const lookup = index.find('count to ten');
   expect(lookup).toMatchObject({

@@ -99,14 +99,21 @@ export class CommandIndex {
   #lookup(words: ReturnType<typeof splitWords>): Lookup {
     const said = words.words.slice(0, this.#longest).map((word) => word.toLowerCase().replace(/[.,;:!?]+$/, ''));
     let misfit: Lookup = { found: 'nothing' };
+    let refused: { at: number; lookup: Lookup } | undefined;
     for (let length = said.length; length > 0; length--) {
       for (const entry of this.#byBeginning.get(said.slice(0, length).join(' ')) ?? []) {
         const result = matchPattern(entry.pattern, words);
-        if (result.ok) return { found: 'command', entry: entry.command, args: result.args, rooms: entry.rooms };
-        if (misfit.found === 'nothing') misfit = { found: 'misfit', entry: entry.command, misfit: result.misfit };
+        if (result.ok) {
+          // `ack all ٣` is no `ack` with the note "all ٣".
+          if (refused && (result.restAt ?? Infinity) <= refused.at) return refused.lookup;
+          return { found: 'command', entry: entry.command, args: result.args, rooms: entry.rooms };
+        }
+        const lookup: Lookup = { found: 'misfit', entry: entry.command, misfit: result.misfit };
+        if (misfit.found === 'nothing') misfit = lookup;
+        if (!refused && result.refusedAt !== undefined) refused = { at: result.refusedAt, lookup };
       }
     }
-    return misfit;
+    return refused?.lookup ?? misfit;
   }
 
   /** The command whose words are nearest to what was said, among `candidates`; undefined when nothing is near. */

@@ -64,6 +64,45 @@ test('an optional group is taken as a whole or not at all', () => {
   expect(args(ACK, 'ack')).toEqual({});
 });
 
+test.each([
+  ['ack 99999999999999999999', '99999999999999999999'],
+  ['ack 0', '0'],
+  ['ack ١', '١'],
+  ['ack #012 on it', '#012'],
+  ['ack -1', '-1'],
+  ['ack 1.5', '1.5'],
+  ['ack 12x', '12x'],
+  ['ack ½ of it', '½'],
+  ['ack １２', '１２'],
+  ['ack 12 0', '0'],
+  ['ack 12 013 on it', '013'],
+])('"%s" is refused: a slip in a number is no note about something else', (text, word) => {
+  expect(match(ACK, text)).toMatchObject({ ok: false, misfit: { says: `"${word}" is not a number like 12` } });
+});
+
+test('behind numbers a note may begin with a digit, as words do', () => {
+  expect(args(ACK, 'ack 12 2nd time today')).toEqual({ ids: ['12'], note: '2nd time today' });
+  expect(args(ACK, 'ack 12 5xx are gone')).toEqual({ ids: ['12'], note: '5xx are gone' });
+  expect(args(ACK, 'ack #fire')).toEqual({ note: '#fire' });
+});
+
+test.each(['2hours', '1.5h', '٣h', '2', '30min'])('"for %s" is refused: who says it wants an end', (word) => {
+  expect(misfit(ACK, `ack 12 for ${word} then lunch`)).toBe(`"${word}" is not a time span like 90s, 15m, 2h or 5d`);
+});
+
+test('more than 100 numbers at once are refused, and none of them is a note', () => {
+  const numbers = Array.from({ length: 101 }, (_, index) => index + 1);
+  for (const list of [numbers.join(' '), numbers.join(',')]) {
+    expect(misfit(ACK, `ack ${list}`)).toBe('that is more than 100 numbers at once');
+    expect(misfit('unack {ids:ids?}', `unack ${list}`)).toBe('that is more than 100 numbers at once');
+  }
+  expect(args(ACK, `ack ${numbers.slice(1).join(' ')} x`)).toMatchObject({ note: 'x' });
+});
+
+test('a word is said back in short', () => {
+  expect(misfit(ACK, `ack ${'9'.repeat(3000)}`)?.length).toBeLessThan(80);
+});
+
 test('"for" belongs to the note when no time span follows it', () => {
   expect(args(ACK, 'ack 12 for now')).toEqual({ ids: ['12'], note: 'for now' });
   expect(args(ACK, 'ack 12 waiting for 2h')).toEqual({ ids: ['12'], note: 'waiting for 2h' });

@@ -1,3 +1,4 @@
+import { cut } from '../chat/cut.ts';
 import { parseDuration } from '../chat/duration.ts';
 
 /** One command as it was said, cut at white space; `rest(i)` is the text from word `i` on as it was typed. */
@@ -27,8 +28,13 @@ export interface Misfit {
   readonly says: string;
 }
 
+/**
+ * `restAt`: the word from which on it was taken as it is. `refusedAt`: a word that begins like the number that was expected
+ * and is none. It is a slip, never part of a note: what it was meant for is not done to something else.
+ */
 export type MatchResult =
-  { readonly ok: true; readonly args: Record<string, unknown> } | { readonly ok: false; readonly misfit?: Misfit };
+  | { readonly ok: true; readonly args: Record<string, unknown>; readonly restAt?: number }
+  | { readonly ok: false; readonly misfit?: Misfit; readonly refusedAt?: number };
 
 export function splitWords(text: string): Words {
   const found = [...text.matchAll(/\S+/g)];
@@ -89,6 +95,12 @@ export function idsOf(word: string): string[] | undefined {
   return ids.length > 0 ? ids : undefined;
 }
 
+/** More at once are a slip, or do not fit into an answer. */
+const MOST_IDS = 100;
+/** Digits of any script: `٣` is typed for a number as well. */
+const BEGINS_LIKE_NUMBER = /^[#+.,−-]*\p{N}/u;
+const LOOKS_LIKE_NUMBER = /^[#+.,;:−-]*\p{N}[#+.,;:−\p{N}-]*$/u;
+
 const INT = /^-?\d+$/;
 /** What Postgres takes as an integer. */
 const MAX_INT = 2 ** 31 - 1;
@@ -112,6 +124,12 @@ export function matchPattern(pattern: CompiledPattern, text: Words): MatchResult
     if (!misfit || at >= misfit.at) misfit = { at, value: { argument, says } };
     return undefined;
   };
+  let refusedAt: number | undefined;
+  const refuse = (at: number, argument: string, says: string): undefined => {
+    refusedAt = Math.max(refusedAt ?? at, at);
+    return complain(at, argument, says);
+  };
+  let restAt: number | undefined;
 
   function match(
     items: readonly Item[],
@@ -132,10 +150,17 @@ export function matchPattern(pattern: CompiledPattern, text: Words): MatchResult
         ? match(items, item + 1, at + 1, args)
         : undefined;
     const { name, as } = current;
-    if (as === 'rest') return item === items.length - 1 ? { ...args, [name]: text.rest(at) } : undefined;
+    if (as === 'rest') {
+      if (item !== items.length - 1 || (refusedAt ?? -1) >= at) return undefined;
+      restAt = at;
+      return { ...args, [name]: text.rest(at) };
+    }
     if (as === 'ids') return matchIds(items, item, at, args, name);
     const value = convert(word, as);
-    if (value === undefined) return complain(at, name, expectation(word, name, as));
+    if (value === undefined) {
+      const isSlip = (as === 'int' || as === 'duration') && BEGINS_LIKE_NUMBER.test(word);
+      return (isSlip ? refuse : complain)(at, name, expectation(word, name, as));
+    }
     return match(items, item + 1, at + 1, { ...args, [name]: value });
   }
 
@@ -146,20 +171,27 @@ export function matchPattern(pattern: CompiledPattern, text: Words): MatchResult
     args: Record<string, unknown>,
     name: string,
   ): Record<string, unknown> | undefined {
-    const ids: string[] = [];
+    const ids = new Set<string>();
     let next = at;
-    for (; next < text.words.length && next - at < 100; next++) {
-      const more = idsOf(text.words[next] ?? '');
-      if (!more) break;
-      ids.push(...more);
+    for (let more = idsOf(text.words[next] ?? ''); more; more = idsOf(text.words[++next] ?? '')) {
+      for (const id of more) ids.add(id);
+      if (ids.size > MOST_IDS) return refuse(next, name, `that is more than ${MOST_IDS} numbers at once`);
     }
-    if (ids.length === 0) return complain(at, name, `"${text.words[at] ?? ''}" is not a number like 12`);
-    return match(items, item + 1, next, { ...args, [name]: [...new Set(ids)] });
+    const word = text.words[next] ?? '';
+    const isSlip = (ids.size === 0 ? BEGINS_LIKE_NUMBER : LOOKS_LIKE_NUMBER).test(word);
+    if (isSlip) return refuse(next, name, `"${short(word)}" is not a number like 12`);
+    if (ids.size === 0) return complain(at, name, `"${short(word)}" is not a number like 12`);
+    return match(items, item + 1, next, { ...args, [name]: [...ids] });
   }
 
   const args = match(pattern.items, 0, 0, {});
-  if (args) return { ok: true, args };
-  return misfit ? { ok: false, misfit: misfit.value } : { ok: false };
+  if (args) return { ok: true, args, ...(restAt !== undefined && { restAt }) };
+  return { ok: false, ...(misfit && { misfit: misfit.value }), ...(refusedAt !== undefined && { refusedAt }) };
+}
+
+/** A word as it is said back. */
+function short(word: string): string {
+  return word.length <= 40 ? word : `${cut(word, 39)}…`;
 }
 
 function convert(word: string, as: Exclude<ArgumentType, 'rest' | 'ids'>): unknown {
@@ -173,8 +205,8 @@ function convert(word: string, as: Exclude<ArgumentType, 'rest' | 'ids'>): unkno
 }
 
 function expectation(word: string, name: string, as: Exclude<ArgumentType, 'rest' | 'ids'>): string {
-  if (as === 'duration') return `"${word}" is not a time span like 90s, 15m, 2h or 5d`;
-  if (as === 'int') return `"${word}" is ${INT.test(bare(word)) ? 'too large' : 'not a whole number'}`;
+  if (as === 'duration') return `"${short(word)}" is not a time span like 90s, 15m, 2h or 5d`;
+  if (as === 'int') return `"${short(word)}" is ${INT.test(bare(word)) ? 'too large' : 'not a whole number'}`;
   if (typeof as === 'object') return `${name} is one of ${as.choices.join(', ')}`;
-  return `"${word}" is not a ${name}`;
+  return `"${short(word)}" is not a ${name}`;
 }
