@@ -3,7 +3,7 @@ import { lockByGroup, type Numbered } from './alert.ts';
 import { lockGroupsById } from './groups.ts';
 import { lockNumbers, showChanged, type Locked } from './lock.ts';
 import { alertKey, showGroup, showAlert, unitKey, type AlertContext, type Unit } from './show.ts';
-import { mentionsIn, threadsOf } from './threads.ts';
+import { byRoom, mentionsIn, type ShownThere } from './threads.ts';
 import { count, oneLine } from './text.ts';
 import { writeAcks } from './write-acks.ts';
 
@@ -92,23 +92,29 @@ async function openWhenSilent(context: AlertContext, about: Unit, alerts: readon
 const ASKED_AT_ONCE = 50;
 
 async function ask(context: AlertContext, alerts: readonly Numbered[], openAt: Date, late: string): Promise<void> {
-  const inOrder = alerts.toSorted((a, b) => a.number - b.number);
-  for (let from = 0; from < inOrder.length; from += ASKED_AT_ONCE)
-    await askOf(context, inOrder.slice(from, from + ASKED_AT_ONCE), openAt, late);
+  for (const [room, there] of byRoom(context, alerts)) {
+    const inOrder = there.alerts.toSorted((a, b) => a.number - b.number);
+    for (let from = 0; from < inOrder.length; from += ASKED_AT_ONCE)
+      await askOf(context, room, { ...there, alerts: inOrder.slice(from, from + ASKED_AT_ONCE) }, openAt, late);
+  }
 }
 
-async function askOf(context: AlertContext, alerts: readonly Numbered[], openAt: Date, late: string): Promise<void> {
+async function askOf(
+  context: AlertContext,
+  room: string,
+  { alerts, keys }: ShownThere,
+  openAt: Date,
+  late: string,
+): Promise<void> {
   const ids = alerts.map((alert) => alert.number);
   const owners = [...new Map(alerts.flatMap(({ ack }) => (ack ? [[ack.owner.key, ack.owner] as const] : []))).values()];
   const names = owners.map((owner) => escape(oneLine(owner.name, 60))).join(', ');
   const what = alerts.length === 1 ? `#${ids[0]}` : count(alerts.length, 'alert');
   const text = `${names}, still on it? Say \`ack ${ids.join(' ')}\`; else ${what} ${alerts.length === 1 ? 'is' : 'are'} open again at ${formatTime(openAt, context.timeZone, context.now)}.${late}`;
   const actions = [{ label: 'Still on it', emoji: '👀', command: `ack ${ids.join(' ')}` }];
-  for (const { room, key } of threadsOf(context, alerts)) {
-    for (const address of context.rooms.byName(room)?.addresses ?? []) {
-      const message = { text, actions, mentions: mentionsIn(context, address, owners) };
-      await context.say(address, message, { ring: true, queue: 'page', inThreadOf: key });
-    }
+  for (const address of context.rooms.byName(room)?.addresses ?? []) {
+    const message = { text, actions, mentions: mentionsIn(context, address, owners) };
+    for (const key of keys) await context.say(address, message, { ring: true, queue: 'page', inThreadOf: key });
   }
 }
 

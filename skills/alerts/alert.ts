@@ -118,24 +118,32 @@ export function lockByGroup(sql: Sql, group: number): Promise<Numbered[]> {
   );
 }
 
-/** Open alerts that are shown in a room; all of them without one. Not locked. */
-export function listOpen(sql: Sql, room: string | undefined): Promise<Numbered[]> {
+/**
+ * Open alerts that a route shows in one of the rooms, worst first; of those with a place that has no room left among
+ * `configured`, too. Not locked.
+ */
+export function listOpen(sql: Sql, rooms: readonly string[], configured: readonly string[]): Promise<Numbered[]> {
   return sql<Numbered>(
-    `select ${COLUMNS} from alerts a where a.phase = 'firing'
-       and ($1::text is null or a.places @> jsonb_build_array(jsonb_build_object('rooms', jsonb_build_array($1::text))))
+    `select ${COLUMNS} from alerts a where a.phase = 'firing' and exists (
+       select 1 from jsonb_array_elements(a.places) p
+       where p->'rooms' ?| $1::text[] or not p->'rooms' ?| $2::text[])
      order by case a.severity when 'critical' then 0 when 'warning' then 1 else 2 end, a.number`,
-    [room ?? null],
+    [rooms, configured],
   );
 }
 
-/** Where an old number's alert is now: the number it has today, and the phase. */
-export async function findOldNumber(
+export async function countOpen(sql: Sql): Promise<number> {
+  const [row] = await sql<{ open: number }>(`select count(*)::integer as open from alerts where phase = 'firing'`);
+  return row?.open ?? 0;
+}
+
+/** Where alerts of old numbers are now, by the number that was asked for. */
+export function findByOldNumber(
   sql: Sql,
-  number: number,
-): Promise<{ number: number | null; phase: string } | undefined> {
-  const [row] = await sql<{ number: number | null; phase: string }>(
-    'select a.number, a.phase from alert_episodes e join alerts a on a.id = e.alert_id where e.number = $1 limit 1',
-    [number],
+  numbers: readonly number[],
+): Promise<(Numbered & { readonly asked: number })[]> {
+  return sql(
+    `select distinct on (e.number) e.number as asked, ${COLUMNS} from alert_episodes e join alerts a on a.id = e.alert_id where e.number = any($1) order by e.number`,
+    [numbers],
   );
-  return row;
 }

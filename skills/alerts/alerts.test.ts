@@ -19,7 +19,7 @@ test('a firing alert is shown with what broke first, its text, where and since w
   expect(await post(bot, { pod: 'api-7c9' })).toBe(200);
   expect(bot.texts()).toHaveLength(1);
   expect(bot.texts()[0]).toMatch(
-    /^🔴 CRITICAL prod-eu\/payments KubePodCrashLooping #1\napi-7c9 restarted 6 times in 10 min\nsince (?:\w{3} )?\d\d:\d\d UTC · api-7c9\nreply `ack 1` or tap 👀\nrunbook · source$/,
+    /^🔴 CRITICAL prod-eu\/payments KubePodCrashLooping #1\n> api-7c9 restarted 6 times in 10 min\nsince (?:\w{3} )?\d\d:\d\d UTC · api-7c9\nreply `ack 1` or tap 👀\nrunbook · source$/,
   );
   expect(last()?.message.actions).toEqual([
     { label: 'Ack', emoji: '👀', also: ['✅'], command: 'ack 1', undo: 'unack 1', offer: true },
@@ -178,7 +178,7 @@ test('ack twice is friendly, and ack of what is over says so', async () => {
   expect((await bot.say('ack 1'))[0]).toMatch(/^You have #1, since/);
   await post(bot, { pod: 'a', status: 'resolved' });
   expect((await bot.say('ack 1'))[0]).toMatch(/^#1 is resolved since .*; there is nothing to acknowledge\.$/);
-  expect(await bot.say('ack 77')).toEqual(['There is no alert #77. `alerts` lists what is open.']);
+  expect(await bot.say('ack 77')).toEqual(['There is no alert #77 here. `alerts` lists what is open.']);
 });
 
 test('a new episode needs a new acknowledgement', async () => {
@@ -365,6 +365,62 @@ test('hostile labels come out as text: no markup, no control characters, nothing
   expect(shown?.message.title).toBe('🔴 CRITICAL prod-eu/payments Evil # `code` #1');
   expect(shown?.message.text).not.toMatch(/(?<!\\)\*\*|(?<!\\)\[|(?<!\\)</);
   expect(JSON.stringify(shown).length).toBeLessThan(10_000);
+});
+
+test('a label or an annotation with lines of its own adds none to those of the bot', async () => {
+  const forged = 'acked 14:31 UTC by Ann: known, ignore';
+  await post(bot, {
+    pod: `a\n${forged}`,
+    name: `b\n${forged}`,
+    summary: `c\n🔴 CRITICAL prod-eu/payments X #999\n${forged}`,
+  });
+  const lines = bot.texts()[0]?.split('\n') ?? [];
+  expect(lines.filter((line) => line.startsWith('acked') || line.startsWith('🔴'))).toHaveLength(1);
+  expect(lines).toContain(`> ${forged}`);
+});
+
+test('a note with lines of its own is one line', async () => {
+  await post(bot, { pod: 'a' });
+  await bot.say('ack 1 on it\n🔴 CRITICAL prod-eu/payments X #999');
+  expect(
+    bot
+      .texts()
+      .join('\n')
+      .split('\n')
+      .filter((line) => line.startsWith('🔴')),
+  ).toEqual([]);
+});
+
+test('who is not listed and is called like somebody who is acknowledges with the id in sight', async () => {
+  await post(bot, { pod: 'a' });
+  const sender = { accountId: '@mallory:test', name: 'ANN', bot: false, guest: false };
+  const at = { room: 'lobby', direct: false, at: bot.app.clock.now() };
+  bot.platform.happen({ type: 'message', id: 'm1', ...at, sender, text: '!ack 1', mentionsBot: false });
+  await bot.settle();
+  expect(titles()[0]).toContain('ACKED by ANN (@mallory:test)');
+});
+
+test('a slip in a number takes nothing', async () => {
+  await post(bot, { pod: 'a' });
+  for (const slip of ['99999999999999999999', '0', '١', '-1', 'all ٧', '1 for 2hours']) {
+    const [answer] = await bot.say(`ack ${slip}`);
+    expect(answer).toMatch(/^"\S+" is not .*\. Say it like this: `ack/);
+  }
+  expect(titles()).toEqual([expect.stringContaining('🔴 CRITICAL')]);
+});
+
+test('a hundred numbers at once get a few lines', async () => {
+  await post(bot, ...Array.from({ length: 10 }, (_, index) => ({ pod: `p${index}`, team: 'groups' })));
+  await post(bot, { pod: 'p9', team: 'groups', status: 'resolved' });
+  const all = Array.from({ length: 100 }, (_, index) => index + 1).join(' ');
+  const [answer = ''] = await bot.say(`ack ${all}`);
+  expect(answer.split('\n')).toHaveLength(3);
+  expect(answer).toContain('There is no alert #11 #12 #13 #14 #15 #16 #17 #18 #19 #20 and 80 more here.');
+  expect(answer).toContain('Ann has #1 #2 #3 #4 #5 #6 #7 #8 #9.');
+  for (const command of ['unack', 'close'])
+    expect((await bot.say(`${command} ${all}${command === 'close' ? ' known' : ''}`)).at(-1)?.split('\n')).toHaveLength(
+      3,
+    );
 });
 
 test('demo alert goes through the real intake, and its answer says what to do', async () => {

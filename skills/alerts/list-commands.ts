@@ -1,39 +1,28 @@
-import { escape, formatTime, type CommandArgs, type CommandContext, type Handled } from '#skill';
-import { COLUMNS, listOpen, type Numbered } from './alert.ts';
-import { missing, numbersOf, openHere } from './lock.ts';
+import { escape, formatTime, type Handled } from '#skill';
+import { COLUMNS, countOpen, type Numbered } from './alert.ts';
+import { missingHere, openHere, thoseHere, type Asked } from './here.ts';
 import { alertMessage, titleOf } from './message.ts';
-import type { AlertOptions } from './options.ts';
 import { lookOf } from './show.ts';
-import { count, oneLine } from './text.ts';
-
-type Asked = CommandContext<AlertOptions, CommandArgs>;
+import { count, linesOf, oneLine } from './text.ts';
 
 const MOST_LINES = 30;
 
 /** `alerts`: what is open here, worst first; how much is open elsewhere. */
 export async function runAlerts(context: Asked): Promise<Handled> {
-  const here = await openHere(context, context.room);
-  return list(
-    context,
-    here,
-    'Nothing is open here.',
-    context.room.direct ? undefined : await countElsewhere(context, here),
-  );
+  const here = await openHere(context, 'alerts');
+  const elsewhere = context.room.direct ? undefined : (await countOpen(context.sql)) - here.length;
+  return list(context, here, 'Nothing is open here.', elsewhere);
 }
 
 /** `pending`: what nobody has yet. */
 export async function runPending(context: Asked): Promise<Handled> {
-  const here = await openHere(context, context.room);
+  const here = await openHere(context, 'pending');
   return list(
     context,
     here.filter((alert) => alert.ack === null),
     here.length === 0 ? 'Nothing is open here.' : 'Nothing is waiting here: somebody has every open alert.',
     undefined,
   );
-}
-
-async function countElsewhere(context: Asked, here: readonly Numbered[]): Promise<number> {
-  return (await listOpen(context.sql, undefined)).length - here.length;
 }
 
 function list(context: Asked, alerts: readonly Numbered[], none: string, elsewhere: number | undefined): string {
@@ -63,10 +52,10 @@ const SAYS: Readonly<Record<string, string>> = {
 
 /** `alert 12`: what it is, and who did what when. */
 export async function runAlert(context: Asked): Promise<Handled> {
-  const [number] = numbersOf((context.args['ids'] as string[]).slice(0, 1));
-  if (number === undefined) return undefined;
-  const [alert] = await context.sql<Numbered>(`select ${COLUMNS} from alerts a where a.number = $1`, [number]);
-  if (!alert) return context.wrong(await missing(context, number));
+  const number = Number((context.args['ids'] as string[])[0]);
+  const found = await context.sql<Numbered>(`select ${COLUMNS} from alerts a where a.number = $1`, [number]);
+  const [alert] = await thoseHere(context, 'alert', found);
+  if (!alert) return context.wrong(linesOf(await missingHere(context, 'alert', [number])).join('\n'));
   const told = await context.sql<{ at: Date; what: string; who: string | null; detail: string | null }>(
     'select at, what, who, detail from (select * from alert_timeline where number = $1 order by id desc limit 50) t order by id',
     [number],

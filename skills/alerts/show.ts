@@ -42,7 +42,7 @@ export async function showAlert(context: AlertContext, alert: Named, change: Cha
       .filter((place) => change.policy === undefined || place.policy === change.policy)
       .flatMap((place) => place.rooms),
   );
-  for (const room of knownRooms(context, rooms)) {
+  for (const room of roomsToShow(context, rooms)) {
     const ring = change.ring && (change.policy === undefined || ringing.has(room));
     await context.post(room, alertKey(alert.number), message, postOptions(ring, urgent, message.title));
   }
@@ -84,7 +84,7 @@ export async function showGroup(
   const urgent =
     group.policy !== null || summary.first.some((alert) => alert.severity === 'critical' && alert.phase === 'firing');
   await saveGroup(context.sql, next, context.now);
-  for (const room of knownRooms(context, group.rooms))
+  for (const room of roomsToShow(context, group.rooms))
     await context.post(room, groupKey(group.id), message, postOptions(ring, urgent, message.title));
   if (ring && open) await remindLater(context, { group: group.id }, [group.policy]);
   if (summary.ackUntil)
@@ -99,12 +99,17 @@ function postOptions(ring: boolean, urgent: boolean, line: string): PostOptions 
 /** A room that is not configured any more is not written to; when none is left, the first ones of the route tree take over. */
 export function knownRooms(context: AlertContext, rooms: readonly string[]): readonly string[] {
   const known = rooms.filter((room) => context.rooms.byName(room) !== undefined);
-  if (known.length > 0) return known;
-  context.log.warn(
-    { rooms },
-    'the rooms of an alert are not configured any more; its message goes to those of the root route',
-  );
-  return context.options.route?.rooms ?? [];
+  return known.length > 0 ? known : (context.options.route?.rooms ?? []);
+}
+
+function roomsToShow(context: AlertContext, rooms: readonly string[]): readonly string[] {
+  const known = knownRooms(context, rooms);
+  if (!known.some((room) => rooms.includes(room)))
+    context.log.warn(
+      { rooms },
+      'the rooms of an alert are not configured any more; its message goes to those of the root route',
+    );
+  return known;
 }
 
 /** What a timer is about: an alert's own message, by number, or a group's. */

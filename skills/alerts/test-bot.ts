@@ -19,7 +19,10 @@ export const OPTIONS = {
 };
 
 /** A bot with the alerts skill, two rooms, Ann (admin) and Bob (listed). */
-export function startAlertsBot(options: Record<string, unknown> = {}): Promise<TestBot> {
+export function startAlertsBot(
+  options: Record<string, unknown> = {},
+  config: Record<string, unknown> = {},
+): Promise<TestBot> {
   return startTestBot({
     skills: [alerts],
     migrations: { alerts: join(import.meta.dirname, 'migrations') },
@@ -31,6 +34,7 @@ export function startAlertsBot(options: Record<string, unknown> = {}): Promise<T
         ann: { name: 'Ann', accounts: { memory: '@ann:test' }, groups: ['admins'] },
         bob: { name: 'Bob', accounts: { memory: '@bob:test' } },
       },
+      ...config,
     },
   });
 }

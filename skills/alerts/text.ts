@@ -43,6 +43,28 @@ export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
+/** `#1 #2 #3`, of many the first ten. */
+export function numbersText(numbers: readonly number[]): string {
+  const shown = numbers.slice(0, 10).map((number) => `#${number}`);
+  return numbers.length > 10 ? `${shown.join(' ')} and ${numbers.length - 10} more` : shown.join(' ');
+}
+
+/** What there is to say about one alert, and how the same is said of many at once. */
+export interface About {
+  readonly number: number;
+  readonly says: string;
+  readonly ofMany: (numbers: string) => string;
+}
+
+/** A line each; more than three of a kind in one. */
+export function linesOf(all: readonly About[]): string[] {
+  const kinds = new Map<About['ofMany'], About[]>();
+  for (const one of all) kinds.set(one.ofMany, [...(kinds.get(one.ofMany) ?? []), one]);
+  return [...kinds].flatMap(([ofMany, some]) =>
+    some.length > 3 ? [ofMany(numbersText(some.map((one) => one.number)))] : some.map((one) => one.says),
+  );
+}
+
 /** 2 to `2nd`. */
 export function ordinal(number: number): string {
   const tens = number % 100;

@@ -21,6 +21,25 @@ export function threadsOf(context: AlertContext, alerts: readonly Numbered[]): T
   return [...threads.values()];
 }
 
+/** What of some alerts a room shows: which of them, and the messages they are in. */
+export interface ShownThere {
+  readonly alerts: readonly Numbered[];
+  readonly keys: readonly string[];
+}
+
+/** By room, so that none hears of an alert that it does not show. */
+export function byRoom(context: AlertContext, alerts: readonly Numbered[]): Map<string, ShownThere> {
+  const rooms = new Map<string, { alerts: Set<Numbered>; keys: Set<string> }>();
+  for (const alert of alerts)
+    for (const { room, key } of threadsOf(context, [alert])) {
+      const there = rooms.get(room) ?? { alerts: new Set(), keys: new Set() };
+      there.alerts.add(alert);
+      there.keys.add(key);
+      rooms.set(room, there);
+    }
+  return new Map([...rooms].map(([room, there]) => [room, { alerts: [...there.alerts], keys: [...there.keys] }]));
+}
+
 /** How many threads get a line; taking 300 alerts at once is said once a room instead. */
 const MOST_THREADS = 5;
 
@@ -31,18 +50,15 @@ const MOST_THREADS = 5;
 export async function sayInThreads(
   context: AlertContext,
   alerts: readonly Numbered[],
-  text: string,
+  textOf: (there: readonly Numbered[]) => string,
   except?: RoomAddress,
 ): Promise<void> {
-  const threads = threadsOf(context, alerts);
-  const rooms = [...new Set(threads.map((thread) => thread.room))];
-  for (const room of rooms) {
-    const here = threads.filter((thread) => thread.room === room);
+  for (const [room, there] of byRoom(context, alerts)) {
+    const message: Message = { text: textOf(there.alerts), notice: true };
     for (const address of context.rooms.byName(room)?.addresses ?? []) {
       if (except && address.connector === except.connector && address.room === except.room) continue;
-      const message: Message = { text, notice: true };
-      if (here.length > MOST_THREADS) await context.say(address, message);
-      else for (const { key } of here) await context.say(address, message, { inThreadOf: key });
+      if (there.keys.length > MOST_THREADS) await context.say(address, message);
+      else for (const key of there.keys) await context.say(address, message, { inThreadOf: key });
     }
   }
 }

@@ -1,44 +1,33 @@
-import { escape, type CommandArgs, type CommandContext, type Handled } from '#skill';
+import { escape, type Handled } from '#skill';
 import { giveBack, holderOf, type Given } from './ack.ts';
 import type { Numbered } from './alert.ts';
-import { lockNumbers, missing, numbersInGroup, numbersOf, openHere, parseAbout, showChanged } from './lock.ts';
-import type { AlertOptions } from './options.ts';
+import { lockHere, numbersAsked, openHere, type Asked } from './here.ts';
+import { showChanged } from './lock.ts';
 import { mentionsIn, threadsOf } from './threads.ts';
-import { oneLine } from './text.ts';
+import { linesOf, oneLine, type About } from './text.ts';
 import { writeAcks, type AckWritten } from './write-acks.ts';
-
-type Asked = CommandContext<AlertOptions, CommandArgs>;
 
 /** `unack`, or a tap taken away: gives back what one has; typed, also what somebody else has. */
 export async function runUnack(context: Asked): Promise<Handled> {
-  const { ids } = context.args as { ids?: string[] };
-  const numbers = ids ? numbersOf(ids) : await numbersHere(context);
+  const numbers = (await numbersAsked(context)) ?? (await mineHere(context));
   if (numbers.length === 0) return context.wrong('Which one? Say `unack 12`; `alerts` lists what is open.');
-  const { alerts, groups } = await lockNumbers(context, numbers);
+  const { alerts, groups, missing } = await lockHere(context, 'unack', numbers);
   const holder = holderOf(context.sender);
-  const found = new Map(alerts.map((alert) => [alert.number, alert]));
-  const complaints: string[] = [];
+  const complaints = [...missing];
   const changes: (AckWritten & { given: Given })[] = [];
-  for (const number of numbers) {
-    const alert = found.get(number);
-    if (!alert) complaints.push(await missing(context, number));
-    else if (alert.phase !== 'firing') complaints.push(`#${number} is ${alert.phase}; there is nothing to give back.`);
-    else if (!alert.ack) complaints.push(`Nobody has #${number}.`);
+  for (const alert of alerts.toSorted((a, b) => a.number - b.number)) {
+    const { number, phase } = alert;
+    if (phase !== 'firing')
+      complaints.push({ number, says: `#${number} is ${phase}; there is nothing to give back.`, ofMany: allOver });
+    else if (!alert.ack) complaints.push({ number, says: `Nobody has #${number}.`, ofMany: nobodyHas });
     else {
       const { ack, given } = giveBack(alert.ack, holder, context.tapped);
-      if (given !== 'none')
-        changes.push({
-          alert,
-          ack,
-          given,
-          what: given === 'left' ? 'left' : 'unacked',
-          who: holder.name,
-          detail: null,
-        });
+      const what = given === 'left' ? 'left' : 'unacked';
+      if (given !== 'none') changes.push({ alert, ack, given, what, who: holder.name, detail: null });
     }
   }
   // A tap that is taken away from what is over says nothing to anybody.
-  if (changes.length === 0) return context.tapped ? undefined : context.wrong(complaints.join('\n'));
+  if (changes.length === 0) return context.tapped ? undefined : context.wrong(linesOf(complaints).join('\n'));
   const written = await writeAcks(context.sql, changes, context.now);
   const open = written.filter((alert) => alert.ack === null);
   const quiet = written.filter((alert) => alert.ack !== null);
@@ -59,16 +48,27 @@ export async function runUnack(context: Asked): Promise<Handled> {
     name,
   );
   if (context.tapped) return undefined;
-  const lines = changes.map(({ given, alert }, index) => answer(given, alert, written[index]?.ack?.owner.name));
-  return [...lines, ...complaints].join('\n');
+  const lines = changes.map(({ given, alert }, index): About => {
+    const says = answer(given, alert, written[index]?.ack?.owner.name);
+    return { number: alert.number, says, ofMany: MANY[given] };
+  });
+  return [...linesOf(lines), ...linesOf(complaints)].join('\n');
 }
 
-/** The alert answered to; else the only one here that the sender has. */
-async function numbersHere(context: Asked): Promise<number[]> {
-  const about = parseAbout(context.about);
-  if (about) return 'alert' in about ? [about.alert] : numbersInGroup(context, about.group);
+const allOver = (numbers: string): string => `${numbers} are over; there is nothing to give back.`;
+const nobodyHas = (numbers: string): string => `Nobody has ${numbers}.`;
+const openAgain = (numbers: string): string => `${numbers} are open again.`;
+const MANY: Readonly<Record<Given, About['ofMany']>> = {
+  left: (numbers) => `You are off ${numbers}.`,
+  handed: (numbers) => `${numbers} have new owners now.`,
+  open: openAgain,
+  none: openAgain,
+};
+
+/** The only one here that the sender has. */
+async function mineHere(context: Asked): Promise<number[]> {
   const { key } = holderOf(context.sender);
-  const mine = (await openHere(context, context.room)).filter(
+  const mine = (await openHere(context, 'unack')).filter(
     (alert) => alert.ack && [alert.ack.owner, ...alert.ack.others].some((one) => one.key === key),
   );
   return mine.length === 1 ? mine.map((alert) => alert.number) : [];

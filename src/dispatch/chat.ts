@@ -147,15 +147,16 @@ interface ShownMessage {
   readonly actions: readonly Action[];
 }
 
+/** In the room where it is said, for an id of elsewhere says nothing here. */
 async function findShown(input: ChatInput, remoteId: string): Promise<ShownMessage | undefined> {
-  const { transaction, world, row } = input;
+  const { transaction, world, row, event } = input;
   const local = world.localConnectors.has(row.source);
   if (local && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(remoteId)) return undefined;
   const [found] = await transaction.query<{ key: string | null; shown_actions: string | null; content: string }>(
     local
-      ? 'select key, shown_actions, content from messages where connector = $1 and id = $2::uuid'
-      : `select m.key, m.shown_actions, '' as content from message_remotes r join messages m on m.id = r.message_id where r.connector = $1 and r.remote_id = $2`,
-    [row.source, remoteId],
+      ? 'select key, shown_actions, content from messages where connector = $1 and id = $2::uuid and room = $3'
+      : `select m.key, m.shown_actions, '' as content from message_remotes r join messages m on m.id = r.message_id where r.connector = $1 and r.remote_id = $2 and m.room = $3`,
+    [row.source, remoteId, event.room],
   );
   if (!found) return undefined;
   const actions = local
