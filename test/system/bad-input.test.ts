@@ -175,11 +175,14 @@ test.each(HOSTILE)('%s from outside is shown as it is and is never markup', asyn
   expect(shown.message.title).toMatch(/^🟡 WARNING /);
   const html = htmlOf(shown.message);
   const tags = [...html.matchAll(/<\/?([a-zA-Z!][^\s>]*)/g)].map((tag) => tag[1] ?? '');
-  expect(tags.filter((tag) => !['font', 'strong', 'br', 'a', 'code'].includes(tag))).toEqual([]);
+  expect(tags.filter((tag) => !['font', 'strong', 'br', 'a', 'code', 'blockquote'].includes(tag))).toEqual([]);
   expect(html.match(/<(\w+)(?: data-mx-color="#\w+"| href="https:\/\/logs\.example\.org\/[^"<>]*")?>/g)?.length).toBe(
     html.match(/<\w/g)?.length,
   );
   expect(html).not.toMatch(/<em>|[\u202a-\u202e\u2066-\u2069]/);
+  // What the alert says is quoted, and nothing else begins like a line of ours.
+  const ours = html.replace(/<blockquote>.*?<\/blockquote>/s, '\n').split(/<br>|\n/);
+  expect(ours.slice(1).map((line) => /^(since |reply |<a href)/.test(line))).toEqual(ours.slice(1).map(() => true));
   // The only code is our own hint.
   expect([...html.matchAll(/<code>(.*?)<\/code>/g)].map((code) => code[1])).toEqual([
     expect.stringMatching(/^ack \d+$/),
