@@ -234,6 +234,10 @@ export interface WebhookRequest {
    * handler that keeps state compares this with the number it stored with that state.
    */
   readonly order: number;
+  /**
+   * Address at the other end of the connection: the sender's or a proxy's. It may tell senders apart, and proves nothing.
+   */
+  readonly remoteAddress?: string | undefined;
 }
 
 export interface Webhook<Options = unknown> {

@@ -16,7 +16,7 @@ export interface AddressedInput {
   readonly timeoutMs?: number;
 }
 
-const webhookPayload = z.object({ source: z.string(), body: z.unknown() });
+const webhookPayload = z.object({ source: z.string(), body: z.unknown(), remoteAddress: z.string().optional() });
 const taskPayload = z.looseObject({
   id: z.string(),
   payload: z.unknown(),
@@ -77,8 +77,8 @@ export async function handleMany(
 }
 
 function requestOf(row: EventRow): WebhookRequest {
-  const { source, body } = webhookPayload.parse(JSON.parse(row.payload));
-  return { source, body, receivedAt: row.accepted_at, order: row.id };
+  const { source, body, remoteAddress } = webhookPayload.parse(JSON.parse(row.payload));
+  return { source, body, remoteAddress, receivedAt: row.accepted_at, order: row.id };
 }
 
 function call(input: AddressedInput, context: Context<unknown>): unknown {

@@ -69,7 +69,7 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
       if (!owners.has(name)) return 'no such webhook';
       return target(name, source) ?? 'no such source';
     },
-    async accept(name, source, rawBody, body) {
+    async accept(name, source, rawBody, body, remoteAddress) {
       refresh();
       const owner = owners.get(name);
       const lane = owner?.webhook.lane?.(body, source);
@@ -85,7 +85,7 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
           }),
           skill: owner?.skill,
           name,
-          payload: `{"source":${JSON.stringify(source)},"body":${kept}}`,
+          payload: `{"source":${JSON.stringify(source)},"remoteAddress":${JSON.stringify(remoteAddress)},"body":${kept}}`,
           happenedAt: clock.now(),
         })),
       );

@@ -4,9 +4,10 @@ export interface Intake {
   webhook(name: string, source: string): IntakeTarget | 'no such webhook' | 'no such source';
   /**
    * Stores the body as an event; resolves after the commit, and only then the sender gets its 200.
-   * Rejects when that is not certain: the sender gets 503 and repeats. `body` is `rawBody` parsed.
+   * Rejects when that is not certain: the sender gets 503 and repeats. `body` is `rawBody` parsed,
+   * `remoteAddress` the other end of the connection.
    */
-  accept(name: string, source: string, rawBody: string, body: unknown): Promise<void>;
+  accept(name: string, source: string, rawBody: string, body: unknown, remoteAddress: string): Promise<void>;
   /** Told of every request that was not accepted. `sentence` may quote nothing from the request. */
   refused(name: string, source: string, status: number, sentence: string): void;
 }

@@ -8,6 +8,8 @@ import type { HttpServerOptions } from './server.ts';
 /** An intake in memory that remembers what it was told: one webhook `alertmanager`, one source `prod`. */
 export class MemoryIntake implements Intake {
   readonly accepted: string[] = [];
+  /** Where each came from. */
+  readonly addresses: string[] = [];
   readonly refusals: { readonly source: string; readonly status: number; readonly sentence: string }[] = [];
   tokens: readonly string[] = ['secret'];
   /** Throw or wait to be out of order. */
@@ -22,9 +24,10 @@ export class MemoryIntake implements Intake {
     return source === 'prod' ? this.target : 'no such source';
   }
 
-  async accept(_name: string, _source: string, rawBody: string): Promise<void> {
+  async accept(_name: string, _source: string, rawBody: string, _body: unknown, remoteAddress: string): Promise<void> {
     await this.store();
     this.accepted.push(rawBody);
+    this.addresses.push(remoteAddress);
   }
 
   refused(_name: string, source: string, status: number, sentence: string): void {

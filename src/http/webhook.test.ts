@@ -54,6 +54,20 @@ test('a body is accepted as it was sent, and only then answered with 200', async
   expect(await counted('alertmanager/prod', '200')).toBe(1);
 });
 
+test('the address of the connection goes along, the same for a server that listens on IPv6 too, whatever a header claims', async () => {
+  const both = await startTestServer({ host: '' });
+  try {
+    for (const { url } of [running, both])
+      await fetch(`${url}/webhooks/alertmanager/prod`, {
+        ...{ method: 'POST', body: '{}' },
+        headers: { ...BEARER, 'X-Forwarded-For': '203.0.113.9', Forwarded: 'for=203.0.113.9' },
+      });
+    expect([running.intake.addresses, both.intake.addresses]).toEqual([['127.0.0.1'], ['127.0.0.1']]);
+  } finally {
+    await both.end();
+  }
+});
+
 test('the token is taken as Bearer or as the password of Basic, any of several', async () => {
   running.intake.tokens = ['old', 'new:with:colons'];
   const basic = `Basic ${Buffer.from('anyone:new:with:colons').toString('base64')}`;

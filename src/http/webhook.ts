@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -118,7 +119,7 @@ export function createWebhookHandler({ intake, metrics, log, maxBodyBytes }: Web
       for (let turns = 0; turns < 2 && stoodStill(); turns++) await new Promise(setImmediate);
       if (!request.socket.writable) return counted.add(known, '499');
       try {
-        await intake.accept(name, source, body.text, parsed.value);
+        await intake.accept(name, source, body.text, parsed.value, remoteAddressOf(request.socket));
       } catch (error) {
         storeTrouble(error);
         return refuse(503, 'the event could not be stored now: send it again', SOON);
@@ -157,6 +158,11 @@ function addressOf(url: string): { readonly name: string; readonly source: strin
   if (rest.length > 0 || !SEGMENT.test(name)) return undefined;
   if (source === undefined || source === '') return { name, source: 'default' };
   return SEGMENT.test(source) ? { name, source } : undefined;
+}
+
+/** A server that listens on IPv6 too sees IPv4 as `::ffff:10.0.0.1`. */
+function remoteAddressOf({ remoteAddress = '' }: Socket): string {
+  return remoteAddress.startsWith('::ffff:') ? remoteAddress.slice(7) : remoteAddress;
 }
 
 /** Label lookups cost a hash of all labels each time; the few known sources keep theirs. */
