@@ -10,7 +10,7 @@ const TITLE = /^[ \t]*(?:test(?:\.each\([^]*?\))?|timed)\(\s*(['"`])(.*?)(?<!\\)
 const SWITCHED_OFF = /\b(?:describe|test)\.(?:skip|only|todo)\s*[.(]/;
 /** What a test that runs only where it finds what it needs says in its row. */
 const SOMEWHERE = /\b(?:describe|test)\.skip\b/;
-const SAYS_WHERE = /where there is a Chromium|on a real Synapse/;
+const SAYS_WHERE = /where there is a Chromium|on a real Synapse|with two real Alertmanagers/;
 
 const page = await readFile(join(import.meta.dirname, 'guarantees.md'), 'utf8');
 

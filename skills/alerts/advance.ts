@@ -1,4 +1,5 @@
 import type { Report } from './payload.ts';
+import { hasTold, isContradicted, withFiring, withResolved, type Word } from './words.ts';
 
 /**
  * unheard: only "resolved" has been heard of it so far, it has no number and is shown nowhere;
@@ -18,9 +19,11 @@ export interface Interval {
   readonly lastEndsAt: Date | null;
   readonly firingReceivedAt: Date | null;
   readonly resolvedReceivedAt: Date | null;
-  /** Which notification said so last, in the order of acceptance. */
+  /** Which notification said so last, in the order of acceptance; of ends, the last one that counted. */
   readonly firingOrder: number | null;
   readonly resolvedOrder: number | null;
+  /** What each sender said last. */
+  readonly words: readonly Word[];
 }
 
 /**
@@ -32,12 +35,15 @@ export type Change = 'new' | 'reopened' | 'ended' | 'resolved' | 'continues' | '
 export interface Step {
   readonly change: Change;
   readonly next: Interval;
+  /** It fires, and this end may be true all the same: told by somebody who is behind, or not known to who says "firing". */
+  readonly doubtedEnd?: Date | undefined;
 }
 
-/** When a notification was accepted; the order also tells apart what came in one moment. */
+/** When a notification was accepted, and from whom; the order also tells apart what came in one moment. */
 export interface Accepted {
   readonly receivedAt: Date;
   readonly order: number;
+  readonly sender: string;
 }
 
 /** A number stays with an alert that comes back within this time; after it, it is a new alert to people. */
@@ -45,8 +51,9 @@ export const SAME_NUMBER_MS = 24 * 3_600_000;
 
 /**
  * What a notification does to an alert. Notifications are handled in any order and may come twice, from two peers with
- * different start times, and byte-identical after a resolve; there is no delivery id. So: in doubt firing wins (a wrongly
- * open alert is put right later, a wrongly closed one is lost), and an end counts unless it is certainly old. Pure.
+ * different start times, and byte-identical after a resolve; there is no delivery id. So an end counts when it is news, and
+ * when it is told again unless somebody who knows of it says "firing" since: then firing wins, since a wrongly closed alert
+ * is lost. Pure.
  */
 export function advance(state: Interval | undefined, report: Report, accepted: Accepted): Step {
   return report.status === 'firing' ? fire(state, report, accepted) : resolve(state, report, accepted);
@@ -59,6 +66,7 @@ function fire(state: Interval | undefined, report: Report, accepted: Accepted): 
     ...state,
     firingReceivedAt: later(state.firingReceivedAt, receivedAt),
     firingOrder: Math.max(state.firingOrder ?? order, order),
+    words: withFiring(state.words, accepted, report.startsAt, state.resolvedOrder),
   };
   switch (state.phase) {
     case 'firing':
@@ -71,7 +79,11 @@ function fire(state: Interval | undefined, report: Report, accepted: Accepted): 
     case 'resolved': {
       const overtaken = state.resolvedOrder !== null && order < state.resolvedOrder;
       if (!overtaken)
-        return { change: state.phase === 'unheard' ? 'new' : 'reopened', next: begin(state, report, accepted) };
+        return {
+          change: state.phase === 'unheard' ? 'new' : 'reopened',
+          next: begin(state, report, accepted),
+          doubtedEnd: endAfter(state, report, accepted),
+        };
       if (state.phase === 'resolved') return { change: 'ignored', next: heard };
       const next = begin(state, report, accepted);
       return {
@@ -80,6 +92,12 @@ function fire(state: Interval | undefined, report: Report, accepted: Accepted): 
       };
     }
   }
+}
+
+/** The end that is known of what fires again, unless it began after that or the sender knows of it. */
+function endAfter({ lastEndsAt, words }: Interval, { startsAt }: Report, { sender }: Accepted): Date | undefined {
+  if (!lastEndsAt || !startsAt || startsAt > lastEndsAt || hasTold(words, sender, lastEndsAt)) return undefined;
+  return lastEndsAt;
 }
 
 /** Two Prometheus servers report one alert with start times that differ by less than this. */
@@ -92,7 +110,8 @@ function startedAnew({ reportedStart, endedAt }: Interval, { startsAt }: Report)
   return reportedStart !== null && startsAt.getTime() - reportedStart.getTime() > SAME_START_MS;
 }
 
-function begin(before: Interval | undefined, report: Report, { receivedAt, order }: Accepted): Interval {
+function begin(before: Interval | undefined, report: Report, accepted: Accepted): Interval {
+  const { receivedAt, order } = accepted;
   return {
     phase: 'firing',
     startedAt: notAfter(receivedAt, report.startsAt ?? receivedAt),
@@ -103,6 +122,7 @@ function begin(before: Interval | undefined, report: Report, { receivedAt, order
     resolvedReceivedAt: before?.resolvedReceivedAt ?? null,
     firingOrder: Math.max(before?.firingOrder ?? order, order),
     resolvedOrder: before?.resolvedOrder ?? null,
+    words: withFiring(before?.words ?? [], accepted, report.startsAt, before?.resolvedOrder ?? null),
   };
 }
 
@@ -114,23 +134,31 @@ function earliest(state: Interval, report: Report, receivedAt: Date): Pick<Inter
   };
 }
 
-function resolve(state: Interval | undefined, report: Report, { receivedAt, order }: Accepted): Step {
+function resolve(state: Interval | undefined, report: Report, accepted: Accepted): Step {
+  const { receivedAt, order } = accepted;
   const endedAt = notAfter(receivedAt, report.endsAt ?? receivedAt);
   if (!state) {
     const startedAt = notAfter(endedAt, report.startsAt ?? endedAt);
     const next: Interval = {
       ...{ phase: 'unheard', startedAt, reportedStart: report.startsAt, endedAt, lastEndsAt: report.endsAt },
       ...{ firingReceivedAt: null, resolvedReceivedAt: receivedAt, firingOrder: null, resolvedOrder: order },
+      words: withResolved([], accepted, report.endsAt),
     };
     return { change: 'resolvedUnheard', next };
   }
-  if (state.phase === 'firing' && isLate(state, report, order)) return { change: 'ignored', next: state };
-  const heard: Interval = {
+  const told: Interval = {
     ...state,
     lastEndsAt: later(state.lastEndsAt, report.endsAt),
     resolvedReceivedAt: later(state.resolvedReceivedAt, receivedAt),
-    resolvedOrder: Math.max(state.resolvedOrder ?? order, order),
+    words: withResolved(state.words, accepted, report.endsAt),
   };
+  if (state.phase === 'firing') {
+    if (state.firingOrder !== null && order < state.firingOrder) return { change: 'ignored', next: told };
+    const end = report.endsAt && { endsAt: report.endsAt, isNew: isNewEnd(state, report.endsAt) };
+    if (end && isContradicted(told.words, end, state.resolvedOrder))
+      return { change: 'ignored', next: told, doubtedEnd: end.endsAt };
+  }
+  const heard: Interval = { ...told, resolvedOrder: Math.max(state.resolvedOrder ?? order, order) };
   if (state.phase === 'firing')
     return { change: 'resolved', next: { ...heard, phase: 'resolved', endedAt: notBefore(state.startedAt, endedAt) } };
   // A person closed it: when it really ended does not change what was said.
@@ -138,22 +166,27 @@ function resolve(state: Interval | undefined, report: Report, { receivedAt, orde
   return { change: 'ignored', next: heard };
 }
 
-/** A "resolved" that belongs to an earlier episode, or was overtaken by a newer "firing". */
-function isLate(state: Interval, report: Report, order: number): boolean {
-  if (state.firingOrder !== null && order < state.firingOrder) return true;
-  if (!report.endsAt) return false;
-  if (state.lastEndsAt) {
-    if (report.endsAt.getTime() === state.lastEndsAt.getTime()) return true;
-    // A clock that ran ahead once must not make every later end look old.
-    const plausible = state.resolvedReceivedAt !== null && state.lastEndsAt <= state.resolvedReceivedAt;
-    if (plausible && report.endsAt < state.lastEndsAt) return true;
-  }
-  return state.reportedStart !== null && report.endsAt < state.reportedStart;
+function isNewEnd({ lastEndsAt, resolvedReceivedAt }: Interval, endsAt: Date): boolean {
+  if (!lastEndsAt || endsAt > lastEndsAt) return true;
+  // A clock that ran ahead once must not make every later end look old.
+  const plausible = resolvedReceivedAt !== null && lastEndsAt <= resolvedReceivedAt;
+  return !plausible && endsAt < lastEndsAt;
 }
 
 function later(a: Date | null, b: Date | null): Date | null {
   if (!a || !b) return a ?? b;
   return a > b ? a : b;
+}
+
+/** An end that was doubted is taken for true after all. */
+export function settled(
+  state: Interval,
+  { endedAt, order }: { readonly endedAt: Date; readonly order: number },
+): Interval {
+  return {
+    ...{ ...state, phase: 'resolved', endedAt: notBefore(state.startedAt, endedAt) },
+    resolvedOrder: Math.max(state.resolvedOrder ?? order, order),
+  };
 }
 
 const notAfter = (limit: Date, time: Date): Date => (time > limit ? limit : time);

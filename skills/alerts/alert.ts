@@ -58,7 +58,7 @@ export const isNamed = (alert: Alert): alert is Named => alert.number !== null;
 export const COLUMNS = `a.id, a.number, a.source, a.fingerprint, a.phase, a.severity, a.name, a.labels, a.annotations,
   a.generator_url as "generatorUrl", a.started_at as "startedAt", a.reported_start as "reportedStart", a.ended_at as "endedAt",
   a.last_ends_at as "lastEndsAt", a.firing_received_at as "firingReceivedAt", a.resolved_received_at as "resolvedReceivedAt",
-  a.firing_order as "firingOrder", a.resolved_order as "resolvedOrder",
+  a.firing_order as "firingOrder", a.resolved_order as "resolvedOrder", a.words,
   a.week_count as "weekCount", a.ack, a.places, a.receivers`;
 
 /** What is known of a fingerprint, and what an episode that begins now would need. */

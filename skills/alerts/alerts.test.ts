@@ -60,8 +60,9 @@ test('firing, resolved, firing with the same body ends open, under the same numb
   expect(last()?.message.title).toBe('🔴 CRITICAL prod-eu/payments KubePodCrashLooping #1');
   expect(last()?.message.text).toContain('2nd time this week');
   expect(messages()).toHaveLength(2);
-  // The end of the first episode comes once more, late.
-  await post(bot, { pod: 'a', startsAt, endsAt, status: 'resolved' });
+  // The end of the first episode comes once more, late, from another peer.
+  const end = bodyOf([{ pod: 'a', startsAt, endsAt, status: 'resolved' }]);
+  await bot.webhook('alertmanager/prod', { ...end, externalURL: 'https://other.example.org' }, 'secret');
   expect(last()?.message.title).toContain('🔴 CRITICAL');
 });
 

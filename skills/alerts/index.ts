@@ -4,6 +4,7 @@ import { ackExpires, openAgain, remind, reminder, unit } from './ack-timers.ts';
 import { checkAlerts } from './check.ts';
 import { runClose, runResolve } from './close-command.ts';
 import { runDemo, sampleEnds, sampleTask } from './demo.ts';
+import { doubtedEnd, settle } from './doubt.ts';
 import { openAlerts } from './gauge.ts';
 import { takeNotifications } from './intake.ts';
 import { runAlert, runAlerts, runPending } from './list-commands.ts';
@@ -73,6 +74,7 @@ export default defineSkill<AlertOptions>({
     remind: defineTimer<AlertOptions, z.output<typeof reminder>>({ payload: reminder, run: remind }),
     ackExpires: defineTimer<AlertOptions, z.output<typeof unit>>({ payload: unit, run: ackExpires }),
     openAgain: defineTimer<AlertOptions, z.output<typeof unit>>({ payload: unit, run: openAgain }),
+    settle: defineTimer<AlertOptions, z.output<typeof doubtedEnd>>({ payload: doubtedEnd, run: settle }),
     prune: defineTimer<AlertOptions, object>({ payload: z.object({}), run: prune }),
     sampleEnds,
   },

@@ -1,5 +1,6 @@
 import type { Sql, WebhookCall } from '#skill';
 import { drawNumbers, isNamed, lockByFingerprint, type Alert, type Look } from './alert.ts';
+import { settleLater, type Doubt } from './doubt.ts';
 import { addMembers, lockGroups, lockGroupsById, type Group } from './groups.ts';
 import type { AlertOptions } from './options.ts';
 import { resultOf, type Outcome } from './outcome.ts';
@@ -38,6 +39,7 @@ interface Taken {
   readonly read: Read;
   readonly writes: readonly Outcome[];
   readonly ends: readonly Ended[];
+  readonly doubts: readonly Doubt[];
 }
 
 /** All of one source, and about different alerts and groups. */
@@ -112,17 +114,20 @@ function take(
 ): Taken {
   const writes: Outcome[] = [];
   const ends: Ended[] = [];
+  const doubts: Doubt[] = [];
   for (const one of read.decided) {
     const look = looks.get(one.report.fingerprint);
     // What a route drops is not kept; what was shown before it was dropped still ends.
     if (!look || (one.destinations.length === 0 && look.before?.phase !== 'firing')) continue;
-    const result = resultOf(read.context, read.request, read.notification, one, look, groups);
+    const result = resultOf(read.context, read.request.source, read.accepted, read.notification, one, look, groups);
     if (result === undefined) continue;
-    if ('touched' in result) touched.push(result.touched);
-    else if ('end' in result) ends.push(result.end);
+    if ('touched' in result) {
+      touched.push(result.touched);
+      if (result.doubted) doubts.push({ alert: result.touched, end: result.doubted });
+    } else if ('end' in result) ends.push(result.end);
     else writes.push(result.outcome);
   }
-  return { read, writes, ends };
+  return { read, writes, ends, doubts };
 }
 
 /** Those that are new to people again get a number too. */
@@ -139,7 +144,7 @@ async function drawMissing(sql: Sql, writes: readonly Outcome[]): Promise<Readon
 
 /** @param ids of those that are written just now. @param groups those that are locked, as they are; kept so. */
 async function show(
-  { read: { context, request, notification }, writes, ends }: Taken,
+  { read: { context, request, notification }, writes, ends, doubts }: Taken,
   ids: ReadonlyMap<string, number>,
   groups: Map<string, Group>,
 ): Promise<void> {
@@ -170,6 +175,8 @@ async function show(
       changed.set(group, { newcomers: so.newcomers + (joins ? 1 : 0), ring: so.ring || worse });
     }
   }
+  const opened = writes.flatMap(({ alert, doubted }) => (doubted ? [{ alert, end: doubted }] : []));
+  await settleLater(context, [...doubts, ...opened]);
   await addMembers(context.sql, members);
   const locked = new Map([...groups.values()].map((group) => [group.id, group]));
   // An alert may stand in a group of another receiver too; those are few, and a deadlock with them is run again.

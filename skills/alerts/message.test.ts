@@ -23,7 +23,15 @@ function alertSaying(text: string): Named & { readonly id: number } {
   return {
     ...{ id: 1, number: 12, source: 'prod', phase: 'firing', severity: 'critical', name: text, weekCount: 2 },
     ...{ startedAt: look.now, reportedStart: null, endedAt: null, lastEndsAt: null, firingReceivedAt: null },
-    ...{ resolvedReceivedAt: null, firingOrder: null, resolvedOrder: null, places: [], receivers: [], ...report },
+    ...{
+      resolvedReceivedAt: null,
+      firingOrder: null,
+      resolvedOrder: null,
+      words: [],
+      places: [],
+      receivers: [],
+      ...report,
+    },
     ack: { owner: holder, at, until: null, note: text.slice(0, 500), others: [holder], askedAt: null },
   } as Named & { readonly id: number };
 }

@@ -1,6 +1,7 @@
-import { cut, type WebhookRequest } from '#skill';
-import { advance, SAME_NUMBER_MS, type Change } from './advance.ts';
+import { cut } from '#skill';
+import { advance, SAME_NUMBER_MS, type Accepted, type Change } from './advance.ts';
 import type { Alert, Look, Place } from './alert.ts';
+import type { DoubtedEnd } from './doubt.ts';
 import { groupHash, type Group, type WantedGroup } from './groups.ts';
 import type { Notification, Report } from './payload.ts';
 import type { Destination } from './route.ts';
@@ -22,30 +23,37 @@ export interface Outcome extends Written {
   readonly worse: boolean;
   /** Places it had not been shown in before this notification, though it fires on. */
   readonly added: readonly Place[];
+  readonly doubted?: DoubtedEnd | undefined;
 }
 
-/** What is to be written: an outcome, an end, or only that it was heard of; undefined: nothing. */
-export type Result = { readonly outcome: Outcome } | { readonly end: Ended } | { readonly touched: Alert } | undefined;
+/** What is to be written: an outcome, an end, or only that it was heard of, perhaps of an end that is doubted; undefined: nothing. */
+export type Result =
+  | { readonly outcome: Outcome }
+  | { readonly end: Ended }
+  | { readonly touched: Alert; readonly doubted?: DoubtedEnd | undefined }
+  | undefined;
 
 /** What one report does to its alert, which is locked, or not there. Pure. */
 export function resultOf(
   context: AlertContext,
-  request: WebhookRequest,
+  source: string,
+  accepted: Accepted,
   notification: Notification,
   { report, destinations }: Decided,
   { before, number, weekCount }: Look,
   groups: ReadonlyMap<string, Group>,
 ): Result {
-  const { change, next } = advance(before, report, request);
+  const { change, next, doubtedEnd } = advance(before, report, accepted);
+  const doubted = doubtedEnd && { endedAt: doubtedEnd, order: accepted.order };
   const begins = change === 'new' || change === 'reopened' || change === 'ended';
   if (!begins && before) {
     const seen = { ...before, ...next };
     if (change === 'resolved') return { end: { alert: seen, reason: before.phase === 'closed' ? null : 'resolved' } };
-    if (change !== 'continues') return next === before ? undefined : { touched: seen };
+    if (change !== 'continues') return next === before ? undefined : { touched: seen, doubted };
     return continued(context, notification, { report, destinations }, before, seen, groups);
   }
   const alert: Alert = {
-    ...{ id: before?.id ?? null, source: request.source, weekCount: 1, ack: null },
+    ...{ id: before?.id ?? null, source, weekCount: 1, ack: null },
     ...next,
     ...describe(context, report),
     number: before?.number ?? null,
@@ -58,7 +66,7 @@ export function resultOf(
   const anew = alert.number === null || away > SAME_NUMBER_MS;
   const outcome: Outcome = {
     ...plain({ ...alert, weekCount, ...(anew && { number }) }, anew && change === 'reopened' ? 'new' : change),
-    ...{ opens: true, ends: change === 'ended' ? 'resolved' : null, what: anew ? 'fired' : 'reopened' },
+    ...{ opens: true, ends: change === 'ended' ? 'resolved' : null, what: anew ? 'fired' : 'reopened', doubted },
     detail: alert.places
       .map((place) => `${place.rooms.join(', ')}${place.policy ? ` (${place.policy})` : ''}`)
       .join('; '),

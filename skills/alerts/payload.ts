@@ -16,6 +16,8 @@ export interface Report {
 
 export interface Notification {
   readonly receiver: string;
+  /** Of the Alertmanager that sent it, empty when missing; its peers may have the same. */
+  readonly externalUrl: string;
   readonly groupKey: string;
   readonly groupLabels: Readonly<Record<string, string>>;
   /** How many alerts Alertmanager left out (`max_alerts`). */
@@ -79,6 +81,7 @@ export function keep(body: unknown): Json[] {
   const common = {
     status: short(fields['status']),
     receiver: short(fields['receiver']),
+    externalURL: cut(text(fields['externalURL']), MAX_VALUE),
     groupKey: shortKey(text(fields['groupKey'])),
     groupLabels: keepPairs(fields['groupLabels'], MAX_LABELS, MAX_GROUP_LABEL),
     truncatedAlerts: short(fields['truncatedAlerts']),
@@ -166,6 +169,7 @@ export function readNotification(body: unknown, added: Readonly<Record<string, s
   });
   return {
     receiver: unescapeRegex(clean(text(fields['receiver']), MAX_NAME)),
+    externalUrl: cut(text(fields['externalURL']), MAX_VALUE),
     groupKey: shortKey(text(fields['groupKey'])),
     groupLabels: readPairs(fields['groupLabels'], MAX_LABELS, MAX_GROUP_LABEL),
     truncated: count(fields['truncatedAlerts']),

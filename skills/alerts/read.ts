@@ -1,13 +1,16 @@
 import type { WebhookCall } from '#skill';
+import type { Accepted } from './advance.ts';
 import type { Look } from './alert.ts';
 import type { Group, WantedGroup } from './groups.ts';
 import type { AlertOptions } from './options.ts';
 import { wantedGroups, type Decided } from './outcome.ts';
 import { readNotification, type Notification } from './payload.ts';
 import { evaluate } from './route.ts';
+import { senderOf } from './words.ts';
 
 /** A notification as it was read, and where its alerts are shown. */
 export interface Read extends WebhookCall<AlertOptions> {
+  readonly accepted: Accepted;
   readonly notification: Notification;
   readonly decided: readonly Decided[];
   readonly groups: readonly WantedGroup[];
@@ -23,7 +26,12 @@ export function readRequest({ context, request }: WebhookCall<AlertOptions>): Re
     report,
     destinations: evaluate(route, report.labels, origin),
   }));
-  return { context, request, notification, decided, groups: wantedGroups(context, notification, decided) };
+  const { externalUrl, receiver, groupKey } = notification;
+  const accepted: Accepted = {
+    ...{ receivedAt: request.receivedAt, order: request.order },
+    sender: senderOf(request.remoteAddress, externalUrl, receiver, groupKey),
+  };
+  return { context, request, accepted, notification, decided, groups: wantedGroups(context, notification, decided) };
 }
 
 /** What no two that are locked together may both speak of. */

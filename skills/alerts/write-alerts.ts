@@ -39,16 +39,16 @@ export async function writeAlerts(
 }
 
 const SET = `phase, severity, name, labels, annotations, generator_url, started_at, reported_start, ended_at, last_ends_at,
-  firing_received_at, resolved_received_at, firing_order, resolved_order, ack, places, receivers, changed_at`;
+  firing_received_at, resolved_received_at, firing_order, resolved_order, words, ack, places, receivers, changed_at`;
 const VALUES = `x.phase, x.severity, x.name, x.labels, x.annotations, x."generatorUrl", x."startedAt", x."reportedStart", x."endedAt",
-  x."lastEndsAt", x."firingReceivedAt", x."resolvedReceivedAt", x."firingOrder", x."resolvedOrder", x.ack, x.places, array(select jsonb_array_elements_text(x.receivers)), $3::timestamptz`;
+  x."lastEndsAt", x."firingReceivedAt", x."resolvedReceivedAt", x."firingOrder", x."resolvedOrder", x.words, x.ack, x.places, array(select jsonb_array_elements_text(x.receivers)), $3::timestamptz`;
 
 // The ids are given beside the JSON, whose number of rows nobody can estimate: without them whole tables are read.
 const WRITE = `
 with input as materialized (
   select x.* from jsonb_to_recordset($2::jsonb) as x(at integer, id integer, number integer, "weekCount" integer, fingerprint text, phase text, severity text, name text,
     labels jsonb, annotations jsonb, "generatorUrl" text, "startedAt" timestamptz, "reportedStart" timestamptz, "endedAt" timestamptz,
-    "lastEndsAt" timestamptz, "firingReceivedAt" timestamptz, "resolvedReceivedAt" timestamptz, "firingOrder" bigint, "resolvedOrder" bigint, ack jsonb, places jsonb, receivers jsonb,
+    "lastEndsAt" timestamptz, "firingReceivedAt" timestamptz, "resolvedReceivedAt" timestamptz, "firingOrder" bigint, "resolvedOrder" bigint, words jsonb, ack jsonb, places jsonb, receivers jsonb,
     opens boolean, ends text, what text, who text, detail text)
 ), fresh as (
   insert into alerts (source, fingerprint, number, ${SET})
@@ -80,9 +80,9 @@ export async function touchAlerts(sql: Sql, alerts: readonly Alert[]): Promise<v
   if (alerts.length === 0) return;
   await sql(
     `update alerts a set firing_received_at = x.firing, resolved_received_at = x.resolved, last_ends_at = x.ends,
-       firing_order = x.firing_order, resolved_order = x.resolved_order
-     from unnest($1::integer[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::bigint[], $6::bigint[])
-       as x(id, firing, resolved, ends, firing_order, resolved_order) where a.id = x.id`,
+       firing_order = x.firing_order, resolved_order = x.resolved_order, words = x.words
+     from unnest($1::integer[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::jsonb[])
+       as x(id, firing, resolved, ends, firing_order, resolved_order, words) where a.id = x.id`,
     [
       alerts.map((alert) => alert.id),
       alerts.map((alert) => alert.firingReceivedAt),
@@ -90,6 +90,7 @@ export async function touchAlerts(sql: Sql, alerts: readonly Alert[]): Promise<v
       alerts.map((alert) => alert.lastEndsAt),
       alerts.map((alert) => alert.firingOrder),
       alerts.map((alert) => alert.resolvedOrder),
+      alerts.map((alert) => JSON.stringify(alert.words)),
     ],
   );
 }

@@ -18,10 +18,10 @@ export async function writeEnds(sql: Sql, ends: readonly Ended[], now: Date): Pr
   if (alerts.length === 0) return;
   await sql(
     `with input as materialized (
-       select * from unnest($1::integer[], $2::integer[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::text[], $9::text[], $11::bigint[])
-         as x(id, number, phase, ended, ends, heard, reason, who, detail, heard_order)
+       select * from unnest($1::integer[], $2::integer[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::text[], $9::text[], $11::bigint[], $12::jsonb[])
+         as x(id, number, phase, ended, ends, heard, reason, who, detail, heard_order, words)
      ), changed as (
-       update alerts a set phase = x.phase, ended_at = x.ended, last_ends_at = x.ends, resolved_received_at = x.heard, resolved_order = x.heard_order, changed_at = $10
+       update alerts a set phase = x.phase, ended_at = x.ended, last_ends_at = x.ends, resolved_received_at = x.heard, resolved_order = x.heard_order, words = x.words, changed_at = $10
        from input x where a.id = x.id
      ), episodes as (
        update alert_episodes e set ended_at = x.ended, end_reason = x.reason
@@ -41,6 +41,7 @@ export async function writeEnds(sql: Sql, ends: readonly Ended[], now: Date): Pr
       ends.map((end) => end.detail ?? null),
       now,
       alerts.map((alert) => alert.resolvedOrder),
+      alerts.map((alert) => JSON.stringify(alert.words)),
     ],
   );
 }

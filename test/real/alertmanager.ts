@@ -29,7 +29,18 @@ export async function alertmanagerMissing(): Promise<string | undefined> {
   }
 }
 
-export async function startAlertmanager(receiver: { url: string; token: string }): Promise<Alertmanager> {
+export interface AlertmanagerOptions {
+  readonly groupInterval?: string;
+  /** One of several peers, each with a port for their gossip. */
+  readonly cluster?: { readonly port: number; readonly peers: readonly number[]; readonly peerTimeout: string };
+  /** Default: its own address. */
+  readonly externalUrl?: string;
+}
+
+export async function startAlertmanager(
+  receiver: { url: string; token: string },
+  { groupInterval = '1s', cluster, externalUrl }: AlertmanagerOptions = {},
+): Promise<Alertmanager> {
   const directory = await mkdtemp(join(tmpdir(), 'watchbell-alertmanager-'));
   const port = await freePort();
   const config = join(directory, 'alertmanager.yml');
@@ -38,7 +49,7 @@ export async function startAlertmanager(receiver: { url: string; token: string }
       receiver: 'watchbell',
       group_by: ['alertname'],
       group_wait: '1s',
-      group_interval: '1s',
+      group_interval: groupInterval,
       repeat_interval: '1h',
     },
     receivers: [
@@ -51,13 +62,22 @@ export async function startAlertmanager(receiver: { url: string; token: string }
     ],
   };
   await writeFile(config, JSON.stringify(yaml));
+  const gossip = cluster
+    ? [
+        `--cluster.listen-address=127.0.0.1:${cluster.port}`,
+        `--cluster.advertise-address=127.0.0.1:${cluster.port}`,
+        ...cluster.peers.map((peer) => `--cluster.peer=127.0.0.1:${peer}`),
+        `--cluster.peer-timeout=${cluster.peerTimeout}`,
+      ]
+    : ['--cluster.listen-address='];
   const child = spawn(
     'prometheus-alertmanager',
     [
       `--config.file=${config}`,
       `--storage.path=${directory}/data`,
       `--web.listen-address=127.0.0.1:${port}`,
-      '--cluster.listen-address=',
+      ...(externalUrl === undefined ? [] : [`--web.external-url=${externalUrl}`, '--web.route-prefix=/']),
+      ...gossip,
     ],
     { stdio: 'ignore' },
   );
