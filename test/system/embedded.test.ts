@@ -1,8 +1,9 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import pg from 'pg';
 import { freePort } from '../harness/postgres.ts';
 import { signIn } from '../harness/web-session.ts';
 
@@ -12,7 +13,12 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'watchbell-trial-'));
   await chmod(directory, 0o755);
 });
-afterAll(() => rm(directory, { recursive: true, force: true }));
+const trials: { readonly child: ChildProcess; readonly exited: Promise<number | null> }[] = [];
+afterAll(async () => {
+  for (const { child } of trials) child.kill('SIGTERM');
+  await Promise.all(trials.map(({ exited }) => exited));
+  await rm(directory, { recursive: true, force: true });
+});
 
 /** A trial as `npm start` runs it; resolves when it has printed what to do, or has ended. */
 async function startTrial(): Promise<{ child: ChildProcess; output: () => string; exited: Promise<number | null> }> {
@@ -24,6 +30,7 @@ async function startTrial(): Promise<{ child: ChildProcess; output: () => string
   });
   let output = '';
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  trials.push({ child, exited });
   await new Promise<void>((resolve) => {
     const hear = (text: Buffer): void => {
       output += text.toString();
@@ -50,6 +57,23 @@ function addressIn(output: string): { url: string; key: string } {
   return { url, key };
 }
 
+const databaseUrl = async (): Promise<URL> =>
+  new URL((await readFile(join(directory, 'data/database-url'), 'utf8')).trim());
+
+/** What becomes of a connection to the trial's Postgres: undefined, or the code of the error. */
+async function connectAs(password: string, sql = 'select 1'): Promise<string | undefined> {
+  const client = new pg.Client({ connectionString: Object.assign(await databaseUrl(), { password }).href });
+  try {
+    await client.connect();
+    await client.query(sql);
+    return undefined;
+  } catch (error) {
+    return (error as { code?: string }).code;
+  } finally {
+    await client.end();
+  }
+}
+
 test('a trial starts its own Postgres, is found again after kill -9, and stops it on SIGTERM', async () => {
   const first = await startTrial();
   expect(first.output()).toContain('Three things to do');
@@ -69,6 +93,15 @@ test('a trial starts its own Postgres, is found again after kill -9, and stops i
   expect((await fetch(address, { method: 'POST', body, headers: { authorization: `Bearer ${token}` } })).status).toBe(
     200,
   );
+  // Its superuser may run programs: the password is this directory's own, and readable for its owner only.
+  const { password } = await databaseUrl();
+  expect(await connectAs('watchbell')).toBe('28P01');
+  expect(password).toMatch(/^[\w-]{32}$/);
+  for (const file of ['postgres-password', 'database-url'])
+    expect((await stat(join(directory, 'data', file))).mode & 0o777).toBe(0o600);
+  // As a release left it that had the same password everywhere.
+  await connectAs(password, `alter user postgres password 'watchbell'`);
+  await rm(join(directory, 'data/postgres-password'));
   first.child.kill('SIGKILL');
   await first.exited;
 
@@ -92,6 +125,8 @@ test('a trial starts its own Postgres, is found again after kill -9, and stops i
   }
   await reader?.cancel();
   expect(seen).toContain('KeptAlert');
+  expect(await connectAs('watchbell')).toBe('28P01');
+  expect(await connectAs((await databaseUrl()).password)).toBeUndefined();
   third.child.kill('SIGTERM');
   expect(await third.exited).toBe(0);
   expect(third.output()).not.toContain('error');
