@@ -1,5 +1,6 @@
 import { readBackup, type Line } from '../db/backup-file.ts';
 import { migrate } from '../db/migrate.ts';
+import { readCounts } from '../db/numbers.ts';
 import { restore } from '../db/restore.ts';
 import { findBackup } from './backup-place.ts';
 import { withDatabase, type SettingOptions } from './setting.ts';
@@ -34,8 +35,19 @@ export async function restoreCommand(from: string, options: RestoreOptions): Pro
       [held.tasks, 'tasks that were not finished', 'watchbell recover --held list, release or drop'],
     ] as const;
     for (const [count, what, how] of lines) if (count > 0) console.log(`held: ${count} ${what} (${how})`);
+    console.log(
+      `Numbers go on above what may have been given since the backup, so that none means two things: ${describe(await readCounts(database.query))}.`,
+    );
     return 0;
   });
+}
+
+/** `alert 14001, audit 1012001`: where each count begins; sequences are named after what they count. */
+function describe(counts: Record<string, string>): string {
+  return Object.entries(counts)
+    .map(([name, last]) => `${name.replace(/(_id)?_seq$|_numbers$/, '').replaceAll('_', ' ')} ${Number(last) + 1}`)
+    .sort()
+    .join(', ');
 }
 
 async function countRows(lines: AsyncIterable<Line>): Promise<number> {

@@ -1,5 +1,6 @@
 import { allow, LONGEST_MS, type Database, type Query } from './database.ts';
 import type { Line, Manifest } from './backup-file.ts';
+import { readCounts } from './numbers.ts';
 
 /** Rows may be large: 600 webhooks of 0.9 MB that had failed took 690 MB of memory at 500 rows a time, and the chart's limit is 512. */
 const FETCH = 50;
@@ -41,7 +42,7 @@ async function describe(query: Query, watchbell: string): Promise<Manifest> {
     takenAt: (now?.now ?? new Date()).toISOString(),
     schema: await readSchema(query),
     tables: await readTables(query),
-    sequences: await readSequences(query),
+    sequences: await readCounts(query),
   };
 }
 
@@ -73,13 +74,6 @@ export async function readTables(query: Query): Promise<Manifest['tables']> {
     if (table) sorted.push({ name: table.name, columns: table.columns });
   }
   return sorted;
-}
-
-async function readSequences(query: Query): Promise<Record<string, string>> {
-  const rows = await query<{ name: string; last: string }>(
-    `select sequencename as name, last_value::text as last from pg_sequences where schemaname = current_schema() and last_value is not null`,
-  );
-  return Object.fromEntries(rows.map(({ name, last }) => [name, last]));
 }
 
 /** A name of ours, inside a statement. */

@@ -3,6 +3,7 @@ import { StartFailed } from '../errors.ts';
 import { quote, readSchema, readTables } from './backup.ts';
 import type { Line, Manifest } from './backup-file.ts';
 import { LONGEST_MS, type Database, type Query, type Transaction } from './database.ts';
+import { passOver, type Since } from './numbers.ts';
 
 /** What stands still until a person says otherwise. */
 export interface Held {
@@ -23,7 +24,8 @@ const SENDS = 'sends + extract(epoch from transaction_timestamp())::bigint / 60'
 
 /**
  * Puts a backup into a database that holds nothing yet but the schema, in one transaction: all of it or nothing. What was
- * waiting when the backup was taken may have happened since, so it is held, and connectors read on from now.
+ * waiting when the backup was taken may have happened since, so it is held, and connectors read on from now. Numbers go on
+ * above what may have been given since.
  * @throws {StartFailed} when the database is in use, or the backup is of a newer release.
  */
 export async function restore(database: Database, lines: AsyncIterable<Line>): Promise<Held> {
@@ -55,13 +57,19 @@ export async function restore(database: Database, lines: AsyncIterable<Line>): P
       batch.bytes += line.json.length;
     }
     await flush();
-    for (const [name, last] of Object.entries(manifest?.sequences ?? {}))
-      await query(
-        'select setval(c.oid, $2::bigint) from pg_class c where c.relkind = $3 and c.relname = $1 and c.relnamespace = current_schema()::regnamespace',
-        [name, last, 'S'],
-      );
+    if (manifest) await passOver(query, manifest.sequences, await since(query, manifest));
     return beginIncarnation(transaction);
   }, LONGEST_MS);
+}
+
+/** The first configuration is as old as the database: none is ever deleted. */
+async function since(query: Query, { takenAt }: Manifest): Promise<Since> {
+  const [row] = await query<{ elapsed: number; lifetime: number | null }>(
+    `select 1000 * extract(epoch from clock_timestamp() - $1::timestamptz)::float8 as elapsed,
+       (select 1000 * extract(epoch from $1::timestamptz - min(loaded_at))::float8 from config_generations) as lifetime`,
+    [takenAt],
+  );
+  return { elapsedMs: row?.elapsed ?? 0, lifetimeMs: row?.lifetime ?? 0 };
 }
 
 async function refuseUsed(query: Query): Promise<void> {
