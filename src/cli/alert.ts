@@ -2,7 +2,8 @@ import { samplePayload } from '../../skills/alerts/sample.ts';
 import type { Config } from '../config/schema.ts';
 import { StartFailed, messageOf } from '../errors.ts';
 import type { SecretRef } from '../skill.ts';
-import { createSetting, loadOrThrow, type Setting, type SettingOptions } from './setting.ts';
+import { createSetting, type Setting, type SettingOptions } from './setting.ts';
+import { withLastGood } from './with-database.ts';
 
 export interface AlertOptions extends SettingOptions {
   readonly url?: string;
@@ -81,6 +82,9 @@ export async function alertToken(
 
 async function configuredToken(options: AlertOptions): Promise<string> {
   const setting = await createSetting(options);
-  const { config } = await loadOrThrow(setting);
-  return (await alertToken(setting, config, options.source ?? 'default')).token;
+  const result = await setting.load();
+  const tokenOf = async (config: Config): Promise<string> =>
+    (await alertToken(setting, config, options.source ?? 'default')).token;
+  // A good configuration needs no database here.
+  return result.ok ? tokenOf(result.config) : withLastGood(options, (_, __, config) => tokenOf(config));
 }

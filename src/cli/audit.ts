@@ -1,13 +1,14 @@
 import { readAudit } from '../dispatch/audit.ts';
 import { StartFailed } from '../errors.ts';
-import { withDatabase, type SettingOptions } from './setting.ts';
+import type { SettingOptions } from './setting.ts';
+import { withBareDatabase } from './with-database.ts';
 
 const PAGE = 1000;
 
 export function exportAudit(options: SettingOptions & { since?: string }): Promise<number> {
   let after = Number(options.since ?? 0);
   if (!Number.isSafeInteger(after) || after < 0) throw new StartFailed('--since is the id of an entry: a whole number');
-  return withDatabase(options, async (database) => {
+  return withBareDatabase(options, async (database) => {
     for (;;) {
       const rows = await readAudit(database.query, after, PAGE);
       for (const row of rows) console.log(JSON.stringify(row));

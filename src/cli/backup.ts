@@ -4,7 +4,8 @@ import { recordBackup } from '../db/backup-record.ts';
 import { messageOf, StartFailed } from '../errors.ts';
 import { readVersion } from '../version.ts';
 import { newName, placeOf, type BackupPlace } from './backup-place.ts';
-import { withDatabase, type SettingOptions } from './setting.ts';
+import type { SettingOptions } from './setting.ts';
+import { withBareDatabase } from './with-database.ts';
 
 export interface BackupOptions extends SettingOptions {
   readonly to: string;
@@ -19,7 +20,7 @@ export async function backup({ to, keep, through, ...options }: BackupOptions): 
   const most = Number(keep);
   if (!Number.isSafeInteger(most) || most < 1) throw new StartFailed(`--keep: "${keep}" is not a number from 1 up`);
   const place = await placeOf(to, through);
-  return withDatabase(options, async (database) => {
+  return withBareDatabase(options, async (database) => {
     const name = newName();
     const counts = await place.write(name, async (path) => {
       const written = await writeBackup(path, dump(database, readVersion()));

@@ -1,12 +1,12 @@
 import { clientConfig } from '../config/database.ts';
-import { latestGeneration } from '../config/generations.ts';
 import type { Loaded, LoadResult, NotLoaded } from '../config/load.ts';
 import { watchConfig } from '../config/watch.ts';
 import { createDatabase } from '../db/database.ts';
 import { onceDatabaseAnswers } from '../db/once-answers.ts';
-import { ConfigInvalid, messageOf } from '../errors.ts';
+import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { openDatabase, type OpenedDatabase, type Setting } from './setting.ts';
+import { readLastGood, whereDatabaseIs } from './last-good.ts';
+import { invalid, openDatabase, type OpenedDatabase, type Setting } from './setting.ts';
 
 /** What the bot begins with. */
 export interface Beginning {
@@ -37,25 +37,22 @@ export async function findBeginning(setting: Setting, log: Logger): Promise<Begi
  */
 async function lastGood(setting: Setting, result: NotLoaded, log: Logger): Promise<Beginning | undefined> {
   const { problems, sourceHash = '' } = result;
-  const invalid = new ConfigInvalid([
-    `the configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:`,
-    ...problems,
-  ]);
-  const url = setting.surroundings.env['DATABASE_URL'] ? { env: 'DATABASE_URL' } : { file: 'database-uri' };
-  const address = () => clientConfig({ url }, setting.secrets);
-  if (!(await address().catch(() => undefined))) throw invalid;
+  const where = await whereDatabaseIs(setting, result);
+  if (!where) throw invalid(problems);
+  const address = () => clientConfig(where, setting.secrets);
+  if (!(await address().catch(() => undefined))) throw invalid(problems);
   const database = createDatabase({ url: address, poolSize: 1, idleInTransactionMs: 5000, statementTimeoutMs: 5000 });
   try {
     const found = await untilChanged({ setting, sourceHash, log, counts: () => true }, (changed) =>
-      onceDatabaseAnswers(log.child({ problems }), () => latestGeneration(database.query), changed).catch(() => ({
+      onceDatabaseAnswers(log.child({ problems }), () => readLastGood(database.query, setting), changed).catch(() => ({
         answer: undefined, // an empty database, or one that lets nobody in
       })),
     );
     if (!found) return undefined;
-    const loaded = found.answer && setting.loadStored(found.answer.content);
-    if (!loaded?.ok) throw invalid;
+    const { answer } = found;
+    if (!answer) throw invalid(problems);
     log.error({ problems }, 'configuration is wrong; running with the last good one');
-    return { loaded, opened: { config: address, embedded: undefined }, sourceHash, fallback: problems };
+    return { loaded: answer.loaded, opened: { config: address, embedded: undefined }, sourceHash, fallback: problems };
   } finally {
     await database.close();
   }

@@ -1,42 +1,69 @@
 import { importConnector } from '../connectors/registry.ts';
 import { createConnectorState } from '../connectors/state.ts';
 import type { Finding } from '../connectors/connector.ts';
+import type { LoadResult } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { Database } from '../db/database.ts';
 import { messageOf } from '../errors.ts';
 import { createLogger } from '../log.ts';
 import { examineDatabase } from './examine-database.ts';
-import { loadOrThrow, withDatabase, type Setting, type SettingOptions } from './setting.ts';
+import { readLastGood } from './last-good.ts';
+import { createSetting, type Setting, type SettingOptions } from './setting.ts';
+import { findWay, openWay, type Way } from './with-database.ts';
 
 const EXAMINE_MS = 20_000;
 
-/** One line for each thing looked at, with the remedy where it is not well. 0: all is well. */
-export function doctor(options: SettingOptions): Promise<number> {
-  return withDatabase(options, async (database, setting, config) => {
-    const findings = [
-      ...(await examineConfiguration(setting)),
-      ...(await examineDatabase(database)),
-      ...(await examineSecrets(setting, config)),
-      ...(
-        await Promise.all(
-          Object.keys(config.connectors).map((name) => examineConnector(name, database, setting, config)),
-        )
-      ).flat(),
-      ...setting.folders.broken.map((one): Finding => ({ ok: false, what: `skill ${one.file}`, says: one.reason })),
-    ];
-    for (const { ok, what, says } of findings) console.log(`${ok ? 'ok ' : 'BAD'}  ${what}: ${says}`);
-    const bad = findings.filter((finding) => !finding.ok).length;
-    console.log(bad === 0 ? 'All is well.' : `${bad} of ${findings.length} need you.`);
-    return bad === 0 ? 0 : 1;
+/**
+ * One line for each thing looked at, with the remedy where it is not well. 0: all is well. With a configuration that has
+ * problems it looks at what the bot goes on with.
+ */
+export async function doctor(options: SettingOptions): Promise<number> {
+  const setting = await createSetting(options);
+  const result = await setting.load();
+  const findings = examineConfiguration(result);
+  const way = await findWay(setting, result).catch((error: unknown) => {
+    if (result.ok) throw error;
+    return undefined;
   });
+  if (way) findings.push(...(await examineAlong(way, setting, result)));
+  else findings.push({ ok: false, what: 'database', says: 'not looked at: nothing good says where it is' });
+  findings.push(...setting.folders.broken.map((one) => ({ ok: false, what: `skill ${one.file}`, says: one.reason })));
+  for (const { ok, what, says } of findings) console.log(`${ok ? 'ok ' : 'BAD'}  ${what}: ${says}`);
+  const bad = findings.filter((finding) => !finding.ok).length;
+  console.log(bad === 0 ? 'All is well.' : `${bad} of ${findings.length} need you.`);
+  return bad === 0 ? 0 : 1;
 }
 
-/** Read once more for its warnings. */
-async function examineConfiguration(setting: Setting): Promise<Finding[]> {
-  const { warnings } = await loadOrThrow(setting);
+function examineConfiguration(result: LoadResult): Finding[] {
   const what = 'configuration';
-  if (warnings.length === 0) return [{ ok: true, what, says: 'all of it counts' }];
-  return warnings.map((says) => ({ ok: false, what, says }));
+  const wrong = result.ok ? result.warnings : result.problems;
+  if (wrong.length === 0) return [{ ok: true, what, says: 'all of it counts' }];
+  return wrong.map((says) => ({ ok: false, what, says }));
+}
+
+async function examineAlong(way: Way, setting: Setting, result: LoadResult): Promise<Finding[]> {
+  const database = openWay(way);
+  try {
+    const findings = await examineDatabase(database);
+    const good = result.ok ? undefined : await readLastGood(database.query, setting).catch(() => undefined);
+    const config = result.ok ? result.config : good?.loaded.config;
+    if (!config)
+      return [...findings, { ok: false, what: 'last good configuration', says: 'there is none to look further by' }];
+    if (good)
+      findings.push({
+        ok: true,
+        what: 'last good configuration',
+        says: `of ${good.since.toISOString()}; the bot and its jobs go by it, and so does what follows`,
+      });
+    const connectors = Object.keys(config.connectors);
+    return [
+      ...findings,
+      ...(await examineSecrets(setting, config)),
+      ...(await Promise.all(connectors.map((name) => examineConnector(name, database, setting, config)))).flat(),
+    ];
+  } finally {
+    await database.close();
+  }
 }
 
 async function examineSecrets(setting: Setting, config: Config): Promise<Finding[]> {

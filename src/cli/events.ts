@@ -1,11 +1,12 @@
 import { listFailed, replayFailed } from '../dispatch/event.ts';
 import { StartFailed } from '../errors.ts';
-import { withDatabase, type SettingOptions } from './setting.ts';
+import type { SettingOptions } from './setting.ts';
+import { withBareDatabase } from './with-database.ts';
 
 const MOST = 200;
 
 export function failed(options: SettingOptions & { json?: boolean }): Promise<number> {
-  return withDatabase(options, async (database) => {
+  return withBareDatabase(options, async (database) => {
     const rows = await listFailed(database.query, MOST);
     if (options.json) for (const row of rows) console.log(JSON.stringify(row));
     else if (rows.length === 0) console.log('No event has failed.');
@@ -22,7 +23,7 @@ export function replay(ids: readonly string[], options: SettingOptions): Promise
   const numbers = ids.includes('all') ? undefined : ids.map(Number);
   if (numbers?.some((id) => !Number.isSafeInteger(id) || id <= 0))
     throw new StartFailed('say the numbers that `watchbell events failed` lists, or "all"');
-  return withDatabase(options, async (database) => {
+  return withBareDatabase(options, async (database) => {
     const rows = await replayFailed(database.query, numbers);
     console.log(
       rows.length === 0

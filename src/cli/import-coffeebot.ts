@@ -4,7 +4,8 @@ import type { CoffeeOptions } from '../../skills/coffee/options.ts';
 import { createPeople } from '../people/people.ts';
 import { StartFailed, messageOf } from '../errors.ts';
 import type { People } from '../skill.ts';
-import { withDatabase, type SettingOptions } from './setting.ts';
+import type { SettingOptions } from './setting.ts';
+import { withLastGood } from './with-database.ts';
 
 export interface ImportOptions extends SettingOptions {
   /** Round that goes on where that bot ended; default: the only one. */
@@ -23,7 +24,7 @@ interface Pair {
 
 /** Takes over who was paired with whom how often from mattermost-coffeebot's database. Said twice it changes nothing more. */
 export function importCoffeebot(file: string, options: ImportOptions): Promise<number> {
-  return withDatabase(options, async (database, _, config) => {
+  return withLastGood(options, async (database, _, config) => {
     const rounds = (config.skills['coffee'] as CoffeeOptions | undefined)?.rounds ?? {};
     const round = only(Object.keys(rounds), options.round, 'round', 'skills.coffee.rounds');
     const connector = options.connector ?? 'mattermost';

@@ -1,11 +1,12 @@
 import { StartFailed } from '../errors.ts';
 import { listDead, replayDead } from '../messages/dead-letters.ts';
-import { withDatabase, type SettingOptions } from './setting.ts';
+import type { SettingOptions } from './setting.ts';
+import { withBareDatabase } from './with-database.ts';
 
 const MOST = 200;
 
 export function dead(options: SettingOptions & { json?: boolean }): Promise<number> {
-  return withDatabase(options, async (database) => {
+  return withBareDatabase(options, async (database) => {
     const rows = await listDead(database.query, MOST);
     if (options.json) for (const row of rows) console.log(JSON.stringify(row));
     else if (rows.length === 0) console.log('There are no dead letters.');
@@ -20,7 +21,7 @@ export function replay(ids: readonly string[], options: SettingOptions): Promise
   const chosen = ids.includes('all') ? undefined : ids;
   if (chosen?.some((id) => !/^[0-9a-f-]{36}$/.test(id)))
     throw new StartFailed('say the ids that `watchbell messages dead` lists, or "all"');
-  return withDatabase(options, async (database) => {
+  return withBareDatabase(options, async (database) => {
     const rows = await replayDead(database.query, chosen);
     console.log(
       rows.length === 0

@@ -1,8 +1,9 @@
 import { migrate } from '../db/migrate.ts';
-import { withDatabase, type SettingOptions } from './setting.ts';
+import type { SettingOptions } from './setting.ts';
+import { withBareDatabase } from './with-database.ts';
 
 export function migrateCommand(options: SettingOptions): Promise<number> {
-  return withDatabase(options, async (database, setting) => {
+  return withBareDatabase(options, async (database, setting) => {
     const applied = await migrate(
       database,
       setting.folders.skills.map((folder) => folder.migrations),

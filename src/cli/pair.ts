@@ -4,7 +4,8 @@ import { roundsCalled, type CoffeeOptions } from '../../skills/coffee/options.ts
 import type { Database } from '../db/database.ts';
 import { insertEvents } from '../dispatch/event.ts';
 import { StartFailed } from '../errors.ts';
-import { withDatabase, type SettingOptions } from './setting.ts';
+import type { SettingOptions } from './setting.ts';
+import { withLastGood } from './with-database.ts';
 
 export interface PairOptions extends SettingOptions {
   readonly dryRun?: boolean;
@@ -22,7 +23,7 @@ export function pair(target: string, options: PairOptions): Promise<number> {
   if (!Number.isFinite(waitMs) || waitMs < 0) throw new StartFailed(`--wait ${options.wait} is no number of seconds`);
   if (options.explain !== undefined && !options.dryRun)
     throw new StartFailed('--explain belongs to --dry-run: say both');
-  return withDatabase(options, async (database, _, config) => {
+  return withLastGood(options, async (database, _, config) => {
     const rounds = (config.skills['coffee'] as CoffeeOptions | undefined)?.rounds;
     if (!rounds) throw new StartFailed('the skill coffee is off: configure a round under skills.coffee.rounds');
     // A slip is told at once; the bot has the last word, since its configuration may be newer.

@@ -5,7 +5,8 @@ import type { Database } from '../db/database.ts';
 import { insertEvents } from '../dispatch/event.ts';
 import { StartFailed, messageOf } from '../errors.ts';
 import { alertToken, postSample } from './alert.ts';
-import { withDatabase, type SettingOptions } from './setting.ts';
+import type { SettingOptions } from './setting.ts';
+import { withDatabase } from './with-database.ts';
 
 export interface ProbeOptions extends SettingOptions {
   readonly url: string;

@@ -3,7 +3,8 @@ import type { Query } from '../db/database.ts';
 import { dropHeld, listHeld, releaseHeld } from '../db/held.ts';
 import { StartFailed } from '../errors.ts';
 import { recoverTimers, type Overdue } from '../timers/recover.ts';
-import { withDatabase, type SettingOptions } from './setting.ts';
+import type { SettingOptions } from './setting.ts';
+import { withLastGood } from './with-database.ts';
 
 export interface RecoverCommandOptions extends SettingOptions {
   /** Time span such as `30s`. */
@@ -19,7 +20,7 @@ export function recover(options: RecoverCommandOptions): Promise<number> {
     throw new StartFailed(`--older-than "${options.olderThan}" is not a time span like 30s or 5m`);
   if (options.held !== undefined && !['list', 'release', 'drop'].includes(options.held))
     throw new StartFailed(`--held takes list, release or drop, and not "${options.held}"`);
-  return withDatabase(options, async (database, setting, config) => {
+  return withLastGood(options, async (database, setting, config) => {
     if (options.held !== undefined) return recoverHeld(database.query, options.held);
     const known = setting.folders.skills
       .filter(({ skill }) => Object.hasOwn(config.skills, skill.name))

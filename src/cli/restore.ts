@@ -3,7 +3,8 @@ import { migrate } from '../db/migrate.ts';
 import { readCounts } from '../db/numbers.ts';
 import { restore } from '../db/restore.ts';
 import { findBackup } from './backup-place.ts';
-import { withDatabase, type SettingOptions } from './setting.ts';
+import type { SettingOptions } from './setting.ts';
+import { withBareDatabase } from './with-database.ts';
 
 export interface RestoreOptions extends SettingOptions {
   /** Reads the file to its end and touches nothing. */
@@ -21,7 +22,7 @@ export async function restoreCommand(from: string, options: RestoreOptions): Pro
     console.log(`${address} is whole: ${rows} rows`);
     return 0;
   }
-  return withDatabase(options, async (database, setting) => {
+  return withBareDatabase(options, async (database, setting) => {
     await migrate(
       database,
       setting.folders.skills.map((folder) => folder.migrations),

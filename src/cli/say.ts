@@ -4,11 +4,12 @@ import { Effects } from '../dispatch/effects.ts';
 import { buildWorld } from '../dispatch/build-world.ts';
 import { CommandError } from '../errors.ts';
 import { createLogger } from '../log.ts';
-import { withDatabase, type SettingOptions } from './setting.ts';
+import type { SettingOptions } from './setting.ts';
+import { withLastGood } from './with-database.ts';
 
 /** Stores the message; the running bot shows it within a second, or as soon as it runs again. */
 export function say(room: string, text: string, options: SettingOptions): Promise<number> {
-  return withDatabase(options, async (database, setting, config) => {
+  return withLastGood(options, async (database, setting, config) => {
     const world = buildWorld({
       config,
       skills: setting.folders.skills.map((folder) => folder.skill),

@@ -2,16 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type pg from 'pg';
-import { clientConfig, placeOf } from '../config/database.ts';
+import { clientConfig } from '../config/database.ts';
 import { readEnvironment, type Surroundings } from '../config/environment.ts';
 import { loadConfig, loadContent, readSkillDirectories, type Loaded, type LoadResult } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { allSkills, brokenNames, findConfiguration } from './read-configuration.ts';
 import { createSecrets, type Secrets } from '../config/secrets.ts';
 import { loadTrialConfig } from '../config/trial.ts';
-import { createDatabase, type Database } from '../db/database.ts';
 import { startEmbedded, type EmbeddedServer } from '../db/embedded.ts';
-import { codeOf, ConfigInvalid, messageOf, StartFailed } from '../errors.ts';
+import { ConfigInvalid, StartFailed } from '../errors.ts';
 import { BUILT_IN_SKILLS, loadSkills, provideSkillImports, type SkillFolders } from '../skills/load.ts';
 
 export interface SettingOptions {
@@ -64,12 +63,15 @@ export async function createSetting(options: SettingOptions): Promise<Setting> {
 /** @throws {ConfigInvalid} with every problem. */
 export async function loadOrThrow(setting: Setting): Promise<Loaded> {
   const result = await setting.load();
-  if (!result.ok)
-    throw new ConfigInvalid([
-      `the configuration has ${result.problems.length === 1 ? 'a problem' : `${result.problems.length} problems`}:`,
-      ...result.problems,
-    ]);
+  if (!result.ok) throw invalid(result.problems);
   return result;
+}
+
+export function invalid(problems: readonly string[]): ConfigInvalid {
+  return new ConfigInvalid([
+    `the configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:`,
+    ...problems,
+  ]);
 }
 
 export interface OpenedDatabase {
@@ -91,68 +93,12 @@ export async function openDatabase(
   return { config: async () => ({ connectionString: embedded.url }), embedded };
 }
 
-/**
- * Runs a short command against the database that the bot uses, or that of a trial that is running right now.
- * @throws {StartFailed} also when it does not answer, naming where it should be.
- */
-export async function withDatabase<T>(
-  options: SettingOptions,
-  work: (database: Database, setting: Setting, config: Config) => Promise<T>,
-): Promise<T> {
-  const setting = await createSetting(options);
-  const { config } = await loadOrThrow(setting);
-  const url = config.database ? undefined : await runningTrial(setting.dataDirectory);
-  const client = async (): Promise<pg.ClientConfig> =>
-    config.database ? clientConfig(config.database, setting.secrets) : { connectionString: url };
-  const database = createDatabase({
-    url: client,
-    poolSize: 2,
-    idleInTransactionMs: 10_000,
-    statementTimeoutMs: 30_000,
-  });
-  try {
-    return await work(database, setting, config);
-  } catch (error) {
-    const code = codeOf(error);
-    const lacks = code === undefined ? undefined : LACKS[code];
-    if (lacks !== undefined)
-      throw new StartFailed(`the database at ${placeOf(await client())} ${lacks} (${messageOf(error)})`, {
-        cause: error,
-      });
-    if (code !== 'WB_DATABASE_AWAY' && (code?.startsWith('WB_') || (await answers(database)))) throw error;
-    const remedy = config.database
-      ? 'look at database.url in the configuration, and whether the server runs'
-      : 'is the bot of this directory still running? Start it: npm start';
-    throw new StartFailed(
-      `the database at ${placeOf(await client())} cannot be reached: ${messageOf(error)}; ${remedy}`,
-      {
-        cause: error,
-      },
-    );
-  } finally {
-    await database.close();
-  }
-}
-
-/** What a database that answers may lack for every command alike, by the code of its error. */
-const LACKS: Readonly<Record<string, string>> = {
-  '42P01': 'lacks tables of this release: start the bot or run `watchbell migrate`, if it is the right database',
-  '42703': 'lacks columns of this release: start the bot or run `watchbell migrate`, if it is the right database',
-  '42501': 'does not allow that: let the user own the database, or grant it all in its schema',
-};
-
-function answers(database: Database): Promise<boolean> {
-  return database.query('select 1').then(
-    () => true,
-    () => false,
-  );
-}
-
 /** Where the trial running in this directory has its Postgres, and where it listens; written by `run`. */
 export const TRIAL_URL_FILE = 'database-url';
 export const TRIAL_ADDRESS_FILE = 'address';
 
-async function runningTrial(directory: string): Promise<string> {
+/** @throws {StartFailed} when none is. */
+export async function runningTrial(directory: string): Promise<string> {
   const url = await readFile(join(directory, TRIAL_URL_FILE), 'utf8').catch(() => undefined);
   if (url === undefined)
     throw new StartFailed(

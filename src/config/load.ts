@@ -7,7 +7,7 @@ import { misplacedSecrets } from './misplaced-secrets.ts';
 import { parseFile, type SourceFile } from './parse.ts';
 import { expandPlatforms, fillTypes, isMap, withoutNulls, withTypes, type Raw } from './raw.ts';
 import { checkReferences } from './references.ts';
-import { configSchema, type Config } from './schema.ts';
+import { configSchema, type Config, type DatabaseConfig } from './schema.ts';
 import { shapeOf, type Shape } from './shape.ts';
 import { readSkills, warnNoEffect, type DisabledSkill, type ReadOptions } from './skill-options.ts';
 import { readSource, SourceMissing } from './source.ts';
@@ -55,6 +55,8 @@ export interface NotLoaded {
   readonly ok: false;
   /** Every problem, as `file:line:col path: message`. */
   readonly problems: readonly string[];
+  /** What it says of the database, when no problem is there: enough to find the last good configuration. */
+  readonly database?: DatabaseConfig;
   /** Undefined when nothing could be read. */
   readonly sourceHash: string | undefined;
 }
@@ -169,8 +171,15 @@ function readConfig(
   };
 
   function notLoaded(): NotLoaded {
-    return { ok: false, problems: lines(tree, problems), sourceHash };
+    const database = tree.kind === 'map' ? soundDatabase(toValue(tree), problems) : undefined;
+    return { ok: false, problems: lines(tree, problems), ...(database && { database }), sourceHash };
   }
+}
+
+/** Files with broken syntax are not in `raw` at all, so what is there is whole. */
+function soundDatabase(raw: unknown, problems: readonly Finding[]): DatabaseConfig | undefined {
+  if (!isMap(raw) || problems.some(({ path }) => path[0] === 'database')) return undefined;
+  return configSchema.shape.database.safeParse(raw['database']).data;
 }
 
 /** Whether a secret's name belongs at a path, of the core or of a skill. */
