@@ -13,6 +13,7 @@ import { LeaseKeeper, type Lease } from './db/lease.ts';
 import { migrate } from './db/migrate.ts';
 import { Notifier, type WokenRoom } from './db/notifier.ts';
 import { onceDatabaseAnswers } from './db/once-answers.ts';
+import { refuseUnfit } from './db/surroundings.ts';
 import { Acceptor } from './dispatch/acceptor.ts';
 import { buildWorld } from './dispatch/build-world.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
@@ -280,7 +281,11 @@ export class App {
       pages: web ? [this.#webPages(web[1])] : [],
     });
     const migrations = folders.skills.map((folder) => folder.migrations);
-    if (!(await onceDatabaseAnswers(log, () => migrate(this.database, migrations), givenUp))) {
+    const prepare = async (): Promise<unknown> => {
+      await refuseUnfit(this.database);
+      return migrate(this.database, migrations);
+    };
+    if (!(await onceDatabaseAnswers(log, prepare, givenUp))) {
       await this.#http.drain({ acceptForMs: 0, boundMs: 1000 });
       this.#webChat.close();
       await this.database.close();

@@ -6,7 +6,7 @@ import type { Config } from '../config/schema.ts';
 import type { Database } from '../db/database.ts';
 import { messageOf } from '../errors.ts';
 import { createLogger } from '../log.ts';
-import { examineDatabase } from './examine-database.ts';
+import { examineDatabase, examineSurroundings } from './examine-database.ts';
 import { readLastGood } from './last-good.ts';
 import { createSetting, type Setting, type SettingOptions } from './setting.ts';
 import { findWay, openWay, type Way } from './with-database.ts';
@@ -45,6 +45,8 @@ async function examineAlong(way: Way, setting: Setting, result: LoadResult): Pro
   const database = openWay(way);
   try {
     const findings = await examineDatabase(database);
+    if (findings.some(({ what, ok }) => what === 'database' && ok))
+      findings.push(...(await examineSurroundings(database)));
     const good = result.ok ? undefined : await readLastGood(database.query, setting).catch(() => undefined);
     const config = result.ok ? result.config : good?.loaded.config;
     if (!config)

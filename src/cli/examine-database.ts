@@ -1,6 +1,8 @@
 import { formatDuration } from '../chat/duration.ts';
 import type { Finding } from '../connectors/connector.ts';
 import type { Database } from '../db/database.ts';
+import { withRemedy } from '../db/explain.ts';
+import { findObstacles } from '../db/surroundings.ts';
 import { countFailed } from '../dispatch/event.ts';
 import { messageOf } from '../errors.ts';
 import { readBacklog } from '../messages/backlog.ts';
@@ -48,9 +50,21 @@ export async function examineDatabase(database: Database): Promise<Finding[]> {
       {
         ok: false,
         what: 'database',
-        says: `cannot be reached: ${messageOf(error)}; look at database.url, and whether the server runs`,
+        says: `cannot be reached: ${withRemedy(error)}`,
       },
     ];
+  }
+}
+
+/** What of the database, and of the way to it, keeps the bot from working there. */
+export async function examineSurroundings(database: Database): Promise<Finding[]> {
+  try {
+    const obstacles = await findObstacles(database);
+    if (obstacles.length === 0)
+      return [{ ok: true, what: 'surroundings', says: 'UTF-8, tables may be made and used, sessions are kept' }];
+    return obstacles.map(({ what, says }) => ({ ok: false, what, says }));
+  } catch (error) {
+    return [{ ok: false, what: 'surroundings', says: messageOf(error) }];
   }
 }
 

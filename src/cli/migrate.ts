@@ -1,9 +1,11 @@
 import { migrate } from '../db/migrate.ts';
+import { refuseUnfit } from '../db/surroundings.ts';
 import type { SettingOptions } from './setting.ts';
 import { withBareDatabase } from './with-database.ts';
 
 export function migrateCommand(options: SettingOptions): Promise<number> {
   return withBareDatabase(options, async (database, setting) => {
+    await refuseUnfit(database);
     const applied = await migrate(
       database,
       setting.folders.skills.map((folder) => folder.migrations),

@@ -2,6 +2,7 @@ import { readBackup, type Line } from '../db/backup-file.ts';
 import { migrate } from '../db/migrate.ts';
 import { readCounts } from '../db/numbers.ts';
 import { restore } from '../db/restore.ts';
+import { refuseUnfit } from '../db/surroundings.ts';
 import { findBackup } from './backup-place.ts';
 import type { SettingOptions } from './setting.ts';
 import { withBareDatabase } from './with-database.ts';
@@ -23,6 +24,7 @@ export async function restoreCommand(from: string, options: RestoreOptions): Pro
     return 0;
   }
   return withBareDatabase(options, async (database, setting) => {
+    await refuseUnfit(database);
     await migrate(
       database,
       setting.folders.skills.map((folder) => folder.migrations),

@@ -1,15 +1,24 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { App, type AppOptions } from '../app.ts';
+import { placeOf } from '../config/database.ts';
 import { storeGeneration } from '../config/generations.ts';
 import type { Loaded, LoadResult } from '../config/load.ts';
 import { watchConfig, type ConfigWatch } from '../config/watch.ts';
 import type { Database } from '../db/database.ts';
+import { explainLack, explainRefusal, isRefusal } from '../db/explain.ts';
 import { StartFailed, messageOf } from '../errors.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { readVersion } from '../version.ts';
 import { findBeginning, untilChanged, type Beginning } from './beginning.ts';
-import { createSetting, TRIAL_ADDRESS_FILE, TRIAL_URL_FILE, type Setting, type SettingOptions } from './setting.ts';
+import {
+  createSetting,
+  TRIAL_ADDRESS_FILE,
+  TRIAL_URL_FILE,
+  type OpenedDatabase,
+  type Setting,
+  type SettingOptions,
+} from './setting.ts';
 import { stoppable } from './signals.ts';
 import { welcome } from './welcome.ts';
 
@@ -105,11 +114,17 @@ async function start(setting: Setting, beginning: Beginning, log: Logger, hooks:
     }
   } catch (error) {
     await opened.embedded?.stop();
-    throw error instanceof StartFailed ? error : new StartFailed(`cannot start: ${messageOf(error)}`, { cause: error });
+    throw error instanceof StartFailed ? error : new StartFailed(await whyNot(error, opened), { cause: error });
   }
   log.info({}, 'configuration was changed before the database answered; beginning with it');
   await opened.embedded?.stop();
   return undefined;
+}
+
+async function whyNot(error: unknown, { config }: OpenedDatabase): Promise<string> {
+  const place = placeOf(await config());
+  const says = isRefusal(error) ? explainRefusal(error, place) : (explainLack(error, place) ?? messageOf(error));
+  return `cannot start: ${says}`;
 }
 
 function logWarnings(log: Logger, { warnings }: Loaded): void {

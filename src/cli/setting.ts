@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type pg from 'pg';
+import { readAddress } from '../config/address.ts';
 import { clientConfig } from '../config/database.ts';
 import { readEnvironment, type Surroundings } from '../config/environment.ts';
 import { loadConfig, loadContent, readSkillDirectories, type Loaded, type LoadResult } from '../config/load.ts';
@@ -90,7 +91,7 @@ export async function openDatabase(
     return { config: () => clientConfig(database, setting.secrets), embedded: undefined };
   }
   const embedded = await startEmbedded(setting.dataDirectory, onLine);
-  return { config: async () => ({ connectionString: embedded.url }), embedded };
+  return { config: async () => readAddress(embedded.url, 'the trial'), embedded };
 }
 
 /** Where the trial running in this directory has its Postgres, and where it listens; written by `run`. */

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { readAddress } from '../config/address.ts';
 import { clientConfig, placeOf } from '../config/database.ts';
 import type { LoadResult, NotLoaded } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
@@ -6,7 +7,15 @@ import { createDatabase, type Database } from '../db/database.ts';
 import { explainLack, explainRefusal } from '../db/explain.ts';
 import { codeOf, ConfigInvalid, messageOf, StartFailed } from '../errors.ts';
 import { readLastGood, whereDatabaseIs } from './last-good.ts';
-import { createSetting, invalid, loadOrThrow, runningTrial, type Setting, type SettingOptions } from './setting.ts';
+import {
+  createSetting,
+  invalid,
+  loadOrThrow,
+  runningTrial,
+  TRIAL_URL_FILE,
+  type Setting,
+  type SettingOptions,
+} from './setting.ts';
 
 export interface Way {
   readonly client: () => Promise<pg.ClientConfig>;
@@ -70,10 +79,10 @@ function warn({ problems }: NotLoaded, says: string): void {
 export async function findWay(setting: Setting, result: LoadResult): Promise<Way> {
   const database = result.ok ? result.config.database : await whereDatabaseIs(setting, result);
   if (database) return { client: () => clientConfig(database, setting.secrets), trial: false };
-  const connectionString = await runningTrial(setting.dataDirectory).catch((error: unknown) => {
+  const url = await runningTrial(setting.dataDirectory).catch((error: unknown) => {
     throw result.ok ? error : invalid(result.problems);
   });
-  return { client: async () => ({ connectionString }), trial: true };
+  return { client: async () => readAddress(url, `the file ${TRIAL_URL_FILE}`), trial: true };
 }
 
 /** Opens no connection yet. */

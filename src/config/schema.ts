@@ -25,7 +25,15 @@ const DAY_MS = 24 * HOUR_MS;
 const database = z
   .strictObject({
     url: secretReference.optional().describe('Secret that holds a postgres:// address; instead of the words below.'),
-    host: z.string().min(1).optional().describe('Host name.'),
+    host: z
+      .string()
+      .min(1)
+      .refine((value) => !/[,\s]|:\/\//.test(value), {
+        error:
+          'is not one host: an address belongs into url, and of several hosts write the one that leads to the primary',
+      })
+      .optional()
+      .describe('Host name, or the directory of a Unix socket.'),
     port: port.optional().describe('Port; default 5432.'),
     name: z.string().min(1).optional().describe('Name of the database; default watchbell.'),
     user: z.string().min(1).optional().describe('User; default watchbell.'),

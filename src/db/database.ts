@@ -327,7 +327,10 @@ export function createDatabase(options: DatabaseOptions): Database {
         query_timeout: options.statementTimeoutMs + 5000,
       });
       client.on('error', () => {});
-      await client.connect();
+      await driven(
+        () => client.connect(),
+        () => {},
+      );
       return client;
     },
     async close() {

@@ -19,14 +19,14 @@ const REFUSALS: readonly (readonly [RegExp, string])[] = [
     /^3D000$/,
     'look at database.url in the configuration, or make it: createdb --encoding UTF8 --template template0 --owner USER NAME',
   ],
-  [/^42501$/, 'let the user in: grant connect on database NAME to USER'],
+  [/^permission denied for database/, 'let the user in: grant connect on database NAME to USER'],
   [/^53300$/, 'raise max_connections, or what the user may open: a replica uses up to 15'],
   [/^(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT)$/, OWN_AUTHORITY],
   [/^UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT|GET_ISSUER_CERT_LOCALLY)$/, OWN_AUTHORITY],
   [/^CERT_HAS_EXPIRED$/, "renew the server's certificate"],
   [
     /^ERR_TLS_CERT_ALTNAME_INVALID$/,
-    'use a name that stands in its certificate, or look at the authority alone: database.tls: { mode: verify-ca, ca: { file: NAME } }',
+    'use a name that stands in its certificate, or look at the authority alone: database.tls: { mode: verify-ca, ca: { file: NAME } }, or sslmode=verify-ca in the address',
   ],
 ];
 
@@ -43,13 +43,15 @@ export function explainLack(error: unknown, place: string): string | undefined {
   return lacks && `the database at ${place} ${lacks} (${messageOf(error)})`;
 }
 
+const OTHERWISE = 'look at database.url in the configuration, and whether the server runs';
+
 /** What no connection came about for, as a sentence with the remedy; `otherwise`: what to do when nothing better is known. */
-export function explainRefusal(
-  error: unknown,
-  place: string,
-  otherwise = 'look at database.url in the configuration, and whether the server runs',
-): string {
-  return `the database at ${place} cannot be reached: ${messageOf(error)}; ${remedyOf(error) ?? otherwise}`;
+export function explainRefusal(error: unknown, place: string, otherwise?: string): string {
+  return `the database at ${place} cannot be reached: ${withRemedy(error, otherwise)}`;
+}
+
+export function withRemedy(error: unknown, otherwise = OTHERWISE): string {
+  return `${messageOf(error)}; ${remedyOf(error) ?? otherwise}`;
 }
 
 /** Whether it was refused for a reason that waiting does not mend. */

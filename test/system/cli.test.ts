@@ -164,6 +164,24 @@ describe('a database that cannot be reached', () => {
   );
 });
 
+test('a database that will not do is refused by run and migrate, and named by doctor, before anything is made there', async () => {
+  const name = `t_${randomUUID().replaceAll('-', '')}`;
+  await database.query(`create database ${name} encoding 'LATIN1' locale 'C' template template0`);
+  const url = Object.assign(new URL(home.url), { pathname: name }).href;
+  const [run, migrate, doctor] = await Promise.all(
+    ['run', 'migrate', 'doctor'].map((command) => watchbell([command], url)),
+  );
+  const says = `the database ${name} is in LATIN1, which lacks most of what people write: make one in UTF-8 (createdb --encoding UTF8`;
+  for (const result of [run, migrate])
+    expect(result).toEqual({
+      status: 2,
+      output: expect.stringContaining(`watchbell: this database will not do: ${says}`),
+    });
+  expect(doctor?.output).toContain(`BAD  encoding: ${says}`);
+  expect(doctor?.output).toContain('BAD  schema: there is none yet');
+  await database.query(`drop database ${name} with (force)`);
+});
+
 test('a wrong option or file is refused before anything is done', async () => {
   expect(await watchbell(['alert', '--severity', 'bogus'])).toMatchObject({
     status: 2,

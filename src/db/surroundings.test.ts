@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
+import { hasPgBouncer, startPgBouncer } from '../../test/harness/pgbouncer.ts';
+import { createDatabase, type Database } from './database.ts';
+import { findObstacles, refuseUnfit } from './surroundings.ts';
+
+if (!hasPgBouncer) console.warn('SKIPPED: a real PgBouncer; to run it: apt-get install pgbouncer');
+
+let home: TestDatabase;
+let admin: pg.Client;
+const open: { close(): Promise<void> }[] = [];
+beforeEach(async () => {
+  home = await emptyDatabase();
+  admin = new pg.Client(home.url);
+  await admin.connect();
+});
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((one) => one.close()));
+  await admin.end();
+  await home.drop();
+});
+
+function openAt(url: string): Database {
+  const database = createDatabase({
+    url: async () => ({ connectionString: url }),
+    poolSize: 1,
+    idleInTransactionMs: 10_000,
+    statementTimeoutMs: 10_000,
+  });
+  open.push(database);
+  return database;
+}
+
+/** The address of the same database for a user who has nothing but what is granted. */
+async function asStranger(): Promise<{ url: string; name: string; drop(): Promise<unknown> }> {
+  const name = `stranger_${randomUUID().replaceAll('-', '')}`;
+  await admin.query(`create role ${name} login password 'x'`);
+  const url = Object.assign(new URL(home.url), { username: name, password: 'x' }).href;
+  return { url, name, drop: () => admin.query(`drop owned by ${name}; drop role ${name}`) };
+}
+
+test('a database in UTF-8 whose user may make tables will do', async () => {
+  expect(await findObstacles(openAt(home.url))).toEqual([]);
+});
+
+test.each(['LATIN1', 'EUC_JP'])('a database in %s is refused, with the line that makes one', async (encoding) => {
+  const name = `t_${randomUUID().replaceAll('-', '')}`;
+  await admin.query(`create database ${name} encoding '${encoding}' locale 'C' template template0`);
+  const database = openAt(Object.assign(new URL(home.url), { pathname: name }).href);
+  await expect(refuseUnfit(database)).rejects.toThrow(
+    `this database will not do: the database ${name} is in ${encoding}, which lacks most of what people write: make one in UTF-8 (createdb --encoding UTF8 --locale C --template template0 --owner postgres NAME)`,
+  );
+  await database.close();
+  await admin.query(`drop database ${name} with (force)`);
+});
+
+test('who may not make tables is told what to grant, and then may', async () => {
+  const stranger = await asStranger();
+  const database = openAt(stranger.url);
+  const grant = `grant create on schema public to ${stranger.name}`;
+  expect(await findObstacles(database)).toEqual([{ what: 'schema', says: expect.stringContaining(grant) }]);
+  await admin.query(grant);
+  expect(await findObstacles(database)).toEqual([]);
+  await admin.query('drop schema public');
+  const made = `create schema ${stranger.name} authorization ${stranger.name}`;
+  expect(await findObstacles(database)).toEqual([{ what: 'schema', says: expect.stringContaining(made) }]);
+  await admin.query(made);
+  expect(await findObstacles(database)).toEqual([]);
+  await stranger.drop();
+});
+
+test("tables that are somebody else's, as after a restore by an administrator, are told of with what to grant", async () => {
+  const stranger = await asStranger();
+  await admin.query(`create table events (id int); grant create on schema public to ${stranger.name}`);
+  const [tables, ...others] = await findObstacles(openAt(stranger.url));
+  const grant = `grant all on all tables in schema public to ${stranger.name}`;
+  expect([tables, others]).toEqual([{ what: 'tables', says: expect.stringContaining(grant) }, []]);
+  await admin.query(grant);
+  expect(await findObstacles(openAt(stranger.url))).toEqual([]);
+  await stranger.drop();
+});
+
+/** A pooler by hand: each statement, or transaction, of any client goes to the next free one of `sessions`. */
+function pooled(sessions: readonly pg.Client[], order: 'first' | 'longest unused'): Pick<Database, 'dedicated'> {
+  const free = [...sessions];
+  return {
+    dedicated: async () => {
+      let held: pg.Client | undefined;
+      return {
+        processID: 1,
+        query: async (text: string) => {
+          held ??= free.shift();
+          try {
+            return await held?.query(text);
+          } finally {
+            if (text !== 'begin' && held && (text === 'rollback' || !(await inTransaction(held)))) {
+              if (order === 'first') free.unshift(held);
+              else free.push(held);
+              held = undefined;
+            }
+          }
+        },
+        end: async () => {},
+      } as never;
+    },
+  };
+}
+
+const inTransaction = async (client: pg.Client): Promise<boolean> => {
+  const { rows } = await client.query<{ within: boolean }>(
+    'select transaction_timestamp() <> statement_timestamp() as within',
+  );
+  return rows[0]?.within === true;
+};
+
+test.each([
+  [1, 'first'],
+  [3, 'first'],
+  [3, 'longest unused'],
+  [12, 'longest unused'],
+] as const)('a pooler by transaction with %i connections that takes the %s one is recognised', async (count, order) => {
+  const sessions = Array.from({ length: count + 1 }, () => new pg.Client(home.url));
+  await Promise.all(sessions.map((one) => one.connect()));
+  expect(await findObstacles(pooled(sessions, order))).toEqual([
+    { what: 'pooler', says: expect.stringContaining('pool_mode = session') },
+  ]);
+  await Promise.all(sessions.map((one) => one.end()));
+});
+
+(hasPgBouncer ? describe : describe.skip)('a real PgBouncer', () => {
+  test.each(['transaction', 'statement'] as const)('by %s is refused', async (mode) => {
+    const bouncer = await startPgBouncer(home.url, mode);
+    await expect(refuseUnfit(openAt(bouncer.url))).rejects.toThrow('point database.url at Postgres itself');
+    await bouncer.stop();
+  });
+
+  test('by session will do', async () => {
+    const bouncer = await startPgBouncer(home.url, 'session');
+    expect(await findObstacles(openAt(bouncer.url))).toEqual([]);
+    await bouncer.stop();
+  });
+});
