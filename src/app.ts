@@ -9,6 +9,7 @@ import { ConnectorRunners } from './connectors/runners.ts';
 import { createTaskChat } from './connectors/task-chat.ts';
 import { createDatabase, type Database } from './db/database.ts';
 import { Heartbeat } from './db/heartbeat.ts';
+import { Incarnation } from './db/incarnation.ts';
 import { LeaseKeeper, type Lease } from './db/lease.ts';
 import { migrate } from './db/migrate.ts';
 import { Notifier, type WokenRoom } from './db/notifier.ts';
@@ -85,6 +86,7 @@ export class App {
   readonly #notifier: Notifier;
   readonly #housekeeper: Housekeeper;
   readonly #heartbeat: Heartbeat;
+  readonly #incarnation: Incarnation;
   readonly #heardSources: HeardSources;
   readonly #runners: ConnectorRunners;
   readonly #webChat: ReturnType<typeof createWebChat>;
@@ -127,7 +129,7 @@ export class App {
       step,
       metrics,
       log,
-      world: () => (this.#heartbeat.standsBack ? undefined : this.#world),
+      world: () => (this.#heartbeat.standsBack || !this.#incarnation.isUsable ? undefined : this.#world),
       pressure: () => this.acceptor.pressure,
       claimRoom: (wanted) => this.#runners.claim(wanted),
       onWoken,
@@ -184,11 +186,19 @@ export class App {
       if (changes === 'all') this.#runners.wakeAll();
       else this.#wakeRooms(changes);
     });
+    this.#incarnation = new Incarnation({
+      database,
+      log,
+      prepare: (onMade) => this.#prepare(onMade),
+      onAnew: () => this.#beginAnew(),
+      onChange: () => this.#databaseChanged(),
+    });
     this.#heartbeat = new Heartbeat({
       database: this.#leaseDatabase,
       replica: this.#replica,
       clock,
       log,
+      incarnation: this.#incarnation,
       generation: () => this.#world.generation,
       onOthers: (count) => this.#notifier.others(count),
       onDead: async (query, dead) => {
@@ -227,8 +237,7 @@ export class App {
         ),
     });
     database.onAvailability((available) => {
-      this.#databaseSince = this.clock.now();
-      metrics.databaseUp.set(available ? 1 : 0);
+      this.#databaseChanged();
       if (available) log.info({}, 'database is back');
       else log.error({}, 'database is away; webhooks are answered with 503 until it is back');
     });
@@ -266,7 +275,11 @@ export class App {
       log,
       onWoken: (woken) => this.#wake(woken),
     });
-    const health = { started: () => this.#started, draining: () => this.#draining, parts: () => this.parts() };
+    const health = {
+      started: () => this.#started && this.#incarnation.isUsable,
+      draining: () => this.#draining,
+      parts: () => this.parts(),
+    };
     const web = Object.entries(this.#config.connectors).find(([, options]) => options.type === 'web');
     this.#http = await createHttpServer({
       ...ports,
@@ -280,19 +293,15 @@ export class App {
       log,
       pages: web ? [this.#webPages(web[1])] : [],
     });
-    const migrations = folders.skills.map((folder) => folder.migrations);
-    const prepare = async (): Promise<unknown> => {
-      await refuseUnfit(this.database);
-      return migrate(this.database, migrations);
-    };
-    if (!(await onceDatabaseAnswers(log, prepare, givenUp))) {
+    if (!(await onceDatabaseAnswers(log, () => this.#prepare(), givenUp))) {
       await this.#http.drain({ acceptForMs: 0, boundMs: 1000 });
       this.#webChat.close();
       await this.database.close();
       await this.#leaseDatabase.close();
       return false;
     }
-    this.metrics.databaseUp.set(1);
+    await this.#incarnation.begin();
+    this.#databaseChanged();
     this.#world = this.#build(this.#config, await this.#options.generation(this.database));
     await this.#heartbeat.start();
     await this.#notifier.start();
@@ -353,7 +362,10 @@ export class App {
   }
 
   parts(): Record<string, PartState> {
-    return { database: { ok: this.database.available, since: this.#databaseSince }, ...this.#runners.parts() };
+    const { trouble } = this.#incarnation;
+    const ok = this.database.available && trouble === undefined;
+    const database = { ok, since: this.#databaseSince, ...(trouble !== undefined && { detail: trouble }) };
+    return { database, ...this.#runners.parts() };
   }
 
   /** Makes what signs one browser in to the web chat, once: it stands behind the # of `/sign-in`. */
@@ -369,6 +381,30 @@ export class App {
     } catch (error) {
       this.#options.log.warn({ about, reason: messageOf(error) }, 'word to the ops room could not be stored');
     }
+  }
+
+  async #prepare(onMade?: Parameters<typeof migrate>[2]): Promise<void> {
+    await refuseUnfit(this.database);
+    await migrate(
+      this.database,
+      this.#options.folders.skills.map((folder) => folder.migrations),
+      onMade,
+    );
+  }
+
+  /** Leases are gone with the rest, so connectors are given back and begin anew by themselves. */
+  async #beginAnew(): Promise<void> {
+    this.#world = this.#build(this.#config, await this.#options.generation(this.database));
+    await this.#heardSources.look();
+    await this.tellOps(
+      'emptied',
+      'My database was emptied or exchanged for another one, so I began anew: what it does not hold of alerts, acknowledgements, reminders and history is gone, and numbers go on above those of before. Alertmanager posts again what still fires. To have the rest back, restore a backup: docs/operating.md, Restoring.',
+    );
+  }
+
+  #databaseChanged(): void {
+    this.#databaseSince = this.clock.now();
+    this.metrics.databaseUp.set(this.database.available && this.#incarnation.trouble === undefined ? 1 : 0);
   }
 
   #build(config: Config, generation: number): World {

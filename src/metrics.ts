@@ -91,7 +91,7 @@ export function createMetrics({ version, ofProcess = true }: MetricsOptions) {
       ['connector'],
     ),
     leaseHeld: gauge('lease_held', '1 while this replica holds the lease: housekeeping, or connector:NAME', ['lease']),
-    databaseUp: gauge('database_up', '1 while the database answers'),
+    databaseUp: gauge('database_up', '1 while the bot can write in its tables'),
     timerLateness: histogram(
       'timer_lateness_seconds',
       'From when a timer was due to when it was handled',

@@ -86,11 +86,13 @@ async function start(setting: Setting, beginning: Beginning, log: Logger, hooks:
   logWarnings(log, loaded);
   for (const { skill, because } of loaded.disabled) log.info({ skill, because }, 'skill is off');
   const { http } = loaded.config;
+  // What is in use: a database that was emptied must remember that, and not what the program began with.
+  let current: Pick<Loaded, 'hash' | 'content'> = loaded;
   const app = new App({
     version: readVersion(),
     config: loaded.config,
     folders: setting.folders,
-    generation: (database) => remember(database, loaded),
+    generation: (database) => remember(database, current),
     database: opened.config,
     secret: (reference) => setting.secrets.read(reference),
     log,
@@ -109,7 +111,10 @@ async function start(setting: Setting, beginning: Beginning, log: Logger, hooks:
   try {
     if (await untilChanged({ setting, sourceHash, log, counts }, (changed) => app.start(changed))) {
       const { path } = setting;
-      const watch = path === undefined ? undefined : watchReloads(setting, path, app, log, sourceHash);
+      const watch =
+        path === undefined
+          ? undefined
+          : watchReloads({ setting, path, app, log, sourceHash, taken: (one) => (current = one) });
       return { ...beginning, app, watch };
     }
   } catch (error) {
@@ -131,12 +136,26 @@ function logWarnings(log: Logger, { warnings }: Loaded): void {
   for (const warning of warnings) log.warn({ warning }, 'configuration warning');
 }
 
-function remember(database: Database, loaded: Loaded): Promise<number> {
+function remember(database: Database, loaded: Pick<Loaded, 'hash' | 'content'>): Promise<number> {
   return database.transaction(({ query }) => storeGeneration(query, loaded));
 }
 
 /** Whole or not at all: a changed file with a problem changes nothing but the log, the metric and a word in the ops room. */
-function watchReloads(setting: Setting, path: string, app: App, log: Logger, sourceHash: string) {
+function watchReloads({
+  setting,
+  path,
+  app,
+  log,
+  sourceHash,
+  taken,
+}: {
+  readonly setting: Setting;
+  readonly path: string;
+  readonly app: App;
+  readonly log: Logger;
+  readonly sourceHash: string;
+  readonly taken: (loaded: Loaded) => void;
+}): ConfigWatch {
   return watchConfig({
     path,
     sourceHash,
@@ -145,6 +164,7 @@ function watchReloads(setting: Setting, path: string, app: App, log: Logger, sou
     onChange: async (result) => {
       if (result.ok) {
         await app.reload(result.config, await remember(app.database, result));
+        taken(result);
         logWarnings(log, result);
         log.info({ generation: app.world.generation }, 'configuration reloaded');
         return;

@@ -4,7 +4,8 @@ import type { Config } from '../config/schema.ts';
 import { StartFailed } from '../errors.ts';
 import { createSignIn } from '../web/session.ts';
 import { createSessionStore, endAllSessions } from '../web/session-store.ts';
-import { TRIAL_ADDRESS_FILE, withDatabase, type Setting, type SettingOptions } from './setting.ts';
+import { TRIAL_ADDRESS_FILE, type Setting, type SettingOptions } from './setting.ts';
+import { withBareDatabase, withLastGood } from './with-database.ts';
 
 export interface SignInOptions extends SettingOptions {
   /** How the browser reaches the bot. */
@@ -15,7 +16,7 @@ export interface SignInOptions extends SettingOptions {
 export function signIn(options: SignInOptions): Promise<number> {
   if (options.url !== undefined && !/^https?:\/\//.test(options.url))
     throw new StartFailed(`--url "${options.url}" is not an address such as https://bell.example.org`);
-  return withDatabase(options, async (database, setting, config) => {
+  return withLastGood(options, async (database, setting, config) => {
     if (!Object.values(config.connectors).some(({ type }) => type === 'web'))
       throw new StartFailed('there is no web chat: add `web: {}` under connectors, and to a room');
     const key = await createSignIn(createSessionStore(database.query), new Date());
@@ -26,7 +27,7 @@ export function signIn(options: SignInOptions): Promise<number> {
 }
 
 export function signOut(options: SettingOptions): Promise<number> {
-  return withDatabase(options, async (database) => {
+  return withBareDatabase(options, async (database) => {
     const count = await endAllSessions(database.query);
     console.log(
       `${count === 1 ? 'One browser was' : `${count} browsers were`} signed out of the web chat. Printed addresses that were not used yet no longer work.`,

@@ -136,6 +136,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   let suspecting = false;
   let probing: NodeJS.Timeout | undefined;
   let pool: pg.Pool | undefined;
+  let hasConnected = false;
   const names = new Map<string, string>();
 
   async function open(): Promise<pg.Pool> {
@@ -194,14 +195,16 @@ export function createDatabase(options: DatabaseOptions): Database {
     })();
   }
 
-  /** Asked on a connection of its own; a standby answers too, and can store nothing. */
+  /** Asked on a connection of its own; a standby answers too, or a server whose disk is full, and can store nothing. */
   async function answers(): Promise<boolean> {
     const client = new pg.Client({ ...(await options.url()), connectionTimeoutMillis: 3000, query_timeout: 3000 });
     client.on('error', () => {});
     try {
       await client.connect();
-      const { rows } = await client.query<{ standby: boolean }>('select pg_is_in_recovery() as standby');
-      return rows[0]?.standby === false;
+      const { rows } = await client.query<{ writes: boolean }>(
+        `select current_setting('transaction_read_only') = 'off' as writes`,
+      );
+      return rows[0]?.writes === true;
     } finally {
       await client.end().catch(() => {});
     }
@@ -214,7 +217,7 @@ export function createDatabase(options: DatabaseOptions): Database {
         try {
           // Old sessions and an old password may be of no use any more.
           renew(pool);
-          if (!(await answers())) throw new DatabaseAway('only a standby answers');
+          if (!(await answers())) throw new DatabaseAway('it takes no writes');
           available = true;
           for (const listener of listeners) listener(true);
         } catch {
@@ -258,7 +261,13 @@ export function createDatabase(options: DatabaseOptions): Database {
     const client = await driven(
       async () => (from = await open()).connect(),
       () => {},
-    );
+    ).catch((error: unknown) => {
+      // Where it worked before, what refuses the connection now (a new password, a certificate) is mended elsewhere.
+      if (!hasConnected || codeOf(error) === 'WB_DATABASE_AWAY') throw error;
+      suspect();
+      throw new DatabaseAway(messageOf(error), { cause: error });
+    });
+    hasConnected = true;
     // Without a listener a connection that breaks between two statements would end the process.
     let broken = false;
     const broke = (error: unknown): void => {

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import type { Log } from '../skill.ts';
 import type { Database, Query } from './database.ts';
+import type { Incarnation } from './incarnation.ts';
 import { buryReplicas, forgetReplica, seeReplica, seenBefore, type Dead, type Replica } from './replicas.ts';
 
 const BEAT_MS = 1000;
@@ -12,6 +13,8 @@ export interface HeartbeatOptions {
   readonly replica: Replica;
   readonly clock: Clock;
   readonly log: Log;
+  /** Hears whether the tables are still there. */
+  readonly incarnation: Incarnation;
   /** Of the configuration in force here. */
   readonly generation: () => number;
   /** How many other replicas live. */
@@ -60,15 +63,15 @@ export class Heartbeat {
   }
 
   async #beat(): Promise<void> {
-    const { database, replica, generation, onOthers, log } = this.#options;
+    const { database, replica, generation, onOthers, incarnation } = this.#options;
     try {
-      const { others, newest, dead } = await seeReplica(database.query, { ...replica, generation: generation() });
-      onOthers(others);
-      this.#standBack(newest);
-      if (dead) await this.#bury();
+      const seen = await seeReplica(database.query, { ...replica, generation: generation() }, incarnation.tables);
+      onOthers(seen.others);
+      this.#standBack(seen.newest);
+      await incarnation.found(seen);
+      if (seen.dead) await this.#bury();
     } catch (error) {
-      if (!database.available || codeOf(error) === 'WB_DATABASE_AWAY') return;
-      log.warn({ reason: messageOf(error) }, 'heartbeat failed');
+      if (database.available && codeOf(error) !== 'WB_DATABASE_AWAY') await incarnation.failed(error);
     }
   }
 

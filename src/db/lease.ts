@@ -134,7 +134,8 @@ export class LeaseKeeper {
     const before = clock.monotonic();
     const epoch = await database.transaction(async ({ query }) => {
       await query(
-        `insert into leases (name, holder, epoch, expires_at) values ($1, $2, 0, '-infinity') on conflict do nothing`,
+        // From the clock: an epoch of before the table was emptied must not come again.
+        `insert into leases (name, holder, epoch, expires_at) values ($1, $2, extract(epoch from clock_timestamp())::bigint, '-infinity') on conflict do nothing`,
         [name, holder],
       );
       // Waits for every transaction fenced by this lease; a stopped holder's is ended by idle_in_transaction_session_timeout.

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StartFailed } from '../errors.ts';
-import { LONGEST_MS, type Database, type Transaction } from './database.ts';
+import { LONGEST_MS, type Database, type Query, type Transaction } from './database.ts';
 
 /** Any number; the same in every release, so that all replicas queue at the same lock. */
 const MIGRATION_LOCK = 7_236_110_001;
@@ -41,9 +41,13 @@ export interface SkillMigrations {
 
 /**
  * Brings the schema up to this program, in one transaction under a lock, so that any number of replicas may start at once.
- * Returns what was applied. @throws {StartFailed} when the schema says that this program is too old for it.
+ * Returns what was applied. `onMade`: runs before others see tables that were made from nothing. @throws {StartFailed} when the schema says that this program is too old for it.
  */
-export async function migrate(database: Database, skills: readonly SkillMigrations[]): Promise<string[]> {
+export async function migrate(
+  database: Database,
+  skills: readonly SkillMigrations[],
+  onMade?: (query: Query) => Promise<void>,
+): Promise<string[]> {
   const core = await readMigrations(join(import.meta.dirname, 'migrations'));
   return database.transaction(async (transaction) => {
     // Waiting for another replica's migrations may take longer than for any ordinary lock. Between two statements nothing does:
@@ -52,25 +56,48 @@ export async function migrate(database: Database, skills: readonly SkillMigratio
       `set local idle_in_transaction_session_timeout = '30s'; set local lock_timeout = '10min'; select pg_advisory_xact_lock(${MIGRATION_LOCK})`,
     );
     await transaction.script(
-      'create table if not exists schema_info (version integer not null, oldest_program integer not null)',
+      // The incarnation tells one database from another at the same address, such as one that was emptied.
+      'create table if not exists schema_info (version integer not null, oldest_program integer not null, incarnation uuid not null default gen_random_uuid())',
     );
-    const [info] = await transaction.query<{ version: number; oldest_program: number }>(
-      'select version, oldest_program from schema_info',
+    const [info] = await transaction.query<SchemaInfo>(
+      `select version, oldest_program, to_jsonb(schema_info) ? 'incarnation' as numbered from schema_info`,
     );
+    if (info?.numbered === false)
+      await transaction.script(
+        'alter table schema_info add column incarnation uuid not null default gen_random_uuid()',
+      );
+    if (!info) await refuseRest(transaction);
     const level = core.length;
     if (info && info.oldest_program > level)
       throw new StartFailed(
         `the database needs a newer watchbell (schema ${info.version}, this program knows ${level}); deploy the newer release again, or restore a backup`,
       );
     const applied = [...(await applyCore(transaction, core, info)), ...(await applySkills(transaction, skills))];
+    if (!info) await onMade?.(transaction.query);
     return applied;
   }, LONGEST_MS);
+}
+
+interface SchemaInfo {
+  readonly version: number;
+  readonly oldest_program: number;
+  /** It has an incarnation; what the first programs made has none. */
+  readonly numbered: boolean;
+}
+
+/** Whoever deleted rows by hand took this one with them; what version the tables are of is not known then. */
+async function refuseRest({ query }: Transaction): Promise<void> {
+  const [rest] = await query<{ there: boolean }>(`select to_regclass('events') is not null as there`);
+  if (rest?.there)
+    throw new StartFailed(
+      'the database has tables and no row in schema_info that says of which version: restore a backup into an empty database, or begin anew with: drop schema public cascade; create schema public',
+    );
 }
 
 async function applyCore(
   transaction: Transaction,
   core: readonly Migration[],
-  info: { version: number; oldest_program: number } | undefined,
+  info: SchemaInfo | undefined,
 ): Promise<string[]> {
   const version = info?.version ?? 0;
   const applied: string[] = [];

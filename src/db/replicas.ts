@@ -1,4 +1,5 @@
 import type { Query } from './database.ts';
+import { GROUND, type Ground } from './incarnation.ts';
 
 export interface Replica {
   readonly id: string;
@@ -12,21 +13,31 @@ const DEAD_AFTER = `interval '10 s'`;
 /** A replica that was seen may have worked on until its next beat, which may have been late. */
 const BEAT = `interval '5 s'`;
 
-/** Says that this replica is alive. Returns how many others were seen lately, their newest configuration, and the dead. */
+/** What a replica hears when it says that it is alive. */
+export interface Seen extends Ground {
+  /** How many others were seen lately, and their newest configuration. */
+  readonly others: number;
+  readonly newest: number;
+  /** Some were not seen for so long that they are dead. */
+  readonly dead: boolean;
+}
+
+/** Says that this replica is alive; `tables`: those that should be there. */
 export async function seeReplica(
   query: Query,
   replica: Replica & { readonly generation: number | null },
-): Promise<{ others: number; newest: number; dead: boolean }> {
-  const [row] = await query<{ others: number; newest: number; dead: boolean }>(
+  tables: readonly string[] = [],
+): Promise<Seen> {
+  const [row] = await query<Seen>(
     `with me as (
        insert into replicas (id, name, pid, seen_at, generation) values ($1, $2, $4, clock_timestamp(), $3)
        on conflict (id) do update set seen_at = excluded.seen_at, generation = excluded.generation),
      others as (select generation, seen_at > clock_timestamp() - ${DEAD_AFTER} as alive from replicas where id <> $1)
      select count(*) filter (where alive)::int as others, coalesce(max(generation) filter (where alive), 0)::int as newest,
-       coalesce(bool_or(not alive), false) as dead from others`,
-    [replica.id, replica.name, replica.generation, replica.pid],
+       coalesce(bool_or(not alive), false) as dead, ${GROUND.replace('$TABLES', '$5')} from others`,
+    [replica.id, replica.name, replica.generation, replica.pid, tables],
   );
-  return row ?? { others: 0, newest: 0, dead: false };
+  return row ?? { others: 0, newest: 0, dead: false, incarnation: null, missing: [] };
 }
 
 /** Other replicas of this host that were last seen before this process, which began `uptimeSeconds` ago. */

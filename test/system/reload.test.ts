@@ -214,7 +214,10 @@ describe('the program and its file', () => {
 
   test.each([
     ['names a database that does not answer', { database: { url: { file: 'database-uri' } } }],
-    ['is wrong, while the database does not answer', { rooms: { ops: { in: { webb: 'ops' } } } }],
+    [
+      'is wrong, while the database does not answer',
+      { database: { url: { file: 'database-uri' } }, rooms: { ops: { in: { webb: 'ops' } } } },
+    ],
   ])('a file that %s is mended while the bot waits, and the bot goes by it', async (_, mistake) => {
     const gone = new URL(database.url);
     gone.port = String(await freePort());
@@ -244,6 +247,23 @@ describe('the program and its file', () => {
     } finally {
       await waiting.kill();
       await starting;
+    }
+  });
+
+  test('a start with a wrong file finds the last good one in the database that the file names', async () => {
+    const own = await mkdtemp(join(directory, 'named-'));
+    const [config, log] = [join(own, 'watchbell.yaml'), join(own, 'log')];
+    await writeFile(join(own, 'here'), database.url);
+    const wrong = { database: { url: { file: 'here' } }, rooms: { ops: { in: { webb: 'ops' } } } };
+    await writeFile(config, JSON.stringify({ ...configuration('default', 'one'), ...wrong }));
+    const [port, opsPort] = [await freePort(), await freePort()];
+    const named = new ProgramProcess({ config, secrets: own, databaseUrl: '', port, opsPort, logFile: log });
+    try {
+      await named.start();
+      expect(named.failures).toEqual([]);
+      expect(await readFile(log, 'utf8')).toContain('running with the last good one');
+    } finally {
+      await named.kill();
     }
   });
 
