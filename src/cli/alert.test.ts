@@ -1,19 +1,68 @@
-import { createServer } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { postSample } from './alert.ts';
+import { chooseSource, postSample } from './alert.ts';
+
+let server: Server;
+
+async function listen(listener: RequestListener): Promise<string> {
+  server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+function close(): void {
+  server.close();
+  server.closeAllConnections();
+}
 
 test('an address that ends with a slash is the same address', async () => {
   const asked: (string | undefined)[] = [];
-  const server = createServer((request, response) => {
+  const url = await listen((request, response) => {
     asked.push(request.url);
     response.end();
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   for (const one of [url, `${url}/`, `${url}/bell/`])
     await expect(postSample({ url: one, source: 'prod eu', token: 't' }, {})).resolves.toBeUndefined();
-  server.close();
-  server.closeAllConnections();
+  close();
   const path = '/webhooks/alertmanager/prod%20eu';
   expect(asked).toEqual([path, path, `/bell${path}`]);
+});
+
+test('a refusal that may pass is told apart from one that stays', async () => {
+  const answers = [503, 502, 504, 401, 400, 500];
+  const url = await listen((_, response) => {
+    response.statusCode = answers.shift() ?? 200;
+    response.end('why');
+  });
+  const target = { url, source: 'prod', token: 't' };
+  for (const [status, passes] of [
+    [503, true],
+    [502, true],
+    [504, true],
+    [401, false],
+    [400, false],
+    [500, false],
+  ] as const)
+    expect(await postSample(target, {})).toEqual({
+      says: expect.stringMatching(new RegExp(`^${status} from .*/prod: why$`)),
+      answered: true,
+      passes,
+    });
+  close();
+  expect(await postSample(target, {})).toEqual({
+    says: expect.stringContaining('no bot answers'),
+    answered: false,
+    passes: true,
+  });
+});
+
+test.each([
+  [['prod'], 'prod'],
+  [['default', 'prod'], 'default'],
+  [[], 'default'],
+])('of the sources %j a sample goes to %s, unless another is named', (names, source) => {
+  expect(chooseSource(names)).toBe(source);
+});
+
+test('of several sources, none of them the default, one has to be named', () => {
+  expect(() => chooseSource(['eu', 'us'])).toThrow('name one with --source; configured are: eu, us');
 });

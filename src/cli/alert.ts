@@ -21,70 +21,92 @@ export interface AlertTarget {
   readonly token: string;
 }
 
-/** Posts a sample as Alertmanager would, and says what the bot answered. */
+/** Why a post was not taken. */
+export interface Refusal {
+  readonly says: string;
+  readonly answered: boolean;
+  /** Nobody answered, or the bot asked for it again: the same post may be taken in a moment. */
+  readonly passes: boolean;
+}
+
+/** An address that swallows packets, such as one that a network policy does not know yet, is given up after this. */
+const LONGEST_POST_MS = 10_000;
+/** 503 is the bot's own word for it; 502 and 504 are an ingress's while there is no pod behind it. */
+const PASSING: readonly number[] = [502, 503, 504];
+
+/** Posts a sample as Alertmanager would, and says what the bot answered. @throws {StartFailed} when nobody answers. */
 export async function postAlert(options: AlertOptions): Promise<number> {
-  const target = {
-    url: options.url ?? 'http://127.0.0.1:8080',
-    source: options.source ?? 'default',
-    token: options.token ?? (await configuredToken(options)),
-  };
+  const target = { url: options.url ?? 'http://127.0.0.1:8080', ...(await findTarget(options)) };
   const body = samplePayload({
     labels: { pod: 'sample' },
     status: options.resolved ? 'resolved' : 'firing',
     ...(options.alertName !== undefined && { name: options.alertName }),
     ...(options.severity !== undefined && { severity: options.severity }),
   });
-  const refused = await postSample(target, body);
-  console.log(refused ?? `Accepted by ${addressOf(target)}; look into the room.`);
-  return refused === undefined ? 0 : 1;
+  const refusal = await postSample(target, body);
+  if (refusal && !refusal.answered) throw new StartFailed(`${refusal.says}; say where it is with --url`);
+  console.log(refusal?.says ?? `Accepted by ${addressOf(target)}; look into the room.`);
+  return refusal === undefined ? 0 : 1;
 }
 
-/** Resolves to undefined once the bot has stored it, else to what it answered. @throws {StartFailed} when nobody answers. */
-export async function postSample(target: AlertTarget, body: unknown): Promise<string | undefined> {
+/** Resolves to undefined once the bot has stored it. Never rejects. */
+export async function postSample(target: AlertTarget, body: unknown): Promise<Refusal | undefined> {
   const address = addressOf(target);
-  let response: Response;
   try {
-    response = await fetch(address, {
+    const response = await fetch(address, {
       method: 'POST',
       headers: { authorization: `Bearer ${target.token}`, 'content-type': 'application/json' },
       body: JSON.stringify(body),
+      signal: AbortSignal.timeout(LONGEST_POST_MS),
     });
+    const text = await response.text();
+    if (response.ok) return undefined;
+    const { status } = response;
+    return { says: `${status} from ${address}: ${text}`, answered: true, passes: PASSING.includes(status) };
   } catch (error) {
-    throw new StartFailed(
-      `no bot answers at ${address} (${messageOf((error as Error).cause ?? error)}); say where it is with --url`,
-      { cause: error },
-    );
+    const reason = messageOf((error as Error).cause ?? error);
+    return { says: `no bot answers at ${address} (${reason})`, answered: false, passes: true };
   }
-  const text = await response.text();
-  return response.ok ? undefined : `${response.status} from ${address}: ${text}`;
 }
 
 function addressOf({ url, source }: AlertTarget): string {
   return `${url.replace(/\/+$/, '')}/webhooks/alertmanager/${encodeURIComponent(source)}`;
 }
 
-/** The source given, else the first, and its first token. @throws {StartFailed} naming those there are. */
-export async function alertToken(
-  setting: Setting,
-  config: Config,
-  given: string | undefined,
-): Promise<{ source: string; token: string }> {
-  const alerts = config.skills['alerts'] as { sources?: Record<string, { tokens: SecretRef[] }> } | undefined;
-  const sources = alerts?.sources ?? {};
-  const source = given ?? Object.keys(sources)[0] ?? 'default';
-  const reference = sources[source]?.tokens[0];
+type Sources = Readonly<Record<string, { readonly tokens: readonly SecretRef[] }>>;
+
+/** Those of the configuration, by name. */
+export function alertSources(config: Config): Sources {
+  return (config.skills['alerts'] as { sources?: Sources } | undefined)?.sources ?? {};
+}
+
+/** The first token of a source. @throws {StartFailed} naming the sources there are. */
+export async function alertToken(setting: Setting, sources: Sources, source: string): Promise<string> {
+  const [reference] = sources[source]?.tokens ?? [];
   if (!reference)
     throw new StartFailed(
       `skills.alerts has no source called "${source}"; configured are: ${Object.keys(sources).join(', ') || 'none'}`,
     );
-  return { source, token: await setting.secrets.read(reference) };
+  return setting.secrets.read(reference);
 }
 
-async function configuredToken(options: AlertOptions): Promise<string> {
+/** The only one, else the one called `default`. @throws {StartFailed} when there are several and none is called that. */
+export function chooseSource(names: readonly string[]): string {
+  const source = names.length === 1 ? names[0] : 'default';
+  if (source === undefined || (names.length > 1 && !names.includes(source)))
+    throw new StartFailed(`there are several sources: name one with --source; configured are: ${names.join(', ')}`);
+  return source;
+}
+
+async function findTarget({ source, token, ...options }: AlertOptions): Promise<{ source: string; token: string }> {
+  if (source !== undefined && token !== undefined) return { source, token };
   const setting = await createSetting(options);
+  const targetOf = async (config: Config): Promise<{ source: string; token: string }> => {
+    const sources = alertSources(config);
+    const chosen = source ?? chooseSource(Object.keys(sources));
+    return { source: chosen, token: token ?? (await alertToken(setting, sources, chosen)) };
+  };
   const result = await setting.load();
-  const tokenOf = async (config: Config): Promise<string> =>
-    (await alertToken(setting, config, options.source ?? 'default')).token;
   // A good configuration needs no database here.
-  return result.ok ? tokenOf(result.config) : withLastGood(options, (_, __, config) => tokenOf(config));
+  return result.ok ? targetOf(result.config) : withLastGood(options, (_, __, config) => targetOf(config));
 }

@@ -4,8 +4,9 @@ import { parseDuration } from '../chat/duration.ts';
 import type { Database } from '../db/database.ts';
 import { insertEvents } from '../dispatch/event.ts';
 import { StartFailed, messageOf } from '../errors.ts';
-import { alertToken, postSample } from './alert.ts';
-import type { SettingOptions } from './setting.ts';
+import { alertSources, alertToken, postSample } from './alert.ts';
+import { untilConfigured, untilTaken } from './probe-readiness.ts';
+import { loadOrThrow, type SettingOptions } from './setting.ts';
 import { withDatabase } from './with-database.ts';
 
 export interface ProbeOptions extends SettingOptions {
@@ -27,19 +28,26 @@ interface Standing {
 }
 
 const LOOK_EVERY_MS = 100;
+/** Of what is not ready yet: the bot counts each post that it does not take. */
+const AGAIN_EVERY_MS = 500;
 
 /**
- * Proves the whole way once: posts an alert to the webhook of a running bot, waits until every room it goes to shows it,
- * acknowledges it as somebody in the room would, resolves it. Prints a line a step; 0: all went through.
+ * Proves the whole way once: waits until the bot has the configuration that this command reads, posts an alert to its
+ * webhook, waits until every room it goes to shows it, acknowledges it as somebody in the room would, resolves it.
+ * Prints a line a step; 0: all went through.
  */
 export function probe(options: ProbeOptions): Promise<number> {
   const timeoutMs = parseDuration(options.timeout);
   if (timeoutMs === undefined) throw new StartFailed(`--timeout: "${options.timeout}" is not a duration such as 60s`);
-  return withDatabase(options, async (database, setting, config) => {
-    const { source, token } = await alertToken(setting, config, options.source);
-    const target = { url: options.url, source, token };
+  return withDatabase(options, async (database, setting) => {
+    // Read again, since this must not go on with an earlier one: it is the new configuration that is proved.
+    const { config, hash } = await loadOrThrow(setting);
+    const sources = alertSources(config);
+    const source = options.source ?? Object.keys(sources)[0] ?? 'default';
+    const target = { url: options.url, source, token: await alertToken(setting, sources, source) };
     const labels = { pod: `probe-${randomUUID()}`, namespace: 'watchbell' };
     const sample = { name: 'WatchbellProbe', severity: 'info', summary: 'a probe; it resolves by itself', labels };
+    const patience = { timeoutMs, everyMs: AGAIN_EVERY_MS };
     let from = performance.now();
     const step = (says: string): void => {
       console.log(`ok  ${says} (${Math.round(performance.now() - from)} ms)`);
@@ -48,12 +56,14 @@ export function probe(options: ProbeOptions): Promise<number> {
     const until = (what: string, isDone: (standing: Standing) => boolean): Promise<Standing> =>
       waitFor(database, labels.pod, timeoutMs, what, isDone);
 
-    const post = async (status: 'firing' | 'resolved'): Promise<void> => {
-      const refused = await postSample(target, samplePayload({ ...sample, status }));
-      if (refused !== undefined) throw new StartFailed(refused);
+    const post = (status: 'firing' | 'resolved'): Promise<void> => {
+      const body = samplePayload({ ...sample, status });
+      return untilTaken(() => postSample(target, body), patience);
     };
     let isOpen = false;
     try {
+      const replicas = await untilConfigured(database, hash, patience, (line) => console.log(`..  ${line}`));
+      step(`${replicas === 1 ? 'the bot has' : `${replicas} replicas have`} this configuration`);
       await post('firing');
       isOpen = true;
       step(`${options.url} took an alert for ${source}`);
@@ -70,7 +80,7 @@ export function probe(options: ProbeOptions): Promise<number> {
     } catch (error) {
       console.log(`BAD ${messageOf(error)}`);
       // A probe that failed half-way must not remind anybody all night.
-      if (isOpen) await post('resolved').catch(() => {});
+      if (isOpen) await postSample(target, samplePayload({ ...sample, status: 'resolved' }));
       return 1;
     }
   });

@@ -70,7 +70,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
     async (_, options) => (await import('./alert.ts')).postAlert(options),
   )
     .option('--url <address>', 'where the bot listens', 'http://127.0.0.1:8080')
-    .option('--source <name>', 'source in the configuration', 'default')
+    .option('--source <name>', 'source in the configuration (default: the only one, else the one called default)')
     .option('--token <token>', "the source's token (default: read from the configuration)")
     .option('--alert-name <name>', 'name of the alert')
     .addOption(new Option('--severity <severity>', 'how bad it is').choices(['critical', 'warning', 'info']))
@@ -84,7 +84,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
   )
     .option('--url <address>', 'where the bot listens', 'http://127.0.0.1:8080')
     .option('--source <name>', 'source in the configuration (default: the first)')
-    .option('--timeout <duration>', 'longest wait for each step', '60s');
+    .option('--timeout <duration>', 'longest wait for each step, also for a bot that is still starting', '60s');
 
   add<{ url?: string }>(
     program,

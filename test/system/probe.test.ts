@@ -29,13 +29,15 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-async function configure(route: object): Promise<void> {
+async function configure(route: object, { file = 'watchbell.yaml', source = 'prod' } = {}): Promise<string> {
   const config = {
     connectors: { memory: {} },
     rooms: { ops: { in: { memory: 'ops' } } },
-    skills: { alerts: { sources: { prod: { tokens: [{ file: 'alerts-token' }] } }, route } },
+    skills: { alerts: { sources: { [source]: { tokens: [{ file: 'alerts-token' }] } }, route } },
   };
-  await writeFile(join(directory, 'watchbell.yaml'), JSON.stringify(config));
+  const path = join(directory, file);
+  await writeFile(path, JSON.stringify(config));
+  return path;
 }
 
 async function createBell(databaseUrl: string): Promise<ProgramProcess> {
@@ -48,14 +50,36 @@ async function createBell(databaseUrl: string): Promise<ProgramProcess> {
   });
 }
 
-function probe(...args: string[]): Promise<{ status: number | null; output: string }> {
-  const child = spawn(process.execPath, [BIN, 'probe', '--config', join(directory, 'watchbell.yaml'), ...args], {
+interface Probing {
+  readonly done: Promise<{ status: number | null; output: string }>;
+  /** Resolves once it has printed that. */
+  printed(text: string): Promise<void>;
+}
+
+function startProbe(args: readonly string[]): Probing {
+  const child = spawn(process.execPath, [BIN, 'probe', ...args], {
     env: { PATH: process.env['PATH'], WATCHBELL_SECRETS: join(directory, 'secrets'), DATABASE_URL: database.url },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (output += text.toString()));
-  return new Promise((resolve) => child.once('close', (status) => resolve({ status, output })));
+  const looks = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (text: Buffer) => {
+      output += text.toString();
+      for (const look of looks) look();
+    });
+  return {
+    done: new Promise((resolve) => child.once('close', (status) => resolve({ status, output }))),
+    printed: (text) =>
+      new Promise((resolve, reject) => {
+        looks.add(() => output.includes(text) && resolve());
+        child.once('close', () => reject(new Error(`it ended without "${text}": ${output}`)));
+      }),
+  };
+}
+
+function probe(...args: string[]): Probing['done'] {
+  return startProbe(['--config', join(directory, 'watchbell.yaml'), ...args]).done;
 }
 
 test('a probe goes the whole way', async () => {
@@ -75,8 +99,28 @@ test('a probe that is shown nowhere fails with the reason, and so does one that 
   await bell.start();
   const dropped = await probe('--url', bell.url, '--timeout', '1s');
   expect(dropped).toEqual({ status: 1, output: expect.stringContaining('BAD') });
-  const unheard = await probe('--url', `http://127.0.0.1:${await freePort()}`);
+  const unheard = await probe('--url', `http://127.0.0.1:${await freePort()}`, '--timeout', '1s');
   expect(unheard).toEqual({ status: 1, output: expect.stringContaining('no bot answers') });
+});
+
+test('a probe that comes before the bot waits for it, and one of a changed configuration until the bot has that', async () => {
+  await configure({ rooms: ['ops'] });
+  bell = await createBell(database.url);
+  const early = startProbe(['--config', join(directory, 'watchbell.yaml'), '--url', bell.url]);
+  await early.printed('the database has no tables yet');
+  await bell.start();
+  const { status, output } = await early.done;
+  expect(output).toContain('resolved there');
+  expect(status).toBe(0);
+
+  const changed = await configure({ rooms: ['ops'] }, { file: 'changed.yaml', source: 'next' });
+  const late = startProbe(['--config', changed, '--url', bell.url]);
+  await late.printed('has another configuration');
+  await configure({ rooms: ['ops'] }, { source: 'next' });
+  expect(await late.done).toEqual({
+    status: 0,
+    output: expect.stringMatching(/took an alert for next[\s\S]*resolved there/),
+  });
 });
 
 test('a bot that is started before its database waits for it, and ends at once when told to', async () => {

@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { createDatabase as createTestDatabase, freePort, type TestDatabase } from '../../test/harness/postgres.ts';
+import { storeGeneration } from '../config/generations.ts';
+import { createDatabase, type Database } from '../db/database.ts';
+import { seeReplica } from '../db/replicas.ts';
+import type { Refusal } from './alert.ts';
+import { untilConfigured, untilTaken } from './probe-readiness.ts';
+
+const PATIENCE = { timeoutMs: 20_000, everyMs: 5 };
+const HASTE = { timeoutMs: 20, everyMs: 5 };
+let server: TestDatabase;
+let database: Database;
+
+const open = (connectionString: string): Database =>
+  createDatabase({
+    url: async () => ({ connectionString }),
+    poolSize: 2,
+    idleInTransactionMs: 5000,
+    statementTimeoutMs: 5000,
+  });
+const migrate = async (): Promise<unknown> =>
+  database.transaction(async ({ script }) =>
+    script(await readFile(resolve(import.meta.dirname, '../db/migrations/001-core.sql'), 'utf8')),
+  );
+
+/** A replica that lives and has this configuration; beats again with another. */
+async function replica(name: string, id = randomUUID()): Promise<{ has(hash: string): Promise<void> }> {
+  return {
+    async has(hash) {
+      const generation = await database.transaction(({ query }) => storeGeneration(query, { hash, content: '{}' }));
+      await seeReplica(database.query, { id, name, generation });
+    },
+  };
+}
+
+beforeEach(async () => {
+  server = await createTestDatabase();
+  database = open(server.url);
+});
+afterEach(async () => {
+  await database.close();
+  await server.drop();
+});
+
+test('it waits for tables, for a replica, and until each has the configuration, and says each once', async () => {
+  const [one, two] = [await replica('bell-1'), await replica('bell-2')];
+  const said: string[] = [];
+  const both = (): Promise<void> => two.has('new').then(() => one.has('new'));
+  const next = [migrate, () => one.has('old'), both];
+  const count = await untilConfigured(database, 'new', PATIENCE, (line) => {
+    said.push(line);
+    void next.shift()?.();
+  });
+  expect(count).toBe(2);
+  expect(said).toEqual([
+    expect.stringContaining('has no tables yet'),
+    expect.stringContaining('no replica of the bot'),
+    expect.stringContaining('bell-1 has another configuration'),
+  ]);
+});
+
+test('when the time is up it says what was missing', async () => {
+  await expect(untilConfigured(database, 'new', HASTE, () => {})).rejects.toThrow('the database has no tables yet');
+  const away = open(`postgres://nobody@127.0.0.1:${await freePort()}/none`);
+  await expect(untilConfigured(away, 'new', HASTE, () => {})).rejects.toThrow('the database cannot be reached');
+  await away.close();
+});
+
+const refusal = (more: Partial<Refusal>): Refusal => ({ says: 'no', answered: true, passes: true, ...more });
+
+test('what nobody takes yet is posted again, and any other answer ends it at once', async () => {
+  const answers = [refusal({ answered: false }), refusal({}), undefined];
+  await untilTaken(async () => answers.shift(), PATIENCE);
+  expect(answers).toEqual([]);
+
+  const refused = [refusal({ says: '401', passes: false }), undefined];
+  await expect(untilTaken(async () => refused.shift(), PATIENCE)).rejects.toThrow('401');
+  expect(refused).toHaveLength(1);
+  await expect(untilTaken(async () => refusal({ says: '503' }), HASTE)).rejects.toThrow('503');
+});

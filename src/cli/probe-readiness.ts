@@ -1,0 +1,72 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Database } from '../db/database.ts';
+import { StartFailed, codeOf, messageOf } from '../errors.ts';
+import type { Refusal } from './alert.ts';
+
+export interface Patience {
+  readonly timeoutMs: number;
+  readonly everyMs: number;
+}
+
+interface Replica {
+  readonly name: string;
+  /** Of its configuration; null: it has none yet. */
+  readonly hash: string | null;
+}
+
+/**
+ * Waits until every replica that lives has the configuration with this hash; resolves to their number. Meanwhile the
+ * database may be away or without tables, as it is right after an install. Each other thing that it waits for is said once.
+ * @throws {StartFailed} when the time is up, saying what was missing.
+ */
+export async function untilConfigured(
+  database: Database,
+  hash: string,
+  { timeoutMs, everyMs }: Patience,
+  onWait: (line: string) => void,
+): Promise<number> {
+  const deadline = performance.now() + timeoutMs;
+  for (let said: string | undefined; ; await pause(everyMs)) {
+    const found = await look(database, hash);
+    if (typeof found === 'number') return found;
+    if (performance.now() > deadline) throw new StartFailed(`the bot was not ready in time: ${found}`);
+    if (found !== said) onWait(`waiting: ${(said = found)}`);
+  }
+}
+
+/** The number of replicas, all with this configuration; or what is missing. */
+async function look(database: Database, hash: string): Promise<number | string> {
+  let replicas: Replica[];
+  try {
+    replicas = await database.query<Replica>(
+      `select name, (select hash from config_generations g where g.generation = r.generation) as hash
+       from replicas r where seen_at > clock_timestamp() - interval '10 s' order by name`,
+    );
+  } catch (error) {
+    if (codeOf(error) === 'WB_DATABASE_AWAY') return `the database cannot be reached (${messageOf(error)})`;
+    // 42P01: no such table. The first replica makes them.
+    if (codeOf(error) === '42P01') return 'the database has no tables yet; look at the log of the bot';
+    throw error;
+  }
+  if (replicas.length === 0) return 'no replica of the bot has been alive in the last 10 s; look at its pods';
+  const others = replicas.filter((replica) => replica.hash !== hash).map(({ name }) => name);
+  if (others.length === 0) return replicas.length;
+  return `${others.join(', ')} ${others.length === 1 ? 'has' : 'have'} another configuration than this command; in a cluster a changed one takes up to 80 s to arrive, and \`watchbell doctor\` says whether it was refused`;
+}
+
+/**
+ * Posts until it is taken. What is asked for again is, and so is what nobody answered.
+ * @throws {StartFailed} at any other answer at once, and when the time is up.
+ */
+export async function untilTaken(
+  post: () => Promise<Refusal | undefined>,
+  { timeoutMs, everyMs }: Patience,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const refusal = await post();
+    if (!refusal) return;
+    if (!refusal.passes || performance.now() > deadline) throw new StartFailed(refusal.says);
+    await pause(everyMs);
+  }
+}
