@@ -34,3 +34,8 @@ export function messageOf(error: unknown): string {
   }
   return String(error);
 }
+
+/** The same with its full stop, where another sentence follows. */
+export function sentenceOf(error: unknown): string {
+  return messageOf(error).replace(/(?<![.!?])$/, '.');
+}

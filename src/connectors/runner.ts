@@ -7,7 +7,7 @@ import { coreMessage, noticeOps, opsAddresses, sayToOps, type OpsWord } from '..
 import { Effects, type Woken } from '../dispatch/effects.ts';
 import { mayNotice, recordError, shortId } from '../dispatch/failure.ts';
 import type { World } from '../dispatch/world.ts';
-import { codeOf, messageOf } from '../errors.ts';
+import { codeOf, messageOf, sentenceOf } from '../errors.ts';
 import { escape, type Message } from '../chat/message.ts';
 import { Courier } from '../messages/courier.ts';
 import type { Claim, Wanted } from '../messages/wanted.ts';
@@ -116,7 +116,7 @@ export class ConnectorRunner {
       if (unauthorised)
         await this.#notice({
           about: `unauthorised:${lease.name}`,
-          text: `${escape(this.#options.name)}: ${escape(messageOf(error))} Messages are kept until it works again; \`watchbell doctor\` says more.`,
+          text: `${escape(this.#options.name)}: ${escape(sentenceOf(error))} Messages are kept until it works again; \`watchbell doctor\` says more.`,
         });
       await pause(pauseMs, signal);
     }
