@@ -20,11 +20,13 @@ COPY src src
 COPY skills skills
 COPY scripts/warm-compile-cache.ts scripts/
 RUN find src skills \( -name '*.test.ts' -o -name 'conformance*.ts' -o -name 'test-bot.ts' \) -delete
-# Code caches belong to one Node, one user id and one set of flags: warmed as the program will run.
+# Code caches belong to one Node, one user id and one set of flags: warmed as the program will run. Node lets only that id
+# read them; the chmod lets others, and bin/watchbell.js leads them there.
 ENV NODE_COMPILE_CACHE=/app/.compile-cache
 RUN mkdir .compile-cache && chown 1000:1000 .compile-cache
 USER 1000:1000
-RUN node --max-semi-space-size=2 --disable-warning=ExperimentalWarning scripts/warm-compile-cache.ts
+RUN node --max-semi-space-size=2 --disable-warning=ExperimentalWarning scripts/warm-compile-cache.ts \
+ && chmod -R a+rX .compile-cache
 
 FROM ${NODE_IMAGE}
 # Nothing in here installs packages, and what is not there needs no update.

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -24,5 +25,30 @@ test('the image holds no test and nothing of the contract of connectors, and not
       expect({ file, imported }).toEqual({ file, imported: expect.stringMatching(/^(src|skills)\//) });
       expect(gone).not.toContain(imported);
     }
+  }
+});
+
+test('a compile cache that another user id has filled is read, where it cannot be written', async () => {
+  const cache = await mkdtemp(join(tmpdir(), 'watchbell-cache-'));
+  const run = async (user: object, env: object = {}): Promise<string> => {
+    const options = { ...user, env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: cache, ...env } };
+    const bin = [join(ROOT, 'bin/watchbell.js'), '--version'];
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, bin, options);
+    return stdout + stderr;
+  };
+  try {
+    await run({});
+    const [filled = ''] = await readdir(cache);
+    const other = `${process.getuid?.() ?? 0}1`;
+    await rename(join(cache, filled), join(cache, filled.replace(/\d+$/, other)));
+    // As the image does it, since Node lets nobody else read what it writes.
+    await promisify(execFile)('chmod', ['-R', 'a+rX,a-w', cache]);
+    // Root may write anywhere.
+    const user = process.getuid?.() === 0 ? { uid: 54_321, gid: 54_321 } : {};
+    const said = await run(user, { NODE_DEBUG_NATIVE: 'COMPILE_CACHE' });
+    expect(said).toMatch(/src\/main\.ts\b.* was accepted/);
+  } finally {
+    await chmod(cache, 0o755);
+    await rm(cache, { recursive: true, force: true });
   }
 });
