@@ -63,8 +63,11 @@ case $chart in
     [ "$found" = "$version" ] || { echo "deploy: the chart in $chart is ${found:-of no version}, not $version: check that version out, or say $found" >&2; exit 2; }
     ;;
 esac
-# helm 4 has another word for --atomic
-if "$helm" version --template '{{ .Version }}' | grep -q '^v3'; then rollback=--atomic; else rollback=--rollback-on-failure; fi
+# helm 4 has another word for --atomic, and takes back only by force what somebody set by hand, such as by kubectl scale.
+if "$helm" version --template '{{ .Version }}' | grep -q '^v3'; then rollback=--atomic; else
+  rollback=--rollback-on-failure
+  args+=(--server-side=true --force-conflicts)
+fi
 
 echo "== $release $version in $namespace of $context: a dry run"
 "$helm" "${args[@]}" --dry-run=server >/dev/null
@@ -72,8 +75,16 @@ echo "== $release $version in $namespace of $context: a dry run"
 echo '== deploying'
 "$helm" "${args[@]}" "$rollback" --timeout "$timeout"
 echo '== proving a round trip'
-# Not with --logs: helm 3 deletes the pod of a test that passed before it reads its log, and then fails.
-"$helm" test "$release" --namespace "$namespace" --timeout "$timeout" || {
-  kubectl --namespace "$namespace" logs --selector "app.kubernetes.io/instance=$release,app.kubernetes.io/component=test" --tail=-1
-  exit 1
+# The pod of the test goes with its end, so that none outlives the release. Helm 4 prints its log; with helm 3 it is followed.
+follow() {
+  until kubectl --namespace "$namespace" logs --follow --selector "app.kubernetes.io/instance=$release,app.kubernetes.io/component=test" --tail=-1 2>/dev/null |
+    grep --line-buffered .; do sleep 1; done
 }
+following='' result=0
+if [ "$rollback" = --atomic ]; then follow & following=$!; fi
+"$helm" test "$release" --namespace "$namespace" --timeout "$timeout" || result=1
+if [ -n "$following" ]; then
+  for _ in 1 2 3 4 5; do kill -0 "$following" 2>/dev/null || break; sleep 0.2; done
+  kill "$following" 2>/dev/null || true
+fi
+exit "$result"
