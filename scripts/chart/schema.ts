@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { JsonSchema } from '../../src/config/reference.ts';
+import { eachWithHints, otherNames, withHints } from './hints.ts';
 import { valuesSchema } from './values.ts';
 
 /** Where a parent chart says `condition: watchbell.enabled`, this chart is given the word too. Here it would switch nothing off. */
@@ -14,7 +15,8 @@ export function valuesJsonSchema(configuration: JsonSchema): JsonSchema {
   const { $schema: _, $id: __, title: ___, $defs = {}, ...config } = configuration;
   const description = schema.properties?.['config']?.description ?? '';
   const properties = { enabled: ENABLED, ...schema.properties, config: { ...config, description } };
-  return { ...schema, properties, $defs };
+  const hinted = withHints({ ...schema, properties });
+  return { ...hinted, properties: { ...hinted.properties, ...otherNames() }, $defs: eachWithHints($defs) };
 }
 
 /** What values.yaml says need not be said again; `helm upgrade --reuse-values` from an older release brings less than that. */
