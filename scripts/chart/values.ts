@@ -1,72 +1,32 @@
 /** The values of the Helm chart: the one source of charts/watchbell/values.schema.json and of the table in its README. */
 import { z } from 'zod';
-
-const text = z.string();
-const flag = z.boolean();
-const count = z.int().min(0);
-const map = z.record(text, text);
-/** Labels that the chart itself writes; a second time they would be the same key twice. */
-const OWN_LABELS = [
-  ...['name', 'instance', 'component', 'version', 'managed-by'].map((key) => `app.kubernetes.io/${key}`),
-  'helm.sh/chart',
-];
-const moreLabels = z.record(text.refine((key) => !OWN_LABELS.includes(key)).meta({ not: { enum: OWN_LABELS } }), text);
-/** The alerts of templates/prometheusrule.yaml. */
-const ALERTS = [
-  'WatchbellDown',
-  'WatchbellDatabaseDown',
-  'WatchbellConnectorDown',
-  'WatchbellMessagesWaiting',
-  'WatchbellDeadLetters',
-  'WatchbellEventsFailed',
-  'WatchbellLate',
-  'WatchbellConfigurationRefused',
-  'WatchbellWebhooksRefused',
-  'WatchbellSourceUnknown',
-  'WatchbellNoWebhook',
-  'WatchbellCertificate',
-  'WatchbellBackupOld',
-] as const;
-/** Passed on to Kubernetes, which says what may stand there. */
-const object = z.record(text, z.unknown());
-const objects = z.array(object);
-const quantity = z.union([text, z.number()]);
-const cron = text.regex(/^\S+(?: \S+){4}$|^@(?:hourly|daily|weekly|monthly)$/);
-const duration = text.regex(/^\d+[smhd]$/);
-const labelsAndAnnotations = {
-  labels: map.describe('More labels.'),
-  annotations: map.describe('More annotations.'),
-};
-
-const secretItem = z.union([text, z.strictObject({ key: text, path: text })]);
-const secret = z.strictObject({
-  name: text.min(1).describe('Name of the Secret.'),
-  items: z
-    .array(secretItem)
-    .optional()
-    .describe('Keys to take, or { key, path } to give one another file name; default: all.'),
-  optional: flag.optional().describe('The Secret may be missing.'),
-});
-
-const scrape = {
-  enabled: flag.describe('Make one.'),
-  interval: duration.describe('How often to scrape.'),
-  scrapeTimeout: duration.describe('How long to wait for an answer.'),
-  ...labelsAndAnnotations,
-  relabelings: objects.describe('Relabelings before the scrape.'),
-  metricRelabelings: objects.describe('Relabelings of what was scraped.'),
-};
-
-const job = {
-  startingDeadlineSeconds: count.describe('A run that is later than this is left out.'),
-  ttlSecondsAfterFinished: count.describe('Finished jobs are deleted after this.'),
-  resources: object.describe('Requests and limits of the pod.'),
-};
-
-const peers = objects.describe('NetworkPolicy peers that may come in.');
+import {
+  count,
+  cron,
+  duration,
+  flag,
+  map,
+  moreLabels,
+  object,
+  objects,
+  peers,
+  pullSecrets,
+  quantity,
+  secret,
+  text,
+  labelsAndAnnotations,
+  job,
+} from './shapes.ts';
+import { monitoring } from './values-monitoring.ts';
+import { postgres } from './values-postgres.ts';
 
 export const valuesSchema = z.strictObject({
-  global: object.describe('Taken and ignored, so that this chart can be a part of another.'),
+  global: z
+    .looseObject({
+      imageRegistry: text.describe('Registry of all images, instead of their own.'),
+      imagePullSecrets: pullSecrets.describe('More Secrets with registry credentials.'),
+    })
+    .describe('For all charts of a release, where this one is a part of another. What else stands here is ignored.'),
   nameOverride: text.describe('Instead of the chart name.'),
   fullnameOverride: text.describe('Instead of release and chart name.'),
   commonLabels: moreLabels.describe('Labels of everything.'),
@@ -74,13 +34,14 @@ export const valuesSchema = z.strictObject({
 
   image: z
     .strictObject({
+      registry: text.describe('Instead of the registry in the repository.'),
       repository: text.min(1).describe('Registry and name.'),
       tag: text.describe("Default: the chart's version."),
       digest: text.regex(/^(?:sha256:[0-9a-f]{64})?$/).describe('Instead of the tag: sha256:…'),
       pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).describe('When to pull.'),
     })
     .describe('The image.'),
-  imagePullSecrets: z.array(z.strictObject({ name: text })).describe('Secrets with registry credentials.'),
+  imagePullSecrets: pullSecrets.describe('Secrets with registry credentials.'),
 
   config: object.describe(
     'The configuration, as it would stand in watchbell.yaml. Never passed through a template. Its words: docs/reference/configuration.md.',
@@ -93,43 +54,11 @@ export const valuesSchema = z.strictObject({
     .array(text.min(1))
     .describe('ConfigMaps that each hold one skill (index.ts and its files); beside those of config.skillDirectories.'),
 
-  postgres: z
-    .strictObject({
-      existingSecret: z
-        .strictObject({
-          name: text.describe('Secret with a postgres:// address.'),
-          key: text.min(1).describe('Its key.'),
-        })
-        .describe('A Postgres that is there already.'),
-      cloudNativePG: z
-        .strictObject({
-          enabled: flag.describe(
-            'Make a Cluster of the CloudNativePG operator. It stays when this is switched off or uninstalled.',
-          ),
-          instances: count.min(1).describe('Postgres instances.'),
-          storage: object.describe('Its storage.'),
-          spec: object.describe(
-            'More of the spec of the Cluster: image, backup, resources; bootstrap, instead of a new one.',
-          ),
-        })
-        .describe('A Postgres cluster kept by CloudNativePG.'),
-      development: z
-        .strictObject({
-          enabled: flag.describe('Make one small Postgres, for trials: one pod, no backup.'),
-          image: text.min(1).describe('Its image.'),
-          password: text.min(1).describe('Its password. Only the pods of this release are let in.'),
-          persistence: z.strictObject({
-            enabled: flag.describe('Keep the data on a volume; else they go with the pod.'),
-            size: quantity.describe('Size of the volume.'),
-            storageClass: text.describe("Default: the cluster's."),
-          }),
-          resources: object.describe('Requests and limits.'),
-        })
-        .describe('A Postgres for trials.'),
-    })
-    .describe('Where the state is. Choose exactly one, or write database: into config.'),
+  postgres,
 
-  replicas: count.describe('Pods. Two survive the loss of a node without a gap.'),
+  replicas: count
+    .nullable()
+    .describe('Pods. Two survive the loss of a node without a gap. null: left to `kubectl scale` or an autoscaler.'),
   ...labelsAndAnnotations,
   podLabels: moreLabels.describe('More labels of the pods.'),
   podAnnotations: map.describe('More annotations of the pods.'),
@@ -148,6 +77,8 @@ export const valuesSchema = z.strictObject({
   tolerations: objects.describe('Taints that pods bear.'),
   affinity: object.describe('Affinity of the pods.'),
   topologySpreadConstraints: objects.describe('Default: replicas on different nodes and zones where that is possible.'),
+  dnsConfig: object.describe('Resolver options of the pods.'),
+  hostAliases: objects.describe('More lines of /etc/hosts.'),
   serviceAccount: z
     .strictObject({
       create: flag.describe('Make one.'),
@@ -157,8 +88,11 @@ export const valuesSchema = z.strictObject({
     .describe('The bot needs no Kubernetes API: no token is mounted.'),
   podDisruptionBudget: z
     .strictObject({
-      enabled: flag.describe('Make one. It never blocks a drain, also not of a single replica.'),
+      enabled: flag.describe('Make one. With maxUnavailable 1 it blocks no drain, also not of a single replica.'),
       maxUnavailable: z.union([count, text]).describe('How many may be away at once.'),
+      minAvailable: z
+        .union([count, text])
+        .describe('Instead: how many must stay. As many as there are replicas block every drain.'),
     })
     .describe('Disruption budget.'),
 
@@ -188,7 +122,9 @@ export const valuesSchema = z.strictObject({
       className: text.describe('Ingress class.'),
       ...labelsAndAnnotations,
       hosts: z.array(text).describe('Host names.'),
-      paths: z.array(text).describe('Path prefixes. "/" adds the pages and the API: protect them first.'),
+      paths: z
+        .array(text)
+        .describe('Path prefixes, below http.basePath. "/" adds the pages and the API: protect them first.'),
       tls: objects.describe('TLS blocks; default with certificate.enabled: its Secret.'),
     })
     .describe('Ingress for senders outside the cluster.'),
@@ -219,7 +155,10 @@ export const valuesSchema = z.strictObject({
         'Who may reach the public port: ingress controller, Alertmanager. Empty: all pods of this cluster.',
       ),
       metricsFrom: peers.describe('Who may reach the ops port. Empty: all pods of this cluster.'),
-      dnsTo: objects.describe('Where DNS is. Empty: anywhere on port 53.'),
+      dnsTo: objects.describe('Where DNS is. Empty: anywhere on these ports.'),
+      dnsPorts: z
+        .array(count)
+        .describe('Ports of the pods that answer DNS, which need not be that of their Service: on OpenShift 5353.'),
       postgres: z.strictObject({
         to: objects.describe('Where Postgres is. Empty: anywhere on this port.'),
         port: count.describe('Its port.'),
@@ -230,38 +169,7 @@ export const valuesSchema = z.strictObject({
     })
     .describe('NetworkPolicy.'),
 
-  serviceMonitor: z.strictObject(scrape).describe('ServiceMonitor of prometheus-operator.'),
-  podMonitor: z.strictObject(scrape).describe('PodMonitor; instead of the ServiceMonitor, not beside it.'),
-  prometheusRule: z
-    .strictObject({
-      enabled: flag.describe('Make one.'),
-      ...labelsAndAnnotations,
-      ruleLabels: map.describe('Labels of each alert, beside watchbell_self="true".'),
-      runbookUrl: text.describe("Address that an alert's name is appended to."),
-      disabled: z.partialRecord(z.enum(ALERTS), flag).describe('Alerts to leave out: { WatchbellNoWebhook: true }.'),
-      noWebhookFor: duration.describe(
-        'WatchbellNoWebhook: no webhook of a source heard for this long. Needs a Watchdog that is repeated: see NOTES.',
-      ),
-      lateSeconds: z.number().min(0).describe('WatchbellLate: 99 of 100 timers fire within this.'),
-      backupOlderThan: duration.describe('WatchbellBackupOld.'),
-      extraRules: objects.describe('More rules.'),
-    })
-    .describe('Alerts about the bot itself. Route them to another receiver: see NOTES.'),
-  alertmanagerConfig: z
-    .strictObject({
-      enabled: flag.describe('Make one that sends the alerts of this namespace to the bot.'),
-      ...labelsAndAnnotations,
-      source: text.describe('Source in the configuration.'),
-      tokenSecret: z.strictObject({ name: text, key: text }).describe('Secret with its token.'),
-      route: object.describe('More of its route: matchers, routes, groupBy.'),
-    })
-    .describe('AlertmanagerConfig of prometheus-operator.'),
-  dashboard: z
-    .strictObject({
-      enabled: flag.describe("A ConfigMap that Grafana's sidecar finds."),
-      ...labelsAndAnnotations,
-    })
-    .describe('Grafana dashboard.'),
+  ...monitoring,
 
   pairing: z
     .strictObject({
@@ -293,9 +201,7 @@ export const valuesSchema = z.strictObject({
         ),
       volume: z
         .strictObject({
-          existingClaim: text.describe(
-            'Claim to write to; default: one is made, and kept on uninstall. Make your own where the storage class waits for a first consumer: `helm --wait` would wait for the first backup.',
-          ),
+          existingClaim: text.describe('Claim to write to; default: one is made, and kept on uninstall.'),
           size: quantity.describe(
             'Size of the claim that is made, or limit of what lies there on its way to a bucket.',
           ),
@@ -313,7 +219,9 @@ export const valuesSchema = z.strictObject({
         'Have `helm test` prove a round trip, where there is a source of alerts or a fragment that may bring one.',
       ),
       source: text.describe('Source in the configuration that the test posts to; default: the first.'),
-      timeout: duration.describe('How long a message may take to be shown.'),
+      timeout: duration.describe(
+        'How long each step may take: the bot to start and to have this configuration, a message to be shown.',
+      ),
     })
     .describe('helm test.'),
 });

@@ -61,7 +61,10 @@ async function runHelm(command: 'template' | 'install', values: object, options:
 
 /** What helm prints for people after an install. */
 export async function notes(values: object, options: RenderOptions = {}): Promise<string> {
-  const printed = await runHelm('install', values, { ...options, more: ['--dry-run=client'] });
+  const printed = await runHelm('install', values, {
+    ...options,
+    more: ['--dry-run=client', ...(options.more ?? [])],
+  });
   return printed.slice(printed.indexOf('\nNOTES:\n'));
 }
 

@@ -2,7 +2,10 @@ import { valuesSchema } from '../../scripts/chart/values.ts';
 import { DATABASE, examples, notes, render, type Manifest, type Rendered } from './render.ts';
 
 /** What pairing.rooms and alertmanagerConfig lean on. */
-const source = { config: { skills: { alerts: { sources: { default: { tokens: [{ file: 't' }] } } } } } };
+const source = {
+  secrets: [{ name: 'watchbell' }],
+  config: { skills: { alerts: { sources: { default: { tokens: [{ file: 't' }] } } } } },
+};
 const roundsIn = (...rooms: string[]): object => ({
   config: {
     skills: { coffee: { rounds: Object.fromEntries(rooms.map((room, at) => [`round-${at}`, { room: [room] }])) } },
@@ -43,7 +46,7 @@ test.each([
   ['dashboard', { dashboard: { enabled: true } }, ['ConfigMap']],
   ['pairing', { ...roundsIn('random'), pairing: { rooms: { random: { schedule: '0 10 * * 1' } } } }, ['CronJob']],
   ['countdownRecovery', { countdownRecovery: { enabled: true } }, ['CronJob']],
-  ['backup', { backup: { enabled: true } }, ['CronJob', 'PersistentVolumeClaim']],
+  ['backup', { backup: { enabled: true } }, ['CronJob', 'Job', 'PersistentVolumeClaim']],
   ['backup to a bucket', { backup: { enabled: true, to: 's3://bells/prod' } }, ['CronJob']],
   [
     'extraObjects',
@@ -51,8 +54,12 @@ test.each([
     ['Secret'],
   ],
 ])('%s adds its objects and changes no other', async (_, values, added) => {
-  const config = 'config' in values ? { config: values.config } : {};
-  const [before, after] = [await render({ ...DATABASE, ...config }), await render({ ...DATABASE, ...values })];
+  const given = 'config' in values ? { config: values.config } : {};
+  const secrets = 'secrets' in values ? { secrets: values.secrets } : {};
+  const [before, after] = [
+    await render({ ...DATABASE, ...given, ...secrets }),
+    await render({ ...DATABASE, ...values }),
+  ];
   const idOf = ({ kind, metadata }: Manifest): string => `${kind}/${metadata.name}`;
   const known = new Set(before.objects.map(idOf));
   expect(
@@ -285,7 +292,7 @@ test.each([
   ['a coffee job for no round', { pairing: { rooms: { random: { schedule: '@weekly' } } } }, 'pairing.rooms.random'],
   [
     'a receiver for an unknown source',
-    { ...source, alertmanagerConfig: { enabled: true, source: 'prod' } },
+    { ...source, alertmanagerConfig: { enabled: true, source: 'prod', tokenSecret: { name: 'team', key: 'token' } } },
     /no such source.*it has: default/,
   ],
 ])('%s fails and says so, unless a fragment may bring it', async (_, values, says) => {
@@ -339,7 +346,7 @@ test('the policy that denies the rest lets through what the bot needs', async ()
   const ports = (rules: { ports: { port: unknown }[] }[]): unknown[] =>
     rules.flatMap((rule) => rule.ports.map(({ port }) => port));
   expect(ports(spec.ingress)).toEqual(['http', 'ops']);
-  expect(ports(spec.egress)).toEqual([53, 53, 5432, 443, 8080]);
+  expect(ports(spec.egress)).toEqual([53, 53, 5353, 5353, 5432, 443, 8080]);
 });
 
 test('each alert about the bot is labelled so that it can go round it, has a runbook, and can be left out', async () => {

@@ -2,11 +2,19 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* At most 32 characters, so that the longest name made from it stays within a CronJob's 52; a Service's has no dots or capitals. */}}
+{{/*
+At most 32 characters, so that the longest name made from it stays within a CronJob's 52; a Service's has no dots or capitals.
+What is cut keeps a hash of the whole, so that no two releases are one.
+*/}}
 {{- define "watchbell.fullname" -}}
 {{- $name := include "watchbell.name" . -}}
 {{- $full := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) -}}
-{{- regexReplaceAll "[^a-z0-9-]" (default $full .Values.fullnameOverride | lower) "-" | trunc 32 | trimSuffix "-" -}}
+{{- $plain := regexReplaceAll "[^a-z0-9-]" (default $full .Values.fullnameOverride | lower) "-" | trimSuffix "-" -}}
+{{- if gt (len $plain) 32 -}}
+{{ $plain | trunc 26 | trimSuffix "-" }}-{{ sha256sum $plain | trunc 5 }}
+{{- else -}}
+{{ $plain }}
+{{- end -}}
 {{- end -}}
 
 {{- define "watchbell.selectorLabels" -}}
@@ -54,6 +62,29 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- kindIs "map" $options | ternary $options dict | toJson -}}
 {{- end -}}
 
+{{/*
+The Secrets of `secrets` that may hold the first token of a source, (list $ "prod"), as a JSON list of { name, key }: those
+that name it among their items, else those that are taken whole.
+*/}}
+{{- define "watchbell.tokenSecrets" -}}
+{{- $root := index . 0 -}}
+{{- $sources := default dict (include "watchbell.skill" (list $root "alerts") | fromJson).sources -}}
+{{- $file := dig "file" "" (first (default (list dict) (default dict (get $sources (index . 1))).tokens)) -}}
+{{- $named := list -}}
+{{- $whole := list -}}
+{{- if $file -}}
+{{- range $root.Values.secrets -}}
+{{- $name := tpl .name $root -}}
+{{- if not .items }}{{ $whole = append $whole (dict "name" $name "key" $file) }}{{ end -}}
+{{- range .items -}}
+{{- $item := kindIs "string" . | ternary (dict "key" . "path" .) . -}}
+{{- if eq $item.path $file }}{{ $named = append $named (dict "name" $name "key" $item.key) }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- default $whole $named | toJson -}}
+{{- end -}}
+
 {{/* `helm test` posts to a source; a ConfigMap of configFragments may bring one. */}}
 {{- define "watchbell.tested" -}}
 {{- if and .Values.test.enabled (or (include "watchbell.skill" (list . "alerts") | fromJson).sources .Values.configFragments) }}true{{ end -}}
@@ -70,11 +101,53 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 
 {{- define "watchbell.image" -}}
+{{- $repository := include "watchbell.repository" (list . .Values.image.repository) -}}
 {{- if .Values.image.digest -}}
-{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{ $repository }}@{{ .Values.image.digest }}
 {{- else -}}
-{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
+{{ $repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
 {{- end -}}
+{{- end -}}
+
+{{/* (list $ "docker.io/library/postgres:18"), from the registry that stands in for all of them, where there is one. */}}
+{{- define "watchbell.repository" -}}
+{{- with default (index . 0).Values.image.registry (index . 0).Values.global.imageRegistry -}}
+{{ trimSuffix "/" . }}/
+{{- end -}}
+{{- if or (index . 0).Values.global.imageRegistry (index . 0).Values.image.registry -}}
+{{ regexReplaceAll "^([^/]*[.:][^/]*|localhost)/" (index . 1) "" }}
+{{- else -}}
+{{ index . 1 }}
+{{- end -}}
+{{- end -}}
+
+{{/* Those of this chart and of all charts of a release, each once, by name or as { name }. */}}
+{{- define "watchbell.imagePullSecrets" -}}
+{{- $secrets := list -}}
+{{- range concat (default list .Values.global.imagePullSecrets) .Values.imagePullSecrets -}}
+{{- $secrets = append $secrets (kindIs "string" . | ternary (dict "name" .) .) -}}
+{{- end -}}
+{{- with uniq $secrets -}}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end -}}
+{{- end -}}
+
+{{/* `http.basePath` of the configuration: empty, or /bell. */}}
+{{- define "watchbell.basePath" -}}
+{{- with (default dict (default dict .Values.config).http).basePath -}}
+{{ printf "/%s" (trimAll "/" .) | trimSuffix "/" }}
+{{- end -}}
+{{- end -}}
+
+{{/* A path for senders: (list $ "/webhooks"). */}}
+{{- define "watchbell.path" -}}
+{{ printf "%s%s" (include "watchbell.basePath" (index . 0)) (index . 1) | trimSuffix "/" | default "/" }}
+{{- end -}}
+
+{{/* Where the bot is inside the cluster. In full, so that NO_PROXY can name all such with `.svc`. */}}
+{{- define "watchbell.url" -}}
+http://{{ include "watchbell.fullname" . }}.{{ .Release.Namespace }}.svc:{{ .Values.service.port }}{{ include "watchbell.basePath" . }}
 {{- end -}}
 
 {{- define "watchbell.serviceAccountName" -}}
@@ -101,17 +174,20 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- define "watchbell.databaseSecret" -}}
 {{- $postgres := .Values.postgres -}}
 {{- $chosen := list -}}
+{{- $own := (default dict .Values.config).database -}}
+{{- /* One that says more about the database of the Secret, such as its TLS, is no other database. */}}
+{{- if and $own (ne (dig "url" "file" "" (deepCopy $own)) "database-uri") }}{{ $chosen = append $chosen "config.database" }}{{ end -}}
 {{- if $postgres.existingSecret.name }}{{ $chosen = append $chosen "postgres.existingSecret.name" }}{{ end -}}
 {{- if $postgres.cloudNativePG.enabled }}{{ $chosen = append $chosen "postgres.cloudNativePG.enabled" }}{{ end -}}
 {{- if $postgres.development.enabled }}{{ $chosen = append $chosen "postgres.development.enabled" }}{{ end -}}
 {{- if gt (len $chosen) 1 -}}
 {{- fail (printf "There must be one database, and these values name %d: keep one of %s." (len $chosen) (join ", " $chosen)) -}}
 {{- end -}}
-{{- if and (not $chosen) (not (default dict .Values.config).database) -}}
+{{- if and (not $chosen) (not $own) -}}
 {{- fail "Watchbell needs a Postgres: set postgres.existingSecret.name (a Secret with its postgres:// address), or postgres.cloudNativePG.enabled, or for a trial postgres.development.enabled." -}}
 {{- end -}}
 {{- if $postgres.existingSecret.name -}}
-{{- dict "name" $postgres.existingSecret.name "key" $postgres.existingSecret.key | toJson -}}
+{{- dict "name" (tpl $postgres.existingSecret.name .) "key" $postgres.existingSecret.key | toJson -}}
 {{- else if $postgres.cloudNativePG.enabled -}}
 {{- dict "name" (printf "%s-db-app" (include "watchbell.fullname" .)) "key" "uri" | toJson -}}
 {{- else if $postgres.development.enabled -}}
@@ -169,7 +245,7 @@ app.kubernetes.io/component: {{ index . 1 }}
       {{- end }}
       {{- range .Values.secrets }}
       - secret:
-          name: {{ .name }}
+          name: {{ tpl .name $ }}
           {{- with .items }}
           items:
             {{- range . }}
@@ -200,9 +276,8 @@ app.kubernetes.io/component: {{ index . 1 }}
 serviceAccountName: {{ include "watchbell.serviceAccountName" . }}
 automountServiceAccountToken: false
 enableServiceLinks: false
-{{- with .Values.imagePullSecrets }}
-imagePullSecrets:
-  {{- toYaml . | nindent 2 }}
+{{- with include "watchbell.imagePullSecrets" . }}
+{{ . }}
 {{- end }}
 securityContext:
   {{- toYaml .Values.podSecurityContext | nindent 2 }}
@@ -222,6 +297,14 @@ tolerations:
 {{- end }}
 {{- with .Values.affinity }}
 affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.dnsConfig }}
+dnsConfig:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.hostAliases }}
+hostAliases:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 volumes:
