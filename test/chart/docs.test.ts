@@ -5,10 +5,11 @@ import { CHART, examples, render } from './render.ts';
 
 const DOCS = resolve(import.meta.dirname, '../../docs');
 
-test('all values shown in the page about installing are such as the chart takes', async () => {
-  const page = await readFile(resolve(DOCS, 'installing.md'), 'utf8');
+test('all values shown in the pages about installing are such as the chart takes', async () => {
+  const names = ['installing.md', 'openshift.md', 'private-cas-and-proxies.md'];
+  const page = (await Promise.all(names.map((name) => readFile(resolve(DOCS, name), 'utf8')))).join('\n');
   const blocks = [...page.matchAll(/^```yaml values\n(.*?)^```$/gms)].map(([, block = '']) => parse(block) as object);
-  expect(blocks.length).toBeGreaterThanOrEqual(3);
+  expect(blocks.length).toBeGreaterThanOrEqual(6);
   for (const values of blocks) expect((await render(values)).all('Deployment')).toHaveLength(1);
 });
 
