@@ -50,27 +50,40 @@ in_bucket() { # what the CronJob wrote is whole; the next one leaves only itself
 idle() { [ -z "$(k get cronjob "$1" -o jsonpath='{.status.active}')" ]; }
 
 restored() { # as docs/operating.md says it: a backup by the CronJob, an empty database, a Job made from the CronJob
-  local uri
   k apply -f - >/dev/null <<'YAML' || return 1
 apiVersion: v1
 kind: PersistentVolumeClaim
 metadata: { name: backups }
 spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 100Mi } } }
 YAML
-  install upgrade --set backup.enabled=true,backup.volume.existingClaim=backups || return 1
+  with_backups || return 1
   k create job backup-now --from=cronjob/bell-watchbell-backup >/dev/null && completed backup-now || return 1
-  uri=$(k exec deploy/bell-watchbell -- node -e "
-    const uri = new URL(require('fs').readFileSync('/run/secrets/watchbell/database-uri', 'utf8').trim());
-    const client = new (require('pg').Client)(uri.href);
-    client.connect().then(() => client.query('create database restored')).then(() => client.end()).then(() => {
-      uri.pathname = '/restored';
-      console.log(uri.href);
-    });") || return 1
   k scale deploy/bell-watchbell --replicas 0 >/dev/null && k wait --for=delete pod -l app.kubernetes.io/component=bot --timeout=60s >/dev/null || return 1
-  k patch secret bell-watchbell-postgres -p "{\"stringData\":{\"uri\":\"$uri\"}}" >/dev/null || return 1
-  k create job restore --from=cronjob/bell-watchbell-backup --dry-run=client -o json |
-    jq '.spec.template.spec.containers[0].args = ["restore", "/backups"]' | k apply -f - >/dev/null && completed restore || return 1
-  k scale deploy/bell-watchbell --replicas 2 >/dev/null && k rollout status deploy/bell-watchbell --timeout 120s >/dev/null || return 1
+  k patch cronjob bell-watchbell-backup -p '{"spec":{"suspend":true}}' >/dev/null && empty_database || return 1
+  job_of_backup restore '.args = ["restore", "/backups"]' || return 1
+  with_backups "${forced[@]}" || return 1
+  [ "$(k get cronjob bell-watchbell-backup -o jsonpath='{.spec.suspend}')" = false ] || { echo 'backups are suspended still'; return 1; }
   eventually 60 ask_quickly '!version' watchbell || return 1
   k logs job/restore | head -n 1
+}
+
+with_backups() { install upgrade --set backup.enabled=true,backup.volume.existingClaim=backups "$@"; }
+
+job_of_backup() { # NAME FILTER of its container: a Job made from the CronJob
+  k create job "$1" --from=cronjob/bell-watchbell-backup --dry-run=client -o json |
+    jq ".spec.template.spec.containers[0] |= ($2)" | k apply -f - >/dev/null && completed "$1"
+}
+
+# The old database steps aside. Where the image has no psql, a pod of the bot says the same.
+empty_database() {
+  local aside='alter database watchbell rename to watchbell_old' anew='create database watchbell'
+  if k exec bell-watchbell-postgres-0 -- sh -c 'command -v psql' >/dev/null 2>&1; then
+    k exec bell-watchbell-postgres-0 -- psql -U watchbell -d postgres -c "$aside" -c "$anew"
+  else
+    job_of_backup empty-database "del(.args) | .command = [\"node\", \"-e\", \"
+      const uri = new URL(require('fs').readFileSync('/run/secrets/watchbell/database-uri', 'utf8').trim());
+      uri.pathname = '/postgres';
+      const client = new (require('pg').Client)(uri.href);
+      client.connect().then(() => client.query('$aside')).then(() => client.query('$anew')).then(() => client.end());\"]"
+  fi
 }

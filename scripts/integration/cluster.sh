@@ -34,9 +34,12 @@ prepare() {
     "$WATCHBELL_CLUSTER/cluster.sh" crds "$cluster" >/dev/null || return 1
   fi
   helm=${HELM:-$(command -v helm || node_ scripts/chart/helm.ts)} || return 1
+  forced=()
+  "$helm" version --template '{{ .Version }}' | grep -q '^v3' || forced=(--server-side=true --force-conflicts)
   images || return 1
   kubectl delete namespace "$namespace" --ignore-not-found --wait >/dev/null || return 1
-  kubectl delete persistentvolume watchbell-test watchbell-test-backups --ignore-not-found --wait >/dev/null || return 1
+  kubectl delete persistentvolume watchbell-test watchbell-test-backups watchbell-test-awaited --ignore-not-found --wait >/dev/null || return 1
+  kubectl delete storageclass watchbell-test --ignore-not-found >/dev/null || return 1
   kubectl create namespace "$namespace" >/dev/null || return 1
   kubectl label namespace "$namespace" pod-security.kubernetes.io/enforce=restricted >/dev/null || return 1
   local test_image=${WATCHBELL_TEST_IMAGE:-docker.io/library/watchbell-test:integration} priority="''"
@@ -124,7 +127,7 @@ storage() {
   chmod 777 "$work" && volume watchbell-test data-bell-watchbell-postgres-0 && volume watchbell-test-backups backups
 }
 
-volume() { # NAME CLAIM
+volume() { # NAME CLAIM [CLASS]
   mkdir -p "$work/$1" && chmod 777 "$work/$1" || return 1
   kubectl apply -f - >/dev/null <<YAML
 apiVersion: v1
@@ -134,6 +137,7 @@ spec:
   capacity: { storage: 1Gi }
   accessModes: [ReadWriteOnce]
   persistentVolumeReclaimPolicy: Retain
+  storageClassName: "${3:-}"
   claimRef: { namespace: $namespace, name: $2 }
   local: { path: $work/$1 }
   nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: kubernetes.io/os, operator: In, values: [linux] }] }] } }
@@ -153,7 +157,8 @@ kill_nine() {
 tidy() {
   trap - EXIT
   kubectl delete namespace "$namespace" --ignore-not-found --wait=false >/dev/null 2>&1
-  kubectl delete persistentvolume watchbell-test watchbell-test-backups --ignore-not-found --wait=false >/dev/null 2>&1
+  kubectl delete persistentvolume watchbell-test watchbell-test-backups watchbell-test-awaited --ignore-not-found --wait=false >/dev/null 2>&1
+  kubectl delete storageclass watchbell-test --ignore-not-found --wait=false >/dev/null 2>&1
   [ "$source" = made ] && [ -z "${WATCHBELL_CLUSTER_STATE:-}" ] && "$WATCHBELL_CLUSTER/cluster.sh" down "$cluster" >/dev/null 2>&1
   rm -rf "${work:?}"
 }
