@@ -61,6 +61,12 @@ test('it waits for tables, for a replica, and until each has the configuration, 
   ]);
 });
 
+test("a trial's configuration may be another than this command's", async () => {
+  await migrate();
+  await (await replica('bell')).has('with a console');
+  expect(await untilConfigured(database, undefined, HASTE, () => {})).toBe(1);
+});
+
 test('when the time is up it says what was missing', async () => {
   await expect(untilConfigured(database, 'new', HASTE, () => {})).rejects.toThrow('the database has no tables yet');
   const away = open(`postgres://nobody@127.0.0.1:${await freePort()}/none`);

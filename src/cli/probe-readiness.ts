@@ -15,13 +15,13 @@ interface Replica {
 }
 
 /**
- * Waits until every replica that lives has the configuration with this hash; resolves to their number. Meanwhile the
- * database may be away or without tables, as it is right after an install. Each other thing that it waits for is said once.
+ * Waits until every replica that lives has the configuration with this hash (undefined: any); resolves to their number. Meanwhile
+ * the database may be away or without tables, as it is right after an install. Each other thing that it waits for is said once.
  * @throws {StartFailed} when the time is up, saying what was missing.
  */
 export async function untilConfigured(
   database: Database,
-  hash: string,
+  hash: string | undefined,
   { timeoutMs, everyMs }: Patience,
   onWait: (line: string) => void,
 ): Promise<number> {
@@ -35,7 +35,7 @@ export async function untilConfigured(
 }
 
 /** The number of replicas, all with this configuration; or what is missing. */
-async function look(database: Database, hash: string): Promise<number | string> {
+async function look(database: Database, hash: string | undefined): Promise<number | string> {
   let replicas: Replica[];
   try {
     replicas = await database.query<Replica>(
@@ -49,7 +49,7 @@ async function look(database: Database, hash: string): Promise<number | string> 
     throw error;
   }
   if (replicas.length === 0) return 'no replica of the bot has been alive in the last 10 s; look at its pods';
-  const others = replicas.filter((replica) => replica.hash !== hash).map(({ name }) => name);
+  const others = replicas.filter((replica) => hash !== undefined && replica.hash !== hash).map(({ name }) => name);
   if (others.length === 0) return replicas.length;
   return `${others.join(', ')} ${others.length === 1 ? 'has' : 'have'} another configuration than this command; in a cluster a changed one takes up to 80 s to arrive, and \`watchbell doctor\` says whether it was refused`;
 }

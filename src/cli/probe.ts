@@ -62,7 +62,9 @@ export function probe(options: ProbeOptions): Promise<number> {
     };
     let isOpen = false;
     try {
-      const replicas = await untilConfigured(database, hash, patience, (line) => console.log(`..  ${line}`));
+      // A trial's is made for the terminal that it was started in.
+      const wanted = setting.path === undefined ? undefined : hash;
+      const replicas = await untilConfigured(database, wanted, patience, (line) => console.log(`..  ${line}`));
       step(`${replicas === 1 ? 'the bot has' : `${replicas} replicas have`} this configuration`);
       await post('firing');
       isOpen = true;
