@@ -30,7 +30,7 @@ async function replica(name: string, id = randomUUID()): Promise<{ has(hash: str
   return {
     async has(hash) {
       const generation = await database.transaction(({ query }) => storeGeneration(query, { hash, content: '{}' }));
-      await seeReplica(database.query, { id, name, generation });
+      await seeReplica(database.query, { id, name, pid: process.pid, generation });
     },
   };
 }
