@@ -1,3 +1,5 @@
+import { mask } from './mask.ts';
+
 /** An expected failure of a command; its text is shown to the asker as it is. */
 export class CommandError extends Error {
   readonly code = 'WB_COMMAND';
@@ -24,12 +26,22 @@ export function codeOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** A readable sentence of any thrown value. */
+/** A readable sentence of any thrown value, without the secrets that its author may have quoted. */
 export function messageOf(error: unknown): string {
+  return mask(textOf(error));
+}
+
+/** Why a platform refuses: the `reason` that such an error carries for people, else its message; masked like that. */
+export function reasonOf(error: unknown): string {
+  const named = typeof error === 'object' && error !== null && 'reason' in error ? error.reason : undefined;
+  return typeof named === 'string' ? mask(named) : messageOf(error);
+}
+
+function textOf(error: unknown): string {
   if (typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string') {
     // Node's AggregateError (a refused connection on two addresses) has an empty message of its own.
     if (error.message === '' && 'errors' in error && Array.isArray(error.errors))
-      return error.errors.map(messageOf).join('; ');
+      return error.errors.map(textOf).join('; ');
     return error.message;
   }
   return String(error);

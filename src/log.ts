@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import type { DestinationStream, Logger as PinoLogger } from 'pino';
+import { mask } from './mask.ts';
 
 /** Object first, then one constant lower-case sentence. A child a unit: `log.child({ connector })`. */
 export type Logger = PinoLogger;
@@ -14,7 +15,10 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream;
 }
 
-/** Makes the program's logger. Whatever is named like a secret is replaced at up to three levels of depth, errors are cut to what a reader needs. */
+/**
+ * Makes the program's logger. Whatever is named like a secret is replaced at up to three levels of depth, errors are cut
+ * to what a reader needs, and secrets are masked in the finished line, whichever field they came in.
+ */
 export function createLogger({ level, pretty = false, destination }: LoggerOptions): Logger {
   const target = destination ?? pino.destination({ fd: 1, sync: true });
   return pino(
@@ -26,7 +30,7 @@ export function createLogger({ level, pretty = false, destination }: LoggerOptio
       serializers: { err: describeError, error: describeError, reason: describeError },
       redact: { paths: SECRET_PATHS, censor: '[redacted]' },
     },
-    pretty ? prettyStream(target) : target,
+    maskedStream(target, pretty ? prettyLine : (line) => line),
   );
 }
 
@@ -47,12 +51,9 @@ const SECRET_KEYS = [
 ];
 const SECRET_PATHS = SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);
 
-/**
- * Type, message, code, stack and causes only: the errors of HTTP clients carry whole requests with their headers.
- * Passwords in addresses are masked, since drivers put the address into the message.
- */
+/** Type, message, code, stack and causes only: the errors of HTTP clients carry whole requests with their headers. */
 function describeError(error: unknown, depth = 0): unknown {
-  if (typeof error !== 'object' || error === null) return typeof error === 'string' ? maskCredentials(error) : error;
+  if (typeof error !== 'object' || error === null) return error;
   const { name, message, code, stack, cause } = error as {
     name?: unknown;
     message?: unknown;
@@ -62,24 +63,17 @@ function describeError(error: unknown, depth = 0): unknown {
   };
   return {
     type: name,
-    message: typeof message === 'string' ? maskCredentials(message) : undefined,
+    message,
     code,
-    stack: typeof stack === 'string' ? maskCredentials(stack) : undefined,
+    stack,
     ...(cause === undefined || depth >= 4 ? {} : { cause: describeError(cause, depth + 1) }),
   };
 }
 
-/** `postgres://bell:hunter2@db` becomes `postgres://bell:[redacted]@db`; also secrets in a query. */
-function maskCredentials(text: string): string {
-  return text
-    .replace(/(:\/\/[^\s:/@]*:)[^\s@/]+@/g, '$1[redacted]@')
-    .replace(/([?&](?:access_token|token|key)=)[^\s&#"']+/gi, '$1[redacted]');
-}
-
-function prettyStream(target: DestinationStream): DestinationStream {
+function maskedStream(target: DestinationStream, format: (line: string) => string): DestinationStream {
   return {
     write(line: string): void {
-      target.write(`${prettyLine(line)}\n`);
+      target.write(mask(format(line)));
     },
   };
 }
@@ -89,7 +83,7 @@ function prettyLine(line: string): string {
   try {
     entry = JSON.parse(line) as Record<string, unknown>;
   } catch {
-    return line.trimEnd();
+    return line;
   }
   const { level, time, msg, err, error, ...rest } = entry;
   const fields = Object.entries(rest).map(
@@ -100,5 +94,5 @@ function prettyLine(line: string): string {
     failure === undefined
       ? ''
       : `\n  ${typeof failure === 'string' ? failure : (failure.stack ?? failure.message ?? '')}`;
-  return `${String(time).slice(11, 19)} ${String(level).padEnd(5)} ${String(msg ?? '')}${fields.join('')}${trace}`;
+  return `${String(time).slice(11, 19)} ${String(level).padEnd(5)} ${String(msg ?? '')}${fields.join('')}${trace}\n`;
 }

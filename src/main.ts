@@ -1,4 +1,6 @@
+import { inspect } from 'node:util';
 import { codeOf, messageOf } from './errors.ts';
+import { mask } from './mask.ts';
 
 /** What the commands end with; `watchbell --help` tells people. */
 export const EXIT_STATUS = { ok: 0, failed: 1, cannotStart: 2 } as const;
@@ -11,7 +13,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     if (status !== undefined) process.exit(status);
   } catch (error) {
     const expected = codeOf(error)?.startsWith('WB_') === true;
-    console.error(expected ? `watchbell: ${messageOf(error)}` : error);
+    console.error(expected ? `watchbell: ${messageOf(error)}` : mask(inspect(error)));
     process.exit(expected ? EXIT_STATUS.cannotStart : EXIT_STATUS.failed);
   }
 }

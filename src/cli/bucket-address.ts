@@ -1,4 +1,5 @@
 import { StartFailed } from '../errors.ts';
+import { rememberSecret } from '../mask.ts';
 
 /** A bucket, and all that is needed to ask for it. */
 export interface BucketAddress {
@@ -56,5 +57,6 @@ function keyOf(env: NodeJS.ProcessEnv, name: string): string {
   const key = env[name] ?? '';
   // It would be an invalid header, and the error quotes those.
   if (/[^\x21-\x7e]/.test(key)) throw new StartFailed(`${name} has a blank or a line end in it: write the key alone`);
+  if (name !== 'AWS_ACCESS_KEY_ID') rememberSecret(key);
   return key;
 }

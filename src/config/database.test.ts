@@ -6,7 +6,8 @@ import { configSchema, type DatabaseConfig } from './schema.ts';
 
 const CA = '-----BEGIN CERTIFICATE-----';
 const secrets = (address: string) => ({
-  read: async (reference: object) => ('file' in reference && reference.file === 'ca' ? CA : address),
+  read: async () => address,
+  readLines: async () => CA,
 });
 const read = (address: string, more: Partial<DatabaseConfig> = {}) =>
   clientConfig({ url: { file: 'database-uri' }, ...more }, secrets(address));

@@ -33,7 +33,7 @@ async function encryptionOf(
   // In Postgres's words only verify-full looks at the name, and `require` means verify-ca where an authority is given.
   return {
     rejectUnauthorized: mode !== 'require' || ca !== undefined,
-    ...(ca && { ca: await secrets.read(ca) }),
+    ...(ca && { ca: await secrets.readLines(ca) }),
     ...(mode !== 'verify-full' && { checkServerIdentity: () => undefined }),
   };
 }

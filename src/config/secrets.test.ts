@@ -1,6 +1,8 @@
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
+import { messageOf } from '../errors.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 
 let directory = '';
@@ -15,10 +17,10 @@ afterEach(() => rm(directory, { recursive: true, force: true }));
 
 test('one trailing newline is cut, not two', async () => {
   await writeFile(join(directory, 'a'), 'hunter2\n');
-  await writeFile(join(directory, 'b'), 'hunter2\n\n');
+  await writeFile(join(directory, 'b'), 'line 1\nline 2\n\n');
   await writeFile(join(directory, 'c'), 'hunter2\r\n');
   expect(await secrets.read({ file: 'a' })).toBe('hunter2');
-  expect(await secrets.read({ file: 'b' })).toBe('hunter2\n');
+  expect(await secrets.readLines({ file: 'b' })).toBe('line 1\nline 2\n');
   expect(await secrets.read({ file: 'c' })).toBe('hunter2');
   expect(await secrets.read({ env: 'TOKEN' })).toBe('from-env');
 });
@@ -66,5 +68,58 @@ test('a directory or a huge file is refused without its contents', async () => {
   await expect(secrets.read({ file: 'folder' })).rejects.toMatchObject({ code: 'WB_SECRET_MISSING' });
   await expect(secrets.read({ file: 'huge' })).rejects.toThrow(
     /^the secret file \S+ is larger than 64 KiB: is it the right one\?$/,
+  );
+});
+
+test.each([
+  ['two lines', 'hunter2-old\nhunter2-new\n', 'more than one line (character 12)'],
+  ['two newlines at its end', 'hunter2-old\n\n', 'more than one line (character 12)'],
+  ['a carriage return', 'hunter2\rhunter2', 'more than one line (character 8)'],
+  ['NUL', 'hunter2\u0000', 'a control character (character 8)'],
+  ['a tab', '\thunter2', 'a control character (character 1)'],
+  ['a byte order mark', '\ufeffhunter2', 'a byte order mark (character 1)'],
+  ['another encoding', Buffer.from([0x68, 0xfc, 0x6e]), 'a character that is not UTF-8 (character 2)'],
+])('a secret with %s is refused with its file and without its value', async (_what, content, says) => {
+  await writeFile(join(directory, 'token'), content);
+  await expect(secrets.read({ file: 'token' })).rejects.toMatchObject({
+    code: 'WB_SECRET_MISSING',
+    gone: false,
+    message: `the secret file ${directory}/token has ${says}: write the secret alone, on one line of UTF-8`,
+  });
+});
+
+test('a secret that was read is masked in errors from then on, a refused one too, line by line', async () => {
+  await writeFile(join(directory, 'good'), 'hunter2-hunter2');
+  await writeFile(join(directory, 'lines'), 'first-hunter\nsecond-hunter');
+  await secrets.read({ file: 'good' });
+  await expect(secrets.read({ file: 'lines' })).rejects.toThrow('more than one line');
+  expect(messageOf(new Error('no such user hunter2-hunter2, second-hunter'))).toBe(
+    'no such user [redacted], [redacted]',
+  );
+});
+
+test('what is gone is told from what cannot be used', async () => {
+  await writeFile(join(directory, 'empty'), '\n');
+  await mkdir(join(directory, 'folder'));
+  await expect(secrets.read({ file: 'none' })).rejects.toMatchObject({ gone: true });
+  await expect(secrets.read({ file: 'empty' })).rejects.toMatchObject({ gone: true });
+  await expect(secrets.read({ env: 'NONE' })).rejects.toMatchObject({ gone: true });
+  await expect(secrets.read({ file: 'folder' })).rejects.toMatchObject({ gone: false });
+});
+
+test('whatever bytes a file holds, it is one clean line or a refusal that quotes none of them', async () => {
+  const path = join(directory, 'fuzzed');
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 60 }), async (bytes) => {
+      await writeFile(path, bytes);
+      const fresh = createSecrets({ directory, env: {} });
+      const outcome = await fresh.read({ file: path }).then(
+        (value) => ({ value }),
+        (error: unknown) => ({ says: messageOf(error) }),
+      );
+      if ('value' in outcome) expect(() => new Headers({ authorization: encodeURI(outcome.value) })).not.toThrow();
+      else expect(outcome.says.replace(path, '')).toMatch(/^(the|there is no) secret file {1,2}[ -~]{10,100}$/);
+    }),
+    { numRuns: Number(process.env['FUZZ_RUNS'] ?? 200) },
   );
 });

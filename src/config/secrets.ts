@@ -2,16 +2,33 @@ import { open } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import type { SecretRef } from '../skill.ts';
 import { codeOf, messageOf } from '../errors.ts';
+import { rememberSecret } from '../mask.ts';
 import type { Environment } from './substitute.ts';
 
 /** A secret cannot be read; the message names the file or variable and the remedy, never a value. */
 export class SecretMissing extends Error {
   readonly code = 'WB_SECRET_MISSING';
+  /** Nothing is there: no file, or an empty one. False: it is there, and cannot be read or used. */
+  readonly gone: boolean;
+  constructor(message: string, { gone = false, cause }: { gone?: boolean; cause?: unknown } = {}) {
+    super(message, { cause });
+    this.gone = gone;
+  }
+}
+
+/** Whether there is nothing to read; false for what is there and cannot be read or used. */
+export function isSecretGone(error: unknown): boolean {
+  return error instanceof SecretMissing && error.gone;
 }
 
 export interface Secrets {
-  /** The current value, with one trailing newline cut; a rotated file is picked up within a second. @throws {SecretMissing} */
+  /**
+   * The current value, one line of text, with one trailing newline cut; a rotated file is picked up within a second.
+   * @throws {SecretMissing}
+   */
   read(reference: SecretRef): Promise<string>;
+  /** The same of what has several lines by its nature, such as a certificate in PEM. @throws {SecretMissing} */
+  readLines(reference: SecretRef): Promise<string>;
 }
 
 export interface SecretsOptions {
@@ -33,7 +50,7 @@ export function createSecrets({ directory, env, nowMs = () => performance.now() 
   const cache = new Map<string, { readonly value: Promise<string>; readonly readAtMs: number }>();
 
   function readFromFile(file: string): Promise<string> {
-    const path = isAbsolute(file) ? file : join(directory, file);
+    const path = pathOf(directory, file);
     const found = cache.get(path);
     if (found && nowMs() - found.readAtMs < CACHE_MS) return found.value;
     const entry = { value: readFile(path), readAtMs: nowMs() };
@@ -44,18 +61,47 @@ export function createSecrets({ directory, env, nowMs = () => performance.now() 
     return entry.value;
   }
 
+  async function readLines(reference: SecretRef): Promise<string> {
+    if ('file' in reference) return readFromFile(reference.file);
+    const value = env[reference.env];
+    if (value === undefined || value === '') {
+      throw new SecretMissing(
+        `the environment variable ${reference.env} is ${value === '' ? 'empty' : 'not set'}: set it to the secret`,
+        { gone: true },
+      );
+    }
+    return cutNewline(value);
+  }
+
   return {
+    readLines,
     async read(reference) {
-      if ('file' in reference) return readFromFile(reference.file);
-      const value = env[reference.env];
-      if (value === undefined || value === '') {
-        throw new SecretMissing(
-          `the environment variable ${reference.env} is ${value === '' ? 'empty' : 'not set'}: set it to the secret`,
-        );
-      }
-      return cutNewline(value);
+      const value = await readLines(reference);
+      rememberSecret(value);
+      const at = value.search(NOT_ONE_LINE);
+      if (at < 0) return value;
+      const place =
+        'file' in reference ? `file ${pathOf(directory, reference.file)}` : `environment variable ${reference.env}`;
+      // Sent as a header it would be invalid, and the error would quote it.
+      throw new SecretMissing(
+        `the secret ${place} has ${whatIs(value[at] ?? '')} (character ${at + 1}): write the secret alone, on one line of UTF-8`,
+      );
     },
   };
+}
+
+/** Control characters, the line separators of Unicode, and the signs of another encoding than UTF-8. */
+// eslint-disable-next-line no-control-regex
+const NOT_ONE_LINE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufeff\ufffd]/;
+
+function whatIs(character: string): string {
+  if (/[\r\n\u2028\u2029]/.test(character)) return 'more than one line';
+  if (character === '\ufeff') return 'a byte order mark';
+  return character === '\ufffd' ? 'a character that is not UTF-8' : 'a control character';
+}
+
+function pathOf(directory: string, file: string): string {
+  return isAbsolute(file) ? file : join(directory, file);
 }
 
 async function readFile(path: string): Promise<string> {
@@ -64,7 +110,7 @@ async function readFile(path: string): Promise<string> {
     throw new SecretMissing(`the secret file ${path} is larger than 64 KiB: is it the right one?`);
   const value = cutNewline(text);
   // An empty token would be equal to the one of a request without any.
-  if (value === '') throw new SecretMissing(`the secret file ${path} is empty: put the secret into it`);
+  if (value === '') throw new SecretMissing(`the secret file ${path} is empty: put the secret into it`, { gone: true });
   return value;
 }
 
@@ -79,10 +125,10 @@ async function readSome(path: string): Promise<string> {
     }
   } catch (error) {
     const code = codeOf(error);
-    if (code === 'ENOENT')
+    if (code === 'ENOENT' || code === 'ENOTDIR')
       throw new SecretMissing(
         `there is no secret file ${path}: create it, or say with WATCHBELL_SECRETS where it lies`,
-        { cause: error },
+        { gone: true, cause: error },
       );
     if (code === 'EACCES')
       throw new SecretMissing(`the secret file ${path} may not be read: give this user the right to`, { cause: error });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { cut } from '../chat/cut.ts';
 import type { Query, Transaction } from '../db/database.ts';
 import { codeOf, messageOf } from '../errors.ts';
+import { mask } from '../mask.ts';
 
 export interface Failure {
   /** Default: a new one. */
@@ -29,7 +30,7 @@ export async function recordError(query: Query, failure: Failure): Promise<strin
       failure.skill ?? null,
       failure.eventId ?? null,
       clean(`${codeOf(failure.error) ?? ''} ${messageOf(failure.error)}`.trim()),
-      stack && clean(stack),
+      stack && clean(mask(stack)),
     ],
   );
   return id;

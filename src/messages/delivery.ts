@@ -5,7 +5,7 @@ import type { Database, Transaction } from '../db/database.ts';
 import type { Lease } from '../db/lease.ts';
 import type { Woken } from '../dispatch/effects.ts';
 import type { Accepted } from '../dispatch/event.ts';
-import { codeOf, messageOf } from '../errors.ts';
+import { codeOf, messageOf, reasonOf } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../skill.ts';
 import type { StepHook } from '../steps.ts';
@@ -262,7 +262,7 @@ export class Delivery {
       count('rejected');
       const certain = room.unknownTries === 0;
       room.unknownTries = 0;
-      const reason = (error as { reason?: string }).reason ?? messageOf(error);
+      const reason = reasonOf(error);
       return this.dead(row, reason, certain ? attempt.version : undefined);
     }
     if (code === 'WB_UNAUTHORISED') {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Message } from '../chat/message.ts';
 import type { Connector, ConnectorLimits, Operation, Part } from '../connectors/connector.ts';
-import { codeOf, messageOf } from '../errors.ts';
+import { codeOf, messageOf, reasonOf } from '../errors.ts';
 
 /** One remote message that shows a row, in as many parts as the platform needed. */
 export interface Copy {
@@ -87,7 +87,7 @@ export function planFor(
     return {
       impossible:
         codeOf(error) === 'WB_REJECTED'
-          ? ((error as { reason?: string }).reason ?? messageOf(error))
+          ? reasonOf(error)
           : `it cannot be rendered (${messageOf(error)})`,
     };
   }

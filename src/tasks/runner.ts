@@ -132,7 +132,7 @@ export class TaskRunner {
           ...base,
           ok: false,
           unknown: false,
-          reason: `its payload is not understood: ${parsed.error.message}`,
+          reason: `its payload is not understood: ${messageOf(parsed.error)}`,
         };
       else if (claimed.deaths >= MAX_DEATHS)
         outcome = {

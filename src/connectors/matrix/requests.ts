@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { JsonObject, JsonValue } from '../connector.ts';
 import { codeOf } from '../../errors.ts';
+import { mask, rememberSecret } from '../../mask.ts';
 import { loadSdk } from './sdk.ts';
 import type { Sdk } from './sdk.ts';
 
@@ -30,7 +31,7 @@ export class MatrixFailure extends Error {
     super(`the homeserver answers ${status}${errcode ? ` ${errcode}` : ''}${detail ? `: ${detail}` : ''}`);
     this.status = status;
     this.errcode = errcode;
-    this.detail = detail;
+    this.detail = mask(detail);
     this.retryAfterMs = retryAfterMs;
   }
 }
@@ -58,7 +59,7 @@ interface Answer {
 
 /** Requests to one homeserver over connections that stay open: a new one would cost each send a round trip, or three with TLS. */
 export class Requests {
-  token: string | undefined;
+  #token: string | undefined;
   private readonly base: string;
   private readonly sdk: Sdk;
   private readonly agent: HttpAgent;
@@ -75,6 +76,16 @@ export class Requests {
       timeout: 25_000,
     });
     this.sdk = loadSdk();
+  }
+
+  get token(): string | undefined {
+    return this.#token;
+  }
+
+  /** Also one that the homeserver gave at a login, which no file holds. */
+  set token(token: string | undefined) {
+    if (token !== undefined) rememberSecret(token);
+    this.#token = token;
   }
 
   /**

@@ -1,0 +1,68 @@
+import fc from 'fast-check';
+import { createLogger } from './log.ts';
+import { forgetSecrets, mask, rememberSecret } from './mask.ts';
+import { messageOf } from './errors.ts';
+
+afterEach(forgetSecrets);
+
+test('a secret that was read is masked wherever another program quotes it', () => {
+  rememberSecret('s3cret-token');
+  expect(mask('Headers.append: "Bearer s3cret-token" is an invalid header value')).toBe(
+    'Headers.append: "Bearer [redacted]" is an invalid header value',
+  );
+  expect(messageOf(new Error('refused s3cret-token'))).toBe('refused [redacted]');
+  expect(messageOf(new AggregateError([new Error('a s3cret-token'), new Error('b')]))).toBe('a [redacted]; b');
+});
+
+test('a secret is also found in an address, in JSON, and by its lines', () => {
+  rememberSecret('p@ss"word/1');
+  rememberSecret('first-line\nsecond-line');
+  expect(mask('GET /?key=p%40ss%22word%2F1x')).not.toContain('word');
+  expect(mask(JSON.stringify({ says: 'p@ss"word/1' }))).toBe('{"says":"[redacted]"}');
+  expect(mask('saw second-line')).toBe('saw [redacted]');
+});
+
+test('the password in the address of a database is masked without the address', () => {
+  rememberSecret('postgres://bell:hunter%232hunter@db/bell');
+  expect(mask('getaddrinfo ENOTFOUND hunter#2hunter')).toBe('getaddrinfo ENOTFOUND [redacted]');
+  expect(mask('no host hunter%232hunter')).toBe('no host [redacted]');
+});
+
+test.each([
+  ['connect postgres://bell:hush@db:5432/bell', 'connect postgres://bell:[redacted]@db:5432/bell'],
+  ['get /sync?access_token=hush&since=1 failed', 'get /sync?access_token=[redacted]&since=1 failed'],
+  ['"Bearer abcdefghijklmnop"', '"Bearer [redacted]"'],
+  ['the password of Basic authentication', 'the password of Basic authentication'],
+  ['"http://127.0.0.1:8080","to":"@ann:example.org"', '"http://127.0.0.1:8080","to":"@ann:example.org"'],
+])('what looks like a secret: %s', (text, masked) => {
+  expect(mask(text)).toBe(masked);
+});
+
+test('what is too short to be a secret masks nothing: it would blank out words', () => {
+  rememberSecret('secret');
+  expect(mask('there is no secret file')).toBe('there is no secret file');
+});
+
+test('only so many are remembered, the newest', () => {
+  for (let count = 0; count < 1100; count++) rememberSecret(`rotated-token-${count}-`);
+  expect(mask('rotated-token-1099- rotated-token-0-')).toBe('[redacted] rotated-token-0-');
+});
+
+test('no field of a log line holds a secret, and every line stays JSON', () => {
+  const written: string[] = [];
+  const log = createLogger({ level: 'info', destination: { write: (line) => void written.push(line) } });
+  fc.assert(
+    fc.property(
+      fc.string({ minLength: 8, unit: fc.constantFrom(...'ab1 "\\\n\t\u0000/%&?=@:.*[é', '\ud83d') }),
+      (secret) => {
+        forgetSecrets();
+        rememberSecret(secret);
+        written.length = 0;
+        log.info({ room: `a${secret}b`, reason: `${secret}`, error: { message: `x ${secret}` } }, 'asked');
+        const line = JSON.parse(written.join('')) as { room: string };
+        return secret.trim().length < 8 || !line.room.includes(secret);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
