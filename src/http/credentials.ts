@@ -17,9 +17,8 @@ export function hashSecret(secret: string): Buffer {
   return hash('sha256', secret, 'buffer');
 }
 
-/** True when `secret` is one of those hashed; takes the same time whichever it is, and whether or not it is. */
-export function isOneOf(hashes: readonly Buffer[], secret: string): boolean {
-  const given = hashSecret(secret);
+/** True when `given` is one of `hashes`; takes the same time whichever it is, and whether or not it is. */
+export function isOneOf(hashes: readonly Buffer[], given: Buffer): boolean {
   let isKnown = false;
   for (const known of hashes) isKnown = timingSafeEqual(known, given) || isKnown;
   return isKnown;

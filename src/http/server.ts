@@ -6,12 +6,13 @@ import helmet from 'helmet';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { handleFailure, handleUnknown } from './failure.ts';
+import { isWebhookTarget, localTarget } from './address.ts';
 import type { Health } from './health.ts';
 import type { Intake } from './intake.ts';
 import { listen } from './listen.ts';
 import { createOpsApp } from './ops.ts';
 import { sendProblem } from './problem.ts';
-import { createWebhookHandler, isWebhookPath } from './webhook.ts';
+import { createWebhookHandler } from './webhook.ts';
 
 export interface HttpServerOptions {
   readonly port: number;
@@ -21,6 +22,8 @@ export interface HttpServerOptions {
   readonly opsPortFixed?: boolean;
   /** Default: all addresses. */
   readonly host?: string;
+  /** `/bell`: the public port answers below it, and without it where a proxy takes it away. Default: none. */
+  readonly basePath?: string;
   readonly maxBodyBytes: number;
   readonly intake: Intake;
   readonly health: Health;
@@ -55,12 +58,12 @@ export interface HttpServer {
  * @throws {StartFailed} a port is not to be had.
  */
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const { intake, health, metrics, log, maxBodyBytes, host, pages = [] } = options;
+  const { intake, health, metrics, log, maxBodyBytes, host, basePath = '', pages = [] } = options;
   const handleWebhook = createWebhookHandler({ intake, metrics, log, maxBodyBytes });
   const app = createPublicApp(pages, log);
 
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
-    if (!isWebhookPath(request.url ?? '')) {
+    if (!isWebhookTarget(request.url ?? '')) {
       app(request, response);
       return;
     }
@@ -71,8 +74,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       });
     });
   };
-  const publicServer = createBoundedServer(handle);
-  const opsServer = createBoundedServer(createOpsApp(health, metrics, log));
+  const publicServer = createBoundedServer(handle, basePath);
+  const opsServer = createBoundedServer(createOpsApp(health, metrics, log), '');
 
   const port = await listen(publicServer, {
     port: options.port,
@@ -102,16 +105,23 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
 }
 
 /** Senders of half requests (on purpose or not) lose their connection; keep-alive outlasts the 60 s of common proxies. */
-function createBoundedServer(listener: RequestListener): Server {
+function createBoundedServer(listener: RequestListener, basePath: string): Server {
+  const answer: RequestListener = (request, response) => {
+    // The page asks for its parts by relative addresses, and needs the slash.
+    if (basePath !== '' && request.url === basePath) {
+      response.writeHead(308, { Location: `${basePath}/` }).end();
+      return;
+    }
+    request.url = localTarget(request.url ?? '', basePath);
+    // The listener itself says when the body of a webhook may come, after the secret is checked; express never does.
+    if (request.headers.expect !== undefined && !isWebhookTarget(request.url)) response.writeContinue();
+    listener(request, response);
+  };
   const server = createServer(
     { headersTimeout: 10_000, requestTimeout: 60_000, connectionsCheckingInterval: 2_000, keepAliveTimeout: 65_000 },
-    listener,
+    answer,
   );
-  // The listener itself says when the body may come, after the secret is checked; express never does.
-  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    if (!isWebhookPath(request.url ?? '')) response.writeContinue();
-    listener(request, response as Parameters<RequestListener>[1]);
-  });
+  server.on('checkContinue', answer);
   return server;
 }
 

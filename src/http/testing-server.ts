@@ -1,7 +1,7 @@
 import { createLogger } from '../log.ts';
 import { createMetrics } from '../metrics.ts';
 import type { HealthPart } from './health.ts';
-import type { Intake, IntakeTarget } from './intake.ts';
+import type { Intake, IntakeTarget, Refusal } from './intake.ts';
 import { createHttpServer } from './server.ts';
 import type { HttpServerOptions } from './server.ts';
 
@@ -10,14 +10,21 @@ export class MemoryIntake implements Intake {
   readonly accepted: string[] = [];
   /** Where each came from. */
   readonly addresses: string[] = [];
-  readonly refusals: { readonly source: string; readonly status: number; readonly sentence: string }[] = [];
+  readonly refusals: Refusal[] = [];
   tokens: readonly string[] = ['secret'];
   /** Throw or wait to be out of order. */
   store: () => void | Promise<void> = () => {};
-  private readonly target: IntakeTarget = {
-    tokens: async () => this.tokens,
-    refuse: (body) => (Array.isArray(body) ? 'send an object' : undefined),
-  };
+  private readonly target: IntakeTarget;
+
+  constructor() {
+    const current = () => this.tokens;
+    this.target = {
+      get tokens() {
+        return current().map((_, index) => ({ name: `token ${index}`, read: async () => current()[index] }));
+      },
+      refuse: (body) => (Array.isArray(body) ? 'send an object' : undefined),
+    };
+  }
 
   webhook(name: string, source: string) {
     if (name !== 'alertmanager') return 'no such webhook';
@@ -30,8 +37,12 @@ export class MemoryIntake implements Intake {
     this.addresses.push(remoteAddress);
   }
 
-  refused(_name: string, source: string, status: number, sentence: string): void {
-    this.refusals.push({ source, status, sentence });
+  targets(): ReadonlyMap<string, IntakeTarget> {
+    return new Map([['alertmanager/prod', this.target]]);
+  }
+
+  refused(refusal: Refusal): void {
+    this.refusals.push(refusal);
   }
 }
 

@@ -111,6 +111,56 @@ test('an unknown webhook is 404; an unknown source is 503, so that the sender tr
   expect(await counted('other', '503')).toBe(2);
 });
 
+test('slashes too many are passed over, and so is a base path that is configured', async () => {
+  for (const path of ['/webhooks/alertmanager/prod/', '//webhooks//alertmanager///prod//'])
+    expect(await post(path, '{}')).toMatchObject({ status: 200 });
+  const below = await startTestServer({ basePath: '/bell' });
+  const statusOf = async (path: string): Promise<number> =>
+    (await fetch(below.url + path, { method: 'POST', body: '{}', headers: BEARER, redirect: 'manual' })).status;
+  try {
+    expect(await statusOf('/bell/webhooks/alertmanager/prod')).toBe(200);
+    // By the Service inside of the cluster, or from an ingress that takes the prefix away.
+    expect(await statusOf('/webhooks/alertmanager/prod')).toBe(200);
+    expect(await statusOf('/bells/webhooks/alertmanager/prod')).toBe(404);
+  } finally {
+    await below.end();
+  }
+});
+
+test('whatever else is posted below /webhooks/ is counted and told, with the address and whose token it shows', async () => {
+  await post('/webhooks/alertmanager/prod/v2', '{}');
+  await post('/webhooks/', '{}', { Authorization: 'Bearer guess' });
+  await post('/webhooks/%60@room%60', '{}', {});
+  await fetch(`${running.url}/webhooks/alertmanager/prod`);
+  await until('all are told', () => running.intake.refusals.length === 4);
+  expect(running.intake.refusals).toMatchObject([
+    {
+      ...{ status: 404, reason: 'no such webhook', path: '/webhooks/alertmanager/prod/v2' },
+      sender: { source: 'alertmanager/prod', isCurrent: true },
+    },
+    { status: 404, path: '/webhooks', sender: undefined },
+    { status: 404, path: undefined, sender: undefined },
+    { status: 405, reason: 'not posted', path: '/webhooks/alertmanager/prod', sender: undefined },
+  ]);
+  expect([await counted('other', '404'), await counted('other', '405')]).toEqual([3, 1]);
+});
+
+test('a revoked token is refused for good within a second, and its sender is known by it', async () => {
+  running.intake.tokens = ['leaked', 'fresh'];
+  expect(await post('/webhooks/alertmanager/prod', '{}', { Authorization: 'Bearer leaked' })).toMatchObject({
+    status: 200,
+  });
+  running.intake.tokens = ['', 'fresh'];
+  await until('it is refused', async () => {
+    const { status } = await post('/webhooks/alertmanager/prod', '{}', { Authorization: 'Bearer leaked' });
+    return status === 401;
+  });
+  expect(running.intake.refusals).toMatchObject([{ sender: { source: 'alertmanager/prod', isCurrent: false } }]);
+  expect(await post('/webhooks/alertmanager/prod', '{}', { Authorization: 'Bearer fresh' })).toMatchObject({
+    status: 200,
+  });
+});
+
 test('another method is 405', async () => {
   const response = await fetch(`${running.url}/webhooks/alertmanager/prod`, { headers: BEARER });
   expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST']);

@@ -114,16 +114,22 @@ test('when a source was last heard outlives the replica that heard it, and is to
   }
 });
 
-test('a webhook for a source nobody configured is told once, whatever names somebody makes up', async () => {
-  // A look with a browser is no lost alert.
-  for (const address of ['bell/prod', 'gong/x']) await fetch(`http://127.0.0.1:${bot.app.port}/webhooks/${address}`);
-  for (const source of ['prodd', 'a', 'b'])
-    expect((await bot.webhook(`bell/${source}`, {}, 'secret')).status).toBe(503);
-  const told = (): string[] => bot.texts().filter((text) => text.includes('source'));
-  while (told().length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+test('a webhook for an address nobody configured is told once, whatever names somebody makes up', async () => {
+  for (const source of ['prodd', 'a', 'b']) expect((await bot.webhook(`bell/${source}`, {}, 'guess')).status).toBe(503);
+  for (const address of ['gong/x', 'bell/prod/v2', ''])
+    expect((await bot.webhook(address, {}, 'guess')).status).toBe(404);
+  expect((await bot.webhook('bell/prod/v2', {}, 'secret')).status).toBe(404);
+  const told = (): string[] => bot.texts().filter((text) => text.includes('refused'));
+  while (told().length < 3) await new Promise((resolve) => setTimeout(resolve, 10));
   await bot.settle();
   expect(told()).toEqual([
-    'Somebody posts to `bell/prodd`, and no source is called so: nothing of it is taken. Configured: prod. Mend the address there, or add the source here.',
+    'Somebody sent a request to `/webhooks/bell/prodd`, and it was refused: this replica does not know source prodd yet: add it to the configuration, or wait. If that was meant for me, correct the address there, or add the source here. Configured: `bell/prod`.',
+    'Somebody sent a request to `/webhooks/gong/x`, and it was refused: no webhook has this address: compare it with the documentation of the skill. If that was meant for me, correct the address there.',
+    'A sender with the token of `bell/prod` posts to `/webhooks/bell/prod/v2` and is refused (no webhook has this address: compare it with the documentation of the skill); its alerts are being lost.',
   ]);
-  expect(await bot.query('select about from notices')).toEqual([{ about: 'webhook:bell:unknown source' }]);
+  expect(await bot.query('select about from notices order by about')).toEqual([
+    { about: 'webhook:address:404' },
+    { about: 'webhook:bell:unknown source:503' },
+    { about: 'webhook:of bell/prod:404' },
+  ]);
 });
