@@ -27,12 +27,27 @@ export function readEnvironment(env: Environment = process.env): Surroundings {
   };
 }
 
+/** What Kubernetes sets for each Service of a namespace, as Docker's links once did: `OPS_PORT=tcp://10.0.0.1:80`. */
+const SERVICE_LINK = /^(?:tcp|udp|sctp):\/\//i;
+
+export interface Remarks {
+  readonly problem: (says: string) => void;
+  readonly warning: (says: string) => void;
+}
+
 /** `PORT`, `OPS_PORT` and `DATABASE_URL` work without any file, and win over one: they are said for this process. */
-export function applyEnvironment(config: Config, env: Environment, problem: (says: string) => void): void {
+export function applyEnvironment(config: Config, env: Environment, { problem, warning }: Remarks): void {
   const port = (name: string): number | undefined => {
     const text = env[name];
     if (text === undefined || text === '') return undefined;
     if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
+    if (SERVICE_LINK.test(text)) {
+      const service = name.replace(/_?PORT$/, '').toLowerCase();
+      warning(
+        `${name} is passed over: Kubernetes set it to the address of a Service${service && ` called "${service}"`}, which is no port to listen on (enableServiceLinks: false in the pod keeps it away)`,
+      );
+      return undefined;
+    }
     problem(`${name} is not a port: write a number from 1 to 65535`);
     return undefined;
   };

@@ -481,6 +481,27 @@ describe('the environment', () => {
     expect(config.people['ann']).toEqual({ name: 'a\nevil: { groups: [admins] }', accounts: {}, groups: [] });
   });
 
+  test('what Kubernetes sets for a Service called ops is no port, and is passed over with a warning', async () => {
+    const result = (await load('name: a\nhttp: { opsPort: 9000 }', {
+      OPS_PORT: 'tcp://10.0.0.1:80',
+      WATCHBELL_PORT: 'tcp://10.0.0.2:80',
+    })) as Loaded;
+    expect(result.config.http.opsPort).toBe(9000);
+    expect(result.warnings.filter((warning) => warning.startsWith('environment'))).toEqual([
+      'environment: OPS_PORT is passed over: Kubernetes set it to the address of a Service called "ops", which is no port to listen on (enableServiceLinks: false in the pod keeps it away)',
+    ]);
+  });
+
+  test('a variable of Kubernetes that is written for a port is refused with what it is', async () => {
+    expect(
+      await problemsOf('name: a\nhttp: { port: "${WATCHBELL_PORT:-8080}" }', { WATCHBELL_PORT: 'tcp://10.0.0.2:80' }),
+    ).toEqual([
+      expect.stringContaining(
+        'http.port: is the address of a Service, which Kubernetes puts into variables called NAME_PORT: write a number',
+      ),
+    ]);
+  });
+
   test('PORT, OPS_PORT and DATABASE_URL win over the file', async () => {
     const { config } = await loaded('http: { port: 1 }', {
       PORT: '8000',
@@ -488,7 +509,7 @@ describe('the environment', () => {
       DATABASE_URL: 'postgres://x',
     });
     expect(config).toMatchObject({ http: { port: 8000, opsPort: 8001 }, database: { url: { env: 'DATABASE_URL' } } });
-    expect(await problemsOf('name: a', { PORT: 'tcp://10.0.0.1:80' })).toEqual([
+    expect(await problemsOf('name: a', { PORT: 'http' })).toEqual([
       'environment: PORT is not a port: write a number from 1 to 65535',
     ]);
   });

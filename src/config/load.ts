@@ -150,10 +150,13 @@ function readConfig(
     const misplaced = misplacedSecrets(raw, (path) => isReference(path, shape, options));
     problems.push(...misplaced.filter(({ path }) => !reported.has(JSON.stringify(path))));
   }
-  if (parsed.success)
-    applyEnvironment(parsed.data, options.env, (says) =>
-      problem({ path: [], says, at: { file: 'environment', line: 0, column: 0 } }),
-    );
+  if (parsed.success) {
+    const at = { file: 'environment', line: 0, column: 0 };
+    applyEnvironment(parsed.data, options.env, {
+      problem: (says) => problem({ path: [], says, at }),
+      warning: (says) => warnings.push({ path: [], says, at }),
+    });
+  }
   if (!parsed.success || problems.length > 0) return notLoaded();
 
   const config: Config = { ...parsed.data, access: expandPlatforms(parsed.data), skills };

@@ -57,11 +57,18 @@ export const size = z
 
 const NOT_A_PORT = 'is not a port: write a number from 1 to 65535';
 
+const SERVICE_LINK =
+  'is the address of a Service, which Kubernetes puts into variables called NAME_PORT: write a number, or use a variable of another name';
+
+const notAPort = ({ input }: { readonly input?: unknown }): string =>
+  typeof input === 'string' && /^(?:tcp|udp|sctp):\/\//i.test(input) ? SERVICE_LINK : NOT_A_PORT;
+
 /** A TCP port; digits in quotes count too, because `"${PORT}"` has to be quoted in places. 0 means any free one. */
 export const port = z
-  .union([z.int(NOT_A_PORT).min(0, NOT_A_PORT).max(65_535, NOT_A_PORT), z.string().regex(/^\d{1,5}$/, NOT_A_PORT)], {
-    error: NOT_A_PORT,
-  })
+  .union(
+    [z.int(NOT_A_PORT).min(0, NOT_A_PORT).max(65_535, NOT_A_PORT), z.string().regex(/^\d{1,5}$/, { error: notAPort })],
+    { error: notAPort },
+  )
   .transform(Number)
   .refine((value) => value <= 65_535, NOT_A_PORT)
   .meta({ description: 'A TCP port.' });
