@@ -1,6 +1,8 @@
 import { inspect } from 'node:util';
+import { readEnvironment } from './config/environment.ts';
 import { codeOf, messageOf } from './errors.ts';
 import { mask } from './mask.ts';
+import { useProxies } from './proxies.ts';
 
 /** What the commands end with; `watchbell --help` tells people. */
 export const EXIT_STATUS = { ok: 0, failed: 1, cannotStart: 2 } as const;
@@ -9,6 +11,7 @@ export const EXIT_STATUS = { ok: 0, failed: 1, cannotStart: 2 } as const;
 export async function main(argv: readonly string[]): Promise<void> {
   const { createProgram } = await import('./cli/program.ts');
   try {
+    useProxies(readEnvironment().env);
     const status = await createProgram().run(argv);
     if (status !== undefined) process.exit(status);
   } catch (error) {

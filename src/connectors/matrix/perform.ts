@@ -105,7 +105,7 @@ async function withImage(requests: Requests, body: MatrixBody, signal: AbortSign
 /** System calls that fail before a byte of the request was sent. */
 const BEFORE_SENDING = new Set(['connect', 'getaddrinfo']);
 const BEFORE_SENDING_CODES =
-  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT|ERR_SSL_)/;
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT|ERR_SSL_|ERR_PROXY_TUNNEL)/;
 const LOCKED_OUT = new Set([
   'M_UNKNOWN_TOKEN',
   'M_MISSING_TOKEN',

@@ -1,9 +1,10 @@
-import { Agent as HttpAgent, request as httpRequest } from 'node:http';
-import type { IncomingHttpHeaders } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { request as httpRequest } from 'node:http';
+import type { Agent, IncomingHttpHeaders } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import type { JsonObject, JsonValue } from '../connector.ts';
 import { codeOf } from '../../errors.ts';
 import { mask, rememberSecret } from '../../mask.ts';
+import { createAgent } from '../../proxies.ts';
 import { loadSdk } from './sdk.ts';
 import type { Sdk } from './sdk.ts';
 
@@ -62,14 +63,14 @@ export class Requests {
   #token: string | undefined;
   private readonly base: string;
   private readonly sdk: Sdk;
-  private readonly agent: HttpAgent;
+  private readonly agent: Agent;
   private readonly secure: boolean;
 
   constructor(homeserver: string) {
     this.base = homeserver.replace(/\/+$/, '');
     this.secure = this.base.startsWith('https:');
     // Idle connections are closed before common proxies (60 s, some 30 s) close them under a request.
-    this.agent = new (this.secure ? HttpsAgent : HttpAgent)({
+    this.agent = createAgent(this.secure ? 'https:' : 'http:', {
       keepAlive: true,
       maxSockets: 64,
       maxFreeSockets: 4,
@@ -195,7 +196,8 @@ function timedOut(afterMs: number): Error {
 
 /** What the SDK throws (its `MatrixError`, or the bare response when the body is not Matrix's) as one class. */
 function failure(error: unknown, headers: IncomingHttpHeaders): unknown {
-  if (!isObject(error) || typeof error['statusCode'] !== 'number') return error;
+  // A proxy that makes no tunnel has a status too, and is not the homeserver.
+  if (!isObject(error) || typeof error['statusCode'] !== 'number' || codeOf(error) === 'ERR_PROXY_TUNNEL') return error;
   const errcode = typeof error['errcode'] === 'string' ? error['errcode'] : undefined;
   const detail = typeof error['error'] === 'string' ? error['error'] : '';
   const inBody = typeof error['retryAfterMs'] === 'number' ? error['retryAfterMs'] : undefined;

@@ -1,0 +1,125 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { connect, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+/** Nothing but the proxy knows where this is. */
+const HOST = 'bell.test';
+const CERTIFICATE = join(import.meta.dirname, '../fakes/tls/bell.test');
+const SOURCE = join(import.meta.dirname, '../../src');
+
+let proxy: Server;
+/** What the proxy was asked for, in order. */
+let asked: string[];
+const servers: Server[] = [];
+
+beforeAll(async () => {
+  // Made for this test, for a name that nobody can have (RFC 2606), good for a hundred years.
+  const tls = { key: await readFile(`${CERTIFICATE}.key`), cert: await readFile(`${CERTIFICATE}.pem`) };
+  const answer = (path: string | undefined): string => JSON.stringify({ path });
+  const plain = await listening(createServer((request, response) => response.end(answer(request.url))));
+  const secure = await listening(createTlsServer(tls, (request, response) => response.end(answer(request.url))));
+  proxy = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url} ${request.headers['proxy-authorization'] ?? ''}`.trim());
+    response.end(answer(URL.parse(request.url ?? '')?.pathname));
+  });
+  proxy.on('connect', (request, socket, head) => {
+    asked.push(`CONNECT ${request.url} ${request.headers['proxy-authorization'] ?? ''}`.trim());
+    const through = connect(request.url?.endsWith(':443') ? secure : plain, '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      through.write(head);
+      through.pipe(socket).pipe(through);
+    });
+    through.on('error', () => socket.destroy());
+    socket.on('error', () => through.destroy());
+  });
+  await listening(proxy);
+});
+beforeEach(() => {
+  asked = [];
+});
+afterAll(async () => {
+  for (const server of servers) server.closeAllConnections();
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+});
+
+async function listening(server: Server): Promise<number> {
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+/** Runs statements in a process of its own: proxies and certificates are the whole process's. */
+async function inProcess(statements: string, env: Record<string, string>): Promise<string[]> {
+  const script = `
+    const { useProxies } = await import('${SOURCE}/proxies.ts');
+    const { Requests } = await import('${SOURCE}/connectors/matrix/requests.ts');
+    const { bucketStore } = await import('${SOURCE}/cli/bucket-store.ts');
+    const { messageOf } = await import('${SOURCE}/errors.ts');
+    const say = async (work) => console.log(await work().catch((error) => messageOf(error.cause ?? error)));
+    try {
+      useProxies(process.env);
+      ${statements}
+    } catch (error) { console.log(messageOf(error)); }
+    process.exit();`;
+  const { stdout } = await run(process.execPath, ['--no-warnings', '--input-type=module', '-e', script], {
+    env: { PATH: process.env['PATH'], ...env },
+  });
+  return stdout.trim().split('\n');
+}
+
+const proxyUrl = (user = ''): string => `http://${user}127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+
+test("everything that goes out takes the proxies, with their password, and the certificates of one's own", async () => {
+  const said = await inProcess(
+    `const matrix = new Requests('https://${HOST}');
+     for (const since of [1, 2]) await say(async () => (await matrix.request('GET', '/sync', { query: { since } })).path);
+     await say(async () => (await new Requests('http://${HOST}').request('GET', '/plain')).path);
+     await say(async () => (await (await fetch('https://${HOST}/fetched')).json()).path);
+     const store = bucketStore({ address: 's3://b', bucket: 'b', prefix: '', endpoint: 'https://${HOST}', region: 'eu', keys: { accessKeyId: 'a', secretAccessKey: 'b' } });
+     await say(() => store.ask('GET', 'key', async (response) => (await response.json()).path));`,
+    {
+      HTTP_PROXY: proxyUrl('bell:hush@'),
+      HTTPS_PROXY: proxyUrl('bell:hush@'),
+      NODE_EXTRA_CA_CERTS: `${CERTIFICATE}.pem`,
+    },
+  );
+  expect(said).toEqual(['/sync?since=1', '/sync?since=2', '/plain', '/fetched', '/b/key']);
+  const password = `Basic ${Buffer.from('bell:hush').toString('base64')}`;
+  // The two long polls went through one tunnel, and so did the two that fetch.
+  expect(asked).toEqual([
+    `CONNECT ${HOST}:443 ${password}`,
+    `GET http://${HOST}/plain ${password}`,
+    `CONNECT ${HOST}:443 ${password}`,
+  ]);
+});
+
+test('what NO_PROXY names, with all below it, and the bot itself are asked without the proxy', async () => {
+  const own = await listening(createServer((_request, response) => response.end('{"path":"itself"}')));
+  const said = await inProcess(
+    `await say(async () => (await (await fetch('http://127.0.0.1:${own}/')).json()).path);
+     await say(async () => (await new Requests('http://localhost:${own}').request('GET', '/')).path);
+     await say(() => fetch('http://${HOST}/'));
+     await say(() => new Requests('http://sub.${HOST}').request('GET', '/'));`,
+    { HTTP_PROXY: proxyUrl(), NO_PROXY: `other.example, ${HOST}` },
+  );
+  expect(said).toEqual(['itself', 'itself', expect.stringContaining(HOST), expect.stringContaining(`sub.${HOST}`)]);
+  expect(asked).toEqual([]);
+});
+
+test('a proxy that lets nobody through is told without its password; one that is no address is refused by its name', async () => {
+  const refusing = createServer();
+  refusing.on('connect', (_request, socket) => socket.end('HTTP/1.1 403 Forbidden\r\n\r\n'));
+  const port = await listening(refusing);
+  const ask = `await say(() => new Requests('https://${HOST}').request('GET', '/'));`;
+  const [said = ''] = await inProcess(ask, { HTTPS_PROXY: `http://bell:hush-hush-hush@127.0.0.1:${port}` });
+  expect(said).toMatch(/tunnel.*403/i);
+  expect(said).not.toContain('hush');
+  expect(await inProcess(ask, { HTTPS_PROXY: 'socks5://bell:hush-hush-hush@127.0.0.1' })).toEqual([
+    'HTTPS_PROXY is not the address of a proxy: write http://HOST:PORT',
+  ]);
+});
