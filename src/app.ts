@@ -283,6 +283,7 @@ export class App {
     const web = Object.entries(this.#config.connectors).find(([, options]) => options.type === 'web');
     this.#http = await createHttpServer({
       ...ports,
+      basePath: this.#config.http.basePath,
       maxBodyBytes: this.#config.http.maxBody,
       intake: {
         ...intake,
@@ -437,6 +438,7 @@ export class App {
       log: this.#options.log,
       now: () => this.clock.now(),
       title: this.#config.name,
+      basePath: this.#config.http.basePath,
       ...(password && { password: () => this.#options.secret(password) }),
     });
   }

@@ -66,7 +66,10 @@ export async function run(options: SettingOptions, hooks: RunHooks = {}): Promis
     );
   if (opened.embedded) {
     await writeFile(join(setting.dataDirectory, TRIAL_URL_FILE), `${opened.embedded.url}\n`, { mode: 0o600 });
-    await writeFile(join(setting.dataDirectory, TRIAL_ADDRESS_FILE), `http://127.0.0.1:${app.port}\n`);
+    await writeFile(
+      join(setting.dataDirectory, TRIAL_ADDRESS_FILE),
+      `http://127.0.0.1:${app.port}${app.config.http.basePath}\n`,
+    );
   }
   if (trial) await welcome(app, setting);
   else if (Object.values(app.config.connectors).some((one) => one.type === 'web' && one.password === undefined))

@@ -40,5 +40,7 @@ async function addressOf(setting: Setting, config: Config): Promise<string> {
   const trial = config.database
     ? undefined
     : await readFile(join(setting.dataDirectory, TRIAL_ADDRESS_FILE), 'utf8').catch(() => undefined);
-  return config.http.publicUrl ?? trial?.trim() ?? `http://127.0.0.1:${config.http.port ?? 8080}`;
+  return (
+    config.http.publicUrl ?? trial?.trim() ?? `http://127.0.0.1:${config.http.port ?? 8080}${config.http.basePath}`
+  );
 }

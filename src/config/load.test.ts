@@ -244,6 +244,7 @@ people:
     ['timeZone: +02:00', /is not a time zone/],
     ['keep: { events: 1h }', /at least 7d/],
     ['http: { port: 70000 }', /is not a port/],
+    ['http: { basePath: bell }', /http\.basePath: is not a path: write \/bell/],
     ['backlog: { maxAge: soon }', /is not a duration/],
     ['database: { host: a, url: { file: b } }', /either url, or host/],
     ['access: [{ commands: [ring] }]', /either allow or deny/],

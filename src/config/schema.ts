@@ -69,7 +69,15 @@ const http = z.strictObject({
     .url({ protocol: /^https?$/, error: 'is not an address: write https://bell.example.org' })
     .transform((url) => url.replace(/\/+$/, ''))
     .optional()
-    .describe('Public address, for links in messages.'),
+    .describe('Public address, for links in messages; with `basePath`, if there is one.'),
+  basePath: z
+    .string()
+    .regex(/^(?:\/[A-Za-z0-9][A-Za-z0-9._~-]*)*\/?$/, 'is not a path: write /bell, or /tools/bell')
+    .transform((path) => path.replace(/\/$/, ''))
+    .default('')
+    .describe(
+      'Path below which an ingress leads to the public port, such as /bell: of webhooks, pages and their cookies. The ops port has none. Default: none.',
+    ),
   maxBody: size
     .default(32 * 1024 ** 2)
     .describe('Largest body of a webhook, once its sender has shown a token. Default 32MiB.'),

@@ -263,4 +263,22 @@ inBrowser('the page on a phone', () => {
     await earlier.waitFor({ state: 'detached' });
     expect(await page.getByRole('article').count()).toBe(51);
   });
+
+  test('below a base path it works as at the root', async () => {
+    const log = createLogger({ level: 'silent' });
+    const below = await startTestServer({
+      basePath: '/bell',
+      pages: [createWebPages({ chat, sessions, basePath: '/bell', log })],
+    });
+    try {
+      await page.goto(`${below.url}/bell/sign-in#${await createSignIn(sessions, new Date())}`);
+      await page.getByRole('status').getByText('live').waitFor();
+      await page.getByLabel('Say something').fill('help');
+      await page.keyboard.press('Enter');
+      await until('it arrives', () => chat.sent.length === 1);
+    } finally {
+      await page.goto('about:blank');
+      await below.end();
+    }
+  });
 });

@@ -23,6 +23,8 @@ export interface WebPagesOptions {
   readonly sessions: SessionStore;
   /** Heading of the page: the bot's name. Default `Watchbell`. */
   readonly title?: string;
+  /** Where the page lies: `/bell`. Default: at the root. */
+  readonly basePath?: string;
   readonly log: Logger;
   /** Reads the current password; undefined: none is set, and only an address of `watchbell sign-in` lets somebody in. */
   readonly password?: () => Promise<string>;
@@ -52,9 +54,13 @@ const pressSchema = z.object({
 });
 const placeSchema = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
-/** The chat page at `/` and what it calls under `/web/`. Everything but its code and the ways in asks who is there first. */
+/**
+ * The chat page at `/` and what it calls under `/web/`. Everything but its code and the ways in asks who is there first. Its
+ * addresses are relative: below which path it is seen is for the proxy before it to say.
+ */
 export function createWebPages(options: WebPagesOptions): Pages {
-  const { chat, title = 'Watchbell', log, password, userName = 'Local user', now = () => new Date() } = options;
+  const { chat, title = 'Watchbell', basePath = '', log, password, userName = 'Local user' } = options;
+  const { now = () => new Date() } = options;
   const sessions = createSessions({ store: options.sessions, password, now });
   const streams = createStreams(chat);
   const sender: Sender = { accountId: 'local', name: userName, bot: false, guest: false };
@@ -83,7 +89,7 @@ export function createWebPages(options: WebPagesOptions): Pages {
     if ((await sessions.find(cookiesOf(request))) !== undefined) response.send(chatDocument(title));
     else response.status(401).send(password ? loginDocument(title) : closedDocument(title));
   });
-  addSignIn(router, { sessions, title, log, hasPassword: password !== undefined });
+  addSignIn(router, { sessions, title, cookiePath: basePath || '/', log, hasPassword: password !== undefined });
 
   router.use('/web', async (request, response, next) => {
     const session = await sessions.find(cookiesOf(request));

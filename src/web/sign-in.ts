@@ -10,6 +10,8 @@ import type { Cookies, SessionCookie, Sessions } from './session.ts';
 export interface SignInOptions {
   readonly sessions: Sessions;
   readonly title: string;
+  /** Where the cookie is sent. */
+  readonly cookiePath: string;
   readonly log: Logger;
   /** There is a password to sign in with; else only an address of `watchbell sign-in`. */
   readonly hasPassword: boolean;
@@ -31,7 +33,8 @@ export function refuseOtherSites(request: Request, response: Response): boolean 
 }
 
 /** How a browser gets a session, and how it ends it. Addresses are relative: the bot may be below a path of a proxy. */
-export function addSignIn(router: Router, { sessions, title, log, hasPassword }: SignInOptions): void {
+export function addSignIn(router: Router, options: SignInOptions): void {
+  const { sessions, title, cookiePath: path, log, hasPassword } = options;
   // What signs in stands behind the # of the address, which a browser keeps to itself. Reading this page uses nothing up,
   // so previews and prefetches do no harm; the page posts it.
   router.get('/sign-in', (_request, response) => {
@@ -42,7 +45,7 @@ export function addSignIn(router: Router, { sessions, title, log, hasPassword }:
     if (refuseOtherSites(request, response)) return;
     const given = z.object({ key: z.string() }).safeParse(request.body);
     const cookie = await sessions.redeem(given.data?.key ?? '');
-    if (cookie) setCookie(request, response, cookie);
+    if (cookie) setCookie(request, response, cookie, path);
     // Who is in already may follow the address once more.
     else if ((await sessions.find(cookiesOf(request))) === undefined)
       return sendProblem(request, response, 401, 'this address has been used, or is more than a day old');
@@ -52,7 +55,7 @@ export function addSignIn(router: Router, { sessions, title, log, hasPassword }:
   router.post('/logout', async (request, response) => {
     if (refuseOtherSites(request, response)) return;
     const name = await sessions.end(cookiesOf(request));
-    response.clearCookie(name, { path: '/' }).redirect(303, './');
+    response.clearCookie(name, { path }).redirect(303, './');
   });
 
   if (!hasPassword) return;
@@ -69,17 +72,17 @@ export function addSignIn(router: Router, { sessions, title, log, hasPassword }:
       const problem = `Too many wrong passwords: try again in ${seconds} s. Whoever runs the bot can let you in meanwhile: watchbell sign-in`;
       response.status(429).set('Retry-After', String(seconds)).send(loginDocument(title, problem));
     } else {
-      setCookie(request, response, outcome);
+      setCookie(request, response, outcome, path);
       response.redirect(303, './');
     }
   });
 }
 
-function setCookie(request: Request, response: Response, { name, value }: SessionCookie): void {
+function setCookie(request: Request, response: Response, { name, value }: SessionCookie, path: string): void {
   response.cookie(name, value, {
     httpOnly: true,
     sameSite: 'strict',
-    path: '/',
+    path,
     maxAge: COOKIE_MS,
     secure: request.headers['x-forwarded-proto'] === 'https',
   });
