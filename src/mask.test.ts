@@ -31,6 +31,7 @@ test('the password in the address of a database is masked without the address', 
 test.each([
   ['connect postgres://bell:hush@db:5432/bell', 'connect postgres://bell:[redacted]@db:5432/bell'],
   ['get /sync?access_token=hush&since=1 failed', 'get /sync?access_token=[redacted]&since=1 failed'],
+  ['write postgres://USER:PASSWORD@HOST:5432/NAME', 'write postgres://USER:PASSWORD@HOST:5432/NAME'],
   ['"Bearer abcdefghijklmnop"', '"Bearer [redacted]"'],
   ['the password of Basic authentication', 'the password of Basic authentication'],
   ['"http://127.0.0.1:8080","to":"@ann:example.org"', '"http://127.0.0.1:8080","to":"@ann:example.org"'],

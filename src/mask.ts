@@ -37,9 +37,9 @@ export function mask(text: string): string {
     pattern ??= patternOf([...known.values()].flat());
     text = text.replace(pattern, REDACTED);
   }
-  // A quote or a backslash ends each of these, so that a line of JSON stays one.
+  // PASSWORD is how our own sentences write an address. A quote or a backslash ends each of these, so that a line of JSON stays one.
   return text
-    .replace(/(:\/\/[^\s:/@"'\\]*:)[^\s@/"'\\]+@/g, `$1${REDACTED}@`)
+    .replace(/(:\/\/[^\s:/@"'\\]*:)(?!PASSWORD@)[^\s@/"'\\]+@/g, `$1${REDACTED}@`)
     .replace(/([?&](?:access_token|token|key)=)[^\s&#"'\\]+/gi, `$1${REDACTED}`)
     .replace(/\b(Bearer|Basic) [\w.~+/=-]{16,}/gi, `$1 ${REDACTED}`);
 }

@@ -3,9 +3,11 @@ import { createConnectorState } from '../connectors/state.ts';
 import type { Finding } from '../connectors/connector.ts';
 import type { LoadResult } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
+import type { Secrets } from '../config/secrets.ts';
 import type { Database } from '../db/database.ts';
 import { messageOf } from '../errors.ts';
 import { createLogger } from '../log.ts';
+import type { SecretRef } from '../skill.ts';
 import { examineDatabase, examineSurroundings } from './examine-database.ts';
 import { readLastGood } from './last-good.ts';
 import { createSetting, type Setting, type SettingOptions } from './setting.ts';
@@ -97,6 +99,25 @@ async function examineSecrets(setting: Setting, config: Config): Promise<Finding
   return findings;
 }
 
+/** Of a connector's entry: its secrets that cannot be used. */
+async function examineReferences(name: string, options: object, secrets: Secrets): Promise<Finding[]> {
+  const found = referencesIn(name, options).map(([what, reference]) =>
+    secrets.read(reference).then(
+      () => [],
+      (error: unknown): Finding[] => [{ ok: false, what, says: messageOf(error) }],
+    ),
+  );
+  return (await Promise.all(found)).flat();
+}
+
+/** Every `{ file }` and `{ env }`, with where it stands: `web.password`. */
+function referencesIn(path: string, value: unknown): [string, SecretRef][] {
+  if (typeof value !== 'object' || value === null) return [];
+  const [key, ...more] = Object.keys(value);
+  if (more.length === 0 && (key === 'file' || key === 'env')) return [[path, value as SecretRef]];
+  return Object.entries(value).flatMap(([name, inner]) => referencesIn(`${path}.${name}`, inner));
+}
+
 async function examineConnector(
   name: string,
   database: Database,
@@ -105,6 +126,8 @@ async function examineConnector(
 ): Promise<Finding[]> {
   const options = config.connectors[name];
   if (!options) return [];
+  const unusable = await examineReferences(name, options, setting.secrets);
+  if (unusable.length > 0) return unusable;
   const log = createLogger({ level: 'silent' });
   try {
     const connector = await (

@@ -25,7 +25,7 @@ export function chatDocument(title: string): string {
   return frame(
     title,
     `<script type="importmap">${IMPORT_MAP}</script>
-<script type="module" src="${ENTRY.slice(1)}"></script>`,
+<script type="module" src="${ENTRY}"></script>`,
     '<div id="app"><noscript><p class="notice">This page needs JavaScript.</p></noscript></div>',
   );
 }

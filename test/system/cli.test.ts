@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
@@ -79,6 +79,31 @@ describe('doctor', () => {
     ]);
     expect(output).toMatch(/ of \d+ need you\.$/);
     expect(status).toBe(1);
+  });
+
+  test('names each secret that cannot be used, with its place and without its value', async () => {
+    const secrets = join(directory, 'bad-secrets');
+    await mkdir(secrets);
+    await writeFile(join(secrets, 'two-lines'), 'hunter2-hunter2-old\nhunter2-hunter2-new\n');
+    await writeFile(join(secrets, 'good'), 'a-token-of-some-length');
+    const path = join(directory, 'secrets.yaml');
+    await writeFile(
+      path,
+      `connectors: { web: { password: { file: two-lines } } }
+rooms: { ops: { in: { web: ops } } }
+skills: { alerts: { sources: { prod: { tokens: [{ file: good }, { file: two-lines }, { file: none }] } }, route: { rooms: [ops] } } }
+`,
+    );
+    const { output } = await runCli(['doctor'], { config: path, secrets, databaseUrl: home.url });
+    const remedy = 'has more than one line (character 20): write the secret alone, on one line of UTF-8';
+    expect(badOf(output).filter((line) => line.includes('secret'))).toEqual([
+      `BAD  webhook alertmanager/prod: the secret file ${secrets}/two-lines ${remedy}`,
+      `BAD  webhook alertmanager/prod: there is no secret file ${secrets}/none: create it, or say with WATCHBELL_SECRETS where it lies`,
+      `BAD  web.password: the secret file ${secrets}/two-lines ${remedy}`,
+    ]);
+    expect(output).toContain('ok   webhook alertmanager/prod: its token can be read');
+    expect(output).not.toContain('hunter2');
+    await Promise.all([secrets, path].map((made) => rm(made, { recursive: true })));
   });
 });
 
