@@ -85,10 +85,7 @@ export function planFor(
     });
   } catch (error) {
     return {
-      impossible:
-        codeOf(error) === 'WB_REJECTED'
-          ? reasonOf(error)
-          : `it cannot be rendered (${messageOf(error)})`,
+      impossible: codeOf(error) === 'WB_REJECTED' ? reasonOf(error) : `it cannot be rendered (${messageOf(error)})`,
     };
   }
 }
