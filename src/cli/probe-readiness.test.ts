@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { createDatabase as createTestDatabase, freePort, type TestDatabase } from '../../test/harness/postgres.ts';
 import { storeGeneration } from '../config/generations.ts';
 import { createDatabase, type Database } from '../db/database.ts';
+import { migrate } from '../db/migrate.ts';
 import { seeReplica } from '../db/replicas.ts';
 import type { Refusal } from './alert.ts';
 import { untilConfigured, untilTaken } from './probe-readiness.ts';
@@ -20,10 +19,7 @@ const open = (connectionString: string): Database =>
     idleInTransactionMs: 5000,
     statementTimeoutMs: 5000,
   });
-const migrate = async (): Promise<unknown> =>
-  database.transaction(async ({ script }) =>
-    script(await readFile(resolve(import.meta.dirname, '../db/migrations/001-core.sql'), 'utf8')),
-  );
+const makeTables = (): Promise<unknown> => migrate(database, []);
 
 /** A replica that lives and has this configuration; beats again with another. */
 async function replica(name: string, id = randomUUID()): Promise<{ has(hash: string): Promise<void> }> {
@@ -48,7 +44,7 @@ test('it waits for tables, for a replica, and until each has the configuration, 
   const [one, two] = [await replica('bell-1'), await replica('bell-2')];
   const said: string[] = [];
   const both = (): Promise<void> => two.has('new').then(() => one.has('new'));
-  const next = [migrate, () => one.has('old'), both];
+  const next = [makeTables, () => one.has('old'), both];
   const count = await untilConfigured(database, 'new', PATIENCE, (line) => {
     said.push(line);
     void next.shift()?.();
@@ -62,7 +58,7 @@ test('it waits for tables, for a replica, and until each has the configuration, 
 });
 
 test("a trial's configuration may be another than this command's", async () => {
-  await migrate();
+  await makeTables();
   await (await replica('bell')).has('with a console');
   expect(await untilConfigured(database, undefined, HASTE, () => {})).toBe(1);
 });

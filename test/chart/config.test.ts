@@ -58,7 +58,10 @@ test('every value survives Helm: words that YAML 1.1 takes for others, dates, lo
     skills: {
       alerts: {
         sources: { y: { tokens: [{ file: 'on' }] } },
-        message: { links: { logs: 'https://x/${TEAM}?q=$1&$$x', raw: '{{ .Values.global }} {{`x`}}' }, origin: 'a\nb' },
+        message: {
+          links: { logs: 'https://x/${TEAM}?q=$1&$$x', raw: 'https://x/{{ .Values.global }}{{`x`}}' },
+          origin: 'a\nb',
+        },
         route: { rooms: ['no'], routes: [{ matchers: ['a=~"^b$"', "c!='d'"], drop: true }] },
       },
     },
