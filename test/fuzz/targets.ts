@@ -13,7 +13,8 @@ import { keep, laneOf, readNotification, refuse } from '../../skills/alerts/payl
 import { loadContent } from '../../src/config/load.ts';
 import { createSecrets, SecretMissing } from '../../src/config/secrets.ts';
 import { renderMatrix } from '../../src/connectors/matrix/render.ts';
-import { markdownToHtml, markdownToPlain } from '../../src/chat/markdown.ts';
+import { markdownToHtml } from '../../src/chat/html.ts';
+import { markdownToPlain } from '../../src/chat/markdown.ts';
 import { addressed } from '../../src/dispatch/addressing.ts';
 import { CommandIndex } from '../../src/dispatch/command-index.ts';
 import { parseJson } from '../../src/http/json.ts';
