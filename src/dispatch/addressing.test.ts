@@ -6,6 +6,7 @@ const NAMES = ['watchbell', 'bell'];
 const said = (text: string, more: { mentionsBot?: boolean; direct?: boolean } = {}): Addressing =>
   addressed({ text, mentionsBot: false, direct: false, ...more }, NAMES);
 const to = (by: 'mention' | 'name' | 'direct' | 'prefix', text: string): Addressing => ({ to: 'bot', by, text });
+const bare = (text: string, whole: string): Addressing => ({ to: 'bot', by: 'name', text, whole });
 
 test.each([
   'watchbell: ack 12',
@@ -21,15 +22,31 @@ test.each([
   'ack 12 @watchbell',
   'ack @watchbell 12',
 ])('"%s" is said to the bot by name', (text) => {
-  const line = said(text);
-  expect(line).toMatchObject({ to: 'bot', by: 'name' });
-  expect(line.to === 'bot' && line.text.replace(/\s+/g, ' ')).toBe('ack 12');
+  expect(said(text)).toMatchObject({ to: 'bot', by: 'name', text: 'ack 12' });
 });
 
 test('a name alone is an address with nothing said', () => {
-  for (const text of ['watchbell', '@watchbell', 'watchbell:', '@watchbell, '])
-    expect(said(text)).toEqual(to('name', ''));
+  for (const text of ['@watchbell', 'watchbell:', '@watchbell, ']) expect(said(text)).toEqual(to('name', ''));
+  expect(said('watchbell')).toEqual(bare('', 'watchbell'));
 });
+
+test.each([
+  ['Watchbell ack 12', 'ack 12', 'Watchbell ack 12'],
+  ['watchbell, anyone?', 'anyone?', 'watchbell, anyone?'],
+  ['it broke\n bell is ready.', 'is ready', 'bell is ready'],
+])('in "%s" the name may be a word of what is said', (text, rest, whole) => {
+  expect(said(text)).toEqual(bare(rest, whole));
+});
+
+test.each(['İzleme help', 'İzleme: help', '@İzleme help', 'izleme, help', 'help @İZLEME', 'İİİ\nİzleme help'])(
+  '"%s" is said to a bot called İzleme: small letters are longer than what was typed',
+  (text) => {
+    expect(addressed({ text, mentionsBot: false, direct: false }, ['İzleme'])).toMatchObject({
+      to: 'bot',
+      text: 'help',
+    });
+  },
+);
 
 test.each([
   ['!ack 12', 'ack 12'],
@@ -118,6 +135,7 @@ test.each([
   ['names', '@watchbell'],
   ['half names', '@watchbel '],
   ['line ends', '\n'],
+  ['lines', 'w\n'],
   ['colons', ':'],
 ])('30 kB of %s are read within half a second', (_, piece) => {
   const line = `!x${piece.repeat(30_000 / piece.length)}x`;

@@ -1,9 +1,17 @@
 import { cut } from '../chat/cut.ts';
+import { foldName, nameAt, nameEnd } from '../chat/name.ts';
+
 /** How a line was addressed to the bot. */
 export type Addressing =
   | { readonly to: 'nobody' }
   /** By mention, by name or in a direct message: unknown words get an answer. `prefix`: by `!`, where they do not. */
-  | { readonly to: 'bot'; readonly by: 'mention' | 'name' | 'direct' | 'prefix'; readonly text: string };
+  | {
+      readonly to: 'bot';
+      readonly by: 'mention' | 'name' | 'direct' | 'prefix';
+      readonly text: string;
+      /** By name without `@` or `:`, which may as well be a word of what is said: the line with the name. */
+      readonly whole?: string;
+    };
 
 export interface Line {
   readonly text: string;
@@ -37,12 +45,16 @@ export function tidy(text: string): string {
 export function addressed(line: Line, names: readonly string[]): Addressing {
   const text = line.text.replace(CONTROL, '');
   const named = byName(text, names);
-  if (named !== undefined) return { to: 'bot', by: 'name', text: tidy(named) };
+  if (named) return { to: 'bot', by: 'name', ...named };
   const first = text.trimStart();
   if (first.startsWith('!')) return { to: 'bot', by: 'prefix', text: tidy(first.slice(1).split('\n', 1)[0] ?? '') };
   if (line.mentionsBot) return { to: 'bot', by: 'mention', text: tidy(mentionedLine(text)) };
-  if (line.direct) return { to: 'bot', by: 'direct', text: tidy(first.split('\n', 1)[0] ?? '') };
+  if (line.direct) return { to: 'bot', by: 'direct', text: firstLine(text) };
   return { to: 'nobody' };
+}
+
+export function firstLine(text: string): string {
+  return tidy(text.trimStart().split('\n', 1)[0] ?? '');
 }
 
 /** The first line that says anything besides the (already removed) mention. */
@@ -50,25 +62,26 @@ function mentionedLine(text: string): string {
   return text.split('\n').find((one) => tidy(one) !== '') ?? '';
 }
 
-function byName(text: string, names: readonly string[]): string | undefined {
-  const lower = names.map((name) => name.toLowerCase()).filter((name) => name !== '');
+function byName(text: string, names: readonly string[]): { text: string; whole?: string } | undefined {
+  const forms = names
+    .filter((name) => name !== '')
+    .map((name) => ({ marked: foldName(`@${name}`), bare: foldName(name) }));
   for (const line of text.split('\n')) {
     const trimmed = line.trim();
-    for (const name of lower) {
-      const begins = trimmed.toLowerCase();
+    if (trimmed === '') continue;
+    for (const { marked, bare } of forms) {
       // "watchbell: help", "watchbell, help", "watchbell help" and the same with @.
-      for (const form of [`@${name}`, name]) {
-        if (!begins.startsWith(form)) continue;
-        const rest = trimmed.slice(form.length);
-        if (rest === '' || /^[\s:,]/.test(rest)) return rest;
+      for (const form of [marked, bare]) {
+        const end = nameEnd(trimmed, form);
+        const rest = end === undefined ? undefined : trimmed.slice(end);
+        if (rest === undefined || !/^($|[\s:,])/.test(rest)) continue;
+        const isBare = form === bare && !/^\s*:/.test(rest);
+        return { text: tidy(rest), ...(isBare && { whole: tidy(trimmed) }) };
       }
-      const anywhere = begins.indexOf(`@${name}`);
-      if (
-        anywhere > 0 &&
-        /\s/.test(begins[anywhere - 1] ?? '') &&
-        /^($|[\s:,.!?])/.test(begins.slice(anywhere + name.length + 1))
-      )
-        return `${trimmed.slice(0, anywhere)} ${trimmed.slice(anywhere + name.length + 1).replace(/^[:,.]/, '')}`.trim();
+      const inside = trimmed.includes('@') ? nameAt(trimmed, marked) : undefined;
+      if (!inside || !/^($|[\s:,.!?])/.test(trimmed.slice(inside.to))) continue;
+      const after = trimmed.slice(inside.to).replace(/^[:,.]/, '');
+      return { text: tidy(`${trimmed.slice(0, inside.from).trimEnd()} ${after.trimStart()}`) };
     }
   }
   return undefined;

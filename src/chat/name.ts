@@ -1,0 +1,43 @@
+/** Combining dot above: all that is left of İ in small letters is i and this. */
+const DOT = '\u0307';
+
+/**
+ * One code point as names are compared: without case, and İ as i, ß as ss, ς as σ. By itself, because the length of a text
+ * in small letters differs from the text's own: an index into one is none into the other.
+ */
+function fold(character: string): string {
+  return character.toUpperCase().toLowerCase().replaceAll(DOT, '');
+}
+
+/** A name made ready for `nameEnd` and `nameAt`, which are asked for many lines. */
+export type FoldedName = string & { readonly folded: true };
+
+export function foldName(name: string): FoldedName {
+  return Array.from(name, fold).join('') as FoldedName;
+}
+
+/** Where `name` ends in a text that begins with it, in whatever case; undefined: the text begins otherwise, or the name is empty. */
+export function nameEnd(text: string, name: FoldedName, from = 0): number | undefined {
+  if (name === '') return undefined;
+  let at = from;
+  for (let done = 0; done < name.length;) {
+    const code = text.codePointAt(at);
+    if (code === undefined) return undefined;
+    const character = String.fromCodePoint(code);
+    const piece = code < 0x80 ? character.toLowerCase() : fold(character);
+    if (!name.startsWith(piece, done)) return undefined;
+    done += piece.length;
+    at += character.length;
+  }
+  return text.charAt(at) === DOT ? at + 1 : at;
+}
+
+/** The first place where `name` begins the text, or stands behind a space, in whatever case. */
+export function nameAt(text: string, name: FoldedName): { readonly from: number; readonly to: number } | undefined {
+  for (let from = 0; from < text.length; from++) {
+    if (from > 0 && !/\s/.test(text.charAt(from - 1))) continue;
+    const to = nameEnd(text, name, from);
+    if (to !== undefined) return { from, to };
+  }
+  return undefined;
+}
