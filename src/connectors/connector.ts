@@ -223,6 +223,8 @@ export type IncomingEvent =
       readonly text: string;
       /** The bot is mentioned; the mention itself is removed from `text` where the platform marks it. */
       readonly mentionsBot: boolean;
+      /** What the account is called in this room, where the text has it: the bot answers to it as to its own name. */
+      readonly names?: readonly string[];
       /** Remote id of the message this one answers. */
       readonly replyTo?: string;
       /** Remote id of the first message of the thread it was written in. */

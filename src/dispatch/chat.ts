@@ -4,7 +4,7 @@ import type { IncomingEvent } from '../connectors/connector.ts';
 import type { Transaction } from '../db/database.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import type { Asker, CommandContext, RoomAddress } from '../skill.ts';
-import { addressed } from './addressing.ts';
+import { addressed, firstLine, type Addressing } from './addressing.ts';
 import { writeAudit } from './audit.ts';
 import type { IndexedCommand, Lookup } from './command-index.ts';
 import { createContext, runHandler } from './context.ts';
@@ -94,14 +94,28 @@ function askerOf(world: World, connector: string, event: IncomingEvent): Asker {
 async function typed(input: ChatInput, event: IncomingEvent & { type: 'message' }): Promise<Said | undefined> {
   // An edited command is not run again: what was said first was run.
   if (event.edits !== undefined) return undefined;
-  const line = addressed(event, [input.world.botName]);
-  if (line.to === 'nobody') return undefined;
+  const line = addressed(event, [input.world.botName, ...(event.names ?? [])]);
   const target = event.replyTo ?? event.thread;
-  const about = target === undefined ? undefined : await findShown(input, target);
-  const root = about ?? (event.replyTo && event.thread ? await findShown(input, event.thread) : undefined);
+  const own = target === undefined ? undefined : await findShown(input, target);
+  const root = own ?? (event.replyTo && event.thread ? await findShown(input, event.thread) : undefined);
+  const about = root?.key ?? undefined;
+  const isCommand = (text: string): boolean => input.world.commands.find(text).found === 'command';
+  if (line.to === 'nobody') {
+    // Below a message of the bot people also talk to each other.
+    const text = firstLine(event.text);
+    return root && isCommand(text) ? { text, answerUnknown: false, tapped: false, about } : undefined;
+  }
+  const text = line.whole !== undefined && isCommand(line.whole) ? line.whole : line.text;
+  return { text, answerUnknown: isQuestion(line, event), tapped: false, about };
+}
+
+/** Whether words that are no command get an answer. */
+function isQuestion(line: Addressing & { to: 'bot' }, event: IncomingEvent & { type: 'message' }): boolean {
+  if (line.by === 'prefix') return false;
+  // The name may be a word of what people say to each other.
+  if (line.whole !== undefined && !event.mentionsBot) return event.direct;
   // Clients mention whoever is replied to: a plain reply to the bot is no question to it.
-  const answerUnknown = line.by !== 'prefix' && !(line.by === 'mention' && event.replyTo !== undefined);
-  return { text: line.text, answerUnknown, tapped: false, about: root?.key ?? undefined };
+  return (line.by !== 'mention' && line.whole === undefined) || event.replyTo === undefined;
 }
 
 async function tapped(

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { JsonObject, JsonValue } from '../connector.ts';
+import { fastestMs } from '../../../test/harness/fastest.ts';
 import { memoryEnvironment } from '../../../test/fakes/matrix/world.ts';
 import { concerned, toIncoming } from './incoming.ts';
 import { readMention, stripReplyFallback } from './mention.ts';
@@ -13,30 +14,42 @@ function event(content: JsonObject, type = 'm.room.message', more: JsonObject = 
   return { type, event_id: '$e', sender: '@ann:e.org', origin_server_ts: 1000, content, ...more };
 }
 
-test.each([
-  ['Watchbell: help', 'help'],
-  ['@bell help', 'help'],
-  ['bell, help', 'help'],
-  ['@bell:e.org: help', 'help'],
-  ['watchbell', ''],
-  ['WATCHBELL ack 12', 'ack 12'],
-])('%s is said to the bot', (body, text) => {
-  expect(readMention(body, undefined, [], myself)).toEqual({ mentioned: true, text });
-});
+const LINK = 'https://matrix.to/#/@bell:e.org';
 
-test.each(['bellows help', 'ask bell', 'watchbells', ''])('"%s" is not', (body) => {
-  expect(readMention(body, undefined, [], myself)).toEqual({ mentioned: false, text: body });
+test('a link to somebody else is their name, and any other link stays as it was typed', () => {
+  const typed = (body: string) => toIncoming(event({ msgtype: 'm.text', body }), around);
+  expect(typed('page [Ann Li](https://matrix.to/#/@ann:e.org) [now](https://e.org)')).toMatchObject({
+    text: 'page Ann Li [now](https://e.org)',
+    mentionsBot: false,
+  });
+  for (const body of ['see https://e.org/#/x', '[a](https://matrix.to/#/#ops:e.org)', '[b](https://e.org/#/user/)'])
+    expect(typed(body)).toMatchObject({ text: body, mentionsBot: false });
 });
 
 test('a mention that the client marked is found anywhere and taken out', () => {
-  expect(readMention('please Watchbell help', undefined, ['@bell:e.org'], myself)).toEqual({
+  const found = (...given: [string, string | undefined, string[]]) => readMention(...given, myself);
+  expect(found('please Watchbell help', undefined, ['@bell:e.org'])).toMatchObject({
     mentioned: true,
     text: 'please help',
   });
-  const pill = 'hey <a href="https://matrix.to/#/%40bell%3Ae.org">Watchbell</a>!';
-  expect(readMention('hey Watchbell!', pill, [], myself)).toEqual({ mentioned: true, text: 'hey!' });
-  expect(readMention('thanks', undefined, ['@bell:e.org'], myself)).toEqual({ mentioned: true, text: 'thanks' });
-  expect(readMention('x', '<a href="https://matrix.to/#/%zz">y</a>', ['@bob:e.org'], myself).mentioned).toBe(false);
+  expect(found('hey Watchbell!', `hey <a href="${LINK}">Watchbell</a>!`, [])).toMatchObject({
+    mentioned: true,
+    text: 'hey!',
+  });
+  expect(found('thanks', undefined, ['@bell:e.org'])).toMatchObject({ mentioned: true, text: 'thanks' });
+  expect(found('x', '<a href="https://matrix.to/#/%zz">y</a>', ['@bob:e.org']).mentioned).toBe(false);
+});
+
+test.each([
+  ['brackets', '['],
+  ['links that do not end', '[a](https://matrix.to/#/@'],
+  ['quotes', '"a '],
+  ['names', 'watchbell '],
+  ['addresses', 'https://matrix.to/#/@bell:e.org'],
+  ['quotes of replies', '<mx-reply>'],
+])('60 kB of %s are read within 100 ms', (_, piece) => {
+  const text = piece.repeat(60_000 / piece.length);
+  expect(fastestMs(() => readMention(text, text, [], myself))).toBeLessThan(100);
 });
 
 test('the quote before a reply of an older client is dropped, a quote that somebody typed is not', () => {

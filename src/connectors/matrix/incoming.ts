@@ -85,6 +85,7 @@ function message(event: JsonObject, base: Base, myself: Myself): IncomingEvent |
     type: 'message',
     text: mention.text,
     mentionsBot: mention.mentioned,
+    ...(mention.names.length > 0 && { names: mention.names }),
     ...(replyTo === undefined ? {} : { replyTo }),
     ...(thread === undefined ? {} : { thread }),
     ...(edits === undefined ? {} : { edits }),

@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingEvent } from '../../src/connectors/connector.ts';
+import { defineSkill, z } from '../../src/skill.ts';
+import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+
+const tea = defineSkill({
+  name: 'tea',
+  options: z.object({}),
+  commands: {
+    'tea warm': { help: 'warms it', run: () => 'the tea is hot' },
+    warm: { help: 'is another command', run: () => 'everything is warm' },
+    'brew {room} {key}': {
+      help: 'shows a message',
+      run: ({ post, args }) => post(String(args.room), args.key, `brewing ${args.key}`),
+    },
+    'drink [{note...}]': {
+      help: 'is about the message it answers',
+      run: ({ about, args }) => `${about ?? 'nothing'} drunk${args.note === undefined ? '' : `: ${args.note}`}`,
+    },
+  },
+});
+
+let bot: TestBot;
+beforeAll(async () => {
+  bot = await startTestBot({
+    skills: [tea],
+    config: {
+      rooms: { lobby: { in: { memory: 'lobby' } }, kitchen: { in: { memory: 'kitchen' } } },
+    },
+  });
+  await bot.say('brew lobby green');
+  await bot.say('brew kitchen black');
+});
+afterAll(() => bot.stop());
+
+type Said = Partial<Extract<IncomingEvent, { type: 'message' }>>;
+
+/** What the bot answers to a line that is not marked as meant for it. */
+async function answers(text: string, more: Said = {}): Promise<string[]> {
+  const before = bot.texts().length;
+  bot.platform.happen({
+    type: 'message',
+    id: randomUUID(),
+    room: 'lobby',
+    direct: false,
+    sender: { accountId: '@ann:test', name: 'Ann', bot: false, guest: false },
+    at: bot.app.clock.now(),
+    text,
+    mentionsBot: false,
+    ...more,
+  });
+  await bot.settle();
+  return bot.texts().slice(before);
+}
+
+function shown(text: string, room = 'lobby'): string {
+  return bot.messages(room).find(({ message }) => message.text === text)?.id ?? 'none';
+}
+
+describe("below the bot's own message", () => {
+  test.each([
+    ['a reply', () => ({ replyTo: shown('brewing green') })],
+    ['a line in its thread', () => ({ thread: shown('brewing green') })],
+    ['a reply to somebody in its thread', () => ({ thread: shown('brewing green'), replyTo: 'what-bob-said' })],
+  ])('%s needs no mention when it is a command', async (_, place) => {
+    expect(await answers('drink', place())).toEqual(['green drunk']);
+    expect(await answers('Drink while it is hot.\nthanks', place())).toEqual(['green drunk: while it is hot']);
+  });
+
+  test.each(['looks good', 'drinks for all?', 'brew', ''])('"%s" stays unanswered', async (text) => {
+    expect(await answers(text, { replyTo: shown('brewing green') })).toEqual([]);
+    expect(await answers(text, { thread: shown('brewing green') })).toEqual([]);
+  });
+
+  test("a command below somebody else's message, or that of another room, is not meant for the bot", async () => {
+    expect(await answers('drink')).toEqual([]);
+    expect(await answers('drink', { replyTo: 'what-bob-said' })).toEqual([]);
+    expect(await answers('drink', { replyTo: shown('brewing black', 'kitchen') })).toEqual([]);
+    expect(await answers('!drink', { replyTo: shown('brewing black', 'kitchen') })).toEqual(['nothing drunk']);
+  });
+
+  test('an edit or a bot says no command there either', async () => {
+    const place = { replyTo: shown('brewing green') };
+    expect(await answers('drink', { ...place, edits: 'an-earlier-line' })).toEqual([]);
+    const sender = { accountId: '@other:test', name: 'Other', bot: true, guest: false };
+    expect(await answers('drink', { ...place, sender })).toEqual([]);
+  });
+});
+
+describe('of an account that is called like a skill', () => {
+  const names = ['Tea'];
+
+  test.each([
+    ['tea warm', 'the tea is hot'],
+    ['Tea, warm', 'the tea is hot'],
+    ['tea: warm', 'everything is warm'],
+    ['@tea warm', 'everything is warm'],
+    ['tea drink', 'nothing drunk'],
+  ])('"%s" is read as: %s', async (text, answer) => {
+    expect(await answers(text, { names })).toEqual([answer]);
+    expect(await answers(text, { names, direct: true })).toEqual([answer]);
+    expect(await answers(text, { names, mentionsBot: true })).toEqual([answer]);
+  });
+
+  test.each(['tea is ready', 'Tea', 'tea, anyone?', 'watchbell rings'])(
+    '"%s" is answered only where it is said to the bot',
+    async (text) => {
+      expect(await answers(text, { names })).toEqual([]);
+      expect(await answers(text, { names, direct: true })).toEqual([expect.stringMatching(/^(I do not know|Yes\?)/)]);
+      expect(await answers(text, { names, mentionsBot: true })).toHaveLength(1);
+    },
+  );
+
+  test('with @ or a colon it is a question', async () => {
+    for (const text of ['@tea is ready', 'tea: is ready'])
+      expect(await answers(text, { names })).toEqual([expect.stringContaining('I do not know that')]);
+  });
+});
