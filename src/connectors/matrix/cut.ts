@@ -2,6 +2,7 @@ import { escapeHtml, inlinesToHtml } from '../../chat/html.ts';
 import { inlinesToPlain } from '../../chat/markdown.ts';
 import type { Inline } from '../../chat/markdown.ts';
 import type { JsonValue } from '../connector.ts';
+import { defuse, defuseInlines } from './defuse.ts';
 
 /** One line as it is shown, twice: as plain text and as HTML that is complete in itself. */
 export interface Line {
@@ -14,6 +15,13 @@ export interface Line {
   readonly inlines?: readonly Inline[];
   readonly colour?: string;
   readonly mentions?: readonly string[];
+}
+
+/** A line that calls nobody, with marks or without. */
+export function inlineLine(given: readonly Inline[]): Line & { readonly inlines: readonly Inline[] } {
+  const inlines = defuseInlines(given);
+  // Once more: `@` and `room` may stand in two of them.
+  return { inlines, plain: defuse(inlinesToPlain(inlines)), html: inlinesToHtml(inlines) };
 }
 
 /** Bytes of a value as JSON in UTF-8; Matrix's canonical JSON escapes the same characters. */
@@ -31,14 +39,8 @@ export function cutLine(line: Line, budget: number): Line[] {
     return chunks(line.plain, half).map((plain) => ({ plain, html: escapeHtml(plain), code: line.code }));
   const { colour, quote } = line;
   return cutInlines(line.inlines, half).map((inlines) => {
-    const html = inlinesToHtml(inlines);
-    return {
-      inlines,
-      plain: inlinesToPlain(inlines),
-      html: colour ? `<font data-mx-color="${colour}">${html}</font>` : html,
-      colour,
-      quote,
-    };
+    const piece = { ...inlineLine(inlines), quote };
+    return colour ? { ...piece, html: `<font data-mx-color="${colour}">${piece.html}</font>`, colour } : piece;
   });
 }
 

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { clean } from '../../chat/markdown.ts';
 import { escape, quote, type Message } from '../../chat/message.ts';
 import { bodyOf, editContent } from './content.ts';
 import { jsonBytes } from './cut.ts';
@@ -94,6 +95,55 @@ test('text from outside pings nobody and hides nothing', () => {
   );
   expect(`${body.text}${body.html}`).not.toMatch(/@room/i);
   expect(body.mentions).toEqual([]);
+});
+
+test.each([
+  ['a mark of writing direction', '@\u061croom'],
+  ['an override', '@\u202eroom\u202c'],
+  ['a zero width space', '@\u200broom'],
+  ['a byte order mark', '@\ufeffroom'],
+  ['a control character', '@\u0000room'],
+  ['a control character of ISO 8859', '@\u0085room'],
+  ['a soft hyphen', '@\u00adroom'],
+  ['a variation selector', '@\ufe0froom'],
+  ['full width', '＠ｒｏｏｍ @ＲＯＯＭ ﹫room'],
+  ['two of them', '@\u2066\u200broom'],
+])('everybody is not called by %s between', (_, text) => {
+  const everywhere: Message = {
+    title: text,
+    text,
+    fields: [{ label: text, value: text }],
+    code: text,
+    mentions: [{ accountId: '@ann:e.org', name: text }],
+    links: [
+      { label: text, url: 'https://e.org' },
+      { label: text, url: text },
+    ],
+    image: { png: '', width: 1, height: 1, alt: text },
+  };
+  for (const part of renderMatrix(everywhere, { ring: true })) {
+    const { text: plain, html } = bodyOf(part);
+    for (const shown of [plain, html ?? ''])
+      expect(
+        clean(shown)
+          .normalize('NFKC')
+          .replaceAll(/[\ufe0f\u00ad]/g, ''),
+      ).not.toMatch(/@room/i);
+  }
+});
+
+test('everybody is not called by a word that marks or a cut put together, and addresses of links stay as they are', () => {
+  const { text, html } = only({
+    text: '@**room** @`room` @_room_ @[room](https://e.org/@room) [x](https://e.org/@room)',
+  });
+  expect(text).not.toMatch(/@room/i);
+  expect(html).toContain('<a href="https://e.org/@room">x</a>');
+  const long = renderMatrix({ text: '@**room** '.repeat(9000) }, { ring: false });
+  expect(long.length).toBeGreaterThan(1);
+  for (const part of long) {
+    expect(bodyOf(part).text).not.toMatch(/@room/i);
+    expect(part.bytes).toBeLessThanOrEqual(MAX_BYTES);
+  }
 });
 
 test('a long code block is cut at line ends and each part has a block of its own', () => {

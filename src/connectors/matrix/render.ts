@@ -1,12 +1,13 @@
 import { cut } from '../../chat/cut.ts';
-import { escapeHtml, inlinesToHtml } from '../../chat/html.ts';
-import { clean, cleanLine, inlinesToPlain, parseMarkdown, QUOTED, safeUrl } from '../../chat/markdown.ts';
+import { escapeHtml } from '../../chat/html.ts';
+import { clean, cleanLine, parseMarkdown, QUOTED, safeUrl } from '../../chat/markdown.ts';
 import type { Inline } from '../../chat/markdown.ts';
 import type { Image, Mention, Message, Tone } from '../../chat/message.ts';
 import type { Part, RenderOptions } from '../connector.ts';
-import { cutLine, jsonBytes } from './cut.ts';
+import { cutLine, inlineLine, jsonBytes } from './cut.ts';
 import type { Line } from './cut.ts';
 import { editContent } from './content.ts';
+import { defuse } from './defuse.ts';
 
 /**
  * Largest part. A Matrix event is at most 65,536 bytes as canonical JSON (specification, "Size limits"); what the server
@@ -111,13 +112,13 @@ function layOut(message: Message): Line[] {
   const lines: Line[] = [];
   if (message.title !== undefined) lines.push(titleLine(message.title, message.tone ?? 'neutral'));
   if (message.text !== undefined && message.text !== '') {
-    for (const block of parseMarkdown(defuse(message.text))) {
+    for (const block of parseMarkdown(message.text)) {
       if (block.type === 'code') lines.push(...codeLines(block.text));
       else lines.push({ ...inlineLine(block.children), ...(block.type === 'quote' && { quote: true }) });
     }
   }
   for (const { label, value } of message.fields ?? []) {
-    const [first = '', ...more] = defuse(clean(value)).split('\n');
+    const [first = '', ...more] = clean(value).split('\n');
     lines.push(
       inlineLine([
         { type: 'bold', children: [{ type: 'text', text: `${oneLine(label)}:` }] },
@@ -126,7 +127,7 @@ function layOut(message: Message): Line[] {
     );
     lines.push(...more.map((line) => ({ ...plainLine(line), quote: true })));
   }
-  if (message.code !== undefined) lines.push(...codeLines(defuse(clean(message.code))));
+  if (message.code !== undefined) lines.push(...codeLines(clean(message.code)));
   lines.push(...mentionLines(message.mentions ?? []));
   if (message.links && message.links.length > 0) lines.push(linkLine(message.links));
   return lines.length > 0 ? lines : [plainLine('')];
@@ -143,7 +144,7 @@ function titleLine(title: string, tone: Tone): Line {
 }
 
 function codeLines(text: string): Line[] {
-  return text
+  return defuse(text)
     .replace(/\n$/, '')
     .split('\n')
     .map((plain) => ({ plain, html: escapeHtml(plain), code: true }));
@@ -210,23 +211,10 @@ function costOf(line: Line, before: Line | undefined): number {
   return 2 * (jsonBytes(line.plain) + jsonBytes(line.html) + marks) + (line.mentions ? jsonBytes(line.mentions) : 0);
 }
 
-function inlineLine(inlines: readonly Inline[]): Line {
-  return { inlines, ...both(inlines) };
-}
-
 function plainLine(text: string): Line {
   return inlineLine([{ type: 'text', text }]);
 }
 
-function both(inlines: readonly Inline[]): { plain: string; html: string } {
-  return { plain: inlinesToPlain(inlines), html: inlinesToHtml(inlines) };
-}
-
 function oneLine(text: string): string {
   return defuse(cleanLine(text));
-}
-
-/** `@room` would ring everybody where the server still knows the old push rules; a joiner inside it changes nothing to the eye. */
-function defuse(text: string): string {
-  return text.replace(/@(?=room)/gi, '@\u200d');
 }
