@@ -81,13 +81,15 @@ describe('a round', () => {
   });
 
   test('leaves out guests, bots, and whom the configuration names', async () => {
-    await using bot = await startCoffeeBot({ round: { without: ['@hal:test'] } });
+    await using bot = await startCoffeeBot({ round: { without: ['@hal:test', '*-bot', '@bridge_*:test'] } });
     const one = { name: 'x', bot: false, guest: false };
     bot.platform.fill('lobby', [
       ...FOUR,
       { ...one, accountId: '@12:test', guest: true },
       { ...one, accountId: '@robot:test', bot: true },
       '@hal:test',
+      '@deploy-bot:test',
+      '@bridge_eve:test',
     ]);
     await bot.say('coffee pair');
     expect(together(bot).join('+').split('+').toSorted()).toEqual(['ann', 'bob', 'cem', 'dia']);
@@ -447,7 +449,7 @@ test('names in the options that nothing answers to are said, each with what to d
   const options = coffee.options?.parse({
     rounds: {
       random: { room: ['kitchen', 'lobby'], across: ['sre'], warn: '1d' },
-      quick: { room: 'lobby', every: '0 9,18 * * *', apart: [['ann', 'bobb']], without: ['@hal:test'] },
+      quick: { room: 'lobby', every: '0 9,18 * * *', apart: [['ann', 'bobb']], without: ['@hal:test', '*-bot'] },
     },
   });
   const names = { rooms: ['lobby'], people: ['ann', 'bob'], groups: ['design'], schedules: [], timeIntervals: [] };

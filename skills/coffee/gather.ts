@@ -1,5 +1,6 @@
 import type { Member, TaskRun } from '#skill';
 import type { CoffeeOptions, RoundOptions } from './options.ts';
+import { isNamed } from './named.ts';
 import type { Met, Participant, RoundInput } from './roster.ts';
 import { idOf, personOf } from './words.ts';
 
@@ -84,7 +85,7 @@ async function present(run: TaskRun<CoffeeOptions, RoundOrder>, options: RoundOp
       if (member.bot || member.guest) continue;
       const person = run.people.byAccount(address.connector, member.accountId);
       const id = person?.id ?? idOf(address.connector, member.accountId);
-      if (options.without.includes(id) || options.without.includes(member.accountId)) continue;
+      if (isNamed(options.without, [id, member.accountId])) continue;
       const known = who.get(id) ?? {
         name: run.people.nameOf(address.connector, member.accountId, member.name),
         accounts: {},

@@ -1,4 +1,5 @@
 import { nextTick, parseDuration, z, type Names, type Problem } from '#skill';
+import { isPattern } from './named.ts';
 
 /** A round that began less than this ago is the one that was asked for: a CronJob and `every` may both call. */
 export const SAME_ROUND_MS = 12 * 3_600_000;
@@ -62,7 +63,10 @@ const round = z.strictObject({
     .array(z.string())
     .default([])
     .describe('Groups that should mix: people of one are together only where that saves a repeat.'),
-  without: z.array(z.string()).default([]).describe('People who never take part, other bots for example.'),
+  without: z
+    .array(z.string())
+    .default([])
+    .describe('People who never take part, other bots for example; `*` stands for any characters: `*-bot`.'),
   warn: duration.optional().describe('So long before a round the room is told of it.'),
   followUp: duration.optional().describe('So long after it people are asked whether they met.'),
 });
@@ -103,7 +107,7 @@ export function checkCoffee(options: CoffeeOptions, names: Names): Problem[] {
             },
           ]
         : [];
-    const people = [...given.apart.flat(), ...given.without]
+    const people = [...given.apart.flat(), ...given.without.filter((one) => !isPattern(one))]
       .filter((one) => !/[@:]/.test(one) && !names.people.includes(one))
       .map((one): Problem => ({
         path: [...path, given.without.includes(one) ? 'without' : 'apart'],

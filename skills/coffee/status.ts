@@ -1,5 +1,6 @@
 import { escape, formatTime, nextTick, type Command, type CommandContext, type Context } from '#skill';
 import type { CoffeeOptions } from './options.ts';
+import { isNamed } from './named.ts';
 import { latestRound, unfinished } from './rounds.ts';
 import { dayAhead, list, myIds, type Reached } from './words.ts';
 
@@ -82,10 +83,6 @@ async function taking(
   if (skips.length > 0)
     return `You skip the next round of ${list(skips.map(({ name }) => name))}; \`!coffee join\` takes that back.`;
   return `You take part, as long as you are in the room. \`!coffee skip\` misses the next round, \`!coffee pause until ${dayAhead(now)}\` those until then.`;
-}
-
-function isNamed(without: readonly string[], ids: readonly string[]): boolean {
-  return ids.some((id) => without.includes(id));
 }
 
 export const history: Command<CoffeeOptions> = {
