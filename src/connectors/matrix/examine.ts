@@ -1,7 +1,8 @@
 import { messageOf } from '../../errors.ts';
 import type { Finding, JsonObject } from '../connector.ts';
 import type { Account } from './account.ts';
-import { dig, isMatrixFailure } from './requests.ts';
+import { powerOf } from './power.ts';
+import { dig, isMatrixFailure, isObject, text } from './requests.ts';
 import type { Requests } from './requests.ts';
 import { roomTrouble } from './rooms.ts';
 import type { Rooms } from './rooms.ts';
@@ -36,37 +37,30 @@ async function examineRoom(
     const { joined_rooms: joined } = await requests.request('GET', '/_matrix/client/v3/joined_rooms', { signal });
     if (!Array.isArray(joined) || !joined.includes(id))
       return { ok: false, what, says: `not a member: invite ${userId} there` };
-    const state = (type: string): Promise<JsonObject | undefined> =>
-      requests
-        .request('GET', `/_matrix/client/v3/rooms/${encodeURIComponent(id)}/state/${type}/`, { signal })
+    const state = async (type: string, query = {}): Promise<JsonObject | undefined> =>
+      await requests
+        .request('GET', `/_matrix/client/v3/rooms/${encodeURIComponent(id)}/state/${type}/`, { query, signal })
         .catch((error: unknown) => {
           if (isMatrixFailure(error) && error.status === 404) return undefined;
           throw error;
         });
-    const [power, encryption, create] = await Promise.all([
+    const [levels, encryption, create] = await Promise.all([
       state('m.room.power_levels'),
       state('m.room.encryption'),
-      state('m.room.create'),
+      state('m.room.create', { format: 'event' }),
     ]);
-    if (!maySpeak(power, create, userId))
-      return { ok: false, what, says: `no power to speak: raise the power level of ${userId} there` };
+    const content = dig(create, 'content');
+    // A server that does not know `format` answers with the content alone.
+    const power = { levels, create: (isObject(content) ? content : create) ?? {}, creator: text(create?.['sender']) };
+    const speak = powerOf(power, userId, 'm.room.message');
+    if (speak.has < speak.needs)
+      return { ok: false, what, says: `no power to speak: raise the power level of ${userId} there to ${speak.needs}` };
     if (encryption)
       return { ok: false, what, says: 'encrypted: nothing said there can be read; use a room without encryption' };
-    return { ok: true, what, says: 'joined, may speak' };
+    const tap = powerOf(power, userId, 'm.reaction');
+    const taps = tap.has < tap.needs ? `; not offer 👀, which needs a power level of ${tap.needs}` : '';
+    return { ok: true, what, says: `joined, may speak${taps}` };
   } catch (error) {
     return { ok: false, what, says: roomTrouble(error, written, userId) ?? messageOf(error) };
   }
-}
-
-function maySpeak(power: JsonObject | undefined, create: JsonObject | undefined, userId: string): boolean {
-  if (power === undefined) return true;
-  const number = (...path: string[]): number | undefined => {
-    const value = dig(power, ...path);
-    return typeof value === 'number' ? value : undefined;
-  };
-  const creators = dig(create, 'additional_creators');
-  // Room version 12: who made the room stands above all levels and is in none.
-  if (Array.isArray(creators) && creators.includes(userId)) return true;
-  const mine = number('users', userId) ?? number('users_default') ?? 0;
-  return mine >= (number('events', 'm.room.message') ?? number('events_default') ?? 0);
 }

@@ -251,16 +251,27 @@ test('the doctor says of each room what is wrong and what to do', async () => {
   world.homeserver.createRoom({ creator: 'ann', alias: 'mute', members: ['bell'], power: { events_default: 50 } });
   world.homeserver.createRoom({ creator: 'ann', alias: 'crypt', members: ['bell'], encrypted: true });
   world.homeserver.createRoom({ creator: 'ann', alias: 'closed' });
+  const members = ['ann'];
+  const power = { events_default: 50 };
+  world.homeserver.createRoom({ creator: 'bell', alias: 'own', members, power, version: '12' });
+  world.homeserver.createRoom({
+    creator: 'ann',
+    alias: 'no-taps',
+    members: ['bell'],
+    power: { events: { 'm.reaction': 50 } },
+  });
   const connector = await world.connect();
-  const rooms = ['#ops', '#mute', '#crypt', '#closed', '#none'].map((name) => `${name}:fake.test`);
+  const rooms = ['#ops', '#mute', '#crypt', '#closed', '#none', '#own', '#no-taps'].map((name) => `${name}:fake.test`);
   const findings = await connector.examine?.(rooms, new AbortController().signal);
   expect(findings?.map(({ ok, what, says }) => `${ok ? 'ok' : 'no'} ${what}: ${says}`)).toEqual([
     'ok token: speaks for @bell:fake.test',
     'ok device: BELL: a repeated send is recognised',
     'ok room #ops:fake.test: joined, may speak',
-    'no room #mute:fake.test: no power to speak: raise the power level of @bell:fake.test there',
+    'no room #mute:fake.test: no power to speak: raise the power level of @bell:fake.test there to 50',
     'no room #crypt:fake.test: encrypted: nothing said there can be read; use a room without encryption',
     'no room #closed:fake.test: not a member: invite @bell:fake.test there',
     'no room #none:fake.test: no room has the address #none:fake.test: check it, or give the room this address in its settings',
+    'ok room #own:fake.test: joined, may speak',
+    'ok room #no-taps:fake.test: joined, may speak; not offer 👀, which needs a power level of 50',
   ]);
 });

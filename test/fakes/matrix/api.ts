@@ -127,7 +127,7 @@ function inRoom(
   if (what === 'state' && method === 'GET') {
     const event = room.stateEvent(four, five);
     if (!event) throw new Refusal(404, 'M_NOT_FOUND', 'Event not found.');
-    return event.content;
+    return request.query.get('format') === 'event' ? toClient(event, session, context.now(), true) : event.content;
   }
   if (what === 'state' && method === 'PUT') {
     requirePower(room, me, four, true);
@@ -324,6 +324,14 @@ function annotation(user: string, related: JsonMap): string {
 }
 
 function power(room: Room, user: string): number {
+  const create = room.stateEvent('m.room.create');
+  const more = create?.content['additional_creators'];
+  // MSC4289: creators stand above all levels since version 12.
+  if (
+    Number(create?.content['room_version']) >= 12 &&
+    (create?.sender === user || (Array.isArray(more) && more.includes(user)))
+  )
+    return Number.POSITIVE_INFINITY;
   const levels = room.stateEvent('m.room.power_levels')?.content ?? {};
   const own = map(levels['users'])[user];
   return typeof own === 'number' ? own : level(room, 'users_default', 0);

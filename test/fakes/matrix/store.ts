@@ -132,15 +132,25 @@ export class Store {
   }
 
   createRoom(options: RoomOptions): Room {
-    const room = new Room(`!${randomBytes(12).toString('base64url')}:${this.serverName}`);
+    const version = options.version ?? '10';
+    const isNamedByHash = Number(version) >= 12;
+    const room = new Room(
+      isNamedByHash
+        ? `!${randomBytes(32).toString('base64url')}`
+        : `!${randomBytes(12).toString('base64url')}:${this.serverName}`,
+    );
     const creator = this.fullId(options.creator);
     this.rooms.set(room.id, room);
     const state = (type: string, content: JsonMap, stateKey = ''): void =>
       void this.append(room, { type, sender: creator, content, stateKey });
-    state('m.room.create', { room_version: '10', creator });
+    state('m.room.create', {
+      room_version: version,
+      ...(Number(version) < 11 && { creator }),
+      ...options.create,
+    });
     this.setMembership(room, creator, 'join', creator);
     state('m.room.power_levels', {
-      users: { [creator]: 100 },
+      users: isNamedByHash ? {} : { [creator]: 100 },
       users_default: 0,
       events_default: 0,
       state_default: 50,

@@ -36,6 +36,10 @@ export interface RoomOptions {
   readonly encrypted?: boolean;
   /** Extra content of the power levels, for example `{ events_default: 50 }`. */
   readonly power?: JsonMap;
+  /** Default 10. From 12 on who makes it stands above all levels and is named in none, and its id has no server name. */
+  readonly version?: string;
+  /** Extra content of `m.room.create`: `predecessor`, `additional_creators`. */
+  readonly create?: JsonMap;
 }
 
 /** A message as people see it now. */

@@ -1,0 +1,48 @@
+import type { JsonObject, JsonValue } from '../connector.ts';
+import { dig, text } from './requests.ts';
+
+/** The state of a room that says who may do what. */
+export interface PowerState {
+  /** `m.room.create`: its content, and who sent it. */
+  readonly create: JsonObject;
+  readonly creator: string | undefined;
+  /** `m.room.power_levels`; a room may have none. */
+  readonly levels: JsonObject | undefined;
+}
+
+/** What an account has, and needs to send events of a type that are no state. */
+export function powerOf(
+  state: PowerState,
+  userId: string,
+  type: string,
+): { readonly has: number; readonly needs: number } {
+  const { levels } = state;
+  const needs = levelOf(dig(levels, 'events', type)) ?? levelOf(levels?.['events_default']) ?? 0;
+  if (!areCreatorsAbove(state.create)) {
+    // Without levels who made the room has 100, everybody else none, and nothing is needed.
+    const made = (text(state.create['creator']) ?? state.creator) === userId ? 100 : 0;
+    return { has: levels ? levelFor(levels, userId) : made, needs };
+  }
+  const more = state.create['additional_creators'];
+  const isCreator = state.creator === userId || (Array.isArray(more) && more.includes(userId));
+  return { has: isCreator ? Number.POSITIVE_INFINITY : levelFor(levels, userId), needs };
+}
+
+function levelFor(levels: JsonObject | undefined, userId: string): number {
+  return levelOf(dig(levels, 'users', userId)) ?? levelOf(levels?.['users_default']) ?? 0;
+}
+
+/**
+ * Since room version 12 who made a room, and `additional_creators`, stand above all levels and are named in none (MSC4289);
+ * before, those have no meaning. `org.matrix.hydra.11` is what version 12 was called while it was made.
+ */
+function areCreatorsAbove(create: JsonObject): boolean {
+  const version = text(create['room_version']) ?? '1';
+  return Number(version) >= 12 || version.startsWith('org.matrix.hydra.');
+}
+
+/** Until room version 10 a level may be written as text. */
+function levelOf(value: JsonValue | undefined): number | undefined {
+  if (typeof value === 'number') return value;
+  return typeof value === 'string' && /^\s*[+-]?\d+\s*$/.test(value) ? Number(value) : undefined;
+}
