@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { codeOf } from '../../errors.ts';
 import { Unauthorised } from '../connector.ts';
 import type { ConnectorEnvironment } from '../connector.ts';
+import { orMisplaced } from './misplaced.ts';
 import type { Myself } from './mention.ts';
 import type { MatrixOptions } from './options.ts';
 import { isMatrixFailure, text } from './requests.ts';
@@ -16,8 +17,22 @@ const DEVICE_KEY = 'device';
 /**
  * Makes `requests` speak for the bot, by token or by a login, and asks who that is.
  * @throws {Unauthorised} the token or password is refused, or the token belongs to no device.
+ * @throws {Misplaced} there is no homeserver at that address.
  */
 export async function openAccount(
+  requests: Requests,
+  options: MatrixOptions,
+  environment: ConnectorEnvironment,
+  signal?: AbortSignal,
+): Promise<Account> {
+  try {
+    return await open(requests, options, environment, signal);
+  } catch (error) {
+    throw await orMisplaced(error, requests, options.homeserver, signal);
+  }
+}
+
+async function open(
   requests: Requests,
   options: MatrixOptions,
   environment: ConnectorEnvironment,
@@ -31,7 +46,7 @@ export async function openAccount(
     return await whoami(requests, signal);
   } catch (error) {
     if (!options.token) requests.token = undefined;
-    if (kept && codeOf(error) === 'WB_UNAUTHORISED') return await openAccount(requests, options, environment, signal);
+    if (kept && codeOf(error) === 'WB_UNAUTHORISED') return await open(requests, options, environment, signal);
     throw error;
   }
 }

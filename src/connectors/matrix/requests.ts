@@ -28,12 +28,22 @@ export class MatrixFailure extends Error {
   /** What the server says, for people; may be empty. */
   readonly detail: string;
   readonly retryAfterMs: number | undefined;
-  constructor(status: number, errcode: string | undefined, detail: string, retryAfterMs: number | undefined) {
-    super(`the homeserver answers ${status}${errcode ? ` ${errcode}` : ''}${detail ? `: ${detail}` : ''}`);
+  /** Where else the server says it is. */
+  readonly redirect: string | undefined;
+  constructor(
+    status: number,
+    errcode: string | undefined,
+    detail: string,
+    retryAfterMs: number | undefined,
+    redirect?: string,
+  ) {
+    const to = redirect === undefined ? '' : ` and redirects to ${redirect}`;
+    super(`the homeserver answers ${status}${errcode ? ` ${errcode}` : ''}${to}${detail ? `: ${detail}` : ''}`);
     this.status = status;
     this.errcode = errcode;
     this.detail = mask(detail);
     this.retryAfterMs = retryAfterMs;
+    this.redirect = redirect;
   }
 }
 
@@ -124,7 +134,7 @@ export class Requests {
         throw new MatrixFailure(200, undefined, 'not JSON; is this the address of a homeserver?', undefined);
       return answer;
     } catch (error) {
-      throw failure(error, headers);
+      throw failure(error, headers, this.base);
     }
   }
 
@@ -195,13 +205,16 @@ function timedOut(afterMs: number): Error {
 }
 
 /** What the SDK throws (its `MatrixError`, or the bare response when the body is not Matrix's) as one class. */
-function failure(error: unknown, headers: IncomingHttpHeaders): unknown {
+function failure(error: unknown, headers: IncomingHttpHeaders, base: string): unknown {
   // A proxy that makes no tunnel has a status too, and is not the homeserver.
   if (!isObject(error) || typeof error['statusCode'] !== 'number' || codeOf(error) === 'ERR_PROXY_TUNNEL') return error;
   const errcode = typeof error['errcode'] === 'string' ? error['errcode'] : undefined;
   const detail = typeof error['error'] === 'string' ? error['error'] : '';
   const inBody = typeof error['retryAfterMs'] === 'number' ? error['retryAfterMs'] : undefined;
-  return new MatrixFailure(error['statusCode'], errcode, detail, retryAfter(headers['retry-after']) ?? inBody);
+  const { location } = headers;
+  const redirect = location !== undefined && URL.canParse(location, base) ? new URL(location, base).href : undefined;
+  const wait = retryAfter(headers['retry-after']) ?? inBody;
+  return new MatrixFailure(error['statusCode'], errcode, detail, wait, redirect);
 }
 
 /** RFC 9110 10.2.3: seconds, or a date. */

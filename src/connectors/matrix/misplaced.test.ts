@@ -1,0 +1,57 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { memoryEnvironment } from '../../../test/fakes/matrix/world.ts';
+import { openAccount } from './account.ts';
+import { Requests } from './requests.ts';
+
+/** What is said where a web server answers, with this status and header, and this .well-known. */
+async function saysOf(status: number, headers: Record<string, string>, wellKnown?: (url: string) => string) {
+  const server = createServer((request, response) => {
+    const isWellKnown = request.url === '/.well-known/matrix/client' && wellKnown !== undefined;
+    if (isWellKnown) response.end(wellKnown(url));
+    else response.writeHead(status, headers).end('<html>welcome</html>');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const requests = new Requests(url);
+  const options = { homeserver: url, token: { file: 'token' } };
+  try {
+    await openAccount(requests, options, memoryEnvironment({ token: 'secret' }));
+    throw new Error('it was taken for a homeserver');
+  } catch (error) {
+    return (error as Error).message.replaceAll(url, 'URL');
+  } finally {
+    requests.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+test.each([301, 302, 307, 308])('a redirect (%d) is said with where to, and what to write', async (status) => {
+  const to = 'https://matrix.example.org/_matrix/client/v3/account/whoami';
+  expect(await saysOf(status, { Location: to })).toBe(
+    `URL is not the address of a homeserver: it redirects to ${to}; write \`homeserver: https://matrix.example.org\``,
+  );
+});
+
+test('a web site whose .well-known names the homeserver is said with its address', async () => {
+  const wellKnown = () => JSON.stringify({ 'm.homeserver': { base_url: 'https://matrix.example.org/' } });
+  const says =
+    'URL is not the address of a homeserver: its .well-known/matrix/client names https://matrix.example.org; write `homeserver: https://matrix.example.org`';
+  expect(await saysOf(404, {}, wellKnown)).toBe(says);
+  expect(await saysOf(200, {}, wellKnown)).toBe(says);
+});
+
+test('a .well-known that is wrong itself is said to be so', async () => {
+  expect(await saysOf(404, {}, (url) => JSON.stringify({ 'm.homeserver': { base_url: url } }))).toMatch(
+    /its \.well-known\/matrix\/client names it, but it answers 404/,
+  );
+  expect(await saysOf(404, {}, () => JSON.stringify({ 'm.homeserver': { base_url: 'matrix.example.org' } }))).toMatch(
+    /names none either \("matrix\.example\.org"\); write the address that clients use/,
+  );
+});
+
+test('any other page is said to be no homeserver, and one that is down is not', async () => {
+  expect(await saysOf(404, {})).toMatch(/not the address of a homeserver: it answers 404 .* has no \.well-known/);
+  expect(await saysOf(502, {})).toBe('the homeserver answers 502');
+});
