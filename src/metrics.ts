@@ -57,7 +57,7 @@ export function createMetrics({ version, ofProcess = true }: MetricsOptions) {
     ),
     sends: counter(
       'sends_total',
-      'Requests to chat platforms; result: ok, rate_limited, gone, rejected, unauthorised, unreachable, unknown (repeated under the same key)',
+      'Requests to chat platforms; result: ok, rate_limited, gone, rejected, unauthorised, unreachable, moved (the room is becoming another one), unknown (repeated under the same key)',
       ['connector', 'result'],
     ),
     /** `kind`: new, edit, reply. */

@@ -19,6 +19,9 @@ export function foldName(name: string): FoldedName {
 /** Where `name` ends in a text that begins with it, in whatever case; undefined: the text begins otherwise, or the name is empty. */
 export function nameEnd(text: string, name: FoldedName, from = 0): number | undefined {
   if (name === '') return undefined;
+  const first = text.charCodeAt(from);
+  // Most texts end here.
+  if (first < 0x80 && name.charCodeAt(0) < 0x80 && (first | 0x20) !== (name.charCodeAt(0) | 0x20)) return undefined;
   let at = from;
   for (let done = 0; done < name.length;) {
     const code = text.codePointAt(at);
@@ -35,9 +38,15 @@ export function nameEnd(text: string, name: FoldedName, from = 0): number | unde
 /** The first place where `name` begins the text, or stands behind a space, in whatever case. */
 export function nameAt(text: string, name: FoldedName): { readonly from: number; readonly to: number } | undefined {
   for (let from = 0; from < text.length; from++) {
-    if (from > 0 && !/\s/.test(text.charAt(from - 1))) continue;
+    if (from > 0 && !isSpace(text.charCodeAt(from - 1))) continue;
     const to = nameEnd(text, name, from);
     if (to !== undefined) return { from, to };
   }
   return undefined;
+}
+
+/** As `\s` has it; asked for each character of a text, where a regular expression takes ten times as long. */
+function isSpace(code: number): boolean {
+  if (code < 0x80) return code === 0x20 || (code >= 0x09 && code <= 0x0d);
+  return /\s/.test(String.fromCharCode(code));
 }

@@ -120,8 +120,10 @@ export class RecordingHost implements ConnectorHost {
     return this.configured;
   }
 
-  resolved(written: string, room: string): void {
+  async resolved(written: string, room: string): Promise<void> {
     this.names.set(written, room);
+    this.changed();
+    await Promise.resolve();
   }
 
   state(up: boolean): void {

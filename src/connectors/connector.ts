@@ -33,6 +33,7 @@ export interface Connector {
    * @throws {Gone} the message to edit or delete is not there any more.
    * @throws {Unauthorised} the account is locked out: the connector is paused, nothing becomes a dead letter.
    * @throws {Unreachable} certainly not done: nothing was sent.
+   * @throws {Moved} not done: the room is becoming another one; ask again after `retryAfterMs`.
    * @throws Anything else: the outcome is unknown, and the same operation comes again under the same key.
    */
   perform(operation: Operation, signal: AbortSignal): Promise<string>;
@@ -167,7 +168,7 @@ export interface ConnectorHost {
   echo(key: string, remoteId: string): Promise<void>;
 
   /** Something became true or false of a room; the core tells the ops room and fails over. */
-  membership(room: string, state: 'joined' | 'left' | 'encrypted', detail?: string): Promise<void>;
+  membership(room: string, state: 'joined' | 'left' | 'encrypted' | 'moved', detail?: string): Promise<void>;
 
   /** True when this room id (or one of its aliases) is configured: only then is an invitation accepted. */
   isConfigured(room: string): boolean;
@@ -175,8 +176,13 @@ export interface ConnectorHost {
   /** Everything configured for this connector: the ids or aliases as written. */
   rooms(): readonly string[];
 
-  /** Tells the core that a configured alias stands for this room id, both ways from now on. */
-  resolved(written: string, room: string): void;
+  /**
+   * Tells the core that an id or alias as written stands for this room id, both ways from now on. Where it was another
+   * room before, also before a restart, this waits until nothing is on its way to that one, and what it showed is
+   * forgotten: what waits is sent to the new one, and what changes is said there anew. Nothing may be performed in the new
+   * room before this resolves, nor may `perform` wait for it.
+   */
+  resolved(written: string, room: string): Promise<void>;
 
   /** The connection is up or down; shown in /healthz, `watchbell_connector_up` and `status`. */
   state(up: boolean, detail?: string): void;
@@ -279,6 +285,16 @@ export class Unreachable extends Error {
   readonly code = 'WB_UNREACHABLE';
   constructor(detail: string, cause?: unknown) {
     super(detail, { cause });
+  }
+}
+
+/** The room is becoming another one, or it is not yet entered: nothing was done, and it is decided anew what is to be. */
+export class Moved extends Error {
+  readonly code = 'WB_MOVED';
+  readonly retryAfterMs: number;
+  constructor(retryAfterMs: number, cause?: unknown) {
+    super('the room is becoming another one', { cause });
+    this.retryAfterMs = retryAfterMs;
   }
 }
 

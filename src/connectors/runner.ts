@@ -11,7 +11,7 @@ import { codeOf, messageOf, sentenceOf } from '../errors.ts';
 import { escape, type Message } from '../chat/message.ts';
 import { Courier } from '../messages/courier.ts';
 import type { Claim, Wanted } from '../messages/wanted.ts';
-import type { MessageRow } from '../messages/store.ts';
+import { placeRoom, type MessageRow } from '../messages/store.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../skill.ts';
 import type { StepHook } from '../steps.ts';
@@ -188,15 +188,26 @@ export class ConnectorRunner {
       membership: (room, state, detail) => this.#membership(this.#written(room), state, detail),
       isConfigured: (room) => this.#rooms().includes(this.#written(room)),
       rooms: () => this.#rooms(),
-      resolved: (written, room) => {
-        this.#idOf.set(written, room);
-        this.#writtenOf.set(room, written);
-      },
+      resolved: (written, room) => this.#resolved(lease, courier, written, room),
       state: (up, detail) => this.#setState(up, detail),
       failed,
       now: () => clock.now(),
       log,
     };
+  }
+
+  async #resolved(lease: Lease, courier: Courier, written: string, room: string): Promise<void> {
+    const { database, name, log } = this.#options;
+    const before = this.#idOf.get(written);
+    if (before === room) return;
+    await courier.quietly(written, async () => {
+      const moved = await placeRoom(database.query, lease, { connector: name, written, room });
+      if (moved) log.info({ room: written, id: room }, 'a room is another one now');
+    });
+    // What is said in the room that it was is not said here any more.
+    if (before !== undefined && this.#writtenOf.get(before) === written) this.#writtenOf.delete(before);
+    this.#idOf.set(written, room);
+    this.#writtenOf.set(room, written);
   }
 
   #rooms(): readonly string[] {
@@ -292,13 +303,22 @@ export class ConnectorRunner {
     this.#state = { ...this.#state, up, detail, since: up === this.#state.up ? this.#state.since : clock.now() };
   }
 
-  async #membership(room: string, state: 'joined' | 'left' | 'encrypted', detail: string | undefined): Promise<void> {
+  async #membership(
+    room: string,
+    state: 'joined' | 'left' | 'encrypted' | 'moved',
+    detail: string | undefined,
+  ): Promise<void> {
     const { name, log, database, world, onWoken } = this.#options;
     log.info({ room, state, detail }, 'membership of a room changed');
+    if (state === 'moved')
+      await this.#notice({
+        about: `moved:${name}:${room}:${detail ?? ''}`,
+        text: `${escape(room)} is another room now${detail ? `: ${escape(detail)}` : ''}. What I post goes to the new room from now on.`,
+      });
     if (state === 'left')
       await this.#notice({
         about: `left:${name}:${room}`,
-        text: `I am no longer in ${room}${detail ? ` (${detail})` : ''}. Invite me again, or take the room out of the configuration.`,
+        text: `I am no longer in ${escape(room)}${detail ? ` (${escape(detail)})` : ''}. Invite me again, or take the room out of the configuration.`,
         except: { connector: name, room },
       });
     if (state !== 'encrypted') return;

@@ -146,6 +146,25 @@ export class Courier {
     this.wake(row.room);
   }
 
+  /** Does `work` while nothing is on its way to a room, and looks at all that waits there anew. */
+  async quietly(room: string, work: () => Promise<void>): Promise<void> {
+    const state = this.#room(room);
+    while (state.busy) {
+      state.waiting?.end();
+      await new Promise<void>((resolve) => state.freed.push(resolve));
+    }
+    this.#occupy(state);
+    try {
+      await work();
+      state.unknownTries = 0;
+      state.untried = undefined;
+      this.#pace.resume(room);
+    } finally {
+      state.looked = false;
+      this.#free(room, state, true);
+    }
+  }
+
   #room(room: string): Room {
     let state = this.#rooms.get(room);
     if (!state) {
@@ -154,6 +173,7 @@ export class Courier {
         looked: false,
         again: false,
         urgent: false,
+        freed: [],
         waiting: undefined,
         unknownTries: 0,
         untried: undefined,
@@ -259,6 +279,8 @@ export class Courier {
   #free(room: string, state: Room, more: boolean): void {
     state.busy = false;
     this.#busy--;
+    // Whoever waits for it comes before the next turn, which begins in another task.
+    for (const next of state.freed.splice(0)) next();
     if (more || state.again) this.#enqueue(room, state);
     if (this.#isAnyReady()) this.#takeSoon();
   }

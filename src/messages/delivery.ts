@@ -277,6 +277,12 @@ export class Delivery {
       if (room.unknownTries === 0 && attempt.next === 0) await withdrawAttempts(database.query, lease, [row]);
       return 'wait';
     }
+    if (code === 'WB_MOVED') {
+      count('moved');
+      this.#pace.pause(row.room, (error as { retryAfterMs: number } & Error).retryAfterMs, nowMs);
+      if (room.unknownTries === 0 && attempt.next === 0) await withdrawAttempts(database.query, lease, [row]);
+      return 'wait';
+    }
     count('unknown');
     room.unknownTries++;
     room.untried = undefined;

@@ -72,6 +72,17 @@ export class Pace {
     gate.throttledAt = nowMs;
   }
 
+  /** Nothing goes to this room for so long; it is not slowed down otherwise. */
+  pause(room: string, forMs: number, nowMs: number): void {
+    const gate = this.#gate(room);
+    gate.until = Math.max(gate.until, nowMs + forMs);
+  }
+
+  /** A room may be sent to again, whatever was the matter with it. */
+  resume(room: string): void {
+    this.#rooms.delete(room);
+  }
+
   /** No answer, or none that says anything: wait longer each time. Returns the wait. */
   failed(scope: 'room' | 'account', room: string, nowMs: number): number {
     const gate = scope === 'account' ? this.#account : this.#gate(room);

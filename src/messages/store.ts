@@ -1,4 +1,4 @@
-import type { Lease } from '../db/lease.ts';
+import { LeaseLost, type Lease } from '../db/lease.ts';
 import { rerun, type Query } from '../db/database.ts';
 import type { Accepted } from '../dispatch/event.ts';
 import type { Attempt, Copy } from './plan.ts';
@@ -397,4 +397,36 @@ export async function endReact(query: Query, lease: Lease, ids: readonly string[
     `with ${HELD} update messages set react = false from held where connector = $3 and react and ($4::uuid[] is null or id = any($4))`,
     [lease.name, lease.epoch, lease.name.replace(/^connector:/, ''), ids ?? null],
   );
+}
+
+/**
+ * Keeps which id of the platform a room as written stands for. Where that was another one, the room shows nothing any more:
+ * what was under way is as if never attempted, and what is shown of a message is forgotten. True: it was another one.
+ */
+export async function placeRoom(
+  query: Query,
+  lease: Lease,
+  place: { readonly connector: string; readonly written: string; readonly room: string },
+): Promise<boolean> {
+  const { connector, written, room } = place;
+  const rows = await rerun(() =>
+    query<{ moved: boolean }>(
+      `with ${HELD},
+       before as materialized (select value from connector_state where connector = $3 and key = 'room ' || $4),
+       kept as (
+         insert into connector_state (connector, key, value) select $3, 'room ' || $4, $5 from held
+         on conflict (connector, key) do update set value = excluded.value where connector_state.value <> excluded.value),
+       locked as materialized (
+         select m.id from messages m, held, before where before.value <> $5 and m.connector = $3 and m.room = $4
+           and m.state = 'live' and (m.copies <> '[]' or m.attempt is not null) ${LOCKING}),
+       forgotten as (
+         -- Its key may be seen in the old room yet, and must not settle what goes to the new one.
+         update messages m set copies = '[]', sends = m.sends + (m.attempt is not null)::int, attempt = null, react = false from locked where m.id = locked.id)
+       select coalesce((select value <> $5 from before), false) as moved from held`,
+      [lease.name, lease.epoch, connector, written, room],
+    ),
+  );
+  const [held] = rows;
+  if (!held) throw new LeaseLost(`the lease ${lease.name} is held elsewhere`);
+  return held.moved;
 }

@@ -32,6 +32,8 @@ export interface Room extends Uncertain {
   busy: boolean;
   /** It was woken while it was busy. */
   again: boolean;
+  /** Called when its turn is over. */
+  readonly freed: (() => void)[];
   /** It waits for something that is due in a moment. */
   waiting: { readonly id: string; readonly due: Date; readonly end: () => void } | undefined;
 }

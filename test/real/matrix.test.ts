@@ -11,6 +11,7 @@ import {
 } from '../../src/connectors/conformance-world.ts';
 import { describeConnector } from '../../src/connectors/conformance.ts';
 import type { Connector, Operation } from '../../src/connectors/connector.ts';
+import { codeOf } from '../../src/errors.ts';
 import { create } from '../../src/connectors/matrix/index.ts';
 import { memoryEnvironment } from '../fakes/matrix/world.ts';
 import { startSynapse, synapseMissing } from './synapse.ts';
@@ -308,6 +309,101 @@ describeReal('with a real Synapse', () => {
             room === mute && state === 'left' && detail === `removed by ${world.ann.id}: bye`,
         ),
       );
+    });
+  });
+
+  /** As the courier does: what is put off is asked for again. */
+  async function insist(connector: Connector, room: string, text: string): Promise<string> {
+    const operation = sendOf(room, connector.render({ text }, { ring: true })[0]);
+    for (;;) {
+      try {
+        return await connector.perform(operation, never);
+      } catch (error) {
+        if (codeOf(error) !== 'WB_MOVED') throw error;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
+  }
+
+  const textsIn = async (world: RealWorld, room: string): Promise<string[]> =>
+    (await shown(world.ann, room, world.bot.id)).filter(({ mine }) => mine).map(({ text }) => text);
+
+  test.each(['11', '12'])(
+    'a room that is upgraded is followed, by itself or with the invitation (to version %s)',
+    async (version) => {
+      await within(async (world, connector, host) => {
+        const upgrade = async (room: string): Promise<string> => {
+          const path = `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/upgrade`;
+          return String((await synapse.request(world.ann, 'POST', path, { new_version: version }))['replacement_room']);
+        };
+        const path = (room: string, rest: string): string =>
+          `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/${rest}`;
+        await insist(connector, world.room, 'before');
+        // Private: the bot is invited after a while.
+        const next = await upgrade(world.roomId);
+        await host.until('told', () => host.memberships.some(({ state }) => state === 'left'));
+        expect(host.memberships.find(({ state }) => state === 'left')?.detail).toBe(
+          `the room was upgraded to ${next}: invite ${world.bot.id} there`,
+        );
+        const waiting = insist(connector, world.room, 'waits for the invitation');
+        await synapse.request(world.ann, 'POST', path(next, 'invite'), { user_id: world.bot.id });
+        await waiting;
+        expect(await textsIn(world, next)).toEqual(['waits for the invitation']);
+        // Open to all: it enters by itself.
+        await synapse.request(world.ann, 'PUT', path(next, 'state/m.room.join_rules/'), { join_rule: 'public' });
+        const third = await upgrade(next);
+        await host.until('moved', () =>
+          host.memberships.some(({ room, state }) => room === third && state === 'moved'),
+        );
+        await insist(connector, world.room, 'after');
+        expect(await textsIn(world, third)).toEqual(['after']);
+        expect(host.names.get(world.room)).toBe(third);
+        await synapse.say(world.ann, third, 'hello');
+        await host.until('what is said there', () => host.texts().includes('hello'));
+        const findings = (await connector.examine?.([world.room, world.roomId], never)) ?? [];
+        expect(findings.slice(2).map(({ says }) => says)).toEqual([
+          'joined, may speak',
+          `the room was upgraded to ${third}; write that into the configuration; joined, may speak`,
+        ]);
+      });
+    },
+  );
+
+  test('in a room of version 12 that the bot made, or in which it is an additional creator, it may speak', async () => {
+    await within(async (world, connector) => {
+      const levels = { room_version: '12', power_level_content_override: { events_default: 50 } };
+      const own = await synapse.createRoom(world.bot, `own-${randomUUID()}`, [world.ann], levels);
+      const more = { ...levels, creation_content: { additional_creators: [world.bot.id] } };
+      const shared = await synapse.createRoom(world.ann, `shared-${randomUUID()}`, [world.bot], more);
+      const other = await synapse.createRoom(world.ann, `other-${randomUUID()}`, [world.bot], levels);
+      const findings = (await connector.examine?.([own, shared, other], never)) ?? [];
+      expect(findings.slice(2).map(({ says }) => says)).toEqual([
+        'joined, may speak',
+        'joined, may speak',
+        `no power to speak: raise the power level of ${world.bot.id} there to 50`,
+      ]);
+      await insist(connector, own, 'x');
+      await insist(connector, shared, 'x');
+      await expect(insist(connector, other, 'x')).rejects.toMatchObject({ code: 'WB_REJECTED' });
+    });
+  });
+
+  test('mentions in each form that clients write, and replies, arrive as they are meant', async () => {
+    await within(async (world, connector, host) => {
+      const link = `https://matrix.to/#/${world.bot.id}`;
+      const pill = { format: 'org.matrix.custom.html', formatted_body: `<a href="${link}">Watchbell</a> ack 3` };
+      const mentions = { 'm.mentions': { user_ids: [world.bot.id] } };
+      await synapse.say(world.ann, world.roomId, `[${world.bot.id}](${link}) ack 3`, { ...pill, ...mentions });
+      await synapse.say(world.ann, world.roomId, `[Watchbell](<${link}>) ack 3`, pill);
+      await synapse.say(world.ann, world.roomId, `"Watchbell" (${link}): ack 3`, pill);
+      const alert = await insist(connector, world.room, 'an alert');
+      const reply = { 'm.mentions': {}, 'm.relates_to': { 'm.in_reply_to': { event_id: alert } } };
+      await synapse.say(world.ann, world.roomId, 'ack', reply);
+      await host.until('all of them', () => host.events.length === 4);
+      expect(host.events.slice(0, 3)).toMatchObject(
+        Array.from({ length: 3 }, () => ({ text: 'ack 3', mentionsBot: true })),
+      );
+      expect(host.events[3]).toMatchObject({ text: 'ack', mentionsBot: false, replyTo: alert });
     });
   });
 

@@ -24,7 +24,7 @@ async function start({ isTTY = false } = {}) {
     async membership() {},
     isConfigured: () => true,
     rooms: () => ['desk'],
-    resolved() {},
+    async resolved() {},
     state() {},
     failed() {},
     now: () => new Date('2026-01-05T10:00:00Z'),

@@ -14,6 +14,8 @@ const TYPES = [
   'm.room.member',
   'm.room.encryption',
   'm.room.encrypted',
+  'm.room.tombstone',
+  'm.room.canonical_alias',
 ];
 
 /** Never changed while running: a server may begin the timeline anew for another filter. */
@@ -28,7 +30,7 @@ function filter(limit: number): JsonObject {
   return {
     room: {
       timeline: { limit, types: TYPES, ...members },
-      state: { types: ['m.room.member', 'm.room.encryption'], ...members },
+      state: { types: ['m.room.member', 'm.room.encryption', 'm.room.tombstone'], ...members },
       ephemeral: { types: [] },
       account_data: { types: [] },
     },
@@ -59,7 +61,14 @@ export interface Batch {
   readonly events: readonly IncomingEvent[];
   readonly echoes: readonly { readonly key: string; readonly remoteId: string }[];
   readonly notices: readonly Notice[];
-  readonly invites: readonly { readonly room: string; readonly aliases: readonly string[] }[];
+  readonly invites: readonly {
+    readonly room: string;
+    readonly aliases: readonly string[];
+    /** The room that it says it replaces. */
+    readonly predecessor: string | undefined;
+  }[];
+  /** Rooms that were upgraded, or whose addresses changed. */
+  readonly suspects: readonly string[];
   /** Messages and reactions that others took away. */
   readonly redacted: readonly string[];
   readonly cursor: string;
@@ -85,6 +94,7 @@ export async function readSync(reading: Reading, sync: JsonObject, since: string
     echoes: [] as { key: string; remoteId: string }[],
     notices: [] as Notice[],
     redacted: [] as string[],
+    suspects: [] as string[],
   };
   reading.rooms.noteAccountData(sync);
   for (const [room, entry] of entries(sync, 'join')) {
@@ -95,6 +105,8 @@ export async function readSync(reading: Reading, sync: JsonObject, since: string
       collected.notices.push({ room, state: 'joined' });
     }
     if (encrypted) collected.notices.push({ room, state: 'encrypted' });
+    const moves = noteMoves(reading.rooms, room, [...list(dig(entry, 'state', 'events')), ...events]);
+    if (moves) collected.suspects.push(room);
     collect(reading, room, events, names, collected);
   }
   for (const [room, entry] of entries(sync, 'leave')) {
@@ -110,6 +122,14 @@ export async function readSync(reading: Reading, sync: JsonObject, since: string
   // Not sooner: what is counted of one room is not forgotten because of another, or of its own first page.
   reading.failing.clear();
   return { ...collected, invites: invites(sync), cursor: text(sync['next_batch']) ?? since };
+}
+
+/** Takes in upgrades. True: the room, or an address of it, may be another one now. */
+export function noteMoves(rooms: Rooms, room: string, events: readonly JsonObject[]): boolean {
+  const state = events.filter((event) => event['state_key'] === '');
+  const tombstones = state.filter((event) => event['type'] === 'm.room.tombstone');
+  for (const tombstone of tombstones) rooms.noteTombstone(room, tombstone);
+  return tombstones.length > 0 || state.some((event) => event['type'] === 'm.room.canonical_alias');
 }
 
 function leaving(event: JsonObject | undefined, userId: string): { detail?: string } {
@@ -262,14 +282,18 @@ function collect(
   }
 }
 
-function invites(sync: JsonObject): { room: string; aliases: string[] }[] {
+function invites(sync: JsonObject): Batch['invites'] {
   return entries(sync, 'invite').map(([room, entry]) => {
-    const canonical = list(dig(entry, 'invite_state', 'events')).find(
-      (event) => event['type'] === 'm.room.canonical_alias',
-    );
+    const state = list(dig(entry, 'invite_state', 'events'));
+    const canonical = state.find((event) => event['type'] === 'm.room.canonical_alias');
+    const create = state.find((event) => event['type'] === 'm.room.create');
     const others = dig(canonical, 'content', 'alt_aliases');
     const all = [dig(canonical, 'content', 'alias'), ...(Array.isArray(others) ? others : [])];
-    return { room, aliases: all.filter((alias) => typeof alias === 'string') };
+    return {
+      room,
+      aliases: all.filter((alias) => typeof alias === 'string'),
+      predecessor: text(dig(create, 'content', 'predecessor', 'room_id')),
+    };
   });
 }
 

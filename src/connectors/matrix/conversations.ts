@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cut } from '../../chat/cut.ts';
 import { clean } from '../../chat/markdown.ts';
-import type { Conversation, JsonValue, Member } from '../connector.ts';
+import type { Conversation, JsonObject, JsonValue, Member } from '../connector.ts';
 import { dig, isMatrixFailure, isObject, text } from './requests.ts';
 import type { Requests } from './requests.ts';
 import type { Rooms } from './rooms.ts';
@@ -17,8 +17,15 @@ export interface Speaking {
 
 /** Everybody joined. One request: Matrix has no pages for it (5,000 members are about 400 kB). */
 export async function members(by: Speaking, written: string, signal: AbortSignal): Promise<Member[]> {
-  const room = await by.rooms.resolve(written, undefined, signal);
-  const answer = await by.requests.request('GET', `${at(room)}/joined_members`, { signal, timeoutMs: 60_000 });
+  const ask = (room: string): Promise<JsonObject> =>
+    by.requests.request('GET', `${at(room)}/joined_members`, { signal, timeoutMs: 60_000 });
+  const room = await by.rooms.find(written, signal);
+  const answer = await ask(room).catch(async (error: unknown) => {
+    if (!isMatrixFailure(error) || error.status !== 403) throw error;
+    const now = await by.rooms.look(written, signal);
+    if (now.room === room) throw error;
+    return await ask(now.room);
+  });
   const joined = answer['joined'];
   return Object.entries(isObject(joined) ? joined : {})
     .filter(([id]) => id !== by.userId)

@@ -33,10 +33,15 @@ async function examineRoom(
 ): Promise<Finding> {
   const what = `room ${written}`;
   try {
-    const id = await rooms.resolve(written, undefined, signal);
+    const { room: id, upgraded } = await rooms.look(written, signal);
     const { joined_rooms: joined } = await requests.request('GET', '/_matrix/client/v3/joined_rooms', { signal });
     if (!Array.isArray(joined) || !joined.includes(id))
-      return { ok: false, what, says: `not a member: invite ${userId} there` };
+      return {
+        ...{ ok: false, what },
+        says: upgraded
+          ? `the room was upgraded to ${id}: invite ${userId} there`
+          : `not a member: invite ${userId} there`,
+      };
     const state = async (type: string, query = {}): Promise<JsonObject | undefined> =>
       await requests
         .request('GET', `/_matrix/client/v3/rooms/${encodeURIComponent(id)}/state/${type}/`, { query, signal })
@@ -59,7 +64,10 @@ async function examineRoom(
       return { ok: false, what, says: 'encrypted: nothing said there can be read; use a room without encryption' };
     const tap = powerOf(power, userId, 'm.reaction');
     const taps = tap.has < tap.needs ? `; not offer 👀, which needs a power level of ${tap.needs}` : '';
-    return { ok: true, what, says: `joined, may speak${taps}` };
+    const moved = upgraded
+      ? `the room was upgraded to ${id}${written.startsWith('!') ? '; write that into the configuration' : ''}; `
+      : '';
+    return { ok: true, what, says: `${moved}joined, may speak${taps}` };
   } catch (error) {
     return { ok: false, what, says: roomTrouble(error, written, userId) ?? messageOf(error) };
   }

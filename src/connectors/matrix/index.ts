@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../errors.ts';
 import type { Message } from '../../chat/message.ts';
 import type {
@@ -16,16 +15,16 @@ import type {
 } from '../connector.ts';
 import { openAccount } from './account.ts';
 import type { Account } from './account.ts';
-import type { Batch } from './batch.ts';
 import { members, openDirect } from './conversations.ts';
 import type { Speaking } from './conversations.ts';
 import { examine } from './examine.ts';
+import { Memberships } from './memberships.ts';
 import type { MatrixOptions } from './options.ts';
 import { classified, perform } from './perform.ts';
 import { Receiver } from './receiver.ts';
 import { MAX_BYTES, renderMatrix } from './render.ts';
-import { isMatrixFailure, Requests } from './requests.ts';
-import { Rooms, roomTrouble } from './rooms.ts';
+import { Requests } from './requests.ts';
+import { Rooms } from './rooms.ts';
 import { Taps } from './taps.ts';
 
 /** Builds the connector for one Matrix account. Nothing is requested before `start`. */
@@ -40,8 +39,6 @@ function passing(options: MatrixOptions, device: string): MatrixOptions {
     : options;
 }
 
-/** How often rooms that could not be found or joined are looked at again. */
-const TEND_EVERY_MS = 30_000;
 const GONE_KEPT = 2_000;
 
 class MatrixConnector implements Connector {
@@ -53,7 +50,7 @@ class MatrixConnector implements Connector {
   private rooms: Rooms;
   private account: Account | undefined;
   private visiting: Promise<Account> | undefined;
-  private host: ConnectorHost | undefined;
+  private memberships: Memberships | undefined;
   private running: AbortController | undefined;
   private work: Promise<unknown>[] = [];
 
@@ -77,7 +74,6 @@ class MatrixConnector implements Connector {
   async start(host: ConnectorHost): Promise<void> {
     const running = new AbortController();
     this.running = running;
-    this.host = host;
     const starting = this.open(host, running.signal);
     this.work.push(starting.catch(() => {}));
     await starting;
@@ -99,7 +95,7 @@ class MatrixConnector implements Connector {
     const by = {
       requests: this.requests,
       rooms: this.rooms,
-      host: this.host,
+      moves: this.memberships,
       userId: this.account?.userId ?? 'the bot',
       isGone: (id: string) => this.gone.has(id),
     };
@@ -158,32 +154,37 @@ class MatrixConnector implements Connector {
   private async open(host: ConnectorHost, signal: AbortSignal): Promise<void> {
     const account = await openAccount(this.requests, this.options, this.environment, signal);
     this.account = account;
-    this.rooms = new Rooms(this.requests);
-    // Before anything is received: an event carries the room's id, and the core must know which address that is.
-    const missing = await this.resolveRooms(host, signal);
+    const { state } = this.environment;
+    const rooms = new Rooms(this.requests);
+    this.rooms = rooms;
+    await Memberships.recall({ rooms, state });
+    const memberships = new Memberships({
+      ...{ rooms, host, state, signal, userId: account.userId },
+      beside: (work) => void this.work.push(work),
+      monotonic: () => performance.now(),
+    });
     const receiver = await Receiver.open(
       {
+        ...{ rooms, host, state },
         requests: this.requests,
-        rooms: this.rooms,
-        taps: await Taps.load(this.environment.state),
+        taps: await Taps.load(state),
         myself: account,
         log: host.log,
         failing: new Map(),
-        host,
-        state: this.environment.state,
-        onInvite: (invite) => this.invited(invite, host, signal),
-        onLeft: (room) => void this.left.add(room),
+        onInvite: (invite) => memberships.invited(invite),
+        onLeft: (room) => memberships.putOut(room),
+        onSuspect: (room) => memberships.suspect(room),
         onRedacted: (id) => this.redacted(id),
       },
       signal,
     );
+    // Before anything is received: an event carries the room's id, and the core must know which address that is.
+    const missing = await memberships.find();
     signal.throwIfAborted();
+    this.memberships = memberships;
     host.state(true);
-    this.work.push(receiver.run(signal), this.tend(host, missing, signal));
+    this.work.push(receiver.run(signal), memberships.tend(missing));
   }
-
-  /** Rooms we were put out of: not entered again without an invitation. */
-  private readonly left = new Set<string>();
 
   private redacted(id: string): void {
     this.gone.add(id);
@@ -191,87 +192,5 @@ class MatrixConnector implements Connector {
       if (this.gone.size <= GONE_KEPT) break;
       this.gone.delete(oldest);
     }
-  }
-
-  /** Finds the ids of configured addresses; resolves to the troubles with those that have none. Other failures are thrown: then nothing works yet. */
-  private async resolveRooms(host: ConnectorHost, signal: AbortSignal): Promise<Map<string, string>> {
-    const missing = new Map<string, string>();
-    for (const written of host.rooms()) {
-      await this.rooms.resolve(written, host, signal).catch((error: unknown) => {
-        const trouble =
-          roomTrouble(error, written, this.account?.userId ?? 'the bot') ??
-          (isMatrixFailure(error) && error.status === 400 ? error.detail : undefined);
-        if (trouble === undefined) throw error;
-        missing.set(written, trouble);
-      });
-    }
-    return missing;
-  }
-
-  /** Enters the configured rooms that it may enter, now and as long as some are missing, and tells once of each that it cannot. */
-  private async tend(host: ConnectorHost, missing: Map<string, string>, signal: AbortSignal): Promise<void> {
-    const told = new Set<string>();
-    try {
-      for (const [written, trouble] of missing) {
-        told.add(written);
-        await host.membership(written, 'left', trouble);
-      }
-      for (;;) {
-        for (const written of host.rooms()) await this.enter(written, host, told, signal);
-        await sleep(TEND_EVERY_MS, undefined, { signal });
-      }
-    } catch (error) {
-      if (!signal.aborted)
-        host.log.error({ reason: messageOf(error) }, 'configured rooms are not looked after any more');
-    }
-  }
-
-  private async enter(written: string, host: ConnectorHost, told: Set<string>, signal: AbortSignal): Promise<void> {
-    try {
-      const id = await this.rooms.resolve(written, host, signal);
-      if (this.rooms.isJoined(id) || this.left.has(id)) return;
-      await this.rooms.join(written, signal);
-      told.delete(written);
-    } catch (error) {
-      if (signal.aborted) throw error;
-      const trouble = roomTrouble(error, written, this.account?.userId ?? 'the bot');
-      if (trouble === undefined)
-        return host.log.warn({ room: written, reason: messageOf(error) }, 'room could not be entered, trying again');
-      if (told.has(written)) return;
-      await host.membership(this.rooms.known(written) ?? written, 'left', trouble).then(
-        () => told.add(written),
-        (failure: unknown) =>
-          host.log.warn({ room: written, reason: messageOf(failure) }, 'could not tell about a room'),
-      );
-    }
-  }
-
-  private invited(invite: Batch['invites'][number], host: ConnectorHost, signal: AbortSignal): void {
-    // Beside the loop, which must not wait for it. Where it fails, `tend` tries again.
-    this.work.push(
-      this.accept(invite, host, signal).catch((error: unknown) => {
-        if (!signal.aborted)
-          host.log.warn(
-            { room: invite.room, reason: messageOf(error) },
-            'invitation could not be accepted, trying again',
-          );
-      }),
-    );
-  }
-
-  private async accept(
-    { room, aliases }: Batch['invites'][number],
-    host: ConnectorHost,
-    signal: AbortSignal,
-  ): Promise<void> {
-    let configured = host.isConfigured(room);
-    // Whoever invites may write any address into the invitation: only the directory says whose it is.
-    for (const alias of aliases) {
-      if (configured || !host.isConfigured(alias)) continue;
-      configured = (await this.rooms.resolve(alias, host, signal)) === room;
-    }
-    if (!configured) return host.log.info({ room, aliases }, 'invitation to a room that is not configured, ignored');
-    this.left.delete(room);
-    await this.rooms.join(room, signal);
   }
 }

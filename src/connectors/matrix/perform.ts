@@ -1,41 +1,70 @@
 import { codeOf, messageOf } from '../../errors.ts';
-import { Gone, RateLimited, Rejected, Unauthorised, Unreachable } from '../connector.ts';
-import type { ConnectorHost, JsonObject, Operation } from '../connector.ts';
+import { Gone, Moved, RateLimited, Rejected, Unauthorised, Unreachable } from '../connector.ts';
+import type { JsonObject, Operation } from '../connector.ts';
 import { bodyOf, editContent, reactionContent, sendContent } from './content.ts';
 import type { MatrixBody } from './render.ts';
 import { isMatrixFailure, text } from './requests.ts';
 import type { MatrixFailure, Requests } from './requests.ts';
 import { roomTrouble } from './rooms.ts';
-import type { Rooms } from './rooms.ts';
+import type { Place, Rooms, Successor } from './rooms.ts';
 
 export interface Performing {
   readonly requests: Requests;
   readonly rooms: Rooms;
-  readonly host: ConnectorHost | undefined;
+  /** Which room is meant is being changed, or not found yet; undefined where nobody was asked to look. */
+  readonly moves: Moves | undefined;
   readonly userId: string;
   /** Messages that somebody took away, as far as they were seen. */
   readonly isGone: (id: string) => boolean;
 }
 
+/** What `perform` asks of `Memberships`. */
+export interface Moves {
+  isMoving(written: string): boolean;
+  isAwaited(written: string): boolean;
+  goOn(written: string, place: Place): void;
+}
+
+/** While a room becomes another one; that takes a few requests. */
+const MOVING_MS = 250;
+/** While the invitation to a new room is awaited. */
+const AWAITING_MS = 2000;
+
 /** One operation is one PUT with its key as the transaction id: the server does the same key once, and answers a repeat with the event it made. */
 export async function perform(by: Performing, operation: Operation, signal: AbortSignal): Promise<string> {
   if (operation.type !== 'send' && operation.type !== 'delete' && by.isGone(operation.target)) throw new Gone();
+  const { room: written } = operation;
+  if (by.moves?.isMoving(written)) throw new Moved(MOVING_MS);
+  const known = by.rooms.known(written);
   try {
-    const room = await by.rooms.resolve(operation.room, by.host, signal);
-    return await inRoom(by, operation, room, signal);
+    if (known) return await inRoom(by, operation, known, signal);
+    return goOn(by, written, await by.rooms.look(written, signal));
   } catch (error) {
-    throw classified(error, operation, by.userId);
+    throw classified(error, { ...operation, upgraded: known?.upgraded }, by.userId);
   }
 }
 
-async function inRoom(by: Performing, operation: Operation, room: string, signal: AbortSignal): Promise<string> {
+/** The core must hear of it first, which waits until nothing is on its way: so never in the course of a request. */
+function goOn({ moves }: Performing, written: string, place: Place): never {
+  moves?.goOn(written, place);
+  throw new Moved(MOVING_MS);
+}
+
+async function inRoom(by: Performing, operation: Operation, place: Place, signal: AbortSignal): Promise<string> {
+  const { room } = place;
   try {
     return await once(by, operation, room, signal);
   } catch (error) {
     if (!isMatrixFailure(error)) throw error;
-    if (error.status === 403 && error.errcode === 'M_FORBIDDEN' && !by.rooms.isJoined(room)) {
+    if (error.status === 403 && error.errcode === 'M_FORBIDDEN') {
+      const now = await by.rooms.look(operation.room, signal).catch(() => undefined);
+      if (now && now.room !== room) return goOn(by, operation.room, now);
+      if (by.rooms.isJoined(room)) throw error;
       // Invited meanwhile, or open to all: one try. When that is refused, its reason is the better one.
-      await by.rooms.join(operation.room, signal);
+      await by.rooms.join(operation.room, signal).catch((refused: unknown) => {
+        const isRefused = isMatrixFailure(refused) && refused.status === 403;
+        throw isRefused && by.moves?.isAwaited(operation.room) ? new Moved(AWAITING_MS, refused) : refused;
+      });
       return await once(by, operation, room, signal);
     }
     if (error.errcode === 'M_DUPLICATE_ANNOTATION' && operation.type === 'react') return operation.target;
@@ -119,6 +148,8 @@ const LOCKED_OUT = new Set([
 interface Concerned {
   readonly type: Operation['type'] | 'members' | 'open';
   readonly room: string;
+  /** The room is what an older one became. */
+  readonly upgraded?: Successor | undefined;
 }
 
 /** Makes the contract's errors of what a request threw; what stays as it is has an unknown outcome. */
@@ -152,12 +183,12 @@ function refused(error: MatrixFailure, operation: Concerned, userId: string): un
       error,
     );
   if (error.status === 403) {
-    if (/not in room|not invited|banned|not a member/i.test(error.detail))
+    if (!operation.upgraded && /not in room|not invited|banned|not a member/i.test(error.detail))
       return new Rejected(`${userId} is not in ${operation.room}: invite it there`, error);
     if (/permission|power|level/i.test(error.detail))
       return new Rejected(`${userId} may not do this in ${operation.room}: raise its power level`, error);
   }
-  const trouble = roomTrouble(error, operation.room, userId);
+  const trouble = roomTrouble(error, operation.room, userId, operation.upgraded);
   return new Rejected(
     trouble ?? `the homeserver says ${error.errcode}${error.detail ? `: ${error.detail}` : ''}`,
     error,

@@ -3,7 +3,7 @@ import { messageOf } from '../../errors.ts';
 import { Unauthorised } from '../connector.ts';
 import type { ConnectorEnvironment, ConnectorHost, JsonObject } from '../connector.ts';
 import { Backoff } from './backoff.ts';
-import { entries, isEncryption, list, readSync, SNAPSHOT_FILTER, SYNC_FILTER } from './batch.ts';
+import { entries, isEncryption, list, noteMoves, readSync, SNAPSHOT_FILTER, SYNC_FILTER } from './batch.ts';
 import type { Batch, Notice, Reading } from './batch.ts';
 import { dig, isMatrixFailure, text } from './requests.ts';
 
@@ -20,6 +20,7 @@ export interface ReceiverOptions extends Reading {
   readonly state: ConnectorEnvironment['state'];
   readonly onInvite: (invite: Batch['invites'][number]) => void;
   readonly onLeft: (room: string) => void;
+  readonly onSuspect: (room: string) => void;
   readonly onRedacted: (id: string) => void;
 }
 
@@ -59,6 +60,7 @@ export class Receiver {
       rooms.setJoined(room, true);
       rooms.noteSummary(room, entry);
       const state = [...list(dig(entry, 'state', 'events')), ...list(dig(entry, 'timeline', 'events'))];
+      noteMoves(rooms, room, state);
       if (state.some(isEncryption)) encrypted.push({ room, state: 'encrypted' });
     }
     const receiver = new Receiver(options, host.cursor ?? text(sync['next_batch']) ?? '');
@@ -66,7 +68,10 @@ export class Receiver {
       entries(sync, 'invite').length > 0
         ? (await readSync(options, { rooms: { invite: dig(sync, 'rooms', 'invite') ?? {} } }, '', signal)).invites
         : [];
-    receiver.first = { events: [], echoes: [], notices: encrypted, invites, redacted: [], cursor: receiver.cursor };
+    receiver.first = {
+      ...{ events: [], echoes: [], notices: encrypted, invites, redacted: [], suspects: [] },
+      cursor: receiver.cursor,
+    };
     return receiver;
   }
 
@@ -123,7 +128,7 @@ export class Receiver {
 
   /** Hands a batch to the host until it is stored: taps and echoes first, then the events with the cursor, then the news about rooms. */
   private async offer(batch: Batch, signal: AbortSignal): Promise<void> {
-    const { host, taps, onInvite, onLeft, onRedacted } = this.options;
+    const { host, taps, onInvite, onLeft, onSuspect, onRedacted } = this.options;
     const backoff = new Backoff(50, 5_000);
     for (const id of batch.redacted) onRedacted(id);
     const notices = [...batch.notices];
@@ -147,6 +152,7 @@ export class Receiver {
       }
     }
     for (const { room, state } of batch.notices) if (state === 'left') onLeft(room);
+    for (const room of batch.suspects) onSuspect(room);
     for (const invite of batch.invites) onInvite(invite);
   }
 

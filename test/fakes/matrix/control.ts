@@ -12,6 +12,8 @@ export const CONTROLS = [
   'leave',
   'kick',
   'setState',
+  'upgradeRoom',
+  'setAlias',
   'setDirect',
   'say',
   'send',

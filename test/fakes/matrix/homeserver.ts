@@ -8,6 +8,7 @@ import { shownMessages } from './shown.ts';
 import { Refusal, Store } from './store.ts';
 import type { Session } from './store.ts';
 import { parsePos, parseSyncFilter, sync, toClient } from './sync.ts';
+import { upgradeRoom } from './upgrade.ts';
 import type {
   Endpoint,
   FakeUser,
@@ -150,6 +151,17 @@ export class FakeHomeserver {
 
   setState(user: string, room: string, type: string, content: JsonMap, stateKey = ''): void {
     this.store.append(this.store.room(room), { type, sender: this.store.fullId(user), content, stateKey });
+  }
+
+  /** The id of the room that replaces it. */
+  upgradeRoom(user: string, room: string, version = '11'): string {
+    return upgradeRoom(this.store, this.store.room(room), this.store.fullId(user), version).id;
+  }
+
+  /** Gives an address to another room, in the directory alone; null takes it away. */
+  setAlias(alias: string, room: string | null): void {
+    if (room === null) this.store.aliases.delete(alias);
+    else this.store.aliases.set(alias, this.store.room(room).id);
   }
 
   setDirect(user: string, direct: Record<string, string[]>): void {

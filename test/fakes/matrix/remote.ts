@@ -12,6 +12,8 @@ type Same =
   | 'leave'
   | 'kick'
   | 'setState'
+  | 'upgradeRoom'
+  | 'setAlias'
   | 'setDirect'
   | 'say'
   | 'send'

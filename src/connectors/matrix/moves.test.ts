@@ -1,0 +1,204 @@
+import { createMatrixWorld } from '../../../test/fakes/matrix/world.ts';
+import type { MatrixWorld } from '../../../test/fakes/matrix/world.ts';
+import { codeOf } from '../../errors.ts';
+import type { Connector } from '../connector.ts';
+import { RecordingHost, sendOf } from '../conformance-world.ts';
+
+const OPS = '#ops:fake.test';
+const signal = new AbortController().signal;
+let world: MatrixWorld;
+let connector: Connector;
+let host: RecordingHost;
+/** Of this test's connectors, the one that ran last. */
+let last: RecordingHost | undefined;
+
+async function begin(rooms: readonly string[] = [OPS], room: Parameters<typeof createMatrixWorld>[1] = {}) {
+  world = await createMatrixWorld({}, room);
+  await restart(rooms);
+}
+
+async function restart(rooms: readonly string[]): Promise<void> {
+  last = host = new RecordingHost(rooms, last);
+  connector = await world.connect();
+  await connector.start(host);
+}
+
+afterEach(async () => {
+  last = undefined;
+  await connector.stop();
+  await world.close();
+});
+
+/** As the courier does: what is put off is asked for again. */
+async function send(text: string, room = OPS): Promise<void> {
+  const operation = sendOf(room, connector.render({ text }, { ring: true })[0]);
+  for (;;) {
+    try {
+      return void (await connector.perform(operation, signal));
+    } catch (error) {
+      if (codeOf(error) !== 'WB_MOVED') throw error;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+}
+
+const detail = (of: string) => host.memberships.find(({ state }) => state === of)?.detail;
+const textsIn = (room: string): string[] => world.homeserver.shown(room).map(({ text }) => text);
+const movedTo = (room: string) =>
+  host.until('moved', () => host.memberships.some((one) => one.state === 'moved' && one.room === room));
+
+test.each(['10', '12'])(
+  'of a room that is upgraded (to version %s) the new one is entered, told and used',
+  async (version) => {
+    await begin([OPS], { public: true });
+    await send('before');
+    const next = world.homeserver.upgradeRoom('ann', world.roomId, version);
+    await movedTo(next);
+    expect(detail('moved')).toBe(`the room was upgraded to ${next}`);
+    expect(host.names.get(OPS)).toBe(next);
+    await send('after');
+    expect(textsIn(world.roomId)).toEqual(['before']);
+    expect(textsIn(next)).toEqual(['after']);
+    world.homeserver.say('ann', next, 'hello');
+    await host.until('what is said there', () => host.texts().includes('hello'));
+  },
+);
+
+test('a room that is configured by its id is followed too, also after a restart when it has been left', async () => {
+  world = await createMatrixWorld({}, { public: true });
+  await restart([world.roomId]);
+  const next = world.homeserver.upgradeRoom('ann', world.roomId);
+  await movedTo(next);
+  expect(detail('moved')).toMatch(/write the new id into the configuration$/);
+  await connector.stop();
+  world.homeserver.leave('bell', world.roomId);
+  await restart([world.roomId]);
+  expect(host.names.get(world.roomId)).toBe(next);
+  await send('after', world.roomId);
+  expect(textsIn(next)).toEqual(['after']);
+});
+
+test('the tombstone is followed while the directory still says the old room, and several in a row', async () => {
+  await begin([OPS], { public: true });
+  const next = world.homeserver.upgradeRoom('ann', world.roomId);
+  world.homeserver.setAlias(OPS, world.roomId);
+  await movedTo(next);
+  const third = world.homeserver.upgradeRoom('ann', next, '12');
+  world.homeserver.setAlias(OPS, world.roomId);
+  await movedTo(third);
+  await send('after');
+  expect(textsIn(third)).toEqual(['after']);
+});
+
+test('an upgrade that happened while the bot was away is followed before anything is sent', async () => {
+  await begin([OPS], { public: true });
+  await connector.stop();
+  const next = world.homeserver.upgradeRoom('ann', world.roomId);
+  world.homeserver.setAlias(OPS, world.roomId);
+  await restart([OPS]);
+  expect(host.names.get(OPS)).toBe(next);
+  await send('after');
+  expect([textsIn(world.roomId), textsIn(next)]).toEqual([[], ['after']]);
+});
+
+test('where the new room is closed, messages wait for the invitation, which is accepted', async () => {
+  await begin();
+  const next = world.homeserver.upgradeRoom('ann', world.roomId);
+  await host.until('told', () => host.memberships.some(({ state }) => state === 'left'));
+  expect(detail('left')).toBe(`the room was upgraded to ${next}: invite @bell:fake.test there`);
+  const sending = send('waits');
+  world.homeserver.invite('bell', next);
+  await sending;
+  expect(textsIn(next)).toEqual(['waits']);
+  await host.until('joined', () => host.memberships.some(({ room, state }) => room === next && state === 'joined'));
+});
+
+test('an invitation that comes before the upgrade was seen is accepted, one that only says it replaces a room is not', async () => {
+  await begin();
+  const liar = world.homeserver.createRoom({
+    creator: 'bob',
+    create: { predecessor: { room_id: world.roomId, event_id: '$x' } },
+  });
+  world.homeserver.invite('bell', liar);
+  await host.until('ignored', () => host.logged.includes('invitation to a room that is not configured, ignored'));
+  await connector.stop();
+  const next = world.homeserver.upgradeRoom('ann', world.roomId);
+  world.homeserver.setAlias(OPS, null);
+  world.homeserver.invite('bell', next);
+  await restart([OPS, world.roomId]);
+  await host.until('joined', () => host.memberships.some(({ room, state }) => room === next && state === 'joined'));
+  expect(world.homeserver.membersOf(liar)).toEqual(['@bob:fake.test']);
+});
+
+test('an address that moved is noticed by a refusal, and what was refused goes to the new room', async () => {
+  await begin();
+  const next = world.homeserver.createRoom({ creator: 'ann', public: true });
+  world.homeserver.setAlias(OPS, next);
+  await send('not noticed yet');
+  expect(textsIn(world.roomId)).toEqual(['not noticed yet']);
+  const levels = { users: { '@ann:fake.test': 100 }, events_default: 50 };
+  world.homeserver.setState('ann', world.roomId, 'm.room.power_levels', levels);
+  await send('refused at first');
+  expect(textsIn(next)).toEqual(['refused at first']);
+  await movedTo(next);
+  expect(detail('moved')).toBe(`its address leads to ${next} now`);
+});
+
+test.each<[string, (next: string) => void]>([
+  [
+    'the old room names another address',
+    () => world.homeserver.setState('ann', world.roomId, 'm.room.canonical_alias', {}),
+  ],
+  ['the bot is put out of the old room', () => world.homeserver.kick('bell', world.roomId)],
+  ['the bot is invited to the new room', (next) => world.homeserver.invite('bell', next)],
+])('an address that moved is noticed when %s', async (_, happens) => {
+  await begin();
+  const next = world.homeserver.createRoom({ creator: 'ann', public: true });
+  world.homeserver.setState('ann', next, 'm.room.canonical_alias', { alias: OPS });
+  world.homeserver.setAlias(OPS, next);
+  happens(next);
+  await movedTo(next);
+});
+
+test('an address that cannot be found for a while stays where it was', async () => {
+  await begin();
+  world.homeserver.setAlias(OPS, null);
+  world.homeserver.setState('ann', world.roomId, 'm.room.canonical_alias', {});
+  world.homeserver.say('ann', world.roomId, 'still here?');
+  await host.until('what is said there', () => host.texts().includes('still here?'));
+  await send('yes');
+  expect(textsIn(world.roomId)).toEqual(['still here?', 'yes']);
+});
+
+test('doctor says that a room was upgraded, and to which', async () => {
+  await begin();
+  const next = world.homeserver.upgradeRoom('ann', world.roomId);
+  const says = async () => (await connector.examine?.([OPS, world.roomId], signal))?.slice(2).map((one) => one.says);
+  const invite = `the room was upgraded to ${next}: invite @bell:fake.test there`;
+  expect(await says()).toEqual([invite, invite]);
+  world.homeserver.setAlias(OPS, world.roomId);
+  expect(await says()).toEqual([invite, invite]);
+  world.homeserver.invite('bell', next);
+  world.homeserver.join('bell', next);
+  expect(await says()).toEqual([
+    `the room was upgraded to ${next}; joined, may speak`,
+    `the room was upgraded to ${next}; write that into the configuration; joined, may speak`,
+  ]);
+});
+
+test('who is in a room that was upgraded is asked of the new one', async () => {
+  await begin();
+  await connector.stop();
+  const visitor = await world.connect();
+  try {
+    const next = world.homeserver.upgradeRoom('ann', world.roomId);
+    world.homeserver.invite('bell', next);
+    world.homeserver.join('bell', next);
+    const accounts = async (room: string) => (await visitor.members?.(room, signal))?.map(({ accountId }) => accountId);
+    expect(await accounts(OPS)).toEqual(['@ann:fake.test']);
+    world.homeserver.setAlias(OPS, world.roomId);
+    expect(await accounts(OPS)).toEqual(['@ann:fake.test']);
+  } finally {
+    await visitor.stop();
+  }
+});
