@@ -84,12 +84,12 @@ class Network {
   }
 }
 
-async function realWorld(): Promise<RealWorld> {
+async function realWorld(room: Record<string, unknown> = {}): Promise<RealWorld> {
   const name = randomUUID().slice(0, 8);
   const bot = await synapse.addUser(`bell-${name}`, 'Watchbell');
   const ann = await synapse.addUser(`ann-${name}`, 'Ann Li');
   const bob = await synapse.addUser(`bob-${name}`);
-  const roomId = await synapse.createRoom(ann, `ops-${name}`, [bot, bob]);
+  const roomId = await synapse.createRoom(ann, `ops-${name}`, [bot, bob], room);
   const network = new Network(Number(new URL(synapse.url).port));
   await network.open();
   const environment = memoryEnvironment({ token: bot.token });
@@ -180,12 +180,13 @@ describeReal('with a real Synapse', () => {
   }, 90_000);
   afterAll(() => synapse.stop());
 
-  describeConnector('matrix on Synapse', realWorld);
+  describeConnector('matrix on Synapse', () => realWorld());
 
   async function within(
     body: (world: RealWorld, connector: Connector, host: RecordingHost) => Promise<void>,
+    room: Record<string, unknown> = {},
   ): Promise<void> {
-    const world = await realWorld();
+    const world = await realWorld(room);
     const connector = await world.connect();
     const host = new RecordingHost([world.room]);
     try {
@@ -331,41 +332,46 @@ describeReal('with a real Synapse', () => {
   test.each(['11', '12'])(
     'a room that is upgraded is followed, by itself or with the invitation (to version %s)',
     async (version) => {
-      await within(async (world, connector, host) => {
-        const upgrade = async (room: string): Promise<string> => {
-          const path = `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/upgrade`;
-          return String((await synapse.request(world.ann, 'POST', path, { new_version: version }))['replacement_room']);
-        };
-        const path = (room: string, rest: string): string =>
-          `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/${rest}`;
-        await insist(connector, world.room, 'before');
-        // Private: the bot is invited after a while.
-        const next = await upgrade(world.roomId);
-        await host.until('told', () => host.memberships.some(({ state }) => state === 'left'));
-        expect(host.memberships.find(({ state }) => state === 'left')?.detail).toBe(
-          `the room was upgraded to ${next}: invite ${world.bot.id} there`,
-        );
-        const waiting = insist(connector, world.room, 'waits for the invitation');
-        await synapse.request(world.ann, 'POST', path(next, 'invite'), { user_id: world.bot.id });
-        await waiting;
-        expect(await textsIn(world, next)).toEqual(['waits for the invitation']);
-        // Open to all: it enters by itself.
-        await synapse.request(world.ann, 'PUT', path(next, 'state/m.room.join_rules/'), { join_rule: 'public' });
-        const third = await upgrade(next);
-        await host.until('moved', () =>
-          host.memberships.some(({ room, state }) => room === third && state === 'moved'),
-        );
-        await insist(connector, world.room, 'after');
-        expect(await textsIn(world, third)).toEqual(['after']);
-        expect(host.names.get(world.room)).toBe(third);
-        await synapse.say(world.ann, third, 'hello');
-        await host.until('what is said there', () => host.texts().includes('hello'));
-        const findings = (await connector.examine?.([world.room, world.roomId], never)) ?? [];
-        expect(findings.slice(2).map(({ says }) => says)).toEqual([
-          'joined, may speak',
-          `the room was upgraded to ${third}; write that into the configuration; joined, may speak`,
-        ]);
-      });
+      await within(
+        async (world, connector, host) => {
+          const upgrade = async (room: string): Promise<string> => {
+            const path = `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/upgrade`;
+            return String(
+              (await synapse.request(world.ann, 'POST', path, { new_version: version }))['replacement_room'],
+            );
+          };
+          const path = (room: string, rest: string): string =>
+            `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/${rest}`;
+          await insist(connector, world.room, 'before');
+          // Private: the bot is invited after a while.
+          const next = await upgrade(world.roomId);
+          await host.until('told', () => host.memberships.some(({ state }) => state === 'left'));
+          expect(host.memberships.find(({ state }) => state === 'left')?.detail).toBe(
+            `the room was upgraded to ${next}: invite ${world.bot.id} there`,
+          );
+          const waiting = insist(connector, world.room, 'waits for the invitation');
+          await synapse.request(world.ann, 'POST', path(next, 'invite'), { user_id: world.bot.id });
+          await waiting;
+          expect(await textsIn(world, next)).toEqual(['waits for the invitation']);
+          // Open to all: it enters by itself.
+          await synapse.request(world.ann, 'PUT', path(next, 'state/m.room.join_rules/'), { join_rule: 'public' });
+          const third = await upgrade(next);
+          await host.until('moved', () =>
+            host.memberships.some(({ room, state }) => room === third && state === 'moved'),
+          );
+          await insist(connector, world.room, 'after');
+          expect(await textsIn(world, third)).toEqual(['after']);
+          expect(host.names.get(world.room)).toBe(third);
+          await synapse.say(world.ann, third, 'hello');
+          await host.until('what is said there', () => host.texts().includes('hello'));
+          const findings = (await connector.examine?.([world.room, world.roomId], never)) ?? [];
+          expect(findings.slice(2).map(({ says }) => says)).toEqual([
+            'joined, may speak',
+            `the room was upgraded to ${third}; write that into the configuration; joined, may speak`,
+          ]);
+        },
+        { room_version: '11' },
+      );
     },
   );
 
