@@ -306,7 +306,9 @@ test('a database that is in use, or that a running bot uses, is not overwritten'
   await fill();
   await take();
   await expect(restore(source, readBackup(path))).rejects.toThrow('into an empty one');
-  await target.query(`insert into replicas (id, name, seen_at, generation) values ($1, 'pod', now(), 1)`, [randomUUID()]);
+  await target.query(`insert into replicas (id, name, seen_at, generation) values ($1, 'pod', now(), 1)`, [
+    randomUUID(),
+  ]);
   await expect(restore(target, readBackup(path))).rejects.toThrow('a bot is running');
 });
 

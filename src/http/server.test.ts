@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import express from 'express';
 import { startTestServer, until } from './testing-server.ts';
@@ -96,6 +97,16 @@ test('a drain takes requests on for a while, finishes what is under way, and end
   const answer = await late;
   expect([answer.status, answer.headers.get('connection')]).toEqual([200, 'close']);
   await drained;
+});
+
+test('a connection that was opened ahead, and asked nothing, does not hold up a drain', async () => {
+  const running = await startTestServer();
+  const ahead = connect(running.server.port, '127.0.0.1');
+  await once(ahead, 'connect');
+  const began = performance.now();
+  await running.server.drain({ acceptForMs: 0, boundMs: 30_000 });
+  // Node itself would give it 10 s for its headers.
+  expect(performance.now() - began).toBeLessThan(8000);
 });
 
 test('a connection that never ends does not hold up the drain beyond its bound', async () => {

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import express from 'express';
 import type { RequestHandler } from 'express';
 import helmet from 'helmet';
@@ -77,7 +78,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   const publicServer = createBoundedServer(handle, basePath);
   const opsServer = createBoundedServer(createOpsApp(health, metrics, log), '');
 
-  const port = await listen(publicServer, {
+  const port = await listen(publicServer.server, {
     port: options.port,
     host,
     portFixed: options.portFixed ?? false,
@@ -85,14 +86,14 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   });
   let opsPort: number;
   try {
-    opsPort = await listen(opsServer, {
+    opsPort = await listen(opsServer.server, {
       port: options.opsPort,
       host,
       portFixed: options.opsPortFixed ?? false,
       setting: 'http.opsPort (OPS_PORT)',
     });
   } catch (error) {
-    publicServer.close();
+    publicServer.server.close();
     throw error;
   }
 
@@ -104,9 +105,17 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   };
 }
 
+interface BoundedServer {
+  readonly server: Server;
+  /** Connections on which nothing was asked yet. Browsers and clients open some ahead; Node does not count them as idle. */
+  readonly unused: ReadonlySet<Socket>;
+}
+
 /** Senders of half requests (on purpose or not) lose their connection; keep-alive outlasts the 60 s of common proxies. */
-function createBoundedServer(listener: RequestListener, basePath: string): Server {
+function createBoundedServer(listener: RequestListener, basePath: string): BoundedServer {
+  const unused = new Set<Socket>();
   const answer: RequestListener = (request, response) => {
+    unused.delete(request.socket);
     // The page asks for its parts by relative addresses, and needs the slash.
     if (basePath !== '' && request.url === basePath) {
       response.writeHead(308, { Location: `${basePath}/` }).end();
@@ -122,7 +131,11 @@ function createBoundedServer(listener: RequestListener, basePath: string): Serve
     answer,
   );
   server.on('checkContinue', answer);
-  return server;
+  server.on('connection', (socket: Socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
+  return { server, unused };
 }
 
 function createPublicApp(pages: readonly Pages[], log: Logger): express.Express {
@@ -136,14 +149,14 @@ function createPublicApp(pages: readonly Pages[], log: Logger): express.Express 
 }
 
 async function drain(
-  publicServer: Server,
-  opsServer: Server,
+  publicServer: BoundedServer,
+  opsServer: BoundedServer,
   pages: readonly Pages[],
   { acceptForMs = 5_000, boundMs = 15_000 }: DrainOptions,
 ): Promise<void> {
   const began = performance.now();
   // A client told to close comes back to another replica.
-  publicServer.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
+  publicServer.server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
     response.shouldKeepAlive = false;
   });
   await new Promise((resolve) => setTimeout(resolve, acceptForMs));
@@ -153,11 +166,14 @@ async function drain(
 }
 
 /** Resolves when the last connection is gone; those left after `withinMs` are cut. */
-function close(server: Server, withinMs: number): Promise<void> {
+function close({ server, unused }: BoundedServer, withinMs: number): Promise<void> {
   return new Promise((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), Math.max(0, withinMs));
     // A connection that was busy when `close` ran becomes idle later.
-    const sweep = setInterval(() => server.closeIdleConnections(), 50);
+    const sweep = setInterval(() => {
+      server.closeIdleConnections();
+      for (const socket of unused) socket.destroy();
+    }, 50);
     server.close(() => {
       clearTimeout(cut);
       clearInterval(sweep);

@@ -80,7 +80,7 @@ function chatLines(): Target {
   const index = new CommandIndex(skills as never);
   return {
     name: 'chat lines',
-    input: hostileText(),
+    input: hostileText(8000),
     run(input) {
       for (const mentionsBot of [false, true]) {
         const addressing = addressed({ text: input, mentionsBot, direct: mentionsBot }, ['watchbell', 'İzleme']);
