@@ -132,6 +132,17 @@ test('a room that stands in for another has what could not be shown there', asyn
   expect(await bot.say('ack 2')).toContain('Ann has #2.');
 });
 
+test('an answer to what was carried to another room is about that alert', async () => {
+  bot.platform.before = (operation) => {
+    if (operation.room === 'annex') throw Object.assign(new Error('refused'), { code: 'WB_REJECTED', reason: 'away' });
+  };
+  await post(bot, { pod: 'd', team: 'annex' });
+  const carried = bot.messages('lobby').at(-1);
+  expect(carried?.message.title).toContain('#4');
+  expect(await bot.say('ack', { replyTo: carried?.id ?? '' })).toEqual(expect.arrayContaining(['Ann has #4.']));
+  expect(await bot.query('select number from alerts where ack is not null')).toEqual([{ number: 4 }]);
+});
+
 test('an alert whose rooms are gone is where its message goes', async () => {
   await bot.query(`update alerts set places = replace(places::text, 'annex', 'gone')::jsonb`);
   expect(await bot.say('ack 2', { room: 'annex' })).toEqual([NONE(2)]);

@@ -49,6 +49,8 @@ interface Said {
   readonly answerUnknown: boolean;
   readonly tapped: boolean;
   readonly about: string | undefined;
+  /** Nothing but its place, below a message of the bot, says that the bot is meant. */
+  readonly unnamed?: boolean;
 }
 
 /** Handles one thing said, tapped or pressed in a room: who, may they, which command, run it, answer. */
@@ -98,13 +100,15 @@ async function typed(input: ChatInput, event: IncomingEvent & { type: 'message' 
   const target = event.replyTo ?? event.thread;
   const own = target === undefined ? undefined : await findShown(input, target);
   const root = own ?? (event.replyTo && event.thread ? await findShown(input, event.thread) : undefined);
-  const about = root?.key ?? undefined;
-  const isCommand = (text: string): boolean => input.world.commands.find(text).found === 'command';
+  const about = root?.about ?? undefined;
   if (line.to === 'nobody') {
     // Below a message of the bot people also talk to each other.
     const text = firstLine(event.text);
-    return root && isCommand(text) ? { text, answerUnknown: false, tapped: false, about } : undefined;
+    const lookup = input.world.commands.find(text);
+    const isMeant = lookup.found === 'command' || (lookup.found === 'misfit' && lookup.isSlip);
+    return root && isMeant ? { text, answerUnknown: false, tapped: false, about, unnamed: true } : undefined;
   }
+  const isCommand = (text: string): boolean => input.world.commands.find(text).found === 'command';
   const text = line.whole !== undefined && isCommand(line.whole) ? line.whole : line.text;
   return { text, answerUnknown: isQuestion(line, event), tapped: false, about };
 }
@@ -134,7 +138,7 @@ async function tapped(
   }
   const command = commandOf(shown.actions, event);
   if (command !== undefined)
-    return { text: command, answerUnknown: false, tapped: true, about: shown.key ?? undefined };
+    return { text: command, answerUnknown: false, tapped: true, about: shown.about ?? undefined };
   if (event.type === 'press')
     reply(input, address, event, 'core', `That button is out of date; look at the newest message.`);
   return undefined;
@@ -157,7 +161,8 @@ function plainEmoji(emoji: string): string {
 }
 
 interface ShownMessage {
-  readonly key: string | null;
+  /** The key of what it is about: its own; that of the message it stands below; of one that was carried here, that one's. */
+  readonly about: string | null;
   readonly actions: readonly Action[];
 }
 
@@ -166,17 +171,19 @@ async function findShown(input: ChatInput, remoteId: string): Promise<ShownMessa
   const { transaction, world, row, event } = input;
   const local = world.localConnectors.has(row.source);
   if (local && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(remoteId)) return undefined;
-  const [found] = await transaction.query<{ key: string | null; shown_actions: string | null; content: string }>(
+  const about = `coalesce(c.key, c.thread_key, m.key, m.thread_key) as about`;
+  const carried = `left join messages c on c.id = case when m.skill = 'core' and m.key like 'failover:%' then substr(m.key, 10)::uuid end`;
+  const [found] = await transaction.query<{ about: string | null; shown_actions: string | null; content: string }>(
     local
-      ? 'select key, shown_actions, content from messages where connector = $1 and id = $2::uuid and room = $3'
-      : `select m.key, m.shown_actions, '' as content from message_remotes r join messages m on m.id = r.message_id where r.connector = $1 and r.remote_id = $2 and m.room = $3`,
+      ? `select ${about}, m.shown_actions, m.content from messages m ${carried} where m.connector = $1 and m.id = $2::uuid and m.room = $3`
+      : `select ${about}, m.shown_actions, '' as content from message_remotes r join messages m on m.id = r.message_id ${carried} where r.connector = $1 and r.remote_id = $2 and m.room = $3`,
     [row.source, remoteId, event.room],
   );
   if (!found) return undefined;
   const actions = local
     ? ((JSON.parse(found.content) as Message).actions ?? [])
     : (JSON.parse(found.shown_actions ?? '[]') as Action[]);
-  return { key: found.key, actions };
+  return { about: found.about, actions };
 }
 
 interface Place {
@@ -226,6 +233,11 @@ async function run(input: ChatInput, place: Place): Promise<ChatResult> {
   if (lookup.found === 'misfit') {
     reply(input, address, event, entry.skill, misfitReply(lookup));
     return end('invalid', decision.because);
+  }
+  if (said.unnamed && lookup.isLoose && entry.command.class === 'act') {
+    const again = escape(`${world.botName}: ${said.text}`);
+    reply(input, address, event, entry.skill, `If you mean me, say it with my name: \`${again}\``);
+    return end('wrong', 'not addressed');
   }
   if (row.late_ms > 0 && (entry.command.late ?? 'ask') === 'ask') {
     reply(

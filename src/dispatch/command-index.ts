@@ -24,9 +24,16 @@ export type Lookup =
       readonly entry: IndexedCommand;
       readonly args: Record<string, unknown>;
       readonly rooms: readonly string[];
+      /** Free text stands right behind its words, so the line may as well be what people say to each other. */
+      readonly isLoose: boolean;
     }
-  /** The beginning is a command's, the rest is not. */
-  | { readonly found: 'misfit'; readonly entry: IndexedCommand; readonly misfit: Misfit | undefined }
+  /** The beginning is a command's, the rest is not. `isSlip`: a number was meant, and is none. */
+  | {
+      readonly found: 'misfit';
+      readonly entry: IndexedCommand;
+      readonly misfit: Misfit | undefined;
+      readonly isSlip: boolean;
+    }
   | { readonly found: 'nothing' };
 
 interface Entry {
@@ -106,9 +113,11 @@ export class CommandIndex {
         if (result.ok) {
           // `ack all ٣` is no `ack` with the note "all ٣".
           if (refused && (result.restAt ?? Infinity) <= refused.at) return refused.lookup;
-          return { found: 'command', entry: entry.command, args: result.args, rooms: entry.rooms };
+          const isLoose = result.restAt === length;
+          return { found: 'command', entry: entry.command, args: result.args, rooms: entry.rooms, isLoose };
         }
-        const lookup: Lookup = { found: 'misfit', entry: entry.command, misfit: result.misfit };
+        const isSlip = result.refusedAt !== undefined;
+        const lookup: Lookup = { found: 'misfit', entry: entry.command, misfit: result.misfit, isSlip };
         if (misfit.found === 'nothing') misfit = lookup;
         if (!refused && result.refusedAt !== undefined) refused = { at: result.refusedAt, lookup };
       }

@@ -13,6 +13,12 @@ const tea = defineSkill({
       help: 'shows a message',
       run: ({ post, args }) => post(String(args.room), args.key, `brewing ${args.key}`),
     },
+    'spill {note...?}': { help: 'is not to be done by mistake', class: 'act', run: () => 'spilled' },
+    'pour {cups:int}': { help: 'pours', run: ({ args }) => `${args.cups} poured` },
+    'say under {key} {text...}': {
+      help: 'says something below a message',
+      run: ({ say, room, args }) => say(room, String(args.text), { inThreadOf: String(args.key) }),
+    },
     'drink [{note...}]': {
       help: 'is about the message it answers',
       run: ({ about, args }) => `${about ?? 'nothing'} drunk${args.note === undefined ? '' : `: ${args.note}`}`,
@@ -70,6 +76,28 @@ describe("below the bot's own message", () => {
   test.each(['looks good', 'drinks for all?', 'brew', ''])('"%s" stays unanswered', async (text) => {
     expect(await answers(text, { replyTo: shown('brewing green') })).toEqual([]);
     expect(await answers(text, { thread: shown('brewing green') })).toEqual([]);
+  });
+
+  test('a number that is none is not passed over in silence', async () => {
+    const place = { replyTo: shown('brewing green') };
+    expect(await answers('pour 99999999999', place)).toEqual([expect.stringContaining('is too large')]);
+    expect(await answers('pour', place)).toEqual([]);
+    expect(await answers('pour us some', place)).toEqual([]);
+  });
+
+  test('what changes things for all is not done because somebody begins a sentence like that', async () => {
+    const place = { replyTo: shown('brewing green') };
+    const asked = expect.stringContaining('say it with my name: `watchbell: spill the beans, Bob`');
+    expect(await answers('spill the beans, Bob', place)).toEqual([asked]);
+    expect(await answers('watchbell: spill the beans, Bob', place)).toEqual(['spilled']);
+    expect(await answers('spill', place)).toEqual(['spilled']);
+  });
+
+  test("an answer to what stands below a message is about that message", async () => {
+    await bot.say('say under green is it warm?');
+    expect(await answers('drink', { replyTo: shown('is it warm?') })).toEqual(['green drunk']);
+    const thread = shown('brewing green');
+    expect(await answers('drink', { thread, replyTo: shown('is it warm?') })).toEqual(['green drunk']);
   });
 
   test("a command below somebody else's message, or that of another room, is not meant for the bot", async () => {
