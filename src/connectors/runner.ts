@@ -185,8 +185,10 @@ export class ConnectorRunner {
         cursorAt = clock.now();
       },
       echo: (key, remoteId) => courier.echo(key, remoteId),
-      membership: (room, state, detail) => this.#membership(this.#written(room), state, detail),
-      isConfigured: (room) => this.#rooms().includes(this.#written(room)),
+      membership: async (room, state, detail) => {
+        if (!this.#isFormer(room)) await this.#membership(this.#written(room), state, detail);
+      },
+      isConfigured: (room) => !this.#isFormer(room) && this.#rooms().includes(this.#written(room)),
       rooms: () => this.#rooms(),
       resolved: (written, room) => this.#resolved(lease, courier, written, room),
       state: (up, detail) => this.#setState(up, detail),
@@ -223,6 +225,12 @@ export class ConnectorRunner {
     return this.#writtenOf.get(room) ?? room;
   }
 
+  /** The configuration names this id, and means the room that this one became: nothing said here is said there. */
+  #isFormer(room: string): boolean {
+    const now = this.#idOf.get(room);
+    return now !== undefined && now !== room && !this.#writtenOf.has(room);
+  }
+
   async #receive(
     lease: Lease,
     events: readonly IncomingEvent[],
@@ -232,7 +240,8 @@ export class ConnectorRunner {
     const { name, step, clock, world, metrics, onHeard } = this.#options;
     const now = clock.now();
     const maxAgeMs = world().backlogMaxAgeMs;
-    const rows = events.map((event): NewEvent => {
+    const heard = events.filter((event) => !this.#isFormer(event.room));
+    const rows = heard.map((event): NewEvent => {
       const room = this.#written(event.room);
       // Any homeserver may write any number there; what is no time, or lies ahead, happened now.
       const at = event.at.getTime() >= 0 && event.at.getTime() <= now.getTime() + DAY_MS ? event.at : now;

@@ -11,6 +11,7 @@ const board = defineSkill({
       help: 'shows a living message',
       run: ({ post, args }) => post('ops', args.key, args.text),
     },
+    'tell {text...}': { help: 'answers', run: ({ args }) => String(args.text) },
   },
 });
 
@@ -96,6 +97,32 @@ test('a room that was upgraded and stays closed is a reason that says what to do
     const dead = () => again.query<{ reason: string }>(`select reason from messages where state = 'dead'`);
     await until(async () => (await dead()).length > 0);
     expect(await dead()).toEqual([{ reason: `the room was upgraded to ${next}: invite @bell:fake.test there` }]);
+  } finally {
+    await again.stop();
+  }
+});
+
+test('of a room that is configured by its id, too, what is said in the old one is not heard any more', async () => {
+  await bot.leave();
+  const again = await startTestBot({
+    skills: [board],
+    sharedWith: bot,
+    secrets: { token: homeserver.addUser('bell', { displayName: 'Watchbell' }).token },
+    config: {
+      connectors: { memory: {}, matrix: { homeserver: homeserver.url, token: { file: 'token' }, opsRoom: 'lobby' } },
+      rooms: { lobby: { in: { memory: 'lobby' } }, ops: { in: { matrix: room } } },
+    },
+  });
+  try {
+    const next = homeserver.upgradeRoom('ann', room);
+    homeserver.invite('bell', next);
+    await until(() => homeserver.store.room(next).isJoined('@bell:fake.test'));
+    homeserver.say('ann', next, '!tell first');
+    await until(() => textsIn(next).includes('first'));
+    homeserver.say('ann', room, '!tell in the old room');
+    homeserver.say('ann', next, '!tell last');
+    await until(() => textsIn(next).includes('last'));
+    expect(textsIn(next)).not.toContain('in the old room');
   } finally {
     await again.stop();
   }
