@@ -93,7 +93,7 @@ describe("below the bot's own message", () => {
     expect(await answers('spill', place)).toEqual(['spilled']);
   });
 
-  test("an answer to what stands below a message is about that message", async () => {
+  test('an answer to what stands below a message is about that message', async () => {
     await bot.say('say under green is it warm?');
     expect(await answers('drink', { replyTo: shown('is it warm?') })).toEqual(['green drunk']);
     const thread = shown('brewing green');
