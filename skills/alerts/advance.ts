@@ -153,7 +153,9 @@ function resolve(state: Interval | undefined, report: Report, accepted: Accepted
     words: withResolved(state.words, accepted, report.endsAt),
   };
   if (state.phase === 'firing') {
-    if (state.firingOrder !== null && order < state.firingOrder) return { change: 'ignored', next: told };
+    // As where they are handled in order: who fires may have been behind, and never say that it is over.
+    if (state.firingOrder !== null && order < state.firingOrder)
+      return { change: 'ignored', next: told, doubtedEnd: endNotBeforeStart(report.endsAt, told.words) };
     const end = report.endsAt && { endsAt: report.endsAt, isNew: isNewEnd(state, report.endsAt) };
     if (end && isContradicted(told.words, end, state.resolvedOrder))
       return { change: 'ignored', next: told, doubtedEnd: end.endsAt };
@@ -164,6 +166,12 @@ function resolve(state: Interval | undefined, report: Report, accepted: Accepted
   // A person closed it: when it really ended does not change what was said.
   if (state.phase === 'closed') return { change: 'resolved', next: { ...heard, phase: 'resolved' } };
   return { change: 'ignored', next: heard };
+}
+
+/** The end, unless whoever fires gave a start after it. */
+function endNotBeforeStart(endsAt: Date | null, words: readonly Word[]): Date | undefined {
+  const isAfter = words.some(({ startMs }) => startMs !== null && endsAt !== null && startMs > endsAt.getTime());
+  return endsAt && !isAfter ? endsAt : undefined;
 }
 
 function isNewEnd({ lastEndsAt, resolvedReceivedAt }: Interval, endsAt: Date): boolean {

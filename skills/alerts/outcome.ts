@@ -44,7 +44,9 @@ export function resultOf(
   groups: ReadonlyMap<string, Group>,
 ): Result {
   const { change, next, doubtedEnd } = advance(before, report, accepted);
-  const doubted = doubtedEnd && { endedAt: doubtedEnd, order: accepted.order };
+  // What is handled late was accepted before the "firing" that it is doubted for.
+  const order = Math.max(accepted.order, next.firingOrder ?? 0);
+  const doubted = doubtedEnd && { endedAt: doubtedEnd, order };
   const begins = change === 'new' || change === 'reopened' || change === 'ended';
   if (!begins && before) {
     const seen = { ...before, ...next };

@@ -251,4 +251,15 @@ describe('through the whole skill', () => {
       { what: 'resolved', detail: expect.stringContaining('nobody has said') },
     ]);
   });
+
+  test('an end that is handled after the "firing" that followed it counts in the end, too', async () => {
+    const of = (pod: string, line: Line, peer: string): NewEvent => event({ peer, line }, pod, 'address', times);
+    await take(of('late end', 'F1', 'a'));
+    // As if the other peer's repeat, accepted after the end, had been handled before it.
+    await bot.query(`update alerts set firing_order = firing_order + 100000 where labels ->> 'pod' = 'late end'`);
+    await take(of('late end', 'R1', 'a'));
+    expect(await openPods()).toContain('late end');
+    await bot.advance(DOUBT_MS);
+    expect(await openPods()).not.toContain('late end');
+  });
 });
