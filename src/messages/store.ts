@@ -401,7 +401,8 @@ export async function endReact(query: Query, lease: Lease, ids: readonly string[
 
 /**
  * Keeps which id of the platform a room as written stands for. Where that was another one, the room shows nothing any more:
- * what was under way is as if never attempted, and what is shown of a message is forgotten. True: it was another one.
+ * what was under way is as if never attempted, and what is shown of a message is forgotten, also of a dead letter, which may
+ * be tried again. True: it was another one.
  */
 export async function placeRoom(
   query: Query,
@@ -418,7 +419,7 @@ export async function placeRoom(
          on conflict (connector, key) do update set value = excluded.value where connector_state.value <> excluded.value),
        locked as materialized (
          select m.id from messages m, held, before where before.value <> $5 and m.connector = $3 and m.room = $4
-           and m.state = 'live' and (m.copies <> '[]' or m.attempt is not null) ${LOCKING}),
+           and (m.copies <> '[]' or m.attempt is not null) ${LOCKING}),
        forgotten as (
          -- Its key may be seen in the old room yet, and must not settle what goes to the new one.
          update messages m set copies = '[]', sends = m.sends + (m.attempt is not null)::int, attempt = null, react = false from locked where m.id = locked.id)

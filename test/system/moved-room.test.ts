@@ -1,3 +1,4 @@
+import { replayDead } from '../../src/messages/dead-letters.ts';
 import { defineSkill, z } from '../../src/skill.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
 import { createFakeHomeserver, type FakeHomeserver } from '../fakes/matrix/homeserver.ts';
@@ -100,6 +101,19 @@ test('a room that was upgraded and stays closed is a reason that says what to do
   } finally {
     await again.stop();
   }
+});
+
+test('what was a dead letter when the room moved is said in the new room when it changes, and when it is replayed', async () => {
+  for (const key of ['a', 'b']) await bot.say(`put ${key} shown before`);
+  await until(() => textsIn(room).length === 2);
+  await bot.query(`update messages set state = 'dead', reason = 'put out' where connector = 'matrix'`);
+  const next = homeserver.upgradeRoom('ann', room);
+  homeserver.invite('bell', next);
+  await until(() => homeserver.store.room(next).isJoined('@bell:fake.test'));
+  await bot.say('put a changed after');
+  await until(() => textsIn(next).includes('changed after'));
+  await replayDead((sql, parameters) => bot.query(sql, parameters), undefined);
+  await until(() => textsIn(next).includes('shown before'));
 });
 
 test('of a room that is configured by its id, too, what is said in the old one is not heard any more', async () => {
