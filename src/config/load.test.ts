@@ -245,6 +245,7 @@ people:
     ['keep: { events: 1h }', /at least 7d/],
     ['http: { port: 70000 }', /is not a port/],
     ['http: { basePath: bell }', /http\.basePath: is not a path: write \/bell/],
+    ['http: { basePath: /webhooks/ }', /http\.basePath: is where webhooks are themselves/],
     ['backlog: { maxAge: soon }', /is not a duration/],
     ['database: { host: a, url: { file: b } }', /either url, or host/],
     ['access: [{ commands: [ring] }]', /either allow or deny/],

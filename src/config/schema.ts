@@ -74,6 +74,8 @@ const http = z.strictObject({
     .string()
     .regex(/^(?:\/[A-Za-z0-9][A-Za-z0-9._~-]*)*\/?$/, 'is not a path: write /bell, or /tools/bell')
     .transform((path) => path.replace(/\/$/, ''))
+    // Where a proxy takes the path away, and where none does, are told apart by what follows.
+    .refine((path) => path !== '/webhooks', 'is where webhooks are themselves: write another one, or none')
     .default('')
     .describe(
       'Path below which an ingress leads to the public port, such as /bell: of webhooks, pages and their cookies. The ops port has none. Default: none.',
