@@ -11,7 +11,7 @@ import { createDatabase, type Database } from './db/database.ts';
 import { Heartbeat } from './db/heartbeat.ts';
 import { Incarnation } from './db/incarnation.ts';
 import { LeaseKeeper, type Lease } from './db/lease.ts';
-import { migrate } from './db/migrate.ts';
+import { migrate, tablesMade, type SkillMigrations } from './db/migrate.ts';
 import { Notifier, type WokenRoom } from './db/notifier.ts';
 import { onceDatabaseAnswers } from './db/once-answers.ts';
 import { refuseUnfit } from './db/surroundings.ts';
@@ -190,6 +190,7 @@ export class App {
       database,
       log,
       prepare: (onMade) => this.#prepare(onMade),
+      made: () => tablesMade(this.#migrations()),
       onAnew: () => this.#beginAnew(),
       onChange: () => this.#databaseChanged(),
     });
@@ -386,11 +387,11 @@ export class App {
 
   async #prepare(onMade?: Parameters<typeof migrate>[2]): Promise<void> {
     await refuseUnfit(this.database);
-    await migrate(
-      this.database,
-      this.#options.folders.skills.map((folder) => folder.migrations),
-      onMade,
-    );
+    await migrate(this.database, this.#migrations(), onMade);
+  }
+
+  #migrations(): readonly SkillMigrations[] {
+    return this.#options.folders.skills.map((folder) => folder.migrations);
   }
 
   /** Leases are gone with the rest, so connectors are given back and begin anew by themselves. */

@@ -72,10 +72,15 @@ function isConnectionError(error: unknown): boolean {
   if (/^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH)/.test(code)) return true;
   return (
     code === '' &&
-    /connection terminated|timeout exceeded when trying to connect|query read timeout|client has encountered a connection error|not queryable/i.test(
+    /connection terminated|timeout exceeded when trying to connect|timeout expired|query read timeout|client has encountered a connection error|not queryable/i.test(
       messageOf(error),
     )
   );
+}
+
+/** An error of the driver: `DatabaseAway` where the connection broke, or there was none in time; others as they are. */
+export function awayOr(error: unknown): unknown {
+  return isConnectionError(error) ? new DatabaseAway(messageOf(error), { cause: error }) : error;
 }
 
 /** A prepared statement that the server does not know (a pooler), or whose result a migration changed. */

@@ -19,6 +19,8 @@ export interface IncarnationOptions {
   readonly log: Log;
   /** Makes the tables where there are none, and calls `onMade` before others see them. @throws when the database will not do. */
   readonly prepare: (onMade: (query: Query) => Promise<void>) => Promise<unknown>;
+  /** Names of tables that the migrations make: others in the same schema are nobody's business here. */
+  readonly made: () => Promise<ReadonlySet<string>>;
   /** Takes up anew what is in memory: the tables are others, and hold nothing of before. */
   readonly onAnew: () => Promise<void>;
   /** `trouble` is another one. */
@@ -59,13 +61,15 @@ export class Incarnation {
   /** Begins with what is there, once it is prepared. */
   async begin(): Promise<void> {
     const { query } = this.#options.database;
-    this.#tables = (await readTables(query)).map(({ name }) => name);
+    const made = await this.#options.made();
+    this.#tables = (await readTables(query)).map(({ name }) => name).filter((name) => made.has(name));
     this.#id = (await readGround(query, [])).incarnation;
     await this.#count();
   }
 
   async found(ground: Ground): Promise<void> {
-    if (!this.#isSame(ground)) return this.#mend(describe(ground));
+    // Tables that came back by themselves are looked at like others, before they are used.
+    if (!this.#isUsable || !this.#isSame(ground)) return this.#mend(describe(ground));
     this.#tell(undefined);
     if (performance.now() - this.#counts.atMs > COUNTS_EVERY_MS) await this.#count().catch(() => {});
   }
@@ -87,8 +91,8 @@ export class Incarnation {
       const ground = await readGround(database.query, this.#tables);
       if (ground.missing.length > 0) return this.#tell(describe(ground));
       if (!this.#isSame(ground)) {
-        await this.begin();
         await onAnew();
+        await this.begin();
       }
       this.#isUsable = true;
       this.#tell(undefined);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { createServer, type AddressInfo } from 'node:net';
 import pg from 'pg';
 import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
 import { hasPgBouncer, startPgBouncer } from '../../test/harness/pgbouncer.ts';
@@ -67,6 +68,15 @@ test('who may not make tables is told what to grant, and then may', async () => 
   expect(await findObstacles(database)).toEqual([{ what: 'schema', says: expect.stringContaining(made) }]);
   await admin.query(made);
   expect(await findObstacles(database)).toEqual([]);
+  await stranger.drop();
+});
+
+test("tables of other programs, and of extensions, are nobody's business here", async () => {
+  const stranger = await asStranger();
+  await admin.query(
+    `create table spatial_ref_sys (id int); grant select on spatial_ref_sys to public; grant create on schema public to ${stranger.name}`,
+  );
+  expect(await findObstacles(openAt(stranger.url))).toEqual([]);
   await stranger.drop();
 });
 
@@ -141,3 +151,16 @@ test.each([
     await bouncer.stop();
   });
 });
+
+test('a server that says nothing, as behind a policy that drops packets, is waited for like one that is away', async () => {
+  const silent = createServer();
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as AddressInfo;
+  try {
+    await expect(
+      refuseUnfit(openAt(`postgres://bell:secret@127.0.0.1:${port}/bell?connect_timeout=1`)),
+    ).rejects.toMatchObject({ code: 'WB_DATABASE_AWAY' });
+  } finally {
+    silent.close();
+  }
+}, 20_000);

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { StartFailed } from '../errors.ts';
-import type { Database } from './database.ts';
+import { awayOr, type Database } from './database.ts';
+import { tablesMade } from './migrate.ts';
 
 /** Something about a database that answers which keeps the bot from doing its work there. */
 export interface Obstacle {
@@ -24,8 +25,10 @@ export async function findObstacles(database: Pick<Database, 'dedicated'>): Prom
   const client = await database.dedicated();
   try {
     return [...(await examine(client)), ...(await examineWay(client, database))];
+  } catch (error) {
+    throw awayOr(error);
   } finally {
-    await client.end();
+    await client.end().catch(() => {});
   }
 }
 
@@ -40,10 +43,12 @@ interface Place {
 }
 
 async function examine(client: pg.Client): Promise<Obstacle[]> {
+  // Other programs, and extensions, may have tables of their own in the same schema.
+  const ours = [...(await tablesMade())].map((name) => `'${name}'`).join(', ');
   const { rows } = await client.query<Place>(
     `select current_setting('server_encoding') as encoding, quote_ident(current_database()) as name, quote_ident(current_user) as user,
        quote_ident(current_schema()) as schema, has_schema_privilege(current_schema(), 'create') as "mayCreate",
-       (select count(*)::int from pg_class c where c.relnamespace = current_schema()::regnamespace and c.relkind = 'r'
+       (select count(*)::int from pg_class c where c.relnamespace = current_schema()::regnamespace and c.relkind = 'r' and c.relname in (${ours})
           and not (has_table_privilege(c.oid, 'select') and has_table_privilege(c.oid, 'insert')
                    and has_table_privilege(c.oid, 'update') and has_table_privilege(c.oid, 'delete'))) as shut`,
   );
