@@ -3,7 +3,7 @@ import { codeOf, messageOf } from '../errors.ts';
 import type { Log } from '../skill.ts';
 import type { Database, Query } from './database.ts';
 import type { Incarnation } from './incarnation.ts';
-import { buryReplicas, forgetReplica, seeReplica, seenBefore, type Dead, type Replica } from './replicas.ts';
+import { buryReplicas, findDead, forgetReplica, seeReplica, seenBefore, type Dead, type Replica } from './replicas.ts';
 
 const BEAT_MS = 1000;
 const STAND_BACK_MS = 120_000;
@@ -19,7 +19,7 @@ export interface HeartbeatOptions {
   readonly generation: () => number;
   /** How many other replicas live. */
   readonly onOthers: (count: number) => void;
-  /** Replicas died: called in the transaction that forgets them. */
+  /** Replicas died. They are forgotten when this has ended; when it fails it is called again. */
   readonly onDead: (query: Query, dead: Dead) => Promise<void>;
 }
 
@@ -28,6 +28,7 @@ export class Heartbeat {
   readonly #options: HeartbeatOptions;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
+  #burying: Promise<void> | undefined;
   #standBackUntilMs = 0;
   #standingBackFor: number | undefined;
 
@@ -69,7 +70,8 @@ export class Heartbeat {
       onOthers(seen.others);
       this.#standBack(seen.newest);
       await incarnation.found(seen);
-      if (seen.dead) await this.#bury();
+      // Beside the beats: among many events it takes longer than a replica may be unseen.
+      if (seen.dead && !this.#burying) this.#burying = this.#bury().finally(() => (this.#burying = undefined));
     } catch (error) {
       if (database.available && codeOf(error) !== 'WB_DATABASE_AWAY') await incarnation.failed(error);
     }
@@ -86,12 +88,17 @@ export class Heartbeat {
     }
   }
 
+  /** Never fails. */
   async #bury(known: readonly string[] = []): Promise<void> {
-    const { database, onDead } = this.#options;
-    await database.transaction(async ({ query }) => {
-      const dead = await buryReplicas(query, known);
-      if (dead) await onDead(query, dead);
-    });
+    const { database, onDead, log } = this.#options;
+    try {
+      const dead = await findDead(database.query, known);
+      if (!dead) return;
+      await onDead(database.query, dead);
+      await buryReplicas(database.query, dead);
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, 'replicas that died are not dealt with yet');
+    }
   }
 
   /** Not for ever: a newer configuration may never come here. */

@@ -58,14 +58,23 @@ export interface Dead {
   readonly until: Date;
 }
 
-/** Forgets the dead, those `known` to be and those unseen for too long; undefined: there were none. */
-export async function buryReplicas(query: Query, known: readonly string[] = []): Promise<Dead | undefined> {
+/** The dead, those `known` to be and those unseen for too long; undefined: there are none. */
+export async function findDead(query: Query, known: readonly string[] = []): Promise<Dead | undefined> {
   const rows = await query<{ id: string; until: Date }>(
-    `delete from replicas where id = any($1) or seen_at < clock_timestamp() - ${DEAD_AFTER} returning id, seen_at + ${BEAT} as until`,
+    `select id, seen_at + ${BEAT} as until from replicas where id = any($1) or seen_at < clock_timestamp() - ${DEAD_AFTER}`,
     [known],
   );
   const [last] = rows.toSorted((a, b) => b.until.getTime() - a.until.getTime());
   return last && { ids: rows.map(({ id }) => id), until: last.until };
+}
+
+/** Forgets the dead, but for those that were seen again since. */
+export async function buryReplicas(query: Query, { ids, until }: Dead): Promise<void> {
+  // A Date has no microseconds.
+  await query(`delete from replicas where id = any($1) and seen_at + ${BEAT} < $2::timestamptz + interval '1 ms'`, [
+    ids,
+    until,
+  ]);
 }
 
 export async function forgetReplica(query: Query, id: string): Promise<void> {

@@ -6,9 +6,10 @@ import {
   beginSuspect,
   findNew,
   takenOfEach,
-  takeSuspect,
+  takeSuspects,
   uncountTries,
   type Accepted,
+  type Suspect,
 } from './event.ts';
 import { EventHandler, type HandlerOptions } from './handler.ts';
 import { handleTogether, type Together } from './together.ts';
@@ -24,6 +25,8 @@ const SWEEP_EVERY_MS = 1000;
 const SWEEP_LIMIT = 1000;
 /** So often a program may die while it handles one event; then a person has to look. */
 const MAX_DEATHS = 3;
+/** Of several taken together; the rest is left before another replica may take it. */
+const SUSPECTS_MS = 1000;
 
 export interface DispatcherOptions extends HandlerOptions {
   readonly pressure: () => 'none' | 'burst' | 'long';
@@ -58,7 +61,7 @@ export class Dispatcher {
   #batches = 0;
   #stopped = true;
   #suspecting: Promise<void> | undefined;
-  /** Suspected events whose try was left, by a program that goes on. */
+  /** Suspected events whose try did not end, in a program that goes on. */
   #survived: number[] = [];
   #sweepTimer: NodeJS.Timeout | undefined;
 
@@ -236,31 +239,46 @@ export class Dispatcher {
     }
   }
 
-  /** One at a time: an event that ends the program must not take others' tries with it. */
+  /**
+   * One after another, each alone in its transaction. Several share the count of a try only while none of them was tried: an
+   * event that ends the program takes no more than that one from the others.
+   */
   async #workSuspects(): Promise<void> {
     const { database, world: current, log } = this.#options;
     try {
-      if (this.#survived.length > 0) await uncountTries(database.query, this.#survived);
-      this.#survived = [];
       for (;;) {
+        if (this.#survived.length > 0) await uncountTries(database.query, this.#survived);
+        this.#survived = [];
         const world = current();
         if (this.#stopped || !world || !database.available) return;
-        const suspect = await takeSuspect(database.query, this.#handler.known(world));
-        if (!suspect) return;
-        if (suspect.deaths >= MAX_DEATHS) await this.#handler.setAside(suspect);
-        else {
-          const handled = await this.#handler.attempt((transaction) => beginSuspect(transaction, suspect), {
-            id: suspect.id,
-            isAlone: () => false,
-          });
-          if (!handled) this.#survived.push(suspect.id);
+        const taken = await takeSuspects(database.query, this.#handler.known(world));
+        if (taken.length === 0) return;
+        const endMs = performance.now() + SUSPECTS_MS;
+        for (const [nth, suspect] of taken.entries()) {
+          const isLeft = nth > 0 && (this.#stopped || performance.now() > endMs);
+          if (isLeft || !(await this.#workSuspect(suspect))) this.#survived.push(suspect.id);
         }
-        if (suspect.lane !== null) this.wake([suspect], true);
       }
     } catch (error) {
       // the next sweep goes on
       log.debug({ reason: messageOf(error) }, 'suspected events wait');
     }
+  }
+
+  /** False: its try did not end. Never fails. */
+  async #workSuspect(suspect: Suspect): Promise<boolean> {
+    const { log } = this.#options;
+    const { id, lane, deaths } = suspect;
+    const ended = await (
+      deaths >= MAX_DEATHS
+        ? this.#handler.setAside(suspect)
+        : this.#handler.attempt((transaction) => beginSuspect(transaction, suspect), { id, isAlone: () => false })
+    ).catch((error: unknown) => {
+      log.debug({ event: id, reason: messageOf(error) }, 'suspected event waits');
+      return false;
+    });
+    if (lane !== null) this.wake([suspect], true);
+    return ended;
   }
 
   async #workEvent(id: number): Promise<void> {

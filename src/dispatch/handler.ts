@@ -95,12 +95,16 @@ export class EventHandler {
     }
   }
 
-  /** Fails an event that ended the program each time it was tried. */
-  async setAside(suspect: Suspect): Promise<void> {
-    const row = await this.#options.database.connection((transaction) => beginSuspect(transaction, suspect));
-    if (!row) return;
+  /** Fails an event that ended the program each time it was tried. False: it is left. */
+  async setAside(suspect: Suspect): Promise<boolean> {
+    const row = await this.#options.database.connection(async (transaction) => {
+      const found = await beginSuspect(transaction, suspect);
+      await transaction.script('rollback');
+      return found;
+    });
+    if (!row) return false;
     const reason = `the program died ${suspect.deaths} times while it handled this, so it is not tried again`;
-    await this.#fail(row, new Error(reason), undefined);
+    return this.#fail(row, new Error(reason), undefined);
   }
 
   /** A slow or locked database, or a process that stood still, is not the event's fault. False: that was often enough. */
