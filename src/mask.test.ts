@@ -67,3 +67,17 @@ test('no field of a log line holds a secret, and every line stays JSON', () => {
     { numRuns: 300 },
   );
 });
+
+test('the newest secrets are remembered, and large ones in no number that would fill the memory', () => {
+  const large = (nth: number): string => `${nth}`.repeat(30_000);
+  for (let nth = 10; nth < 90; nth++) rememberSecret(large(nth));
+  rememberSecret('a small one');
+  expect(mask(`it is ${large(89)} or a small one`)).toBe('it is [redacted] or [redacted]');
+  expect(mask(`it is ${large(10)}`).length).toBeGreaterThan(60_000);
+});
+
+test('a thousand secrets, long and short, are all found', () => {
+  const secret = (nth: number): string => `secret-${nth}-${'x'.repeat(nth % 400)}`;
+  for (let nth = 0; nth < 1000; nth++) rememberSecret(secret(nth));
+  for (let nth = 0; nth < 1000; nth += 37) expect(mask(`<${secret(nth)}>`)).toBe('<[redacted]>');
+});

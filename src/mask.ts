@@ -2,10 +2,16 @@ const REDACTED = '[redacted]';
 /** Shorter ones would blank out words; `doctor` warns of tokens below 16 characters. */
 const SHORTEST = 8;
 const MAX_REMEMBERED = 1000;
+/** Of all their forms. */
+const MAX_CHARACTERS = 2 * 1024 * 1024;
+/** Forms in one pattern, and how long one may be: V8 compiles no pattern of some megabytes. Others are looked for one by one. */
+const PATTERN_CHARACTERS = 128 * 1024;
+const PATTERN_LONGEST = 1024;
 
 /** Oldest first; each with the forms in which it may be quoted. */
 const known = new Map<string, readonly string[]>();
-let pattern: RegExp | undefined;
+let characters = 0;
+let finder: Finder | undefined;
 
 /**
  * From now on `mask` replaces this value. One list for the whole process, and not one handed from place to place: an
@@ -18,24 +24,32 @@ export function rememberSecret(value: string): void {
   known.delete(value); // read again: among the newest
   known.set(value, forms);
   if (before) return;
-  for (const oldest of known.keys()) {
-    if (known.size <= MAX_REMEMBERED) break;
+  characters += lengthOf(forms);
+  for (const [oldest, its] of known) {
+    if (known.size === 1 || (known.size <= MAX_REMEMBERED && characters <= MAX_CHARACTERS)) break;
     known.delete(oldest);
+    characters -= lengthOf(its);
   }
-  pattern = undefined;
+  finder = undefined;
 }
 
 /** For tests. */
 export function forgetSecrets(): void {
   known.clear();
-  pattern = undefined;
+  characters = 0;
+  finder = undefined;
+}
+
+function lengthOf(forms: readonly string[]): number {
+  return forms.reduce((sum, form) => sum + form.length, 0);
 }
 
 /** Takes the secrets out of a text of another program: those that were read, and what looks like one. */
 export function mask(text: string): string {
   if (known.size > 0) {
-    pattern ??= patternOf([...known.values()].flat());
-    text = text.replace(pattern, REDACTED);
+    finder ??= finderOf([...known.values()].flat());
+    for (const form of finder.large) if (form.length <= text.length) text = text.replaceAll(form, REDACTED);
+    text = text.replace(finder.pattern, REDACTED);
   }
   // PASSWORD is how our own sentences write an address. A quote or a backslash ends each of these, so that a line of JSON stays one.
   return text
@@ -64,13 +78,21 @@ function encoded(text: string): string {
   return encodeURIComponent(text.toWellFormed());
 }
 
+interface Finder {
+  readonly large: readonly string[];
+  readonly pattern: RegExp;
+}
+
 /** The longest first: a form may begin with another. */
-function patternOf(forms: string[]): RegExp {
-  return new RegExp(
-    forms
-      .sort((one, other) => other.length - one.length)
-      .map((form) => form.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'))
-      .join('|'),
-    'g',
-  );
+function finderOf(forms: readonly string[]): Finder {
+  const small: string[] = [];
+  const large: string[] = [];
+  let left = PATTERN_CHARACTERS;
+  for (const form of forms.toSorted((one, other) => one.length - other.length)) {
+    left -= form.length;
+    (form.length <= PATTERN_LONGEST && left >= 0 ? small : large).unshift(form);
+  }
+  const parts = small.map((form) => form.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
+  // Without any it finds nothing, not everything.
+  return { large, pattern: new RegExp(parts.length > 0 ? parts.join('|') : '(?!)', 'g') };
 }

@@ -50,7 +50,11 @@ function parse(text: string, lines: LineCounter): CST.Token[] {
   let tokens = 0;
   for (const token of new Lexer().lex(text)) {
     if (++tokens > MAX_TOKENS) throw new DocumentTooLarge('it has too many values');
-    parsed.push(...parser.next(token));
+    for (const one of parser.next(token)) {
+      parsed.push(one);
+      // Only the first error is told; what follows costs as much as all before it.
+      if (one.type === 'error') return parsed;
+    }
     if (parser.stack.length > MAX_OPEN) throw new DocumentTooLarge('nested too deeply');
   }
   parsed.push(...parser.end());

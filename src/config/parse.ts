@@ -8,6 +8,8 @@ import { emptyMap, type Entry, type Finding, type Path, type Place, type Tree } 
 export const MAX_FILE_BYTES = 1024 * 1024;
 const MAX_NODES = 50_000;
 const MAX_DEPTH = 100;
+/** More than anybody is told; a text that is no configuration has one for each of its lines. */
+const MAX_PROBLEMS = 1000;
 
 export interface SourceFile {
   /** As problems name it. */
@@ -60,7 +62,11 @@ class Reader {
     this.#file = file;
     this.#text = text;
     this.#env = env;
-    this.#problem = problem;
+    let left = MAX_PROBLEMS;
+    this.#problem = (finding) => {
+      problem(finding);
+      if (--left === 0) throw new DocumentTooLarge('it has too many problems');
+    };
   }
 
   read(): Tree {

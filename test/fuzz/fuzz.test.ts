@@ -15,6 +15,6 @@ test.each(['webhook bodies', 'chat lines', 'configuration files', 'secrets', 'HT
   async (name) => {
     const target = targets.find((one) => one.name === name);
     if (!target) throw new Error(`there is no target ${name}`);
-    expect(await fuzz(target, { runs: 300, seed: 20261128, mostMs: Infinity })).toEqual([]);
+    expect(await fuzz(target, { runs: 300, seed: 20261128, mostMs: Infinity })).toEqual({ findings: [], ran: 300 });
   },
 );

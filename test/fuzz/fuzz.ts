@@ -15,18 +15,29 @@ export interface Finding {
   readonly input: string;
 }
 
-/** Runs a target over generated inputs, in order; returns what threw or took too long. The same seed gives the same inputs. */
-export async function fuzz(target: Target, { runs, seed, mostMs }: FuzzOptions): Promise<readonly Finding[]> {
+/** Enough to look at; the rest would be more of the same. */
+const MOST_FINDINGS = 20;
+
+/**
+ * Runs a target over generated inputs, in order; returns what threw or took too long, and how many inputs it came to. The
+ * same seed gives the same inputs.
+ */
+export async function fuzz(
+  target: Target,
+  { runs, seed, mostMs }: FuzzOptions,
+): Promise<{ readonly findings: readonly Finding[]; readonly ran: number }> {
   const findings: Finding[] = [];
+  let ran = 0;
   // Sampled in pieces: all inputs at one time would be most of the memory that is measured.
   const PIECE = 500;
-  for (let from = 0; from < runs && findings.length < 20; from += PIECE) {
+  for (let from = 0; from < runs && findings.length < MOST_FINDINGS; from += PIECE) {
     for (const input of fc.sample(target.input, { numRuns: Math.min(PIECE, runs - from), seed: seed + from })) {
+      ran++;
       const what = await problemOf(target, input, mostMs);
       if (what !== undefined) findings.push({ target: target.name, what, input: JSON.stringify(input).slice(0, 300) });
     }
   }
-  return findings;
+  return { findings, ran };
 }
 
 async function problemOf(target: Target, input: string, mostMs: number): Promise<string | undefined> {

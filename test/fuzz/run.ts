@@ -21,7 +21,7 @@ for (const target of await createTargets()) {
   await gc({ execution: 'async', type: 'major' });
   const before = process.memoryUsage().heapUsed;
   const begun = performance.now();
-  const findings = await fuzz(target, { runs, seed, mostMs: MOST_MS });
+  const { findings, ran } = await fuzz(target, { runs, seed, mostMs: MOST_MS });
   await gc({ execution: 'async', type: 'major' });
   const growthMb = (process.memoryUsage().heapUsed - before) / 1e6;
   for (const { what, input } of findings) console.log(`FAIL  ${target.name}: ${what}: ${input}`);
@@ -30,7 +30,7 @@ for (const target of await createTargets()) {
   if (isWell) passed++;
   else failed++;
   console.log(
-    `${isWell ? 'ok  ' : 'FAIL'}  ${target.name}: ${runs} inputs in ${((performance.now() - begun) / 1000).toFixed(1)} s, heap ${growthMb >= 0 ? '+' : ''}${growthMb.toFixed(1)} MB`,
+    `${isWell ? 'ok  ' : 'FAIL'}  ${target.name}: ${ran} inputs in ${((performance.now() - begun) / 1000).toFixed(1)} s, heap ${growthMb >= 0 ? '+' : ''}${growthMb.toFixed(1)} MB`,
   );
   await target.close?.();
 }
