@@ -317,12 +317,12 @@ test('a backup of a newer release is refused by name; one of an older release ge
   await take();
   await target.query('drop table alert_timeline');
   await expect(restore(target, readBackup(path))).rejects.toThrow('this release has no alert_timeline');
-  await source.query(`update skill_migrations set number = 9 where skill = 'alerts'`);
+  await source.query(`update skill_migrations set number = 9 where skill = 'alerts' and number = 2`);
   await take();
   await expect(restore(target, readBackup(path))).rejects.toThrow('newer than this program');
 
   const [older, newer] = [source, target];
-  await older.query(`update skill_migrations set number = 1 where skill = 'alerts'`);
+  await older.query(`update skill_migrations set number = 2 where skill = 'alerts' and number = 9`);
   await newer.query('create table alert_timeline (like alerts)');
   await older.query('drop table alert_timeline');
   await newer.query(`alter table web_lines add column mood text not null default 'calm'`);

@@ -26,8 +26,6 @@ create table alerts (
   resolved_received_at timestamptz,
   firing_order bigint,
   resolved_order bigint,
-  -- What each sender (one peer, one group) said last, to tell an end that is told again from a late copy; at most 8.
-  words jsonb not null default '[]',
   -- Episodes that began in the seven days before this one and with it, as shown ("4th time this week").
   week_count integer not null default 1,
   -- Who has it: { by, name, at, until, note, others: [...], askedAt }; null: nobody. A new episode needs a new one.

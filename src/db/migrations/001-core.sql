@@ -25,14 +25,10 @@ create table events (
   -- A tap on a message whose send is still unknown waits until then, and so does an event that found the database slow.
   not_before timestamptz,
   tries integer not null default 0,
-  -- Not null: it was new when a replica died, which may have been its fault. Then it is handled alone, and each try is
-  -- counted before it begins; null costs nothing.
-  deaths smallint,
   handled_at timestamptz,
   unique (source, source_id)
 );
 create index events_new on events (id) where state = 'new';
-create index events_suspect on events (id) where state = 'new' and deaths is not null;
 create index events_new_lane on events (lane, id) where state = 'new' and lane is not null;
 create index events_failed on events (id) where state = 'failed';
 -- A cancelled timer that is due but not handled is found by its key.
@@ -148,23 +144,6 @@ create table web_lines (
 );
 create index web_lines_room on web_lines (connector, room, position);
 
--- Who is signed in to the web chat. A row is all that makes a cookie good, so every replica sees at once when it goes. Only
--- a hash of the random part of a cookie is kept: whoever reads this table is not signed in by it.
-create table web_sessions (
-  hash bytea primary key,
-  expires_at timestamptz not null
-);
--- Addresses that sign one browser in, once; hashed like the cookies.
-create table web_sign_ins (
-  hash bytea primary key,
-  expires_at timestamptz not null
-);
--- Signs both, so that those made up are known without looking for them. One row.
-create table web_keys (
-  id integer primary key default 1 check (id = 1),
-  key bytea not null
-);
-
 -- Something to do at a time. Fires by becoming an event, in the statement that deletes it.
 create table timers (
   id uuid primary key,
@@ -202,8 +181,6 @@ create table tasks (
   payload text not null,
   state text not null default 'queued' check (state in ('queued', 'running', 'done')),
   attempt integer not null default 0,
-  -- How often its holder died while it ran.
-  deaths smallint not null default 0,
   run_at timestamptz not null default clock_timestamp(),
   holder uuid,
   heartbeat_at timestamptz,
@@ -225,9 +202,7 @@ create table leases (
 -- Who is alive, so that nobody is notified when nobody listens, and configuration generations can be compared.
 create table replicas (
   id uuid primary key,
-  -- Host and process: a successor on the same host need not wait to know that its predecessor is dead.
   name text not null,
-  pid integer,
   seen_at timestamptz not null,
   generation bigint
 );
