@@ -6,7 +6,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 const NAMED = /(?:`([^`\s]+\.test\.ts)`|contract)\s+"([^"]+)"/g;
 const CONTRACT = 'src/connectors/conformance.ts';
 /** The title of a test, of one about real seconds, or of the rows of a table of tests. */
-const TITLE = /^[ \t]*(?:test(?:\.each\([^]*?\))?|timed)\(\s*(['"`])(.*?)(?<!\\)\1,/gm;
+const TITLE = /^[ \t]*(?:test(?:\.concurrent)?(?:\.each\([^]*?\))?|timed)\(\s*(['"`])(.*?)(?<!\\)\1,/gm;
 const SWITCHED_OFF = /\b(?:describe|test)\.(?:skip|only|todo)\s*[.(]/;
 /** What a test that runs only where it finds what it needs says in its row. */
 const SOMEWHERE = /\b(?:describe|test)\.skip\b/;

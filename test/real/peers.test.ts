@@ -179,32 +179,41 @@ const PEERS: readonly [string, Pick<ClusterOptions, 'hosts' | 'externalUrl'>][] 
   ['that nothing tells apart', { hosts: ['127.0.0.1', '127.0.0.1'], externalUrl: 'http://alertmanager.test' }],
 ];
 
+// Side by side: each has a cluster of its own and mostly waits.
 describeReal.each(PEERS)('two peers %s', (what, told) => {
-  test('leave nothing open when one waits for the other for longer than a group interval', async () => {
-    await using cluster = await startCluster({ ...told, peerTimeout: '3s' });
-    await fireAndEnd(cluster);
-    await silence(cluster, 10_000);
-    const counted = await count(cluster);
-    console.warn(`${what}, one waiting: ${JSON.stringify(counted)}`);
-    expect(counted).toMatchObject({ known: ALERTS, open: 0 });
-  }, 180_000);
+  test.concurrent(
+    'leave nothing open when one waits for the other for longer than a group interval',
+    async () => {
+      await using cluster = await startCluster({ ...told, peerTimeout: '3s' });
+      await fireAndEnd(cluster);
+      await silence(cluster, 10_000);
+      const counted = await count(cluster);
+      console.warn(`${what}, one waiting: ${JSON.stringify(counted)}`);
+      expect(counted).toMatchObject({ known: ALERTS, open: 0 });
+    },
+    180_000,
+  );
 
-  test('leave nothing open after the bot was away', async () => {
-    await using cluster = await startCluster({ ...told, peerTimeout: '1s' });
-    const lives = fireAndEnd(cluster);
-    for (let outage = 0; outage < 2; outage++) {
-      await pause(4000);
-      await cluster.line.cut();
-      await pause(4500);
-      await cluster.line.mend();
-    }
-    await lives;
-    await silence(cluster, 10_000);
-    const counted = await count(cluster);
-    console.warn(`${what}, after outages: ${JSON.stringify(counted)}`);
-    // "firing" that was stored as the database went away, and not answered, was posted by a peer that had nothing more to say.
-    expect(counted.open - counted.unanswered).toBe(0);
-    await cluster.bot.advance(DOUBT_MS);
-    expect((await count(cluster)).open).toBe(0);
-  }, 180_000);
+  test.concurrent(
+    'leave nothing open after the bot was away',
+    async () => {
+      await using cluster = await startCluster({ ...told, peerTimeout: '1s' });
+      const lives = fireAndEnd(cluster);
+      for (let outage = 0; outage < 2; outage++) {
+        await pause(4000);
+        await cluster.line.cut();
+        await pause(4500);
+        await cluster.line.mend();
+      }
+      await lives;
+      await silence(cluster, 10_000);
+      const counted = await count(cluster);
+      console.warn(`${what}, after outages: ${JSON.stringify(counted)}`);
+      // "firing" that was stored as the database went away, and not answered, was posted by a peer that had nothing more to say.
+      expect(counted.open - counted.unanswered).toBe(0);
+      await cluster.bot.advance(DOUBT_MS);
+      expect((await count(cluster)).open).toBe(0);
+    },
+    180_000,
+  );
 });
