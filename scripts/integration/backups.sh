@@ -56,7 +56,7 @@ kind: PersistentVolumeClaim
 metadata: { name: backups }
 spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 100Mi } } }
 YAML
-  with_backups || return 1
+  with_backups "${forced[@]}" || return 1
   k create job backup-now --from=cronjob/bell-watchbell-backup >/dev/null && completed backup-now || return 1
   k scale deploy/bell-watchbell --replicas 0 >/dev/null && k wait --for=delete pod -l app.kubernetes.io/component=bot --timeout=60s >/dev/null || return 1
   k patch cronjob bell-watchbell-backup -p '{"spec":{"suspend":true}}' >/dev/null && empty_database || return 1

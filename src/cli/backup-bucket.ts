@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, openAsBlob } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ReadableStream } from 'node:stream/web';
 import { StartFailed } from '../errors.ts';
 import { backupsIn, onDisk, type BackupPlace } from './backup-place.ts';
 import { readBucketAddress } from './bucket-address.ts';
+import type { Answer } from './bucket-request.ts';
 import { bucketStore, tag, unescape } from './bucket-store.ts';
 import { withStopover } from './stopover.ts';
 
@@ -21,7 +20,7 @@ export function bucket(address: string, through: string, env: NodeJS.ProcessEnv,
   const to = readBucketAddress(address, env);
   const store = bucketStore(to, firstWaitMs);
   const { prefix } = to;
-  const text = (response: Response): Promise<string> => response.text();
+  const text = (answer: Answer): Promise<string> => answer.text();
 
   async function send(key: string, path: string): Promise<void> {
     const hash = createHash('sha256');
@@ -30,9 +29,14 @@ export function bucket(address: string, through: string, env: NodeJS.ProcessEnv,
     // The other side refuses what does not arrive as it was sent.
     await store.ask('PUT', key, text, { body, sha256: hash.digest('hex') });
     // What answers may be no store at all.
-    const stored = await store.ask('HEAD', key, async ({ ok, status, headers }) => ({ ok, status, headers }), {
-      expects: [403, 404],
-    });
+    const stored = await store.ask(
+      'HEAD',
+      key,
+      async ({ ok, status, headers, body: nothing }) => (nothing.resume(), { ok, status, headers }),
+      {
+        expects: [403, 404],
+      },
+    );
     if (stored.status === 403)
       throw new StartFailed(
         `${address}: the backup was sent, and the key may not look at it: let it read (s3:GetObject)`,
@@ -71,10 +75,7 @@ export function bucket(address: string, through: string, env: NodeJS.ProcessEnv,
 
     read: (file, work) =>
       withStopover(through, file, async (path) => {
-        const keep = async ({ body }: Response): Promise<void> => {
-          const kept = createWriteStream(path, { mode: 0o600 });
-          if (body) await pipeline(Readable.fromWeb(body as ReadableStream), kept);
-        };
+        const keep = ({ body }: Answer): Promise<void> => pipeline(body, createWriteStream(path, { mode: 0o600 }));
         await onDisk(through, () => store.ask('GET', prefix + file, keep));
         return work(path);
       }),

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AwsClient } from 'aws4fetch';
 import { codeOf, messageOf, StartFailed } from '../errors.ts';
 import { KEYS, type BucketAddress } from './bucket-address.ts';
+import { sendSigned, type Answer } from './bucket-request.ts';
 
 const TRIES = 5;
 /** Before the second try; then twice as long each time, 3 s in all. */
@@ -22,7 +23,7 @@ export interface BucketStore {
    * asked here may be asked twice: what is busy, unreachable or breaks off, also under `take`, is tried again.
    * @throws {StartFailed} one sentence without a key in it.
    */
-  ask<T>(method: string, key: string, take: (response: Response) => Promise<T>, asked?: Asked): Promise<T>;
+  ask<T>(method: string, key: string, take: (answer: Answer) => Promise<T>, asked?: Asked): Promise<T>;
 }
 
 export function bucketStore(to: BucketAddress, firstWaitMs = FIRST_WAIT_MS): BucketStore {
@@ -39,20 +40,20 @@ export function bucketStore(to: BucketAddress, firstWaitMs = FIRST_WAIT_MS): Buc
   async function once<T>(
     method: string,
     key: string,
-    take: (response: Response) => Promise<T>,
+    take: (answer: Answer) => Promise<T>,
     { query = {}, body, sha256, expects = [] }: Asked,
   ): Promise<{ readonly taken: T } | { readonly busy: StartFailed }> {
     try {
-      const response = await client.fetch(urlOf(key, query), {
+      const signed = await client.sign(urlOf(key, query), {
         method,
-        ...(body && { body }),
         ...(sha256 !== undefined && { headers: { 'x-amz-content-sha256': sha256 } }),
       });
-      const { ok, status } = response;
-      if (ok || expects.includes(status)) return { taken: await take(response) };
-      const said = await response.text();
+      const answer = await sendSigned(signed, body);
+      const { ok, status } = answer;
+      if (ok || expects.includes(status)) return { taken: await take(answer) };
+      const said = await answer.text();
       const refused = `${address}: ${reasonIn(said, status)}`;
-      const elsewhere = response.headers.get('x-amz-bucket-region') ?? tag(said, 'Region') ?? region;
+      const elsewhere = answer.headers.get('x-amz-bucket-region') ?? tag(said, 'Region') ?? region;
       // PermanentRedirect, AuthorizationHeaderMalformed.
       if (elsewhere !== region && (status === 301 || status === 400))
         throw new StartFailed(`${refused}; the bucket is in ${elsewhere}: set AWS_REGION to that`);
@@ -79,10 +80,13 @@ export function bucketStore(to: BucketAddress, firstWaitMs = FIRST_WAIT_MS): Buc
   };
 }
 
-/** `fetch` and the bodies it gives wrap what happened to the connection; a stream may only notice that it ended early. */
+/** Of what ends a body before its time. */
+const CUT_OFF: readonly unknown[] = ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ERR_STREAM_PREMATURE_CLOSE'];
+
+/** A request wraps what happened to the connection; the body of its answer does not. */
 function isOfNetwork(error: unknown): boolean {
   if (codeOf(error)?.startsWith('WB_')) return false;
-  return causeOf(error) !== undefined || codeOf(error) === 'ERR_STREAM_PREMATURE_CLOSE';
+  return causeOf(error) !== undefined || CUT_OFF.includes(codeOf(error));
 }
 
 function causeOf(error: unknown): unknown {
