@@ -91,7 +91,7 @@ export function createSecrets({ directory, env, nowMs = () => performance.now() 
 }
 
 /** Control characters, the line separators of Unicode, and the signs of another encoding than UTF-8. */
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- these are what is refused
 const NOT_ONE_LINE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufeff\ufffd]/;
 
 function whatIs(character: string): string {
