@@ -16,11 +16,6 @@ export class SecretMissing extends Error {
   }
 }
 
-/** Whether there is nothing to read; false for what is there and cannot be read or used. */
-export function isSecretGone(error: unknown): boolean {
-  return error instanceof SecretMissing && error.gone;
-}
-
 export interface Secrets {
   /**
    * The current value, one line of text, with one trailing newline cut; a rotated file is picked up within a second.

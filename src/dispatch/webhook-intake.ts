@@ -1,8 +1,7 @@
 import { hash, randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import { isSecretGone } from '../config/secrets.ts';
 import type { Database } from '../db/database.ts';
-import { messageOf } from '../errors.ts';
+import { codeOf, messageOf } from '../errors.ts';
 import type { Intake, IntakeTarget, IntakeToken } from '../http/intake.ts';
 import type { Log, SecretRef, Webhook } from '../skill.ts';
 import type { Acceptor } from './acceptor.ts';
@@ -118,8 +117,13 @@ function tokenOf(reference: SecretRef, secret: WebhookIntakeOptions['secret']): 
     name: 'file' in reference ? `file ${reference.file}` : `variable ${reference.env}`,
     read: () =>
       secret(reference).catch((error: unknown) => {
-        if (isSecretGone(error)) return undefined;
+        if (isGone(error)) return undefined;
         throw error;
       }),
   };
+}
+
+/** There is no such secret (any more), as `SecretMissing` says; whatever else keeps it from being read may pass. */
+function isGone(error: unknown): boolean {
+  return codeOf(error) === 'WB_SECRET_MISSING' && (error as { readonly gone?: boolean }).gone === true;
 }
