@@ -15,7 +15,7 @@ const SHAPES = ['{n:int}', '{app} [to {where:prod|test}]', '{ids:ids?} [for {for
 
 /** An index of so many commands, of the shapes that skills have; the last of them takes ids, so that `ack12` can be said. */
 function indexOf(size: number): { index: CommandIndex; lines: Readonly<Record<string, string>> } {
-  const command: Command<never> = { help: 'does it', run: () => undefined };
+  const command: Command<unknown> = { help: 'does it', run: () => undefined };
   const patterns = Array.from({ length: size - 1 }, (_, n) =>
     `verb${letters(n)} thing${letters(n % 7)} ${SHAPES[n % SHAPES.length]}`.trim(),
   );

@@ -29,8 +29,14 @@ export interface Room {
   readonly failover?: string;
 }
 
+/** Who sees the answers of a command: everyone in the room, or, where the platform can, only whoever asked. */
+export type Visibility = 'everyone' | 'asker';
+
 /** Whoever said or tapped something; `person` is the key in `people:`, if the account is listed there. */
 export interface Asker {
+  /** An account on a chat platform, an API token (`token:ci`), or the program itself (its command line). */
+  readonly kind: 'account' | 'token' | 'program';
+  /** Of an account; for the others `api` and `cli`. */
   readonly connector: string;
   readonly accountId: string;
   /** As `People.nameOf` has it. Hostile text: escape it in `text`. */
@@ -157,8 +163,11 @@ export interface Context<Options = unknown> {
    */
   listen(conversation: RoomAddress, room: string): Promise<void>;
 
-  /** The configured options of a room, person or alert are decided by the skill; this asks the access policy on behalf of `asker`. */
-  may(asker: Asker, command: string, room: RoomAddress): Promise<boolean>;
+  /**
+   * The configured options of a room, person or alert are decided by the skill; this asks the access policy on behalf of
+   * `asker`, about a `resource` where the command names one.
+   */
+  may(asker: Asker, command: string, room: RoomAddress, resource?: string): Promise<boolean>;
 }
 
 export interface Log {
@@ -190,6 +199,8 @@ export interface CommandContext<Options = unknown, Args = Record<string, never>>
   cancelled(message: MessageLike): Promise<void>;
   /** Counts the command as `invalid` (an argument that only the skill can judge) and answers. */
   invalid(message: MessageLike): Promise<void>;
+  /** Asks back, and has done nothing yet: `say` are the words that do it. Over REST they come as `say` with the answer. */
+  confirm(message: MessageLike, say: string): Promise<void>;
 }
 
 /**
@@ -214,8 +225,14 @@ export interface Command<Options = unknown> {
   readonly late?: 'run' | 'ask';
   /** Left out of `help`. */
   readonly hidden?: boolean;
+  /** What it is about, for access rules (`on: ['job:site/*']`): `job:site/deploy`. Pure; undefined: nothing by name. */
+  readonly resource?: (args: CommandArgs, options: Options) => string | undefined;
+  /** Who sees its answers, refusals too. Default `everyone`. */
+  readonly visibility?: Visibility;
   readonly run: (context: CommandContext<Options, CommandArgs>) => Handled | Promise<Handled>;
 }
+
+export type Commands<Options = unknown> = Readonly<Record<Pattern, Command<Options>>>;
 
 /** Arguments by name; a type declares what they are: string, number (int; duration in ms), string[] (ids), Room. */
 // oxlint-disable-next-line typescript/no-explicit-any -- the pattern decides at run time; each skill narrows at its use
@@ -425,7 +442,8 @@ export interface Skill<Options = unknown> {
   readonly check?: (options: Options, names: Names) => readonly Problem[];
   /** Rooms this skill listens in; undefined: every configured room. It answers nowhere else. */
   readonly rooms?: (options: Options) => readonly string[] | undefined;
-  readonly commands?: Readonly<Record<Pattern, Command<Options>>>;
+  /** By pattern; made from the options where they say what can be said. Pure. */
+  readonly commands?: Commands<Options> | ((options: Options) => Commands<Options>);
   readonly webhooks?: Readonly<Record<string, Webhook<Options>>>;
   // oxlint-disable-next-line typescript/no-explicit-any -- each entry has a payload type of its own
   readonly timers?: Readonly<Record<string, Timer<Options, any>>>;

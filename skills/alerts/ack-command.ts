@@ -35,10 +35,13 @@ export async function runAckAll(context: Asked): Promise<Handled> {
   const waiting = (await openHere(context, 'ack all')).filter((alert) => alert.ack === null);
   if (waiting.length === 0) return context.wrong('Nothing is waiting here.');
   if (n === undefined)
-    return {
-      text: `Take ${count(waiting.length, 'alert')}? Say \`ack all ${waiting.length}\`.\n${listOf(context, waiting)}`,
-      actions: [{ label: `Ack all ${waiting.length}`, emoji: '✅', command: `ack all ${waiting.length}` }],
-    };
+    return context.confirm(
+      {
+        text: `Take ${count(waiting.length, 'alert')}? Say \`ack all ${waiting.length}\`.\n${listOf(context, waiting)}`,
+        actions: [{ label: `Ack all ${waiting.length}`, emoji: '✅', command: `ack all ${waiting.length}` }],
+      },
+      `ack all ${waiting.length}`,
+    );
   if (n !== waiting.length)
     return context.wrong(
       `It is ${waiting.length} now, not ${n}: say \`ack all ${waiting.length}\`.\n${listOf(context, waiting)}`,

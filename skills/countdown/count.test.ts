@@ -6,7 +6,15 @@ const count = (given: Partial<Count>): Count => ({
     id: 1,
     connector: 'memory',
     room: 'lobby',
-    began: { connector: 'memory', accountId: '@ann:test', name: 'Ann', groups: [], guest: false, bot: false },
+    began: {
+      kind: 'account',
+      connector: 'memory',
+      accountId: '@ann:test',
+      name: 'Ann',
+      groups: [],
+      guest: false,
+      bot: false,
+    },
   },
   ...{ down: false, length: 10, startedAt: new Date(0), step: 1, planned: 0, told: 0, ...given },
 });

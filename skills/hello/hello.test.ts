@@ -1,4 +1,4 @@
-import type { CommandContext } from '#skill';
+import type { CommandContext, Commands } from '#skill';
 import hello from './index.ts';
 
 /** The skill uses these three words of its context, so they are all that the test needs. */
@@ -7,7 +7,7 @@ function said(args: Record<string, unknown>, greeting: string): unknown {
     { greeting: string },
     Record<string, unknown>
   >;
-  return hello.commands?.['hello {name?}']?.run(context);
+  return (hello.commands as Commands<{ greeting: string }>)['hello {name?}']?.run(context);
 }
 
 test('hello answers with the name it was given', () => {

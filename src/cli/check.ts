@@ -32,7 +32,10 @@ export async function check({
   for (const { file, reason } of folders.broken) problems.push(`${file}: the skill cannot be loaded: ${reason}`);
   try {
     const isOn = (name: string): boolean => !result.ok || Object.hasOwn(result.config.skills, name);
-    new CommandIndex(skills.filter(({ name }) => isOn(name)));
+    new CommandIndex(
+      skills.filter(({ name }) => isOn(name)),
+      result.ok ? result.config.skills : {},
+    );
   } catch (error) {
     problems.push(messageOf(error));
   }

@@ -1,5 +1,4 @@
-import { readable } from '../dispatch/chat.ts';
-import { CommandIndex } from '../dispatch/command-index.ts';
+import { CommandIndex, readable } from '../dispatch/command-index.ts';
 import { allSkills } from './read-configuration.ts';
 import { StartFailed } from '../errors.ts';
 import { createSetting, type SettingOptions } from './setting.ts';
@@ -14,7 +13,7 @@ export async function listSkills(options: SettingOptions): Promise<number> {
   for (const skill of allSkills(folders)) {
     const directory = where.get(skill.name) ?? 'part of the bot';
     console.log(`${skill.name}: ${skill.description ?? ''} (${directory})`);
-    for (const entry of new CommandIndex([skill]).all)
+    for (const entry of new CommandIndex([skill], read.ok ? read.config.skills : {}).all)
       if (!entry.command.hidden) console.log(`  ${readable(entry).padEnd(34)} ${entry.command.help}`);
   }
   for (const broken of folders.broken) console.error(`not loaded: ${broken.file}: ${broken.reason}`);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { applyEnvironment } from './environment.ts';
+import { messageOf } from '../errors.ts';
 import { explain } from './explain.ts';
 import { misplacedSecrets } from './misplaced-secrets.ts';
 import { parseFile, type SourceFile } from './parse.ts';
@@ -9,7 +10,7 @@ import { expandPlatforms, fillTypes, isMap, withoutNulls, withTypes, type Raw } 
 import { checkReferences } from './references.ts';
 import { configSchema, type Config, type DatabaseConfig } from './schema.ts';
 import { shapeOf, type Shape } from './shape.ts';
-import { readSkills, warnNoEffect, type DisabledSkill, type ReadOptions } from './skill-options.ts';
+import { commandsOf, readSkills, warnNoEffect, type DisabledSkill, type ReadOptions } from './skill-options.ts';
 import { readSource, SourceMissing } from './source.ts';
 import type { Environment } from './substitute.ts';
 import {
@@ -141,10 +142,13 @@ function readConfig(
   const shape = shapeOf(configSchema);
   if (!parsed.success) problems.push(...explain(parsed.error.issues, core, shape, []));
   warnings.push(...warnNoEffect(shape, core, []));
-  const references = checkReferences({ ...raw, connectors: withTypes(raw['connectors']) }, vocabularyOf(options));
+  const skills = readSkills(raw, options, { problems, warnings, disabled });
+  const references = checkReferences(
+    { ...raw, connectors: withTypes(raw['connectors']) },
+    vocabularyOf(options, skills, problem),
+  );
   problems.push(...references.problems);
   warnings.push(...references.warnings);
-  const skills = readSkills(raw, options, { problems, warnings, disabled });
   if (env !== undefined) {
     const reported = new Set(problems.map(({ path }) => JSON.stringify(path)));
     const misplaced = misplacedSecrets(raw, (path) => isReference(path, shape, options));
@@ -194,8 +198,19 @@ function isReference(path: Path, core: Shape, { skills }: ReadOptions): boolean 
   return schema === undefined || shapeOf(schema).isSecret(rest);
 }
 
-function vocabularyOf({ skills, brokenSkills = [] }: ReadOptions): { skills: string[]; commands: string[] } {
-  const patterns = skills.flatMap((skill) => Object.keys(skill.commands ?? {}));
+function vocabularyOf(
+  { skills, brokenSkills = [] }: ReadOptions,
+  options: Config['skills'],
+  problem: (finding: Finding) => void,
+): { skills: string[]; commands: string[] } {
+  const patterns = skills.flatMap((skill) => {
+    try {
+      return Object.keys(commandsOf(skill, options[skill.name]));
+    } catch (error) {
+      problem({ path: ['skills', skill.name], says: `makes no commands of its options: ${messageOf(error)}` });
+      return [];
+    }
+  });
   return {
     skills: [...skills.map(({ name }) => name), ...brokenSkills],
     commands: patterns.map((pattern) => (/^[^{[]*/.exec(pattern)?.[0] ?? '').trim().toLowerCase()).filter(Boolean),

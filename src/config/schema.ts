@@ -121,6 +121,13 @@ const accessRule = z
       .min(1, 'names no room')
       .optional()
       .describe('Rooms in which the rule counts; default: everywhere.'),
+    on: z
+      .array(z.string().min(1))
+      .min(1, 'names nothing')
+      .optional()
+      .describe(
+        'What a command is about, such as "job:site/deploy"; * stands for any characters: "job:site/*". Default: whatever it is about.',
+      ),
     reason: z.string().min(1).max(300).optional().describe('Shown to whoever is refused.'),
   })
   .refine((rule) => (rule.allow === undefined) !== (rule.deny === undefined), { error: 'write either allow or deny' });

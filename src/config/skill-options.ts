@@ -1,5 +1,5 @@
 import { messageOf } from '../errors.ts';
-import type { Names, Problem, Skill } from '../skill.ts';
+import type { Commands, Names, Problem, Skill } from '../skill.ts';
 import { explain, lookUp } from './explain.ts';
 import { didYouMean } from './nearest.ts';
 import { isMap, type Raw } from './raw.ts';
@@ -11,6 +11,13 @@ import { pathText, type Finding, type Path } from './tree.ts';
 
 // oxlint-disable-next-line typescript/no-explicit-any -- each skill has options of its own type
 export type AnySkill = Skill<any>;
+
+/** By pattern. A skill that makes its commands from its options has none without them. */
+export function commandsOf(skill: Pick<AnySkill, 'commands'>, options: unknown): Commands {
+  const { commands = {} } = skill;
+  if (typeof commands !== 'function') return commands;
+  return options === undefined ? {} : commands(options);
+}
 
 export interface ReadOptions {
   readonly skills: readonly AnySkill[];

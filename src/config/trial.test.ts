@@ -20,6 +20,7 @@ test.each([true, false])('with a terminal: %p, the trial loads and its user may 
   for (const connector of Object.keys(config.connectors)) {
     const person = createPeople(config).byAccount(connector, 'local');
     const asker = {
+      kind: 'account' as const,
       connector,
       accountId: 'local',
       name: 'You',

@@ -8,6 +8,7 @@ function rules(...access: object[]): readonly AccessRule[] {
 }
 
 const stranger: Asker = {
+  kind: 'account',
   connector: 'matrix',
   accountId: '@x:example.org',
   name: 'X',
@@ -112,6 +113,7 @@ describe('rules', () => {
 });
 
 const anyAsker = fc.record({
+  kind: fc.constantFrom('account', 'token', 'program'),
   connector: fc.constantFrom('matrix', 'slack'),
   accountId: fc.string(),
   name: fc.string(),
@@ -138,7 +140,7 @@ test('whatever the rules are: bots, unconfigured rooms and unlisted direct messa
       fc.boolean(),
       (access, asker, known, direct) => {
         const decision = decide(rules(...access), ask(asker, { room: known && !direct ? 'ops' : undefined, direct }));
-        if (asker.bot || (!direct && !known) || (direct && asker.person === undefined))
+        if (asker.bot || (!direct && !known) || (direct && asker.person === undefined && asker.kind === 'account'))
           expect(decision.allow).toBe(false);
         expect(decision.because).not.toBe('');
       },
@@ -158,4 +160,60 @@ test('without rules nothing at all is for a guest', () => {
       expect(decide([], ask({ ...asker, guest: true }, { class: commandClass as never })).allow).toBe(false);
     }),
   );
+});
+
+describe('what a command is about', () => {
+  const site = rules({ allow: ['sre'], on: ['job:site/*'] }, { deny: ['everyone'], on: ['job:site/*'] });
+  const on = (asker: Asker, resource?: string) =>
+    decide(site, ask(asker, { command: 'job run', class: 'act', ...(resource !== undefined && { resource }) }));
+  const carl: Asker = { ...stranger, person: 'carl', accountId: '@carl:example.org' };
+
+  test.each([
+    [ann, 'job:site/deploy', true],
+    [carl, 'job:site/deploy', false],
+    [carl, 'job:site/', false],
+    [carl, 'job:shop/deploy', true],
+    [carl, 'xjob:site/deploy', true],
+    [carl, undefined, true],
+  ])('%# is decided by a glob', (asker, resource, allow) => {
+    expect(on(asker, resource).allow).toBe(allow);
+  });
+
+  test('an allow alone restricts nobody', () => {
+    const alone = rules({ allow: ['sre'], on: ['job:site/*'] });
+    expect(decide(alone, ask(carl, { class: 'act', resource: 'job:site/deploy' })).allow).toBe(true);
+  });
+
+  test('a glob matches as the same regular expression does', () => {
+    const text = fc.string({ unit: fc.constantFrom('a', 'b', '/'), maxLength: 8 });
+    const glob = fc.string({ unit: fc.constantFrom('a', 'b', '/', '*'), minLength: 1, maxLength: 8 });
+    fc.assert(
+      fc.property(glob, text, (pattern, resource) => {
+        const expected = new RegExp(`^${pattern.replaceAll('*', '.*')}$`).test(resource);
+        const denied = rules({ deny: ['everyone'], on: [pattern] });
+        expect(decide(denied, ask(ann, { resource })).allow).toBe(!expected);
+      }),
+    );
+  });
+});
+
+describe('who is no account', () => {
+  const token: Asker = { ...stranger, kind: 'token', connector: 'api', accountId: 'token:ci', name: 'token:ci' };
+  const operator: Asker = { ...token, kind: 'program', connector: 'cli', accountId: 'cli:root' };
+  const nowhere = { room: undefined, direct: true };
+
+  test.each([
+    ['respond', token, true],
+    ['act', token, true],
+    ['admin', token, false],
+    ['admin', operator, true],
+  ] as const)('class %s without a room, %#: %p', (commandClass, asker, allow) => {
+    expect(decide([], ask(asker, { ...nowhere, class: commandClass })).allow).toBe(allow);
+  });
+
+  test('a rule names a token, and everyone holds it too', () => {
+    expect(decide(rules({ deny: ['token:ci'] }), ask(token, nowhere)).allow).toBe(false);
+    expect(decide(rules({ deny: ['everyone'] }), ask(token, nowhere)).allow).toBe(false);
+    expect(decide(rules({ deny: ['token:cd'] }), ask(token, nowhere)).allow).toBe(true);
+  });
 });

@@ -11,6 +11,8 @@ export interface DecisionQuestion {
   /** The configured name; undefined for a direct message and in a room that is not configured. */
   readonly room: string | undefined;
   readonly direct: boolean;
+  /** What the command is about: `job:site/deploy`; undefined: nothing that rules can name. */
+  readonly resource?: string | undefined;
 }
 
 export interface Decision {
@@ -21,7 +23,8 @@ export interface Decision {
 
 /**
  * The one access policy. Pure. The first rule that matches decides; without one, `read` and `respond` are for every
- * member of a configured room, `act` for listed people, `admin` for the group `admins`.
+ * member of a configured room, `act` for listed people and API tokens, `admin` for the group `admins` and for whoever runs
+ * the program.
  *
  * It fails closed: nothing is for bots, nothing happens in a room that is not configured, direct messages are for
  * listed people, and a guest gets only what a rule gives to `guests`, to that person or to a group of theirs by name.
@@ -30,7 +33,7 @@ export function decide(rules: readonly AccessRule[], question: DecisionQuestion)
   const { asker, room, direct } = question;
   if (asker.bot) return refused('commands are not for bots');
   // A configured room with two people in it is a room like any other.
-  if (direct && room === undefined && asker.person === undefined) {
+  if (direct && room === undefined && asker.person === undefined && asker.kind === 'account') {
     return refused('direct messages are for people listed under people:; ask an admin');
   }
   if (!direct && room === undefined) return refused('this room is not in the configuration');
@@ -51,10 +54,13 @@ function withoutRule({ asker, class: commandClass, command, room }: DecisionQues
     case 'respond':
       return allowed(`everyone in ${room ?? 'a direct message'} may, and no access rule says otherwise`);
     case 'act':
+      if (asker.kind !== 'account')
+        return allowed(`${asker.accountId} is in the configuration, and no access rule says otherwise`);
       if (asker.person !== undefined)
         return allowed(`${asker.person} is listed under people:, and no access rule says otherwise`);
       return refused(`\`${command}\` needs somebody listed under people:; ask an admin`);
     case 'admin':
+      if (asker.kind === 'program') return allowed(`${asker.accountId} runs the program itself`);
       if (asker.groups.includes('admins')) return allowed(`${asker.person ?? 'the asker'} is in the group admins`);
       return refused(`\`${command}\` is for the group admins; ask one of them`);
     default:
@@ -67,6 +73,7 @@ function withoutRule({ asker, class: commandClass, command, room }: DecisionQues
 function matchedName(rule: AccessRule, question: DecisionQuestion): string | undefined {
   if (rule.in !== undefined && (question.room === undefined || !rule.in.includes(question.room))) return undefined;
   if (!rule.commands.some((entry) => matchesCommand(entry, question))) return undefined;
+  if (rule.on !== undefined && !rule.on.some((glob) => matchesGlob(glob, question.resource))) return undefined;
   const denies = rule.deny !== undefined;
   return (rule.deny ?? rule.allow ?? []).find((entry) => names(entry, question.asker, denies));
 }
@@ -80,6 +87,22 @@ function matchesCommand(entry: string, { command, skill, class: commandClass }: 
   return wanted.length > 0 && wanted.every((word, index) => said[index] === word);
 }
 
+/** `*` stands for any characters, none included, so `job:*` is every job of every namespace. */
+function matchesGlob(glob: string, resource: string | undefined): boolean {
+  if (resource === undefined) return false;
+  const pieces = glob.split('*');
+  const [first = '', last = ''] = [pieces[0], pieces.at(-1)];
+  if (pieces.length === 1) return glob === resource;
+  if (!resource.startsWith(first) || !resource.endsWith(last)) return false;
+  let at = first.length;
+  for (const piece of pieces.slice(1, -1)) {
+    const found = resource.indexOf(piece, at);
+    if (found < 0) return false;
+    at = found + piece.length;
+  }
+  return at <= resource.length - last.length;
+}
+
 function words(text: string): string[] {
   return text.toLowerCase().split(/\s+/).filter(Boolean);
 }
@@ -89,6 +112,7 @@ function names(entry: string, asker: Asker, denies: boolean): boolean {
   if (entry === 'everyone') return denies || !asker.guest;
   if (entry === 'guests') return asker.guest;
   if (entry.startsWith('platform:')) return entry.slice(9) === asker.connector && (denies || !asker.guest);
+  if (asker.kind !== 'account' && entry === asker.accountId) return true;
   return entry === asker.person || asker.groups.includes(entry);
 }
 

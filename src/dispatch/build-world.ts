@@ -30,7 +30,7 @@ export function buildWorld({ config, skills, generation, skillLog }: WorldSource
     timeZone: config.timeZone,
     publicUrl: config.http.publicUrl,
     skills: loaded,
-    commands: new CommandIndex(on),
+    commands: new CommandIndex(on, config.skills),
     rooms: createRooms(config),
     people: createPeople(config),
     decide: (question) => decide(config.access, question),

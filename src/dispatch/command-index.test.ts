@@ -3,7 +3,7 @@ import { fastestMs } from '../../test/harness/fastest.ts';
 import type { Command } from '../skill.ts';
 import { CommandIndex } from './command-index.ts';
 
-const command = (also: readonly string[] = []): Command<never> => ({ help: 'does it', also, run: () => undefined });
+const command = (also: readonly string[] = []): Command<unknown> => ({ help: 'does it', also, run: () => undefined });
 const skill = (name: string, ...patterns: readonly string[]) => ({
   name,
   commands: Object.fromEntries(patterns.map((pattern) => [pattern, command()])),

@@ -1,5 +1,6 @@
 import { distance } from 'fastest-levenshtein';
 import { StartFailed } from '../errors.ts';
+import { commandsOf, type AnySkill } from '../config/skill-options.ts';
 import type { Command } from '../skill.ts';
 import {
   compilePattern,
@@ -16,6 +17,18 @@ export interface IndexedCommand {
   readonly name: string;
   readonly pattern: string;
   readonly command: Command<unknown>;
+}
+
+/** A pattern as people read it: `ack [ID…] [for 2h] [note]`. */
+export function readable(entry: IndexedCommand): string {
+  return entry.pattern
+    .replace(/\{\w+:ids\?\}/g, '[ID…]')
+    .replace(/\{\w+:ids\}/g, 'ID…')
+    .replace(/\{\w+:duration\}/g, '2h')
+    .replace(/\[\{(\w+)[^}]*\}\]/g, '[$1]')
+    .replace(/\{(\w+)(?:\.\.\.)?\?\}/g, '[$1]')
+    .replace(/\{(\w+):(?:\w+)\?\}/g, '[$1]')
+    .replace(/\{(\w+)[^}]*\}/g, (_, name: string) => name.toUpperCase());
 }
 
 export type Lookup =
@@ -56,12 +69,13 @@ export class CommandIndex {
   readonly #all: IndexedCommand[] = [];
   #longest = 0;
 
-  /** @throws {StartFailed} naming both skills, when two claim the same words. */
-  constructor(
-    skills: readonly { readonly name: string; readonly commands?: Readonly<Record<string, Command<never>>> }[],
-  ) {
+  /**
+   * `options` are by skill; one that makes its commands from them and has none says nothing.
+   * @throws {StartFailed} naming both skills, when two claim the same words.
+   */
+  constructor(skills: readonly Pick<AnySkill, 'name' | 'commands'>[], options: Readonly<Record<string, unknown>> = {}) {
     for (const skill of skills) {
-      for (const [source, command] of Object.entries(skill.commands ?? {}) as [string, Command<unknown>][]) {
+      for (const [source, command] of Object.entries(commandsOf(skill, options[skill.name]))) {
         const main = compilePattern(source);
         const indexed = { skill: skill.name, name: main.beginning.join(' '), pattern: source, command };
         this.#all.push(indexed);

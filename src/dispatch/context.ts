@@ -209,7 +209,7 @@ export function createContext(source: ContextSource): RevocableContext {
       if (!Number.isFinite(value)) throw new TypeError(`${histogram} counts finite numbers, not ${value}`);
       effects.observe(histogram, value);
     },
-    may: async (asker: Asker, command: string, room: RoomAddress) => {
+    may: async (asker: Asker, command: string, room: RoomAddress, resource?: string) => {
       alive();
       const entry = world.commands.all.find((one) => one.skill === skill && one.name === command);
       return (
@@ -221,6 +221,7 @@ export function createContext(source: ContextSource): RevocableContext {
           class: entry.command.class ?? 'read',
           room: world.rooms.byAddress(room)?.name,
           direct: false,
+          resource,
         }).allow
       );
     },

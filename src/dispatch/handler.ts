@@ -8,7 +8,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Log } from '../skill.ts';
 import type { StepHook } from '../steps.ts';
 import { handleAddressed } from './addressed.ts';
-import { handleChat, reply } from './chat.ts';
+import { coreAnswer, handleChat, reply } from './chat.ts';
 import { Effects, type Woken } from './effects.ts';
 import {
   beginSuspect,
@@ -254,7 +254,7 @@ function tellFailure(failure: { world: World; row: EventRow; effects: Effects; e
   if (chat) {
     const event = incoming(row);
     const text = `Sorry, that went wrong here, and nothing was done. Show an admin this number: \`${shortId(errorId)}\``;
-    return reply({ world, effects, row }, { connector: row.source, room: event.room }, event, 'core', text);
+    return reply({ world, effects, row }, { connector: row.source, room: event.room }, event, coreAnswer(text));
   }
   sayToOps(world, effects, {
     eventId: row.id,

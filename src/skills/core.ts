@@ -2,8 +2,8 @@ import { cut } from '../chat/cut.ts';
 import { escape } from '../chat/message.ts';
 import { formatDuration } from '../chat/duration.ts';
 import { formatTime } from '../chat/time.ts';
-import { readable } from '../dispatch/chat.ts';
-import type { IndexedCommand } from '../dispatch/command-index.ts';
+import { readable, type IndexedCommand } from '../dispatch/command-index.ts';
+import { usableCommands } from '../dispatch/no-command.ts';
 import type { World } from '../dispatch/world.ts';
 import { CommandError } from '../errors.ts';
 import { defineSkill, type CommandContext, type Skill } from '../skill.ts';
@@ -44,27 +44,10 @@ export function createCoreSkill(services: CoreServices): Skill<unknown> {
 
 type Asking = CommandContext<unknown, Record<string, unknown>>;
 
-function usable(world: World, context: Asking): IndexedCommand[] {
-  return world.commands.all.filter((entry) => {
-    if (entry.command.hidden) return false;
-    const listening = world.skills.get(entry.skill)?.rooms;
-    if (!context.room.direct && listening && !(context.room.name !== undefined && listening.has(context.room.name)))
-      return false;
-    return world.decide({
-      asker: context.sender,
-      skill: entry.skill,
-      command: entry.name,
-      class: entry.command.class ?? 'read',
-      room: context.room.name,
-      direct: context.room.direct,
-    }).allow;
-  });
-}
-
 function help(services: CoreServices, context: Asking): string {
   const world = services.world();
   const wanted = context.args['skill'] === undefined ? undefined : String(context.args['skill']).toLowerCase();
-  const entries = usable(world, context);
+  const entries = usableCommands(world, context.sender, context.room);
   const names = [...new Set(entries.map((entry) => entry.skill))];
   const line = (entry: IndexedCommand): string => `\`${readable(entry)}\` ${escape(entry.command.help)}`;
   if (wanted !== undefined && names.includes(wanted)) {
