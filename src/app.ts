@@ -131,7 +131,6 @@ export class App {
       log,
       world: () => (this.#heartbeat.standsBack || !this.#incarnation.isUsable ? undefined : this.#world),
       pressure: () => this.acceptor.pressure,
-      claimRoom: (wanted) => this.#runners.claim(wanted),
       onWoken,
     });
     this.#ticker = new Ticker({

@@ -10,7 +10,6 @@ import type { World } from '../dispatch/world.ts';
 import { codeOf, messageOf, sentenceOf } from '../errors.ts';
 import { escape, type Message } from '../chat/message.ts';
 import { Courier } from '../messages/courier.ts';
-import type { Claim, Wanted } from '../messages/wanted.ts';
 import { placeRoom, type MessageRow } from '../messages/store.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../skill.ts';
@@ -86,13 +85,8 @@ export class ConnectorRunner {
     await this.#running;
   }
 
-  /** Keeps a room for a message that is about to be stored, if it is idle and sent to from here. */
-  claim(wanted: Wanted): Claim | undefined {
-    return this.#courier?.claim(wanted);
-  }
-
-  wake({ room, notBefore, queue, id }: WokenRoom): void {
-    this.#courier?.wake(room, notBefore, queue === 0, id);
+  wake({ room, notBefore, queue }: WokenRoom): void {
+    this.#courier?.wake(room, notBefore, queue === 0);
   }
 
   /** Anything may have changed. */

@@ -7,7 +7,6 @@ import type { Accepted } from '../dispatch/event.ts';
 import type { Woken } from '../dispatch/effects.ts';
 import type { World } from '../dispatch/world.ts';
 import type { Logger } from '../log.ts';
-import type { Claim, Wanted } from '../messages/wanted.ts';
 import type { Metrics } from '../metrics.ts';
 import type { SecretRef } from '../skill.ts';
 import type { PartState } from '../skills/core.ts';
@@ -91,11 +90,6 @@ export class ConnectorRunners {
 
   async stop(): Promise<void> {
     await Promise.all([...this.#runners.values()].map((runner) => runner.stop()));
-  }
-
-  /** Keeps a room for a message that is about to be stored, if it is idle and sent to from here. */
-  claim(wanted: Wanted): Claim | undefined {
-    return this.#runners.get(wanted.connector)?.claim(wanted);
   }
 
   wake(woken: WokenRoom): void {

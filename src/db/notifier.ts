@@ -13,8 +13,6 @@ const END_WITHIN_MS = 1000;
 
 /** A room in which something waits. */
 export interface WokenRoom {
-  /** The message; undefined: any. */
-  readonly id?: string;
   readonly connector: string;
   readonly room: string;
   /** Nothing can be sent before then; null: look now. */
@@ -84,7 +82,7 @@ export class Notifier {
     if (this.#alone || this.#stopped) return;
     for (const change of changes)
       this.#waiting.set(
-        `${change.connector}\n${change.room}\n${change.notBefore?.getTime() ?? ''}\n${change.queue}\n${change.id ?? ''}`,
+        `${change.connector}\n${change.room}\n${change.notBefore?.getTime() ?? ''}\n${change.queue}`,
         change,
       );
     if (this.#waiting.size > 0) this.#timer ??= setTimeout(() => void this.#send(), SEND_EVERY_MS);
@@ -103,8 +101,8 @@ export class Notifier {
     const payloads: string[] = [];
     const begin = `[${JSON.stringify(this.#replica)}`;
     let payload = begin;
-    for (const { id, connector, room, notBefore, queue } of this.#waiting.values()) {
-      const change = `,${JSON.stringify([connector, room, notBefore?.getTime() ?? null, queue, id ?? null])}`;
+    for (const { connector, room, notBefore, queue } of this.#waiting.values()) {
+      const change = `,${JSON.stringify([connector, room, notBefore?.getTime() ?? null, queue])}`;
       if (Buffer.byteLength(payload) + Buffer.byteLength(change) > MAX_PAYLOAD) {
         payloads.push(`${payload}]`);
         payload = begin;
@@ -134,16 +132,12 @@ export class Notifier {
 
   #heard(payload: string): void {
     try {
-      const [from, ...changes] = JSON.parse(payload) as [
-        string,
-        ...[string, string, number | null, number, string | null][],
-      ];
+      const [from, ...changes] = JSON.parse(payload) as [string, ...[string, string, number | null, number][]];
       if (from === this.#replica) return;
       this.#onChange(
-        changes.map(([connector, room, ms, queue, id]) => ({
+        changes.map(([connector, room, ms, queue]) => ({
           ...{ connector, room, queue },
           notBefore: ms === null ? null : new Date(ms),
-          ...(id !== null && { id }),
         })),
       );
     } catch {

@@ -103,9 +103,6 @@ export class Dispatcher {
     this.#pump();
   }
 
-  /** Nothing else waits to be handled. */
-  readonly #isAlone = (): boolean => this.#queue.length === 0;
-
   get backlog(): number {
     return this.#first.length + this.#queue.length + this.#working;
   }
@@ -272,7 +269,7 @@ export class Dispatcher {
     const ended = await (
       deaths >= MAX_DEATHS
         ? this.#handler.setAside(suspect)
-        : this.#handler.attempt((transaction) => beginSuspect(transaction, suspect), { id, isAlone: () => false })
+        : this.#handler.attempt((transaction) => beginSuspect(transaction, suspect), id)
     ).catch((error: unknown) => {
       log.debug({ event: id, reason: messageOf(error) }, 'suspected event waits');
       return false;
@@ -282,10 +279,7 @@ export class Dispatcher {
   }
 
   async #workEvent(id: number): Promise<void> {
-    await this.#handler.attempt((transaction, known) => beginEvent(transaction, id, known), {
-      id,
-      isAlone: this.#isAlone,
-    });
+    await this.#handler.attempt((transaction, known) => beginEvent(transaction, id, known), id);
     this.#queuedIds.delete(id);
   }
 
@@ -294,9 +288,7 @@ export class Dispatcher {
     while (work && !this.#stopped && this.#options.database.available) {
       work.expected--;
       work.heard = false;
-      const handled = await this.#handler.attempt((transaction, known) => beginLane(transaction, lane, known), {
-        isAlone: this.#isAlone,
-      });
+      const handled = await this.#handler.attempt((transaction, known) => beginLane(transaction, lane, known));
       if (handled ? work.expected <= 0 && !work.drain : !work.heard) break;
     }
     this.#lanes.delete(lane);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Transaction } from '../db/database.ts';
 import type { WokenRoom } from '../db/notifier.ts';
-import { Claims, prepareWanted, writeWanted, type ClaimRoom, type Wanted } from '../messages/wanted.ts';
+import { writeWanted, type Wanted } from '../messages/wanted.ts';
 import { writeTasks, type NewTask } from '../tasks/task.ts';
 import { cancelTimers, writeTimers, type NewTimer } from '../timers/timer.ts';
 import { insertEvents, type Accepted, type NewEvent } from './event.ts';
@@ -44,7 +44,6 @@ export class Effects {
   #timers = new Map<string, NewTimer | null>();
   #tasks: NewTask[] = [];
   #events: NewEvent[] = [];
-  #claims = new Claims();
   #observed: Observed[] = [];
   /** Keys of messages, as far as they were absorbed. */
   readonly #keys = new Set<string>();
@@ -128,14 +127,9 @@ export class Effects {
     return this.#keys.has(keyOf(connector, room, skill, key));
   }
 
-  /**
-   * Sends everything in one go. @param claimRoom keeps idle rooms for what is written here; `settle` must then be called,
-   * whatever happens. @throws before anything is sent, or rejects for what the database says.
-   */
-  write(transaction: Transaction, claimRoom?: ClaimRoom): Promise<Woken> {
+  /** Sends everything in one go. @throws before anything is sent, or rejects for what the database says. */
+  write(transaction: Transaction): Promise<Woken> {
     const { query } = transaction;
-    this.#claims = new Claims(claimRoom);
-    const wanted = prepareWanted(this.#wanted, this.#claims);
     const set = [...this.#timers.values()].filter((timer) => timer !== null);
     const cancelled = Map.groupBy(
       [...this.#timers].filter(([, timer]) => timer === null).map(([id]) => id.split('\n')),
@@ -153,17 +147,12 @@ export class Effects {
     if (set.length > 0) first.push(writeTimers(query, set));
     if (this.#tasks.length > 0) first.push(writeTasks(query, this.#tasks));
     const events = this.#events.length > 0 ? insertEvents(query, this.#events) : [];
-    return Promise.all([events, writeWanted(query, wanted), ...first]).then(([accepted, rooms]) => ({
+    return Promise.all([events, writeWanted(query, this.#wanted), ...first]).then(([accepted, rooms]) => ({
       rooms,
       timersAt,
       tasks: this.#tasks.length > 0,
       events: accepted,
       observed: this.#observed,
     }));
-  }
-
-  /** After the end of the transaction: lets go of the rooms that were kept, or sends what was stored for them. */
-  settle(committed: boolean): void {
-    this.#claims.settle(committed);
   }
 }

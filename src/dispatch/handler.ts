@@ -3,7 +3,6 @@ import type { Clock } from '../clock.ts';
 import type { IncomingEvent } from '../connectors/connector.ts';
 import { isRerunError, isTransientError, type Database, type Transaction } from '../db/database.ts';
 import { messageOf } from '../errors.ts';
-import type { ClaimRoom } from '../messages/wanted.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../skill.ts';
 import type { StepHook } from '../steps.ts';
@@ -38,8 +37,6 @@ export interface HandlerOptions {
   readonly log: Log;
   /** The configuration in force; undefined: this replica leaves handling to others for now. */
   readonly world: () => World | undefined;
-  /** Keeps an idle room for what a handler is about to store. */
-  readonly claimRoom: ClaimRoom;
   /** After each commit: what has to be looked at. */
   readonly onWoken: (woken: Woken) => void;
 }
@@ -56,13 +53,10 @@ export class EventHandler {
     this.#options = options;
   }
 
-  /**
-   * Handles the event that `begin` locks until it is done, failed, or left for later. False: there was none, or it is left.
-   * `isAlone`: nothing else waits, so an idle room may be kept for what it says.
-   */
+  /** Handles the event that `begin` locks until it is done, failed, or left for later. False: there was none, or it is left. */
   async attempt(
     begin: (transaction: Transaction, known: Known) => Promise<EventRow | undefined>,
-    { id, isAlone }: { readonly id?: number; readonly isAlone: () => boolean },
+    id?: number,
   ): Promise<boolean> {
     const { database, log } = this.#options;
     for (let rerun = 0; ; rerun++) {
@@ -77,7 +71,7 @@ export class EventHandler {
             await transaction.script('rollback');
             return false;
           }
-          return this.#handle(transaction, row, world, { isAlone, onCommand: (...command) => (begun = command) });
+          return this.#handle(transaction, row, world, (...command) => (begun = command));
         });
       } catch (error) {
         if (!database.available) {
@@ -126,9 +120,9 @@ export class EventHandler {
     transaction: Transaction,
     row: EventRow,
     world: World,
-    { isAlone, onCommand }: { readonly isAlone: () => boolean; readonly onCommand: (...command: Begun) => void },
+    onCommand: (...command: Begun) => void,
   ): Promise<boolean> {
-    const { clock, step, claimRoom } = this.#options;
+    const { clock, step } = this.#options;
     const effects = new Effects();
     const now = clock.now();
     const chat = isChat(row);
@@ -144,17 +138,12 @@ export class EventHandler {
       );
       return true;
     }
-    let woken: Woken | undefined;
-    try {
-      // All of it leaves in one write; where one statement fails, those behind it do, and the commit rolls back. What
-      // cannot even be sent throws here, before the commit is.
-      const writing = effects.write(transaction, isAlone() ? claimRoom : undefined);
-      step('handle.before-commit');
-      [woken] = await Promise.all([writing, commitEvent(transaction, row.id, outcome.result)]);
-      step('handle.after-commit');
-    } finally {
-      effects.settle(woken !== undefined);
-    }
+    // All of it leaves in one write; where one statement fails, those behind it do, and the commit rolls back. What
+    // cannot even be sent throws here, before the commit is.
+    const writing = effects.write(transaction);
+    step('handle.before-commit');
+    const [woken] = await Promise.all([writing, commitEvent(transaction, row.id, outcome.result)]);
+    step('handle.after-commit');
     this.handled([row], outcome, woken);
     return true;
   }

@@ -1,28 +1,23 @@
-import type { Message } from '../chat/message.ts';
 import { messageOf } from '../errors.ts';
+import { Alarms } from './alarms.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
 import { Pace } from './pace.ts';
-import { planFor } from './plan.ts';
 import { dueSoon, messageById, pendingRooms } from './store.ts';
 import { offerTaps } from './taps.ts';
-import { LEAD_MS, Turns, type Room } from './turns.ts';
-import type { Claim, Wanted } from './wanted.ts';
+import { Turns, type Room } from './turns.ts';
 
 export type CourierOptions = DeliveryOptions;
 
 const LOOK_EVERY_MS = 1000;
-/** A look finds what is to be frozen until a little after the next one. */
-const DUE_WITHIN_MS = LOOK_EVERY_MS + LEAD_MS + 200;
+/** A look finds what becomes due until a little after the next one. */
+const DUE_WITHIN_MS = LOOK_EVERY_MS + 200;
 /** Messages of one room whose commits are shared while many wait. */
 const BATCH = 16;
-/** Rooms that have their turn, most of them waiting for what is due in a moment; and looked into with one statement. */
+/** Rooms that have their turn; and looked into with one statement. */
 const ROOMS_AT_ONCE = 5000;
 const ROOMS_A_TAKE = 250;
 /** Looks into the database at the same time, each for all rooms that became ready meanwhile. */
 const TAKES_AT_ONCE = 2;
-
-/** Nothing changed; something is due. */
-const NO_MESSAGE = '';
 
 /** Makes every room of one connector show what its rows say, as long as this replica holds the connector's lease. */
 export class Courier {
@@ -35,8 +30,7 @@ export class Courier {
   readonly #ready = new Set<string>();
   /** Those of them where a reply or a page waits. */
   readonly #readyFirst = new Set<string>();
-  /** What becomes due: room and time → its alarm. */
-  readonly #alarms = new Map<string, NodeJS.Timeout>();
+  readonly #alarms: Alarms;
   #timer: NodeJS.Timeout | undefined;
   #lookAtMs = 0;
   #stopped = true;
@@ -49,12 +43,14 @@ export class Courier {
     this.#options = options;
     this.#pace = new Pace(options.connector.limits.rate);
     this.#delivery = new Delivery(options, this.#pace);
+    this.#alarms = new Alarms(options.clock, (rooms) => {
+      for (const room of rooms) this.wake(room);
+    });
     this.#turns = new Turns(options, this.#pace, this.#delivery, {
       get: (room) => this.#room(room),
       free: (room, state, more) => this.#free(room, state, more),
       lookIn: (waitMs) => this.#schedule(waitMs),
       coped: (error, what) => this.#coped(error, what),
-      stopped: () => this.#stopped,
     });
   }
 
@@ -70,25 +66,16 @@ export class Courier {
     this.#ready.clear();
     this.#readyFirst.clear();
     clearTimeout(this.#timer);
-    for (const alarm of this.#alarms.values()) clearTimeout(alarm);
     this.#alarms.clear();
-    for (const state of this.#rooms.values()) state.waiting?.end();
     while (this.#busy > 0 || this.#looking) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
-  /**
-   * Something changed in this room; `notBefore`: it is to be sent then, at the earliest; `urgent`: it goes before bulk;
-   * `id`: the message, where that is known.
-   */
-  wake(room: string, notBefore: Date | null = null, urgent = false, id?: string): void {
+  /** Something changed in this room; `notBefore`: it is to be sent then, at the earliest; `urgent`: it goes before bulk. */
+  wake(room: string, notBefore: Date | null = null, urgent = false): void {
+    if (this.#stopped) return;
     const { clock } = this.#options;
+    if (notBefore && notBefore > clock.now()) return this.#alarm(room, notBefore);
     const state = this.#room(room);
-    const { waiting } = state;
-    if (waiting && (id === undefined || id === waiting.id || !notBefore || notBefore < waiting.due)) {
-      state.again = true;
-      waiting.end();
-    }
-    if (notBefore && notBefore.getTime() - LEAD_MS > clock.now().getTime()) return this.#alarm(room, notBefore);
     state.again = true;
     state.urgent ||= urgent;
     const nowMs = clock.monotonic();
@@ -99,40 +86,7 @@ export class Courier {
 
   /** Anything may have changed. */
   wakeAll(): void {
-    for (const [room, { waiting }] of this.#rooms) if (waiting) this.wake(room);
     this.#schedule(0);
-  }
-
-  /** Keeps an idle room for a message that a handler is about to store; undefined: it goes the ordinary way. */
-  claim(wanted: Wanted): Claim | undefined {
-    const { clock, lease, connector } = this.#options;
-    const { room } = wanted;
-    const state = this.#room(room);
-    const nowMs = clock.monotonic();
-    if (this.#stopped || state.busy || state.again || !state.looked) return undefined;
-    if (this.#ready.has(room) || this.#readyFirst.has(room)) return undefined;
-    if (lease.signal.aborted || this.#pace.waitMs(room, nowMs) > 0 || this.#pace.isThrottled(room, nowMs))
-      return undefined;
-    const attempt = planFor(connector, {
-      version: 1,
-      ringVersion: wanted.ring ? 1 : 0,
-      removed: false,
-      message: JSON.parse(wanted.content) as Message,
-      copies: [],
-      now: clock.now(),
-    });
-    if ('impossible' in attempt || attempt.steps.length !== 1) return undefined;
-    this.#occupy(state);
-    return {
-      attempt: JSON.stringify(attempt),
-      lease,
-      settle: (row) => {
-        if (row) return this.#turns.claimed({ row, attempt });
-        // Whether it was stored may not be known.
-        state.looked = false;
-        this.#free(room, state, true);
-      },
-    };
   }
 
   /** One of our requests was seen in the platform's stream: settles it, whatever became of its answer. */
@@ -150,7 +104,6 @@ export class Courier {
   async quietly(room: string, work: () => Promise<void>): Promise<void> {
     const state = this.#room(room);
     while (state.busy) {
-      state.waiting?.end();
       await new Promise<void>((resolve) => state.freed.push(resolve));
     }
     this.#occupy(state);
@@ -174,7 +127,6 @@ export class Courier {
         again: false,
         urgent: false,
         freed: [],
-        waiting: undefined,
         unknownTries: 0,
         untried: undefined,
       };
@@ -200,17 +152,8 @@ export class Courier {
   }
 
   #alarm(room: string, due: Date): void {
-    const key = `${room}\n${due.getTime()}`;
-    const waitMs = Math.max(0, due.getTime() - LEAD_MS - this.#options.clock.now().getTime());
     // What is further away is found by a later look.
-    if (this.#stopped || this.#alarms.has(key) || waitMs > DUE_WITHIN_MS) return;
-    this.#alarms.set(
-      key,
-      setTimeout(() => {
-        this.#alarms.delete(key);
-        this.wake(room, due, false, NO_MESSAGE);
-      }, waitMs),
-    );
+    if (due.getTime() - this.#options.clock.now().getTime() <= DUE_WITHIN_MS) this.#alarms.set(room, due);
   }
 
   /** Looks for work everywhere; while the account is throttled, one request at a time goes to the most urgent room. */
@@ -229,12 +172,7 @@ export class Courier {
         this.#alarm(room, due);
       const rooms = await pendingRooms(database.query, name, now);
       if (!this.#pace.isAccountThrottled(clock.monotonic()))
-        for (const room of rooms) {
-          const state = this.#room(room);
-          // Something came without a word, and need not wait for what is due in a moment.
-          if (state.waiting) this.wake(room);
-          else this.#enqueue(room, state);
-        }
+        for (const room of rooms) this.#enqueue(room, this.#room(room));
       else waitMs = await this.#throttledRound(rooms);
       if (rooms.length === 0) await this.#offerTaps();
     } catch (error) {

@@ -35,8 +35,6 @@ export interface Attempt {
   readonly actions: string;
   /** When it was decided; the platform knows its keys for a while from then on. */
   readonly at: string;
-  /** It was frozen before it was due: until then none of it has been sent. */
-  readonly notBefore?: string;
   /** For a digest: the rows it stands for, with the version of each that it shows. */
   readonly members?: readonly { readonly id: string; readonly version: number; readonly ring: number }[];
 }
@@ -47,7 +45,6 @@ export interface PlanInput {
   readonly removed: boolean;
   readonly message: Message;
   readonly copies: readonly Copy[];
-  readonly notBefore?: Date | null;
   readonly now: Date;
   readonly limits: ConnectorLimits;
   readonly render: (message: Message, options: { ring: boolean }) => Part[];
@@ -67,7 +64,6 @@ export function plan(input: PlanInput): Attempt {
     next: 0,
     actions: JSON.stringify(input.removed ? [] : (input.message.actions ?? [])),
     at: input.now.toISOString(),
-    ...(input.notBefore && { notBefore: input.notBefore.toISOString() }),
     ...(input.members && { members: input.members }),
   };
 }

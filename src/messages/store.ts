@@ -60,7 +60,7 @@ export async function pendingRooms(query: Query, connector: string, now: Date): 
 }
 
 /**
- * What becomes due in rooms before `until` and is not frozen yet, and when. In one row: thousands of them, which the driver
+ * What becomes due in rooms before `until`, and when. In one row: thousands of them, which the driver
  * reads one by one, would stop everything else for 10 ms each second.
  */
 export async function dueSoon(
@@ -75,7 +75,7 @@ export async function dueSoon(
        where connector = $1 and pending and attempt is null and not_before > $2 and not_before <= $3) soon`,
     [connector, now, until],
   );
-  return (row?.rooms ?? []).map((room, index) => ({ room, due: new Date(row?.dues?.[index] ?? 0) }));
+  return (row?.rooms ?? []).map((room, index) => ({ room, due: new Date(Math.ceil(row?.dues?.[index] ?? 0)) }));
 }
 
 /** What rooms must resolve before anything else: in each, the first request whose outcome nobody knows. */
@@ -95,26 +95,23 @@ export interface Waiting {
 }
 
 /**
- * What rooms should be sent next, at most `limit` rows each: replies and pages before bulk, each in order; then what is due
- * next, if that is before `ahead`. Found by what is pending, never by a highest id.
+ * What rooms should be sent next, at most `limit` rows each: replies and pages before bulk, each in order. Found by what is
+ * pending, never by a highest id.
  */
 export async function takePending(
   query: Query,
   connector: string,
   rooms: readonly string[],
-  { now, ahead, limit }: { now: Date; ahead: Date; limit: number },
+  { now, limit }: { now: Date; limit: number },
 ): Promise<Map<string, Waiting>> {
   const found = await query<{ asked: string; blocked: boolean; id: string | null }>(
     `select asked, blocked, m.* from unnest($2::text[]) with ordinality as given (asked, nth)
      cross join lateral (select exists (select 1 from messages b where b.connector = $1 and b.room = asked and b.pending and b.after_key is not null) as blocked) waits
      left join lateral (
-       (select ${COLUMNS}, m.position, 0 as later from messages m where m.connector = $1 and m.room = asked and m.pending and (m.not_before is null or m.not_before <= $3)
-         and ${UNBLOCKED} order by m.queue, m.position limit $5)
-       union all
-       (select ${COLUMNS}, m.position, 1 from messages m where m.connector = $1 and m.room = asked and m.pending and m.not_before > $3 and m.not_before <= $4
-         and ${UNBLOCKED} order by m.not_before, m.position limit 1)) m on true
-     order by nth, m.later, m.queue, m.position`,
-    [connector, rooms, now, ahead, limit],
+       select ${COLUMNS}, m.position from messages m where m.connector = $1 and m.room = asked and m.pending and (m.not_before is null or m.not_before <= $3)
+         and ${UNBLOCKED} order by m.queue, m.position limit $4) m on true
+     order by nth, m.queue, m.position`,
+    [connector, rooms, now, limit],
   );
   const taken = new Map<string, { rows: MessageRow[]; blocked: boolean }>();
   for (const { asked, blocked, ...row } of found) {

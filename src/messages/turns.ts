@@ -20,9 +20,6 @@ import {
   type Waiting,
 } from './store.ts';
 
-/** What is due so soon is frozen already, so that it goes out on time however many others are due then. */
-export const LEAD_MS = 500;
-
 /** What changes right now, or has just changed, is looked at again so soon. */
 const AGAIN_MS = 100;
 
@@ -34,8 +31,6 @@ export interface Room extends Uncertain {
   again: boolean;
   /** Called when its turn is over. */
   readonly freed: (() => void)[];
-  /** It waits for something that is due in a moment. */
-  waiting: { readonly id: string; readonly due: Date; readonly end: () => void } | undefined;
 }
 
 /** Whoever gives the rooms their turns. */
@@ -46,7 +41,6 @@ export interface Rooms {
   /** Look for work again, in so long at the latest. */
   lookIn(waitMs: number): void;
   coped(error: unknown, what: string): void;
-  stopped(): boolean;
 }
 
 /** The turns of rooms: what waits in them is decided, frozen with one commit for all of them, and sent. */
@@ -113,13 +107,6 @@ export class Turns {
     if (limit === 1) await Promise.all(sending);
   }
 
-  /** The turn of a room that was kept for a message frozen with its handler's commit. */
-  claimed(frozen: Planned): void {
-    // Nothing else was waiting when it was stored; what came since has woken the room.
-    const { room } = frozen.row;
-    void this.#finish(room, async () => (await this.#deliver([frozen])) === 'left');
-  }
-
   /** `rest` says whether there may be more in the room. What failed is found again by the next look. */
   async #finish(room: string, rest: () => Promise<boolean>): Promise<void> {
     let more = false;
@@ -133,20 +120,12 @@ export class Turns {
 
   /** What a former holder, or a request without an answer, left. True: the room may have more. */
   async #resolve(row: MessageRow): Promise<boolean> {
-    const attempt = JSON.parse(row.attempt ?? '') as Attempt;
-    const due = attempt.notBefore === undefined ? undefined : new Date(attempt.notBefore);
-    if (!due || attempt.next > 0 || due <= this.#options.clock.now()) {
-      const repeat = await this.#repeatOf(row, attempt);
-      const delivered = repeat ? await this.#deliver([{ row, attempt: repeat }], 'unknown') : 'wait';
-      // There may be another one.
-      this.#rooms.get(row.room).looked = false;
-      if (!repeat) this.#rooms.lookIn(AGAIN_MS);
-      return delivered !== 'wait';
-    }
-    // Frozen ahead by somebody who was gone before it was due.
-    await this.#withdraw([row]);
-    this.#rooms.get(row.room).unknownTries = 0;
-    return true;
+    const repeat = await this.#repeatOf(row, JSON.parse(row.attempt ?? '') as Attempt);
+    const delivered = repeat ? await this.#deliver([{ row, attempt: repeat }], 'unknown') : 'wait';
+    // There may be another one.
+    this.#rooms.get(row.room).looked = false;
+    if (!repeat) this.#rooms.lookIn(AGAIN_MS);
+    return delivered !== 'wait';
   }
 
   /**
@@ -185,10 +164,9 @@ export class Turns {
 
   #waitingIn(rooms: readonly string[], limit: number): Promise<Map<string, Waiting>> {
     const { database, name, clock } = this.#options;
-    const now = clock.now();
     return rooms.length === 0
       ? Promise.resolve(new Map())
-      : takePending(database.query, name, rooms, { now, ahead: new Date(now.getTime() + LEAD_MS), limit });
+      : takePending(database.query, name, rooms, { now: clock.now(), limit });
   }
 
   /**
@@ -200,13 +178,12 @@ export class Turns {
     const now = this.#options.clock.now();
     for (const row of rows) {
       if (row.attempt || row.fold || row.digest || (row.until && row.until < now)) break;
-      // What is due in a moment is waited for alone.
-      if (batch.length > 0 && (row.thread_key || (row.not_before && row.not_before > now))) break;
+      if (batch.length > 0 && row.thread_key) break;
       const attempt = await this.#plan(row);
       if ('impossible' in attempt || attempt.steps.length === 0) break;
       if (attempt.steps.length > 1 && batch.length > 0) break;
       batch.push({ row, attempt });
-      if (attempt.steps.length > 1 || (row.not_before && row.not_before > now)) break;
+      if (attempt.steps.length > 1) break;
     }
     return batch;
   }
@@ -241,39 +218,9 @@ export class Turns {
     const [first] = frozen;
     if (!first) return 'sent';
     const { room } = first.row;
-    const state = this.#rooms.get(room);
-    if (kind === 'fresh' && !(await this.#untilDue(first.row, state))) {
-      await this.#withdraw(frozen.map(({ row }) => row));
-      return 'left';
-    }
-    const delivered = await this.#delivery.deliver(frozen, state, kind);
+    const delivered = await this.#delivery.deliver(frozen, this.#rooms.get(room), kind);
     if (delivered === 'wait') this.#rooms.lookIn(this.#pace.waitMs(room, this.#options.clock.monotonic()));
     return delivered;
-  }
-
-  /** False: something changed in the room before it was due. */
-  async #untilDue(row: MessageRow, state: Room): Promise<boolean> {
-    const due = row.not_before;
-    if (!due) return true;
-    // The clock may be put right meanwhile, so one wait may not be enough.
-    for (let first = true; ; first = false) {
-      const waitMs = due.getTime() - this.#options.clock.now().getTime();
-      if (waitMs <= 0) return true;
-      if ((first && state.again) || this.#rooms.stopped()) return false;
-      let ended = false;
-      let timer: NodeJS.Timeout | undefined;
-      await new Promise<void>((resolve) => {
-        const end = (): void => {
-          ended = true;
-          resolve();
-        };
-        state.waiting = { id: row.id, due, end };
-        timer = setTimeout(resolve, waitMs);
-      });
-      clearTimeout(timer);
-      state.waiting = undefined;
-      if (ended) return false;
-    }
   }
 
   /** The first message of a room, where it is not simply something to send. True: look into the room again. */
@@ -317,7 +264,6 @@ export class Turns {
       message: mark(members ? digestMessage(members) : (JSON.parse(row.content) as Message)),
       copies: JSON.parse(row.copies) as Copy[],
       now: clock.now(),
-      notBefore: row.not_before,
       ...(members && { members: members.map(({ id, version, ring_version: ring }) => ({ id, version, ring })) }),
     });
   }

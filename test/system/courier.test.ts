@@ -398,18 +398,6 @@ test('taps are offered also while something waits for its time', async () => {
   await until(() => bot.messages().some((message) => message.reactions.length > 0));
 });
 
-test('a handler whose commit fails leaves its room to be spoken in', async () => {
-  await bot.query(`create sequence trip`);
-  await bot.query(`create function boom() returns trigger language plpgsql as $f$ begin
-    if new.state = 'done' and nextval('trip') = 1 then raise exception 'cancelled' using errcode = '57014'; end if; return new; end $f$`);
-  await bot.query(
-    `create trigger boom before update on events for each row when (new.kind = 'message') execute function boom()`,
-  );
-  await bot.say('hello');
-  expect(await bot.say('hello')).toEqual(['hello']);
-  expect(bot.texts()).toHaveLength(3);
-});
-
 test('what a person says is answered before what waits in bulk', async () => {
   const event = (n: number) => ({
     source: 'webhook',

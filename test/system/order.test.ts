@@ -19,16 +19,7 @@ const probe = defineSkill({
         await say(room, 'second');
       },
     },
-    'plan {ms:int}': {
-      help: 'says something later',
-      run: ({ post, room, now, args }) =>
-        post(room, 'planned', `planned for ${args['ms']}`, { notBefore: soon(now, Number(args['ms'])) }),
-    },
     hello: { help: 'answers', run: () => 'hello' },
-    'tell {where} {text}': {
-      help: 'says something elsewhere',
-      run: ({ say, args }) => say({ connector: 'memory', room: String(args['where']) }, String(args['text'])),
-    },
     nothing: {
       help: 'says what is no message',
       run: async ({ state, say, room }) => {
@@ -111,33 +102,6 @@ test('a handler that fails among others is the only one that does, and its lane 
   expect(count).toEqual({ done: 39, failed: 1 });
 });
 
-/** Something in the room is about to be sent, or was already. */
-const frozen = (room: string): Promise<void> =>
-  until(
-    async () =>
-      bot.texts(room).length > 0 ||
-      (await bot.query('select 1 from messages where room = $1 and attempt is not null', [room])).length > 0,
-  );
-
-test('what is said while something is due in a moment does not wait for it', async () => {
-  // On a busy machine it may be said too late for that; then once more.
-  for (let round = 0; ; round++) {
-    const room = `w${round}`;
-    const due = soon(now(), 1500);
-    await insert(room, 'planned', { not_before: due });
-    await frozen(room);
-    await bot.say(`tell ${room} said`);
-    await until(() => bot.texts(room).length === 2);
-    const [said] = await bot.query<{ at: Date }>(
-      `select wanted_at as at from messages where room = $1 and not_before is null`,
-      [room],
-    );
-    if (said && said.at > due && round < 9) continue;
-    expect(bot.texts(room)).toEqual(['said', 'planned']);
-    return;
-  }
-});
-
 test('of two that are due in a moment the earlier one comes first, whichever was planned first', async () => {
   const at = now();
   await bot.query(
@@ -147,43 +111,6 @@ test('of two that are due in a moment the earlier one comes first, whichever was
   );
   await until(() => bot.texts('r').length === 2);
   expect(bot.texts('r')).toEqual(['earlier', 'later']);
-});
-
-test('what is planned anew while it waits for its moment is not shown as it was', async () => {
-  // On a busy machine it may be planned anew too late for that; then once more.
-  for (let round = 0; ; round++) {
-    const room = `w${round}`;
-    await bot.say('plan 800', { room, direct: true });
-    const [first] = await bot.query<{ due: Date }>('select not_before as due from messages where room = $1', [room]);
-    await frozen(room);
-    await bot.say('plan 60000', { room, direct: true });
-    const [anew] = await bot.query<{ at: Date }>(
-      `select max(handled_at) as at from events where kind = 'message' and state = 'done'`,
-    );
-    const due = first?.due ?? new Date();
-    if (anew && anew.at > soon(due, -50) && round < 9) continue;
-    await until(() => now() > soon(due, 700));
-    expect(bot.texts(room)).toEqual([]);
-    await bot.advance(61_000);
-    expect(bot.texts(room)).toEqual(['planned for 60000']);
-    return;
-  }
-});
-
-test('what somebody froze ahead and did not live to send is not sent early', async () => {
-  const due = soon(now(), 60_000);
-  const part = { body: { text: 'early' }, text: 'early' };
-  const frozen = {
-    ...{ version: 1, ring: 0, next: 0, actions: '[]', at: now().toISOString(), notBefore: due.toISOString() },
-    steps: [{ type: 'send', copy: 0, ring: 0, part, hash: 'x' }],
-  };
-  await insert('dead', 'early', { not_before: due, attempt: JSON.stringify(frozen) });
-  await insert('dead', 'other');
-  await until(() => bot.texts('dead').length > 0);
-  await until(
-    async () => (await bot.query(`select 1 from messages where room = 'dead' and attempt is not null`)).length === 0,
-  );
-  expect(bot.texts('dead')).toEqual(['other']);
 });
 
 /** A request that was decided at some time and whose outcome nobody recorded. */

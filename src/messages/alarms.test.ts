@@ -1,0 +1,35 @@
+import { createClock } from '../clock.ts';
+import { Alarms } from './alarms.ts';
+
+test('rooms that are due in the same few milliseconds ring together, each once, and not before', async () => {
+  let shiftMs = 0;
+  const clock = createClock(() => shiftMs);
+  const rung: { rooms: string[]; at: Date }[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const alarms = new Alarms(clock, (rooms) => {
+    rung.push({ rooms: [...rooms], at: clock.now() });
+    if (rung.length === 2) resolve();
+  });
+  const due = new Date(Math.ceil(clock.now().getTime() / 100) * 100 + 100);
+  const before = new Date(due.getTime() - 2);
+  for (const room of ['a', 'b', 'a']) alarms.set(room, due);
+  alarms.set('c', before);
+  alarms.set('late', new Date(due.getTime() + 20));
+  // The clock turns out to be fast: whoever sleeps until then would be too early.
+  shiftMs = -30;
+  await promise;
+  expect(rung.map(({ rooms }) => rooms)).toEqual([['a', 'b', 'c'], ['late']]);
+  expect(rung.every(({ at }) => at >= due)).toBe(true);
+});
+
+test('what is cleared does not ring', async () => {
+  const clock = createClock();
+  const rung: string[] = [];
+  const alarms = new Alarms(clock, (rooms) => void rung.push(...rooms));
+  alarms.set('a', clock.now());
+  alarms.clear();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  new Alarms(clock, () => resolve()).set('b', clock.now());
+  await promise;
+  expect(rung).toEqual([]);
+});
