@@ -4,9 +4,10 @@ import type pg from 'pg';
 import { escape } from './chat/message.ts';
 import { createClock, type Clock } from './clock.ts';
 import type { Config } from './config/schema.ts';
-import type { Connector } from './connectors/connector.ts';
+import type { Platform } from './connectors/connector.ts';
 import { ConnectorRunners } from './connectors/runners.ts';
 import { createTaskChat } from './connectors/task-chat.ts';
+import type { WebOptions } from './connectors/web/platform.ts';
 import { createDatabase, type Database } from './db/database.ts';
 import { Heartbeat } from './db/heartbeat.ts';
 import { Incarnation } from './db/incarnation.ts';
@@ -51,6 +52,7 @@ const POOL_SIZE = 12;
 export interface AppOptions {
   readonly version: string;
   readonly config: Config;
+  readonly platforms: readonly Platform[];
   readonly folders: SkillFolders;
   readonly generation: (database: Database) => Promise<number>;
   readonly database: () => Promise<pg.ClientConfig>;
@@ -65,8 +67,6 @@ export interface AppOptions {
   /** For tests: moves the clock, and is called at each moment where a crash matters. */
   readonly shiftMs?: () => number;
   readonly step?: StepHook;
-  /** For tests: connectors made by hand, by name. */
-  readonly connectors?: Readonly<Record<string, () => Connector>>;
 }
 
 /** The running program: everything is built here, started in order and stopped in reverse. */
@@ -211,7 +211,7 @@ export class App {
       ...{ database, clock, step, metrics, log, secret: options.secret, onWoken },
       config: () => this.#config,
       world: () => this.#world,
-      ...(options.connectors && { made: options.connectors }),
+      platforms: options.platforms,
       leases: () => this.#leases,
       onHeard: (accepted) => this.dispatcher.wakeFirst(accepted),
       onAccepted,
@@ -409,7 +409,7 @@ export class App {
   }
 
   #build(config: Config, generation: number): World {
-    const { folders, log, version } = this.#options;
+    const { folders, log, platforms, version } = this.#options;
     const core = createCoreSkill({
       version,
       world: () => this.#world,
@@ -417,7 +417,7 @@ export class App {
       broken: folders.broken,
     });
     const skills = [core, ...folders.skills.map((folder) => folder.skill)];
-    const world = buildWorld({ config, skills, generation, skillLog: (skill) => log.child({ skill }) });
+    const world = buildWorld({ config, platforms, skills, generation, skillLog: (skill) => log.child({ skill }) });
     declareHistograms(
       this.metrics,
       [...world.skills.values()].map((loaded) => loaded.skill),
@@ -430,8 +430,8 @@ export class App {
     this.#leases.want(['housekeeping', ...this.#runners.connect()]);
   }
 
-  #webPages(options: Config['connectors'][string]): Pages {
-    const password = options.type === 'web' ? options.password : undefined;
+  #webPages(options: object): Pages {
+    const { password } = options as WebOptions;
     return createWebPages({
       chat: this.#webChat,
       sessions: createSessionStore(this.database.query),

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parse } from 'yaml';
 import { jsonSchema } from '../../src/config/reference.ts';
+import { PLATFORMS } from '../../src/connectors/platforms.ts';
 import { BUILT_IN_SKILLS, loadSkills } from '../../src/skills/load.ts';
 import { valuesTable } from './readme.ts';
 import { valuesJsonSchema } from './schema.ts';
@@ -16,7 +17,12 @@ export const CHART = resolve(import.meta.dirname, '../../charts/watchbell');
 export async function generate(): Promise<Map<string, string>> {
   const { skills, broken } = await loadSkills([BUILT_IN_SKILLS]);
   if (broken.length > 0) throw new Error(broken.map(({ file, reason }) => `${file}: ${reason}`).join('\n'));
-  const schema = valuesJsonSchema(jsonSchema(skills.map(({ skill }) => skill)));
+  const schema = valuesJsonSchema(
+    jsonSchema(
+      skills.map(({ skill }) => skill),
+      PLATFORMS,
+    ),
+  );
   const values: unknown = parse(await readFile(resolve(CHART, 'values.yaml'), 'utf8'));
 
   const readme = resolve(CHART, 'README.md');

@@ -1,4 +1,4 @@
-import { importConnector } from '../connectors/registry.ts';
+import { PLATFORMS, platformOf } from '../connectors/platforms.ts';
 import { createConnectorState } from '../connectors/state.ts';
 import type { Finding } from '../connectors/connector.ts';
 import type { LoadResult } from '../config/load.ts';
@@ -130,9 +130,7 @@ async function examineConnector(
   if (unusable.length > 0) return unusable;
   const log = createLogger({ level: 'silent' });
   try {
-    const connector = await (
-      await importConnector(options.type)
-    ).create(options, {
+    const connector = await platformOf(options.type, PLATFORMS).create(options, {
       name,
       botName: config.name,
       secret: (reference) => setting.secrets.read(reference),

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { readEnvironment, type Surroundings } from '../config/environment.ts';
 import { loadConfig, readSkillDirectories, type LoadResult } from '../config/load.ts';
+import { PLATFORMS } from '../connectors/platforms.ts';
 import type { Skill } from '../skill.ts';
 import { createCoreSkill } from '../skills/core.ts';
 import { BUILT_IN_SKILLS, loadSkills, type SkillFolders } from '../skills/load.ts';
@@ -52,6 +53,9 @@ export async function readConfiguration(
 ): Promise<ReadConfiguration> {
   const folders = await loadSkills([BUILT_IN_SKILLS, ...(await readSkillDirectories(path, surroundings.env))]);
   const skills = allSkills(folders);
-  const result = await loadConfig({ path, skills, env: surroundings.env, brokenSkills: brokenNames(folders) });
+  const result = await loadConfig({
+    ...{ path, skills, platforms: PLATFORMS, env: surroundings.env },
+    brokenSkills: brokenNames(folders),
+  });
   return { result, folders, skills };
 }

@@ -9,6 +9,7 @@ import type { Database } from '../db/database.ts';
 import { explainLack, explainRefusal, isRefusal } from '../db/explain.ts';
 import { StartFailed, messageOf } from '../errors.ts';
 import { createLogger, type Logger } from '../log.ts';
+import { PLATFORMS } from '../connectors/platforms.ts';
 import { readVersion } from '../version.ts';
 import { findBeginning, untilChanged, type Beginning } from './beginning.ts';
 import {
@@ -72,7 +73,7 @@ export async function run(options: SettingOptions, hooks: RunHooks = {}): Promis
     );
   }
   if (trial) await welcome(app, setting);
-  else if (Object.values(app.config.connectors).some((one) => one.type === 'web' && one.password === undefined))
+  else if (Object.values(app.config.connectors).some((one) => one.type === 'web' && one['password'] === undefined))
     log.info({}, 'the web chat has no password: `watchbell sign-in` prints an address that opens it');
   stop.armed();
   return undefined;
@@ -94,6 +95,7 @@ async function start(setting: Setting, beginning: Beginning, log: Logger, hooks:
   const app = new App({
     version: readVersion(),
     config: loaded.config,
+    platforms: PLATFORMS,
     folders: setting.folders,
     generation: (database) => remember(database, current),
     database: opened.config,

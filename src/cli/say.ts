@@ -1,3 +1,4 @@
+import { PLATFORMS } from '../connectors/platforms.ts';
 import { coreMessage } from '../dispatch/notice.ts';
 import { escape } from '../chat/message.ts';
 import { Effects } from '../dispatch/effects.ts';
@@ -12,6 +13,7 @@ export function say(room: string, text: string, options: SettingOptions): Promis
   return withLastGood(options, async (database, setting, config) => {
     const world = buildWorld({
       config,
+      platforms: PLATFORMS,
       skills: setting.folders.skills.map((folder) => folder.skill),
       generation: 0,
       skillLog: () => createLogger({ level: 'silent' }),

@@ -10,6 +10,7 @@ import type { Config } from '../config/schema.ts';
 import { allSkills, brokenNames, findConfiguration } from './read-configuration.ts';
 import { createSecrets, type Secrets } from '../config/secrets.ts';
 import { loadTrialConfig } from '../config/trial.ts';
+import { PLATFORMS } from '../connectors/platforms.ts';
 import { startEmbedded, type EmbeddedServer } from '../db/embedded.ts';
 import { ConfigInvalid, StartFailed } from '../errors.ts';
 import { BUILT_IN_SKILLS, loadSkills, provideSkillImports, type SkillFolders } from '../skills/load.ts';
@@ -42,7 +43,7 @@ export async function createSetting(options: SettingOptions): Promise<Setting> {
   const extra = path === undefined ? [] : await readSkillDirectories(path, env);
   const folders = await loadSkills([BUILT_IN_SKILLS, ...extra]);
   const dataDirectory = resolve(options.data ?? './data');
-  const reading = { skills: allSkills(folders), brokenSkills: brokenNames(folders), env };
+  const reading = { platforms: PLATFORMS, skills: allSkills(folders), brokenSkills: brokenNames(folders), env };
   return {
     surroundings,
     path,

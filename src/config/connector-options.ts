@@ -1,35 +1,31 @@
-/** Which platforms there are, and what an entry of `connectors:` may say for each. */
+/** What an entry of `connectors:` may say: what every platform has, and what each platform's own module adds. */
 import { z } from 'zod';
-import { matrixOptions } from '../connectors/matrix/options.ts';
-import { name, secretReference } from './words.ts';
+import { name } from './words.ts';
+
+/** As much of a platform as the configuration asks of it. Handed in: platforms import the configuration's words, not the other way. */
+export interface PlatformOptions {
+  readonly type: string;
+  readonly options: z.ZodObject;
+}
+
+/** Known words whose connectors come in a later release. */
+export const LATER_PLATFORMS: readonly string[] = ['slack', 'mattermost', 'discord'];
 
 const opsRoom = name.optional().describe("Room that is told about this connector's own trouble.");
 
-const web = z.strictObject({
-  password: secretReference
-    .optional()
-    .describe(
-      'Signs people in to the web chat. Without it, and beside it, `watchbell sign-in` prints an address that signs one browser in.',
-    ),
-  opsRoom,
-});
-const local = z.strictObject({ opsRoom });
+/** An entry of any platform, with what only that platform reads. */
+export const anyConnector = z.looseObject({ type: z.string(), opsRoom });
+export type ConnectorConfig = z.infer<typeof anyConnector>;
 
-export const connectorTypes = { matrix: matrixOptions, web, console: local, memory: local } as const;
-export type ConnectorType = keyof typeof connectorTypes;
-
-/** Known words whose connectors come in a later release. */
-export const laterConnectorTypes: readonly string[] = ['slack', 'mattermost', 'discord'];
-
-export function isConnectorType(type: string): type is ConnectorType {
-  return Object.hasOwn(connectorTypes, type);
+/** An entry without `type`, which is by default the entry's name. */
+export function entryOf({ options }: PlatformOptions): z.ZodObject {
+  return options.safeExtend({ opsRoom });
 }
 
-/** One entry of `connectors:` after `type` was filled in from the entry's name. */
-export const connector = z.discriminatedUnion('type', [
-  matrixOptions.safeExtend({ type: z.literal('matrix') }),
-  z.strictObject({ type: z.literal('web'), ...web.shape }),
-  z.strictObject({ type: z.literal('console'), ...local.shape }),
-  z.strictObject({ type: z.literal('memory'), ...local.shape }),
-]);
-export type ConnectorConfig = z.infer<typeof connector>;
+/** An entry of one of these platforms, after `type` was filled in. */
+export function connectorOf(platforms: readonly PlatformOptions[]): z.ZodType {
+  const [first, ...more] = platforms.map((platform) =>
+    entryOf(platform).safeExtend({ type: z.literal(platform.type) }),
+  );
+  return first ? z.discriminatedUnion('type', [first, ...more]) : z.never();
+}

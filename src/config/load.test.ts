@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { PLATFORMS as platforms } from '../connectors/platforms.ts';
 import { defineSkill, z } from '../skill.ts';
 import { loadConfig, loadContent, readSkillDirectories, type LoadResult, type Loaded } from './load.ts';
 import { secretReference } from './words.ts';
@@ -35,7 +36,7 @@ afterEach(() => rm(directory, { recursive: true, force: true }));
 async function load(text: string | Uint8Array, env: Record<string, string> = {}): Promise<LoadResult> {
   const path = join(directory, 'watchbell.yaml');
   await writeFile(path, text);
-  return loadConfig({ path, skills, env });
+  return loadConfig({ path, skills, platforms, env });
 }
 
 async function problemsOf(text: string | Uint8Array, env: Record<string, string> = {}): Promise<string[]> {
@@ -169,10 +170,10 @@ skills:
       );
     for (const name of ['token', 'mat_access_token', 'xapp-token_production']) {
       await write(name);
-      expect(await loadConfig({ path, skills: [shelf], env: {} })).toMatchObject({ ok: true });
+      expect(await loadConfig({ path, skills: [shelf], platforms, env: {} })).toMatchObject({ ok: true });
     }
     await write('syt_12345678');
-    expect(await loadConfig({ path, skills: [shelf], env: {} })).toMatchObject({
+    expect(await loadConfig({ path, skills: [shelf], platforms, env: {} })).toMatchObject({
       problems: [expect.stringContaining('connectors.matrix.token.file: a secret is not written here')],
     });
   });
@@ -184,7 +185,7 @@ skills:
       `connectors: { labels: { type: matrix, homeserver: 'https://u:hunter2@m.example.org', token: { file: token } } }
 skills: { lost: { token: { env: ghp_12345678 } } }`,
     );
-    const result = await loadConfig({ path, skills: [], env: {}, brokenSkills: ['lost'] });
+    const result = await loadConfig({ path, skills: [], platforms, env: {}, brokenSkills: ['lost'] });
     expect(result).toMatchObject({
       problems: expect.arrayContaining([
         expect.stringContaining('connectors.labels.homeserver: has a password in it'),
@@ -293,7 +294,7 @@ people: { ann: { accounts: { web: u } }, bob: { accounts: { web: u } } }`),
     expect(await problemsOf('#'.repeat(1024 * 1024 + 1))).toEqual([
       'watchbell.yaml: is larger than 1 MiB: not a configuration',
     ]);
-    const missing = await loadConfig({ path: join(directory, 'none.yaml'), skills, env: {} });
+    const missing = await loadConfig({ path: join(directory, 'none.yaml'), skills, platforms, env: {} });
     expect(missing).toMatchObject({ ok: false, problems: [expect.stringMatching(/no such file.*--config/)] });
   });
 
@@ -322,7 +323,7 @@ people: { ann: { accounts: { web: u } }, bob: { accounts: { web: u } } }`),
       import { loadContent } from './src/config/load.ts';
       const inputs = ${JSON.stringify(['"', '[', '{', '- ', '&a ', '*a ', '!a ', '[]', 'a:\n', '%\n', "a: '\n", '? ', '- |\n'])};
       for (const input of inputs) {
-        const { ok } = loadContent(input.repeat(Math.floor(600_000 / input.length)), 'x', { skills: [], env: {} });
+        const { ok } = loadContent(input.repeat(Math.floor(600_000 / input.length)), 'x', { skills: [], platforms: [], env: {} });
         if (ok) throw new Error('accepted ' + JSON.stringify(input));
       }`;
     const node = spawn(process.execPath, ['--max-old-space-size=192', '--input-type=module', '--eval', program], {
@@ -339,7 +340,7 @@ people: { ann: { accounts: { web: u } }, bob: { accounts: { web: u } } }`),
     const yaml = fc.stringMatching(/^[a-z:{}[\]&*!|>'"%@`#,?\-\n $~0-9]{0,80}$/);
     await fc.assert(
       fc.asyncProperty(yaml, async (text) => {
-        const result = loadContent(text, 'x', { skills, env: {} });
+        const result = loadContent(text, 'x', { skills, platforms, env: {} });
         if (!result.ok) expect(result.problems.length).toBeGreaterThan(0);
       }),
       { numRuns: 500 },
@@ -360,7 +361,7 @@ people: { ann: { accounts: { web: u } }, bob: { accounts: { web: u } } }`),
     );
     await fc.assert(
       fc.asyncProperty(fc.dictionary(keys, fc.jsonValue({ maxDepth: 3 })), async (value) => {
-        const result = loadContent(JSON.stringify(value), 'x', { skills, env: {} });
+        const result = loadContent(JSON.stringify(value), 'x', { skills, platforms, env: {} });
         if (!result.ok)
           for (const problem of result.problems) expect(problem).toMatch(/^x(?::\d+:\d+)?(?: \S.*)?: \S/s);
       }),
@@ -398,7 +399,7 @@ describe('YAML', () => {
 describe('a directory', () => {
   async function loadDirectory(files: Record<string, string>): Promise<LoadResult> {
     for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
-    return loadConfig({ path: directory, skills, env: {} });
+    return loadConfig({ path: directory, skills, platforms, env: {} });
   }
 
   test('is merged by key, in order, without hidden and other files', async () => {
@@ -441,7 +442,7 @@ describe('a directory', () => {
     await writeFile(join(directory, '..2026_01', 'a.yaml'), GOOD);
     await symlink('..2026_01', join(directory, '..data'));
     await symlink(join('..data', 'a.yaml'), join(directory, 'a.yaml'));
-    const result = await loadConfig({ path: directory, skills, env: {} });
+    const result = await loadConfig({ path: directory, skills, platforms, env: {} });
     expect(result.ok && result.sources).toEqual([join(directory, 'a.yaml')]);
   });
 
@@ -520,7 +521,7 @@ describe('the environment', () => {
 test('a skill that is switched off, and one whose folder is broken, take nothing else down', async () => {
   const path = join(directory, 'watchbell.yaml');
   await writeFile(path, `${GOOD}\nskills: { bell: false, lost: { a: 1 } }`);
-  const result = await loadConfig({ path, skills, env: {}, brokenSkills: ['lost'] });
+  const result = await loadConfig({ path, skills, platforms, env: {}, brokenSkills: ['lost'] });
   expect(result).toMatchObject({
     ok: true,
     disabled: [{ skill: 'bell', because: 'it is switched off' }, { skill: 'needy' }],
@@ -555,7 +556,7 @@ test('a skill whose check throws is a problem, not a crash', async () => {
       throw new Error('boom');
     },
   });
-  expect(await loadConfig({ path, skills: [odd], env: {} })).toMatchObject({
+  expect(await loadConfig({ path, skills: [odd], platforms, env: {} })).toMatchObject({
     ok: false,
     problems: [expect.stringContaining('could not check its options: boom')],
   });
@@ -565,7 +566,7 @@ test('the stored content gives the same configuration again, without substitutin
   const first = await loaded(
     'name: ${BOT:-bell}\nconnectors: { web: { password: { file: pw } } }\npeople: { ann: { name: "$${HOME}" } }',
   );
-  const again = loadContent(first.content, 'generation 1', { skills, env: {} });
+  const again = loadContent(first.content, 'generation 1', { skills, platforms, env: {} });
   expect(again).toMatchObject({ ok: true, hash: first.hash, config: first.config });
   expect(first.config.people['ann']?.name).toBe('${HOME}');
 });
@@ -576,7 +577,10 @@ test('what an earlier release stored with a secret in it can be gone on with all
     skills: { bell: { token: { env: 'ghp_12345678' } } },
   });
   expect(await problemsOf(content)).toHaveLength(3);
-  expect(loadContent(content, 'the last good configuration', { skills, env: {} })).toMatchObject({ ok: true, content });
+  expect(loadContent(content, 'the last good configuration', { skills, platforms, env: {} })).toMatchObject({
+    ok: true,
+    content,
+  });
 });
 
 test('the directories of further skills are known before the rest is checked', async () => {

@@ -8,7 +8,7 @@ import { misplacedSecrets } from './misplaced-secrets.ts';
 import { parseFile, type SourceFile } from './parse.ts';
 import { expandPlatforms, fillTypes, isMap, withoutNulls, withTypes, type Raw } from './raw.ts';
 import { checkReferences } from './references.ts';
-import { configSchema, type Config, type DatabaseConfig } from './schema.ts';
+import { configSchema, configSchemaOf, type Config, type DatabaseConfig } from './schema.ts';
 import { shapeOf, type Shape } from './shape.ts';
 import { commandsOf, readSkills, warnNoEffect, type DisabledSkill, type ReadOptions } from './skill-options.ts';
 import { readSource, SourceMissing } from './source.ts';
@@ -137,9 +137,11 @@ function readConfig(
 
   const raw = withoutNulls(toValue(tree) as Raw);
   const content = JSON.stringify(raw);
-  const { skills: _, ...core }: Raw = { ...raw, connectors: fillTypes(raw['connectors'], problem) };
-  const parsed = configSchema.safeParse(core);
-  const shape = shapeOf(configSchema);
+  const types = options.platforms.map(({ type }) => type);
+  const { skills: _, ...core }: Raw = { ...raw, connectors: fillTypes(raw['connectors'], types, problem) };
+  const schema = configSchemaOf(options.platforms);
+  const parsed = schema.safeParse(core);
+  const shape = shapeOf(schema);
   if (!parsed.success) problems.push(...explain(parsed.error.issues, core, shape, []));
   warnings.push(...warnNoEffect(shape, core, []));
   const skills = readSkills(raw, options, { problems, warnings, disabled });

@@ -1,5 +1,5 @@
 /** What happens to a merged source before it is parsed, and after. */
-import { connectorTypes, isConnectorType, laterConnectorTypes } from './connector-options.ts';
+import { LATER_PLATFORMS } from './connector-options.ts';
 import { didYouMean } from './nearest.ts';
 import type { Config } from './schema.ts';
 import type { Finding } from './tree.ts';
@@ -7,7 +7,7 @@ import type { Finding } from './tree.ts';
 export type Raw = Readonly<Record<string, unknown>>;
 
 /** An entry's platform is `type`, by default its name. Entries that cannot be read further are left out. */
-export function fillTypes(connectors: unknown, problem: (finding: Finding) => void): unknown {
+export function fillTypes(connectors: unknown, types: readonly string[], problem: (finding: Finding) => void): unknown {
   if (!isMap(connectors)) return connectors;
   const filled: Record<string, unknown> = {};
   for (const [name, entry] of Object.entries(connectors)) {
@@ -19,12 +19,11 @@ export function fillTypes(connectors: unknown, problem: (finding: Finding) => vo
     const atKey = !Object.hasOwn(entry, 'type');
     const path = atKey ? ['connectors', name] : ['connectors', name, 'type'];
     if (typeof type !== 'string') problem({ path, says: 'must be text' });
-    else if (laterConnectorTypes.includes(type))
-      problem({ path, atKey, says: `${type} is not part of this release yet` });
-    else if (isConnectorType(type)) filled[name] = { ...entry, type };
+    else if (LATER_PLATFORMS.includes(type)) problem({ path, atKey, says: `${type} is not part of this release yet` });
+    else if (types.includes(type)) filled[name] = { ...entry, type };
     else {
-      const types = [...Object.keys(connectorTypes), ...laterConnectorTypes];
-      const remedy = didYouMean(type, types) || `; write type: ${types.join(', ')}`;
+      const known = [...types, ...LATER_PLATFORMS];
+      const remedy = didYouMean(type, known) || `; write type: ${known.join(', ')}`;
       problem({ path, atKey, says: `no platform is called "${type.slice(0, 80)}"${remedy}` });
     }
   }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { PLATFORMS } from '../connectors/platforms.ts';
 import { BUILT_IN_SKILLS, loadSkills } from '../skills/load.ts';
 import { jsonSchema, reference, type JsonSchema } from './reference.ts';
 
@@ -8,7 +9,10 @@ const directory = resolve(import.meta.dirname, '../../docs/reference');
 test('the reference that is checked in is current: run `node scripts/config-schema.ts`', async () => {
   const folders = await loadSkills([BUILT_IN_SKILLS]);
   expect(folders.broken).toEqual([]);
-  const schema = jsonSchema(folders.skills.map(({ skill }) => skill));
+  const schema = jsonSchema(
+    folders.skills.map(({ skill }) => skill),
+    PLATFORMS,
+  );
   expect(await readFile(resolve(directory, 'watchbell.schema.json'), 'utf8')).toBe(
     `${JSON.stringify(schema, null, 2)}\n`,
   );
@@ -16,7 +20,7 @@ test('the reference that is checked in is current: run `node scripts/config-sche
 });
 
 test('every reference inside the schema leads somewhere', () => {
-  const schema = jsonSchema([]);
+  const schema = jsonSchema([], PLATFORMS);
   const references = JSON.stringify(schema).matchAll(/"\$ref":"#\/\$defs\/([^"]+)"/g);
   for (const [, name = ''] of references) expect(schema.$defs).toHaveProperty([name]);
 });
@@ -39,7 +43,10 @@ test('every key of the core and of the skills that come with it says what it is'
   const refer = (schema: JsonSchema): JsonSchema => root.$defs?.[schema.$ref?.replace('#/$defs/', '') ?? ''] ?? {};
   const described = (schema: JsonSchema): string | undefined => schema.description ?? refer(schema).description;
   const { skills } = await loadSkills([BUILT_IN_SKILLS]);
-  const root = jsonSchema(skills.map(({ skill }) => skill));
+  const root = jsonSchema(
+    skills.map(({ skill }) => skill),
+    PLATFORMS,
+  );
   delete root.properties?.['connectors'];
   visit(root, '');
   expect(undescribed).toEqual([]);
@@ -47,7 +54,12 @@ test('every key of the core and of the skills that come with it says what it is'
 
 test('of alternatives none is required, a connector for tests is not told of, and what has no effect yet says so', async () => {
   const { skills } = await loadSkills([BUILT_IN_SKILLS]);
-  const page = reference(jsonSchema(skills.map(({ skill }) => skill)));
+  const page = reference(
+    jsonSchema(
+      skills.map(({ skill }) => skill),
+      PLATFORMS,
+    ),
+  );
   expect(page).toMatch(/`alerts\.policies\.NAME\.steps\[\]\.after` \| text \| \*\*Required\.\*\*/);
   expect(page).not.toMatch(/`alerts\.policies\.NAME\.steps\[\]\.notify\[\]\.\w+`[^\n]*Required/);
   expect(page).not.toContain('memory');

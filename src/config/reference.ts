@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { connectorTypes } from './connector-options.ts';
-import { configSchema } from './schema.ts';
+import { entryOf, type PlatformOptions } from './connector-options.ts';
+import { configSchemaOf } from './schema.ts';
 import type { AnySkill } from './skill-options.ts';
 
 /** As much of JSON Schema as zod writes. */
@@ -26,9 +26,9 @@ export interface JsonSchema {
   items?: JsonSchema;
 }
 
-/** The schema of a whole configuration for editors and the chart: the core's words, each connector's and each skill's. */
-export function jsonSchema(skills: readonly AnySkill[]): JsonSchema {
-  const schema = toJsonSchema(configSchema);
+/** The schema of a whole configuration for editors and the chart: the core's words, each platform's and each skill's. */
+export function jsonSchema(skills: readonly AnySkill[], platforms: readonly PlatformOptions[]): JsonSchema {
+  const schema = toJsonSchema(configSchemaOf(platforms));
   schema.$id = 'watchbell.schema.json';
   schema.title = 'Watchbell configuration';
   const $defs = (schema.$defs ??= {});
@@ -37,8 +37,9 @@ export function jsonSchema(skills: readonly AnySkill[]): JsonSchema {
   // An entry named after its platform needs no `type`: the discriminated union of the parser cannot say that.
   const connectors: Record<string, JsonSchema> = {};
   const typed: JsonSchema[] = [];
-  for (const [type, options] of Object.entries(connectorTypes)) {
-    const entry = embed(toJsonSchema(options), `connector-${type}`, $defs);
+  for (const platform of platforms) {
+    const { type } = platform;
+    const entry = embed(toJsonSchema(entryOf(platform)), `connector-${type}`, $defs);
     const named = {
       ...entry,
       properties: { type: { const: type, description: "Platform; default: the entry's name." }, ...entry.properties },

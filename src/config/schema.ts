@@ -3,7 +3,7 @@
  * Durations are parsed to milliseconds and sizes to bytes. References between names are checked in `references.ts`.
  */
 import { z } from 'zod';
-import { connector } from './connector-options.ts';
+import { anyConnector, connectorOf, type PlatformOptions } from './connector-options.ts';
 import {
   date,
   dayAndTime,
@@ -157,12 +157,15 @@ const schedule = z.strictObject({
 });
 export type ScheduleConfig = z.infer<typeof schedule>;
 
+const ENTRIES = 'One entry an account on a chat platform.';
+
+/** The core's own words; entries of `connectors` are checked further by `configSchemaOf`, options of skills by `readSkills`. */
 export const configSchema = z.strictObject({
   name: name.default('watchbell').describe('Also a name it answers to: "watchbell help". Default watchbell.'),
   timeZone: timeZone.default('UTC').describe('Of schedules and of printed times. Default UTC.'),
   database: database.optional().describe('Where Postgres is; left out: an embedded one in ./data.'),
   http: http.prefault({}).describe('Ports, and the address for links.'),
-  connectors: z.record(name, connector).default({}).describe('One entry an account on a chat platform.'),
+  connectors: z.record(name, anyConnector).default({}).describe(ENTRIES),
   rooms: z
     .record(name, room)
     .default({})
@@ -205,6 +208,12 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('When old rows are pruned.'),
 });
+
+/** The whole schema, with the options of these platforms. */
+export function configSchemaOf(platforms: readonly PlatformOptions[]): typeof configSchema {
+  const connectors = z.record(name, connectorOf(platforms)).default({}).describe(ENTRIES);
+  return configSchema.extend({ connectors }) as unknown as typeof configSchema;
+}
 
 /**
  * A loaded configuration. `skills` holds the parsed options of each skill that is on, by name, whether mentioned or not.

@@ -1,5 +1,6 @@
 import { messageOf } from '../errors.ts';
 import type { Commands, Names, Problem, Skill } from '../skill.ts';
+import type { PlatformOptions } from './connector-options.ts';
 import { explain, lookUp } from './explain.ts';
 import { didYouMean } from './nearest.ts';
 import { isMap, type Raw } from './raw.ts';
@@ -20,6 +21,7 @@ export function commandsOf(skill: Pick<AnySkill, 'commands'>, options: unknown):
 }
 
 export interface ReadOptions {
+  readonly platforms: readonly PlatformOptions[];
   readonly skills: readonly AnySkill[];
   readonly env: Environment;
   /** Names of skills whose folder could not be loaded: their options are kept aside instead of refused. */

@@ -1,12 +1,14 @@
 import { decide } from '../dispatch/access.ts';
 import { createPeople } from '../people/people.ts';
 import { BUILT_IN_SKILLS, loadSkills } from '../skills/load.ts';
+import { PLATFORMS as platforms } from '../connectors/platforms.ts';
 import { loadTrialConfig } from './trial.ts';
 
 const { skills } = await loadSkills([BUILT_IN_SKILLS]);
 
 test.each([true, false])('with a terminal: %p, the trial loads and its user may do everything', (console) => {
   const result = loadTrialConfig({
+    platforms,
     skills: skills.map(({ skill }) => skill),
     env: {},
     console,
@@ -43,6 +45,7 @@ test.each([true, false])('with a terminal: %p, the trial loads and its user may 
 
 test('the environment counts in a trial too', () => {
   const result = loadTrialConfig({
+    platforms,
     skills: [],
     env: { PORT: '9000' },
     console: false,

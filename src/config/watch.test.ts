@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PLATFORMS as platforms } from '../connectors/platforms.ts';
 import { loadConfig, type LoadResult } from './load.ts';
 import { watchConfig, type ConfigWatch } from './watch.ts';
 
@@ -19,7 +20,7 @@ async function begin(
   path: string,
   everyMs = 3_600_000,
 ): Promise<{ watch: ConfigWatch; seen: LoadResult[]; errors: unknown[] }> {
-  const load = (): Promise<LoadResult> => loadConfig({ path, skills: [], env: {} });
+  const load = (): Promise<LoadResult> => loadConfig({ path, skills: [], platforms, env: {} });
   const first = await load();
   const seen: LoadResult[] = [];
   const errors: unknown[] = [];
@@ -95,7 +96,7 @@ test('an exception of the listener is handed on, and the change is offered again
   const watch = watchConfig({
     path,
     sourceHash: '',
-    load: () => loadConfig({ path, skills: [], env: {} }),
+    load: () => loadConfig({ path, skills: [], platforms, env: {} }),
     everyMs: 3_600_000,
     onChange: () => {
       calls++;

@@ -70,10 +70,10 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
   };
 
   describe(`${name} keeps the contract of a connector`, () => {
-    test('its limits make sense, and rendering is pure and within them', async () => {
+    test('its capabilities make sense, and rendering is pure and within them', async () => {
       await within(
         async ({ connector }) => {
-          expect(connector.limits.maxBytes).toBeGreaterThan(500);
+          expect(connector.capabilities.maxBytes).toBeGreaterThan(500);
           const message: Message = {
             title: 'a <b> & "c"',
             tone: 'critical',
@@ -84,7 +84,7 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
           const parts = connector.render(message, { ring: true });
           expect(parts.length).toBeGreaterThan(0);
           for (const part of parts) {
-            expect(part.bytes).toBeLessThanOrEqual(connector.limits.maxBytes);
+            expect(part.bytes).toBeLessThanOrEqual(connector.capabilities.maxBytes);
             expect(JSON.parse(JSON.stringify(part))).toEqual(part);
           }
           expect(connector.render(message, { ring: true })).toEqual(parts);
@@ -153,13 +153,13 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
 
     test('its own messages are echoed under their key before later events, and are no events', async () => {
       await within(async (run) => {
-        if (!run.connector.limits.remote) return;
+        if (!run.connector.capabilities.remote) return;
         const key = newKey();
         const id = await run.send({ text: 'from the bot' }, { key });
         await run.world.say('after it');
         await run.host.until('the message', () => run.host.texts().includes('after it'));
         expect(run.host.texts()).toEqual(['after it']);
-        if (run.connector.limits.keyWindowMs === 0) return;
+        if (run.connector.capabilities.keyWindowMs === 0) return;
         expect(run.host.echoes).toContainEqual({ key, remoteId: id });
         expect(run.host.history.indexOf(`echo ${key}`)).toBeLessThan(
           run.host.history.findIndex((line) => line.startsWith('event ')),
@@ -176,7 +176,7 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
           async () => (await world.shown()).some((one) => one.id === id && one.mine && one.text.includes('first')),
           'the message',
         );
-        if (connector.limits.edits) {
+        if (connector.capabilities.edit) {
           const [part] = connector.render({ title: 'Title', text: 'second' }, { ring: false });
           if (!part) throw new Error('no part');
           expect(
@@ -194,7 +194,7 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
             'the edit',
           );
         }
-        if (connector.limits.deletes) {
+        if (connector.capabilities.delete) {
           expect(
             await connector.perform(
               { type: 'delete', key: newKey(), room: world.room, target: id, unknownTries: 0 },
@@ -208,7 +208,7 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
 
     test('a repeat under the same key is one message', async () => {
       await within(async (run) => {
-        if (run.connector.limits.keyWindowMs === 0) return;
+        if (run.connector.capabilities.keyWindowMs === 0) return;
         const key = newKey();
         const first = await run.send({ text: 'once' }, { key });
         const second = await run.send({ text: 'once' }, { key, unknownTries: 1 });
@@ -299,7 +299,7 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
         const { world, host, connector } = run;
         if (!world.react || !world.unreact) return;
         const id = await run.send({ text: 'alert' });
-        if (connector.limits.actions === 'reactions') {
+        if (connector.capabilities.reactions) {
           const operation: Operation = {
             type: 'react',
             key: newKey(),
@@ -328,7 +328,7 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
     test('editing what is not there is said as such', async () => {
       await within(async ({ world, connector }) => {
         const part = connector.render({ text: 'x' }, { ring: false })[0];
-        if (world.missing === undefined || !connector.limits.edits || !part) return;
+        if (world.missing === undefined || !connector.capabilities.edit || !part) return;
         await expect(
           connector.perform(
             { type: 'edit', key: newKey(), room: world.room, part, target: world.missing, unknownTries: 0 },

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { Action, Message } from '../chat/message.ts';
 
 /**
@@ -8,7 +9,7 @@ import type { Action, Message } from '../chat/message.ts';
  * `src/connectors/conformance.ts` is this contract as tests.
  */
 export interface Connector {
-  readonly limits: ConnectorLimits;
+  readonly capabilities: Capabilities;
 
   /**
    * Connects and keeps receiving until `stop`. Resolves once the account is known to work.
@@ -75,21 +76,43 @@ export interface Finding {
   readonly says: string;
 }
 
-export interface ConnectorLimits {
-  /** Largest part in bytes as `Part.bytes` counts them. */
-  readonly maxBytes: number;
+/** What a platform can do. Declared, so that the core has a fallback for each lack and the tests skip it by name. */
+export interface Capabilities {
   /** Messages can be edited; otherwise a change is posted as a new message. */
-  readonly edits: boolean;
-  /** Messages can be deleted. */
-  readonly deletes: boolean;
-  /** Actions: the platform's buttons, reactions the bot adds to tap, or none. */
-  readonly actions: 'buttons' | 'reactions' | 'none';
+  readonly edit: boolean;
+  readonly delete: boolean;
   /** Replies and threads can be addressed. */
   readonly threads: boolean;
-  /** Sends per second and burst to begin with; undefined: full speed until the platform says otherwise. */
-  readonly rate?: { readonly perSecond: number; readonly burst: number };
+  /** Actions are buttons to press. */
+  readonly buttons: boolean;
+  /** Actions are one list to choose from. */
+  readonly select: boolean;
+  /** People can react, and where there are neither buttons nor lists the bot adds the reactions to tap. */
+  readonly reactions: boolean;
+  readonly files:
+    | false
+    | {
+        readonly maxBytes: number;
+        /** The upload is a request of its own, before the message. */
+        readonly upload: boolean;
+      };
+  /** A message that only one account sees. */
+  readonly asker: boolean;
+  readonly direct: boolean;
+  readonly group: boolean;
+  readonly members: boolean;
+  readonly slashCommands: boolean;
+  readonly topic: boolean;
+  /** A group of the platform can be kept equal to who is on call. */
+  readonly memberGroups: boolean;
+  /** All that is said there is meant for the bot: no name or prefix is needed. */
+  readonly addressed: boolean;
+  /** Largest part in bytes as `Part.bytes` counts them. */
+  readonly maxBytes: number;
   /** How long the platform remembers an idempotency key; 0: it has none, and an unknown send may be repeated. */
   readonly keyWindowMs: number;
+  /** Sends per second and burst to begin with; undefined: full speed until the platform says otherwise. */
+  readonly rate?: { readonly perSecond: number; readonly burst: number };
   /** The platform has the last word on whether a message was shown. False only for `web`: a row is shown when committed. */
   readonly remote: boolean;
 }
@@ -298,9 +321,19 @@ export class Moved extends Error {
   }
 }
 
-/** What a connector module exports: how its options look and how it is built. Imported only when configured. */
-export interface ConnectorModule<Options> {
-  create(options: Options, environment: ConnectorEnvironment): Connector | Promise<Connector>;
+/**
+ * One chat platform: a light module, in `platforms.ts` or handed to the program by a test. What is heavy, its SDK above all,
+ * is imported in `create`, so that an unused platform costs no memory.
+ */
+export interface Platform<Options = unknown> {
+  /** The word for it under `connectors:`. */
+  readonly type: string;
+  /** Of one entry under `connectors:`, without `type` and `opsRoom`, which every entry has. */
+  readonly options: z.ZodObject & z.ZodType<Options>;
+  /** Pure: asked for before, and without, any connection. */
+  capabilities(options: Options): Capabilities;
+  /** Requests nothing: that is for `start`. */
+  create(options: Options, environment: ConnectorEnvironment): Promise<Connector>;
 }
 
 /** What a connector may know about the program it runs in. */

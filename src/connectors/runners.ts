@@ -11,8 +11,8 @@ import type { Metrics } from '../metrics.ts';
 import type { SecretRef } from '../skill.ts';
 import type { PartState } from '../skills/core.ts';
 import type { StepHook } from '../steps.ts';
-import type { Connector } from './connector.ts';
-import { importConnector } from './registry.ts';
+import type { Connector, Platform } from './connector.ts';
+import { platformOf } from './platforms.ts';
 import { ConnectorRunner } from './runner.ts';
 import { createConnectorState } from './state.ts';
 
@@ -25,8 +25,7 @@ export interface RunnersOptions {
   readonly config: () => Config;
   readonly world: () => World;
   readonly secret: (reference: SecretRef) => Promise<string>;
-  /** Connectors made by hand, by name. */
-  readonly made?: Readonly<Record<string, () => Connector>>;
+  readonly platforms: readonly Platform[];
   readonly leases: () => LeaseKeeper;
   /** What people said. */
   readonly onHeard: (accepted: readonly Accepted[]) => void;
@@ -118,12 +117,10 @@ export class ConnectorRunners {
 
   /** A connector that is not started. @throws when it is not configured any more, or its options are wrong. */
   async create(name: string): Promise<Connector> {
-    const { made, config, secret, database, log } = this.#options;
-    const given = made?.[name];
-    if (given) return given();
+    const { platforms, config, secret, database, log } = this.#options;
     const options = config().connectors[name];
     if (!options) throw new Error(`the connector "${name}" is no longer configured`);
-    return (await importConnector(options.type)).create(options, {
+    return platformOf(options.type, platforms).create(options, {
       name,
       botName: config().name,
       secret,

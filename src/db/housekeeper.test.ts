@@ -26,6 +26,7 @@ afterEach(async () => {
 
 const worldWith = (connectors: readonly string[], skills = [bell]) =>
   buildWorld({
+    platforms: [],
     config: configSchema.parse({
       connectors: Object.fromEntries(connectors.map((name) => [name, { type: 'memory' }])),
       skills: Object.fromEntries(skills.map(({ name }) => [name, {}])),

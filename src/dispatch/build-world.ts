@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts';
-import { LOCAL_TYPES } from '../connectors/registry.ts';
+import type { Platform } from '../connectors/connector.ts';
 import { createPeople } from '../people/people.ts';
 import type { Log, Room, RoomAddress, Skill } from '../skill.ts';
 import { decide } from './access.ts';
@@ -8,22 +8,25 @@ import type { LoadedSkill, Rooms, World } from './world.ts';
 
 export interface WorldSource {
   readonly config: Config;
+  readonly platforms: readonly Platform[];
   readonly skills: readonly Skill<unknown>[];
   readonly generation: number;
   readonly skillLog: (skill: string) => Log;
 }
 
 /** What handlers look up, from a valid configuration. @throws {StartFailed} when two skills claim one command. */
-export function buildWorld({ config, skills, generation, skillLog }: WorldSource): World {
+export function buildWorld({ config, platforms, skills, generation, skillLog }: WorldSource): World {
   const on = skills.filter((skill) => skill.name === 'core' || Object.hasOwn(config.skills, skill.name));
   const loaded = new Map(
     on.map((skill) => [skill.name, loadedSkill(skill, config.skills[skill.name], skillLog(skill.name))]),
   );
   const connectors = new Set(Object.keys(config.connectors));
-  const opsRoom = (connector: string): string | undefined => {
-    const options = config.connectors[connector];
-    return options && 'opsRoom' in options && typeof options.opsRoom === 'string' ? options.opsRoom : undefined;
-  };
+  const capabilities = new Map(
+    Object.entries(config.connectors).flatMap(([name, options]) => {
+      const platform = platforms.find(({ type }) => type === options.type);
+      return platform ? [[name, platform.capabilities(options)] as const] : [];
+    }),
+  );
   return {
     generation,
     botName: config.name,
@@ -35,8 +38,9 @@ export function buildWorld({ config, skills, generation, skillLog }: WorldSource
     people: createPeople(config),
     decide: (question) => decide(config.access, question),
     connectors,
-    localConnectors: new Set([...connectors].filter((name) => LOCAL_TYPES.has(config.connectors[name]?.type ?? ''))),
-    opsRoom,
+    localConnectors: new Set([...capabilities].filter(([, { remote }]) => !remote).map(([name]) => name)),
+    capabilities: (connector) => capabilities.get(connector),
+    opsRoom: (connector) => config.connectors[connector]?.opsRoom,
     backlogMaxAgeMs: config.backlog.maxAge,
   };
 }

@@ -30,6 +30,7 @@ function worldWith(...sources: string[]): World {
     webhooks: { bell: { tokens: () => [], sources: () => sources, run: () => {} } },
   });
   return buildWorld({
+    platforms: [],
     config: configSchema.parse({ skills: { bell: {} } }),
     skills: [bell],
     generation: 1,

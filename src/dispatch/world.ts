@@ -1,3 +1,4 @@
+import type { Capabilities } from '../connectors/connector.ts';
 import type { Log, People, Room, RoomAddress, Skill } from '../skill.ts';
 import type { Decision, DecisionQuestion } from './access.ts';
 import type { CommandIndex } from './command-index.ts';
@@ -34,6 +35,8 @@ export interface World {
   readonly decide: (question: DecisionQuestion) => Decision;
   /** Names of configured connectors. */
   readonly connectors: ReadonlySet<string>;
+  /** What a connector's platform can do; undefined: it is not configured. */
+  readonly capabilities: (connector: string) => Capabilities | undefined;
   /** Connectors without a remote: what is committed is shown. */
   readonly localConnectors: ReadonlySet<string>;
   /** The room that hears about a connector's own trouble. */

@@ -41,7 +41,7 @@ export class Courier {
 
   constructor(options: CourierOptions) {
     this.#options = options;
-    this.#pace = new Pace(options.connector.limits.rate);
+    this.#pace = new Pace(options.connector.capabilities.rate);
     this.#delivery = new Delivery(options, this.#pace);
     this.#alarms = new Alarms(options.clock, (rooms) => {
       for (const room of rooms) this.wake(room);

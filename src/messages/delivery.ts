@@ -211,7 +211,8 @@ export class Delivery {
       : applyStep(copies, planned, remoteId);
     const last = gone || attempt.next + 1 >= attempt.steps.length;
     const offers =
-      connector.limits.actions === 'reactions' &&
+      connector.capabilities.reactions &&
+      !connector.capabilities.buttons &&
       (JSON.parse(attempt.actions) as Message['actions'] & object).some((action) => action.offer !== false);
     const recorded = await this.#recorder.record(row, {
       copies: last ? newest(applied) : applied,

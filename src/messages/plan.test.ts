@@ -1,17 +1,8 @@
 import fc from 'fast-check';
 import type { Message } from '../chat/message.ts';
-import type { ConnectorLimits, Part } from '../connectors/connector.ts';
+import type { Part } from '../connectors/connector.ts';
+import { MEMORY_CAPABILITIES as ALL } from '../connectors/memory/platform.ts';
 import { applyStep, operationOf, plan, type Attempt, type Copy, type PlanInput } from './plan.ts';
-
-const LIMITS: ConnectorLimits = {
-  maxBytes: 1000,
-  edits: true,
-  deletes: true,
-  actions: 'reactions',
-  threads: true,
-  keyWindowMs: Number.POSITIVE_INFINITY,
-  remote: true,
-};
 
 /** One part a line of text, so that a test decides how many there are. */
 const render = (message: Message, { ring }: { ring: boolean }): Part[] =>
@@ -26,7 +17,7 @@ const wanted = (text: string, more: Partial<PlanInput> = {}): PlanInput => ({
   message: { text },
   copies: [],
   now: new Date(0),
-  limits: LIMITS,
+  capabilities: ALL,
   render,
   ...more,
 });
@@ -121,15 +112,15 @@ test('a message that somebody deleted is not made again, unless it must ring', (
 });
 
 test('where nothing can be edited a change is a new message and the old one stays', () => {
-  const limits = { ...LIMITS, edits: false };
-  expect(brief(wanted('new', { copies: shown('one'), limits }))).toEqual(['send new in 1']);
-  expect(brief(wanted('new', { copies: shown('one'), limits, ringVersion: 1 }))).toEqual(['send new in 1']);
+  const capabilities = { ...ALL, edit: false };
+  expect(brief(wanted('new', { copies: shown('one'), capabilities }))).toEqual(['send new in 1']);
+  expect(brief(wanted('new', { copies: shown('one'), capabilities, ringVersion: 1 }))).toEqual(['send new in 1']);
 });
 
 test('where nothing can be deleted nothing is', () => {
-  const limits = { ...LIMITS, deletes: false };
-  expect(brief(wanted('one', { copies: shown('one\ntwo'), limits }))).toEqual([]);
-  expect(brief(wanted('', { copies: shown('one'), limits, removed: true }))).toEqual([]);
+  const capabilities = { ...ALL, delete: false };
+  expect(brief(wanted('one', { copies: shown('one\ntwo'), capabilities }))).toEqual([]);
+  expect(brief(wanted('', { copies: shown('one'), capabilities, removed: true }))).toEqual([]);
 });
 
 const change = fc.record({
@@ -152,7 +143,7 @@ test('whatever is wanted one after another, doing what was planned leaves nothin
           ringVersion,
           removed,
           version: index + 1,
-          limits: { ...LIMITS, deletes },
+          capabilities: { ...ALL, delete: deletes },
         });
         for (const step of plan(input).steps) {
           const place = {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Message } from '../chat/message.ts';
-import type { Connector, ConnectorLimits, Operation, Part } from '../connectors/connector.ts';
+import type { Capabilities, Connector, Operation, Part } from '../connectors/connector.ts';
 import { codeOf, messageOf, reasonOf } from '../errors.ts';
 
 /** One remote message that shows a row, in as many parts as the platform needed. */
@@ -46,7 +46,7 @@ export interface PlanInput {
   readonly message: Message;
   readonly copies: readonly Copy[];
   readonly now: Date;
-  readonly limits: ConnectorLimits;
+  readonly capabilities: Capabilities;
   readonly render: (message: Message, options: { ring: boolean }) => Part[];
   readonly members?: Attempt['members'];
 }
@@ -71,12 +71,12 @@ export function plan(input: PlanInput): Attempt {
 /** What a connector has to be asked for; or why nothing can be. */
 export function planFor(
   connector: Connector,
-  input: Omit<PlanInput, 'limits' | 'render'>,
+  input: Omit<PlanInput, 'capabilities' | 'render'>,
 ): Attempt | { readonly impossible: string } {
   try {
     return plan({
       ...input,
-      limits: connector.limits,
+      capabilities: connector.capabilities,
       render: (message, options) => connector.render(message, options),
     });
   } catch (error) {
@@ -87,13 +87,13 @@ export function planFor(
 }
 
 function stepsOf(input: PlanInput): PlannedStep[] {
-  const { copies, limits, removed } = input;
-  if (removed) return limits.deletes ? copies.flatMap((copy, index) => deletes(copy, index, 0)) : [];
+  const { copies, capabilities, removed } = input;
+  if (removed) return capabilities.delete ? copies.flatMap((copy, index) => deletes(copy, index, 0)) : [];
   const last = copies.at(-1);
   const parts = input
     .render(input.message, { ring: input.ringVersion > 0 })
     .map((part) => ({ part, hash: hashOf(part) }));
-  if (!last || last.ring < input.ringVersion || (!limits.edits && !last.gone)) {
+  if (!last || last.ring < input.ringVersion || (!capabilities.edit && !last.gone)) {
     const sends = parts.map(({ part, hash }): PlannedStep => ({
       type: 'send',
       copy: copies.length,
@@ -101,7 +101,7 @@ function stepsOf(input: PlanInput): PlannedStep[] {
       part,
       hash,
     }));
-    return last && !last.gone && limits.edits ? [...sends, ...pointer(input, last)] : sends;
+    return last && !last.gone && capabilities.edit ? [...sends, ...pointer(input, last)] : sends;
   }
   if (last.gone) return [];
   const copy = copies.length - 1;
@@ -110,7 +110,7 @@ function stepsOf(input: PlanInput): PlannedStep[] {
     if (!there) return [{ type: 'send', copy, ring: last.ring, part, hash }];
     return there.hash === hash ? [] : [{ type: 'edit', copy, target: there.remoteId, part, hash }];
   });
-  return [...changed, ...(limits.deletes ? deletes(last, copy, parts.length) : [])];
+  return [...changed, ...(capabilities.delete ? deletes(last, copy, parts.length) : [])];
 }
 
 /** The copy above a new one says only that it goes on below, so that an old message never shows a state that has passed. */
@@ -131,7 +131,7 @@ function pointer(input: PlanInput, last: Copy): PlannedStep[] {
   const copy = input.copies.length - 1;
   return [
     { type: 'edit', copy, target: first.remoteId, part, hash: hashOf(part) },
-    ...(input.limits.deletes ? deletes(last, copy, 1) : []),
+    ...(input.capabilities.delete ? deletes(last, copy, 1) : []),
   ];
 }
 

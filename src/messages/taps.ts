@@ -26,7 +26,7 @@ export interface TapsOptions {
 /** The least urgent thing: adds the emoji to tap. Left out altogether while the account is throttled. */
 export async function offerTaps(options: TapsOptions, pace: Pace, isStopped: () => boolean): Promise<void> {
   const { query, connector, lease, name, clock } = options;
-  if (connector.limits.actions !== 'reactions') return;
+  if (!connector.capabilities.reactions || connector.capabilities.buttons) return;
   for (let count = 0; count < AT_ONCE && !isStopped(); count++) {
     if (pace.isAccountThrottled(clock.monotonic())) return endReact(query, lease, undefined);
     const row = await nextReact(query, name, clock.now());

@@ -134,7 +134,7 @@ export class Turns {
    */
   async #repeatOf(row: MessageRow, attempt: Attempt): Promise<Attempt | undefined> {
     const { connector, clock, database, lease } = this.#options;
-    const known = clock.now().getTime() - Date.parse(attempt.at) < connector.limits.keyWindowMs;
+    const known = clock.now().getTime() - Date.parse(attempt.at) < connector.capabilities.keyWindowMs;
     // What is half done goes on as it was begun, and what was taken away since is deleted after it.
     if (known || attempt.next > 0 || row.removed || attempt.steps[0]?.type !== 'send') return attempt;
     const marked = await this.#plan(row, (message) => ({

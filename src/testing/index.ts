@@ -14,8 +14,10 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { App } from '../app.ts';
 import type { Message } from '../chat/message.ts';
-import { configSchema, type Config } from '../config/schema.ts';
-import { createMemoryConnector, MemoryPlatform, type MemoryMessage } from '../connectors/memory/index.ts';
+import { configSchemaOf, type Config } from '../config/schema.ts';
+import type { Platform } from '../connectors/connector.ts';
+import { MemoryPlatform, memoryPlatform, type MemoryMessage } from '../connectors/memory/index.ts';
+import { PLATFORMS } from '../connectors/platforms.ts';
 import { createDatabase } from '../db/database.ts';
 import { startEmbedded } from '../db/embedded.ts';
 import { readMigrations } from '../db/migrate.ts';
@@ -42,6 +44,8 @@ export interface TestBotOptions {
   readonly sharedWith?: TestBot;
   /** A platform on which something has happened before the bot comes. Default: an empty one of its own. */
   readonly platform?: MemoryPlatform;
+  /** More platforms than those that come with the program. */
+  readonly platforms?: readonly Platform[];
   /** Port on this machine through which the bot reaches its database; the test itself goes straight to it. */
   readonly databasePort?: number;
   /** Called at each moment where a crash matters. */
@@ -90,6 +94,10 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     : await makeDatabase(options.postgres ?? process.env['WATCHBELL_TEST_POSTGRES']);
   const databaseUrl = options.sharedWith?.databaseUrl ?? home?.url ?? '';
   const platform = options.sharedWith?.platform ?? options.platform ?? new MemoryPlatform();
+  const platforms = [
+    ...PLATFORMS.map((one) => (one.type === 'memory' ? memoryPlatform(platform) : one)),
+    ...(options.platforms ?? []),
+  ];
   const appDatabaseUrl = throughPort(databaseUrl, options.databasePort);
   let shiftMs = 0;
   const config = parseConfig(
@@ -101,6 +109,7 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
       skills: options.options ?? {},
     },
     options.skills,
+    platforms,
   );
   const folders = await Promise.all(
     options.skills.map(async (skill) => ({
@@ -112,6 +121,7 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
   const app = new App({
     version: '0.0.0-test',
     config,
+    platforms,
     folders: { skills: folders, broken: [] },
     generation: async () => 1,
     database: async () => ({ connectionString: appDatabaseUrl }),
@@ -124,7 +134,6 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     ports: { port: 0, opsPort: 0, portFixed: false, opsPortFixed: false },
     shiftMs: () => shiftMs,
     ...(options.step && { step: options.step }),
-    connectors: { memory: () => createMemoryConnector(platform) },
   });
   await app.start();
   const inspector = createDatabase({
@@ -219,6 +228,7 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
 function parseConfig(
   value: { connectors: Record<string, object>; skills: Readonly<Record<string, unknown>> } & Record<string, unknown>,
   skills: TestBotOptions['skills'],
+  platforms: readonly Platform[],
 ): Config {
   const connectors = Object.fromEntries(
     Object.entries(value.connectors).map(([name, options]) => [name, { type: name, ...options }]),
@@ -226,7 +236,7 @@ function parseConfig(
   const options = Object.fromEntries(
     skills.map((skill) => [skill.name, skill.options?.parse(value.skills[skill.name] ?? {}) ?? {}]),
   );
-  return { ...configSchema.parse({ ...value, connectors, skills: {} }), skills: options };
+  return { ...configSchemaOf(platforms).parse({ ...value, connectors, skills: {} }), skills: options };
 }
 
 function throughPort(databaseUrl: string, port: number | undefined): string {

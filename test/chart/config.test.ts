@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { loadConfig, loadContent, type LoadResult } from '../../src/config/load.ts';
+import { PLATFORMS } from '../../src/connectors/platforms.ts';
 import { allSkills, brokenNames } from '../../src/cli/read-configuration.ts';
 import { BUILT_IN_SKILLS, loadSkills } from '../../src/skills/load.ts';
 import { DATABASE, render } from './render.ts';
@@ -12,6 +13,7 @@ const folders = await loadSkills([BUILT_IN_SKILLS]);
 const reading = {
   skills: allSkills(folders),
   brokenSkills: brokenNames(folders),
+  platforms: PLATFORMS,
   env: { TEAM: 'from the environment' },
 };
 

@@ -11,6 +11,7 @@ import { alertMessage } from '../../skills/alerts/message.ts';
 import { alertOptions } from '../../skills/alerts/options.ts';
 import { keep, laneOf, readNotification, refuse } from '../../skills/alerts/payload.ts';
 import { loadContent } from '../../src/config/load.ts';
+import { PLATFORMS } from '../../src/connectors/platforms.ts';
 import { createSecrets, SecretMissing } from '../../src/config/secrets.ts';
 import { renderMatrix } from '../../src/connectors/matrix/render.ts';
 import { markdownToHtml } from '../../src/chat/html.ts';
@@ -98,7 +99,11 @@ const configurations: Target = {
   name: 'configuration files',
   input: configuration,
   run(input) {
-    const result = loadContent(input, 'watchbell.yaml', { skills: [...skills] as never, env: {} });
+    const result = loadContent(input, 'watchbell.yaml', {
+      skills: [...skills] as never,
+      platforms: PLATFORMS,
+      env: {},
+    });
     if (!result.ok && result.problems.length === 0) throw new Error('refused without a word');
   },
 };

@@ -296,7 +296,8 @@ test('what changes while its first part is sent is not given up because the seco
 
 const dead = (room: string) => bot.query(`select reason from messages where state = 'dead' and room = $1`, [room]);
 
-const forgetKeys = (): void => void (bot.platform.limits = { ...bot.platform.limits, keyWindowMs: 24 * 3_600_000 });
+const forgetKeys = (): void =>
+  void (bot.platform.capabilities = { ...bot.platform.capabilities, keyWindowMs: 24 * 3_600_000 });
 
 test('what was taken away while nobody knew whether it was shown is taken away, however long ago that was', async () => {
   forgetKeys();

@@ -122,7 +122,7 @@ const attempt = (text: string, at = now()): string =>
 
 test('what is repeated after the platform has forgotten its key says that it may be a repeat', async () => {
   const hour = 3_600_000;
-  bot.platform.limits = { ...bot.platform.limits, keyWindowMs: 24 * hour };
+  bot.platform.capabilities = { ...bot.platform.capabilities, keyWindowMs: 24 * hour };
   await insert('young', 'young', { attempt: attempt('young', soon(now(), -23 * hour)) });
   await insert('old', 'old', { attempt: attempt('old', soon(now(), -25 * hour)) });
   await until(() => bot.texts('young').length === 1 && bot.texts('old').length === 1);

@@ -3,8 +3,8 @@ import { createInterface } from 'node:readline';
 import type { Interface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import type { Message } from '../../chat/message.ts';
-import type { Connector, ConnectorHost, ConnectorLimits, IncomingEvent, JsonObject } from '../connector.ts';
-import type { ConsoleOptions } from './options.ts';
+import type { Connector, ConnectorHost, IncomingEvent, JsonObject } from '../connector.ts';
+import { console } from './platform.ts';
 import { printMessage } from './print.ts';
 
 export interface ConsoleStreams {
@@ -14,22 +14,11 @@ export interface ConsoleStreams {
   readonly interrupt?: () => void;
 }
 
-const LIMITS: ConnectorLimits = {
-  maxBytes: 256 * 1024,
-  // What was printed stays; a change is printed again, marked.
-  edits: true,
-  deletes: true,
-  actions: 'none',
-  threads: false,
-  // Keys are known as long as the process lives, so a repeat after a crash is printed twice.
-  keyWindowMs: 0,
-  remote: true,
-};
 const REMEMBERED_KEYS = 1_000;
 const AGAIN_MS = 1_000;
 const DEFAULT_ROOM = 'console';
 
-export function create(_options: ConsoleOptions): Connector {
+export function create(): Connector {
   return createConsoleConnector({
     input: process.stdin,
     output: process.stdout,
@@ -65,7 +54,7 @@ export function createConsoleConnector({ input, output, interrupt }: ConsoleStre
   }
 
   return {
-    limits: LIMITS,
+    capabilities: console.capabilities({}),
 
     async start(host) {
       const room = host.rooms()[0] ?? DEFAULT_ROOM;

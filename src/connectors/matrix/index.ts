@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { messageOf } from '../../errors.ts';
 import type { Message } from '../../chat/message.ts';
 import type {
+  Capabilities,
   Connector,
   ConnectorEnvironment,
   ConnectorHost,
-  ConnectorLimits,
   Conversation,
   Finding,
   Member,
@@ -21,8 +21,9 @@ import { examine } from './examine.ts';
 import { Memberships } from './memberships.ts';
 import type { MatrixOptions } from './options.ts';
 import { classified, perform } from './perform.ts';
+import { matrix } from './platform.ts';
 import { Receiver } from './receiver.ts';
-import { MAX_BYTES, renderMatrix } from './render.ts';
+import { renderMatrix } from './render.ts';
 import { Requests } from './requests.ts';
 import { Rooms } from './rooms.ts';
 import { Taps } from './taps.ts';
@@ -42,7 +43,7 @@ function passing(options: MatrixOptions, device: string): MatrixOptions {
 const GONE_KEPT = 2_000;
 
 class MatrixConnector implements Connector {
-  readonly limits: ConnectorLimits;
+  readonly capabilities: Capabilities;
   private readonly options: MatrixOptions;
   private readonly environment: ConnectorEnvironment;
   private readonly requests: Requests;
@@ -59,16 +60,7 @@ class MatrixConnector implements Connector {
     this.environment = environment;
     this.requests = new Requests(options.homeserver);
     this.rooms = new Rooms(this.requests);
-    this.limits = {
-      maxBytes: MAX_BYTES,
-      edits: true,
-      deletes: true,
-      actions: 'reactions',
-      threads: true,
-      rate: options.rate,
-      keyWindowMs: 24 * 3_600_000,
-      remote: true,
-    };
+    this.capabilities = matrix.capabilities(options);
   }
 
   async start(host: ConnectorHost): Promise<void> {

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-
-const secret = z.union([z.strictObject({ file: z.string().min(1) }), z.strictObject({ env: z.string().min(1) })]);
+import { secretReference as secret } from '../../config/words.ts';
 
 /** The entry of a Matrix account under `connectors:`; its rooms stand under `rooms:`. */
 export const matrixOptions = z
@@ -21,7 +20,6 @@ export const matrixOptions = z
       .regex(/^[A-Za-z0-9._-]{1,64}$/, { error: 'must be 1 to 64 letters, digits, ".", "_" or "-"' })
       .optional()
       .describe('Device id for the login by password; by default one is made up once and kept.'),
-    opsRoom: z.string().optional().describe("Name of the room that is told about this connector's own trouble."),
     rate: z
       .strictObject({
         perSecond: z.number().positive().describe('Requests a second in the long run.'),

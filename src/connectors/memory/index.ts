@@ -3,15 +3,17 @@ import type { Message } from '../../chat/message.ts';
 import {
   Gone,
   Rejected,
+  type Capabilities,
   type Connector,
   type ConnectorHost,
-  type ConnectorLimits,
   type Conversation,
   type IncomingEvent,
   type Member,
   type Operation,
   type Part,
+  type Platform,
 } from '../connector.ts';
+import { memory, MEMORY_CAPABILITIES } from './platform.ts';
 
 /** One message as a room in memory shows it. */
 export interface MemoryMessage {
@@ -22,16 +24,6 @@ export interface MemoryMessage {
   readonly edits: number;
   readonly reactions: readonly string[];
 }
-
-const LIMITS: ConnectorLimits = {
-  maxBytes: 64 * 1024,
-  edits: true,
-  deletes: true,
-  actions: 'reactions',
-  threads: true,
-  keyWindowMs: Number.POSITIVE_INFINITY,
-  remote: true,
-};
 
 /**
  * A chat platform in this process, for tests: it keeps idempotency keys and refuses what a real one refuses, and a test
@@ -50,7 +42,7 @@ export class MemoryPlatform {
   beforeOpen: (conversation: Conversation) => void = () => {};
   /** Called once it is there; throw to lose the answer. */
   afterOpen: (conversation: Conversation) => void = () => {};
-  limits: ConnectorLimits = LIMITS;
+  capabilities: Capabilities = MEMORY_CAPABILITIES;
   /** Called before each operation; throw to make it fail. */
   before: (operation: Operation) => void = () => {};
   /** Called once it is done, before it is confirmed; throw to lose the answer. */
@@ -146,8 +138,8 @@ export function createMemoryConnector(platform: MemoryPlatform): Connector {
   let unlisten = (): void => {};
   let feeding: Promise<void> = Promise.resolve();
   return {
-    get limits() {
-      return platform.limits;
+    get capabilities() {
+      return platform.capabilities;
     },
     async start(host: ConnectorHost) {
       let position = host.cursor === null ? platform.stream.length : Number(host.cursor);
@@ -176,7 +168,7 @@ export function createMemoryConnector(platform: MemoryPlatform): Connector {
         body: { message: JSON.parse(JSON.stringify(message)) },
         bytes: JSON.stringify(message).length,
       };
-      if (part.bytes > platform.limits.maxBytes) throw new Rejected('the message is too large');
+      if (part.bytes > platform.capabilities.maxBytes) throw new Rejected('the message is too large');
       return [part];
     },
     async perform(operation) {
@@ -191,7 +183,11 @@ export function createMemoryConnector(platform: MemoryPlatform): Connector {
   };
 }
 
-/** From a configuration: a platform of its own that nobody else sees. */
-export function create(): Connector {
-  return createMemoryConnector(new MemoryPlatform());
+/** The platform `memory` as a program of the tests has it: its connectors stand for this one. */
+export function memoryPlatform(platform: MemoryPlatform): Platform {
+  return {
+    ...memory,
+    capabilities: () => platform.capabilities,
+    create: async () => createMemoryConnector(platform),
+  };
 }

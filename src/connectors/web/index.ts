@@ -1,15 +1,5 @@
-import type { Connector, ConnectorLimits, JsonObject } from '../connector.ts';
-
-const LIMITS: ConnectorLimits = {
-  // A page of the digest and a command's output; what a browser shows has no limit of its own.
-  maxBytes: 256 * 1024,
-  edits: true,
-  deletes: true,
-  actions: 'buttons',
-  threads: true,
-  keyWindowMs: 0,
-  remote: false,
-};
+import type { Connector, JsonObject } from '../connector.ts';
+import { web } from './platform.ts';
 
 /**
  * The web chat has no remote: its rows are shown when they are committed (`src/web` serves them, each replica to its own
@@ -17,7 +7,7 @@ const LIMITS: ConnectorLimits = {
  */
 export function create(): Connector {
   return {
-    limits: LIMITS,
+    capabilities: web.capabilities({}),
     async start(host) {
       host.state(true);
     },

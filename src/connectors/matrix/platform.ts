@@ -1,0 +1,30 @@
+import type { Platform } from '../connector.ts';
+import { matrixOptions, type MatrixOptions } from './options.ts';
+import { MAX_BYTES } from './render.ts';
+
+export const matrix: Platform<MatrixOptions> = {
+  type: 'matrix',
+  options: matrixOptions,
+  capabilities: ({ rate }) => ({
+    edit: true,
+    delete: true,
+    threads: true,
+    buttons: false,
+    select: false,
+    reactions: true,
+    files: false,
+    asker: false,
+    direct: true,
+    group: false,
+    members: true,
+    slashCommands: false,
+    topic: false,
+    memberGroups: false,
+    addressed: false,
+    maxBytes: MAX_BYTES,
+    keyWindowMs: 24 * 3_600_000,
+    ...(rate && { rate }),
+    remote: true,
+  }),
+  create: async (options, environment) => (await import('./index.ts')).create(options, environment),
+};

@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { secretReference } from '../../config/words.ts';
+import type { Platform } from '../connector.ts';
+
+const options = z.strictObject({
+  password: secretReference
+    .optional()
+    .describe(
+      'Signs people in to the web chat. Without it, and beside it, `watchbell sign-in` prints an address that signs one browser in.',
+    ),
+});
+export type WebOptions = z.infer<typeof options>;
+
+export const web: Platform<WebOptions> = {
+  type: 'web',
+  options,
+  capabilities: () => ({
+    edit: true,
+    delete: true,
+    threads: true,
+    buttons: true,
+    select: false,
+    reactions: false,
+    files: false,
+    asker: false,
+    direct: false,
+    group: false,
+    members: false,
+    slashCommands: false,
+    topic: false,
+    memberGroups: false,
+    addressed: true,
+    // A page of the digest and a command's output; what a browser shows has no limit of its own.
+    maxBytes: 256 * 1024,
+    keyWindowMs: 0,
+    remote: false,
+  }),
+  create: async () => (await import('./index.ts')).create(),
+};
