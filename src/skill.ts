@@ -275,12 +275,12 @@ export interface Webhook<Options = unknown> {
    * Left out: the body as it came; bodies over 1 MiB are then refused with 413.
    */
   readonly keep?: (body: unknown) => readonly Json[];
-  readonly run: (context: Context<Options>, request: WebhookRequest) => void | Promise<void>;
   /**
-   * Several that wait, no two of them with the same word, in the order of their acceptance and in one transaction; for what
-   * comes in thousands, where one statement for all costs less than one for each. Where it fails, each goes to `run`.
+   * Takes the calls that wait, often one: no two with the same word of `lane`, in the order of their acceptance, all in one
+   * transaction. What comes in thousands costs least where one statement stores all of them. Where it fails or takes
+   * longer than half a second, each call is given to it alone.
    */
-  readonly runMany?: (calls: readonly WebhookCall<Options>[]) => void | Promise<void>;
+  readonly run: (calls: readonly WebhookCall<Options>[]) => void | Promise<void>;
 }
 
 export interface WebhookCall<Options = unknown> {

@@ -65,9 +65,7 @@ export default defineSkill<AlertOptions>({
       refuse,
       lane: laneOf,
       keep,
-      run: (context, request) => takeNotifications([{ context, request: named(request) }]),
-      runMany: (calls) =>
-        takeNotifications(calls.map(({ context, request }) => ({ context, request: named(request) }))),
+      run: (calls) => takeNotifications(calls.map(({ context, request }) => ({ context, request: named(request) }))),
     },
   },
   timers: {

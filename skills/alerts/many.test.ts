@@ -28,20 +28,23 @@ const event = (prefix: string, { group, alerts }: Sent): NewEvent => ({
   }),
 });
 
-/** Everything that is kept of the alerts whose pods begin so, without what differs from one run to the next. */
+/**
+ * Everything that is kept of the alerts whose pods begin so, without what differs from one run to the next. How often one
+ * message has to ring does: what one transaction says of it rings once.
+ */
 async function kept(prefix: string): Promise<unknown> {
   const alerts = await bot.query(
     `select substr(labels->>'pod', 2) as pod, phase, severity, week_count, jsonb_array_length(places) as places,
        (select json_agg(t.what order by t.id) from alert_timeline t where t.alert_id = a.id) as told,
        (select count(*) from alert_episodes e where e.alert_id = a.id) as episodes,
-       (select json_agg(json_build_object('room', room, 'rings', ring_version, 'title', content::json->>'title', 'line', line) order by room)
+       (select json_agg(json_build_object('room', room, 'rang', ring_version > 0, 'title', content::json->>'title', 'line', line) order by room)
           from messages where key = 'alert:' || a.number) as shown
      from alerts a where labels->>'pod' like $1 order by labels->>'pod', severity`,
     [`${prefix}%`],
   );
   const groups = await bot.query(
     `select g.open, g.acked, g.truncated, g.rooms, (select json_agg(substr(a.labels->>'pod', 2) order by a.labels->>'pod')::text from alert_group_members m join alerts a on a.id = alert_id where group_id = g.id) as members,
-       (select json_agg(json_build_object('room', room, 'rings', ring_version, 'title', content::json->>'title')) from messages where key = 'group:' || g.id) as shown
+       (select json_agg(json_build_object('room', room, 'rang', ring_version > 0, 'title', content::json->>'title')) from messages where key = 'group:' || g.id) as shown
      from alert_groups g where exists (select 1 from alert_group_members m join alerts a on a.id = alert_id where group_id = g.id and a.labels->>'pod' like $1) order by 5, 4`,
     [`${prefix}%`],
   );

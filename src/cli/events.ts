@@ -1,4 +1,4 @@
-import { listFailed, replayFailed } from '../dispatch/event.ts';
+import { listFailed, replayFailed } from '../dispatch/failed.ts';
 import { StartFailed } from '../errors.ts';
 import type { SettingOptions } from './setting.ts';
 import { withBareDatabase } from './with-database.ts';

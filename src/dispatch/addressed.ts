@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Transaction } from '../db/database.ts';
-import type { Context, Fate, TaskOutcome, WebhookRequest } from '../skill.ts';
+import type { Context, Fate, Skill, TaskOutcome, WebhookCall } from '../skill.ts';
 import { createContext, runHandler } from './context.ts';
 import type { Effects } from './effects.ts';
 import type { EventRow } from './event.ts';
@@ -8,7 +8,8 @@ import type { World } from './world.ts';
 
 export interface AddressedInput {
   readonly world: World;
-  readonly row: EventRow;
+  /** One event, or calls of one webhook. */
+  readonly rows: readonly [EventRow, ...EventRow[]];
   readonly transaction: Transaction;
   readonly effects: Effects;
   readonly now: Date;
@@ -34,96 +35,65 @@ const fatePayload = z.object({
 });
 
 /**
- * Handles an event that is addressed to one skill: webhook, timer, cron, task result, word from another skill, fate.
+ * Handles what is addressed to one skill: webhooks, a timer, cron, task result, word from another skill, fate.
  * @throws {Error} when the skill or the name is not known, or the payload is not understood: the event fails visibly.
  */
-export async function handleAddressed(input: AddressedInput): Promise<'ok'> {
-  const { row, world } = input;
-  const loaded = world.skills.get(row.skill ?? '');
-  if (!loaded) throw new Error(`no skill is called "${row.skill ?? ''}" here`);
-  const revocable = createContext({ ...input, loaded, eventId: row.id });
-  await runHandler(revocable, () => call(input, revocable.context), input.timeoutMs);
+export async function handleAddressed({ rows, ...input }: AddressedInput): Promise<'ok'> {
+  const [{ skill }] = rows;
+  const loaded = input.world.skills.get(skill ?? '');
+  if (!loaded) throw new Error(`no skill is called "${skill ?? ''}" here`);
+  const given = rows.map((row) => ({ row, revocable: createContext({ ...input, loaded, eventId: row.id }) }));
+  const calls = given.map(({ row, revocable }) => ({ row, context: revocable.context }));
+  const all = { revoke: () => given.forEach(({ revocable }) => revocable.revoke()) };
+  await runHandler(all, () => call(loaded.skill, calls, input.now), input.timeoutMs);
   return 'ok';
 }
 
-/** Webhooks of one skill that it takes several of at once: whose they are; undefined: this event goes alone. */
-export function manyOf({ skills }: World, { kind, skill, name }: EventRow): string | undefined {
-  const webhook = kind === 'webhook' && skills.get(skill ?? '')?.skill.webhooks?.[name ?? ''];
-  return webhook && webhook.runMany ? `${skill} ${name}` : undefined;
+interface Call {
+  readonly row: EventRow;
+  readonly context: Context<unknown>;
 }
 
-/**
- * Handles events of one `manyOf` together, no two of one lane. Returns what each said, as if it had been handled alone.
- * @throws as `handleAddressed`, and then none is handled.
- */
-export async function handleMany(
-  input: Omit<AddressedInput, 'row' | 'effects'>,
-  rows: readonly EventRow[],
-  effectsOf: () => Effects,
-): Promise<{ readonly row: EventRow; readonly effects: Effects }[]> {
-  const [first] = rows;
-  const loaded = input.world.skills.get(first?.skill ?? '');
-  const webhook = loaded?.skill.webhooks?.[first?.name ?? ''];
-  if (!loaded || !webhook?.runMany) throw new Error('these events are not to be handled together');
-  const { runMany } = webhook;
-  const given = rows.map((row) => {
-    const effects = effectsOf();
-    return { row, effects, revocable: createContext({ ...input, effects, loaded, eventId: row.id }) };
-  });
-  const calls = given.map(({ row, revocable }) => ({ context: revocable.context, request: requestOf(row) }));
-  const all = { revoke: () => given.forEach(({ revocable }) => revocable.revoke()) };
-  await runHandler(all, () => runMany(calls), input.timeoutMs);
-  return given;
-}
-
-function requestOf(row: EventRow): WebhookRequest {
+function requestOf({ row, context }: Call): WebhookCall {
   const { source, body, remoteAddress } = webhookPayload.parse(JSON.parse(row.payload));
-  return { source, body, remoteAddress, receivedAt: row.accepted_at, order: row.id };
+  return { context, request: { source, body, remoteAddress, receivedAt: row.accepted_at, order: row.id } };
 }
 
-function call(input: AddressedInput, context: Context<unknown>): unknown {
-  const { row, now, world } = input;
-  const skill = world.skills.get(row.skill ?? '')?.skill;
-  const name = row.name ?? '';
-  const missing = (): never => {
-    throw new Error(`the skill "${row.skill ?? ''}" has no ${row.kind} called "${name}"`);
+function call(skill: Skill<unknown>, calls: readonly Call[], now: Date): unknown {
+  const [one] = calls;
+  if (!one) return undefined;
+  const { row, context } = one;
+  const declared = <T>(of: Readonly<Record<string, T>> | undefined): T => {
+    const found = of?.[row.name ?? ''];
+    if (found === undefined) throw new Error(`the skill "${skill.name}" has no ${row.kind} called "${row.name ?? ''}"`);
+    return found;
   };
+  if (row.kind === 'webhook') return declared(skill.webhooks).run(calls.map(requestOf));
+  const payload: unknown = JSON.parse(row.payload);
   const lateMs = Math.max(0, now.getTime() - row.happened_at.getTime());
-  const payload: unknown = row.kind === 'webhook' ? undefined : JSON.parse(row.payload);
   switch (row.kind) {
-    case 'webhook': {
-      const webhook = skill?.webhooks?.[name] ?? missing();
-      return webhook.run(context, requestOf(row));
-    }
     case 'timer': {
-      const timer = skill?.timers?.[name] ?? missing();
-      return timer.run(context, {
-        key: row.key ?? '',
-        payload: timer.payload.parse(payload),
-        dueAt: row.happened_at,
-        lateMs,
-      });
+      const timer = declared(skill.timers);
+      const fired = { key: row.key ?? '', dueAt: row.happened_at, lateMs };
+      return timer.run(context, { ...fired, payload: timer.payload.parse(payload) });
     }
     case 'cron':
-      return (skill?.crons?.[name] ?? missing()).run(context, {
-        at: row.happened_at,
-        lateMs,
-        key: row.key ?? undefined,
-      });
-    case 'task': {
-      const task = skill?.tasks?.[name] ?? missing();
-      return task.done(context, taskPayload.parse(payload) as unknown as TaskOutcome<unknown, unknown>);
-    }
+      return declared(skill.crons).run(context, { at: row.happened_at, lateMs, key: row.key ?? undefined });
+    case 'task':
+      return declared(skill.tasks).done(
+        context,
+        taskPayload.parse(payload) as unknown as TaskOutcome<unknown, unknown>,
+      );
     case 'emit': {
-      const listener = skill?.events?.[name] ?? missing();
+      const listener = declared(skill.events);
       return listener.run(context, listener.payload.parse(payload));
     }
     case 'fate': {
       const { connector, room, ...rest } = fatePayload.parse(payload);
       const fate: Fate = { ...rest, room: { connector, room } };
-      return skill?.fate?.(context, fate);
+      return skill.fate?.(context, fate);
     }
     default:
-      return missing();
+      throw new Error(`the skill "${skill.name}" hears nothing of ${row.kind}`);
   }
 }

@@ -149,7 +149,6 @@ export function createContext(source: ContextSource): RevocableContext {
       if (!address) return undefined;
       if (effects.wantedUnder(address.connector, address.room, skill, key))
         return { state: 'waiting', at: null, reason: null };
-      if (effects.before.holds(address.connector, address.room, skill, key)) effects.before.write();
       const [row] = await transaction.query<{
         state: string;
         pending: boolean;

@@ -21,36 +21,16 @@ export interface Observed {
   readonly value: number;
 }
 
-/** What was said before in the same transaction, and is not written yet. */
-export interface Unwritten {
-  /** It has a message under this key. */
-  holds(connector: string, room: string, skill: string, key: string): boolean;
-  /** What is asked of the database from now on sees it. */
-  write(): void;
-}
-
-const NOTHING: Unwritten = { holds: () => false, write: () => {} };
-
-const keyOf = (connector: string, room: string, skill: string, key: string): string =>
-  `${connector}\n${room}\n${skill}\n${key}`;
-
 /**
  * What a handler said should happen, collected while it runs and written in a few statements at its end: timers, then
  * tasks and events, then messages, which is also the order in which locks are taken.
  */
 export class Effects {
-  readonly before: Unwritten;
   #wanted: Wanted[] = [];
   #timers = new Map<string, NewTimer | null>();
   #tasks: NewTask[] = [];
   #events: NewEvent[] = [];
   #observed: Observed[] = [];
-  /** Keys of messages, as far as they were absorbed. */
-  readonly #keys = new Set<string>();
-
-  constructor(before = NOTHING) {
-    this.before = before;
-  }
 
   /** What has been said so far, for `rewind`. */
   mark(): () => void {
@@ -96,35 +76,6 @@ export class Effects {
 
   observe(histogram: string, value: number): void {
     this.#observed.push({ histogram, value });
-  }
-
-  /** Messages to be written. */
-  get size(): number {
-    return this.#wanted.length;
-  }
-
-  /**
-   * Takes what the next handler of the same transaction said, to be written together. False: both speak of the same message
-   * or timer, so this is to be written first.
-   */
-  absorb(next: Effects): boolean {
-    const keys = next.#wanted.flatMap(({ connector, room, skill, key }) =>
-      key === null ? [] : [keyOf(connector, room, skill, key)],
-    );
-    if (keys.some((key) => this.#keys.has(key)) || [...next.#timers.keys()].some((key) => this.#timers.has(key)))
-      return false;
-    for (const key of keys) this.#keys.add(key);
-    for (const [key, timer] of next.#timers) this.#timers.set(key, timer);
-    for (const wanted of next.#wanted) this.#wanted.push(wanted);
-    this.#tasks.push(...next.#tasks);
-    this.#events.push(...next.#events);
-    this.#observed.push(...next.#observed);
-    return true;
-  }
-
-  /** It absorbed a message under this key. */
-  holds(connector: string, room: string, skill: string, key: string): boolean {
-    return this.#keys.has(keyOf(connector, room, skill, key));
   }
 
   /** Sends everything in one go. @throws before anything is sent, or rejects for what the database says. */

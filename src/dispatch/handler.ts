@@ -10,8 +10,8 @@ import { handleAddressed } from './addressed.ts';
 import { coreAnswer, handleChat, reply } from './chat.ts';
 import { Effects, type Woken } from './effects.ts';
 import {
-  beginSuspect,
-  commitEvent,
+  beginCalls,
+  commitEvents,
   failEvent,
   isChat,
   knownLiteral,
@@ -19,15 +19,17 @@ import {
   retryLater,
   type EventRow,
   type Known,
-  type Suspect,
 } from './event.ts';
 import { recordError, shortId } from './failure.ts';
 import { sayToOps } from './notice.ts';
+import { beginSuspect, type Suspect } from './suspects.ts';
 import { knownNames, type World } from './world.ts';
 
 const MAX_RERUNS = 10;
 const MAX_TRIES = 6;
 const TAP_LOOK_EVERY_MS = 500;
+/** Several calls share it: one that takes longer is better handled alone. */
+const CALLS_MS = 500;
 
 export interface HandlerOptions {
   readonly database: Database;
@@ -44,7 +46,14 @@ export interface HandlerOptions {
 /** Skill and name of the command that an event turned out to be. */
 type Begun = [skill: string, command: string];
 
-/** Handles one event in a transaction of its own, and sees to what fails. */
+/** Calls of one webhook that were handled or left, by lane or else by id. */
+export interface CallsOutcome {
+  readonly handled: ReadonlySet<string | number>;
+  /** There was no room for these. */
+  readonly left: ReadonlySet<string | number>;
+}
+
+/** Handles one event, or the waiting calls of one webhook, in a transaction, and sees to what fails. */
 export class EventHandler {
   readonly #options: HandlerOptions;
   #knownOf: { world: World; literal: Known } | undefined;
@@ -71,7 +80,8 @@ export class EventHandler {
             await transaction.script('rollback');
             return false;
           }
-          return this.#handle(transaction, row, world, (...command) => (begun = command));
+          await this.#handle(transaction, [row], world, { onCommand: (...command) => (begun = command) });
+          return true;
         });
       } catch (error) {
         if (!database.available) {
@@ -86,6 +96,33 @@ export class EventHandler {
         }
         return this.#fail(row, error, begun);
       }
+    }
+  }
+
+  /** Handles waiting calls of one webhook in one transaction. Undefined: it failed, and each is to be handled alone. */
+  async attemptCalls(
+    webhook: string,
+    calls: readonly { readonly id: number; readonly lane: string | null }[],
+  ): Promise<CallsOutcome | undefined> {
+    const { database, log, world: current } = this.#options;
+    const ids = calls.flatMap(({ id, lane }) => (lane === null ? [id] : []));
+    const lanes = calls.flatMap(({ lane }) => lane ?? []);
+    const keysOf = (rows: readonly EventRow[]) => new Set(rows.map(({ id, lane }) => lane ?? id));
+    const world = current();
+    if (!world) return undefined;
+    try {
+      return await database.connection(async (transaction) => {
+        const found = await beginCalls(transaction, webhook, { ids, lanes }, this.known(world));
+        const [row, ...rows] = found.filter(({ fits }) => fits);
+        if (row) await this.#handle(transaction, [row, ...rows], world, { timeoutMs: CALLS_MS });
+        else await transaction.script('rollback');
+        return { handled: keysOf(row ? [row, ...rows] : []), left: keysOf(found.filter(({ fits }) => !fits)) };
+      });
+    } catch (error) {
+      // A lock that somebody else holds is nobody's fault.
+      const level = isRerunError(error) || isTransientError(error) || !database.available ? 'debug' : 'warn';
+      log[level]({ webhook, calls: calls.length, reason: messageOf(error) }, 'calls are handled one by one');
+      return undefined;
     }
   }
 
@@ -118,38 +155,33 @@ export class EventHandler {
 
   async #handle(
     transaction: Transaction,
-    row: EventRow,
+    rows: readonly [EventRow, ...EventRow[]],
     world: World,
-    onCommand: (...command: Begun) => void,
-  ): Promise<boolean> {
+    how: { readonly onCommand?: (...command: Begun) => void; readonly timeoutMs?: number },
+  ): Promise<void> {
     const { clock, step } = this.#options;
     const effects = new Effects();
-    const now = clock.now();
-    const chat = isChat(row);
-    const outcome = chat
-      ? await handleChat({ world, row, event: incoming(row), transaction, effects, now, onCommand })
-      : { result: await handleAddressed({ world, row, transaction, effects, now }) };
+    const given = { world, transaction, effects, now: clock.now(), ...how };
+    const [row] = rows;
+    const outcome = isChat(row)
+      ? await handleChat({ ...given, row, event: incoming(row), onCommand: how.onCommand ?? (() => {}) })
+      : { result: await handleAddressed({ ...given, rows }) };
     if (outcome.result === 'retry') {
-      await postponeEvent(
-        transaction,
-        row.id,
-        row.lane?.includes(':tap:') ? row.lane : `${row.lane ?? row.source}:tap:${row.id}`,
-        TAP_LOOK_EVERY_MS,
-      );
-      return true;
+      const lane = row.lane?.includes(':tap:') ? row.lane : `${row.lane ?? row.source}:tap:${row.id}`;
+      return postponeEvent(transaction, row.id, lane, TAP_LOOK_EVERY_MS);
     }
-    // All of it leaves in one write; where one statement fails, those behind it do, and the commit rolls back. What
+    // All of it leaves in one go; where one statement fails, those behind it do, and the commit rolls back. What
     // cannot even be sent throws here, before the commit is.
     const writing = effects.write(transaction);
     step('handle.before-commit');
-    const [woken] = await Promise.all([writing, commitEvent(transaction, row.id, outcome.result)]);
+    const ids = rows.map(({ id }) => id);
+    const [woken] = await Promise.all([writing, commitEvents(transaction, ids, outcome.result)]);
     step('handle.after-commit');
-    this.handled([row], outcome, woken);
-    return true;
+    this.#handled(rows, outcome, woken);
   }
 
   /** They are committed: whatever fails now must not look as if they were not. */
-  handled(
+  #handled(
     rows: readonly EventRow[],
     outcome: { result: string; skill?: string; command?: string },
     woken: Woken,

@@ -1,5 +1,6 @@
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
-import { beginSuspect, knownLiteral, postponeEvent, suspectNew, takeSuspects, uncountTries } from './event.ts';
+import { knownLiteral, postponeEvent } from './event.ts';
+import { beginSuspect, suspectNew, takeSuspects, uncountTries } from './suspects.ts';
 
 const known = knownLiteral([]);
 

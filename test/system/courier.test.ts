@@ -49,7 +49,10 @@ const probe = defineSkill({
     probe: {
       tokens: () => [],
       sources: () => [],
-      run: async ({ state }, { body }) => state.set(`seen ${(body as { n: number }).n}`, 1),
+      run: async (calls) => {
+        for (const { context, request } of calls)
+          await context.state.set(`seen ${(request.body as { n: number }).n}`, 1);
+      },
     },
   },
 });

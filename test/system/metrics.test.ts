@@ -17,9 +17,11 @@ const bell = defineSkill({
     bell: {
       tokens: ({ sources }, source) => (sources.includes(source) ? [{ file: 'token' }] : undefined),
       sources: ({ sources }) => sources,
-      run: (context, request) => {
-        if ((request.body as { fail?: boolean }).fail) throw new Error('on purpose');
-        return context.say('lobby', 'rung');
+      run: async (calls) => {
+        for (const { context, request } of calls) {
+          if ((request.body as { fail?: boolean }).fail) throw new Error('on purpose');
+          await context.say('lobby', 'rung');
+        }
       },
     },
   },

@@ -40,10 +40,12 @@ const probe = defineSkill({
     probe: {
       tokens: () => [],
       sources: () => [],
-      run: async ({ state, observe }, { body }) => {
-        const { n } = body as { n: number };
-        await state.set(`seen ${n}`, 1);
-        if (n === 7) await observe('lengths', Number.NaN);
+      run: async (calls) => {
+        for (const { context, request } of calls) {
+          const { n } = request.body as { n: number };
+          await context.state.set(`seen ${n}`, 1);
+          if (n === 7) await context.observe('lengths', Number.NaN);
+        }
       },
     },
   },

@@ -13,9 +13,11 @@ import { defineSkill, defineTask, z, type Webhook } from '#skill';
 const drink: Webhook<object> = {
   tokens: () => [{ file: 'token' }],
   sources: () => ['default'],
-  async run(context, { body }) {
-    if (body.poison) process.kill(process.pid, 'SIGKILL');
-    await context.sql('insert into drinks (word) values ($1)', [body.word]);
+  async run(calls) {
+    for (const { context, request: { body } } of calls) {
+      if (body.poison) process.kill(process.pid, 'SIGKILL');
+      await context.sql('insert into drinks (word) values ($1)', [body.word]);
+    }
   },
 };
 const sip = defineTask({

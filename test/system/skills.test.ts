@@ -13,9 +13,11 @@ const options = z.object({ word: z.string() });
 const brew: Webhook<z.infer<typeof options>> = {
   tokens: () => [{ file: 'token' }],
   sources: () => ['default'],
-  async run(context) {
-    await context.sql('insert into tea_cups (word) values ($1)', [context.options.word]);
-    await context.say('ops', kettle(context.options.word));
+  async run(calls) {
+    for (const { context } of calls) {
+      await context.sql('insert into tea_cups (word) values ($1)', [context.options.word]);
+      await context.say('ops', kettle(context.options.word));
+    }
   },
 };
 export default defineSkill({ name: 'tea', options, webhooks: { brew } });

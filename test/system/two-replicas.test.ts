@@ -5,7 +5,9 @@ import { until } from '../harness/until.ts';
 const knock: Webhook = {
   tokens: () => [{ file: 'token' }],
   sources: () => ['default'],
-  run: (context, request) => context.say('lobby', `knock ${(request.body as { n: number }).n}`),
+  run: async (calls) => {
+    for (const { context, request } of calls) await context.say('lobby', `knock ${(request.body as { n: number }).n}`);
+  },
 };
 
 /** The numbers of tasks that were begun. */
