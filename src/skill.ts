@@ -7,6 +7,7 @@
  */
 import type { z } from 'zod';
 import type { MessageLike, RoomAddress } from './chat/message.ts';
+import type { Query } from './skill-query.ts';
 
 export { z } from 'zod';
 export { cut } from './chat/cut.ts';
@@ -15,6 +16,8 @@ export { CommandError } from './errors.ts';
 export { parseDuration, formatDuration } from './chat/duration.ts';
 export { formatTime } from './chat/time.ts';
 export { nextTick } from './timers/next-tick.ts';
+export { defineQuery, listByKey, listInput, listOf, listOutput } from './skill-query.ts';
+export type { List, Query, QueryContext } from './skill-query.ts';
 export type { Action, Image, Link, Mention, Message, MessageLike, RoomAddress, Tone } from './chat/message.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
@@ -444,6 +447,8 @@ export interface Skill<Options = unknown> {
   readonly rooms?: (options: Options) => readonly string[] | undefined;
   /** By pattern; made from the options where they say what can be said. Pure. */
   readonly commands?: Commands<Options> | ((options: Options) => Commands<Options>);
+  // oxlint-disable-next-line typescript/no-explicit-any -- each query has input and output types of its own
+  readonly queries?: Readonly<Record<string, Query<Options, any, any>>>;
   readonly webhooks?: Readonly<Record<string, Webhook<Options>>>;
   // oxlint-disable-next-line typescript/no-explicit-any -- each entry has a payload type of its own
   readonly timers?: Readonly<Record<string, Timer<Options, any>>>;

@@ -11,6 +11,7 @@ import { runAlert, runAlerts, runPending } from './list-commands.ts';
 import { alertOptions, type AlertOptions } from './options.ts';
 import { keep, laneOf, refuse } from './payload.ts';
 import { prune } from './prune.ts';
+import { queries } from './queries.ts';
 import { roomsOf } from './route.ts';
 import { runUnack } from './unack-command.ts';
 
@@ -55,6 +56,7 @@ export default defineSkill<AlertOptions>({
   check: checkAlerts,
   rooms: (options) => roomsOf(options.route),
   commands,
+  queries,
   webhooks: {
     alertmanager: {
       tokens: (options, source) => {

@@ -4,6 +4,7 @@ import { answerCommand, followUpTimer } from './follow-up.ts';
 import { openTask, openTimer } from './open.ts';
 import { checkCoffee, coffeeOptions, roundsCalled, type CoffeeOptions } from './options.ts';
 import { againTimer, pairTask } from './pair-task.ts';
+import { queries } from './queries.ts';
 import { answerRequest } from './request.ts';
 import { latestRound, postInRooms } from './rounds.ts';
 import { seedOf, startRound } from './start.ts';
@@ -62,6 +63,7 @@ export default defineSkill<CoffeeOptions>({
   check: checkCoffee,
   rooms: (options) => Object.values(options.rounds).flatMap(({ room }) => room),
   commands,
+  queries,
   crons: {
     round: {
       schedule: ({ rounds }) =>

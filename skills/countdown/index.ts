@@ -1,6 +1,7 @@
 import { defineSkill, defineTimer, escape, formatTime, z, type CommandContext } from '#skill';
 import { countdownOptions, dueAt, numberOf, parseLength, reached, type Count, type CountdownOptions } from './count.ts';
 import { end, findCounts, goOn, lastSaid, numberLost, plan, titleOf } from './plan.ts';
+import { running } from './running.ts';
 
 type Asking = CommandContext<CountdownOptions, Record<string, unknown>>;
 const HERE = 'where connector = $1 and room = $2 for update';
@@ -70,6 +71,7 @@ export default defineSkill<CountdownOptions>({
     'stop countdown': { help: 'stops the count here, whoever began it', class: 'act', late: 'run', run: stop },
     countdowns: { help: 'lists what is being counted where', run: list },
   },
+  queries: { running },
   timers: { goOn: defineTimer<CountdownOptions, { id: number }>({ payload: z.object({ id: z.int() }), run: goOn }) },
   fate: numberLost,
   histograms: { watchbell_countdown_length: { help: 'Length of each count that was begun', buckets: LENGTHS } },

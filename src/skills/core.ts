@@ -7,6 +7,7 @@ import { usableCommands } from '../dispatch/no-command.ts';
 import type { World } from '../dispatch/world.ts';
 import { CommandError } from '../errors.ts';
 import { defineSkill, type CommandContext, type Skill } from '../skill.ts';
+import { createCoreQueries } from './core-queries.ts';
 
 /** A part of the program, as `status` and /healthz tell it. */
 export interface PartState {
@@ -27,6 +28,7 @@ export function createCoreSkill(services: CoreServices): Skill<unknown> {
   return defineSkill<unknown>({
     name: 'core',
     description: 'help, status and who may do what',
+    queries: createCoreQueries(services),
     commands: {
       'help {skill?}': { help: 'lists what you can say here', late: 'run', run: (context) => help(services, context) },
       status: { help: 'says how the bot and its connections are', run: (context) => status(services, context) },

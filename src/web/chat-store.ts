@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import { insertEvents, type Accepted } from '../dispatch/event.ts';
 import type { World } from '../dispatch/world.ts';
-import { createGate } from './gate.ts';
+import { createGate } from '../dispatch/gate.ts';
 import { insertLine, readExcerpt, readHeads, readLines, type LinesOf } from './lines.ts';
 import { RoomWatch } from './room-watch.ts';
 import type { Following, WebChat, WebPress, WebReader, WebRoom, WebSend } from './web-chat.ts';

@@ -1,0 +1,119 @@
+import type { World } from '../dispatch/world.ts';
+import { defineQuery, listByKey, listInput, listOf, listOutput, z, type QueryContext } from '../skill.ts';
+
+export interface CoreQueryServices {
+  readonly version: string;
+  readonly world: () => World;
+}
+
+const words = z.array(z.string());
+
+/** What one may know of the bot itself. No ids of platforms, no accounts. */
+export function createCoreQueries({ version, world }: CoreQueryServices) {
+  return {
+    version: defineQuery({
+      help: 'says which release is running',
+      input: z.object({}),
+      output: z.object({ name: z.string(), version: z.string() }),
+      run: () => ({ name: world().botName, version }),
+    }),
+    rooms: defineQuery({
+      help: 'lists the configured rooms',
+      input: z.object(listInput()),
+      output: listOutput(z.object({ name: z.string(), connectors: words, failover: z.string().nullable() })),
+      run: ({ rooms, mayIn }, page) => {
+        const mine = rooms.all().filter(({ name }) => mayIn(name));
+        const items = mine.map(({ name, addresses, failover = null }) => ({
+          ...{ name, failover },
+          connectors: [...new Set(addresses.map(({ connector }) => connector))],
+        }));
+        return listByKey(items, page, ({ name }) => name);
+      },
+    }),
+    skills: defineQuery({
+      help: 'lists the skills with what can be said and asked',
+      input: z.object(listInput()),
+      output: listOutput(z.object({ name: z.string(), description: z.string(), commands: words, queries: words })),
+      run: (_context, page) => {
+        const { skills, commands } = world();
+        const items = [...skills.values()].map(({ skill }) => ({
+          ...{ name: skill.name, description: skill.description ?? '' },
+          commands: commands.all
+            .filter((entry) => entry.skill === skill.name && !entry.command.hidden)
+            .map(({ name }) => name),
+          queries: Object.keys(skill.queries ?? {}),
+        }));
+        return listByKey(items, page, ({ name }) => name);
+      },
+    }),
+    people: defineQuery({
+      help: 'lists the people of the configuration',
+      input: z.object(listInput()),
+      output: listOutput(z.object({ id: z.string(), name: z.string() })),
+      run: ({ people }, page) =>
+        listByKey(
+          people.all().map(({ id, name }) => ({ id, name })),
+          page,
+          ({ id }) => id,
+        ),
+    }),
+    audit,
+  };
+}
+
+interface AuditRow {
+  readonly id: number;
+  readonly at: Date;
+  readonly connector: string;
+  readonly room: string;
+  readonly account: string;
+  readonly person: string | null;
+  readonly skill: string;
+  readonly command: string;
+  readonly text: string;
+  readonly result: string;
+  readonly because: string;
+}
+
+const audit = defineQuery({
+  help: 'lists who said what, newest first, and what came of it',
+  class: 'admin',
+  input: z.object({
+    ...listInput(z.string().regex(/^[0-9]{1,15}$/)),
+    person: z.string().min(1).max(63).optional().describe('Only what this person said: their key under people:.'),
+    skill: z.string().min(1).max(63).optional().describe('Only commands of this skill.'),
+  }),
+  output: listOutput(
+    z.object({
+      id: z.int(),
+      at: z.iso.datetime(),
+      who: z.string().describe('The person, else the account or token.'),
+      room: z.string().nullable().describe('Null: a direct message, or another way in.'),
+      skill: z.string(),
+      command: z.string(),
+      text: z.string(),
+      result: z.string(),
+      because: z.string(),
+    }),
+  ),
+  async run({ sql, rooms }: QueryContext, { limit, cursor, person, skill }) {
+    const rows = await sql<AuditRow>(
+      `select * from audit where ($1::bigint is null or id < $1) and ($2::text is null or person = $2) and ($3::text is null or skill = $3)
+       order by id desc limit $4`,
+      [cursor === undefined ? null : Number(cursor), person ?? null, skill ?? null, limit + 1],
+    );
+    const list = listOf(rows, limit, ({ id }) => String(id));
+    return {
+      ...list,
+      items: list.items.map((row) => ({
+        ...{
+          id: row.id,
+          at: row.at.toISOString(),
+          who: row.person ?? row.account,
+          room: rooms.byAddress(row)?.name ?? null,
+        },
+        ...{ skill: row.skill, command: row.command, text: row.text, result: row.result, because: row.because },
+      })),
+    };
+  },
+});
