@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type pg from 'pg';
 import { escape } from './chat/message.ts';
+import { createApi } from './api/router.ts';
+import { createSignedIn } from './api/signed-in.ts';
+import { ApiTokens } from './api/tokens.ts';
 import { createClock, type Clock } from './clock.ts';
 import type { Config } from './config/schema.ts';
 import type { Platform } from './connectors/connector.ts';
@@ -22,6 +25,7 @@ import { Dispatcher } from './dispatch/dispatcher.ts';
 import type { Woken } from './dispatch/effects.ts';
 import { HeardSources } from './dispatch/heard-sources.ts';
 import { noticeOps } from './dispatch/notice.ts';
+import { QueryRunner } from './dispatch/queries.ts';
 import { beginSeries } from './dispatch/series.ts';
 import { suspectNew } from './dispatch/suspects.ts';
 import { createWebhookIntake } from './dispatch/webhook-intake.ts';
@@ -41,7 +45,7 @@ import type { CronSpec } from './timers/cron.ts';
 import { Ticker } from './timers/ticker.ts';
 import { createWebChat } from './web/chat-store.ts';
 import { createWebPages } from './web/pages.ts';
-import { createSignIn } from './web/session.ts';
+import { createSignIn, type SessionsOptions } from './web/session.ts';
 import { createSessionStore } from './web/session-store.ts';
 
 /** Sessions in a transaction for longer are ended by the server; below the lease's time to live. */
@@ -67,6 +71,8 @@ export interface AppOptions {
   /** For tests: moves the clock, and is called at each moment where a crash matters. */
   readonly shiftMs?: () => number;
   readonly step?: StepHook;
+  /** For tests: a query whose answer is not what its schema says fails. */
+  readonly checkAnswers?: boolean;
 }
 
 /** The running program: everything is built here, started in order and stopped in reverse. */
@@ -76,6 +82,7 @@ export class App {
   readonly metrics: Metrics;
   readonly acceptor: Acceptor;
   readonly dispatcher: Dispatcher;
+  readonly queries: QueryRunner;
   readonly #options: AppOptions;
   readonly #replica = { id: randomUUID(), name: hostname(), pid: process.pid };
   /** Two connections of their own: a burst of work must not cost this replica its leases. */
@@ -132,6 +139,11 @@ export class App {
       world: () => (this.#heartbeat.standsBack || !this.#incarnation.isUsable ? undefined : this.#world),
       pressure: () => this.acceptor.pressure,
       onWoken,
+    });
+    this.queries = new QueryRunner({
+      ...{ database, clock },
+      world: () => this.#world,
+      isStrict: options.checkAnswers ?? false,
     });
     this.#ticker = new Ticker({
       database,
@@ -292,7 +304,7 @@ export class App {
       health,
       metrics: this.metrics,
       log,
-      pages: web ? [this.#webPages(web[1])] : [],
+      pages: [this.#api(web?.[1]), ...(web ? [this.#webPages(web[1])] : [])],
     });
     if (!(await onceDatabaseAnswers(log, () => this.#prepare(), givenUp))) {
       await this.#http.drain({ acceptForMs: 0, boundMs: 1000 });
@@ -430,16 +442,38 @@ export class App {
     this.#leases.want(['housekeeping', ...this.#runners.connect()]);
   }
 
-  #webPages(options: object): Pages {
+  #api(web: object | undefined): Pages {
+    const { secret, log, version } = this.#options;
+    return createApi({
+      version,
+      world: () => this.#world,
+      queries: this.queries,
+      isStarted: () => this.#started,
+      tokens: new ApiTokens({ config: () => this.#config.api, secret, log }),
+      signedIn: web ? createSignedIn(this.#sessions(web), () => this.#world) : async () => undefined,
+      onWrongToken: (sender) => log.warn({ address: sender }, 'wrong token on the API'),
+    });
+  }
+
+  #sessions(options: object): SessionsOptions {
     const { password } = options as WebOptions;
+    return {
+      store: createSessionStore(this.database.query),
+      now: () => this.clock.now(),
+      ...(password && { password: () => this.#options.secret(password) }),
+    };
+  }
+
+  #webPages(options: object): Pages {
+    const { store: sessions, now, password } = this.#sessions(options);
     return createWebPages({
       chat: this.#webChat,
-      sessions: createSessionStore(this.database.query),
+      sessions,
       log: this.#options.log,
-      now: () => this.clock.now(),
+      now,
       title: this.#config.name,
       basePath: this.#config.http.basePath,
-      ...(password && { password: () => this.#options.secret(password) }),
+      ...(password && { password }),
     });
   }
 

@@ -7,7 +7,7 @@ import { explain } from './explain.ts';
 import { misplacedSecrets } from './misplaced-secrets.ts';
 import { parseFile, type SourceFile } from './parse.ts';
 import { expandPlatforms, fillTypes, isMap, withoutNulls, withTypes, type Raw } from './raw.ts';
-import { checkReferences } from './references.ts';
+import { checkReferences, type Vocabulary } from './references.ts';
 import { configSchema, configSchemaOf, type Config, type DatabaseConfig } from './schema.ts';
 import { shapeOf, type Shape } from './shape.ts';
 import { commandsOf, readSkills, warnNoEffect, type DisabledSkill, type ReadOptions } from './skill-options.ts';
@@ -204,7 +204,7 @@ function vocabularyOf(
   { skills, brokenSkills = [] }: ReadOptions,
   options: Config['skills'],
   problem: (finding: Finding) => void,
-): { skills: string[]; commands: string[] } {
+): Vocabulary {
   const patterns = skills.flatMap((skill) => {
     try {
       return Object.keys(commandsOf(skill, options[skill.name]));
@@ -215,6 +215,7 @@ function vocabularyOf(
   });
   return {
     skills: [...skills.map(({ name }) => name), ...brokenSkills],
+    queries: skills.flatMap(({ name, queries = {} }) => Object.keys(queries).map((query) => `${name} ${query}`)),
     commands: patterns.map((pattern) => (/^[^{[]*/.exec(pattern)?.[0] ?? '').trim().toLowerCase()).filter(Boolean),
   };
 }

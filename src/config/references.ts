@@ -6,6 +6,8 @@ import type { Finding, Path } from './tree.ts';
 export interface Vocabulary {
   readonly skills: readonly string[];
   readonly commands: readonly string[];
+  /** `alerts open`. */
+  readonly queries: readonly string[];
 }
 
 type Raw = Readonly<Record<string, unknown>>;
@@ -19,6 +21,7 @@ const DEFINED_IN: Readonly<Record<string, string>> = {
   person: 'people',
   'group or person': 'people',
   'time interval': 'timeIntervals',
+  'API token': 'api',
 };
 const RESERVED = ['everyone', 'guests'];
 
@@ -127,6 +130,7 @@ export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: F
   return { problems, warnings };
 
   function checkAccess(): void {
+    const tokens = Object.fromEntries(entriesOf(asMap(raw['api'])['tokens']));
     const platforms = [
       ...connectors,
       ...entriesOf(raw['connectors']).flatMap(([, { type }]) => (typeof type === 'string' ? [type] : [])),
@@ -137,26 +141,32 @@ export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: F
       for (const word of ['allow', 'deny']) {
         for (const [at, who] of stringsOf(rule[word])) {
           if (who.startsWith('platform:')) known([...path, word, at], 'platform', who.slice(9), platforms);
+          else if (who.startsWith('token:')) known([...path, word, at], 'API token', who.slice(6), Object.keys(tokens));
           else known([...path, word, at], 'group or person', who, whoever);
         }
       }
       for (const [at, room] of stringsOf(rule['in'])) known([...path, 'in', at], 'room', room, names.rooms);
-      for (const [at, command] of stringsOf(rule['commands'])) checkCommand([...path, 'commands', at], command);
+      for (const [at, command] of stringsOf(rule['commands']))
+        checkWords([...path, 'commands', at], command, 'command', [...vocabulary.commands, ...vocabulary.queries]);
+    }
+    for (const [name, token] of Object.entries(tokens)) {
+      const path = ['api', 'tokens', name];
+      for (const [at, command] of stringsOf(token['commands']))
+        checkWords([...path, 'commands', at], command, 'command', vocabulary.commands);
+      for (const [at, query] of stringsOf(token['queries']))
+        checkWords([...path, 'queries', at], query, 'query', vocabulary.queries);
     }
   }
 
-  function checkCommand(path: Path, command: string): void {
-    if (command === '*') return;
-    if (command.startsWith('class:')) known(path, 'class', command.slice(6), CLASSES);
-    else if (command.startsWith('skill:')) known(path, 'skill', command.slice(6), vocabulary.skills);
+  function checkWords(path: Path, words: string, what: 'command' | 'query', list: readonly string[]): void {
+    if (words === '*') return;
+    if (words.startsWith('class:')) known(path, 'class', words.slice(6), CLASSES);
+    else if (words.startsWith('skill:')) known(path, 'skill', words.slice(6), vocabulary.skills);
     else {
-      const wanted = command.toLowerCase().split(/\s+/).filter(Boolean).join(' ');
-      if (vocabulary.commands.some((one) => one === wanted || one.startsWith(`${wanted} `))) return;
+      const wanted = words.toLowerCase().split(/\s+/).filter(Boolean).join(' ');
+      if (list.some((one) => one === wanted || one.startsWith(`${wanted} `))) return;
       // Not a problem: the skill it belongs to may be missing for a while, and the bot should start all the same.
-      warnings.push({
-        path,
-        says: `no command begins with "${shown(command)}"${didYouMean(wanted, vocabulary.commands)}`,
-      });
+      warnings.push({ path, says: `no ${what} begins with "${shown(words)}"${didYouMean(wanted, list)}` });
     }
   }
 }

@@ -106,7 +106,10 @@ const person = z.strictObject({
 });
 export type PersonConfig = z.infer<typeof person>;
 
-const who = z.string().min(1).describe('A group, a person, "everyone", "guests" or "platform:matrix".');
+const who = z
+  .string()
+  .min(1)
+  .describe('A group, a person, "everyone", "guests", "platform:matrix", or "token:ci" for a token of the API.');
 const accessRule = z
   .strictObject({
     allow: z.array(who).min(1, 'names nobody').optional().describe('Who may.'),
@@ -115,7 +118,9 @@ const accessRule = z
       .array(z.string().min(1))
       .min(1, 'names no command')
       .default(['*'])
-      .describe('The first words of commands, "class:act", "skill:alerts" or "*" (the default).'),
+      .describe(
+        'The first words of commands, or skill and name of queries ("alerts open"), "class:act", "skill:alerts" or "*" (the default).',
+      ),
     in: z
       .array(name)
       .min(1, 'names no room')
@@ -132,6 +137,22 @@ const accessRule = z
   })
   .refine((rule) => (rule.allow === undefined) !== (rule.deny === undefined), { error: 'write either allow or deny' });
 export type AccessRule = z.infer<typeof accessRule>;
+
+const named = (what: string) =>
+  z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      `Which ${what} it may use, named as in access rules: first words, "class:read", "skill:alerts" or "*". Default: none.`,
+    );
+
+const apiToken = z.strictObject({
+  token: z
+    .union([secretReference.transform((one) => [one]), z.array(secretReference).min(1, 'names no secret')])
+    .describe('Secret that opens the API, at least 16 characters, or a list of them, to change it without a gap.'),
+  commands: named('commands'),
+  queries: named('queries'),
+});
 
 const timeInterval = z.strictObject({
   days: days.optional().describe('Days such as Mon-Fri; default: all.'),
@@ -180,6 +201,15 @@ export const configSchema = z.strictObject({
     .record(name, schedule)
     .default({})
     .meta({ description: 'On-call schedules.', noEffect: 'nobody is on call by them, and nobody is paged' }),
+  api: z
+    .strictObject({
+      tokens: z
+        .record(name, apiToken)
+        .default({})
+        .describe('One entry a program; `token:NAME` is what access rules and the audit call it.'),
+    })
+    .prefault({})
+    .describe('Who may use the REST API: see docs/api.md.'),
   skills: z.record(name, z.unknown()).default({}).describe("Each skill's own options; `false` switches a skill off."),
   skillDirectories: z
     .array(z.string().min(1))

@@ -200,6 +200,7 @@ describe('what a command is about', () => {
 describe('who is no account', () => {
   const token: Asker = { ...stranger, kind: 'token', connector: 'api', accountId: 'token:ci', name: 'token:ci' };
   const operator: Asker = { ...token, kind: 'program', connector: 'cli', accountId: 'cli:root' };
+  const tokens = { ci: { commands: ['*'], queries: ['alerts open'] } };
   const nowhere = { room: undefined, direct: true };
 
   test.each([
@@ -208,12 +209,22 @@ describe('who is no account', () => {
     ['admin', token, false],
     ['admin', operator, true],
   ] as const)('class %s without a room, %#: %p', (commandClass, asker, allow) => {
-    expect(decide([], ask(asker, { ...nowhere, class: commandClass })).allow).toBe(allow);
+    expect(decide([], ask(asker, { ...nowhere, class: commandClass }), tokens).allow).toBe(allow);
   });
 
   test('a rule names a token, and everyone holds it too', () => {
-    expect(decide(rules({ deny: ['token:ci'] }), ask(token, nowhere)).allow).toBe(false);
-    expect(decide(rules({ deny: ['everyone'] }), ask(token, nowhere)).allow).toBe(false);
-    expect(decide(rules({ deny: ['token:cd'] }), ask(token, nowhere)).allow).toBe(true);
+    expect(decide(rules({ deny: ['token:ci'] }), ask(token, nowhere), tokens).allow).toBe(false);
+    expect(decide(rules({ deny: ['everyone'] }), ask(token, nowhere), tokens).allow).toBe(false);
+    expect(decide(rules({ deny: ['token:cd'] }), ask(token, nowhere), tokens).allow).toBe(true);
+  });
+
+  test('a token is for what its entry lists, commands and queries apart', () => {
+    const query = { ...nowhere, isQuery: true, class: 'read' as const };
+    expect(decide([], ask(token, { ...query, command: 'alerts open' }), tokens).allow).toBe(true);
+    expect(decide([], ask(token, { ...query, command: 'alerts one' }), tokens).because).toContain(
+      'api.tokens.ci.queries',
+    );
+    expect(decide([], ask(token, nowhere), { ci: { commands: ['class:read'], queries: ['*'] } }).allow).toBe(false);
+    expect(decide(rules({ allow: ['token:ci'] }), ask(token, nowhere)).because).toContain('not in the configuration');
   });
 });

@@ -1,12 +1,13 @@
 import type { AccessRule } from '../config/schema.ts';
 import type { Asker, CommandClass } from '../skill.ts';
 
-/** May this person say this command here? */
+/** May this actor say this command here, or ask this query? */
 export interface DecisionQuestion {
   readonly asker: Asker;
   readonly skill: string;
-  /** The literal words of the command's pattern: `ack`, `job run`. */
+  /** The literal words of the command's pattern: `ack`, `job run`; of a query, skill and name: `alerts open`. */
   readonly command: string;
+  readonly isQuery?: boolean;
   readonly class: CommandClass;
   /** The configured name; undefined for a direct message and in a room that is not configured. */
   readonly room: string | undefined;
@@ -14,6 +15,11 @@ export interface DecisionQuestion {
   /** What the command is about: `job:site/deploy`; undefined: nothing that rules can name. */
   readonly resource?: string | undefined;
 }
+
+/** What the tokens of the API are for, by name. */
+export type TokenLists = Readonly<
+  Record<string, { readonly commands: readonly string[]; readonly queries: readonly string[] }>
+>;
 
 export interface Decision {
   readonly allow: boolean;
@@ -29,9 +35,11 @@ export interface Decision {
  * It fails closed: nothing is for bots, nothing happens in a room that is not configured, direct messages are for
  * listed people, and a guest gets only what a rule gives to `guests`, to that person or to a group of theirs by name.
  */
-export function decide(rules: readonly AccessRule[], question: DecisionQuestion): Decision {
+export function decide(rules: readonly AccessRule[], question: DecisionQuestion, tokens: TokenLists = {}): Decision {
   const { asker, room, direct } = question;
   if (asker.bot) return refused('commands are not for bots');
+  const outside = asker.kind === 'token' ? notListed(tokens, question) : undefined;
+  if (outside !== undefined) return refused(outside);
   // A configured room with two people in it is a room like any other.
   if (direct && room === undefined && asker.person === undefined && asker.kind === 'account') {
     return refused('direct messages are for people listed under people:; ask an admin');
@@ -45,6 +53,17 @@ export function decide(rules: readonly AccessRule[], question: DecisionQuestion)
     return refused(rule.reason ?? `${which} denies \`${question.command}\` to ${named}`);
   }
   return withoutRule(question);
+}
+
+/** A token does nothing that its entry does not name; access rules may deny what it names. */
+function notListed(tokens: TokenLists, question: DecisionQuestion): string | undefined {
+  const { asker, command, isQuery = false } = question;
+  const name = asker.accountId.replace(/^token:/, '');
+  const lists = Object.hasOwn(tokens, name) ? tokens[name] : undefined;
+  if (!lists) return `${asker.accountId} is not in the configuration any more`;
+  const list = isQuery ? 'queries' : 'commands';
+  if (lists[list].some((entry) => matchesCommand(entry, question))) return undefined;
+  return `\`${command}\` is not among the ${list} of ${asker.accountId}; ask an admin to add it to api.tokens.${name}.${list}`;
 }
 
 function withoutRule({ asker, class: commandClass, command, room }: DecisionQuestion): Decision {

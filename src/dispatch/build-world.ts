@@ -36,7 +36,7 @@ export function buildWorld({ config, platforms, skills, generation, skillLog }: 
     commands: new CommandIndex(on, config.skills),
     rooms: createRooms(config),
     people: createPeople(config),
-    decide: (question) => decide(config.access, question),
+    decide: (question) => decide(config.access, question, config.api.tokens),
     connectors,
     localConnectors: new Set([...capabilities].filter(([, { remote }]) => !remote).map(([name]) => name)),
     capabilities: (connector) => capabilities.get(connector),

@@ -1,5 +1,5 @@
 import { toMessage, type Action, type Message, type MessageLike } from '../chat/message.ts';
-import type { IncomingEvent } from '../connectors/connector.ts';
+import type { IncomingEvent, Sender } from '../connectors/connector.ts';
 import type { Transaction } from '../db/database.ts';
 import type { Asker, RoomAddress } from '../skill.ts';
 import { addressed, firstLine, type Addressing } from './addressing.ts';
@@ -55,7 +55,7 @@ function inConversation(input: ChatInput, { skill, belongsTo, ...address }: Conv
 
 async function inRoom(input: ChatInput, place: Place): Promise<ChatResult> {
   const { world, event, row, transaction, effects, now, onCommand } = input;
-  const asker = askerOf(world, row.source, event);
+  const asker = accountActor(world, row.source, event.sender);
   const line = event.type === 'message' ? await typed(input, event) : await tapped(input, event, place.address);
   if (line === 'retry' || line === undefined) return { result: line ?? 'ignored' };
   const { outcome, skill, command } = await sayCommand(
@@ -74,17 +74,18 @@ async function inRoom(input: ChatInput, place: Place): Promise<ChatResult> {
   };
 }
 
-function askerOf(world: World, connector: string, event: IncomingEvent): Asker {
-  const person = world.people.byAccount(connector, event.sender.accountId);
+/** Who an account of a platform is here. */
+export function accountActor(world: World, connector: string, sender: Sender): Asker {
+  const person = world.people.byAccount(connector, sender.accountId);
   return {
     kind: 'account',
     connector,
-    accountId: event.sender.accountId,
-    name: world.people.nameOf(connector, event.sender.accountId, event.sender.name),
+    accountId: sender.accountId,
+    name: world.people.nameOf(connector, sender.accountId, sender.name),
     person: person?.id,
     groups: person?.groups ?? [],
-    guest: event.sender.guest,
-    bot: event.sender.bot,
+    guest: sender.guest,
+    bot: sender.bot,
   };
 }
 

@@ -42,7 +42,10 @@ beforeAll(async () => {
   bot = await startTestBot({
     skills: [shop],
     options: { shop: { words: ['tea', 'milk'] } },
-    config: { access: [{ deny: ['everyone'], on: ['goods:g*d'], reason: 'gold is not for sale' }] },
+    config: {
+      api: { tokens: { ci: { token: { file: 'ci' }, commands: ['*'] } } },
+      access: [{ deny: ['everyone'], on: ['goods:g*d'], reason: 'gold is not for sale' }],
+    },
   });
 });
 afterAll(() => bot.stop());

@@ -112,7 +112,7 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
   };
 }
 
-function tokenOf(reference: SecretRef, secret: WebhookIntakeOptions['secret']): IntakeToken {
+export function tokenOf(reference: SecretRef, secret: WebhookIntakeOptions['secret']): IntakeToken {
   return {
     name: 'file' in reference ? `file ${reference.file}` : `variable ${reference.env}`,
     read: () =>

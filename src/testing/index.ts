@@ -133,6 +133,7 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     log: createLogger({ level: 'silent' }),
     ports: { port: 0, opsPort: 0, portFixed: false, opsPortFixed: false },
     shiftMs: () => shiftMs,
+    checkAnswers: true,
     ...(options.step && { step: options.step }),
   });
   await app.start();

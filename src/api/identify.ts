@@ -1,0 +1,48 @@
+import type { Request } from 'express';
+import type { Asker } from '../skill.ts';
+import { createGuessLimit } from '../web/guess-limit.ts';
+import { isSameOrigin, senderOf } from '../web/guard.ts';
+import { NO_TOKEN, tooManyGuesses, UNREADABLE_TOKEN, WRONG_TOKEN, type Problem } from './problems.ts';
+import type { ApiTokens } from './tokens.ts';
+
+export interface IdentifyOptions {
+  readonly tokens: ApiTokens;
+  /** The person who is signed in on the pages with this browser. */
+  readonly signedIn: (request: Request) => Promise<Asker | undefined>;
+  /** Told of each wrong token that was not over the limit. */
+  readonly onWrongToken: (sender: string) => void;
+  readonly nowMs?: () => number;
+}
+
+const OTHER_SITE: Problem = {
+  status: 403,
+  sentence: 'this came from a page of another site: use a token, or the page of the bot itself',
+};
+
+/** Says who asks: a token, or else whoever is signed in. */
+export function createIdentify(options: IdentifyOptions): (request: Request) => Promise<Asker | Problem> {
+  const { tokens, signedIn, onWrongToken, nowMs = () => performance.now() } = options;
+  const limit = createGuessLimit(nowMs);
+  return async (request) => {
+    const given = bearerOf(request.headers.authorization);
+    if (given === undefined) {
+      const asker = await signedIn(request);
+      if (!asker) return NO_TOKEN;
+      // A browser sends its cookie whoever made it ask.
+      return request.method === 'GET' || request.method === 'HEAD' || isSameOrigin(request) ? asker : OTHER_SITE;
+    }
+    const found = await tokens.find(given);
+    if (found === 'unsure') return UNREADABLE_TOKEN;
+    if (found) return found;
+    const sender = senderOf(request);
+    const waitMs = limit.take({ sender });
+    if (waitMs > 0) return tooManyGuesses(waitMs);
+    onWrongToken(sender);
+    return WRONG_TOKEN;
+  };
+}
+
+function bearerOf(authorization: string | undefined): string | undefined {
+  const given = /^bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
+  return given ?? (authorization === undefined ? undefined : '');
+}

@@ -1,0 +1,93 @@
+import express from 'express';
+import type { NextFunction, Request, RequestHandler, Response, Router } from 'express';
+import type { QueryRunner } from '../dispatch/queries.ts';
+import type { World } from '../dispatch/world.ts';
+import { sendProblem } from '../http/problem.ts';
+import type { Pages } from '../http/server.ts';
+import type { Asker } from '../skill.ts';
+import { createIdentify, type IdentifyOptions } from './identify.ts';
+import { openApi } from './openapi.ts';
+import { passing, STARTING, type Problem } from './problems.ts';
+
+export interface ApiOptions extends IdentifyOptions {
+  readonly version: string;
+  readonly world: () => World;
+  readonly queries: QueryRunner;
+  /** False: the tables may not be there yet. */
+  readonly isStarted: () => boolean;
+}
+
+/** `/api/…`: what skills answer and take, from their declarations. Tokens and signed-in people; see docs/api.md. */
+export function createApi(options: ApiOptions): Pages {
+  const router = express.Router();
+  const identify = createIdentify(options);
+
+  router.use('/api', (_request, response, next) => {
+    response.set('Cache-Control', 'no-store');
+    if (options.isStarted()) next();
+    else refuse(response, STARTING);
+  });
+  // It names nothing of the configuration but the skills that are on.
+  only(router, 'get', '/api/openapi.json', (_request, response) => {
+    response.json(openApi(options.world(), options.version));
+  });
+  router.use('/api/v1', async (request, response, next) => {
+    const asker = await identify(request);
+    if ('status' in asker) return refuse(response, asker);
+    response.locals['asker'] = asker;
+    next();
+  });
+  addQueries(router, options);
+  router.use('/api', (error: unknown, _request: Request, response: Response, next: NextFunction) => {
+    const problem = passing(error);
+    if (problem && !response.headersSent) refuse(response, problem);
+    else next(error);
+  });
+  return { handler: router };
+}
+
+type AskQuery = Request<{ skill: string; query: string }>;
+
+function addQueries(router: Router, { queries }: ApiOptions): void {
+  only(router, 'get', '/api/v1/:skill/:query', async (request: AskQuery, response) => {
+    const { skill, query } = request.params;
+    const input = onceEach(request.query);
+    if ('status' in input) return refuse(response, input);
+    const outcome = await queries.ask({ asker: askerOf(response), skill, query, input: input.given });
+    if (outcome.outcome === 'ok') response.json(outcome.answer);
+    else refuse(response, { status: STATUS[outcome.outcome], sentence: outcome.says });
+  });
+}
+
+const STATUS = { unknown: 404, missing: 404, invalid: 400, denied: 403 } as const;
+
+function onceEach(query: Request['query']): { readonly given: Record<string, string> } | Problem {
+  const given: Record<string, string> = {};
+  for (const [name, value] of Object.entries(query)) {
+    if (typeof value !== 'string') return { status: 400, sentence: `${name} is given more than once: say it once` };
+    given[name] = value;
+  }
+  return { given };
+}
+
+/** The one method that an address knows. */
+function only<Parameters>(
+  router: Router,
+  method: 'get' | 'post',
+  path: string,
+  ...handlers: RequestHandler<Parameters>[]
+): void {
+  router[method](path, ...(handlers as unknown as RequestHandler[]));
+  const allow = method === 'get' ? 'GET, HEAD' : 'POST';
+  router.all(path, (_request, response) =>
+    refuse(response, { status: 405, sentence: `this address is asked with ${allow}`, headers: { Allow: allow } }),
+  );
+}
+
+function askerOf(response: Response): Asker {
+  return response.locals['asker'] as Asker;
+}
+
+function refuse(response: Response, { status, sentence, headers }: Problem): void {
+  sendProblem(response.req, response, status, sentence, headers);
+}

@@ -1,0 +1,74 @@
+import type { Config } from '../config/schema.ts';
+import { tokenOf } from '../dispatch/webhook-intake.ts';
+import { hashSecret, isOneOf } from '../http/credentials.ts';
+import type { IntakeTarget } from '../http/intake.ts';
+import { TokenCache } from '../http/token-cache.ts';
+import type { Logger } from '../log.ts';
+import type { Asker, SecretRef } from '../skill.ts';
+
+/** A shorter one can be guessed, however slowly. */
+const SHORTEST = 16;
+
+export interface ApiTokensOptions {
+  readonly config: () => Config['api'];
+  readonly secret: (reference: SecretRef) => Promise<string>;
+  readonly log: Logger;
+}
+
+/** Knows which token of the configuration a request shows. */
+export class ApiTokens {
+  readonly #options: ApiTokensOptions;
+  readonly #cache: TokenCache;
+  #seen: Config['api'] | undefined;
+  #targets: ReadonlyMap<string, IntakeTarget> = new Map();
+
+  constructor(options: ApiTokensOptions) {
+    this.#options = options;
+    this.#cache = new TokenCache({ log: options.log });
+  }
+
+  /** The actor whose token this is. `unsure`: some token cannot be read, so nobody can say that this is none. Never rejects. */
+  async find(given: string): Promise<Asker | 'unsure' | undefined> {
+    const hash = hashSecret(given);
+    let found: string | undefined;
+    let isUnsure = false;
+    // All of them are compared, so that the time taken does not tell which one came near.
+    for (const [name, target] of this.#current()) {
+      const tokens = await this.#cache.of(`api/${name}`, target);
+      if (isOneOf(tokens.accepted, hash)) found = name;
+      isUnsure ||= tokens.isUnsure;
+    }
+    if (found !== undefined) return tokenActor(found);
+    return isUnsure ? 'unsure' : undefined;
+  }
+
+  #current(): ReadonlyMap<string, IntakeTarget> {
+    const { config, secret } = this.#options;
+    const current = config();
+    if (current === this.#seen) return this.#targets;
+    this.#seen = current;
+    this.#targets = new Map(
+      Object.entries(current.tokens).map(([name, { token }]) => [
+        name,
+        {
+          tokens: token.map((reference) => {
+            const { name: place, read } = tokenOf(reference, secret);
+            return { name: place, read: async () => longEnough(await read()) };
+          }),
+        },
+      ]),
+    );
+    return this.#targets;
+  }
+}
+
+function longEnough(token: string | undefined): string | undefined {
+  if (token === undefined || token.length >= SHORTEST) return token;
+  throw new Error(`it has ${token.length} characters, which can be guessed: at least ${SHORTEST}, from a generator`);
+}
+
+/** Who acts with a token: `token:ci` in access rules and the audit. */
+export function tokenActor(name: string): Asker {
+  const id = `token:${name}`;
+  return { kind: 'token', connector: 'api', accountId: id, name: id, groups: [], guest: false, bot: false };
+}
