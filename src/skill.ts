@@ -89,8 +89,6 @@ export interface PostOptions {
   readonly notBefore?: Date;
   /** Drop it if it is not sent by then. */
   readonly until?: Date;
-  /** Key of a message in the same room that must be shown first. */
-  readonly after?: string;
   /** Key of a message in the same room whose thread this one belongs to; a plain message where that one is not to be had. */
   readonly inThreadOf?: string;
   /**

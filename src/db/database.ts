@@ -95,7 +95,12 @@ export function isTransientError(error: unknown): boolean {
 
 /** Failures that are nobody's fault and go away when the whole transaction is run again. */
 export function isRerunError(error: unknown): boolean {
-  return /^(40001|40P01)$/.test(codeOf(error) ?? '') || isStalePlan(error);
+  return /^(40001|40P01)$/.test(codeOf(error) ?? '') || isStalePlan(error) || isNewKeyTwice(error);
+}
+
+/** Two transactions made the first message under one key at the same time: the other one's is there now. */
+function isNewKeyTwice(error: unknown): boolean {
+  return codeOf(error) === '23505' && (error as { constraint?: string }).constraint === 'messages_key';
 }
 
 const MAX_RERUNS = 5;

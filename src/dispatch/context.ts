@@ -97,7 +97,6 @@ export function createContext(source: ContextSource): RevocableContext {
     ring: options.ring ?? false,
     notBefore: options.notBefore ? validDate('notBefore', options.notBefore) : null,
     until: options.until ? validDate('until', options.until) : null,
-    afterKey: options.after ?? null,
     threadKey: options.inThreadOf ?? null,
     replyTo: null,
     thread: null,

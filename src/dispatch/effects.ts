@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Transaction } from '../db/database.ts';
 import type { WokenRoom } from '../db/notifier.ts';
-import { writeWanted, type Wanted } from '../messages/wanted.ts';
+import { lockStanding, mergeWanted, writeWanted, type Wanted } from '../messages/wanted.ts';
 import { writeTasks, type NewTask } from '../tasks/task.ts';
 import { cancelTimers, writeTimers, type NewTimer } from '../timers/timer.ts';
 import { insertEvents, type Accepted, type NewEvent } from './event.ts';
@@ -78,9 +78,13 @@ export class Effects {
     this.#observed.push({ histogram, value });
   }
 
-  /** Sends everything in one go. @throws before anything is sent, or rejects for what the database says. */
-  write(transaction: Transaction): Promise<Woken> {
+  /**
+   * Sends everything: in one go, or two where messages change that may be there already. `last` ends the transaction, and
+   * leaves with the second. @throws for what cannot be sent, before `last` is, or for what the database says.
+   */
+  async write(transaction: Transaction, last?: () => Promise<void>): Promise<Woken> {
     const { query } = transaction;
+    const wanted = mergeWanted(this.#wanted);
     const set = [...this.#timers.values()].filter((timer) => timer !== null);
     const cancelled = Map.groupBy(
       [...this.#timers].filter(([, timer]) => timer === null).map(([id]) => id.split('\n')),
@@ -98,12 +102,11 @@ export class Effects {
     if (set.length > 0) first.push(writeTimers(query, set));
     if (this.#tasks.length > 0) first.push(writeTasks(query, this.#tasks));
     const events = this.#events.length > 0 ? insertEvents(query, this.#events) : [];
-    return Promise.all([events, writeWanted(query, this.#wanted), ...first]).then(([accepted, rooms]) => ({
-      rooms,
-      timersAt,
-      tasks: this.#tasks.length > 0,
-      events: accepted,
-      observed: this.#observed,
-    }));
+    const before = Promise.all([events, ...first]);
+    // It is awaited below; what fails meanwhile fails what follows in the same transaction.
+    before.catch(() => {});
+    const standing = await lockStanding(query, wanted);
+    const [[accepted], rooms] = await Promise.all([before, writeWanted(query, wanted, standing), last?.()]);
+    return { rooms, timersAt, tasks: this.#tasks.length > 0, events: accepted, observed: this.#observed };
   }
 }

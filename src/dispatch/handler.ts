@@ -170,12 +170,12 @@ export class EventHandler {
       const lane = row.lane?.includes(':tap:') ? row.lane : `${row.lane ?? row.source}:tap:${row.id}`;
       return postponeEvent(transaction, row.id, lane, TAP_LOOK_EVERY_MS);
     }
-    // All of it leaves in one go; where one statement fails, those behind it do, and the commit rolls back. What
-    // cannot even be sent throws here, before the commit is.
-    const writing = effects.write(transaction);
-    step('handle.before-commit');
+    // The commit leaves with the last of it: where one statement fails, those behind it do, and the commit rolls back.
     const ids = rows.map(({ id }) => id);
-    const [woken] = await Promise.all([writing, commitEvents(transaction, ids, outcome.result)]);
+    const woken = await effects.write(transaction, () => {
+      step('handle.before-commit');
+      return commitEvents(transaction, ids, outcome.result);
+    });
     step('handle.after-commit');
     this.#handled(rows, outcome, woken);
   }

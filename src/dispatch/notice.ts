@@ -61,7 +61,6 @@ export function coreMessage(
     ring: options.ring ?? false,
     notBefore: null,
     until: null,
-    afterKey: null,
     threadKey: null,
     replyTo: null,
     thread: null,

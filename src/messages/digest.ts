@@ -12,7 +12,7 @@ const MAX_LINE = 160;
 
 /** Never attempted, and without a time or a place of their own. */
 const LOOSE = `connector = $1 and room = $2 and pending and line is not null and not digest and not removed
-         and not_before is null and until is null and after_key is null and thread_key is null and thread is null and reply_to is null and fold is null and attempt is null and sends = 0 and delivered_version = 0`;
+         and not_before is null and until is null and thread_key is null and thread is null and reply_to is null and fold is null and attempt is null and sends = 0 and delivered_version = 0`;
 /** A digest that takes more. */
 const OPEN = `connector = $1 and room = $2 and digest and pending and attempt is null and sends = 0 and state = 'live'`;
 

@@ -36,10 +36,6 @@ const COLUMNS = `m.id, m.connector, m.room, m.skill, m.key, m.queue, m.content, 
 /** The fence as part of one statement: nothing is written by a holder whose lease has gone. `$1` name, `$2` epoch. */
 export const HELD = 'held as materialized (select 1 from leases where name = $1 and epoch = $2 for key share)';
 
-/** What it must come after has been shown. */
-const UNBLOCKED =
-  '(m.after_key is null or not exists (select 1 from messages a where a.connector = m.connector and a.room = m.room and a.skill = m.skill and a.key = m.after_key and a.pending))';
-
 /** Rows are locked in the order in which handlers lock them, so that nobody waits for each other in a circle. */
 const LOCKING = 'order by m.connector, m.room, m.skill, m.key nulls last, m.position for update of m';
 
@@ -52,7 +48,7 @@ export async function pendingRooms(query: Query, connector: string, now: Date): 
        select (select m.room from messages m where connector = $1 and pending and m.room > rooms.room order by m.room limit 1) from rooms where rooms.room is not null)
      select rooms.room from rooms, lateral (
        select queue, position from messages m where connector = $1 and m.room = rooms.room and pending and (not_before is null or not_before <= $2)
-         and ${UNBLOCKED} order by queue, position limit 1) head
+         order by queue, position limit 1) head
      order by head.queue, head.position`,
     [connector, now],
   );
@@ -87,13 +83,6 @@ export function unresolvedIn(query: Query, connector: string, rooms: readonly st
   );
 }
 
-/** What waits in a room, as far as it may be sent now. */
-export interface Waiting {
-  readonly rows: readonly MessageRow[];
-  /** Something waits for another message to be shown first: look again when these are. */
-  readonly blocked: boolean;
-}
-
 /**
  * What rooms should be sent next, at most `limit` rows each: replies and pages before bulk, each in order. Found by what is
  * pending, never by a highest id.
@@ -103,23 +92,16 @@ export async function takePending(
   connector: string,
   rooms: readonly string[],
   { now, limit }: { now: Date; limit: number },
-): Promise<Map<string, Waiting>> {
-  const found = await query<{ asked: string; blocked: boolean; id: string | null }>(
-    `select asked, blocked, m.* from unnest($2::text[]) with ordinality as given (asked, nth)
-     cross join lateral (select exists (select 1 from messages b where b.connector = $1 and b.room = asked and b.pending and b.after_key is not null) as blocked) waits
-     left join lateral (
+): Promise<Map<string, MessageRow[]>> {
+  const found = await query<MessageRow>(
+    `select m.* from unnest($2::text[]) with ordinality as given (asked, nth) cross join lateral (
        select ${COLUMNS}, m.position from messages m where m.connector = $1 and m.room = asked and m.pending and (m.not_before is null or m.not_before <= $3)
-         and ${UNBLOCKED} order by m.queue, m.position limit $4) m on true
-     order by nth, m.queue, m.position`,
+       order by m.queue, m.position limit $4) m order by nth, m.queue, m.position`,
     [connector, rooms, now, limit],
   );
-  const taken = new Map<string, { rows: MessageRow[]; blocked: boolean }>();
-  for (const { asked, blocked, ...row } of found) {
-    const waiting = taken.get(asked) ?? { rows: [], blocked };
-    taken.set(asked, waiting);
-    if (row.id !== null) waiting.rows.push(row as unknown as MessageRow);
-  }
-  return taken;
+  const waiting = new Map<string, MessageRow[]>(rooms.map((room) => [room, []]));
+  for (const row of found) waiting.get(row.room)?.push(row);
+  return waiting;
 }
 
 export async function messageById(query: Query, id: string): Promise<MessageRow | undefined> {

@@ -17,7 +17,6 @@ import {
   withdrawAttempts,
   type MessageRow,
   type Planned,
-  type Waiting,
 } from './store.ts';
 
 /** What changes right now, or has just changed, is looked at again so soon. */
@@ -76,14 +75,13 @@ export class Turns {
         if (this.#pace.isThrottled(room, this.#options.clock.monotonic())) await this.#fold(room);
       const batches: { room: string; batch: readonly Planned[]; more: boolean }[] = [];
       for (const [room, waiting] of await this.#waitingIn([...left], limit)) {
-        const [next] = waiting.rows;
+        const [next] = waiting;
         if (!next) finish(room, async () => false);
         else {
           const batch = await this.#batch(waiting);
           // A turn is one request of each.
           const unfinished = batch.some(({ attempt }) => attempt.steps.length > 1);
-          const more =
-            unfinished || waiting.blocked || batch.length < waiting.rows.length || waiting.rows.length === limit;
+          const more = unfinished || batch.length < waiting.length || waiting.length === limit;
           if (batch.length > 0) batches.push({ room, batch, more });
           else finish(room, () => this.#single(next));
         }
@@ -162,7 +160,7 @@ export class Turns {
     return rows;
   }
 
-  #waitingIn(rooms: readonly string[], limit: number): Promise<Map<string, Waiting>> {
+  #waitingIn(rooms: readonly string[], limit: number): Promise<Map<string, MessageRow[]>> {
     const { database, name, clock } = this.#options;
     return rooms.length === 0
       ? Promise.resolve(new Map())
@@ -173,7 +171,7 @@ export class Turns {
    * What can be attempted together: messages of one request each that depend on nothing before them. Their requests still
    * go out one after another; only the commits before and after are shared. Empty: the first needs a turn of its own.
    */
-  async #batch({ rows }: Waiting): Promise<Planned[]> {
+  async #batch(rows: readonly MessageRow[]): Promise<Planned[]> {
     const batch: Planned[] = [];
     const now = this.#options.clock.now();
     for (const row of rows) {

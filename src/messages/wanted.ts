@@ -1,5 +1,6 @@
 import type { Query } from '../db/database.ts';
 import type { WokenRoom } from '../db/notifier.ts';
+import { isSame, next, type Next, type Standing } from './next.ts';
 
 /** What a handler wants a room to show, as it is flushed at the end of its transaction. */
 export interface Wanted {
@@ -16,7 +17,6 @@ export interface Wanted {
   readonly ring: boolean;
   readonly notBefore: Date | null;
   readonly until: Date | null;
-  readonly afterKey: string | null;
   readonly threadKey: string | null;
   readonly replyTo: string | null;
   readonly thread: string | null;
@@ -28,90 +28,89 @@ export interface Wanted {
   readonly removed: boolean;
 }
 
-const identity = (wanted: Wanted): string =>
-  `${wanted.connector}\n${wanted.room}\n${wanted.skill}\n${wanted.key ?? `\uffff${wanted.id}`}`;
+type Place = Pick<Wanted, 'connector' | 'room' | 'skill' | 'key'>;
+const placeOf = ({ connector, room, skill, key }: Place): string => JSON.stringify([connector, room, skill, key]);
 
 /** A key posted twice by one handler counts once, with the last content; its rings add up to one. */
-function merge(given: readonly Wanted[]): Wanted[] {
+export function mergeWanted(given: readonly Wanted[]): Wanted[] {
   const merged = new Map<string, Wanted>();
   for (const wanted of given) {
-    const before = merged.get(identity(wanted));
-    merged.set(
-      identity(wanted),
-      before
-        ? {
-            ...wanted,
-            ring: wanted.ring || before.ring,
-            queue: before.queue < wanted.queue ? before.queue : wanted.queue,
-          }
-        : wanted,
-    );
+    const place = wanted.key === null ? wanted.id : placeOf(wanted);
+    const before = merged.get(place);
+    const ring = wanted.ring || before?.ring === true;
+    merged.set(place, { ...wanted, ring, queue: before?.queue === 0 ? 0 : wanted.queue });
   }
   return [...merged.values()];
 }
 
+/** Rows that are there already, by their place. */
+export type StandingRows = ReadonlyMap<string, Standing>;
+const NONE: StandingRows = new Map();
+
 /**
- * Writes what rooms should show, in one statement. Positions follow the order in which things were said; locks are taken
- * in the order of keys, so that two handlers never wait for each other in a circle. Returns the rooms in which something
- * waits now, and from when on.
+ * Reads what is to be changed, and locks it until the transaction ends: in the order of keys, so that two handlers never
+ * wait for each other in a circle. Asks nothing where nothing has a key.
  */
-export function writeWanted(query: Query, given: readonly Wanted[]): Promise<WokenRoom[]> {
-  if (given.length === 0) return Promise.resolve([]);
-  const all = merge(given);
-  return query<WokenRoom>(WRITE, [
-    all.map((one) => one.id),
-    all.map((one) => one.connector),
-    all.map((one) => one.room),
-    all.map((one) => one.skill),
-    all.map((one) => one.key),
-    all.map((one) => one.queue),
-    all.map((one) => one.content),
-    all.map((one) => one.line),
-    all.map((one) => one.ring),
-    all.map((one) => one.notBefore),
-    all.map((one) => one.until),
-    all.map((one) => one.afterKey),
-    all.map((one) => one.threadKey),
-    all.map((one) => one.replyTo),
-    all.map((one) => one.thread),
-    all.map((one) => one.notify),
-    all.map((one) => one.local),
-    all.map((one) => one.eventId),
-    all.map((one) => one.removed),
+export async function lockStanding(query: Query, all: readonly Wanted[]): Promise<StandingRows> {
+  const keyed = all.filter(({ key }) => key !== null);
+  if (keyed.length === 0) return NONE;
+  const rows = await query<Standing & Place>(LOCK, [
+    keyed.map(({ connector }) => connector),
+    keyed.map(({ room }) => room),
+    keyed.map(({ skill }) => skill),
+    keyed.map(({ key }) => key),
   ]);
+  return new Map(rows.map((row) => [placeOf(row), row]));
 }
 
+const LOCK = `
+select m.id, m.connector, m.room, m.skill, m.key, m.queue, m.content, m.line, m.version, m.ring_version, m.removed, m.not_before, m.until,
+  m.notify, m.state, m.pending, m.fold, m.delivered_version, coalesce(m.not_before > clock_timestamp(), false) as is_ahead,
+  exists (select 1 from messages d where d.id = m.fold and d.attempt is not null) as fold_is_under_way
+from messages m join unnest($1::text[], $2::text[], $3::text[], $4::text[]) as k (connector, room, skill, key)
+  on m.connector = k.connector and m.room = k.room and m.skill = k.skill and m.key = k.key
+order by m.connector, m.room, m.skill, m.key for update of m`;
+
+/**
+ * Writes what rooms should show, in one statement; a handler that made the same new key at the same time makes it fail, and
+ * then the whole transaction runs again. Returns the rooms in which something waits now, and from when on.
+ * @throws before anything is sent, or rejects for what the database says.
+ */
+export function writeWanted(query: Query, all: readonly Wanted[], standing = NONE): Promise<WokenRoom[]> {
+  const changed = all.filter((one) => !isSame(one, standing.get(placeOf(one))));
+  if (changed.length === 0) return Promise.resolve([]);
+  const rows = changed.map((one) => rowOf(one, next(one, standing.get(placeOf(one)))));
+  // A lone surrogate is no JSON to Postgres.
+  const given = JSON.stringify(rows, (_, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value));
+  const woken = changed.map(({ connector, room, queue, notBefore }) => ({ connector, room, queue, notBefore }));
+  return query(WRITE, [given]).then(() => woken);
+}
+
+const rowOf = (wanted: Wanted, { anew, moves, ...decided }: Next) => ({
+  ...{ connector: wanted.connector, room: wanted.room, skill: wanted.skill, key: wanted.key },
+  ...{ content: wanted.content, line: wanted.line, not_before: wanted.notBefore, until: wanted.until },
+  ...{ thread_key: wanted.threadKey, reply_to: wanted.replyTo, thread: wanted.thread },
+  ...{ event_id: wanted.eventId, removed: wanted.removed, is_shown: wanted.local },
+  ...{ ...decided, anew, moves },
+});
+
+/** Positions follow the order in which things were said. What a message answers, and in which thread, stays as it began. */
 const WRITE = `
-with numbered as materialized (
-  select given.*, nextval('message_position') as position
-  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::text[], $9::bool[], $10::timestamptz[], $11::timestamptz[],
-    $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::bool[], $18::bigint[], $19::bool[])
-  as given (id, connector, room, skill, key, queue, content, line, ring, not_before, until, after_key, thread_key, reply_to, thread, notify, local, event_id, removed))
-insert into messages as m (id, connector, room, skill, key, queue, content, line, ring_version, not_before, until, after_key, thread_key,
-  reply_to, thread, notify, event_id, removed, delivered_version, delivered_ring, shown_at, position)
-select id, connector, room, skill, key, queue, content, line, ring::int, not_before, until, after_key, thread_key,
-  reply_to, thread, notify, event_id, removed, case when local or removed then 1 else 0 end, case when local then ring::int else -1 end,
-  case when local then clock_timestamp() end, position
-from numbered order by connector, room, skill, key nulls last, position
-on conflict (connector, room, skill, key) where key is not null do update set
-  content = excluded.content, line = excluded.line, queue = least(excluded.queue, case when m.pending then m.queue else excluded.queue end),
-  version = m.version + 1, ring_version = m.ring_version + excluded.ring_version, removed = excluded.removed,
-  not_before = excluded.not_before, until = excluded.until, notify = least(excluded.notify, m.notify), event_id = excluded.event_id,
-  -- Without a remote a row stays where it is on the page, unless it rings.
-  position = case when m.pending or (excluded.shown_at is not null and excluded.ring_version = 0) then m.position else excluded.position end,
-  wanted_at = case when m.pending then m.wanted_at else clock_timestamp() end,
-  -- A ring, and what has a time of its own, needs a message of its own: the row leaves its digest, unless that is under way.
-  fold = case when (excluded.ring_version > 0 and m.delivered_version > 0)
-    or ((excluded.not_before is not null or excluded.until is not null) and not exists (select 1 from messages d where d.id = m.fold and d.attempt is not null))
-    then null else m.fold end,
-  state = 'live', reason = null,
-  delivered_version = case when excluded.shown_at is not null then m.version + 1 else m.delivered_version end,
-  delivered_ring = case when excluded.shown_at is not null then m.ring_version + excluded.ring_version else m.delivered_ring end,
-  shown_at = coalesce(m.shown_at, excluded.shown_at)
-where m.content is distinct from excluded.content or excluded.ring_version > 0 or m.removed <> excluded.removed or m.line is distinct from excluded.line
-  -- It came too late to be shown; now it is wanted again.
-  or (m.state = 'dropped' and not excluded.removed)
-  or (m.pending and (m.not_before is distinct from excluded.not_before or m.until is distinct from excluded.until))
-  -- Without a remote a row is never pending: it waits by its time alone.
-  or (excluded.shown_at is not null and m.not_before > clock_timestamp() and m.not_before is distinct from excluded.not_before)
-returning connector, room, queue, not_before as "notBefore"`;
+with given as materialized (
+  select g.*, nextval('message_position') as last from json_to_recordset($1) as g (
+    id uuid, is_new bool, connector text, room text, skill text, key text, queue int, content text, line text, version int, ring_version int, removed bool,
+    not_before timestamptz, until timestamptz, thread_key text, reply_to text, thread text, notify text, event_id bigint, fold uuid, anew bool, moves bool, is_shown bool)),
+changed as (
+  update messages m set queue = g.queue, content = g.content, line = g.line, version = g.version, ring_version = g.ring_version, removed = g.removed,
+    not_before = g.not_before, until = g.until, notify = g.notify, event_id = g.event_id, fold = g.fold, state = 'live', reason = null,
+    position = case when g.moves then g.last else m.position end, wanted_at = case when g.anew then clock_timestamp() else m.wanted_at end,
+    delivered_version = case when g.is_shown then g.version else m.delivered_version end,
+    delivered_ring = case when g.is_shown then g.ring_version else m.delivered_ring end,
+    shown_at = case when g.is_shown then coalesce(m.shown_at, clock_timestamp()) else m.shown_at end
+  from given g where m.id = g.id and not g.is_new)
+insert into messages (id, connector, room, skill, key, queue, position, content, line, version, ring_version, removed, not_before, until,
+  thread_key, reply_to, thread, notify, event_id, delivered_version, delivered_ring, shown_at)
+select id, connector, room, skill, key, queue, last, content, line, version, ring_version, removed, not_before, until,
+  thread_key, reply_to, thread, notify, event_id, case when is_shown then version else 0 end, case when is_shown then ring_version else -1 end,
+  case when is_shown then clock_timestamp() end
+from given where is_new order by connector, room, skill, key nulls last, last`;

@@ -132,18 +132,6 @@ test('once an account is refused, rooms that were ready before it wait too', asy
   await until(async () => (await bot.query('select 1 from messages where attempt is not null')).length === 0);
 });
 
-test('a message that waits for another does not keep other rooms waiting while the account is slowed down', async () => {
-  let asked = 0;
-  bot.platform.before = () => {
-    if (asked++ === 0) throw new RateLimited('account', 300);
-  };
-  await insert('a', 'first', { key: 'first', queue: 0, not_before: soon(60_000) });
-  await insert('a', 'second', { after_key: 'first', queue: 0 });
-  await insert('b', 'other');
-  await until(() => bot.texts('b').length === 1);
-  expect(bot.texts('a')).toEqual([]);
-});
-
 test('a message that changes while it is about to be sent is not overtaken by the one behind it', async () => {
   const changing = randomUUID();
   let refused = false;
