@@ -169,7 +169,7 @@ export class App {
       find: (skill, name) => {
         const loaded = this.#world.skills.get(skill);
         const task = loaded?.skill.tasks?.[name];
-        return loaded && task && { task, options: loaded.options, log: loaded.log };
+        return loaded && task && { task, options: loaded.options, log: loaded.log, needs: loaded.skill.needs ?? [] };
       },
       secret: options.secret,
       ownUrl: () => `http://127.0.0.1:${this.#http?.port ?? options.ports.port}`,

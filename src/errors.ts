@@ -5,6 +5,11 @@ export class CommandError extends Error {
   readonly code = 'WB_COMMAND';
 }
 
+/** Thrown by a task that was cancelled in time: nothing of it has happened. */
+export class NothingDone extends Error {
+  readonly code = 'WB_NOTHING_DONE';
+}
+
 /** The configuration cannot be used; `problems` are lines for people, each with place and remedy. */
 export class ConfigInvalid extends Error {
   readonly code = 'WB_CONFIG_INVALID';

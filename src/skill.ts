@@ -12,7 +12,7 @@ import type { Query } from './skill-query.ts';
 export { z } from 'zod';
 export { cut } from './chat/cut.ts';
 export { escape, quote } from './chat/message.ts';
-export { CommandError } from './errors.ts';
+export { CommandError, NothingDone } from './errors.ts';
 export { parseDuration, formatDuration } from './chat/duration.ts';
 export { formatTime } from './chat/time.ts';
 export { nextTick } from './timers/next-tick.ts';
@@ -100,6 +100,11 @@ export interface PostOptions {
   readonly line?: string;
 }
 
+export interface TaskReference {
+  /** The task's uuid: `TaskRun.id`. */
+  readonly id: string;
+}
+
 /** What a room shows of a message, as far as is known. */
 export interface Shown {
   readonly state: 'waiting' | 'shown' | 'dead' | 'dropped';
@@ -151,8 +156,17 @@ export interface Context<Options = unknown> {
   /** Takes a timer back, also one that is due and not handled yet. */
   cancel(key: string): Promise<void>;
 
-  /** Starts a task once this transaction has committed. */
-  task(name: string, payload?: Json): Promise<void>;
+  /**
+   * Starts a task once this transaction has committed. A `key` is unique in the skill while its task lives: asked for again
+   * under it, the living one is the answer, whatever its payload. Awaited, not returned: what a handler returns is said.
+   */
+  task(name: string, payload?: Json, options?: { readonly key?: string }): Promise<TaskReference>;
+  /**
+   * Calls off the task that lives under a key. `cancelled`: it had not begun and never will; its `done` hears so next.
+   * `running`: it is aborted within a second or two, wherever it runs, and `done` hears what became of it. `none`: no task
+   * lives under the key.
+   */
+  cancelTask(key: string): Promise<'cancelled' | 'running' | 'none'>;
   /** A typed event to other skills, handled after this transaction has committed. */
   emit(name: string, payload?: Json): Promise<void>;
   /** Counts `value` in one of this skill's `histograms` once this transaction has committed. */
@@ -332,12 +346,55 @@ export interface TaskChat {
   }): Promise<RoomAddress | undefined>;
 }
 
-export interface TaskRun<Options, Payload> {
+/** What of the world outside a skill may use in its tasks and services; declared, so that it can be seen before it runs. */
+export type Need = 'http' | 'exec';
+
+export interface Abilities {
+  /** `needs: ['http']`. */
+  readonly http: Http;
+  /** `needs: ['exec']`. */
+  readonly exec: Exec;
+}
+
+/** `fetch` through the configured proxies, for at most `timeoutMs` (default 30 s), and no longer than its task. */
+export type Http = (url: string | URL, init?: RequestInit & { readonly timeoutMs?: number }) => Promise<Response>;
+
+/**
+ * Runs a program without a shell; its environment is what is given, and nothing else. It is ended with everything it has
+ * started when its task is. @throws when it cannot be started.
+ */
+export type Exec = (
+  argv: readonly [string, ...string[]],
+  options?: {
+    readonly env?: Readonly<Record<string, string>>;
+    readonly cwd?: string;
+    readonly input?: string;
+    /** Of both outputs together; the rest is dropped. Default 1 MiB. */
+    readonly maxOutputBytes?: number;
+  },
+) => Promise<ExecResult>;
+
+export interface ExecResult {
+  /** Null: a signal ended it. */
+  readonly status: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly truncated: boolean;
+}
+
+export interface TaskRun<Options, Payload, Progress = unknown> extends Abilities {
   /** Same for every attempt: name what you make outside after it. */
   readonly id: string;
+  /** The key it was started under. */
+  readonly key: string | undefined;
   readonly attempt: number;
   readonly payload: Payload;
   readonly options: Options;
+  /**
+   * Aborts when it takes too long, is cancelled, or the bot stops. A cancelled one then has 5 s to return what it did
+   * before, or to throw `NothingDone`; what it throws else leaves open what happened, unless `find` can tell.
+   */
   readonly signal: AbortSignal;
   readonly deadline: Date;
   /** The database's time when this attempt began; kept with the result. */
@@ -353,22 +410,48 @@ export interface TaskRun<Options, Payload> {
   readonly read: Sql;
   /** Where this program itself listens, for example `http://127.0.0.1:8080`. */
   readonly ownUrl: string;
+  /**
+   * Says how far it is: one event to the task's `report`, in place of an earlier one that is not handled yet. Resolves when
+   * this, or something newer, is stored; of an attempt that is not current any more nothing is. Never fails the task.
+   */
+  report(progress: Progress): Promise<void>;
 }
 
-export interface Task<Options = unknown, Payload = unknown, Result = unknown> {
+/** What `find` saw of an earlier attempt; undefined: it did nothing. */
+export type Found<Result> = { readonly done: Result } | { readonly running: true };
+
+export interface Task<Options = unknown, Payload = unknown, Result = unknown, Progress = unknown> {
   readonly payload: z.ZodType<Payload>;
   readonly result: z.ZodType<Result>;
   /** Running it twice does no harm. Without this, and without `find`, it is tried once. */
   readonly idempotent?: boolean;
-  /** Looks whether an earlier attempt with this uuid did it; undefined: it did not. */
-  readonly find?: (run: TaskRun<Options, Payload>) => Promise<Result | undefined>;
+  /** Looks what earlier attempts with this uuid did; also asked what became of one that was cancelled. */
+  readonly find?: (run: TaskRun<Options, Payload, Progress>) => Promise<Found<Result> | undefined>;
+  /** Waits for the result of what an earlier attempt began and `find` saw running. Without it `find` is asked again. */
+  readonly attach?: (run: TaskRun<Options, Payload, Progress>) => Promise<Result>;
   /** Default 60,000. */
   readonly timeoutMs?: number;
   /** Attempts before it counts as failed; default 5 when it may be repeated. */
   readonly attempts?: number;
-  readonly run: (run: TaskRun<Options, Payload>) => Promise<Result>;
+  /**
+   * How many run at once in each replica: `short` (the default) and `long` have 4 slots each for the tasks of all skills, a
+   * pool of the skill's own has as many as it says. What runs for minutes belongs to `long` or a pool.
+   */
+  readonly slots?: 'short' | 'long' | { readonly pool: string; readonly size: number };
+  readonly run: (run: TaskRun<Options, Payload, Progress>) => Promise<Result>;
   /** Handles the result in a transaction, once. */
   readonly done: (context: Context<Options>, outcome: TaskOutcome<Payload, Result>) => void | Promise<void>;
+  /** What `run.report` says. */
+  readonly progress?: z.ZodType<Progress>;
+  /** Handles a report in a transaction; always before `done`. */
+  readonly report?: (context: Context<Options>, report: TaskReport<Payload, Progress>) => void | Promise<void>;
+}
+
+export interface TaskReport<Payload, Progress> {
+  readonly id: string;
+  readonly key: string | undefined;
+  readonly payload: Payload;
+  readonly progress: Progress;
 }
 
 export type TaskOutcome<Payload, Result> = {
@@ -377,8 +460,11 @@ export type TaskOutcome<Payload, Result> = {
   readonly startedAt: Date;
 } & (
   | { readonly ok: true; readonly result: Result }
-  /** `unknown`: it may have happened; a person should look. */
-  | { readonly ok: false; readonly reason: string; readonly unknown: boolean }
+  /**
+   * `unknown`: it may have happened; a person should look. `cancelled`: because of `cancelTask`. One that was done before it
+   * could be cancelled is `ok`.
+   */
+  | { readonly ok: false; readonly reason: string; readonly unknown: boolean; readonly cancelled?: boolean }
 );
 
 export interface Cron<Options = unknown> {
@@ -450,11 +536,13 @@ export interface Skill<Options = unknown> {
   readonly webhooks?: Readonly<Record<string, Webhook<Options>>>;
   // oxlint-disable-next-line typescript/no-explicit-any -- each entry has a payload type of its own
   readonly timers?: Readonly<Record<string, Timer<Options, any>>>;
-  // oxlint-disable-next-line typescript/no-explicit-any -- each entry has payload and result types of its own
-  readonly tasks?: Readonly<Record<string, Task<Options, any, any>>>;
+  // oxlint-disable-next-line typescript/no-explicit-any -- each entry has payload, result and progress types of its own
+  readonly tasks?: Readonly<Record<string, Task<Options, any, any, any>>>;
   readonly crons?: Readonly<Record<string, Cron<Options>>>;
   // oxlint-disable-next-line typescript/no-explicit-any -- each entry has a payload type of its own
   readonly events?: Readonly<Record<string, Listener<Options, any>>>;
+  /** What of the world outside its tasks and services use. */
+  readonly needs?: readonly Need[];
   /** Hears of messages posted with `notify`. */
   readonly fate?: (context: Context<Options>, fate: Fate) => void | Promise<void>;
   /** Numbers this skill exports, read by the one replica that holds the `metrics` lease. */
@@ -487,9 +575,9 @@ export function defineTimer<Options, Payload>(timer: Timer<Options, Payload>): T
   return timer;
 }
 
-/** Declares a task with the types of its payload and result. */
-export function defineTask<Options, Payload, Result>(
-  task: Task<Options, Payload, Result>,
-): Task<Options, Payload, Result> {
+/** Declares a task with the types of its payload, its result and what it reports. */
+export function defineTask<Options, Payload, Result, Progress = unknown>(
+  task: Task<Options, Payload, Result, Progress>,
+): Task<Options, Payload, Result, Progress> {
   return task;
 }

@@ -18,6 +18,8 @@ export type Step =
   | 'timer.after-fire'
   | 'task.after-claim'
   | 'task.after-run'
+  | 'task.after-report'
+  | 'task.after-cancel'
   | 'task.after-result'
   | 'lease.after-acquire';
 
@@ -37,6 +39,8 @@ export const STEPS: readonly Step[] = [
   'timer.after-fire',
   'task.after-claim',
   'task.after-run',
+  'task.after-report',
+  'task.after-cancel',
   'task.after-result',
   'lease.after-acquire',
 ];

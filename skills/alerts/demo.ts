@@ -73,5 +73,7 @@ export const sampleTask = defineTask<AlertOptions, Sample, null>({
 /** The end of a sample takes the same door. */
 export const sampleEnds = {
   payload,
-  run: (context: AlertContext, fired: TimerFired<Sample>): Promise<void> => context.task('sample', fired.payload),
+  run: async (context: AlertContext, fired: TimerFired<Sample>): Promise<void> => {
+    await context.task('sample', fired.payload);
+  },
 };

@@ -151,6 +151,7 @@ async function keep(context: Context<CoffeeOptions>, outcome: Outcome, id: strin
 
 export const againTimer = {
   payload: order,
-  run: (context: Context<CoffeeOptions>, { payload }: { payload: PairOrder }) =>
-    context.task('pair', { ...payload, at: payload.at.toISOString() }),
+  run: async (context: Context<CoffeeOptions>, { payload }: { payload: PairOrder }) => {
+    await context.task('pair', { ...payload, at: payload.at.toISOString() });
+  },
 };

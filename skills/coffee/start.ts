@@ -91,12 +91,12 @@ function decided({ options }: Context<CoffeeOptions>, name: string): [readonly s
   return [round?.room ?? [], round?.followUp ?? null];
 }
 
-function order(
+async function order(
   { task, now }: Context<CoffeeOptions>,
   round: { id: string; name: string; number: number; seed: number },
   request: string | undefined,
 ): Promise<void> {
-  return task('pair', { ...round, at: now.toISOString(), ...(request !== undefined && { request }) });
+  await task('pair', { ...round, at: now.toISOString(), ...(request !== undefined && { request }) });
 }
 
 /** Known before the round is made, so that a dry run shows the round that would be. */

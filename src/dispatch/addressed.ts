@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Transaction } from '../db/database.ts';
-import type { Context, Fate, Skill, TaskOutcome, WebhookCall } from '../skill.ts';
+import type { Context, Fate, Skill, TaskOutcome, TaskReport, WebhookCall } from '../skill.ts';
 import { createContext, runHandler } from './context.ts';
 import type { Effects } from './effects.ts';
 import type { EventRow } from './event.ts';
@@ -23,6 +23,15 @@ const taskPayload = z.looseObject({
   payload: z.unknown(),
   startedAt: z.coerce.date(),
   ok: z.boolean(),
+});
+const progressPayload = z.object({
+  id: z.string(),
+  key: z
+    .string()
+    .nullish()
+    .transform((key) => key ?? undefined),
+  payload: z.unknown(),
+  progress: z.unknown(),
 });
 const fatePayload = z.object({
   connector: z.string(),
@@ -84,6 +93,8 @@ function call(skill: Skill<unknown>, calls: readonly Call[], now: Date): unknown
         context,
         taskPayload.parse(payload) as unknown as TaskOutcome<unknown, unknown>,
       );
+    case 'progress':
+      return declared(skill.tasks).report?.(context, progressPayload.parse(payload) as TaskReport<unknown, unknown>);
     case 'emit': {
       const listener = declared(skill.events);
       return listener.run(context, listener.payload.parse(payload));

@@ -4,6 +4,7 @@ import type { Transaction } from '../db/database.ts';
 import type { Asker, Context, Json, PostOptions, Shown } from '../skill.ts';
 import { writeConversation } from './conversation.ts';
 import type { Effects } from './effects.ts';
+import { cancelTask, writeKeyedTask } from '../tasks/task.ts';
 import type { LoadedSkill, World } from './world.ts';
 
 /** What a handler may still do after this much time. */
@@ -32,29 +33,17 @@ class HandlerTimeout extends Error {
 }
 
 /** A promise that a skill forgot to await must not end the process: every promise handed out is listened to. */
-function handOutAll(context: Context<unknown>): Context<unknown> {
-  const quiet =
-    <Given extends readonly unknown[], T>(method: (...given: Given) => Promise<T>) =>
-    (...given: Given): Promise<T> => {
-      const promise = method(...given);
-      promise.catch(() => {});
-      return promise;
+function handOutAll<Methods extends object>(methods: Methods): Methods {
+  const listened =
+    (method: (...given: unknown[]) => unknown) =>
+    (...given: unknown[]): unknown => {
+      const answer = method(...given);
+      if (answer instanceof Promise) answer.catch(() => {});
+      return answer;
     };
-  const { sql, state, say, post, remove, shown, at, cancel, task, emit, listen, observe, may } = context;
-  return {
-    ...context,
-    sql: quiet(sql) as Context['sql'],
-    state: { get: quiet(state.get) as Context['state']['get'], set: quiet(state.set) },
-    ...{
-      say: quiet(say),
-      post: quiet(post),
-      remove: quiet(remove),
-      shown: quiet(shown),
-      at: quiet(at),
-      cancel: quiet(cancel),
-    },
-    ...{ task: quiet(task), emit: quiet(emit), listen: quiet(listen), observe: quiet(observe), may: quiet(may) },
-  };
+  return Object.fromEntries(
+    Object.entries(methods).map(([name, value]) => [name, typeof value === 'function' ? listened(value) : value]),
+  ) as Methods;
 }
 
 /** Builds what one handler may touch. */
@@ -119,7 +108,7 @@ export function createContext(source: ContextSource): RevocableContext {
       alive();
       return transaction.query(text, parameters);
     },
-    state: {
+    state: handOutAll({
       get: async <T extends Json>(key: string) => {
         alive();
         const [row] = await transaction.query<{ value: string }>(
@@ -138,7 +127,7 @@ export function createContext(source: ContextSource): RevocableContext {
             [skill, key, JSON.stringify(value)],
           );
       },
-    },
+    }),
     say: async (room, message, options = {}) => want(room, null, message, options),
     post: async (room, key, message, options = {}) => want(room, key, message, options),
     remove: async (room, key) => want(room, key, '', {}, true),
@@ -174,11 +163,7 @@ export function createContext(source: ContextSource): RevocableContext {
       alive();
       effects.timer(skill, key, null);
     },
-    task: async (name, payload) => {
-      alive();
-      if (!loaded.skill.tasks?.[name]) throw new Error(`the skill "${skill}" has no task called "${name}"`);
-      effects.task(skill, name, JSON.stringify(payload ?? null));
-    },
+    ...taskCalls(source, alive),
     emit: async (name, payload) => {
       alive();
       // One event for each skill that listens, so that each handles it in a transaction of its own.
@@ -225,6 +210,42 @@ export function createContext(source: ContextSource): RevocableContext {
     },
   });
   return { context, alive, revoke: () => void (revoked = true) };
+}
+
+/** What a handler does about tasks. One without a key is only noted, and written with everything else. */
+function taskCalls(
+  { loaded, transaction, effects, now }: ContextSource,
+  alive: () => void,
+): Pick<Context<unknown>, 'task' | 'cancelTask'> {
+  const skill = loaded.skill.name;
+  return {
+    task: async (name, payload, { key } = {}) => {
+      alive();
+      if (!loaded.skill.tasks?.[name]) throw new Error(`the skill "${skill}" has no task called "${name}"`);
+      const task = { id: randomUUID(), skill, name, payload: JSON.stringify(payload ?? null) };
+      if (key === undefined) {
+        effects.task(task);
+        return { id: task.id };
+      }
+      effects.wakeTasks();
+      return { id: await writeKeyedTask(transaction.query, { ...task, key }) };
+    },
+    cancelTask: async (key) => {
+      alive();
+      const task = await cancelTask(transaction.query, skill, key);
+      if (!task) return 'none';
+      effects.wakeTasks();
+      if (!task.never_ran) return 'running';
+      const reason = 'it was cancelled before it began';
+      const base = { id: task.id, payload: JSON.parse(task.payload) as unknown, startedAt: now };
+      effects.event({
+        ...{ source: 'task', sourceId: task.id, kind: 'task', skill, name: task.name, happenedAt: now },
+        lane: `${skill}:task:${task.id}`,
+        payload: JSON.stringify({ ...base, ok: false, cancelled: true, unknown: false, reason }),
+      });
+      return 'cancelled';
+    },
+  };
 }
 
 function validDate(what: string, date: Date): Date {

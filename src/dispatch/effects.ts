@@ -29,6 +29,7 @@ export class Effects {
   #wanted: Wanted[] = [];
   #timers = new Map<string, NewTimer | null>();
   #tasks: NewTask[] = [];
+  #wakesTasks = false;
   #events: NewEvent[] = [];
   #observed: Observed[] = [];
 
@@ -66,8 +67,13 @@ export class Effects {
     this.#timers.set(`${skill}\n${key}`, timer && { id: randomUUID(), skill, key, ...timer });
   }
 
-  task(skill: string, name: string, payload: string): void {
-    this.#tasks.push({ id: randomUUID(), skill, name, payload });
+  task(task: NewTask): void {
+    this.#tasks.push(task);
+  }
+
+  /** Tasks were queued or cancelled in this transaction. */
+  wakeTasks(): void {
+    this.#wakesTasks = true;
   }
 
   event(event: NewEvent): void {
@@ -107,6 +113,7 @@ export class Effects {
     before.catch(() => {});
     const standing = await lockStanding(query, wanted);
     const [[accepted], rooms] = await Promise.all([before, writeWanted(query, wanted, standing), last?.()]);
-    return { rooms, timersAt, tasks: this.#tasks.length > 0, events: accepted, observed: this.#observed };
+    const tasks = this.#wakesTasks || this.#tasks.length > 0;
+    return { rooms, timersAt, tasks, events: accepted, observed: this.#observed };
   }
 }

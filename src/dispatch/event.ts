@@ -1,7 +1,17 @@
 import type { Query, Transaction } from '../db/database.ts';
 
 export type EventKind =
-  'message' | 'reaction' | 'unreaction' | 'press' | 'webhook' | 'timer' | 'cron' | 'task' | 'emit' | 'fate';
+  | 'message'
+  | 'reaction'
+  | 'unreaction'
+  | 'press'
+  | 'webhook'
+  | 'timer'
+  | 'cron'
+  | 'task'
+  | 'progress'
+  | 'emit'
+  | 'fate';
 
 /** Something that happened, ready to be accepted. `payload` must survive JSON. */
 export interface NewEvent {

@@ -1,83 +1,26 @@
 import { randomUUID } from 'node:crypto';
-import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
+import { job, openTasks, type OpenTasks, type TestRun } from '../../test/harness/tasks.ts';
 import { until } from '../../test/harness/until.ts';
-import { createClock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
-import { createPeople } from '../people/people.ts';
-import { z, type Log, type Task, type TaskRun } from '../skill.ts';
-import type { Step } from '../steps.ts';
-import { TaskRunner } from './runner.ts';
 import { writeTasks } from './task.ts';
 
-let home: OpenDatabase;
+let tasks: OpenTasks;
 let database: Database;
-const runners: TaskRunner[] = [];
 beforeAll(async () => {
-  home = await openDatabase();
-  database = home.database;
+  tasks = await openTasks();
+  database = tasks.database;
 });
-beforeEach(async () => {
-  await database.query('delete from tasks');
-  await database.query('delete from events');
-});
-afterEach(async () => {
-  for (const runner of runners.splice(0)) await runner.stop();
-});
-afterAll(async () => {
-  await home.close();
-});
+afterEach(() => tasks.clear());
+afterAll(() => tasks.close());
 
-const log: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-type Run = TaskRun<unknown, { n: number }>;
-type Job = Task<unknown, { n: number }, number>;
-
-const job = (more: Partial<Job> & { run: Job['run'] }): Job => ({
-  payload: z.object({ n: z.number() }),
-  result: z.number(),
-  done: () => {},
-  ...more,
-});
-
-function start(task: Job, more: { query?: Database['query']; step?: (step: Step) => void } = {}): TaskRunner {
-  const runner = new TaskRunner({
-    database: { ...database, ...(more.query && { query: more.query }) },
-    clock: createClock(),
-    holder: randomUUID(),
-    step: more.step ?? (() => {}),
-    known: () => ['math double'],
-    find: () => ({ task: task as Task<unknown, unknown, unknown>, options: {}, log }),
-    secret: async () => 'secret',
-    ownUrl: () => 'http://127.0.0.1:1',
-    chat: () => ({ members: async () => [], open: async () => undefined, close: async () => {} }),
-    people: () => createPeople({ people: {}, timeZone: 'UTC' }),
-    room: () => undefined,
-    onAccepted: () => {},
-  });
-  runners.push(runner);
-  runner.start();
-  return runner;
-}
-
-async function queue(payload: unknown = { n: 21 }): Promise<string> {
-  const id = randomUUID();
-  await writeTasks(database.query, [{ id, skill: 'math', name: 'double', payload: JSON.stringify(payload) }]);
-  return id;
-}
-
-const results = async (): Promise<Record<string, unknown>[]> =>
-  (await database.query<{ payload: string }>(`select payload from events where kind = 'task' order by id`)).map(
-    (row) => JSON.parse(row.payload) as Record<string, unknown>,
-  );
-const ended = (count = 1) => until(async () => (await results()).length >= count);
-/** As a replica that died in the middle of it would leave it. */
-const abandon = (id: string): Promise<unknown> =>
-  database.query(
-    `update tasks set state = 'running', attempt = 1, holder = $2, heartbeat_at = clock_timestamp() - interval '1 hour', started_at = clock_timestamp() where id = $1`,
-    [id, randomUUID()],
-  );
+const start: OpenTasks['start'] = (...given) => tasks.start(...given);
+const queue: OpenTasks['queue'] = (...given) => tasks.queue(...given);
+const results: OpenTasks['results'] = () => tasks.results();
+const ended: OpenTasks['ended'] = (count) => tasks.ended(count);
+const abandon: OpenTasks['abandon'] = (id) => tasks.abandon(id);
 
 test('a task is run with its payload and uuid, and its result is one event', async () => {
-  const seen: Run[] = [];
+  const seen: TestRun[] = [];
   const id = await queue();
   start(job({ run: async (run) => (seen.push(run), run.payload.n * 2) }));
   await ended();
@@ -160,7 +103,7 @@ test('a task that can look whether it was done does so before it is run again', 
   for (const id of [done, undone]) await abandon(id);
   start(
     job({
-      find: async (run) => (looked.push(run.id), run.id === done ? 7 : undefined),
+      find: async (run) => (looked.push(run.id), run.id === done ? { done: 7 } : undefined),
       run: async (run) => (ran.push(run.id), 8),
     }),
   );

@@ -1,44 +1,30 @@
-import type { Clock } from '../clock.ts';
-import type { Database } from '../db/database.ts';
-import type { Accepted } from '../dispatch/event.ts';
 import { messageOf } from '../errors.ts';
-import type { Log, People, Room, SecretRef, Sql, Task, TaskChat } from '../skill.ts';
-import type { StepHook } from '../steps.ts';
+import { Attempt, type AttemptOptions, type RunnableTask } from './attempt.ts';
 import { beatTasks, claimSuspect, claimTasks, finishTask, requeueTask, type ClaimedTask } from './task.ts';
 
+export type { RunnableTask } from './attempt.ts';
+
 const LOOK_EVERY_MS = 1000;
-const CONCURRENT = 4;
-const FIRST_PAUSE_MS = 1000;
-const LONGEST_PAUSE_MS = 60_000;
-/** So often the program may die while one task runs. */
-const MAX_DEATHS = 3;
+/** Of those that end soon, and of those that need not; pools with a name say their size themselves. */
+const SIZES = { short: 4, long: 4 };
 
-export interface RunnableTask {
-  readonly task: Task<unknown, unknown, unknown>;
-  readonly options: unknown;
-  readonly log: Log;
-}
-
-export interface TaskRunnerOptions {
-  readonly database: Database;
-  readonly clock: Clock;
+export interface TaskRunnerOptions extends AttemptOptions {
   readonly holder: string;
-  readonly step: StepHook;
+  /** `skill name` of each task that the configuration has. */
   readonly known: () => readonly string[];
   readonly find: (skill: string, name: string) => RunnableTask | undefined;
-  readonly secret: (reference: SecretRef) => Promise<string>;
-  readonly ownUrl: () => string;
-  /** What tasks may ask of chat platforms; closed when the task has ended. */
-  readonly chat: (signal: AbortSignal) => TaskChat & { close(): Promise<void> };
-  readonly people: () => People;
-  readonly room: (name: string) => Room | undefined;
-  readonly onAccepted: (accepted: readonly Accepted[]) => void;
+}
+
+/** Slots that some tasks share: what takes long in one never blocks another. */
+interface Pool {
+  readonly size: number;
+  readonly known: string[];
 }
 
 interface Running {
-  readonly controller: AbortController;
-  /** Its holder died while it ran. */
-  readonly suspect: boolean;
+  readonly attempt: Attempt;
+  /** Whose slot it has. */
+  readonly pool: string;
 }
 
 /** Runs tasks outside any transaction, at least once, and accepts the result of the current attempt, once. */
@@ -63,11 +49,11 @@ export class TaskRunner {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    for (const { controller } of this.#running.values()) controller.abort();
+    for (const { attempt } of this.#running.values()) attempt.stop();
     while (this.#running.size > 0 || this.#looking) await new Promise((resolve) => setTimeout(resolve, 20));
   }
 
-  /** Something was queued: look now. */
+  /** Something was queued or cancelled: look now. */
   wake(): void {
     if (this.#looking) this.#again = true;
     else this.#schedule(0);
@@ -80,17 +66,19 @@ export class TaskRunner {
   }
 
   async #look(): Promise<void> {
-    const { database, holder, step } = this.#options;
+    const { database, step } = this.#options;
     this.#looking = true;
     this.#again = false;
     try {
-      const mine = new Set(await beatTasks(database.query, holder, [...this.#running.keys()]));
-      for (const [id, { controller }] of this.#running) if (!mine.has(id)) controller.abort();
-      const claimed = await this.#claim();
-      if (claimed.length > 0) step('task.after-claim');
-      // Claimed while this was being stopped: given back, not run.
-      if (this.#stopped) for (const task of claimed) await requeueTask(database.query, task, { waitMs: 0, ran: false });
-      else for (const task of claimed) void this.#run(task);
+      await this.#beat();
+      for (const [name, pool] of this.#pools()) {
+        const claimed = await this.#claim(name, pool);
+        if (claimed.length > 0) step('task.after-claim');
+        // Claimed while this was being stopped: given back, not run.
+        if (this.#stopped)
+          for (const task of claimed) await requeueTask(database.query, task, { waitMs: 0, ran: false });
+        else for (const task of claimed) void this.#run(task, name);
+      }
     } catch {
       // the database is away; the next round looks again
     }
@@ -98,105 +86,72 @@ export class TaskRunner {
     this.#schedule(this.#again ? 0 : LOOK_EVERY_MS);
   }
 
-  async #claim(): Promise<ClaimedTask[]> {
-    const { database, holder, known } = this.#options;
-    const room = CONCURRENT - this.#running.size;
-    if (room <= 0) return [];
-    const isSuspecting = [...this.#running.values()].some(({ suspect }) => suspect);
-    const suspect = isSuspecting ? undefined : await claimSuspect(database.query, holder, known());
-    const left = suspect ? room - 1 : room;
-    const waiting = left > 0 ? await claimTasks(database.query, holder, known(), left) : [];
+  async #beat(): Promise<void> {
+    const { database, holder, step } = this.#options;
+    const before = [...this.#running];
+    const rows = await beatTasks(
+      database.query,
+      holder,
+      before.map(([id]) => id),
+    );
+    const mine = new Map(rows.map(({ id, cancelled }) => [id, cancelled]));
+    for (const [id, { attempt }] of before) {
+      const isCancelled = mine.get(id);
+      if (isCancelled === undefined) attempt.stop();
+      if (!isCancelled || attempt.claimed.cancelled) continue;
+      step('task.after-cancel');
+      attempt.cancel();
+    }
+  }
+
+  #pools(): Map<string, Pool> {
+    const pools = new Map<string, Pool>();
+    for (const known of this.#options.known()) {
+      const [skill = '', name = ''] = known.split(' ');
+      const [pool, size] = slotsOf(skill, this.#options.find(skill, name)?.task);
+      const there = pools.get(pool);
+      if (there) there.known.push(known);
+      else pools.set(pool, { size, known: [known] });
+    }
+    return pools;
+  }
+
+  async #claim(pool: string, { size, known }: Pool): Promise<ClaimedTask[]> {
+    const { database, holder } = this.#options;
+    const running = [...this.#running.values()].filter((one) => one.pool === pool);
+    const free = size - running.length;
+    if (free <= 0) return [];
+    const isSuspecting = running.some(({ attempt }) => attempt.suspect);
+    const suspect = isSuspecting ? undefined : await claimSuspect(database.query, holder, known);
+    const left = suspect ? free - 1 : free;
+    const waiting = left > 0 ? await claimTasks(database.query, holder, known, left) : [];
     return suspect ? [suspect, ...waiting] : waiting;
   }
 
-  async #run(claimed: ClaimedTask): Promise<void> {
-    const { database, step, find, secret, ownUrl, onAccepted, clock } = this.#options;
+  async #run(claimed: ClaimedTask, pool: string): Promise<void> {
+    const { database, step, find, onAccepted } = this.#options;
     const runnable = find(claimed.skill, claimed.name);
     if (!runnable) return requeueTask(database.query, claimed, { waitMs: 1000, ran: false }).catch(() => {});
-    const { task, options, log } = runnable;
-    const controller = new AbortController();
-    this.#running.set(claimed.id, { controller, suspect: claimed.deaths > 0 });
-    const timeoutMs = task.timeoutMs ?? 60_000;
-    const chat = this.#options.chat(controller.signal);
-    const deadlineTimer = setTimeout(
-      () => controller.abort(new Error(`it took longer than ${timeoutMs / 1000} s`)),
-      timeoutMs,
-    );
+    const attempt = new Attempt(this.#options, claimed, runnable);
+    this.#running.set(claimed.id, { attempt, pool });
+    const told = { task: claimed.name, id: claimed.id, attempt: claimed.attempt };
     try {
-      const payload: unknown = JSON.parse(claimed.payload);
-      const base = { id: claimed.id, payload, startedAt: claimed.started_at };
-      const parsed = task.payload.safeParse(payload);
-      let outcome: object | undefined;
-      if (!parsed.success)
-        outcome = {
-          ...base,
-          ok: false,
-          unknown: false,
-          reason: `its payload is not understood: ${messageOf(parsed.error)}`,
-        };
-      else if (claimed.deaths >= MAX_DEATHS)
-        outcome = {
-          ...base,
-          ok: false,
-          unknown: true,
-          reason: `the bot died ${claimed.deaths} times while it ran, so it is not tried again; it may have happened`,
-        };
-      else if (claimed.attempt > 1 && !task.idempotent && !task.find)
-        outcome = { ...base, ok: false, unknown: true, reason: 'the bot went away while it ran; it may have happened' };
-      else {
-        const run = {
-          id: claimed.id,
-          attempt: claimed.attempt,
-          payload: parsed.data,
-          options,
-          signal: controller.signal,
-          deadline: new Date(clock.now().getTime() + timeoutMs),
-          startedAt: claimed.started_at,
-          log,
-          secret,
-          chat,
-          people: this.#options.people(),
-          room: this.#options.room,
-          read: (async (text, parameters) => readOnly(database, text, parameters)) as Sql,
-          ownUrl: ownUrl(),
-        };
-        try {
-          const stopped = aborted(controller.signal);
-          const found = claimed.attempt > 1 && task.find ? await Promise.race([task.find(run), stopped]) : undefined;
-          const result = task.result.parse(found ?? (await Promise.race([task.run(run), stopped])));
-          step('task.after-run');
-          outcome = { ...base, ok: true, result };
-        } catch (error) {
-          const reason = messageOf(
-            controller.signal.reason instanceof Error && controller.signal.aborted ? controller.signal.reason : error,
-          );
-          const repeatable = task.idempotent === true || task.find !== undefined;
-          if (this.#stopped && repeatable) await requeueTask(database.query, claimed, { waitMs: 0, ran: true });
-          else if (repeatable && claimed.attempt < (task.attempts ?? 5)) {
-            log.warn(
-              { task: claimed.name, id: claimed.id, attempt: claimed.attempt, reason },
-              'task failed and will be tried again',
-            );
-            await requeueTask(database.query, claimed, {
-              waitMs: Math.min(FIRST_PAUSE_MS * 2 ** (claimed.attempt - 1), LONGEST_PAUSE_MS),
-              ran: true,
-            });
-          } else outcome = { ...base, ok: false, unknown: !repeatable && controller.signal.aborted, reason };
-        }
-      }
-      if (outcome) {
-        const accepted = await finishTask(database.query, claimed, JSON.stringify(outcome));
+      const ending = await attempt.run();
+      if ('outcome' in ending) {
+        const accepted = await finishTask(database.query, claimed, JSON.stringify(ending.outcome));
         step('task.after-result');
         onAccepted(accepted);
+      } else {
+        const { again, reason } = ending;
+        if (reason !== undefined) runnable.log.warn({ ...told, reason }, 'task failed and will be tried again');
+        await requeueTask(database.query, claimed, again);
       }
     } catch (error) {
-      log.warn(
-        { task: claimed.name, id: claimed.id, reason: messageOf(error) },
+      runnable.log.warn(
+        { ...told, reason: messageOf(error) },
         'task result could not be stored and will be found again',
       );
     } finally {
-      clearTimeout(deadlineTimer);
-      await chat.close();
       this.#running.delete(claimed.id);
       // Never two looks at once: each would fill the places that are free now.
       this.wake();
@@ -204,23 +159,8 @@ export class TaskRunner {
   }
 }
 
-function readOnly(database: Database, text: string, parameters: readonly unknown[] | undefined): Promise<object[]> {
-  return database.transaction(async ({ query }) => {
-    await query('set transaction read only');
-    return query(text, parameters);
-  });
-}
-
-/** Rejects when the signal aborts: a task that does not listen to its signal must not hold its place for ever. */
-function aborted(signal: AbortSignal): Promise<never> {
-  const end = new Promise<never>((_, reject) =>
-    signal.addEventListener(
-      'abort',
-      () => reject(signal.reason instanceof Error ? signal.reason : new Error('stopped')),
-      { once: true },
-    ),
-  );
-  // A task that fails at once leaves nobody to listen.
-  end.catch(() => {});
-  return end;
+/** A pool with a name is the skill's own. */
+function slotsOf(skill: string, task: RunnableTask['task'] | undefined): [pool: string, size: number] {
+  const { slots = 'short' } = task ?? {};
+  return typeof slots === 'string' ? [slots, SIZES[slots]] : [`${skill} ${slots.pool}`, slots.size];
 }

@@ -12,11 +12,14 @@ export interface ClaimedTask {
   readonly id: string;
   readonly skill: string;
   readonly name: string;
+  readonly key: string | null;
   readonly payload: string;
   /** 1 for the first try. */
   readonly attempt: number;
   /** How often its holder died while it ran. */
   readonly deaths: number;
+  /** It is not to be run, only to be looked at: what has become of it? */
+  readonly cancelled: boolean;
   readonly started_at: Date;
 }
 
@@ -32,12 +35,52 @@ export async function writeTasks(query: Query, tasks: readonly NewTask[]): Promi
   );
 }
 
+/**
+ * Queues a task under a key, or finds the one that lives under it; resolves to the id of that. Its row is locked, so it
+ * does not end before the transaction does.
+ */
+export async function writeKeyedTask(query: Query, task: NewTask & { readonly key: string }): Promise<string> {
+  const [row] = await query<{ id: string }>(
+    `insert into tasks (id, skill, name, payload, key) values ($1, $2, $3, $4, $5)
+     on conflict (skill, key) where key is not null and state <> 'done' do update set key = excluded.key returning id`,
+    [task.id, task.skill, task.name, task.payload, task.key],
+  );
+  if (!row) throw new Error(`the task "${task.key}" was neither stored nor found`);
+  return row.id;
+}
+
+export interface CancelledTask {
+  readonly id: string;
+  readonly name: string;
+  readonly payload: string;
+  readonly key: string;
+  /** No attempt was made: nobody else will say what became of it. */
+  readonly never_ran: boolean;
+}
+
+/** Cancels the task that lives under a key. One that may have begun is left to the runner, which finds out what it did. */
+export async function cancelTask(query: Query, skill: string, key: string): Promise<CancelledTask | undefined> {
+  const [task] = await query<CancelledTask>(
+    `select id, name, payload, key, state = 'queued' and attempt = 0 as never_ran from tasks
+     where skill = $1 and key = $2 and state <> 'done' for update`,
+    [skill, key],
+  );
+  if (task)
+    await query(
+      `update tasks set cancelled_at = coalesce(cancelled_at, clock_timestamp()), run_at = least(run_at, clock_timestamp()),
+         state = case when $2 then 'done' else state end, finished_at = case when $2 then clock_timestamp() end where id = $1`,
+      [task.id, task.never_ran],
+    );
+  return task;
+}
+
 /** Without a heartbeat for this long a task's holder counts as dead. */
 export const TASK_DEAD_AFTER_MS = 6000;
 
 const CLAIM = `update tasks set state = 'running', attempt = attempt + 1, deaths = deaths + (state = 'running')::int, holder = $1,
   heartbeat_at = clock_timestamp(), started_at = clock_timestamp()`;
-const CLAIMED = 'returning id, skill, name, payload, attempt, deaths, started_at';
+const CLAIMED =
+  'returning id, skill, name, key, payload, attempt, deaths, cancelled_at is not null as cancelled, started_at';
 
 /** Claims tasks that wait; each claim is one more attempt. */
 export function claimTasks(
@@ -78,13 +121,17 @@ export async function releaseTasks(query: Query, holders: readonly string[]): Pr
   await query(`update tasks set heartbeat_at = '-infinity' where holder = any($1) and state = 'running'`, [holders]);
 }
 
-/** Keeps the running tasks of this holder; returns those that are still its own. */
-export async function beatTasks(query: Query, holder: string, ids: readonly string[]): Promise<string[]> {
-  const rows = await query<{ id: string }>(
-    `update tasks set heartbeat_at = clock_timestamp() where id = any($1) and holder = $2 and state = 'running' returning id`,
+/** Keeps the running tasks of this holder; returns those that are still its own, and whether they are to be cancelled. */
+export function beatTasks(
+  query: Query,
+  holder: string,
+  ids: readonly string[],
+): Promise<{ id: string; cancelled: boolean }[]> {
+  return query(
+    `update tasks set heartbeat_at = clock_timestamp() where id = any($1) and holder = $2 and state = 'running'
+     returning id, cancelled_at is not null as cancelled`,
     [ids, holder],
   );
-  return rows.map((row) => row.id);
 }
 
 /** Queues a task again after `waitMs`, if this attempt is still the current one; one that never `ran` does not count. */
@@ -96,6 +143,25 @@ export async function requeueTask(
   await query(
     `update tasks set state = 'queued', holder = null, attempt = attempt - $4, run_at = clock_timestamp() + $3 * interval '1 millisecond' where id = $1 and attempt = $2 and state = 'running'`,
     [task.id, task.attempt, waitMs, ran ? 0 : 1],
+  );
+}
+
+/**
+ * Accepts how far a task is as an event, in place of what is still unhandled of that; nothing happens when another attempt
+ * is current. `nth` names the report among those of this attempt.
+ */
+export function reportProgress(query: Query, task: ClaimedTask, nth: number, payload: string): Promise<Accepted[]> {
+  return query<{ id: number; lane: string | null }>(
+    // `for share`: it waits for a statement that ends the task, and so never comes after the result.
+    `with mine as materialized (select id, skill, name, key, skill || ':task:' || id as lane from tasks where id = $1 and attempt = $2 and state = 'running' for share),
+     waiting as materialized (
+       select e.id from events e join mine on e.lane = mine.lane where e.state = 'new' and e.kind = 'progress' order by e.id desc limit 1 for update of e skip locked),
+     renewed as (update events set payload = $4, happened_at = clock_timestamp() where id = (select id from waiting) returning id)
+     insert into events (source, source_id, lane, kind, skill, name, key, payload, happened_at)
+     select 'task', id || ':' || $2::int || ':' || $3::int, lane, 'progress', skill, name, null, $4, clock_timestamp() from mine
+     where not exists (select 1 from renewed)
+     on conflict (source, source_id) do nothing returning id, lane`,
+    [task.id, task.attempt, nth, payload],
   );
 }
 

@@ -31,7 +31,7 @@ export default defineSkill({
   commands: {
     'echo {word}': { help: 'says the word', late: 'run', run: ({ args }) => 'echo ' + args.word },
     'later {word}': { help: 'says it later', late: 'run', run: (context) => context.at('later:' + context.args.word, new Date(context.now.getTime() + 700), 'later', { word: context.args.word, room: { connector: context.room.connector, room: context.room.room } }) },
-    'work {word}': { help: 'says it when its task is done', late: 'run', run: (context) => context.task('work', { word: context.args.word, room: { connector: context.room.connector, room: context.room.room } }) },
+    'work {word}': { help: 'says it when its task is done', late: 'run', run: async (context) => void (await context.task('work', { word: context.args.word, room: { connector: context.room.connector, room: context.room.room } })) },
     'boom {word}': { help: 'fails', late: 'run', run: () => { throw new Error('on purpose'); } },
   },
   timers: { later: defineTimer({ payload: said, run: (context, { payload }) => context.say(payload.room, 'echo ' + payload.word) }) },

@@ -63,7 +63,7 @@ const probe = defineSkill({
       run: (context) => context.at('later', new Date(context.now.getTime() + context.args.for), 'due', { n: 1 }),
     },
     'never mind': { help: 'takes it back', run: (context) => context.cancel('later') },
-    work: { help: 'starts a task', run: (context) => context.task('double', { n: 21 }) },
+    work: { help: 'starts a task', run: async (context) => void (await context.task('double', { n: 21 })) },
   },
   histograms: { watchbell_probe_n: { help: 'Numbers measured', buckets: [1, 10] } },
   timers: {

@@ -20,7 +20,10 @@ const probe = defineSkill({
       help: 'sets a timer',
       run: ({ args, now, at }) => at(`later:${args.n}`, new Date(now.getTime() + 60_000), 'due', { n: args.n }),
     },
-    'work {n:int}': { help: 'starts a task', run: ({ args, task }) => task('double', { n: args.n }) },
+    'work {n:int}': {
+      help: 'starts a task',
+      run: async ({ args, task }) => void (await task('double', { n: args.n })),
+    },
   },
   webhooks: { knock },
   timers: {

@@ -1,0 +1,65 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { until } from '../../test/harness/until.ts';
+import { createAbilities } from './abilities.ts';
+
+const all = (signal = new AbortController().signal) => createAbilities('jobs', ['http', 'exec'], signal);
+const node = (program: string): [string, ...string[]] => [process.execPath, '-e', program];
+
+test('what a skill did not declare is refused by name', () => {
+  const none = createAbilities('jobs', ['http'], new AbortController().signal);
+  expect(() => none.exec).toThrow(`the skill "jobs" uses exec and does not declare it: needs: ['exec']`);
+  expect(none.http).toBeInstanceOf(Function);
+});
+
+test('a program gets its arguments without a shell, its input, and no environment but what is given', async () => {
+  const program = `
+    process.stdin.on('data', (text) => process.stdout.write(String(text)));
+    process.stdout.write(JSON.stringify([process.argv.slice(1), Object.keys(process.env), process.env.REGION]));
+    process.stderr.write('careful');
+    process.exitCode = 3;`;
+  const ran = await all().exec([...node(program), '$HOME; echo no'], { env: { REGION: 'eu' }, input: ' in' });
+  expect(ran).toEqual({
+    status: 3,
+    signal: null,
+    stdout: `${JSON.stringify([['$HOME; echo no'], ['REGION'], 'eu'])} in`,
+    stderr: 'careful',
+    truncated: false,
+  });
+});
+
+test('of a long output the beginning is kept, and the program is not held up', async () => {
+  const ran = await all().exec(node(`process.stdout.write('x'.repeat(300_000))`), { maxOutputBytes: 1000 });
+  expect(ran).toMatchObject({ status: 0, stdout: 'x'.repeat(1000), truncated: true });
+});
+
+test('a program that is not there is an error', async () => {
+  await expect(all().exec(['/no/such/program'])).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+test('what runs, and what that has started, ends with the task', async () => {
+  const marker = join(await mkdtemp(join(tmpdir(), 'watchbell-exec-')), 'runs');
+  const controller = new AbortController();
+  // It holds the output open, so that the end of that is its own.
+  const inner = `require('node:fs').writeFileSync(${JSON.stringify(marker)}, ''); setInterval(() => {}, 1000)`;
+  const program = `
+    require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(inner)}], { stdio: 'inherit' });
+    setInterval(() => {}, 1000);`;
+  const running = all(controller.signal).exec(node(program));
+  await until(() => existsSync(marker));
+  controller.abort();
+  expect(await running).toMatchObject({ status: null, signal: 'SIGTERM' });
+});
+
+test('a request takes no longer than it may, and ends with the task', async () => {
+  const server = createServer(() => {}).listen(0);
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  await expect(all().http(url, { timeoutMs: 20 })).rejects.toMatchObject({ name: 'TimeoutError' });
+  await expect(all(AbortSignal.abort()).http(url)).rejects.toMatchObject({ name: 'AbortError' });
+  server.closeAllConnections();
+  server.close();
+});

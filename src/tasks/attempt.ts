@@ -1,0 +1,240 @@
+import type { Clock } from '../clock.ts';
+import type { Database } from '../db/database.ts';
+import type { Accepted } from '../dispatch/event.ts';
+import { codeOf, messageOf } from '../errors.ts';
+import type { Abilities, Log, Need, People, Room, SecretRef, Sql, Task, TaskChat, TaskRun } from '../skill.ts';
+import type { StepHook } from '../steps.ts';
+import { createAbilities } from './abilities.ts';
+import { Progress } from './progress.ts';
+import type { ClaimedTask } from './task.ts';
+
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 60_000;
+/** So often the program may die while one task runs. */
+const MAX_DEATHS = 3;
+/** What runs is given so long to say what it did before it was cancelled. */
+const CANCEL_GRACE_MS = 5000;
+/** How long `find` may look for what a cancelled task has done. */
+const FIND_MS = 15_000;
+/** Until the next look at what still runs elsewhere, where nothing can be attached to it. */
+const STILL_RUNNING_MS = 5000;
+const TIMEOUT_MS = 60_000;
+
+export interface RunnableTask {
+  readonly task: Task<unknown, unknown, unknown, unknown>;
+  readonly options: unknown;
+  readonly log: Log;
+  /** What its skill declared. */
+  readonly needs: readonly Need[];
+}
+
+export interface AttemptOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly step: StepHook;
+  readonly secret: (reference: SecretRef) => Promise<string>;
+  readonly ownUrl: () => string;
+  /** What tasks may ask of chat platforms; closed when the task has ended. */
+  readonly chat: (signal: AbortSignal) => TaskChat & { close(): Promise<void> };
+  readonly people: () => People;
+  readonly room: (name: string) => Room | undefined;
+  readonly onAccepted: (accepted: readonly Accepted[]) => void;
+  /** For tests. Default 5 s. */
+  readonly cancelGraceMs?: number;
+}
+
+/** How an attempt ended: with an outcome that is to be accepted, or with another attempt. */
+export type Ending =
+  | { readonly outcome: object }
+  | { readonly again: { readonly waitMs: number; readonly ran: boolean }; readonly reason?: string };
+
+type Run = TaskRun<unknown, unknown, unknown>;
+
+class Cancelled extends Error {}
+const STILL_RUNNING = Symbol('still running');
+
+/** One attempt of one task, from its claim to its ending. */
+export class Attempt {
+  readonly claimed: ClaimedTask;
+  /** Its holder died while it ran. */
+  readonly suspect: boolean;
+  readonly #options: AttemptOptions;
+  readonly #runnable: RunnableTask;
+  readonly #controller = new AbortController();
+  #stopping = false;
+
+  constructor(options: AttemptOptions, claimed: ClaimedTask, runnable: RunnableTask) {
+    this.#options = options;
+    this.claimed = claimed;
+    this.suspect = claimed.deaths > 0;
+    this.#runnable = runnable;
+  }
+
+  /** Somebody called it off: it may still say what it had done by then. */
+  cancel(): void {
+    this.#controller.abort(new Cancelled('it was cancelled'));
+  }
+
+  /** The program ends, or another attempt is current: what it does from now on counts for nothing. */
+  stop(): void {
+    this.#stopping = true;
+    this.#controller.abort();
+  }
+
+  async run(): Promise<Ending> {
+    const { task, log } = this.#runnable;
+    const parsed = task.payload.safeParse(JSON.parse(this.claimed.payload));
+    if (!parsed.success) return this.#failed(`its payload is not understood: ${messageOf(parsed.error)}`);
+    const timeoutMs = task.timeoutMs ?? TIMEOUT_MS;
+    const chat = this.#options.chat(this.#controller.signal);
+    const progress = new Progress(this.#options, this.claimed, task.progress, log);
+    const timer = setTimeout(
+      () => this.#controller.abort(new Error(`it took longer than ${timeoutMs / 1000} s`)),
+      timeoutMs,
+    );
+    try {
+      const ending = await this.#ending(this.#runOf(parsed.data, timeoutMs, { chat, progress }));
+      await progress.settle();
+      return ending;
+    } finally {
+      clearTimeout(timer);
+      await chat.close();
+    }
+  }
+
+  async #ending(run: Run): Promise<Ending> {
+    const { attempt, deaths, cancelled } = this.claimed;
+    const { task } = this.#runnable;
+    if (deaths >= MAX_DEATHS)
+      return this.#failed(
+        `the bot died ${deaths} times while it ran, so it is not tried again; it may have happened`,
+        true,
+      );
+    if (cancelled) return attempt === 1 ? this.#cancelled(false) : this.#lookAfterCancel(run);
+    if (attempt > 1 && !task.idempotent && !task.find)
+      return this.#failed('the bot went away while it ran; it may have happened', true);
+    const settled = this.#work(run).then(
+      (result) => ({ result }),
+      (error: unknown) => ({ error }),
+    );
+    const { signal } = this.#controller;
+    const ended = await Promise.race([settled, aborted(signal)]);
+    if (ended && 'result' in ended) return this.#done(ended.result);
+    if (!(signal.reason instanceof Cancelled)) return this.#broken(ended?.error);
+    const last = ended ?? (await Promise.race([settled, pause(this.#options.cancelGraceMs ?? CANCEL_GRACE_MS)]));
+    if (last && 'result' in last) return this.#done(last.result);
+    if (last && codeOf(last.error) === 'WB_NOTHING_DONE') return this.#cancelled(false);
+    return this.#lookAfterCancel(run);
+  }
+
+  /** Runs it, unless an earlier attempt did it, or still does. */
+  async #work(run: Run): Promise<unknown> {
+    const { task } = this.#runnable;
+    const found = this.claimed.attempt > 1 && task.find ? await task.find(run) : undefined;
+    if (!found) return task.run(run);
+    if ('done' in found) return found.done;
+    return task.attach ? task.attach(run) : STILL_RUNNING;
+  }
+
+  #done(result: unknown): Ending {
+    if (result === STILL_RUNNING) return { again: { waitMs: STILL_RUNNING_MS, ran: false } };
+    const parsed = this.#runnable.task.result.safeParse(result);
+    if (!parsed.success) return this.#broken(parsed.error);
+    this.#options.step('task.after-run');
+    return { outcome: { ...this.#base, ok: true, result: parsed.data } };
+  }
+
+  /** It failed, took too long, or was stopped. */
+  #broken(error: unknown): Ending {
+    const { signal } = this.#controller;
+    const reason = messageOf(signal.reason instanceof Error && signal.aborted ? signal.reason : error);
+    if (this.#stopping && this.#isRepeatable) return { again: { waitMs: 0, ran: true } };
+    if (this.#mayTryAgain) return this.#again(reason);
+    return this.#failed(reason, !this.#isRepeatable && signal.aborted);
+  }
+
+  /** Nobody can know what a cancelled attempt did but `find`. */
+  async #lookAfterCancel(run: Run): Promise<Ending> {
+    const { find } = this.#runnable.task;
+    if (!find) return this.#cancelled(true);
+    const signal = AbortSignal.timeout(FIND_MS);
+    try {
+      const found = await Promise.race([
+        find(Object.assign(Object.create(run) as Run, { signal })),
+        aborted(signal).then(() => ({ running: true })),
+      ]);
+      if (!found) return this.#cancelled(false);
+      if ('done' in found) return this.#done(found.done);
+      return this.#mayTryAgain ? this.#again('it was cancelled, and still runs') : this.#cancelled(true);
+    } catch (error) {
+      return this.#mayTryAgain ? this.#again(messageOf(error)) : this.#cancelled(true);
+    }
+  }
+
+  get #isRepeatable(): boolean {
+    const { task } = this.#runnable;
+    return task.idempotent === true || task.find !== undefined;
+  }
+
+  get #mayTryAgain(): boolean {
+    return this.#isRepeatable && this.claimed.attempt < (this.#runnable.task.attempts ?? 5);
+  }
+
+  get #base(): object {
+    return { id: this.claimed.id, payload: JSON.parse(this.claimed.payload), startedAt: this.claimed.started_at };
+  }
+
+  #again(reason: string): Ending {
+    const waitMs = Math.min(FIRST_PAUSE_MS * 2 ** (this.claimed.attempt - 1), LONGEST_PAUSE_MS);
+    return { again: { waitMs, ran: true }, reason };
+  }
+
+  #failed(reason: string, unknown = false): Ending {
+    return { outcome: { ...this.#base, ok: false, unknown, reason } };
+  }
+
+  #cancelled(unknown: boolean): Ending {
+    const reason = unknown ? 'it was cancelled while it ran; it may have happened' : 'it was cancelled';
+    return { outcome: { ...this.#base, ok: false, cancelled: true, unknown, reason } };
+  }
+
+  #runOf(
+    payload: unknown,
+    timeoutMs: number,
+    { chat, progress }: { readonly chat: TaskChat; readonly progress: Progress },
+  ): Run {
+    const { database, clock, secret, ownUrl, people, room } = this.#options;
+    const { options, log, needs } = this.#runnable;
+    const { id, skill, key, attempt, started_at: startedAt } = this.claimed;
+    const { signal } = this.#controller;
+    return Object.assign(Object.create(createAbilities(skill, needs, signal)) as Abilities, {
+      ...{ id, attempt, payload, options, startedAt, log, secret, chat, room },
+      key: key ?? undefined,
+      signal,
+      deadline: new Date(clock.now().getTime() + timeoutMs),
+      people: people(),
+      report: (value: unknown) => progress.report(value),
+      read: (async (text, parameters) => readOnly(database, text, parameters)) as Sql,
+      ownUrl: ownUrl(),
+    });
+  }
+}
+
+function readOnly(database: Database, text: string, parameters: readonly unknown[] | undefined): Promise<object[]> {
+  return database.transaction(async ({ query }) => {
+    await query('set transaction read only');
+    return query(text, parameters);
+  });
+}
+
+/** Resolves when the signal aborts: a task that does not listen to its signal must not hold its place for ever. */
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+}
+
+function pause(ms: number): Promise<undefined> {
+  return new Promise((resolve) => setTimeout(resolve, ms, undefined).unref());
+}

@@ -1,0 +1,131 @@
+import { job, openTasks, type OpenTasks, type TestTask } from '../../test/harness/tasks.ts';
+import { until } from '../../test/harness/until.ts';
+import { NothingDone } from '../errors.ts';
+import { cancelTask } from './task.ts';
+
+let tasks: OpenTasks;
+beforeAll(async () => {
+  tasks = await openTasks();
+});
+afterEach(() => tasks.clear());
+afterAll(() => tasks.close());
+
+const cancel = (key = 'it') => cancelTask(tasks.database.query, 'math', key);
+const never = () => new Promise<never>(() => {});
+
+/** Runs a task until it waits for its cancel, and cancels it. */
+async function cancelled(
+  more: Partial<TestTask>,
+  run: (signal: AbortSignal) => Promise<number>,
+): Promise<Record<string, unknown> | undefined> {
+  let running = false;
+  const runner = tasks.start(job({ ...more, run: ({ signal }) => ((running = true), run(signal)) }), {
+    cancelGraceMs: 20,
+  });
+  await tasks.queue({ n: 1 }, { key: 'it' });
+  runner.wake();
+  await until(() => running);
+  expect(await cancel()).toMatchObject({ never_ran: false });
+  runner.wake();
+  await tasks.ended();
+  return (await tasks.results())[0];
+}
+
+/** Settles as told when the signal aborts. */
+const onAbort = (signal: AbortSignal, settle: (resolve: (n: number) => void, reject: (error: Error) => void) => void) =>
+  new Promise<number>((resolve, reject) => signal.addEventListener('abort', () => settle(resolve, reject)));
+
+test('a key is one task while it lives, and free again after', async () => {
+  const first = await tasks.queue({ n: 1 }, { key: 'it' });
+  expect(await tasks.queue({ n: 2 }, { key: 'it' })).toBe(first);
+  const runner = tasks.start(job({ run: async ({ payload, key }) => (expect(key).toBe('it'), payload.n) }));
+  await tasks.ended();
+  const second = await tasks.queue({ n: 3 }, { key: 'it' });
+  expect(second).not.toBe(first);
+  runner.wake();
+  await tasks.ended(2);
+  expect((await tasks.results()).map(({ result }) => result)).toEqual([1, 3]);
+});
+
+test('one that was cancelled before it began never runs', async () => {
+  await tasks.queue({ n: 1 }, { key: 'it' });
+  expect(await cancel()).toMatchObject({ never_ran: true, key: 'it' });
+  expect(await cancel()).toBeUndefined();
+  let runs = 0;
+  tasks.start(job({ run: async () => ++runs }));
+  await tasks.queue();
+  await tasks.ended();
+  expect(runs).toBe(1);
+});
+
+test('one that runs is aborted on whichever replica it runs', async () => {
+  const outcome = await cancelled({}, (signal) => onAbort(signal, (_, reject) => reject(new NothingDone('in time'))));
+  expect(outcome).toMatchObject({ ok: false, cancelled: true, unknown: false, reason: 'it was cancelled' });
+});
+
+test('one that was done before the cancel came has its result', async () => {
+  expect(await cancelled({}, (signal) => onAbort(signal, (resolve) => resolve(7)))).toMatchObject({
+    ok: true,
+    result: 7,
+  });
+});
+
+test.each([
+  ['does not listen', never],
+  ['fails', (signal: AbortSignal) => onAbort(signal, (_, reject) => reject(new Error('cut off')))],
+])('of one that %s nobody knows what it did', async (_, run) => {
+  expect(await cancelled({ idempotent: true }, run)).toMatchObject({ ok: false, cancelled: true, unknown: true });
+});
+
+test.each([
+  [undefined, { ok: false, cancelled: true, unknown: false }],
+  [{ done: 9 }, { ok: true, result: 9 }],
+  [{ running: true as const }, { ok: false, cancelled: true, unknown: true }],
+])('unless it can be looked for: %j', async (found, outcome) => {
+  expect(await cancelled({ find: async () => found, attempts: 1 }, never)).toMatchObject(outcome);
+});
+
+test('one that was cancelled while its replica died is looked for, and not run again', async () => {
+  let runs = 0;
+  await tasks.abandon(await tasks.queue({ n: 1 }, { key: 'it' }));
+  expect(await cancel()).toMatchObject({ never_ran: false });
+  tasks.start(job({ idempotent: true, run: async () => ++runs }));
+  await tasks.ended();
+  expect(runs).toBe(0);
+  expect(await tasks.results()).toMatchObject([{ ok: false, cancelled: true, unknown: true }]);
+});
+
+test('what still runs elsewhere is waited for by whoever can attach to it', async () => {
+  await tasks.abandon(await tasks.queue());
+  tasks.start(
+    job({
+      find: async () => ({ running: true }),
+      attach: async ({ attempt }) => attempt * 100,
+      run: () => Promise.reject(new Error('a second time')),
+    }),
+  );
+  await tasks.ended();
+  expect(await tasks.results()).toMatchObject([{ ok: true, result: 200 }]);
+});
+
+test('a long task never blocks the short, and a pool of its own is as large as it says', async () => {
+  let [long, pool] = [0, 0];
+  let release = (): void => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const runner = tasks.start(job({ run: async () => 1 }), {
+    others: {
+      long: job({ slots: 'long', run: async () => (long++, await held, 2) }),
+      pool: job({ slots: { pool: 'few', size: 2 }, run: async () => (pool++, await held, 3) }),
+    },
+  });
+  for (const name of ['long', 'pool']) for (let count = 0; count < 6; count++) await tasks.queue({ n: 0 }, { name });
+  runner.wake();
+  await until(() => long === 4 && pool === 2);
+  await tasks.queue();
+  runner.wake();
+  await tasks.ended();
+  expect([long, pool]).toEqual([4, 2]);
+  expect((await tasks.results()).map(({ result }) => result)).toEqual([1]);
+  release();
+  await tasks.ended(13);
+});

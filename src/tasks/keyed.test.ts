@@ -1,0 +1,108 @@
+import { CommandError, defineSkill, defineTask, z } from '../skill.ts';
+import { startTestBot, type TestBot } from '../testing/index.ts';
+
+let release: () => void = () => {};
+let held = Promise.resolve();
+const runs: string[] = [];
+
+const tea = defineSkill({
+  name: 'tea',
+  commands: {
+    'brew {pot}': {
+      help: 'brews tea, a pot once at a time',
+      run: async ({ task, args }) => {
+        const pot = String(args['pot']);
+        const [first, again] = [
+          await task('brew', { pot }, { key: pot }),
+          await task('brew', { pot: 'other' }, { key: pot }),
+        ];
+        return first.id === again.id ? 'one task' : 'two tasks';
+      },
+    },
+    'waste {pot}': {
+      help: 'begins, and takes it back in the same breath',
+      run: async ({ task, cancelTask, args }) => {
+        await task('brew', { pot: args['pot'] as string }, { key: String(args['pot']) });
+        return cancelTask(String(args['pot']));
+      },
+    },
+    'spoil {pot}': {
+      help: 'begins, and refuses itself',
+      run: async ({ task, args }) => {
+        await task('brew', { pot: args['pot'] as string }, { key: String(args['pot']) });
+        throw new CommandError('no tea');
+      },
+    },
+    'pour {pot} away': { help: 'stops it', run: ({ cancelTask, args }) => cancelTask(String(args['pot'])) },
+  },
+  tasks: {
+    brew: defineTask({
+      payload: z.object({ pot: z.string() }),
+      result: z.string(),
+      progress: z.object({ percent: z.number() }),
+      run: async ({ payload, report, signal }) => {
+        runs.push(payload.pot);
+        await report({ percent: 50 });
+        await Promise.race([held, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
+        return signal.aborted ? 'half brewed' : 'brewed';
+      },
+      report: ({ post }, { payload, progress, key }) =>
+        post('lobby', `pot ${key}`, `${payload.pot}: ${progress.percent} %`),
+      done: ({ post }, outcome) =>
+        post(
+          'lobby',
+          `pot ${outcome.payload.pot}`,
+          outcome.ok ? outcome.result : `${outcome.reason}, ${outcome.unknown}`,
+        ),
+    }),
+  },
+});
+
+let bot: TestBot;
+beforeAll(async () => {
+  bot = await startTestBot({ skills: [tea] });
+});
+afterAll(() => bot.stop());
+beforeEach(() => {
+  runs.splice(0);
+  held = new Promise((resolve) => (release = resolve));
+});
+/** `settle` waits for tasks too, so what happens while one runs is said without it. */
+const said = async (text: string): Promise<void> => {
+  bot.platform.happen({
+    ...{ type: 'message', id: text, room: 'lobby', direct: false, text: `!${text}`, mentionsBot: false },
+    ...{ sender: { accountId: '@ann:test', name: 'Ann', bot: false, guest: false }, at: bot.app.clock.now() },
+  });
+};
+const shows = async (text: string): Promise<void> => {
+  while (!bot.texts().includes(text)) await new Promise((resolve) => setTimeout(resolve, 5));
+};
+
+test('a key is one task, its reports are told while it runs, and its result after', async () => {
+  await said('brew green');
+  await shows('green: 50 %');
+  release();
+  await bot.settle();
+  expect(bot.texts()).toEqual(['one task', 'brewed']);
+  expect(runs).toEqual(['green']);
+});
+
+test('one that was taken back before it began never runs, and its skill hears so', async () => {
+  await bot.say('waste black');
+  expect(bot.texts().slice(2)).toEqual(['cancelled', 'it was cancelled before it began, false']);
+  expect(runs).toEqual([]);
+});
+
+test('one that runs is stopped, and says what it did', async () => {
+  await said('brew mint');
+  await shows('mint: 50 %');
+  await bot.say('pour mint away');
+  expect(bot.texts().slice(4)).toEqual(['one task', 'half brewed', 'running']);
+  expect(await bot.say('pour mint away')).toEqual(['none']);
+});
+
+test('a command that refuses itself has begun nothing under the key', async () => {
+  expect(await bot.say('spoil red')).toEqual(['no tea']);
+  expect(await bot.say('pour red away')).toEqual(['none']);
+  expect(runs).toEqual([]);
+});
