@@ -33,6 +33,8 @@ function watchbell(
 ): Promise<{ status: number; output: string }> {
   const env = {
     ...{ PATH: process.env['PATH'], TMPDIR: directory, DATABASE_URL: database.url },
+    // With a temporary directory of its own each command would compile the program anew.
+    NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
     ...{ AWS_ENDPOINT_URL: s3.endpoint, AWS_ACCESS_KEY_ID: KEY_ID, AWS_SECRET_ACCESS_KEY: KEY, ...more },
   };
   const node = ['--disable-warning=ExperimentalWarning', BIN];

@@ -52,6 +52,8 @@ export interface DatabaseOptions {
   /** Sessions that sit in a transaction longer than this are ended by the server: below the lease's time to live. */
   readonly idleInTransactionMs: number;
   readonly statementTimeoutMs: number;
+  /** What the driver waits beyond that for a server that has vanished without a word. Default 5000. */
+  readonly graceMs?: number;
 }
 
 /** Timestamps are Dates, bigints are numbers (none of ours comes near 2^53). */
@@ -140,6 +142,7 @@ function gatherWrites(client: pg.PoolClient): <T>(ask: () => T) => T {
 
 /** Opens no connection yet. */
 export function createDatabase(options: DatabaseOptions): Database {
+  const { graceMs = 5000 } = options;
   const listeners: ((available: boolean) => void)[] = [];
   let available = true;
   let closed = false;
@@ -160,7 +163,7 @@ export function createDatabase(options: DatabaseOptions): Database {
       max: options.poolSize,
       connectionTimeoutMillis: 5000,
       // A server that has vanished without a word is noticed by this, not by the operating system's 15 minutes.
-      query_timeout: options.statementTimeoutMs + 5000,
+      query_timeout: options.statementTimeoutMs + graceMs,
       keepAlive: true,
       // Left out, the operating system asks after two hours: what may take an hour (`longestMs`) would wait for all of it.
       keepAliveInitialDelayMillis: 30_000,
@@ -343,7 +346,7 @@ export function createDatabase(options: DatabaseOptions): Database {
       const client = new pg.Client({
         ...(await options.url()),
         connectionTimeoutMillis: 5000,
-        query_timeout: options.statementTimeoutMs + 5000,
+        query_timeout: options.statementTimeoutMs + graceMs,
       });
       client.on('error', () => {});
       await driven(

@@ -4,9 +4,10 @@ import type { Database, Transaction } from './database.ts';
 
 /** How long a lease lives without renewal. A peer takes over within this and one look. */
 export const LEASE_TTL_MS = 4000;
-const RENEW_EVERY_MS = 800;
-/** Kept between the end of what a holder does and the moment a successor may begin. */
-const SAFETY_MS = 400;
+/** Renewals within the life of a lease. */
+const RENEWALS = 5;
+/** Part of its life that is kept between the end of what a holder does and the moment a successor may begin. */
+const SAFETY = 0.1;
 
 /** One thing that only one replica may do at a time, held by this replica since `epoch`. */
 export interface Lease {
@@ -23,6 +24,8 @@ export interface LeaseKeeperOptions {
   readonly holder: string;
   readonly clock: Clock;
   readonly step: StepHook;
+  /** Default `LEASE_TTL_MS`. */
+  readonly ttlMs?: number;
   /** Called once for each time a lease is won. */
   readonly onHeld: (lease: Lease) => void;
 }
@@ -38,6 +41,7 @@ interface Held extends Lease {
  */
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
+  readonly #ttlMs: number;
   #wanted: readonly string[] = [];
   readonly #held = new Map<string, Held>();
   #timer: NodeJS.Timeout | undefined;
@@ -46,6 +50,7 @@ export class LeaseKeeper {
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
+    this.#ttlMs = options.ttlMs ?? LEASE_TTL_MS;
   }
 
   /** From now on competes for exactly these; others that are held are to be given back by `release`. */
@@ -61,7 +66,7 @@ export class LeaseKeeper {
     const turn = (): void => {
       if (this.#stopped) return;
       this.#round = this.#turn().finally(() => {
-        if (!this.#stopped) this.#timer = setTimeout(turn, RENEW_EVERY_MS);
+        if (!this.#stopped) this.#timer = setTimeout(turn, this.#ttlMs / RENEWALS);
       });
     };
     turn();
@@ -117,14 +122,14 @@ export class LeaseKeeper {
          update leases set expires_at = clock_timestamp() + $3 * interval '1 millisecond'
          where name = any($1) and holder = $2 and expires_at > clock_timestamp() returning name, epoch)
        select renewed.name, renewed.epoch, clock_timestamp() as now from (values (1)) one left join renewed on true`,
-      [names, holder, LEASE_TTL_MS],
+      [names, holder, this.#ttlMs],
     );
     const after = clock.monotonic();
     if (rows[0]) clock.measured(rows[0].now, before, after);
     for (const held of this.#held.values()) {
       if (!names.includes(held.name)) continue;
       if (rows.some((row) => row.name === held.name && row.epoch === held.epoch))
-        held.deadline = before + LEASE_TTL_MS - SAFETY_MS;
+        held.deadline = this.#deadline(before);
       else this.#drop(held);
     }
   }
@@ -146,7 +151,7 @@ export class LeaseKeeper {
       if (!free) return undefined;
       await query(
         `update leases set holder = $2, epoch = $3, expires_at = clock_timestamp() + $4 * interval '1 millisecond' where name = $1`,
-        [name, holder, free.epoch + 1, LEASE_TTL_MS],
+        [name, holder, free.epoch + 1, this.#ttlMs],
       );
       return free.epoch + 1;
     });
@@ -157,13 +162,18 @@ export class LeaseKeeper {
       epoch,
       controller,
       signal: controller.signal,
-      deadline: before + LEASE_TTL_MS - SAFETY_MS,
+      deadline: this.#deadline(before),
       leftMs: () => (controller.signal.aborted ? 0 : held.deadline - clock.monotonic()),
     };
     this.#held.set(name, held);
     step('lease.after-acquire');
     if (this.#wanted.includes(name)) onHeld(held);
     else await this.release(name);
+  }
+
+  /** Of a lease that was won or renewed by a statement which began then. */
+  #deadline(beforeMs: number): number {
+    return beforeMs + this.#ttlMs * (1 - SAFETY);
   }
 
   #drop(held: Held): void {

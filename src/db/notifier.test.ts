@@ -24,10 +24,11 @@ async function listen(
 ): Promise<{ notifier: Notifier; heard: WokenRoom[]; all: () => number }> {
   const heard: WokenRoom[] = [];
   let all = 0;
-  const notifier = new Notifier(to, name, (changes) => {
+  const onChange = (changes: readonly WokenRoom[] | 'all'): void => {
     if (changes === 'all') all++;
     else heard.push(...changes);
-  });
+  };
+  const notifier = new Notifier(to, name, onChange, { pingEveryMs: 300, reconnectMs: 100 });
   running.push(notifier);
   notifier.others(1);
   await notifier.start();
@@ -66,6 +67,7 @@ test('a connection that says nothing any more, though nobody ended it, is given 
     poolSize: 1,
     idleInTransactionMs: 5000,
     statementTimeoutMs: 100,
+    graceMs: 300,
   });
   try {
     const a = await listen('a', far);

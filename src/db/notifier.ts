@@ -24,6 +24,7 @@ export interface WokenRoom {
 /** Tells other replicas which rooms have changed. Only makes things faster: polling each second does the same work. */
 export class Notifier {
   readonly #database: Database;
+  readonly #pauses: { readonly pingEveryMs: number; readonly reconnectMs: number };
   readonly #replica: string;
   readonly #onChange: (changes: readonly WokenRoom[] | 'all') => void;
   readonly #waiting = new Map<string, WokenRoom>();
@@ -34,7 +35,13 @@ export class Notifier {
   #stopped = false;
   #alone = true;
 
-  constructor(database: Database, replica: string, onChange: (changes: readonly WokenRoom[] | 'all') => void) {
+  constructor(
+    database: Database,
+    replica: string,
+    onChange: (changes: readonly WokenRoom[] | 'all') => void,
+    { pingEveryMs = PING_EVERY_MS, reconnectMs = RECONNECT_MS } = {},
+  ) {
+    this.#pauses = { pingEveryMs, reconnectMs };
     this.#database = database;
     this.#replica = replica;
     this.#onChange = onChange;
@@ -118,7 +125,7 @@ export class Notifier {
       void this.#ask(client, 'select 1').then(() => {
         if (client === this.#client && !this.#stopped) this.#pingSoon(client);
       });
-    }, PING_EVERY_MS);
+    }, this.#pauses.pingEveryMs);
   }
 
   /** A connection that fails is given up; its end makes another. */
@@ -150,6 +157,6 @@ export class Notifier {
     this.#client = undefined;
     clearTimeout(this.#ping);
     clearTimeout(this.#reconnect);
-    this.#reconnect = setTimeout(() => void this.start(), RECONNECT_MS);
+    this.#reconnect = setTimeout(() => void this.start(), this.#pauses.reconnectMs);
   }
 }
