@@ -448,6 +448,11 @@ export class App {
       version,
       world: () => this.#world,
       queries: this.queries,
+      commands: {
+        ...{ database: this.database, clock: this.clock, step: this.#options.step ?? (() => {}) },
+        world: () => this.#world,
+        onAccepted: (accepted) => this.dispatcher.wakeFirst(accepted),
+      },
       isStarted: () => this.#started,
       tokens: new ApiTokens({ config: () => this.#config.api, secret, log }),
       signedIn: web ? createSignedIn(this.#sessions(web), () => this.#world) : async () => undefined,

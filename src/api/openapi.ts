@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { queriesOf } from '../dispatch/queries.ts';
 import type { LoadedSkill, World } from '../dispatch/world.ts';
 import type { Query } from '../skill.ts';
+import { commandBody, IDEMPOTENCY_KEY } from './commands.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -28,10 +29,10 @@ function documentOf(world: World, version: string): Json {
     servers: [{ url: world.publicUrl ?? '/' }],
     security: [{ token: [] }],
     tags: skills.map(({ skill }) => ({ name: skill.name, description: skill.description ?? '' })),
-    paths: Object.assign({}, ...skills.map(pathsOf)),
+    paths: Object.assign({ '/api/v1/commands': { post: SAYING } }, ...skills.map(pathsOf)),
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'One of api.tokens.' } },
-      schemas: { Problem: PROBLEM },
+      schemas: { Problem: PROBLEM, Outcome: schemaOf(outcome, 'output') },
       responses: RESPONSES,
     },
   };
@@ -77,10 +78,68 @@ function parametersOf(query: Query): Json[] {
   }));
 }
 
-export function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
+function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io });
   return rest;
 }
+
+const url = z.object({ label: z.string(), url: z.string() });
+const outcome = z.object({
+  outcome: z.enum(['ok', 'cancelled', 'confirm', 'invalid', 'denied', 'wrong', 'failed']),
+  message: z
+    .object({
+      title: z.string(),
+      text: z.string().describe('Without markup.'),
+      markdown: z.string(),
+      tone: z.enum(['critical', 'warning', 'info', 'ok', 'neutral']),
+      fields: z.array(z.object({ label: z.string(), value: z.string() })),
+      links: z.array(url),
+      code: z.string(),
+      actions: z.array(z.object({ label: z.string(), say: z.string() })).describe('What may be said next.'),
+    })
+    .partial()
+    .nullable()
+    .describe('What a room would have shown.'),
+  say: z.string().optional().describe('With `confirm`: the words that do it.'),
+});
+
+const OUTCOME_SAYS: Readonly<Record<number, string>> = {
+  200: 'It was done (`ok`), it ended what an earlier one began (`cancelled`), or it asks back (`confirm`).',
+  400: 'No such command, or its words do not fit (`invalid`).',
+  403: 'Whoever asks may not say it (`denied`).',
+  409: 'It cannot be done now (`wrong`), or it is still running.',
+  500: 'It failed in the bot (`failed`): nothing was done.',
+};
+
+function outcomesOf(): Json {
+  const said = { 'application/json': { schema: { $ref: '#/components/schemas/Outcome' } } };
+  const both = { ...said, 'application/problem+json': PROBLEM_CONTENT };
+  return Object.fromEntries(
+    Object.entries(OUTCOME_SAYS).map(([status, description]) => [
+      status,
+      { description, content: status === '200' ? said : both },
+    ]),
+  );
+}
+
+const PROBLEM_CONTENT = { schema: { $ref: '#/components/schemas/Problem' } };
+
+const SAYING = {
+  operationId: 'say',
+  summary: 'says a command, once for each Idempotency-Key',
+  parameters: [
+    {
+      name: 'Idempotency-Key',
+      in: 'header',
+      required: true,
+      description:
+        'A new one for each command, such as a uuid; a repeat gets the same answer for as long as events are kept.',
+      schema: { type: 'string', pattern: IDEMPOTENCY_KEY.source },
+    },
+  ],
+  requestBody: { required: true, content: { 'application/json': { schema: schemaOf(commandBody, 'input') } } },
+  responses: { ...outcomesOf(), ...refusals(401, 404, 405, 413, 415, 422, 429, 503) },
+};
 
 const PROBLEM = {
   type: 'object',
@@ -98,6 +157,9 @@ const SAYS: Readonly<Record<number, string>> = {
   403: 'Whoever asks may not.',
   404: 'There is no such thing.',
   405: 'The address knows other methods; `Allow` names them.',
+  413: 'The body is too large.',
+  415: 'The body is encoded in a way that is not known here.',
+  422: 'The Idempotency-Key belongs to another command.',
   429: 'Too many wrong tokens.',
   503: 'The bot cannot do that now: ask again.',
 };
@@ -109,6 +171,6 @@ const RESPONSES = Object.fromEntries(
   ]),
 );
 
-export function refusals(...statuses: readonly number[]): Json {
+function refusals(...statuses: readonly number[]): Json {
   return Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/Problem${status}` }]));
 }

@@ -40,6 +40,13 @@ export function tooManyGuesses(waitMs: number): Problem {
   };
 }
 
+/** What express says of a request that it cannot read; undefined: something else. */
+export function unreadable(error: unknown): Problem | undefined {
+  const status = typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined;
+  if (typeof status !== 'number' || status < 400 || status >= 500) return undefined;
+  return { status, sentence: 'the request cannot be read: send JSON in UTF-8, at most 64 KiB' };
+}
+
 /** What may pass by itself; undefined: an error of ours. */
 export function passing(error: unknown): Problem | undefined {
   if (!isTransientError(error)) return undefined;

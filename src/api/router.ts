@@ -5,14 +5,16 @@ import type { World } from '../dispatch/world.ts';
 import { sendProblem } from '../http/problem.ts';
 import type { Pages } from '../http/server.ts';
 import type { Asker } from '../skill.ts';
+import { sayOnce, STATUS as OF_OUTCOME, type CommandsOptions } from './commands.ts';
 import { createIdentify, type IdentifyOptions } from './identify.ts';
 import { openApi } from './openapi.ts';
-import { passing, STARTING, type Problem } from './problems.ts';
+import { passing, STARTING, unreadable, type Problem } from './problems.ts';
 
 export interface ApiOptions extends IdentifyOptions {
   readonly version: string;
   readonly world: () => World;
   readonly queries: QueryRunner;
+  readonly commands: CommandsOptions;
   /** False: the tables may not be there yet. */
   readonly isStarted: () => boolean;
 }
@@ -37,13 +39,24 @@ export function createApi(options: ApiOptions): Pages {
     response.locals['asker'] = asker;
     next();
   });
+  addCommands(router, options);
   addQueries(router, options);
   router.use('/api', (error: unknown, _request: Request, response: Response, next: NextFunction) => {
-    const problem = passing(error);
+    const problem = unreadable(error) ?? passing(error);
     if (problem && !response.headersSent) refuse(response, problem);
     else next(error);
   });
   return { handler: router };
+}
+
+const readJson = express.json({ limit: '64kb' });
+
+function addCommands(router: Router, { commands }: ApiOptions): void {
+  only(router, 'post', '/api/v1/commands', readJson, async (request: Request, response: Response) => {
+    const said = await sayOnce(commands, askerOf(response), request);
+    if ('status' in said) refuse(response, said);
+    else response.status(OF_OUTCOME[said.outcome]).json(said);
+  });
 }
 
 type AskQuery = Request<{ skill: string; query: string }>;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { toMessage, type MessageLike, type RoomAddress } from '../chat/message.ts';
 import type { Transaction } from '../db/database.ts';
+import { CommandError } from '../errors.ts';
 import type { Asker, Context, Json, PostOptions, Shown } from '../skill.ts';
 import { writeConversation } from './conversation.ts';
 import type { Effects } from './effects.ts';
@@ -9,6 +10,9 @@ import type { LoadedSkill, World } from './world.ts';
 
 /** What a handler may still do after this much time. */
 export const HANDLER_TIMEOUT_MS = 5000;
+
+/** Where commands come from that are said apart from any chat: there is no room to speak in. */
+const NOWHERE: ReadonlySet<string> = new Set(['api', 'cli']);
 
 export interface ContextSource {
   readonly world: World;
@@ -57,7 +61,10 @@ export function createContext(source: ContextSource): RevocableContext {
   };
 
   const addresses = (room: string | RoomAddress): readonly RoomAddress[] => {
-    if (typeof room !== 'string') return [room];
+    if (typeof room !== 'string') {
+      if (NOWHERE.has(room.connector)) throw new CommandError('That speaks in a room: say in which one (`room`).');
+      return [room];
+    }
     const found = world.rooms.byName(room);
     if (!found) throw new Error(`no room is called "${room}"`);
     return found.addresses;

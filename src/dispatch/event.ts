@@ -11,7 +11,8 @@ export type EventKind =
   | 'task'
   | 'progress'
   | 'emit'
-  | 'fate';
+  | 'fate'
+  | 'command';
 
 /** Something that happened, ready to be accepted. `payload` must survive JSON. */
 export interface NewEvent {

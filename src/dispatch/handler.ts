@@ -22,6 +22,7 @@ import {
 } from './event.ts';
 import { recordError, shortId } from './failure.ts';
 import { sayToOps } from './notice.ts';
+import { handleRemote } from './remote-command.ts';
 import { beginSuspect, type Suspect } from './suspects.ts';
 import { knownNames, type World } from './world.ts';
 
@@ -163,9 +164,12 @@ export class EventHandler {
     const effects = new Effects();
     const given = { world, transaction, effects, now: clock.now(), ...how };
     const [row] = rows;
+    const saying = { ...given, row, onCommand: how.onCommand ?? (() => {}) };
     const outcome = isChat(row)
-      ? await handleChat({ ...given, row, event: incoming(row), onCommand: how.onCommand ?? (() => {}) })
-      : { result: await handleAddressed({ ...given, rows }) };
+      ? await handleChat({ ...saying, event: incoming(row) })
+      : row.kind === 'command'
+        ? await handleRemote(saying)
+        : { result: await handleAddressed({ ...given, rows }) };
     if (outcome.result === 'retry') {
       const lane = row.lane?.includes(':tap:') ? row.lane : `${row.lane ?? row.source}:tap:${row.id}`;
       return postponeEvent(transaction, row.id, lane, TAP_LOOK_EVERY_MS);
@@ -220,7 +224,7 @@ export class EventHandler {
         if (!(await failEvent(transaction.query, row.id, errorId))) return undefined;
         await recordError(transaction.query, {
           id: errorId,
-          kind: chat ? 'command' : 'general',
+          kind: chat || row.kind === 'command' ? 'command' : 'general',
           skill: row.skill ?? undefined,
           eventId: row.id,
           error,
@@ -267,7 +271,8 @@ function incoming(row: EventRow): IncomingEvent {
 }
 
 function sourceLabel(row: EventRow): string {
-  return row.kind === 'webhook' ? 'webhook' : row.source;
+  // `api:ci` is of the API, `cli:root` of the command line.
+  return row.kind === 'command' ? row.source.replace(/:.*$/s, '') : row.kind === 'webhook' ? 'webhook' : row.source;
 }
 
 function tellFailure(failure: { world: World; row: EventRow; effects: Effects; errorId: string; chat: boolean }): void {

@@ -64,6 +64,8 @@ export function knownNames(world: World): { timers: string[]; tasks: string[]; a
     timers,
     tasks,
     all: [
+      // Commands that are said apart from any chat.
+      'core say',
       ...timers,
       ...tasks,
       ...fates,

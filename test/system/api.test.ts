@@ -59,9 +59,9 @@ async function answer(path: string, token = CI): Promise<Record<string, unknown>
 }
 
 async function problem(response: Promise<Response>): Promise<[status: number, title: string]> {
-  const { status, headers, ...given } = await response;
-  void given;
-  const body = (await (await response).json()) as { title: string; status: number };
+  const answered = await response;
+  const { status, headers } = answered;
+  const body = (await answered.json()) as { title: string; status: number };
   expect(headers.get('content-type')).toBe('application/problem+json');
   expect(body.status).toBe(status);
   return [status, body.title];

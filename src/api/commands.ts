@@ -1,0 +1,95 @@
+import type { Request } from 'express';
+import { z } from 'zod';
+import type { Clock } from '../clock.ts';
+import type { Database } from '../db/database.ts';
+import { insertEvents, type Accepted } from '../dispatch/event.ts';
+import { findStanding, noRoom, remoteEvent, untilOver, type RemoteAnswer } from '../dispatch/remote-command.ts';
+import type { World } from '../dispatch/world.ts';
+import type { Asker } from '../skill.ts';
+import type { StepHook } from '../steps.ts';
+import type { Problem } from './problems.ts';
+
+export interface CommandsOptions {
+  readonly world: () => World;
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly step: StepHook;
+  readonly onAccepted: (accepted: readonly Accepted[]) => void;
+  /** How long a request waits for its answer. Default 20,000. */
+  readonly waitMs?: number;
+}
+
+/** Longer than any handler; below the 30 s after which many clients give up. */
+const WAIT_MS = 20_000;
+
+export const commandBody = z.strictObject({
+  say: z.string().min(1).max(4000).describe('The words, as in a room: `ack 12`.'),
+  room: z
+    .string()
+    .min(1)
+    .max(63)
+    .optional()
+    .describe('Room of the configuration in which it is as if said; left out: as in a direct message.'),
+});
+
+export const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,200}$/;
+
+export const STATUS: Readonly<Record<RemoteAnswer['outcome'], number>> = {
+  ok: 200,
+  cancelled: 200,
+  confirm: 200,
+  invalid: 400,
+  denied: 403,
+  wrong: 409,
+  failed: 500,
+};
+
+const RUNNING: Problem = {
+  status: 409,
+  sentence: 'the command with this Idempotency-Key is still running: ask again with the same key',
+  headers: { 'Retry-After': '1' },
+};
+const OTHER_BODY: Problem = {
+  status: 422,
+  sentence:
+    'this Idempotency-Key belongs to another command: make a new key for each, and repeat a command with its own',
+};
+const NOT_YET: Problem = {
+  status: 503,
+  sentence: 'the command is stored and has not been run yet: ask again with the same Idempotency-Key',
+  headers: { 'Retry-After': '1' },
+};
+
+/** Says a command for an actor, once for each key, and resolves to what came of it, however often it is asked. */
+export async function sayOnce(
+  { world, database, clock, step, onAccepted, waitMs = WAIT_MS }: CommandsOptions,
+  asker: Asker,
+  request: Request,
+): Promise<RemoteAnswer | Problem> {
+  const sourceId = request.headers['idempotency-key'];
+  if (typeof sourceId !== 'string' || !IDEMPOTENCY_KEY.test(sourceId))
+    return {
+      status: 400,
+      sentence: 'send an Idempotency-Key of 1 to 200 visible characters: a new one for each command, such as a uuid',
+    };
+  const body = commandBody.safeParse(request.body);
+  if (!body.success)
+    return { status: 400, sentence: 'send JSON such as { "say": "ack 12", "room": "ops" }; "room" may be left out' };
+  const { say, room } = body.data;
+  const source =
+    asker.kind === 'token' ? `api:${asker.name.slice('token:'.length)}` : `api:${asker.connector}/${asker.accountId}`;
+  const event = remoteEvent({ asker, say, room }, { source, sourceId, now: clock.now() });
+  const before = await findStanding(database.query, source, sourceId);
+  if (before && before.key !== event.key) return OTHER_BODY;
+  if (before?.state === 'new') return RUNNING;
+  if (before) return before.answer;
+  if (room !== undefined && !world().rooms.byName(room)) return { status: 400, sentence: noRoom(world(), room) };
+  step('accept.before-commit');
+  const accepted = await insertEvents(database.query, [event]);
+  step('accept.after-commit');
+  onAccepted(accepted);
+  const over = await untilOver(database.query, { source, sourceId }, waitMs);
+  if (!over) return NOT_YET;
+  // Two came at one moment: the other one was first.
+  return over.key === event.key ? over.answer : OTHER_BODY;
+}

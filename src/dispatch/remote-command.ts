@@ -1,0 +1,193 @@
+import { hash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { markdownToPlain } from '../chat/markdown.ts';
+import type { Message } from '../chat/message.ts';
+import type { Query, Transaction } from '../db/database.ts';
+import type { Asker, RoomAddress } from '../skill.ts';
+import { accountActor } from './chat.ts';
+import { sayCommand, type Outcome, type Place } from './command.ts';
+import type { Effects } from './effects.ts';
+import type { EventRow, NewEvent } from './event.ts';
+import { shortId } from './failure.ts';
+import type { World } from './world.ts';
+
+/** A command said apart from any chat: over REST, or on the command line of the program. */
+export interface RemoteCommand {
+  readonly asker: Asker;
+  readonly say: string;
+  /** Name of the configured room in which it is as if said; undefined: as in a direct message. */
+  readonly room: string | undefined;
+}
+
+/** What came of it, as it is kept with the event and given out as JSON. */
+export interface RemoteAnswer {
+  readonly outcome: Outcome | 'failed';
+  readonly message: RemoteMessage | null;
+  /** With `confirm`: the words that do it. */
+  readonly say?: string;
+}
+
+/** A message without what only its platform understands. */
+export type RemoteMessage = Pick<Message, 'title' | 'tone' | 'fields' | 'links' | 'code'> & {
+  /** Without markup. */
+  readonly text?: string;
+  readonly markdown?: string;
+  readonly actions?: readonly { readonly label: string; readonly say: string }[];
+};
+
+/** Skill and name of its event: a replica of an earlier release leaves it to one that knows them. */
+export const ADDRESSED_TO = { skill: 'core', name: 'say' } as const;
+
+const payloadSchema = z.object({
+  actor: z.object({
+    kind: z.enum(['account', 'token', 'program']),
+    connector: z.string(),
+    accountId: z.string(),
+    name: z.string(),
+  }),
+  say: z.string(),
+  room: z.string().optional(),
+});
+
+/**
+ * The event of a command; `source` and `sourceId` make it one however often it is said. Its `key` tells a repeat from
+ * another command under the same id.
+ */
+export function remoteEvent(
+  { asker, say, room }: RemoteCommand,
+  { source, sourceId, now }: { readonly source: string; readonly sourceId: string; readonly now: Date },
+): NewEvent & { readonly key: string } {
+  const { kind, connector, accountId, name } = asker;
+  return {
+    ...{ source, sourceId, kind: 'command', ...ADDRESSED_TO },
+    key: hash('sha256', JSON.stringify([say, room ?? null]), 'base64url'),
+    payload: JSON.stringify({ actor: { kind, connector, accountId, name }, say, room }),
+    happenedAt: now,
+  };
+}
+
+export interface RemoteInput {
+  readonly world: World;
+  readonly row: EventRow;
+  readonly transaction: Transaction;
+  readonly effects: Effects;
+  readonly now: Date;
+  readonly onCommand: (skill: string, command: string) => void;
+}
+
+/** Says it for its actor, as the configuration has that one now, and keeps the answer with the event. */
+export async function handleRemote(
+  input: RemoteInput,
+): Promise<{ readonly result: string; readonly skill?: string; readonly command?: string }> {
+  const { world, row, transaction, effects, now, onCommand } = input;
+  const { actor, say, room } = payloadSchema.parse(JSON.parse(row.payload));
+  const place = placeOf(world, actor, room);
+  if (!place) {
+    await keepAnswer(transaction.query, row.id, { outcome: 'invalid', message: { text: noRoom(world, room ?? '') } });
+    return { result: 'invalid' };
+  }
+  const said = await sayCommand(
+    { world, transaction, effects, now, eventId: row.id, onCommand },
+    {
+      ...{ asker: actorOf(world, actor), place, text: say },
+      ...{ answerUnknown: true, tapped: false, about: undefined, lateMs: 0 },
+    },
+  );
+  const messages = said.answers.map(({ message }) => remoteMessage(message));
+  const answer: RemoteAnswer = {
+    outcome: said.outcome === 'ignored' ? 'invalid' : said.outcome,
+    message: said.outcome === 'ignored' ? { text: 'That is not for this room.' } : joined(messages),
+    ...(said.say !== undefined && { say: said.say }),
+  };
+  await keepAnswer(transaction.query, row.id, answer);
+  const { skill, command } = said;
+  // A question back was asked in good order.
+  const result = answer.outcome === 'confirm' ? 'ok' : answer.outcome;
+  return { result, ...(skill !== undefined && { skill }), ...(command !== undefined && { command }) };
+}
+
+export function noRoom(world: World, room: string): string {
+  const names = world.rooms.all().map(({ name }) => name);
+  return `No room is called "${room}"; there are: ${names.join(', ') || 'none'}`;
+}
+
+/** Without a room it has an address where nothing can be shown. */
+function placeOf(world: World, actor: ActorRow, room: string | undefined): Place | undefined {
+  if (room === undefined)
+    return { address: { connector: actor.connector, room: actor.accountId }, name: undefined, direct: true };
+  const address: RoomAddress | undefined = world.rooms.byName(room)?.addresses[0];
+  return address && { address, name: room, direct: false };
+}
+
+type ActorRow = z.output<typeof payloadSchema>['actor'];
+
+function actorOf(world: World, { kind, connector, accountId, name }: ActorRow): Asker {
+  if (kind === 'account') return accountActor(world, connector, { accountId, name, guest: false, bot: false });
+  return { kind, connector, accountId, name, groups: [], guest: false, bot: false };
+}
+
+function remoteMessage({ title, text, tone, fields, links, code, actions }: Message): RemoteMessage {
+  return {
+    ...(title !== undefined && { title }),
+    ...(text !== undefined && { text: markdownToPlain(text), markdown: text }),
+    ...{
+      ...(tone && { tone }),
+      ...(fields && { fields }),
+      ...(links && { links }),
+      ...(code !== undefined && { code }),
+    },
+    ...(actions && { actions: actions.map(({ label, command }) => ({ label, say: command })) }),
+  };
+}
+
+function joined(messages: readonly RemoteMessage[]): RemoteMessage | null {
+  const [first, ...others] = messages;
+  if (!first || others.length === 0) return first ?? null;
+  const all = (of: 'text' | 'markdown'): string => messages.flatMap((one) => one[of] ?? []).join('\n');
+  return { ...first, text: all('text'), markdown: all('markdown') };
+}
+
+async function keepAnswer(query: Query, id: number, answer: RemoteAnswer): Promise<void> {
+  await query('update events set answer = $2 where id = $1', [id, JSON.stringify(answer)]);
+}
+
+/** How a command stands that was said under an id. `key` is that of `remoteEvent`. */
+export type Standing = { readonly key: string | null } & (
+  { readonly state: 'new' } | { readonly state: 'over'; readonly answer: RemoteAnswer }
+);
+
+export async function findStanding(query: Query, source: string, sourceId: string): Promise<Standing | undefined> {
+  const [row] = await query<{ key: string | null; state: string; answer: string | null; error_id: string | null }>(
+    'select key, state, answer, error_id from events where source = $1 and source_id = $2',
+    [source, sourceId],
+  );
+  if (!row) return undefined;
+  if (row.state === 'new') return { key: row.key, state: 'new' };
+  const answer = row.answer === null ? failed(row.error_id) : (JSON.parse(row.answer) as RemoteAnswer);
+  return { key: row.key, state: 'over', answer };
+}
+
+function failed(errorId: string | null): RemoteAnswer {
+  const number = errorId === null ? '' : ` Show an admin this number: ${shortId(errorId)}`;
+  return { outcome: 'failed', message: { text: `That went wrong here, and nothing was done.${number}` } };
+}
+
+/** Most commands take a few milliseconds; another replica may handle it, so the database is asked. */
+const LOOK_AFTER_MS = [4, 4, 8, 8, 16, 32, 64, 125];
+const LOOK_EVERY_MS = 250;
+
+/** Resolves when it is over; undefined: not within this time. */
+export async function untilOver(
+  query: Query,
+  { source, sourceId }: { readonly source: string; readonly sourceId: string },
+  withinMs: number,
+): Promise<Extract<Standing, { state: 'over' }> | undefined> {
+  const deadline = performance.now() + withinMs;
+  for (let look = 0; ; look++) {
+    const standing = await findStanding(query, source, sourceId);
+    if (standing?.state === 'over') return standing;
+    if (performance.now() >= deadline) return undefined;
+    await sleep(LOOK_AFTER_MS[look] ?? LOOK_EVERY_MS);
+  }
+}

@@ -1,0 +1,96 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import type { Step } from '../../src/steps.ts';
+import { createDatabase, freePort, type TestDatabase } from '../harness/postgres.ts';
+import { ProgramProcess } from '../harness/process.ts';
+
+const CI = 'a-token-that-is-long-enough';
+const STEPS: readonly Step[] = [
+  'accept.before-commit',
+  'accept.after-commit',
+  'handle.before-commit',
+  'handle.after-commit',
+];
+
+let directory: string;
+let database: TestDatabase;
+let bells: readonly ProgramProcess[];
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'watchbell-api-'));
+  await mkdir(join(directory, 'secrets'));
+  await writeFile(join(directory, 'secrets/ci'), CI);
+  database = await createDatabase();
+  const config = {
+    connectors: { memory: {} },
+    rooms: Object.fromEntries(STEPS.map((_, at) => [`room${at}`, { in: { memory: `room${at}` } }])),
+    api: { tokens: { ci: { token: { file: 'ci' }, commands: ['*'] } } },
+    skills: { alerts: false, coffee: false },
+  };
+  await writeFile(join(directory, 'watchbell.yaml'), JSON.stringify(config));
+  const create = async (): Promise<ProgramProcess> =>
+    new ProgramProcess({
+      config: join(directory, 'watchbell.yaml'),
+      secrets: join(directory, 'secrets'),
+      databaseUrl: database.url,
+      port: await freePort(),
+      opsPort: await freePort(),
+    });
+  bells = [await create(), await create()];
+  await Promise.all(bells.map((bell) => bell.start()));
+});
+afterAll(async () => {
+  await Promise.all(bells.map((bell) => bell.kill()));
+  await database.drop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** Undefined: it died, or does not know yet. */
+async function say(bell: ProgramProcess, key: string, words: string, room: string): Promise<unknown> {
+  try {
+    const response = await fetch(`${bell.url}/api/v1/commands`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${CI}`, 'content-type': 'application/json', 'idempotency-key': key },
+      body: JSON.stringify({ say: words, room }),
+    });
+    const body: unknown = await response.json();
+    return response.headers.get('content-type')?.includes('problem') ? undefined : { status: response.status, body };
+  } catch {
+    return undefined;
+  }
+}
+
+async function untilAnswered(bell: ProgramProcess, key: string, words: string, room: string): Promise<unknown> {
+  for (const end = performance.now() + 40_000; ; await new Promise((resolve) => setTimeout(resolve, 20))) {
+    const answer = await say(bell, key, words, room);
+    if (answer !== undefined) return answer;
+    if (performance.now() > end) throw new Error(`no answer for ${key}`);
+  }
+}
+
+test('killed at any step of a command it is run once, and each replica gives the same answer', async () => {
+  const [one, other] = bells as [ProgramProcess, ProgramProcess];
+  for (const [at, step] of STEPS.entries()) {
+    const [room, words] = [`room${at}`, 'count to 9000'];
+    one.order({ crashAt: { step, nth: 1 } });
+    // The step of a command may also be passed by the timers of the counts before: then it dies of those.
+    await Promise.race([say(one, step, words, room), one.gone()]);
+    const [answer, ...more] = await Promise.all([
+      untilAnswered(other, step, words, room),
+      one.start().then(() => untilAnswered(one, step, words, room)),
+      untilAnswered(other, step, words, room),
+    ]);
+    expect({ step, answer }).toEqual({ step, answer: { status: 200, body: { outcome: 'ok', message: null } } });
+    expect(more).toEqual([answer, answer]);
+  }
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  const { rows } = await client.query('select text, result, account, count(*)::int from audit group by 1, 2, 3');
+  const { rows: counts } = await client.query('select count(*)::int from countdowns');
+  await client.end();
+  expect(rows).toEqual([{ text: 'count to 9000', result: 'ok', account: 'token:ci', count: STEPS.length }]);
+  expect(counts).toEqual([{ count: STEPS.length }]);
+  expect(one.deaths).toBe(STEPS.length);
+}, 180_000);
