@@ -257,9 +257,11 @@ export type CommandArgs = Record<string, any>;
 export type Handled = MessageLike | undefined | void;
 
 export interface WebhookRequest {
-  /** What follows the webhook's name in the address; empty for the bare path. */
+  /** What follows the webhook's name in the address; `default` for the bare path. */
   readonly source: string;
   readonly body: unknown;
+  /** Those that the webhook declares, as far as they were sent; names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly receivedAt: Date;
   /**
    * Order of acceptance: larger is later. Webhooks are handled side by side, and a replayed one long after newer ones, so a
@@ -273,10 +275,22 @@ export interface WebhookRequest {
 }
 
 export interface Webhook<Options = unknown> {
-  /** Which secrets open this source; undefined: no such source here (503: another pod may know it). */
-  readonly tokens: (options: Options, source: string) => readonly SecretRef[] | undefined;
+  /** How a sender shows that it may post to this source; undefined: no such source here (503: another pod may know it). */
+  readonly verify: (options: Options, source: string) => Verification | undefined;
   /** Every source name that may occur, for metrics labels. */
   readonly sources: (options: Options) => readonly string[];
+  /** Headers that `id` and `run` see, in lower case; kept with the event. Those that carry secrets never are. */
+  readonly headers?: readonly string[];
+  /**
+   * What the sender calls this delivery: another one of the same name, to the same source, is a repeat. It gets its 200 and
+   * is not handled, as long as the first is kept (`keep.events`). Undefined, or left out: every request is new. Must be quick
+   * and pure.
+   */
+  readonly id?: (request: {
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body: unknown;
+    readonly source: string;
+  }) => string | undefined;
   /** One sentence when the body is not acceptable at all (answered with 400), undefined when it is. Must be quick and pure. */
   readonly refuse?: (body: unknown) => string | undefined;
   /**
@@ -297,6 +311,22 @@ export interface Webhook<Options = unknown> {
    */
   readonly run: (calls: readonly WebhookCall<Options>[]) => void | Promise<void>;
 }
+
+/**
+ * `bearer`: the request shows one of these tokens, as `Authorization: Bearer` or as the password of Basic. `hmac`: a header
+ * carries the HMAC of the body as it was sent, in hexadecimal behind `prefix`, with one of these secrets; at most 25 MiB.
+ * Several, so that one can be replaced without a gap.
+ */
+export type Verification =
+  | { readonly bearer: readonly SecretRef[] }
+  | {
+      readonly hmac: {
+        readonly header: string;
+        readonly algorithm: 'sha256';
+        readonly prefix?: string;
+        readonly secrets: readonly SecretRef[];
+      };
+    };
 
 export interface WebhookCall<Options = unknown> {
   readonly context: Context<Options>;

@@ -1,4 +1,4 @@
-import { defineSkill, defineTimer, z, type Command, type WebhookRequest } from '#skill';
+import { defineSkill, defineTimer, z, type Command } from '#skill';
 import { runAck, runAckAll } from './ack-command.ts';
 import { ackExpires, openAgain, remind, reminder, unit } from './ack-timers.ts';
 import { checkAlerts } from './check.ts';
@@ -45,10 +45,6 @@ const commands: Readonly<Record<string, Command<AlertOptions>>> = {
   'demo alert': { help: 'sends a sample alert through the real intake', class: 'act', run: runDemo },
 };
 
-/** The bare address is the source called `default`. */
-const named = (request: WebhookRequest): WebhookRequest =>
-  request.source === '' ? { ...request, source: 'default' } : request;
-
 export default defineSkill<AlertOptions>({
   name: 'alerts',
   description: 'brings alerts from Alertmanager to rooms and gets them acknowledged',
@@ -59,15 +55,13 @@ export default defineSkill<AlertOptions>({
   queries,
   webhooks: {
     alertmanager: {
-      tokens: (options, source) => {
-        const name = source === '' ? 'default' : source;
-        return Object.hasOwn(options.sources, name) ? options.sources[name]?.tokens : undefined;
-      },
+      verify: ({ sources }, source) =>
+        Object.hasOwn(sources, source) ? { bearer: sources[source]?.tokens ?? [] } : undefined,
       sources: (options) => Object.keys(options.sources),
       refuse,
       lane: laneOf,
       keep,
-      run: (calls) => takeNotifications(calls.map(({ context, request }) => ({ context, request: named(request) }))),
+      run: takeNotifications,
     },
   },
   timers: {

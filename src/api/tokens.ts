@@ -51,10 +51,12 @@ export class ApiTokens {
       Object.entries(current.tokens).map(([name, { token }]) => [
         name,
         {
-          tokens: token.map((reference) => {
-            const { name: place, read } = tokenOf(reference, secret);
-            return { name: place, read: async () => longEnough(await read()) };
-          }),
+          verify: {
+            bearer: token.map((reference) => {
+              const { name: place, read } = tokenOf(reference, secret);
+              return { name: place, read: async () => longEnough(await read()) };
+            }),
+          },
         },
       ]),
     );

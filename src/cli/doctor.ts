@@ -5,6 +5,7 @@ import type { LoadResult } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { Secrets } from '../config/secrets.ts';
 import type { Database } from '../db/database.ts';
+import { secretsOf } from '../dispatch/webhook-intake.ts';
 import { messageOf } from '../errors.ts';
 import { createLogger } from '../log.ts';
 import type { SecretRef } from '../skill.ts';
@@ -76,7 +77,7 @@ async function examineSecrets(setting: Setting, config: Config): Promise<Finding
     const options = config.skills[skill.name];
     for (const [name, webhook] of Object.entries(skill.webhooks ?? {})) {
       for (const source of options === undefined ? [] : webhook.sources(options)) {
-        for (const reference of webhook.tokens(options, source) ?? []) {
+        for (const reference of secretsOf(webhook.verify(options, source))) {
           const what = `webhook ${name}/${source}`;
           try {
             const length = (await setting.secrets.read(reference)).length;

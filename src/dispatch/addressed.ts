@@ -17,7 +17,12 @@ export interface AddressedInput {
   readonly timeoutMs?: number;
 }
 
-const webhookPayload = z.object({ source: z.string(), body: z.unknown(), remoteAddress: z.string().optional() });
+const webhookPayload = z.object({
+  source: z.string(),
+  body: z.unknown(),
+  headers: z.record(z.string(), z.string()).default({}),
+  remoteAddress: z.string().optional(),
+});
 const taskPayload = z.looseObject({
   id: z.string(),
   payload: z.unknown(),
@@ -64,8 +69,8 @@ interface Call {
 }
 
 function requestOf({ row, context }: Call): WebhookCall {
-  const { source, body, remoteAddress } = webhookPayload.parse(JSON.parse(row.payload));
-  return { context, request: { source, body, remoteAddress, receivedAt: row.accepted_at, order: row.id } };
+  const { remoteAddress, ...request } = webhookPayload.parse(JSON.parse(row.payload));
+  return { context, request: { ...request, remoteAddress, receivedAt: row.accepted_at, order: row.id } };
 }
 
 function call(skill: Skill<unknown>, calls: readonly Call[], now: Date): unknown {

@@ -27,7 +27,7 @@ afterEach(async () => {
 function worldWith(...sources: string[]): World {
   const bell = defineSkill<unknown>({
     name: 'bell',
-    webhooks: { bell: { tokens: () => [], sources: () => sources, run: () => {} } },
+    webhooks: { bell: { verify: () => undefined, sources: () => sources, run: () => {} } },
   });
   return buildWorld({
     platforms: [],

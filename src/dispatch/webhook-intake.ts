@@ -2,14 +2,18 @@ import { hash, randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import { codeOf, messageOf } from '../errors.ts';
-import type { Intake, IntakeTarget, IntakeToken } from '../http/intake.ts';
-import type { Log, SecretRef, Webhook } from '../skill.ts';
+import type { Intake, IntakeCall, IntakeTarget, IntakeToken } from '../http/intake.ts';
+import type { Log, SecretRef, Verification, Webhook } from '../skill.ts';
 import type { Acceptor } from './acceptor.ts';
 import type { Woken } from './effects.ts';
 import { noticeOps } from './notice.ts';
 import { RefusedWebhooks } from './refused-webhooks.ts';
 import type { World } from './world.ts';
 
+/** What a sender calls one of its deliveries is kept as it is where it is short and plain. */
+const PLAIN_ID = /^[\x21-\x7e]{1,200}$/;
+/** Never kept, whatever a skill asks for. */
+const SECRET_HEADERS: ReadonlySet<string> = new Set(['authorization', 'cookie', 'proxy-authorization']);
 /** Of a body that is stored as it came. An event is read whole, several at a time. */
 const MAX_KEPT_BYTES = 1024 * 1024;
 
@@ -53,9 +57,11 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
         const sources = webhook.sources(loaded.options);
         owners.set(name, { skill, webhook, sources });
         for (const source of sources) {
-          const references = webhook.tokens(loaded.options, source) ?? [];
+          const verify = webhook.verify(loaded.options, source);
+          if (!verify) continue;
           targets.set(`${name}/${source}`, {
-            tokens: references.map((reference) => tokenOf(reference, secret)),
+            verify: intakeVerification(verify, (reference) => tokenOf(reference, secret)),
+            headers: (webhook.headers ?? []).filter((header) => !SECRET_HEADERS.has(header)),
             ...(webhook.refuse && { refuse: webhook.refuse }),
             ...(!webhook.keep && { maxBodyBytes: MAX_KEPT_BYTES }),
           });
@@ -74,23 +80,23 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
       refresh();
       return targets;
     },
-    async accept(name, source, rawBody, body, remoteAddress) {
+    async accept(call) {
       refresh();
+      const { name, source, body, rawBody } = call;
       const owner = owners.get(name);
       const lane = owner?.webhook.lane?.(body, source);
+      const id = sourceId(call, owner?.webhook);
       // As it came where nothing is left out: it is JSON, and would only grow by being quoted.
       const bodies = owner?.webhook.keep?.(body).map((part) => JSON.stringify(part)) ?? [rawBody];
       await acceptor.accept(
-        bodies.map((kept) => ({
+        bodies.map((kept, nth) => ({
           source: 'webhook',
-          sourceId: randomUUID(),
+          sourceId: nth === 0 ? id : `${id} ${nth}`,
           kind: 'webhook',
-          ...(lane !== undefined && {
-            lane: `webhook:${name}:${hash('sha256', lane, 'base64url').slice(0, 22)}`,
-          }),
+          ...(lane !== undefined && { lane: `webhook:${name}:${short(lane)}` }),
           skill: owner?.skill,
           name,
-          payload: `{"source":${JSON.stringify(source)},"remoteAddress":${JSON.stringify(remoteAddress)},"body":${kept}}`,
+          payload: payloadOf(call, kept),
           happenedAt: clock.now(),
         })),
       );
@@ -110,6 +116,34 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
       );
     },
   };
+}
+
+/** The same for a repeat, where the webhook can tell one; no two sources share any. */
+function sourceId({ name, source, headers, body }: IntakeCall, webhook: Webhook<unknown> | undefined): string {
+  const id = webhook?.id?.({ source, headers, body });
+  return id === undefined ? randomUUID() : `${name}/${source} ${PLAIN_ID.test(id) ? id : short(id)}`;
+}
+
+const short = (text: string): string => hash('sha256', text, 'base64url').slice(0, 22);
+
+/** @param body JSON. */
+function payloadOf({ source, remoteAddress, headers }: IntakeCall, body: string): string {
+  return `${JSON.stringify({ source, remoteAddress, headers }).slice(0, -1)},"body":${body}}`;
+}
+
+function intakeVerification(
+  verify: Verification,
+  token: (reference: SecretRef) => IntakeToken,
+): IntakeTarget['verify'] {
+  if ('bearer' in verify) return { bearer: verify.bearer.map(token) };
+  const { header, prefix = '', secrets } = verify.hmac;
+  return { hmac: { header: header.toLowerCase(), prefix, secrets: secrets.map(token) } };
+}
+
+/** All secrets that a source may be opened with. */
+export function secretsOf(verify: Verification | undefined): readonly SecretRef[] {
+  if (!verify) return [];
+  return 'bearer' in verify ? verify.bearer : verify.hmac.secrets;
 }
 
 export function tokenOf(reference: SecretRef, secret: WebhookIntakeOptions['secret']): IntakeToken {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { isWebhookTarget, localTarget, shownPath, webhookAddress } from './address.ts';
+import { localTarget, shownPath, webhookAddress } from './address.ts';
 
 test.each([
   '/webhooks/alertmanager/prod-eu',
@@ -14,7 +14,7 @@ test.each([
   '/webhooks/alertmanager/prod%2Deu',
 ])('%s is one address, below /bell or not', (target) => {
   const local = localTarget(target, '/bell');
-  expect(isWebhookTarget(local)).toBe(true);
+  expect(local).toMatch(/^\/webhooks\b/);
   expect(webhookAddress(local)).toEqual({ name: 'alertmanager', source: 'prod-eu' });
 });
 
@@ -37,7 +37,6 @@ test.each([
   ['/webhooks/%ff', undefined],
   ['/webhooks/@room', undefined],
 ])('%s is no webhook, and %s of it is shown', (target, shown) => {
-  expect(isWebhookTarget(target)).toBe(true);
   expect(webhookAddress(target)).toBeUndefined();
   expect(shownPath(target)).toBe(shown);
 });
@@ -70,7 +69,7 @@ test('whatever a client asks for is answered by one of these at once, and nothin
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
       const local = localTarget(pieces.join(''), '/bell');
-      if (!isWebhookTarget(local)) return;
+      if (!local.startsWith('/webhooks')) return;
       webhookAddress(local);
       expect(shownPath(local) ?? '').toMatch(/^[\p{L}\p{N}/._~-]{0,200}$/u);
     }),

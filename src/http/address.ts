@@ -24,11 +24,6 @@ export function localTarget(target: string, basePath: string): string {
 
 const SLASH = 0x2f;
 
-/** Whether a local target lies below `/webhooks/`. */
-export function isWebhookTarget(target: string): boolean {
-  return target.startsWith(WEBHOOKS) || target === '/webhooks' || target.startsWith('/webhooks?');
-}
-
 /** The webhook that a target names: `/webhooks/NAME[/SOURCE]`; empty segments are passed over. */
 export function webhookAddress(target: string): WebhookAddress | undefined {
   const segments = segmentsOf(target);

@@ -17,9 +17,14 @@ export class BodyBudget {
 
   /**
    * Reads a request's body as UTF-8, plain or gzip, and stops at `maxBytes` (of the inflated body too). Its memory is held
-   * until `run` has ended; large bodies run one after another.
+   * until `run` has ended; large bodies run one after another. `admit` sees it as it came, and may end it there.
    */
-  async withBody(request: IncomingMessage, maxBytes: number, run: (body: BodyText) => Promise<void>): Promise<void> {
+  async withBody(
+    request: IncomingMessage,
+    maxBytes: number,
+    admit: (raw: Buffer) => boolean,
+    run: (body: BodyText) => Promise<void>,
+  ): Promise<void> {
     const encoding = request.headers['content-encoding']?.toLowerCase() ?? 'identity';
     if (!ENCODINGS.includes(encoding)) return run({ problem: 'unknown encoding' });
     if (Number(request.headers['content-length'] ?? 0) > maxBytes) return run({ problem: 'too large' });
@@ -32,6 +37,7 @@ export class BodyBudget {
     try {
       const bytes = await readBytes(request, maxBytes, hold);
       if (typeof bytes === 'string') return await run({ problem: bytes });
+      if (!admit(bytes)) return;
       const read = (most: number): Promise<BodyText> =>
         encoding === 'identity' ? Promise.resolve({ text: decode(bytes) }) : inflate(bytes, most);
       if (bytes.length <= LARGE_BYTES) {

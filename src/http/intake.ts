@@ -5,22 +5,44 @@ export interface Intake {
   /** Everything that is configured, by `NAME/SOURCE`: asked only about a request that is refused. */
   targets(): ReadonlyMap<string, IntakeTarget>;
   /**
-   * Stores the body as an event; resolves after the commit, and only then the sender gets its 200.
-   * Rejects when that is not certain: the sender gets 503 and repeats. `body` is `rawBody` parsed,
-   * `remoteAddress` the other end of the connection.
+   * Stores the call as an event; resolves after the commit, and only then the sender gets its 200.
+   * Rejects when that is not certain: the sender gets 503 and repeats.
    */
-  accept(name: string, source: string, rawBody: string, body: unknown, remoteAddress: string): Promise<void>;
+  accept(call: IntakeCall): Promise<void>;
   /** Told of every request that was not accepted. */
   refused(refusal: Refusal): void;
 }
 
+export interface IntakeCall {
+  readonly name: string;
+  readonly source: string;
+  readonly rawBody: string;
+  /** `rawBody`, parsed. */
+  readonly body: unknown;
+  /** Those that the target names, as far as they were sent. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The other end of the connection. */
+  readonly remoteAddress: string;
+}
+
 export interface IntakeTarget {
-  /** The secrets that open this source, any of them. */
-  readonly tokens: readonly IntakeToken[];
+  /** What opens this source: a token that the request shows, or a signature of its body; any of several. */
+  readonly verify: { readonly bearer: readonly IntakeToken[] } | { readonly hmac: SignatureOptions };
+  /** Headers that go along, in lower case. */
+  readonly headers?: readonly string[];
   /** One sentence when a body is not acceptable at all. */
   refuse?(body: unknown): string | undefined;
   /** What a body of this source may have at most, inflated; default `http.maxBody`. */
   readonly maxBodyBytes?: number;
+}
+
+/** HMAC-SHA256 of the body as it comes over the wire, in hexadecimal. */
+export interface SignatureOptions {
+  /** In lower case. */
+  readonly header: string;
+  /** What stands before it there: `sha256=`. */
+  readonly prefix: string;
+  readonly secrets: readonly IntakeToken[];
 }
 
 export interface IntakeToken {
@@ -50,7 +72,7 @@ export interface Refusal {
   readonly reason: RefusalReason;
   /** Quotes nothing of the request. */
   readonly sentence: string;
-  /** Whose token the request showed; without one, anybody may have sent it. */
+  /** Whose token the request showed, or whose secret signed it; without one, anybody may have sent it. */
   readonly sender: TokenOwner | undefined;
 }
 

@@ -7,12 +7,11 @@ import helmet from 'helmet';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { handleFailure, handleUnknown } from './failure.ts';
-import { isWebhookTarget, localTarget } from './address.ts';
+import { localTarget } from './address.ts';
 import type { Health } from './health.ts';
 import type { Intake } from './intake.ts';
 import { listen } from './listen.ts';
 import { createOpsApp } from './ops.ts';
-import { sendProblem } from './problem.ts';
 import { createWebhookHandler } from './webhook.ts';
 
 export interface HttpServerOptions {
@@ -59,23 +58,8 @@ export interface HttpServer {
  * @throws {StartFailed} a port is not to be had.
  */
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const { intake, health, metrics, log, maxBodyBytes, host, basePath = '', pages = [] } = options;
-  const handleWebhook = createWebhookHandler({ intake, metrics, log, maxBodyBytes });
-  const app = createPublicApp(pages, log);
-
-  const handle = (request: IncomingMessage, response: ServerResponse): void => {
-    if (!isWebhookTarget(request.url ?? '')) {
-      app(request, response);
-      return;
-    }
-    handleWebhook(request, response).catch((error: unknown) => {
-      log.error({ error, url: request.url }, 'webhook failed');
-      sendProblem(request, response, 503, 'this failed in the bot: send it again, and look into its log', {
-        'Retry-After': '1',
-      });
-    });
-  };
-  const publicServer = createBoundedServer(handle, basePath);
+  const { health, metrics, log, host, basePath = '', pages = [] } = options;
+  const publicServer = createBoundedServer(createPublicApp(options), basePath);
   const opsServer = createBoundedServer(createOpsApp(health, metrics, log), '');
 
   const port = await listen(publicServer.server, {
@@ -122,8 +106,6 @@ function createBoundedServer(listener: RequestListener, basePath: string): Bound
       return;
     }
     request.url = localTarget(request.url ?? '', basePath);
-    // The listener itself says when the body of a webhook may come, after the secret is checked; express never does.
-    if (request.headers.expect !== undefined && !isWebhookTarget(request.url)) response.writeContinue();
     listener(request, response);
   };
   const server = createServer(
@@ -138,8 +120,16 @@ function createBoundedServer(listener: RequestListener, basePath: string): Bound
   return { server, unused };
 }
 
-function createPublicApp(pages: readonly Pages[], log: Logger): express.Express {
-  const app = express().disable('x-powered-by').disable('etag');
+function createPublicApp({ pages = [], ...options }: HttpServerOptions): express.Express {
+  const { log } = options;
+  const app = express().disable('x-powered-by').disable('etag').enable('case sensitive routing');
+  // Before everything that pages need: each middleware costs some of what the commit of a webhook needs.
+  app.use('/webhooks', createWebhookHandler(options));
+  // Webhooks say for themselves when a body may come, after their secret is checked.
+  app.use((request, response, next) => {
+    if (request.headers.expect !== undefined) response.writeContinue();
+    next();
+  });
   // Whether the outside speaks TLS is for whoever terminates it to say; the pages set a content security policy of their own.
   app.use(helmet({ strictTransportSecurity: false, referrerPolicy: { policy: 'same-origin' } }));
   for (const page of pages) app.use(page.handler);

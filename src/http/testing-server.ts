@@ -1,44 +1,64 @@
 import { createLogger } from '../log.ts';
 import { createMetrics } from '../metrics.ts';
 import type { HealthPart } from './health.ts';
-import type { Intake, IntakeTarget, Refusal } from './intake.ts';
+import type { Intake, IntakeCall, IntakeTarget, IntakeToken, Refusal } from './intake.ts';
 import { createHttpServer } from './server.ts';
 import type { HttpServerOptions } from './server.ts';
 
-/** An intake in memory that remembers what it was told: one webhook `alertmanager`, one source `prod`. */
+/** An intake in memory that remembers what it was told: webhooks `alertmanager`, and `github` with signatures; one source `prod`. */
 export class MemoryIntake implements Intake {
   readonly accepted: string[] = [];
+  readonly headers: Readonly<Record<string, string>>[] = [];
   /** Where each came from. */
   readonly addresses: string[] = [];
   readonly refusals: Refusal[] = [];
   tokens: readonly string[] = ['secret'];
   /** Throw or wait to be out of order. */
   store: () => void | Promise<void> = () => {};
-  private readonly target: IntakeTarget;
+  readonly #targets: ReadonlyMap<string, IntakeTarget>;
 
   constructor() {
-    const current = () => this.tokens;
-    this.target = {
-      get tokens() {
-        return current().map((_, index) => ({ name: `token ${index}`, read: async () => current()[index] }));
+    const current = (): readonly IntakeToken[] =>
+      this.tokens.map((_, index) => ({ name: `token ${index}`, read: async () => this.tokens[index] }));
+    const refuse = (body: unknown) => (Array.isArray(body) ? 'send an object' : undefined);
+    const alertmanager: IntakeTarget = {
+      verify: {
+        get bearer() {
+          return current();
+        },
       },
-      refuse: (body) => (Array.isArray(body) ? 'send an object' : undefined),
+      refuse,
     };
+    const github: IntakeTarget = {
+      verify: {
+        hmac: {
+          header: 'x-hub-signature-256',
+          prefix: 'sha256=',
+          get secrets() {
+            return current();
+          },
+        },
+      },
+      headers: ['x-github-event'],
+      refuse,
+    };
+    this.#targets = new Map(Object.entries({ 'alertmanager/prod': alertmanager, 'github/prod': github }));
   }
 
   webhook(name: string, source: string) {
-    if (name !== 'alertmanager') return 'no such webhook';
-    return source === 'prod' ? this.target : 'no such source';
+    if (name !== 'alertmanager' && name !== 'github') return 'no such webhook';
+    return this.#targets.get(`${name}/${source}`) ?? 'no such source';
   }
 
-  async accept(_name: string, _source: string, rawBody: string, _body: unknown, remoteAddress: string): Promise<void> {
+  async accept({ rawBody, remoteAddress, headers }: IntakeCall): Promise<void> {
     await this.store();
     this.accepted.push(rawBody);
     this.addresses.push(remoteAddress);
+    this.headers.push(headers);
   }
 
   targets(): ReadonlyMap<string, IntakeTarget> {
-    return new Map([['alertmanager/prod', this.target]]);
+    return this.#targets;
   }
 
   refused(refusal: Refusal): void {

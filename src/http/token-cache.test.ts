@@ -27,15 +27,17 @@ beforeEach(() => {
 });
 
 const targetOf = (...names: string[]): IntakeTarget => ({
-  tokens: names.map((name) => ({
-    name,
-    read: async () => {
-      reads++;
-      const found = files[name];
-      if (found instanceof Error) throw found;
-      return found;
-    },
-  })),
+  verify: {
+    bearer: names.map((name) => ({
+      name,
+      read: async () => {
+        reads++;
+        const found = files[name];
+        if (found instanceof Error) throw found;
+        return found;
+      },
+    })),
+  },
 });
 
 async function opens(target: IntakeTarget, secret: string): Promise<boolean> {

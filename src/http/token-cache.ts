@@ -23,9 +23,9 @@ export interface TokenCacheOptions {
 
 /** What is known of the tokens of one source right now. */
 export interface SourceTokens {
-  /** Hashes of those that open it. */
+  /** Proofs of those that open it: the hash of a token, the key of signatures. */
   readonly accepted: readonly Buffer[];
-  /** Hashes of those that did since this program began: whoever shows one is no stranger. */
+  /** Proofs of those that did since this program began: whoever shows one is no stranger. */
   readonly former: readonly Buffer[];
   /** Some token cannot be read, so nobody can say of another one that it is wrong. */
   readonly isUnsure: boolean;
@@ -33,7 +33,7 @@ export interface SourceTokens {
 
 interface Token {
   /** Of the value read last; undefined once it is gone. */
-  hash: Buffer | undefined;
+  proof: Buffer | undefined;
   /** When it was read last. */
   readAtMs: number;
   state: 'unread' | 'good' | 'gone' | 'unreadable';
@@ -50,7 +50,7 @@ interface Source {
 }
 
 /**
- * Keeps the hashes of each source's tokens for a second: a rotated or revoked one counts within that time, and no request
+ * Keeps the proofs of each source's tokens for a second: a rotated or revoked one counts within that time, and no request
  * reads files. Each token stands by itself: one that is gone is revoked, whatever becomes of the others.
  */
 export class TokenCache {
@@ -94,7 +94,7 @@ export class TokenCache {
     let owner: TokenOwner | undefined;
     for (const source of new Set([first, ...targets.keys()])) {
       const target = targets.get(source);
-      if (!target) continue;
+      if (!target || !('bearer' in target.verify)) continue;
       const { accepted, former } = await this.of(source, target);
       if (isOneOf(accepted, given)) return { source, isCurrent: true };
       if (isOneOf(former, given)) owner ??= { source, isCurrent: false };
@@ -103,16 +103,19 @@ export class TokenCache {
   }
 
   async #read(name: string, source: Source): Promise<SourceTokens> {
-    const before = [...source.tokens.values()].flatMap(({ hash }) => hash ?? []);
-    const tokens = new Map(source.target.tokens.map((one) => [one.name, source.tokens.get(one.name) ?? newToken()]));
+    const before = [...source.tokens.values()].flatMap(({ proof }) => proof ?? []);
+    const { verify } = source.target;
+    const secrets = 'bearer' in verify ? verify.bearer : verify.hmac.secrets;
+    const prove = 'bearer' in verify ? hashSecret : (secret: string) => Buffer.from(secret);
+    const tokens = new Map(secrets.map((one) => [one.name, source.tokens.get(one.name) ?? newToken()]));
     source.tokens = tokens;
-    await Promise.all(source.target.tokens.map((one) => this.#readOne(name, one, tokens.get(one.name) ?? newToken())));
+    await Promise.all(secrets.map((one) => this.#readOne(name, one, tokens.get(one.name) ?? newToken(), prove)));
     const now = [...tokens.values()];
     const former = [...before, ...(source.known?.former ?? [])]
-      .filter((hash) => !now.some((token) => token.hash?.equals(hash)))
+      .filter((proof) => !now.some((token) => token.proof?.equals(proof)))
       .slice(0, MAX_FORMER);
     source.known = {
-      accepted: now.flatMap((token) => (token.hash && this.#isGood(token) ? token.hash : [])),
+      accepted: now.flatMap((token) => (token.proof && this.#isGood(token) ? token.proof : [])),
       former,
       isUnsure:
         now.some((token) => token.state === 'unreadable' && !this.#isGood(token)) ||
@@ -124,19 +127,24 @@ export class TokenCache {
     return source.known;
   }
 
-  async #readOne(source: string, { name, read }: IntakeToken, token: Token): Promise<void> {
-    let found = await attempt(read);
+  async #readOne(
+    source: string,
+    { name, read }: IntakeToken,
+    token: Token,
+    prove: (secret: string) => Buffer,
+  ): Promise<void> {
+    let found = await attempt(read, prove);
     for (let looks = 0; token.state === 'good' && found.state !== 'good' && looks < LOOKS_AGAIN; looks++) {
       await this.#wait(LOOK_AGAIN_MS);
-      found = await attempt(read);
+      found = await attempt(read, prove);
     }
     token.state = found.state;
     if (found.state === 'good') {
       if (token.saidAtMs !== undefined) this.#log.info({ source, name }, 'webhook token can be read again');
-      Object.assign(token, { hash: found.hash, readAtMs: this.#nowMs(), saidAtMs: undefined });
+      Object.assign(token, { proof: found.proof, readAtMs: this.#nowMs(), saidAtMs: undefined });
       return;
     }
-    if (found.state === 'gone') token.hash = undefined;
+    if (found.state === 'gone') token.proof = undefined;
     if (token.saidAtMs !== undefined && this.#nowMs() - token.saidAtMs < SAY_AGAIN_MS) return;
     token.saidAtMs = this.#nowMs();
     this.#log.warn({ source, name, reason: found.reason }, 'webhook token cannot be read');
@@ -148,18 +156,18 @@ export class TokenCache {
 }
 
 function newToken(): Token {
-  return { hash: undefined, readAtMs: -Infinity, state: 'unread', saidAtMs: undefined };
+  return { proof: undefined, readAtMs: -Infinity, state: 'unread', saidAtMs: undefined };
 }
 
 type Found =
-  | { readonly state: 'good'; readonly hash: Buffer }
+  | { readonly state: 'good'; readonly proof: Buffer }
   | { readonly state: 'gone' | 'unreadable'; readonly reason: string };
 
-async function attempt(read: IntakeToken['read']): Promise<Found> {
+async function attempt(read: IntakeToken['read'], prove: (secret: string) => Buffer): Promise<Found> {
   try {
     const token = await read();
     // An empty secret file must not open the door to an empty token.
-    if (token) return { state: 'good', hash: hashSecret(token) };
+    if (token) return { state: 'good', proof: prove(token) };
     return { state: 'gone', reason: 'it is gone or empty: it is not accepted' };
   } catch (error) {
     return { state: 'unreadable', reason: messageOf(error) };

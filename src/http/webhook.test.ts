@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
@@ -287,6 +288,103 @@ test('an upload that is cut off is forgotten and the next one is served', async 
   await until('all are counted', async () => (await counted('alertmanager/prod', '499')) === 20);
   expect(await post('/webhooks/alertmanager/prod', '{}')).toMatchObject({ status: 200 });
   expect(running.intake.accepted).toEqual(['{}']);
+});
+
+describe('where bodies are signed', () => {
+  const signature = (body: string | Buffer, secret = 'secret'): string =>
+    `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`;
+  const send = (body: string, headers: Record<string, string>) => post('/webhooks/github/prod', body, headers);
+
+  test('the signature of the body opens, by any of the secrets, and the headers that are asked for go along', async () => {
+    running.intake.tokens = ['old', 'new'];
+    for (const secret of ['old', 'new'])
+      expect(
+        await send('{"ä":1}', {
+          ...{ 'X-Hub-Signature-256': signature('{"ä":1}', secret), 'X-GitHub-Event': 'push' },
+          'X-Other': 'x',
+        }),
+      ).toMatchObject({ status: 200 });
+    expect(running.intake.accepted).toEqual(['{"ä":1}', '{"ä":1}']);
+    expect(running.intake.headers[0]).toEqual({ 'x-github-event': 'push' });
+    expect(await counted('github/prod', '200')).toBe(2);
+  });
+
+  test('of a body that comes as gzip it is the signature of what is sent', async () => {
+    const body = gzipSync('{"a":1}');
+    const answer = await fetch(`${running.url}/webhooks/github/prod`, {
+      ...{ method: 'POST', body: new Uint8Array(body) },
+      headers: { 'X-Hub-Signature-256': signature(body), 'Content-Encoding': 'gzip' },
+    });
+    expect([answer.status, running.intake.accepted]).toEqual([200, ['{"a":1}']]);
+  });
+
+  test.each<[string, Record<string, string>, RegExp]>([
+    ['no signature', {}, /a signature is missing: .* in the header x-hub-signature-256/],
+    ['the token itself', BEARER, /a signature is missing/],
+    ['a signature of another body', { 'X-Hub-Signature-256': signature('{ }') }, /the signature is wrong/],
+    ['a signature with another secret', { 'X-Hub-Signature-256': signature('{}', 'other') }, /the signature is wrong/],
+    ['a signature without its prefix', { 'X-Hub-Signature-256': signature('{}').slice(7) }, /the signature is wrong/],
+    ['half a signature', { 'X-Hub-Signature-256': signature('{}').slice(0, 40) }, /the signature is wrong/],
+  ])('%s is 401, told and counted, and nothing is stored', async (_, headers, title) => {
+    expect(await send('{}', headers)).toMatchObject({ status: 401, title: expect.stringMatching(title) });
+    await until('it is told', () => running.intake.refusals.length === 1);
+    expect(running.intake.refusals).toMatchObject([{ name: 'github', source: 'prod', status: 401 }]);
+    expect(running.intake.accepted).toEqual([]);
+    expect(await counted('github/prod', '401')).toBe(1);
+  });
+
+  test('whose secret signed a body that is refused is known', async () => {
+    expect(await send('[]', { 'X-Hub-Signature-256': signature('[]') })).toMatchObject({ status: 400 });
+    running.intake.tokens = ['next'];
+    await until('the old secret is refused', async () => {
+      const { status } = await send('{}', { 'X-Hub-Signature-256': signature('{}') });
+      return status === 401;
+    });
+    await until('both are told', () => running.intake.refusals.length === 2);
+    expect(running.intake.refusals).toMatchObject([
+      { status: 400, sender: { source: 'github/prod', isCurrent: true } },
+      { status: 401, sender: { source: 'github/prod', isCurrent: false } },
+    ]);
+  });
+
+  test('bodies that nobody has vouched for yet keep none from getting in that show a token', async () => {
+    const large = await startTestServer({ maxBodyBytes: 32 * 1024 * 1024 });
+    const address = (path: string): string => `${large.url}/webhooks/${path}`;
+    const part = 'x'.repeat(21 * 1024 * 1024);
+    const body = `{}${' '.repeat(2 * 1024 * 1024)}`;
+    const sockets: Socket[] = [];
+    try {
+      // Each stays short of its end, so that all are held at one time.
+      for (let count = 0; count < 3; count++) {
+        const socket = connect(large.server.port, '127.0.0.1');
+        socket.on('error', () => {});
+        socket.write(
+          `POST /webhooks/github/prod HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256=00\r\nContent-Length: ${part.length + 1}\r\n\r\n`,
+        );
+        socket.write(part);
+        sockets.push(socket);
+      }
+      await until('more is too much', async () => {
+        const answer = await fetch(address('github/prod'), {
+          ...{ method: 'POST', body, headers: { 'X-Hub-Signature-256': signature(body) } },
+        });
+        return answer.status === 503;
+      });
+      expect((await fetch(address('alertmanager/prod'), { method: 'POST', body: '{}', headers: BEARER })).status).toBe(
+        200,
+      );
+      const oversized = await fetch(address('github/prod'), {
+        ...{ method: 'POST', body: 'x'.repeat(25 * 1024 * 1024 + 1), headers: { 'X-Hub-Signature-256': 'sha256=00' } },
+      });
+      expect([oversized.status, ((await oversized.json()) as { title: string }).title]).toEqual([
+        413,
+        'the body is larger than 25 MiB: send less at once',
+      ]);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      await large.end();
+    }
+  });
 });
 
 test('garbage on the wire gets an answer, not a crash', async () => {

@@ -72,7 +72,12 @@ export interface TestBot {
   texts(room?: string): string[];
   messages(room?: string): readonly MemoryMessage[];
   /** Posts to one of the bot's webhook addresses: `alertmanager/default`. */
-  webhook(address: string, body: unknown, token?: string): Promise<Response>;
+  webhook(
+    address: string,
+    body: unknown,
+    token?: string,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Response>;
   /** Moves the clock forward; timers that become due fire. */
   advance(ms: number): Promise<void>;
   /** Resolves when nothing is left to do now: no event, message, due timer or task. */
@@ -177,13 +182,14 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     },
     texts: (room = 'lobby') => platform.shown(room).map((message) => textOf(message.message)),
     messages: (room = 'lobby') => platform.shown(room),
-    async webhook(address, body, token) {
+    async webhook(address, body, token, headers = {}) {
       const response = await fetch(`http://127.0.0.1:${app.port}/webhooks/${address}`, {
         method: 'POST',
         body: typeof body === 'string' ? body : JSON.stringify(body),
         headers: {
           'content-type': 'application/json',
           ...(token !== undefined && { authorization: `Bearer ${token}` }),
+          ...headers,
         },
       });
       if (response.ok) await bot.settle();

@@ -11,7 +11,7 @@ import { until } from '../harness/until.ts';
 const DRINK = `
 import { defineSkill, defineTask, z, type Webhook } from '#skill';
 const drink: Webhook<object> = {
-  tokens: () => [{ file: 'token' }],
+  verify: () => ({ bearer: [{ file: 'token' }] }),
   sources: () => ['default'],
   async run(calls) {
     for (const { context, request: { body } } of calls) {

@@ -47,7 +47,7 @@ const probe = defineSkill({
   },
   webhooks: {
     probe: {
-      tokens: () => [],
+      verify: () => undefined,
       sources: () => [],
       run: async (calls) => {
         for (const { context, request } of calls)

@@ -15,7 +15,7 @@ const bell = defineSkill({
   },
   webhooks: {
     bell: {
-      tokens: ({ sources }, source) => (sources.includes(source) ? [{ file: 'token' }] : undefined),
+      verify: () => ({ bearer: [{ file: 'token' }] }),
       sources: ({ sources }) => sources,
       run: async (calls) => {
         for (const { context, request } of calls) {

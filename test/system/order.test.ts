@@ -38,7 +38,7 @@ const probe = defineSkill({
   timers: { ring: { payload: z.unknown(), run: () => {} } },
   webhooks: {
     probe: {
-      tokens: () => [],
+      verify: () => undefined,
       sources: () => [],
       run: async (calls) => {
         for (const { context, request } of calls) {

@@ -31,7 +31,7 @@ const leaky = defineSkill({
       },
     }),
   },
-  webhooks: { leaky: { sources: () => ['a'], tokens: () => [{ file: 'token' }], run: leak } },
+  webhooks: { leaky: { sources: () => ['a'], verify: () => ({ bearer: [{ file: 'token' }] }), run: leak } },
 });
 
 let bot: TestBot;

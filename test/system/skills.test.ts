@@ -11,7 +11,7 @@ import { defineSkill, z, type Webhook } from '#skill';
 import { kettle } from './kettle.ts';
 const options = z.object({ word: z.string() });
 const brew: Webhook<z.infer<typeof options>> = {
-  tokens: () => [{ file: 'token' }],
+  verify: () => ({ bearer: [{ file: 'token' }] }),
   sources: () => ['default'],
   async run(calls) {
     for (const { context } of calls) {

@@ -15,7 +15,7 @@ const tally = defineSkill({
   webhooks: {
     tally: {
       // Nothing is posted over HTTP here: events are accepted directly.
-      tokens: () => [],
+      verify: () => undefined,
       sources: () => [],
       run: async (calls) => {
         sizes.push(calls.length);

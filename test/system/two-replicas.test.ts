@@ -3,7 +3,7 @@ import { startTestBot, type TestBot } from '../../src/testing/index.ts';
 import { until } from '../harness/until.ts';
 
 const knock: Webhook = {
-  tokens: () => [{ file: 'token' }],
+  verify: () => ({ bearer: [{ file: 'token' }] }),
   sources: () => ['default'],
   run: async (calls) => {
     for (const { context, request } of calls) await context.say('lobby', `knock ${(request.body as { n: number }).n}`);
