@@ -8,6 +8,7 @@ import { ApiTokens } from './api/tokens.ts';
 import { createClock, type Clock } from './clock.ts';
 import type { Config } from './config/schema.ts';
 import type { Platform } from './connectors/connector.ts';
+import { createAccept } from './connectors/accept.ts';
 import { ConnectorRunners } from './connectors/runners.ts';
 import { createTaskChat } from './connectors/task-chat.ts';
 import type { WebOptions } from './connectors/web/platform.ts';
@@ -127,6 +128,7 @@ export class App {
     this.#world = this.#build(options.config, 0);
     const { clock, database, metrics } = this;
     const onAccepted = (accepted: Parameters<Dispatcher['wake']>[0]): void => this.dispatcher.wake(accepted);
+    const onHeard = (accepted: Parameters<Dispatcher['wake']>[0]): void => this.dispatcher.wakeFirst(accepted);
     const onWoken = (woken: Woken): void => this.#wake(woken);
     const known = (): ReturnType<typeof knownNames> => knownNames(this.#world);
     this.acceptor = new Acceptor({ database, step, onAccepted, onRelieved: () => this.dispatcher.wake([]) });
@@ -195,7 +197,7 @@ export class App {
     });
     this.#notifier = new Notifier(database, this.#replica.id, (changes) => {
       if (changes === 'all') this.#runners.wakeAll();
-      else this.#wakeRooms(changes);
+      else for (const woken of changes) this.#changedElsewhere(woken);
     });
     this.#incarnation = new Incarnation({
       database,
@@ -221,18 +223,20 @@ export class App {
     });
     this.#runners = new ConnectorRunners({
       ...{ database, clock, step, metrics, log, secret: options.secret, onWoken },
+      onPage: (connector, room) => this.#pageChanged(connector, room),
       config: () => this.#config,
       world: () => this.#world,
       platforms: options.platforms,
       leases: () => this.#leases,
-      onHeard: (accepted) => this.dispatcher.wakeFirst(accepted),
+      onHeard,
       onAccepted,
     });
     this.#webChat = createWebChat({
       database,
-      clock,
-      world: () => this.#world,
-      onAccepted: (accepted) => this.dispatcher.wakeFirst(accepted),
+      now: () => clock.now(),
+      rooms: () => this.#world.rooms,
+      connector: () => this.#web?.[0] ?? 'web',
+      accept: createAccept({ database, clock, step, onHeard }),
     });
     this.#heardSources = new HeardSources({ database, clock, metrics, log, world: () => this.#world });
     this.#housekeeper = new Housekeeper({
@@ -292,7 +296,7 @@ export class App {
       draining: () => this.#draining,
       parts: () => this.parts(),
     };
-    const web = Object.entries(this.#config.connectors).find(([, options]) => options.type === 'web');
+    const web = this.#web;
     this.#http = await createHttpServer({
       ...ports,
       basePath: this.#config.http.basePath,
@@ -304,7 +308,7 @@ export class App {
       health,
       metrics: this.metrics,
       log,
-      pages: [this.#api(web?.[1]), ...(web ? [this.#webPages(web[1])] : [])],
+      pages: [this.#api(web), ...(web ? [this.#webPages(web[1])] : [])],
     });
     if (!(await onceDatabaseAnswers(log, () => this.#prepare(), givenUp))) {
       await this.#http.drain({ acceptForMs: 0, boundMs: 1000 });
@@ -442,7 +446,7 @@ export class App {
     this.#leases.want(['housekeeping', ...this.#runners.connect()]);
   }
 
-  #api(web: object | undefined): Pages {
+  #api(web: [name: string, options: object] | undefined): Pages {
     const { secret, log, version } = this.#options;
     return createApi({
       version,
@@ -455,7 +459,7 @@ export class App {
       },
       isStarted: () => this.#started,
       tokens: new ApiTokens({ config: () => this.#config.api, secret, log }),
-      signedIn: web ? createSignedIn(this.#sessions(web), () => this.#world) : async () => undefined,
+      signedIn: web ? createSignedIn(this.#sessions(web[1]), web[0], () => this.#world) : async () => undefined,
       onWrongToken: (sender) => log.warn({ address: sender }, 'wrong token on the API'),
     });
   }
@@ -490,7 +494,7 @@ export class App {
 
   #wake(woken: Woken): void {
     if (woken.rooms.length > 0) {
-      this.#wakeRooms(woken.rooms);
+      for (const room of woken.rooms) this.#runners.wake(room);
       this.#notifier.changed(woken.rooms);
     }
     if (woken.timersAt) this.#ticker.wakeAt(woken.timersAt);
@@ -499,11 +503,20 @@ export class App {
     for (const { histogram, value } of woken.observed) this.metrics.ofSkills.get(histogram)?.observe(value);
   }
 
-  #wakeRooms(rooms: readonly WokenRoom[]): void {
-    for (const woken of rooms) {
-      if (this.#world.localConnectors.has(woken.connector)) this.#webChat.changed(woken.room, woken.notBefore);
-      else this.#runners.wake(woken);
-    }
+  #changedElsewhere(woken: WokenRoom): void {
+    this.#runners.wake(woken);
+    if (woken.connector === this.#web?.[0]) this.#webChat.changed(woken.room);
+  }
+
+  /** Here at once; other replicas are told. */
+  #pageChanged(connector: string, room: string): void {
+    if (connector === this.#web?.[0]) this.#webChat.changed(room);
+    this.#notifier.changed([{ connector, room, notBefore: null, queue: 1 }]);
+  }
+
+  /** The connector whose rooms the pages show. */
+  get #web(): [name: string, options: object] | undefined {
+    return Object.entries(this.#config.connectors).find(([, { type }]) => type === 'web');
   }
 }
 

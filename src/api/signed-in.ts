@@ -8,13 +8,13 @@ import { cookiesOf } from '../web/sign-in.ts';
 /** Who is signed in on the pages with the browser that asks: the account for which the pages speak. */
 export function createSignedIn(
   options: SessionsOptions,
+  connector: string,
   world: () => World,
 ): (request: Request) => Promise<Asker | undefined> {
   const sessions = createSessions(options);
   return async (request) => {
     if (request.headers.cookie === undefined || (await sessions.find(cookiesOf(request))) === undefined)
       return undefined;
-    const [connector = 'web'] = world().localConnectors;
     return accountActor(world(), connector, { accountId: 'local', name: 'Local user', bot: false, guest: false });
   };
 }

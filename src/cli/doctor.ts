@@ -136,6 +136,7 @@ async function examineConnector(
       botName: config.name,
       secret: (reference) => setting.secrets.read(reference),
       state: createConnectorState(database, name),
+      pages: { query: database.query, changed: () => {} },
       log,
     });
     if (!connector.examine) return [{ ok: true, what: name, says: 'nothing outside this program to look at' }];

@@ -30,8 +30,7 @@ export function say(room: string, text: string, options: SettingOptions): Promis
       );
     await database.transaction(async (transaction) => {
       const effects = new Effects();
-      for (const address of found.addresses)
-        effects.want(coreMessage(world, address, { text: escape(text) }, { ring: true }));
+      for (const address of found.addresses) effects.want(coreMessage(address, { text: escape(text) }, { ring: true }));
       await effects.write(transaction);
     });
     console.log(

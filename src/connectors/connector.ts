@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Action, Message } from '../chat/message.ts';
+import type { Query } from '../db/database.ts';
 
 /**
  * The contract between the core and one account on one chat platform.
@@ -113,13 +114,20 @@ export interface Capabilities {
   readonly keyWindowMs: number;
   /** Sends per second and burst to begin with; undefined: full speed until the platform says otherwise. */
   readonly rate?: { readonly perSecond: number; readonly burst: number };
-  /** The platform has the last word on whether a message was shown. False only for `web`: a row is shown when committed. */
-  readonly remote: boolean;
 }
 
 export interface RenderOptions {
   /** New messages only: whether this one is meant to ring. Matrix sends chatter that does not ring as `m.notice`. */
   readonly ring: boolean;
+  /** What a press on its actions must name. Left out where nothing can be pressed. */
+  readonly press?: PressedMessage;
+}
+
+/** The message whose button is pressed, and the version of it that the presser saw. */
+export interface PressedMessage {
+  /** The core's own uuid of it. */
+  readonly message: string;
+  readonly version: number;
 }
 
 /** One piece of a message as the platform takes it. `body` is the connector's own, JSON, opaque to the core. */
@@ -261,9 +269,23 @@ export type IncomingEvent =
       /** It replaces the text of an earlier message; commands in edits are not run. */
       readonly edits?: string;
     })
-  | (IncomingBase & { readonly type: 'reaction'; readonly target: string; readonly emoji: string })
-  | (IncomingBase & { readonly type: 'unreaction'; readonly target: string; readonly emoji: string })
-  | (IncomingBase & { readonly type: 'press'; readonly target: string; readonly command: string });
+  | (IncomingBase & {
+      readonly type: 'reaction';
+      readonly target: string;
+      readonly emoji: string;
+      /** It was taken away again. */
+      readonly taken: boolean;
+    })
+  | (IncomingBase & {
+      readonly type: 'interaction';
+      /** A pressed button or a chosen item: which action of which version of which message. */
+      readonly press?: PressedMessage & { readonly index: number };
+      /** Or the words of a slash command. */
+      readonly words?: string;
+      readonly thread?: string;
+      /** How it may be answered so that only whoever did it sees it. */
+      readonly respond?: { readonly token: string; readonly until: Date };
+    });
 
 /** The platform refuses for now. `scope`: this room only, or the whole account. */
 export class RateLimited extends Error {
@@ -350,6 +372,12 @@ export interface ConnectorEnvironment {
     set(key: string, value: JsonValue): Promise<void>;
   };
   readonly log: ConnectorLog;
+  /** For the one platform that lives in the bot's own database. */
+  readonly pages: {
+    readonly query: Query;
+    /** What a room shows has changed: its readers are told. */
+    changed(room: string): void;
+  };
 }
 
 /** A secret by reference, never its value: `{ file: NAME }` under WATCHBELL_SECRETS, or `{ env: NAME }`. */

@@ -14,6 +14,7 @@ import { placeRoom, type MessageRow } from '../messages/store.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../skill.ts';
 import type { StepHook } from '../steps.ts';
+import { rowOf } from './accept.ts';
 import type { Connector, ConnectorHost, IncomingEvent } from './connector.ts';
 
 const FIRST_PAUSE_MS = 1000;
@@ -21,7 +22,6 @@ const LONGEST_PAUSE_MS = 30_000;
 /** A refused token is not mended by asking more often. */
 const UNAUTHORISED_PAUSE_MS = 30_000;
 const NOTICE_EVERY_MS = 10 * 60_000;
-const DAY_MS = 86_400_000;
 
 export interface ConnectorState {
   readonly up: boolean;
@@ -236,20 +236,13 @@ export class ConnectorRunner {
     const maxAgeMs = world().backlogMaxAgeMs;
     const heard = events.filter((event) => !this.#isFormer(event.room));
     const rows = heard.map((event): NewEvent => {
-      const room = this.#written(event.room);
-      // Any homeserver may write any number there; what is no time, or lies ahead, happened now.
-      const at = event.at.getTime() >= 0 && event.at.getTime() <= now.getTime() + DAY_MS ? event.at : now;
+      const row = rowOf(name, event, now, this.#written(event.room));
       // Late only if both say so: its own timestamp may be wrong, and a cursor may be old in a quiet room.
-      const ageMs = Math.min(now.getTime() - at.getTime(), cursorAt ? now.getTime() - cursorAt.getTime() : 0);
-      return {
-        source: name,
-        sourceId: event.id,
-        lane: `${name}:${room}`,
-        kind: event.type,
-        payload: JSON.stringify({ ...event, at, room }),
-        happenedAt: at,
-        lateMs: ageMs > maxAgeMs ? Math.round(ageMs) : 0,
-      };
+      const ageMs = Math.min(
+        now.getTime() - row.happenedAt.getTime(),
+        cursorAt ? now.getTime() - cursorAt.getTime() : 0,
+      );
+      return { ...row, lateMs: ageMs > maxAgeMs ? Math.round(ageMs) : 0 };
     });
     step('receive.before-commit');
     const accepted = await this.#store(lease, rows, cursor);
@@ -311,7 +304,7 @@ export class ConnectorRunner {
     state: 'joined' | 'left' | 'encrypted' | 'moved',
     detail: string | undefined,
   ): Promise<void> {
-    const { name, log, database, world, onWoken } = this.#options;
+    const { name, log, database, onWoken } = this.#options;
     log.info({ room, state, detail }, 'membership of a room changed');
     if (state === 'moved')
       await this.#notice({
@@ -331,7 +324,6 @@ export class ConnectorRunner {
       const effects = new Effects();
       effects.want(
         coreMessage(
-          world(),
           { connector: name, room },
           {
             text: 'This room is encrypted, and I cannot read what you write here. Please invite me to a room without encryption.',
@@ -367,7 +359,7 @@ export class ConnectorRunner {
       const text = [`_could not be shown in ${where}: ${escape(reason)}_`, message.text].filter(Boolean).join('\n');
       for (const address of failover.addresses) {
         if (address.connector !== here.connector || address.room !== here.room)
-          effects.want(coreMessage(world, address, { ...message, text }, { key: `failover:${row.id}`, ring: true }));
+          effects.want(coreMessage(address, { ...message, text }, { key: `failover:${row.id}`, ring: true }));
       }
     }
     if (

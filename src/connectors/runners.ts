@@ -31,11 +31,13 @@ export interface RunnersOptions {
   readonly onHeard: (accepted: readonly Accepted[]) => void;
   readonly onAccepted: (accepted: readonly Accepted[]) => void;
   readonly onWoken: (woken: Woken) => void;
+  /** Rows that pages show have changed. */
+  readonly onPage: (connector: string, room: string) => void;
 }
 
 const leaseOf = (connector: string): string => `connector:${connector}`;
 
-/** The connectors with a remote: a runner for each, which runs while this replica holds its lease. */
+/** A runner for each connector, which runs while this replica holds its lease. */
 export class ConnectorRunners {
   readonly #options: RunnersOptions;
   readonly #runners = new Map<string, ConnectorRunner>();
@@ -48,7 +50,7 @@ export class ConnectorRunners {
   connect(): readonly string[] {
     const { config, world, database, clock, step, metrics, log, onHeard, onAccepted, onWoken } = this.#options;
     for (const name of Object.keys(config().connectors)) {
-      if (world().localConnectors.has(name) || this.#runners.has(name)) continue;
+      if (this.#runners.has(name)) continue;
       const runner = new ConnectorRunner({
         ...{ name, database, clock, step, metrics, world, onHeard, onAccepted, onWoken },
         log: log.child({ connector: name }),
@@ -117,7 +119,7 @@ export class ConnectorRunners {
 
   /** A connector that is not started. @throws when it is not configured any more, or its options are wrong. */
   async create(name: string): Promise<Connector> {
-    const { platforms, config, secret, database, log } = this.#options;
+    const { platforms, config, secret, database, log, onPage } = this.#options;
     const options = config().connectors[name];
     if (!options) throw new Error(`the connector "${name}" is no longer configured`);
     return platformOf(options.type, platforms).create(options, {
@@ -126,6 +128,7 @@ export class ConnectorRunners {
       secret,
       state: createConnectorState(database, name),
       log: log.child({ connector: name }),
+      pages: { query: database.query, changed: (room) => onPage(name, room) },
     });
   }
 }

@@ -33,6 +33,10 @@ export async function prune(database: Database, ages: PruneAges, stopped: () => 
       ages.historyMs,
     ],
     [
+      `delete from web_messages where id = any(array(select id from web_messages where changed_at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH}))`,
+      ages.historyMs,
+    ],
+    [
       `delete from tasks where id = any(array(select id from tasks where state = 'done' and finished_at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH}))`,
       ages.eventsMs,
     ],

@@ -38,7 +38,6 @@ export function buildWorld({ config, platforms, skills, generation, skillLog }: 
     people: createPeople(config),
     decide: (question) => decide(config.access, question, config.api.tokens),
     connectors,
-    localConnectors: new Set([...capabilities].filter(([, { remote }]) => !remote).map(([name]) => name)),
     capabilities: (connector) => capabilities.get(connector),
     opsRoom: (connector) => config.connectors[connector]?.opsRoom,
     backlogMaxAgeMs: config.backlog.maxAge,

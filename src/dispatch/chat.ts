@@ -1,4 +1,4 @@
-import { toMessage, type Action, type Message, type MessageLike } from '../chat/message.ts';
+import { toMessage, type MessageLike } from '../chat/message.ts';
 import type { IncomingEvent, Sender } from '../connectors/connector.ts';
 import type { Transaction } from '../db/database.ts';
 import type { Asker, RoomAddress } from '../skill.ts';
@@ -8,6 +8,7 @@ import { findConversation, type ConversationRow } from './conversation.ts';
 import type { Effects } from './effects.ts';
 import type { EventRow } from './event.ts';
 import { coreMessage } from './notice.ts';
+import { findShown, meaningOfPress, meaningOfReaction, type Here, type Meaning } from './tapped.ts';
 import type { World } from './world.ts';
 
 export interface ChatInput {
@@ -94,8 +95,8 @@ async function typed(input: ChatInput, event: IncomingEvent & { type: 'message' 
   if (event.edits !== undefined) return undefined;
   const line = addressed(event, [input.world.botName, ...(event.names ?? [])]);
   const target = event.replyTo ?? event.thread;
-  const own = target === undefined ? undefined : await findShown(input, target);
-  const root = own ?? (event.replyTo && event.thread ? await findShown(input, event.thread) : undefined);
+  const own = target === undefined ? undefined : await findShown(hereOf(input), target);
+  const root = own ?? (event.replyTo && event.thread ? await findShown(hereOf(input), event.thread) : undefined);
   const about = root?.about ?? undefined;
   if (line.to === 'nobody') {
     // Below a message of the bot people also talk to each other.
@@ -123,63 +124,24 @@ async function tapped(
   event: Exclude<IncomingEvent, { type: 'message' }>,
   address: RoomAddress,
 ): Promise<Line | 'retry' | undefined> {
-  const { transaction, now, row } = input;
-  const shown = await findShown(input, event.target);
-  if (!shown) {
-    const [unknown] = await transaction.query(
-      'select 1 from messages where connector = $1 and room = $2 and pending and attempt is not null order by queue, position limit 1',
-      [address.connector, address.room],
-    );
-    return unknown && now.getTime() - row.accepted_at.getTime() < TAP_WAIT_MS ? 'retry' : undefined;
-  }
-  const command = commandOf(shown.actions, event);
-  if (command !== undefined)
-    return { text: command, answerUnknown: false, tapped: true, about: shown.about ?? undefined };
-  if (event.type === 'press')
+  const { now, row } = input;
+  if (event.type === 'interaction' && event.words !== undefined)
+    return { text: event.words, answerUnknown: true, tapped: false, about: undefined };
+  const meaning = await meaningOf(hereOf(input), event);
+  if (meaning === 'unconfirmed') return now.getTime() - row.accepted_at.getTime() < TAP_WAIT_MS ? 'retry' : undefined;
+  if (meaning !== 'nothing') return { text: meaning.command, answerUnknown: false, tapped: true, about: meaning.about };
+  if (event.type === 'interaction')
     reply(input, address, event, coreAnswer(`That button is out of date; look at the newest message.`));
   return undefined;
 }
 
-/** Resolved against what the room was last shown, with the arguments frozen there. */
-function commandOf(actions: readonly Action[], event: Exclude<IncomingEvent, { type: 'message' }>): string | undefined {
-  if (event.type === 'press')
-    return actions.some((action) => action.command === event.command || action.undo === event.command)
-      ? event.command
-      : undefined;
-  const emoji = plainEmoji(event.emoji);
-  const action = actions.find((one) => [one.emoji, ...(one.also ?? [])].some((other) => plainEmoji(other) === emoji));
-  return event.type === 'reaction' ? action?.command : action?.undo;
+function meaningOf(here: Here, event: Exclude<IncomingEvent, { type: 'message' }>): Promise<Meaning> {
+  if (event.type === 'reaction') return meaningOfReaction(here, event);
+  return event.press ? meaningOfPress(here, event.press) : Promise.resolve('nothing');
 }
 
-/** Clients differ in the variation selector and in skin tones. */
-function plainEmoji(emoji: string): string {
-  return emoji.replace(/[\ufe0e\ufe0f]|[\u{1f3fb}-\u{1f3ff}]/gu, '');
-}
-
-interface ShownMessage {
-  /** The key of what it is about: its own; that of the message it stands below; of one that was carried here, that one's. */
-  readonly about: string | null;
-  readonly actions: readonly Action[];
-}
-
-/** In the room where it is said, for an id of elsewhere says nothing here. */
-async function findShown(input: ChatInput, remoteId: string): Promise<ShownMessage | undefined> {
-  const { transaction, world, row, event } = input;
-  const local = world.localConnectors.has(row.source);
-  if (local && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(remoteId)) return undefined;
-  const about = `coalesce(c.key, c.thread_key, m.key, m.thread_key) as about`;
-  const carried = `left join messages c on c.id = case when m.skill = 'core' and m.key like 'failover:%' then substr(m.key, 10)::uuid end`;
-  const [found] = await transaction.query<{ about: string | null; shown_actions: string | null; content: string }>(
-    local
-      ? `select ${about}, m.shown_actions, m.content from messages m ${carried} where m.connector = $1 and m.id = $2::uuid and m.room = $3`
-      : `select ${about}, m.shown_actions, '' as content from message_remotes r join messages m on m.id = r.message_id ${carried} where r.connector = $1 and r.remote_id = $2 and m.room = $3`,
-    [row.source, remoteId, event.room],
-  );
-  if (!found) return undefined;
-  const actions = local
-    ? ((JSON.parse(found.content) as Message).actions ?? [])
-    : (JSON.parse(found.shown_actions ?? '[]') as Action[]);
-  return { about: found.about, actions };
+function hereOf({ transaction, row, event }: ChatInput): Here {
+  return { query: transaction.query, connector: row.source, room: event.room };
 }
 
 /** What the bot itself says about what was said to it. */
@@ -196,7 +158,7 @@ export function reply(
 ): void {
   const typedMessage = event.type === 'message' ? event : undefined;
   input.effects.want({
-    ...coreMessage(input.world, address, { notice: true, ...message }, { eventId: input.row.id }),
+    ...coreMessage(address, { notice: true, ...message }, { eventId: input.row.id }),
     skill,
     replyTo: typedMessage?.id ?? null,
     thread: typedMessage?.thread ?? null,

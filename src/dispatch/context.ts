@@ -97,7 +97,6 @@ export function createContext(source: ContextSource): RevocableContext {
     replyTo: null,
     thread: null,
     notify: options.notify === 'lost' ? ('lost' as const) : options.notify ? ('fate' as const) : ('none' as const),
-    local: world.localConnectors.has(address.connector),
     eventId,
     removed: false,
   });
@@ -150,8 +149,8 @@ export function createContext(source: ContextSource): RevocableContext {
         shown_at: Date | null;
         reason: string | null;
       }>(
-        'select state, pending or coalesce(not_before > $5, false) as pending, shown_at, reason from messages where connector = $1 and room = $2 and skill = $3 and key = $4',
-        [address.connector, address.room, skill, key, now],
+        'select state, pending, shown_at, reason from messages where connector = $1 and room = $2 and skill = $3 and key = $4',
+        [address.connector, address.room, skill, key],
       );
       if (!row) return undefined;
       const state = row.state === 'dead' || row.state === 'dropped' ? row.state : row.pending ? 'waiting' : 'shown';

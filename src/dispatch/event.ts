@@ -1,8 +1,10 @@
 import type { Query, Transaction } from '../db/database.ts';
 
+/** `unreaction` and `press`: accepted by the build before, and still waiting. */
 export type EventKind =
   | 'message'
   | 'reaction'
+  | 'interaction'
   | 'unreaction'
   | 'press'
   | 'webhook'
@@ -214,7 +216,7 @@ export async function commitEvents(transaction: Transaction, ids: readonly numbe
   ]);
 }
 
-export const CHAT: readonly string[] = ['message', 'reaction', 'unreaction', 'press'];
+export const CHAT: readonly string[] = ['message', 'reaction', 'interaction', 'unreaction', 'press'];
 
 /** What a person did in a room. */
 export function isChat(row: EventRow): boolean {

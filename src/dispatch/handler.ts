@@ -266,8 +266,11 @@ export class EventHandler {
 }
 
 function incoming(row: EventRow): IncomingEvent {
-  const event = JSON.parse(row.payload) as IncomingEvent;
-  return { ...event, at: row.happened_at };
+  const event = { ...(JSON.parse(row.payload) as IncomingEvent), at: row.happened_at };
+  if (row.kind === 'unreaction') return { ...event, type: 'reaction', taken: true } as IncomingEvent;
+  if (row.kind !== 'press') return event;
+  const { command } = event as unknown as { command: string };
+  return { ...event, type: 'interaction', words: command } as IncomingEvent;
 }
 
 function sourceLabel(row: EventRow): string {

@@ -33,7 +33,6 @@ export function sayToOps(world: World, effects: Effects, word: OpsWord): void {
     if (word.except?.connector === address.connector && word.except.room === address.room) continue;
     effects.want(
       coreMessage(
-        world,
         address,
         { text: word.text },
         { eventId: word.eventId ?? null, line: word.text.replaceAll('\\', '').replaceAll('`', '') },
@@ -44,7 +43,6 @@ export function sayToOps(world: World, effects: Effects, word: OpsWord): void {
 
 /** A message of the core itself: said once, unless it has a key; ahead of bulk. */
 export function coreMessage(
-  world: World,
   address: RoomAddress,
   message: Message,
   options: { key?: string; eventId?: number | null; ring?: boolean; line?: string } = {},
@@ -65,7 +63,6 @@ export function coreMessage(
     replyTo: null,
     thread: null,
     notify: 'none' as const,
-    local: world.localConnectors.has(address.connector),
     eventId: options.eventId ?? null,
     removed: false,
   };

@@ -26,6 +26,5 @@ export function beginSeries({ events, webhookRequests, commands, sends }: Metric
   for (const { skill, name: command } of world.commands.all)
     for (const result of COMMAND_RESULTS) commands.inc({ skill, command, result }, 0);
   commands.inc({ skill: 'core', command: 'other', result: 'invalid' }, 0);
-  for (const connector of world.connectors)
-    if (!world.localConnectors.has(connector)) for (const result of SEND_RESULTS) sends.inc({ connector, result }, 0);
+  for (const connector of world.connectors) for (const result of SEND_RESULTS) sends.inc({ connector, result }, 0);
 }

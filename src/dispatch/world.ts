@@ -37,8 +37,6 @@ export interface World {
   readonly connectors: ReadonlySet<string>;
   /** What a connector's platform can do; undefined: it is not configured. */
   readonly capabilities: (connector: string) => Capabilities | undefined;
-  /** Connectors without a remote: what is committed is shown. */
-  readonly localConnectors: ReadonlySet<string>;
   /** The room that hears about a connector's own trouble. */
   readonly opsRoom: (connector: string) => string | undefined;
   readonly backlogMaxAgeMs: number;

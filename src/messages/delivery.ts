@@ -9,6 +9,7 @@ import { codeOf, messageOf, reasonOf } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../skill.ts';
 import type { StepHook } from '../steps.ts';
+import { withOffer } from './offered.ts';
 import type { Pace } from './pace.ts';
 import { applyStep, newest, operationOf, type Attempt, type Copy, type PlannedStep } from './plan.ts';
 import { digestMessage } from './digest.ts';
@@ -219,7 +220,7 @@ export class Delivery {
       attempt: last ? null : { ...attempt, next: attempt.next + 1 },
       version: attempt.version,
       ring: attempt.ring,
-      actions: attempt.actions,
+      offered: withOffer(row.offered, attempt.version, attempt.actions),
       newRemoteId: planned.type === 'send' && !gone ? remoteId : null,
       members: last ? attempt.members : undefined,
       react: last && offers && attempt.steps.some((one) => one.type === 'send'),

@@ -4,13 +4,13 @@ import { mergeWanted, type Wanted } from './wanted.ts';
 const at = (minute: number): Date => new Date(Date.UTC(2030, 0, 1, 0, minute));
 const wanted = (more: Partial<Wanted> = {}): Wanted => ({
   ...{ id: 'w', connector: 'c', room: 'r', skill: 's', key: 'k', queue: 1, content: 'same', line: 'line', ring: false },
-  ...{ notBefore: null, until: null, threadKey: null, replyTo: null, thread: null, notify: 'none', local: false },
+  ...{ notBefore: null, until: null, threadKey: null, replyTo: null, thread: null, notify: 'none' },
   ...{ eventId: null, removed: false, ...more },
 });
 const row = (more: Partial<Standing> = {}): Standing => ({
   ...{ id: 'row', queue: 1, content: 'same', line: 'line', version: 3, ring_version: 1, removed: false, fold: null },
   ...{ not_before: null, until: null, notify: 'none', state: 'live', pending: false, delivered_version: 3 },
-  ...{ is_ahead: false, fold_is_under_way: false, ...more },
+  ...{ fold_is_under_way: false, ...more },
 });
 
 test.each<[string, Partial<Wanted>, Partial<Standing> | undefined, boolean]>([
@@ -31,13 +31,6 @@ test.each<[string, Partial<Wanted>, Partial<Standing> | undefined, boolean]>([
   ['the same time while it waits', { notBefore: at(1) }, { pending: true, not_before: at(1) }, true],
   ['another end while it waits', { until: at(2) }, { pending: true, until: at(1) }, false],
   ['another time once it is shown', { notBefore: at(2) }, { not_before: at(1) }, true],
-  [
-    'on a page, another time before it has come',
-    { local: true, notBefore: at(2) },
-    { is_ahead: true, not_before: at(1) },
-    false,
-  ],
-  ['on a page, another time after it has come', { local: true, notBefore: at(2) }, { not_before: at(1) }, true],
 ])('nothing to write? %s', (_, want, standing, same) => {
   expect(isSame(wanted(want), standing && row(standing))).toBe(same);
 });
@@ -64,8 +57,6 @@ test.each<[string, Partial<Wanted>, Partial<Standing> | undefined, object]>([
     { fold: 'd', fold_is_under_way: true },
     { fold: 'd' },
   ],
-  ['changes on a page', { local: true }, {}, { moves: false }],
-  ['rings on a page', { local: true, ring: true }, {}, { moves: true }],
 ])('a row that %s', (_, want, standing, expected) => {
   expect(next(wanted(want), standing && row(standing))).toMatchObject(expected);
 });

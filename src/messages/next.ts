@@ -15,8 +15,6 @@ export interface Standing {
   readonly state: 'live' | 'dead' | 'dropped';
   readonly pending: boolean;
   readonly delivered_version: number;
-  /** Its own time is yet to come. */
-  readonly is_ahead: boolean;
   readonly fold: string | null;
   /** The digest that stands for it is on its way with what it said before. */
   readonly fold_is_under_way: boolean;
@@ -46,10 +44,8 @@ export function isSame(wanted: Wanted, row: Standing | undefined): boolean {
   if (wanted.content !== row.content || wanted.line !== row.line) return false;
   // It came too late to be shown; now it is wanted again.
   if (row.state === 'dropped' && !wanted.removed) return false;
-  const sameStart = sameTime(wanted.notBefore, row.not_before);
-  // What is shown is not shown again at another time. Without a remote a row is never pending: it waits by its time alone.
-  if (row.pending) return sameStart && sameTime(wanted.until, row.until);
-  return !wanted.local || !row.is_ahead || sameStart;
+  // What is shown is not shown again at another time.
+  return !row.pending || (sameTime(wanted.notBefore, row.not_before) && sameTime(wanted.until, row.until));
 }
 
 /** How a row changes, or begins. Pure. */
@@ -70,8 +66,7 @@ export function next(wanted: Wanted, row: Standing | undefined): Next {
     notify: mostCurious(row.notify, wanted.notify),
     fold: leavesDigest(wanted, row) ? null : row.fold,
     anew: !row.pending,
-    // Without a remote a row stays where it is on the page, unless it rings.
-    moves: !row.pending && (!wanted.local || wanted.ring),
+    moves: !row.pending,
   };
 }
 

@@ -11,6 +11,7 @@ const render = (message: Message, { ring }: { ring: boolean }): Part[] =>
     .map((line) => ({ body: { line, title: message.title ?? '', ring }, bytes: line.length }));
 
 const wanted = (text: string, more: Partial<PlanInput> = {}): PlanInput => ({
+  id: 'row',
   version: 1,
   ringVersion: 0,
   removed: false,

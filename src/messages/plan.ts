@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Message } from '../chat/message.ts';
-import type { Capabilities, Connector, Operation, Part } from '../connectors/connector.ts';
+import type { Capabilities, Connector, Operation, Part, RenderOptions } from '../connectors/connector.ts';
 import { codeOf, messageOf, reasonOf } from '../errors.ts';
 
 /** One remote message that shows a row, in as many parts as the platform needed. */
@@ -40,6 +40,7 @@ export interface Attempt {
 }
 
 export interface PlanInput {
+  readonly id: string;
   readonly version: number;
   readonly ringVersion: number;
   readonly removed: boolean;
@@ -47,7 +48,7 @@ export interface PlanInput {
   readonly copies: readonly Copy[];
   readonly now: Date;
   readonly capabilities: Capabilities;
-  readonly render: (message: Message, options: { ring: boolean }) => Part[];
+  readonly render: (message: Message, options: RenderOptions) => Part[];
   readonly members?: Attempt['members'];
 }
 
@@ -91,7 +92,10 @@ function stepsOf(input: PlanInput): PlannedStep[] {
   if (removed) return capabilities.delete ? copies.flatMap((copy, index) => deletes(copy, index, 0)) : [];
   const last = copies.at(-1);
   const parts = input
-    .render(input.message, { ring: input.ringVersion > 0 })
+    .render(input.message, {
+      ring: input.ringVersion > 0,
+      press: { message: input.id, version: input.version },
+    })
     .map((part) => ({ part, hash: hashOf(part) }));
   if (!last || last.ring < input.ringVersion || (!capabilities.edit && !last.gone)) {
     const sends = parts.map(({ part, hash }): PlannedStep => ({

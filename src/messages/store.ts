@@ -1,6 +1,7 @@
 import { LeaseLost, type Lease } from '../db/lease.ts';
 import { rerun, type Query } from '../db/database.ts';
 import type { Accepted } from '../dispatch/event.ts';
+import { withOffer } from './offered.ts';
 import type { Attempt, Copy } from './plan.ts';
 
 /** A row of `messages` as the courier works on it. */
@@ -28,10 +29,12 @@ export interface MessageRow {
   readonly copies: string;
   readonly attempt: string | null;
   readonly wanted_at: Date;
+  /** JSON: the actions of delivered versions; see `offered.ts`. */
+  readonly offered: string | null;
 }
 
 const COLUMNS = `m.id, m.connector, m.room, m.skill, m.key, m.queue, m.content, m.version, m.ring_version, m.removed, m.not_before, m.until, m.thread_key, m.reply_to, m.thread,
-  m.digest, m.fold, m.delivered_version, m.sends, m.copies, m.attempt, m.wanted_at`;
+  m.digest, m.fold, m.delivered_version, m.sends, m.copies, m.attempt, m.wanted_at, m.offered`;
 
 /** The fence as part of one statement: nothing is written by a holder whose lease has gone. `$1` name, `$2` epoch. */
 export const HELD = 'held as materialized (select 1 from leases where name = $1 and epoch = $2 for key share)';
@@ -210,7 +213,8 @@ export interface Confirmation {
   readonly attempt: Attempt | null;
   readonly version: number;
   readonly ring: number;
-  readonly actions: string;
+  /** JSON: what it offers from now on. */
+  readonly offered: string;
   /** The id of a new remote message, for replies and taps on it. */
   readonly newRemoteId: string | null;
   readonly members: Attempt['members'];
@@ -251,13 +255,13 @@ export async function recordSent(
     `with ${HELD},
      given as materialized (
        select * from unnest($3::uuid[], $4::int[], $5::text[], $6::text[], $7::int[], $8::int[], $9::text[], $10::text[], $11::bool[])
-         as g (id, sends, copies, attempt, version, ring, actions, remote, react)),
+         as g (id, sends, copies, attempt, version, ring, offered, remote, react)),
      locked as materialized (select m.id from messages m where m.id = any($3) ${LOCKING}),
      sent as (
        update messages m set copies = given.copies, sends = m.sends + 1, attempt = given.attempt,
          delivered_version = case when given.attempt is null then given.version else delivered_version end,
          delivered_ring = case when given.attempt is null then given.ring else delivered_ring end,
-         shown_actions = case when given.attempt is null then given.actions else shown_actions end, react = m.react or given.react,
+         offered = case when given.attempt is null then given.offered else m.offered end, react = m.react or given.react,
          shown_at = case when given.attempt is null then coalesce(shown_at, clock_timestamp()) else shown_at end
        from held, given, locked where m.id = given.id and m.id = locked.id and m.sends = given.sends and m.attempt is not null
        returning m.id, m.connector, m.room, m.key, m.skill, m.reason, m.notify, given.ring, given.remote, given.attempt is null as finished),
@@ -288,7 +292,7 @@ export async function recordSent(
       confirmed.map(({ done }) => done.attempt && JSON.stringify(done.attempt)),
       confirmed.map(({ done }) => done.version),
       confirmed.map(({ done }) => done.ring),
-      confirmed.map(({ done }) => done.actions),
+      confirmed.map(({ done }) => done.offered),
       confirmed.map(({ done }) => done.newRemoteId),
       confirmed.map(({ done }) => done.react),
       members.map((member) => member.digest),
@@ -306,7 +310,7 @@ export async function recordSent(
 /** Nothing has to be sent: the room shows it already. False: it is under way, or the lease has gone. */
 export async function markShown(query: Query, lease: Lease, row: MessageRow, attempt: Attempt): Promise<boolean> {
   const rows = await query(
-    `with ${HELD}, shown as (update messages set delivered_version = $4, delivered_ring = greatest(delivered_ring, $5), shown_actions = $6 from held where messages.id = $3 and attempt is null returning id),
+    `with ${HELD}, shown as (update messages set delivered_version = $4, delivered_ring = greatest(delivered_ring, $5), offered = $6 from held where messages.id = $3 and attempt is null returning id),
      members as (
        update messages m set delivered_version = greatest(m.delivered_version, given.version), fold = case when m.ring_version > given.ring then null else m.fold end
        from unnest($7::uuid[], $8::int[], $9::int[]) as given (id, version, ring), shown where m.id = given.id and m.fold = shown.id)
@@ -317,7 +321,7 @@ export async function markShown(query: Query, lease: Lease, row: MessageRow, att
       row.id,
       attempt.version,
       attempt.ring,
-      attempt.actions,
+      withOffer(row.offered, attempt.version, attempt.actions),
       (attempt.members ?? []).map((one) => one.id),
       (attempt.members ?? []).map((one) => one.version),
       (attempt.members ?? []).map((one) => one.ring),
@@ -358,13 +362,13 @@ export interface Reactable {
   readonly id: string;
   readonly room: string;
   readonly copies: string;
-  readonly shown_actions: string | null;
+  readonly offered: string | null;
 }
 
 /** The newest message that waits for the bot's taps, if its room has nothing more urgent. */
 export async function nextReact(query: Query, connector: string, now: Date): Promise<Reactable | undefined> {
   const [row] = await query<Reactable>(
-    `select id, room, copies, shown_actions from messages m where connector = $1 and react
+    `select id, room, copies, offered from messages m where connector = $1 and react
        and not exists (select 1 from messages p where p.connector = m.connector and p.pending and (p.not_before is null or p.not_before <= $2)) order by position desc limit 1`,
     [connector, now],
   );

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { Message } from '../chat/message.ts';
 import type { Clock } from '../clock.ts';
 import type { Connector } from '../connectors/connector.ts';
 import type { Query } from '../db/database.ts';
 import type { Lease } from '../db/lease.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import type { Log } from '../skill.ts';
+import { actionsOf } from './offered.ts';
 import type { Pace } from './pace.ts';
 import type { Copy } from './plan.ts';
 import { endReact, nextReact, type Reactable } from './store.ts';
@@ -40,9 +40,7 @@ async function offer({ connector, signal, clock, log }: TapsOptions, pace: Pace,
   const copies = JSON.parse(row.copies) as Copy[];
   const target = copies.at(-1)?.parts[0]?.remoteId;
   if (!target) return;
-  const actions = (JSON.parse(row.shown_actions ?? '[]') as NonNullable<Message['actions']>).filter(
-    (action) => action.offer !== false,
-  );
+  const actions = actionsOf(row.offered).filter((action) => action.offer !== false);
   try {
     for (const [index, { emoji }] of actions.entries()) {
       pace.spend();

@@ -255,6 +255,7 @@ export class Turns {
     const { connector, database, clock } = this.#options;
     const members = row.digest ? await membersOf(database.query, row.id) : undefined;
     return planFor(connector, {
+      id: row.id,
       version: row.version,
       ringVersion: row.ring_version,
       // A digest of what was taken away says nothing.

@@ -14,7 +14,7 @@ afterAll(() => home.close());
 
 const wanted = (key: string | null, text: string, more: Partial<Wanted> = {}): Wanted => ({
   ...{ id: randomUUID(), connector: 'c', room: 'r', skill: 's', key, queue: 1, content: text, line: null, ring: false },
-  ...{ notBefore: null, until: null, threadKey: null, replyTo: null, thread: null, notify: 'none', local: false },
+  ...{ notBefore: null, until: null, threadKey: null, replyTo: null, thread: null, notify: 'none' },
   ...{ eventId: null, removed: false, ...more },
 });
 const write = async ({ query }: Transaction, ...given: Wanted[]) => {

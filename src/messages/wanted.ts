@@ -21,8 +21,6 @@ export interface Wanted {
   readonly replyTo: string | null;
   readonly thread: string | null;
   readonly notify: 'fate' | 'lost' | 'none';
-  /** The room has no remote: what is committed is shown. */
-  readonly local: boolean;
   readonly eventId: number | null;
   /** Take it away instead. */
   readonly removed: boolean;
@@ -65,7 +63,7 @@ export async function lockStanding(query: Query, all: readonly Wanted[]): Promis
 
 const LOCK = `
 select m.id, m.connector, m.room, m.skill, m.key, m.queue, m.content, m.line, m.version, m.ring_version, m.removed, m.not_before, m.until,
-  m.notify, m.state, m.pending, m.fold, m.delivered_version, coalesce(m.not_before > clock_timestamp(), false) as is_ahead,
+  m.notify, m.state, m.pending, m.fold, m.delivered_version,
   exists (select 1 from messages d where d.id = m.fold and d.attempt is not null) as fold_is_under_way
 from messages m join unnest($1::text[], $2::text[], $3::text[], $4::text[]) as k (connector, room, skill, key)
   on m.connector = k.connector and m.room = k.room and m.skill = k.skill and m.key = k.key
@@ -90,7 +88,7 @@ const rowOf = (wanted: Wanted, { anew, moves, ...decided }: Next) => ({
   ...{ connector: wanted.connector, room: wanted.room, skill: wanted.skill, key: wanted.key },
   ...{ content: wanted.content, line: wanted.line, not_before: wanted.notBefore, until: wanted.until },
   ...{ thread_key: wanted.threadKey, reply_to: wanted.replyTo, thread: wanted.thread },
-  ...{ event_id: wanted.eventId, removed: wanted.removed, is_shown: wanted.local },
+  ...{ event_id: wanted.eventId, removed: wanted.removed },
   ...{ ...decided, anew, moves },
 });
 
@@ -99,18 +97,14 @@ const WRITE = `
 with given as materialized (
   select g.*, nextval('message_position') as last from json_to_recordset($1) as g (
     id uuid, is_new bool, connector text, room text, skill text, key text, queue int, content text, line text, version int, ring_version int, removed bool,
-    not_before timestamptz, until timestamptz, thread_key text, reply_to text, thread text, notify text, event_id bigint, fold uuid, anew bool, moves bool, is_shown bool)),
+    not_before timestamptz, until timestamptz, thread_key text, reply_to text, thread text, notify text, event_id bigint, fold uuid, anew bool, moves bool)),
 changed as (
   update messages m set queue = g.queue, content = g.content, line = g.line, version = g.version, ring_version = g.ring_version, removed = g.removed,
     not_before = g.not_before, until = g.until, notify = g.notify, event_id = g.event_id, fold = g.fold, state = 'live', reason = null,
-    position = case when g.moves then g.last else m.position end, wanted_at = case when g.anew then clock_timestamp() else m.wanted_at end,
-    delivered_version = case when g.is_shown then g.version else m.delivered_version end,
-    delivered_ring = case when g.is_shown then g.ring_version else m.delivered_ring end,
-    shown_at = case when g.is_shown then coalesce(m.shown_at, clock_timestamp()) else m.shown_at end
+    position = case when g.moves then g.last else m.position end, wanted_at = case when g.anew then clock_timestamp() else m.wanted_at end
   from given g where m.id = g.id and not g.is_new)
 insert into messages (id, connector, room, skill, key, queue, position, content, line, version, ring_version, removed, not_before, until,
-  thread_key, reply_to, thread, notify, event_id, delivered_version, delivered_ring, shown_at)
+  thread_key, reply_to, thread, notify, event_id)
 select id, connector, room, skill, key, queue, last, content, line, version, ring_version, removed, not_before, until,
-  thread_key, reply_to, thread, notify, event_id, case when is_shown then version else 0 end, case when is_shown then ring_version else -1 end,
-  case when is_shown then clock_timestamp() end
+  thread_key, reply_to, thread, notify, event_id
 from given where is_new order by connector, room, skill, key nulls last, last`;

@@ -68,7 +68,7 @@ function help(services: CoreServices, context: Asking): string {
     return matching.map(line).join('\n');
   }
   const first =
-    context.room.direct || world.localConnectors.has(context.room.connector)
+    context.room.direct || world.capabilities(context.room.connector)?.addressed
       ? 'Say any of these:'
       : `Say any of these after \`${escape(context.botName)}:\` or \`!\`:`;
   return [

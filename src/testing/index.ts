@@ -177,7 +177,7 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
         .map((message) => textOf(message.message));
     },
     async tap(messageId, emoji, by = {}) {
-      platform.happen({ type: by.away ? 'unreaction' : 'reaction', ...event(by), target: messageId, emoji });
+      platform.happen({ type: 'reaction', taken: by.away ?? false, ...event(by), target: messageId, emoji });
       await bot.settle();
     },
     texts: (room = 'lobby') => platform.shown(room).map((message) => textOf(message.message)),

@@ -1,18 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
 import { createClock } from '../clock.ts';
-import type { World } from '../dispatch/world.ts';
+import { createAccept } from '../connectors/accept.ts';
+import type { Connector } from '../connectors/connector.ts';
+import { create } from '../connectors/web/index.ts';
 import { until } from '../http/testing-server.ts';
 import { createWebChat, type StoredWebChat } from './chat-store.ts';
 import { MOST_BYTES, type WebLine, type WebReader, type WebSend } from './web-chat.ts';
 
 let home: OpenDatabase;
+let connector: Connector;
 let chat: StoredWebChat;
 let accepted: number;
 beforeEach(async () => {
   home = await openDatabase();
   accepted = 0;
   chat = start();
+  connector = create({
+    name: 'web',
+    pages: { query: home.database.query, changed: (room) => chat.changed(room) },
+  });
 });
 afterEach(async () => {
   chat.close();
@@ -21,10 +28,14 @@ afterEach(async () => {
 
 /** One replica. */
 function start(): StoredWebChat {
-  const world = { localConnectors: new Set(['web']) } as unknown as World;
+  const { database } = home;
   return createWebChat({
-    ...{ database: home.database, clock: createClock(), world: () => world },
-    onAccepted: (events) => (accepted += events.length),
+    ...{ database, now: () => new Date(), connector: () => 'web' },
+    rooms: () => ({ all: () => [], byName: () => undefined, byAddress: () => undefined }),
+    accept: createAccept({
+      ...{ database, clock: createClock(), step: () => {} },
+      onHeard: (events) => (accepted += events.length),
+    }),
   });
 }
 
@@ -33,15 +44,15 @@ const line = (text: string, more: Partial<WebSend> = {}): WebSend => ({
   ...more,
 });
 
-/** What the bot shows, as the dispatcher writes it. */
-async function show(text: string, id: string = randomUUID()): Promise<string> {
-  await home.database.query(
-    `insert into messages (id, connector, room, skill, queue, content, delivered_version, delivered_ring, shown_at)
-     values ($1, 'web', 'ops', 'core', 0, $2, 1, 0, now()) on conflict (id) do update set content = $2, version = messages.version + 1, delivered_version = messages.version + 1`,
-    [id, JSON.stringify({ text })],
+/** What the bot shows, as delivery has it: sent, or with a `target` edited. */
+async function show(text: string, target?: string): Promise<string> {
+  const [part] = connector.render({ text }, { ring: false });
+  if (!part) throw new Error('nothing was rendered');
+  const operation = { key: randomUUID(), room: 'ops', part, unknownTries: 0 };
+  return connector.perform(
+    target === undefined ? { type: 'send', ...operation } : { type: 'edit', ...operation, target },
+    new AbortController().signal,
   );
-  chat.changed('ops', null);
-  return id;
 }
 
 class Reader implements WebReader {
@@ -80,7 +91,11 @@ test('a line counts once, and an id that belongs to another line, or to the bot,
 test('a press whose id is that of a line is a press all the same', async () => {
   const said = line('help');
   await chat.send('ops', said);
-  await chat.press('ops', { id: said.id, message: randomUUID(), command: 'help', sender: said.sender });
+  await chat.press('ops', {
+    id: said.id,
+    pressed: { message: randomUUID(), version: 1, index: 0 },
+    sender: said.sender,
+  });
   expect(accepted).toBe(2);
 });
 

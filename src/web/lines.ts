@@ -12,8 +12,6 @@ export interface LineHead {
 export interface LinesOf {
   readonly connector: string;
   readonly room: string;
-  /** What is to be shown later than this is not there yet. */
-  readonly now: Date;
 }
 
 interface LineRow extends LineHead {
@@ -28,13 +26,12 @@ interface LineRow extends LineHead {
 
 /** A limit in each branch: both walk their index backwards instead of sorting a room's whole history. */
 const newest = (ofBot: string, ofPeople: string, which = ''): string =>
-  `(select ${ofBot} from messages where connector = $1 and room = $2 and (not_before is null or not_before <= $3) ${which} order by position desc limit $4)
+  `(select ${ofBot} from web_messages where connector = $1 and room = $2 ${which} order by position desc limit $3)
    union all
-   (select ${ofPeople} from web_lines where connector = $1 and room = $2 ${which} order by position desc limit $4)`;
+   (select ${ofPeople} from web_lines where connector = $1 and room = $2 ${which} order by position desc limit $3)`;
 
 const WHOLE = [
-  `id, position as seq, version, true as bot, '' as name, coalesce(not_before, shown_at, created_at) as at, reply_to, removed as deleted,
-   case when removed then '{}' else content end as content`,
+  `id, position as seq, version, true as bot, '' as name, at, reply_to, deleted, body as content`,
   `id, position, 1, false, name, at, reply_to::text, false, text`,
 ] as const;
 
@@ -42,30 +39,30 @@ const WHOLE = [
 const bounded = (which: string): string =>
   `select id, seq, version, bot, name, at, reply_to, deleted,
      case when sum(octet_length(content)) over newest_first <= ${MOST_BYTES} or row_number() over newest_first = 1 then content end as content
-   from (${newest(...WHOLE, which)}) lines window newest_first as (order by seq desc) order by seq desc limit $4`;
+   from (${newest(...WHOLE, which)}) lines window newest_first as (order by seq desc) order by seq desc limit $3`;
 
 /** The newest lines of a room, without what they say: what a look at it each second costs. */
-export function readHeads(query: Query, { connector, room, now }: LinesOf): Promise<LineHead[]> {
+export function readHeads(query: Query, { connector, room }: LinesOf): Promise<LineHead[]> {
   return query<LineHead>(
-    `select * from (${newest('id, position as seq, version', 'id, position, 1')}) lines order by seq desc limit $4`,
-    [connector, room, now, MOST_LINES],
+    `select * from (${newest('id, position as seq, version', 'id, position, 1')}) lines order by seq desc limit $3`,
+    [connector, room, MOST_LINES],
   );
 }
 
 /** The newest of these lines that make up an excerpt. */
 export async function readLines(query: Query, of: LinesOf, ids: readonly string[]): Promise<WebLine[]> {
-  const { connector, room, now } = of;
-  return wholeOf(await query<LineRow>(bounded('and id = any($5::uuid[])'), [connector, room, now, MOST_LINES, ids]));
+  const { connector, room } = of;
+  return wholeOf(await query<LineRow>(bounded('and id = any($4::uuid[])'), [connector, room, MOST_LINES, ids]));
 }
 
 /** The newest lines of a room, or of what stands before a place in it; `heads` are of all it looked at. */
 export async function readExcerpt(
   query: Query,
-  { connector, room, now }: LinesOf,
+  { connector, room }: LinesOf,
   before?: number,
 ): Promise<WebExcerpt & { heads: readonly LineHead[] }> {
-  const rows = await query<LineRow>(bounded('and ($5::bigint is null or position < $5)'), [
-    ...[connector, room, now, MOST_LINES + 1],
+  const rows = await query<LineRow>(bounded('and ($4::bigint is null or position < $4)'), [
+    ...[connector, room, MOST_LINES + 1],
     before ?? null,
   ]);
   const lines = wholeOf(rows.slice(0, MOST_LINES));
@@ -83,10 +80,15 @@ function wholeOf(rows: readonly LineRow[]): WebLine[] {
 function lineOf({ id, seq, version, bot, name, at, reply_to, deleted, content }: LineRow): WebLine {
   return {
     ...{ id, seq, version, author: bot ? 'bot' : name, at: at.toISOString() },
-    message: bot ? (JSON.parse(content ?? '{}') as Message) : plain(content ?? ''),
+    ...(bot ? shown(content ?? '{}') : { message: plain(content ?? '') }),
     ...(reply_to !== null && { replyTo: reply_to }),
     ...(deleted && { deleted: true }),
   };
+}
+
+/** What the connector rendered; nothing of one that was deleted. */
+function shown(body: string): Pick<WebLine, 'message' | 'press'> {
+  return { message: {}, ...(JSON.parse(body) as Partial<WebLine>) };
 }
 
 /** What a person wrote is shown as written, never as markup. */
@@ -109,7 +111,7 @@ export async function insertLine(query: Query, line: StoredLine): Promise<'new' 
   const { id, connector, room, account, name, text, replyTo } = line;
   const stored = await query(
     `insert into web_lines (id, connector, room, account, name, text, reply_to) select $1, $2, $3, $4, $5, $6, $7
-     where not exists (select from messages where id = $1) on conflict do nothing returning id`,
+     where not exists (select from web_messages where id = $1) on conflict do nothing returning id`,
     [id, connector, room, account, name, text, replyTo],
   );
   if (stored.length > 0) return 'new';

@@ -77,6 +77,7 @@ export class MemoryWebChat implements WebChat {
       at: before?.at ?? new Date().toISOString(),
       version: (before?.version ?? 0) + 1,
       message: toMessage(message),
+      press: { message: id, version: (before?.version ?? 0) + 1 },
       ...more,
     };
     lines.set(id, line);

@@ -73,7 +73,7 @@ inBrowser('the page on a phone', () => {
     answer();
     await until('the press arrives', () => chat.pressed.length > 0);
     await page.getByRole('button', { name: 'Ack', disabled: false }).waitFor();
-    expect(chat.pressed).toMatchObject([{ message: 'm1', command: 'ack 12' }]);
+    expect(chat.pressed).toMatchObject([{ pressed: { message: 'm1', version: 1, index: 0 } }]);
   });
 
   test('an edit changes the message in place, with the state in words', async () => {

@@ -50,7 +50,11 @@ const sendSchema = z.object({
 const pressSchema = z.object({
   id: uuid,
   message: z.string().min(1).max(200).toLowerCase(),
-  command: z.string().min(1).max(1_000),
+  version: z
+    .int()
+    .min(1)
+    .max(2 ** 31 - 1),
+  index: z.int().min(0).max(100),
 });
 const placeSchema = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
@@ -162,8 +166,15 @@ function addSpeaking(router: Router, { chat, sender }: Pick<ChatRoutes, 'chat' |
 
   router.post('/web/rooms/:room/presses', readJson, async (request: InRoom, response) => {
     const press = pressSchema.safeParse(request.body);
-    if (!press.success) return sendProblem(request, response, 400, 'a press needs an id, a message and its command');
-    await chat.press(request.params.room, { ...press.data, sender });
+    if (!press.success)
+      return sendProblem(
+        request,
+        response,
+        400,
+        'a press needs an id, a message, its version and an index: reload the page',
+      );
+    const { id, ...pressed } = press.data;
+    await chat.press(request.params.room, { id, pressed, sender });
     response.json({});
   });
 }

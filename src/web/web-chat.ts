@@ -1,5 +1,5 @@
 import type { Message } from '../chat/message.ts';
-import type { Sender } from '../connectors/connector.ts';
+import type { PressedMessage, Sender } from '../connectors/connector.ts';
 
 /** What the pages need of the core, which keeps it in Postgres; any replica may serve it. */
 export interface WebChat {
@@ -58,9 +58,7 @@ export interface WebSend {
 
 export interface WebPress {
   readonly id: string;
-  /** Id of the line whose button it is. */
-  readonly message: string;
-  readonly command: string;
+  readonly pressed: PressedMessage & { readonly index: number };
   readonly sender: Sender;
 }
 
@@ -76,5 +74,7 @@ export interface WebLine {
   /** Rises with every change; an older version never replaces a newer one. */
   readonly version: number;
   readonly replyTo?: string;
+  /** What a press on its buttons names. */
+  readonly press?: PressedMessage;
   readonly deleted?: boolean;
 }

@@ -143,7 +143,7 @@ test('a tap on what is still shown means that, also while something else waits t
     at: bot.app.clock.now(),
   });
   bot.platform.happen({ type: 'message', ...happening('turn'), text: '!turn c', mentionsBot: false });
-  bot.platform.happen({ type: 'reaction', ...happening('tap'), target: message?.id ?? '', emoji: '👀' });
+  bot.platform.happen({ type: 'reaction', taken: false, ...happening('tap'), target: message?.id ?? '', emoji: '👀' });
   const handled = () => bot.query(`select 1 from events where source_id = 'tap' and state = 'done'`);
   while ((await handled()).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   expect(bot.texts()).toContain('as it was');

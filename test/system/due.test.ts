@@ -1,8 +1,6 @@
 import { defineSkill, z, type Fate } from '../../src/skill.ts';
 import { RateLimited } from '../../src/connectors/connector.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
-import { until } from '../harness/until.ts';
-import { signIn } from '../harness/web-session.ts';
 
 const fates: Fate[] = [];
 const later = defineSkill({
@@ -92,74 +90,4 @@ test('where a platform takes messages more slowly the fate says how slowly', asy
   await bot.advance(31_000);
   await due;
   expect(fates).toMatchObject([{ key: 'line:1', state: 'dropped', everyMs: 700 }]);
-});
-
-const board = { connector: 'web', room: 'board' };
-const planner = defineSkill({
-  name: 'planner',
-  options: z.object({}),
-  commands: {
-    board: {
-      help: 'says one thing soon and one now',
-      run: async ({ post, say, now }) => {
-        await post(board, 'soon', 'soon', { notBefore: new Date(now.getTime() + 60_000) });
-        await say(board, 'now');
-      },
-    },
-    'soon {ms:int}': {
-      help: 'says one thing then',
-      run: ({ post, args, now }) =>
-        post(board, 'soon', 'soon', { notBefore: new Date(now.getTime() + Number(args['ms'])) }),
-    },
-  },
-});
-const startPage = (): Promise<TestBot> =>
-  startTestBot({
-    skills: [planner],
-    config: {
-      connectors: { memory: {}, web: {} },
-      rooms: { lobby: { in: { memory: 'lobby' } }, board: { in: { web: 'board' } } },
-    },
-  });
-const shownOn = async (page: TestBot): Promise<string[]> =>
-  (await page.query<{ content: string }>(`select content from messages where connector = 'web' order by position`)).map(
-    (row) => (JSON.parse(row.content) as { text: string }).text,
-  );
-/** Somebody opens the page, so much later: what has become due takes its place. */
-async function lookAt(page: TestBot, laterMs: number): Promise<void> {
-  await page.advance(laterMs);
-  const url = `http://127.0.0.1:${page.app.port}`;
-  const cookie = await signIn(url, await page.app.createSignIn());
-  const stream = await fetch(`${url}/web/rooms/board/stream`, { headers: { cookie } });
-  await stream.body?.cancel();
-}
-const nothingWaitsOn = (page: TestBot): Promise<void> =>
-  until(async () => (await page.query('select 1 from messages where not_before is not null')).length === 0);
-
-test('on the web page what was sent later stands behind what was said before it', async () => {
-  await using page = await startPage();
-  await page.say('board');
-  expect(await shownOn(page)).toEqual(['soon', 'now']);
-  await lookAt(page, 60_000);
-  await nothingWaitsOn(page);
-  expect(await shownOn(page)).toEqual(['now', 'soon']);
-});
-
-test('on the web page, too, the same words can be planned for another time', async () => {
-  await using page = await startPage();
-  await page.say('soon 3600000');
-  await page.say('soon 100');
-  await nothingWaitsOn(page);
-});
-
-test('on the web page what was sent later is shown however much was said meanwhile', async () => {
-  await using page = await startPage();
-  await page.say('soon 60000');
-  await page.query(
-    `insert into messages (id, connector, room, skill, queue, content, delivered_version, delivered_ring, shown_at)
-     select gen_random_uuid(), 'web', 'board', 'planner', 1, '{"text":"meanwhile"}', 1, 0, clock_timestamp() from generate_series(1, 500)`,
-  );
-  await lookAt(page, 60_000);
-  await nothingWaitsOn(page);
-  expect((await shownOn(page)).at(-1)).toBe('soon');
 });

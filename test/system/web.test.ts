@@ -9,6 +9,16 @@ const probe = defineSkill({
   name: 'probe',
   commands: {
     ping: { help: 'answers', run: () => 'pong' },
+    'board {text}': { help: 'shows it', run: ({ post, args }) => post('board', 'state', String(args.text)) },
+    'ring {text}': {
+      help: 'shows it, and rings',
+      run: ({ post, args }) => post('board', 'state', String(args.text), { ring: true }),
+    },
+    wipe: { help: 'takes it away', run: ({ remove }) => remove('board', 'state') },
+    later: {
+      help: 'shows something in a minute',
+      run: ({ say, now }) => say('board', 'in a minute', { notBefore: new Date(now.getTime() + 60_000) }),
+    },
     offer: {
       help: 'shows a button',
       run: () => ({ text: 'press me', actions: [{ label: 'Ping', emoji: '👀', command: 'ping' }] }),
@@ -20,6 +30,8 @@ const CONFIG = {
   connectors: { memory: {}, web: {} },
   rooms: { lobby: { in: { memory: 'lobby' } }, board: { in: { web: 'board' } } },
 };
+
+const OUT_OF_DATE = 'That button is out of date; look at the newest message.';
 
 let bot: TestBot;
 let cookie: string;
@@ -42,11 +54,21 @@ async function send(what: 'lines' | 'presses', body: object, app = bot.app): Pro
   return answer.status;
 }
 
-async function shown(): Promise<{ id: string; text: string }[]> {
-  const rows = await bot.query<{ id: string; content: string }>(
-    `select id, content from messages where connector = 'web' order by position`,
+interface Line {
+  readonly id: string;
+  readonly text: string;
+  readonly press: { readonly message: string; readonly version: number };
+}
+
+/** What the page has from the bot. */
+async function shown(): Promise<Line[]> {
+  const rows = await bot.query<{ id: string; body: string }>(
+    `select id, body from web_messages where connector = 'web' and not deleted order by position`,
   );
-  return rows.map(({ id, content }) => ({ id, text: (JSON.parse(content) as Message).text ?? '' }));
+  return rows.map(({ id, body }) => {
+    const { message, press } = JSON.parse(body) as { message: Message; press: Line['press'] };
+    return { id, text: message.text ?? '', press };
+  });
 }
 
 test('a line and a press count once, however often and however close together the page sends them', async () => {
@@ -57,7 +79,7 @@ test('a line and a press count once, however often and however close together th
   const [button, ...others] = await shown();
   expect([button?.text, others]).toEqual(['press me', []]);
 
-  const press = { id: randomUUID(), message: button?.id, command: 'ping' };
+  const press = { id: randomUUID(), ...button?.press, index: 0 };
   expect(await Promise.all([send('presses', press), send('presses', press)])).toEqual([200, 200]);
   expect(await send('presses', press)).toBe(200);
   expect((await shown()).map(({ text }) => text)).toEqual(['press me', 'pong']);
@@ -66,8 +88,8 @@ test('a line and a press count once, however often and however close together th
 test('what names a message that cannot be one is a line like any other', async () => {
   expect(await send('lines', { id: randomUUID(), text: 'ping', replyTo: 'no id' })).toBe(200);
   expect(await send('lines', { id: randomUUID(), text: 'ping', replyTo: '-'.repeat(36) })).toBe(200);
-  expect(await send('presses', { id: randomUUID(), message: '-'.repeat(36), command: 'ping' })).toBe(200);
-  expect((await shown()).map(({ text }) => text)).toEqual(['pong', 'pong']);
+  expect(await send('presses', { id: randomUUID(), message: '-'.repeat(36), version: 1, index: 0 })).toBe(200);
+  expect((await shown()).map(({ text }) => text)).toEqual(['pong', 'pong', OUT_OF_DATE]);
   expect(await bot.query(`select message from errors`)).toEqual([]);
 });
 
@@ -78,7 +100,7 @@ test('an id in capitals is the same id', async () => {
   const [button, ...others] = await shown();
   expect([button?.text, others]).toEqual(['press me', []]);
 
-  const press = { id: randomUUID(), message: button?.id.toUpperCase(), command: 'ping' };
+  const press = { id: randomUUID(), message: button?.press.message.toUpperCase(), version: 1, index: 0 };
   expect(await send('presses', press)).toBe(200);
   expect(await send('presses', { ...press, id: press.id.toUpperCase() })).toBe(200);
   expect((await shown()).map(({ text }) => text)).toEqual(['press me', 'pong']);
@@ -103,4 +125,31 @@ test('a session of one replica is good in another, and over in both when it is e
   expect(signedOut.status).toBe(303);
   for (const app of [bot.app, other.app])
     expect(await send('lines', { id: randomUUID(), text: 'ping' }, app)).toBe(401);
+});
+
+test('what is said, changed and taken away is seen by a reader of each replica, and a change of a ring below it', async () => {
+  await using other = await startTestBot({ skills: [probe], config: CONFIG, sharedWith: bot });
+  const texts = async (app: TestBot['app']): Promise<string[]> => {
+    const answer = await fetch(`http://127.0.0.1:${app.port}/web/rooms/board/lines?before=1000000`, {
+      headers: { cookie },
+    });
+    const { lines } = (await answer.json()) as { lines: { author: string; message: Message; deleted?: boolean }[] };
+    return lines.flatMap(({ author, message, deleted }) => (author === 'bot' && !deleted ? [message.text ?? ''] : []));
+  };
+  await bot.say('board one');
+  expect([await texts(bot.app), await texts(other.app)]).toEqual([['one'], ['one']]);
+  await bot.say('board two');
+  expect(await texts(other.app)).toEqual(['two']);
+  await bot.say('ring three');
+  expect(await texts(other.app)).toEqual(['_goes on below_ ⤵', 'three']);
+  await bot.say('wipe');
+  expect(await texts(other.app)).toEqual([]);
+});
+
+test('what has a time of its own is not on the page before then, and stands below what was said meanwhile', async () => {
+  await bot.say('later');
+  expect(await shown()).toEqual([]);
+  await send('lines', { id: randomUUID(), text: 'ping' });
+  await bot.advance(60_000);
+  expect((await shown()).map(({ text }) => text)).toEqual(['pong', 'in a minute']);
 });

@@ -24,7 +24,6 @@ export const console: Platform<Record<never, never>> = {
     maxBytes: 256 * 1024,
     // Keys are known as long as the process lives, so a repeat after a crash is printed twice.
     keyWindowMs: 0,
-    remote: true,
   }),
   create: async () => (await import('./index.ts')).create(),
 };

@@ -109,7 +109,8 @@ test('only who made a reaction takes it back', () => {
   });
   expect(toIncoming(reaction, around)).toMatchObject({ type: 'reaction', target: '$a', emoji: '👀' });
   expect(toIncoming(event({ redacts: '$tap' }, 'm.room.redaction'), around)).toMatchObject({
-    type: 'unreaction',
+    type: 'reaction',
+    taken: true,
     target: '$a',
     emoji: '👀',
   });

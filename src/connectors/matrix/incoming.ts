@@ -48,12 +48,14 @@ export function toIncoming(event: JsonObject, around: Surroundings): IncomingEve
       const emoji = cut(clean(text(dig(event, 'content', 'm.relates_to', 'key')) ?? ''), 100);
       if (target === undefined || emoji === '') return undefined;
       around.taps.add(id, { target, emoji, sender: user });
-      return { ...base, type: 'reaction', target, emoji };
+      return { ...base, type: 'reaction', target, emoji, taken: false };
     }
     case 'm.room.redaction': {
       const tap = around.taps.get(redactedBy(event) ?? '');
       // A moderator who clears somebody else's reaction does not speak for them.
-      return tap?.sender === user ? { ...base, type: 'unreaction', target: tap.target, emoji: tap.emoji } : undefined;
+      return tap?.sender === user
+        ? { ...base, type: 'reaction', target: tap.target, emoji: tap.emoji, taken: true }
+        : undefined;
     }
     default:
       return undefined;

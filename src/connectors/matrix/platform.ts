@@ -24,7 +24,6 @@ export const matrix: Platform<MatrixOptions> = {
     maxBytes: MAX_BYTES,
     keyWindowMs: 24 * 3_600_000,
     ...(rate && { rate }),
-    remote: true,
   }),
   create: async (options, environment) => (await import('./index.ts')).create(options, environment),
 };

@@ -19,7 +19,6 @@ export const MEMORY_CAPABILITIES: Capabilities = {
   addressed: false,
   maxBytes: 64 * 1024,
   keyWindowMs: Number.POSITIVE_INFINITY,
-  remote: true,
 };
 
 /** For tests; from a configuration, each connector is a platform of its own that nobody else sees. */

@@ -1,23 +1,33 @@
-import type { Connector, JsonObject } from '../connector.ts';
+import type { Connector, ConnectorEnvironment, JsonObject } from '../connector.ts';
 import { web } from './platform.ts';
+import { performOn } from './rows.ts';
 
-/**
- * The web chat has no remote: its rows are shown when they are committed (`src/web` serves them, each replica to its own
- * readers), and what is typed there comes in over HTTP. So it has nothing to start and nothing to perform.
- */
-export function create(): Connector {
+/** The bot's own pages as a platform: what is sent to them becomes rows, which every replica shows to its readers. */
+export function create({ name, pages }: Pick<ConnectorEnvironment, 'name' | 'pages'>): Connector {
   return {
     capabilities: web.capabilities({}),
     async start(host) {
       host.state(true);
     },
     async stop() {},
-    render(message) {
-      const text = JSON.stringify({ message });
+    render(message, { press }) {
+      const text = JSON.stringify({ message, ...(press && { press }) });
       return [{ body: JSON.parse(text) as JsonObject, bytes: Buffer.byteLength(text) }];
     },
-    async perform() {
-      throw new Error('the web chat shows rows as they are committed: nothing is sent to it');
+    async perform(operation, signal) {
+      signal.throwIfAborted();
+      const id = await within(signal, performOn(pages.query, name, operation));
+      pages.changed(operation.room);
+      return id;
     },
   };
+}
+
+/** A statement cannot be called back: what became of it is then unknown, as of any request. */
+function within<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const give = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', give, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', give));
+  });
 }

@@ -32,8 +32,7 @@ export const web: Platform<WebOptions> = {
     addressed: true,
     // A page of the digest and a command's output; what a browser shows has no limit of its own.
     maxBytes: 256 * 1024,
-    keyWindowMs: 0,
-    remote: false,
+    keyWindowMs: Number.POSITIVE_INFINITY,
   }),
-  create: async () => (await import('./index.ts')).create(),
+  create: async (_options, environment) => (await import('./index.ts')).create(environment),
 };

@@ -1,3 +1,4 @@
+import type { PressedMessage } from '../../connectors/connector.ts';
 import type { WebExcerpt, WebLine, WebRoom } from '../web-chat.ts';
 import { pause, pauseMs, sentenceOf } from './answers.ts';
 import {
@@ -44,9 +45,9 @@ export function say(text: string, replyTo?: string): void {
 }
 
 /** Resolves to undefined when the press was taken, else to the sentence that says why not. */
-export async function press(message: string, command: string): Promise<string | undefined> {
+export async function press(pressed: PressedMessage, index: number): Promise<string | undefined> {
   const room = currentRoom.value ?? '';
-  return repeat(`web/rooms/${encodeURIComponent(room)}/presses`, { id: randomUuid(), message, command });
+  return repeat(`web/rooms/${encodeURIComponent(room)}/presses`, { id: randomUuid(), ...pressed, index });
 }
 
 /** Reads what stands before the oldest line that is shown; the sentence that says why not; or undefined when the room was left meanwhile. */

@@ -34,7 +34,7 @@ export function LineView({
       </p>
       ${line.replyTo !== undefined && html`<${Quote} id=${line.replyTo} />`}
       <div class="bubble">
-        <${MessageView} message=${line.message} lineId=${line.id} />
+        <${MessageView} message=${line.message} pressed=${line.press} />
         ${line.author === 'bot' && html`<${ReplyButton} line=${line} />`}
       </div>
     </article>

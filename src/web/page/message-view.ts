@@ -4,6 +4,7 @@ import type { ComponentChildren, VNode } from 'preact';
 import { clean, parseMarkdown, safeUrl } from '../../chat/markdown.ts';
 import type { Inline } from '../../chat/markdown.ts';
 import type { Action, Message, Tone } from '../../chat/message.ts';
+import type { PressedMessage } from '../../connectors/connector.ts';
 import { press } from './connection.ts';
 
 const TONE_WORDS: Readonly<Record<Tone, string>> = {
@@ -14,8 +15,8 @@ const TONE_WORDS: Readonly<Record<Tone, string>> = {
   neutral: 'NOTE',
 };
 
-/** A neutral message as nodes; text from outside never becomes markup. `lineId`: whose buttons these are. */
-export function MessageView({ message, lineId }: { message: Message; lineId: string }): VNode {
+/** A neutral message as nodes; text from outside never becomes markup. `pressed`: what its buttons name. */
+export function MessageView({ message, pressed }: { message: Message; pressed: PressedMessage | undefined }): VNode {
   const { title, text, tone, fields = [], links = [], code, image, mentions = [], actions = [] } = message;
   const body = [
     mentions.length > 0 && html`<p class="mentions">${mentions.map(({ name }) => `@${clean(name)}`).join(' ')}</p>`,
@@ -40,7 +41,7 @@ export function MessageView({ message, lineId }: { message: Message; lineId: str
         height=${image.height}
       />`,
     links.length > 0 && html`<p class="links">${links.map(({ label, url }) => renderLink(url, clean(label)))}</p>`,
-    actions.length > 0 && html`<${Actions} actions=${actions} lineId=${lineId} />`,
+    actions.length > 0 && pressed && html`<${Actions} actions=${actions} pressed=${pressed} />`,
   ];
   return html`<div class=${tone ? `message card tone-${tone}` : 'message'}>${body}</div>` as VNode;
 }
@@ -98,27 +99,27 @@ function renderLink(url: string, label: ComponentChildren): ComponentChildren {
   return html`<a href=${href} target="_blank" rel="noopener noreferrer">${label}</a>`;
 }
 
-function Actions({ actions, lineId }: { actions: readonly Action[]; lineId: string }): VNode {
-  const busy = useSignal<string | undefined>(undefined);
+function Actions({ actions, pressed }: { actions: readonly Action[]; pressed: PressedMessage }): VNode {
+  const busy = useSignal<number | undefined>(undefined);
   const problem = useSignal<string | undefined>(undefined);
 
-  const act = async (command: string): Promise<void> => {
+  const act = async (index: number): Promise<void> => {
     if (busy.value !== undefined) return;
-    busy.value = command;
-    problem.value = await press(lineId, command);
+    busy.value = index;
+    problem.value = await press(pressed, index);
     // A second tap of the same hand is not a second press.
     setTimeout(() => (busy.value = undefined), 700);
   };
 
   return html`<div class="actions" role="group" aria-label="Actions">
     ${actions.map(
-      (action) =>
+      (action, index) =>
         html`<button
           type="button"
           key=${action.command}
           aria-disabled=${busy.value !== undefined ? 'true' : 'false'}
           title=${action.command}
-          onClick=${() => act(action.command)}
+          onClick=${() => act(index)}
         >
           <span aria-hidden="true">${action.emoji}</span> ${action.label}
         </button>`,

@@ -25,6 +25,7 @@ export function memoryEnvironment(secrets: Readonly<Record<string, string>>): Co
         await Promise.resolve();
       },
     },
+    pages: { query: () => Promise.reject(new Error('there are no pages here')), changed: silent },
     log: { debug: silent, info: silent, warn: silent, error: silent },
   };
 }

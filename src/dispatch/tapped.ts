@@ -1,0 +1,86 @@
+import type { IncomingEvent } from '../connectors/connector.ts';
+import type { Action } from '../chat/message.ts';
+import type { Query } from '../db/database.ts';
+import { actionsOf, pressedCommand } from '../messages/offered.ts';
+
+/** A message of the bot that somebody answers, taps on or presses. */
+interface ShownMessage {
+  /** The key of what it is about: its own; that of the message it stands below; of one that was carried here, that one's. */
+  readonly about: string | null;
+  readonly offered: string | null;
+  readonly version: number;
+  /** A request for it has not been confirmed yet. */
+  readonly underWay: boolean;
+}
+
+const SHOWN = `select coalesce(c.key, c.thread_key, m.key, m.thread_key) as about, m.offered, m.delivered_version as version, m.attempt is not null as "underWay"`;
+const CARRIED = `left join messages c on c.id = case when m.skill = 'core' and m.key like 'failover:%' then substr(m.key, 10)::uuid end`;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Where something is said; an id of elsewhere says nothing here. */
+export interface Here {
+  readonly query: Query;
+  readonly connector: string;
+  readonly room: string;
+}
+
+/** By the platform's id. */
+export async function findShown({ query, connector, room }: Here, remoteId: string): Promise<ShownMessage | undefined> {
+  const [found] = await query<ShownMessage>(
+    `${SHOWN} from message_remotes r join messages m on m.id = r.message_id ${CARRIED} where r.connector = $1 and r.remote_id = $2 and m.room = $3`,
+    [connector, remoteId, room],
+  );
+  return found;
+}
+
+async function findMessage({ query, connector, room }: Here, id: string): Promise<ShownMessage | undefined> {
+  if (!UUID.test(id)) return undefined;
+  const [found] = await query<ShownMessage>(
+    `${SHOWN} from messages m ${CARRIED} where m.connector = $1 and m.id = $2 and m.room = $3`,
+    [connector, id, room],
+  );
+  return found;
+}
+
+/** What a tap or a press means. `unconfirmed`: nobody knows yet, because a request has no answer. */
+export type Meaning = { readonly command: string; readonly about: string | undefined } | 'nothing' | 'unconfirmed';
+
+/** Resolved against what the room was last shown, with the arguments frozen there. */
+export async function meaningOfReaction(
+  here: Here,
+  event: Extract<IncomingEvent, { type: 'reaction' }>,
+): Promise<Meaning> {
+  const shown = await findShown(here, event.target);
+  if (!shown) return (await isUnconfirmed(here)) ? 'unconfirmed' : 'nothing';
+  const emoji = plainEmoji(event.emoji);
+  const isMeant = (action: Action): boolean =>
+    [action.emoji, ...(action.also ?? [])].some((other) => plainEmoji(other) === emoji);
+  const action = actionsOf(shown.offered).find(isMeant);
+  const command = event.taken ? action?.undo : action?.command;
+  return command === undefined ? 'nothing' : { command, about: shown.about ?? undefined };
+}
+
+/** Resolved against what the presser saw, as far as it is offered still. */
+export async function meaningOfPress(
+  here: Here,
+  press: { readonly message: string; readonly version: number; readonly index: number },
+): Promise<Meaning> {
+  const shown = await findMessage(here, press.message);
+  if (!shown) return 'nothing';
+  if (press.version > shown.version && shown.underWay) return 'unconfirmed';
+  const command = pressedCommand(shown.offered, press);
+  return command === undefined ? 'nothing' : { command, about: shown.about ?? undefined };
+}
+
+async function isUnconfirmed({ query, connector, room }: Here): Promise<boolean> {
+  const rows = await query(
+    'select 1 from messages where connector = $1 and room = $2 and pending and attempt is not null limit 1',
+    [connector, room],
+  );
+  return rows.length > 0;
+}
+
+/** Clients differ in the variation selector and in skin tones. */
+function plainEmoji(emoji: string): string {
+  return emoji.replace(/[\ufe0e\ufe0f]|[\u{1f3fb}-\u{1f3ff}]/gu, '');
+}
