@@ -27,7 +27,7 @@ async function upgrade(rows: readonly object[]): Promise<void> {
       );
   });
   await database.transaction(async ({ script }) =>
-    script(await readFile(join(import.meta.dirname, '../db/migrations/007-web-messages.sql'), 'utf8')),
+    script(await readFile(join(import.meta.dirname, '../db/migrations/008-web-messages.sql'), 'utf8')),
   );
 }
 
