@@ -39,6 +39,7 @@ import { Housekeeper } from './db/housekeeper.ts';
 import type { Cron, SecretRef } from './skill.ts';
 import { createCoreSkill, type PartState } from './skills/core.ts';
 import type { SkillFolders } from './skills/load.ts';
+import { Services } from './services/services.ts';
 import type { StepHook } from './steps.ts';
 import { TaskRunner } from './tasks/runner.ts';
 import { releaseTasks } from './tasks/task.ts';
@@ -97,6 +98,7 @@ export class App {
   readonly #incarnation: Incarnation;
   readonly #heardSources: HeardSources;
   readonly #runners: ConnectorRunners;
+  readonly #services: Services;
   readonly #webChat: ReturnType<typeof createWebChat>;
   #config: Config;
   #world: World;
@@ -231,6 +233,11 @@ export class App {
       onHeard,
       onAccepted,
     });
+    this.#services = new Services({
+      ...{ database, clock, step, secret: options.secret, onAccepted },
+      world: () => this.#world,
+      leases: () => this.#leases,
+    });
     this.#webChat = createWebChat({
       database,
       now: () => clock.now(),
@@ -348,10 +355,10 @@ export class App {
 
   /** Takes a new configuration into use, whole. Connectors whose entry changed are handed over and started again. */
   async reload(config: Config, generation: number): Promise<void> {
-    const before = this.#config;
+    const [before, worldBefore] = [this.#config, this.#world];
     this.#world = this.#build(config, generation);
     this.#config = config;
-    await this.#runners.disconnectChanged(before);
+    await Promise.all([this.#runners.disconnectChanged(before), this.#services.endChanged(worldBefore)]);
     this.#connect();
     await this.#heardSources.look();
     this.metrics.configReloadOk.set(1);
@@ -366,7 +373,7 @@ export class App {
     const drained = this.#http?.drain({ acceptForMs });
     this.#ticker.stop();
     this.#housekeeper.stop();
-    await Promise.all([this.#tasks.stop(), this.#runners.stop()]);
+    await Promise.all([this.#tasks.stop(), this.#runners.stop(), this.#services.stop()]);
     await this.#leases.stop();
     await drained;
     await this.#heardSources.stop();
@@ -382,7 +389,7 @@ export class App {
     const { trouble } = this.#incarnation;
     const ok = this.database.available && trouble === undefined;
     const database = { ok, since: this.#databaseSince, ...(trouble !== undefined && { detail: trouble }) };
-    return { database, ...this.#runners.parts() };
+    return { database, ...this.#runners.parts(), ...this.#services.parts() };
   }
 
   /** Makes what signs one browser in to the web chat, once: it stands behind the # of `/sign-in`. */
@@ -443,7 +450,7 @@ export class App {
   }
 
   #connect(): void {
-    this.#leases.want(['housekeeping', ...this.#runners.connect()]);
+    this.#leases.want(['housekeeping', ...this.#runners.connect(), ...this.#services.wanted()]);
   }
 
   #api(web: [name: string, options: object] | undefined): Pages {
@@ -490,6 +497,7 @@ export class App {
     this.metrics.leaseHeld.set({ lease: lease.name }, 1);
     lease.signal.addEventListener('abort', () => this.metrics.leaseHeld.set({ lease: lease.name }, 0), { once: true });
     this.#runners.held(lease);
+    this.#services.held(lease);
   }
 
   #wake(woken: Woken): void {

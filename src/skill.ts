@@ -8,6 +8,7 @@
 import type { z } from 'zod';
 import type { MessageLike, RoomAddress } from './chat/message.ts';
 import type { Query } from './skill-query.ts';
+import type { Service } from './skill-service.ts';
 
 export { z } from 'zod';
 export { cut } from './chat/cut.ts';
@@ -18,6 +19,8 @@ export { formatTime } from './chat/time.ts';
 export { nextTick } from './timers/next-tick.ts';
 export { defineQuery, listByKey, listInput, listOf, listOutput } from './skill-query.ts';
 export type { List, Query, QueryContext } from './skill-query.ts';
+export { defineServiceEvent } from './skill-service.ts';
+export type { EmitOptions, Finding, Service, ServiceEvent, ServiceRun } from './skill-service.ts';
 export type { Action, Image, Link, Mention, Message, MessageLike, RoomAddress, Tone } from './chat/message.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
@@ -568,6 +571,7 @@ export interface Skill<Options = unknown> {
   readonly timers?: Readonly<Record<string, Timer<Options, any>>>;
   // oxlint-disable-next-line typescript/no-explicit-any -- each entry has payload, result and progress types of its own
   readonly tasks?: Readonly<Record<string, Task<Options, any, any, any>>>;
+  readonly services?: Readonly<Record<string, Service<Options>>>;
   readonly crons?: Readonly<Record<string, Cron<Options>>>;
   // oxlint-disable-next-line typescript/no-explicit-any -- each entry has a payload type of its own
   readonly events?: Readonly<Record<string, Listener<Options, any>>>;

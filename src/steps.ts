@@ -21,6 +21,7 @@ export type Step =
   | 'task.after-report'
   | 'task.after-cancel'
   | 'task.after-result'
+  | 'service.after-emit'
   | 'lease.after-acquire';
 
 export const STEPS: readonly Step[] = [
@@ -42,6 +43,7 @@ export const STEPS: readonly Step[] = [
   'task.after-report',
   'task.after-cancel',
   'task.after-result',
+  'service.after-emit',
   'lease.after-acquire',
 ];
 

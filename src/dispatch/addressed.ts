@@ -38,6 +38,7 @@ const progressPayload = z.object({
   payload: z.unknown(),
   progress: z.unknown(),
 });
+const servicePayload = z.object({ payload: z.unknown(), readAt: z.coerce.date() });
 const fatePayload = z.object({
   connector: z.string(),
   room: z.string(),
@@ -100,6 +101,13 @@ function call(skill: Skill<unknown>, calls: readonly Call[], now: Date): unknown
       );
     case 'progress':
       return declared(skill.tasks).report?.(context, progressPayload.parse(payload) as TaskReport<unknown, unknown>);
+    case 'service': {
+      const [service = '', event = ''] = (row.name ?? '').split('/');
+      const found = skill.services?.[service]?.events[event];
+      if (!found) throw new Error(`the skill "${skill.name}" has no service with the event "${row.name}"`);
+      const { payload: given, readAt } = servicePayload.parse(payload);
+      return found.run(context, found.payload.parse(given), { readAt });
+    }
     case 'emit': {
       const listener = declared(skill.events);
       return listener.run(context, listener.payload.parse(payload));

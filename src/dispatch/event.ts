@@ -12,6 +12,7 @@ export type EventKind =
   | 'cron'
   | 'task'
   | 'progress'
+  | 'service'
   | 'emit'
   | 'fate'
   | 'command';

@@ -2,7 +2,7 @@ import type { Metrics } from '../metrics.ts';
 import { webhookSources, type World } from './world.ts';
 
 /** What `source` says besides a connector's name. */
-const EVENT_SOURCES = ['webhook', 'timer', 'task', 'cron', 'emit', 'fate', 'cli', 'api'];
+const EVENT_SOURCES = ['webhook', 'timer', 'task', 'cron', 'service', 'emit', 'fate', 'cli', 'api'];
 const EVENT_RESULTS = ['ok', 'failed'];
 /** Of what people say also: */
 const SAID_RESULTS = ['ignored', 'invalid', 'denied', 'cancelled', 'wrong'];

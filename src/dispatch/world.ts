@@ -58,6 +58,11 @@ export function knownNames(world: World): { timers: string[]; tasks: string[]; a
   const timers = of((skill) => skill.timers);
   const tasks = of((skill) => skill.tasks);
   const fates = [...world.skills].filter(([, loaded]) => loaded.skill.fate).map(([name]) => `${name} fate`);
+  const services = [...world.skills].flatMap(([skill, loaded]) =>
+    Object.entries(loaded.skill.services ?? {}).flatMap(([name, { events }]) =>
+      Object.keys(events).map((event) => `${skill} ${name}/${event}`),
+    ),
+  );
   return {
     timers,
     tasks,
@@ -67,6 +72,7 @@ export function knownNames(world: World): { timers: string[]; tasks: string[]; a
       ...timers,
       ...tasks,
       ...fates,
+      ...services,
       ...of((skill) => skill.crons),
       ...of((skill) => skill.events),
       ...of((skill) => skill.webhooks),

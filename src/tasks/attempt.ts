@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
+import { readOnly } from '../db/read-only.ts';
 import type { Accepted } from '../dispatch/event.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import type { Abilities, Log, Need, People, Room, SecretRef, Sql, Task, TaskChat, TaskRun } from '../skill.ts';
@@ -218,13 +219,6 @@ export class Attempt {
       ownUrl: ownUrl(),
     });
   }
-}
-
-function readOnly(database: Database, text: string, parameters: readonly unknown[] | undefined): Promise<object[]> {
-  return database.transaction(async ({ query }) => {
-    await query('set transaction read only');
-    return query(text, parameters);
-  });
 }
 
 /** Resolves when the signal aborts: a task that does not listen to its signal must not hold its place for ever. */

@@ -33,7 +33,18 @@ const brew = defineTask({
   report: (context, { id, progress }) => said(context, id, String(progress)),
   done: (context, outcome) => said(context, outcome.id, outcome.ok ? outcome.result : outcome.cancelled + ' ' + outcome.unknown),
 });
-export default defineSkill({ name: 'tea', options: z.object({}), tasks: { brew } });
+const garden = {
+  async run(service) {
+    while (!service.signal.aborted) {
+      const readAt = await service.now();
+      for (const { leaf } of await service.read('select leaf from leaves order by leaf'))
+        await service.emit('leaf', { leaf }, { id: leaf, readAt });
+      await service.pause(20);
+    }
+  },
+  events: { leaf: { payload: z.object({ leaf: z.string() }), run: (context, { leaf }) => said(context, 'garden', leaf) } },
+};
+export default defineSkill({ name: 'tea', options: z.object({}), tasks: { brew }, services: { garden } });
 `;
 
 let directory: string;
@@ -48,7 +59,7 @@ beforeAll(async () => {
   await writeFile(join(directory, 'team/tea/index.ts'), TEA);
   await writeFile(
     join(directory, 'team/tea/migrations/001-tea.sql'),
-    'create table tea (nth int generated always as identity, id text not null, word text not null)',
+    'create table tea (nth int generated always as identity, id text not null, word text not null); create table leaves (leaf text primary key)',
   );
   const config = join(directory, 'watchbell.yaml');
   await writeFile(config, JSON.stringify({ connectors: { web: {} }, skillDirectories: ['team'], skills: { tea: {} } }));
@@ -106,4 +117,18 @@ test('a task that was cancelled and whose program is killed meanwhile is told as
   await bell.start();
   await until(async () => (await words(id)).at(-1) === 'true false');
   expect((await words(id)).filter((word) => word === 'true false')).toHaveLength(1);
+}, 60_000);
+
+test('what a service finds is told once, though its program is killed after each', async () => {
+  if (!bell.isAlive) await bell.start();
+  for (const leaf of ['a', 'b', 'c']) {
+    bell.order({ crashAt: { step: 'service.after-emit', nth: 1 } });
+    await query('insert into leaves (leaf) values ($1)', [leaf]);
+    await bell.gone();
+    await bell.start();
+  }
+  await until(async () => (await words('garden')).length >= 3);
+  // They are all found again at each look, so a second one would be there by now.
+  await until(async () => (await query(`select 1 from events where state = 'new'`)).length === 0);
+  expect(await words('garden')).toEqual(['a', 'b', 'c']);
 }, 60_000);

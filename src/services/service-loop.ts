@@ -1,0 +1,152 @@
+import type { Clock } from '../clock.ts';
+import type { Database } from '../db/database.ts';
+import { LeaseLost, type Lease } from '../db/lease.ts';
+import { readOnly } from '../db/read-only.ts';
+import { insertBatch, type Accepted } from '../dispatch/event.ts';
+import type { LoadedSkill, World } from '../dispatch/world.ts';
+import { messageOf } from '../errors.ts';
+import type { Abilities, Json, SecretRef, Service, ServiceRun, Sql } from '../skill.ts';
+import type { EmitOptions } from '../skill-service.ts';
+import type { PartState } from '../skills/core.ts';
+import type { StepHook } from '../steps.ts';
+import { createAbilities } from '../tasks/abilities.ts';
+
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 60_000;
+/** What ran for longer has begun well: it is begun again soon. */
+const WELL_AFTER_MS = 60_000;
+/** A loop that does not listen to its signal is not waited for longer. */
+const STOP_WITHIN_MS = 3000;
+
+export interface LoopOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly step: StepHook;
+  readonly world: () => World;
+  readonly secret: (reference: SecretRef) => Promise<string>;
+  readonly onAccepted: (accepted: readonly Accepted[]) => void;
+}
+
+/** One service while this replica holds its lease: run, and begun again when it ends. */
+export class ServiceLoop {
+  readonly #options: LoopOptions;
+  readonly #loaded: LoadedSkill;
+  readonly #name: string;
+  readonly #service: Service;
+  readonly #lease: Lease;
+  readonly #stopping = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #ended: Promise<void>;
+  #state: PartState;
+
+  constructor(options: LoopOptions, loaded: LoadedSkill, [name, service]: [string, Service], lease: Lease) {
+    this.#options = options;
+    this.#loaded = loaded;
+    this.#name = name;
+    this.#service = service;
+    this.#lease = lease;
+    this.#signal = AbortSignal.any([lease.signal, this.#stopping.signal]);
+    this.#state = { ok: true, since: options.clock.now() };
+    this.#ended = this.#loop();
+  }
+
+  get state(): PartState {
+    return this.#state;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    const enough = new AbortController();
+    await Promise.race([this.#ended, pause(STOP_WITHIN_MS, enough.signal)]);
+    enough.abort();
+  }
+
+  async #loop(): Promise<void> {
+    const { clock } = this.#options;
+    const { log } = this.#loaded;
+    for (let failures = 0; !this.#signal.aborted;) {
+      const began = clock.monotonic();
+      let reason = 'it ended by itself';
+      try {
+        await this.#service.run(this.#run());
+      } catch (error) {
+        reason = messageOf(error);
+      }
+      if (this.#signal.aborted) return;
+      failures = clock.monotonic() - began > WELL_AFTER_MS ? 0 : failures;
+      const waitMs = Math.min(FIRST_PAUSE_MS * 2 ** failures++, LONGEST_PAUSE_MS);
+      log.warn({ service: this.#name, reason, waitMs }, 'service ended and will be begun again');
+      this.#become(false, reason);
+      await pause(waitMs, this.#signal);
+    }
+  }
+
+  #become(ok: boolean, detail?: string): void {
+    const { since, ok: before } = this.#state;
+    this.#state = { ok, since: ok === before ? since : this.#options.clock.now(), detail };
+  }
+
+  #run(): ServiceRun {
+    const { database, world, secret } = this.#options;
+    const { skill, options, log } = this.#loaded;
+    const signal = this.#signal;
+    return Object.assign(Object.create(createAbilities(skill.name, skill.needs ?? [], signal)) as Abilities, {
+      ...{ options, signal, log, secret },
+      people: world().people,
+      timeZone: world().timeZone,
+      room: (name: string) => world().rooms.byName(name),
+      read: (async (text, parameters) => readOnly(database, text, parameters)) as Sql,
+      now: async () => {
+        const [row] = await database.query<{ now: Date }>('select clock_timestamp() as now');
+        if (!row) throw new Error('the database tells no time');
+        return row.now;
+      },
+      emit: (name: string, payload: Json, given: EmitOptions) => this.#emit(name, payload, given),
+      pause: (ms: number) => {
+        // It has come round once, so it is well.
+        this.#become(true);
+        return pause(ms, signal);
+      },
+    });
+  }
+
+  async #emit(name: string, payload: Json, { id, readAt, lane }: EmitOptions): Promise<void> {
+    const { database, step, onAccepted } = this.#options;
+    const skill = this.#loaded.skill.name;
+    const service = `${skill}.${this.#name}`;
+    const event = this.#service.events[name];
+    if (!event) throw new Error(`the service ${service} has no event called "${name}"`);
+    event.payload.parse(payload);
+    const accepted = await insertBatch(
+      database.query,
+      [
+        {
+          ...{ source: 'service', sourceId: `${service} ${name} ${id}`, kind: 'service', skill },
+          name: `${this.#name}/${name}`,
+          lane: `${skill}:service:${this.#name}${lane === undefined ? '' : `:${lane}`}`,
+          payload: JSON.stringify({ payload, readAt }),
+          happenedAt: readAt,
+        },
+      ],
+      { connector: service, lease: this.#lease.name, epoch: this.#lease.epoch, cursor: null },
+    );
+    if (!accepted) throw new LeaseLost(`the service ${service} is held elsewhere`);
+    step('service.after-emit');
+    this.#become(true);
+    onAccepted(accepted);
+  }
+}
+
+/** Resolves after `ms`, or when the signal aborts. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end, { once: true });
+  });
+}

@@ -1,0 +1,84 @@
+import type { Lease, LeaseKeeper } from '../db/lease.ts';
+import type { LoadedSkill, World } from '../dispatch/world.ts';
+import type { Service } from '../skill.ts';
+import type { PartState } from '../skills/core.ts';
+import { ServiceLoop, type LoopOptions } from './service-loop.ts';
+
+export interface ServicesOptions extends LoopOptions {
+  readonly leases: () => LeaseKeeper;
+}
+
+interface Declared {
+  readonly loaded: LoadedSkill;
+  readonly name: string;
+  readonly service: Service;
+}
+
+/** The services of all skills: each runs while this replica holds its lease, `service:SKILL.NAME`. */
+export class Services {
+  readonly #options: ServicesOptions;
+  /** By lease. */
+  readonly #loops = new Map<string, ServiceLoop>();
+  #since: Date;
+
+  constructor(options: ServicesOptions) {
+    this.#options = options;
+    this.#since = options.clock.now();
+  }
+
+  /** The leases that are wanted for them. */
+  wanted(): readonly string[] {
+    return [...declaredIn(this.#options.world()).keys()];
+  }
+
+  /** A lease was won: its service begins, if it is one's. */
+  held(lease: Lease): void {
+    const declared = declaredIn(this.#options.world()).get(lease.name);
+    if (!declared) return;
+    const { loaded, name, service } = declared;
+    const loop = new ServiceLoop(this.#options, loaded, [name, service], lease);
+    this.#loops.set(lease.name, loop);
+    lease.signal.addEventListener('abort', () => this.#forget(lease.name, loop), { once: true });
+  }
+
+  /** After another configuration was taken: ends those whose options changed, or that are gone, and gives back their leases. */
+  async endChanged(before: World): Promise<void> {
+    const [old, now] = [declaredIn(before), declaredIn(this.#options.world())];
+    const optionsOf = (one: Declared | undefined): string | undefined => one && JSON.stringify(one.loaded.options);
+    const ended = [...old.keys()].filter((name) => optionsOf(old.get(name)) !== optionsOf(now.get(name)));
+    await Promise.all(
+      ended.map(async (name) => {
+        await this.#loops.get(name)?.stop();
+        await this.#options.leases().release(name);
+      }),
+    );
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#loops.values()].map((loop) => loop.stop()));
+  }
+
+  parts(): Record<string, PartState> {
+    return Object.fromEntries(
+      this.wanted().map((lease) => [
+        lease.replace(':', ' '),
+        this.#loops.get(lease)?.state ?? { ok: true, since: this.#since, detail: 'another replica runs it' },
+      ]),
+    );
+  }
+
+  #forget(lease: string, loop: ServiceLoop): void {
+    if (this.#loops.get(lease) === loop) this.#loops.delete(lease);
+    this.#since = this.#options.clock.now();
+  }
+}
+
+function declaredIn(world: World): Map<string, Declared> {
+  return new Map(
+    [...world.skills.values()].flatMap((loaded) =>
+      Object.entries(loaded.skill.services ?? {})
+        .filter(([, service]) => service.wanted?.(loaded.options) ?? true)
+        .map(([name, service]) => [`service:${loaded.skill.name}.${name}`, { loaded, name, service }]),
+    ),
+  );
+}
