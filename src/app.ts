@@ -5,7 +5,7 @@ import { escape } from './chat/message.ts';
 import { createApi } from './api/router.ts';
 import { createSignedIn } from './api/signed-in.ts';
 import { ApiTokens } from './api/tokens.ts';
-import { createClock, type Clock } from './clock.ts';
+import { createClock, type Clock, type ClockShift } from './clock.ts';
 import type { Config } from './config/schema.ts';
 import type { Platform } from './connectors/connector.ts';
 import { createAccept } from './connectors/accept.ts';
@@ -71,7 +71,7 @@ export interface AppOptions {
     readonly opsPortFixed: boolean;
   };
   /** For tests: moves the clock, and is called at each moment where a crash matters. */
-  readonly shiftMs?: () => number;
+  readonly shift?: ClockShift;
   readonly step?: StepHook;
   /** For tests: a query whose answer is not what its schema says fails. */
   readonly checkAnswers?: boolean;
@@ -111,7 +111,7 @@ export class App {
     this.#options = options;
     const step = options.step ?? (() => {});
     const { log, version } = options;
-    this.clock = createClock(options.shiftMs);
+    this.clock = createClock(options.shift);
     this.#databaseSince = this.clock.now();
     this.metrics = createMetrics({ version });
     this.database = createDatabase({

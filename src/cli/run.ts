@@ -28,7 +28,7 @@ const DEFAULT_OPS_PORT = 8081;
 const WRONG = 'changed configuration is wrong; the one before stays in use';
 
 /** What a test adds to the program; see `AppOptions`. */
-export type RunHooks = Pick<AppOptions, 'shiftMs' | 'step'> & { readonly acceptForMs?: number };
+export type RunHooks = Pick<AppOptions, 'shift' | 'step'> & { readonly acceptForMs?: number };
 
 /** Runs the bot until it is told to stop; resolves when it is up. @throws {StartFailed} or {ConfigInvalid}. */
 export async function run(options: SettingOptions, hooks: RunHooks = {}): Promise<undefined> {

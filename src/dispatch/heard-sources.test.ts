@@ -1,5 +1,5 @@
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
-import { createClock } from '../clock.ts';
+import { ClockShift, createClock } from '../clock.ts';
 import { configSchema } from '../config/schema.ts';
 import type { Database } from '../db/database.ts';
 import { createLogger } from '../log.ts';
@@ -11,12 +11,12 @@ import type { World } from './world.ts';
 
 let home: OpenDatabase;
 let database: Database;
-let shiftMs: number;
-const clock = createClock(() => shiftMs);
+const shift = new ClockShift();
+const clock = createClock(shift);
 const log = createLogger({ level: 'silent' });
 
 beforeEach(async () => {
-  shiftMs = 0;
+  shift.set(0);
   home = await openDatabase();
   database = home.database;
 });
@@ -61,7 +61,7 @@ test('a source that was never heard counts from when it was first configured, on
   await one.sources.look();
   expect(await one.exported()).toEqual({ 'bell/prod': 0, 'bell/staging': 0 });
   const began = clock.now().getTime() / 1000;
-  shiftMs = 3_600_000;
+  shift.set(3_600_000);
   const other = replica(world, began);
   await other.sources.look();
   expect(await other.exported()).toEqual({ 'bell/prod': 0, 'bell/staging': 0 });
@@ -71,7 +71,7 @@ test('what one replica heard the others know, and so do those that come later', 
   const world = worldWith('prod', 'staging');
   const [one, other] = [replica(world), replica(world)];
   await one.sources.look();
-  shiftMs = 600_000;
+  shift.set(600_000);
   one.sources.heard('bell/prod');
   await one.sources.look();
   await other.sources.look();
@@ -87,18 +87,19 @@ test('the database is written once a minute, however often a source is heard, an
     (await database.query<{ xmin: string }>('select xmin::text from webhook_sources'))[0]?.xmin;
   await one.sources.look();
   const first = await writes();
-  for (shiftMs = 10_000; shiftMs <= 50_000; shiftMs += 10_000) {
+  for (let ms = 10_000; ms <= 50_000; ms += 10_000) {
+    shift.set(ms);
     one.sources.heard('bell/prod');
     await one.sources.look();
   }
   expect(await writes()).toBe(first);
   expect(await one.exported()).toEqual({ 'bell/prod': 50 });
-  shiftMs = 70_000;
+  shift.set(70_000);
   one.sources.heard('bell/prod');
   await one.sources.look();
   const second = await writes();
   expect(second).not.toBe(first);
-  shiftMs = 80_000;
+  shift.set(80_000);
   one.sources.heard('bell/prod');
   await one.sources.look();
   expect(await writes()).toBe(second);
@@ -110,7 +111,7 @@ test('a replica that writes later what it heard earlier does not turn the time b
   const one = replica(worldWith('prod'));
   await one.sources.look();
   const earlierMs = clock.now().getTime();
-  shiftMs = 200_000;
+  shift.set(200_000);
   one.sources.heard('bell/prod');
   await one.sources.stop();
   await writeHeard(database.query, new Map([['bell/prod', earlierMs]]));
@@ -127,7 +128,7 @@ test('a source that is configured no more is not exported, and one that comes ba
   await one.sources.look();
   expect(await one.exported()).toEqual({ 'bell/prod': 0 });
   await forgetSources(database.query, ['bell/prod']);
-  shiftMs = 600_000;
+  shift.set(600_000);
   one.state.world = worldWith('prod', 'staging');
   await one.sources.look();
   expect(await one.exported()).toEqual({ 'bell/prod': 0, 'bell/staging': 600 });

@@ -1,12 +1,14 @@
+import { createClock, type Clock } from '../clock.ts';
 import type { Refusal } from '../http/intake.ts';
 import { RefusedWebhooks } from './refused-webhooks.ts';
 
 const MINUTE_MS = 60_000;
 let nowMs = 0;
+const clockAt = (ms: () => number): Clock => ({ ...createClock(), now: () => new Date(ms()), monotonic: ms });
 let refusals: RefusedWebhooks;
 beforeEach(() => {
   nowMs = 0;
-  refusals = new RefusedWebhooks({ now: () => new Date(nowMs), monotonic: () => nowMs, measured: () => {} });
+  refusals = new RefusedWebhooks(clockAt(() => nowMs));
 });
 
 const wrongToken: Refusal = {
@@ -75,7 +77,7 @@ test('no request without a token of ours can say that alerts are being lost', ()
     'token unreadable',
   ] as const;
   for (const reason of reasons) {
-    refusals = new RefusedWebhooks({ now: () => new Date(0), monotonic: () => 0, measured: () => {} });
+    refusals = new RefusedWebhooks(clockAt(() => 0));
     const text = told({ reason });
     expect(text).toBeDefined();
     expect(text).not.toMatch(/lost/);

@@ -31,7 +31,7 @@ interface Running {
 export class TaskRunner {
   readonly #options: TaskRunnerOptions;
   readonly #running = new Map<string, Running>();
-  #timer: NodeJS.Timeout | undefined;
+  #callOff = (): void => {};
   #looking = false;
   #again = false;
   #stopped = true;
@@ -48,7 +48,7 @@ export class TaskRunner {
   /** Aborts what runs and waits for it; a repeatable task is queued again and found by another replica. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#callOff();
     for (const { attempt } of this.#running.values()) attempt.stop();
     while (this.#running.size > 0 || this.#looking) await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -61,12 +61,12 @@ export class TaskRunner {
 
   #schedule(waitMs: number): void {
     if (this.#stopped) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#look(), waitMs);
+    this.#callOff();
+    this.#callOff = this.#options.clock.after(waitMs, () => void this.#look());
   }
 
   async #look(): Promise<void> {
-    const { database, step } = this.#options;
+    const { step } = this.#options;
     this.#looking = true;
     this.#again = false;
     try {
@@ -75,8 +75,7 @@ export class TaskRunner {
         const claimed = await this.#claim(name, pool);
         if (claimed.length > 0) step('task.after-claim');
         // Claimed while this was being stopped: given back, not run.
-        if (this.#stopped)
-          for (const task of claimed) await requeueTask(database.query, task, { waitMs: 0, ran: false });
+        if (this.#stopped) for (const task of claimed) await this.#requeue(task, { waitMs: 0, ran: false });
         else for (const task of claimed) void this.#run(task, name);
       }
     } catch {
@@ -117,21 +116,27 @@ export class TaskRunner {
   }
 
   async #claim(pool: string, { size, known }: Pool): Promise<ClaimedTask[]> {
-    const { database, holder } = this.#options;
+    const { database, holder, clock } = this.#options;
+    const now = clock.now();
     const running = [...this.#running.values()].filter((one) => one.pool === pool);
     const free = size - running.length;
     if (free <= 0) return [];
     const isSuspecting = running.some(({ attempt }) => attempt.suspect);
-    const suspect = isSuspecting ? undefined : await claimSuspect(database.query, holder, known);
+    const suspect = isSuspecting ? undefined : await claimSuspect(database.query, holder, { known, now });
     const left = suspect ? free - 1 : free;
-    const waiting = left > 0 ? await claimTasks(database.query, holder, known, left) : [];
+    const waiting = left > 0 ? await claimTasks(database.query, holder, { known, limit: left, now }) : [];
     return suspect ? [suspect, ...waiting] : waiting;
+  }
+
+  #requeue(task: ClaimedTask, { waitMs, ran }: { readonly waitMs: number; readonly ran: boolean }): Promise<void> {
+    const { database, clock } = this.#options;
+    return requeueTask(database.query, task, { at: new Date(clock.now().getTime() + waitMs), ran });
   }
 
   async #run(claimed: ClaimedTask, pool: string): Promise<void> {
     const { database, step, find, onAccepted } = this.#options;
     const runnable = find(claimed.skill, claimed.name);
-    if (!runnable) return requeueTask(database.query, claimed, { waitMs: 1000, ran: false }).catch(() => {});
+    if (!runnable) return this.#requeue(claimed, { waitMs: 1000, ran: false }).catch(() => {});
     const attempt = new Attempt(this.#options, claimed, runnable);
     this.#running.set(claimed.id, { attempt, pool });
     const told = { task: claimed.name, id: claimed.id, attempt: claimed.attempt };
@@ -144,7 +149,7 @@ export class TaskRunner {
       } else {
         const { again, reason } = ending;
         if (reason !== undefined) runnable.log.warn({ ...told, reason }, 'task failed and will be tried again');
-        await requeueTask(database.query, claimed, again);
+        await this.#requeue(claimed, again);
       }
     } catch (error) {
       runnable.log.warn(

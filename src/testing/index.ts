@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { App } from '../app.ts';
 import type { Message } from '../chat/message.ts';
+import { ClockShift } from '../clock.ts';
 import { configSchemaOf, type Config } from '../config/schema.ts';
 import type { Platform } from '../connectors/connector.ts';
 import { MemoryPlatform, memoryPlatform, type MemoryMessage } from '../connectors/memory/index.ts';
@@ -80,7 +81,7 @@ export interface TestBot {
   ): Promise<Response>;
   /** Moves the clock forward; timers that become due fire. */
   advance(ms: number): Promise<void>;
-  /** Resolves when nothing is left to do now: no event, message, due timer or task. */
+  /** Resolves when nothing is left to do now: no event, message, due timer or task. The clock leaps over pauses between a task's tries. */
   settle(): Promise<void>;
   query<Row extends object>(text: string, parameters?: readonly unknown[]): Promise<Row[]>;
   /** Stops this replica alone; what it shares with others, and what a test asks of it, is still there. */
@@ -104,7 +105,7 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     ...(options.platforms ?? []),
   ];
   const appDatabaseUrl = throughPort(databaseUrl, options.databasePort);
-  let shiftMs = 0;
+  const shift = new ClockShift();
   const config = parseConfig(
     {
       connectors: { memory: {} },
@@ -137,7 +138,7 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     },
     log: createLogger({ level: 'silent' }),
     ports: { port: 0, opsPort: 0, portFixed: false, opsPortFixed: false },
-    shiftMs: () => shiftMs,
+    shift,
     checkAnswers: true,
     ...(options.step && { step: options.step }),
   });
@@ -196,18 +197,23 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
       return response;
     },
     async advance(ms) {
-      shiftMs += ms;
+      shift.move(ms);
       await bot.settle();
     },
     async settle() {
       for (const end = performance.now() + SETTLE_WITHIN_MS; ;) {
-        const [left] = await inspector.query<{ behind: boolean }>(
+        const [left] = await inspector.query<{ behind: boolean; pausing: boolean; task_at: Date | null }>(
           `select exists (select 1 from events where state = 'new') or exists (select 1 from messages where pending and (not_before is null or not_before <= $1))
-             or exists (select 1 from timers where due_at <= $1) or exists (select 1 from tasks where state <> 'done')
-             or coalesce((select cursor::int from cursors where connector = 'memory'), 0) < $2 as behind`,
+             or exists (select 1 from timers where due_at <= $1)
+             or coalesce((select cursor::int from cursors where connector = 'memory'), 0) < $2 as behind,
+             min(run_at) as task_at, coalesce(bool_and(state = 'queued' and run_at > $1), false) as pausing
+           from tasks where state <> 'done'`,
           [app.clock.now(), platform.stream.length],
         );
-        if (left && !left.behind) return;
+        if (left && !left.behind && left.task_at === null) return;
+        // Nothing is left but tasks that failed and wait for their next try.
+        if (left?.pausing && !left.behind && left.task_at)
+          shift.move(Math.max(0, left.task_at.getTime() - app.clock.now().getTime()) + 1);
         if (performance.now() > end)
           throw new Error(
             `the bot is still busy after ${SETTLE_WITHIN_MS / 1000} s; something it does never ends, or always fails`,

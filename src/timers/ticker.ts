@@ -23,7 +23,7 @@ export interface TickerOptions {
 /** Fires timers and crons. Every replica runs one; the rows decide who fires what. */
 export class Ticker {
   readonly #options: TickerOptions;
-  #timer: NodeJS.Timeout | undefined;
+  #callOff = (): void => {};
   #wakeAtMs = Number.POSITIVE_INFINITY;
   #cronsAtMs = 0;
   #running = false;
@@ -41,7 +41,7 @@ export class Ticker {
 
   stop(): void {
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#callOff();
   }
 
   /** Something is due at `time`: look then, rather than at the next round. */
@@ -52,11 +52,11 @@ export class Ticker {
 
   #schedule(time: Date | undefined): void {
     if (this.#stopped) return;
-    clearTimeout(this.#timer);
+    this.#callOff();
     const nowMs = this.#options.clock.now().getTime();
     const waitMs = Math.min(LOOK_EVERY_MS, Math.max(0, (time?.getTime() ?? Number.POSITIVE_INFINITY) - nowMs));
     this.#wakeAtMs = nowMs + waitMs;
-    this.#timer = setTimeout(() => this.#turn(), waitMs);
+    this.#callOff = this.#options.clock.after(waitMs, () => this.#turn());
   }
 
   #turn(): void {

@@ -1,5 +1,6 @@
 // The real program as a process under test: `run`, with a hook that kills it at a named step and a clock that can be moved.
 // Driven over IPC by test/harness/process.ts. The program itself has no such back doors.
+import { ClockShift } from '../../src/clock.ts';
 import { run } from '../../src/cli/run.ts';
 import type { Step } from '../../src/steps.ts';
 
@@ -10,11 +11,11 @@ export interface ProgramOrder {
 }
 
 let crash: { step: Step; left: number } | undefined;
-let shiftMs = 0;
+const shift = new ClockShift();
 
 process.on('message', (order: ProgramOrder) => {
   if (order.crashAt) crash = { step: order.crashAt.step, left: order.crashAt.nth };
-  if (order.shiftMs !== undefined) shiftMs = order.shiftMs;
+  if (order.shiftMs !== undefined) shift.set(order.shiftMs);
 });
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 
@@ -22,7 +23,7 @@ await run(
   { config: process.argv[2] ?? '' },
   {
     acceptForMs: 200,
-    shiftMs: () => shiftMs,
+    shift,
     step: (step) => {
       if (crash?.step === step && --crash.left <= 0) process.kill(process.pid, 'SIGKILL');
     },
