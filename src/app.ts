@@ -8,7 +8,7 @@ import { ApiTokens } from './api/tokens.ts';
 import { createClock, type Clock, type ClockShift } from './clock.ts';
 import type { Config } from './config/schema.ts';
 import type { Platform } from './connectors/connector.ts';
-import { createAccept } from './connectors/accept.ts';
+import { createAccept, type Accept } from './connectors/accept.ts';
 import { ConnectorRunners } from './connectors/runners.ts';
 import { createTaskChat } from './connectors/task-chat.ts';
 import type { WebOptions } from './connectors/web/platform.ts';
@@ -99,6 +99,7 @@ export class App {
   readonly #heardSources: HeardSources;
   readonly #runners: ConnectorRunners;
   readonly #services: Services;
+  readonly #accept: Accept;
   readonly #webChat: ReturnType<typeof createWebChat>;
   #config: Config;
   #world: World;
@@ -238,12 +239,13 @@ export class App {
       world: () => this.#world,
       leases: () => this.#leases,
     });
+    this.#accept = createAccept({ database, clock, step, metrics, onHeard });
     this.#webChat = createWebChat({
       database,
       now: () => clock.now(),
       rooms: () => this.#world.rooms,
       connector: () => this.#web?.[0] ?? 'web',
-      accept: createAccept({ database, clock, step, onHeard }),
+      accept: this.#accept,
     });
     this.#heardSources = new HeardSources({ database, clock, metrics, log, world: () => this.#world });
     this.#housekeeper = new Housekeeper({
@@ -312,6 +314,7 @@ export class App {
         ...intake,
         webhook: (name, source) => (this.#started ? intake.webhook(name, source) : 'no such source'),
       },
+      routes: { of: (platform, name) => this.#runners.routesOf(platform, name), accept: this.#accept },
       health,
       metrics: this.metrics,
       log,

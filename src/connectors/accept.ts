@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
-import type { Database, Query } from '../db/database.ts';
+import { DatabaseAway, type Database, type Query } from '../db/database.ts';
 import { insertEvents, type Accepted, type NewEvent } from '../dispatch/event.ts';
+import type { Metrics } from '../metrics.ts';
 import type { StepHook } from '../steps.ts';
 import type { IncomingEvent } from './connector.ts';
 
@@ -10,13 +11,14 @@ export interface AcceptOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly step: StepHook;
+  readonly metrics?: Metrics;
   /** What people said. */
   readonly onHeard: (accepted: readonly Accepted[]) => void;
 }
 
 /**
  * Accepts what any replica may hear, without a lease: what pages and platforms send over HTTP. Resolves after the commit; a
- * repeat is known by its id. `beside` stores what belongs to it in the same transaction; false: nothing is to be accepted.
+ * repeat is known by its id. A room is named as the configuration has it. `beside` stores what belongs to it in the same transaction; false: nothing is to be accepted.
  */
 export type Accept = (
   connector: string,
@@ -24,14 +26,16 @@ export type Accept = (
   beside?: (query: Query) => Promise<boolean>,
 ) => Promise<void>;
 
-export function createAccept({ database, clock, step, onHeard }: AcceptOptions): Accept {
+export function createAccept({ database, clock, step, metrics, onHeard }: AcceptOptions): Accept {
   return async (connector, events, beside) => {
+    if (!database.available) throw new DatabaseAway('the database is away');
     const rows = events.map((event) => rowOf(connector, event, clock.now()));
     step('receive.before-commit');
     const accepted = beside
       ? await database.transaction(async ({ query }) => ((await beside(query)) ? insertEvents(query, rows) : []))
       : await insertEvents(database.query, rows);
     step('receive.after-commit');
+    metrics?.connectorLastEvent.set({ connector }, clock.now().getTime() / 1000);
     onHeard(accepted);
   };
 }

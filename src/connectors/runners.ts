@@ -11,7 +11,7 @@ import type { Metrics } from '../metrics.ts';
 import type { SecretRef } from '../skill.ts';
 import type { PartState } from '../skills/core.ts';
 import type { StepHook } from '../steps.ts';
-import type { Connector, Platform } from './connector.ts';
+import type { Connector, Platform, Route } from './connector.ts';
 import { platformOf } from './platforms.ts';
 import { ConnectorRunner } from './runner.ts';
 import { createConnectorState } from './state.ts';
@@ -41,6 +41,8 @@ const leaseOf = (connector: string): string => `connector:${connector}`;
 export class ConnectorRunners {
   readonly #options: RunnersOptions;
   readonly #runners = new Map<string, ConnectorRunner>();
+  /** Never started: they are asked what the platform means by what it posts here. */
+  readonly #listening = new Map<string, Promise<Connector>>();
 
   constructor(options: RunnersOptions) {
     this.#options = options;
@@ -69,6 +71,7 @@ export class ConnectorRunners {
       JSON.stringify(before.rooms) === JSON.stringify(after.rooms);
     const end = async (name: string, runner: ConnectorRunner): Promise<void> => {
       await runner.stop();
+      await this.#unlisten(name);
       await this.#options.leases().release(leaseOf(name));
       this.#runners.delete(name);
       if (!Object.hasOwn(after.connectors, name)) this.#forgetGauges(name);
@@ -91,6 +94,26 @@ export class ConnectorRunners {
 
   async stop(): Promise<void> {
     await Promise.all([...this.#runners.values()].map((runner) => runner.stop()));
+    await Promise.all([...this.#listening.keys()].map((name) => this.#unlisten(name)));
+  }
+
+  /** The HTTP paths of a connector, whichever replica runs it; undefined: none of this type has this name. */
+  async routesOf(type: string, name: string): Promise<readonly Route[] | undefined> {
+    if (this.#options.config().connectors[name]?.type !== type) return undefined;
+    const listening = this.#listening.get(name) ?? this.create(name);
+    this.#listening.set(name, listening);
+    try {
+      return (await listening).routes ?? [];
+    } catch (error) {
+      this.#listening.delete(name);
+      throw error;
+    }
+  }
+
+  async #unlisten(name: string): Promise<void> {
+    const listening = this.#listening.get(name);
+    this.#listening.delete(name);
+    await listening?.then((connector) => connector.stop()).catch(() => {});
   }
 
   wake(woken: WokenRoom): void {

@@ -37,6 +37,10 @@ export async function prune(database: Database, ages: PruneAges, stopped: () => 
       ages.historyMs,
     ],
     [
+      `delete from presses where id = any(array(select id from presses where at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH}))`,
+      ages.eventsMs,
+    ],
+    [
       `delete from tasks where id = any(array(select id from tasks where state = 'done' and finished_at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH}))`,
       ages.eventsMs,
     ],

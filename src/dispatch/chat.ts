@@ -9,6 +9,7 @@ import type { Effects } from './effects.ts';
 import type { EventRow } from './event.ts';
 import { coreMessage } from './notice.ts';
 import { findShown, meaningOfPress, meaningOfReaction, type Here, type Meaning } from './tapped.ts';
+import { keepAnswers, notePress, type Press } from './press.ts';
 import type { World } from './world.ts';
 
 export interface ChatInput {
@@ -32,6 +33,8 @@ export interface ChatResult {
 /** A tap on a message whose send is unresolved waits at most this long. */
 const TAP_WAIT_MS = 5 * 60_000;
 
+const NOT_CONFIGURED = 'This room is not in my configuration, so I do nothing here.';
+
 /** What was said, as far as the event alone tells. */
 type Line = Pick<Said, 'text' | 'answerUnknown' | 'tapped' | 'about' | 'unnamed'>;
 
@@ -44,7 +47,10 @@ export async function handleChat(input: ChatInput): Promise<ChatResult> {
   const conversation = room ? undefined : await findConversation(input.transaction.query, address);
   // People talk to each other there, also while only one of them has come.
   if (conversation) return inConversation({ ...input, event: { ...input.event, direct: false } }, conversation);
-  if (!room && !input.event.direct) return { result: 'ignored' };
+  if (!room && !input.event.direct) {
+    if (input.event.type === 'interaction') answerAsker(input, address, coreAnswer(NOT_CONFIGURED));
+    return { result: 'ignored' };
+  }
   return inRoom(input, { address, name: room?.name, direct: input.event.direct });
 }
 
@@ -59,7 +65,13 @@ async function inRoom(input: ChatInput, place: Place): Promise<ChatResult> {
   const asker = accountActor(world, row.source, event.sender);
   const line = event.type === 'message' ? await typed(input, event) : await tapped(input, event, place.address);
   if (line === 'retry' || line === undefined) return { result: line ?? 'ignored' };
-  const { outcome, skill, command } = await sayCommand(
+  const press = pressOf(event, asker, line.text);
+  const before = press && (await notePress(transaction.query, press, now));
+  if (before) {
+    for (const answer of before) answerAsker(input, place.address, answer);
+    return { result: 'ignored' };
+  }
+  const { outcome, skill, command, answers } = await sayCommand(
     {
       ...{ world, transaction, effects, now, onCommand },
       eventId: row.id,
@@ -67,12 +79,27 @@ async function inRoom(input: ChatInput, place: Place): Promise<ChatResult> {
     },
     { ...line, asker, place, lateMs: row.late_ms },
   );
+  if (press) await keepAnswers(transaction.query, press, answers);
+  // Whoever pressed must see that it was heard, also where there is nothing to say.
+  if (event.type === 'interaction' && answers.length === 0)
+    answerAsker(input, place.address, coreAnswer(outcome === 'ignored' ? 'That does nothing here.' : 'Done.'));
   return {
     // A question back was asked in good order: it counts as `ok`, as an answer of any other words does.
     result: outcome === 'confirm' ? 'ok' : outcome,
     ...(skill !== undefined && { skill }),
     ...(command !== undefined && { command }),
   };
+}
+
+function pressOf(event: IncomingEvent, asker: Asker, command: string): Press | undefined {
+  if (event.type !== 'interaction' || !event.press) return undefined;
+  return { message: event.press.message, account: `${asker.connector}:${asker.accountId}`, command };
+}
+
+/** Only to whoever did it; where the platform cannot do that, nobody is told: what was said before stands there already. */
+function answerAsker(input: ChatInput, address: RoomAddress, answer: Answer): void {
+  if (input.world.capabilities(address.connector)?.asker)
+    reply(input, address, input.event, { ...answer, visibility: 'asker' });
 }
 
 /** Who an account of a platform is here. */

@@ -32,6 +32,14 @@ export function webhookAddress(target: string): WebhookAddress | undefined {
   return { name, source };
 }
 
+/** The way in of a connector that a target names: `/webhooks/PLATFORM/NAME[/…]`. */
+export function routeAddress(target: string): { platform: string; name: string; path: string } | undefined {
+  const [platform, name, ...rest] = segmentsOf(target) ?? [];
+  return platform === undefined || name === undefined
+    ? undefined
+    : { platform, name, path: rest.map((segment) => `/${segment}`).join('') };
+}
+
 /** What people may be shown of a target below `/webhooks/`; undefined when it has signs that no address of ours has. */
 export function shownPath(target: string): string | undefined {
   const segments = segmentsOf(target);

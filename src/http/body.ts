@@ -8,7 +8,7 @@ export type BodyText = { readonly text: string } | { readonly problem: BodyProbl
 /** From here on a body is large: it is inflated, parsed and stored while no other large one is. */
 const LARGE_BYTES = 1024 * 1024;
 /** Of all bodies that are received at one time, as they come over the wire. */
-const MAX_HELD_BYTES = 64 * 1024 * 1024;
+export const MAX_HELD_BYTES = 64 * 1024 * 1024;
 
 /** What the bodies of all requests together may cost: 40 senders of 23 kB of gzip could inflate to a gigabyte at one time. */
 export class BodyBudget {
@@ -59,7 +59,8 @@ export class BodyBudget {
 
 const ENCODINGS = ['identity', 'gzip', 'x-gzip'];
 
-function readBytes(
+/** `hold` is asked whether so many bytes more may be held. */
+export function readBytes(
   request: IncomingMessage,
   maxBytes: number,
   hold: (bytes: number) => boolean,

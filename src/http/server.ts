@@ -12,6 +12,7 @@ import type { Health } from './health.ts';
 import type { Intake } from './intake.ts';
 import { listen } from './listen.ts';
 import { createOpsApp } from './ops.ts';
+import { createRouteHandler, type Routes } from './routes.ts';
 import { createWebhookHandler } from './webhook.ts';
 
 export interface HttpServerOptions {
@@ -26,6 +27,7 @@ export interface HttpServerOptions {
   readonly basePath?: string;
   readonly maxBodyBytes: number;
   readonly intake: Intake;
+  readonly routes?: Routes;
   readonly health: Health;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -123,6 +125,7 @@ function createBoundedServer(listener: RequestListener, basePath: string): Bound
 function createPublicApp({ pages = [], ...options }: HttpServerOptions): express.Express {
   const { log } = options;
   const app = express().disable('x-powered-by').disable('etag').enable('case sensitive routing');
+  if (options.routes) app.use('/webhooks', createRouteHandler({ ...options, routes: options.routes }));
   // Before everything that pages need: each middleware costs some of what the commit of a webhook needs.
   app.use('/webhooks', createWebhookHandler(options));
   // Webhooks say for themselves when a body may come, after their secret is checked.

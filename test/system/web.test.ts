@@ -5,10 +5,16 @@ import { defineSkill } from '../../src/skill.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
 import { signIn } from '../harness/web-session.ts';
 
+const PING = { label: 'Ping', emoji: '👀', command: 'ping' };
 const probe = defineSkill({
   name: 'probe',
   commands: {
     ping: { help: 'answers', run: () => 'pong' },
+    'ping again': { help: 'answers', run: () => 'pong' },
+    'button {room}': {
+      help: 'adds a button',
+      run: ({ post }) => post('board', 'state', { text: 'with a button', actions: [PING] }),
+    },
     'board {text}': { help: 'shows it', run: ({ post, args }) => post('board', 'state', String(args.text)) },
     'ring {text}': {
       help: 'shows it, and rings',
@@ -21,7 +27,7 @@ const probe = defineSkill({
     },
     offer: {
       help: 'shows a button',
-      run: () => ({ text: 'press me', actions: [{ label: 'Ping', emoji: '👀', command: 'ping' }] }),
+      run: () => ({ text: 'press me', actions: [PING, { label: 'Again', emoji: '🔁', command: 'ping again' }] }),
     },
   },
 });
@@ -125,6 +131,31 @@ test('a session of one replica is good in another, and over in both when it is e
   expect(signedOut.status).toBe(303);
   for (const app of [bot.app, other.app])
     expect(await send('lines', { id: randomUUID(), text: 'ping' }, app)).toBe(401);
+});
+
+test('the same press within a minute runs once, by whatever id it comes; another button between runs it again', async () => {
+  await send('lines', { id: randomUUID(), text: 'offer' });
+  const [button] = await shown();
+  const press = (index: number) => send('presses', { id: randomUUID(), ...button?.press, index });
+  await press(0);
+  await press(0);
+  const pongs = async () => (await shown()).filter(({ text }) => text === 'pong').length;
+  expect(await pongs()).toBe(1);
+  await press(1);
+  await press(0);
+  expect(await pongs()).toBe(3);
+  await bot.advance(60_000);
+  await press(0);
+  expect(await pongs()).toBe(4);
+});
+
+test('a press on what the room does not offer any more does nothing, and says so', async () => {
+  await bot.say('board one');
+  await bot.say('button board');
+  const [old] = await shown();
+  await bot.say('board two');
+  expect(await send('presses', { id: randomUUID(), ...old?.press, index: 0 })).toBe(200);
+  expect((await shown()).map(({ text }) => text)).toEqual(['two', OUT_OF_DATE]);
 });
 
 test('what is said, changed and taken away is seen by a reader of each replica, and a change of a ring below it', async () => {

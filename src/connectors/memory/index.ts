@@ -14,6 +14,7 @@ import {
   type Platform,
 } from '../connector.ts';
 import { memory, MEMORY_CAPABILITIES } from './platform.ts';
+import { memoryRoute } from './route.ts';
 
 /** One message as a room in memory shows it. */
 export interface MemoryMessage {
@@ -43,6 +44,8 @@ export class MemoryPlatform {
   /** Called once it is there; throw to lose the answer. */
   afterOpen: (conversation: Conversation) => void = () => {};
   capabilities: Capabilities = MEMORY_CAPABILITIES;
+  /** What signs what is posted to its connectors. */
+  readonly secret: string = randomUUID();
   /** Called before each operation; throw to make it fail. */
   before: (operation: Operation) => void = () => {};
   /** Called once it is done, before it is confirmed; throw to lose the answer. */
@@ -141,6 +144,7 @@ export function createMemoryConnector(platform: MemoryPlatform): Connector {
     get capabilities() {
       return platform.capabilities;
     },
+    routes: [memoryRoute(platform.secret)],
     async start(host: ConnectorHost) {
       let position = host.cursor === null ? platform.stream.length : Number(host.cursor);
       const feed = async (): Promise<void> => {
