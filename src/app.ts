@@ -36,14 +36,14 @@ import { createHttpServer, type HttpServer, type Pages } from './http/server.ts'
 import type { Logger } from './log.ts';
 import { createMetrics, declareHistograms, type Metrics } from './metrics.ts';
 import { Housekeeper } from './db/housekeeper.ts';
-import type { Cron, SecretRef } from './skill.ts';
+import type { SecretRef } from './skill.ts';
 import { createCoreSkill, type PartState } from './skills/core.ts';
 import type { SkillFolders } from './skills/load.ts';
 import { Services } from './services/services.ts';
 import type { StepHook } from './steps.ts';
 import { TaskRunner } from './tasks/runner.ts';
 import { releaseTasks } from './tasks/task.ts';
-import type { CronSpec } from './timers/cron.ts';
+import { cronSpecs } from './timers/cron-specs.ts';
 import { Ticker } from './timers/ticker.ts';
 import { createWebChat } from './web/chat-store.ts';
 import { createWebPages } from './web/pages.ts';
@@ -155,14 +155,8 @@ export class App {
       clock,
       step,
       known: () => known().timers,
-      crons: () => ({
-        generation: this.#world.generation,
-        specs: [...this.#world.skills.values()].flatMap(({ skill, options: skillOptions }) =>
-          Object.entries(skill.crons ?? {}).flatMap(([name, cron]) =>
-            cronSpecs(skill.name, name, cron.schedule(skillOptions), this.#world.timeZone),
-          ),
-        ),
-      }),
+      crons: () => cronSpecs(this.#world),
+      cronLease: () => (this.#heartbeat.standsBack ? undefined : this.#leases.held.get('cron')),
       onAccepted,
     });
     this.#tasks = new TaskRunner({
@@ -453,7 +447,7 @@ export class App {
   }
 
   #connect(): void {
-    this.#leases.want(['housekeeping', ...this.#runners.connect(), ...this.#services.wanted()]);
+    this.#leases.want(['housekeeping', 'cron', ...this.#runners.connect(), ...this.#services.wanted()]);
   }
 
   #api(web: [name: string, options: object] | undefined): Pages {
@@ -499,6 +493,7 @@ export class App {
   #held(lease: Lease): void {
     this.metrics.leaseHeld.set({ lease: lease.name }, 1);
     lease.signal.addEventListener('abort', () => this.metrics.leaseHeld.set({ lease: lease.name }, 0), { once: true });
+    if (lease.name === 'cron') this.#ticker.wakeCrons();
     this.#runners.held(lease);
     this.#services.held(lease);
   }
@@ -529,18 +524,4 @@ export class App {
   get #web(): [name: string, options: object] | undefined {
     return Object.entries(this.#config.connectors).find(([, { type }]) => type === 'web');
   }
-}
-
-function cronSpecs(
-  skill: string,
-  name: string,
-  schedule: ReturnType<Cron['schedule']>,
-  timeZone: string,
-): readonly CronSpec[] {
-  if (schedule === undefined) return [];
-  if (typeof schedule === 'string') return [{ skill, name, expression: schedule, timeZone }];
-  return Object.entries(schedule).map(([key, { cron, aheadMs }]) => ({
-    ...{ skill, name, key, expression: cron, timeZone },
-    ...(aheadMs !== undefined && { aheadMs }),
-  }));
 }

@@ -1,8 +1,7 @@
 import type { Database, Query } from '../db/database.ts';
+import { fence, type Lease } from '../db/lease.ts';
 import { insertEvents, type Accepted, type NewEvent } from '../dispatch/event.ts';
 import { nextTick } from './next-tick.ts';
-
-export { nextTick } from './next-tick.ts';
 
 export interface CronSpec {
   readonly skill: string;
@@ -16,95 +15,103 @@ export interface CronSpec {
   readonly aheadMs?: number;
 }
 
-/** All schedules of one configuration, and its number in `config_generations`. */
-export interface Crons {
-  readonly generation: number;
-  readonly specs: readonly CronSpec[];
+/** What is known of a cron: up to when its ticks were made, and by which schedule. */
+export interface CronRow {
+  readonly skill: string;
+  readonly name: string;
+  /** Empty: it has only one schedule. */
+  readonly key: string;
+  readonly schedule: string;
+  readonly last_at: Date;
 }
 
-/** While another schedule of the same name was followed for longer than this, nobody was to follow this one. */
-const AWAY_MS = 5 * 60_000;
+export interface CronChanges {
+  readonly written: readonly CronRow[];
+  readonly ticks: readonly NewEvent[];
+  readonly gone: readonly CronRow[];
+}
+
+const DAY_MS = 86_400_000;
 
 /**
- * Accepts the ticks that are due. However many were missed, the last one is made, once: its event is named after its
- * minute, and `last_at` moves in the same transaction. A cron seen for the first time begins now, and so does one that was
- * away from the configuration, or from a program that has gone back to it. A replica with an older configuration than another that lives leaves them all to that one,
- * else both would tick. Replicas with one configuration may still differ, in their program or in the skills that they
- * could load: each keeps its own schedules, and nobody those that only another has.
+ * Accepts the ticks that are due, as the holder of the lease `cron`: their events, each named after its minute, and how far
+ * each cron has come, are one transaction. @throws {LeaseLost}
  */
-export async function tickCrons(database: Database, now: Date, { generation, specs }: Crons): Promise<Accepted[]> {
-  return database.transaction(async ({ query }) => {
-    if (await isOlder(query, generation)) return [];
-    const accepted: Accepted[] = [];
-    await forgetGone(query, generation, specs);
-    for (const spec of specs) {
-      const name = nameOf(spec);
-      const schedule = scheduleOf(spec);
-      await query(
-        `insert into crons (skill, name, schedule, last_at, seen_at, generation) values ($1, $2, $3, $4, $4, $5)
-         on conflict (skill, name, schedule) do update set generation = greatest(crons.generation, excluded.generation),
-           gone_in = case when crons.generation < excluded.generation then null else crons.gone_in end, seen_at = excluded.seen_at,
-           last_at = case when exists (
-             select 1 from crons other where other.skill = excluded.skill and other.name = excluded.name and other.seen_at > crons.seen_at + $6 * interval '1 ms')
-             then excluded.last_at else crons.last_at end
-         where crons.generation < excluded.generation or crons.seen_at < excluded.seen_at - interval '30 s'`,
-        [spec.skill, name, schedule, now, generation, AWAY_MS],
-      );
-      const [row] = await query<{ last_at: Date }>(
-        'select last_at from crons where skill = $1 and name = $2 and schedule = $3 for update skip locked',
-        [spec.skill, name, schedule],
-      );
-      if (!row) continue;
-      const tick = lastTick(spec, row.last_at, now);
-      if (!tick) continue;
-      const event: NewEvent = {
-        source: 'cron',
-        sourceId: `${spec.skill}:${name}:${tick.toISOString()}`,
-        lane: `${spec.skill}:cron:${name}`,
-        kind: 'cron',
-        skill: spec.skill,
-        name: spec.name,
-        ...(spec.key !== undefined && { key: spec.key }),
-        payload: '{}',
-        happenedAt: tick,
-      };
-      accepted.push(...(await insertEvents(query, [event])));
-      await query('update crons set last_at = $4 where skill = $1 and name = $2 and schedule = $3', [
-        ...[spec.skill, name, schedule],
-        tick,
-      ]);
-    }
-    return accepted;
+export async function tickCrons(
+  database: Database,
+  lease: Lease,
+  now: Date,
+  specs: readonly CronSpec[],
+): Promise<Accepted[]> {
+  // Nobody else writes them while the lease is held, and the fence says whether it was.
+  const rows = await database.query<CronRow>('select skill, name, key, schedule, last_at from crons');
+  const { written, ticks, gone } = planCrons(rows, specs, now);
+  if (written.length + gone.length === 0) return [];
+  return database.transaction(async (transaction) => {
+    await fence(transaction, lease);
+    if (written.length > 0) await writeCrons(transaction.query, written);
+    if (gone.length > 0) await forgetCrons(transaction.query, gone);
+    return ticks.length > 0 ? insertEvents(transaction.query, ticks) : [];
   });
 }
 
-function nameOf({ name, key }: CronSpec): string {
-  return key === undefined ? name : `${name}:${key}`;
+/**
+ * What is to be done now. However many ticks were missed, the last one is made. A cron seen for the first time begins now,
+ * and so does one whose schedule is another one; one that is not configured any more is forgotten.
+ */
+export function planCrons(rows: readonly CronRow[], specs: readonly CronSpec[], now: Date): CronChanges {
+  const known = new Map(rows.map((row) => [identity(row), row]));
+  const written: CronRow[] = [];
+  const ticks: NewEvent[] = [];
+  for (const spec of specs) {
+    const { skill, name, key = '' } = spec;
+    const row = { skill, name, key, schedule: scheduleOf(spec) };
+    const before = known.get(identity(row));
+    known.delete(identity(row));
+    if (before?.schedule !== row.schedule) written.push({ ...row, last_at: now });
+    else {
+      const tick = lastTick(spec, before.last_at, now);
+      if (!tick) continue;
+      written.push({ ...row, last_at: tick });
+      ticks.push(eventOf(spec, tick));
+    }
+  }
+  return { written, ticks, gone: [...known.values()] };
 }
+
+const identity = ({ skill, name, key }: Pick<CronRow, 'skill' | 'name' | 'key'>): string => `${skill}\n${name}\n${key}`;
 
 function scheduleOf({ expression, timeZone, aheadMs }: CronSpec): string {
   return `${expression} ${timeZone}${aheadMs ? ` -${aheadMs}` : ''}`;
 }
 
-/**
- * What a newer configuration does not have is marked first, and forgotten under the one after it: a replica that lacks a
- * skill cannot tell a schedule that was taken out from one that it does not know. A replica of the same configuration
- * that does know it takes the mark away.
- */
-async function forgetGone(query: Query, generation: number, specs: readonly CronSpec[]): Promise<void> {
-  await query('delete from crons where gone_in < $1', [generation]);
+function eventOf({ skill, name, key }: CronSpec, tick: Date): NewEvent {
+  const full = key === undefined ? name : `${name}:${key}`;
+  return {
+    ...{ source: 'cron', sourceId: `${skill}:${full}:${tick.toISOString()}`, lane: `${skill}:cron:${full}` },
+    ...{ kind: 'cron', skill, name, ...(key !== undefined && { key }), payload: '{}', happenedAt: tick },
+  };
+}
+
+async function writeCrons(query: Query, rows: readonly CronRow[]): Promise<void> {
   await query(
-    `update crons set gone_in = $1 where generation < $1 and gone_in is null and not (skill || chr(10) || name || chr(10) || schedule = any($2))`,
-    [generation, specs.map((spec) => `${spec.skill}\n${nameOf(spec)}\n${scheduleOf(spec)}`)],
+    `insert into crons (skill, name, key, schedule, last_at) select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+     on conflict (skill, name, key) do update set schedule = excluded.schedule, last_at = excluded.last_at`,
+    [
+      rows.map((row) => row.skill),
+      rows.map((row) => row.name),
+      rows.map((row) => row.key),
+      rows.map((row) => row.schedule),
+      rows.map((row) => row.last_at),
+    ],
   );
 }
 
-async function isOlder(query: Query, generation: number): Promise<boolean> {
-  const newer = await query(
-    `select 1 from replicas where generation > $1 and seen_at > clock_timestamp() - interval '10 s' limit 1`,
-    [generation],
+async function forgetCrons(query: Query, rows: readonly CronRow[]): Promise<void> {
+  await query(
+    `delete from crons where (skill, name, key) in (select * from unnest($1::text[], $2::text[], $3::text[]))`,
+    [rows.map((row) => row.skill), rows.map((row) => row.name), rows.map((row) => row.key)],
   );
-  return newer.length > 0;
 }
 
 function lastTick(spec: CronSpec, after: Date, now: Date): Date | undefined {
@@ -113,18 +120,18 @@ function lastTick(spec: CronSpec, after: Date, now: Date): Date | undefined {
   return found && new Date(found.getTime() - aheadMs);
 }
 
-function lastTime(spec: CronSpec, after: Date, now: Date): Date | undefined {
+function lastTime({ expression, timeZone }: CronSpec, after: Date, now: Date): Date | undefined {
   let found: Date | undefined;
-  let next = nextTick(spec.expression, spec.timeZone, after);
+  let next = nextTick(expression, timeZone, after);
   // A cron of each minute after a month away would walk 43,200 steps; begin near the end then.
-  if (next && now.getTime() - next.getTime() > 2 * 86_400_000) {
-    const near = nextTick(spec.expression, spec.timeZone, new Date(now.getTime() - 86_400_000));
+  if (next && now.getTime() - next.getTime() > 2 * DAY_MS) {
+    const near = nextTick(expression, timeZone, new Date(now.getTime() - DAY_MS));
     // A rare one has no tick in the last day: its few missed ones are walked.
     if (near && near <= now) next = near;
   }
   while (next && next <= now) {
     found = next;
-    next = nextTick(spec.expression, spec.timeZone, next);
+    next = nextTick(expression, timeZone, next);
   }
   return found;
 }

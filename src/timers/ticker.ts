@@ -1,8 +1,9 @@
 import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
+import type { Lease } from '../db/lease.ts';
 import type { Accepted } from '../dispatch/event.ts';
 import type { StepHook } from '../steps.ts';
-import { tickCrons, type Crons } from './cron.ts';
+import { tickCrons, type CronSpec } from './cron.ts';
 import { fireDue, nextDue } from './timer.ts';
 
 /** Looks at least this often, so that a timer set by another replica, or before a moved clock, is not missed. */
@@ -16,11 +17,13 @@ export interface TickerOptions {
   readonly clock: Clock;
   readonly step: StepHook;
   readonly known: () => readonly string[];
-  readonly crons: () => Crons;
+  readonly crons: () => readonly CronSpec[];
+  /** Undefined: another replica makes the ticks of crons. */
+  readonly cronLease: () => Lease | undefined;
   readonly onAccepted: (accepted: readonly Accepted[]) => void;
 }
 
-/** Fires timers and crons. Every replica runs one; the rows decide who fires what. */
+/** Fires timers and crons. Every replica runs one: rows decide who fires which timer, a lease who makes the ticks of crons. */
 export class Ticker {
   readonly #options: TickerOptions;
   #callOff = (): void => {};
@@ -50,6 +53,12 @@ export class Ticker {
     else if (time.getTime() < this.#wakeAtMs) this.#schedule(time);
   }
 
+  /** This replica makes the ticks of crons from now on. */
+  wakeCrons(): void {
+    this.#cronsAtMs = 0;
+    this.wakeAt(this.#options.clock.now());
+  }
+
   #schedule(time: Date | undefined): void {
     if (this.#stopped) return;
     this.#callOff();
@@ -70,7 +79,7 @@ export class Ticker {
   }
 
   async #look(): Promise<Date | undefined> {
-    const { database, clock, step, known, crons, onAccepted } = this.#options;
+    const { database, clock, step, known, onAccepted } = this.#options;
     if (!database.available) return undefined;
     try {
       for (;;) {
@@ -81,13 +90,18 @@ export class Ticker {
         }
         if (fired.length < BATCH) break;
       }
-      if (clock.now().getTime() >= this.#cronsAtMs) {
-        this.#cronsAtMs = clock.now().getTime() + CRON_EVERY_MS;
-        onAccepted(await tickCrons(database, clock.now(), crons()));
-      }
+      await this.#lookAtCrons();
       return await nextDue(database.query, known());
     } catch {
-      return undefined; // the database is away, or a deadlock: the next round does it
+      return undefined; // the database is away, or a deadlock, or the lease was lost: the next round does it
     }
+  }
+
+  async #lookAtCrons(): Promise<void> {
+    const { database, clock, crons, cronLease, onAccepted } = this.#options;
+    const lease = cronLease();
+    if (!lease || clock.now().getTime() < this.#cronsAtMs) return;
+    this.#cronsAtMs = clock.now().getTime() + CRON_EVERY_MS;
+    onAccepted(await tickCrons(database, lease, clock.now(), crons()));
   }
 }
