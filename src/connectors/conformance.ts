@@ -373,7 +373,7 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
         const other = await world.connect();
         const conversation = { uuid: randomUUID(), people: world.people, name: 'Coffee' };
         const ask = (by: Connector, uuid = conversation.uuid) =>
-          by.openDirect?.({ ...conversation, uuid }, AbortSignal.timeout(30_000));
+          by.openGroup?.({ ...conversation, uuid }, AbortSignal.timeout(30_000));
         await world.loseNextOpening?.();
         await ask(connector)?.catch(() => {});
         const rooms = await Promise.all([ask(connector), ask(other), ask(connector)]);

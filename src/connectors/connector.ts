@@ -47,12 +47,19 @@ export interface Connector {
   members?(room: string, signal: AbortSignal): Promise<readonly Member[]>;
 
   /**
+   * Opens the conversation with one person and resolves to its room: the same for ever, whoever asks and however often, also when
+   * an answer was lost. Works before `start` too. Must settle before `signal` aborts plus 100 ms.
+   * @throws what `perform` throws.
+   */
+  openDirect?(accountId: string, signal: AbortSignal): Promise<string>;
+
+  /**
    * Opens a private conversation with people and resolves to its room. `uuid` names it on the platform: asked again with
    * the same uuid it is the same room, also when the first answer was lost, and whoever is missing is invited. Works before
    * `start` too. Must settle before `signal` aborts plus 100 ms.
    * @throws what `perform` throws.
    */
-  openDirect?(conversation: Conversation, signal: AbortSignal): Promise<string>;
+  openGroup?(conversation: Conversation, signal: AbortSignal): Promise<string>;
 
   /** HTTP paths below `/webhooks/PLATFORM/NAME`. Every replica serves them, without a lease and without `start`. */
   readonly routes?: readonly Route[];
@@ -100,6 +107,8 @@ export interface Conversation {
   readonly people: readonly string[];
   /** What the room is called, where it can have a name. */
   readonly name: string;
+  /** The room that it belongs to, for platforms where a conversation lies below one. */
+  readonly parent?: string;
 }
 
 export interface Finding {

@@ -43,8 +43,8 @@ export function createTaskChat(
     },
     async open({ connector: name, ...conversation }) {
       const connector = await connectorFor(name);
-      if (!connector.openDirect) return undefined;
-      return { connector: name, room: await connector.openDirect(conversation, signal) };
+      if (!connector.openGroup) return undefined;
+      return { connector: name, room: await connector.openGroup(conversation, signal) };
     },
     async close() {
       const stopped = [...own.values()].map((made) => made.then((connector) => connector.stop()));

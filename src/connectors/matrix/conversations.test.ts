@@ -36,7 +36,7 @@ test('members are named, guests are known, and who left is none', async () => {
 });
 
 test('the invitations are part of the one request that makes the room', async () => {
-  const room = await (await connect()).openDirect?.(conversation(), signal());
+  const room = await (await connect()).openGroup?.(conversation(), signal());
   expect(world.homeserver.counts.createRoom).toBe(1);
   expect(world.homeserver.counts.invite).toBeUndefined();
   expect(world.homeserver.roomsOf('ann')).toContain(room);
@@ -46,7 +46,7 @@ test('two replicas that make it in the same moment have one room', async () => {
   world.homeserver.makingRoomMs = 500;
   const one = conversation();
   const [first, second] = [await connect(), await connect()];
-  const rooms = await Promise.all([first.openDirect?.(one, signal()), second.openDirect?.(one, signal())]);
+  const rooms = await Promise.all([first.openGroup?.(one, signal()), second.openGroup?.(one, signal())]);
   expect(world.homeserver.counts.createRoom).toBe(2);
   expect(new Set(rooms).size).toBe(1);
   expect(world.homeserver.roomsOf('ann')).toContain(rooms[0]);
@@ -55,10 +55,10 @@ test('two replicas that make it in the same moment have one room', async () => {
 test('who has left a conversation is invited again when it is used again, and nobody else', async () => {
   const connector = await connect();
   const one = conversation();
-  const room = (await connector.openDirect?.(one, signal())) ?? '';
+  const room = (await connector.openGroup?.(one, signal())) ?? '';
   world.homeserver.join('ann', room);
   world.homeserver.leave('bob', room);
-  expect(await connector.openDirect?.(one, signal())).toBe(room);
+  expect(await connector.openGroup?.(one, signal())).toBe(room);
   expect(world.homeserver.counts.invite).toBe(1);
   expect(world.homeserver.roomsOf('bob')).toContain(room);
 });
@@ -66,8 +66,8 @@ test('who has left a conversation is invited again when it is used again, and no
 test('a homeserver that lets few rooms be made says for how long to wait', async () => {
   world.homeserver.setRoomRate({ perSecond: 0.016, burst: 1 });
   const connector = await connect();
-  await connector.openDirect?.(conversation(), signal());
-  await expect(connector.openDirect?.(conversation(), signal())).rejects.toMatchObject({
+  await connector.openGroup?.(conversation(), signal());
+  await expect(connector.openGroup?.(conversation(), signal())).rejects.toMatchObject({
     code: 'WB_RATE_LIMITED',
     retryAfterMs: expect.any(Number),
   });
@@ -76,7 +76,7 @@ test('a homeserver that lets few rooms be made says for how long to wait', async
 test('somebody who cannot be invited is a refusal for good, with the reason', async () => {
   const connector = await connect();
   const one = { ...conversation(), people: ['@ann:fake.test', '@gone:fake.test'] };
-  await expect(connector.openDirect?.(one, signal())).rejects.toMatchObject({
+  await expect(connector.openGroup?.(one, signal())).rejects.toMatchObject({
     code: 'WB_REJECTED',
     reason: expect.stringMatching(/invitation|gone/),
   });
@@ -94,4 +94,16 @@ test('another replica asks on a device of its own, and the bot that runs stays l
   expect(world.homeserver.store.sessions.size).toBe(sessions - 1);
   world.homeserver.say('ann', world.roomId, 'still there?');
   await host.until('the message', () => host.events.length === 1);
+});
+
+test('the conversation with a person is one room for ever, whoever asks first, and they are invited again when they left', async () => {
+  const [first, second] = [await connect(), await connect()];
+  const rooms = await Promise.all([first, second, first].map((by) => by.openDirect?.('@ann:fake.test', signal())));
+  expect(new Set(rooms).size).toBe(1);
+  const [room = ''] = rooms;
+  world.homeserver.join('ann', room);
+  world.homeserver.leave('ann', room);
+  expect(await (await connect()).openDirect?.('@ann:fake.test', signal())).toBe(room);
+  expect(world.homeserver.roomsOf('ann')).toContain(room);
+  expect(await first.openDirect?.('@bob:fake.test', signal())).not.toBe(room);
 });

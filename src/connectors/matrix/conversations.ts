@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cut } from '../../chat/cut.ts';
 import { clean } from '../../chat/markdown.ts';
@@ -48,7 +49,7 @@ export function isGuest(id: string): boolean {
  * after a lost answer finds the room instead of making another. People are invited by the request that makes it; whoever
  * is not in a room that is there already (it is used again, or its making was cut short) is invited then.
  */
-export async function openDirect(by: Speaking, conversation: Conversation, signal: AbortSignal): Promise<string> {
+export async function openGroup(by: Speaking, conversation: Conversation, signal: AbortSignal): Promise<string> {
   const name = `watchbell-${conversation.uuid}`;
   const alias = `#${name}:${by.userId.slice(by.userId.indexOf(':') + 1)}`;
   const found = await find(by, alias, signal);
@@ -61,7 +62,7 @@ export async function openDirect(by: Speaking, conversation: Conversation, signa
         preset: 'private_chat',
         visibility: 'private',
         is_direct: true,
-        name: conversation.name,
+        ...(conversation.name !== '' && { name: conversation.name }),
         room_alias_name: name,
         invite: conversation.people,
       },
@@ -78,6 +79,13 @@ export async function openDirect(by: Speaking, conversation: Conversation, signa
     if (made === undefined) throw error;
     return complete(by, made, conversation, signal);
   }
+}
+
+/** The conversation with one person: a room whose address is made of the account, so that there is one for ever. */
+export function openDirect(by: Speaking, account: string, signal: AbortSignal): Promise<string> {
+  const uuid = `with-${hash('sha256', account, 'hex').slice(0, 32)}`;
+  // Without a name clients show the room as the person who is in it.
+  return openGroup(by, { uuid, people: [account], name: '' }, signal);
 }
 
 async function find(by: Speaking, alias: string, signal: AbortSignal): Promise<string | undefined> {

@@ -15,7 +15,7 @@ import type {
 } from '../connector.ts';
 import { openAccount } from './account.ts';
 import type { Account } from './account.ts';
-import { members, openDirect } from './conversations.ts';
+import { members, openDirect, openGroup } from './conversations.ts';
 import type { Speaking } from './conversations.ts';
 import { examine } from './examine.ts';
 import { Memberships } from './memberships.ts';
@@ -98,9 +98,13 @@ class MatrixConnector implements Connector {
     return this.speaking('members', room, signal, (by) => members(by, room, signal));
   }
 
-  openDirect(conversation: Conversation, signal: AbortSignal): Promise<string> {
+  openDirect(account: string, signal: AbortSignal): Promise<string> {
+    return this.speaking('open', `the conversation with ${account}`, signal, (by) => openDirect(by, account, signal));
+  }
+
+  openGroup(conversation: Conversation, signal: AbortSignal): Promise<string> {
     const { uuid } = conversation;
-    return this.speaking('open', `the conversation ${uuid}`, signal, (by) => openDirect(by, conversation, signal));
+    return this.speaking('open', `the conversation ${uuid}`, signal, (by) => openGroup(by, conversation, signal));
   }
 
   private async speaking<T>(

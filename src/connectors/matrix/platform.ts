@@ -15,7 +15,7 @@ export const matrix: Platform<MatrixOptions> = {
     files: false,
     asker: false,
     direct: true,
-    group: false,
+    group: true,
     members: true,
     slashCommands: false,
     topic: false,

@@ -181,7 +181,10 @@ export function createMemoryConnector(platform: MemoryPlatform): Connector {
     async members(room) {
       return platform.members(room);
     },
-    async openDirect(conversation) {
+    async openDirect(account) {
+      return platform.open({ uuid: account, people: [account], name: '' });
+    },
+    async openGroup(conversation) {
       return platform.open(conversation);
     },
   };

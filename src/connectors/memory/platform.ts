@@ -11,7 +11,7 @@ export const MEMORY_CAPABILITIES: Capabilities = {
   files: false,
   asker: false,
   direct: true,
-  group: false,
+  group: true,
   members: true,
   slashCommands: false,
   topic: false,
