@@ -14,6 +14,7 @@ export interface Clock {
 /** Moves a clock, in tests: what waits until then happens at once. */
 export class ClockShift {
   #ms = 0;
+  #standsSince: number | undefined;
   readonly #listeners: (() => void)[] = [];
 
   get ms(): number {
@@ -29,6 +30,15 @@ export class ClockShift {
     this.set(this.#ms + ms);
   }
 
+  /** From now on time passes only as it is moved: however slow the machine, a test sees each second. */
+  stand(): void {
+    this.#standsSince = performance.now();
+  }
+
+  get standsSince(): number | undefined {
+    return this.#standsSince;
+  }
+
   onMove(listener: () => void): void {
     this.#listeners.push(listener);
   }
@@ -42,7 +52,7 @@ export function createClock(shift = new ClockShift()): Clock {
   const monotonic = (): number => performance.now();
   let offsetMs = Date.now() - monotonic();
   let bestRoundTripMs = 0;
-  const steady = (): number => monotonic() + shift.ms;
+  const steady = (): number => (shift.standsSince ?? monotonic()) + shift.ms;
   /** What waits → when, by `steady`, and the timer that looks then. */
   const waiting = new Map<() => void, { readonly atMs: number; timer: NodeJS.Timeout }>();
   const look = (ring: () => void, atMs: number): NodeJS.Timeout => {
@@ -73,6 +83,7 @@ export function createClock(shift = new ClockShift()): Clock {
       };
     },
     measured(databaseTime, beforeMs, afterMs) {
+      if (shift.standsSince !== undefined) return;
       const roundTripMs = afterMs - beforeMs;
       const [least, most] = [databaseTime.getTime() - afterMs, databaseTime.getTime() - beforeMs];
       // A quick answer pins the offset. A slow one only says between which two it lies, and the first of all may be one: on

@@ -7,7 +7,7 @@ const TOGETHER_MS = 4;
 export class Alarms {
   readonly #clock: Clock;
   readonly #ring: (rooms: ReadonlySet<string>) => void;
-  readonly #set = new Map<number, { readonly rooms: Set<string>; readonly timer: NodeJS.Timeout }>();
+  readonly #set = new Map<number, { readonly rooms: Set<string>; readonly callOff: () => void }>();
 
   constructor(clock: Clock, ring: (rooms: ReadonlySet<string>) => void) {
     this.#clock = clock;
@@ -25,11 +25,11 @@ export class Alarms {
       if (at > this.#clock.now().getTime()) for (const one of rooms) this.set(one, due);
       else this.#ring(rooms);
     };
-    this.#set.set(at, { rooms, timer: setTimeout(ring, Math.max(0, at - this.#clock.now().getTime())) });
+    this.#set.set(at, { rooms, callOff: this.#clock.after(at - this.#clock.now().getTime(), ring) });
   }
 
   clear(): void {
-    for (const { timer } of this.#set.values()) clearTimeout(timer);
+    for (const { callOff } of this.#set.values()) callOff();
     this.#set.clear();
   }
 }

@@ -49,6 +49,8 @@ export interface TestBotOptions {
   readonly platforms?: readonly Platform[];
   /** Port on this machine through which the bot reaches its database; the test itself goes straight to it. */
   readonly databasePort?: number;
+  /** Time passes only by `advance`, from the moment the bot has started. */
+  readonly still?: boolean;
   /** Called at each moment where a crash matters. */
   readonly step?: StepHook;
 }
@@ -234,6 +236,7 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     [Symbol.asyncDispose]: () => bot.stop(),
   };
   await ready(inspector);
+  if (options.still) shift.stand();
   return bot;
 }
 
