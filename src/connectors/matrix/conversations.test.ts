@@ -98,7 +98,9 @@ test('another replica asks on a device of its own, and the bot that runs stays l
 
 test('the conversation with a person is one room for ever, whoever asks first, and they are invited again when they left', async () => {
   const [first, second] = [await connect(), await connect()];
-  const rooms = await Promise.all([first, second, first].map((by) => by.openDirect?.('@ann:fake.test', signal())));
+  const rooms = await Promise.all(
+    [first, second, first].map(async (by) => by.openDirect?.('@ann:fake.test', signal())),
+  );
   expect(new Set(rooms).size).toBe(1);
   const [room = ''] = rooms;
   world.homeserver.join('ann', room);
