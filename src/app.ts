@@ -22,6 +22,7 @@ import { onceDatabaseAnswers } from './db/once-answers.ts';
 import { refuseUnfit } from './db/surroundings.ts';
 import { Acceptor } from './dispatch/acceptor.ts';
 import { buildWorld } from './dispatch/build-world.ts';
+import { Changes } from './dispatch/changes.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import type { Woken } from './dispatch/effects.ts';
 import { HeardSources } from './dispatch/heard-sources.ts';
@@ -93,6 +94,7 @@ export class App {
   readonly #ticker: Ticker;
   readonly #tasks: TaskRunner;
   readonly #notifier: Notifier;
+  readonly #changes: Changes;
   readonly #housekeeper: Housekeeper;
   readonly #heartbeat: Heartbeat;
   readonly #incarnation: Incarnation;
@@ -144,7 +146,9 @@ export class App {
       world: () => (this.#heartbeat.standsBack || !this.#incarnation.isUsable ? undefined : this.#world),
       pressure: () => this.acceptor.pressure,
       onWoken,
+      onChanged: (skill, queries) => this.#changes.committed(skill, queries),
     });
+    this.#changes = new Changes({ database, world: () => this.#world });
     this.queries = new QueryRunner({
       ...{ database, clock },
       world: () => this.#world,
@@ -215,6 +219,7 @@ export class App {
       onDead: async (query, dead) => {
         const events = await suspectNew(query, dead.until);
         await releaseTasks(query, dead.ids);
+        this.#changes.all();
         if (events > 0) log.warn({ events }, 'a replica died; the events that were not handled are handled one by one');
       },
     });
@@ -257,8 +262,10 @@ export class App {
     });
     database.onAvailability((available) => {
       this.#databaseChanged();
-      if (available) log.info({}, 'database is back');
-      else log.error({}, 'database is away; webhooks are answered with 503 until it is back');
+      if (available) {
+        log.info({}, 'database is back');
+        this.#changes.all();
+      } else log.error({}, 'database is away; webhooks are answered with 503 until it is back');
     });
   }
 
@@ -358,6 +365,7 @@ export class App {
     await Promise.all([this.#runners.disconnectChanged(before), this.#services.endChanged(worldBefore)]);
     this.#connect();
     await this.#heardSources.look();
+    this.#changes.all();
     this.metrics.configReloadOk.set(1);
     this.metrics.configReloadTime.set(this.clock.now().getTime() / 1000);
   }
@@ -374,6 +382,7 @@ export class App {
     await this.#leases.stop();
     await drained;
     await this.#heardSources.stop();
+    await this.#changes.stop();
     await this.dispatcher.stop();
     await this.#notifier.stop();
     await this.#heartbeat.forget();
@@ -456,6 +465,7 @@ export class App {
       version,
       world: () => this.#world,
       queries: this.queries,
+      changes: this.#changes,
       commands: {
         ...{ database: this.database, clock: this.clock, step: this.#options.step ?? (() => {}) },
         world: () => this.#world,

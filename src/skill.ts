@@ -174,6 +174,11 @@ export interface Context<Options = unknown> {
   emit(name: string, payload?: Json): Promise<void>;
   /** Counts `value` in one of this skill's `histograms` once this transaction has committed. */
   observe(histogram: string, value: number): Promise<void>;
+  /**
+   * Says which of this skill's queries answer differently once this transaction has committed. A handler that says nothing
+   * of this counts as having changed them all.
+   */
+  changed(query: string): Promise<void>;
 
   /**
    * From now on this skill, and no other, listens in a conversation that one of its tasks opened, with the access rules of

@@ -29,7 +29,10 @@ function documentOf(world: World, version: string): Json {
     servers: [{ url: world.publicUrl ?? '/' }],
     security: [{ token: [] }],
     tags: skills.map(({ skill }) => ({ name: skill.name, description: skill.description ?? '' })),
-    paths: Object.assign({ '/api/v1/commands': { post: SAYING } }, ...skills.map(pathsOf)),
+    paths: Object.assign(
+      { '/api/v1/commands': { post: SAYING }, '/api/v1/changes': { get: CHANGES } },
+      ...skills.map(pathsOf),
+    ),
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'One of api.tokens.' } },
       schemas: { Problem: PROBLEM, Outcome: schemaOf(outcome, 'output') },
@@ -139,6 +142,19 @@ const SAYING = {
   ],
   requestBody: { required: true, content: { 'application/json': { schema: schemaOf(commandBody, 'input') } } },
   responses: { ...outcomesOf(), ...refusals(401, 404, 405, 413, 415, 422, 429, 503) },
+};
+
+const CHANGES = {
+  operationId: 'changes',
+  summary: 'streams the names of queries whose answers may have changed',
+  description: 'Server-sent events, each with one name such as `alerts open`. Begins with `all`: ask for everything.',
+  responses: {
+    200: {
+      description: 'Goes on until either side ends it.',
+      content: { 'text/event-stream': { schema: { type: 'string' } } },
+    },
+    ...refusals(401, 403, 405, 429, 503),
+  },
 };
 
 const PROBLEM = {

@@ -1,10 +1,12 @@
 import express from 'express';
 import type { NextFunction, Request, RequestHandler, Response, Router } from 'express';
+import type { Changes } from '../dispatch/changes.ts';
 import type { QueryRunner } from '../dispatch/queries.ts';
 import type { World } from '../dispatch/world.ts';
 import { sendProblem } from '../http/problem.ts';
 import type { Pages } from '../http/server.ts';
 import type { Asker } from '../skill.ts';
+import { ChangeStreams } from './change-stream.ts';
 import { sayOnce, STATUS as OF_OUTCOME, type CommandsOptions } from './commands.ts';
 import { createIdentify, type IdentifyOptions } from './identify.ts';
 import { openApi } from './openapi.ts';
@@ -15,6 +17,7 @@ export interface ApiOptions extends IdentifyOptions {
   readonly world: () => World;
   readonly queries: QueryRunner;
   readonly commands: CommandsOptions;
+  readonly changes: Changes;
   /** False: the tables may not be there yet. */
   readonly isStarted: () => boolean;
 }
@@ -40,13 +43,22 @@ export function createApi(options: ApiOptions): Pages {
     next();
   });
   addCommands(router, options);
+  const streams = new ChangeStreams({
+    changes: options.changes,
+    mayHear: (asker, name) => options.queries.mayHear(asker, name),
+    isStillIn: async (request) => !('status' in (await identify(request))),
+  });
+  only(router, 'get', '/api/v1/changes', (request: Request, response: Response) => {
+    const problem = streams.open(askerOf(response), request, response);
+    if (problem) refuse(response, problem);
+  });
   addQueries(router, options);
   router.use('/api', (error: unknown, _request: Request, response: Response, next: NextFunction) => {
     const problem = unreadable(error) ?? passing(error);
     if (problem && !response.headersSent) refuse(response, problem);
     else next(error);
   });
-  return { handler: router };
+  return { handler: router, close: () => streams.close() };
 }
 
 const readJson = express.json({ limit: '64kb' });

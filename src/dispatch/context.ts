@@ -191,6 +191,11 @@ export function createContext(source: ContextSource): RevocableContext {
       alive();
       await writeConversation(transaction.query, { ...conversation, skill, belongsTo: room });
     },
+    changed: async (query) => {
+      alive();
+      if (!loaded.skill.queries?.[query]) throw new Error(`the skill "${skill}" has no query called "${query}"`);
+      effects.change(query);
+    },
     observe: async (histogram, value) => {
       alive();
       if (!loaded.skill.histograms?.[histogram])

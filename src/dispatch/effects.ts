@@ -14,6 +14,8 @@ export interface Woken {
   readonly events: readonly Accepted[];
   /** To be counted in histograms. */
   readonly observed: readonly Observed[];
+  /** Queries whose answers the handler said it changed. */
+  readonly changed: readonly string[];
 }
 
 export interface Observed {
@@ -32,6 +34,7 @@ export class Effects {
   #wakesTasks = false;
   #events: NewEvent[] = [];
   #observed: Observed[] = [];
+  #changed: string[] = [];
 
   /** What has been said so far, for `rewind`. */
   mark(): () => void {
@@ -42,9 +45,10 @@ export class Effects {
       [...this.#events],
       [...this.#observed],
     ];
+    const changed = [...this.#changed];
     return () => {
       [this.#wanted, this.#timers, this.#tasks, this.#events] = [wanted, timers, tasks, events];
-      this.#observed = observed;
+      [this.#observed, this.#changed] = [observed, changed];
     };
   }
 
@@ -78,6 +82,10 @@ export class Effects {
 
   event(event: NewEvent): void {
     this.#events.push(event);
+  }
+
+  change(query: string): void {
+    this.#changed.push(query);
   }
 
   observe(histogram: string, value: number): void {
@@ -114,6 +122,6 @@ export class Effects {
     const standing = await lockStanding(query, wanted);
     const [[accepted], rooms] = await Promise.all([before, writeWanted(query, wanted, standing), last?.()]);
     const tasks = this.#wakesTasks || this.#tasks.length > 0;
-    return { rooms, timersAt, tasks, events: accepted, observed: this.#observed };
+    return { rooms, timersAt, tasks, events: accepted, observed: this.#observed, changed: this.#changed };
   }
 }

@@ -42,6 +42,8 @@ export interface HandlerOptions {
   readonly world: () => World | undefined;
   /** After each commit: what has to be looked at. */
   readonly onWoken: (woken: Woken) => void;
+  /** A handler of this skill has committed; it named these queries as changed. */
+  readonly onChanged: (skill: string, queries: readonly string[]) => void;
 }
 
 /** Skill and name of the command that an event turned out to be. */
@@ -190,9 +192,11 @@ export class EventHandler {
     outcome: { result: string; skill?: string; command?: string },
     woken: Woken,
   ): void {
-    const { metrics, clock, onWoken, log } = this.#options;
+    const { metrics, clock, onWoken, onChanged, log } = this.#options;
     try {
       onWoken(woken);
+      const skill = outcome.skill ?? rows[0]?.skill ?? undefined;
+      if (skill !== undefined && skill !== 'core') onChanged(skill, woken.changed);
       const now = clock.now().getTime();
       for (const row of rows) {
         const source = sourceLabel(row);

@@ -48,8 +48,8 @@ export class QueryRunner {
   async ask(asked: Asked): Promise<QueryOutcome> {
     const world = this.#options.world();
     const loaded = world.skills.get(asked.skill);
-    const query = loaded && own(queriesOf(loaded), asked.query);
-    if (!query) return { outcome: 'unknown', says: unknownText(world, asked) };
+    const query = own(queriesIn(world, asked.skill), asked.query);
+    if (!loaded || !query) return { outcome: 'unknown', says: unknownText(world, asked) };
     const may = (room: string | undefined) => decide(world, asked, query, room);
     const decision = may(undefined);
     if (!decision.allow) return { outcome: 'denied', says: decision.because };
@@ -65,6 +65,15 @@ export class QueryRunner {
         throw new Error(`the query ${nameOf(asked)} wrote something: a query only reads`, { cause: error });
       throw error;
     }
+  }
+
+  /** Whether they may ask it at all, apart from any room; `all`: any. */
+  mayHear(asker: Asker, name: string): boolean {
+    const world = this.#options.world();
+    const [skill = '', query = ''] = name.split(' ');
+    const declared = own(queriesIn(world, skill), query);
+    if (name === 'all') return true;
+    return declared !== undefined && decide(world, { asker, skill, query }, declared, undefined).allow;
   }
 
   #run(world: World, loaded: LoadedSkill, query: Query, { asked, input, may }: Run): Promise<unknown> {
@@ -117,6 +126,11 @@ function own<Value>(map: Readonly<Record<string, Value>>, key: string): Value | 
   return Object.hasOwn(map, key) ? map[key] : undefined;
 }
 
+function queriesIn(world: World, skill: string): Readonly<Record<string, Query>> {
+  const loaded = world.skills.get(skill);
+  return loaded ? queriesOf(loaded) : {};
+}
+
 export function queriesOf({ skill }: LoadedSkill): Readonly<Record<string, Query>> {
   return skill.queries ?? {};
 }
@@ -127,7 +141,12 @@ export function nameOf({ skill, query }: { readonly skill: string; readonly quer
 }
 
 /** Apart from any room it is asked as in a direct message; what belongs to a room is asked about as if said there. */
-function decide(world: World, { asker, skill, query: name }: Asked, query: Query, room: string | undefined) {
+function decide(
+  world: World,
+  { asker, skill, query: name }: Pick<Asked, 'asker' | 'skill' | 'query'>,
+  query: Query,
+  room: string | undefined,
+) {
   return world.decide({
     asker,
     ...{ skill, command: nameOf({ skill, query: name }), class: query.class ?? 'read', isQuery: true },

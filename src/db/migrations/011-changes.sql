@@ -1,0 +1,6 @@
+-- How often each query's answers may have changed, so that replicas hear of what others committed: see src/dispatch/changes.ts.
+create table changes (
+  -- Skill and query, `alerts open`, or `all`.
+  name text primary key,
+  number bigint not null
+) with (fillfactor = 50);
