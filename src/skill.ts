@@ -8,6 +8,7 @@
 import type { z } from 'zod';
 import type { MessageLike, RoomAddress } from './chat/message.ts';
 import type { Query } from './skill-query.ts';
+import type { PeopleOnCall } from './skill-people.ts';
 import type { Service } from './skill-service.ts';
 
 export { z } from 'zod';
@@ -19,6 +20,7 @@ export { formatTime } from './chat/time.ts';
 export { nextTick } from './timers/next-tick.ts';
 export { defineQuery, listByKey, listInput, listOf, listOutput } from './skill-query.ts';
 export type { List, Query, QueryContext } from './skill-query.ts';
+export type { OnCall, Override, OverrideRequest, PeopleOnCall } from './skill-people.ts';
 export { defineServiceEvent } from './skill-service.ts';
 export type { EmitOptions, Finding, Service, ServiceEvent, ServiceRun } from './skill-service.ts';
 export type { Action, Image, Link, Mention, Message, MessageLike, RoomAddress, Tone } from './chat/message.ts';
@@ -122,7 +124,7 @@ export interface Context<Options = unknown> {
   readonly now: Date;
   readonly timeZone: string;
   readonly log: Log;
-  readonly people: People;
+  readonly people: PeopleOnCall;
   /** The names this bot answers to. */
   readonly botName: string;
   /** Public address for links, without a trailing slash; undefined when not configured. */
@@ -170,8 +172,8 @@ export interface Context<Options = unknown> {
    * lives under the key.
    */
   cancelTask(key: string): Promise<'cancelled' | 'running' | 'none'>;
-  /** A typed event to other skills, handled after this transaction has committed. */
-  emit(name: string, payload?: Json): Promise<void>;
+  /** An event to every skill that listens to it, handled after this transaction has committed. @throws when the payload is not what the event declares. */
+  emit<Payload>(event: EventType<Payload>, payload: Payload): Promise<void>;
   /** Counts `value` in one of this skill's `histograms` once this transaction has committed. */
   observe(histogram: string, value: number): Promise<void>;
   /**
@@ -533,7 +535,16 @@ export interface Fate {
   readonly everyMs: number | null;
 }
 
-/** A word from another skill, by name: `monitors.down`. */
+/**
+ * Something that one skill says to others: `monitors.down`. Skills cannot import each other, so each side declares it, and
+ * each checks the payload by its own declaration; it must survive JSON.
+ */
+export interface EventType<Payload> {
+  readonly name: string;
+  readonly payload: z.ZodType<Payload>;
+}
+
+/** What a skill does about an event of another: see `on`. */
 export interface Listener<Options = unknown, Payload = unknown> {
   readonly payload: z.ZodType<Payload>;
   readonly run: (context: Context<Options>, payload: Payload) => void | Promise<void>;
@@ -578,6 +589,7 @@ export interface Skill<Options = unknown> {
   readonly tasks?: Readonly<Record<string, Task<Options, any, any, any>>>;
   readonly services?: Readonly<Record<string, Service<Options>>>;
   readonly crons?: Readonly<Record<string, Cron<Options>>>;
+  /** What other skills say, by the event's name: `{ [down.name]: on(down, …) }`. */
   // oxlint-disable-next-line typescript/no-explicit-any -- each entry has a payload type of its own
   readonly events?: Readonly<Record<string, Listener<Options, any>>>;
   /** What of the world outside its tasks and services use. */
@@ -607,6 +619,19 @@ export interface Gauge {
 /** Declares a skill; the one default export of its `index.ts`. Types flow from `options` into every handler. */
 export function defineSkill<Options = Record<string, never>>(skill: Skill<Options>): Skill<Options> {
   return skill;
+}
+
+/** Declares an event between skills. Its name begins with the skill that emits it: `monitors.down`. */
+export function defineEvent<Payload>(name: string, payload: z.ZodType<Payload>): EventType<Payload> {
+  return { name, payload };
+}
+
+/** Listens to an event, with the type of its payload. */
+export function on<Options, Payload>(
+  event: EventType<Payload>,
+  run: Listener<Options, Payload>['run'],
+): Listener<Options, Payload> {
+  return { payload: event.payload, run };
 }
 
 /** Declares a timer with the type of its payload. */

@@ -193,14 +193,14 @@ export const configSchema = z.strictObject({
     .describe('Names for rooms, used everywhere else; one name may stand for rooms on several platforms.'),
   people: z.record(name, person).default({}).describe('One entry a person, with all accounts.'),
   access: z.array(accessRule).default([]).describe('Who may do what; the first rule that matches decides.'),
-  timeIntervals: z
-    .record(name, timeInterval)
-    .default({})
-    .meta({ description: 'Named times of the week.', noEffect: 'routes apply at all hours' }),
-  schedules: z
-    .record(name, schedule)
-    .default({})
-    .meta({ description: 'On-call schedules.', noEffect: 'nobody is on call by them, and nobody is paged' }),
+  timeIntervals: z.record(name, timeInterval).default({}).meta({
+    description: 'Named times of the week.',
+    noEffect: 'only layers of schedules know them; routes apply at all hours',
+  }),
+  schedules: z.record(name, schedule).default({}).meta({
+    description: 'On-call schedules.',
+    noEffect: 'nobody is paged by them; skills of your own may ask who is on call',
+  }),
   api: z
     .strictObject({
       tokens: z

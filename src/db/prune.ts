@@ -45,6 +45,10 @@ export async function prune(database: Database, ages: PruneAges, stopped: () => 
       ages.eventsMs,
     ],
     [
+      `delete from overrides where id = any(array(select id from overrides where until_at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH}))`,
+      ages.historyMs,
+    ],
+    [
       `delete from audit where id = any(array(select id from audit where at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH}))`,
       ages.historyMs,
     ],

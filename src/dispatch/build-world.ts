@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.ts';
 import type { Platform } from '../connectors/connector.ts';
 import { createPeople } from '../people/people.ts';
+import { createSchedules } from '../people/schedules.ts';
 import type { Log, Room, RoomAddress, Skill } from '../skill.ts';
 import { decide } from './access.ts';
 import { CommandIndex } from './command-index.ts';
@@ -36,6 +37,7 @@ export function buildWorld({ config, platforms, skills, generation, skillLog }: 
     commands: new CommandIndex(on, config.skills),
     rooms: createRooms(config),
     people: createPeople(config),
+    schedules: createSchedules(config),
     decide: (question) => decide(config.access, question, config.api.tokens),
     connectors,
     capabilities: (connector) => capabilities.get(connector),

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { toMessage, type MessageLike, type RoomAddress } from '../chat/message.ts';
-import type { Transaction } from '../db/database.ts';
+import type { Query, Transaction } from '../db/database.ts';
 import { CommandError } from '../errors.ts';
-import type { Asker, Context, Json, PostOptions, Shown } from '../skill.ts';
+import { createPeopleOnCall } from '../people/people-on-call.ts';
+import type { Asker, Context, Json, PeopleOnCall, PostOptions, Shown } from '../skill.ts';
 import { writeConversation } from './conversation.ts';
 import type { Effects } from './effects.ts';
 import { cancelTask, writeKeyedTask } from '../tasks/task.ts';
@@ -106,7 +107,7 @@ export function createContext(source: ContextSource): RevocableContext {
     now,
     timeZone: world.timeZone,
     log: loaded.log,
-    people: world.people,
+    people: handOutAll(peopleOf(source, alive)),
     botName: world.botName,
     publicUrl: world.publicUrl,
     rooms: world.rooms,
@@ -170,8 +171,9 @@ export function createContext(source: ContextSource): RevocableContext {
       effects.timer(skill, key, null);
     },
     ...taskCalls(source, alive),
-    emit: async (name, payload) => {
+    emit: async ({ name, payload: schema }, payload) => {
       alive();
+      schema.parse(payload);
       // One event for each skill that listens, so that each handles it in a transaction of its own.
       for (const [listener, { skill: one }] of world.skills) {
         if (one.events?.[name])
@@ -221,6 +223,15 @@ export function createContext(source: ContextSource): RevocableContext {
     },
   });
   return { context, alive, revoke: () => void (revoked = true) };
+}
+
+/** The directory, which stays; who is on call is asked in the handler's transaction. */
+function peopleOf({ world, transaction, now }: ContextSource, alive: () => void): PeopleOnCall {
+  const query: Query = async (text, parameters) => {
+    alive();
+    return transaction.query(text, parameters);
+  };
+  return createPeopleOnCall({ people: world.people, schedules: world.schedules, query, now });
 }
 
 /** What a handler does about tasks. One without a key is only noted, and written with everything else. */

@@ -1,4 +1,5 @@
 import type { Capabilities } from '../connectors/connector.ts';
+import type { Schedule } from '../people/on-call.ts';
 import type { Log, People, Room, RoomAddress, Skill } from '../skill.ts';
 import type { Decision, DecisionQuestion } from './access.ts';
 import type { CommandIndex } from './command-index.ts';
@@ -32,6 +33,8 @@ export interface World {
   readonly commands: CommandIndex;
   readonly rooms: Rooms;
   readonly people: People;
+  /** On-call schedules by name. */
+  readonly schedules: ReadonlyMap<string, Schedule>;
   readonly decide: (question: DecisionQuestion) => Decision;
   /** Names of configured connectors. */
   readonly connectors: ReadonlySet<string>;

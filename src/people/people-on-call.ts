@@ -1,0 +1,41 @@
+import type { Query } from '../db/database.ts';
+import type { People } from '../skill.ts';
+import type { PeopleOnCall } from '../skill-people.ts';
+import { dutyAt, type Schedule } from './on-call.ts';
+import { readOverrides, withdrawOverride, writeOverride } from './overrides.ts';
+
+export interface PeopleSource {
+  readonly people: People;
+  readonly schedules: ReadonlyMap<string, Schedule>;
+  readonly query: Query;
+  readonly now: Date;
+}
+
+/** The directory as one transaction sees it, with who is on call. */
+export function createPeopleOnCall({ people, schedules, query, now }: PeopleSource): PeopleOnCall {
+  const scheduleOf = (name: string): Schedule => {
+    const found = schedules.get(name);
+    if (!found) throw new Error(`no schedule is called "${name}"`);
+    return found;
+  };
+  return {
+    ...people,
+    schedules: () => [...schedules.keys()],
+    async onCall(name, at = now) {
+      const { person, from, until } = dutyAt(scheduleOf(name), await readOverrides(query, name, at), at);
+      const found = person === undefined ? undefined : people.byId(person);
+      return { people: found ? [found] : [], from, until };
+    },
+    async override(request) {
+      scheduleOf(request.schedule);
+      if (!people.byId(request.person)) throw new Error(`nobody is listed as "${request.person}"`);
+      if (!(request.from < request.until)) throw new RangeError('an override ends after it begins');
+      return writeOverride(query, request);
+    },
+    async overrides(name) {
+      scheduleOf(name);
+      return readOverrides(query, name, now);
+    },
+    withdrawOverride: (id) => withdrawOverride(query, id, now),
+  };
+}

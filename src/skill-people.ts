@@ -1,0 +1,39 @@
+/** The part of the contract about who is on call. Skills import it as `#skill`. */
+import type { People, Person } from './skill.ts';
+
+/** Who is on call by a schedule of the configuration, and what was agreed otherwise. */
+export interface OnCall {
+  /** Empty: nobody is. */
+  readonly people: readonly Person[];
+  /** When somebody else, or nobody, is; undefined: not in sight. */
+  readonly until: Date | undefined;
+  readonly from: 'layer' | 'override' | undefined;
+}
+
+export interface OverrideRequest {
+  readonly schedule: string;
+  /** Id of a listed person. */
+  readonly person: string;
+  readonly from: Date;
+  readonly until: Date;
+  /** Who asked for it, for those who look at it later. */
+  readonly by?: string;
+}
+
+/** Somebody takes a schedule for a while, before all layers. Of those that overlap the one that was made last holds. */
+export interface Override extends OverrideRequest {
+  readonly id: number;
+}
+
+/** The directory, and what changes in it: who is on call. Names of schedules and people that are not known throw. */
+export interface PeopleOnCall extends People {
+  /** Names of the configured schedules. */
+  schedules(): readonly string[];
+  /** Default: now. */
+  onCall(schedule: string, at?: Date): Promise<OnCall>;
+  override(request: OverrideRequest): Promise<Override>;
+  /** Those that are not over, in the order in which they begin. */
+  overrides(schedule: string): Promise<readonly Override[]>;
+  /** Takes one back that is not over; undefined: there is none. */
+  withdrawOverride(id: number): Promise<Override | undefined>;
+}
