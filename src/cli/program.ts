@@ -63,6 +63,21 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
     'says something in a configured room, through the running bot',
     async ([room = '', ...text], options) => (await import('./say.ts')).say(room, text.join(' '), options),
   );
+  add<{ json?: boolean }>(
+    program,
+    'get <skill> <query> [key=value...]',
+    'asks what a skill knows: `get alerts open limit=5`; `get core skills` lists the queries',
+    async (args, options) => (await import('./get.ts')).get(args, options),
+  ).option('--json', 'the answer as JSON, whole');
+  add<{ room?: string; json?: boolean; wait: string }>(
+    program,
+    'do <words...>',
+    "says a command to the running bot and prints its answer: `do 'ack 12'`",
+    async (words, options) => (await import('./do.ts')).say(words, options),
+  )
+    .option('--room <name>', 'room in which it is as if said (default: as in a direct message)')
+    .option('--json', 'outcome and message as JSON')
+    .option('--wait <seconds>', 'how long to wait for the answer', '60');
   add<{ url?: string; token?: string; source?: string; severity?: string; alertName?: string; resolved?: boolean }>(
     program,
     'alert',

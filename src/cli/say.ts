@@ -1,23 +1,15 @@
-import { PLATFORMS } from '../connectors/platforms.ts';
 import { coreMessage } from '../dispatch/notice.ts';
 import { escape } from '../chat/message.ts';
 import { Effects } from '../dispatch/effects.ts';
-import { buildWorld } from '../dispatch/build-world.ts';
 import { CommandError } from '../errors.ts';
-import { createLogger } from '../log.ts';
+import { offlineWorld } from './offline-world.ts';
 import type { SettingOptions } from './setting.ts';
 import { withLastGood } from './with-database.ts';
 
 /** Stores the message; the running bot shows it within a second, or as soon as it runs again. */
 export function say(room: string, text: string, options: SettingOptions): Promise<number> {
   return withLastGood(options, async (database, setting, config) => {
-    const world = buildWorld({
-      config,
-      platforms: PLATFORMS,
-      skills: setting.folders.skills.map((folder) => folder.skill),
-      generation: 0,
-      skillLog: () => createLogger({ level: 'silent' }),
-    });
+    const world = offlineWorld(setting, config);
     const found = world.rooms.byName(room);
     if (!found)
       throw new CommandError(

@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import { printMessage } from '../connectors/console/print.ts';
+import { insertEvents } from '../dispatch/event.ts';
+import { noRoom, remoteEvent, untilOver, type RemoteMessage } from '../dispatch/remote-command.ts';
+import { StartFailed } from '../errors.ts';
+import { offlineWorld } from './offline-world.ts';
+import { operator } from './operator.ts';
+import type { SettingOptions } from './setting.ts';
+import { withLastGood } from './with-database.ts';
+
+export interface DoOptions extends SettingOptions {
+  readonly room?: string;
+  readonly json?: boolean;
+  /** Seconds. */
+  readonly wait: string;
+}
+
+/** Says a command to the running bot and prints its answer. 0: it was done, or is asked back; 1: not, or nobody answers. */
+export function say(words: readonly string[], { room, json, wait, ...options }: DoOptions): Promise<number> {
+  const waitMs = Number(wait) * 1000;
+  if (!Number.isFinite(waitMs) || waitMs < 0) throw new StartFailed(`--wait ${wait} is no number of seconds`);
+  return withLastGood(options, async (database, setting, config) => {
+    const world = offlineWorld(setting, config);
+    if (room !== undefined && !world.rooms.byName(room)) throw new StartFailed(noRoom(world, room));
+    const asker = operator();
+    const id = { source: asker.accountId, sourceId: randomUUID() };
+    await insertEvents(database.query, [
+      remoteEvent({ asker, say: words.join(' '), room }, { ...id, now: new Date() }),
+    ]);
+    const over = await untilOver(database.query, id, waitMs);
+    if (!over) {
+      console.log('Stored: it is run as soon as a bot runs. None has answered yet; `watchbell doctor` says more.');
+      return 1;
+    }
+    const { answer } = over;
+    if (json) console.log(JSON.stringify(answer, null, 2));
+    else console.log(answer.message ? print(answer.message) : answer.outcome);
+    return ['ok', 'cancelled', 'confirm'].includes(answer.outcome) ? 0 : 1;
+  });
+}
+
+function print({ markdown, text, actions = [], ...message }: RemoteMessage): string {
+  const said = markdown ?? text;
+  return printMessage(
+    {
+      ...message,
+      ...(said !== undefined && { text: said }),
+      actions: actions.map(({ label, say: command }) => ({ label, emoji: '', command })),
+    },
+    false,
+  );
+}

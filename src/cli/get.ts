@@ -1,0 +1,34 @@
+import { createClock } from '../clock.ts';
+import { QueryRunner } from '../dispatch/queries.ts';
+import { StartFailed } from '../errors.ts';
+import { offlineWorld } from './offline-world.ts';
+import { operator } from './operator.ts';
+import type { SettingOptions } from './setting.ts';
+import { tableOf } from './table.ts';
+import { withLastGood } from './with-database.ts';
+
+/** Asks a query of a skill, straight at the database, and prints the answer. 1: what was asked about is not there. */
+export function get(
+  [skill = '', query = '', ...pairs]: readonly string[],
+  { json, ...options }: SettingOptions & { readonly json?: boolean },
+): Promise<number> {
+  const input = Object.fromEntries(pairs.map(readPair));
+  return withLastGood(options, async (database, setting, config) => {
+    const world = offlineWorld(setting, config);
+    const runner = new QueryRunner({ database, clock: createClock(), world: () => world });
+    const outcome = await runner.ask({ asker: operator(), skill, query, input });
+    if (outcome.outcome === 'missing') {
+      console.log(outcome.says);
+      return 1;
+    }
+    if (outcome.outcome !== 'ok') throw new StartFailed(outcome.says);
+    console.log(json ? JSON.stringify(outcome.answer, null, 2) : tableOf(outcome.answer));
+    return 0;
+  });
+}
+
+function readPair(pair: string): [string, string] {
+  const at = pair.indexOf('=');
+  if (at <= 0) throw new StartFailed(`"${pair}" is not key=value, such as limit=10`);
+  return [pair.slice(0, at), pair.slice(at + 1)];
+}

@@ -1,0 +1,64 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import countdown from '../../skills/countdown/index.ts';
+import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+import { runCli, type CliResult } from '../harness/cli.ts';
+
+let bot: TestBot;
+let directory: string;
+const watchbell = (...args: string[]): Promise<CliResult> =>
+  runCli(args, { config: join(directory, 'watchbell.yaml'), secrets: directory, databaseUrl: bot.databaseUrl });
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'watchbell-cli-api-'));
+  const rooms = { lobby: { in: { memory: 'lobby' } } };
+  const people = { ann: { name: 'Ann \u001b[31mred', accounts: { memory: '@ann:test' } } };
+  const skills = { alerts: false, coffee: false };
+  await writeFile(
+    join(directory, 'watchbell.yaml'),
+    JSON.stringify({ connectors: { memory: {} }, rooms, people, skills }),
+  );
+  bot = await startTestBot({
+    skills: [countdown],
+    migrations: { countdown: join(import.meta.dirname, '../../skills/countdown/migrations') },
+    config: { rooms, people },
+  });
+});
+afterAll(async () => {
+  await bot.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+test('what is said on the command line is done by the running bot, and read with `get`', async () => {
+  expect(await watchbell('get', 'countdown', 'running')).toEqual({ status: 0, output: 'none' });
+  expect(await watchbell('do', 'count to 5000')).toEqual({
+    status: 1,
+    output: 'That speaks in a room: say in which one (room).',
+  });
+  expect((await watchbell('do', 'count', 'to', '5000', '--room', 'lobby')).status).toBe(0);
+  const { output } = await watchbell('get', 'countdown', 'running');
+  expect(output).toMatch(/^room +down +length +at +ends +by\nlobby +false +5000 +\S+ +\S+ +cli:\S+$/);
+  const json = await watchbell('get', 'countdown', 'running', 'limit=1', '--json');
+  expect(JSON.parse(json.output)).toMatchObject({ items: [{ room: 'lobby', length: 5000 }] });
+  expect(await watchbell('do', 'stop', '--room', 'lobby', '--json')).toMatchObject({
+    status: 0,
+    output: expect.stringContaining('"outcome": "cancelled"'),
+  });
+  const { output: audit } = await watchbell('get', 'core', 'audit', 'limit=1');
+  expect(audit).toMatch(/cli:\S+ +lobby +countdown +stop +stop +cancelled/);
+});
+
+test('what comes from outside changes nothing in the terminal', async () => {
+  expect((await watchbell('get', 'core', 'people')).output).not.toContain('\u001b');
+});
+
+test.each([
+  [['get', 'countdown', 'nothing'], 'the skill countdown has no query "nothing": there are running'],
+  [['get', 'nothing', 'open'], 'no skill is called "nothing": there are core, countdown'],
+  [['get', 'countdown', 'running', 'limit'], '"limit" is not key=value, such as limit=10'],
+  [['get', 'countdown', 'running', 'limit=0'], 'limit: '],
+  [['do', 'stop', '--room', 'cellar'], 'No room is called "cellar"; there are: lobby'],
+])('%j is refused with what is wrong', async (args, says) => {
+  expect(await watchbell(...args)).toEqual({ status: 2, output: expect.stringContaining(says) });
+});
