@@ -1,36 +1,34 @@
 import { randomUUID } from 'node:crypto';
-import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
 import { until } from '../../test/harness/until.ts';
 import { createClock } from '../clock.ts';
+import { createMigratedDatabase, type TestDatabase } from '../testing/test-database.ts';
 import { createDatabase, type Database } from './database.ts';
 import { fence, LeaseKeeper, type Lease } from './lease.ts';
-import { migrate } from './migrate.ts';
 
 /** A machine may stand still for a second. */
 const TTL_MS = 1500;
 
-let empty: TestDatabase;
+let made: TestDatabase;
 let database: Database;
 const keepers: Competitor[] = [];
 
 /** Short only where a test waits for the server to end a session: a machine may stand still for a second or more. */
 const open = ({ idleInTransactionMs = 30_000 } = {}): Database =>
   createDatabase({
-    url: async () => ({ connectionString: empty.url }),
+    url: async () => ({ connectionString: made.url }),
     poolSize: 5,
     idleInTransactionMs,
     statementTimeoutMs: 30_000,
   });
 
 beforeEach(async () => {
-  empty = await emptyDatabase();
+  made = await createMigratedDatabase(process.env['WATCHBELL_TEST_POSTGRES'] ?? '');
   database = open();
-  await migrate(database, []);
 });
 afterEach(async () => {
   for (const competitor of keepers.splice(0)) await competitor.keeper.stop();
   await database.close();
-  await empty.drop();
+  await made.drop();
 });
 
 interface Competitor {

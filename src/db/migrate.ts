@@ -35,11 +35,17 @@ export async function readMigrations(directory: string): Promise<Migration[]> {
 }
 
 const CORE = join(import.meta.dirname, 'migrations');
+
+/** The migrations that come with this program. */
+export function readCoreMigrations(): Promise<Migration[]> {
+  return readMigrations(CORE);
+}
+
 const CREATES = /\bcreate\s+(?:unlogged\s+)?table\s+(?:if\s+not\s+exists\s+)?"?([a-z_][a-z0-9_]*)/gi;
 
 /** Names of the tables that the migrations of the core, and those of `skills`, make; later ones may have taken some away. */
 export async function tablesMade(skills: readonly SkillMigrations[] = []): Promise<Set<string>> {
-  const all = [...(await readMigrations(CORE)), ...skills.flatMap(({ migrations }) => migrations)];
+  const all = [...(await readCoreMigrations()), ...skills.flatMap(({ migrations }) => migrations)];
   const names = all.flatMap(({ sql }) => [...sql.matchAll(CREATES)].map(([, name = '']) => name.toLowerCase()));
   return new Set([...names, 'schema_info', 'skill_migrations']);
 }
@@ -58,7 +64,7 @@ export async function migrate(
   skills: readonly SkillMigrations[],
   onMade?: (query: Query) => Promise<void>,
 ): Promise<string[]> {
-  const core = await readMigrations(CORE);
+  const core = await readCoreMigrations();
   return database.transaction(async (transaction) => {
     // Waiting for another replica's migrations may take longer than for any ordinary lock. Between two statements nothing does:
     // of a program whose node vanished there the server hears nothing, and what it has locked would stand still as long.

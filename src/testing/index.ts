@@ -11,7 +11,6 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
 import { App } from '../app.ts';
 import type { Message } from '../chat/message.ts';
 import { ClockShift } from '../clock.ts';
@@ -21,10 +20,11 @@ import { MemoryPlatform, memoryPlatform, type MemoryMessage } from '../connector
 import { PLATFORMS } from '../connectors/platforms.ts';
 import { createDatabase } from '../db/database.ts';
 import { startEmbedded } from '../db/embedded.ts';
-import { readMigrations } from '../db/migrate.ts';
+import { readMigrations, type SkillMigrations } from '../db/migrate.ts';
 import { createLogger } from '../log.ts';
 import type { Skill } from '../skill.ts';
 import type { StepHook } from '../steps.ts';
+import { createMigratedDatabase, type TestDatabase } from './test-database.ts';
 
 export { MemoryPlatform, type MemoryMessage } from '../connectors/memory/index.ts';
 
@@ -97,9 +97,19 @@ const SETTLE_WITHIN_MS = 45_000;
 
 /** Starts a bot with the given skills. Stop it at the end of the test. */
 export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
+  const folders = await Promise.all(
+    options.skills.map(async (skill) => ({
+      skill,
+      directory: '',
+      migrations: { skill: skill.name, migrations: await readMigrations(options.migrations?.[skill.name] ?? '') },
+    })),
+  );
   const home = options.sharedWith
     ? undefined
-    : await makeDatabase(options.postgres ?? process.env['WATCHBELL_TEST_POSTGRES']);
+    : await makeDatabase(
+        options.postgres ?? process.env['WATCHBELL_TEST_POSTGRES'],
+        folders.map(({ migrations }) => migrations),
+      );
   const databaseUrl = options.sharedWith?.databaseUrl ?? home?.url ?? '';
   const platform = options.sharedWith?.platform ?? options.platform ?? new MemoryPlatform();
   const platforms = [
@@ -118,13 +128,6 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     },
     options.skills,
     platforms,
-  );
-  const folders = await Promise.all(
-    options.skills.map(async (skill) => ({
-      skill,
-      directory: '',
-      migrations: { skill: skill.name, migrations: await readMigrations(options.migrations?.[skill.name] ?? '') },
-    })),
   );
   const app = new App({
     version: '0.0.0-test',
@@ -281,7 +284,7 @@ export function textOf(message: Message): string {
     .join('\n');
 }
 
-async function makeDatabase(server: string | undefined): Promise<{ url: string; drop: () => Promise<void> }> {
+async function makeDatabase(server: string | undefined, skills: readonly SkillMigrations[]): Promise<TestDatabase> {
   if (server === undefined) {
     const directory = await mkdtemp(join(tmpdir(), 'watchbell-test-'));
     const embedded = await startEmbedded(directory, () => {});
@@ -293,14 +296,5 @@ async function makeDatabase(server: string | undefined): Promise<{ url: string; 
       },
     };
   }
-  const name = `t_${randomUUID().replaceAll('-', '')}`;
-  const run = async (sql: string): Promise<void> => {
-    const client = new pg.Client({ connectionString: server });
-    await client.connect();
-    await client.query(sql).finally(() => client.end());
-  };
-  await run(`create database ${name}`);
-  const url = new URL(server);
-  url.pathname = `/${name}`;
-  return { url: url.href, drop: () => run(`drop database if exists ${name} with (force)`) };
+  return createMigratedDatabase(server, skills);
 }

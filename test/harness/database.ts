@@ -1,6 +1,5 @@
 import { createDatabase as connect, type Database } from '../../src/db/database.ts';
-import { migrate } from '../../src/db/migrate.ts';
-import { createDatabase } from './postgres.ts';
+import { createMigratedDatabase } from '../../src/testing/test-database.ts';
 
 export interface OpenDatabase {
   readonly database: Database;
@@ -11,7 +10,9 @@ export interface OpenDatabase {
 
 /** A database of its own, opened as the program opens it, with the tables of the core. */
 export async function openDatabase(): Promise<OpenDatabase> {
-  const { url, drop } = await createDatabase();
+  const server = process.env['WATCHBELL_TEST_POSTGRES'];
+  if (!server) throw new Error('WATCHBELL_TEST_POSTGRES is not set: run the tests with `npm test`');
+  const { url, drop } = await createMigratedDatabase(server);
   const database = connect({
     url: async () => ({ connectionString: url }),
     poolSize: 6,
@@ -19,7 +20,6 @@ export async function openDatabase(): Promise<OpenDatabase> {
     idleInTransactionMs: 30_000,
     statementTimeoutMs: 30_000,
   });
-  await migrate(database, []);
   return {
     database,
     url,
