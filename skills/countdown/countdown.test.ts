@@ -218,9 +218,9 @@ test('what was lost just before the end is spoken of, though its fate comes late
 /** From now on the platform takes a message every so many ms. */
 function slowDown(everyMs: number): void {
   let freeAt = 0;
-  bot.platform.before = () => {
+  bot.platform.before = ({ room }) => {
     const nowMs = performance.now();
-    if (nowMs < freeAt) throw new RateLimited('room', freeAt - nowMs);
+    if (nowMs < freeAt) throw new RateLimited(`room:${room}`, freeAt - nowMs);
     freeAt = nowMs + everyMs;
   };
 }

@@ -1,5 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import type { Connector, ConnectorHost, IncomingEvent, Operation, Part } from './connector.ts';
+import {
+  keyText,
+  type Connector,
+  type ConnectorHost,
+  type IncomingEvent,
+  type Operation,
+  type Part,
+  type RequestKey,
+} from './connector.ts';
 
 /** What people see of one message. */
 export interface SeenMessage {
@@ -55,7 +63,7 @@ export class RecordingHost implements ConnectorHost {
   cursor: string | null;
   readonly cursorAt: Date | null = null;
   readonly events: IncomingEvent[] = [];
-  readonly echoes: { key: string; remoteId: string }[] = [];
+  readonly echoes: { key: RequestKey; remoteId: string }[] = [];
   readonly memberships: { room: string; state: string; detail: string | undefined }[] = [];
   readonly states: boolean[] = [];
   readonly failures: unknown[] = [];
@@ -99,9 +107,9 @@ export class RecordingHost implements ConnectorHost {
     this.changed();
   }
 
-  async echo(key: string, remoteId: string): Promise<void> {
+  async echo(key: RequestKey, remoteId: string): Promise<void> {
     this.echoes.push({ key, remoteId });
-    this.history.push(`echo ${key}`);
+    this.history.push(`echo ${keyText(key)}`);
     this.changed();
     await Promise.resolve();
   }
@@ -185,8 +193,8 @@ export class RecordingHost implements ConnectorHost {
 }
 
 /** A key as the courier makes them: a uuid and a count. */
-export function newKey(): string {
-  return `${randomUUID()}.1`;
+export function newKey(): RequestKey {
+  return { uuid: randomUUID(), count: 1 };
 }
 
 export function sendOf(

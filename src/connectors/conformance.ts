@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import type { Message } from '../chat/message.ts';
 import { codeOf } from '../errors.ts';
 import { newKey, RecordingHost, sendOf, type ConnectorWorld } from './conformance-world.ts';
-import type { Connector, Operation } from './connector.ts';
+import { keyText, type Connector, type Operation } from './connector.ts';
 
 const never = (): AbortSignal => new AbortController().signal;
 
@@ -160,7 +160,7 @@ export function describeConnector(name: string, setUp: () => Promise<ConnectorWo
         expect(run.host.texts()).toEqual(['after it']);
         if (run.connector.capabilities.keyWindowMs === 0) return;
         expect(run.host.echoes).toContainEqual({ key, remoteId: id });
-        expect(run.host.history.indexOf(`echo ${key}`)).toBeLessThan(
+        expect(run.host.history.indexOf(`echo ${keyText(key)}`)).toBeLessThan(
           run.host.history.findIndex((line) => line.startsWith('event ')),
         );
       });

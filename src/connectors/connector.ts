@@ -41,6 +41,12 @@ export interface Connector {
   perform(operation: Operation, signal: AbortSignal): Promise<string>;
 
   /**
+   * Further buckets of the platform's rate limits that an operation draws from, besides `account` and `room:ROOM`, from which
+   * all do: `chat.update` for edits. While one is closed, what does not draw from it goes on. Pure.
+   */
+  buckets?(operation: Operation): readonly string[];
+
+  /**
    * Everybody who is in a room, however many pages that takes, without the bot itself. Works before `start` too.
    * @throws what `perform` throws.
    */
@@ -183,13 +189,22 @@ export type JsonObject = { readonly [key: string]: JsonValue };
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
 
 /**
- * One request to the platform. `key` is unique to this operation (a uuid and a count) and is repeated for, and only for,
- * a repeat of the very same operation. It matches `[a-zA-Z0-9.-]{1,64}`.
+ * The idempotency key of one request: unique to it, and repeated for, and only for, a repeat of the very same operation. Each
+ * connector encodes it in its own way.
  */
+export interface RequestKey {
+  readonly uuid: string;
+  readonly count: number;
+}
+
+/** A key as one word, at most 46 characters of `[0-9a-f.-]`. */
+export const keyText = ({ uuid, count }: RequestKey): string => `${uuid}.${count}`;
+
+/** One request to the platform. */
 export type Operation =
   | {
       readonly type: 'send';
-      readonly key: string;
+      readonly key: RequestKey;
       readonly room: string;
       readonly part: Part;
       /** Remote id of the message this one answers. */
@@ -201,7 +216,7 @@ export type Operation =
     }
   | {
       readonly type: 'edit';
-      readonly key: string;
+      readonly key: RequestKey;
       readonly room: string;
       readonly part: Part;
       readonly target: string;
@@ -209,14 +224,14 @@ export type Operation =
     }
   | {
       readonly type: 'delete';
-      readonly key: string;
+      readonly key: RequestKey;
       readonly room: string;
       readonly target: string;
       readonly unknownTries: number;
     }
   | {
       readonly type: 'react';
-      readonly key: string;
+      readonly key: RequestKey;
       readonly room: string;
       readonly target: string;
       readonly emoji: string;
@@ -238,7 +253,7 @@ export interface ConnectorHost {
   receive(events: readonly IncomingEvent[], cursor: string | null): Promise<void>;
 
   /** One of our own operations was seen in the stream: this settles a send whose outcome was unknown. */
-  echo(key: string, remoteId: string): Promise<void>;
+  echo(key: RequestKey, remoteId: string): Promise<void>;
 
   /** Something became true or false of a room; the core tells the ops room and fails over. */
   membership(room: string, state: 'joined' | 'left' | 'encrypted' | 'moved', detail?: string): Promise<void>;
@@ -329,14 +344,14 @@ export type IncomingEvent =
       readonly respond?: { readonly token: string; readonly until: Date };
     });
 
-/** The platform refuses for now. `scope`: this room only, or the whole account. */
+/** The platform refuses for now. `bucket`: which one it closes: `account`, `room:ROOM`, or one that `buckets` names. */
 export class RateLimited extends Error {
   readonly code = 'WB_RATE_LIMITED';
-  readonly scope: 'room' | 'account';
+  readonly bucket: string;
   readonly retryAfterMs: number;
-  constructor(scope: 'room' | 'account', retryAfterMs: number) {
+  constructor(bucket: string, retryAfterMs: number) {
     super(`the platform asks to wait ${retryAfterMs} ms`);
-    this.scope = scope;
+    this.bucket = bucket;
     this.retryAfterMs = retryAfterMs;
   }
 }

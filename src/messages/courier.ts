@@ -1,56 +1,54 @@
+import type { RequestKey } from '../connectors/connector.ts';
 import { messageOf } from '../errors.ts';
 import { Alarms } from './alarms.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
-import { Pace } from './pace.ts';
+import { RateLimits } from './rate-limiter.ts';
+import { RoomWorker, type Turn } from './room-worker.ts';
 import { dueSoon, messageById, pendingRooms } from './store.ts';
 import { offerTaps } from './taps.ts';
-import { Turns, type Room } from './turns.ts';
+import { Turns } from './turns.ts';
 
 export type CourierOptions = DeliveryOptions;
 
 const LOOK_EVERY_MS = 1000;
 /** A look finds what becomes due until a little after the next one. */
 const DUE_WITHIN_MS = LOOK_EVERY_MS + 200;
-/** Messages of one room whose commits are shared while many wait. */
-const BATCH = 16;
 /** Rooms that have their turn; and looked into with one statement. */
 const ROOMS_AT_ONCE = 5000;
 const ROOMS_A_TAKE = 250;
 /** Looks into the database at the same time, each for all rooms that became ready meanwhile. */
 const TAKES_AT_ONCE = 2;
 
-/** Makes every room of one connector show what its rows say, as long as this replica holds the connector's lease. */
+/** Makes every room of one connector show what its rows say, as long as this replica holds the connector's lease: finds work, and gives rooms their turn. */
 export class Courier {
   readonly #options: CourierOptions;
-  readonly #pace: Pace;
+  readonly #limits: RateLimits;
   readonly #delivery: Delivery;
   readonly #turns: Turns;
-  readonly #rooms = new Map<string, Room>();
-  /** Rooms that have something to send, as far as is known, in the order in which that became known. */
-  readonly #ready = new Set<string>();
-  /** Those of them where a reply or a page waits. */
-  readonly #readyFirst = new Set<string>();
   readonly #alarms: Alarms;
+  readonly #workers = new Map<string, RoomWorker>();
+  /** Rooms that have something to send, as far as is known, in the order in which that became known. */
+  readonly #ready = new Set<RoomWorker>();
   #timer: NodeJS.Timeout | undefined;
   #lookAtMs = 0;
   #stopped = true;
-  #busy = 0;
+  #working = 0;
   #taking = 0;
   #looking = false;
   #lookAgain = false;
 
   constructor(options: CourierOptions) {
     this.#options = options;
-    this.#pace = new Pace(options.connector.capabilities.rate);
-    this.#delivery = new Delivery(options, this.#pace);
+    this.#limits = new RateLimits(options.connector);
+    this.#delivery = new Delivery(options, this.#limits);
     this.#alarms = new Alarms(options.clock, (rooms) => {
       for (const room of rooms) this.wake(room);
     });
-    this.#turns = new Turns(options, this.#pace, this.#delivery, {
-      get: (room) => this.#room(room),
-      free: (room, state, more) => this.#free(room, state, more),
-      lookIn: (waitMs) => this.#schedule(waitMs),
-      coped: (error, what) => this.#coped(error, what),
+    this.#turns = new Turns({
+      ...options,
+      limits: this.#limits,
+      onEnd: (worker, turn) => this.#end(worker, turn),
+      onError: (error, what) => this.#coped(error, what),
     });
   }
 
@@ -64,10 +62,9 @@ export class Courier {
     this.#stopped = true;
     this.#delivery.stop();
     this.#ready.clear();
-    this.#readyFirst.clear();
     clearTimeout(this.#timer);
     this.#alarms.clear();
-    while (this.#busy > 0 || this.#looking) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (this.#working > 0 || this.#looking) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
   /** Something changed in this room; `notBefore`: it is to be sent then, at the earliest; `urgent`: it goes before bulk. */
@@ -75,13 +72,12 @@ export class Courier {
     if (this.#stopped) return;
     const { clock } = this.#options;
     if (notBefore && notBefore > clock.now()) return this.#alarm(room, notBefore);
-    const state = this.#room(room);
-    state.again = true;
-    state.urgent ||= urgent;
+    const worker = this.#worker(room);
+    worker.wake(urgent);
     const nowMs = clock.monotonic();
-    if (!this.#pace.isAccountThrottled(nowMs)) this.#enqueue(room, state);
+    if (!this.#limits.account.isThrottled(nowMs)) this.#enqueue(worker);
     else if (this.#looking) this.#lookAgain = true;
-    else this.#schedule(this.#pace.accountWaitMs(nowMs));
+    else this.#schedule(this.#limits.account.waitMs(nowMs));
   }
 
   /** Anything may have changed. */
@@ -90,49 +86,34 @@ export class Courier {
   }
 
   /** One of our requests was seen in the platform's stream: settles it, whatever became of its answer. */
-  async echo(key: string, remoteId: string): Promise<void> {
-    const match = /^([0-9a-f-]{36})\.(\d+)$/.exec(key);
-    if (!match?.[1] || this.#delivery.isSettled(key)) return;
-    const row = await messageById(this.#options.database.query, match[1]);
-    if (!row?.attempt || row.sends !== Number(match[2])) return;
+  async echo(key: RequestKey, remoteId: string): Promise<void> {
+    if (this.#delivery.isSettled(key)) return;
+    const row = await messageById(this.#options.database.query, key.uuid);
+    if (!row?.attempt || row.sends !== key.count) return;
     await this.#delivery.echo(row, remoteId);
-    this.#room(row.room).unknownTries = 0;
     this.wake(row.room);
   }
 
   /** Does `work` while nothing is on its way to a room, and looks at all that waits there anew. */
   async quietly(room: string, work: () => Promise<void>): Promise<void> {
-    const state = this.#room(room);
-    while (state.busy) {
-      await new Promise<void>((resolve) => state.freed.push(resolve));
-    }
-    this.#occupy(state);
+    const worker = this.#worker(room);
+    while (worker.isWorking) await worker.ended();
+    this.#begin(worker);
     try {
       await work();
-      state.unknownTries = 0;
-      state.untried = undefined;
-      this.#pace.resume(room);
     } finally {
-      state.looked = false;
-      this.#free(room, state, true);
+      worker.forget();
+      this.#end(worker, 'more');
     }
   }
 
-  #room(room: string): Room {
-    let state = this.#rooms.get(room);
-    if (!state) {
-      state = {
-        busy: false,
-        looked: false,
-        again: false,
-        urgent: false,
-        freed: [],
-        unknownTries: 0,
-        untried: undefined,
-      };
-      this.#rooms.set(room, state);
+  #worker(room: string): RoomWorker {
+    let worker = this.#workers.get(room);
+    if (!worker) {
+      worker = new RoomWorker(room, this.#options, this.#limits, this.#delivery);
+      this.#workers.set(room, worker);
     }
-    return state;
+    return worker;
   }
 
   #schedule(waitMs: number): void {
@@ -142,13 +123,11 @@ export class Courier {
     if (this.#timer && this.#lookAtMs <= atMs) return;
     clearTimeout(this.#timer);
     this.#lookAtMs = atMs;
-    this.#timer = setTimeout(
-      () => {
-        this.#timer = undefined;
-        void this.#look();
-      },
-      Math.min(waitMs, LOOK_EVERY_MS),
-    );
+    const look = (): void => {
+      this.#timer = undefined;
+      void this.#look();
+    };
+    this.#timer = setTimeout(look, Math.min(waitMs, LOOK_EVERY_MS));
   }
 
   #alarm(room: string, due: Date): void {
@@ -171,32 +150,30 @@ export class Courier {
       for (const { room, due } of await dueSoon(database.query, name, now, new Date(now.getTime() + DUE_WITHIN_MS)))
         this.#alarm(room, due);
       const rooms = await pendingRooms(database.query, name, now);
-      if (!this.#pace.isAccountThrottled(clock.monotonic()))
-        for (const room of rooms) this.#enqueue(room, this.#room(room));
-      else waitMs = await this.#throttledRound(rooms);
+      if (this.#limits.account.isThrottled(clock.monotonic())) waitMs = await this.#throttledRound(rooms);
+      else for (const room of rooms) this.#enqueue(this.#worker(room));
       if (rooms.length === 0) await this.#offerTaps();
     } catch (error) {
       this.#coped(error, 'courier could not look for work');
     }
     this.#looking = false;
-    this.#schedule(
-      this.#lookAgain ? Math.min(waitMs, this.#pace.accountWaitMs(this.#options.clock.monotonic())) : waitMs,
-    );
+    const soonMs = this.#lookAgain ? this.#limits.account.waitMs(this.#options.clock.monotonic()) : waitMs;
+    this.#schedule(Math.min(waitMs, soonMs));
   }
 
   async #throttledRound(rooms: readonly string[]): Promise<number> {
     const { clock } = this.#options;
     for (const room of rooms) {
       if (this.#stopped) return LOOK_EVERY_MS;
-      const waitMs = this.#pace.waitMs(room, clock.monotonic());
-      if (this.#pace.accountWaitMs(clock.monotonic()) > 0) return Math.max(1, waitMs);
-      const state = this.#room(room);
-      if (waitMs > 0 || state.busy) continue;
-      this.#occupy(state);
-      const { spent } = this.#pace;
-      await this.#turns.work([room], 1).catch((error: unknown) => this.#coped(error, 'courier turn ended early'));
+      const waitMs = this.#limits.waitMs(room, clock.monotonic());
+      if (this.#limits.account.waitMs(clock.monotonic()) > 0) return Math.max(1, waitMs);
+      const worker = this.#worker(room);
+      if (waitMs > 0 || worker.isWorking) continue;
+      this.#begin(worker);
+      const { spent } = this.#limits;
+      await this.#turns.work([worker], 1).catch((error: unknown) => this.#coped(error, 'courier turn ended early'));
       // A room where nothing could be sent must not keep the others waiting.
-      if (this.#pace.spent > spent) return 0;
+      if (this.#limits.spent > spent) return 0;
     }
     return LOOK_EVERY_MS;
   }
@@ -207,64 +184,56 @@ export class Courier {
     if (database.available) log.warn({ reason: messageOf(error) }, what);
   }
 
-  #occupy(state: Room): void {
-    state.busy = true;
-    state.again = false;
-    state.urgent = false;
-    this.#busy++;
+  #begin(worker: RoomWorker): void {
+    this.#ready.delete(worker);
+    worker.begin();
+    this.#working++;
   }
 
-  #free(room: string, state: Room, more: boolean): void {
-    state.busy = false;
-    this.#busy--;
-    // Whoever waits for it comes before the next turn, which begins in another task.
-    for (const next of state.freed.splice(0)) next();
-    if (more || state.again) this.#enqueue(room, state);
-    if (this.#isAnyReady()) this.#takeSoon();
+  #end(worker: RoomWorker, turn: Turn): void {
+    this.#working--;
+    if (worker.end(turn)) this.#enqueue(worker);
+    if (typeof turn === 'object') this.#schedule(turn.waitMs);
+    if (this.#ready.size > 0) this.#takeSoon();
   }
 
-  #enqueue(room: string, state: Room): void {
-    if (this.#stopped || state.busy || this.#mustWait(room)) return;
-    (state.urgent ? this.#readyFirst : this.#ready).add(room);
+  #enqueue(worker: RoomWorker): void {
+    if (this.#stopped || worker.isWorking || this.#mustWait(worker)) return;
+    this.#ready.add(worker);
     this.#takeSoon();
   }
 
   /** Its pace, or the account's, does not allow a request now; a look comes back to it. */
-  #mustWait(room: string): boolean {
+  #mustWait({ room }: RoomWorker): boolean {
     const nowMs = this.#options.clock.monotonic();
-    const waitMs = this.#pace.waitMs(room, nowMs);
-    if (waitMs === 0 && !this.#pace.isAccountThrottled(nowMs)) return false;
+    const waitMs = this.#limits.waitMs(room, nowMs);
+    if (waitMs === 0 && !this.#limits.account.isThrottled(nowMs)) return false;
     this.#schedule(Math.max(1, waitMs));
     return true;
-  }
-
-  #isAnyReady(): boolean {
-    return this.#ready.size + this.#readyFirst.size > 0;
   }
 
   #takeSoon(): void {
     if (this.#taking >= TAKES_AT_ONCE) return;
     this.#taking++;
-    // Rooms that are woken by the same commit, or are due in the same millisecond, are looked into together.
+    // Rooms that are woken by the same commit, or are due in the same moment, are looked into together.
     setImmediate(() => void this.#take());
   }
 
   async #take(): Promise<void> {
-    while (!this.#stopped && this.#busy < ROOMS_AT_ONCE && this.#isAnyReady()) {
-      const rooms: string[] = [];
-      const count = Math.min(ROOMS_A_TAKE, ROOMS_AT_ONCE - this.#busy);
-      for (const room of [...this.#readyFirst, ...this.#ready].slice(0, count)) {
-        this.#ready.delete(room);
-        this.#readyFirst.delete(room);
-        const state = this.#room(room);
-        // It stood here twice; and what was refused since it became ready counts.
-        if (state.busy || this.#mustWait(room)) continue;
-        this.#occupy(state);
-        rooms.push(room);
+    while (!this.#stopped && this.#working < ROOMS_AT_ONCE && this.#ready.size > 0) {
+      const [urgent, others] = [[...this.#ready].filter((one) => one.isUrgent), [...this.#ready]];
+      const taken: RoomWorker[] = [];
+      for (const worker of new Set([...urgent, ...others])) {
+        if (taken.length >= Math.min(ROOMS_A_TAKE, ROOMS_AT_ONCE - this.#working)) break;
+        this.#ready.delete(worker);
+        // What was refused since it became ready counts.
+        if (worker.isWorking || this.#mustWait(worker)) continue;
+        this.#begin(worker);
+        taken.push(worker);
       }
-      if (rooms.length === 0) continue;
+      if (taken.length === 0) continue;
       await this.#turns
-        .work(rooms, BATCH)
+        .work(taken)
         .catch((error: unknown) => this.#coped(error, 'courier could not decide what to send'));
     }
     this.#taking--;
@@ -275,7 +244,7 @@ export class Courier {
     const signal = (): AbortSignal => this.#delivery.signal();
     return offerTaps(
       { query: database.query, name, connector, lease, clock, log, signal },
-      this.#pace,
+      this.#limits,
       () => this.#stopped,
     );
   }

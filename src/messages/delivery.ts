@@ -1,6 +1,6 @@
 import type { Message } from '../chat/message.ts';
 import type { Clock } from '../clock.ts';
-import type { Connector } from '../connectors/connector.ts';
+import type { Connector, Moved, Operation, RateLimited, RequestKey } from '../connectors/connector.ts';
 import type { Database, Transaction } from '../db/database.ts';
 import type { Lease } from '../db/lease.ts';
 import type { Woken } from '../dispatch/effects.ts';
@@ -10,19 +10,17 @@ import type { Metrics } from '../metrics.ts';
 import type { Log } from '../skill.ts';
 import type { StepHook } from '../steps.ts';
 import { withOffer } from './offered.ts';
-import type { Pace } from './pace.ts';
 import { applyStep, newest, operationOf, type Attempt, type Copy, type PlannedStep } from './plan.ts';
 import { digestMessage } from './digest.ts';
+import type { RateLimits } from './rate-limiter.ts';
 import { Recorder } from './recorder.ts';
 import { markDead } from './dead-letters.ts';
-import { membersOf, threadRoot, withdrawAttempts, type MessageRow, type Planned } from './store.ts';
+import { membersOf, threadRoot, type MessageRow, type Planned } from './store.ts';
 
 /** A request shorter than this is not worth beginning; the lease is renewed soon. */
 const MIN_REQUEST_MS = 1000;
 const MAX_REQUEST_MS = 10_000;
 const SHARED_SIGNAL_MS = 200;
-/** About ten minutes with the pauses between them. */
-const MAX_UNKNOWN_TRIES = 24;
 const MAX_CONFIRMED = 5000;
 /** Fewer than a connector has sockets: a request that waits for one would use up its time. */
 const REQUESTS_AT_ONCE = 50;
@@ -46,41 +44,29 @@ export interface DeliveryOptions {
   readonly isUp: () => boolean;
 }
 
-/** What one request leaves to be done in its room: go on, or wait for what its pace says. */
-type Turn = 'more' | 'wait';
-/** What became of a delivery: all was sent; some was withdrawn and is to be looked at again; or the room's pace says when. */
-export type Delivered = 'sent' | 'left' | 'wait';
+/** What came of a request. */
+export type Answer =
+  /** Done, or gone already; `next` is what remains of the message. */
+  | { readonly type: 'done'; readonly step: PlannedStep; readonly remoteId: string | null; readonly next: Planned }
+  /** Certainly not done. `goesOn`: only such requests have to wait. */
+  | { readonly type: 'refused'; readonly turn: { readonly waitMs: number }; readonly goesOn?: boolean }
+  /** It never will be. */
+  | { readonly type: 'never'; readonly reason: string }
+  | { readonly type: 'unknown'; readonly reason: string };
 
-/** What has to be remembered of a room between two deliveries. */
-export interface Uncertain {
-  /** Nothing in the room has an unknown outcome, as far as the rows were looked at. */
-  looked: boolean;
-  /** Tries of the current key with an unknown outcome. */
-  unknownTries: number;
-  /** The step that follows what was sent here last: nobody has tried it yet. */
-  untried: string | undefined;
-  /** Something came that goes before bulk. */
-  urgent: boolean;
-}
-
-/** Names a step of a message. */
-export function stepKey(row: MessageRow, next: number): string {
-  return `${row.id} ${next}`;
-}
-
-/** Makes the requests that were decided, one after another in each room, and sees to it that what came of them is recorded. */
+/** Makes single requests, keeps what the platform says of its limits, and sees to it that what came of them is recorded. */
 export class Delivery {
   readonly #options: DeliveryOptions;
-  readonly #pace: Pace;
+  readonly #limits: RateLimits;
   readonly #recorder: Recorder;
   readonly #confirmed = new Set<string>();
   readonly #slots = new Slots(REQUESTS_AT_ONCE);
   #shared = { signal: AbortSignal.abort(), untilMs: 0 };
   #stopped = false;
 
-  constructor(options: DeliveryOptions, pace: Pace) {
+  constructor(options: DeliveryOptions, limits: RateLimits) {
     this.#options = options;
-    this.#pace = pace;
+    this.#limits = limits;
     this.#recorder = new Recorder(options.database, options.lease, options.onAccepted);
   }
 
@@ -89,47 +75,18 @@ export class Delivery {
     this.#stopped = true;
   }
 
-  /**
-   * Delivers what was decided and frozen for one room, in order; what is not sent any more is withdrawn, unless it may
-   * have been sent before (`unknown`).
-   */
-  async deliver(batch: readonly Planned[], room: Uncertain, kind: 'fresh' | 'unknown'): Promise<Delivered> {
-    const { lease, database, step } = this.#options;
-    const recording: Promise<unknown>[] = [];
-    let turn: Turn = 'more';
-    let sent = 0;
-    try {
-      for (const { row, attempt } of batch) {
-        await this.#slots.take(row.queue === 0);
-        try {
-          if (this.#stopped) break;
-          if (kind === 'fresh' || sent > 0) {
-            // A pace that changed since this was decided counts, and what came meanwhile may go before the rest.
-            if (this.#pace.waitMs(row.room, this.#options.clock.monotonic()) > 0) turn = 'wait';
-            if (turn === 'wait' || this.#isLate(row) || (sent > 0 && room.urgent && row.queue > 0)) break;
-          }
-          turn = await this.#send(row, attempt, room, recording);
-          sent++;
-        } finally {
-          this.#slots.give();
-        }
-        if (turn !== 'more' || room.unknownTries > 0) break;
-      }
-    } finally {
-      this.#recorder.flush();
-      const recorded = await Promise.allSettled(recording);
-      if (recorded.some((one) => one.status === 'rejected')) room.looked = false;
-    }
-    step('courier.after-record');
-    const unsent = batch.slice(sent).map(({ row }) => row);
-    // Of what is unknown one cannot say that it was not sent.
-    if (unsent.length > 0 && (kind === 'fresh' || sent > 0)) await withdrawAttempts(database.query, lease, unsent);
-    if (turn === 'wait') return 'wait';
-    return unsent.length > 0 ? 'left' : 'sent';
+  get isStopped(): boolean {
+    return this.#stopped;
   }
 
-  #isLate(row: MessageRow): boolean {
-    return row.until !== null && row.until < this.#options.clock.now();
+  /** Waits for a place among the requests that are under way at the same time; urgent ones come first. */
+  async inTurn<T>(row: MessageRow, work: () => Promise<T>): Promise<T> {
+    await this.#slots.take(row.queue === 0);
+    try {
+      return await work();
+    } finally {
+      this.#slots.give();
+    }
   }
 
   /** What ends a request before the lease does. Shared by those that begin together: each signal costs as much as the request. */
@@ -146,165 +103,115 @@ export class Delivery {
 
   /** One request was seen in the platform's stream: settles it. */
   async echo(row: MessageRow, remoteId: string): Promise<void> {
-    const recording = this.#confirm(row, JSON.parse(row.attempt ?? '') as Attempt, remoteId);
-    this.#recorder.flush();
+    const attempt = JSON.parse(row.attempt ?? '') as Attempt;
+    const step = attempt.steps[attempt.next];
+    if (!step) return;
+    const recording = this.confirm(row, attempt, done(row, attempt, step, remoteId));
+    this.flush();
     await recording;
   }
 
   /** Most echoes are of what its own answer has settled long ago. */
-  isSettled(key: string): boolean {
-    return this.#confirmed.has(key);
+  isSettled({ uuid, count }: RequestKey): boolean {
+    return this.#confirmed.has(`${uuid} ${count}`);
   }
 
-  /** One request. What it leads to is recorded while the next one is on its way; `recording` collects that. */
-  async #send(row: MessageRow, attempt: Attempt, room: Uncertain, recording: Promise<unknown>[]): Promise<Turn> {
-    const { lease, clock, connector, database, metrics, name, step } = this.#options;
-    const planned = attempt.steps[attempt.next];
-    if (!planned) return this.dead(row, 'its plan has no step left', attempt.version);
+  /** Records now what was confirmed. */
+  flush(): void {
+    this.#recorder.flush();
+  }
+
+  /** Asks for the next step of a message; `tries`: how often that was asked before with an unknown outcome. */
+  async request(row: MessageRow, attempt: Attempt, tries: number): Promise<Answer> {
+    const { lease, clock, connector, database, metrics, name, step: reached } = this.#options;
+    const step = attempt.steps[attempt.next];
+    if (!step) return { type: 'never', reason: 'its plan has no step left' };
     const thread = row.thread ?? (row.thread_key ? await threadRoot(database.query, row) : undefined);
-    if (lease.leftMs() < MIN_REQUEST_MS) {
-      room.looked = false;
-      this.#pace.failed('room', row.room, clock.monotonic());
-      return 'wait';
-    }
-    const operation = operationOf(planned, {
-      id: row.id,
-      room: row.room,
-      sends: row.sends,
-      replyTo: row.reply_to ?? undefined,
-      thread,
-      unknownTries: room.unknownTries,
-    });
-    this.#pace.spend();
+    if (lease.leftMs() < MIN_REQUEST_MS)
+      return { type: 'refused', turn: { waitMs: this.#limits.room(row.room).failed(clock.monotonic()) } };
+    const operation = operationOf(step, row, thread, tries);
+    this.#limits.spend(operation);
     try {
       const remoteId = await connector.perform(operation, this.signal());
-      step('courier.after-send');
+      reached('courier.after-send');
       metrics.sends.inc({ connector: name, result: 'ok' });
-      this.#pace.succeeded(row.room);
-      room.unknownTries = 0;
+      this.#limits.succeeded(row.room);
       // Its echo, which may come before it is recorded, has nothing to add.
-      this.#settled(row);
-      room.looked = attempt.next + 1 >= attempt.steps.length;
-      room.untried = stepKey(row, attempt.next + 1);
-      recording.push(
-        this.#confirm(row, attempt, remoteId).then((confirmed) => {
-          if (!confirmed) room.looked = false;
-        }),
-      );
-      return 'more';
+      if (this.#confirmed.size >= MAX_CONFIRMED) this.#confirmed.clear();
+      this.#confirmed.add(`${row.id} ${row.sends}`);
+      return done(row, attempt, step, remoteId);
     } catch (error) {
-      return this.#failed(row, attempt, planned, room, error);
+      const result = RESULTS[codeOf(error) ?? ''] ?? 'unknown';
+      metrics.sends.inc({ connector: name, result });
+      // Gone is what a delete wanted; an edit of what somebody deleted is given up.
+      if (result === 'gone' && step.type !== 'send')
+        return done(row, attempt, step, step.type === 'edit' ? null : step.target);
+      if (result === 'rejected') return { type: 'never', reason: reasonOf(error) };
+      return this.#refused(row, operation, error) ?? { type: 'unknown', reason: messageOf(error) };
     }
   }
 
-  #settled(row: MessageRow): void {
-    if (this.#confirmed.size >= MAX_CONFIRMED) this.#confirmed.clear();
-    this.#confirmed.add(`${row.id}.${row.sends}`);
+  /** The platform says that it did nothing, and why; undefined: it does not say so. */
+  #refused(row: MessageRow, operation: Operation, error: unknown): Answer | undefined {
+    const nowMs = this.#options.clock.monotonic();
+    const { room } = row;
+    switch (codeOf(error)) {
+      case 'WB_RATE_LIMITED': {
+        const { bucket, retryAfterMs } = error as RateLimited;
+        this.#limits.of(bucket).refused(retryAfterMs, nowMs);
+        break;
+      }
+      case 'WB_MOVED':
+        this.#limits.room(room).pause((error as Moved).retryAfterMs, nowMs);
+        break;
+      case 'WB_UNREACHABLE':
+        this.#limits.account.failed(nowMs);
+        break;
+      case 'WB_UNAUTHORISED':
+        this.#limits.account.failed(nowMs);
+        this.#options.onUnauthorised(error);
+        break;
+      default:
+        return undefined;
+    }
+    const waitMs = this.#limits.waitMs(room, nowMs);
+    if (waitMs > 0) return { type: 'refused', turn: { waitMs } };
+    return { type: 'refused', turn: { waitMs: Math.max(1, this.#limits.ownWaitMs(operation, nowMs)) }, goesOn: true };
   }
 
-  async #confirm(row: MessageRow, attempt: Attempt, remoteId: string, gone = false): Promise<boolean> {
+  /** Resolves after the commit. False: it was recorded before, by an echo, or the lease has gone. */
+  async confirm(row: MessageRow, attempt: Attempt, answer: Answer & { type: 'done' }): Promise<boolean> {
     const { metrics, name, connector, clock } = this.#options;
-    const planned = attempt.steps[attempt.next];
-    if (!planned) return false;
-    const copies = JSON.parse(row.copies) as Copy[];
-    const applied = gone
-      ? copies.map((copy, index) => (index === planned.copy ? { ...copy, gone: true } : copy))
-      : applyStep(copies, planned, remoteId);
-    const last = gone || attempt.next + 1 >= attempt.steps.length;
+    const { step, next, remoteId } = answer;
+    const last = next.attempt.next >= next.attempt.steps.length;
     const offers =
       connector.capabilities.reactions &&
       !connector.capabilities.buttons &&
       (JSON.parse(attempt.actions) as Message['actions'] & object).some((action) => action.offer !== false);
+    const copies = JSON.parse(next.row.copies) as Copy[];
     const recorded = await this.#recorder.record(row, {
-      copies: last ? newest(applied) : applied,
-      attempt: last ? null : { ...attempt, next: attempt.next + 1 },
+      copies: last ? newest(copies) : copies,
+      attempt: last ? null : next.attempt,
       version: attempt.version,
       ring: attempt.ring,
       offered: withOffer(row.offered, attempt.version, attempt.actions),
-      newRemoteId: planned.type === 'send' && !gone ? remoteId : null,
+      newRemoteId: step.type === 'send' ? remoteId : null,
       members: last ? attempt.members : undefined,
       react: last && offers && attempt.steps.some((one) => one.type === 'send'),
     });
     if (recorded && last)
       metrics.deliveryDuration.observe(
-        { connector: name, kind: row.reply_to ? 'reply' : planned.type === 'send' ? 'new' : 'edit' },
+        { connector: name, kind: row.reply_to ? 'reply' : step.type === 'send' ? 'new' : 'edit' },
         Math.max(0, (clock.now().getTime() - (row.not_before ?? row.wanted_at).getTime()) / 1000),
       );
     return recorded;
-  }
-
-  async #failed(
-    row: MessageRow,
-    attempt: Attempt,
-    planned: PlannedStep,
-    room: Uncertain,
-    error: unknown,
-  ): Promise<Turn> {
-    const { clock, metrics, name, log, database, lease, onUnauthorised } = this.#options;
-    const code = codeOf(error);
-    const nowMs = clock.monotonic();
-    room.looked = false;
-    const count = (result: string): void => metrics.sends.inc({ connector: name, result });
-    if (code === 'WB_RATE_LIMITED') {
-      count('rate_limited');
-      const { scope, retryAfterMs } = error as { scope: 'room' | 'account'; retryAfterMs: number } & Error;
-      this.#pace.rateLimited(scope, row.room, retryAfterMs, nowMs);
-      // Only the first try of the first step is certain to have left no trace.
-      if (room.unknownTries === 0 && attempt.next === 0) await withdrawAttempts(database.query, lease, [row]);
-      return 'wait';
-    }
-    if (code === 'WB_GONE' && planned.type !== 'send') {
-      count('gone');
-      // Gone is what a delete wanted; an edit of what somebody deleted is given up.
-      await this.#confirm(row, attempt, '', planned.type === 'edit');
-      room.unknownTries = 0;
-      return 'more';
-    }
-    if (code === 'WB_REJECTED') {
-      count('rejected');
-      const certain = room.unknownTries === 0;
-      room.unknownTries = 0;
-      const reason = reasonOf(error);
-      return this.dead(row, reason, certain ? attempt.version : undefined);
-    }
-    if (code === 'WB_UNAUTHORISED') {
-      count('unauthorised');
-      this.#pace.failed('account', row.room, nowMs);
-      onUnauthorised(error);
-      return 'wait';
-    }
-    if (code === 'WB_UNREACHABLE') {
-      count('unreachable');
-      this.#pace.failed('account', row.room, nowMs);
-      if (room.unknownTries === 0 && attempt.next === 0) await withdrawAttempts(database.query, lease, [row]);
-      return 'wait';
-    }
-    if (code === 'WB_MOVED') {
-      count('moved');
-      this.#pace.pause(row.room, (error as { retryAfterMs: number } & Error).retryAfterMs, nowMs);
-      if (room.unknownTries === 0 && attempt.next === 0) await withdrawAttempts(database.query, lease, [row]);
-      return 'wait';
-    }
-    count('unknown');
-    room.unknownTries++;
-    room.untried = undefined;
-    if (room.unknownTries >= MAX_UNKNOWN_TRIES && this.#options.isUp()) {
-      room.unknownTries = 0;
-      return this.dead(row, 'the server answers, but never says whether it took this one; it may have been shown');
-    }
-    const waitMs = this.#pace.failed('room', row.room, nowMs);
-    log.warn(
-      { message: row.id, tries: room.unknownTries, waitMs: Math.round(waitMs), reason: messageOf(error) },
-      'send has an unknown outcome and is repeated under the same key',
-    );
-    return 'wait';
   }
 
   /**
    * The platform will never take it: kept, and somebody else is told. With a `version` only if it still says what was
    * refused; what it says by now is tried.
    */
-  async dead(row: MessageRow, reason: string, version?: number): Promise<'more'> {
+  async dead(row: MessageRow, reason: string, version?: number): Promise<void> {
     const { database, lease, onAccepted, onDead, onWoken, log } = this.#options;
     const told = await database.transaction(async (transaction) => {
       const members = row.digest ? await membersOf(transaction.query, row.id) : undefined;
@@ -315,12 +222,40 @@ export class Delivery {
         : (JSON.parse(row.content) as Message);
       return { accepted, woken: await onDead(transaction, row, lost, reason) };
     });
-    if (!told) return 'more';
+    if (!told) return;
     log.error({ message: row.id, reason }, 'message cannot be shown and became a dead letter');
     onAccepted(told.accepted);
     onWoken(told.woken);
-    return 'more';
   }
+}
+
+/** What is counted of what a connector throws. */
+const RESULTS: Readonly<Record<string, string>> = {
+  WB_RATE_LIMITED: 'rate_limited',
+  WB_GONE: 'gone',
+  WB_REJECTED: 'rejected',
+  WB_UNAUTHORISED: 'unauthorised',
+  WB_UNREACHABLE: 'unreachable',
+  WB_MOVED: 'moved',
+};
+
+/** A step was confirmed; `remoteId` null: what it was to edit is gone, and with it the rest. */
+function done(
+  row: MessageRow,
+  attempt: Attempt,
+  step: PlannedStep,
+  remoteId: string | null,
+): Answer & { type: 'done' } {
+  const before = JSON.parse(row.copies) as Copy[];
+  const copies =
+    remoteId === null
+      ? before.map((copy, index) => (index === step.copy ? { ...copy, gone: true } : copy))
+      : applyStep(before, step, remoteId);
+  const next = remoteId === null ? attempt.steps.length : attempt.next + 1;
+  return {
+    ...{ type: 'done', step, remoteId },
+    next: { row: { ...row, copies: JSON.stringify(copies), sends: row.sends + 1 }, attempt: { ...attempt, next } },
+  };
 }
 
 /** So many at the same time; who is urgent comes next. */

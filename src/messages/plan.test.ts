@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Message } from '../chat/message.ts';
-import type { Part } from '../connectors/connector.ts';
+import { keyText, type Part } from '../connectors/connector.ts';
 import { MEMORY_CAPABILITIES as ALL } from '../connectors/memory/platform.ts';
 import { applyStep, operationOf, plan, type Attempt, type Copy, type PlanInput } from './plan.ts';
 
@@ -151,11 +151,9 @@ test('whatever is wanted one after another, doing what was planned leaves nothin
             id: 'row',
             room: 'r',
             sends: sends++,
-            replyTo: undefined,
-            thread: undefined,
-            unknownTries: 0,
+            reply_to: null,
           };
-          keys.push(operationOf(step, place).key);
+          keys.push(keyText(operationOf(step, place).key));
           copies = applyStep(copies, step, step.type === 'send' ? `remote-${remotes++}` : step.target);
         }
         expect(plan({ ...input, copies }).steps).toEqual([]);
@@ -173,26 +171,27 @@ test('whatever is wanted one after another, doing what was planned leaves nothin
 });
 
 test('the request of a step carries its key, its target, and where it belongs', () => {
-  const place = { id: 'row', room: '!r', sends: 3, replyTo: 'q', thread: 't', unknownTries: 2 };
+  const place = { id: 'row', room: '!r', sends: 3, reply_to: 'q' };
+  const key = { uuid: 'row', count: 3 };
   const [send] = plan(wanted('one')).steps;
   const [edit] = plan(wanted('two', { copies: shown('one') })).steps;
   const [remove] = plan(wanted('', { copies: shown('one'), removed: true })).steps;
   if (!send || !edit || !remove) throw new Error('a step is missing');
-  expect(operationOf(send, place)).toMatchObject({
+  expect(operationOf(send, place, 't', 2)).toMatchObject({
     type: 'send',
-    key: 'row.3',
+    key,
     room: '!r',
     replyTo: 'q',
     thread: 't',
     unknownTries: 2,
   });
-  expect(operationOf(edit, place)).toMatchObject({ type: 'edit', key: 'row.3', target: 'r0' });
-  expect(operationOf(remove, place)).toEqual({
+  expect(operationOf(edit, place)).toMatchObject({ type: 'edit', key, target: 'r0' });
+  expect(operationOf(remove, place, undefined, 2)).toEqual({
     type: 'delete',
-    key: 'row.3',
+    key,
     room: '!r',
     target: 'r0',
     unknownTries: 2,
   });
-  expect(operationOf(send, { ...place, replyTo: undefined, thread: undefined })).not.toHaveProperty('thread');
+  expect(operationOf(send, place)).not.toHaveProperty('thread');
 });

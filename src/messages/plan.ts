@@ -171,25 +171,23 @@ export function newest(copies: readonly Copy[]): readonly Copy[] {
   return copies.slice(-MOST_COPIES);
 }
 
+/** Where a step belongs: its row. */
 export interface OperationPlace {
   readonly id: string;
   readonly room: string;
+  /** Confirmed requests so far. */
   readonly sends: number;
-  readonly replyTo: string | undefined;
-  readonly thread: string | undefined;
-  readonly unknownTries: number;
+  readonly reply_to: string | null;
 }
 
 /** The request of a step. Its key is the row's uuid and the count of confirmed requests, so it never belongs to two. */
-export function operationOf(step: PlannedStep, place: OperationPlace): Operation {
-  const base = { key: `${place.id}.${place.sends}`, room: place.room, unknownTries: place.unknownTries };
+export function operationOf(step: PlannedStep, row: OperationPlace, thread?: string, unknownTries = 0): Operation {
+  const base = { key: { uuid: row.id, count: row.sends }, room: row.room, unknownTries };
   if (step.type === 'send')
     return {
-      type: 'send',
-      ...base,
-      part: step.part,
-      ...(place.replyTo && { replyTo: place.replyTo }),
-      ...(place.thread && { thread: place.thread }),
+      ...{ type: 'send', ...base, part: step.part },
+      ...(row.reply_to && { replyTo: row.reply_to }),
+      ...(thread && { thread }),
     };
   if (step.type === 'edit') return { type: 'edit', ...base, part: step.part, target: step.target };
   return { type: 'delete', ...base, target: step.target };

@@ -48,7 +48,7 @@ const line = (text: string, more: Partial<WebSend> = {}): WebSend => ({
 async function show(text: string, target?: string): Promise<string> {
   const [part] = connector.render({ text }, { ring: false });
   if (!part) throw new Error('nothing was rendered');
-  const operation = { key: randomUUID(), room: 'ops', part, unknownTries: 0 };
+  const operation = { key: { uuid: randomUUID(), count: 0 }, room: 'ops', part, unknownTries: 0 };
   return connector.perform(
     target === undefined ? { type: 'send', ...operation } : { type: 'edit', ...operation, target },
     new AbortController().signal,

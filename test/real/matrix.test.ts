@@ -204,11 +204,11 @@ describeReal('with a real Synapse', () => {
       if (!part) throw new Error('no part');
       const keys = [newKey(), newKey(), newKey(), newKey()];
       const base = { room: world.room, unknownTries: 0 };
-      const id = await connector.perform({ ...base, type: 'send', key: keys[0] ?? '', part }, never);
+      const id = await connector.perform({ ...base, type: 'send', key: keys[0] ?? newKey(), part }, never);
       const others: Operation[] = [
-        { ...base, type: 'edit', key: keys[1] ?? '', part, target: id },
-        { ...base, type: 'react', key: keys[2] ?? '', target: id, emoji: '👀' },
-        { ...base, type: 'delete', key: keys[3] ?? '', target: id },
+        { ...base, type: 'edit', key: keys[1] ?? newKey(), part, target: id },
+        { ...base, type: 'react', key: keys[2] ?? newKey(), target: id, emoji: '👀' },
+        { ...base, type: 'delete', key: keys[3] ?? newKey(), target: id },
       ];
       for (const operation of others) {
         expect(await connector.perform(operation, never)).toBe(id);

@@ -132,7 +132,7 @@ test('a tap on what is still shown means that, also while something else waits t
   await bot.say('living c as it was');
   const message = bot.messages().find((one) => one.message.text === 'as it was');
   bot.platform.before = (operation) => {
-    if (operation.type === 'edit') throw new RateLimited('room', 50);
+    if (operation.type === 'edit') throw new RateLimited(`room:${operation.room}`, 50);
   };
   const before = bot.texts().length;
   const happening = (id: string) => ({

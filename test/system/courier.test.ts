@@ -96,7 +96,7 @@ const soon = (ms: number): Date => new Date(bot.app.clock.now().getTime() + ms);
 
 test('a room that must wait and is spoken to all the time does not keep others from their time', async () => {
   bot.platform.before = (operation) => {
-    if (operation.room === 'a') throw new RateLimited('room', 60_000);
+    if (operation.room === 'a') throw new RateLimited(`room:${operation.room}`, 60_000);
   };
   happen('!poke');
   happen('!plan');
@@ -139,7 +139,7 @@ test('a message that changes while it is about to be sent is not overtaken by th
   bot.platform.before = ({ room }) => {
     if (room !== 'o' || ready) return;
     refused = true;
-    throw new RateLimited('room', 300);
+    throw new RateLimited(`room:${room}`, 300);
   };
   await insert('o', 'first');
   await until(() => refused);
@@ -202,7 +202,7 @@ test('what belongs to one message follows without another look', async () => {
 
 test('what came too late to be shown is shown when it is wanted again, though it says the same', async () => {
   bot.platform.before = ({ room }) => {
-    if (room === 'a') throw new RateLimited('room', 2000);
+    if (room === 'a') throw new RateLimited(`room:${room}`, 2000);
   };
   happen('!brief all is well');
   await until(async () => (await bot.query(`select 1 from messages where key = 'brief'`)).length > 0);
@@ -230,6 +230,27 @@ test('what rings again and again is remembered with its newest copies, and its r
     expect.stringContaining('goes on'),
     'three',
   ]);
+});
+
+test('an edit that is refused for its kind holds back nothing else in its room, also in the middle of a message', async () => {
+  await bot.say('put before');
+  await bot.say('ring one');
+  let refusing = true;
+  bot.platform.buckets = ({ type }) => (type === 'edit' ? ['updates'] : []);
+  bot.platform.before = ({ type }) => {
+    if (refusing && type === 'edit') throw new RateLimited('updates', 200);
+  };
+  // Two edits are refused: one of them is the rest of a message whose new copy is shown.
+  happen('!put after');
+  happen('!ring two');
+  await until(() => bot.texts('a').includes('two'));
+  happen('!poke');
+  await until(() => bot.texts('a').includes('poke'));
+  expect(bot.texts('a').slice(0, 2)).toEqual(['before', 'one']);
+  refusing = false;
+  await until(() => bot.texts('a')[0] === 'after' && bot.texts('a')[1]?.includes('goes on') === true);
+  await until(async () => (await bot.query('select 1 from messages where pending')).length === 0);
+  expect(bot.texts('a').slice(2)).toEqual(['two', 'poke']);
 });
 
 test('what is refused for good while it changes is tried as it is by then', async () => {
@@ -369,7 +390,7 @@ test('what gets a time of its own while its digest is under way is not shown onc
 
 test('what is in a digest and gets a time of its own is shown then, by itself', async () => {
   bot.platform.before = (operation) => {
-    if (operation.room === 'a') throw new RateLimited('room', 60_000);
+    if (operation.room === 'a') throw new RateLimited(`room:${operation.room}`, 60_000);
   };
   await insert('a', 'before');
   happen('!put soon');

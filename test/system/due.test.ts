@@ -82,7 +82,7 @@ test('where a platform takes messages more slowly the fate says how slowly', asy
   bot.platform.before = (operation) => {
     if (!JSON.stringify(operation).includes('line')) return;
     refused++;
-    throw new RateLimited('room', 700);
+    throw new RateLimited(`room:${operation.room}`, 700);
   };
   await bot.say('plan');
   const due = bot.advance(61_000);

@@ -205,7 +205,7 @@ test('what waits behind slow requests is not shown after its time', async () => 
 test('a message that somebody is changing keeps no other room waiting', async () => {
   const held = randomUUID();
   bot.platform.before = ({ room }) => {
-    if (room === 'held') throw new RateLimited('room', 300);
+    if (room === 'held') throw new RateLimited(`room:${room}`, 300);
   };
   await insert('held', 'held', { id: held });
   const client = new pg.Client({ connectionString: bot.databaseUrl });

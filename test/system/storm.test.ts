@@ -15,10 +15,10 @@ beforeEach(async () => {
     options: { alerts: { sources: { default: { tokens: [{ file: 'token' }] } }, route: { rooms: ['lobby'] } } },
     secrets: { token: 'secret' },
   });
-  bot.platform.before = () => {
+  bot.platform.before = ({ room }) => {
     if (refusing) {
       refusals++;
-      throw new RateLimited(refusing, 200);
+      throw new RateLimited(refusing === 'room' ? `room:${room}` : refusing, 200);
     }
   };
 });
@@ -109,7 +109,7 @@ test('a digest that is refused for good goes to the failover room', async () => 
   let asked = 0;
   front.platform.before = (operation) => {
     if (operation.room !== 'front') return;
-    throw asked++ === 0 ? new RateLimited('room', 200) : new Rejected('not in the room');
+    throw asked++ === 0 ? new RateLimited('room:front', 200) : new Rejected('not in the room');
   };
   await front.query(
     `insert into messages (id, connector, room, skill, key, queue, content, line)

@@ -66,12 +66,25 @@ test('a line that cannot be stored is offered again, before the next one', async
 
 test('a message is printed once for its key, and an edit again, marked', async () => {
   const { connector, printed, part } = await start();
-  const send = { type: 'send', key: 'a-1', room: 'desk', part: part({ text: 'the **first**' }), unknownTries } as const;
+  const send = {
+    type: 'send',
+    key: { uuid: 'a', count: 1 },
+    room: 'desk',
+    part: part({ text: 'the **first**' }),
+    unknownTries,
+  } as const;
   const id = await connector.perform(send, signal);
   expect(await connector.perform(send, signal)).toBe(id);
   expect(printed()).toBe('the first\n');
   await connector.perform(
-    { type: 'edit', key: 'a-2', room: 'desk', part: part({ text: 'the second' }), target: id, unknownTries },
+    {
+      type: 'edit',
+      key: { uuid: 'a', count: 2 },
+      room: 'desk',
+      part: part({ text: 'the second' }),
+      target: id,
+      unknownTries,
+    },
     signal,
   );
   expect(printed()).toBe('the first\n(changed)\nthe second\n');
@@ -83,7 +96,7 @@ test('the end of the input ends neither the connector nor the printing', async (
   input.end();
   await until(() => input.readableEnded);
   await connector.perform(
-    { type: 'send', key: 'a-1', room: 'desk', part: part({ text: 'still here' }), unknownTries },
+    { type: 'send', key: { uuid: 'a', count: 1 }, room: 'desk', part: part({ text: 'still here' }), unknownTries },
     signal,
   );
   expect(printed()).toBe('still here\n');
@@ -136,7 +149,10 @@ test('colours are for terminals', async () => {
   const plain = await start();
   const terminal = await start({ isTTY: true });
   for (const { connector, part } of [plain, terminal])
-    await connector.perform({ type: 'send', key: 'a-1', room: 'desk', part: part(alert), unknownTries }, signal);
+    await connector.perform(
+      { type: 'send', key: { uuid: 'a', count: 1 }, room: 'desk', part: part(alert), unknownTries },
+      signal,
+    );
   expect(plain.printed()).not.toContain('\u001b');
   expect(terminal.printed()).toContain('\u001b[31m▌\u001b[0m');
   await plain.connector.stop();

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import type { Interface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import type { Message } from '../../chat/message.ts';
-import type { Connector, ConnectorHost, IncomingEvent, JsonObject } from '../connector.ts';
+import { keyText, type Connector, type ConnectorHost, type IncomingEvent, type JsonObject } from '../connector.ts';
 import { console } from './platform.ts';
 import { printMessage } from './print.ts';
 
@@ -88,12 +88,13 @@ export function createConsoleConnector({ input, output, interrupt }: ConsoleStre
     },
 
     async perform(operation) {
-      const id = operation.type === 'send' ? operation.key : operation.target;
-      if (done.has(operation.key)) return id;
+      const key = keyText(operation.key);
+      const id = operation.type === 'send' ? key : operation.target;
+      if (done.has(key)) return id;
       if (operation.type === 'send') print(printMessage(messageIn(operation.part.body), isTerminal));
       else if (operation.type === 'edit') print(printMessage(messageIn(operation.part.body), isTerminal, 'changed'));
       else if (operation.type === 'delete') print('(a message was taken back)');
-      done.add(operation.key);
+      done.add(key);
       if (done.size > REMEMBERED_KEYS) done.delete(done.values().next().value ?? '');
       return id;
     },

@@ -1,7 +1,8 @@
 import { messageOf } from '../../errors.ts';
-import type { ConnectorHost, IncomingEvent, JsonObject } from '../connector.ts';
+import type { ConnectorHost, IncomingEvent, JsonObject, RequestKey } from '../connector.ts';
 import { concerned, redactedBy, toIncoming } from './incoming.ts';
 import type { Myself } from './mention.ts';
+import { requestKey } from './perform.ts';
 import { dig, isMatrixFailure, isObject, text } from './requests.ts';
 import type { Requests } from './requests.ts';
 import type { Rooms } from './rooms.ts';
@@ -59,7 +60,7 @@ export interface Notice {
 /** One answer of /sync, as the host takes it. */
 export interface Batch {
   readonly events: readonly IncomingEvent[];
-  readonly echoes: readonly { readonly key: string; readonly remoteId: string }[];
+  readonly echoes: readonly { readonly key: RequestKey; readonly remoteId: string }[];
   readonly notices: readonly Notice[];
   readonly invites: readonly {
     readonly room: string;
@@ -91,7 +92,7 @@ export interface Reading {
 export async function readSync(reading: Reading, sync: JsonObject, since: string, signal: AbortSignal): Promise<Batch> {
   const collected = {
     events: [] as IncomingEvent[],
-    echoes: [] as { key: string; remoteId: string }[],
+    echoes: [] as { key: RequestKey; remoteId: string }[],
     notices: [] as Notice[],
     redacted: [] as string[],
     suspects: [] as string[],
@@ -252,7 +253,7 @@ async function fetchPast(
   }
 }
 
-type Collected = { events: IncomingEvent[]; echoes: { key: string; remoteId: string }[]; redacted: string[] };
+type Collected = { events: IncomingEvent[]; echoes: { key: RequestKey; remoteId: string }[]; redacted: string[] };
 
 function collect(
   reading: Reading,
@@ -270,7 +271,7 @@ function collect(
   };
   for (const event of events) {
     if (event['sender'] === reading.myself.userId) {
-      const key = text(dig(event, 'unsigned', 'transaction_id'));
+      const key = requestKey(text(dig(event, 'unsigned', 'transaction_id')) ?? '');
       const remoteId = concerned(event);
       if (key !== undefined && remoteId !== undefined) into.echoes.push({ key, remoteId });
       continue;

@@ -1,12 +1,18 @@
 import { codeOf, messageOf } from '../../errors.ts';
-import { Gone, Moved, RateLimited, Rejected, Unauthorised, Unreachable } from '../connector.ts';
-import type { JsonObject, Operation } from '../connector.ts';
+import { Gone, keyText, Moved, RateLimited, Rejected, Unauthorised, Unreachable } from '../connector.ts';
+import type { JsonObject, Operation, RequestKey } from '../connector.ts';
 import { bodyOf, editContent, reactionContent, sendContent } from './content.ts';
 import type { MatrixBody } from './render.ts';
 import { isMatrixFailure, text } from './requests.ts';
 import type { MatrixFailure, Requests } from './requests.ts';
 import { roomTrouble } from './rooms.ts';
 import type { Place, Rooms, Successor } from './rooms.ts';
+
+/** The key of a transaction id; undefined: it is not one of ours. */
+export function requestKey(transaction: string): RequestKey | undefined {
+  const [, uuid, count] = /^([0-9a-f-]{36})\.(\d{1,9})$/.exec(transaction) ?? [];
+  return uuid === undefined ? undefined : { uuid, count: Number(count) };
+}
 
 export interface Performing {
   readonly requests: Requests;
@@ -89,7 +95,7 @@ async function once(
 ): Promise<string> {
   const at = `/_matrix/client/v3/rooms/${encodeURIComponent(room)}`;
   const put = (path: string, body: JsonObject): Promise<JsonObject> =>
-    requests.request('PUT', `${at}/${path}/${encodeURIComponent(operation.key)}`, { body, signal });
+    requests.request('PUT', `${at}/${path}/${keyText(operation.key)}`, { body, signal });
   switch (operation.type) {
     case 'send': {
       const body = await withImage(requests, bodyOf(operation.part), signal);

@@ -112,7 +112,7 @@ test("the account's limit is told with the time to wait, and a repeat of what wa
   await send({ text: '2' });
   await send({ text: '3' });
   const refused = send({ text: '4' });
-  await expect(refused).rejects.toMatchObject({ code: 'WB_RATE_LIMITED', scope: 'account' });
+  await expect(refused).rejects.toMatchObject({ code: 'WB_RATE_LIMITED', bucket: 'account' });
   const { retryAfterMs } = (await refused.catch((error: unknown) => error)) as { retryAfterMs: number };
   expect(retryAfterMs).toBe(5000);
   expect(await send({ text: '1' }, { key, unknownTries: 1 })).toBe(first);

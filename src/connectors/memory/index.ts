@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Message } from '../../chat/message.ts';
 import {
   Gone,
+  keyText,
   Rejected,
   type Capabilities,
   type Connector,
@@ -46,6 +47,8 @@ export class MemoryPlatform {
   capabilities: Capabilities = MEMORY_CAPABILITIES;
   /** What signs what is posted to its connectors. */
   readonly secret: string = randomUUID();
+  /** Further buckets that an operation draws from. */
+  buckets: (operation: Operation) => readonly string[] = () => [];
   /** Called before each operation; throw to make it fail. */
   before: (operation: Operation) => void = () => {};
   /** Called once it is done, before it is confirmed; throw to lose the answer. */
@@ -99,9 +102,10 @@ export class MemoryPlatform {
 
   perform(operation: Operation): string | Promise<string> {
     this.before(operation);
-    const known = this.#keys.get(operation.key);
+    const key = keyText(operation.key);
+    const known = this.#keys.get(key);
     const id = known ?? this.#do(operation);
-    this.#keys.set(operation.key, id);
+    this.#keys.set(key, id);
     this.after(operation);
     for (const listener of this.#listeners) listener();
     return id;
@@ -178,6 +182,7 @@ export function createMemoryConnector(platform: MemoryPlatform): Connector {
     async perform(operation) {
       return platform.perform(operation);
     },
+    buckets: (operation) => platform.buckets(operation),
     async members(room) {
       return platform.members(room);
     },

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Gone, Rejected, type ConnectorEnvironment, type Operation } from '../connector.ts';
+import { Gone, keyText, Rejected, type ConnectorEnvironment, type Operation } from '../connector.ts';
 
 type Query = ConnectorEnvironment['pages']['query'];
 
@@ -24,7 +24,7 @@ async function send(query: Query, connector: string, { room, key, part, replyTo,
   const rows = await query<{ id: string }>(
     `insert into web_messages (id, connector, room, key, body, reply_to) values ($1, $2, $3, $4, $5, $6)
      on conflict (connector, key) do update set key = excluded.key returning id`,
-    [randomUUID(), connector, room, key, JSON.stringify(part.body), replyTo ?? thread ?? null],
+    [randomUUID(), connector, room, keyText(key), JSON.stringify(part.body), replyTo ?? thread ?? null],
   );
   return idOf(rows);
 }

@@ -1,0 +1,352 @@
+import type { Message } from '../chat/message.ts';
+import { rerun } from '../db/database.ts';
+import type { Delivery, DeliveryOptions } from './delivery.ts';
+import { digestMessage } from './digest.ts';
+import { operationOf, planFor, type Attempt, type Copy } from './plan.ts';
+import type { RateLimits } from './rate-limiter.ts';
+import {
+  changeAttempt,
+  dropExpired,
+  livingDigest,
+  markShown,
+  membersOf,
+  unfold,
+  withdrawAttempts,
+  type MessageRow,
+  type Planned,
+} from './store.ts';
+
+/** What changes right now, or has just changed, is looked at again so soon. */
+export const AGAIN_MS = 100;
+/** About ten minutes with the pauses between them. */
+const MAX_UNKNOWN_TRIES = 24;
+
+/**
+ * `idle`: nothing to do, as far as is known. `ready`, `urgent`: something may be sent; urgent comes before bulk. `working`: it
+ * has its turn. `woken`, `pressed`: something, or something urgent, came during its turn.
+ */
+type State = 'idle' | 'ready' | 'urgent' | 'working' | 'woken' | 'pressed';
+
+/** What a turn leaves: nothing, perhaps more to send now, or a wait until the room is looked into again. */
+export type Turn = 'done' | 'more' | { readonly waitMs: number };
+
+/** What waits in a room, once it is decided. */
+export interface Decided {
+  /** To be frozen and sent, in order. */
+  readonly batch: readonly Planned[];
+  /** The first, where it is not simply something to send. */
+  readonly special: MessageRow | undefined;
+  /** What is left for later. */
+  readonly after: Turn;
+}
+
+/** One room of a connector: decides what it is sent, sends it in order, and remembers which requests nobody knows the outcome of. */
+export class RoomWorker {
+  readonly room: string;
+  readonly #options: DeliveryOptions;
+  readonly #limits: RateLimits;
+  readonly #delivery: Delivery;
+  #state: State = 'idle';
+  #turn = Promise.withResolvers<void>();
+  /** False: a former holder, or a failure, may have left a request without a known outcome; the rows say. */
+  isSettled = false;
+  /** The request that was tried last, and how often without an answer; 0: it follows what was confirmed, and nobody tried it. */
+  #tried = { request: '', tries: 0 };
+
+  constructor(room: string, options: DeliveryOptions, limits: RateLimits, delivery: Delivery) {
+    this.room = room;
+    this.#options = options;
+    this.#limits = limits;
+    this.#delivery = delivery;
+  }
+
+  get isWorking(): boolean {
+    return this.#state === 'working' || this.#state === 'woken' || this.#state === 'pressed';
+  }
+
+  get isUrgent(): boolean {
+    return this.#state === 'urgent';
+  }
+
+  wake(urgent: boolean): void {
+    if (this.isWorking) this.#state = urgent || this.#state === 'pressed' ? 'pressed' : 'woken';
+    else this.#state = urgent || this.#state === 'urgent' ? 'urgent' : 'ready';
+  }
+
+  begin(): void {
+    this.#state = 'working';
+    this.#turn = Promise.withResolvers();
+  }
+
+  /** True: it is to be looked into again now. */
+  end(turn: Turn): boolean {
+    const woken = this.#state;
+    this.#state = woken === 'pressed' ? 'urgent' : woken === 'woken' || turn === 'more' ? 'ready' : 'idle';
+    this.#turn.resolve();
+    return this.#state !== 'idle';
+  }
+
+  /** Resolves when its turn is over; whoever waits comes before the next turn, which begins in another task. */
+  ended(): Promise<void> {
+    return this.isWorking ? this.#turn.promise : Promise.resolve();
+  }
+
+  /** What was known of its requests is no longer true. */
+  forget(): void {
+    this.isSettled = false;
+    this.#tried = { request: '', tries: 0 };
+    this.#limits.forget(this.room);
+  }
+
+  /** A request was found whose outcome nobody recorded; somebody who is gone may have made it. */
+  #triesOf(row: MessageRow): number {
+    return this.#tried.request === requestOf(row) ? this.#tried.tries : 1;
+  }
+
+  /** It goes on with what it confirmed itself, and that has to wait for a bucket of its own: others need not. */
+  isPutOff(row: MessageRow): boolean {
+    return this.#triesOf(row) === 0 && this.#ownWaitMs({ row, attempt: JSON.parse(row.attempt ?? '') as Attempt }) > 0;
+  }
+
+  /** What a former holder, or a request without an answer, left. */
+  async settle(row: MessageRow, budget: number): Promise<Turn> {
+    const attempt = JSON.parse(row.attempt ?? '') as Attempt;
+    const tries = this.#triesOf(row);
+    const repeat = await this.#repeatOf(row, attempt);
+    // It changed meanwhile.
+    if (!repeat) return { waitMs: AGAIN_MS };
+    this.#tried = { request: requestOf(row), tries };
+    const turn = await this.deliver([{ row, attempt: repeat }], budget);
+    // There may be another one.
+    return turn === 'done' ? 'more' : turn;
+  }
+
+  /**
+   * The very same, as long as the platform knows its key; after that a send says that it may be a repeat. Undefined: it
+   * changed meanwhile, and is to be looked at again.
+   */
+  async #repeatOf(row: MessageRow, attempt: Attempt): Promise<Attempt | undefined> {
+    const { connector, clock, database, lease } = this.#options;
+    const known = clock.now().getTime() - Date.parse(attempt.at) < connector.capabilities.keyWindowMs;
+    // What is half done goes on as it was begun, and what was taken away since is deleted after it.
+    if (known || attempt.next > 0 || row.removed || attempt.steps[0]?.type !== 'send') return attempt;
+    const marked = await this.#plan(row, (message) => ({
+      ...message,
+      text: [message.text, '_(may be a repeat)_'].filter(Boolean).join('\n'),
+    }));
+    if ('impossible' in marked || marked.steps.length === 0) return attempt;
+    return (await changeAttempt(database.query, lease, { row, attempt: marked })) ? marked : undefined;
+  }
+
+  /**
+   * What can be attempted together: messages that depend on nothing before them. Their requests still go out one after
+   * another; only the commits before and after are shared.
+   */
+  async decide(rows: readonly MessageRow[], limit: number, putOff?: MessageRow): Promise<Decided> {
+    const batch: Planned[] = [];
+    const waits = putOff ? [AGAIN_MS] : [];
+    for (const row of rows) {
+      if (row.id === putOff?.id) continue;
+      const attempt = this.#isSpecial(row) ? undefined : await this.#plan(row);
+      const isPlain = attempt !== undefined && !('impossible' in attempt) && attempt.steps.length > 0;
+      // What stands in a thread is told its root once that is shown.
+      if (!isPlain || (row.thread_key && batch.length > 0))
+        return { batch, special: batch.length === 0 ? row : undefined, after: 'more' };
+      const waitMs = this.#ownWaitMs({ row, attempt });
+      if (waitMs > 0) waits.push(waitMs);
+      else batch.push({ row, attempt });
+    }
+    const isMore = batch.length > 0 && (rows.length === limit || batch.some(({ attempt }) => attempt.steps.length > 1));
+    const later = waits.length > 0 ? { waitMs: Math.max(1, Math.min(...waits)) } : 'done';
+    return { batch, special: undefined, after: isMore ? 'more' : later };
+  }
+
+  #isSpecial(row: MessageRow): boolean {
+    return row.fold !== null || row.digest || row.attempt !== null || this.#isLate(row);
+  }
+
+  #isLate(row: MessageRow): boolean {
+    return row.until !== null && row.until < this.#options.clock.now();
+  }
+
+  #ownWaitMs({ row, attempt }: Planned): number {
+    const step = attempt.steps[attempt.next];
+    return step ? this.#limits.ownWaitMs(operationOf(step, row), this.#options.clock.monotonic()) : 0;
+  }
+
+  /** The first message of a room, where it is not simply something to send. `begin` freezes it. */
+  async single(next: MessageRow, begin: (planned: Planned) => Promise<boolean>, budget: number): Promise<Turn> {
+    const { database, lease, clock, onAccepted } = this.#options;
+    const row = next.fold ? await livingDigest(database.query, next.fold) : next;
+    if (!row) return (await unfold(database.query, lease, next)) ? 'more' : 'done';
+    if (row.attempt) {
+      this.isSettled = false;
+      return 'more';
+    }
+    if (this.#isLate(row)) {
+      const everyMs = this.#limits.everyMs(row.room, clock.monotonic());
+      onAccepted(await dropExpired(database.query, lease, row, clock.now(), everyMs));
+      return 'more';
+    }
+    const attempt = await this.#plan(row);
+    // Whatever is wrong with it must not keep what is behind it.
+    if ('impossible' in attempt) {
+      await this.#delivery.dead(row, attempt.impossible, row.version);
+      return 'more';
+    }
+    if (attempt.steps.length === 0) return (await markShown(database.query, lease, row, attempt)) ? 'more' : 'done';
+    if (!(await begin({ row, attempt }))) return { waitMs: AGAIN_MS };
+    const turn = await this.deliver([{ row, attempt }], budget);
+    return turn === 'done' ? 'more' : turn;
+  }
+
+  async #plan(
+    row: MessageRow,
+    mark = (message: Message): Message => message,
+  ): Promise<Attempt | { readonly impossible: string }> {
+    const { connector, database, clock } = this.#options;
+    const members = row.digest ? await membersOf(database.query, row.id) : undefined;
+    return planFor(connector, {
+      id: row.id,
+      version: row.version,
+      ringVersion: row.ring_version,
+      // A digest of what was taken away says nothing.
+      removed: row.removed || members?.every((member) => member.removed) === true,
+      message: mark(members ? digestMessage(members) : (JSON.parse(row.content) as Message)),
+      copies: JSON.parse(row.copies) as Copy[],
+      now: clock.now(),
+      ...(members && { members: members.map(({ id, version, ring_version: ring }) => ({ id, version, ring })) }),
+    });
+  }
+
+  /**
+   * Sends what is frozen, in order, with `budget` requests at most. What is not sent after all is withdrawn, unless it may
+   * have been sent before.
+   */
+  async deliver(frozen: readonly Planned[], budget: number): Promise<Turn> {
+    const { database, lease, step } = this.#options;
+    const sending = { left: budget, sent: 0, recording: [] as Promise<unknown>[] };
+    const unsent: MessageRow[] = [];
+    let turn: Turn = 'done';
+    let index = 0;
+    try {
+      for (; index < frozen.length; index++) {
+        const planned = frozen[index];
+        const end = planned && (await this.#send(planned, sending));
+        if (!planned || !end) continue;
+        if (end.withdraw) unsent.push(planned.row);
+        if (end.turn !== undefined) turn = end.turn;
+        if (!end.goesOn) break;
+      }
+    } finally {
+      this.#delivery.flush();
+      const recorded = await Promise.allSettled(sending.recording);
+      if (recorded.some((one) => one.status === 'rejected')) this.isSettled = false;
+    }
+    step('courier.after-record');
+    unsent.push(...frozen.slice(index + 1).map(({ row }) => row));
+    if (unsent.length > 0) await rerun(() => withdrawAttempts(database.query, lease, unsent));
+    return turn;
+  }
+
+  /** All requests of one message. Undefined: it is shown, or never will be. */
+  async #send(planned: Planned, sending: Sending): Promise<Ended | undefined> {
+    let { row, attempt } = planned;
+    while (attempt.next < attempt.steps.length) {
+      const isRepeat = this.#tried.request === requestOf(row) && this.#tried.tries > 0;
+      const untouched = attempt.next === 0 && !isRepeat;
+      const answer = await this.#delivery.inTurn(row, async () => {
+        const stop = isRepeat ? undefined : this.#stopBefore(row, attempt, sending);
+        return stop ?? (await this.#delivery.request(row, attempt, isRepeat ? this.#tried.tries : 0));
+      });
+      sending.left--;
+      switch (answer.type) {
+        case 'not asked':
+        case 'refused':
+          if (!untouched) this.isSettled = false;
+          return { withdraw: untouched, goesOn: answer.goesOn === true && untouched, turn: answer.turn };
+        case 'never':
+          this.#tried = { request: '', tries: 0 };
+          await this.#delivery.dead(row, answer.reason, isRepeat ? undefined : attempt.version);
+          return undefined;
+        case 'unknown':
+          return this.#unknown(row, answer.reason);
+        case 'done': {
+          sending.sent++;
+          const recorded = this.#delivery.confirm(row, attempt, answer);
+          const after = answer.next;
+          this.#tried = { request: requestOf(after.row), tries: 0 };
+          sending.recording.push(recorded.then((isOurs) => void (isOurs || (this.isSettled = false))));
+          if (after.attempt.next >= after.attempt.steps.length) return undefined;
+          // The next step is asked for under a key that the row counts to.
+          this.#delivery.flush();
+          if (!(await recorded)) return { withdraw: false, goesOn: false, turn: 'more' };
+          ({ row, attempt } = after);
+        }
+      }
+    }
+    return undefined;
+  }
+
+  /** A pace that changed since this was decided counts, and what came meanwhile may go before the rest. */
+  #stopBefore(row: MessageRow, attempt: Attempt, { left, sent }: Sending): NotAsked | undefined {
+    const nowMs = this.#options.clock.monotonic();
+    const waitMs = this.#limits.waitMs(row.room, nowMs);
+    if (waitMs > 0) return { type: 'not asked', turn: { waitMs } };
+    const ownMs = this.#ownWaitMs({ row, attempt });
+    if (ownMs > 0) return { type: 'not asked', turn: { waitMs: ownMs }, goesOn: true };
+    const isPressed = sent > 0 && row.queue > 0 && this.#state === 'pressed';
+    if (this.#delivery.isStopped || left <= 0 || isPressed || (attempt.next === 0 && this.#isLate(row)))
+      return { type: 'not asked', turn: 'more' };
+    return undefined;
+  }
+
+  async #unknown(row: MessageRow, reason: string): Promise<Ended | undefined> {
+    const { log, isUp } = this.#options;
+    const request = requestOf(row);
+    const tries = (this.#tried.request === request ? this.#tried.tries : 0) + 1;
+    this.#tried = { request, tries };
+    this.isSettled = false;
+    if (tries >= MAX_UNKNOWN_TRIES && isUp()) {
+      await this.#delivery.dead(
+        row,
+        'the server answers, but never says whether it took this one; it may have been shown',
+      );
+      return undefined;
+    }
+    const waitMs = this.#limits.room(row.room).failed(this.#options.clock.monotonic());
+    log.warn(
+      { message: row.id, tries, waitMs: Math.round(waitMs), reason },
+      'send has an unknown outcome and is repeated under the same key',
+    );
+    return { withdraw: false, goesOn: false, turn: { waitMs } };
+  }
+}
+
+/** Names a request: as its key does. */
+function requestOf(row: MessageRow): string {
+  return `${row.id} ${row.sends}`;
+}
+
+interface Sending {
+  /** Requests that may still be made. */
+  left: number;
+  sent: number;
+  /** What is recorded while the next request is on its way. */
+  readonly recording: Promise<unknown>[];
+}
+
+/** A message that was not sent to its end. */
+interface Ended {
+  /** Certainly nothing of it was done. */
+  readonly withdraw: boolean;
+  /** Those behind it need not wait. */
+  readonly goesOn: boolean;
+  readonly turn: Turn | undefined;
+}
+
+interface NotAsked {
+  readonly type: 'not asked';
+  readonly turn: Turn;
+  readonly goesOn?: boolean;
+}
