@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type pg from 'pg';
 import { escape } from './chat/message.ts';
+import { occasionally } from './api/occasionally.ts';
 import { createApi } from './api/router.ts';
 import { createSignedIn } from './api/signed-in.ts';
 import { ApiTokens } from './api/tokens.ts';
@@ -474,7 +475,13 @@ export class App {
       isStarted: () => this.#started,
       tokens: new ApiTokens({ config: () => this.#config.api, secret, log }),
       signedIn: web ? createSignedIn(this.#sessions(web[1]), web[0], () => this.#world) : async () => undefined,
-      onWrongToken: (sender) => log.warn({ address: sender }, 'wrong token on the API'),
+      onWrongToken: occasionally((sender: string) => {
+        log.warn({ address: sender }, 'wrong token on the API');
+        void this.tellOps(
+          'api:wrong token',
+          'Somebody asked the REST API with a wrong token. If that was one of your programs, give it a token of `api.tokens`; my log has its address.',
+        );
+      }),
     });
   }
 

@@ -1,17 +1,15 @@
 import type { Request } from 'express';
 import type { Asker } from '../skill.ts';
-import { createGuessLimit } from '../web/guess-limit.ts';
 import { isSameOrigin, senderOf } from '../web/guard.ts';
-import { NO_TOKEN, tooManyGuesses, UNREADABLE_TOKEN, WRONG_TOKEN, type Problem } from './problems.ts';
+import { NO_TOKEN, UNREADABLE_TOKEN, WRONG_TOKEN, type Problem } from './problems.ts';
 import type { ApiTokens } from './tokens.ts';
 
 export interface IdentifyOptions {
   readonly tokens: ApiTokens;
   /** The person who is signed in on the pages with this browser. */
   readonly signedIn: (request: Request) => Promise<Asker | undefined>;
-  /** Told of each wrong token that was not over the limit. */
+  /** Told of each wrong token. Tokens are long, so nobody needs to be kept from guessing. */
   readonly onWrongToken: (sender: string) => void;
-  readonly nowMs?: () => number;
 }
 
 const OTHER_SITE: Problem = {
@@ -21,8 +19,7 @@ const OTHER_SITE: Problem = {
 
 /** Says who asks: a token, or else whoever is signed in. */
 export function createIdentify(options: IdentifyOptions): (request: Request) => Promise<Asker | Problem> {
-  const { tokens, signedIn, onWrongToken, nowMs = () => performance.now() } = options;
-  const limit = createGuessLimit(nowMs);
+  const { tokens, signedIn, onWrongToken } = options;
   return async (request) => {
     const given = bearerOf(request.headers.authorization);
     if (given === undefined) {
@@ -34,10 +31,7 @@ export function createIdentify(options: IdentifyOptions): (request: Request) => 
     const found = await tokens.find(given);
     if (found === 'unsure') return UNREADABLE_TOKEN;
     if (found) return found;
-    const sender = senderOf(request);
-    const waitMs = limit.take({ sender });
-    if (waitMs > 0) return tooManyGuesses(waitMs);
-    onWrongToken(sender);
+    onWrongToken(senderOf(request));
     return WRONG_TOKEN;
   };
 }

@@ -62,7 +62,7 @@ function operationOf(skill: string, name: string, query: Query): Json {
         description: 'The answer.',
         content: { 'application/json': { schema: schemaOf(query.output, 'output') } },
       },
-      ...refusals(400, 401, 403, 404, 405, 429, 503),
+      ...refusals(400, 401, 403, 404, 405, 503),
     },
   };
 }
@@ -141,7 +141,7 @@ const SAYING = {
     },
   ],
   requestBody: { required: true, content: { 'application/json': { schema: schemaOf(commandBody, 'input') } } },
-  responses: { ...outcomesOf(), ...refusals(401, 404, 405, 413, 415, 422, 429, 503) },
+  responses: { ...outcomesOf(), ...refusals(401, 404, 405, 413, 415, 422, 503) },
 };
 
 const CHANGES = {
@@ -153,7 +153,7 @@ const CHANGES = {
       description: 'Goes on until either side ends it.',
       content: { 'text/event-stream': { schema: { type: 'string' } } },
     },
-    ...refusals(401, 403, 405, 429, 503),
+    ...refusals(401, 403, 405, 503),
   },
 };
 
@@ -176,7 +176,6 @@ const SAYS: Readonly<Record<number, string>> = {
   413: 'The body is too large.',
   415: 'The body is encoded in a way that is not known here.',
   422: 'The Idempotency-Key belongs to another command.',
-  429: 'Too many wrong tokens.',
   503: 'The bot cannot do that now: ask again.',
 };
 

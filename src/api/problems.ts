@@ -32,14 +32,6 @@ export const STARTING: Problem = {
   headers: SOON,
 };
 
-export function tooManyGuesses(waitMs: number): Problem {
-  return {
-    status: 429,
-    sentence: 'too many wrong tokens came from this address: correct the token, and wait a while',
-    headers: { 'Retry-After': String(Math.ceil(waitMs / 1000)) },
-  };
-}
-
 /** What express says of a request that it cannot read; undefined: something else. */
 export function unreadable(error: unknown): Problem | undefined {
   const status = typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined;

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -74,7 +74,7 @@ expected-statuses = ["2xx", "400", "403", "404", "409", "422"]
   });
 
   test('is what its document says: schemathesis finds nothing', async () => {
-    const report = join(directory, 'report.txt');
+    const report = join(VENV, 'report.txt');
     const schemathesis = [
       ...['run', `http://127.0.0.1:${bot.app.port}/api/openapi.json`, '--url', `http://127.0.0.1:${bot.app.port}`],
       ...[
@@ -88,8 +88,8 @@ expected-statuses = ["2xx", "400", "403", "404", "409", "422"]
         '1',
         '--no-color',
       ],
-      // A stream has no end.
-      ...['--exclude-path', '/api/v1/changes', '--request-timeout', '20', '--workers', '2'],
+      // A stream has no end. Several workers trip over a fault of CPython 3.11 ("AST constructor recursion depth mismatch").
+      ...['--exclude-path', '/api/v1/changes', '--request-timeout', '20', '--workers', '1'],
     ];
     const { stdout, failed } = await run(join(VENV, 'bin/schemathesis'), schemathesis, {
       cwd: directory,
@@ -99,7 +99,7 @@ expected-statuses = ["2xx", "400", "403", "404", "409", "422"]
       (error: { stdout?: string }) => ({ stdout: error.stdout ?? String(error), failed: true }),
     );
     await writeFile(report, stdout);
-    if (failed) throw new Error((await readFile(report, 'utf8')).slice(-8000));
+    if (failed) throw new Error(`${report} says more: ${stdout.slice(-3000)}`);
     expect(stdout).toMatch(/\d+ passed|No issues found/i);
   }, 300_000);
 });

@@ -133,9 +133,6 @@ test('who shows no token, a wrong one, or one that is too old, is told what to d
   expect(await problem(get('v1/core/version', 'wrong'))).toEqual([401, expect.stringContaining('the token is wrong')]);
   expect((await get('v1/core/version', 'wrong')).headers.get('www-authenticate')).toContain('Bearer');
   expect((await get('v1/core/version', `${CI}-next`)).status).toBe(200);
-  const many = await Promise.all(Array.from({ length: 10 }, () => get('v1/core/version', 'wrong')));
-  expect(many.map(({ status }) => status)).toContain(429);
-  expect((await get('v1/core/version')).status).toBe(200);
 });
 
 test.each([
