@@ -67,6 +67,12 @@ export interface Connector {
    */
   openGroup?(conversation: Conversation, signal: AbortSignal): Promise<string>;
 
+  /** Sets what a room is about, as its head shows it. @throws what `perform` throws. */
+  setTopic?(room: string, text: string, signal: AbortSignal): Promise<void>;
+
+  /** Makes these accounts the members of a group of the platform, and nobody else. @throws what `perform` throws. */
+  setGroup?(group: string, accounts: readonly string[], signal: AbortSignal): Promise<void>;
+
   /** HTTP paths below `/webhooks/PLATFORM/NAME`. Every replica serves them, without a lease and without `start`. */
   readonly routes?: readonly Route[];
 

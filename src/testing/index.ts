@@ -71,6 +71,8 @@ export interface TestBot {
   say(text: string, options?: SayOptions): Promise<string[]>;
   /** Taps an emoji on a message, or takes it away again. */
   tap(messageId: string, emoji: string, options?: SayOptions & { away?: boolean }): Promise<void>;
+  /** Presses an action of a message, by its place among them. */
+  press(messageId: string, index: number, options?: SayOptions): Promise<void>;
   /** What a room shows now, as plain text, oldest first. */
   texts(room?: string): string[];
   messages(room?: string): readonly MemoryMessage[];
@@ -184,6 +186,10 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     },
     async tap(messageId, emoji, by = {}) {
       platform.happen({ type: 'reaction', taken: by.away ?? false, ...event(by), target: messageId, emoji });
+      await bot.settle();
+    },
+    async press(messageId, index, by = {}) {
+      platform.press(by.room ?? 'lobby', messageId, index, event(by));
       await bot.settle();
     },
     texts: (room = 'lobby') => platform.shown(room).map((message) => textOf(message.message)),

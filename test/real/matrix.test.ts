@@ -2,17 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { connect as connectSocket } from 'node:net';
-import {
-  newKey,
-  RecordingHost,
-  sendOf,
-  type ConnectorWorld,
-  type SeenMessage,
-} from '../../src/connectors/conformance-world.ts';
+import { newKey, RecordingHost, sendOf } from '../../src/connectors/conformance/host.ts';
+import type { ConnectorWorld, SeenMessage } from '../../src/connectors/conformance/world.ts';
 import { describeConnector } from '../../src/connectors/conformance.ts';
 import type { Connector, Operation } from '../../src/connectors/connector.ts';
 import { codeOf } from '../../src/errors.ts';
 import { create } from '../../src/connectors/matrix/index.ts';
+import { matrix } from '../../src/connectors/matrix/platform.ts';
 import { memoryEnvironment } from '../fakes/matrix/world.ts';
 import { startSynapse, synapseMissing } from './synapse.ts';
 import type { Synapse, SynapseUser } from './synapse.ts';
@@ -29,6 +25,7 @@ interface RealWorld extends ConnectorWorld {
   readonly ann: SynapseUser;
   readonly roomId: string;
   readonly network: Network;
+  say(text: string): Promise<string>;
 }
 
 /** Passes bytes to the homeserver and can lose answers, hang and go away: the server itself stays real. */
@@ -180,7 +177,12 @@ describeReal('with a real Synapse', () => {
   }, 90_000);
   afterAll(() => synapse.stop());
 
-  describeConnector('matrix on Synapse', () => realWorld());
+  describeConnector({
+    name: 'matrix on Synapse',
+    capabilities: matrix.capabilities({ homeserver: 'https://synapse.test' }),
+    cannot: ['post to routes', 'refuse a request', 'rename people'],
+    setUp: () => realWorld(),
+  });
 
   async function within(
     body: (world: RealWorld, connector: Connector, host: RecordingHost) => Promise<void>,

@@ -406,6 +406,7 @@ test('what is in a digest and gets a time of its own is shown then, by itself', 
 });
 
 test('taps are offered also while something waits for its time', async () => {
+  bot.platform.capabilities = { ...bot.platform.capabilities, buttons: false, select: false };
   await insert('z', 'in an hour', { not_before: soon(3_600_000) });
   await bot.say('offer');
   await until(() => bot.messages().some((message) => message.reactions.length > 0));

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { RecordingHost } from '../conformance-world.ts';
+import { RecordingHost } from '../conformance/host.ts';
 import type { JsonObject } from '../connector.ts';
 import { readSync, type Batch, type Reading } from './batch.ts';
 import { Requests } from './requests.ts';

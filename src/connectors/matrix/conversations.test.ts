@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createMatrixWorld } from '../../../test/fakes/matrix/world.ts';
 import type { MatrixWorld } from '../../../test/fakes/matrix/world.ts';
 import type { Connector } from '../connector.ts';
-import { RecordingHost } from '../conformance-world.ts';
+import { RecordingHost } from '../conformance/host.ts';
 
 let world: MatrixWorld;
 let connectors: Connector[] = [];

@@ -1,6 +1,6 @@
 import { createMatrixWorld } from '../../../test/fakes/matrix/world.ts';
 import { memoryEnvironment, type MatrixWorld } from '../../../test/fakes/matrix/world.ts';
-import { RecordingHost, sendOf } from '../conformance-world.ts';
+import { RecordingHost, sendOf } from '../conformance/host.ts';
 import { Memberships } from './memberships.ts';
 import { perform } from './perform.ts';
 import { renderMatrix } from './render.ts';

@@ -3,7 +3,7 @@ import type { MatrixWorld } from '../../../test/fakes/matrix/world.ts';
 import type { Message } from '../../chat/message.ts';
 import { codeOf } from '../../errors.ts';
 import type { Connector, Operation, Part } from '../connector.ts';
-import { newKey, RecordingHost, sendOf } from '../conformance-world.ts';
+import { newKey, RecordingHost, sendOf } from '../conformance/host.ts';
 import { MAX_BYTES } from './render.ts';
 
 let world: MatrixWorld;

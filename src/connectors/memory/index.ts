@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { fit } from '../../chat/fit.ts';
 import type { Message } from '../../chat/message.ts';
 import {
   Gone,
   keyText,
-  Rejected,
   type Capabilities,
   type Connector,
   type ConnectorHost,
@@ -13,9 +13,12 @@ import {
   type Operation,
   type Part,
   type Platform,
+  type PressedMessage,
 } from '../connector.ts';
 import { memory, MEMORY_CAPABILITIES } from './platform.ts';
 import { memoryRoute } from './route.ts';
+
+const AGAIN_MS = 20;
 
 /** One message as a room in memory shows it. */
 export interface MemoryMessage {
@@ -25,6 +28,8 @@ export interface MemoryMessage {
   readonly thread: string | undefined;
   readonly edits: number;
   readonly reactions: readonly string[];
+  /** What a press on its actions names. */
+  readonly press: PressedMessage | undefined;
 }
 
 /**
@@ -45,6 +50,8 @@ export class MemoryPlatform {
   /** Called once it is there; throw to lose the answer. */
   afterOpen: (conversation: Conversation) => void = () => {};
   capabilities: Capabilities = MEMORY_CAPABILITIES;
+  readonly topics = new Map<string, string>();
+  readonly groups = new Map<string, readonly string[]>();
   /** What signs what is posted to its connectors. */
   readonly secret: string = randomUUID();
   /** Further buckets that an operation draws from. */
@@ -95,6 +102,18 @@ export class MemoryPlatform {
     return room;
   }
 
+  /** Somebody presses an action of a message that a room shows. */
+  press(
+    room: string,
+    target: string,
+    index: number,
+    by: Omit<IncomingEvent & { type: 'interaction' }, 'type' | 'press'>,
+  ): void {
+    const press = this.shown(room).find(({ id }) => id === target)?.press;
+    if (!press) throw new Error(`nothing of "${target}" can be pressed in the room "${room}"`);
+    this.happen({ ...by, type: 'interaction', press: { ...press, index } });
+  }
+
   listen(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -123,6 +142,7 @@ export class MemoryPlatform {
         thread: operation.thread,
         edits: 0,
         reactions: [],
+        press: pressOf(operation.part),
       });
       return id;
     }
@@ -131,13 +151,19 @@ export class MemoryPlatform {
     if (!found) throw new Gone();
     if (operation.type === 'delete') room.splice(index, 1);
     else if (operation.type === 'edit')
-      room[index] = { ...found, message: messageOf(operation.part), edits: found.edits + 1 };
-    else room[index] = { ...found, reactions: [...found.reactions, operation.emoji] };
+      room[index] = {
+        ...found,
+        message: messageOf(operation.part),
+        press: pressOf(operation.part),
+        edits: found.edits + 1,
+      };
+    else room[index] = { ...found, reactions: [...new Set([...found.reactions, operation.emoji])] };
     return operation.target;
   }
 }
 
 const messageOf = (part: Part): Message => part.body['message'] as unknown as Message;
+const pressOf = (part: Part): PressedMessage | undefined => part.body['press'] as unknown as PressedMessage | undefined;
 
 /** A connector to a platform in memory. */
 export function createMemoryConnector(platform: MemoryPlatform): Connector {
@@ -159,7 +185,8 @@ export function createMemoryConnector(platform: MemoryPlatform): Connector {
         }
       };
       const kick = (): void => {
-        feeding = feeding.then(feed).catch((error: unknown) => host.failed(error));
+        // What could not be stored is offered again.
+        feeding = feeding.then(feed).catch(() => void setTimeout(kick, AGAIN_MS).unref());
       };
       if (host.cursor === null) await host.receive([], String(position));
       unlisten = platform.listen(kick);
@@ -171,13 +198,11 @@ export function createMemoryConnector(platform: MemoryPlatform): Connector {
       unlisten();
       await feeding;
     },
-    render(message) {
-      const part: Part = {
-        body: { message: JSON.parse(JSON.stringify(message)) },
-        bytes: JSON.stringify(message).length,
-      };
-      if (part.bytes > platform.capabilities.maxBytes) throw new Rejected('the message is too large');
-      return [part];
+    render(message, { press }) {
+      // What stands around the message has room beside it.
+      const { maxBytes } = platform.capabilities;
+      const body = JSON.stringify({ message: fit(message, maxBytes - 1024), press });
+      return [{ body: JSON.parse(body) as Part['body'], bytes: Buffer.byteLength(body) }];
     },
     async perform(operation) {
       return platform.perform(operation);
@@ -191,6 +216,12 @@ export function createMemoryConnector(platform: MemoryPlatform): Connector {
     },
     async openGroup(conversation) {
       return platform.open(conversation);
+    },
+    async setTopic(room, text) {
+      platform.topics.set(room, text);
+    },
+    async setGroup(group, accounts) {
+      platform.groups.set(group, accounts);
     },
   };
 }

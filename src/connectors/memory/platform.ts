@@ -1,21 +1,22 @@
 import { z } from 'zod';
 import type { Capabilities, Platform } from '../connector.ts';
 
+/** It can do everything, so that each ability is tested before a platform needs it. */
 export const MEMORY_CAPABILITIES: Capabilities = {
   edit: true,
   delete: true,
   threads: true,
-  buttons: false,
-  select: false,
+  buttons: true,
+  select: true,
   reactions: true,
   files: false,
   asker: false,
   direct: true,
   group: true,
   members: true,
-  slashCommands: false,
-  topic: false,
-  memberGroups: false,
+  slashCommands: true,
+  topic: true,
+  memberGroups: true,
   addressed: false,
   maxBytes: 64 * 1024,
   keyWindowMs: Number.POSITIVE_INFINITY,

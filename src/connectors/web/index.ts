@@ -1,5 +1,6 @@
+import { fit } from '../../chat/fit.ts';
 import type { Connector, ConnectorEnvironment, JsonObject } from '../connector.ts';
-import { web } from './platform.ts';
+import { MAX_BYTES, web } from './platform.ts';
 import { performOn } from './rows.ts';
 
 /** The bot's own pages as a platform: what is sent to them becomes rows, which every replica shows to its readers. */
@@ -11,7 +12,8 @@ export function create({ name, pages }: Pick<ConnectorEnvironment, 'name' | 'pag
     },
     async stop() {},
     render(message, { press }) {
-      const text = JSON.stringify({ message, ...(press && { press }) });
+      // What stands around the message has room beside it.
+      const text = JSON.stringify({ message: fit(message, MAX_BYTES - 1024), press });
       return [{ body: JSON.parse(text) as JsonObject, bytes: Buffer.byteLength(text) }];
     },
     async perform(operation, signal) {

@@ -2,6 +2,9 @@ import { z } from 'zod';
 import { secretReference } from '../../config/words.ts';
 import type { Platform } from '../connector.ts';
 
+/** What a browser shows has no limit of its own; this bounds what a reader is sent at once. */
+export const MAX_BYTES = 1024 * 1024;
+
 const options = z.strictObject({
   password: secretReference
     .optional()
@@ -30,8 +33,7 @@ export const web: Platform<WebOptions> = {
     topic: false,
     memberGroups: false,
     addressed: true,
-    // A page of the digest and a command's output; what a browser shows has no limit of its own.
-    maxBytes: 256 * 1024,
+    maxBytes: MAX_BYTES,
     keyWindowMs: Number.POSITIVE_INFINITY,
   }),
   create: async (_options, environment) => (await import('./index.ts')).create(environment),

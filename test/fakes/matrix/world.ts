@@ -1,4 +1,4 @@
-import type { ConnectorWorld } from '../../../src/connectors/conformance-world.ts';
+import type { ConnectorWorld } from '../../../src/connectors/conformance/world.ts';
 import type { Connector, ConnectorEnvironment, JsonValue } from '../../../src/connectors/connector.ts';
 import { create } from '../../../src/connectors/matrix/index.ts';
 import type { MatrixOptions } from '../../../src/connectors/matrix/options.ts';
@@ -33,6 +33,7 @@ export function memoryEnvironment(secrets: Readonly<Record<string, string>>): Co
 export interface MatrixWorld extends ConnectorWorld {
   readonly homeserver: FakeHomeserver;
   readonly roomId: string;
+  say(text: string): Promise<string>;
   connect(options?: Partial<MatrixOptions>): Promise<Connector>;
 }
 

@@ -1,62 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import {
   keyText,
-  type Connector,
   type ConnectorHost,
   type IncomingEvent,
   type Operation,
   type Part,
   type RequestKey,
-} from './connector.ts';
-
-/** What people see of one message. */
-export interface SeenMessage {
-  readonly id: string;
-  readonly text: string;
-  readonly mine: boolean;
-  readonly reactions: readonly string[];
-}
-
-/** One bot account on one (fake) platform, and people in a room with it. A world serves one test. */
-export interface ConnectorWorld {
-  /** The room as it stands in the configuration. */
-  readonly room: string;
-  /** Another room of the bot as configured, where the platform has more than one. */
-  readonly accountId: string;
-  /** A new connector for the same account, with the same durable state: what a restart makes. */
-  connect(): Promise<Connector>;
-  /** A person says something in the room. Resolves to the platform's id. */
-  say(text: string): Promise<string>;
-  /** What the room shows, oldest first. */
-  shown(): Promise<readonly SeenMessage[]>;
-  close(): Promise<void>;
-
-  /** A person reacts, and takes it back. Left out where the platform has no reactions. */
-  react?(target: string, emoji: string): Promise<string>;
-  unreact?(reaction: string): Promise<void>;
-  /** The next operation is refused with "too many requests". */
-  refuseNext?(): Promise<void>;
-  /** The next operation is done, but its answer is lost. */
-  loseNextAnswer?(): Promise<void>;
-  /** The next operation gets no answer for as long as the test lasts. */
-  hangNext?(): Promise<void>;
-  /** Makes the account's credentials invalid. */
-  lockOut?(): Promise<void>;
-  /** The platform cannot be reached until `goOnline`. */
-  goOffline?(): Promise<void>;
-  goOnline?(): Promise<void>;
-  /** An id that no message has. */
-  readonly missing?: string;
-
-  /** Two people in the room, by account id. Left out where the platform has no private conversations. */
-  readonly people?: readonly [string, string];
-  /** Who is in a room or was invited to it, and how many rooms there are. */
-  peopleOf?(room: string): Promise<readonly string[]>;
-  /** Whoever says things has this display name from now on. */
-  rename?(name: string): Promise<void>;
-  /** The next conversation is opened, but the answer is lost. */
-  loseNextOpening?(): Promise<void>;
-}
+} from '../connector.ts';
 
 /** A host that records, with the core's own rules: ids once, cursor with the events. */
 export class RecordingHost implements ConnectorHost {

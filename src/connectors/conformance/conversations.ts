@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto';
+import type { Connector } from '../connector.ts';
+import { must, soon, type Suite } from './subject.ts';
+
+/** Who is in a room, what it is about, and private conversations. */
+export function describeConversations(suite: Suite): void {
+  suite.test(
+    'it says who is in a room, without itself, also before it is started',
+    { declares: ['members'] },
+    async ({ world, connector }) => {
+      const members = await connector.members?.(world.room, soon());
+      const ids = members?.map(({ accountId }) => accountId);
+      expect(ids).toEqual(expect.arrayContaining([...must(world.people)]));
+      expect(ids).not.toContain(world.accountId);
+    },
+    { started: false },
+  );
+
+  suite.test(
+    'the conversation with a person is one for ever, whoever asks, also when an answer was lost',
+    { declares: ['direct'] },
+    async ({ world, connector, another }) => {
+      const other = await another();
+      const [ann, bob] = must(world.people);
+      const ask = async (by: Connector, account: string) => by.openDirect?.(account, soon());
+      await must(world.loseNextOpening)();
+      await ask(connector, ann).catch(() => {});
+      const rooms = await Promise.all([ask(connector, ann), ask(other, ann), ask(connector, ann)]);
+      expect(new Set(rooms).size).toBe(1);
+      expect(await must(world.peopleOf)(rooms[0] ?? '')).toContain(ann);
+      expect(await ask(other, bob)).not.toBe(rooms[0]);
+    },
+  );
+
+  suite.test(
+    'a conversation of several is opened once: a repeat, a second replica and a lost answer find the same one',
+    { declares: ['group'] },
+    async ({ world, connector, another }) => {
+      const other = await another();
+      const people = must(world.people);
+      const first = randomUUID();
+      const ask = async (by: Connector, uuid: string) => by.openGroup?.({ uuid, people, name: 'Coffee' }, soon());
+      await must(world.loseNextOpening)();
+      await ask(connector, first).catch(() => {});
+      const rooms = await Promise.all([ask(connector, first), ask(other, first), ask(connector, first)]);
+      expect(new Set(rooms).size).toBe(1);
+      expect(await must(world.peopleOf)(rooms[0] ?? '')).toEqual(expect.arrayContaining([...people]));
+      const second = randomUUID();
+      const twins = await Promise.all([ask(connector, second), ask(other, second)]);
+      expect(new Set([...twins, rooms[0]]).size).toBe(2);
+    },
+  );
+
+  suite.test('the topic of a room is set', { declares: ['topic'] }, async ({ world, connector }) => {
+    await connector.setTopic?.(world.room, 'on call: Ann', soon());
+    expect(await must(world.topicOf)(world.room)).toBe('on call: Ann');
+  });
+
+  suite.test('a group of the platform is kept equal to accounts', { declares: ['memberGroups'] }, async (run) => {
+    const { world, connector } = run;
+    const [ann, bob] = must(world.people);
+    for (const accounts of [[ann], [ann, bob], [bob], []]) {
+      await connector.setGroup?.('oncall', accounts, soon());
+      expect((await must(world.groupOf)('oncall')).toSorted()).toEqual(accounts.toSorted());
+    }
+  });
+}

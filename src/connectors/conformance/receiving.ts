@@ -1,0 +1,128 @@
+import { RecordingHost } from './host.ts';
+import { must, type Suite } from './subject.ts';
+
+/** What people say comes in once, in order, and is not lost. */
+export function describeReceiving(suite: Suite): void {
+  const hear = { world: ['hear'] } as const;
+
+  suite.test('what is said arrives once, with who, where and when, and the cursor with it', hear, async (run) => {
+    const { world, host } = run;
+    const id = await must(world.say)('hello there');
+    await host.until('the message', () => host.events.length > 0);
+    const [event] = host.events;
+    expect(event).toMatchObject({ type: 'message', id, text: 'hello there', sender: { bot: false } });
+    expect(event?.sender.accountId).not.toBe(world.accountId);
+    expect(Math.abs((event?.at.getTime() ?? 0) - Date.now())).toBeLessThan(120_000);
+    expect(host.history.indexOf('cursor', host.history.indexOf(`event ${id}`))).toBeGreaterThan(-1);
+    expect(host.states.at(-1)).toBe(true);
+  });
+
+  suite.test('a batch that could not be stored is offered again', hear, async ({ world, host }) => {
+    host.rejections = 2;
+    await must(world.say)('important');
+    await host.until('the message', () => host.texts().includes('important'));
+    await must(world.say)('and this');
+    await host.until('the next one', () => host.texts().includes('and this'));
+    expect(host.texts()).toEqual(['important', 'and this']);
+  });
+
+  suite.test('messages arrive in the order in which they were said', hear, async ({ world, host }) => {
+    const texts = Array.from({ length: 30 }, (_, index) => `line ${index}`);
+    for (const text of texts) await must(world.say)(text);
+    await host.until('all of them', () => host.events.length === texts.length);
+    expect(host.texts()).toEqual(texts);
+  });
+
+  suite.test(
+    'nothing of the past is delivered on a first start, and what was said while away is delivered after a restart',
+    { world: ['hear', 'catch up'] },
+    async ({ world, connector, another }) => {
+      await must(world.say)('long ago');
+      const host = new RecordingHost([world.room]);
+      await connector.start(host);
+      await must(world.say)('now');
+      await host.until('the message', () => host.texts().includes('now'));
+      await connector.stop();
+      await must(world.say)('while away');
+      const after = new RecordingHost([world.room], host);
+      await (await another()).start(after);
+      await after.until('what was missed', () => after.texts().includes('while away'));
+      expect(host.texts()).toEqual(['now']);
+      expect(after.texts()).toEqual(['while away']);
+    },
+    { started: false },
+  );
+
+  suite.test(
+    'its own messages are echoed under their key before later events, and are no events',
+    { declares: ['keyWindowMs'], world: ['hear', 'echo'] },
+    async ({ world, host, send }) => {
+      const remoteId = await send({ text: 'from the bot' });
+      await must(world.say)('after it');
+      await host.until('the message', () => host.texts().includes('after it'));
+      expect(host.texts()).toEqual(['after it']);
+      expect(host.echoes).toMatchObject([{ remoteId }]);
+      const place = (word: string): number => host.history.findIndex((line) => line.startsWith(word));
+      expect(place('echo ')).toBeLessThan(place('event '));
+    },
+  );
+
+  suite.test('its own messages are no events', hear, async ({ world, host, send }) => {
+    await send({ text: 'from the bot' });
+    await must(world.say)('after it');
+    await host.until('the message', () => host.texts().includes('after it'));
+    expect(host.texts()).toEqual(['after it']);
+  });
+
+  suite.test(
+    'a platform that cannot be reached is said as such, and reading goes on when it is back',
+    { world: ['hear', 'cut the line'] },
+    async ({ world, host, send }) => {
+      await must(world.goOffline)();
+      // A connection that stood open is cut in the middle, and then nobody knows; from then on it is certain.
+      await expect(send({ text: 'x' })).rejects.toThrow();
+      await expect(send({ text: 'x' })).rejects.toMatchObject({ code: 'WB_UNREACHABLE' });
+      await host.until('down', () => host.states.at(-1) === false);
+      await must(world.goOnline)();
+      await host.until('up', () => host.states.at(-1) === true);
+      await must(world.say)('back again');
+      await host.until('the message', () => host.texts().includes('back again'));
+    },
+  );
+
+  suite.test(
+    'a name that is too long is cut to text that is well formed, whole emojis or not',
+    { declares: ['members'], world: ['hear', 'rename people'] },
+    async ({ world, connector, host }) => {
+      await must(world.rename)('😀'.repeat(200));
+      await must(world.say)('hello');
+      await host.until('the message', () => host.events.length > 0);
+      const members = (await connector.members?.(world.room, AbortSignal.timeout(10_000))) ?? [];
+      const names = [...host.events.map(({ sender }) => sender.name), ...members.map(({ name }) => name)];
+      expect(names.filter((name) => name.startsWith('😀'))).toHaveLength(2);
+      expect(names.filter((name) => !name.isWellFormed() || name.length > 255)).toEqual([]);
+    },
+  );
+
+  suite.test(
+    'it can be stopped twice, before it has started, and nothing arrives afterwards',
+    { world: ['hear', 'catch up'] },
+    async ({ world, connector, host, another }) => {
+      await connector.stop();
+      await connector.stop();
+      const count = host.history.length;
+      await must(world.say)('nobody listens');
+      const other = await another();
+      const late = new RecordingHost([world.room], host);
+      const starting = other.start(late).catch(() => {});
+      await other.stop();
+      await starting;
+      expect(host.history).toHaveLength(count);
+      expect(late.receiving).toBe(0);
+      // A third one sees that the others have taken nothing away.
+      const heir = new RecordingHost([world.room], late);
+      await (await another()).start(heir);
+      await heir.until('the message', () => [...late.texts(), ...heir.texts()].includes('nobody listens'));
+    },
+  );
+}

@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto';
+import { openDatabase } from '../../../test/harness/database.ts';
+import { describeConnector, type ConnectorWorld } from '../conformance.ts';
+import type { ConnectorEnvironment } from '../connector.ts';
+import { create } from './index.ts';
+import { web } from './platform.ts';
+
+/** What people say there comes in with the pages' own requests: see test/system/web.test.ts. */
+async function createWebWorld(): Promise<ConnectorWorld> {
+  const { database, close } = await openDatabase();
+  let next: 'ordinary' | 'lose' | 'hang' = 'ordinary';
+  const query: ConnectorEnvironment['pages']['query'] = async (text, parameters) => {
+    const mode = next;
+    next = 'ordinary';
+    if (mode === 'hang') return new Promise(() => {});
+    const rows = await database.query(text, parameters);
+    if (mode === 'lose') throw new Error('the connection was lost');
+    return rows as never;
+  };
+  return {
+    ...{ room: 'board', accountId: 'bot', missing: randomUUID(), close },
+    connect: async () => create({ name: 'web', pages: { query, changed: () => {} } }),
+    async shown() {
+      const rows = await database.query<{ id: string; body: string }>(
+        'select id, body from web_messages where not deleted order by position',
+      );
+      return rows.map(({ id, body }) => {
+        const { message } = JSON.parse(body) as { message: { title?: string; text?: string } };
+        return { id, text: [message.title, message.text].join(' '), mine: true, reactions: [] };
+      });
+    },
+    loseNextAnswer: async () => void (next = 'lose'),
+    hangNext: async () => void (next = 'hang'),
+  };
+}
+
+describeConnector({
+  name: 'web',
+  capabilities: web.capabilities({}),
+  cannot: [
+    ...(['hear', 'catch up', 'echo', 'refuse a request', 'lock the account out', 'cut the line'] as const),
+    ...(['rename people', 'post to routes'] as const),
+  ],
+  setUp: createWebWorld,
+});
