@@ -105,6 +105,14 @@ export interface PostOptions {
   readonly line?: string;
 }
 
+export interface NotifyOptions {
+  readonly key: string;
+  /** Default true. False: a change of what was shown, which nobody needs to notice. */
+  readonly ring?: boolean;
+  /** Default `page`. */
+  readonly queue?: 'page' | 'bulk';
+}
+
 export interface TaskReference {
   /** The task's uuid: `TaskRun.id`. */
   readonly id: string;
@@ -153,6 +161,12 @@ export interface Context<Options = unknown> {
   post(room: string | RoomAddress, key: string, message: MessageLike, options?: PostOptions): Promise<void>;
   /** Takes the message under `key` away again. */
   remove(room: string | RoomAddress, key: string): Promise<void>;
+  /**
+   * Makes a listed person see `message` under `key`: a living message in the direct conversation with them, at the first of
+   * their accounts, in the order of `contact`, that shows it. The next account is taken when one is dead, or shows nothing
+   * for a minute. `fate` hears with `person` and `account` that it was shown, or that no account is left.
+   */
+  notify(person: string, message: MessageLike, options: NotifyOptions): Promise<void>;
   /** What the room shows under the key. */
   shown(room: string | RoomAddress, key: string): Promise<Shown | undefined>;
 
@@ -531,6 +545,9 @@ export interface Fate {
   readonly state: 'shown' | 'dead' | 'dropped';
   readonly at: Date;
   readonly reason: string | null;
+  /** Of what was sent with `notify(person, …)`: the person's id, and the account that showed it, or was the last. */
+  readonly person?: string;
+  readonly account?: string;
   /** Of a dropped one: about how far apart the room takes messages now, in ms; null: it is not slowed down, the bot or the platform was away. */
   readonly everyMs: number | null;
 }

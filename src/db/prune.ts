@@ -49,6 +49,10 @@ export async function prune(database: Database, ages: PruneAges, stopped: () => 
       ages.historyMs,
     ],
     [
+      `delete from notifications where id = any(array(select id from notifications where changed_at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH}))`,
+      ages.historyMs,
+    ],
+    [
       `delete from audit where id = any(array(select id from audit where at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH}))`,
       ages.historyMs,
     ],

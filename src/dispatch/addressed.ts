@@ -4,6 +4,8 @@ import type { Context, Fate, Skill, TaskOutcome, TaskReport, WebhookCall } from 
 import { createContext, runHandler } from './context.ts';
 import type { Effects } from './effects.ts';
 import type { EventRow } from './event.ts';
+import { lookWhetherShown, toldFate, type PostFor } from './notify.ts';
+import { NOTIFY_TIMER } from '../people/notifications.ts';
 import type { World } from './world.ts';
 
 export interface AddressedInput {
@@ -46,6 +48,7 @@ const fatePayload = z.object({
   state: z.enum(['shown', 'dead', 'dropped']),
   at: z.coerce.date(),
   reason: z.string().nullable(),
+  person: z.string().optional(),
   everyMs: z.number().nullable().default(null),
 });
 
@@ -60,7 +63,7 @@ export async function handleAddressed({ rows, ...input }: AddressedInput): Promi
   const given = rows.map((row) => ({ row, revocable: createContext({ ...input, loaded, eventId: row.id }) }));
   const calls = given.map(({ row, revocable }) => ({ row, context: revocable.context }));
   const all = { revoke: () => given.forEach(({ revocable }) => revocable.revoke()) };
-  await runHandler(all, () => call(loaded.skill, calls, input.now), input.timeoutMs);
+  await runHandler(all, () => call(input, loaded.skill, calls), input.timeoutMs);
   return 'ok';
 }
 
@@ -74,7 +77,9 @@ function requestOf({ row, context }: Call): WebhookCall {
   return { context, request: { ...request, remoteAddress, receivedAt: row.accepted_at, order: row.id } };
 }
 
-function call(skill: Skill<unknown>, calls: readonly Call[], now: Date): unknown {
+type Surroundings = Omit<AddressedInput, 'rows'>;
+
+function call(input: Surroundings, skill: Skill<unknown>, calls: readonly Call[]): unknown {
   const [one] = calls;
   if (!one) return undefined;
   const { row, context } = one;
@@ -85,9 +90,11 @@ function call(skill: Skill<unknown>, calls: readonly Call[], now: Date): unknown
   };
   if (row.kind === 'webhook') return declared(skill.webhooks).run(calls.map(requestOf));
   const payload: unknown = JSON.parse(row.payload);
-  const lateMs = Math.max(0, now.getTime() - row.happened_at.getTime());
+  const lateMs = Math.max(0, input.now.getTime() - row.happened_at.getTime());
   switch (row.kind) {
     case 'timer': {
+      if (skill.name === 'core' && row.name === NOTIFY_TIMER)
+        return lookWhetherShown(input, postFor(input, row), row.key ?? '');
       const timer = declared(skill.timers);
       const fired = { key: row.key ?? '', dueAt: row.happened_at, lateMs };
       return timer.run(context, { ...fired, payload: timer.payload.parse(payload) });
@@ -114,10 +121,23 @@ function call(skill: Skill<unknown>, calls: readonly Call[], now: Date): unknown
     }
     case 'fate': {
       const { connector, room, ...rest } = fatePayload.parse(payload);
-      const fate: Fate = { ...rest, room: { connector, room } };
-      return skill.fate?.(context, fate);
+      return tell(input, { row, context }, skill, { ...rest, room: { connector, room } });
     }
     default:
       throw new Error(`the skill "${skill.name}" hears nothing of ${row.kind}`);
   }
+}
+
+async function tell(input: Surroundings, { row, context }: Call, skill: Skill<unknown>, fate: Fate): Promise<void> {
+  const told = await toldFate(input, postFor(input, row), skill.name, fate);
+  if (told) await skill.fate?.(context, told);
+}
+
+/** Messages of another skill than the one that is called; for what the core decides about them. */
+function postFor(input: Surroundings, { id }: EventRow): PostFor {
+  return (skill) => {
+    const loaded = input.world.skills.get(skill);
+    if (!loaded) throw new Error(`no skill is called "${skill}" here`);
+    return createContext({ ...input, loaded, eventId: id }).context.post;
+  };
 }

@@ -7,6 +7,7 @@ import type { Asker, Context, Json, PeopleOnCall, PostOptions, Shown } from '../
 import { writeConversation } from './conversation.ts';
 import type { Effects } from './effects.ts';
 import { cancelTask, writeKeyedTask } from '../tasks/task.ts';
+import { notifyPerson } from './notify.ts';
 import type { LoadedSkill, World } from './world.ts';
 
 /** What a handler may still do after this much time. */
@@ -137,6 +138,10 @@ export function createContext(source: ContextSource): RevocableContext {
     }),
     say: async (room, message, options = {}) => want(room, null, message, options),
     post: async (room, key, message, options = {}) => want(room, key, message, options),
+    notify: async (person, message, options) => {
+      alive();
+      await notifyPerson(source, context.post, { skill, person }, message, options);
+    },
     remove: async (room, key) => want(room, key, '', {}, true),
     shown: async (room, key): Promise<Shown | undefined> => {
       alive();

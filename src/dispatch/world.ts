@@ -3,6 +3,7 @@ import type { Schedule } from '../people/on-call.ts';
 import type { Log, People, Room, RoomAddress, Skill } from '../skill.ts';
 import type { Decision, DecisionQuestion } from './access.ts';
 import type { CommandIndex } from './command-index.ts';
+import { NOTIFY_TIMER } from '../people/notifications.ts';
 
 /** A skill with its options, as the current configuration has them. */
 export interface LoadedSkill {
@@ -58,9 +59,10 @@ export function webhookSources(world: World): string[] {
 export function knownNames(world: World): { timers: string[]; tasks: string[]; all: string[] } {
   const of = (pick: (skill: Skill<unknown>) => object | undefined): string[] =>
     [...world.skills].flatMap(([name, loaded]) => Object.keys(pick(loaded.skill) ?? {}).map((one) => `${name} ${one}`));
-  const timers = of((skill) => skill.timers);
+  const timers = [...of((skill) => skill.timers), `core ${NOTIFY_TIMER}`];
   const tasks = of((skill) => skill.tasks);
-  const fates = [...world.skills].filter(([, loaded]) => loaded.skill.fate).map(([name]) => `${name} fate`);
+  // Also of a skill that hears nothing of them: what became of a notification decides what follows.
+  const fates = [...world.skills.keys()].map((name) => `${name} fate`);
   const services = [...world.skills].flatMap(([skill, loaded]) =>
     Object.entries(loaded.skill.services ?? {}).flatMap(([name, { events }]) =>
       Object.keys(events).map((event) => `${skill} ${name}/${event}`),

@@ -1,0 +1,115 @@
+import { Rejected, type Operation } from '../connectors/connector.ts';
+import { defineSkill, type Fate } from '../skill.ts';
+import { startTestBot, textOf, type TestBot } from '../testing/index.ts';
+
+const fates: Fate[] = [];
+const pager = defineSkill({
+  name: 'pager',
+  commands: {
+    'page {person} {key} {text...}': {
+      help: 'pages somebody',
+      run: ({ notify, args }) => notify(String(args['person']), String(args['text']), { key: String(args['key']) }),
+    },
+    'amend {person} {key} {text...}': {
+      help: 'changes what was shown',
+      run: ({ notify, args }) =>
+        notify(String(args['person']), String(args['text']), { key: String(args['key']), ring: false }),
+    },
+  },
+  fate: (_, fate) => void fates.push(fate),
+});
+
+let bot: TestBot;
+beforeAll(async () => {
+  bot = await startTestBot({
+    skills: [pager],
+    config: {
+      connectors: { memory: {}, second: { type: 'memory' } },
+      people: {
+        ann: { name: 'Ann', accounts: { memory: '@ann:test', second: '@ann2:test' }, groups: ['admins'] },
+        bob: { name: 'Bob', accounts: { memory: '@bob:test', second: '@bob2:test' }, contact: ['second', 'memory'] },
+        cem: { name: 'Cem', accounts: {} },
+      },
+    },
+  });
+});
+afterAll(() => bot.stop());
+beforeEach(() => {
+  fates.splice(0);
+  bot.platform.before = () => {};
+});
+
+/** Texts in direct conversations with an account, wherever the platform keeps them. */
+const shownTo = (account: string): string[] =>
+  bot.platform.shown(roomOf(account)).map(({ message }) => textOf(message));
+const roomOf = (account: string): string => `direct:${account}`;
+const told = () => fates.map(({ key, state, person, account }) => [key, state, person, account]);
+
+test('a person is shown it at the first account in the order of contact, and its skill hears which', async () => {
+  await bot.say('page ann a wake up');
+  await bot.say('page bob b and you');
+  expect(shownTo('@ann:test')).toEqual(['wake up']);
+  expect(shownTo('@bob2:test')).toEqual(['and you']);
+  expect([...shownTo('@ann2:test'), ...shownTo('@bob:test')]).toEqual([]);
+  expect(told()).toEqual([
+    ['a', 'shown', 'ann', '@ann:test'],
+    ['b', 'shown', 'bob', '@bob2:test'],
+  ]);
+  await bot.advance(61_000);
+  expect(shownTo('@ann2:test')).toEqual([]);
+});
+
+test('what is changed without a ring is an edit where it was shown', async () => {
+  await bot.say('amend ann a stay up');
+  expect(shownTo('@ann:test')).toEqual(['stay up']);
+  await bot.advance(61_000);
+  expect(shownTo('@ann2:test')).toEqual([]);
+});
+
+const refuse = (...accounts: string[]) =>
+  void (bot.platform.before = ({ room }: Operation) => {
+    if (accounts.some((account) => room === roomOf(account))) throw new Rejected('blocked the bot');
+  });
+
+test('an account that refuses it is dead at once, and the next is taken', async () => {
+  refuse('@ann:test');
+  await bot.say('page ann c wake up');
+  expect(shownTo('@ann2:test')).toEqual(['wake up']);
+  expect(told()).toEqual([['c', 'shown', 'ann', '@ann2:test']]);
+});
+
+test('when no account is left, its skill hears so once', async () => {
+  refuse('@ann:test', '@ann2:test');
+  await bot.say('page ann d wake up');
+  expect(told()).toEqual([['d', 'dead', 'ann', '@ann2:test']]);
+  await bot.say('page cem d wake up');
+  expect(told().at(-1)).toEqual(['d', 'dead', 'cem', undefined]);
+});
+
+test('an account that shows nothing for a minute is passed over, once, and may still be the one that is read', async () => {
+  let away = true;
+  bot.platform.before = ({ room }: Operation) => {
+    if (away && room === roomOf('@bob2:test')) throw new Error('the network is away');
+  };
+  bot.platform.happen({
+    ...{ type: 'message', id: 'page', room: 'lobby', direct: false, text: '!page bob e wake up', mentionsBot: false },
+    ...{ sender: { accountId: '@ann:test', name: 'Ann', bot: false, guest: false }, at: bot.app.clock.now() },
+  });
+  const waiting = () => bot.query(`select 1 from timers where skill = 'core'`);
+  while ((await waiting()).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(shownTo('@bob:test')).toEqual([]);
+  void bot.advance(60_000).catch(() => {});
+  while (shownTo('@bob:test').length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  away = false;
+  await bot.advance(60_000);
+  expect(shownTo('@bob:test')).toEqual(['wake up']);
+  expect(shownTo('@bob2:test').at(-1)).toBe('wake up');
+  expect(new Set(told().map((fate) => fate.join()))).toEqual(
+    new Set(['e,shown,bob,@bob:test', 'e,shown,bob,@bob2:test']),
+  );
+  expect(await waiting()).toEqual([]);
+});
+
+test('nobody is not reached', async () => {
+  expect(await bot.say('page dora f hello')).toEqual([expect.stringContaining('went wrong')]);
+});
