@@ -9,8 +9,11 @@ import type { Log } from '../skill.ts';
 import { lastBackup } from './backup-record.ts';
 import type { Database } from './database.ts';
 import { prune, type PruneAges } from './prune.ts';
+import { refreshStatistics } from './statistics.ts';
 
 const COUNT_EVERY_MS = 10_000;
+/** A storm fills empty tables within seconds. */
+const MEASURE_EVERY_MS = 2000;
 const PRUNE_EVERY_MS = 3_600_000;
 const FIRST_PRUNE_MS = 60_000;
 /** Another replica may have a newer configuration that knows the connector. */
@@ -28,11 +31,12 @@ export interface HousekeeperOptions {
   readonly isCounting: () => boolean;
 }
 
-/** Reads gauges from the database and prunes old rows, on one replica. */
+/** Reads gauges from the database, keeps its statistics fresh and prunes old rows, on one replica. */
 export class Housekeeper {
   readonly #options: HousekeeperOptions;
   readonly #gauges = new Map<string, Gauge>();
   #counting: NodeJS.Timeout | undefined;
+  #measuring: NodeJS.Timeout | undefined;
   #pruning: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -42,12 +46,14 @@ export class Housekeeper {
 
   start(): void {
     this.#counting = setInterval(() => void this.count(), COUNT_EVERY_MS);
+    this.#measuring = setInterval(() => void this.#measure(), MEASURE_EVERY_MS);
     this.#pruning = setTimeout(() => void this.#prune(), FIRST_PRUNE_MS);
   }
 
   stop(): void {
     this.#stopped = true;
     clearInterval(this.#counting);
+    clearInterval(this.#measuring);
     clearTimeout(this.#pruning);
   }
 
@@ -72,6 +78,17 @@ export class Housekeeper {
       await this.#bury(database);
     } catch (error) {
       log.warn({ reason: messageOf(error) }, 'gauges could not be read');
+    }
+  }
+
+  async #measure(): Promise<void> {
+    const { database, isCounting, log } = this.#options;
+    if (!isCounting() || !database.available) return;
+    try {
+      const tables = await refreshStatistics(database.query);
+      if (tables.length > 0) log.debug({ tables }, 'tables have grown: their statistics were read anew');
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, 'statistics could not be read');
     }
   }
 
