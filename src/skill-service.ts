@@ -1,6 +1,7 @@
 /** The part of the contract about services: loops that one replica holds. Skills import it as `#skill`. */
 import type { z } from 'zod';
-import type { Abilities, Context, Json, Log, People, Room, SecretRef, Sql } from './skill.ts';
+import type { Context, Json, Log, People, Room, SecretRef, Sql } from './skill.ts';
+import type { Abilities } from './skill-task.ts';
 
 /**
  * A loop that runs for as long as the bot does, in one replica at a time: it watches, probes, reconciles. What it finds are

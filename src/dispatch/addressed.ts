@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Transaction } from '../db/database.ts';
 import type { Context, Fate, Skill, TaskOutcome, TaskReport, WebhookCall } from '../skill.ts';
-import { createContext, runHandler } from './context.ts';
+import { createContext } from './context.ts';
+import { runHandler } from './run-handler.ts';
 import type { Effects } from './effects.ts';
 import type { EventRow } from './event.ts';
 import { lookWhetherShown, toldFate, type PostFor } from './notify.ts';

@@ -6,7 +6,8 @@ import type { Asker, CommandContext, RoomAddress, Visibility } from '../skill.ts
 import type { Decision } from './access.ts';
 import { writeAudit } from './audit.ts';
 import type { IndexedCommand, Lookup } from './command-index.ts';
-import { createContext, runHandler } from './context.ts';
+import { createContext } from './context.ts';
+import { runHandler } from './run-handler.ts';
 import type { Effects } from './effects.ts';
 import { answerElsewhere, answerUnknown, isListening, misfitReply } from './no-command.ts';
 import type { World } from './world.ts';

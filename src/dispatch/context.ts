@@ -6,12 +6,9 @@ import { createPeopleOnCall } from '../people/people-on-call.ts';
 import type { Asker, Context, Json, PeopleOnCall, PostOptions, Shown } from '../skill.ts';
 import { writeConversation } from './conversation.ts';
 import type { Effects } from './effects.ts';
-import { cancelTask, writeKeyedTask } from '../tasks/task.ts';
 import { notifyPerson } from './notify.ts';
+import { taskCalls } from './task-calls.ts';
 import type { LoadedSkill, World } from './world.ts';
-
-/** What a handler may still do after this much time. */
-export const HANDLER_TIMEOUT_MS = 5000;
 
 /** Where commands come from that are said apart from any chat: there is no room to speak in. */
 const NOWHERE: ReadonlySet<string> = new Set(['api', 'cli']);
@@ -31,11 +28,6 @@ export interface RevocableContext {
   revoke(): void;
   /** Throws when revoked. */
   readonly alive: () => void;
-}
-
-/** It may have been the handler, or a database or machine that stood still: tried again a few times. */
-class HandlerTimeout extends Error {
-  readonly code = 'WB_HANDLER_TIMEOUT';
 }
 
 /** A promise that a skill forgot to await must not end the process: every promise handed out is listened to. */
@@ -239,69 +231,7 @@ function peopleOf({ world, transaction, now }: ContextSource, alive: () => void)
   return createPeopleOnCall({ people: world.people, schedules: world.schedules, query, now });
 }
 
-/** What a handler does about tasks. One without a key is only noted, and written with everything else. */
-function taskCalls(
-  { loaded, transaction, effects, now }: ContextSource,
-  alive: () => void,
-): Pick<Context<unknown>, 'task' | 'cancelTask'> {
-  const skill = loaded.skill.name;
-  return {
-    task: async (name, payload, { key } = {}) => {
-      alive();
-      if (!loaded.skill.tasks?.[name]) throw new Error(`the skill "${skill}" has no task called "${name}"`);
-      const task = { id: randomUUID(), skill, name, payload: JSON.stringify(payload ?? null) };
-      if (key === undefined) {
-        effects.task(task);
-        return { id: task.id };
-      }
-      effects.wakeTasks();
-      return { id: await writeKeyedTask(transaction.query, { ...task, key }) };
-    },
-    cancelTask: async (key) => {
-      alive();
-      const task = await cancelTask(transaction.query, skill, key);
-      if (!task) return 'none';
-      effects.wakeTasks();
-      if (!task.never_ran) return 'running';
-      const reason = 'it was cancelled before it began';
-      const base = { id: task.id, payload: JSON.parse(task.payload) as unknown, startedAt: now };
-      effects.event({
-        ...{ source: 'task', sourceId: task.id, kind: 'task', skill, name: task.name, happenedAt: now },
-        lane: `${skill}:task:${task.id}`,
-        payload: JSON.stringify({ ...base, ok: false, cancelled: true, unknown: false, reason }),
-      });
-      return 'cancelled';
-    },
-  };
-}
-
 function validDate(what: string, date: Date): Date {
   if (date instanceof Date && !Number.isNaN(date.getTime())) return date;
   throw new TypeError(`${what} must be a valid Date, not ${String(date)}`);
-}
-
-/**
- * Runs a handler for at most `timeoutMs` and revokes its context when it settles.
- * @throws what the handler throws, or that it took too long.
- */
-export async function runHandler<T>(
-  revocable: Pick<RevocableContext, 'revoke'>,
-  handler: () => T | Promise<T>,
-  timeoutMs = HANDLER_TIMEOUT_MS,
-): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    return await Promise.race([
-      (async () => handler())(),
-      new Promise<never>((_, reject) => {
-        timer = setTimeout(
-          () => reject(new HandlerTimeout(`the handler took longer than ${timeoutMs / 1000} s`)),
-          timeoutMs,
-        );
-      }),
-    ]);
-  } finally {
-    clearTimeout(timer);
-    revocable.revoke();
-  }
 }

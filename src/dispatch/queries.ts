@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import type { Asker, Query, QueryContext } from '../skill.ts';
-import { runHandler } from './context.ts';
+import { runHandler } from './run-handler.ts';
 import { createGate } from './gate.ts';
 import type { LoadedSkill, World } from './world.ts';
 

@@ -67,20 +67,10 @@ beforeEach(() => {
   runs.splice(0);
   held = new Promise((resolve) => (release = resolve));
 });
-/** `settle` waits for tasks too, so what happens while one runs is said without it. */
-const said = async (text: string): Promise<void> => {
-  bot.platform.happen({
-    ...{ type: 'message', id: text, room: 'lobby', direct: false, text: `!${text}`, mentionsBot: false },
-    ...{ sender: { accountId: '@ann:test', name: 'Ann', bot: false, guest: false }, at: bot.app.clock.now() },
-  });
-};
-const shows = async (text: string): Promise<void> => {
-  while (!bot.texts().includes(text)) await new Promise((resolve) => setTimeout(resolve, 5));
-};
 
 test('a key is one task, its reports are told while it runs, and its result after', async () => {
-  await said('brew green');
-  await shows('green: 50 %');
+  bot.begin('brew green');
+  await bot.shows('green: 50 %');
   release();
   await bot.settle();
   expect(bot.texts()).toEqual(['one task', 'brewed']);
@@ -94,8 +84,8 @@ test('one that was taken back before it began never runs, and its skill hears so
 });
 
 test('one that runs is stopped, and says what it did', async () => {
-  await said('brew mint');
-  await shows('mint: 50 %');
+  bot.begin('brew mint');
+  await bot.shows('mint: 50 %');
   await bot.say('pour mint away');
   expect(bot.texts().slice(4)).toEqual(['one task', 'half brewed', 'running']);
   expect(await bot.say('pour mint away')).toEqual(['none']);

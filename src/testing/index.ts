@@ -21,6 +21,7 @@ import { PLATFORMS } from '../connectors/platforms.ts';
 import { createDatabase } from '../db/database.ts';
 import { startEmbedded } from '../db/embedded.ts';
 import { readMigrations, type SkillMigrations } from '../db/migrate.ts';
+import { accountActor } from '../dispatch/chat.ts';
 import { createLogger } from '../log.ts';
 import type { Skill } from '../skill.ts';
 import type { StepHook } from '../steps.ts';
@@ -69,6 +70,12 @@ export interface TestBot {
   readonly databaseUrl: string;
   /** Says a line to the bot in the room `lobby` and resolves to the texts of its answers. */
   say(text: string, options?: SayOptions): Promise<string[]>;
+  /** Says a line and waits for nothing: for what goes on while a task runs. */
+  begin(text: string, options?: SayOptions): void;
+  /** Resolves when a room shows a message with this text. */
+  shows(text: string, room?: string): Promise<void>;
+  /** Asks a query, `alerts open`, with its input as text by name, as in an address. @throws when it is refused, saying why. */
+  ask(query: string, input?: Readonly<Record<string, string>>, options?: Pick<SayOptions, 'by'>): Promise<unknown>;
   /** Taps an emoji on a message, or takes it away again. */
   tap(messageId: string, emoji: string, options?: SayOptions & { away?: boolean }): Promise<void>;
   /** Presses an action of a message, by its place among them. */
@@ -171,6 +178,14 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     async say(text, by = {}) {
       const room = by.room ?? 'lobby';
       const before = new Set(platform.shown(room).map((message) => message.id));
+      bot.begin(text, by);
+      await bot.settle();
+      return platform
+        .shown(room)
+        .filter((message) => !before.has(message.id))
+        .map((message) => textOf(message.message));
+    },
+    begin(text, by = {}) {
       platform.happen({
         type: 'message',
         ...event(by),
@@ -178,11 +193,20 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
         mentionsBot: false,
         ...(by.replyTo && { replyTo: by.replyTo }),
       });
-      await bot.settle();
-      return platform
-        .shown(room)
-        .filter((message) => !before.has(message.id))
-        .map((message) => textOf(message.message));
+    },
+    async shows(text, room) {
+      for (const end = performance.now() + SETTLE_WITHIN_MS; !bot.texts(room).includes(text);) {
+        if (performance.now() > end)
+          throw new Error(`after ${SETTLE_WITHIN_MS / 1000} s the room shows ${JSON.stringify(bot.texts(room))}`);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    },
+    async ask(name, input = {}, { by = '@ann:test' } = {}) {
+      const [skill = '', query = ''] = name.split(' ');
+      const asker = accountActor(app.world, 'memory', { accountId: by, name: 'somebody', bot: false, guest: false });
+      const asked = await app.queries.ask({ asker, skill, query, input });
+      if (asked.outcome !== 'ok') throw new Error(asked.says);
+      return asked.answer;
     },
     async tap(messageId, emoji, by = {}) {
       platform.happen({ type: 'reaction', taken: by.away ?? false, ...event(by), target: messageId, emoji });

@@ -1,0 +1,35 @@
+import type { RevocableContext } from './context.ts';
+
+/** What a handler may still do after this much time. */
+export const HANDLER_TIMEOUT_MS = 5000;
+
+/** It may have been the handler, or a database or machine that stood still: tried again a few times. */
+class HandlerTimeout extends Error {
+  readonly code = 'WB_HANDLER_TIMEOUT';
+}
+
+/**
+ * Runs a handler for at most `timeoutMs` and revokes its context when it settles.
+ * @throws what the handler throws, or that it took too long.
+ */
+export async function runHandler<T>(
+  revocable: Pick<RevocableContext, 'revoke'>,
+  handler: () => T | Promise<T>,
+  timeoutMs = HANDLER_TIMEOUT_MS,
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await Promise.race([
+      (async () => handler())(),
+      new Promise<never>((_, reject) => {
+        timer = setTimeout(
+          () => reject(new HandlerTimeout(`the handler took longer than ${timeoutMs / 1000} s`)),
+          timeoutMs,
+        );
+      }),
+    ]);
+  } finally {
+    clearTimeout(timer);
+    revocable.revoke();
+  }
+}
