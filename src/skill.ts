@@ -7,6 +7,7 @@
  */
 import type { z } from 'zod';
 import type { MessageLike, RoomAddress } from './chat/message.ts';
+import type { ProgramCommand } from './skill-program.ts';
 import type { Query } from './skill-query.ts';
 import type { PeopleOnCall } from './skill-people.ts';
 import type { Service } from './skill-service.ts';
@@ -15,12 +16,13 @@ import type { Need, Task } from './skill-task.ts';
 export { z } from 'zod';
 export { cut } from './chat/cut.ts';
 export { escape, quote } from './chat/message.ts';
-export { CommandError, NothingDone } from './errors.ts';
+export { CommandError, messageOf, NothingDone, StartFailed } from './errors.ts';
 export { parseDuration, formatDuration } from './chat/duration.ts';
 export { formatTime } from './chat/time.ts';
 export { nextTick } from './timers/next-tick.ts';
 export { defineQuery, listByKey, listInput, listOf, listOutput } from './skill-query.ts';
 export type { List, Query, QueryContext } from './skill-query.ts';
+export type { Program, ProgramCommand, ProgramDatabase, ProgramFlag } from './skill-program.ts';
 export type { OnCall, Override, OverrideRequest, PeopleOnCall } from './skill-people.ts';
 export { defineTask } from './skill-task.ts';
 export type {
@@ -465,6 +467,8 @@ export interface Skill<Options = unknown> {
   readonly rooms?: (options: Options) => readonly string[] | undefined;
   /** By pattern; made from the options where they say what can be said. Pure. */
   readonly commands?: Commands<Options> | ((options: Options) => Commands<Options>);
+  /** Commands of the program itself, by usage: `pair <room>`. */
+  readonly cli?: Readonly<Record<string, ProgramCommand<Options>>>;
   // oxlint-disable-next-line typescript/no-explicit-any -- each query has input and output types of its own
   readonly queries?: Readonly<Record<string, Query<Options, any, any>>>;
   readonly webhooks?: Readonly<Record<string, Webhook<Options>>>;

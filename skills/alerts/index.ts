@@ -53,6 +53,36 @@ export default defineSkill<AlertOptions>({
   rooms: (options) => roomsOf(options.route),
   commands,
   queries,
+  cli: {
+    alert: {
+      help: 'posts a sample alert to a running bot',
+      flags: [
+        { flags: '--url <address>', help: 'where the bot listens', default: 'http://127.0.0.1:8080' },
+        {
+          flags: '--source <name>',
+          help: 'source in the configuration (default: the only one, else the one called default)',
+        },
+        { flags: '--token <token>', help: "the source's token (default: read from the configuration)" },
+        { flags: '--alert-name <name>', help: 'name of the alert' },
+        { flags: '--severity <severity>', help: 'how bad it is', choices: ['critical', 'warning', 'info'] },
+        { flags: '--resolved', help: 'say that it is over' },
+      ],
+      run: async (program) => (await import('./cli-alert.ts')).postAlert(program),
+    },
+    probe: {
+      help: 'posts an alert to a running bot, sees it shown, acknowledges and resolves it',
+      flags: [
+        { flags: '--url <address>', help: 'where the bot listens', default: 'http://127.0.0.1:8080' },
+        { flags: '--source <name>', help: 'source in the configuration (default: the first)' },
+        {
+          flags: '--timeout <duration>',
+          help: 'longest wait for each step, also for a bot that is still starting',
+          default: '60s',
+        },
+      ],
+      run: async (program) => (await import('./cli-probe.ts')).probe(program),
+    },
+  },
   webhooks: {
     alertmanager: {
       verify: ({ sources }, source) =>

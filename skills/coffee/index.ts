@@ -64,6 +64,29 @@ export default defineSkill<CoffeeOptions>({
   rooms: (options) => Object.values(options.rounds).flatMap(({ room }) => room),
   commands,
   queries,
+  cli: {
+    'pair <room>': {
+      help: 'begins a coffee round in a room, unless it has begun; through the running bot',
+      flags: [
+        { flags: '--dry-run', help: 'shows the round that would be made, and how good it is' },
+        { flags: '--explain <person>', help: 'with --dry-run: why somebody meets whom they meet' },
+        { flags: '--wait <seconds>', help: 'how long to wait for the answer', default: '120' },
+      ],
+      run: async (program) => (await import('./cli-pair.ts')).pair(program),
+    },
+    'import coffeebot <file>': {
+      help: 'takes over who was paired with whom, from the SQLite file of mattermost-coffeebot',
+      flags: [
+        { flags: '--round <name>', help: 'round that goes on from there (default: the only one)' },
+        {
+          flags: '--connector <name>',
+          help: 'connector whose accounts these are, configured or not yet (default: mattermost)',
+        },
+        { flags: '--people <file>', help: 'lines "USER-ID PERSON": who somebody is under people:' },
+      ],
+      run: async (program) => (await import('./cli-import.ts')).importCoffeebot(program),
+    },
+  },
   crons: {
     round: {
       schedule: ({ rounds }) =>

@@ -1,6 +1,6 @@
 import type { Context } from '#skill';
 
-/** What `watchbell pair` waits for; see src/cli/pair.ts. */
+/** What `watchbell pair` waits for; see cli-pair.ts. */
 export interface Answer {
   readonly ok: boolean;
   readonly says: string;

@@ -1,5 +1,7 @@
 import { Command, CommanderError, Option, type CommandOptions } from 'commander';
 import { didYouMean } from '../config/nearest.ts';
+import { StartFailed } from '../errors.ts';
+import type { Program } from '../skill.ts';
 import { readVersion } from '../version.ts';
 
 const EXITS = `
@@ -78,29 +80,6 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
     .option('--room <name>', 'room in which it is as if said (default: as in a direct message)')
     .option('--json', 'outcome and message as JSON')
     .option('--wait <seconds>', 'how long to wait for the answer', '60');
-  add<{ url?: string; token?: string; source?: string; severity?: string; alertName?: string; resolved?: boolean }>(
-    program,
-    'alert',
-    'posts a sample alert to a running bot',
-    async (_, options) => (await import('./alert.ts')).postAlert(options),
-  )
-    .option('--url <address>', 'where the bot listens', 'http://127.0.0.1:8080')
-    .option('--source <name>', 'source in the configuration (default: the only one, else the one called default)')
-    .option('--token <token>', "the source's token (default: read from the configuration)")
-    .option('--alert-name <name>', 'name of the alert')
-    .addOption(new Option('--severity <severity>', 'how bad it is').choices(['critical', 'warning', 'info']))
-    .option('--resolved', 'say that it is over');
-
-  add<{ url: string; source?: string; timeout: string }>(
-    program,
-    'probe',
-    'posts an alert to a running bot, sees it shown, acknowledges and resolves it',
-    async (_, options) => (await import('./probe.ts')).probe(options),
-  )
-    .option('--url <address>', 'where the bot listens', 'http://127.0.0.1:8080')
-    .option('--source <name>', 'source in the configuration (default: the first)')
-    .option('--timeout <duration>', 'longest wait for each step, also for a bot that is still starting', '60s');
-
   add<{ url?: string }>(
     program,
     'sign-in',
@@ -132,27 +111,6 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
   )
     .option('--check', 'reads the backup to its end and touches nothing')
     .option(...through);
-  add<{ dryRun?: boolean; explain?: string; wait?: string }>(
-    program,
-    'pair <room>',
-    'begins a coffee round in a room, unless it has begun; through the running bot',
-    async ([room = ''], options) => (await import('./pair.ts')).pair(room, options),
-  )
-    .option('--dry-run', 'shows the round that would be made, and how good it is')
-    .option('--explain <person>', 'with --dry-run: why somebody meets whom they meet')
-    .option('--wait <seconds>', 'how long to wait for the answer', '120');
-
-  const imports = program.command('import').description('takes over what another bot knows').exitOverride();
-  add<{ round?: string; connector?: string; people?: string }>(
-    imports,
-    'coffeebot <file>',
-    'who was paired with whom, from the SQLite file of mattermost-coffeebot',
-    async ([file = ''], options) => (await import('./import-coffeebot.ts')).importCoffeebot(file, options),
-  )
-    .option('--round <name>', 'round that goes on from there (default: the only one)')
-    .option('--connector <name>', 'connector whose accounts these are, configured or not yet (default: mattermost)')
-    .option('--people <file>', 'lines "USER-ID PERSON": who somebody is under people:');
-
   const events = program.command('events').description('events that could not be handled').exitOverride();
   add<{ json?: boolean }>(events, 'failed', 'lists failed events, newest first', async (_, options) =>
     (await import('./events.ts')).failed(options),
@@ -196,6 +154,30 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
       status = 0;
     });
 
+  /** Skills are loaded only where one of their commands may be meant: that takes a while. */
+  async function addSkillCommands(argv: readonly string[]): Promise<void> {
+    const { findSkillCommands, runSkillCommand } = await import('./skill-commands.ts');
+    for (const found of await findSkillCommands(configOf(argv))) {
+      const words = found.usage.split(' ');
+      const group = /^[a-z]/.test(words[1] ?? '') ? words.shift() : undefined;
+      const parent = group === undefined ? program : groupOf(group);
+      if (parent.commands.some((command) => command.name() === words[0]))
+        throw new StartFailed(`the skill ${found.skill} brings the command "${found.usage}", which there is already`);
+      const added = add<Program['flags']>(parent, words.join(' '), found.command.help, (args, options) =>
+        runSkillCommand(found, args, options),
+      );
+      for (const { flags, help, default: fallback, choices } of found.command.flags ?? []) {
+        const option = new Option(flags, help).default(fallback);
+        added.addOption(choices ? option.choices(choices) : option);
+      }
+    }
+  }
+
+  function groupOf(name: string): Command {
+    const known = program.commands.find((command) => command.name() === name);
+    return known ?? program.command(name).description(`see \`watchbell help ${name}\``).exitOverride();
+  }
+
   /** The command that a word means, below another. @throws {CommanderError} when there is none, having said so. */
   function named(parent: Command, word: string): Command {
     const found = parent.commands.find((command) => command.name() === word);
@@ -210,6 +192,8 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
         // The default command would be given every word that is no command, and complain of the options behind it.
         const { operands, unknown } = program.parseOptions([...argv]);
         const [word] = [...operands, ...unknown];
+        const isOwn = word === undefined || program.commands.some((command) => command.name() === word);
+        if (!isOwn || word === 'help') await addSkillCommands(argv);
         if (word !== undefined && !word.startsWith('-')) named(program, word);
         await program.parseAsync([...argv], { from: 'user' });
         return status;
@@ -219,4 +203,12 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
       }
     },
   };
+}
+
+/** Where the configuration is, wherever among the words it is said. */
+function configOf(argv: readonly string[]): string | undefined {
+  const at = argv.findIndex((word) => word === '-c' || word === '--config' || word.startsWith('--config='));
+  const word = argv[at];
+  if (word === undefined) return undefined;
+  return word.startsWith('--config=') ? word.slice('--config='.length) : argv[at + 1];
 }

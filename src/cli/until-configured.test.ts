@@ -4,8 +4,7 @@ import { storeGeneration } from '../config/generations.ts';
 import { createDatabase, type Database } from '../db/database.ts';
 import { migrate } from '../db/migrate.ts';
 import { seeReplica } from '../db/replicas.ts';
-import type { Refusal } from './alert.ts';
-import { untilConfigured, untilTaken } from './probe-readiness.ts';
+import { untilConfigured } from './until-configured.ts';
 
 const PATIENCE = { timeoutMs: 20_000, everyMs: 5 };
 const HASTE = { timeoutMs: 20, everyMs: 5 };
@@ -68,17 +67,4 @@ test('when the time is up it says what was missing', async () => {
   const away = open(`postgres://nobody@127.0.0.1:${await freePort()}/none`);
   await expect(untilConfigured(away, 'new', HASTE, () => {})).rejects.toThrow('the database cannot be reached');
   await away.close();
-});
-
-const refusal = (more: Partial<Refusal>): Refusal => ({ says: 'no', answered: true, passes: true, ...more });
-
-test('what nobody takes yet is posted again, and any other answer ends it at once', async () => {
-  const answers = [refusal({ answered: false }), refusal({}), undefined];
-  await untilTaken(async () => answers.shift(), PATIENCE);
-  expect(answers).toEqual([]);
-
-  const refused = [refusal({ says: '401', passes: false }), undefined];
-  await expect(untilTaken(async () => refused.shift(), PATIENCE)).rejects.toThrow('401');
-  expect(refused).toHaveLength(1);
-  await expect(untilTaken(async () => refusal({ says: '503' }), HASTE)).rejects.toThrow('503');
 });

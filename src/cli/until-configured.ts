@@ -1,9 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Database } from '../db/database.ts';
 import { StartFailed, codeOf, messageOf } from '../errors.ts';
-import type { Refusal } from './alert.ts';
 
-export interface Patience {
+interface Patience {
   readonly timeoutMs: number;
   readonly everyMs: number;
 }
@@ -52,21 +51,4 @@ async function look(database: Database, hash: string | undefined): Promise<numbe
   const others = replicas.filter((replica) => hash !== undefined && replica.hash !== hash).map(({ name }) => name);
   if (others.length === 0) return replicas.length;
   return `${others.join(', ')} ${others.length === 1 ? 'has' : 'have'} another configuration than this command; in a cluster a changed one takes up to 80 s to arrive, and \`watchbell doctor\` says whether it was refused`;
-}
-
-/**
- * Posts until it is taken. What is asked for again is, and so is what nobody answered.
- * @throws {StartFailed} at any other answer at once, and when the time is up.
- */
-export async function untilTaken(
-  post: () => Promise<Refusal | undefined>,
-  { timeoutMs, everyMs }: Patience,
-): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  for (;;) {
-    const refusal = await post();
-    if (!refusal) return;
-    if (!refusal.passes || performance.now() > deadline) throw new StartFailed(refusal.says);
-    await pause(everyMs);
-  }
 }

@@ -1,6 +1,9 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { chooseSource, postSample } from './alert.ts';
+import { chooseSource, postSample, untilTaken, type Refusal } from './cli-alert.ts';
+
+const PATIENCE = { timeoutMs: 20_000, everyMs: 5 };
+const HASTE = { timeoutMs: 20, everyMs: 5 };
 
 let server: Server;
 
@@ -65,4 +68,17 @@ test.each([
 
 test('of several sources, none of them the default, one has to be named', () => {
   expect(() => chooseSource(['eu', 'us'])).toThrow('name one with --source; configured are: eu, us');
+});
+
+const refusal = (more: Partial<Refusal>): Refusal => ({ says: 'no', answered: true, passes: true, ...more });
+
+test('what nobody takes yet is posted again, and any other answer ends it at once', async () => {
+  const answers = [refusal({ answered: false }), refusal({}), undefined];
+  await untilTaken(async () => answers.shift(), PATIENCE);
+  expect(answers).toEqual([]);
+
+  const refused = [refusal({ says: '401', passes: false }), undefined];
+  await expect(untilTaken(async () => refused.shift(), PATIENCE)).rejects.toThrow('401');
+  expect(refused).toHaveLength(1);
+  await expect(untilTaken(async () => refusal({ says: '503' }), HASTE)).rejects.toThrow('503');
 });

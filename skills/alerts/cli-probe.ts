@@ -1,20 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { samplePayload } from '../../skills/alerts/sample.ts';
-import { parseDuration } from '../chat/duration.ts';
-import type { Database } from '../db/database.ts';
-import { insertEvents } from '../dispatch/event.ts';
-import { StartFailed, messageOf } from '../errors.ts';
-import { alertSources, alertToken, postSample } from './alert.ts';
-import { untilConfigured, untilTaken } from './probe-readiness.ts';
-import { loadOrThrow, type SettingOptions } from './setting.ts';
-import { withDatabase } from './with-database.ts';
+import { messageOf, parseDuration, StartFailed, type Program, type ProgramDatabase } from '#skill';
+import { alertToken, postSample, untilTaken } from './cli-alert.ts';
+import type { AlertOptions } from './options.ts';
+import { samplePayload } from './sample.ts';
 
-export interface ProbeOptions extends SettingOptions {
-  readonly url: string;
-  readonly source?: string;
-  /** Longest wait for each step, as a duration. */
-  readonly timeout: string;
-}
+type Database = ProgramDatabase<AlertOptions>;
 
 /** How the rows of the one alert stand; `shown`: every room has its newest version. */
 interface Standing {
@@ -36,21 +26,20 @@ const AGAIN_EVERY_MS = 500;
  * webhook, waits until every room it goes to shows it, acknowledges it as somebody in the room would, resolves it.
  * Prints a line a step; 0: all went through.
  */
-export function probe(options: ProbeOptions): Promise<number> {
-  const timeoutMs = parseDuration(options.timeout);
-  if (timeoutMs === undefined) throw new StartFailed(`--timeout: "${options.timeout}" is not a duration such as 60s`);
-  return withDatabase(options, async (database, setting) => {
-    // Read again, since this must not go on with an earlier one: it is the new configuration that is proved.
-    const { config, hash } = await loadOrThrow(setting);
-    const sources = alertSources(config);
-    const source = options.source ?? Object.keys(sources)[0] ?? 'default';
-    const target = { url: options.url, source, token: await alertToken(setting, sources, source) };
+export function probe(program: Program<AlertOptions>): Promise<number> {
+  const { url = '', source: named, timeout = '60s' } = program.flags;
+  const timeoutMs = parseDuration(String(timeout));
+  if (timeoutMs === undefined) throw new StartFailed(`--timeout: "${String(timeout)}" is not a duration such as 60s`);
+  return program.proving(async (database) => {
+    const { sources = {} } = database.options ?? {};
+    const source = typeof named === 'string' ? named : (Object.keys(sources)[0] ?? 'default');
+    const target = { url: String(url), source, token: await alertToken(program, sources, source) };
     const labels = { pod: `probe-${randomUUID()}`, namespace: 'watchbell' };
     const sample = { name: 'WatchbellProbe', severity: 'info', summary: 'a probe; it resolves by itself', labels };
     const patience = { timeoutMs, everyMs: AGAIN_EVERY_MS };
     let from = performance.now();
     const step = (says: string): void => {
-      console.log(`ok  ${says} (${Math.round(performance.now() - from)} ms)`);
+      program.print(`ok  ${says} (${Math.round(performance.now() - from)} ms)`);
       from = performance.now();
     };
     const until = (what: string, isDone: (standing: Standing) => boolean): Promise<Standing> =>
@@ -62,16 +51,14 @@ export function probe(options: ProbeOptions): Promise<number> {
     };
     let isOpen = false;
     try {
-      // A trial's is made for the terminal that it was started in.
-      const wanted = setting.path === undefined ? undefined : hash;
-      const replicas = await untilConfigured(database, wanted, patience, (line) => console.log(`..  ${line}`));
+      const replicas = await database.untilConfigured(patience, (line) => program.print(`..  ${line}`));
       step(`${replicas === 1 ? 'the bot has' : `${replicas} replicas have`} this configuration`);
       await post('firing');
       isOpen = true;
-      step(`${options.url} took an alert for ${source}`);
+      step(`${target.url} took an alert for ${source}`);
       const { number, connector, room, rooms } = await until('shown', (one) => one.rooms > 0 && one.shown);
       step(`#${number} is shown in ${rooms === 1 ? `${connector} ${room}` : `${rooms} rooms`}`);
-      await say(database, connector ?? '', room ?? '', `ack ${number}`);
+      await database.say({ connector: connector ?? '', room: room ?? '' }, `ack ${number}`);
       await until('acknowledged', (one) => one.acked && one.shown);
       step('it is acknowledged there');
       await post('resolved');
@@ -80,29 +67,12 @@ export function probe(options: ProbeOptions): Promise<number> {
       step('it is resolved there');
       return 0;
     } catch (error) {
-      console.log(`BAD ${messageOf(error)}`);
+      program.print(`BAD ${messageOf(error)}`);
       // A probe that failed half-way must not remind anybody all night.
       if (isOpen) await postSample(target, samplePayload({ ...sample, status: 'resolved' }));
       return 1;
     }
   });
-}
-
-/** What somebody in that room would say; any replica handles it. */
-async function say(database: Database, connector: string, room: string, text: string): Promise<void> {
-  const id = `probe-${randomUUID()}`;
-  const sender = { accountId: 'watchbell-probe', name: 'a probe', bot: false, guest: false };
-  const event = { type: 'message', id, room, direct: false, sender, at: new Date(), text, mentionsBot: true };
-  await insertEvents(database.query, [
-    {
-      source: connector,
-      sourceId: id,
-      lane: `${connector}:${room}`,
-      kind: 'message',
-      payload: JSON.stringify(event),
-      happenedAt: new Date(),
-    },
-  ]);
 }
 
 async function waitFor(
@@ -129,7 +99,7 @@ function remedy(standing: Standing | undefined): string {
 }
 
 async function stand(database: Database, pod: string): Promise<Standing | undefined> {
-  const [row] = await database.query<Standing>(
+  const [row] = await database.sql<Standing>(
     `select a.number, a.phase, a.ack is not null as acked, count(m.id)::int as rooms,
        coalesce(bool_and(m.delivered_version = m.version and m.state = 'live'), false) as shown,
        min(m.connector) as connector, (array_agg(m.room order by m.connector))[1] as room

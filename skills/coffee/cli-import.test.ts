@@ -5,8 +5,8 @@ import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
 import { runCli, type CliResult } from '../../test/harness/cli.ts';
 import { createDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
-import { createDatabase as open } from '../db/database.ts';
-import { migrate, readMigrations } from '../db/migrate.ts';
+import { createDatabase as open } from '../../src/db/database.ts';
+import { migrate, readMigrations } from '../../src/db/migrate.ts';
 
 let directory = '';
 let database: TestDatabase;
@@ -21,7 +21,7 @@ beforeAll(async () => {
     idleInTransactionMs: 30_000,
     statementTimeoutMs: 30_000,
   });
-  const migrations = await readMigrations(resolve(import.meta.dirname, '../../skills/coffee/migrations'));
+  const migrations = await readMigrations(resolve(import.meta.dirname, 'migrations'));
   await migrate(opened, [{ skill: 'coffee', migrations }]);
   await opened.close();
   client = new pg.Client({ connectionString: database.url });

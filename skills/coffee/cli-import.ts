@@ -1,20 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import type { CoffeeOptions } from '../../skills/coffee/options.ts';
-import { createPeople } from '../people/people.ts';
-import { StartFailed, messageOf } from '../errors.ts';
-import type { People } from '../skill.ts';
-import type { SettingOptions } from './setting.ts';
-import { withLastGood } from './with-database.ts';
-
-export interface ImportOptions extends SettingOptions {
-  /** Round that goes on where that bot ended; default: the only one. */
-  readonly round?: string;
-  /** Connector whose account ids the file has; it may be configured later. */
-  readonly connector?: string;
-  /** File with a line `USER-ID PERSON` for each of them whose account is not in the configuration. */
-  readonly people?: string;
-}
+import { messageOf, StartFailed, type People, type Program } from '#skill';
+import type { CoffeeOptions } from './options.ts';
 
 interface Pair {
   readonly one: string;
@@ -23,17 +10,17 @@ interface Pair {
 }
 
 /** Takes over who was paired with whom how often from mattermost-coffeebot's database. Said twice it changes nothing more. */
-export function importCoffeebot(file: string, options: ImportOptions): Promise<number> {
-  return withLastGood(options, async (database, _, config) => {
-    const rounds = (config.skills['coffee'] as CoffeeOptions | undefined)?.rounds ?? {};
-    const round = only(Object.keys(rounds), options.round, 'round', 'skills.coffee.rounds');
-    const connector = options.connector ?? 'mattermost';
-    const people = createPeople(config);
-    const given = options.people === undefined ? new Map<string, string>() : await readPeople(options.people, people);
+export function importCoffeebot({ args, flags, print, atDatabase }: Program<CoffeeOptions>): Promise<number> {
+  const [file = ''] = args;
+  const connector = textOf(flags['connector']) ?? 'mattermost';
+  return atDatabase(async ({ options, people, sql }) => {
+    const round = only(Object.keys(options?.rounds ?? {}), textOf(flags['round']), 'round', 'skills.coffee.rounds');
+    const peopleFile = textOf(flags['people']);
+    const given = peopleFile === undefined ? new Map<string, string>() : await readPeople(peopleFile, people);
     const idOf = (account: string): string =>
       given.get(account) ?? people.byAccount(connector, account)?.id ?? `${connector} ${account}`;
     const pairs = (await readPairs(file)).map((pair) => ({ ...pair, one: idOf(pair.one), other: idOf(pair.other) }));
-    const changed = await database.query(
+    const changed = await sql(
       `insert into coffee_met (name, one, other, times, last)
        select $1, least(one collate "C", other collate "C"), greatest(one collate "C", other collate "C"), max(times), 0
        from jsonb_to_recordset($2::jsonb) as x (one text, other text, times integer) where one <> other group by 2, 3 order by 2, 3
@@ -43,14 +30,18 @@ export function importCoffeebot(file: string, options: ImportOptions): Promise<n
     );
     const strangers = new Set(pairs.flatMap(({ one, other }) => [one, other]).filter((id) => !people.byId(id)));
     if (strangers.size > 0)
-      console.log(
+      print(
         `Not listed under people: and kept as "${connector} USER-ID": ${strangers.size}. They are recognised once a connector called ${connector} is configured, or say who they are with --people.`,
       );
-    console.log(
+    print(
       `${pairs.length} pairs of ${new Set(pairs.flatMap(({ one, other }) => [one, other])).size} people read; ${changed.length} are new to the round ${round}.`,
     );
     return 0;
   });
+}
+
+function textOf(flag: string | boolean | undefined): string | undefined {
+  return typeof flag === 'string' ? flag : undefined;
 }
 
 function only(known: readonly string[], given: string | undefined, what: string, where: string): string {

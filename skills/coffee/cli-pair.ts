@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StartFailed, type Program, type Sql } from '#skill';
+import { roundsCalled, type CoffeeOptions } from './options.ts';
+
+const LOOK_EVERY_MS = 200;
+
+/** Asks the running bot for a round, or to show the one that would be, and prints what came of it. */
+export function pair({ args, flags, print, atDatabase }: Program<CoffeeOptions>): Promise<number> {
+  const [target = ''] = args;
+  const { dryRun = false, explain, wait = '120' } = flags;
+  const waitMs = Number(wait) * 1000;
+  if (!Number.isFinite(waitMs) || waitMs < 0) throw new StartFailed(`--wait ${String(wait)} is no number of seconds`);
+  if (explain !== undefined && !dryRun) throw new StartFailed('--explain belongs to --dry-run: say both');
+  return atDatabase(async ({ options, sql, emit }) => {
+    const rounds = options?.rounds;
+    if (!rounds) throw new StartFailed('the skill coffee is off: configure a round under skills.coffee.rounds');
+    // A slip is told at once; the bot has the last word, since its configuration may be newer.
+    const names = roundsCalled({ rounds }, target);
+    if (names.length === 0)
+      throw new StartFailed(
+        `no coffee round is called "${target}", and none is in such a room; configured are: ${Object.keys(rounds).join(', ') || 'none'}`,
+      );
+    const id = randomUUID();
+    await emit('coffee.pair', { id, target, dry: dryRun === true, ...(explain !== undefined && { explain }) }, id);
+    const answers = await waitFor(sql, id, names.length, waitMs);
+    for (const { says } of answers) print(says);
+    if (answers.length > 0) return answers.every(({ ok }) => ok) ? 0 : 1;
+    print(
+      dryRun
+        ? 'No bot has answered; is one running? `watchbell doctor` says more.'
+        : 'Stored: the round begins as soon as a bot runs. None has answered yet; `watchbell doctor` says more.',
+    );
+    return dryRun ? 1 : 0;
+  });
+}
+
+interface Answer {
+  readonly ok: boolean;
+  readonly says: string;
+}
+
+/** One answer a round, or one that there is no such round. */
+async function waitFor(sql: Sql, id: string, rounds: number, waitMs: number): Promise<Answer[]> {
+  for (const deadline = performance.now() + waitMs; ;) {
+    const rows = await sql<{ key: string; value: string }>(
+      "select key, value from skill_state where skill = 'coffee' and (key = $1 or starts_with(key, $1 || ':')) order by key",
+      [`request:${id}`],
+    );
+    const isAll = rows.length >= rounds || rows.some(({ key }) => key === `request:${id}`);
+    if (isAll || performance.now() >= deadline) return rows.map(({ value }) => JSON.parse(value) as Answer);
+    await sleep(LOOK_EVERY_MS);
+  }
+}

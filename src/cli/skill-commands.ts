@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto';
+import { createPeople } from '../people/people.ts';
+import type { Config } from '../config/schema.ts';
+import type { Database } from '../db/database.ts';
+import { insertEvents } from '../dispatch/event.ts';
+import type { Program, ProgramCommand, ProgramDatabase } from '../skill.ts';
+import { createSetting, loadOrThrow, type Setting, type SettingOptions } from './setting.ts';
+import { untilConfigured } from './until-configured.ts';
+import { withDatabase, withLastGood } from './with-database.ts';
+
+/** A command of the program that a skill declares. */
+export interface SkillCommand {
+  readonly skill: string;
+  /** `import coffeebot <file>`. */
+  readonly usage: string;
+  readonly command: ProgramCommand;
+}
+
+/** Those of the skills that come with the program and of the directories that the configuration names. */
+export async function findSkillCommands(config: string | undefined): Promise<SkillCommand[]> {
+  const { folders } = await createSetting(config === undefined ? {} : { config });
+  return folders.skills.flatMap(({ skill }) =>
+    Object.entries(skill.cli ?? {}).map(([usage, command]) => ({ skill: skill.name, usage, command })),
+  );
+}
+
+/** Runs it to its exit status. */
+export function runSkillCommand(
+  { skill, command }: SkillCommand,
+  args: readonly string[],
+  flags: SettingOptions & Program['flags'],
+): Promise<number> {
+  const options: SettingOptions = {
+    ...(flags.config !== undefined && { config: flags.config }),
+    ...(flags.data !== undefined && { data: flags.data }),
+  };
+  const atDatabase =
+    (database: Database, setting: Setting, config: Config) =>
+    <T>(work: (database: ProgramDatabase) => Promise<T>): Promise<T> =>
+      work(programDatabase(skill, { database, setting, config }));
+  return command.run({
+    args,
+    flags,
+    print: (line) => console.log(line),
+    options: async () => {
+      const result = await (await createSetting(options)).load();
+      // A good configuration needs no database.
+      if (result.ok) return result.config.skills[skill];
+      return withLastGood(options, async (_database, _setting, config) => config.skills[skill]);
+    },
+    secret: async (reference) => (await createSetting(options)).secrets.read(reference),
+    atDatabase: (work) => withLastGood(options, (...given) => atDatabase(...given)(work)),
+    proving: (work) => withDatabase(options, (...given) => atDatabase(...given)(work)),
+  });
+}
+
+interface Opened {
+  readonly database: Database;
+  readonly setting: Setting;
+  readonly config: Config;
+}
+
+function programDatabase(skill: string, { database, setting, config }: Opened): ProgramDatabase {
+  return {
+    options: config.skills[skill],
+    people: createPeople(config),
+    sql: (text, parameters) => database.query(text, parameters),
+    emit: async (name, payload, id) => {
+      await insertEvents(database.query, [
+        {
+          ...{ source: 'cli', sourceId: id, kind: 'emit', skill, name },
+          ...{ lane: `${skill}:${name}`, payload: JSON.stringify(payload), happenedAt: new Date() },
+        },
+      ]);
+    },
+    say: async ({ connector, room }, text) => {
+      const id = `cli-${randomUUID()}`;
+      const sender = { accountId: 'watchbell-probe', name: 'a probe', bot: false, guest: false };
+      const event = { type: 'message', id, room, direct: false, sender, at: new Date(), text, mentionsBot: true };
+      await insertEvents(database.query, [
+        {
+          ...{ source: connector, sourceId: id, lane: `${connector}:${room}`, kind: 'message' },
+          ...{ payload: JSON.stringify(event), happenedAt: new Date() },
+        },
+      ]);
+    },
+    untilConfigured: async (patience, onWait) => {
+      // Read again: it is the newest configuration that is waited for. A trial's is made for the terminal it was started in.
+      const hash = setting.path === undefined ? undefined : (await loadOrThrow(setting)).hash;
+      return untilConfigured(database, hash, patience, onWait);
+    },
+  };
+}
