@@ -17,7 +17,7 @@ const TABLES: readonly [share: number, sql: string][] = [
   ],
   [
     0.2,
-    `insert into message_remotes (connector, remote_id, message_id) select 'matrix', '$old-' || row_number() over (), id from messages where key like 'alert:1%' limit $1`,
+    `insert into message_remotes (connector, room, remote_id, message_id) select 'matrix', room, '$old-' || row_number() over (), id from messages where key like 'alert:1%' limit $1`,
   ],
   [
     0.05,

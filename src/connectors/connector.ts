@@ -203,6 +203,12 @@ export interface RequestKey {
   readonly count: number;
 }
 
+/** Who alone sees a message, and the platform's token to answer what that account did, good until then. */
+export interface Receiver {
+  readonly accountId: string;
+  readonly respond?: { readonly token: string; readonly until: Date };
+}
+
 /** A key as one word, at most 46 characters of `[0-9a-f.-]`. */
 export const keyText = ({ uuid, count }: RequestKey): string => `${uuid}.${count}`;
 
@@ -217,6 +223,8 @@ export type Operation =
       readonly replyTo?: string;
       /** Remote id of the first message of the thread this one belongs to. */
       readonly thread?: string;
+      /** Only this account sees it. */
+      readonly to?: Receiver;
       /** How many earlier tries of this key had an unknown outcome; > 0: platforms without keys look before they send. */
       readonly unknownTries: number;
     }

@@ -68,7 +68,10 @@ async function fill(): Promise<void> {
      values ($1, 'matrix', '!r:x', 'alerts', 'alert:1', 0, $2, 3, 3, '[]')`,
     [message, NASTY],
   );
-  await source.query(`insert into message_remotes values ('matrix', $1, $2)`, [`$${NASTY}`, message]);
+  await source.query(
+    `insert into message_remotes (connector, room, remote_id, message_id) values ('matrix', 'r', $1, $2)`,
+    [`$${NASTY}`, message],
+  );
   await source.query(
     `insert into alerts (source, fingerprint, number, phase, severity, name, labels, annotations, started_at, ended_at, ack, receivers)
      values ('prod', 'f', nextval('alert_numbers'), 'firing', 'critical', $1, $2, '{}', '2026-03-01 12:00:00.123456+01', 'infinity', $3, $4)`,

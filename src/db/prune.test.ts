@@ -23,10 +23,10 @@ async function message(days: number, more: { state?: string; delivered?: number 
      values ($1, 'matrix', 'ops', 'alerts', 1, '{}', $2, $3, now() - $4 * interval '1 day', now() - $4 * interval '1 day')`,
     [id, more.state ?? 'live', more.delivered ?? 1, days],
   );
-  await database.query(`insert into message_remotes (connector, remote_id, message_id) values ('matrix', $1, $2)`, [
-    `$${id}`,
-    id,
-  ]);
+  await database.query(
+    `insert into message_remotes (connector, room, remote_id, message_id) values ('matrix', 'r', $1, $2)`,
+    [`$${id}`, id],
+  );
   return id;
 }
 

@@ -181,7 +181,7 @@ export function reply(
   input: Pick<ChatInput, 'world' | 'effects' | 'row'>,
   address: RoomAddress,
   event: IncomingEvent,
-  { skill, message }: Answer,
+  { skill, message, visibility }: Answer,
 ): void {
   const typedMessage = event.type === 'message' ? event : undefined;
   input.effects.want({
@@ -189,5 +189,9 @@ export function reply(
     skill,
     replyTo: typedMessage?.id ?? null,
     thread: typedMessage?.thread ?? null,
+    // What was typed for all to read is answered there; in a conversation with one person there is nobody else.
+    ...(visibility === 'asker' && !typedMessage && !event.direct && { visibleTo: event.sender.accountId }),
+    ...(event.type === 'interaction' &&
+      event.respond && { respond: { ...event.respond, until: new Date(event.respond.until) } }),
   });
 }

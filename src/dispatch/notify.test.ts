@@ -42,7 +42,7 @@ beforeEach(() => {
 /** Texts in direct conversations with an account, wherever the platform keeps them. */
 const shownTo = (account: string): string[] =>
   bot.platform.shown(roomOf(account)).map(({ message }) => textOf(message));
-const roomOf = (account: string): string => `direct:${account}`;
+const roomOf = (account: string): string => `direct-${account}`;
 const told = () => fates.map(({ key, state, person, account }) => [key, state, person, account]);
 
 test('a person is shown it at the first account in the order of contact, and its skill hears which', async () => {

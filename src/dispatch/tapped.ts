@@ -27,7 +27,7 @@ export interface Here {
 /** By the platform's id. */
 export async function findShown({ query, connector, room }: Here, remoteId: string): Promise<ShownMessage | undefined> {
   const [found] = await query<ShownMessage>(
-    `${SHOWN} from message_remotes r join messages m on m.id = r.message_id ${CARRIED} where r.connector = $1 and r.remote_id = $2 and m.room = $3`,
+    `${SHOWN} from message_remotes r join messages m on m.id = r.message_id ${CARRIED} where r.connector = $1 and r.remote_id = $2 and r.room = $3`,
     [connector, remoteId, room],
   );
   return found;
@@ -36,7 +36,8 @@ export async function findShown({ query, connector, room }: Here, remoteId: stri
 async function findMessage({ query, connector, room }: Here, id: string): Promise<ShownMessage | undefined> {
   if (!UUID.test(id)) return undefined;
   const [found] = await query<ShownMessage>(
-    `${SHOWN} from messages m ${CARRIED} where m.connector = $1 and m.id = $2 and m.room = $3`,
+    `${SHOWN} from messages m ${CARRIED} where m.connector = $1 and m.id = $2
+       and (m.room = $3 or m.visible_to is not null or m.room = (select 'direct:' || account from direct_rooms where connector = $1 and room = $3))`,
     [connector, id, room],
   );
   return found;

@@ -243,7 +243,16 @@ export class Courier {
     const { database, name, connector, lease, clock, log } = this.#options;
     const signal = (): AbortSignal => this.#delivery.signal();
     return offerTaps(
-      { query: database.query, name, connector, lease, clock, log, signal },
+      {
+        query: database.query,
+        name,
+        connector,
+        lease,
+        clock,
+        log,
+        signal,
+        placeOf: (row) => this.#delivery.placeOf(row),
+      },
       this.#limits,
       () => this.#stopped,
     );

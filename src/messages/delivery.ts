@@ -10,12 +10,13 @@ import type { Metrics } from '../metrics.ts';
 import type { Log } from '../skill.ts';
 import type { StepHook } from '../steps.ts';
 import { withOffer } from './offered.ts';
-import { applyStep, newest, operationOf, type Attempt, type Copy, type PlannedStep } from './plan.ts';
+import { applyStep, newest, operationOf, type Attempt, type Copy, type PlannedStep, type Relation } from './plan.ts';
 import { digestMessage } from './digest.ts';
-import type { RateLimits } from './rate-limiter.ts';
+import { roomBucket, type RateLimits } from './rate-limiter.ts';
+import { DirectRooms } from './private.ts';
 import { Recorder } from './recorder.ts';
 import { markDead } from './dead-letters.ts';
-import { membersOf, threadRoot, type MessageRow, type Planned } from './store.ts';
+import { dropPrivate, membersOf, threadRoot, type MessageRow, type Planned } from './store.ts';
 
 /** A request shorter than this is not worth beginning; the lease is renewed soon. */
 const MIN_REQUEST_MS = 1000;
@@ -47,7 +48,13 @@ export interface DeliveryOptions {
 /** What came of a request. */
 export type Answer =
   /** Done, or gone already; `next` is what remains of the message. */
-  | { readonly type: 'done'; readonly step: PlannedStep; readonly remoteId: string | null; readonly next: Planned }
+  | {
+      readonly type: 'done';
+      readonly step: PlannedStep;
+      readonly remoteId: string | null;
+      readonly place: string;
+      readonly next: Planned;
+    }
   /** Certainly not done. `goesOn`: only such requests have to wait. */
   | { readonly type: 'refused'; readonly turn: { readonly waitMs: number }; readonly goesOn?: boolean }
   /** It never will be. */
@@ -59,6 +66,7 @@ export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #limits: RateLimits;
   readonly #recorder: Recorder;
+  readonly #rooms: DirectRooms;
   readonly #confirmed = new Set<string>();
   readonly #slots = new Slots(REQUESTS_AT_ONCE);
   #shared = { signal: AbortSignal.abort(), untilMs: 0 };
@@ -67,6 +75,7 @@ export class Delivery {
   constructor(options: DeliveryOptions, limits: RateLimits) {
     this.#options = options;
     this.#limits = limits;
+    this.#rooms = new DirectRooms({ ...options, query: options.database.query });
     this.#recorder = new Recorder(options.database, options.lease, options.onAccepted);
   }
 
@@ -106,7 +115,8 @@ export class Delivery {
     const attempt = JSON.parse(row.attempt ?? '') as Attempt;
     const step = attempt.steps[attempt.next];
     if (!step) return;
-    const recording = this.confirm(row, attempt, done(row, attempt, step, remoteId));
+    const place = await this.placeOf(row, attempt);
+    const recording = this.confirm(row, attempt, done({ row, attempt, step, place }, remoteId));
     this.flush();
     await recording;
   }
@@ -123,13 +133,14 @@ export class Delivery {
 
   /** Asks for the next step of a message; `tries`: how often that was asked before with an unknown outcome. */
   async request(row: MessageRow, attempt: Attempt, tries: number): Promise<Answer> {
-    const { lease, clock, connector, database, metrics, name, step: reached } = this.#options;
+    const { lease, clock, connector, metrics, name, step: reached } = this.#options;
     const step = attempt.steps[attempt.next];
     if (!step) return { type: 'never', reason: 'its plan has no step left' };
-    const thread = row.thread ?? (row.thread_key ? await threadRoot(database.query, row) : undefined);
     if (lease.leftMs() < MIN_REQUEST_MS)
       return { type: 'refused', turn: { waitMs: this.#limits.room(row.room).failed(clock.monotonic()) } };
-    const operation = operationOf(step, row, thread, tries);
+    const place = await this.placeOf(row, attempt).catch((error: unknown) => ({ error }));
+    if (typeof place !== 'string') return this.#unplaced(row, place.error);
+    const operation = operationOf(step, { ...row, room: place }, await this.#relation(row, attempt), tries);
     this.#limits.spend(operation);
     try {
       const remoteId = await connector.perform(operation, this.signal());
@@ -139,26 +150,28 @@ export class Delivery {
       // Its echo, which may come before it is recorded, has nothing to add.
       if (this.#confirmed.size >= MAX_CONFIRMED) this.#confirmed.clear();
       this.#confirmed.add(`${row.id} ${row.sends}`);
-      return done(row, attempt, step, remoteId);
+      return done({ row, attempt, step, place }, remoteId);
     } catch (error) {
       const result = RESULTS[codeOf(error) ?? ''] ?? 'unknown';
       metrics.sends.inc({ connector: name, result });
       // Gone is what a delete wanted; an edit of what somebody deleted is given up.
       if (result === 'gone' && step.type !== 'send')
-        return done(row, attempt, step, step.type === 'edit' ? null : step.target);
+        return done({ row, attempt, step, place }, step.type === 'edit' ? null : step.target);
       if (result === 'rejected') return { type: 'never', reason: reasonOf(error) };
       return this.#refused(row, operation, error) ?? { type: 'unknown', reason: messageOf(error) };
     }
   }
 
   /** The platform says that it did nothing, and why; undefined: it does not say so. */
-  #refused(row: MessageRow, operation: Operation, error: unknown): Answer | undefined {
+  #refused(row: MessageRow, operation: Operation | undefined, error: unknown): Answer | undefined {
     const nowMs = this.#options.clock.monotonic();
     const { room } = row;
     switch (codeOf(error)) {
       case 'WB_RATE_LIMITED': {
         const { bucket, retryAfterMs } = error as RateLimited;
-        this.#limits.of(bucket).refused(retryAfterMs, nowMs);
+        // The conversation with an account is a room of the platform's.
+        const isRoom = operation !== undefined && bucket === roomBucket(operation.room);
+        (isRoom ? this.#limits.room(room) : this.#limits.of(bucket)).refused(retryAfterMs, nowMs);
         break;
       }
       case 'WB_MOVED':
@@ -176,13 +189,34 @@ export class Delivery {
     }
     const waitMs = this.#limits.waitMs(room, nowMs);
     if (waitMs > 0) return { type: 'refused', turn: { waitMs } };
-    return { type: 'refused', turn: { waitMs: Math.max(1, this.#limits.ownWaitMs(operation, nowMs)) }, goesOn: true };
+    const ownMs = operation ? this.#limits.ownWaitMs(operation, nowMs) : 0;
+    return { type: 'refused', turn: { waitMs: Math.max(1, ownMs) }, goesOn: true };
+  }
+
+  /** The platform's room for what a row says. */
+  placeOf(row: Pick<MessageRow, 'room'>, attempt?: Attempt): Promise<string> {
+    const { way } = attempt ?? {};
+    return this.#rooms.placeOf(way && 'direct' in way ? way.direct : row.room, this.signal());
+  }
+
+  /** The conversation could not be opened, so nothing was sent. */
+  #unplaced(row: MessageRow, error: unknown): Answer {
+    if (codeOf(error) === 'WB_REJECTED') return { type: 'never', reason: reasonOf(error) };
+    const waitMs = (): number => this.#limits.room(row.room).failed(this.#options.clock.monotonic());
+    return this.#refused(row, undefined, error) ?? { type: 'refused', turn: { waitMs: waitMs() } };
+  }
+
+  /** What it answers, and who alone sees it; in a conversation of its own it answers nothing. */
+  async #relation(row: MessageRow, { way }: Attempt): Promise<Relation> {
+    if (way && 'direct' in way) return {};
+    const root = row.thread_key ? await threadRoot(this.#options.database.query, row) : undefined;
+    return { replyTo: row.reply_to, thread: row.thread ?? root, to: way?.to };
   }
 
   /** Resolves after the commit. False: it was recorded before, by an echo, or the lease has gone. */
   async confirm(row: MessageRow, attempt: Attempt, answer: Answer & { type: 'done' }): Promise<boolean> {
     const { metrics, name, connector, clock } = this.#options;
-    const { step, next, remoteId } = answer;
+    const { step, next, remoteId, place } = answer;
     const last = next.attempt.next >= next.attempt.steps.length;
     const offers =
       connector.capabilities.reactions &&
@@ -195,7 +229,7 @@ export class Delivery {
       version: attempt.version,
       ring: attempt.ring,
       offered: withOffer(row.offered, attempt.version, attempt.actions),
-      newRemoteId: step.type === 'send' ? remoteId : null,
+      remote: step.type === 'send' && remoteId !== null ? { room: place, id: remoteId } : null,
       members: last ? attempt.members : undefined,
       react: last && offers && attempt.steps.some((one) => one.type === 'send'),
     });
@@ -207,11 +241,19 @@ export class Delivery {
     return recorded;
   }
 
+  /** It cannot be shown to the one account that may see it; nobody else is told. */
+  async drop(row: MessageRow, reason: string): Promise<void> {
+    const { database, lease, log } = this.#options;
+    await dropPrivate(database.query, lease, row, reason);
+    log.warn({ message: row.id, reason }, 'an answer for one account alone is dropped');
+  }
+
   /**
    * The platform will never take it: kept, and somebody else is told. With a `version` only if it still says what was
    * refused; what it says by now is tried.
    */
   async dead(row: MessageRow, reason: string, version?: number): Promise<void> {
+    if (row.visible_to !== null) return this.drop(row, reason);
     const { database, lease, onAccepted, onDead, onWoken, log } = this.#options;
     const told = await database.transaction(async (transaction) => {
       const members = row.digest ? await membersOf(transaction.query, row.id) : undefined;
@@ -239,13 +281,14 @@ const RESULTS: Readonly<Record<string, string>> = {
   WB_MOVED: 'moved',
 };
 
+/** A request, and the platform's room that it was made in. */
+interface Made extends Planned {
+  readonly step: PlannedStep;
+  readonly place: string;
+}
+
 /** A step was confirmed; `remoteId` null: what it was to edit is gone, and with it the rest. */
-function done(
-  row: MessageRow,
-  attempt: Attempt,
-  step: PlannedStep,
-  remoteId: string | null,
-): Answer & { type: 'done' } {
+function done({ row, attempt, step, place }: Made, remoteId: string | null): Answer & { type: 'done' } {
   const before = JSON.parse(row.copies) as Copy[];
   const copies =
     remoteId === null
@@ -253,7 +296,7 @@ function done(
       : applyStep(before, step, remoteId);
   const next = remoteId === null ? attempt.steps.length : attempt.next + 1;
   return {
-    ...{ type: 'done', step, remoteId },
+    ...{ type: 'done', step, remoteId, place },
     next: { row: { ...row, copies: JSON.stringify(copies), sends: row.sends + 1 }, attempt: { ...attempt, next } },
   };
 }

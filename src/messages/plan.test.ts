@@ -151,7 +151,6 @@ test('whatever is wanted one after another, doing what was planned leaves nothin
             id: 'row',
             room: 'r',
             sends: sends++,
-            reply_to: null,
           };
           keys.push(keyText(operationOf(step, place).key));
           copies = applyStep(copies, step, step.type === 'send' ? `remote-${remotes++}` : step.target);
@@ -171,13 +170,13 @@ test('whatever is wanted one after another, doing what was planned leaves nothin
 });
 
 test('the request of a step carries its key, its target, and where it belongs', () => {
-  const place = { id: 'row', room: '!r', sends: 3, reply_to: 'q' };
+  const place = { id: 'row', room: '!r', sends: 3 };
   const key = { uuid: 'row', count: 3 };
   const [send] = plan(wanted('one')).steps;
   const [edit] = plan(wanted('two', { copies: shown('one') })).steps;
   const [remove] = plan(wanted('', { copies: shown('one'), removed: true })).steps;
   if (!send || !edit || !remove) throw new Error('a step is missing');
-  expect(operationOf(send, place, 't', 2)).toMatchObject({
+  expect(operationOf(send, place, { replyTo: 'q', thread: 't' }, 2)).toMatchObject({
     type: 'send',
     key,
     room: '!r',
@@ -186,7 +185,7 @@ test('the request of a step carries its key, its target, and where it belongs', 
     unknownTries: 2,
   });
   expect(operationOf(edit, place)).toMatchObject({ type: 'edit', key, target: 'r0' });
-  expect(operationOf(remove, place, undefined, 2)).toEqual({
+  expect(operationOf(remove, place, {}, 2)).toEqual({
     type: 'delete',
     key,
     room: '!r',

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Message } from '../chat/message.ts';
-import type { Capabilities, Connector, Operation, Part, RenderOptions } from '../connectors/connector.ts';
+import type { Capabilities, Connector, Operation, Part, Receiver, RenderOptions } from '../connectors/connector.ts';
 import { codeOf, messageOf, reasonOf } from '../errors.ts';
+import type { PrivateWay } from './private.ts';
 
 /** One remote message that shows a row, in as many parts as the platform needed. */
 export interface Copy {
@@ -35,6 +36,8 @@ export interface Attempt {
   readonly actions: string;
   /** When it was decided; the platform knows its keys for a while from then on. */
   readonly at: string;
+  /** Where what only one account may see goes instead of the room. */
+  readonly way?: PrivateWay;
   /** For a digest: the rows it stands for, with the version of each that it shows. */
   readonly members?: readonly { readonly id: string; readonly version: number; readonly ring: number }[];
 }
@@ -50,6 +53,7 @@ export interface PlanInput {
   readonly capabilities: Capabilities;
   readonly render: (message: Message, options: RenderOptions) => Part[];
   readonly members?: Attempt['members'];
+  readonly way?: PrivateWay | undefined;
 }
 
 export function hashOf(part: Part): string {
@@ -66,6 +70,7 @@ export function plan(input: PlanInput): Attempt {
     actions: JSON.stringify(input.removed ? [] : (input.message.actions ?? [])),
     at: input.now.toISOString(),
     ...(input.members && { members: input.members }),
+    ...(input.way && { way: input.way }),
   };
 }
 
@@ -171,24 +176,36 @@ export function newest(copies: readonly Copy[]): readonly Copy[] {
   return copies.slice(-MOST_COPIES);
 }
 
-/** Where a step belongs: its row. */
+/** Where a step belongs. */
 export interface OperationPlace {
   readonly id: string;
   readonly room: string;
   /** Confirmed requests so far. */
   readonly sends: number;
-  readonly reply_to: string | null;
+}
+
+/** What a new message answers, the thread it stands in, and who alone sees it. */
+export interface Relation {
+  readonly replyTo?: string | null;
+  readonly thread?: string | undefined;
+  readonly to?: Receiver | undefined;
 }
 
 /** The request of a step. Its key is the row's uuid and the count of confirmed requests, so it never belongs to two. */
-export function operationOf(step: PlannedStep, row: OperationPlace, thread?: string, unknownTries = 0): Operation {
+export function operationOf(step: PlannedStep, row: OperationPlace, about: Relation = {}, unknownTries = 0): Operation {
   const base = { key: { uuid: row.id, count: row.sends }, room: row.room, unknownTries };
   if (step.type === 'send')
     return {
       ...{ type: 'send', ...base, part: step.part },
-      ...(row.reply_to && { replyTo: row.reply_to }),
-      ...(thread && { thread }),
+      ...(about.replyTo && { replyTo: about.replyTo }),
+      ...(about.thread && { thread: about.thread }),
+      ...(about.to && { to: receiver(about.to) }),
     };
   if (step.type === 'edit') return { type: 'edit', ...base, part: step.part, target: step.target };
   return { type: 'delete', ...base, target: step.target };
+}
+
+/** As it comes from the stored attempt. */
+function receiver({ accountId, respond }: Receiver): Receiver {
+  return { accountId, ...(respond && { respond: { token: respond.token, until: new Date(respond.until) } }) };
 }

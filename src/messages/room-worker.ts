@@ -2,6 +2,7 @@ import type { Message } from '../chat/message.ts';
 import { rerun } from '../db/database.ts';
 import type { Delivery, DeliveryOptions } from './delivery.ts';
 import { digestMessage } from './digest.ts';
+import { privateWay } from './private.ts';
 import { operationOf, planFor, type Attempt, type Copy } from './plan.ts';
 import type { RateLimits } from './rate-limiter.ts';
 import {
@@ -20,6 +21,8 @@ import {
 export const AGAIN_MS = 100;
 /** About ten minutes with the pauses between them. */
 const MAX_UNKNOWN_TRIES = 24;
+/** Platforms have no keys for such answers. */
+const NOT_REPEATED = 'nobody knows whether it was shown, and it is not repeated';
 
 /**
  * `idle`: nothing to do, as far as is known. `ready`, `urgent`: something may be sent; urgent comes before bulk. `working`: it
@@ -112,6 +115,10 @@ export class RoomWorker {
   async settle(row: MessageRow, budget: number): Promise<Turn> {
     const attempt = JSON.parse(row.attempt ?? '') as Attempt;
     const tries = this.#triesOf(row);
+    if (tries > 0 && attempt.way && 'to' in attempt.way) {
+      await this.#delivery.drop(row, NOT_REPEATED);
+      return 'more';
+    }
     const repeat = await this.#repeatOf(row, attempt);
     // It changed meanwhile.
     if (!repeat) return { waitMs: AGAIN_MS };
@@ -162,7 +169,13 @@ export class RoomWorker {
   }
 
   #isSpecial(row: MessageRow): boolean {
+    if (row.visible_to !== null && !this.#way(row)) return true;
     return row.fold !== null || row.digest || row.attempt !== null || this.#isLate(row);
+  }
+
+  #way(row: MessageRow): ReturnType<typeof privateWay> {
+    const { connector, clock } = this.#options;
+    return privateWay(row, connector.capabilities, clock.now());
   }
 
   #isLate(row: MessageRow): boolean {
@@ -186,6 +199,10 @@ export class RoomWorker {
     if (this.#isLate(row)) {
       const everyMs = this.#limits.everyMs(row.room, clock.monotonic());
       onAccepted(await dropExpired(database.query, lease, row, clock.now(), everyMs));
+      return 'more';
+    }
+    if (row.visible_to !== null && !this.#way(row)) {
+      await this.#delivery.drop(row, 'the platform cannot show it to one account alone');
       return 'more';
     }
     const attempt = await this.#plan(row);
@@ -215,6 +232,7 @@ export class RoomWorker {
       message: mark(members ? digestMessage(members) : (JSON.parse(row.content) as Message)),
       copies: JSON.parse(row.copies) as Copy[],
       now: clock.now(),
+      way: this.#way(row),
       ...(members && { members: members.map(({ id, version, ring_version: ring }) => ({ id, version, ring })) }),
     });
   }
@@ -270,7 +288,7 @@ export class RoomWorker {
           await this.#delivery.dead(row, answer.reason, isRepeat ? undefined : attempt.version);
           return undefined;
         case 'unknown':
-          return this.#unknown(row, answer.reason);
+          return this.#unknown(row, attempt, answer.reason);
         case 'done': {
           sending.sent++;
           const recorded = this.#delivery.confirm(row, attempt, answer);
@@ -301,12 +319,16 @@ export class RoomWorker {
     return undefined;
   }
 
-  async #unknown(row: MessageRow, reason: string): Promise<Ended | undefined> {
+  async #unknown(row: MessageRow, attempt: Attempt, reason: string): Promise<Ended | undefined> {
     const { log, isUp } = this.#options;
     const request = requestOf(row);
     const tries = (this.#tried.request === request ? this.#tried.tries : 0) + 1;
     this.#tried = { request, tries };
     this.isSettled = false;
+    if (attempt.way && 'to' in attempt.way) {
+      await this.#delivery.drop(row, NOT_REPEATED);
+      return undefined;
+    }
     if (tries >= MAX_UNKNOWN_TRIES && isUp()) {
       await this.#delivery.dead(
         row,

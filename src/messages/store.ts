@@ -3,9 +3,10 @@ import { rerun, type Query } from '../db/database.ts';
 import type { Accepted } from '../dispatch/event.ts';
 import { withOffer } from './offered.ts';
 import type { Attempt, Copy } from './plan.ts';
+import type { Private } from './private.ts';
 
 /** A row of `messages` as the courier works on it. */
-export interface MessageRow {
+export interface MessageRow extends Private {
   readonly id: string;
   readonly connector: string;
   readonly room: string;
@@ -34,7 +35,7 @@ export interface MessageRow {
 }
 
 const COLUMNS = `m.id, m.connector, m.room, m.skill, m.key, m.queue, m.content, m.version, m.ring_version, m.removed, m.not_before, m.until, m.thread_key, m.reply_to, m.thread,
-  m.digest, m.fold, m.delivered_version, m.sends, m.copies, m.attempt, m.wanted_at, m.offered`;
+  m.digest, m.fold, m.delivered_version, m.sends, m.copies, m.attempt, m.wanted_at, m.offered, m.visible_to, m.respond_token, m.respond_until`;
 
 /** The fence as part of one statement: nothing is written by a holder whose lease has gone. `$1` name, `$2` epoch. */
 export const HELD = 'held as materialized (select 1 from leases where name = $1 and epoch = $2 for key share)';
@@ -215,8 +216,8 @@ export interface Confirmation {
   readonly ring: number;
   /** JSON: what it offers from now on. */
   readonly offered: string;
-  /** The id of a new remote message, for replies and taps on it. */
-  readonly newRemoteId: string | null;
+  /** A new message on the platform, for replies and taps on it. */
+  readonly remote: { readonly room: string; readonly id: string } | null;
   readonly members: Attempt['members'];
   /** The bot should add its taps to the newest copy. */
   readonly react: boolean;
@@ -254,8 +255,8 @@ export async function recordSent(
   const rows = await query<{ id: string | null; event: number | null; lane: string | null }>(
     `with ${HELD},
      given as materialized (
-       select * from unnest($3::uuid[], $4::int[], $5::text[], $6::text[], $7::int[], $8::int[], $9::text[], $10::text[], $11::bool[])
-         as g (id, sends, copies, attempt, version, ring, offered, remote, react)),
+       select * from unnest($3::uuid[], $4::int[], $5::text[], $6::text[], $7::int[], $8::int[], $9::text[], $10::text[], $11::text[], $12::bool[])
+         as g (id, sends, copies, attempt, version, ring, offered, remote, place, react)),
      locked as materialized (select m.id from messages m where m.id = any($3) ${LOCKING}),
      sent as (
        update messages m set copies = given.copies, sends = m.sends + 1, attempt = given.attempt,
@@ -264,16 +265,16 @@ export async function recordSent(
          offered = case when given.attempt is null then given.offered else m.offered end, react = m.react or given.react,
          shown_at = case when given.attempt is null then coalesce(shown_at, clock_timestamp()) else shown_at end
        from held, given, locked where m.id = given.id and m.id = locked.id and m.sends = given.sends and m.attempt is not null
-       returning m.id, m.connector, m.room, m.key, m.skill, m.reason, m.notify, given.ring, given.remote, given.attempt is null as finished),
+       returning m.id, m.connector, m.room, m.key, m.skill, m.reason, m.notify, given.ring, given.remote, given.place, given.attempt is null as finished),
      remote as (
-       insert into message_remotes (connector, remote_id, message_id) select connector, remote, id from sent where remote is not null order by connector, remote
-       on conflict (connector, remote_id) do update set message_id = excluded.message_id),
+       insert into message_remotes (connector, room, remote_id, message_id) select connector, place, remote, id from sent where remote is not null order by connector, place, remote
+       on conflict (connector, room, remote_id) do update set message_id = excluded.message_id),
      members as (
        update messages m set delivered_version = greatest(m.delivered_version, one.version), delivered_ring = greatest(m.delivered_ring, one.ring),
          shown_at = coalesce(m.shown_at, clock_timestamp()),
          -- It rang again while the digest was on its way: that needs a message of its own.
          fold = case when m.ring_version > one.ring then null else m.fold end
-       from unnest($12::uuid[], $13::uuid[], $14::int[], $15::int[]) as one (digest, id, version, ring), sent
+       from unnest($13::uuid[], $14::uuid[], $15::int[], $16::int[]) as one (digest, id, version, ring), sent
        where sent.id = one.digest and sent.finished and m.id = one.id and m.fold = sent.id
        returning m.id, m.connector, m.room, m.key, m.skill, m.reason, m.notify, one.ring),
      fate as (${fatesOf(
@@ -293,7 +294,8 @@ export async function recordSent(
       confirmed.map(({ done }) => done.version),
       confirmed.map(({ done }) => done.ring),
       confirmed.map(({ done }) => done.offered),
-      confirmed.map(({ done }) => done.newRemoteId),
+      confirmed.map(({ done }) => done.remote?.id ?? null),
+      confirmed.map(({ done }) => done.remote?.room ?? null),
       confirmed.map(({ done }) => done.react),
       members.map((member) => member.digest),
       members.map((member) => member.id),
@@ -355,6 +357,14 @@ export async function dropExpired(
        '$6::float8',
      )}`,
     [lease.name, lease.epoch, place.connector, place.room, now, everyMs],
+  );
+}
+
+/** What only one account was to see is given up: it is not shown elsewhere, nor carried to another room. */
+export async function dropPrivate(query: Query, lease: Lease, row: MessageRow, reason: string): Promise<void> {
+  await query(
+    `with ${HELD} update messages set state = 'dropped', reason = $4, attempt = null from held where messages.id = $3`,
+    [lease.name, lease.epoch, row.id, reason],
   );
 }
 

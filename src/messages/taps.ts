@@ -19,6 +19,8 @@ export interface TapsOptions {
   readonly lease: Lease;
   readonly clock: Clock;
   readonly log: Log;
+  /** The platform's room for a row. */
+  readonly placeOf: (row: { readonly room: string }) => Promise<string>;
   /** Ends a request before the lease does. */
   readonly signal: () => AbortSignal;
 }
@@ -37,7 +39,7 @@ export async function offerTaps(options: TapsOptions, limits: RateLimits, isStop
 }
 
 async function offer(
-  { connector, signal, clock, log }: TapsOptions,
+  { connector, signal, placeOf, clock, log }: TapsOptions,
   limits: RateLimits,
   row: Reactable,
 ): Promise<void> {
@@ -48,7 +50,7 @@ async function offer(
   try {
     for (const [index, { emoji }] of actions.entries()) {
       const key = { uuid: uuidOf(target), count: index };
-      const operation = { type: 'react', key, room: row.room, target, emoji, unknownTries: 0 } as const;
+      const operation = { type: 'react', key, room: await placeOf(row), target, emoji, unknownTries: 0 } as const;
       limits.spend(operation);
       await connector.perform(operation, signal());
     }

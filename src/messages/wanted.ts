@@ -22,6 +22,9 @@ export interface Wanted {
   readonly thread: string | null;
   readonly notify: 'fate' | 'lost' | 'none';
   readonly eventId: number | null;
+  /** Only this account is to see it; `respond`: how the platform lets what it did be answered. */
+  readonly visibleTo?: string;
+  readonly respond?: { readonly token: string; readonly until: Date };
   /** Take it away instead. */
   readonly removed: boolean;
 }
@@ -88,6 +91,7 @@ const rowOf = (wanted: Wanted, { anew, moves, ...decided }: Next) => ({
   ...{ connector: wanted.connector, room: wanted.room, skill: wanted.skill, key: wanted.key },
   ...{ content: wanted.content, line: wanted.line, not_before: wanted.notBefore, until: wanted.until },
   ...{ thread_key: wanted.threadKey, reply_to: wanted.replyTo, thread: wanted.thread },
+  ...{ visible_to: wanted.visibleTo, respond_token: wanted.respond?.token, respond_until: wanted.respond?.until },
   ...{ event_id: wanted.eventId, removed: wanted.removed },
   ...{ ...decided, anew, moves },
 });
@@ -97,14 +101,14 @@ const WRITE = `
 with given as materialized (
   select g.*, nextval('message_position') as last from json_to_recordset($1) as g (
     id uuid, is_new bool, connector text, room text, skill text, key text, queue int, content text, line text, version int, ring_version int, removed bool,
-    not_before timestamptz, until timestamptz, thread_key text, reply_to text, thread text, notify text, event_id bigint, fold uuid, anew bool, moves bool)),
+    not_before timestamptz, until timestamptz, thread_key text, reply_to text, thread text, notify text, event_id bigint, fold uuid, anew bool, moves bool, visible_to text, respond_token text, respond_until timestamptz)),
 changed as (
   update messages m set queue = g.queue, content = g.content, line = g.line, version = g.version, ring_version = g.ring_version, removed = g.removed,
     not_before = g.not_before, until = g.until, notify = g.notify, event_id = g.event_id, fold = g.fold, state = 'live', reason = null,
     position = case when g.moves then g.last else m.position end, wanted_at = case when g.anew then clock_timestamp() else m.wanted_at end
   from given g where m.id = g.id and not g.is_new)
 insert into messages (id, connector, room, skill, key, queue, position, content, line, version, ring_version, removed, not_before, until,
-  thread_key, reply_to, thread, notify, event_id)
+  thread_key, reply_to, thread, notify, event_id, visible_to, respond_token, respond_until)
 select id, connector, room, skill, key, queue, last, content, line, version, ring_version, removed, not_before, until,
-  thread_key, reply_to, thread, notify, event_id
+  thread_key, reply_to, thread, notify, event_id, visible_to, respond_token, respond_until
 from given where is_new order by connector, room, skill, key nulls last, last`;

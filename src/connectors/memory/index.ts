@@ -11,6 +11,7 @@ import {
   type IncomingEvent,
   type Member,
   type Operation,
+  type Receiver,
   type Part,
   type Platform,
   type PressedMessage,
@@ -26,6 +27,8 @@ export interface MemoryMessage {
   readonly message: Message;
   readonly replyTo: string | undefined;
   readonly thread: string | undefined;
+  /** Who alone sees it. */
+  readonly to: Receiver | undefined;
   readonly edits: number;
   readonly reactions: readonly string[];
   /** What a press on its actions names. */
@@ -140,6 +143,7 @@ export class MemoryPlatform {
         message: messageOf(operation.part),
         replyTo: operation.replyTo,
         thread: operation.thread,
+        to: operation.to,
         edits: 0,
         reactions: [],
         press: pressOf(operation.part),

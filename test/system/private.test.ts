@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto';
+import { Rejected, type IncomingEvent } from '../../src/connectors/connector.ts';
+import { defineSkill, z } from '../../src/skill.ts';
+import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+import { until } from '../harness/until.ts';
+
+const probe = defineSkill({
+  name: 'probe',
+  options: z.object({}),
+  commands: {
+    secret: { help: 'answers in private', visibility: 'asker', run: () => 'for you alone' },
+    plain: { help: 'answers all', run: ({ about }) => `about ${about ?? 'nothing'}` },
+    'write {text...}': {
+      help: 'writes to Bob',
+      run: ({ post, args }) => post({ connector: 'memory', room: 'direct:@bob:test' }, 'letter', String(args['text'])),
+    },
+  },
+});
+
+let bot: TestBot;
+beforeEach(async () => {
+  bot = await startTestBot({
+    skills: [probe],
+    config: { people: { ann: { accounts: { memory: '@ann:test' } }, bob: { accounts: { memory: '@bob:test' } } } },
+  });
+});
+afterEach(() => bot.stop());
+
+/** Somebody says a slash command. */
+function interact(words: string, more: Partial<IncomingEvent & { type: 'interaction' }> = {}): void {
+  bot.platform.happen({
+    ...{ type: 'interaction', id: randomUUID(), room: 'lobby', direct: false, words, at: bot.app.clock.now() },
+    sender: { accountId: '@ann:test', name: 'Ann', bot: false, guest: false },
+    ...more,
+  });
+}
+const can = (more: Partial<TestBot['platform']['capabilities']>): void =>
+  void (bot.platform.capabilities = { ...bot.platform.capabilities, ...more });
+const inAnHour = (): Date => new Date(bot.app.clock.now().getTime() + 3_600_000);
+const dropped = () => bot.query<{ reason: string }>(`select reason from messages where state = 'dropped'`);
+
+test('an answer for one alone goes to the token of what was done, as long as that is good', async () => {
+  const until1 = inAnHour();
+  interact('secret', { respond: { token: 'tok', until: until1 } });
+  await bot.settle();
+  expect(bot.messages()).toMatchObject([
+    { message: { text: 'for you alone' }, to: { accountId: '@ann:test', respond: { token: 'tok', until: until1 } } },
+  ]);
+});
+
+test('without a good token it goes to the account alone where the platform can do that', async () => {
+  can({ asker: true });
+  interact('secret', { respond: { token: 'tok', until: new Date(0) } });
+  await bot.settle();
+  expect(bot.messages()).toMatchObject([{ message: { text: 'for you alone' }, to: { accountId: '@ann:test' } }]);
+  expect(bot.messages()[0]?.to).not.toHaveProperty('respond');
+});
+
+test('else it goes to the conversation with the account, and never to the room', async () => {
+  can({ asker: false });
+  interact('secret');
+  await bot.settle();
+  expect(bot.texts()).toEqual([]);
+  const [direct] = await bot.query<{ room: string }>(`select room from direct_rooms where account = '@ann:test'`);
+  expect(bot.texts(direct?.room)).toEqual(['for you alone']);
+});
+
+test('where there is no way at all it is dropped', async () => {
+  can({ asker: false, direct: false });
+  interact('secret');
+  await bot.settle();
+  expect(bot.texts()).toEqual([]);
+  expect(await dropped()).toEqual([{ reason: 'the platform cannot show it to one account alone' }]);
+});
+
+test('what was typed for all to read is answered for all to read', async () => {
+  can({ asker: true });
+  expect(await bot.say('secret')).toEqual(['for you alone']);
+  expect(bot.messages()[0]?.to).toBeUndefined();
+});
+
+test('a private answer that nobody knows the outcome of, or that is refused, is not shown again or elsewhere', async () => {
+  can({ asker: true });
+  let asked = 0;
+  bot.platform.after = () => {
+    asked++;
+    throw new Error('the answer is lost');
+  };
+  interact('secret');
+  await bot.settle();
+  bot.platform.after = () => {};
+  bot.platform.before = () => {
+    asked++;
+    throw new Rejected('not today');
+  };
+  interact('secret');
+  await bot.settle();
+  expect(asked).toBe(2);
+  expect((await dropped()).map(({ reason }) => reason).toSorted()).toEqual([
+    'nobody knows whether it was shown, and it is not repeated',
+    'not today',
+  ]);
+});
+
+test('a conversation with one person is opened once, when something is said there, and what is said below it is understood', async () => {
+  let opened = 0;
+  bot.platform.beforeOpen = () => {
+    if (opened++ === 0) throw new Error('no answer');
+  };
+  await bot.say('write one');
+  await bot.say('write two');
+  await until(() => opened === 2);
+  const [direct] = await bot.query<{ room: string }>(`select room from direct_rooms where account = '@bob:test'`);
+  const room = direct?.room ?? '';
+  expect(bot.texts(room)).toEqual(['two']);
+  const [letter] = bot.messages(room);
+  expect(await bot.say('plain', { room, direct: true, by: '@bob:test', replyTo: letter?.id ?? '' })).toEqual([
+    'about letter',
+  ]);
+});
