@@ -160,7 +160,10 @@ export class App {
       clock,
       step,
       known: () => known().timers,
-      crons: () => cronSpecs(this.#world),
+      crons: () => ({
+        specs: cronSpecs(this.#world),
+        broken: new Set(Object.keys(this.#config.skills).filter((name) => !this.#world.skills.has(name))),
+      }),
       cronLease: () => (this.#heartbeat.standsBack ? undefined : this.#leases.held.get('cron')),
       onAccepted,
     });

@@ -121,7 +121,8 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
 /** The same for a repeat, where the webhook can tell one; no two sources share any. */
 function sourceId({ name, source, headers, body }: IntakeCall, webhook: Webhook<unknown> | undefined): string {
   const id = webhook?.id?.({ source, headers, body });
-  return id === undefined ? randomUUID() : `${name}/${source} ${PLAIN_ID.test(id) ? id : short(id)}`;
+  // An empty one tells nothing apart.
+  return id ? `${name}/${source} ${PLAIN_ID.test(id) ? id : short(id)}` : randomUUID();
 }
 
 const short = (text: string): string => hash('sha256', text, 'base64url').slice(0, 22);

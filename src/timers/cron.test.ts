@@ -28,7 +28,9 @@ afterAll(async () => {
 
 const daily: CronSpec = { skill: 'coffee', name: 'round', expression: '0 9 * * *', timeZone: 'UTC' };
 const minutely: CronSpec = { ...daily, name: 'look', expression: '* * * * *' };
-const tick = (now: string, ...specs: CronSpec[]) => tickCrons(database, leaseOf(1), at(now), specs);
+const tickWithout = (broken: readonly string[], now: string, ...specs: CronSpec[]) =>
+  tickCrons(database, leaseOf(1), at(now), { specs, broken: new Set(broken) });
+const tick = (now: string, ...specs: CronSpec[]) => tickWithout([], now, ...specs);
 
 const times = async (): Promise<string[]> =>
   (
@@ -76,7 +78,9 @@ test('whoever has lost the lease makes none, and moves nothing', async () => {
   await database.query(`update leases set epoch = 2 where name = 'cron'`);
   await expect(tick('2026-01-11T10:00:00Z', daily)).rejects.toThrow(LeaseLost);
   await expect(tick('2026-01-11T10:00:00Z', { ...daily, expression: '0 8 * * *' })).rejects.toThrow(LeaseLost);
-  expect(await tickCrons(database, leaseOf(2), at('2026-01-11T10:00:05Z'), [daily])).toHaveLength(1);
+  expect(
+    await tickCrons(database, leaseOf(2), at('2026-01-11T10:00:05Z'), { specs: [daily], broken: new Set() }),
+  ).toHaveLength(1);
   expect(await times()).toEqual(['2026-01-11T09:00:00.000Z']);
 });
 
@@ -114,6 +118,13 @@ test('a schedule that is not configured any more is forgotten, and begins anew w
   expect(await database.query('select name from crons')).toEqual([{ name: 'look' }]);
   expect(await tick('2026-06-10T12:00:30Z', daily)).toEqual([]);
   expect(await tick('2026-06-11T09:00:00Z', daily)).toHaveLength(1);
+});
+
+test('a tick that was missed while its skill could not be loaded is made when it can', async () => {
+  await tick('2026-01-10T12:00:00Z', daily);
+  await tickWithout(['coffee'], '2026-01-11T08:59:00Z');
+  await tickWithout(['coffee'], '2026-01-11T09:01:00Z');
+  expect(await tick('2026-01-11T10:00:00Z', daily)).toHaveLength(1);
 });
 
 test.each([

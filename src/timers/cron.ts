@@ -25,6 +25,13 @@ export interface CronRow {
   readonly last_at: Date;
 }
 
+/** All schedules of one configuration. */
+export interface Crons {
+  readonly specs: readonly CronSpec[];
+  /** Skills that are configured and could not be loaded: what is known of their crons is kept for when they can. */
+  readonly broken: ReadonlySet<string>;
+}
+
 export interface CronChanges {
   readonly written: readonly CronRow[];
   readonly ticks: readonly NewEvent[];
@@ -37,15 +44,10 @@ const DAY_MS = 86_400_000;
  * Accepts the ticks that are due, as the holder of the lease `cron`: their events, each named after its minute, and how far
  * each cron has come, are one transaction. @throws {LeaseLost}
  */
-export async function tickCrons(
-  database: Database,
-  lease: Lease,
-  now: Date,
-  specs: readonly CronSpec[],
-): Promise<Accepted[]> {
+export async function tickCrons(database: Database, lease: Lease, now: Date, crons: Crons): Promise<Accepted[]> {
   // Nobody else writes them while the lease is held, and the fence says whether it was.
   const rows = await database.query<CronRow>('select skill, name, key, schedule, last_at from crons');
-  const { written, ticks, gone } = planCrons(rows, specs, now);
+  const { written, ticks, gone } = planCrons(rows, crons, now);
   if (written.length + gone.length === 0) return [];
   return database.transaction(async (transaction) => {
     await fence(transaction, lease);
@@ -59,7 +61,7 @@ export async function tickCrons(
  * What is to be done now. However many ticks were missed, the last one is made. A cron seen for the first time begins now,
  * and so does one whose schedule is another one; one that is not configured any more is forgotten.
  */
-export function planCrons(rows: readonly CronRow[], specs: readonly CronSpec[], now: Date): CronChanges {
+export function planCrons(rows: readonly CronRow[], { specs, broken }: Crons, now: Date): CronChanges {
   const known = new Map(rows.map((row) => [identity(row), row]));
   const written: CronRow[] = [];
   const ticks: NewEvent[] = [];
@@ -76,7 +78,7 @@ export function planCrons(rows: readonly CronRow[], specs: readonly CronSpec[], 
       ticks.push(eventOf(spec, tick));
     }
   }
-  return { written, ticks, gone: [...known.values()] };
+  return { written, ticks, gone: [...known.values()].filter((row) => !broken.has(row.skill)) };
 }
 
 const identity = ({ skill, name, key }: Pick<CronRow, 'skill' | 'name' | 'key'>): string => `${skill}\n${name}\n${key}`;

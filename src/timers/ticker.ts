@@ -3,7 +3,7 @@ import type { Database } from '../db/database.ts';
 import type { Lease } from '../db/lease.ts';
 import type { Accepted } from '../dispatch/event.ts';
 import type { StepHook } from '../steps.ts';
-import { tickCrons, type CronSpec } from './cron.ts';
+import { tickCrons, type Crons } from './cron.ts';
 import { fireDue, nextDue } from './timer.ts';
 
 /** Looks at least this often, so that a timer set by another replica, or before a moved clock, is not missed. */
@@ -17,7 +17,7 @@ export interface TickerOptions {
   readonly clock: Clock;
   readonly step: StepHook;
   readonly known: () => readonly string[];
-  readonly crons: () => readonly CronSpec[];
+  readonly crons: () => Crons;
   /** Undefined: another replica makes the ticks of crons. */
   readonly cronLease: () => Lease | undefined;
   readonly onAccepted: (accepted: readonly Accepted[]) => void;

@@ -116,6 +116,9 @@ test('a repeat gets its 200 and is not handled again, also beside the first; ano
   expect(await deliver('3', 'three')).toBe(200);
   expect(await deliver('3', 'three', { source: 'docs' })).toBe(200);
   expect((await handled('three')).map(({ source }) => source)).toEqual(['docs', 'site']);
+  // An empty name is none.
+  for (const word of ['nameless', 'nameless']) expect(await deliver('', word)).toBe(200);
+  expect(await handled('nameless')).toHaveLength(2);
   // Names that no column would take.
   for (const id of ['x'.repeat(9000), 'x'.repeat(9000), 'x'.repeat(9001)]) expect(await deliver(id, 'long')).toBe(200);
   expect(await handled('long')).toHaveLength(2);
