@@ -114,7 +114,18 @@ export function describeSending(suite: Suite): void {
       );
       const certain = ['WB_RATE_LIMITED', 'WB_REJECTED', 'WB_GONE', 'WB_UNAUTHORISED', 'WB_UNREACHABLE', 'WB_MOVED'];
       expect(certain).not.toContain(lost);
-      await send({ text: 'once' }, { key, unknownTries: 1 });
+      // Until there is a connection again, it is certain that nothing was done.
+      const repeat = () => send({ text: 'once' }, { key, unknownTries: 1 });
+      const isAway = (error: unknown): boolean => codeOf(error) === 'WB_UNREACHABLE';
+      for (let isDone = false; !isDone;)
+        isDone = await repeat().then(
+          () => true,
+          async (error: unknown) => {
+            if (!isAway(error)) throw error;
+            await new Promise((resolve) => setTimeout(resolve, 20));
+            return false;
+          },
+        );
       expect(mine(await world.shown())).toHaveLength(1);
     },
   );

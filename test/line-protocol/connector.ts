@@ -1,0 +1,199 @@
+/**
+ * A chat platform of JSON lines over TCP: `{ hello }` is answered with `{ welcome }`, each `{ ask, … }` with `{ answer, … }`,
+ * and what is said comes as `{ said }` with a number that rises.
+ */
+import { connect, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cut } from '../../src/chat/cut.ts';
+import { fit } from '../../src/chat/fit.ts';
+import { markdownToPlain } from '../../src/chat/markdown.ts';
+import type { Message } from '../../src/chat/message.ts';
+import { Gone, keyText, RateLimited, Unauthorised, Unreachable } from '../../src/connectors/connector.ts';
+import type { Connector, ConnectorEnvironment, ConnectorHost } from '../../src/connectors/connector.ts';
+import type { IncomingEvent, Operation } from '../../src/connectors/connector.ts';
+import { lines, MAX_BYTES, type LineOptions } from './platform.ts';
+
+const AGAIN_MS = 50;
+
+interface Said {
+  readonly number: number;
+  readonly id: string;
+  readonly room: string;
+  readonly by: string;
+  readonly text: string;
+  readonly at: string;
+  /** Of what the bot itself said. */
+  readonly key?: string;
+}
+
+interface Answer {
+  readonly answer: number;
+  readonly id?: string;
+  readonly refused?: 'slow' | 'gone' | 'token';
+  readonly waitMs?: number;
+}
+
+/** A connection on which the server has said welcome, when `newest` was the newest. */
+interface Line {
+  readonly socket: Socket;
+  readonly account: string;
+  readonly newest: number;
+  readonly said: AsyncIterable<string>;
+}
+
+export async function create(options: LineOptions, environment: ConnectorEnvironment): Promise<Connector> {
+  return new LineConnector(options, environment);
+}
+
+class LineConnector implements Connector {
+  readonly capabilities = lines.capabilities({ port: 0, token: { env: 'NONE' } });
+  readonly #options: LineOptions;
+  readonly #secret: ConnectorEnvironment['secret'];
+  readonly #stopping = new AbortController();
+  readonly #waiting = new Map<number, (answer: Answer | Error) => void>();
+  #line: Line | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #asked = 0;
+
+  constructor(options: LineOptions, { secret }: ConnectorEnvironment) {
+    this.#options = options;
+    this.#secret = secret;
+  }
+
+  async start(host: ConnectorHost): Promise<void> {
+    this.#running = this.#run(host, await this.#connect(host.cursor));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#line?.socket.destroy();
+    await this.#running;
+  }
+
+  render(message: Message): { body: { text: string }; bytes: number }[] {
+    const { title, text, fields = [], code } = fit(message, MAX_BYTES / 2);
+    const rows = [
+      title,
+      text && markdownToPlain(text),
+      ...fields.map(({ label, value }) => `${label}: ${value}`),
+      code,
+    ];
+    const body = { text: cut(rows.filter(Boolean).join('\n'), MAX_BYTES / 2) };
+    return [{ body, bytes: Buffer.byteLength(JSON.stringify(body)) }];
+  }
+
+  async perform(operation: Operation, signal: AbortSignal): Promise<string> {
+    const { type, room, key } = operation;
+    const answer = await this.#ask(
+      {
+        ...{ do: type, room, key: keyText(key) },
+        ...('part' in operation && { text: operation.part.body['text'] }),
+        ...('target' in operation && { target: operation.target }),
+      },
+      signal,
+    );
+    if (answer.refused === 'slow') throw new RateLimited('account', answer.waitMs ?? 1000);
+    if (answer.refused === 'gone') throw new Gone();
+    if (answer.refused === 'token') throw new Unauthorised('the server does not know this token any more');
+    if (answer.id === undefined) throw new Error('the server answered without an id');
+    return answer.id;
+  }
+
+  #ask(what: object, signal: AbortSignal): Promise<Answer> {
+    const line = this.#line;
+    if (!line?.socket.writable) return Promise.reject(new Unreachable('there is no connection to the server'));
+    const number = ++this.#asked;
+    return new Promise<Answer>((resolve, reject) => {
+      const end = (answer: Answer | Error): void => {
+        this.#waiting.delete(number);
+        signal.removeEventListener('abort', give);
+        if (answer instanceof Error) reject(answer);
+        else resolve(answer);
+      };
+      const give = (): void => end(new Error('the time for this request is up'));
+      this.#waiting.set(number, end);
+      signal.addEventListener('abort', give);
+      line.socket.write(`${JSON.stringify({ ask: number, ...what })}\n`);
+    });
+  }
+
+  async #connect(cursor: string | null): Promise<Line> {
+    const token = await this.#secret(this.#options.token);
+    const socket = connect(this.#options.port, '127.0.0.1');
+    socket.on('error', () => {}); // `close` follows
+    this.#stopping.signal.addEventListener('abort', () => socket.destroy(), { once: true });
+    if (this.#stopping.signal.aborted) socket.destroy();
+    socket.write(`${JSON.stringify({ hello: token, since: cursor === null ? null : Number(cursor) })}\n`);
+    const reader = createInterface({ input: socket });
+    socket.on('close', () => reader.close());
+    const said = reader[Symbol.asyncIterator]();
+    const first = await said.next().catch(() => undefined);
+    if (!first || first.done || this.#stopping.signal.aborted) throw new Unreachable('the server does not answer');
+    const { welcome, newest } = JSON.parse(first.value) as { welcome?: string; newest: number };
+    if (welcome === undefined) throw new Unauthorised('the server does not know this token');
+    this.#line = { socket, account: welcome, newest, said: { [Symbol.asyncIterator]: () => said } };
+    return this.#line;
+  }
+
+  /** Listens until it is stopped, on one connection after another. */
+  async #run(host: ConnectorHost, first: Line): Promise<void> {
+    const { signal } = this.#stopping;
+    // What was said before the first start is the past.
+    let cursor = host.cursor ?? String(first.newest);
+    if (host.cursor === null) await this.#offer(host, [], cursor);
+    for (let line: Line | undefined = first; !signal.aborted;) {
+      if (line) {
+        host.state(true);
+        cursor = await this.#listen(host, line, cursor);
+        host.state(false);
+        for (const end of this.#waiting.values()) end(new Error('the connection was cut'));
+      }
+      await sleep(AGAIN_MS, undefined, { signal }).catch(() => {});
+      line = await this.#connect(cursor).catch(() => undefined);
+    }
+  }
+
+  async #listen(host: ConnectorHost, { account, said }: Line, since: string): Promise<string> {
+    let cursor = since;
+    let offering: Promise<void> = Promise.resolve();
+    try {
+      for await (const row of said) {
+        const heard = JSON.parse(row) as Answer | { said: Said };
+        if ('answer' in heard) this.#waiting.get(heard.answer)?.(heard);
+        // Answers need not wait for what is being stored.
+        else offering = offering.then(async () => void (cursor = await this.#hear(host, account, heard.said, cursor)));
+      }
+    } catch {
+      // the connection was cut
+    }
+    await offering;
+    return cursor;
+  }
+
+  async #hear(host: ConnectorHost, account: string, said: Said, since: string): Promise<string> {
+    const cursor = String(said.number);
+    if (said.by !== account) return (await this.#offer(host, [eventOf(said)], cursor)) ? cursor : since;
+    const [uuid = '', count = ''] = said.key?.split('.') ?? [];
+    if (said.key !== undefined) await host.echo({ uuid, count: Number(count) }, said.id).catch(() => {});
+    return (await this.#offer(host, [], cursor)) ? cursor : since;
+  }
+
+  /** Until it is stored, or the connector is stopped. */
+  async #offer(host: ConnectorHost, events: readonly IncomingEvent[], cursor: string): Promise<boolean> {
+    while (!this.#stopping.signal.aborted) {
+      try {
+        await host.receive(events, cursor);
+        return true;
+      } catch {
+        await sleep(AGAIN_MS, undefined, { signal: this.#stopping.signal }).catch(() => {});
+      }
+    }
+    return false;
+  }
+}
+
+function eventOf({ id, room, by, text, at }: Said): IncomingEvent {
+  const sender = { accountId: by, name: cut(by, 255), bot: false, guest: false };
+  return { type: 'message', id, room, direct: false, sender, at: new Date(at), text, mentionsBot: true };
+}
