@@ -14,6 +14,7 @@ import { history } from './history.ts';
 import { latency } from './latency.ts';
 import { matching } from './matching.ts';
 import { pairing } from './pairing.ts';
+import { rest } from './rest.ts';
 import { start } from './start.ts';
 import { storm } from './storm.ts';
 import { timers } from './timers.ts';
@@ -27,6 +28,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   timers,
   countdown,
   pairing,
+  rest,
   start,
   history,
 };

@@ -9,6 +9,16 @@ const app = express();
 app.use(express.json({ limit: '1mb' }));
 app.get('/readyz', (_request, response) => void response.json({}));
 
+if (setting.query) {
+  const { databaseUrl, sql } = setting.query;
+  const { default: pg } = await import('pg');
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: 10 });
+  app.get('/query', async (_request, response) => {
+    const { rows } = await pool.query({ name: 'query', text: sql });
+    response.json({ items: rows });
+  });
+}
+
 if (setting.forward) {
   const { databaseUrl, homeserver, room, token } = setting.forward;
   const { default: pg } = await import('pg');

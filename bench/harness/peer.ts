@@ -9,6 +9,8 @@ export interface PeerSetting {
     readonly room: string;
     readonly token: string;
   };
+  /** `GET /query` answers the rows of this statement. */
+  readonly query?: { readonly databaseUrl: string; readonly sql: string };
 }
 
 export interface Peer {

@@ -70,7 +70,7 @@ function toneOf(alert: Alert): Tone {
 }
 
 /** The first annotation there is, as it came but for its length. */
-export function textOf(alert: Alert, options: MessageOptions): string {
+export function textOf(alert: Pick<Alert, 'annotations'>, options: MessageOptions): string {
   for (const name of options.text) {
     const text = valueOf(alert.annotations, name)?.trim();
     if (text) return fewLines(text, MAX_TEXT, MAX_LINES);

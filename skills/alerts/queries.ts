@@ -1,5 +1,5 @@
 import { CommandError, defineQuery, listInput, listOf, listOutput, z, type QueryContext, type Sql } from '#skill';
-import { COLUMNS, type Ack, type Numbered } from './alert.ts';
+import type { Ack, Numbered } from './alert.ts';
 import { textOf } from './message.ts';
 import type { AlertOptions } from './options.ts';
 
@@ -41,8 +41,8 @@ const open = defineQuery({
   output: listOutput(alert),
   async run(context: Asking, { limit, cursor, severity, acked, room }) {
     const [rank = -1, number = 0] = (cursor ?? '').split('-').map(Number);
-    const rows = await context.sql<Numbered>(
-      `select * from (select ${COLUMNS}, case a.severity when 'critical' then 0 when 'warning' then 1 else 2 end as rank
+    const rows = await context.sql<Readable>(
+      `select * from (select ${READ}, case a.severity when 'critical' then 0 when 'warning' then 1 else 2 end as rank
          from alerts a where a.phase = 'firing' and ${SHOWN} and ($4::text is null or a.severity = $4)
            and ($5::boolean is null or (a.ack is not null) = $5)) open
        where (rank, number) > ($6, $7) order by rank, number limit $8`,
@@ -64,7 +64,7 @@ const one = defineQuery({
     ),
   }),
   async run(context: Asking, { id }) {
-    const [found] = await context.sql<Numbered>(`select ${COLUMNS} from alerts a where a.number = $4 and ${SHOWN}`, [
+    const [found] = await context.sql<Readable>(`select ${READ} from alerts a where a.number = $4 and ${SHOWN}`, [
       ...placesOf(context),
       id,
     ]);
@@ -76,6 +76,23 @@ const one = defineQuery({
     };
   },
 });
+
+/** What is read of an alert, and no more: the rest is most of its row. */
+const READ = `a.number, a.name, a.severity, a.phase, a.ack, a.source, a.labels, a.annotations, a.places, a.started_at as "startedAt", a.ended_at as "endedAt"`;
+type Readable = Pick<
+  Numbered,
+  | 'number'
+  | 'name'
+  | 'severity'
+  | 'phase'
+  | 'ack'
+  | 'source'
+  | 'labels'
+  | 'annotations'
+  | 'places'
+  | 'startedAt'
+  | 'endedAt'
+>;
 
 /** Shown in one of the rooms `$1`; what has no room left among the configured ones, `$2`, is where the root route leads: `$3`. */
 const SHOWN = `exists (select 1 from jsonb_array_elements(a.places) p where p->'rooms' ?| $1::text[] or ($3 and not p->'rooms' ?| $2::text[]))`;
@@ -93,7 +110,7 @@ function historyOf(sql: Sql, number: number) {
   );
 }
 
-function described({ options, rooms, mayIn }: Asking, row: Numbered): z.output<typeof alert> {
+function described({ options, rooms, mayIn }: Asking, row: Readable): z.output<typeof alert> {
   const shownIn = row.places.flatMap((place) => {
     const known = place.rooms.filter((room) => rooms.byName(room));
     return known.length > 0 ? known : (options.route?.rooms ?? []);

@@ -53,7 +53,8 @@ export class QueryRunner {
     const may = (room: string | undefined) => decide(world, asked, query, room);
     const decision = may(undefined);
     if (!decision.allow) return { outcome: 'denied', says: decision.because };
-    const input = query.input.strict().safeParse(readInput(query, asked.input));
+    const takes = takenBy(query);
+    const input = takes.input.safeParse(readInput(takes, asked.input));
     if (!input.success) return { outcome: 'invalid', says: problemsOf(input.error) };
     try {
       const answer = await this.#inTurn(() => this.#run(world, loaded, query, { asked, input: input.data, may }));
@@ -155,24 +156,31 @@ function decide(
   });
 }
 
-const types = new WeakMap<Query, Readonly<Record<string, string>>>();
+/** What is taken of a query: which inputs are numbers or booleans, and a schema that refuses unknown ones. */
+interface Taken {
+  readonly types: Readonly<Record<string, string>>;
+  readonly input: z.ZodObject;
+}
 
-/** Which of a query's inputs are numbers or booleans. */
-function typesOf(query: Query): Readonly<Record<string, string>> {
-  let found = types.get(query);
+/** A schema is compiled when it is used first, which takes longer than most queries. */
+const taken = new WeakMap<Query, Taken>();
+
+function takenBy(query: Query): Taken {
+  let found = taken.get(query);
   if (!found) {
     const { properties = {} } = z.toJSONSchema(query.input, { io: 'input' });
-    found = Object.fromEntries(
-      Object.entries(properties).map(([name, schema]) => [name, typeof schema === 'object' ? String(schema.type) : '']),
-    );
-    types.set(query, found);
+    const types = Object.entries(properties).map(([name, schema]) => [
+      name,
+      typeof schema === 'object' ? String(schema.type) : '',
+    ]);
+    found = { types: Object.fromEntries(types), input: query.input.strict() };
+    taken.set(query, found);
   }
   return found;
 }
 
-function readInput(query: Query, given: Readonly<Record<string, string>>): Record<string, unknown> {
-  const expected = typesOf(query);
-  return Object.fromEntries(Object.entries(given).map(([name, text]) => [name, readScalar(text, own(expected, name))]));
+function readInput({ types }: Taken, given: Readonly<Record<string, string>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(given).map(([name, text]) => [name, readScalar(text, own(types, name))]));
 }
 
 /** What is not written as such stays text, which the schema refuses. */
