@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { codeOf, messageOf } from '../errors.ts';
+import { Availability } from './availability.ts';
 
 /** Thrown by every call while the database is away; callers answer 503 or wait. */
 export class DatabaseAway extends Error {
@@ -125,11 +126,8 @@ const rowsOf = <R extends object>(result: pg.QueryResult | pg.QueryResult[]): R[
 /** Opens no connection yet. */
 export function createDatabase(options: DatabaseOptions): Database {
   const { graceMs = 5000 } = options;
-  const listeners: ((available: boolean) => void)[] = [];
-  let available = true;
-  let closed = false;
-  let suspecting = false;
-  let probing: NodeJS.Timeout | undefined;
+  // Old sessions and an old password may be of no use any more.
+  const availability = new Availability({ answers, onLook: () => renew(pool) });
   let pool: pg.Pool | undefined;
   let hasConnected = false;
   const names = new Map<string, string>();
@@ -166,26 +164,9 @@ export function createDatabase(options: DatabaseOptions): Database {
 
   /** Begins with a new pool, unless that has happened already; what is under way on the old one ends there. */
   function renew(old: pg.Pool | undefined): void {
-    if (!old || pool !== old || closed) return;
+    if (!old || pool !== old || availability.closed) return;
     pool = undefined;
     void old.end().catch(() => {});
-  }
-
-  function lost(): void {
-    if (!available || closed) return;
-    available = false;
-    for (const listener of listeners) listener(false);
-    probe(100);
-  }
-
-  /** One connection broke, or none was to be had in time. Only when a fresh one fails too the database counts as away. */
-  function suspect(): void {
-    if (!available || closed || suspecting) return;
-    suspecting = true;
-    void (async () => {
-      if (!(await answers().catch(() => false))) lost();
-      suspecting = false;
-    })();
   }
 
   /** Asked on a connection of its own; a standby answers too, or a server whose disk is full, and can store nothing. */
@@ -201,23 +182,6 @@ export function createDatabase(options: DatabaseOptions): Database {
     } finally {
       await client.end().catch(() => {});
     }
-  }
-
-  function probe(waitMs: number): void {
-    if (closed) return;
-    probing = setTimeout(() => {
-      void (async () => {
-        try {
-          // Old sessions and an old password may be of no use any more.
-          renew(pool);
-          if (!(await answers())) throw new DatabaseAway('it takes no writes');
-          available = true;
-          for (const listener of listeners) listener(true);
-        } catch {
-          probe(Math.min(waitMs * 2, 3000));
-        }
-      })();
-    }, waitMs);
   }
 
   /**
@@ -243,13 +207,13 @@ export function createDatabase(options: DatabaseOptions): Database {
       if (isStalePlan(error)) broke(error);
       if (!isConnectionError(error)) throw error;
       broke(error);
-      suspect();
+      availability.suspect();
       throw new DatabaseAway(messageOf(error), { cause: error });
     }
   }
 
   async function connection<T>(work: (transaction: Transaction) => Promise<T>, longestMs?: number): Promise<T> {
-    if (!available || closed) throw new DatabaseAway('the database is away; trying again');
+    if (!availability.available) throw new DatabaseAway('the database is away; trying again');
     let from: pg.Pool | undefined;
     const client = await driven(
       async () => (from = await open()).connect(),
@@ -257,7 +221,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     ).catch((error: unknown) => {
       // Where it worked before, what refuses the connection now (a new password, a certificate) is mended elsewhere.
       if (!hasConnected || codeOf(error) === 'WB_DATABASE_AWAY') throw error;
-      suspect();
+      availability.suspect();
       throw new DatabaseAway(messageOf(error), { cause: error });
     });
     hasConnected = true;
@@ -318,9 +282,9 @@ export function createDatabase(options: DatabaseOptions): Database {
         return value;
       }, longestMs),
     get available() {
-      return available && !closed;
+      return availability.available;
     },
-    onAvailability: (listener) => void listeners.push(listener),
+    onAvailability: (listener) => availability.onChange(listener),
     async dedicated() {
       const client = new pg.Client({
         ...(await options.url()),
@@ -335,8 +299,7 @@ export function createDatabase(options: DatabaseOptions): Database {
       return client;
     },
     async close() {
-      closed = true;
-      clearTimeout(probing);
+      availability.close();
       await pool?.end();
     },
   };
