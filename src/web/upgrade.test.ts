@@ -17,6 +17,7 @@ async function upgrade(rows: readonly object[]): Promise<void> {
   const { database } = home;
   await database.transaction(async ({ query, script }) => {
     await script(`drop table web_messages; alter table messages drop column offered;
+      alter table message_remotes drop column room, add primary key (connector, remote_id);
       create index messages_local_due on messages (connector, room, not_before) where not_before is not null and not pending and sends = 0`);
     for (const row of rows)
       await query(
