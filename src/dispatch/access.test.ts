@@ -184,6 +184,16 @@ describe('what a command is about', () => {
     expect(decide(alone, ask(carl, { class: 'act', resource: 'job:site/deploy' })).allow).toBe(true);
   });
 
+  test.each([
+    ['a*a', 'a', false],
+    ['a*a', 'aa', true],
+    ['ab*b', 'ab', false],
+    ['*a*a*', 'a', false],
+    ['*', 'anything', true],
+  ])('%s on %s: %p', (glob, resource, matches) => {
+    expect(decide(rules({ deny: ['everyone'], on: [glob] }), ask(ann, { resource })).allow).toBe(!matches);
+  });
+
   test('a glob matches as the same regular expression does', () => {
     const text = fc.string({ unit: fc.constantFrom('a', 'b', '/'), maxLength: 8 });
     const glob = fc.string({ unit: fc.constantFrom('a', 'b', '/', '*'), minLength: 1, maxLength: 8 });
