@@ -10,7 +10,7 @@ const MOST_STREAMS = 200;
 const MOST_OF_ONE = 20;
 
 export interface ChangeStreamsOptions {
-  readonly changes: Changes;
+  readonly changes: Pick<Changes, 'follow'>;
   /** Whether they may ask this query, or any for `all`. */
   readonly mayHear: (asker: Asker, name: string) => boolean;
   /** Whether whoever asked is still let in. */

@@ -71,33 +71,35 @@ async function examineAlong(way: Way, setting: Setting, result: LoadResult): Pro
   }
 }
 
-async function examineSecrets(setting: Setting, config: Config): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  for (const { skill } of setting.folders.skills) {
+async function examineSecrets({ folders, secrets }: Setting, config: Config): Promise<Finding[]> {
+  const webhooks = folders.skills.flatMap(({ skill }) => {
     const options = config.skills[skill.name];
-    for (const [name, webhook] of Object.entries(skill.webhooks ?? {})) {
-      for (const source of options === undefined ? [] : webhook.sources(options)) {
-        for (const reference of secretsOf(webhook.verify(options, source))) {
-          const what = `webhook ${name}/${source}`;
-          try {
-            const length = (await setting.secrets.read(reference)).length;
-            findings.push(
-              length >= 16
-                ? { ok: true, what, says: 'its token can be read' }
-                : {
-                    ok: false,
-                    what,
-                    says: `its token has only ${length} characters; make one with: openssl rand -hex 24`,
-                  },
-            );
-          } catch (error) {
-            findings.push({ ok: false, what, says: messageOf(error) });
-          }
-        }
-      }
-    }
+    if (options === undefined) return [];
+    return Object.entries(skill.webhooks ?? {}).flatMap(([name, webhook]) =>
+      webhook
+        .sources(options)
+        .flatMap((source) =>
+          secretsOf(webhook.verify(options, source)).map(
+            (reference) => [`webhook ${name}/${source}`, reference] as const,
+          ),
+        ),
+    );
+  });
+  const tokens = Object.entries(config.api.tokens).flatMap(([name, { token }]) =>
+    token.map((reference) => [`API token ${name}`, reference] as const),
+  );
+  return Promise.all([...webhooks, ...tokens].map(([what, reference]) => examineToken(what, reference, secrets)));
+}
+
+async function examineToken(what: string, reference: SecretRef, secrets: Secrets): Promise<Finding> {
+  try {
+    const { length } = await secrets.read(reference);
+    if (length >= 16) return { ok: true, what, says: 'its token can be read' };
+    const says = `its token has only ${length} characters; make one with: openssl rand -hex 24`;
+    return { ok: false, what, says };
+  } catch (error) {
+    return { ok: false, what, says: messageOf(error) };
   }
-  return findings;
 }
 
 /** Of a connector's entry: its secrets that cannot be used. */

@@ -160,6 +160,22 @@ test('whoever is signed in on the pages asks as their person', async () => {
   expect((await get('v1/core/audit', '', { headers: { cookie } })).status).toBe(403);
 });
 
+test('whoever is signed in says commands as their person, but not through a page of another site', async () => {
+  const cookie = await signIn(`http://127.0.0.1:${bot.app.port}`, await bot.app.createSignIn());
+  const say = (key: string, headers: Record<string, string>) =>
+    get('v1/commands', '', {
+      method: 'POST',
+      headers: { cookie, 'content-type': 'application/json', 'idempotency-key': key, ...headers },
+      body: JSON.stringify({ say: 'whoami' }),
+    });
+  expect((await say('from-elsewhere', { 'sec-fetch-site': 'cross-site' })).status).toBe(403);
+  const own = await say('from-here', { 'sec-fetch-site': 'same-origin' });
+  expect(await own.json()).toMatchObject({
+    outcome: 'ok',
+    message: { text: expect.stringContaining('listed as ann') },
+  });
+});
+
 test('the OpenAPI document says what is taken and given, to anybody', async () => {
   const document = (await (await get('openapi.json', '')).json()) as Record<string, never>;
   expect(document).toMatchObject({

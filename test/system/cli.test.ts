@@ -72,7 +72,7 @@ describe('doctor', () => {
     );
     const { status, output } = await runCli(['doctor'], { config: path, secrets: directory, databaseUrl: home.url });
     expect(badOf(output)).toEqual([
-      `BAD  configuration: ${path}:3:1 timeIntervals: has no effect in this release: routes apply at all hours`,
+      `BAD  configuration: ${path}:3:1 timeIntervals: has no effect in this release: only layers of schedules know them; routes apply at all hours`,
       'BAD  events: 1 failed, the last one 10 min ago, and is kept; `watchbell events failed` says why, `watchbell events replay all` tries again',
       'BAD  dead letters: 2 for web; `watchbell messages dead` says why, `watchbell messages replay all` sends them',
       'BAD  messages: the oldest of 2 for web waits for 12 min; look at what is said of web below, and whether the bot runs',
@@ -86,12 +86,14 @@ describe('doctor', () => {
     await mkdir(secrets);
     await writeFile(join(secrets, 'two-lines'), 'hunter2-hunter2-old\nhunter2-hunter2-new\n');
     await writeFile(join(secrets, 'good'), 'a-token-of-some-length');
+    await writeFile(join(secrets, 'short'), 'guessable');
     const path = join(directory, 'secrets.yaml');
     await writeFile(
       path,
       `connectors: { web: { password: { file: two-lines } } }
 rooms: { ops: { in: { web: ops } } }
 skills: { alerts: { sources: { prod: { tokens: [{ file: good }, { file: two-lines }, { file: none }] } }, route: { rooms: [ops] } } }
+api: { tokens: { ci: { token: [{ file: good }, { file: short }] } } }
 `,
     );
     const { output } = await runCli(['doctor'], { config: path, secrets, databaseUrl: home.url });
@@ -102,6 +104,8 @@ skills: { alerts: { sources: { prod: { tokens: [{ file: good }, { file: two-line
       `BAD  web.password: the secret file ${secrets}/two-lines ${remedy}`,
     ]);
     expect(output).toContain('ok   webhook alertmanager/prod: its token can be read');
+    expect(output).toContain('ok   API token ci: its token can be read');
+    expect(output).toContain('BAD  API token ci: its token has only 9 characters');
     expect(output).not.toContain('hunter2');
     await Promise.all([secrets, path].map((made) => rm(made, { recursive: true })));
   });
