@@ -4,9 +4,11 @@ import { join, resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const NAMED = /(?:`([^`\s]+\.test\.ts)`|contract)\s+"([^"]+)"/g;
-const CONTRACT = 'src/connectors/conformance.ts';
+/** The contract of every connector, in files by subject. */
+const CONTRACT = 'src/connectors/conformance';
+const SUBJECTS = ['receiving', 'sending', 'interactions', 'conversations', 'routes'];
 /** The title of a test, of one about real seconds, or of the rows of a table of tests. */
-const TITLE = /^[ \t]*(?:test(?:\.concurrent)?(?:\.each\([^]*?\))?|timed)\(\s*(['"`])(.*?)(?<!\\)\1,/gm;
+const TITLE = /^[ \t]*(?:(?:suite\.)?test(?:\.concurrent)?(?:\.each\([^]*?\))?|timed)\(\s*(['"`])(.*?)(?<!\\)\1,/gm;
 const SWITCHED_OFF = /\b(?:describe|test)\.(?:skip|only|todo)\s*[.(]/;
 /** What a test that runs only where it finds what it needs says in its row. */
 const SOMEWHERE = /\b(?:describe|test)\.skip\b/;
@@ -23,7 +25,9 @@ test('every test named in the guarantees exists, and is not switched off', async
   const named = [...page.replace(/\s+/g, ' ').matchAll(NAMED)];
   const wrong: string[] = [];
   for (const [, file = CONTRACT, title = ''] of named) {
-    const source = await readFile(join(ROOT, file), 'utf8').catch(() => '');
+    const files = file === CONTRACT ? SUBJECTS.map((subject) => `${CONTRACT}/${subject}.ts`) : [file];
+    const sources = files.map((one) => readFile(join(ROOT, one), 'utf8').catch(() => ''));
+    const source = (await Promise.all(sources)).join('\n');
     const titles = [...source.matchAll(TITLE)].map(([, , found = '']) => found.replaceAll('\\', ''));
     if (!titles.some((one) => one === title || (one.includes('%') && one.includes(title))))
       wrong.push(`${file} has no test "${title}"`);

@@ -158,7 +158,10 @@ async function tapped(
   if (meaning === 'unconfirmed') return now.getTime() - row.accepted_at.getTime() < TAP_WAIT_MS ? 'retry' : undefined;
   if (meaning !== 'nothing') return { text: meaning.command, answerUnknown: false, tapped: true, about: meaning.about };
   if (event.type === 'interaction')
-    reply(input, address, event, coreAnswer(`That button is out of date; look at the newest message.`));
+    reply(input, address, event, {
+      ...coreAnswer(`That button is out of date; look at the newest message.`),
+      ...(input.world.capabilities(address.connector)?.asker && { visibility: 'asker' }),
+    });
   return undefined;
 }
 

@@ -5,6 +5,7 @@ import { createGate } from '../dispatch/gate.ts';
 import type { Rooms } from '../dispatch/world.ts';
 import { insertLine, readExcerpt, readHeads, readLines, type LinesOf } from './lines.ts';
 import { RoomWatch } from './room-watch.ts';
+import { ACCOUNT } from './web-chat.ts';
 import type { Following, WebChat, WebPress, WebReader, WebRoom, WebSend } from './web-chat.ts';
 
 /** Another replica's commits are found by looking; its NOTIFY only makes that faster. */
@@ -37,7 +38,7 @@ export function createWebChat({ database, now, rooms, connector, accept }: WebCh
   }, LOOK_EVERY_MS);
   timer.unref();
 
-  const linesOf = (room: string): LinesOf => ({ connector: connector(), room });
+  const linesOf = (room: string): LinesOf => ({ connector: connector(), room, account: ACCOUNT });
 
   function watchOf(room: string): RoomWatch {
     const known = watched.get(room);

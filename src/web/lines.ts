@@ -12,6 +12,8 @@ export interface LineHead {
 export interface LinesOf {
   readonly connector: string;
   readonly room: string;
+  /** Whose eyes: what is for another account alone is not there. */
+  readonly account: string;
 }
 
 interface LineRow extends LineHead {
@@ -26,7 +28,7 @@ interface LineRow extends LineHead {
 
 /** A limit in each branch: both walk their index backwards instead of sorting a room's whole history. */
 const newest = (ofBot: string, ofPeople: string, which = ''): string =>
-  `(select ${ofBot} from web_messages where connector = $1 and room = $2 ${which} order by position desc limit $3)
+  `(select ${ofBot} from web_messages where connector = $1 and room = $2 and (visible_to is null or visible_to = $4) ${which} order by position desc limit $3)
    union all
    (select ${ofPeople} from web_lines where connector = $1 and room = $2 ${which} order by position desc limit $3)`;
 
@@ -42,27 +44,29 @@ const bounded = (which: string): string =>
    from (${newest(...WHOLE, which)}) lines window newest_first as (order by seq desc) order by seq desc limit $3`;
 
 /** The newest lines of a room, without what they say: what a look at it each second costs. */
-export function readHeads(query: Query, { connector, room }: LinesOf): Promise<LineHead[]> {
+export function readHeads(query: Query, { connector, room, account }: LinesOf): Promise<LineHead[]> {
   return query<LineHead>(
     `select * from (${newest('id, position as seq, version', 'id, position, 1')}) lines order by seq desc limit $3`,
-    [connector, room, MOST_LINES],
+    [connector, room, MOST_LINES, account],
   );
 }
 
 /** The newest of these lines that make up an excerpt. */
 export async function readLines(query: Query, of: LinesOf, ids: readonly string[]): Promise<WebLine[]> {
-  const { connector, room } = of;
-  return wholeOf(await query<LineRow>(bounded('and id = any($4::uuid[])'), [connector, room, MOST_LINES, ids]));
+  const { connector, room, account } = of;
+  return wholeOf(
+    await query<LineRow>(bounded('and id = any($5::uuid[])'), [connector, room, MOST_LINES, account, ids]),
+  );
 }
 
 /** The newest lines of a room, or of what stands before a place in it; `heads` are of all it looked at. */
 export async function readExcerpt(
   query: Query,
-  { connector, room }: LinesOf,
+  { connector, room, account }: LinesOf,
   before?: number,
 ): Promise<WebExcerpt & { heads: readonly LineHead[] }> {
-  const rows = await query<LineRow>(bounded('and ($4::bigint is null or position < $4)'), [
-    ...[connector, room, MOST_LINES + 1],
+  const rows = await query<LineRow>(bounded('and ($5::bigint is null or position < $5)'), [
+    ...[connector, room, MOST_LINES + 1, account],
     before ?? null,
   ]);
   const lines = wholeOf(rows.slice(0, MOST_LINES));

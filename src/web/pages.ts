@@ -16,6 +16,7 @@ import type { SessionStore } from './session-store.ts';
 import { addSignIn, cookiesOf, refuseOtherSites } from './sign-in.ts';
 import { createStreams } from './stream.ts';
 import type { Streams } from './stream.ts';
+import { ACCOUNT } from './web-chat.ts';
 import type { WebChat } from './web-chat.ts';
 
 export interface WebPagesOptions {
@@ -67,7 +68,7 @@ export function createWebPages(options: WebPagesOptions): Pages {
   const { now = () => new Date() } = options;
   const sessions = createSessions({ store: options.sessions, password, now });
   const streams = createStreams(chat);
-  const sender: Sender = { accountId: 'local', name: userName, bot: false, guest: false };
+  const sender: Sender = { accountId: ACCOUNT, name: userName, bot: false, guest: false };
   const router = express.Router();
   let assets: Promise<ReadonlyMap<string, Asset>> | undefined;
 

@@ -1,35 +1,46 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
-import { createAccept } from '../connectors/accept.ts';
+import { createDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
 import { createClock } from '../clock.ts';
+import { createAccept } from '../connectors/accept.ts';
+import { createDatabase as connect, type Database } from '../db/database.ts';
+import { readMigrations } from '../db/migrate.ts';
 import { createWebChat } from './chat-store.ts';
 
-let home: OpenDatabase;
-beforeEach(async () => {
-  home = await openDatabase();
-});
-afterEach(() => home.close());
+const MIGRATIONS = join(import.meta.dirname, '../db/migrations');
+/** The one that carries the web chat over. */
+const CARRIES = 8;
 
-/** A database as the build before left it, and the migration over it. */
-async function upgrade(rows: readonly object[]): Promise<void> {
-  const { database } = home;
-  await database.transaction(async ({ query, script }) => {
-    await script(`drop table web_messages; alter table messages drop column offered;
-      alter table message_remotes drop column room, add primary key (connector, remote_id);
-      create index messages_local_due on messages (connector, room, not_before) where not_before is not null and not pending and sends = 0`);
-    for (const row of rows)
-      await query(
-        `insert into messages (id, connector, room, skill, key, queue, content, version, delivered_version, delivered_ring, sends, copies, not_before, removed, fold, shown_actions)
-         select id, connector, 'board', 'probe', key, 1, content, 3, coalesce(delivered, 3), 0, coalesce(sends, 0), coalesce(copies, '[]'), "notBefore", coalesce(removed, false), fold, actions
-         from json_to_record($1) as given (id uuid, connector text, key text, content text, delivered int, sends int, copies text, "notBefore" timestamptz, removed bool, fold uuid, actions text)`,
-        [JSON.stringify({ id: randomUUID(), connector: 'web', content: '{}', ...row })],
-      );
+let home: TestDatabase;
+let database: Database;
+beforeEach(async () => {
+  home = await createDatabase();
+  database = connect({
+    url: async () => ({ connectionString: home.url }),
+    ...{ poolSize: 2, idleInTransactionMs: 30_000, statementTimeoutMs: 30_000 },
   });
-  await database.transaction(async ({ script }) =>
-    script(await readFile(join(import.meta.dirname, '../db/migrations/008-web-messages.sql'), 'utf8')),
-  );
+});
+afterEach(async () => {
+  await database.close();
+  await home.drop();
+});
+
+/** A database as the build before left it, and the migrations since. */
+async function upgrade(rows: readonly object[]): Promise<void> {
+  const migrations = await readMigrations(MIGRATIONS);
+  const apply = async (isMeant: (number: number) => boolean): Promise<void> => {
+    for (const { number, sql } of migrations)
+      if (isMeant(number)) await database.transaction(({ script }) => script(sql));
+  };
+  await apply((number) => number < CARRIES);
+  for (const row of rows)
+    await database.query(
+      `insert into messages (id, connector, room, skill, key, queue, content, version, delivered_version, delivered_ring, sends, copies, not_before, removed, fold, shown_actions)
+       select id, connector, 'board', 'probe', key, 1, content, 3, coalesce(delivered, 3), 0, coalesce(sends, 0), coalesce(copies, '[]'), "notBefore", coalesce(removed, false), fold, actions
+       from json_to_record($1) as given (id uuid, connector text, key text, content text, delivered int, sends int, copies text, "notBefore" timestamptz, removed bool, fold uuid, actions text)`,
+      [JSON.stringify({ id: randomUUID(), connector: 'web', content: '{}', ...row })],
+    );
+  await apply((number) => number >= CARRIES);
 }
 
 test('what the web chat showed is on its pages after an upgrade, with its buttons, and can be changed', async () => {
@@ -51,9 +62,9 @@ test('what the web chat showed is on its pages after an upgrade, with its button
     { connector: 'matrix', content: '{"text":"waits"}', delivered: 0 },
   ]);
   const chat = createWebChat({
-    ...{ database: home.database, now: () => new Date(), connector: () => 'web' },
+    ...{ database, now: () => new Date(), connector: () => 'web' },
     rooms: () => ({ all: () => [], byName: () => undefined, byAddress: () => undefined }),
-    accept: createAccept({ database: home.database, clock: createClock(), step: () => {}, onHeard: () => {} }),
+    accept: createAccept({ database, clock: createClock(), step: () => {}, onHeard: () => {} }),
   });
   const { lines } = await chat.earlier('board', 1_000_000);
   chat.close();
@@ -62,7 +73,7 @@ test('what the web chat showed is on its pages after an upgrade, with its button
     { message: { text: 'no \u0000 text' } },
   ]);
   expect(
-    await home.database.query(
+    await database.query(
       `select substr(content, 10, 4) as text, pending, sends, offered from messages where sends > 0 or pending order by position`,
     ),
   ).toEqual([
@@ -72,7 +83,7 @@ test('what the web chat showed is on its pages after an upgrade, with its button
     { text: 'sent', pending: false, sends: 1, offered: '[{"version" : 3, "actions" : [{"command":"close"}]}]' },
     { text: 'wait', pending: true, sends: 0, offered: null },
   ]);
-  expect(await home.database.query('select message_id from message_remotes where remote_id = $1', [id])).toEqual([
+  expect(await database.query('select message_id from message_remotes where remote_id = $1', [id])).toEqual([
     { message_id: id },
   ]);
 });

@@ -39,6 +39,9 @@ export interface WebExcerpt {
   readonly earlier: boolean;
 }
 
+/** The one account as which everybody speaks and reads. */
+export const ACCOUNT = 'local';
+
 /** Of an excerpt: a room of big messages must not fill the memory of whoever serves or reads it. */
 export const MOST_LINES = 200;
 export const MOST_BYTES = 256 * 1024;

@@ -6,11 +6,23 @@ import { startTestBot, type TestBot } from '../../src/testing/index.ts';
 import { signIn } from '../harness/web-session.ts';
 
 const PING = { label: 'Ping', emoji: '👀', command: 'ping' };
+const QUIET = { label: 'Quiet', emoji: '🤫', command: 'quiet' };
+let pings = 0;
+const pong = (): string => {
+  pings++;
+  return 'pong';
+};
 const probe = defineSkill({
   name: 'probe',
   commands: {
-    ping: { help: 'answers', run: () => 'pong' },
-    'ping again': { help: 'answers', run: () => 'pong' },
+    ping: { help: 'answers', run: pong },
+    'ping again': { help: 'answers', run: pong },
+    quiet: { help: 'says nothing', run: () => {} },
+    'tap me': {
+      help: 'can be tapped on',
+      run: () => ({ text: 'tap', actions: [{ ...PING, undo: 'undo tap' }] }),
+    },
+    'undo tap': { help: 'is said by a tap taken back', run: () => 'taken back' },
     'button {room}': {
       help: 'adds a button',
       run: ({ post }) => post('board', 'state', { text: 'with a button', actions: [PING] }),
@@ -27,7 +39,7 @@ const probe = defineSkill({
     },
     offer: {
       help: 'shows a button',
-      run: () => ({ text: 'press me', actions: [PING, { label: 'Again', emoji: '🔁', command: 'ping again' }] }),
+      run: () => ({ text: 'press me', actions: [PING, { label: 'Again', emoji: '🔁', command: 'ping again' }, QUIET] }),
     },
   },
 });
@@ -137,16 +149,48 @@ test('the same press within a minute runs once, by whatever id it comes; another
   await send('lines', { id: randomUUID(), text: 'offer' });
   const [button] = await shown();
   const press = (index: number) => send('presses', { id: randomUUID(), ...button?.press, index });
+  pings = 0;
   await press(0);
   await press(0);
-  const pongs = async () => (await shown()).filter(({ text }) => text === 'pong').length;
-  expect(await pongs()).toBe(1);
+  expect(pings).toBe(1);
+  expect((await shown()).map(({ text }) => text)).toEqual(['press me', 'pong', 'pong']);
   await press(1);
   await press(0);
-  expect(await pongs()).toBe(3);
+  expect(pings).toBe(3);
   await bot.advance(60_000);
   await press(0);
-  expect(await pongs()).toBe(4);
+  expect(pings).toBe(4);
+});
+
+test('a press is answered also where its command says nothing', async () => {
+  await send('lines', { id: randomUUID(), text: 'offer' });
+  const [button] = await shown();
+  await send('presses', { id: randomUUID(), ...button?.press, index: 2 });
+  expect((await shown()).map(({ text }) => text)).toEqual(['press me', 'Done.']);
+  expect(await bot.query(`select visible_to from web_messages order by position`)).toEqual([
+    { visible_to: null },
+    { visible_to: 'local' },
+  ]);
+});
+
+test('what the build before accepted and did not handle is handled: a reaction taken back, and a press', async () => {
+  await bot.say('tap me');
+  const [message] = bot.messages();
+  const sender = { accountId: '@ann:test', name: 'Ann', bot: false, guest: false };
+  const wait = (source: string, kind: string, payload: object) =>
+    bot.query(
+      `insert into events (source, source_id, lane, kind, payload, happened_at) values ($1, gen_random_uuid(), 'l', $2, $3, now())`,
+      [
+        source,
+        kind,
+        JSON.stringify({ id: randomUUID(), type: kind, direct: false, sender, at: new Date(), ...payload }),
+      ],
+    );
+  await wait('memory', 'unreaction', { room: 'lobby', target: message?.id, emoji: '👀' });
+  await wait('web', 'press', { room: 'board', target: randomUUID(), command: 'ping' });
+  await bot.settle();
+  expect(bot.texts().at(-1)).toBe('taken back');
+  expect((await shown()).map(({ text }) => text)).toEqual(['pong']);
 });
 
 test('a press on what the room does not offer any more does nothing, and says so', async () => {

@@ -75,6 +75,14 @@ export function describeSending(suite: Suite): void {
     await shows('the deletion', (shown) => shown.every((one) => one.id !== target));
   });
 
+  suite.test('what is for one account alone only that account sees', { declares: ['asker'] }, async (run) => {
+    const [ann, bob] = must(run.world.people);
+    const id = await run.send({ text: 'between us' }, { to: { accountId: ann } });
+    const seenBy = async (account?: string): Promise<boolean> =>
+      (await run.world.shown(account)).some((one) => one.id === id);
+    expect([await seenBy(ann), await seenBy(bob), await seenBy()]).toEqual([true, false, false]);
+  });
+
   suite.test(
     'editing what is not there is said as such',
     { declares: ['edit'] },

@@ -31,8 +31,8 @@ export interface ConnectorWorld {
   readonly accountId: string;
   /** A new connector for the same account, with the same durable state: what a restart makes. */
   connect(): Promise<Connector>;
-  /** What the room shows, oldest first. */
-  shown(): Promise<readonly SeenMessage[]>;
+  /** What the room shows, oldest first; to one of `people`, or to everybody. */
+  shown(account?: string): Promise<readonly SeenMessage[]>;
   close(): Promise<void>;
   /** An id that no message has. */
   readonly missing: string;

@@ -24,10 +24,11 @@ function createMemoryWorld(): ConnectorWorld {
   return {
     ...{ room, accountId: '@bot', missing: 'none', people: ['@ann', '@bob'] as const },
     connect: async () => createMemoryConnector(platform),
-    shown: async () =>
-      platform.shown(room).map(({ id, message, reactions: emojis }) => ({
-        ...{ id, text: message.text ?? '', mine: true, reactions: emojis },
-      })),
+    shown: async (account) =>
+      platform
+        .shown(room)
+        .filter(({ to }) => to === undefined || to.accountId === account)
+        .map(({ id, message, reactions: emojis }) => ({ id, text: message.text ?? '', mine: true, reactions: emojis })),
     close: async () => {},
     say: async (text) => happens(said(text)),
     async react(target, emoji) {

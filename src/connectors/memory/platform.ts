@@ -10,7 +10,7 @@ export const MEMORY_CAPABILITIES: Capabilities = {
   select: true,
   reactions: true,
   files: false,
-  asker: false,
+  asker: true,
   direct: true,
   group: true,
   members: true,

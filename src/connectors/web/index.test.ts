@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { openDatabase } from '../../../test/harness/database.ts';
+import { readExcerpt } from '../../web/lines.ts';
 import { describeConnector, type ConnectorWorld } from '../conformance.ts';
 import type { ConnectorEnvironment } from '../connector.ts';
 import { create } from './index.ts';
@@ -18,16 +19,13 @@ async function createWebWorld(): Promise<ConnectorWorld> {
     return rows as never;
   };
   return {
-    ...{ room: 'board', accountId: 'bot', missing: randomUUID(), close },
+    ...{ room: 'board', accountId: 'bot', missing: randomUUID(), close, people: ['local', 'other'] as const },
     connect: async () => create({ name: 'web', pages: { query, changed: () => {} } }),
-    async shown() {
-      const rows = await database.query<{ id: string; body: string }>(
-        'select id, body from web_messages where not deleted order by position',
+    async shown(account = '') {
+      const { lines } = await readExcerpt(database.query, { connector: 'web', room: 'board', account });
+      return lines.flatMap(({ id, message: { title = '', text = '' }, deleted }) =>
+        deleted ? [] : [{ id, text: `${title} ${text}`, mine: true, reactions: [] }],
       );
-      return rows.map(({ id, body }) => {
-        const { message } = JSON.parse(body) as { message: { title?: string; text?: string } };
-        return { id, text: [message.title, message.text].join(' '), mine: true, reactions: [] };
-      });
     },
     loseNextAnswer: async () => void (next = 'lose'),
     hangNext: async () => void (next = 'hang'),

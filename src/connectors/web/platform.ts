@@ -25,7 +25,7 @@ export const web: Platform<WebOptions> = {
     select: false,
     reactions: false,
     files: false,
-    asker: false,
+    asker: true,
     direct: false,
     group: false,
     members: false,

@@ -19,12 +19,20 @@ export async function performOn(query: Query, connector: string, operation: Oper
 
 type Send = Extract<Operation, { type: 'send' }>;
 
-async function send(query: Query, connector: string, { room, key, part, replyTo, thread }: Send): Promise<string> {
+async function send(query: Query, connector: string, { room, key, part, replyTo, thread, to }: Send): Promise<string> {
   // The row that a repeat meets is touched, because only what is written is seen whoever else wrote it meanwhile.
   const rows = await query<{ id: string }>(
-    `insert into web_messages (id, connector, room, key, body, reply_to) values ($1, $2, $3, $4, $5, $6)
+    `insert into web_messages (id, connector, room, key, body, reply_to, visible_to) values ($1, $2, $3, $4, $5, $6, $7)
      on conflict (connector, key) do update set key = excluded.key returning id`,
-    [randomUUID(), connector, room, keyText(key), JSON.stringify(part.body), replyTo ?? thread ?? null],
+    [
+      randomUUID(),
+      connector,
+      room,
+      keyText(key),
+      JSON.stringify(part.body),
+      replyTo ?? thread ?? null,
+      to?.accountId ?? null,
+    ],
   );
   return idOf(rows);
 }
