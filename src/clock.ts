@@ -9,6 +9,8 @@ export interface Clock {
   steady(): number;
   /** Calls `work` once `waitMs` have passed, by `steady`. Returns what calls it off. */
   after(waitMs: number, work: () => void): () => void;
+  /** Resolves once `ms` have passed, by `steady`, or when the signal aborts. */
+  pause(ms: number, signal: AbortSignal): Promise<void>;
 }
 
 /** Moves a clock, in tests: what waits until then happens at once. */
@@ -69,7 +71,7 @@ export function createClock(shift = new ClockShift()): Clock {
       one.timer = look(ring, one.atMs);
     }
   });
-  return {
+  const clock: Clock = {
     monotonic,
     steady,
     now: () => new Date(offsetMs + steady()),
@@ -82,6 +84,17 @@ export function createClock(shift = new ClockShift()): Clock {
         waiting.delete(ring);
       };
     },
+    pause: (ms, signal) =>
+      new Promise((resolve) => {
+        if (signal.aborted) return resolve();
+        const end = (): void => {
+          callOff();
+          signal.removeEventListener('abort', end);
+          resolve();
+        };
+        const callOff = clock.after(ms, end);
+        signal.addEventListener('abort', end);
+      }),
     measured(databaseTime, beforeMs, afterMs) {
       if (shift.standsSince !== undefined) return;
       const roundTripMs = afterMs - beforeMs;
@@ -93,4 +106,5 @@ export function createClock(shift = new ClockShift()): Clock {
       bestRoundTripMs = Math.min(bestRoundTripMs || roundTripMs, roundTripMs);
     },
   };
+  return clock;
 }

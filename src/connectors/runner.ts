@@ -97,10 +97,10 @@ export class ConnectorRunner {
   async #loop(lease: Lease, signal: AbortSignal): Promise<void> {
     const { log } = this.#options;
     for (let failures = 0; !signal.aborted;) {
-      const begun = this.#options.clock.monotonic();
+      const begun = this.#options.clock.steady();
       const error = await this.#once(lease, signal);
       if (signal.aborted) break;
-      if (this.#options.clock.monotonic() - begun > 60_000) failures = 0;
+      if (this.#options.clock.steady() - begun > 60_000) failures = 0;
       const unauthorised = codeOf(error) === 'WB_UNAUTHORISED';
       const pauseMs = unauthorised
         ? UNAUTHORISED_PAUSE_MS
@@ -112,7 +112,7 @@ export class ConnectorRunner {
           about: `unauthorised:${lease.name}`,
           text: `${escape(this.#options.name)}: ${escape(sentenceOf(error))} Messages are kept until it works again; \`watchbell doctor\` says more.`,
         });
-      await pause(pauseMs, signal);
+      await this.#options.clock.pause(pauseMs, signal);
     }
     this.#setState(false, 'handed over');
   }
@@ -373,16 +373,4 @@ export class ConnectorRunner {
       });
     return effects.write(transaction);
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener('abort', end);
-  });
 }

@@ -29,7 +29,7 @@ export class Courier {
   readonly #workers = new Map<string, RoomWorker>();
   /** Rooms that have something to send, as far as is known, in the order in which that became known. */
   readonly #ready = new Set<RoomWorker>();
-  #timer: NodeJS.Timeout | undefined;
+  #callOff: (() => void) | undefined;
   #lookAtMs = 0;
   #stopped = true;
   #working = 0;
@@ -62,7 +62,7 @@ export class Courier {
     this.#stopped = true;
     this.#delivery.stop();
     this.#ready.clear();
-    clearTimeout(this.#timer);
+    this.#callOff?.();
     this.#alarms.clear();
     while (this.#working > 0 || this.#looking) await new Promise((resolve) => setTimeout(resolve, 5));
   }
@@ -74,7 +74,7 @@ export class Courier {
     if (notBefore && notBefore > clock.now()) return this.#alarm(room, notBefore);
     const worker = this.#worker(room);
     worker.wake(urgent);
-    const nowMs = clock.monotonic();
+    const nowMs = clock.steady();
     if (!this.#limits.account.isThrottled(nowMs)) this.#enqueue(worker);
     else if (this.#looking) this.#lookAgain = true;
     else this.#schedule(this.#limits.account.waitMs(nowMs));
@@ -119,15 +119,16 @@ export class Courier {
   #schedule(waitMs: number): void {
     if (this.#stopped) return;
     // The earliest counts: a room that waits for long must not put off the look that finds everything else.
-    const atMs = performance.now() + Math.min(waitMs, LOOK_EVERY_MS);
-    if (this.#timer && this.#lookAtMs <= atMs) return;
-    clearTimeout(this.#timer);
+    const { clock } = this.#options;
+    const atMs = clock.steady() + Math.min(waitMs, LOOK_EVERY_MS);
+    if (this.#callOff && this.#lookAtMs <= atMs) return;
+    this.#callOff?.();
     this.#lookAtMs = atMs;
     const look = (): void => {
-      this.#timer = undefined;
+      this.#callOff = undefined;
       void this.#look();
     };
-    this.#timer = setTimeout(look, Math.min(waitMs, LOOK_EVERY_MS));
+    this.#callOff = clock.after(Math.min(waitMs, LOOK_EVERY_MS), look);
   }
 
   #alarm(room: string, due: Date): void {
@@ -150,14 +151,14 @@ export class Courier {
       for (const { room, due } of await dueSoon(database.query, name, now, new Date(now.getTime() + DUE_WITHIN_MS)))
         this.#alarm(room, due);
       const rooms = await pendingRooms(database.query, name, now);
-      if (this.#limits.account.isThrottled(clock.monotonic())) waitMs = await this.#throttledRound(rooms);
+      if (this.#limits.account.isThrottled(clock.steady())) waitMs = await this.#throttledRound(rooms);
       else for (const room of rooms) this.#enqueue(this.#worker(room));
       if (rooms.length === 0) await this.#offerTaps();
     } catch (error) {
       this.#coped(error, 'courier could not look for work');
     }
     this.#looking = false;
-    const soonMs = this.#lookAgain ? this.#limits.account.waitMs(this.#options.clock.monotonic()) : waitMs;
+    const soonMs = this.#lookAgain ? this.#limits.account.waitMs(this.#options.clock.steady()) : waitMs;
     this.#schedule(Math.min(waitMs, soonMs));
   }
 
@@ -165,8 +166,8 @@ export class Courier {
     const { clock } = this.#options;
     for (const room of rooms) {
       if (this.#stopped) return LOOK_EVERY_MS;
-      const waitMs = this.#limits.waitMs(room, clock.monotonic());
-      if (this.#limits.account.waitMs(clock.monotonic()) > 0) return Math.max(1, waitMs);
+      const waitMs = this.#limits.waitMs(room, clock.steady());
+      if (this.#limits.account.waitMs(clock.steady()) > 0) return Math.max(1, waitMs);
       const worker = this.#worker(room);
       if (waitMs > 0 || worker.isWorking) continue;
       this.#begin(worker);
@@ -205,7 +206,7 @@ export class Courier {
 
   /** Its pace, or the account's, does not allow a request now; a look comes back to it. */
   #mustWait({ room }: RoomWorker): boolean {
-    const nowMs = this.#options.clock.monotonic();
+    const nowMs = this.#options.clock.steady();
     const waitMs = this.#limits.waitMs(room, nowMs);
     if (waitMs === 0 && !this.#limits.account.isThrottled(nowMs)) return false;
     this.#schedule(Math.max(1, waitMs));

@@ -137,7 +137,7 @@ export class Delivery {
     const step = attempt.steps[attempt.next];
     if (!step) return { type: 'never', reason: 'its plan has no step left' };
     if (lease.leftMs() < MIN_REQUEST_MS)
-      return { type: 'refused', turn: { waitMs: this.#limits.room(row.room).failed(clock.monotonic()) } };
+      return { type: 'refused', turn: { waitMs: this.#limits.room(row.room).failed(clock.steady()) } };
     const place = await this.placeOf(row, attempt).catch((error: unknown) => ({ error }));
     if (typeof place !== 'string') return this.#unplaced(row, place.error);
     const operation = operationOf(step, { ...row, room: place }, await this.#relation(row, attempt), tries);
@@ -164,7 +164,7 @@ export class Delivery {
 
   /** The platform says that it did nothing, and why; undefined: it does not say so. */
   #refused(row: MessageRow, operation: Operation | undefined, error: unknown): Answer | undefined {
-    const nowMs = this.#options.clock.monotonic();
+    const nowMs = this.#options.clock.steady();
     const { room } = row;
     switch (codeOf(error)) {
       case 'WB_RATE_LIMITED': {
@@ -202,7 +202,7 @@ export class Delivery {
   /** The conversation could not be opened, so nothing was sent. */
   #unplaced(row: MessageRow, error: unknown): Answer {
     if (codeOf(error) === 'WB_REJECTED') return { type: 'never', reason: reasonOf(error) };
-    const waitMs = (): number => this.#limits.room(row.room).failed(this.#options.clock.monotonic());
+    const waitMs = (): number => this.#limits.room(row.room).failed(this.#options.clock.steady());
     return this.#refused(row, undefined, error) ?? { type: 'refused', turn: { waitMs: waitMs() } };
   }
 

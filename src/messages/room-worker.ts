@@ -184,7 +184,7 @@ export class RoomWorker {
 
   #ownWaitMs({ row, attempt }: Planned): number {
     const step = attempt.steps[attempt.next];
-    return step ? this.#limits.ownWaitMs(operationOf(step, row), this.#options.clock.monotonic()) : 0;
+    return step ? this.#limits.ownWaitMs(operationOf(step, row), this.#options.clock.steady()) : 0;
   }
 
   /** The first message of a room, where it is not simply something to send. `begin` freezes it. */
@@ -197,7 +197,7 @@ export class RoomWorker {
       return 'more';
     }
     if (this.#isLate(row)) {
-      const everyMs = this.#limits.everyMs(row.room, clock.monotonic());
+      const everyMs = this.#limits.everyMs(row.room, clock.steady());
       onAccepted(await dropExpired(database.query, lease, row, clock.now(), everyMs));
       return 'more';
     }
@@ -308,7 +308,7 @@ export class RoomWorker {
 
   /** A pace that changed since this was decided counts, and what came meanwhile may go before the rest. */
   #stopBefore(row: MessageRow, attempt: Attempt, { left, sent }: Sending): NotAsked | undefined {
-    const nowMs = this.#options.clock.monotonic();
+    const nowMs = this.#options.clock.steady();
     const waitMs = this.#limits.waitMs(row.room, nowMs);
     if (waitMs > 0) return { type: 'not asked', turn: { waitMs } };
     const ownMs = this.#ownWaitMs({ row, attempt });
@@ -336,7 +336,7 @@ export class RoomWorker {
       );
       return undefined;
     }
-    const waitMs = this.#limits.room(row.room).failed(this.#options.clock.monotonic());
+    const waitMs = this.#limits.room(row.room).failed(this.#options.clock.steady());
     log.warn(
       { message: row.id, tries, waitMs: Math.round(waitMs), reason },
       'send has an unknown outcome and is repeated under the same key',

@@ -30,7 +30,7 @@ export async function offerTaps(options: TapsOptions, limits: RateLimits, isStop
   const { query, connector, lease, name, clock } = options;
   if (!connector.capabilities.reactions || connector.capabilities.buttons) return;
   for (let count = 0; count < AT_ONCE && !isStopped(); count++) {
-    if (limits.account.isThrottled(clock.monotonic())) return endReact(query, lease, undefined);
+    if (limits.account.isThrottled(clock.steady())) return endReact(query, lease, undefined);
     const row = await nextReact(query, name, clock.now());
     if (!row) return;
     await offer(options, limits, row);
@@ -57,7 +57,7 @@ async function offer(
   } catch (error) {
     if (codeOf(error) === 'WB_RATE_LIMITED') {
       const { bucket, retryAfterMs } = error as RateLimited;
-      limits.of(bucket).refused(retryAfterMs, clock.monotonic());
+      limits.of(bucket).refused(retryAfterMs, clock.steady());
     }
     log.debug({ reason: messageOf(error) }, 'tap not offered');
   }

@@ -133,7 +133,7 @@ export class Turns {
 
   async #fold({ room }: RoomWorker): Promise<void> {
     const { database, lease, name, step, clock, limits } = this.#options;
-    if (!limits.isThrottled(room, clock.monotonic()) || !(await isFoldable(database.query, name, room))) return;
+    if (!limits.isThrottled(room, clock.steady()) || !(await isFoldable(database.query, name, room))) return;
     if ((await foldRoom(database, lease, name, room)) > 0) step('fold.after-commit');
   }
 }

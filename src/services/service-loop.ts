@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import { LeaseLost, type Lease } from '../db/lease.ts';
@@ -56,16 +57,14 @@ export class ServiceLoop {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    const enough = new AbortController();
-    await Promise.race([this.#ended, pause(STOP_WITHIN_MS, enough.signal)]);
-    enough.abort();
+    await Promise.race([this.#ended, sleep(STOP_WITHIN_MS, undefined, { ref: false })]);
   }
 
   async #loop(): Promise<void> {
     const { clock } = this.#options;
     const { log } = this.#loaded;
     for (let failures = 0; !this.#signal.aborted;) {
-      const began = clock.monotonic();
+      const began = clock.steady();
       let reason = 'it ended by itself';
       try {
         await this.#service.run(this.#run());
@@ -73,11 +72,11 @@ export class ServiceLoop {
         reason = messageOf(error);
       }
       if (this.#signal.aborted) return;
-      failures = clock.monotonic() - began > WELL_AFTER_MS ? 0 : failures;
+      failures = clock.steady() - began > WELL_AFTER_MS ? 0 : failures;
       const waitMs = Math.min(FIRST_PAUSE_MS * 2 ** failures++, LONGEST_PAUSE_MS);
       log.warn({ service: this.#name, reason, waitMs }, 'service ended and will be begun again');
       this.#become(false, reason);
-      await pause(waitMs, this.#signal);
+      await clock.pause(waitMs, this.#signal);
     }
   }
 
@@ -105,7 +104,7 @@ export class ServiceLoop {
       pause: (ms: number) => {
         // It has come round once, so it is well.
         this.#become(true);
-        return pause(ms, signal);
+        return this.#options.clock.pause(ms, signal);
       },
     });
   }
@@ -135,18 +134,4 @@ export class ServiceLoop {
     this.#become(true);
     onAccepted(accepted);
   }
-}
-
-/** Resolves after `ms`, or when the signal aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener('abort', end, { once: true });
-  });
 }

@@ -87,7 +87,11 @@ test('where a platform takes messages more slowly the fate says how slowly', asy
   await bot.say('plan');
   const due = bot.advance(61_000);
   while (refused === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-  await bot.advance(31_000);
+  // A refusal counts for 20 s.
+  const before = refused;
+  bot.pass(15_000);
+  while (refused === before) await new Promise((resolve) => setTimeout(resolve, 5));
+  await bot.advance(16_000);
   await due;
   expect(fates).toMatchObject([{ key: 'line:1', state: 'dropped', everyMs: 700 }]);
 });
