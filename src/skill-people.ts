@@ -25,15 +25,19 @@ export interface Override extends OverrideRequest {
   readonly id: number;
 }
 
-/** The directory, and what changes in it: who is on call. Names of schedules and people that are not known throw. */
-export interface PeopleOnCall extends People {
+/** The directory, and who is on call. Names of schedules and people that are not known throw. */
+export interface PeopleNow extends People {
   /** Names of the configured schedules. */
   schedules(): readonly string[];
   /** Default: now. */
   onCall(schedule: string, at?: Date): Promise<OnCall>;
-  override(request: OverrideRequest): Promise<Override>;
   /** Those that are not over, in the order in which they begin. */
   overrides(schedule: string): Promise<readonly Override[]>;
+}
+
+/** What a handler may change in that besides. */
+export interface PeopleOnCall extends PeopleNow {
+  override(request: OverrideRequest): Promise<Override>;
   /** Takes one back that is not over; undefined: there is none. */
   withdrawOverride(id: number): Promise<Override | undefined>;
 }

@@ -1,6 +1,6 @@
 /** The part of the contract about queries: questions that pages, REST and the command line ask. Skills import it as `#skill`. */
 import { z } from 'zod';
-import type { Asker, CommandClass, Log, People, Room, RoomAddress, Sql } from './skill.ts';
+import type { Asker, CommandClass, Log, PeopleNow, Room, RoomAddress, Sql } from './skill.ts';
 
 /** What a query may look at. Nothing it does changes anything. */
 export interface QueryContext<Options = unknown> {
@@ -9,7 +9,7 @@ export interface QueryContext<Options = unknown> {
   readonly now: Date;
   readonly timeZone: string;
   readonly log: Log;
-  readonly people: People;
+  readonly people: PeopleNow;
   /** Public address for links, without a trailing slash; undefined when not configured. */
   readonly publicUrl: string | undefined;
   /** In one READ ONLY transaction, so that all that is read fits together; 5 s a statement. */

@@ -23,7 +23,7 @@ export { nextTick } from './timers/next-tick.ts';
 export { defineQuery, listByKey, listInput, listOf, listOutput } from './skill-query.ts';
 export type { List, Query, QueryContext } from './skill-query.ts';
 export type { Program, ProgramCommand, ProgramDatabase, ProgramFlag } from './skill-program.ts';
-export type { OnCall, Override, OverrideRequest, PeopleOnCall } from './skill-people.ts';
+export type { OnCall, Override, OverrideRequest, PeopleNow, PeopleOnCall } from './skill-people.ts';
 export { defineTask } from './skill-task.ts';
 export type {
   Abilities,

@@ -30,7 +30,8 @@ const shop = defineSkill({
       run: async (context) => {
         await context.reply('half said');
         await context.state.set('half', 'written');
-        if (context.args['how'] === 'refuse') throw new CommandError('no, thanks');
+        if (context.args['how'] === 'question') await context.confirm('Really?', 'fail refuse');
+        if (context.args['how'] !== 'hard') throw new CommandError('no, thanks');
         throw new Error('broken on purpose');
       },
     },
@@ -89,6 +90,8 @@ test.each([
 
 test('a question back comes with the words that do it', async () => {
   expect((await say('clear')).say).toBe('clear 7');
+  expect(await say('fail question')).toMatchObject({ outcome: 'wrong', texts: ['no, thanks'] });
+  expect(await say('fail question')).not.toHaveProperty('say');
 });
 
 test('who sees the answer is declared with the command, and refusals follow it', async () => {

@@ -123,15 +123,11 @@ class Saying {
       direct: place.direct,
       ...(args?.args && { resource: entry.command.resource?.(args.args, loaded?.options) }),
     });
-    const outcome = await this.#decided(lookup, decision, args);
-    await this.#audit(entry, outcome.outcome, outcome.because);
-    return {
-      outcome: outcome.outcome,
-      skill: entry.skill,
-      command: entry.name,
-      answers: this.#answers,
-      ...(this.#say !== undefined && { say: this.#say }),
-    };
+    const { outcome, because } = await this.#decided(lookup, decision, args);
+    await this.#audit(entry, outcome, because);
+    const said = { outcome, skill: entry.skill, command: entry.name, answers: this.#answers };
+    // One that asked and then refused itself asks for nothing any more.
+    return outcome === 'confirm' && this.#say !== undefined ? { ...said, say: this.#say } : said;
   }
 
   async #decided(
@@ -238,10 +234,9 @@ class Saying {
 }
 
 /** The arguments with rooms for their names, or the name that no room has. */
-type WithRooms = { readonly args: Record<string, unknown>; readonly unknownRoom?: never } | Unknown;
-interface Unknown {
-  readonly args?: never;
-  readonly unknownRoom: string;
+interface WithRooms {
+  readonly args?: Record<string, unknown>;
+  readonly unknownRoom?: string;
 }
 
 function withRooms(world: World, { args, rooms }: Fit): WithRooms {

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import { codeOf, messageOf } from '../errors.ts';
-import type { Asker, Query, QueryContext } from '../skill.ts';
+import { createPeopleOnCall } from '../people/people-on-call.ts';
+import type { Asker, Query, QueryContext, Sql } from '../skill.ts';
 import { runHandler } from './run-handler.ts';
 import { createGate } from './gate.ts';
 import type { LoadedSkill, World } from './world.ts';
@@ -81,20 +82,22 @@ export class QueryRunner {
     const { database, clock } = this.#options;
     return database.connection(async ({ query: sql, script }) => {
       let revoked = false;
+      const now = clock.now();
+      const read: Sql = async (text, parameters) => {
+        if (revoked) throw new Error(`the query ${nameOf(asked)} asked after it had ended: an await is missing`);
+        return sql(text, parameters);
+      };
       const context: QueryContext = {
         options: loaded.options,
-        now: clock.now(),
+        now,
         timeZone: world.timeZone,
         log: loaded.log,
-        people: world.people,
+        people: createPeopleOnCall({ people: world.people, schedules: world.schedules, query: read, now }),
         publicUrl: world.publicUrl,
         rooms: world.rooms,
         asker: asked.asker,
         mayIn: (room) => may(room).allow,
-        sql: async (text, parameters) => {
-          if (revoked) throw new Error(`the query ${nameOf(asked)} asked after it had ended: an await is missing`);
-          return sql(text, parameters);
-        },
+        sql: read,
       };
       // Not awaited: it goes out together with the first question.
       const begun = script(BEGIN);

@@ -1,9 +1,20 @@
-import { defineSkill, escape } from '../skill.ts';
+import { defineQuery, defineSkill, escape, z } from '../skill.ts';
 import { startTestBot, type TestBot } from '../testing/index.ts';
 
 const HOUR_MS = 3_600_000;
 const duty = defineSkill({
   name: 'duty',
+  queries: {
+    now: defineQuery({
+      help: 'who is on call, and who has taken it',
+      input: z.object({ schedule: z.string() }),
+      output: z.object({ person: z.string().optional(), taken: z.array(z.string()) }),
+      run: async ({ people }, { schedule }) => {
+        const [{ people: found }, taken] = [await people.onCall(schedule), await people.overrides(schedule)];
+        return { person: found[0]?.id, taken: taken.map(({ person }) => person) };
+      },
+    }),
+  },
   commands: {
     'duty {schedule}': {
       help: 'says who is on call',
@@ -62,6 +73,7 @@ test('a schedule of the configuration says who is on call; an override holds unt
   expect(await bot.say('duty primary')).toEqual(['Ann layer undefined']);
   expect(await bot.say('take primary bob 2')).toEqual(['taken, 1']);
   expect(await bot.say('taken primary')).toEqual(['1 bob Ann']);
+  expect(await bot.ask('duty now', { schedule: 'primary' })).toEqual({ person: 'bob', taken: ['bob'] });
   expect(await bot.say('duty primary')).toEqual([expect.stringMatching(/^Bob override 20/)]);
   await bot.advance(2 * HOUR_MS);
   expect(await bot.say('duty primary')).toEqual(['Ann layer undefined']);
