@@ -6,7 +6,7 @@
  * only the run that commits counts. So handlers never call other systems; that is what tasks are for.
  */
 import type { z } from 'zod';
-import type { MessageLike, RoomAddress } from './chat/message.ts';
+import type { FileRef, MessageLike, RoomAddress } from './chat/message.ts';
 import type { ProgramCommand } from './skill-program.ts';
 import type { Query } from './skill-query.ts';
 import type { PeopleOnCall } from './skill-people.ts';
@@ -41,7 +41,7 @@ export type {
 } from './skill-task.ts';
 export { defineServiceEvent } from './skill-service.ts';
 export type { EmitOptions, Finding, Service, ServiceEvent, ServiceRun } from './skill-service.ts';
-export type { Action, Image, Link, Mention, Message, MessageLike, RoomAddress, Tone } from './chat/message.ts';
+export type { Action, FileRef, Image, Link, Mention, Message, MessageLike, RoomAddress, Tone } from './chat/message.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
@@ -177,6 +177,11 @@ export interface Context<Options = unknown> {
    * Called often it is still one message, edited. A room name that stands for several addresses posts in each.
    */
   post(room: string | RoomAddress, key: string, message: MessageLike, options?: PostOptions): Promise<void>;
+  /**
+   * Keeps a file of at most 8 MiB for `files` of a message, as long as a message names it.
+   * @throws {TypeError} when it is larger.
+   */
+  file(file: Omit<FileRef, 'hash' | 'size'> & { readonly bytes: Uint8Array }): Promise<FileRef>;
   /** Takes the message under `key` away again. */
   remove(room: string | RoomAddress, key: string): Promise<void>;
   /**

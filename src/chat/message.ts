@@ -42,6 +42,22 @@ export interface Image {
   readonly alt: string;
 }
 
+/** A file that is kept, as `context.file` gives it. */
+export interface FileRef {
+  /** Hostile where it comes from outside. */
+  readonly name: string;
+  /** `image/png`, `text/csv`. */
+  readonly mediaType: string;
+  readonly hash: string;
+  /** Bytes. */
+  readonly size: number;
+  /** What it shows, in a line: for those who do not see it. */
+  readonly alt?: string;
+  /** Of a picture, in pixels. */
+  readonly width?: number;
+  readonly height?: number;
+}
+
 /**
  * What a room should show.
  *
@@ -61,6 +77,8 @@ export interface Message {
   readonly code?: string;
   /** Shown below everything else. */
   readonly image?: Image;
+  /** Each a part of its own below the rest; named in words where a platform does not take it. */
+  readonly files?: readonly FileRef[];
   /** Mentioned in the top-level text, so that they are notified. */
   readonly mentions?: readonly Mention[];
   readonly actions?: readonly Action[];

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Action, Message } from '../chat/message.ts';
+import type { Action, FileRef, Message } from '../chat/message.ts';
 import type { Query } from '../db/database.ts';
 
 /**
@@ -189,6 +189,13 @@ export interface Part {
   readonly body: JsonObject;
   /** Size as the platform counts it, of the largest request it will need. */
   readonly bytes: number;
+  /** The file that this part shows: one of the message's, each in a part of its own. */
+  readonly file?: FileRef;
+}
+
+/** A file with its bytes. */
+export interface FileContent extends FileRef {
+  readonly bytes: Uint8Array;
 }
 
 export type JsonObject = { readonly [key: string]: JsonValue };
@@ -215,6 +222,14 @@ export const keyText = ({ uuid, count }: RequestKey): string => `${uuid}.${count
 /** One request to the platform. */
 export type Operation =
   | {
+      /** Where the upload is a request of its own: resolves to what the platform calls the file from now on. */
+      readonly type: 'upload';
+      readonly key: RequestKey;
+      readonly room: string;
+      readonly file: FileContent;
+      readonly unknownTries: number;
+    }
+  | {
       readonly type: 'send';
       readonly key: RequestKey;
       readonly room: string;
@@ -225,6 +240,9 @@ export type Operation =
       readonly thread?: string;
       /** Only this account sees it. */
       readonly to?: Receiver;
+      /** Of a part with a file: what its upload resolved to; where there is none, the file. */
+      readonly uploads?: readonly string[];
+      readonly files?: readonly FileContent[];
       /** How many earlier tries of this key had an unknown outcome; > 0: platforms without keys look before they send. */
       readonly unknownTries: number;
     }
@@ -234,6 +252,8 @@ export type Operation =
       readonly room: string;
       readonly part: Part;
       readonly target: string;
+      readonly uploads?: readonly string[];
+      readonly files?: readonly FileContent[];
       readonly unknownTries: number;
     }
   | {

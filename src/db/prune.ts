@@ -29,6 +29,11 @@ export async function prune(database: Database, ages: PruneAges, stopped: () => 
       'delete from message_remotes where message_id in (select id from gone)',
     ],
     [
+      `delete from files where hash = any(array(select hash from files kept where made_at < clock_timestamp() - $1 * interval '1 millisecond'
+         and not exists (select 1 from messages m where m.files is not null and m.files @> array[kept.hash]) limit ${BATCH}))`,
+      ages.historyMs,
+    ],
+    [
       `delete from web_lines where id = any(array(select id from web_lines where at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH}))`,
       ages.historyMs,
     ],
@@ -66,7 +71,7 @@ export async function prune(database: Database, ages: PruneAges, stopped: () => 
     for (;;) {
       if (stopped()) return total;
       const [row] = await database.query<{ count: number }>(
-        `with gone as (${statement} returning id) ${besides ? `, besides as (${besides})` : ''} select count(*)::int as count from gone`,
+        `with gone as (${statement} returning *) ${besides ? `, besides as (${besides})` : ''} select count(*)::int as count from gone`,
         [ageMs],
       );
       total += row?.count ?? 0;

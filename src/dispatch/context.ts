@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { toMessage, type MessageLike, type RoomAddress } from '../chat/message.ts';
 import type { Query, Transaction } from '../db/database.ts';
 import { CommandError } from '../errors.ts';
+import { keepFile } from '../messages/files.ts';
 import { createPeopleOnCall } from '../people/people-on-call.ts';
 import type { Asker, Context, Json, PeopleOnCall, PostOptions, Shown } from '../skill.ts';
 import { writeConversation } from './conversation.ts';
@@ -133,6 +134,10 @@ export function createContext(source: ContextSource): RevocableContext {
     notify: async (person, message, options) => {
       alive();
       await notifyPerson(source, context.post, { skill, person }, message, options);
+    },
+    file: async (file) => {
+      alive();
+      return keepFile(transaction.query, file);
     },
     remove: async (room, key) => want(room, key, '', {}, true),
     shown: async (room, key): Promise<Shown | undefined> => {

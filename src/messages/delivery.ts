@@ -13,6 +13,7 @@ import { withOffer } from './offered.ts';
 import { applyStep, newest, operationOf, type Attempt, type Copy, type PlannedStep, type Relation } from './plan.ts';
 import { digestMessage } from './digest.ts';
 import { roomBucket, type RateLimits } from './rate-limiter.ts';
+import { readFile } from './files.ts';
 import { DirectRooms } from './private.ts';
 import { Recorder } from './recorder.ts';
 import { markDead } from './dead-letters.ts';
@@ -140,7 +141,9 @@ export class Delivery {
       return { type: 'refused', turn: { waitMs: this.#limits.room(row.room).failed(clock.steady()) } };
     const place = await this.placeOf(row, attempt).catch((error: unknown) => ({ error }));
     if (typeof place !== 'string') return this.#unplaced(row, place.error);
-    const operation = operationOf(step, { ...row, room: place }, await this.#relation(row, attempt), tries);
+    const about = await this.#about(row, attempt, step);
+    if (!about) return { type: 'never', reason: 'a file of it is no longer kept' };
+    const operation = operationOf(step, { ...row, room: place }, about, tries);
     this.#limits.spend(operation);
     try {
       const remoteId = await connector.perform(operation, this.signal());
@@ -155,7 +158,7 @@ export class Delivery {
       const result = RESULTS[codeOf(error) ?? ''] ?? 'unknown';
       metrics.sends.inc({ connector: name, result });
       // Gone is what a delete wanted; an edit of what somebody deleted is given up.
-      if (result === 'gone' && step.type !== 'send')
+      if (result === 'gone' && (step.type === 'edit' || step.type === 'delete'))
         return done({ row, attempt, step, place }, step.type === 'edit' ? null : step.target);
       if (result === 'rejected') return { type: 'never', reason: reasonOf(error) };
       return this.#refused(row, operation, error) ?? { type: 'unknown', reason: messageOf(error) };
@@ -206,11 +209,16 @@ export class Delivery {
     return this.#refused(row, undefined, error) ?? { type: 'refused', turn: { waitMs: waitMs() } };
   }
 
-  /** What it answers, and who alone sees it; in a conversation of its own it answers nothing. */
-  async #relation(row: MessageRow, { way }: Attempt): Promise<Relation> {
-    if (way && 'direct' in way) return {};
-    const root = row.thread_key ? await threadRoot(this.#options.database.query, row) : undefined;
-    return { replyTo: row.reply_to, thread: row.thread ?? root, to: way?.to };
+  /** What a step has beside its part. In a conversation of its own a message answers nothing. Undefined: its file is gone. */
+  async #about(row: MessageRow, { way, uploads }: Attempt, step: PlannedStep): Promise<Relation | undefined> {
+    const { query } = this.#options.database;
+    const file = step.type === 'upload' ? step.file : 'part' in step ? step.part.file : undefined;
+    const upload = file && uploads?.[file.hash];
+    const content = file && upload === undefined ? await readFile(query, file) : undefined;
+    if (file && upload === undefined && !content) return undefined;
+    if (way && 'direct' in way) return { upload, file: content };
+    const root = row.thread_key ? await threadRoot(query, row) : undefined;
+    return { replyTo: row.reply_to, thread: row.thread ?? root, to: way?.to, upload, file: content };
   }
 
   /** Resolves after the commit. False: it was recorded before, by an echo, or the lease has gone. */
@@ -295,9 +303,14 @@ function done({ row, attempt, step, place }: Made, remoteId: string | null): Ans
       ? before.map((copy, index) => (index === step.copy ? { ...copy, gone: true } : copy))
       : applyStep(before, step, remoteId);
   const next = remoteId === null ? attempt.steps.length : attempt.next + 1;
+  const uploads =
+    step.type === 'upload' && remoteId !== null ? { ...attempt.uploads, [step.file.hash]: remoteId } : attempt.uploads;
   return {
     ...{ type: 'done', step, remoteId, place },
-    next: { row: { ...row, copies: JSON.stringify(copies), sends: row.sends + 1 }, attempt: { ...attempt, next } },
+    next: {
+      row: { ...row, copies: JSON.stringify(copies), sends: row.sends + 1 },
+      attempt: { ...attempt, next, ...(uploads && { uploads }) },
+    },
   };
 }
 

@@ -27,14 +27,14 @@ let remotes = 0;
 /** What the room shows once all that was planned is done. */
 const after = (input: PlanInput, attempt: Attempt = plan(input)): Copy[] =>
   attempt.steps.reduce<Copy[]>(
-    (copies, step) => applyStep(copies, step, step.type === 'send' ? `remote-${remotes++}` : step.target),
+    (copies, step) => applyStep(copies, step, 'target' in step ? step.target : `remote-${remotes++}`),
     [...input.copies],
   );
 const brief = (input: PlanInput): string[] =>
   plan(input).steps.map((step) => {
     if (step.type === 'send') return `send ${String(step.part.body['line'])} in ${step.copy}`;
     if (step.type === 'edit') return `edit ${step.target} to ${String(step.part.body['line'])}`;
-    return `delete ${step.target}`;
+    return step.type === 'delete' ? `delete ${step.target}` : `upload ${step.file.name}`;
   });
 
 const shown = (text: string): Copy[] => {
@@ -53,6 +53,26 @@ test('what the room shows already needs nothing', () => {
 
 test('only the parts that changed are edited', () => {
   expect(brief(wanted('one\nTWO\nthree', { copies: shown('one\ntwo\nthree') }))).toEqual(['edit r1 to TWO']);
+});
+
+test('a file is uploaded before the part that shows it, where that is a request of its own', () => {
+  const file = { name: 'a.png', mediaType: 'image/png', hash: 'h', size: 3 };
+  const withFile: PlanInput['render'] = (message) => [
+    { body: { line: message.text ?? '' }, bytes: 1 },
+    ...(message.files ?? []).map((one) => ({ body: { line: one.name }, bytes: 1, file: one })),
+  ];
+  const taking = (files: PlanInput['capabilities']['files']) =>
+    brief(
+      wanted('look', {
+        message: { text: 'look', files: [file] },
+        render: withFile,
+        capabilities: { ...ALL, files },
+      }),
+    );
+  expect(taking({ maxBytes: 3, upload: true })).toEqual(['send look in 0', 'upload a.png', 'send a.png in 0']);
+  expect(taking({ maxBytes: 3, upload: false })).toEqual(['send look in 0', 'send a.png in 0']);
+  expect(taking({ maxBytes: 2, upload: true })).toEqual(['send look in 0']);
+  expect(taking(false)).toEqual(['send look in 0']);
 });
 
 test('a message that grows gets more parts, one that shrinks loses them from the end', () => {
@@ -153,7 +173,7 @@ test('whatever is wanted one after another, doing what was planned leaves nothin
             sends: sends++,
           };
           keys.push(keyText(operationOf(step, place).key));
-          copies = applyStep(copies, step, step.type === 'send' ? `remote-${remotes++}` : step.target);
+          copies = applyStep(copies, step, 'target' in step ? step.target : `remote-${remotes++}`);
         }
         expect(plan({ ...input, copies }).steps).toEqual([]);
         if (removed) continue;

@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
-import type { Message } from '../chat/message.ts';
-import type { Capabilities, Connector, Operation, Part, Receiver, RenderOptions } from '../connectors/connector.ts';
+import type { FileRef, Message } from '../chat/message.ts';
+import type {
+  Capabilities,
+  Connector,
+  FileContent,
+  Operation,
+  Part,
+  Receiver,
+  RenderOptions,
+} from '../connectors/connector.ts';
 import { codeOf, messageOf, reasonOf } from '../errors.ts';
+import { withFilesOf } from './files.ts';
 import type { PrivateWay } from './private.ts';
 
 /** One remote message that shows a row, in as many parts as the platform needed. */
@@ -21,7 +30,8 @@ export type PlannedStep =
       readonly part: Part;
       readonly hash: string;
     }
-  | { readonly type: 'delete'; readonly copy: number; readonly target: string };
+  | { readonly type: 'delete'; readonly copy: number; readonly target: string }
+  | { readonly type: 'upload'; readonly copy: number; readonly file: FileRef };
 
 /**
  * The requests that bring a room from what it shows to what a row says, decided once and stored before the first is sent:
@@ -36,6 +46,8 @@ export interface Attempt {
   readonly actions: string;
   /** When it was decided; the platform knows its keys for a while from then on. */
   readonly at: string;
+  /** What uploads resolved to, by the hash of the file. */
+  readonly uploads?: Readonly<Record<string, string>>;
   /** Where what only one account may see goes instead of the room. */
   readonly way?: PrivateWay;
   /** For a digest: the rows it stands for, with the version of each that it shows. */
@@ -57,7 +69,10 @@ export interface PlanInput {
 }
 
 export function hashOf(part: Part): string {
-  return createHash('sha256').update(JSON.stringify(part.body)).digest('base64url').slice(0, 16);
+  return createHash('sha256')
+    .update(JSON.stringify(part.file ? [part.body, part.file.hash] : part.body))
+    .digest('base64url')
+    .slice(0, 16);
 }
 
 /** Pure. No steps: the room shows it already. */
@@ -65,7 +80,7 @@ export function plan(input: PlanInput): Attempt {
   return {
     version: input.version,
     ring: input.ringVersion,
-    steps: stepsOf(input),
+    steps: withUploads(stepsOf(input), input.capabilities),
     next: 0,
     actions: JSON.stringify(input.removed ? [] : (input.message.actions ?? [])),
     at: input.now.toISOString(),
@@ -97,9 +112,10 @@ function stepsOf(input: PlanInput): PlannedStep[] {
   if (removed) return capabilities.delete ? copies.flatMap((copy, index) => deletes(copy, index, 0)) : [];
   const last = copies.at(-1);
   const parts = input
-    .render(input.message, {
+    .render(withFilesOf(capabilities, input.message), {
       ring: input.ringVersion > 0,
-      press: { message: input.id, version: input.version },
+      // Each version would be an edit else, though nothing of it can be pressed.
+      ...(input.message.actions && { press: { message: input.id, version: input.version } }),
     })
     .map((part) => ({ part, hash: hashOf(part) }));
   if (!last || last.ring < input.ringVersion || (!capabilities.edit && !last.gone)) {
@@ -120,6 +136,15 @@ function stepsOf(input: PlanInput): PlannedStep[] {
     return there.hash === hash ? [] : [{ type: 'edit', copy, target: there.remoteId, part, hash }];
   });
   return [...changed, ...(capabilities.delete ? deletes(last, copy, parts.length) : [])];
+}
+
+/** Where a platform takes a file by a request of its own, that comes before the part that shows it. */
+function withUploads(steps: readonly PlannedStep[], { files }: Capabilities): readonly PlannedStep[] {
+  if (files === false || !files.upload) return steps;
+  return steps.flatMap((step): PlannedStep[] => {
+    const file = 'part' in step ? step.part.file : undefined;
+    return file ? [{ type: 'upload', copy: step.copy, file }, step] : [step];
+  });
 }
 
 /** The copy above a new one says only that it goes on below, so that an old message never shows a state that has passed. */
@@ -154,6 +179,7 @@ function deletes(copy: Copy, index: number, from: number): PlannedStep[] {
 
 /** What the room shows once a step is confirmed. Pure. */
 export function applyStep(copies: readonly Copy[], step: PlannedStep, remoteId: string): Copy[] {
+  if (step.type === 'upload') return [...copies];
   const next = [...copies];
   const copy = next[step.copy] ?? { ring: step.type === 'send' ? step.ring : 0, parts: [] };
   if (step.type === 'send') next[step.copy] = { ...copy, parts: [...copy.parts, { remoteId, hash: step.hash }] };
@@ -184,11 +210,14 @@ export interface OperationPlace {
   readonly sends: number;
 }
 
-/** What a new message answers, the thread it stands in, and who alone sees it. */
+/** What a new message answers, the thread it stands in, who alone sees it, and its file. */
 export interface Relation {
   readonly replyTo?: string | null;
   readonly thread?: string | undefined;
   readonly to?: Receiver | undefined;
+  /** What the upload of its file resolved to. */
+  readonly upload?: string | undefined;
+  readonly file?: FileContent | undefined;
 }
 
 /** The request of a step. Its key is the row's uuid and the count of confirmed requests, so it never belongs to two. */
@@ -200,9 +229,16 @@ export function operationOf(step: PlannedStep, row: OperationPlace, about: Relat
       ...(about.replyTo && { replyTo: about.replyTo }),
       ...(about.thread && { thread: about.thread }),
       ...(about.to && { to: receiver(about.to) }),
+      ...filesOf(about),
     };
-  if (step.type === 'edit') return { type: 'edit', ...base, part: step.part, target: step.target };
+  if (step.type === 'edit') return { type: 'edit', ...base, part: step.part, target: step.target, ...filesOf(about) };
+  if (step.type === 'upload')
+    return { type: 'upload', ...base, file: about.file ?? { ...step.file, bytes: new Uint8Array() } };
   return { type: 'delete', ...base, target: step.target };
+}
+
+function filesOf({ upload, file }: Relation): { uploads?: readonly string[]; files?: readonly FileContent[] } {
+  return { ...(upload !== undefined && { uploads: [upload] }), ...(file && { files: [file] }) };
 }
 
 /** As it comes from the stored attempt. */

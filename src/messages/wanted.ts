@@ -1,3 +1,4 @@
+import type { Message } from '../chat/message.ts';
 import type { Query } from '../db/database.ts';
 import type { WokenRoom } from '../db/notifier.ts';
 import { isSame, next, type Next, type Standing } from './next.ts';
@@ -91,24 +92,35 @@ const rowOf = (wanted: Wanted, { anew, moves, ...decided }: Next) => ({
   ...{ connector: wanted.connector, room: wanted.room, skill: wanted.skill, key: wanted.key },
   ...{ content: wanted.content, line: wanted.line, not_before: wanted.notBefore, until: wanted.until },
   ...{ thread_key: wanted.threadKey, reply_to: wanted.replyTo, thread: wanted.thread },
-  ...{ visible_to: wanted.visibleTo, respond_token: wanted.respond?.token, respond_until: wanted.respond?.until },
+  ...{
+    files: filesIn(wanted),
+    visible_to: wanted.visibleTo,
+    respond_token: wanted.respond?.token,
+    respond_until: wanted.respond?.until,
+  },
   ...{ event_id: wanted.eventId, removed: wanted.removed },
   ...{ ...decided, anew, moves },
 });
+
+/** The hashes of what it shows; null: no files, as almost always. */
+function filesIn({ content }: Wanted): readonly string[] | null {
+  if (!content.includes('"files":[')) return null;
+  return (JSON.parse(content) as Message).files?.map(({ hash }) => hash) ?? null;
+}
 
 /** Positions follow the order in which things were said. What a message answers, and in which thread, stays as it began. */
 const WRITE = `
 with given as materialized (
   select g.*, nextval('message_position') as last from json_to_recordset($1) as g (
     id uuid, is_new bool, connector text, room text, skill text, key text, queue int, content text, line text, version int, ring_version int, removed bool,
-    not_before timestamptz, until timestamptz, thread_key text, reply_to text, thread text, notify text, event_id bigint, fold uuid, anew bool, moves bool, visible_to text, respond_token text, respond_until timestamptz)),
+    not_before timestamptz, until timestamptz, thread_key text, reply_to text, thread text, notify text, event_id bigint, fold uuid, anew bool, moves bool, files text[], visible_to text, respond_token text, respond_until timestamptz)),
 changed as (
   update messages m set queue = g.queue, content = g.content, line = g.line, version = g.version, ring_version = g.ring_version, removed = g.removed,
-    not_before = g.not_before, until = g.until, notify = g.notify, event_id = g.event_id, fold = g.fold, state = 'live', reason = null,
+    not_before = g.not_before, until = g.until, notify = g.notify, event_id = g.event_id, fold = g.fold, files = g.files, state = 'live', reason = null,
     position = case when g.moves then g.last else m.position end, wanted_at = case when g.anew then clock_timestamp() else m.wanted_at end
   from given g where m.id = g.id and not g.is_new)
 insert into messages (id, connector, room, skill, key, queue, position, content, line, version, ring_version, removed, not_before, until,
-  thread_key, reply_to, thread, notify, event_id, visible_to, respond_token, respond_until)
+  thread_key, reply_to, thread, notify, event_id, files, visible_to, respond_token, respond_until)
 select id, connector, room, skill, key, queue, last, content, line, version, ring_version, removed, not_before, until,
-  thread_key, reply_to, thread, notify, event_id, visible_to, respond_token, respond_until
+  thread_key, reply_to, thread, notify, event_id, files, visible_to, respond_token, respond_until
 from given where is_new order by connector, room, skill, key nulls last, last`;

@@ -54,6 +54,26 @@ export function describeSending(suite: Suite): void {
     await shows('the message', (shown) => shown.some((one) => one.id === id && one.mine && one.text.includes('first')));
   });
 
+  suite.test('a file is shown below the words, once', { declares: ['files'] }, async (run) => {
+    const { connector, world, shows } = run;
+    const bytes = new TextEncoder().encode('a,b');
+    const file = { name: 'table.csv', mediaType: 'text/csv', hash: 'h', size: bytes.length, alt: 'A table' };
+    const shownIn = connector.render({ text: 'Look', files: [file] }, { ring: false }).find((one) => one.file);
+    expect(shownIn?.file).toEqual(file);
+    const upload = { type: 'upload', key: newKey(), room: world.room, file: { ...file, bytes } } as const;
+    const isApart = capabilities.files !== false && capabilities.files.upload;
+    const more = isApart
+      ? { uploads: [await connector.perform({ ...upload, unknownTries: 0 }, never())] }
+      : { files: [{ ...file, bytes }] };
+    const send = sendOf(world.room, shownIn, more);
+    const id = await connector.perform(send, never());
+    expect(await connector.perform({ ...send, unknownTries: 1 }, never())).toBe(id);
+    await shows(
+      'the file',
+      (shown) => shown.filter((one) => one.id === id && one.text.includes('A table')).length === 1,
+    );
+  });
+
   suite.test(
     'a message is edited in place',
     { declares: ['edit'] },

@@ -89,7 +89,7 @@ export function createConsoleConnector({ input, output, interrupt }: ConsoleStre
 
     async perform(operation) {
       const key = keyText(operation.key);
-      const id = operation.type === 'send' ? key : operation.target;
+      const id = 'target' in operation ? operation.target : key;
       if (done.has(key)) return id;
       if (operation.type === 'send') print(printMessage(messageIn(operation.part.body), isTerminal));
       else if (operation.type === 'edit') print(printMessage(messageIn(operation.part.body), isTerminal, 'changed'));

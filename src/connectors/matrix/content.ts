@@ -1,16 +1,17 @@
 import type { JsonObject, JsonValue, Part } from '../connector.ts';
-import type { MatrixBody } from './render.ts';
+import type { MatrixBody, MatrixFile } from './render.ts';
 import { isObject } from './requests.ts';
 
 /** The stored part, read back defensively: another release may have written it. */
 export function bodyOf(part: Part): MatrixBody {
-  const { text, html, mentions, notice, image } = part.body;
+  const { text, html, mentions, notice, image, file } = part.body;
   return {
     text: typeof text === 'string' ? text : '',
     html: typeof html === 'string' ? html : null,
     mentions: Array.isArray(mentions) ? mentions.filter((one: JsonValue) => typeof one === 'string') : [],
     notice: notice === true,
     ...imageOf(image),
+    ...fileOf(file),
   };
 }
 
@@ -19,7 +20,29 @@ function imageOf(image: JsonValue | undefined): Pick<MatrixBody, 'image'> {
   return { image: { png: image['png'], width: Number(image['width']), height: Number(image['height']) } };
 }
 
+function fileOf(file: JsonValue | undefined): Pick<MatrixBody, 'file'> {
+  if (!isObject(file) || typeof file['name'] !== 'string' || typeof file['mediaType'] !== 'string') return {};
+  const { name, mediaType, size, width, height } = file;
+  return {
+    file: {
+      ...{ name, mediaType, size: Number(size) },
+      ...(typeof width === 'number' && { width }),
+      ...(typeof height === 'number' && { height }),
+    },
+  };
+}
+
+/** Specification, "m.image" and "m.file": the body is a caption where there is a file name beside it. */
+function fileContent({ url = '', name, mediaType, size, width, height }: MatrixFile, text: string): JsonObject {
+  const picture = { ...(width !== undefined && { w: width }), ...(height !== undefined && { h: height }) };
+  return {
+    msgtype: mediaType.startsWith('image/') ? 'm.image' : 'm.file',
+    ...{ body: text, filename: name, url, info: { mimetype: mediaType, size, ...picture }, 'm.mentions': {} },
+  };
+}
+
 function base(body: MatrixBody, prefix = ''): JsonObject {
+  if (body.file?.url) return fileContent(body.file, prefix + body.text);
   if (body.image?.url !== undefined) {
     const { url, width, height, size = 0 } = body.image;
     const info = { mimetype: 'image/png', w: width, h: height, size };

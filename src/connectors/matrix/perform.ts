@@ -1,6 +1,6 @@
 import { codeOf, messageOf } from '../../errors.ts';
 import { Gone, keyText, Moved, RateLimited, Rejected, Unauthorised, Unreachable } from '../connector.ts';
-import type { JsonObject, Operation, RequestKey } from '../connector.ts';
+import type { FileContent, JsonObject, Operation, RequestKey } from '../connector.ts';
 import { bodyOf, editContent, reactionContent, sendContent } from './content.ts';
 import type { MatrixBody } from './render.ts';
 import { isMatrixFailure, text } from './requests.ts';
@@ -38,7 +38,7 @@ const AWAITING_MS = 2000;
 
 /** One operation is one PUT with its key as the transaction id: the server does the same key once, and answers a repeat with the event it made. */
 export async function perform(by: Performing, operation: Operation, signal: AbortSignal): Promise<string> {
-  if (operation.type !== 'send' && operation.type !== 'delete' && by.isGone(operation.target)) throw new Gone();
+  if ((operation.type === 'edit' || operation.type === 'react') && by.isGone(operation.target)) throw new Gone();
   const { room: written } = operation;
   if (by.moves?.isMoving(written)) throw new Moved(MOVING_MS);
   const known = by.rooms.known(written);
@@ -97,8 +97,10 @@ async function once(
   const put = (path: string, body: JsonObject): Promise<JsonObject> =>
     requests.request('PUT', `${at}/${path}/${keyText(operation.key)}`, { body, signal });
   switch (operation.type) {
+    case 'upload':
+      return upload(requests, operation.file, signal);
     case 'send': {
-      const body = await withImage(requests, bodyOf(operation.part), signal);
+      const body = await withImage(requests, uploaded(operation), signal);
       const answer = await put('send/m.room.message', sendContent(body, operation.replyTo, operation.thread));
       const id = text(answer['event_id']);
       if (id === undefined) throw new Error('the homeserver answered a send without an event id');
@@ -107,7 +109,7 @@ async function once(
     case 'edit':
       await put(
         'send/m.room.message',
-        editContent(await withImage(requests, bodyOf(operation.part), signal), operation.target),
+        editContent(await withImage(requests, uploaded(operation), signal), operation.target),
       );
       return operation.target;
     case 'react':
@@ -119,6 +121,30 @@ async function once(
   }
 }
 
+/** The body with the address of its file. */
+function uploaded({ part, uploads }: Extract<Operation, { type: 'send' | 'edit' }>): MatrixBody {
+  const body = bodyOf(part);
+  const url = uploads?.[0];
+  return body.file && url !== undefined ? { ...body, file: { ...body.file, url } } : body;
+}
+
+/** Resolves to the address of the file; empty: the homeserver does not take it, and its words are shown instead. */
+async function upload(
+  requests: Requests,
+  { name, mediaType, bytes }: FileContent,
+  signal: AbortSignal,
+): Promise<string> {
+  const given = { query: { filename: name }, upload: { bytes: Buffer.from(bytes), type: mediaType }, signal };
+  const answer = await requests.request('POST', '/_matrix/media/v3/upload', given).catch((error: unknown) => {
+    if (isMatrixFailure(error) && NO_PICTURES.has(error.status)) return undefined;
+    throw error;
+  });
+  if (!answer) return '';
+  const url = text(answer['content_uri']);
+  if (url === undefined) throw new Error('the homeserver answered an upload without an address');
+  return url;
+}
+
 /** The homeserver takes no uploads of this account, or none so large: its words are shown instead. */
 const NO_PICTURES = new Set([403, 413]);
 
@@ -126,8 +152,8 @@ const NO_PICTURES = new Set([403, 413]);
 async function withImage(requests: Requests, body: MatrixBody, signal: AbortSignal): Promise<MatrixBody> {
   if (!body.image) return body;
   const bytes = Buffer.from(body.image.png, 'base64');
-  const upload = { query: { filename: 'image.png' }, upload: { bytes, type: 'image/png' }, signal };
-  const answer = await requests.request('POST', '/_matrix/media/v3/upload', upload).catch((error: unknown) => {
+  const given = { query: { filename: 'image.png' }, upload: { bytes, type: 'image/png' }, signal };
+  const answer = await requests.request('POST', '/_matrix/media/v3/upload', given).catch((error: unknown) => {
     if (isMatrixFailure(error) && NO_PICTURES.has(error.status)) return undefined;
     throw error;
   });

@@ -12,7 +12,7 @@ export const matrix: Platform<MatrixOptions> = {
     buttons: false,
     select: false,
     reactions: true,
-    files: false,
+    files: { maxBytes: 8 * 1024 * 1024, upload: true },
     asker: false,
     direct: true,
     group: true,

@@ -2,7 +2,7 @@ import { cut } from '../../chat/cut.ts';
 import { escapeHtml } from '../../chat/html.ts';
 import { clean, cleanLine, parseMarkdown, QUOTED, safeUrl } from '../../chat/markdown.ts';
 import type { Inline } from '../../chat/markdown.ts';
-import type { Image, Mention, Message, Tone } from '../../chat/message.ts';
+import type { FileRef, Image, Mention, Message, Tone } from '../../chat/message.ts';
 import type { Part, RenderOptions } from '../connector.ts';
 import { cutLine, inlineLine, jsonBytes } from './cut.ts';
 import type { Line } from './cut.ts';
@@ -29,6 +29,17 @@ export type MatrixBody = {
   readonly mentions: readonly string[];
   readonly notice: boolean;
   readonly image?: MatrixImage;
+  readonly file?: MatrixFile;
+};
+
+/** `url` is known once it has been uploaded. */
+export type MatrixFile = {
+  readonly name: string;
+  readonly mediaType: string;
+  readonly size: number;
+  readonly width?: number;
+  readonly height?: number;
+  readonly url?: string;
 };
 
 /** `url` and `size` are known once it has been uploaded. */
@@ -60,7 +71,8 @@ export function renderMatrix(message: Message, options: RenderOptions, maxBytes 
     if (pages.length > 1) lines.push(plainLine(`(${index + 1}/${pages.length})`));
     return toPart(lines, notice);
   });
-  return message.image ? [...parts, imagePart(message.image, notice)] : parts;
+  const files = (message.files ?? []).map((file) => filePart(file, notice));
+  return [...parts, ...(message.image ? [imagePart(message.image, notice)] : []), ...files];
 }
 
 /** An event of its own, whose request names the picture and does not carry it. */
@@ -68,6 +80,15 @@ function imagePart({ png, width, height, alt }: Image, notice: boolean): Part {
   const body: MatrixBody = { text: oneLine(alt), html: null, mentions: [], notice, image: { png, width, height } };
   const sent = { ...body, image: { png: '', width, height, url: `mxc://${'x'.repeat(255)}`, size: png.length } };
   return { body, bytes: jsonBytes(editContent(sent, `$${'x'.repeat(254)}`)) };
+}
+
+/** An event of its own, with the address that its upload was given. */
+function filePart(ref: FileRef, notice: boolean): Part {
+  const { alt, hash: _, ...described } = ref;
+  const file = { ...described, name: oneLine(ref.name) };
+  const body: MatrixBody = { text: oneLine(alt ?? ref.name), html: null, mentions: [], notice, file };
+  const sent = { ...body, file: { ...file, url: `mxc://${'x'.repeat(255)}` } };
+  return { body, bytes: jsonBytes(editContent(sent, `$${'x'.repeat(254)}`)), file: ref };
 }
 
 function toPart(lines: readonly Line[], notice: boolean): Part {

@@ -240,6 +240,34 @@ test('a picture is uploaded and shown as an event of its own, once also when the
   });
 });
 
+test.each([
+  ['image/png', 'm.image', { w: 4, h: 3 }],
+  ['text/csv', 'm.file', {}],
+])('a file of %s is shown as %s, at the address of its upload', async (mediaType, msgtype, picture) => {
+  await begin();
+  const bytes = Buffer.from('a,b');
+  const pixels = msgtype === 'm.image' && { width: 4, height: 3 };
+  const file = { name: 'table', mediaType, hash: 'h', size: bytes.length, alt: 'Who met whom', ...pixels };
+  const [, part] = connector.render({ text: 'Look', files: [file] }, { ring: false });
+  const upload = {
+    type: 'upload',
+    key: newKey(),
+    room: world.room,
+    file: { ...file, bytes },
+    unknownTries: 0,
+  } as const;
+  const uploads = [await connector.perform(upload, signal)];
+  await connector.perform(sendOf(world.room, part, { uploads }), signal);
+  const content = world.homeserver.timeline(world.roomId).at(-1)?.['content'];
+  expect(content).toMatchObject({ msgtype, body: 'Who met whom', filename: 'table', url: uploads[0] });
+  expect(content).toMatchObject({ info: { mimetype: mediaType, size: 3, ...picture } });
+  expect(world.homeserver.media.get(uploads[0] ?? '')).toEqual({ type: mediaType, bytes });
+  world.homeserver.maxUploadBytes = 1;
+  const refused = [await connector.perform({ ...upload, key: newKey() }, signal)];
+  await connector.perform(sendOf(world.room, part, { uploads: refused }), signal);
+  expect(world.homeserver.shown(world.roomId).at(-1)).toMatchObject({ msgtype: 'm.text', text: 'Who met whom' });
+});
+
 test('a picture that the homeserver does not take is said in words', async () => {
   await begin();
   world.homeserver.maxUploadBytes = 10;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { fit } from '../../chat/fit.ts';
-import type { Message } from '../../chat/message.ts';
+import type { FileRef, Message } from '../../chat/message.ts';
 import {
   Gone,
   keyText,
@@ -8,6 +8,7 @@ import {
   type Connector,
   type ConnectorHost,
   type Conversation,
+  type FileContent,
   type IncomingEvent,
   type Member,
   type Operation,
@@ -27,6 +28,8 @@ export interface MemoryMessage {
   readonly message: Message;
   readonly replyTo: string | undefined;
   readonly thread: string | undefined;
+  /** What it shows of a file. */
+  readonly file: FileContent | undefined;
   /** Who alone sees it. */
   readonly to: Receiver | undefined;
   readonly edits: number;
@@ -46,6 +49,7 @@ export class MemoryPlatform {
   readonly #listeners = new Set<() => void>();
   readonly #members = new Map<string, readonly Member[]>();
   readonly #conversations = new Map<string, Conversation>();
+  readonly #uploads = new Map<string, FileContent>();
   /** Called before somebody asks who is in a room; throw to make that fail. */
   beforeMembers: (room: string) => void = () => {};
   /** Called before a conversation is opened; throw to make that fail. */
@@ -133,7 +137,16 @@ export class MemoryPlatform {
     return id;
   }
 
+  #fileOf({ files, uploads }: Extract<Operation, { type: 'send' | 'edit' }>): FileContent | undefined {
+    return files?.[0] ?? this.#uploads.get(uploads?.[0] ?? '');
+  }
+
   #do(operation: Operation): string {
+    if (operation.type === 'upload') {
+      const handle = `file-${randomUUID()}`;
+      this.#uploads.set(handle, operation.file);
+      return handle;
+    }
     const room = this.#rooms.get(operation.room) ?? [];
     this.#rooms.set(operation.room, room);
     if (operation.type === 'send') {
@@ -144,6 +157,7 @@ export class MemoryPlatform {
         replyTo: operation.replyTo,
         thread: operation.thread,
         to: operation.to,
+        file: this.#fileOf(operation),
         edits: 0,
         reactions: [],
         press: pressOf(operation.part),
@@ -159,6 +173,7 @@ export class MemoryPlatform {
         ...found,
         message: messageOf(operation.part),
         press: pressOf(operation.part),
+        file: this.#fileOf(operation),
         edits: found.edits + 1,
       };
     else room[index] = { ...found, reactions: [...new Set([...found.reactions, operation.emoji])] };
@@ -205,8 +220,12 @@ export function createMemoryConnector(platform: MemoryPlatform): Connector {
     render(message, { press }) {
       // What stands around the message has room beside it.
       const { maxBytes } = platform.capabilities;
-      const body = JSON.stringify({ message: fit(message, maxBytes - 1024), press });
-      return [{ body: JSON.parse(body) as Part['body'], bytes: Buffer.byteLength(body) }];
+      const { files = [], ...words } = message;
+      const partOf = (shown: Message, file?: FileRef): Part => {
+        const body = JSON.stringify({ message: fit(shown, maxBytes - 1024), press });
+        return { body: JSON.parse(body) as Part['body'], bytes: Buffer.byteLength(body), ...(file && { file }) };
+      };
+      return [partOf(words), ...files.map((file) => partOf({ text: file.alt ?? file.name }, file))];
     },
     async perform(operation) {
       return platform.perform(operation);

@@ -9,7 +9,7 @@ export const MEMORY_CAPABILITIES: Capabilities = {
   buttons: true,
   select: true,
   reactions: true,
-  files: false,
+  files: { maxBytes: 8 * 1024 * 1024, upload: true },
   asker: true,
   direct: true,
   group: true,

@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import type { Operation } from '../../src/connectors/connector.ts';
+import { prune } from '../../src/db/prune.ts';
+import { defineSkill, z } from '../../src/skill.ts';
+import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+import { until } from '../harness/until.ts';
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+const drawer = defineSkill({
+  name: 'drawer',
+  options: z.object({}),
+  commands: {
+    'draw {text}': {
+      help: 'shows a file',
+      run: async ({ file, post, room, args }) => {
+        const text = String(args['text']);
+        const shown = await file({ name: `${text}.csv`, mediaType: 'text/csv', alt: `a table`, bytes: bytesOf(text) });
+        await post(room, 'drawing', { text: 'Look', files: [shown] });
+      },
+    },
+    large: {
+      help: 'is too large',
+      run: async ({ file }) => {
+        await file({ name: 'x', mediaType: 'text/plain', bytes: new Uint8Array(8 * 1024 * 1024 + 1) });
+      },
+    },
+  },
+});
+
+let bot: TestBot;
+let asked: Operation[];
+beforeEach(async () => {
+  bot = await startTestBot({ skills: [drawer] });
+  asked = [];
+  bot.platform.before = (operation) => void asked.push(operation);
+});
+afterEach(() => bot.stop());
+
+const types = (): string[] => asked.map(({ type }) => type);
+const shownBytes = (): (string | undefined)[] =>
+  bot.messages().map(({ file }) => file && Buffer.from(file.bytes).toString());
+const files = () => bot.query<{ hash: string }>('select hash from files');
+
+test('a file is uploaded once and shown below the words, and a changed one takes its place', async () => {
+  await bot.say('draw one');
+  expect(types()).toEqual(['send', 'upload', 'send']);
+  expect(bot.texts()).toEqual(['Look', 'a table']);
+  expect(shownBytes()).toEqual([undefined, 'one']);
+  expect(new Set(asked.map(({ key }) => `${key.uuid} ${key.count}`)).size).toBe(3);
+  await bot.say('draw two');
+  expect(types().slice(3)).toEqual(['upload', 'edit']);
+  expect(shownBytes()).toEqual([undefined, 'two']);
+});
+
+test('an upload whose answer is lost is repeated under its key, and the message is shown once', async () => {
+  let lost = 0;
+  bot.platform.after = ({ type }) => {
+    if (type === 'upload' && lost++ === 0) throw new Error('the answer is lost');
+  };
+  await bot.say('draw one');
+  const uploads = asked.filter(({ type }) => type === 'upload');
+  expect(uploads).toHaveLength(2);
+  expect(uploads[0]?.key).toEqual(uploads[1]?.key);
+  expect(shownBytes()).toEqual([undefined, 'one']);
+});
+
+test('where there is no upload the file goes with its message; where there are no files it is named', async () => {
+  const { capabilities } = bot.platform;
+  bot.platform.capabilities = { ...capabilities, files: { maxBytes: 1000, upload: false } };
+  await bot.say('draw one');
+  expect(types()).toEqual(['send', 'send']);
+  expect(shownBytes()).toEqual([undefined, 'one']);
+  bot.platform.capabilities = { ...capabilities, files: false };
+  await bot.say('draw three', { room: 'elsewhere', direct: true });
+  expect(bot.messages('elsewhere').map(({ message }) => message.fields)).toEqual([
+    [{ label: 'File', value: 'three.csv (a table), 1 kB, cannot be shown here' }],
+  ]);
+});
+
+test('a file that is too large makes its handler fail', async () => {
+  expect((await bot.say('large'))[0]).toContain('that went wrong');
+  expect(await files()).toEqual([]);
+});
+
+test('a file is kept as long as a message names it', async () => {
+  await bot.say('draw one');
+  await bot.say('draw two');
+  await bot.query(`update files set made_at = made_at - interval '100 days'`);
+  await prune(bot.app.database, { eventsMs: 86_400_000, historyMs: 86_400_000 }, () => false);
+  await until(async () => (await files()).length === 1);
+  expect(await files()).toEqual([{ hash: createHash('sha256').update('two').digest('hex') }]);
+});
