@@ -228,3 +228,17 @@ test('what has a time of its own is not on the page before then, and stands belo
   await bot.advance(60_000);
   expect((await shown()).map(({ text }) => text)).toEqual(['pong', 'in a minute']);
 });
+
+test('a page is told at once, and does not wait for the look of each second', async () => {
+  const stream = await fetch(`http://127.0.0.1:${bot.app.port}/web/rooms/board/stream`, { headers: { cookie } });
+  const reader = stream.body?.getReader();
+  let seen = '';
+  const began = performance.now();
+  for (let n = 0; n < 5; n++) {
+    await bot.say(`board text-${n}`);
+    while (!seen.includes(`text-${n}`)) seen += new TextDecoder().decode((await reader?.read())?.value);
+  }
+  // One after another, so that looks alone would take 5 s.
+  expect(performance.now() - began).toBeLessThan(3500);
+  await reader?.cancel();
+});

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { openDatabase } from '../../../test/harness/database.ts';
 import { readExcerpt } from '../../web/lines.ts';
+import { newKey, sendOf } from '../conformance/host.ts';
 import { describeConnector, type ConnectorWorld } from '../conformance.ts';
 import type { ConnectorEnvironment } from '../connector.ts';
 import { create } from './index.ts';
@@ -40,4 +41,18 @@ describeConnector({
     ...(['rename people', 'post to routes'] as const),
   ],
   setUp: createWebWorld,
+});
+
+test('what was deleted is gone for an edit that comes late, and for a second deletion', async () => {
+  const { database, close } = await openDatabase();
+  const connector = create({ name: 'web', pages: { query: database.query, changed: () => {} } });
+  const [part] = connector.render({ text: 'x' }, { ring: false });
+  const operation = sendOf('board', part);
+  const target = await connector.perform(operation, AbortSignal.timeout(10_000));
+  const late = (type: 'edit' | 'delete') =>
+    connector.perform({ ...operation, type, key: newKey(), target }, AbortSignal.timeout(10_000));
+  expect(await late('delete')).toBe(target);
+  await expect(late('edit')).rejects.toMatchObject({ code: 'WB_GONE' });
+  await expect(late('delete')).rejects.toMatchObject({ code: 'WB_GONE' });
+  await close();
 });
