@@ -19,7 +19,7 @@ COPY bin bin
 COPY src src
 COPY skills skills
 COPY scripts/warm-compile-cache.ts scripts/
-RUN find src skills \( -name '*.test.ts' -o -name 'conformance*.ts' -o -name 'test-bot.ts' \) -delete
+RUN find src skills \( -name '*.test.ts' -o -name 'conformance*.ts' -o -path '*/conformance/*' -o -name 'test-bot.ts' \) -delete
 # Code caches belong to one Node, one user id and one set of flags: warmed as the program will run. Node lets only that id
 # read them; the chmod lets others, and bin/watchbell.js leads them there.
 ENV NODE_COMPILE_CACHE=/app/.compile-cache
