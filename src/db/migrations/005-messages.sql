@@ -1,4 +1,3 @@
--- No message waits for another one any more: nothing asked for it. A replica of the build before, which still writes this
--- column, stops writing messages until it is replaced; it keeps its events, and they are handled then.
+-- No message waits for another one any more: nothing asked for it. The column stays for replicas of the build before, which
+-- write it (always null) and read it; the release after this one drops it.
 drop index messages_blocked;
-alter table messages drop column after_key;
