@@ -1,31 +1,20 @@
 /**
  * A chat platform of JSON lines over TCP: `{ hello }` is answered with `{ welcome }`, each `{ ask, … }` with `{ answer, … }`,
- * and what is said comes as `{ said }` with a number that rises.
+ * and what is said or pressed comes as `{ said }` with a number that rises, or is posted.
  */
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cut } from '../../src/chat/cut.ts';
-import { fit } from '../../src/chat/fit.ts';
-import { markdownToPlain } from '../../src/chat/markdown.ts';
 import type { Message } from '../../src/chat/message.ts';
 import { Gone, keyText, RateLimited, Unauthorised, Unreachable } from '../../src/connectors/connector.ts';
 import type { Connector, ConnectorEnvironment, ConnectorHost } from '../../src/connectors/connector.ts';
-import type { IncomingEvent, Operation } from '../../src/connectors/connector.ts';
-import { lines, MAX_BYTES, type LineOptions } from './platform.ts';
+import type { IncomingEvent, Operation, Part, RenderOptions, Route } from '../../src/connectors/connector.ts';
+import { lines, type LineOptions } from './platform.ts';
+import { render } from './render.ts';
+import { postedRoute } from './route.ts';
+import { eventOf, type Said } from './said.ts';
 
 const AGAIN_MS = 50;
-
-interface Said {
-  readonly number: number;
-  readonly id: string;
-  readonly room: string;
-  readonly by: string;
-  readonly text: string;
-  readonly at: string;
-  /** Of what the bot itself said. */
-  readonly key?: string;
-}
 
 interface Answer {
   readonly answer: number;
@@ -48,6 +37,7 @@ export async function create(options: LineOptions, environment: ConnectorEnviron
 
 class LineConnector implements Connector {
   readonly capabilities = lines.capabilities({ port: 0, token: { env: 'NONE' } });
+  readonly routes: readonly Route[];
   readonly #options: LineOptions;
   readonly #secret: ConnectorEnvironment['secret'];
   readonly #stopping = new AbortController();
@@ -59,6 +49,7 @@ class LineConnector implements Connector {
   constructor(options: LineOptions, { secret }: ConnectorEnvironment) {
     this.#options = options;
     this.#secret = secret;
+    this.routes = [postedRoute(() => secret(options.token))];
   }
 
   async start(host: ConnectorHost): Promise<void> {
@@ -71,16 +62,8 @@ class LineConnector implements Connector {
     await this.#running;
   }
 
-  render(message: Message): { body: { text: string }; bytes: number }[] {
-    const { title, text, fields = [], code } = fit(message, MAX_BYTES / 2);
-    const rows = [
-      title,
-      text && markdownToPlain(text),
-      ...fields.map(({ label, value }) => `${label}: ${value}`),
-      code,
-    ];
-    const body = { text: cut(rows.filter(Boolean).join('\n'), MAX_BYTES / 2) };
-    return [{ body, bytes: Buffer.byteLength(JSON.stringify(body)) }];
+  render(message: Message, options: RenderOptions): Part[] {
+    return render(message, options);
   }
 
   async perform(operation: Operation, signal: AbortSignal): Promise<string> {
@@ -88,7 +71,8 @@ class LineConnector implements Connector {
     const answer = await this.#ask(
       {
         ...{ do: type, room, key: keyText(key) },
-        ...('part' in operation && { text: operation.part.body['text'] }),
+        ...('part' in operation && operation.part.body),
+        ...('to' in operation && { only: operation.to?.accountId }),
         ...('target' in operation && { target: operation.target }),
       },
       signal,
@@ -126,6 +110,7 @@ class LineConnector implements Connector {
     if (this.#stopping.signal.aborted) socket.destroy();
     socket.write(`${JSON.stringify({ hello: token, since: cursor === null ? null : Number(cursor) })}\n`);
     const reader = createInterface({ input: socket });
+    reader.on('error', () => {}); // it hears of the socket's errors too
     socket.on('close', () => reader.close());
     const said = reader[Symbol.asyncIterator]();
     const first = await said.next().catch(() => undefined);
@@ -191,9 +176,4 @@ class LineConnector implements Connector {
     }
     return false;
   }
-}
-
-function eventOf({ id, room, by, text, at }: Said): IncomingEvent {
-  const sender = { accountId: by, name: cut(by, 255), bot: false, guest: false };
-  return { type: 'message', id, room, direct: false, sender, at: new Date(at), text, mentionsBot: true };
 }

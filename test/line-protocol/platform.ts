@@ -7,7 +7,7 @@ export type LineOptions = z.infer<typeof options>;
 
 export const MAX_BYTES = 16 * 1024;
 
-/** JSON lines over TCP. */
+/** JSON lines over TCP; what is pressed may also be posted to any replica. */
 export const lines: Platform<LineOptions> = {
   type: 'lines',
   options,
@@ -15,11 +15,11 @@ export const lines: Platform<LineOptions> = {
     edit: true,
     delete: true,
     threads: false,
-    buttons: false,
+    buttons: true,
     select: false,
     reactions: false,
     files: false,
-    asker: false,
+    asker: true,
     direct: false,
     group: false,
     members: false,

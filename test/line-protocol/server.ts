@@ -2,16 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
+import type { PressedMessage } from '../../src/connectors/connector.ts';
+import type { Said } from './said.ts';
 
-interface Entry {
-  readonly number: number;
-  readonly id: string;
-  readonly room: string;
-  readonly by: string;
-  text: string | undefined;
-  readonly at: string;
-  readonly key?: string;
+interface Buttons {
+  /** Their labels. */
+  buttons?: readonly string[] | undefined;
+  /** What a press on them names. */
+  press?: PressedMessage | undefined;
 }
+
+type Entry = Omit<Said, 'text' | 'press'> & { text: string | undefined } & { shows: Buttons; press?: Said['press'] };
+
+/** What becomes of a request; `cut` and `lose` end the connection, before and after it is done. */
+export type Mode = 'ordinary' | 'slow' | 'lose' | 'hang' | 'cut';
 
 interface Asked {
   readonly ask: number;
@@ -20,15 +24,35 @@ interface Asked {
   readonly key: string;
   readonly text?: string;
   readonly target?: string;
+  readonly buttons?: readonly string[];
+  readonly press?: PressedMessage;
+  /** Only this account sees it. */
+  readonly only?: string;
 }
 
-/** The server of the line protocol, in this process; it keeps every key, and tests can make it fail once. */
+export interface Whisper {
+  readonly id: string;
+  readonly room: string;
+  readonly only: string;
+  readonly text: string;
+}
+
+/**
+ * The server of the line protocol. It keeps every key, but those of what only one account sees: repeated, that is seen twice.
+ * Tests can make it fail once, or by chance.
+ */
 export class LineServer {
   readonly account = 'bot';
   token = 'line-token';
   port = 0;
   /** What becomes of the next request. */
-  next: 'ordinary' | 'slow' | 'lose' | 'hang' = 'ordinary';
+  next: Mode = 'ordinary';
+  /** What becomes of those after it. */
+  usually: () => Mode = () => 'ordinary';
+  /** How many entries before those asked for a new connection is told again. */
+  repeats = 0;
+  slowMs = 1500;
+  readonly whispers: Whisper[] = [];
   readonly #log: Entry[] = [];
   readonly #keys = new Map<string, string>();
   readonly #sockets = new Set<Socket>();
@@ -47,17 +71,30 @@ export class LineServer {
     await closed;
   }
 
-  shown(room: string): { id: string; text: string; mine: boolean }[] {
-    return this.#log.flatMap(({ id, room: at, text, by }) =>
-      at === room && text !== undefined ? [{ id, text, mine: by === this.account }] : [],
+  /** What the room shows; to one account with what only it sees. */
+  shown(room: string, account?: string): { id: string; text: string; mine: boolean; press?: PressedMessage }[] {
+    const toAll = this.#log.flatMap(({ id, room: at, text, by, press, shows }) =>
+      at === room && text !== undefined && !press
+        ? [{ id, text, mine: by === this.account, ...(shows.press && { press: shows.press }) }]
+        : [],
     );
+    const toOne = this.whispers.filter(({ room: at, only }) => at === room && only === account);
+    return [...toAll, ...toOne.map(({ id, text }) => ({ id, text, mine: true }))];
   }
 
-  say(room: string, by: string, text: string, key?: string): string {
-    const entry: Entry = {
-      ...{ number: this.#log.length + 1, id: randomUUID(), room, by, text, at: new Date().toISOString() },
-      ...(key !== undefined && { key }),
-    };
+  say(room: string, by: string, text: string): string {
+    return this.#add({ room, by, text, shows: {} });
+  }
+
+  /** Somebody presses a button that the room shows. */
+  press(room: string, by: string, target: string, index: number): void {
+    const press = this.shown(room).find(({ id }) => id === target)?.press;
+    if (!press) throw new Error(`nothing of "${target}" can be pressed in the room "${room}"`);
+    this.#add({ room, by, text: '', shows: {}, press: { ...press, index } });
+  }
+
+  #add(said: Omit<Entry, 'number' | 'id' | 'at'>): string {
+    const entry = { ...said, number: this.#log.length + 1, id: randomUUID(), at: new Date().toISOString() };
     this.#log.push(entry);
     for (const socket of this.#sockets) write(socket, { said: entry });
     return entry.id;
@@ -66,36 +103,50 @@ export class LineServer {
   #serve(socket: Socket): void {
     socket.on('error', () => {});
     socket.on('close', () => this.#sockets.delete(socket));
-    createInterface({ input: socket }).on('line', (row) => {
+    const reader = createInterface({ input: socket });
+    reader.on('error', () => {}); // it hears of the socket's errors too
+    reader.on('line', (row) => {
       const heard = JSON.parse(row) as Asked | { hello: string; since: number | null };
       if ('ask' in heard) this.#answer(socket, heard);
       else if (heard.hello !== this.token) socket.end(`${JSON.stringify({ refused: 'token' })}\n`);
       else {
         write(socket, { welcome: this.account, newest: this.#log.length });
-        for (const entry of this.#log.slice(heard.since ?? this.#log.length)) write(socket, { said: entry });
+        for (const entry of this.#since(heard.since)) write(socket, { said: entry });
         this.#sockets.add(socket);
       }
     });
   }
 
+  #since(number: number | null): readonly Entry[] {
+    return number === null ? [] : this.#log.slice(Math.max(0, number - this.repeats));
+  }
+
   #answer(socket: Socket, asked: Asked): void {
-    const mode = this.next;
+    const mode = this.next === 'ordinary' ? this.usually() : this.next;
     this.next = 'ordinary';
     if (mode === 'hang') return;
-    if (mode === 'slow') return write(socket, { answer: asked.ask, refused: 'slow', waitMs: 1500 });
+    if (mode === 'cut') return void socket.destroy();
+    if (mode === 'slow') return write(socket, { answer: asked.ask, refused: 'slow', waitMs: this.slowMs });
     if (!this.#sockets.has(socket)) return write(socket, { answer: asked.ask, refused: 'token' });
     const id = this.#keys.get(asked.key) ?? this.#do(asked);
     if (id === undefined) return write(socket, { answer: asked.ask, refused: 'gone' });
-    this.#keys.set(asked.key, id);
+    if (asked.only === undefined) this.#keys.set(asked.key, id);
     if (mode === 'lose') socket.destroy();
     else write(socket, { answer: asked.ask, id });
   }
 
-  #do({ do: what, room, key, text = '', target }: Asked): string | undefined {
-    if (what === 'send') return this.say(room, this.account, text, key);
+  #do({ do: what, room, key, text = '', target, buttons, press, only }: Asked): string | undefined {
+    if (what === 'send' && only !== undefined) {
+      const whisper = { id: randomUUID(), room, only, text };
+      this.whispers.push(whisper);
+      return whisper.id;
+    }
+    if (what === 'send') return this.#add({ room, by: this.account, text, key, shows: { buttons, press } });
     const entry = this.#log.find(({ id, text: shown }) => id === target && shown !== undefined);
-    if (entry) entry.text = what === 'edit' ? text : undefined;
-    return entry?.id;
+    if (!entry) return undefined;
+    entry.text = what === 'edit' ? text : undefined;
+    entry.shows = { buttons, press };
+    return entry.id;
   }
 
   /** From now on the account is not let in, and what is connected is told so. */
