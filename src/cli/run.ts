@@ -9,7 +9,6 @@ import type { Database } from '../db/database.ts';
 import { explainLack, explainRefusal, isRefusal } from '../db/explain.ts';
 import { StartFailed, messageOf } from '../errors.ts';
 import { createLogger, type Logger } from '../log.ts';
-import { PLATFORMS } from '../connectors/platforms.ts';
 import { readVersion } from '../version.ts';
 import { findBeginning, untilChanged, type Beginning } from './beginning.ts';
 import {
@@ -95,7 +94,7 @@ async function start(setting: Setting, beginning: Beginning, log: Logger, hooks:
   const app = new App({
     version: readVersion(),
     config: loaded.config,
-    platforms: PLATFORMS,
+    platforms: setting.platforms,
     folders: setting.folders,
     generation: (database) => remember(database, current),
     database: opened.config,

@@ -10,6 +10,7 @@ import type { Config } from '../config/schema.ts';
 import { allSkills, brokenNames, findConfiguration } from './read-configuration.ts';
 import { createSecrets, type Secrets } from '../config/secrets.ts';
 import { loadTrialConfig } from '../config/trial.ts';
+import type { Platform } from '../connectors/connector.ts';
 import { PLATFORMS } from '../connectors/platforms.ts';
 import { startEmbedded, type EmbeddedServer } from '../db/embedded.ts';
 import { ConfigInvalid, StartFailed } from '../errors.ts';
@@ -19,6 +20,8 @@ export interface SettingOptions {
   readonly config?: string;
   /** Where a trial keeps its data. */
   readonly data?: string;
+  /** Default: those that come with the program; a test may bring more. */
+  readonly platforms?: readonly Platform[];
 }
 
 /** What every command begins with: the configuration, the skills and the secrets. */
@@ -27,6 +30,7 @@ export interface Setting {
   /** Undefined: the built-in trial. */
   readonly path: string | undefined;
   readonly folders: SkillFolders;
+  readonly platforms: readonly Platform[];
   readonly secrets: Secrets;
   /** Absolute. */
   readonly dataDirectory: string;
@@ -43,11 +47,13 @@ export async function createSetting(options: SettingOptions): Promise<Setting> {
   const extra = path === undefined ? [] : await readSkillDirectories(path, env);
   const folders = await loadSkills([BUILT_IN_SKILLS, ...extra]);
   const dataDirectory = resolve(options.data ?? './data');
-  const reading = { platforms: PLATFORMS, skills: allSkills(folders), brokenSkills: brokenNames(folders), env };
+  const { platforms = PLATFORMS } = options;
+  const reading = { platforms, skills: allSkills(folders), brokenSkills: brokenNames(folders), env };
   return {
     surroundings,
     path,
     folders,
+    platforms,
     dataDirectory,
     secrets: createSecrets({ directory: surroundings.secretsDirectory, env }),
     load: async () =>

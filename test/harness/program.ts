@@ -1,8 +1,11 @@
-// The real program as a process under test: `run`, with a hook that kills it at a named step and a clock that can be moved.
+// The real program as a process under test: `run`, with the platform `lines` beside its own, a hook that kills it at a named step
+// and a clock that can be moved.
 // Driven over IPC by test/harness/process.ts. The program itself has no such back doors.
 import { ClockShift } from '../../src/clock.ts';
 import { run } from '../../src/cli/run.ts';
+import { PLATFORMS } from '../../src/connectors/platforms.ts';
 import type { Step } from '../../src/steps.ts';
+import { lines } from '../line-protocol/platform.ts';
 
 export interface ProgramOrder {
   /** Dies by SIGKILL when it passes this step for the nth time from now on. */
@@ -20,7 +23,7 @@ process.on('message', (order: ProgramOrder) => {
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 
 await run(
-  { config: process.argv[2] ?? '' },
+  { config: process.argv[2] ?? '', platforms: [...PLATFORMS, lines] },
   {
     acceptForMs: 200,
     shift,
