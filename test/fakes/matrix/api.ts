@@ -30,7 +30,7 @@ const MAX_PDU_BYTES = 65_536;
 /** What a request is, for faults and counters. */
 export function endpointOf(request: Pick<ApiRequest, 'method' | 'path' | 'body'>): Endpoint {
   const [one, , three, four] = request.path;
-  if (one === 'sync' || one === 'login' || one === 'join') return one;
+  if (one === 'sync' || one === 'login' || one === 'join' || one === 'upload') return one;
   if (one === 'account') return 'whoami';
   if (one === 'createRoom') return 'createRoom';
   if (one === 'directory') return 'directory';

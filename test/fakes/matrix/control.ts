@@ -21,6 +21,7 @@ export const CONTROLS = [
   'redact',
   'timeline',
   'shown',
+  'mediaText',
   'membersOf',
   'roomsOf',
   'setRoomRate',

@@ -209,6 +209,11 @@ export class FakeHomeserver {
     return this.store.room(room).events.map((event) => toClient(event, nobody, this.now(), true));
   }
 
+  /** What was uploaded, as text. */
+  mediaText(uri: string): string | undefined {
+    return this.media.get(uri)?.bytes.toString();
+  }
+
   /** The messages of the room as people see them. */
   shown(room: string): ShownMessage[] {
     return shownMessages(this.store.room(room));
@@ -252,12 +257,12 @@ export class FakeHomeserver {
     if (this.control && pathname.startsWith('/_fake/')) return this.control(request, response, raw);
     if (size > MAX_REQUEST_BYTES)
       return reply(response, 413, { errcode: 'M_TOO_LARGE', error: 'Request body is too large' });
-    if (pathname === UPLOAD) return this.upload(request, response, Buffer.concat(chunks));
-    if (!pathname.startsWith(API))
+    const isUpload = pathname === UPLOAD;
+    if (!isUpload && !pathname.startsWith(API))
       return reply(response, 404, { errcode: 'M_UNRECOGNIZED', error: 'Unrecognized request' });
     if (pathname === `${API}versions`)
       return reply(response, 200, { versions: ['v1.1', 'v1.11'], unstable_features: {} });
-    const path = pathname.slice(API.length).split('/').slice(1).map(decodeURIComponent);
+    const path = isUpload ? ['upload'] : pathname.slice(API.length).split('/').slice(1).map(decodeURIComponent);
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
     const session = token === undefined ? undefined : this.store.sessions.get(token);
     let parsed: JsonMap | undefined;
@@ -269,7 +274,7 @@ export class FakeHomeserver {
       body: () => (parsed ??= parse(raw)),
     };
     try {
-      await this.handle(call, token, response);
+      await this.handle(call, token, response, () => this.upload(call, request, Buffer.concat(chunks)));
     } catch (error) {
       if (!(error instanceof Refusal)) {
         console.error(error);
@@ -280,18 +285,20 @@ export class FakeHomeserver {
     }
   }
 
-  private upload(request: IncomingMessage, response: ServerResponse, bytes: Buffer): void {
-    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
-    if (!this.store.sessions.has(token))
-      return reply(response, 401, { errcode: 'M_UNKNOWN_TOKEN', error: 'Invalid access token passed.' });
-    if (bytes.length > this.maxUploadBytes)
-      return reply(response, 413, { errcode: 'M_TOO_LARGE', error: 'Upload request body is too large' });
+  private upload({ session }: ApiRequest, { headers }: IncomingMessage, bytes: Buffer): JsonMap {
+    if (!session) throw new Refusal(401, 'M_MISSING_TOKEN', 'Missing access token');
+    if (bytes.length > this.maxUploadBytes) throw new Refusal(413, 'M_TOO_LARGE', 'Upload request body is too large');
     const uri = `mxc://${this.store.serverName}/media${this.media.size}`;
-    this.media.set(uri, { type: request.headers['content-type'] ?? '', bytes });
-    reply(response, 200, { content_uri: uri });
+    this.media.set(uri, { type: headers['content-type'] ?? '', bytes });
+    return { content_uri: uri };
   }
 
-  private async handle(call: ApiRequest, token: string | undefined, response: ServerResponse): Promise<void> {
+  private async handle(
+    call: ApiRequest,
+    token: string | undefined,
+    response: ServerResponse,
+    upload: () => JsonMap,
+  ): Promise<void> {
     const endpoint = endpointOf(call);
     this.counts[endpoint] = (this.counts[endpoint] ?? 0) + 1;
     if (token !== undefined && !call.session)
@@ -313,19 +320,13 @@ export class FakeHomeserver {
       refuseTaken(this.store, call);
       await new Promise((resolve) => setTimeout(resolve, this.makingRoomMs));
     }
+    const { store, rate, roomRate, limiter, now } = this;
     const body =
       endpoint === 'sync'
         ? await this.sync(call, fault, response)
-        : answer(
-            {
-              store: this.store,
-              rate: this.rate,
-              roomRate: this.roomRate,
-              limiter: this.limiter,
-              now: this.now,
-            },
-            call,
-          );
+        : endpoint === 'upload'
+          ? upload()
+          : answer({ store, rate, roomRate, limiter, now }, call);
     switch (fault?.kind) {
       case 'errorAfter':
         throw new Refusal(500, 'M_UNKNOWN', 'Internal server error');

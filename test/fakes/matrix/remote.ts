@@ -21,6 +21,7 @@ type Same =
   | 'redact'
   | 'timeline'
   | 'shown'
+  | 'mediaText'
   | 'membersOf'
   | 'roomsOf'
   | 'setRoomRate'

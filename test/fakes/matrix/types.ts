@@ -110,6 +110,7 @@ export type Endpoint =
   | 'directory'
   | 'createRoom'
   | 'invite'
+  | 'upload'
   | 'other';
 
 export interface Fault {
