@@ -126,6 +126,14 @@ export class RateLimits {
     return Math.max(0, ...this.#own(operation).map((limiter) => limiter.waitMs(nowMs)));
   }
 
+  /** Some bucket that only some requests draw from is closed. */
+  isAnyClosed(nowMs: number): boolean {
+    if (!this.#bucketsOf) return false;
+    for (const [bucket, limiter] of this.#others)
+      if (!bucket.startsWith(roomBucket('')) && limiter.waitMs(nowMs) > 0) return true;
+    return false;
+  }
+
   #own(operation: Operation): RateLimiter[] {
     return (this.#bucketsOf?.(operation) ?? []).map((bucket) => this.of(bucket));
   }

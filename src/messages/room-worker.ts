@@ -33,6 +33,14 @@ type State = 'idle' | 'ready' | 'urgent' | 'working' | 'woken' | 'pressed';
 /** What a turn leaves: nothing, perhaps more to send now, or a wait until the room is looked into again. */
 export type Turn = 'done' | 'more' | { readonly waitMs: number };
 
+/** What nobody recorded as confirmed in a room. */
+export interface Unsettled {
+  /** Comes before anything else. */
+  readonly first: MessageRow | undefined;
+  /** Each goes on with what was confirmed, and has to wait for a bucket of its own: others need not. */
+  readonly putOff: readonly MessageRow[];
+}
+
 /** What waits in a room, once it is decided. */
 export interface Decided {
   /** To be frozen and sent, in order. */
@@ -53,8 +61,8 @@ export class RoomWorker {
   #turn = Promise.withResolvers<void>();
   /** False: a former holder, or a failure, may have left a request without a known outcome; the rows say. */
   isSettled = false;
-  /** The request that was tried last, and how often without an answer; 0: it follows what was confirmed, and nobody tried it. */
-  #tried = { request: '', tries: 0 };
+  /** Requests that are not recorded as confirmed, and how often each was tried without an answer; 0: it follows what was confirmed. */
+  readonly #tries = new Map<string, number>();
 
   constructor(room: string, options: DeliveryOptions, limits: RateLimits, delivery: Delivery) {
     this.room = room;
@@ -97,18 +105,24 @@ export class RoomWorker {
   /** What was known of its requests is no longer true. */
   forget(): void {
     this.isSettled = false;
-    this.#tried = { request: '', tries: 0 };
+    this.#tries.clear();
     this.#limits.forget(this.room);
   }
 
   /** A request was found whose outcome nobody recorded; somebody who is gone may have made it. */
   #triesOf(row: MessageRow): number {
-    return this.#tried.request === requestOf(row) ? this.#tried.tries : 1;
+    return this.#tries.get(requestOf(row)) ?? 1;
   }
 
-  /** It goes on with what it confirmed itself, and that has to wait for a bucket of its own: others need not. */
-  isPutOff(row: MessageRow): boolean {
-    return this.#triesOf(row) === 0 && this.#ownWaitMs({ row, attempt: JSON.parse(row.attempt ?? '') as Attempt }) > 0;
+  /** Of what is not recorded as confirmed in its room: requests without an answer come first, whatever else could go on. */
+  unsettled(rows: readonly MessageRow[]): Unsettled {
+    this.isSettled = rows.length === 0;
+    if (this.isSettled) this.#tries.clear();
+    const unknown = rows.find((row) => this.#triesOf(row) > 0);
+    if (unknown) return { first: unknown, putOff: [] };
+    const mustWait = (row: MessageRow): boolean =>
+      this.#ownWaitMs({ row, attempt: JSON.parse(row.attempt ?? '') as Attempt }) > 0;
+    return { first: rows.find((row) => !mustWait(row)), putOff: rows };
   }
 
   /** What a former holder, or a request without an answer, left. */
@@ -122,7 +136,7 @@ export class RoomWorker {
     const repeat = await this.#repeatOf(row, attempt);
     // It changed meanwhile.
     if (!repeat) return { waitMs: AGAIN_MS };
-    this.#tried = { request: requestOf(row), tries };
+    this.#tries.set(requestOf(row), tries);
     const turn = await this.deliver([{ row, attempt: repeat }], budget);
     // There may be another one.
     return turn === 'done' ? 'more' : turn;
@@ -149,11 +163,16 @@ export class RoomWorker {
    * What can be attempted together: messages that depend on nothing before them. Their requests still go out one after
    * another; only the commits before and after are shared.
    */
-  async decide(rows: readonly MessageRow[], limit: number, putOff?: MessageRow): Promise<Decided> {
+  async decide(
+    rows: readonly MessageRow[],
+    { limit, asked }: { readonly limit: number; readonly asked: number },
+    putOff: readonly MessageRow[] = [],
+  ): Promise<Decided> {
     const batch: Planned[] = [];
-    const waits = putOff ? [AGAIN_MS] : [];
+    const waits = putOff.length > 0 ? [AGAIN_MS] : [];
     for (const row of rows) {
-      if (row.id === putOff?.id) continue;
+      if (batch.length === limit) break;
+      if (putOff.some(({ id }) => id === row.id || id === row.fold)) continue;
       const attempt = this.#isSpecial(row) ? undefined : await this.#plan(row);
       const isPlain = attempt !== undefined && !('impossible' in attempt) && attempt.steps.length > 0;
       // What stands in a thread is told its root once that is shown.
@@ -163,7 +182,8 @@ export class RoomWorker {
       if (waitMs > 0) waits.push(waitMs);
       else batch.push({ row, attempt });
     }
-    const isMore = batch.length > 0 && (rows.length === limit || batch.some(({ attempt }) => attempt.steps.length > 1));
+    const isFull = batch.length === limit || rows.length === asked;
+    const isMore = batch.length > 0 && (isFull || batch.some(({ attempt }) => attempt.steps.length > 1));
     const later = waits.length > 0 ? { waitMs: Math.max(1, Math.min(...waits)) } : 'done';
     return { batch, special: undefined, after: isMore ? 'more' : later };
   }
@@ -271,11 +291,13 @@ export class RoomWorker {
   async #send(planned: Planned, sending: Sending): Promise<Ended | undefined> {
     let { row, attempt } = planned;
     while (attempt.next < attempt.steps.length) {
-      const isRepeat = this.#tried.request === requestOf(row) && this.#tried.tries > 0;
+      const request = requestOf(row);
+      const tries = this.#tries.get(request) ?? 0;
+      const isRepeat = tries > 0;
       const untouched = attempt.next === 0 && !isRepeat;
       const answer = await this.#delivery.inTurn(row, async () => {
         const stop = isRepeat ? undefined : this.#stopBefore(row, attempt, sending);
-        return stop ?? (await this.#delivery.request(row, attempt, isRepeat ? this.#tried.tries : 0));
+        return stop ?? (await this.#delivery.request(row, attempt, tries));
       });
       sending.left--;
       switch (answer.type) {
@@ -284,7 +306,7 @@ export class RoomWorker {
           if (!untouched) this.isSettled = false;
           return { withdraw: untouched, goesOn: answer.goesOn === true && untouched, turn: answer.turn };
         case 'never':
-          this.#tried = { request: '', tries: 0 };
+          this.#tries.delete(request);
           await this.#delivery.dead(row, answer.reason, isRepeat ? undefined : attempt.version);
           return undefined;
         case 'unknown':
@@ -293,9 +315,10 @@ export class RoomWorker {
           sending.sent++;
           const recorded = this.#delivery.confirm(row, attempt, answer);
           const after = answer.next;
-          this.#tried = { request: requestOf(after.row), tries: 0 };
+          this.#tries.delete(request);
           sending.recording.push(recorded.then((isOurs) => void (isOurs || (this.isSettled = false))));
           if (after.attempt.next >= after.attempt.steps.length) return undefined;
+          this.#tries.set(requestOf(after.row), 0);
           // The next step is asked for under a key that the row counts to.
           this.#delivery.flush();
           if (!(await recorded)) return { withdraw: false, goesOn: false, turn: 'more' };
@@ -322,8 +345,8 @@ export class RoomWorker {
   async #unknown(row: MessageRow, attempt: Attempt, reason: string): Promise<Ended | undefined> {
     const { log, isUp } = this.#options;
     const request = requestOf(row);
-    const tries = (this.#tried.request === request ? this.#tried.tries : 0) + 1;
-    this.#tried = { request, tries };
+    const tries = (this.#tries.get(request) ?? 0) + 1;
+    this.#tries.set(request, tries);
     this.isSettled = false;
     if (attempt.way && 'to' in attempt.way) {
       await this.#delivery.drop(row, NOT_REPEATED);

@@ -78,11 +78,10 @@ export async function dueSoon(
   return (row?.rooms ?? []).map((room, index) => ({ room, due: new Date(Math.ceil(row?.dues?.[index] ?? 0)) }));
 }
 
-/** What rooms must resolve before anything else: in each, the first request whose outcome nobody knows. */
+/** What rooms must resolve before anything else: messages with requests that nobody recorded as confirmed, in order. */
 export function unresolvedIn(query: Query, connector: string, rooms: readonly string[]): Promise<MessageRow[]> {
   return query<MessageRow>(
-    `select m.* from unnest($2::text[]) as given (asked) cross join lateral (
-       select ${COLUMNS} from messages m where connector = $1 and room = asked and pending and attempt is not null order by queue, position limit 1) m`,
+    `select ${COLUMNS} from messages m where connector = $1 and room = any($2) and pending and attempt is not null order by queue, position`,
     [connector, rooms],
   );
 }

@@ -2,11 +2,13 @@ import { rerun } from '../db/database.ts';
 import type { DeliveryOptions } from './delivery.ts';
 import { foldRoom, isFoldable } from './digest.ts';
 import type { RateLimits } from './rate-limiter.ts';
-import { AGAIN_MS, type Decided, type RoomWorker, type Turn } from './room-worker.ts';
+import { AGAIN_MS, type Decided, type RoomWorker, type Turn, type Unsettled } from './room-worker.ts';
 import { beginAttempts, takePending, unresolvedIn, withdrawAttempts, type MessageRow, type Planned } from './store.ts';
 
 /** Messages of one room whose commits are shared while many wait. */
 const BATCH = 16;
+/** Looked at in a room while some bucket is closed: what waits for that must not hide what stands behind it. */
+const MOST_LOOKED_AT = 500;
 
 export interface TurnsOptions {
   readonly limits: RateLimits;
@@ -28,7 +30,7 @@ export class Turns {
    * Resolves when everything is decided and stored; with a budget, when it is also sent.
    */
   async work(workers: readonly RoomWorker[], budget = Number.POSITIVE_INFINITY): Promise<void> {
-    const { lease, onEnd } = this.#options;
+    const { lease, onEnd, limits, clock } = this.#options;
     const limit = Math.min(BATCH, budget);
     const left = new Set(workers);
     const sending: Promise<void>[] = [];
@@ -38,14 +40,13 @@ export class Turns {
     };
     try {
       if (lease.signal.aborted) return;
-      const putOff = new Map<RoomWorker, MessageRow>();
-      for (const [worker, row] of await this.#unsettled(workers))
-        if (worker.isPutOff(row)) putOff.set(worker, row);
-        else finish(worker, () => worker.settle(row, budget));
+      const unsettled = await this.#unsettled(workers);
+      for (const [worker, { first }] of unsettled) if (first) finish(worker, () => worker.settle(first, budget));
       for (const worker of left) await this.#fold(worker);
       const decided: [RoomWorker, Decided][] = [];
-      for (const [worker, rows] of await this.#waitingIn([...left], limit)) {
-        const one = await worker.decide(rows, limit, putOff.get(worker));
+      const asked = limits.isAnyClosed(clock.steady()) ? MOST_LOOKED_AT : limit;
+      for (const [worker, rows] of await this.#waitingIn([...left], asked)) {
+        const one = await worker.decide(rows, { limit, asked }, unsettled.get(worker)?.putOff);
         const { special } = one;
         if (special) finish(worker, () => worker.single(special, (planned) => this.#beginOne(planned), budget));
         else if (one.batch.length === 0) finish(worker, async () => one.after);
@@ -72,22 +73,18 @@ export class Turns {
     onEnd(worker, turn);
   }
 
-  /** In each room where that is not known, the first request whose outcome nobody recorded. */
-  async #unsettled(workers: readonly RoomWorker[]): Promise<[RoomWorker, MessageRow][]> {
+  /** In each room where that is not known, what nobody recorded as confirmed. */
+  async #unsettled(workers: readonly RoomWorker[]): Promise<ReadonlyMap<RoomWorker, Unsettled>> {
     const { database, name } = this.#options;
     const unseen = workers.filter((worker) => !worker.isSettled);
-    if (unseen.length === 0) return [];
+    if (unseen.length === 0) return new Map();
     const rows = await unresolvedIn(
       database.query,
       name,
       unseen.map(({ room }) => room),
     );
-    const found = new Map(rows.map((row) => [row.room, row]));
-    return unseen.flatMap((worker): [RoomWorker, MessageRow][] => {
-      const row = found.get(worker.room);
-      worker.isSettled = row === undefined;
-      return row ? [[worker, row]] : [];
-    });
+    const found = Map.groupBy(rows, ({ room }) => room);
+    return new Map(unseen.map((worker) => [worker, worker.unsettled(found.get(worker.room) ?? [])]));
   }
 
   async #waitingIn(workers: readonly RoomWorker[], limit: number): Promise<[RoomWorker, MessageRow[]][]> {

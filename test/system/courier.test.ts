@@ -253,6 +253,43 @@ test('an edit that is refused for its kind holds back nothing else in its room, 
   expect(bot.texts('a').slice(2)).toEqual(['two', 'poke']);
 });
 
+test('the rest of a message that waits for its bucket overtakes no request without an answer', async () => {
+  await bot.say('ring one');
+  let isClosed = true;
+  let isLost = true;
+  const asked: string[] = [];
+  bot.platform.buckets = ({ type }) => (type === 'edit' ? ['updates'] : []);
+  bot.platform.before = (operation) => {
+    if (operation.type === 'edit' && isClosed) throw new RateLimited('updates', 400);
+    asked.push(operation.type === 'send' ? JSON.stringify(operation.part.body) : operation.type);
+    if (asked.at(-1)?.includes('poke') === true && isLost) throw new Error('no answer');
+  };
+  happen('!ring two');
+  await until(() => bot.texts('a').includes('two'));
+  happen('!poke');
+  await until(() => asked.some((one) => one.includes('poke')));
+  isClosed = false;
+  await until(() => asked.filter((one) => one.includes('poke')).length >= 3);
+  expect(asked).not.toContain('edit');
+  isLost = false;
+  await until(() => asked.includes('edit'));
+  expect(bot.texts('a').filter((text) => text === 'poke')).toHaveLength(1);
+});
+
+test('however many edits wait for their bucket, what is said behind them is not held back', async () => {
+  const shown = (text: string) => insert('a', text, { key: text, queue: 0 });
+  for (let n = 1; n <= 20; n++) await shown(`edit ${n}`);
+  await until(() => bot.texts('a').length === 20);
+  bot.platform.buckets = ({ type }) => (type === 'edit' ? ['updates'] : []);
+  bot.platform.before = ({ type }) => {
+    if (type === 'edit') throw new RateLimited('updates', 60_000);
+  };
+  await bot.query(`update messages set content = '{"text":"changed"}', version = version + 1 where room = 'a'`);
+  happen('!poke');
+  await until(() => bot.texts('a').includes('poke'));
+  expect(bot.texts('a')).not.toContain('changed');
+});
+
 test('what is refused for good while it changes is tried as it is by then', async () => {
   let refuse = (): void => {};
   const perform = bot.platform.perform.bind(bot.platform);
