@@ -141,9 +141,13 @@ function stepsOf(input: PlanInput): PlannedStep[] {
 /** Where a platform takes a file by a request of its own, that comes before the part that shows it. */
 function withUploads(steps: readonly PlannedStep[], { files }: Capabilities): readonly PlannedStep[] {
   if (files === false || !files.upload) return steps;
+  const uploaded = new Set<string>();
   return steps.flatMap((step): PlannedStep[] => {
     const file = 'part' in step ? step.part.file : undefined;
-    return file ? [{ type: 'upload', copy: step.copy, file }, step] : [step];
+    // What several parts show is uploaded once.
+    if (!file || uploaded.has(file.hash)) return [step];
+    uploaded.add(file.hash);
+    return [{ type: 'upload', copy: step.copy, file }, step];
   });
 }
 

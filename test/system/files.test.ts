@@ -18,6 +18,14 @@ const drawer = defineSkill({
         await post(room, 'drawing', { text: 'Look', files: [shown] });
       },
     },
+    'twice {text}': {
+      help: 'shows a file twice',
+      run: async ({ file, post, room, args }) => {
+        const text = String(args['text']);
+        const shown = await file({ name: `${text}.csv`, mediaType: 'text/csv', alt: `a table`, bytes: bytesOf(text) });
+        await post(room, 'twice', { text: 'Look', files: [shown, shown] });
+      },
+    },
     large: {
       help: 'is too large',
       run: async ({ file }) => {
@@ -50,6 +58,12 @@ test('a file is uploaded once and shown below the words, and a changed one takes
   await bot.say('draw two');
   expect(types().slice(3)).toEqual(['upload', 'edit']);
   expect(shownBytes()).toEqual([undefined, 'two']);
+});
+
+test('a file that a message shows twice is uploaded once and shown twice', async () => {
+  await bot.say('twice same');
+  expect(types().filter((type) => type === 'upload')).toHaveLength(1);
+  expect(shownBytes()).toEqual([undefined, 'same', 'same']);
 });
 
 test('an upload whose answer is lost is repeated under its key, and the message is shown once', async () => {
