@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProgramProcess } from '../harness/process.ts';
+import { postUntilTaken } from './post.ts';
 import { ANN, ROOMS, TOKEN, type SoakSetting } from './setting.ts';
 
 export interface AlertPlan {
@@ -106,32 +107,16 @@ function bodyOf(name: string, room: string, firing: boolean, startsAt: number, e
   });
 }
 
-/** Posts until a replica says 200, as Alertmanager does on 5xx and broken connections. Returns how often it had to repeat. */
+/** As Alertmanager does on 5xx and broken connections. Returns how often it had to repeat. */
 export async function postUntilAccepted(
   replicas: readonly ProgramProcess[],
   body: string,
   random: () => number,
 ): Promise<number> {
-  for (let tries = 0; tries < 400; tries++) {
-    const ready = replicas.filter((replica) => replica.isReady);
-    const replica = ready[Math.floor(random() * ready.length)];
-    if (replica) {
-      try {
-        const response = await fetch(`${replica.url}/webhooks/alertmanager/soak`, {
-          method: 'POST',
-          body,
-          headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
-          signal: AbortSignal.timeout(5000),
-        });
-        if (response.status === 200) return tries;
-        if (response.status < 500) throw new Error(`refused with ${response.status}: ${await response.text()}`);
-      } catch (error) {
-        if (error instanceof Error && error.message.startsWith('refused')) throw error;
-      }
-    }
-    await sleep(100);
-  }
-  throw new Error('no replica accepted a webhook for 40 s');
+  const post = { path: '/webhooks/alertmanager/soak', headers: { authorization: `Bearer ${TOKEN}` }, body };
+  const { status, text, repeats } = await postUntilTaken(replicas, post, random);
+  if (status !== 200) throw new Error(`refused with ${status}: ${text}`);
+  return repeats;
 }
 
 /**

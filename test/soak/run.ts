@@ -26,8 +26,14 @@ const result = await runSoak({
 for (const kind of ['lost', 'doubled', 'wrong'] as const)
   for (const line of result[kind].slice(0, 30)) console.log(`${kind}: ${line}`);
 console.log(`steps at which it died: ${[...result.steps].map(([step, count]) => `${step} ${count}`).join(', ')}`);
+const { each, tally, counts } = result;
+const abilities = [
+  `${each} presses (${tally.presses} deliveries, ${counts.answered} answered, ${counts.givenUp} answers given up)`,
+  `${each} tasks (${counts.cancelled} cancelled, ${counts.unknown} unknown, ${counts.files} files)`,
+  `${each} API commands (${tally.calls} requests)`,
+].join(', ');
 console.log(
-  `${result.kills} kills, ${result.freezes} freezes, ${result.webhooks} webhooks (${result.repeats} repeats, ${result.together} events handled together), ${result.commands} commands, ${result.taps} taps in ${result.seconds} s: ${result.lost.length} lost, ${result.doubled.length} doubled, ${result.wrong.length} wrong`,
+  `${result.kills} kills, ${result.freezes} freezes, ${result.webhooks} webhooks (${result.repeats} repeats, ${result.together} events handled together), ${result.commands} commands, ${result.taps} taps, ${abilities} in ${result.seconds} s: ${result.lost.length} lost, ${result.doubled.length} doubled, ${result.wrong.length} wrong`,
 );
 const failed = result.lost.length + result.doubled.length + result.wrong.length > 0;
 console.log(failed ? '0 passed, 1 failed' : '1 passed, 0 failed');

@@ -1,21 +1,30 @@
 import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { spawnFakeHomeserver, type RemoteHomeserver } from '../fakes/matrix/remote.ts';
 import { createDatabase, freePort, startPostgres, type TestDatabase, type TestPostgres } from '../harness/postgres.ts';
 import { ProgramProcess } from '../harness/process.ts';
+import { spawnLineServer, type RemoteLineServer } from '../line-protocol/remote.ts';
 
 export const ROOMS = ['r0', 'r1', 'r2', 'r3'];
 export const TOKEN = 'soak-token-soak-token';
+export const API_TOKEN = 'soak-api-token-soak-api-token';
+/** The room on the second platform. */
+export const KITCHEN = 'kitchen';
 export const BOT = '@bell:fake.test';
 export const ANN = '@ann:fake.test';
 
 export interface SoakSetting {
   readonly homeserver: RemoteHomeserver;
+  readonly lines: RemoteLineServer;
   readonly postgres: TestPostgres;
   readonly database: TestDatabase;
+  readonly client: pg.Pool;
   readonly replicas: readonly ProgramProcess[];
   readonly directory: string;
+  /** Where tasks leave a file each, by their uuid. */
+  readonly effects: string;
   /** Room name → id. */
   readonly rooms: ReadonlyMap<string, string>;
   /** Points the replicas at another, empty database; they must be down. */
@@ -23,29 +32,13 @@ export interface SoakSetting {
   close(): Promise<void>;
 }
 
-/** Each command is answered once, by another part of the core: the handler, a timer, a task, the failure's second transaction. */
-const PROBE = `import { defineSkill, defineTask, defineTimer, z } from '#skill';
-const said = z.object({ word: z.string(), room: z.object({ connector: z.string(), room: z.string() }) });
-export default defineSkill({
-  name: 'probe',
-  commands: {
-    'echo {word}': { help: 'says the word', late: 'run', run: ({ args }) => 'echo ' + args.word },
-    'later {word}': { help: 'says it later', late: 'run', run: (context) => context.at('later:' + context.args.word, new Date(context.now.getTime() + 700), 'later', { word: context.args.word, room: { connector: context.room.connector, room: context.room.room } }) },
-    'work {word}': { help: 'says it when its task is done', late: 'run', run: async (context) => void (await context.task('work', { word: context.args.word, room: { connector: context.room.connector, room: context.room.room } })) },
-    'boom {word}': { help: 'fails', late: 'run', run: () => { throw new Error('on purpose'); } },
-  },
-  timers: { later: defineTimer({ payload: said, run: (context, { payload }) => context.say(payload.room, 'echo ' + payload.word) }) },
-  tasks: {
-    work: defineTask({ payload: said, result: z.string(), idempotent: true, run: async ({ payload }) => payload.word, done: (context, outcome) => context.say(outcome.payload.room, 'echo ' + (outcome.ok ? outcome.result : 'failed')) }),
-  },
-});
-`;
-
-/** A Postgres, a homeserver in a process of its own, and two replicas of the real program that share them. */
+/** A Postgres, two chat platforms in processes of their own, and two replicas of the real program that share them. */
 export async function createSoakSetting(logFile: string | undefined, names = ROOMS): Promise<SoakSetting> {
   const directory = await mkdtemp(join(tmpdir(), 'watchbell-soak-'));
   const postgres = await startPostgres();
   const database = await createDatabase(postgres.url);
+  const client = new pg.Pool({ connectionString: database.url, max: 2 });
+  const lines = await spawnLineServer();
   const homeserver = await spawnFakeHomeserver();
   const bot = await homeserver.addUser('bell', { deviceId: 'SOAK' });
   await homeserver.addUser('ann', { displayName: 'Ann' });
@@ -58,18 +51,27 @@ export async function createSoakSetting(logFile: string | undefined, names = ROO
   await mkdir(secrets);
   await writeFile(join(secrets, 'matrix-token'), bot.token);
   await writeFile(join(secrets, 'alerts-token'), TOKEN);
-  await mkdir(join(directory, 'skills/probe'), { recursive: true });
-  await writeFile(join(directory, 'skills/probe/index.ts'), PROBE);
+  await writeFile(join(secrets, 'lines-token'), lines.token);
+  await writeFile(join(secrets, 'api-token'), API_TOKEN);
+  const effects = join(directory, 'effects');
+  await mkdir(effects);
   const config = join(directory, 'watchbell.yaml');
   await writeFile(
     config,
     JSON.stringify({
-      connectors: { matrix: { homeserver: homeserver.url, token: { file: 'matrix-token' } } },
-      rooms: Object.fromEntries(names.map((name) => [name, { in: { matrix: `#${name}:fake.test` } }])),
+      connectors: {
+        matrix: { homeserver: homeserver.url, token: { file: 'matrix-token' } },
+        lines: { port: lines.port, token: { file: 'lines-token' } },
+      },
+      rooms: {
+        ...Object.fromEntries(names.map((name) => [name, { in: { matrix: `#${name}:fake.test` } }])),
+        kitchen: { in: { lines: KITCHEN } },
+      },
+      api: { tokens: { ci: { token: { file: 'api-token' }, commands: ['*'] } } },
       people: { ann: { name: 'Ann', accounts: { matrix: ANN }, groups: ['admins'] } },
-      skillDirectories: [join(directory, 'skills')],
+      skillDirectories: [join(import.meta.dirname, 'skills')],
       skills: {
-        probe: {},
+        probe: { token: { file: 'alerts-token' }, effects },
         alerts: {
           sources: { soak: { tokens: [{ file: 'alerts-token' }] } },
           route: {
@@ -96,12 +98,7 @@ export async function createSoakSetting(logFile: string | undefined, names = ROO
     }),
   );
   return {
-    homeserver,
-    postgres,
-    database,
-    replicas,
-    directory,
-    rooms,
+    ...{ homeserver, lines, postgres, database, client, replicas, directory, effects, rooms },
     async emptyDatabase() {
       const fresh = await createDatabase(postgres.url);
       databaseUrl = fresh.url;
@@ -113,6 +110,8 @@ export async function createSoakSetting(logFile: string | undefined, names = ROO
         await replica.kill();
       }
       await homeserver.close();
+      lines.close();
+      await client.end();
       await postgres.stop();
       await rm(directory, { recursive: true, force: true });
     },

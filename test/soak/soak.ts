@@ -2,9 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { STEPS, type Step } from '../../src/steps.ts';
 import type { ProgramProcess } from '../harness/process.ts';
 import { seeded } from '../fakes/matrix/faults.ts';
+import { planAbilities, sayAgain, sendAbilities, type AbilityTally } from './abilities.ts';
 import { planLoad, sendLoad, tapAll, type LoadPlan } from './load.ts';
 import { ANN, ROOMS, createSoakSetting, type SoakSetting } from './setting.ts';
 import { handledTogether, listening, settle, verify, type Verdict } from './verify.ts';
+import { verifyAbilities, type AbilityCounts } from './verify-abilities.ts';
 
 export interface SoakOptions {
   readonly seed: number;
@@ -24,8 +26,12 @@ export interface SoakResult extends Verdict {
   readonly commands: number;
   readonly taps: number;
   readonly repeats: number;
-  /** Events that shared a transaction with others. */
+  /** Calls of webhooks that shared a transaction with others. */
   readonly together: number;
+  /** Presses on the second platform, tasks, and commands over the API: each so many. */
+  readonly each: number;
+  readonly tally: AbilityTally;
+  readonly counts: AbilityCounts;
   readonly seconds: number;
 }
 
@@ -38,23 +44,20 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
   try {
     await Promise.all(setting.replicas.map((replica) => replica.start()));
     await listening(setting.database.url);
-    await setting.homeserver.chance({
-      seed: options.seed,
-      odds: { limited: 0.02, error: 0.02, errorAfter: 0.02, drop: 0.01, dropAfter: 0.02, hangAfter: 0.003 },
-      retryAfterMs: 300,
-    });
-    await setting.homeserver.chance({
-      seed: options.seed + 1,
-      odds: { error: 0.02, drop: 0.02, gap: 0.01, redeliver: 0.02 },
-      on: ['sync'],
-    });
+    await beginFaults(setting, options.seed);
+    const each = Math.ceil(options.commands / 2);
+    const abilities = planAbilities(seeded(options.seed + 4), each);
     const plan = planLoad(random, options.webhooks, options.commands);
     let over = false;
     let loadDone = false;
     const killing = killReplicas(setting, options, random, () => loadDone);
     const throttling = throttle(setting, () => loadDone);
     const tapping = tapAll(setting, plan, () => over);
-    const { repeats } = await sendLoad(setting, plan, random, () => deathsOf(setting) / options.kills);
+    const progress = (): number => deathsOf(setting) / options.kills;
+    const [{ repeats }, tally] = await Promise.all([
+      sendLoad(setting, plan, random, progress),
+      sendAbilities(setting, abilities, seeded(options.seed + 5), progress),
+    ]);
     loadDone = true;
     const { kills, freezes, steps } = await killing;
     await throttling;
@@ -62,11 +65,13 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
     say(
       `${kills} kills and ${freezes} freezes done; ${plan.webhooks} webhooks were accepted after ${repeats} repeats; settling`,
     );
-    await setting.homeserver.clearFaults();
+    await Promise.all([setting.homeserver.clearFaults(), setting.lines.clearFaults()]);
+    await sayAgain(setting, abilities, tally, random);
     const taps = await Promise.race([tapping, sleep(60_000).then(() => -1)]);
     over = true;
     const left = await settle(setting.database.url, 180_000);
     const verdict = await verify(setting, plan, setting.database.url);
+    const counts = await verifyAbilities(setting, abilities, tally, verdict);
     if (left !== undefined) verdict.wrong.push(left);
     const together = await handledTogether(setting.database.url);
     for (const replica of setting.replicas) verdict.wrong.push(...replica.failures);
@@ -80,12 +85,26 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
       commands: plan.commands.length,
       taps,
       repeats,
-      together,
+      ...{ together, each, tally, counts },
       seconds: Math.round((Date.now() - began) / 1000),
     };
   } finally {
     await setting.close();
   }
+}
+
+async function beginFaults({ homeserver, lines }: SoakSetting, seed: number): Promise<void> {
+  const retryAfterMs = 300;
+  const odds = { limited: 0.02, error: 0.02, errorAfter: 0.02, drop: 0.01, dropAfter: 0.02, hangAfter: 0.003 };
+  await homeserver.chance({ seed, odds, retryAfterMs });
+  await homeserver.chance({
+    seed: seed + 1,
+    odds: { error: 0.02, drop: 0.02, gap: 0.01, redeliver: 0.02 },
+    on: ['sync'],
+  });
+  const uploading = { limited: 0.05, error: 0.05, errorAfter: 0.05, drop: 0.05, dropAfter: 0.05 };
+  await homeserver.chance({ seed: seed + 2, odds: uploading, on: ['upload'], retryAfterMs });
+  await lines.chance(seed + 3, { slow: 0.02, lose: 0.05, cut: 0.02, hang: 0.003 });
 }
 
 /** The last death is that of somebody with a task: nothing is left to be seen of it until its holder counts as dead. */

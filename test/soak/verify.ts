@@ -139,11 +139,11 @@ async function whatHappened(databaseUrl: string, lost: readonly string[]): Promi
   });
 }
 
-/** Events that shared their transaction with others. */
+/** Calls of webhooks that shared their transaction with others. */
 export async function handledTogether(databaseUrl: string): Promise<number> {
   return connected(databaseUrl, async (client) => {
     const { rows } = await client.query<{ count: number }>(
-      `select coalesce(sum(count), 0)::int as count from (select count(*) as count from events where state = 'done' group by xmin::text having count(*) > 1) shared`,
+      `select coalesce(sum(count), 0)::int as count from (select count(*) as count from events where state = 'done' and kind = 'webhook' group by xmin::text having count(*) > 1) shared`,
     );
     return rows[0]?.count ?? 0;
   });
