@@ -54,7 +54,7 @@ export interface Connector {
 
   /**
    * Opens the conversation with one person and resolves to its room: the same for ever, whoever asks and however often, also when
-   * an answer was lost. Works before `start` too. Must settle before `signal` aborts plus 100 ms.
+   * an answer was lost. Who has left it is invited again: it is asked for anew when something is said there after a minute. Works before `start` too. Must settle before `signal` aborts plus 100 ms.
    * @throws what `perform` throws.
    */
   openDirect?(accountId: string, signal: AbortSignal): Promise<string>;

@@ -139,7 +139,9 @@ export class Delivery {
     if (!step) return { type: 'never', reason: 'its plan has no step left' };
     if (lease.leftMs() < MIN_REQUEST_MS)
       return { type: 'refused', turn: { waitMs: this.#limits.room(row.room).failed(clock.steady()) } };
-    const place = await this.placeOf(row, attempt).catch((error: unknown) => ({ error }));
+    const asked =
+      step.type === 'send' ? this.#rooms.placeToSpeak(roomOf(row, attempt), this.signal()) : this.placeOf(row, attempt);
+    const place = await asked.catch((error: unknown) => ({ error }));
     if (typeof place !== 'string') return this.#unplaced(row, place.error);
     const about = await this.#about(row, attempt, step);
     if (!about) return { type: 'never', reason: 'a file of it is no longer kept' };
@@ -198,8 +200,7 @@ export class Delivery {
 
   /** The platform's room for what a row says. */
   placeOf(row: Pick<MessageRow, 'room'>, attempt?: Attempt): Promise<string> {
-    const { way } = attempt ?? {};
-    return this.#rooms.placeOf(way && 'direct' in way ? way.direct : row.room, this.signal());
+    return this.#rooms.placeOf(roomOf(row, attempt), this.signal());
   }
 
   /** The conversation could not be opened, so nothing was sent. */
@@ -277,6 +278,12 @@ export class Delivery {
     onAccepted(told.accepted);
     onWoken(told.woken);
   }
+}
+
+/** The room of a row, or the conversation that it goes to instead. */
+function roomOf({ room }: Pick<MessageRow, 'room'>, attempt?: Attempt): string {
+  const { way } = attempt ?? {};
+  return way && 'direct' in way ? way.direct : room;
 }
 
 /** What is counted of what a connector throws. */

@@ -14,6 +14,10 @@ const probe = defineSkill({
       help: 'writes to Bob',
       run: ({ post, args }) => post({ connector: 'memory', room: 'direct:@bob:test' }, 'letter', String(args['text'])),
     },
+    'tell {text...}': {
+      help: 'says something new to Bob',
+      run: ({ say, args }) => say({ connector: 'memory', room: 'direct:@bob:test' }, String(args['text'])),
+    },
   },
 });
 
@@ -116,5 +120,23 @@ test('a conversation with one person is opened once, when something is said ther
   const [letter] = bot.messages(room);
   expect(await bot.say('plain', { room, direct: true, by: '@bob:test', replyTo: letter?.id ?? '' })).toEqual([
     'about letter',
+  ]);
+});
+
+test('who may have left the conversation meanwhile is asked in again, and what nobody can see is not called shown', async () => {
+  await bot.say('write one');
+  const [direct] = await bot.query<{ room: string }>(`select room from direct_rooms where account = '@bob:test'`);
+  let opened = 0;
+  bot.platform.beforeOpen = () => void opened++;
+  await bot.say('write two');
+  expect(opened).toBe(0);
+  await bot.advance(61_000);
+  bot.platform.beforeOpen = () => {
+    throw new Rejected('Bob has left, and lets nobody invite him');
+  };
+  await bot.say('tell three');
+  expect(bot.texts(direct?.room)).toEqual(['two']);
+  expect(await bot.query(`select reason from messages where state = 'dead'`)).toEqual([
+    { reason: 'Bob has left, and lets nobody invite him' },
   ]);
 });

@@ -109,3 +109,13 @@ test('the conversation with a person is one room for ever, whoever asks first, a
   expect(world.homeserver.roomsOf('ann')).toContain(room);
   expect(await first.openDirect?.('@bob:fake.test', signal())).not.toBe(room);
 });
+
+test('who has left the conversation with the bot is invited again when it is opened again', async () => {
+  const connector = await connect();
+  const open = async (): Promise<string> => (await connector.openDirect?.('@bob:fake.test', signal())) ?? '';
+  const room = await open();
+  world.homeserver.join('bob', room);
+  world.homeserver.leave('bob', room);
+  expect(await open()).toBe(room);
+  expect(world.homeserver.roomsOf('bob')).toContain(room);
+});
