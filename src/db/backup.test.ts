@@ -334,6 +334,34 @@ test('a backup of a newer release is refused by name; one of an older release ge
   expect(await newer.query('select mood from web_lines')).toEqual([{ mood: 'calm' }]);
 });
 
+test('files are large: a backup has one in memory at a time', async () => {
+  await source.query(
+    `insert into files (hash, bytes) select n::text, decode(repeat('00', 500000), 'hex') from generate_series(1, 4) n`,
+  );
+  let most = 0;
+  const measured: Database = {
+    ...source,
+    connection: (work, longestMs) =>
+      source.connection(
+        (transaction) =>
+          work({
+            ...transaction,
+            script: async <R extends object>(text: string) => {
+              const rows = await transaction.script<R>(text);
+              most = Math.max(most, JSON.stringify(rows).length);
+              return rows;
+            },
+          }),
+        longestMs,
+      ),
+  };
+  await writeBackup(path, dump(measured, '1'));
+  expect(most).toBeGreaterThan(1_000_000);
+  expect(most).toBeLessThan(2_000_000);
+  await restore(target, readBackup(path));
+  expect(await target.query('select sum(length(bytes)) as bytes from files')).toEqual([{ bytes: 2_000_000 }]);
+});
+
 test('a large backup is put back, also where its statements take longer than any other may', async () => {
   await source.query(
     `insert into messages (id, connector, room, skill, key, queue, content, delivered_version, copies)

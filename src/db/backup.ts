@@ -4,6 +4,8 @@ import { readCounts } from './numbers.ts';
 
 /** Rows may be large: 600 webhooks of 0.9 MB that had failed took 690 MB of memory at 500 rows a time, and the chart's limit is 512. */
 const FETCH = 50;
+/** One has up to 8 MiB, and twice as many characters as JSON. */
+const FETCH_FILES = 1;
 
 /** Everything in the database as it stood at one moment, while the bot goes on. One transaction is open until the end. */
 export async function* dump(database: Database, version: string): AsyncGenerator<Line> {
@@ -17,10 +19,11 @@ export async function* dump(database: Database, version: string): AsyncGenerator
       await script(
         `declare backup no scroll cursor for select row_to_json(t)::text as json from (select ${columns.map(quote).join(', ')} from ${quote(name)}) t`,
       );
+      const most = name === 'files' ? FETCH_FILES : FETCH;
       for (;;) {
-        const rows = await script<{ json: string }>(`fetch ${FETCH} from backup`);
+        const rows = await script<{ json: string }>(`fetch ${most} from backup`);
         for (const { json } of rows) await writer.write({ type: 'row', table: name, json });
-        if (rows.length < FETCH) break;
+        if (rows.length < most) break;
       }
       await script('close backup');
     }

@@ -40,6 +40,18 @@ test('old messages go with the platform ids that belong to them; what is young, 
   expect(await database.query('select 1 from message_remotes')).toHaveLength(kept.length);
 });
 
+test('what a handler takes up again while it is pruned stays', async () => {
+  const id = await message(40);
+  await database.query(`insert into files (hash, bytes, made_at) values ('h', '', now() - interval '40 days')`);
+  await database.transaction(async ({ query }) => {
+    await query('update messages set wanted_at = now(), version = version + 1 where id = $1', [id]);
+    await query('update files set made_at = now()');
+    expect(await run()).toBe(0);
+  });
+  expect(await database.query('select id from messages')).toEqual([{ id }]);
+  expect(await database.query('select hash from files')).toEqual([{ hash: 'h' }]);
+});
+
 test('a digest stays as long as a message that it stands for', async () => {
   const [digest, member] = [await message(40), await message(20)];
   await database.query('update messages set digest = true where id = $1', [digest]);

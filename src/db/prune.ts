@@ -1,6 +1,8 @@
 import type { Database } from './database.ts';
 
 const BATCH = 5000;
+/** A row that a handler is changing is not old any more once that has committed; a delete that waits for it would not look again. */
+const UNTOUCHED = 'for update skip locked';
 
 export interface PruneAges {
   /** Handled events; their ids are what recognises repeats. */
@@ -24,13 +26,13 @@ export async function prune(database: Database, ages: PruneAges, stopped: () => 
     [
       `delete from messages where id = any(array(select id from messages where created_at < clock_timestamp() - $1 * interval '1 millisecond'
          and wanted_at < clock_timestamp() - $1 * interval '1 millisecond' and not pending and state <> 'dead'
-         and not (digest and exists (select 1 from messages member where member.fold = messages.id)) limit ${BATCH}))`,
+         and not (digest and exists (select 1 from messages member where member.fold = messages.id)) limit ${BATCH} ${UNTOUCHED}))`,
       ages.historyMs,
       'delete from message_remotes where message_id in (select id from gone)',
     ],
     [
       `delete from files where hash = any(array(select hash from files kept where made_at < clock_timestamp() - $1 * interval '1 millisecond'
-         and not exists (select 1 from messages m where m.files is not null and m.files @> array[kept.hash]) limit ${BATCH}))`,
+         and not exists (select 1 from messages m where m.files is not null and m.files @> array[kept.hash]) limit ${BATCH} ${UNTOUCHED}))`,
       ages.historyMs,
     ],
     [
@@ -54,7 +56,7 @@ export async function prune(database: Database, ages: PruneAges, stopped: () => 
       ages.historyMs,
     ],
     [
-      `delete from notifications where id = any(array(select id from notifications where changed_at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH}))`,
+      `delete from notifications where id = any(array(select id from notifications where changed_at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH} ${UNTOUCHED}))`,
       ages.historyMs,
     ],
     [

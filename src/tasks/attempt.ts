@@ -158,10 +158,12 @@ export class Attempt {
   async #lookAfterCancel(run: Run): Promise<Ending> {
     const { find } = this.#runnable.task;
     if (!find) return this.#cancelled(true);
+    // Its own, for everything that `find` uses: what was cancelled has ended with the other one.
     const signal = AbortSignal.timeout(FIND_MS);
+    const chat = this.#options.chat(signal);
     try {
       const found = await Promise.race([
-        find(Object.assign(Object.create(run) as Run, { signal })),
+        find(Object.assign(this.#abilities(signal), run, { signal, chat })),
         aborted(signal).then(() => ({ running: true })),
       ]);
       if (!found) return this.#cancelled(false);
@@ -169,6 +171,8 @@ export class Attempt {
       return this.#mayTryAgain ? this.#again('it was cancelled, and still runs') : this.#cancelled(true);
     } catch (error) {
       return this.#mayTryAgain ? this.#again(messageOf(error)) : this.#cancelled(true);
+    } finally {
+      await chat.close();
     }
   }
 
@@ -199,16 +203,20 @@ export class Attempt {
     return { outcome: { ...this.#base, ok: false, cancelled: true, unknown, reason } };
   }
 
+  #abilities(signal: AbortSignal): Abilities {
+    return Object.create(createAbilities(this.claimed.skill, this.#runnable.needs, signal)) as Abilities;
+  }
+
   #runOf(
     payload: unknown,
     timeoutMs: number,
     { chat, progress }: { readonly chat: TaskChat; readonly progress: Progress },
   ): Run {
     const { database, clock, secret, ownUrl, people, room } = this.#options;
-    const { options, log, needs } = this.#runnable;
-    const { id, skill, key, attempt, started_at: startedAt } = this.claimed;
+    const { options, log } = this.#runnable;
+    const { id, key, attempt, started_at: startedAt } = this.claimed;
     const { signal } = this.#controller;
-    return Object.assign(Object.create(createAbilities(skill, needs, signal)) as Abilities, {
+    return Object.assign(this.#abilities(signal), {
       ...{ id, attempt, payload, options, startedAt, log, secret, chat, room },
       key: key ?? undefined,
       signal,

@@ -1,7 +1,11 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { job, openTasks, type OpenTasks, type TestTask } from '../../test/harness/tasks.ts';
 import { until } from '../../test/harness/until.ts';
 import { NothingDone } from '../errors.ts';
-import { cancelTask } from './task.ts';
+import { beatTasks, cancelTask, claimTasks } from './task.ts';
 
 let tasks: OpenTasks;
 beforeAll(async () => {
@@ -128,4 +132,33 @@ test('a long task never blocks the short, and a pool of its own is as large as i
   expect((await tasks.results()).map(({ result }) => result)).toEqual([1]);
   release();
   await tasks.ended(13);
+});
+
+test('a handler that has one task locked costs the others of that replica no beat', async () => {
+  const { database } = tasks;
+  const holder = randomUUID();
+  const ids = [await tasks.queue({ n: 1 }, { key: 'it' }), await tasks.queue()];
+  await claimTasks(database.query, holder, { known: ['math double'], limit: 2, now: new Date() });
+  await database.query(`update tasks set heartbeat_at = '-infinity'`);
+  await database.transaction(async ({ query }) => {
+    await cancelTask(query, 'math', 'it');
+    const mine = await beatTasks(database.query, holder, ids);
+    expect(new Set(mine)).toEqual(new Set(ids.map((id) => ({ id, cancelled: false }))));
+  });
+  expect(await database.query(`select id from tasks where heartbeat_at > '-infinity'`)).toEqual([{ id: ids[1] }]);
+  expect(await beatTasks(database.query, holder, [ids[0] ?? ''])).toEqual([{ id: ids[0], cancelled: true }]);
+});
+
+test('what looks for a cancelled task may ask the network', async () => {
+  const server = createServer((_, response) => response.end('9')).listen(0, '127.0.0.1');
+  server.unref();
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const find: TestTask['find'] = async ({ http }) => ({ done: Number(await (await http(url)).text()) });
+  try {
+    expect(await cancelled({ find, attempts: 1 }, never)).toMatchObject({ ok: true, result: 9 });
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
 });

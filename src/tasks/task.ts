@@ -123,15 +123,19 @@ export async function releaseTasks(query: Query, holders: readonly string[]): Pr
   await query(`update tasks set heartbeat_at = '-infinity' where holder = any($1) and state = 'running'`, [holders]);
 }
 
-/** Keeps the running tasks of this holder; returns those that are still its own, and whether they are to be cancelled. */
+/**
+ * Keeps the running tasks of this holder; returns those that are still its own, and whether they are to be cancelled. One
+ * whose row a handler has locked misses a beat: waiting for it would cost the others theirs, and then their replica.
+ */
 export function beatTasks(
   query: Query,
   holder: string,
   ids: readonly string[],
 ): Promise<{ id: string; cancelled: boolean }[]> {
   return query(
-    `update tasks set heartbeat_at = clock_timestamp() where id = any($1) and holder = $2 and state = 'running'
-     returning id, cancelled_at is not null as cancelled`,
+    `with beaten as (update tasks set heartbeat_at = clock_timestamp() where id = any(array(
+       select id from tasks where id = any($1) and holder = $2 and state = 'running' for update skip locked)))
+     select id, cancelled_at is not null as cancelled from tasks where id = any($1) and holder = $2 and state = 'running'`,
     [ids, holder],
   );
 }

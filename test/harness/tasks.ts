@@ -60,7 +60,7 @@ export async function openTasks(): Promise<OpenTasks> {
         holder: randomUUID(),
         step,
         known: () => Object.keys(all).map((name) => `math ${name}`),
-        find: (_, name) => ({ task: all[name] as Task<unknown, unknown, unknown>, options: {}, log, needs: [] }),
+        find: (_, name) => ({ task: all[name] as Task<unknown, unknown, unknown>, options: {}, log, needs: ['http'] }),
         secret: async () => 'secret',
         ownUrl: () => 'http://127.0.0.1:1',
         chat: () => ({ members: async () => [], open: async () => undefined, close: async () => {} }),
