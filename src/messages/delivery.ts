@@ -12,7 +12,7 @@ import type { StepHook } from '../steps.ts';
 import { withOffer } from './offered.ts';
 import { applyStep, newest, operationOf, type Attempt, type Copy, type PlannedStep, type Relation } from './plan.ts';
 import { digestMessage } from './digest.ts';
-import { roomBucket, type RateLimits } from './rate-limiter.ts';
+import type { RateLimits } from './rate-limiter.ts';
 import { readFile } from './files.ts';
 import { DirectRooms } from './private.ts';
 import { Recorder } from './recorder.ts';
@@ -172,13 +172,9 @@ export class Delivery {
     const nowMs = this.#options.clock.steady();
     const { room } = row;
     switch (codeOf(error)) {
-      case 'WB_RATE_LIMITED': {
-        const { bucket, retryAfterMs } = error as RateLimited;
-        // The conversation with an account is a room of the platform's.
-        const isRoom = operation !== undefined && bucket === roomBucket(operation.room);
-        (isRoom ? this.#limits.room(room) : this.#limits.of(bucket)).refused(retryAfterMs, nowMs);
+      case 'WB_RATE_LIMITED':
+        this.#limits.refused(room, operation, error as RateLimited, nowMs);
         break;
-      }
       case 'WB_MOVED':
         this.#limits.room(room).pause((error as Moved).retryAfterMs, nowMs);
         break;

@@ -1,4 +1,4 @@
-import type { Operation } from '../connectors/connector.ts';
+import { RateLimited, type Operation } from '../connectors/connector.ts';
 import { RateLimiter, RateLimits, type Rate } from './rate-limiter.ts';
 
 const T = 1_000_000;
@@ -142,4 +142,14 @@ test('a failure, and a pause, is no throttling: nothing is folded because of it'
   expect([limits.waitMs('b', T), limits.isThrottled('a', T), limits.isThrottled('b', T)]).toEqual([1000, false, false]);
   limits.forget('b');
   expect(limits.waitMs('b', T)).toBe(0);
+});
+
+test('a refusal by a bucket that the operation does not draw from makes the account wait, not nobody', () => {
+  const limits = limitsOf(undefined, () => ['chat.update']);
+  limits.refused('a', inRoom('a', 'edit'), new RateLimited('chat.update', 5000), T);
+  expect([limits.waitMs('a', T), limits.ownWaitMs(inRoom('a', 'edit'), T)]).toEqual([0, 5000]);
+  limits.refused('direct:x', inRoom('place'), new RateLimited('room:place', 3000), T);
+  expect([limits.waitMs('direct:x', T), limits.waitMs('a', T)]).toEqual([3000, 0]);
+  limits.refused('a', inRoom('a'), new RateLimited('chat.postMessage', 1000), T);
+  expect(limits.waitMs('b', T)).toBe(1000);
 });

@@ -1,4 +1,4 @@
-import type { Connector, Operation } from '../connectors/connector.ts';
+import type { Connector, Operation, RateLimited } from '../connectors/connector.ts';
 
 /** For so long after a refusal a bucket counts as throttled: storms are folded and taps are not offered. */
 const THROTTLED_MS = 20_000;
@@ -141,6 +141,18 @@ export class RateLimits {
   spend(operation: Operation): void {
     this.#spent++;
     for (const limiter of new Set([this.account, this.room(operation.room), ...this.#own(operation)])) limiter.spend();
+  }
+
+  /**
+   * The platform refuses an operation for a room as rows name it (the operation's own is the platform's), and asks to wait. A
+   * bucket that the operation does not draw from would hold back nothing, and it would be asked for again at once: then the
+   * whole account waits.
+   */
+  refused(room: string, operation: Operation | undefined, { bucket, retryAfterMs }: RateLimited, nowMs: number): void {
+    const isRoom = bucket === roomBucket(operation?.room ?? room);
+    const isOwn = operation !== undefined && this.#bucketsOf?.(operation).includes(bucket);
+    const limiter = isRoom ? this.room(room) : isOwn ? this.of(bucket) : this.account;
+    limiter.refused(retryAfterMs, nowMs);
   }
 
   succeeded(room: string): void {

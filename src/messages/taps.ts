@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import type { Connector, RateLimited } from '../connectors/connector.ts';
+import type { Connector, Operation, RateLimited } from '../connectors/connector.ts';
 import type { Query } from '../db/database.ts';
 import type { Lease } from '../db/lease.ts';
 import { codeOf, messageOf } from '../errors.ts';
@@ -47,18 +47,16 @@ async function offer(
   const target = copies.at(-1)?.parts[0]?.remoteId;
   if (!target) return;
   const actions = actionsOf(row.offered).filter((action) => action.offer !== false);
+  let operation: Operation | undefined;
   try {
     for (const [index, { emoji }] of actions.entries()) {
       const key = { uuid: uuidOf(target), count: index };
-      const operation = { type: 'react', key, room: await placeOf(row), target, emoji, unknownTries: 0 } as const;
+      operation = { type: 'react', key, room: await placeOf(row), target, emoji, unknownTries: 0 };
       limits.spend(operation);
       await connector.perform(operation, signal());
     }
   } catch (error) {
-    if (codeOf(error) === 'WB_RATE_LIMITED') {
-      const { bucket, retryAfterMs } = error as RateLimited;
-      limits.of(bucket).refused(retryAfterMs, clock.steady());
-    }
+    if (codeOf(error) === 'WB_RATE_LIMITED') limits.refused(row.room, operation, error as RateLimited, clock.steady());
     log.debug({ reason: messageOf(error) }, 'tap not offered');
   }
 }

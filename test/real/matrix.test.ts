@@ -455,7 +455,7 @@ describeReal("with Synapse's default rate limits", () => {
         // Joining the room was one of the ten.
         if (refused) expect(sent).toBeGreaterThanOrEqual(9);
       }
-      expect(refused).toMatchObject({ code: 'WB_RATE_LIMITED', scope: 'account' });
+      expect(refused).toMatchObject({ code: 'WB_RATE_LIMITED', bucket: 'account' });
       // Of the five seconds a message takes to be forgotten, what the ones before it have left.
       expect(refused?.retryAfterMs).toBeGreaterThan(0);
       expect(refused?.retryAfterMs).toBeLessThanOrEqual(6000);

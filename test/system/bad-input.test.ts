@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import alerts from '../../skills/alerts/index.ts';
 import { samplePayload } from '../../skills/alerts/sample.ts';
 import { sendContent } from '../../src/connectors/matrix/content.ts';
+import { RateLimited } from '../../src/connectors/connector.ts';
 import { renderMatrix, type MatrixBody } from '../../src/connectors/matrix/render.ts';
 import { defineSkill } from '../../src/skill.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
@@ -281,7 +282,7 @@ test('10,000 alerts in one body are taken, and a person is answered before they 
   const open = bot.platform.before;
   bot.platform.before = (operation) => {
     if (operation.type === 'send' && JSON.stringify(operation.part).includes('Flood'))
-      throw Object.assign(new Error('slow down'), { code: 'WB_RATE_LIMITED', scope: 'account', retryAfterMs: 100 });
+      throw new RateLimited('account', 100);
   };
   expect((await send(JSON.stringify({ version: '4', groupKey: 'flood', alerts: list }))).status).toBe(200);
   while ((await bot.query(`select 1 from alerts where labels->>'alertname' = 'Flood' offset 9999`)).length === 0)
