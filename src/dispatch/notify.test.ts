@@ -1,3 +1,4 @@
+import { until } from '../../test/harness/until.ts';
 import { Rejected, type Operation } from '../connectors/connector.ts';
 import { defineSkill, type Fate } from '../skill.ts';
 import { startTestBot, textOf, type TestBot } from '../testing/index.ts';
@@ -108,6 +109,28 @@ test('an account that shows nothing for a minute is passed over, once, and may s
     new Set(['e,shown,bob,@bob:test', 'e,shown,bob,@bob2:test']),
   );
   expect(await waiting()).toEqual([]);
+});
+
+test('who is shown it while the bot cannot handle events is not paged again, whatever it handles first', async () => {
+  let away = true;
+  bot.platform.before = ({ room }: Operation) => {
+    if (away && room === roomOf('@ann:test')) throw new Error('the network is away');
+  };
+  bot.begin('page ann g wake up');
+  await until(async () => (await bot.query(`select 1 from timers where skill = 'core'`)).length > 0);
+  await bot.app.dispatcher.stop();
+  away = false;
+  bot.pass(61_000);
+  const events = (kind: string, state: string) =>
+    bot.query<{ id: number }>(`select id from events where kind = $1 and state = $2`, [kind, state]);
+  await until(async () => (await events('fate', 'new')).length + (await events('timer', 'new')).length === 2);
+  await bot.query(`update events set not_before = 'infinity' where kind = 'fate' and state = 'new'`);
+  bot.app.dispatcher.start();
+  await until(async () => (await events('timer', 'new')).length === 0);
+  await bot.query(`update events set not_before = null where kind = 'fate' and state = 'new'`);
+  await bot.settle();
+  expect(shownTo('@ann:test').at(-1)).toBe('wake up');
+  expect(told()).toEqual([['g', 'shown', 'ann', '@ann:test']]);
 });
 
 test('nobody is not reached', async () => {

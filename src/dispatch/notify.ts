@@ -1,6 +1,7 @@
 import { toMessage, type Message, type MessageLike, type RoomAddress } from '../chat/message.ts';
 import type { Transaction } from '../db/database.ts';
 import {
+  isUnshown,
   lockNotification,
   lockNotificationById,
   NOTIFY_TIMER,
@@ -95,7 +96,8 @@ export async function toldFate(
 /** The time is up: the next account is tried, unless it has been shown meanwhile or there is none. */
 export async function lookWhetherShown(source: NotifySource, postFor: PostFor, id: string): Promise<void> {
   const found = await lockNotificationById(source.transaction.query, id);
-  if (found?.state === 'waiting') await goOn(source, postFor, found);
+  if (found?.state !== 'waiting' || !(await isUnshown(source.transaction.query, found))) return;
+  await goOn(source, postFor, found);
 }
 
 /** False: there is no further account. */

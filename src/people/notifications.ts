@@ -37,6 +37,15 @@ export async function lockNotificationById(query: Query, id: string): Promise<No
   return row;
 }
 
+/** The account does not show it yet. What it shows, or never will, its skill is told by another event, however late that is handled. */
+export async function isUnshown(query: Query, { skill, key, connector, account }: Notification): Promise<boolean> {
+  const [row] = await query<{ pending: boolean }>(
+    'select pending from messages where skill = $1 and key = $2 and connector = $3 and room = $4',
+    [skill, key, connector, `direct:${account}`],
+  );
+  return row?.pending ?? true;
+}
+
 /** Writes it as it is to be, and resolves to its id. */
 export async function writeNotification(query: Query, given: Omit<Notification, 'id'>, now: Date): Promise<string> {
   const { skill, key, person, connector, account, content, queue, state } = given;
