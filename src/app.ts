@@ -45,7 +45,7 @@ import { Services } from './services/services.ts';
 import type { StepHook } from './steps.ts';
 import { TaskRunner } from './tasks/runner.ts';
 import { releaseTasks } from './tasks/task.ts';
-import { cronSpecs } from './timers/cron-specs.ts';
+import { cronsOf } from './timers/cron-specs.ts';
 import { Ticker } from './timers/ticker.ts';
 import { createWebChat } from './web/chat-store.ts';
 import { createWebPages } from './web/pages.ts';
@@ -160,12 +160,9 @@ export class App {
       clock,
       step,
       known: () => known().timers,
-      crons: () => ({
-        specs: cronSpecs(this.#world),
-        broken: new Set(Object.keys(this.#config.skills).filter((name) => !this.#world.skills.has(name))),
-      }),
+      crons: () => cronsOf(this.#world, Object.keys(this.#config.skills)),
       cronLease: () => (this.#heartbeat.standsBack ? undefined : this.#leases.held.get('cron')),
-      onAccepted,
+      ...{ log, onAccepted },
     });
     this.#tasks = new TaskRunner({
       database,

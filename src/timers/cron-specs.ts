@@ -1,18 +1,35 @@
 import type { World } from '../dispatch/world.ts';
-import type { CronSpec } from './cron.ts';
+import { messageOf } from '../errors.ts';
+import type { Cron } from '../skill.ts';
+import type { CronSpec, Crons, FailedCron } from './cron.ts';
 
-/** All schedules of a configuration. */
-export function cronSpecs({ skills, timeZone }: World): readonly CronSpec[] {
-  return [...skills.values()].flatMap(({ skill, options }) =>
+/** All schedules of a configuration; `configured`: names of the skills it mentions, of which some may not have been loaded. */
+export function cronsOf(
+  { skills, timeZone }: Pick<World, 'skills' | 'timeZone'>,
+  configured: readonly string[],
+): Crons {
+  const failed: FailedCron[] = [];
+  const specs = [...skills.values()].flatMap(({ skill, options }) =>
     Object.entries(skill.crons ?? {}).flatMap(([name, cron]): CronSpec[] => {
-      const schedule = cron.schedule(options);
-      if (schedule === undefined) return [];
-      const always = { skill: skill.name, name, timeZone };
-      if (typeof schedule === 'string') return [{ ...always, expression: schedule }];
-      return Object.entries(schedule).map(([key, { cron: expression, aheadMs }]) => ({
-        ...{ ...always, key, expression },
-        ...(aheadMs !== undefined && { aheadMs }),
-      }));
+      try {
+        return specsOf({ skill: skill.name, name, timeZone }, cron.schedule(options));
+      } catch (error) {
+        failed.push({ skill: skill.name, name, reason: messageOf(error) });
+        return [];
+      }
     }),
   );
+  return { specs, failed, broken: new Set(configured.filter((name) => !skills.has(name))) };
+}
+
+function specsOf(
+  always: Pick<CronSpec, 'skill' | 'name' | 'timeZone'>,
+  schedule: ReturnType<Cron['schedule']>,
+): CronSpec[] {
+  if (schedule === undefined) return [];
+  if (typeof schedule === 'string') return [{ ...always, expression: schedule }];
+  return Object.entries(schedule).map(([key, { cron: expression, aheadMs }]) => ({
+    ...{ ...always, key, expression },
+    ...(aheadMs !== undefined && { aheadMs }),
+  }));
 }

@@ -1,7 +1,7 @@
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
 import type { Database } from '../db/database.ts';
 import { LeaseLost, type Lease } from '../db/lease.ts';
-import { tickCrons, type CronSpec } from './cron.ts';
+import { tickCrons, type Crons, type CronSpec } from './cron.ts';
 
 const at = (text: string): Date => new Date(text);
 const leaseOf = (epoch: number): Lease => ({
@@ -28,9 +28,9 @@ afterAll(async () => {
 
 const daily: CronSpec = { skill: 'coffee', name: 'round', expression: '0 9 * * *', timeZone: 'UTC' };
 const minutely: CronSpec = { ...daily, name: 'look', expression: '* * * * *' };
-const tickWithout = (broken: readonly string[], now: string, ...specs: CronSpec[]) =>
-  tickCrons(database, leaseOf(1), at(now), { specs, broken: new Set(broken) });
-const tick = (now: string, ...specs: CronSpec[]) => tickWithout([], now, ...specs);
+const look = (now: string, specs: readonly CronSpec[], more: Partial<Crons> = {}, epoch = 1) =>
+  tickCrons(database, leaseOf(epoch), at(now), { specs, broken: new Set(), failed: [], ...more });
+const tick = async (now: string, ...specs: CronSpec[]) => (await look(now, specs)).accepted;
 
 const times = async (): Promise<string[]> =>
   (
@@ -78,9 +78,7 @@ test('whoever has lost the lease makes none, and moves nothing', async () => {
   await database.query(`update leases set epoch = 2 where name = 'cron'`);
   await expect(tick('2026-01-11T10:00:00Z', daily)).rejects.toThrow(LeaseLost);
   await expect(tick('2026-01-11T10:00:00Z', { ...daily, expression: '0 8 * * *' })).rejects.toThrow(LeaseLost);
-  expect(
-    await tickCrons(database, leaseOf(2), at('2026-01-11T10:00:05Z'), { specs: [daily], broken: new Set() }),
-  ).toHaveLength(1);
+  expect((await look('2026-01-11T10:00:05Z', [daily], {}, 2)).accepted).toHaveLength(1);
   expect(await times()).toEqual(['2026-01-11T09:00:00.000Z']);
 });
 
@@ -122,8 +120,33 @@ test('a schedule that is not configured any more is forgotten, and begins anew w
 
 test('a tick that was missed while its skill could not be loaded is made when it can', async () => {
   await tick('2026-01-10T12:00:00Z', daily);
-  await tickWithout(['coffee'], '2026-01-11T08:59:00Z');
-  await tickWithout(['coffee'], '2026-01-11T09:01:00Z');
+  for (const now of ['2026-01-11T08:59:00Z', '2026-01-11T09:01:00Z'])
+    await look(now, [], { broken: new Set(['coffee']) });
+  expect(await tick('2026-01-11T10:00:00Z', daily)).toHaveLength(1);
+});
+
+test('an expression that is none costs the other crons nothing, and is told from the first look on', async () => {
+  const bad = { ...daily, name: 'bad', expression: '61 9 * * *' };
+  for (const now of ['2026-01-10T12:00:00Z', '2026-01-11T09:00:30Z'])
+    expect((await look(now, [bad, daily])).failed).toEqual([
+      { skill: 'coffee', name: 'bad', reason: expect.any(String) },
+    ]);
+  expect(await times()).toEqual(['2026-01-11T09:00:00.000Z']);
+});
+
+test('a tick that was missed while the expression was none is made when it is mended', async () => {
+  await tick('2026-01-10T12:00:00Z', daily, minutely);
+  await tick('2026-01-11T09:01:00Z', { ...daily, expression: 'at nine' }, minutely);
+  expect(await tick('2026-01-11T10:00:30Z', daily)).toHaveLength(1);
+  expect(await times()).toEqual(['2026-01-11T09:00:00.000Z', '2026-01-11T09:01:00.000Z']);
+});
+
+test('a tick that was missed while its schedule could not be told is made when it can', async () => {
+  await tick('2026-01-10T12:00:00Z', daily, minutely);
+  const failed = [{ skill: 'coffee', name: 'round', reason: 'no room' }];
+  // Only of that one: the other is gone.
+  expect(await look('2026-01-11T09:01:00Z', [], { failed })).toEqual({ accepted: [], failed });
+  expect(await database.query('select name from crons')).toEqual([{ name: 'round' }]);
   expect(await tick('2026-01-11T10:00:00Z', daily)).toHaveLength(1);
 });
 

@@ -1,6 +1,7 @@
 import type { Database, Query } from '../db/database.ts';
 import { fence, type Lease } from '../db/lease.ts';
 import { insertEvents, type Accepted, type NewEvent } from '../dispatch/event.ts';
+import { messageOf } from '../errors.ts';
 import { nextTick } from './next-tick.ts';
 
 export interface CronSpec {
@@ -30,12 +31,28 @@ export interface Crons {
   readonly specs: readonly CronSpec[];
   /** Skills that are configured and could not be loaded: what is known of their crons is kept for when they can. */
   readonly broken: ReadonlySet<string>;
+  /** Those whose schedule cannot be told. */
+  readonly failed: readonly FailedCron[];
+}
+
+/** A cron that makes no ticks; what is known of it is kept for when it is mended. */
+export interface FailedCron {
+  readonly skill: string;
+  readonly name: string;
+  readonly reason: string;
 }
 
 export interface CronChanges {
   readonly written: readonly CronRow[];
   readonly ticks: readonly NewEvent[];
   readonly gone: readonly CronRow[];
+  readonly failed: readonly FailedCron[];
+}
+
+/** What became of one look. */
+export interface Ticked {
+  readonly accepted: readonly Accepted[];
+  readonly failed: readonly FailedCron[];
 }
 
 const DAY_MS = 86_400_000;
@@ -44,41 +61,49 @@ const DAY_MS = 86_400_000;
  * Accepts the ticks that are due, as the holder of the lease `cron`: their events, each named after its minute, and how far
  * each cron has come, are one transaction. @throws {LeaseLost}
  */
-export async function tickCrons(database: Database, lease: Lease, now: Date, crons: Crons): Promise<Accepted[]> {
+export async function tickCrons(database: Database, lease: Lease, now: Date, crons: Crons): Promise<Ticked> {
   // Nobody else writes them while the lease is held, and the fence says whether it was.
   const rows = await database.query<CronRow>('select skill, name, key, schedule, last_at from crons');
-  const { written, ticks, gone } = planCrons(rows, crons, now);
-  if (written.length + gone.length === 0) return [];
+  const { written, ticks, gone, failed } = planCrons(rows, crons, now);
+  if (written.length + gone.length === 0) return { accepted: [], failed };
   return database.transaction(async (transaction) => {
     await fence(transaction, lease);
     if (written.length > 0) await writeCrons(transaction.query, written);
     if (gone.length > 0) await forgetCrons(transaction.query, gone);
-    return ticks.length > 0 ? insertEvents(transaction.query, ticks) : [];
+    return { accepted: ticks.length > 0 ? await insertEvents(transaction.query, ticks) : [], failed };
   });
 }
 
 /**
  * What is to be done now. However many ticks were missed, the last one is made. A cron seen for the first time begins now,
- * and so does one whose schedule is another one; one that is not configured any more is forgotten.
+ * and so does one whose schedule is another one; one that is not configured any more is forgotten. One that fails costs the
+ * others nothing.
  */
-export function planCrons(rows: readonly CronRow[], { specs, broken }: Crons, now: Date): CronChanges {
+export function planCrons(rows: readonly CronRow[], { specs, broken, failed: unknown }: Crons, now: Date): CronChanges {
   const known = new Map(rows.map((row) => [identity(row), row]));
   const written: CronRow[] = [];
   const ticks: NewEvent[] = [];
+  const failed = [...unknown];
   for (const spec of specs) {
     const { skill, name, key = '' } = spec;
     const row = { skill, name, key, schedule: scheduleOf(spec) };
     const before = known.get(identity(row));
     known.delete(identity(row));
-    if (before?.schedule !== row.schedule) written.push({ ...row, last_at: now });
-    else {
-      const tick = lastTick(spec, before.last_at, now);
-      if (!tick) continue;
-      written.push({ ...row, last_at: tick });
-      ticks.push(eventOf(spec, tick));
+    try {
+      // Also of one that begins: an expression that is none must be told at once, and not at its first tick.
+      const tick = lastTick(spec, before?.last_at ?? now, now);
+      if (before?.schedule !== row.schedule) written.push({ ...row, last_at: now });
+      else if (tick) {
+        written.push({ ...row, last_at: tick });
+        ticks.push(eventOf(spec, tick));
+      }
+    } catch (error) {
+      failed.push({ skill, name, reason: messageOf(error) });
     }
   }
-  return { written, ticks, gone: [...known.values()].filter((row) => !broken.has(row.skill)) };
+  const isKept = ({ skill, name }: CronRow): boolean =>
+    broken.has(skill) || unknown.some((one) => one.skill === skill && one.name === name);
+  return { written, ticks, gone: [...known.values()].filter((row) => !isKept(row)), failed };
 }
 
 const identity = ({ skill, name, key }: Pick<CronRow, 'skill' | 'name' | 'key'>): string => `${skill}\n${name}\n${key}`;

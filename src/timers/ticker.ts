@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import type { Lease } from '../db/lease.ts';
 import type { Accepted } from '../dispatch/event.ts';
+import type { Log } from '../skill.ts';
 import type { StepHook } from '../steps.ts';
 import { tickCrons, type Crons } from './cron.ts';
 import { fireDue, nextDue } from './timer.ts';
@@ -20,6 +21,7 @@ export interface TickerOptions {
   readonly crons: () => Crons;
   /** Undefined: another replica makes the ticks of crons. */
   readonly cronLease: () => Lease | undefined;
+  readonly log: Log;
   readonly onAccepted: (accepted: readonly Accepted[]) => void;
 }
 
@@ -32,6 +34,8 @@ export class Ticker {
   #running = false;
   #again = false;
   #stopped = true;
+  /** Crons that failed when they were looked at last, and why. */
+  #told: ReadonlySet<string> = new Set();
 
   constructor(options: TickerOptions) {
     this.#options = options;
@@ -98,10 +102,15 @@ export class Ticker {
   }
 
   async #lookAtCrons(): Promise<void> {
-    const { database, clock, crons, cronLease, onAccepted } = this.#options;
+    const { database, clock, crons, cronLease, log, onAccepted } = this.#options;
     const lease = cronLease();
     if (!lease || clock.now().getTime() < this.#cronsAtMs) return;
     this.#cronsAtMs = clock.now().getTime() + CRON_EVERY_MS;
-    onAccepted(await tickCrons(database, lease, clock.now(), crons()));
+    const { accepted, failed } = await tickCrons(database, lease, clock.now(), crons());
+    onAccepted(accepted);
+    const failures = new Map(failed.map((one) => [`${one.skill} ${one.name} ${one.reason}`, one]));
+    for (const [told, one] of failures)
+      if (!this.#told.has(told)) log.error(one, 'cron has no valid schedule and does not run: correct its options');
+    this.#told = new Set(failures.keys());
   }
 }
