@@ -56,6 +56,8 @@ import { createSessionStore } from './web/session-store.ts';
 const IDLE_IN_TRANSACTION_MS = 2500;
 const STATEMENT_TIMEOUT_MS = 10_000;
 const POOL_SIZE = 12;
+/** Leases that a replica with an older configuration than another's leaves to the others for as long as it stands back. */
+const OF_THE_NEWEST: readonly string[] = ['housekeeping', 'cron'];
 
 export interface AppOptions {
   readonly version: string;
@@ -161,7 +163,7 @@ export class App {
       step,
       known: () => known().timers,
       crons: () => cronsOf(this.#world, Object.keys(this.#config.skills)),
-      cronLease: () => (this.#heartbeat.standsBack ? undefined : this.#leases.held.get('cron')),
+      cronLease: () => this.#leases.held.get('cron'),
       ...{ log, onAccepted },
     });
     this.#tasks = new TaskRunner({
@@ -195,6 +197,7 @@ export class App {
       holder: this.#replica.id,
       clock,
       step,
+      mayHold: (name) => !OF_THE_NEWEST.includes(name) || !this.#heartbeat.standsBack,
       onHeld: (lease) => this.#held(lease),
     });
     this.#notifier = new Notifier(database, this.#replica.id, (changes) => {
@@ -254,7 +257,7 @@ export class App {
       log,
       world: () => this.#world,
       ages: () => ({ eventsMs: this.#config.keep.events, historyMs: this.#config.keep.history }),
-      isCounting: () => this.#leases.held.has('housekeeping') && !this.#heartbeat.standsBack,
+      isCounting: () => this.#leases.held.has('housekeeping'),
       onBuried: (count) =>
         this.tellOps(
           'buried',
@@ -457,7 +460,7 @@ export class App {
   }
 
   #connect(): void {
-    this.#leases.want(['housekeeping', 'cron', ...this.#runners.connect(), ...this.#services.wanted()]);
+    this.#leases.want([...OF_THE_NEWEST, ...this.#runners.connect(), ...this.#services.wanted()]);
   }
 
   #api(web: [name: string, options: object] | undefined): Pages {

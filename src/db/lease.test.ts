@@ -36,6 +36,8 @@ interface Competitor {
   readonly won: Lease[];
   /** While true it has no database: as if stopped, or cut off. */
   cut: boolean;
+  /** While true it leaves what it wants to others. */
+  standsBack: boolean;
 }
 
 function compete(...names: string[]): Competitor {
@@ -43,6 +45,7 @@ function compete(...names: string[]): Competitor {
   const competitor: Competitor = {
     won,
     cut: false,
+    standsBack: false,
     keeper: new LeaseKeeper({
       database: {
         ...database,
@@ -54,6 +57,7 @@ function compete(...names: string[]): Competitor {
       clock: createClock(),
       step: () => {},
       ttlMs: TTL_MS,
+      mayHold: () => !competitor.standsBack,
       onHeld: (lease) => void won.push(lease),
     }),
   };
@@ -138,6 +142,20 @@ test('a lease that is given back is taken at the next look', async () => {
   expect(await database.query(kept, [only(first).epoch])).toEqual([]);
   await until(() => second.won.length === 1);
   expect(only(second).epoch).toBe(only(first).epoch + 1);
+});
+
+test('who should leave a lease to others gives it back, and takes it again when it may and it is free', async () => {
+  const first = compete('x');
+  await until(() => first.won.length === 1);
+  first.standsBack = true;
+  const second = compete('x');
+  await until(() => second.won.length === 1);
+  expect(only(first).signal.aborted).toBe(true);
+  expect(first.keeper.held.size).toBe(0);
+  await second.keeper.stop();
+  first.standsBack = false;
+  await until(() => first.won.length === 2);
+  expect(only(first).epoch).toBe(only(second).epoch + 1);
 });
 
 test('a keeper that stops gives everything back', async () => {

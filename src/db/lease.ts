@@ -26,6 +26,8 @@ export interface LeaseKeeperOptions {
   readonly step: StepHook;
   /** Default `LEASE_TTL_MS`. */
   readonly ttlMs?: number;
+  /** False: this replica should leave it to others for now, and gives it back at once: two may work under it for a moment. Default: any. */
+  readonly mayHold?: (name: string) => boolean;
   /** Called once for each time a lease is won. */
   readonly onHeld: (lease: Lease) => void;
 }
@@ -79,11 +81,14 @@ export class LeaseKeeper {
   async release(name: string): Promise<void> {
     this.#wanted = this.#wanted.filter((wanted) => wanted !== name);
     const held = this.#held.get(name);
-    if (!held) return;
+    if (held) await this.#giveBack(held);
+  }
+
+  async #giveBack(held: Held): Promise<void> {
     this.#drop(held);
     await this.#options.database
       .query(`update leases set expires_at = clock_timestamp() where name = $1 and holder = $2 and epoch = $3`, [
-        name,
+        held.name,
         this.#options.holder,
         held.epoch,
       ])
@@ -98,10 +103,11 @@ export class LeaseKeeper {
   }
 
   async #turn(): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, mayHold = () => true } = this.#options;
     try {
       await this.#renew();
-      for (const name of this.#wanted) if (this.#isMissing(name)) await this.#acquire(name);
+      for (const held of this.#held.values()) if (!mayHold(held.name)) await this.#giveBack(held);
+      for (const name of this.#wanted) if (this.#isMissing(name) && mayHold(name)) await this.#acquire(name);
     } catch {
       // the database is away: what is held runs out by its deadline
     }

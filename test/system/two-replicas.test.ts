@@ -26,6 +26,7 @@ const probe = defineSkill({
     },
   },
   webhooks: { knock },
+  crons: { look: { schedule: () => '* * * * *', run: () => {} } },
   timers: {
     due: defineTimer({
       payload: z.object({ n: z.number() }),
@@ -141,4 +142,20 @@ test('when one replica stops, what it has accepted and not handled is handled by
   second.app.dispatcher.start();
   await second.advance(61_000);
   expect(sorted(second.texts())).toEqual(['due 1', 'knock 7']);
+});
+
+test('crons and housekeeping go to the replica with the newer configuration at once', async () => {
+  const holds = async ({ app }: TestBot): Promise<string[]> =>
+    (await app.metrics.leaseHeld.get()).values
+      .filter(({ labels, value }) => value === 1 && ['cron', 'housekeeping'].includes(String(labels.lease)))
+      .map(({ labels }) => String(labels.lease));
+  await until(async () => [...(await holds(one)), ...(await holds(other))].length === 2);
+  for (const newer of [one, other, one]) {
+    const generation = Math.max(one.app.world.generation, other.app.world.generation) + 1;
+    await newer.app.reload(newer.app.config, generation);
+    await until(async () => (await holds(newer)).length === 2);
+    expect(await holds(newer === one ? other : one)).toEqual([]);
+  }
+  one.pass(61_000);
+  await until(async () => (await one.query(`select 1 from events where kind = 'cron' and state = 'done'`)).length > 0);
 });
