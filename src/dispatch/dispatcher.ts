@@ -1,5 +1,5 @@
 import { messageOf } from '../errors.ts';
-import { beginEvent, beginLane, findNew, type Accepted } from './event.ts';
+import { beginEvent, beginLane, findNew, laneBefore, type Accepted } from './event.ts';
 import { EventHandler, type HandlerOptions } from './handler.ts';
 import { Lines, type Turn, type Work } from './lines.ts';
 import { beginSuspect, takeSuspects, uncountTries, type Suspect } from './suspects.ts';
@@ -111,6 +111,13 @@ export class Dispatcher {
       lane === null ? id : undefined,
     );
     this.#lines.ended(work, handled ? 'handled' : 'none');
+    if (lane !== null) this.#wakeBefore(id, lane);
+  }
+
+  /** What was put aside held the lane that it comes from: whoever looked there meanwhile left it. */
+  #wakeBefore(id: number, lane: string): void {
+    const before = laneBefore(lane);
+    if (before !== lane) this.wake([{ id, lane: before }], true);
   }
 
   #queueSweep(waitMs: number): void {
@@ -172,7 +179,7 @@ export class Dispatcher {
       log.debug({ event: id, reason: messageOf(error) }, 'suspected event waits');
       return false;
     });
-    if (lane !== null) this.wake([suspect], true);
+    if (lane !== null) this.wake([{ ...suspect, lane: laneBefore(lane) }], true);
     return ended;
   }
 }

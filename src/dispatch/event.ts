@@ -149,13 +149,29 @@ export async function beginEvent(transaction: Transaction, id: number, known: Kn
   return row;
 }
 
+const ASIDE = /:tap:\d+$/;
+
+/** The lane of its own that an event waits in, out of the way of its lane. */
+export const asideOf = (lane: string, id: number): string => (ASIDE.test(lane) ? lane : `${lane}:tap:${id}`);
+
+/** The lane that an event was put aside from; of any other lane that one itself. */
+export const laneBefore = (lane: string): string => lane.replace(ASIDE, '');
+
+/** Waits for a lane: nothing else of it is handled until the transaction ends. */
+export async function lockLane(query: Query, lane: string): Promise<void> {
+  await query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [lane]);
+}
+
 /**
  * Begins the transaction of a lane's next event under the lane's advisory lock. Undefined: the lane is empty, another
- * works it, or its first event must wait or is for a newer program; what is behind it waits too.
+ * works it, or its first event must wait or is for a newer program; what is behind it waits too. An event that was put
+ * aside waits for the lane that it comes from: its handler counts on being the only one there.
  */
 export async function beginLane(transaction: Transaction, lane: string, known: Known): Promise<EventRow | undefined> {
-  const [, [row]] = await Promise.all([
+  const before = laneBefore(lane);
+  const [, , [row]] = await Promise.all([
     transaction.script('begin'),
+    before === lane ? undefined : lockLane(transaction.query, before),
     transaction.query<EventRow>(
       `with free as materialized (select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as got)
        select ${EVENT_COLUMNS} from (

@@ -10,6 +10,7 @@ import { handleAddressed } from './addressed.ts';
 import { coreAnswer, handleChat, reply } from './chat.ts';
 import { Effects, type Woken } from './effects.ts';
 import {
+  asideOf,
   beginCalls,
   commitEvents,
   failEvent,
@@ -172,10 +173,8 @@ export class EventHandler {
       : row.kind === 'command'
         ? await handleRemote(saying)
         : { result: await handleAddressed({ ...given, rows }) };
-    if (outcome.result === 'retry') {
-      const lane = row.lane?.includes(':tap:') ? row.lane : `${row.lane ?? row.source}:tap:${row.id}`;
-      return postponeEvent(transaction, row.id, lane, TAP_LOOK_EVERY_MS);
-    }
+    if (outcome.result === 'retry')
+      return postponeEvent(transaction, row.id, asideOf(row.lane ?? row.source, row.id), TAP_LOOK_EVERY_MS);
     // The commit leaves with the last of it: where one statement fails, those behind it do, and the commit rolls back.
     const ids = rows.map(({ id }) => id);
     const woken = await effects.write(transaction, () => {

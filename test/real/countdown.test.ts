@@ -57,7 +57,7 @@ async function start(limits: 'none' | 'default', options: object = {}): Promise<
     opsPort: await freePort(),
   });
   await bell.start();
-  await listening(database.url);
+  await listening(database.url, ['matrix']);
   const client = new pg.Client({ connectionString: database.url });
   await client.connect();
   const shown = (): Promise<Message[]> => read(synapse, ann, bot, room);

@@ -58,7 +58,7 @@ let words = 0;
 let ended = 0;
 try {
   await Promise.all(setting.replicas.map((replica) => replica.start()));
-  await listening(setting.database.url);
+  await listening(setting.database.url, ['matrix']);
   // Answers are lost and syncs repeat what they said, so that requests are repeated under their keys.
   await setting.homeserver.chance({ seed, odds: { errorAfter: 0.005, dropAfter: 0.005 } });
   await setting.homeserver.chance({ seed: seed + 1, odds: { redeliver: 0.03 }, on: ['sync'] });

@@ -180,10 +180,11 @@ async function ringsByAlert(
   });
 }
 
-/** Resolves when the bot has its place in the stream: what is said before its first sync is the past, and never run. */
-export async function listening(databaseUrl: string): Promise<void> {
+/** Resolves when the bot has its place in the stream of each connector: what is said before is the past, and never run. */
+export async function listening(databaseUrl: string, connectors: readonly string[]): Promise<void> {
   return connected(databaseUrl, async (client) => {
-    while ((await client.query('select 1 from cursors')).rowCount === 0)
+    const sql = 'select 1 from cursors where connector = any($1)';
+    while ((await client.query(sql, [connectors])).rowCount !== connectors.length)
       await new Promise((resolve) => setTimeout(resolve, 50));
   });
 }
