@@ -5,7 +5,7 @@ import { connect as connectSocket } from 'node:net';
 import { newKey, RecordingHost, sendOf } from '../../src/connectors/conformance/host.ts';
 import type { ConnectorWorld, SeenMessage } from '../../src/connectors/conformance/world.ts';
 import { describeConnector } from '../../src/connectors/conformance.ts';
-import type { Connector, Operation } from '../../src/connectors/connector.ts';
+import type { Connector } from '../../src/connectors/connector.ts';
 import { codeOf } from '../../src/errors.ts';
 import { create } from '../../src/connectors/matrix/index.ts';
 import { matrix } from '../../src/connectors/matrix/platform.ts';
@@ -199,27 +199,6 @@ describeReal('with a real Synapse', () => {
       await world.close();
     }
   }
-
-  test('every kind of operation is echoed under its key with the message it is about', async () => {
-    await within(async (world, connector, host) => {
-      const part = connector.render({ title: 'T', text: 'x **b**' }, { ring: false })[0];
-      if (!part) throw new Error('no part');
-      const keys = [newKey(), newKey(), newKey(), newKey()];
-      const base = { room: world.room, unknownTries: 0 };
-      const id = await connector.perform({ ...base, type: 'send', key: keys[0] ?? newKey(), part }, never);
-      const others: Operation[] = [
-        { ...base, type: 'edit', key: keys[1] ?? newKey(), part, target: id },
-        { ...base, type: 'react', key: keys[2] ?? newKey(), target: id, emoji: '👀' },
-        { ...base, type: 'delete', key: keys[3] ?? newKey(), target: id },
-      ];
-      for (const operation of others) {
-        expect(await connector.perform(operation, never)).toBe(id);
-        expect(await connector.perform({ ...operation, unknownTries: 1 }, never)).toBe(id);
-      }
-      await host.until('all echoes', () => keys.every((key) => host.echoes.some((echo) => echo.key === key)));
-      for (const key of keys) expect(host.echoes).toContainEqual({ key, remoteId: id });
-    });
-  });
 
   test('a gap is filled, and what was said before the bot came or while it was out is not delivered', async () => {
     await within(async (world, connector, host) => {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { messageOf } from '../../errors.ts';
 import {
   keyText,
   type ConnectorHost,
@@ -13,7 +14,8 @@ export class RecordingHost implements ConnectorHost {
   cursor: string | null;
   readonly cursorAt: Date | null = null;
   readonly events: IncomingEvent[] = [];
-  readonly echoes: { key: RequestKey; remoteId: string }[] = [];
+  /** Keys as `keyText` writes them, to be compared with `===`: a connector makes a new object of each key it reads. */
+  readonly echoes: { key: string; remoteId: string }[] = [];
   readonly memberships: { room: string; state: string; detail: string | undefined }[] = [];
   readonly states: boolean[] = [];
   readonly failures: unknown[] = [];
@@ -58,7 +60,7 @@ export class RecordingHost implements ConnectorHost {
   }
 
   async echo(key: RequestKey, remoteId: string): Promise<void> {
-    this.echoes.push({ key, remoteId });
+    this.echoes.push({ key: keyText(key), remoteId });
     this.history.push(`echo ${keyText(key)}`);
     this.changed();
     await Promise.resolve();
@@ -116,11 +118,7 @@ export class RecordingHost implements ConnectorHost {
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.changes.splice(this.changes.indexOf(look), 1);
-        reject(
-          new Error(
-            `never happened: ${what}; recorded: ${JSON.stringify({ events: this.events, memberships: this.memberships, states: this.states, logged: this.logged }).slice(0, 2000)}`,
-          ),
-        );
+        reject(new Error(`never happened: ${what}; recorded: ${this.recorded()}`));
       }, withinMs);
       const look = (): void => {
         if (!condition()) return;
@@ -130,6 +128,13 @@ export class RecordingHost implements ConnectorHost {
       };
       this.changes.push(look);
     });
+  }
+
+  private recorded(): string {
+    const { echoes, memberships, states, logged, events } = this;
+    const failures = this.failures.map(messageOf);
+    // Events last: they are what is too long to be shown whole.
+    return JSON.stringify({ echoes, memberships, states, failures, logged, events }).slice(0, 2000);
   }
 
   /** The texts of messages, in order. */

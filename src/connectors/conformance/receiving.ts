@@ -1,5 +1,8 @@
-import { RecordingHost } from './host.ts';
-import { must, type Suite } from './subject.ts';
+import { keyText, type Operation } from '../connector.ts';
+import { newKey, RecordingHost, sendOf } from './host.ts';
+import { must, never, type Suite } from './subject.ts';
+
+type OnMessage = Pick<Extract<Operation, { type: 'delete' }>, 'key' | 'room' | 'target' | 'unknownTries'>;
 
 /** What people say comes in once, in order, and is not lost. */
 export function describeReceiving(suite: Suite): void {
@@ -57,13 +60,37 @@ export function describeReceiving(suite: Suite): void {
     'its own messages are echoed under their key before later events, and are no events',
     { declares: ['keyWindowMs'], world: ['hear', 'echo'] },
     async ({ world, host, send }) => {
-      const remoteId = await send({ text: 'from the bot' });
+      const key = newKey();
+      const remoteId = await send({ text: 'from the bot' }, { key });
       await must(world.say)('after it');
       await host.until('the message', () => host.texts().includes('after it'));
       expect(host.texts()).toEqual(['after it']);
-      expect(host.echoes).toMatchObject([{ remoteId }]);
+      expect(host.echoes).toEqual([{ key: keyText(key), remoteId }]);
       const place = (word: string): number => host.history.findIndex((line) => line.startsWith(word));
       expect(place('echo ')).toBeLessThan(place('event '));
+    },
+  );
+
+  suite.test(
+    'every kind of operation is echoed under its key with the message it is about',
+    { declares: ['keyWindowMs'], world: ['echo', 'echo changes'] },
+    async ({ world, connector, host, part }) => {
+      const { edit, reactions, delete: deletes } = suite.subject.capabilities;
+      const send = sendOf(world.room, part({ text: 'first' }));
+      const target = await connector.perform(send, never());
+      const about = (): OnMessage => ({ key: newKey(), room: world.room, target, unknownTries: 0 });
+      const changes: Operation[] = [
+        ...(edit ? [{ ...about(), type: 'edit' as const, part: part({ text: 'second' }) }] : []),
+        ...(reactions ? [{ ...about(), type: 'react' as const, emoji: '👀' }] : []),
+        ...(deletes ? [{ ...about(), type: 'delete' as const }] : []),
+      ];
+      for (const change of changes) {
+        expect(await connector.perform(change, never())).toBe(target);
+        expect(await connector.perform({ ...change, unknownTries: 1 }, never())).toBe(target);
+      }
+      const expected = [send, ...changes].map(({ key }) => ({ key: keyText(key), remoteId: target }));
+      await host.until('all echoes', () => host.echoes.length >= expected.length);
+      expect(host.echoes).toEqual(expected);
     },
   );
 

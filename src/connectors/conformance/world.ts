@@ -13,6 +13,7 @@ export type Ability =
   | 'hear'
   | 'catch up'
   | 'echo'
+  | 'echo changes'
   | 'refuse a request'
   | 'lose an answer'
   | 'let a request hang'

@@ -60,7 +60,7 @@ test('after a gap everything since the cursor is fetched, in order, with our own
   const after = (await start(new RecordingHost([world.room], host))).host;
   await after.until('all', () => after.texts().length >= texts.length);
   expect(after.texts()).toEqual(texts);
-  expect(after.echoes.map((echo) => echo.key)).toEqual([key]);
+  expect(after.echoes.map((echo) => echo.key)).toEqual([keyText(key)]);
   expect(after.history[0]).toBe(`echo ${keyText(key)}`); // and no cursor before it
 });
 

@@ -1,0 +1,11 @@
+import { newKey, RecordingHost } from './host.ts';
+
+test('what never happened is told with the echoes and failures that did', async () => {
+  const host = new RecordingHost([]);
+  const key = newKey();
+  await host.echo({ ...key }, 'remote');
+  host.failed(new Error('locked out'));
+  await expect(host.until('peace', () => false, 0)).rejects.toThrow(
+    new RegExp(`^never happened: peace; recorded: .*"${key.uuid}\\.1".*"remote".*"locked out"`),
+  );
+});
