@@ -3,26 +3,31 @@ import { Gone, keyText, Rejected, type ConnectorEnvironment, type Operation } fr
 
 type Query = ConnectorEnvironment['pages']['query'];
 
-/** Writes what one operation asks for; resolves to the id of the message concerned. A repeat changes nothing. */
+/**
+ * Writes what one operation asks for; resolves to the id of the message concerned. A repeat changes nothing, nor does what comes
+ * after a later request of the same message: all that changes a row is keyed by the one message it shows.
+ */
 export async function performOn(query: Query, connector: string, operation: Operation): Promise<string> {
   switch (operation.type) {
     case 'send':
       return send(query, connector, operation);
     case 'edit':
-      return changed(await edit(query, connector, operation.target, JSON.stringify(operation.part.body)));
+      return changed(await edit(query, connector, operation));
     case 'delete':
-      return changed(await remove(query, connector, operation.target));
+      return changed(await remove(query, connector, operation));
     default:
       throw new Rejected(`pages have no ${operation.type}`);
   }
 }
 
 type Send = Extract<Operation, { type: 'send' }>;
+type Edit = Extract<Operation, { type: 'edit' }>;
+type Delete = Extract<Operation, { type: 'delete' }>;
 
 async function send(query: Query, connector: string, { room, key, part, replyTo, thread, to }: Send): Promise<string> {
   // The row that a repeat meets is touched, because only what is written is seen whoever else wrote it meanwhile.
   const rows = await query<{ id: string }>(
-    `insert into web_messages (id, connector, room, key, body, reply_to, visible_to) values ($1, $2, $3, $4, $5, $6, $7)
+    `insert into web_messages (id, connector, room, key, body, reply_to, visible_to, sends) values ($1, $2, $3, $4, $5, $6, $7, $8)
      on conflict (connector, key) do update set key = excluded.key returning id`,
     [
       randomUUID(),
@@ -32,24 +37,29 @@ async function send(query: Query, connector: string, { room, key, part, replyTo,
       JSON.stringify(part.body),
       replyTo ?? thread ?? null,
       to?.accountId ?? null,
+      key.count,
     ],
   );
   return idOf(rows);
 }
 
-function edit(query: Query, connector: string, id: string, body: string): Promise<{ id: string }[]> {
+// Both write the row as it is when a later request was there before: the condition is judged again on what others wrote meanwhile.
+function edit(query: Query, connector: string, { target, key, part }: Edit): Promise<{ id: string }[]> {
   return query(
-    `update web_messages set body = $3, version = version + (body <> $3)::int, changed_at = clock_timestamp()
-     where connector = $1 and id = $2 and not deleted returning id`,
-    [connector, id, body],
+    `update web_messages set body = case when sends <= $4 then $3 else body end, version = version + (sends <= $4 and body <> $3)::int,
+       changed_at = case when sends <= $4 then clock_timestamp() else changed_at end, sends = greatest(sends, $4)
+     where connector = $1 and id = $2 and (not deleted or sends > $4) returning id`,
+    [connector, target, JSON.stringify(part.body), key.count],
   );
 }
 
-function remove(query: Query, connector: string, id: string): Promise<{ id: string }[]> {
+function remove(query: Query, connector: string, { target, key }: Delete): Promise<{ id: string }[]> {
   return query(
-    `update web_messages set deleted = true, body = '{}', version = version + 1, changed_at = clock_timestamp()
-     where connector = $1 and id = $2 and not deleted returning id`,
-    [connector, id],
+    `update web_messages set deleted = deleted or sends <= $3, body = case when sends <= $3 then '{}' else body end,
+       version = version + (sends <= $3)::int, changed_at = case when sends <= $3 then clock_timestamp() else changed_at end,
+       sends = greatest(sends, $3)
+     where connector = $1 and id = $2 and (not deleted or sends > $3) returning id`,
+    [connector, target, key.count],
   );
 }
 
