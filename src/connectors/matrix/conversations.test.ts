@@ -95,27 +95,3 @@ test('another replica asks on a device of its own, and the bot that runs stays l
   world.homeserver.say('ann', world.roomId, 'still there?');
   await host.until('the message', () => host.events.length === 1);
 });
-
-test('the conversation with a person is one room for ever, whoever asks first, and they are invited again when they left', async () => {
-  const [first, second] = [await connect(), await connect()];
-  const rooms = await Promise.all(
-    [first, second, first].map(async (by) => by.openDirect?.('@ann:fake.test', signal())),
-  );
-  expect(new Set(rooms).size).toBe(1);
-  const [room = ''] = rooms;
-  world.homeserver.join('ann', room);
-  world.homeserver.leave('ann', room);
-  expect(await (await connect()).openDirect?.('@ann:fake.test', signal())).toBe(room);
-  expect(world.homeserver.roomsOf('ann')).toContain(room);
-  expect(await first.openDirect?.('@bob:fake.test', signal())).not.toBe(room);
-});
-
-test('who has left the conversation with the bot is invited again when it is opened again', async () => {
-  const connector = await connect();
-  const open = async (): Promise<string> => (await connector.openDirect?.('@bob:fake.test', signal())) ?? '';
-  const room = await open();
-  world.homeserver.join('bob', room);
-  world.homeserver.leave('bob', room);
-  expect(await open()).toBe(room);
-  expect(world.homeserver.roomsOf('bob')).toContain(room);
-});

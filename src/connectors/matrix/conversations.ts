@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cut } from '../../chat/cut.ts';
 import { clean } from '../../chat/markdown.ts';
@@ -19,7 +18,7 @@ export interface Speaking {
 /** Everybody joined. One request: Matrix has no pages for it (5,000 members are about 400 kB). */
 export async function members(by: Speaking, written: string, signal: AbortSignal): Promise<Member[]> {
   const ask = (room: string): Promise<JsonObject> =>
-    by.requests.request('GET', `${at(room)}/joined_members`, { signal, timeoutMs: 60_000 });
+    by.requests.request('GET', `${roomPath(room)}/joined_members`, { signal, timeoutMs: 60_000 });
   const room = await by.rooms.find(written, signal);
   const answer = await ask(room).catch(async (error: unknown) => {
     if (!isMatrixFailure(error) || error.status !== 403) throw error;
@@ -50,10 +49,29 @@ export function isGuest(id: string): boolean {
  * is not in a room that is there already (it is used again, or its making was cut short) is invited then.
  */
 export async function openGroup(by: Speaking, conversation: Conversation, signal: AbortSignal): Promise<string> {
-  const name = `watchbell-${conversation.uuid}`;
-  const alias = `#${name}:${by.userId.slice(by.userId.indexOf(':') + 1)}`;
-  const found = await find(by, alias, signal);
+  const alias = aliasOf(by, conversation.uuid);
+  const found = await findAlias(by, alias, signal);
   if (found !== undefined) return complete(by, found, conversation, signal);
+  const made = await makeRoom(by, conversation, signal);
+  if (made !== undefined) return made;
+  const others = await findAlias(by, alias, signal);
+  if (others === undefined) throw new Error(`the homeserver says that ${alias} is taken, and does not find it`);
+  return complete(by, others, conversation, signal);
+}
+
+/** The address of the conversation with this uuid. */
+export function aliasOf(by: Speaking, uuid: string): string {
+  return `#${localpart(uuid)}:${by.userId.slice(by.userId.indexOf(':') + 1)}`;
+}
+
+const localpart = (uuid: string): string => `watchbell-${uuid}`;
+
+/** Undefined: another replica was faster, or an answer is on its way that nobody waits for any more. */
+export async function makeRoom(
+  by: Speaking,
+  { uuid, name, people }: Conversation,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   try {
     const answer = await by.requests.request('POST', '/_matrix/client/v3/createRoom', {
       signal,
@@ -62,9 +80,9 @@ export async function openGroup(by: Speaking, conversation: Conversation, signal
         preset: 'private_chat',
         visibility: 'private',
         is_direct: true,
-        ...(conversation.name !== '' && { name: conversation.name }),
-        room_alias_name: name,
-        invite: conversation.people,
+        ...(name !== '' && { name }),
+        room_alias_name: localpart(uuid),
+        invite: people,
       },
     });
     const room = text(answer['room_id']);
@@ -72,23 +90,14 @@ export async function openGroup(by: Speaking, conversation: Conversation, signal
     by.rooms.setJoined(room, true);
     return room;
   } catch (error) {
-    // Another replica was faster, or an answer is on its way that nobody waits for any more. Synapse says 400
-    // M_ROOM_IN_USE, and 409 M_UNKNOWN when both came in the same moment (measured).
+    // Synapse says 400 M_ROOM_IN_USE, and 409 M_UNKNOWN when both came in the same moment (measured).
     if (!isMatrixFailure(error) || (error.errcode !== 'M_ROOM_IN_USE' && error.status !== 409)) throw error;
-    const made = await find(by, alias, signal);
-    if (made === undefined) throw error;
-    return complete(by, made, conversation, signal);
+    return undefined;
   }
 }
 
-/** The conversation with one person: a room whose address is made of the account, so that there is one for ever. */
-export function openDirect(by: Speaking, account: string, signal: AbortSignal): Promise<string> {
-  const uuid = `with-${hash('sha256', account, 'hex').slice(0, 32)}`;
-  // Without a name clients show the room as the person who is in it.
-  return openGroup(by, { uuid, people: [account], name: '' }, signal);
-}
-
-async function find(by: Speaking, alias: string, signal: AbortSignal): Promise<string | undefined> {
+/** The room that an address stands for. */
+export async function findAlias(by: Speaking, alias: string, signal: AbortSignal): Promise<string | undefined> {
   try {
     const path = `/_matrix/client/v3/directory/room/${encodeURIComponent(alias)}`;
     return text((await by.requests.request('GET', path, { signal }))['room_id']);
@@ -99,23 +108,29 @@ async function find(by: Speaking, alias: string, signal: AbortSignal): Promise<s
 }
 
 async function complete(by: Speaking, room: string, { people }: Conversation, signal: AbortSignal): Promise<string> {
-  const chunk = await memberEvents(by, room, signal);
-  const states = new Map(
-    chunk.map((event) => [text(dig(event, 'state_key')) ?? '', text(dig(event, 'content', 'membership'))]),
-  );
-  for (const person of people) {
-    if (['join', 'invite'].includes(states.get(person) ?? '')) continue;
-    await by.requests.request('POST', `${at(room)}/invite`, { body: { user_id: person }, signal });
-  }
+  await inviteMissing(by, room, await membershipsSoon(by, room, signal), people, signal);
   return room;
 }
 
+/** Invites who is not in a room; `members` as `memberships` resolves to. */
+export async function inviteMissing(
+  by: Speaking,
+  room: string,
+  members: ReadonlyMap<string, string>,
+  people: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const person of people) {
+    if (['join', 'invite'].includes(members.get(person) ?? '')) continue;
+    await by.requests.request('POST', `${roomPath(room)}/invite`, { body: { user_id: person }, signal });
+  }
+}
+
 /** An address exists before the room has its members: while another request makes it, we are not in it yet. */
-async function memberEvents(by: Speaking, room: string, signal: AbortSignal): Promise<readonly JsonValue[]> {
+async function membershipsSoon(by: Speaking, room: string, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
   for (let tries = 1; ; tries++) {
     try {
-      const answer = await by.requests.request('GET', `${at(room)}/members`, { signal, timeoutMs: 60_000 });
-      return Array.isArray(answer['chunk']) ? answer['chunk'] : [];
+      return await memberships(by, room, signal);
     } catch (error) {
       if (!isMatrixFailure(error) || (error.status !== 403 && error.status !== 404)) throw error;
       // Not refused for good, so it is tried again later.
@@ -126,6 +141,19 @@ async function memberEvents(by: Speaking, room: string, signal: AbortSignal): Pr
   }
 }
 
-function at(room: string): string {
+/** Account → `join`, `invite`, `leave`, `ban` or `knock`. */
+export async function memberships(
+  by: Speaking,
+  room: string,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const answer = await by.requests.request('GET', `${roomPath(room)}/members`, { signal, timeoutMs: 60_000 });
+  const chunk: readonly JsonValue[] = Array.isArray(answer['chunk']) ? answer['chunk'] : [];
+  return new Map(
+    chunk.map((event) => [text(dig(event, 'state_key')) ?? '', text(dig(event, 'content', 'membership')) ?? '']),
+  );
+}
+
+export function roomPath(room: string): string {
   return `/_matrix/client/v3/rooms/${encodeURIComponent(room)}`;
 }

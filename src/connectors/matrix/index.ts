@@ -15,7 +15,8 @@ import type {
 } from '../connector.ts';
 import { openAccount } from './account.ts';
 import type { Account } from './account.ts';
-import { members, openDirect, openGroup } from './conversations.ts';
+import { members, openGroup } from './conversations.ts';
+import { openDirect } from './direct.ts';
 import type { Speaking } from './conversations.ts';
 import { examine } from './examine.ts';
 import { Memberships } from './memberships.ts';
