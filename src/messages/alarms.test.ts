@@ -1,7 +1,7 @@
 import { ClockShift, createClock } from '../clock.ts';
-import { Alarms } from './alarms.ts';
+import { AHEAD_MS, Alarms } from './alarms.ts';
 
-test('rooms that are due in the same few milliseconds ring together, each once, and not before', async () => {
+test('rooms that are due in the same moment ring together, each once, a little ahead and not before that', async () => {
   const shift = new ClockShift();
   const clock = createClock(shift);
   const rung: { rooms: string[]; at: Date }[] = [];
@@ -10,16 +10,16 @@ test('rooms that are due in the same few milliseconds ring together, each once, 
     rung.push({ rooms: [...rooms], at: clock.now() });
     if (rung.length === 2) resolve();
   });
-  const due = new Date(Math.ceil(clock.now().getTime() / 100) * 100 + 100);
+  const due = new Date(Math.ceil(clock.now().getTime() / 100) * 100 + 100 + AHEAD_MS);
   const before = new Date(due.getTime() - 2);
   for (const room of ['a', 'b', 'a']) alarms.set(room, due);
   alarms.set('c', before);
-  alarms.set('late', new Date(due.getTime() + 20));
+  alarms.set('late', new Date(due.getTime() + 60));
   // The clock turns out to be fast: whoever sleeps until then would be too early.
   shift.set(-30);
   await promise;
   expect(rung.map(({ rooms }) => rooms)).toEqual([['a', 'b', 'c'], ['late']]);
-  expect(rung.every(({ at }) => at >= due)).toBe(true);
+  expect(rung.every(({ at }) => at.getTime() >= due.getTime() - AHEAD_MS)).toBe(true);
 });
 
 test('what is cleared does not ring', async () => {

@@ -1,9 +1,11 @@
 import type { Clock } from '../clock.ts';
 
-/** What becomes due within so long rings at the end of it: a look for each of 1,000 counts costs more than they wait. */
-const TOGETHER_MS = 4;
+/** So long before its time a message is frozen at the earliest: looked for when it is due, the last of 1,000 is 370 ms late. */
+export const AHEAD_MS = 500;
+/** What becomes due within so long rings at the end of it, so that many rooms are looked into together. */
+const TOGETHER_MS = 50;
 
-/** Rings for rooms when what waits in them becomes due: once for all of the same few milliseconds, so that they are looked into together. */
+/** Rings for rooms a little before what waits in them becomes due. */
 export class Alarms {
   readonly #clock: Clock;
   readonly #ring: (rooms: ReadonlySet<string>) => void;
@@ -15,7 +17,7 @@ export class Alarms {
   }
 
   set(room: string, due: Date): void {
-    const at = Math.ceil(due.getTime() / TOGETHER_MS) * TOGETHER_MS;
+    const at = Math.ceil((due.getTime() - AHEAD_MS) / TOGETHER_MS) * TOGETHER_MS;
     const there = this.#set.get(at);
     if (there) return void there.rooms.add(room);
     const rooms = new Set([room]);

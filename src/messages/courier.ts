@@ -1,6 +1,6 @@
 import type { RequestKey } from '../connectors/connector.ts';
 import { messageOf } from '../errors.ts';
-import { Alarms } from './alarms.ts';
+import { AHEAD_MS, Alarms } from './alarms.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
 import { RateLimits } from './rate-limiter.ts';
 import { RoomWorker, type Turn } from './room-worker.ts';
@@ -12,7 +12,7 @@ export type CourierOptions = DeliveryOptions;
 
 const LOOK_EVERY_MS = 1000;
 /** A look finds what becomes due until a little after the next one. */
-const DUE_WITHIN_MS = LOOK_EVERY_MS + 200;
+const DUE_WITHIN_MS = LOOK_EVERY_MS + AHEAD_MS + 200;
 /** Rooms that have their turn; and looked into with one statement. */
 const ROOMS_AT_ONCE = 5000;
 const ROOMS_A_TAKE = 250;
@@ -64,6 +64,8 @@ export class Courier {
     this.#ready.clear();
     this.#callOff?.();
     this.#alarms.clear();
+    // None sits and waits for the time of what it froze.
+    for (const worker of this.#workers.values()) if (worker.isWorking) worker.wake(false);
     while (this.#working > 0 || this.#looking) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
@@ -71,8 +73,12 @@ export class Courier {
   wake(room: string, notBefore: Date | null = null, urgent = false): void {
     if (this.#stopped) return;
     const { clock } = this.#options;
-    if (notBefore && notBefore > clock.now()) return this.#alarm(room, notBefore);
     const worker = this.#worker(room);
+    if (notBefore && notBefore > clock.now()) {
+      // It may be what was frozen, said anew.
+      if (worker.isWaiting) worker.wake(urgent);
+      return this.#alarm(room, notBefore);
+    }
     worker.wake(urgent);
     const nowMs = clock.steady();
     if (!this.#limits.account.isThrottled(nowMs)) this.#enqueue(worker);

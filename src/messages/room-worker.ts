@@ -26,9 +26,10 @@ const NOT_REPEATED = 'nobody knows whether it was shown, and it is not repeated'
 
 /**
  * `idle`: nothing to do, as far as is known. `ready`, `urgent`: something may be sent; urgent comes before bulk. `working`: it
- * has its turn. `woken`, `pressed`: something, or something urgent, came during its turn.
+ * has its turn. `waiting`: in its turn, for the time of what it froze. `woken`, `pressed`: something, or something urgent, came
+ * during its turn.
  */
-type State = 'idle' | 'ready' | 'urgent' | 'working' | 'woken' | 'pressed';
+type State = 'idle' | 'ready' | 'urgent' | 'working' | 'waiting' | 'woken' | 'pressed';
 
 /** What a turn leaves: nothing, perhaps more to send now, or a wait until the room is looked into again. */
 export type Turn = 'done' | 'more' | { readonly waitMs: number };
@@ -59,6 +60,8 @@ export class RoomWorker {
   readonly #delivery: Delivery;
   #state: State = 'idle';
   #turn = Promise.withResolvers<void>();
+  /** Something came during its turn. */
+  #called = Promise.withResolvers<void>();
   /** False: a former holder, or a failure, may have left a request without a known outcome; the rows say. */
   isSettled = false;
   /** Requests that are not recorded as confirmed, and how often each was tried without an answer; 0: it follows what was confirmed. */
@@ -72,7 +75,11 @@ export class RoomWorker {
   }
 
   get isWorking(): boolean {
-    return this.#state === 'working' || this.#state === 'woken' || this.#state === 'pressed';
+    return ['working', 'waiting', 'woken', 'pressed'].includes(this.#state);
+  }
+
+  get isWaiting(): boolean {
+    return this.#state === 'waiting';
   }
 
   get isUrgent(): boolean {
@@ -80,13 +87,16 @@ export class RoomWorker {
   }
 
   wake(urgent: boolean): void {
-    if (this.isWorking) this.#state = urgent || this.#state === 'pressed' ? 'pressed' : 'woken';
-    else this.#state = urgent || this.#state === 'urgent' ? 'urgent' : 'ready';
+    if (this.isWorking) {
+      this.#state = urgent || this.#state === 'pressed' ? 'pressed' : 'woken';
+      this.#called.resolve();
+    } else this.#state = urgent || this.#state === 'urgent' ? 'urgent' : 'ready';
   }
 
   begin(): void {
     this.#state = 'working';
     this.#turn = Promise.withResolvers();
+    this.#called = Promise.withResolvers();
   }
 
   /** True: it is to be looked into again now. */
@@ -170,11 +180,16 @@ export class RoomWorker {
   ): Promise<Decided> {
     const batch: Planned[] = [];
     const waits = putOff.length > 0 ? [AGAIN_MS] : [];
-    for (const row of rows) {
+    for (const row of this.#inOrder(rows)) {
       if (batch.length === limit) break;
       if (putOff.some(({ id }) => id === row.id || id === row.fold)) continue;
       const attempt = this.#isSpecial(row) ? undefined : await this.#plan(row);
       const isPlain = attempt !== undefined && !('impossible' in attempt) && attempt.steps.length > 0;
+      const earlyMs = this.#earlyMs(row);
+      if (earlyMs > 0 && (!isPlain || row.thread_key)) {
+        waits.push(earlyMs);
+        continue;
+      }
       // What stands in a thread is told its root once that is shown.
       if (!isPlain || (row.thread_key && batch.length > 0))
         return { batch, special: batch.length === 0 ? row : undefined, after: 'more' };
@@ -186,6 +201,33 @@ export class RoomWorker {
     const isMore = batch.length > 0 && (isFull || batch.some(({ attempt }) => attempt.steps.length > 1));
     const later = waits.length > 0 ? { waitMs: Math.max(1, Math.min(...waits)) } : 'done';
     return { batch, special: undefined, after: isMore ? 'more' : later };
+  }
+
+  /** What is not due yet stands last, by its time. */
+  #inOrder(rows: readonly MessageRow[]): readonly MessageRow[] {
+    const now = this.#options.clock.now();
+    const laterMs = ({ not_before: due }: MessageRow): number => (due && due > now ? due.getTime() : 0);
+    return rows.every((row) => laterMs(row) === 0)
+      ? rows
+      : rows.toSorted((one, other) => laterMs(one) - laterMs(other));
+  }
+
+  #earlyMs({ not_before: due }: MessageRow): number {
+    return Math.max(0, (due?.getTime() ?? 0) - this.#options.clock.now().getTime());
+  }
+
+  /** Resolves when its time has come. False: something else came before that. */
+  async #isDue(row: MessageRow): Promise<boolean> {
+    for (let waitMs = this.#earlyMs(row); waitMs > 0; waitMs = this.#earlyMs(row)) {
+      if (this.#state !== 'working') return false;
+      this.#state = 'waiting';
+      const rung = Promise.withResolvers<void>();
+      const callOff = this.#options.clock.after(waitMs, rung.resolve);
+      await Promise.race([rung.promise, this.#called.promise]);
+      callOff();
+      if (this.isWaiting) this.#state = 'working';
+    }
+    return true;
   }
 
   #isSpecial(row: MessageRow): boolean {
@@ -295,10 +337,12 @@ export class RoomWorker {
       const tries = this.#tries.get(request) ?? 0;
       const isRepeat = tries > 0;
       const untouched = attempt.next === 0 && !isRepeat;
-      const answer = await this.#delivery.inTurn(row, async () => {
-        const stop = isRepeat ? undefined : this.#stopBefore(row, attempt, sending);
-        return stop ?? (await this.#delivery.request(row, attempt, tries));
-      });
+      const answer = (await this.#isDue(row))
+        ? await this.#delivery.inTurn(row, async () => {
+            const stop = isRepeat ? undefined : this.#stopBefore(row, attempt, sending);
+            return stop ?? (await this.#delivery.request(row, attempt, tries));
+          })
+        : NOT_YET;
       sending.left--;
       switch (answer.type) {
         case 'not asked':
@@ -367,6 +411,8 @@ export class RoomWorker {
     return { withdraw: false, goesOn: false, turn: { waitMs } };
   }
 }
+
+const NOT_YET: NotAsked = { type: 'not asked', turn: 'more' };
 
 /** Names a request: as its key does. */
 function requestOf(row: MessageRow): string {

@@ -87,20 +87,20 @@ export function unresolvedIn(query: Query, connector: string, rooms: readonly st
 }
 
 /**
- * What rooms should be sent next, at most `limit` rows each: replies and pages before bulk, each in order. Found by what is
- * pending, never by a highest id.
+ * What rooms should be sent next, and what is due until then, at most `limit` rows each: replies and pages before bulk, each in
+ * order. Found by what is pending, never by a highest id.
  */
 export async function takePending(
   query: Query,
   connector: string,
   rooms: readonly string[],
-  { now, limit }: { now: Date; limit: number },
+  { until, limit }: { until: Date; limit: number },
 ): Promise<Map<string, MessageRow[]>> {
   const found = await query<MessageRow>(
     `select m.* from unnest($2::text[]) with ordinality as given (asked, nth) cross join lateral (
        select ${COLUMNS}, m.position from messages m where m.connector = $1 and m.room = asked and m.pending and (m.not_before is null or m.not_before <= $3)
        order by m.queue, m.position limit $4) m order by nth, m.queue, m.position`,
-    [connector, rooms, now, limit],
+    [connector, rooms, until, limit],
   );
   const waiting = new Map<string, MessageRow[]>(rooms.map((room) => [room, []]));
   for (const row of found) waiting.get(row.room)?.push(row);

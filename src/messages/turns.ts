@@ -1,4 +1,5 @@
 import { rerun } from '../db/database.ts';
+import { AHEAD_MS } from './alarms.ts';
 import type { DeliveryOptions } from './delivery.ts';
 import { foldRoom, isFoldable } from './digest.ts';
 import type { RateLimits } from './rate-limiter.ts';
@@ -45,7 +46,8 @@ export class Turns {
       for (const worker of left) await this.#fold(worker);
       const decided: [RoomWorker, Decided][] = [];
       const asked = limits.isAnyClosed(clock.steady()) ? MOST_LOOKED_AT : limit;
-      for (const [worker, rows] of await this.#waitingIn([...left], asked)) {
+      const aheadMs = budget === Number.POSITIVE_INFINITY ? AHEAD_MS : 0;
+      for (const [worker, rows] of await this.#waitingIn([...left], asked, aheadMs)) {
         const one = await worker.decide(rows, { limit, asked }, unsettled.get(worker)?.putOff);
         const { special } = one;
         if (special) finish(worker, () => worker.single(special, (planned) => this.#beginOne(planned), budget));
@@ -87,11 +89,16 @@ export class Turns {
     return new Map(unseen.map((worker) => [worker, worker.unsettled(found.get(worker.room) ?? [])]));
   }
 
-  async #waitingIn(workers: readonly RoomWorker[], limit: number): Promise<[RoomWorker, MessageRow[]][]> {
+  async #waitingIn(
+    workers: readonly RoomWorker[],
+    limit: number,
+    aheadMs: number,
+  ): Promise<[RoomWorker, MessageRow[]][]> {
     const { database, name, clock } = this.#options;
     if (workers.length === 0) return [];
     const rooms = workers.map(({ room }) => room);
-    const rows = await takePending(database.query, name, rooms, { now: clock.now(), limit });
+    const until = new Date(clock.now().getTime() + aheadMs);
+    const rows = await takePending(database.query, name, rooms, { until, limit });
     return workers.map((worker) => [worker, rows.get(worker.room) ?? []]);
   }
 

@@ -151,6 +151,8 @@ function read({ length, down }: Plan, startedAt: number, shown: readonly ShownMe
   /** Numbers are missing, and nothing has been said of them yet. */
   let unsaid = false;
   let isOver = false;
+  /** Numbers that were late, up to the last. */
+  let overdue: string[] = [];
   for (const [index, { text, at }] of shown.entries()) {
     if (isOver) problems.push(`"${text}" after its end`);
     const [, word, digits] = /^(…back at )?(\d+)$/.exec(text) ?? [];
@@ -171,10 +173,13 @@ function read({ length, down }: Plan, startedAt: number, shown: readonly ShownMe
       unsaid = false;
     }
     const lateMs = at - startedAt - k * 1000;
-    // The next one tells whether the bot died over it.
+    if (lateMs > LATE_MS) overdue.push(`${digits} was ${Math.round(lateMs)} ms late`);
+    // Those before a gap are what the bot died over: each was frozen, and may have been sent.
     const next = shown[index + 1]?.text ?? '';
-    const died = !/^\d+$/.test(next) || Math.abs(Number(next) - Number(digits)) > 1;
-    if (lateMs < -EARLY_MS || (lateMs > LATE_MS && !died)) problems.push(`${digits} was ${Math.round(lateMs)} ms late`);
+    const goesOn = /^\d+$/.test(next) && Math.abs(Number(next) - Number(digits)) <= 1;
+    if (!goesOn) overdue = [];
+    else if (lateMs <= LATE_MS) problems.push(...overdue.splice(0));
+    if (lateMs < -EARLY_MS) problems.push(`${digits} was ${Math.round(-lateMs)} ms early`);
     last = k;
   }
   if (last === length) isOver = true;

@@ -95,3 +95,33 @@ test('where a platform takes messages more slowly the fate says how slowly', asy
   await due;
   expect(fates).toMatchObject([{ key: 'line:1', state: 'dropped', everyMs: 700 }]);
 });
+
+describe('a little before its time a line is frozen, so that nothing but its request is left to do', () => {
+  let still: TestBot;
+  beforeEach(async () => {
+    still = await startTestBot({ skills: [later], still: true });
+    await still.say('plan');
+    still.pass(59_700);
+    const frozen = `select 1 from messages where key = 'line:1' and attempt is not null`;
+    while ((await still.query(frozen)).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+  afterEach(() => still.stop());
+
+  const shown = (): string[] => still.texts().filter((text) => text.startsWith('line'));
+
+  test('and it is sent at its time; what is said meanwhile does not wait for it', async () => {
+    expect(await still.say('hello')).toEqual(['hello']);
+    expect(shown()).toEqual([]);
+    await still.advance(300);
+    expect(shown()).toEqual(['line 1']);
+  });
+
+  test('and it can still be taken back, and changed', async () => {
+    await still.say('take back 1');
+    await still.advance(1000);
+    expect(shown()).toEqual([]);
+    await still.say('change 2');
+    await still.advance(60_000);
+    expect(shown()).toEqual(['line 2, changed']);
+  });
+});
