@@ -2,6 +2,7 @@ import type { Message } from '../chat/message.ts';
 import { rerun } from '../db/database.ts';
 import type { Delivery, DeliveryOptions } from './delivery.ts';
 import { digestMessage } from './digest.ts';
+import { byTime, earlyMsOf, takeEarly } from './early.ts';
 import { privateWay } from './private.ts';
 import { operationOf, planFor, type Attempt, type Copy } from './plan.ts';
 import type { RateLimits } from './rate-limiter.ts';
@@ -178,14 +179,15 @@ export class RoomWorker {
     { limit, asked }: { readonly limit: number; readonly asked: number },
     putOff: readonly MessageRow[] = [],
   ): Promise<Decided> {
+    const now = this.#options.clock.now();
     const batch: Planned[] = [];
     const waits = putOff.length > 0 ? [AGAIN_MS] : [];
-    for (const row of this.#inOrder(rows)) {
+    for (const row of byTime(rows, now)) {
       if (batch.length === limit) break;
       if (putOff.some(({ id }) => id === row.id || id === row.fold)) continue;
       const attempt = this.#isSpecial(row) ? undefined : await this.#plan(row);
       const isPlain = attempt !== undefined && !('impossible' in attempt) && attempt.steps.length > 0;
-      const earlyMs = this.#earlyMs(row);
+      const earlyMs = earlyMsOf(row, now);
       if (earlyMs > 0 && (!isPlain || row.thread_key)) {
         waits.push(earlyMs);
         continue;
@@ -197,32 +199,22 @@ export class RoomWorker {
       if (waitMs > 0) waits.push(waitMs);
       else batch.push({ row, attempt });
     }
+    // Who waits for a time must not keep what could go before it.
+    if (waits.length > 0) waits.push(...takeEarly(batch, now));
     const isFull = batch.length === limit || rows.length === asked;
     const isMore = batch.length > 0 && (isFull || batch.some(({ attempt }) => attempt.steps.length > 1));
     const later = waits.length > 0 ? { waitMs: Math.max(1, Math.min(...waits)) } : 'done';
     return { batch, special: undefined, after: isMore ? 'more' : later };
   }
 
-  /** What is not due yet stands last, by its time. */
-  #inOrder(rows: readonly MessageRow[]): readonly MessageRow[] {
-    const now = this.#options.clock.now();
-    const laterMs = ({ not_before: due }: MessageRow): number => (due && due > now ? due.getTime() : 0);
-    return rows.every((row) => laterMs(row) === 0)
-      ? rows
-      : rows.toSorted((one, other) => laterMs(one) - laterMs(other));
-  }
-
-  #earlyMs({ not_before: due }: MessageRow): number {
-    return Math.max(0, (due?.getTime() ?? 0) - this.#options.clock.now().getTime());
-  }
-
   /** Resolves when its time has come. False: something else came before that. */
   async #isDue(row: MessageRow): Promise<boolean> {
-    for (let waitMs = this.#earlyMs(row); waitMs > 0; waitMs = this.#earlyMs(row)) {
+    const { clock } = this.#options;
+    for (let waitMs = earlyMsOf(row, clock.now()); waitMs > 0; waitMs = earlyMsOf(row, clock.now())) {
       if (this.#state !== 'working') return false;
       this.#state = 'waiting';
       const rung = Promise.withResolvers<void>();
-      const callOff = this.#options.clock.after(waitMs, rung.resolve);
+      const callOff = clock.after(waitMs, rung.resolve);
       await Promise.race([rung.promise, this.#called.promise]);
       callOff();
       if (this.isWaiting) this.#state = 'working';

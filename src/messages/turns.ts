@@ -2,6 +2,7 @@ import { rerun } from '../db/database.ts';
 import { AHEAD_MS } from './alarms.ts';
 import type { DeliveryOptions } from './delivery.ts';
 import { foldRoom, isFoldable } from './digest.ts';
+import { earlyMsOf } from './early.ts';
 import type { RateLimits } from './rate-limiter.ts';
 import { AGAIN_MS, type Decided, type RoomWorker, type Turn, type Unsettled } from './room-worker.ts';
 import { beginAttempts, takePending, unresolvedIn, withdrawAttempts, type MessageRow, type Planned } from './store.ts';
@@ -94,11 +95,19 @@ export class Turns {
     limit: number,
     aheadMs: number,
   ): Promise<[RoomWorker, MessageRow[]][]> {
-    const { database, name, clock } = this.#options;
     if (workers.length === 0) return [];
+    const { database, name, clock } = this.#options;
+    const now = clock.now();
+    const take = (rooms: readonly string[], until: Date) => takePending(database.query, name, rooms, { until, limit });
     const rooms = workers.map(({ room }) => room);
-    const until = new Date(clock.now().getTime() + aheadMs);
-    const rows = await takePending(database.query, name, rooms, { until, limit });
+    const rows = await take(rooms, new Date(now.getTime() + aheadMs));
+    // What has to wait for its time must not hide what stands behind it.
+    const isFull = (room: string): boolean => {
+      const there = rows.get(room) ?? [];
+      return there.length === limit && there.some((row) => earlyMsOf(row, now) > 0);
+    };
+    const full = rooms.filter(isFull);
+    if (full.length > 0) for (const [room, due] of await take(full, now)) rows.set(room, due);
     return workers.map((worker) => [worker, rows.get(worker.room) ?? []]);
   }
 
