@@ -1,3 +1,6 @@
+/** Node's timers know no longer one, and ring at once instead. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** The time by Postgres's clock, so that replicas agree. */
 export interface Clock {
   now(): Date;

@@ -58,6 +58,15 @@ test('a stream begins with all, beats while nothing happens, and names what may 
   expect(text()).not.toContain('alerts one');
 });
 
+test('HEAD is answered and opens no stream', async () => {
+  const before = followers.size;
+  const { port } = server.address() as AddressInfo;
+  const response = await fetch(`http://127.0.0.1:${port}/`, { method: 'HEAD' });
+  expect(response.headers.get('content-type')).toBe('text/event-stream');
+  await response.text();
+  expect(followers.size).toBe(before);
+});
+
 test('a stream ends when its token is taken away, and all end when the server drains', async () => {
   isIn = false;
   const taken = await open();

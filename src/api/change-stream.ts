@@ -18,6 +18,8 @@ export interface ChangeStreamsOptions {
   readonly beatMs?: number;
 }
 
+const HEADERS = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' };
+
 const TOO_MANY: Problem = {
   status: 503,
   sentence: 'too many streams are open: close some of them',
@@ -37,6 +39,7 @@ export class ChangeStreams {
   /** Begins with `all`. Undefined: it goes on until either side ends it. */
   open(asker: Asker, request: Request, response: Response): Problem | undefined {
     const { changes, mayHear, isStillIn, beatMs = BEAT_MS } = this.#options;
+    if (request.method === 'HEAD') return void response.writeHead(200, HEADERS).end();
     const leave = this.#places.take(`${asker.connector} ${asker.accountId}`);
     if (!leave) return TOO_MANY;
     // What a slow reader has not been told: as many names as there are queries at most.
@@ -70,11 +73,7 @@ export class ChangeStreams {
       stop();
       leave();
     });
-    response.writeHead(200, {
-      'Content-Type': 'text/event-stream',
-      'Cache-Control': 'no-store',
-      'X-Accel-Buffering': 'no',
-    });
+    response.writeHead(200, HEADERS);
     send();
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { LONGEST_TIMER_MS } from '../clock.ts';
 import { spawn } from 'node:child_process';
 import type { Abilities, Exec, ExecResult, Http, Need } from '../skill.ts';
 
@@ -28,7 +29,11 @@ function createHttp(outer: AbortSignal): Http {
   return (url, { timeoutMs = HTTP_TIMEOUT_MS, signal, ...init } = {}) =>
     fetch(url, {
       ...init,
-      signal: AbortSignal.any([outer, AbortSignal.timeout(timeoutMs), ...(signal ? [signal] : [])]),
+      signal: AbortSignal.any([
+        outer,
+        AbortSignal.timeout(Math.min(timeoutMs, LONGEST_TIMER_MS)),
+        ...(signal ? [signal] : []),
+      ]),
     });
 }
 

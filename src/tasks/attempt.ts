@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import { LONGEST_TIMER_MS, type Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import { readOnly } from '../db/read-only.ts';
 import type { Accepted } from '../dispatch/event.ts';
@@ -86,7 +86,7 @@ export class Attempt {
     const { task, log } = this.#runnable;
     const parsed = task.payload.safeParse(JSON.parse(this.claimed.payload));
     if (!parsed.success) return this.#failed(`its payload is not understood: ${messageOf(parsed.error)}`);
-    const timeoutMs = task.timeoutMs ?? TIMEOUT_MS;
+    const timeoutMs = Math.min(task.timeoutMs ?? TIMEOUT_MS, LONGEST_TIMER_MS);
     const chat = this.#options.chat(this.#controller.signal);
     const progress = new Progress(this.#options, this.claimed, task.progress, log);
     const timer = setTimeout(

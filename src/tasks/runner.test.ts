@@ -162,6 +162,23 @@ test('a task that takes too long is aborted, also when it does not listen', asyn
   expect(await results()).toMatchObject([{ ok: false, unknown: true, reason: 'it took longer than 0.05 s' }]);
 });
 
+test('a task may have longer than a timer can ring', async () => {
+  await queue();
+  let release = (): void => {};
+  let signal: AbortSignal | undefined;
+  const run = (given: { signal: AbortSignal }): Promise<number> => {
+    signal = given.signal;
+    return new Promise<number>((resolve) => (release = () => resolve(3)));
+  };
+  start(job({ timeoutMs: 30 * 86_400_000, run }));
+  await until(() => signal !== undefined);
+  // A timer that is too long rings after a millisecond.
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  release();
+  await ended();
+  expect(await results()).toMatchObject([{ result: 3 }]);
+});
+
 test('a task that fails at once and is aborted while that is stored ends nothing but itself', async () => {
   const rejected: unknown[] = [];
   const listen = (reason: unknown): number => rejected.push(reason);
