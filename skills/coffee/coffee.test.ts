@@ -4,7 +4,17 @@ import { insertEvents } from '../../src/dispatch/event.ts';
 import type { TestBot } from '../../src/testing/index.ts';
 import coffee from './index.ts';
 import { until } from '../../test/harness/until.ts';
-import { advanceTo, conversationOf, DAY_MS, FOUR, settledOnce, startCoffeeBot, together } from './test-bot.ts';
+import {
+  advanceTo,
+  conversationOf,
+  DAY_MS,
+  FOUR,
+  hourIn,
+  settledOnce,
+  startCoffeeBot,
+  together,
+  warnedRound,
+} from './test-bot.ts';
 
 /** What `watchbell pair` stores. */
 async function ask(bot: TestBot, id: string, more: object = {}): Promise<{ ok: boolean; says: string } | undefined> {
@@ -306,10 +316,12 @@ describe('people say what they want', () => {
   });
 
   test('the room is warned before a round, and a tap skips it', async () => {
-    await using bot = await startCoffeeBot({ round: { every: '10:00', warn: '1h' } });
-    await advanceTo(bot, 9);
+    const hour = hourIn(3);
+    const round = warnedRound(hour);
+    await using bot = await startCoffeeBot({ round });
+    await advanceTo(bot, hour - 1);
     await settledOnce(bot, async () => bot.texts().length > 0);
-    expect(bot.texts()).toEqual([expect.stringContaining('☕ The next coffee round is 10:00 UTC.')]);
+    expect(bot.texts()).toEqual([expect.stringContaining(`☕ The next coffee round is ${round.every} UTC.`)]);
     await bot.tap(bot.messages()[0]?.id ?? '', '🚫', { by: '@bob:test' });
     await bot.tap(bot.messages()[0]?.id ?? '', '🚫', { by: '@cem:test' });
     await bot.tap(bot.messages()[0]?.id ?? '', '🚫', { by: '@cem:test', away: true });

@@ -1,7 +1,7 @@
 import { Unreachable } from '../../src/connectors/connector.ts';
 import type { TestBot } from '../../src/testing/index.ts';
 import { until } from '../../test/harness/until.ts';
-import { advanceTo, settledOnce, startCoffeeBot, together } from './test-bot.ts';
+import { advanceTo, hourIn, settledOnce, startCoffeeBot, together, warnedRound } from './test-bot.ts';
 
 const HOUR_MS = 3_600_000;
 /** Another round of the same people, beside the lobby's. */
@@ -38,8 +38,9 @@ describe('who skips', () => {
   });
 
   test('by a tap takes that back by another, and a pause stays what it was', async () => {
-    await using bot = await startCoffeeBot({ round: { every: '10:00', warn: '1h' } });
-    await advanceTo(bot, 9);
+    const hour = hourIn(3);
+    await using bot = await startCoffeeBot({ round: warnedRound(hour) });
+    await advanceTo(bot, hour - 1);
     await settledOnce(bot, async () => bot.texts().length > 0);
     const [warning] = bot.messages();
     await bot.tap(warning?.id ?? '', '🚫', { by: '@bob:test' });
@@ -51,8 +52,9 @@ describe('who skips', () => {
   });
 
   test('by a tap on a warning whose round has begun is told so, and misses nothing', async () => {
-    await using bot = await startCoffeeBot({ round: { every: '10:00', warn: '1h' } });
-    await advanceTo(bot, 9);
+    const hour = hourIn(3);
+    await using bot = await startCoffeeBot({ round: warnedRound(hour) });
+    await advanceTo(bot, hour - 1);
     await settledOnce(bot, async () => bot.texts().length > 0);
     const [warning] = bot.messages();
     await bot.say('coffee pair');
@@ -62,8 +64,9 @@ describe('who skips', () => {
   });
 
   test('of the next round still does when the tap on the warning of the last one is taken away', async () => {
-    await using bot = await startCoffeeBot({ round: { every: '10:00', warn: '1h' } });
-    await advanceTo(bot, 9);
+    const hour = hourIn(3);
+    await using bot = await startCoffeeBot({ round: warnedRound(hour) });
+    await advanceTo(bot, hour - 1);
     await settledOnce(bot, async () => bot.texts().length > 0);
     const [warning] = bot.messages();
     await bot.tap(warning?.id ?? '', '🚫', { by: '@bob:test' });
@@ -74,7 +77,7 @@ describe('who skips', () => {
   });
 
   test('a warning that could not be sent before its round is never shown', async () => {
-    await using bot = await startCoffeeBot({ round: { every: '10:00', warn: '1h' } });
+    await using bot = await startCoffeeBot({ round: warnedRound(hourIn(12)) });
     let isAway = true;
     bot.platform.before = () => {
       if (isAway) throw new Unreachable('away');
@@ -91,7 +94,7 @@ describe('who skips', () => {
   });
 
   test('a warning that comes after its round is left out', async () => {
-    await using bot = await startCoffeeBot({ round: { every: '10:00', warn: '1h' } });
+    await using bot = await startCoffeeBot({ round: warnedRound(hourIn(12)) });
     await bot.query(
       `insert into events (source, source_id, lane, kind, skill, name, key, payload, happened_at)
        values ('cron', 'old', 'coffee:cron:warn:lobby', 'cron', 'coffee', 'warn', 'lobby', '{}', now() - interval '2 hours')`,

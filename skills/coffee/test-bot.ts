@@ -49,6 +49,14 @@ export async function settledOnce(bot: TestBot, condition: () => Promise<boolean
   await bot.settle();
 }
 
+/** An hour of the day that comes in about so many: whatever the time is, what is to happen then has not happened today. Not midnight. */
+export function hourIn(hours: number): number {
+  return ((new Date().getUTCHours() + hours - 1) % 23) + 1;
+}
+
+/** A daily round at this hour, with its warning an hour before. */
+export const warnedRound = (hour: number) => ({ every: `${String(hour).padStart(2, '0')}:00`, warn: '1h' });
+
 /** To the next time that a clock in Greenwich shows this hour, once the bot has seen its crons. */
 export async function advanceTo(bot: TestBot, hour: number): Promise<void> {
   await settledOnce(bot, async () => (await bot.query('select 1 from crons')).length > 0);
