@@ -6,7 +6,7 @@ import { addressed, firstLine, type Addressing } from './addressing.ts';
 import { sayCommand, type Answer, type Outcome, type Place, type Said } from './command.ts';
 import { findConversation, type ConversationRow } from './conversation.ts';
 import type { Effects } from './effects.ts';
-import type { EventRow } from './event.ts';
+import { laneBefore, type EventRow } from './event.ts';
 import { coreMessage } from './notice.ts';
 import { findShown, meaningOfPress, meaningOfReaction, type Here, type Meaning } from './tapped.ts';
 import { keepAnswers, notePress, type Press } from './press.ts';
@@ -24,8 +24,11 @@ export interface ChatInput {
 }
 
 export interface ChatResult {
-  /** `retry`: the message tapped on is not known yet. */
-  readonly result: Exclude<Outcome, 'confirm'> | 'ignored' | 'retry';
+  /**
+   * `aside`: the message tapped on is not known yet; the event waits out of its room's way. `back`: it is known by now; the event
+   * is handled in its room's lane, where nothing else is handled at the same time.
+   */
+  readonly result: Exclude<Outcome, 'confirm'> | 'ignored' | 'aside' | 'back';
   readonly skill?: string;
   readonly command?: string;
 }
@@ -64,7 +67,9 @@ async function inRoom(input: ChatInput, place: Place): Promise<ChatResult> {
   const { world, event, row, transaction, effects, now, onCommand } = input;
   const asker = accountActor(world, row.source, event.sender);
   const line = event.type === 'message' ? await typed(input, event) : await tapped(input, event, place.address);
-  if (line === 'retry' || line === undefined) return { result: line ?? 'ignored' };
+  if (line === 'aside') return { result: 'aside' };
+  if (row.lane !== null && laneBefore(row.lane) !== row.lane) return { result: 'back' };
+  if (line === undefined) return { result: 'ignored' };
   const press = pressOf(event, asker, line.text);
   const before = press && (await notePress(transaction.query, press, now));
   if (before) {
@@ -150,12 +155,12 @@ async function tapped(
   input: ChatInput,
   event: Exclude<IncomingEvent, { type: 'message' }>,
   address: RoomAddress,
-): Promise<Line | 'retry' | undefined> {
+): Promise<Line | 'aside' | undefined> {
   const { now, row } = input;
   if (event.type === 'interaction' && event.words !== undefined)
     return { text: event.words, answerUnknown: true, tapped: false, about: undefined };
   const meaning = await meaningOf(hereOf(input), event);
-  if (meaning === 'unconfirmed') return now.getTime() - row.accepted_at.getTime() < TAP_WAIT_MS ? 'retry' : undefined;
+  if (meaning === 'unconfirmed') return now.getTime() - row.accepted_at.getTime() < TAP_WAIT_MS ? 'aside' : undefined;
   if (meaning !== 'nothing') return { text: meaning.command, answerUnknown: false, tapped: true, about: meaning.about };
   if (event.type === 'interaction')
     reply(input, address, event, {

@@ -114,7 +114,7 @@ export class Dispatcher {
     if (lane !== null) this.#wakeBefore(id, lane);
   }
 
-  /** What was put aside held the lane that it comes from: whoever looked there meanwhile left it. */
+  /** What was put aside may be back in the lane that it comes from. */
   #wakeBefore(id: number, lane: string): void {
     const before = laneBefore(lane);
     if (before !== lane) this.wake([{ id, lane: before }], true);

@@ -151,27 +151,19 @@ export async function beginEvent(transaction: Transaction, id: number, known: Kn
 
 const ASIDE = /:tap:\d+$/;
 
-/** The lane of its own that an event waits in, out of the way of its lane. */
+/** The lane of its own that an event waits in, out of the way of its lane. It is not handled there. */
 export const asideOf = (lane: string, id: number): string => (ASIDE.test(lane) ? lane : `${lane}:tap:${id}`);
 
 /** The lane that an event was put aside from; of any other lane that one itself. */
 export const laneBefore = (lane: string): string => lane.replace(ASIDE, '');
 
-/** Waits for a lane: nothing else of it is handled until the transaction ends. */
-export async function lockLane(query: Query, lane: string): Promise<void> {
-  await query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [lane]);
-}
-
 /**
  * Begins the transaction of a lane's next event under the lane's advisory lock. Undefined: the lane is empty, another
- * works it, or its first event must wait or is for a newer program; what is behind it waits too. An event that was put
- * aside waits for the lane that it comes from: its handler counts on being the only one there.
+ * works it, or its first event must wait or is for a newer program; what is behind it waits too.
  */
 export async function beginLane(transaction: Transaction, lane: string, known: Known): Promise<EventRow | undefined> {
-  const before = laneBefore(lane);
-  const [, , [row]] = await Promise.all([
+  const [, [row]] = await Promise.all([
     transaction.script('begin'),
-    before === lane ? undefined : lockLane(transaction.query, before),
     transaction.query<EventRow>(
       `with free as materialized (select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as got)
        select ${EVENT_COLUMNS} from (
@@ -258,8 +250,8 @@ export async function retryLater(query: Query, id: number): Promise<number | und
   return row?.tries;
 }
 
-/** Puts an event aside for a while, out of its lane's way. */
-export async function postponeEvent(transaction: Transaction, id: number, lane: string, waitMs: number): Promise<void> {
+/** Moves an event to another lane, to be looked at after a while. */
+export async function moveEvent(transaction: Transaction, id: number, lane: string, waitMs: number): Promise<void> {
   await transaction.query(
     // A suspected one that waits ended, and no program with it.
     `update events set lane = $2, not_before = clock_timestamp() + $3 * interval '1 millisecond', deaths = deaths - 1 where id = $1`,

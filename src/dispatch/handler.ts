@@ -16,7 +16,8 @@ import {
   failEvent,
   isChat,
   knownLiteral,
-  postponeEvent,
+  laneBefore,
+  moveEvent,
   retryLater,
   type EventRow,
   type Known,
@@ -173,8 +174,9 @@ export class EventHandler {
       : row.kind === 'command'
         ? await handleRemote(saying)
         : { result: await handleAddressed({ ...given, rows }) };
-    if (outcome.result === 'retry')
-      return postponeEvent(transaction, row.id, asideOf(row.lane ?? row.source, row.id), TAP_LOOK_EVERY_MS);
+    const lane = row.lane ?? row.source;
+    if (outcome.result === 'aside') return moveEvent(transaction, row.id, asideOf(lane, row.id), TAP_LOOK_EVERY_MS);
+    if (outcome.result === 'back') return moveEvent(transaction, row.id, laneBefore(lane), 0);
     // The commit leaves with the last of it: where one statement fails, those behind it do, and the commit rolls back.
     const ids = rows.map(({ id }) => id);
     const woken = await effects.write(transaction, () => {

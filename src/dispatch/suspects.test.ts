@@ -1,5 +1,5 @@
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
-import { knownLiteral, postponeEvent } from './event.ts';
+import { knownLiteral, moveEvent } from './event.ts';
 import { beginSuspect, suspectNew, takeSuspects, uncountTries } from './suspects.ts';
 
 const known = knownLiteral([]);
@@ -64,7 +64,7 @@ test('one that waits, and so ended no program, has no death counted', async () =
   const [taken] = await take();
   await home.database.connection(async (transaction) => {
     expect(taken && (await beginSuspect(transaction, taken))).toMatchObject({ id });
-    await postponeEvent(transaction, id, 'lane 1:tap', 500);
+    await moveEvent(transaction, id, 'lane 1:tap', 500);
   });
   expect(await deathsOf([id])).toEqual([0]);
 });

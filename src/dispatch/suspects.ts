@@ -1,5 +1,5 @@
 import type { Query, Transaction } from '../db/database.ts';
-import { CHAT, DUE, EVENT_COLUMNS, laneBefore, lockLane, type Accepted, type EventRow, type Known } from './event.ts';
+import { CHAT, DUE, EVENT_COLUMNS, type Accepted, type EventRow, type Known } from './event.ts';
 
 /** So many are marked by one statement: 100,000 took 14 s, and a statement may take 10. */
 const MARKED_AT_ONCE = 2000;
@@ -60,7 +60,7 @@ export async function uncountTries(query: Query, ids: readonly number[]): Promis
 export async function beginSuspect(transaction: Transaction, { id, lane }: Suspect): Promise<EventRow | undefined> {
   const [, , [row]] = await Promise.all([
     transaction.script('begin'),
-    lane === null ? undefined : lockLane(transaction.query, laneBefore(lane)),
+    transaction.query('select pg_advisory_xact_lock(hashtextextended($1, 0)) where $1 is not null', [lane]),
     transaction.query<EventRow>(
       `select ${EVENT_COLUMNS} from events e where state = 'new' and id = $1
          and not exists (select 1 from events before where before.state = 'new' and before.lane = e.lane and before.id < e.id) for update of e`,
