@@ -159,7 +159,7 @@ async function tapped(
   const { now, row } = input;
   if (event.type === 'interaction' && event.words !== undefined)
     return { text: event.words, answerUnknown: true, tapped: false, about: undefined };
-  const meaning = await meaningOf(hereOf(input), event);
+  const meaning = await meaningOf(hereOf(input), event, now);
   if (meaning === 'unconfirmed') return now.getTime() - row.accepted_at.getTime() < TAP_WAIT_MS ? 'aside' : undefined;
   if (meaning !== 'nothing') return { text: meaning.command, answerUnknown: false, tapped: true, about: meaning.about };
   if (event.type === 'interaction')
@@ -170,8 +170,8 @@ async function tapped(
   return undefined;
 }
 
-function meaningOf(here: Here, event: Exclude<IncomingEvent, { type: 'message' }>): Promise<Meaning> {
-  if (event.type === 'reaction') return meaningOfReaction(here, event);
+function meaningOf(here: Here, event: Exclude<IncomingEvent, { type: 'message' }>, now: Date): Promise<Meaning> {
+  if (event.type === 'reaction') return meaningOfReaction(here, event, now);
   return event.press ? meaningOfPress(here, event.press) : Promise.resolve('nothing');
 }
 

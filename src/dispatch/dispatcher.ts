@@ -1,5 +1,5 @@
 import { messageOf } from '../errors.ts';
-import { beginEvent, beginLane, findNew, laneBefore, type Accepted } from './event.ts';
+import { beginEvent, beginLane, findNew, type Accepted } from './event.ts';
 import { EventHandler, type HandlerOptions } from './handler.ts';
 import { Lines, type Turn, type Work } from './lines.ts';
 import { beginSuspect, takeSuspects, uncountTries, type Suspect } from './suspects.ts';
@@ -14,7 +14,7 @@ const MAX_DEATHS = 3;
 /** Of several taken at once; the rest is left before another replica may take it. */
 const SUSPECTS_MS = 1000;
 
-export interface DispatcherOptions extends HandlerOptions {
+export interface DispatcherOptions extends Omit<HandlerOptions, 'onBack'> {
   readonly pressure: () => 'none' | 'burst' | 'long';
 }
 
@@ -36,7 +36,10 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
-    this.#handler = new EventHandler(options);
+    this.#handler = new EventHandler({
+      ...options,
+      onBack: (back) => this.#add([back], { urgent: true, drain: true }),
+    });
     options.database.onAvailability((available) => {
       // Nothing in memory is trusted after the database was away; the sweep finds what is there.
       if (available) this.#queueSweep(0);
@@ -111,13 +114,6 @@ export class Dispatcher {
       lane === null ? id : undefined,
     );
     this.#lines.ended(work, handled ? 'handled' : 'none');
-    if (lane !== null) this.#wakeBefore(id, lane);
-  }
-
-  /** What was put aside may be back in the lane that it comes from. */
-  #wakeBefore(id: number, lane: string): void {
-    const before = laneBefore(lane);
-    if (before !== lane) this.wake([{ id, lane: before }], true);
   }
 
   #queueSweep(waitMs: number): void {
@@ -179,7 +175,7 @@ export class Dispatcher {
       log.debug({ event: id, reason: messageOf(error) }, 'suspected event waits');
       return false;
     });
-    if (lane !== null) this.wake([{ ...suspect, lane: laneBefore(lane) }], true);
+    if (lane !== null) this.wake([suspect], true);
     return ended;
   }
 }

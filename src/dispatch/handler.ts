@@ -19,6 +19,7 @@ import {
   laneBefore,
   moveEvent,
   retryLater,
+  type Accepted,
   type EventRow,
   type Known,
 } from './event.ts';
@@ -44,6 +45,8 @@ export interface HandlerOptions {
   readonly world: () => World | undefined;
   /** After each commit: what has to be looked at. */
   readonly onWoken: (woken: Woken) => void;
+  /** What was put aside is back in the lane of its room. */
+  readonly onBack: (back: Accepted) => void;
   /** A handler of this skill has committed; it named these queries as changed. */
   readonly onChanged: (skill: string, queries: readonly string[]) => void;
 }
@@ -176,7 +179,10 @@ export class EventHandler {
         : { result: await handleAddressed({ ...given, rows }) };
     const lane = row.lane ?? row.source;
     if (outcome.result === 'aside') return moveEvent(transaction, row.id, asideOf(lane, row.id), TAP_LOOK_EVERY_MS);
-    if (outcome.result === 'back') return moveEvent(transaction, row.id, laneBefore(lane), 0);
+    if (outcome.result === 'back') {
+      await moveEvent(transaction, row.id, laneBefore(lane), 0);
+      return this.#options.onBack({ id: row.id, lane: laneBefore(lane) });
+    }
     // The commit leaves with the last of it: where one statement fails, those behind it do, and the commit rolls back.
     const ids = rows.map(({ id }) => id);
     const woken = await effects.write(transaction, () => {

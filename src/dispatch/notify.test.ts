@@ -133,6 +133,17 @@ test('who is shown it while the bot cannot handle events is not paged again, wha
   expect(told()).toEqual([['g', 'shown', 'ann', '@ann:test']]);
 });
 
+test('whoever could not be reached is tried again by the same words, also without a ring', async () => {
+  bot.platform.before = () => {
+    throw new Rejected('gone');
+  };
+  await bot.say('page ann again wake up');
+  expect(told().at(-1)).toEqual(['again', 'dead', 'ann', '@ann2:test']);
+  bot.platform.before = () => {};
+  await bot.say('amend ann again wake up');
+  expect(told().at(-1)).toEqual(['again', 'shown', 'ann', '@ann:test']);
+});
+
 test('nobody is not reached', async () => {
   expect(await bot.say('page dora f hello')).toEqual([expect.stringContaining('went wrong')]);
 });

@@ -48,7 +48,8 @@ export async function notifyPerson(
   const accounts = accountsOf(world, to.person);
   const before = await lockNotification(transaction.query, { ...to, key });
   // One that has reached somebody goes on where it did.
-  const at = before?.state === 'dead' ? undefined : accounts.find((one) => isAt(one, before));
+  const wasLost = before?.state === 'dead';
+  const at = wasLost ? undefined : accounts.find((one) => isAt(one, before));
   const next = at ?? accounts[0];
   if (!next) {
     const reason = `${to.person} has no account that can be written to`;
@@ -60,7 +61,7 @@ export async function notifyPerson(
   // What changes while it waits gives it no more time.
   const isWatched = before?.state === 'waiting' && at !== undefined;
   const watch = state === 'waiting' && !isWatched;
-  await reach(source, post, { ...to, key, ...next, content, queue, state }, { ring, watch });
+  await reach(source, post, { ...to, key, ...next, content, queue, state }, { ring: ring || wasLost, watch });
 }
 
 /**

@@ -50,9 +50,10 @@ export type Meaning = { readonly command: string; readonly about: string | undef
 export async function meaningOfReaction(
   here: Here,
   event: Extract<IncomingEvent, { type: 'reaction' }>,
+  now: Date,
 ): Promise<Meaning> {
   const shown = await findShown(here, event.target);
-  if (!shown) return (await isUnconfirmed(here)) ? 'unconfirmed' : 'nothing';
+  if (!shown) return (await isUnconfirmed(here, now)) ? 'unconfirmed' : 'nothing';
   const emoji = plainEmoji(event.emoji);
   const isMeant = (action: Action): boolean =>
     [action.emoji, ...(action.also ?? [])].some((other) => plainEmoji(other) === emoji);
@@ -73,10 +74,11 @@ export async function meaningOfPress(
   return command === undefined ? 'nothing' : { command, about: shown.about ?? undefined };
 }
 
-async function isUnconfirmed({ query, connector, room }: Here): Promise<boolean> {
+/** What is frozen ahead of its time shows nothing yet that could be tapped on. */
+async function isUnconfirmed({ query, connector, room }: Here, now: Date): Promise<boolean> {
   const rows = await query(
-    'select 1 from messages where connector = $1 and room = $2 and pending and attempt is not null limit 1',
-    [connector, room],
+    'select 1 from messages where connector = $1 and room = $2 and pending and attempt is not null and (not_before is null or not_before <= $3) limit 1',
+    [connector, room, now],
   );
   return rows.length > 0;
 }

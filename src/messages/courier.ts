@@ -75,8 +75,8 @@ export class Courier {
     const { clock } = this.#options;
     const worker = this.#worker(room);
     if (notBefore && notBefore > clock.now()) {
-      // It may be what was frozen, said anew.
-      if (worker.isWaiting) worker.wake(urgent);
+      // It may be what is frozen ahead, said anew.
+      if (worker.mayHoldAhead) worker.wake(urgent);
       return this.#alarm(room, notBefore);
     }
     worker.wake(urgent);
@@ -138,8 +138,12 @@ export class Courier {
   }
 
   #alarm(room: string, due: Date): void {
+    const { clock } = this.#options;
     // What is further away is found by a later look.
-    if (due.getTime() - this.#options.clock.now().getTime() <= DUE_WITHIN_MS) this.#alarms.set(room, due);
+    if (due.getTime() - clock.now().getTime() > DUE_WITHIN_MS) return;
+    // While the account is throttled nothing is frozen ahead.
+    const aheadMs = this.#limits.account.isThrottled(clock.steady()) ? 0 : AHEAD_MS;
+    this.#alarms.set(room, new Date(due.getTime() - aheadMs));
   }
 
   /** Looks for work everywhere; while the account is throttled, one request at a time goes to the most urgent room. */

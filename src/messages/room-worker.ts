@@ -1,5 +1,6 @@
 import type { Message } from '../chat/message.ts';
 import { rerun } from '../db/database.ts';
+import { AHEAD_MS } from './alarms.ts';
 import type { Delivery, DeliveryOptions } from './delivery.ts';
 import { digestMessage } from './digest.ts';
 import { byTime, earlyMsOf, takeEarly } from './early.ts';
@@ -27,10 +28,9 @@ const NOT_REPEATED = 'nobody knows whether it was shown, and it is not repeated'
 
 /**
  * `idle`: nothing to do, as far as is known. `ready`, `urgent`: something may be sent; urgent comes before bulk. `working`: it
- * has its turn. `waiting`: in its turn, for the time of what it froze. `woken`, `pressed`: something, or something urgent, came
- * during its turn.
+ * has its turn. `woken`, `pressed`: something, or something urgent, came during its turn.
  */
-type State = 'idle' | 'ready' | 'urgent' | 'working' | 'waiting' | 'woken' | 'pressed';
+type State = 'idle' | 'ready' | 'urgent' | 'working' | 'woken' | 'pressed';
 
 /** What a turn leaves: nothing, perhaps more to send now, or a wait until the room is looked into again. */
 export type Turn = 'done' | 'more' | { readonly waitMs: number };
@@ -61,6 +61,8 @@ export class RoomWorker {
   readonly #delivery: Delivery;
   #state: State = 'idle';
   #turn = Promise.withResolvers<void>();
+  /** What it froze ahead of its time in its turn and has not sent; undefined: that is not decided yet. */
+  #ahead: Set<string> | undefined;
   /** Something came during its turn. */
   #called = Promise.withResolvers<void>();
   /** False: a former holder, or a failure, may have left a request without a known outcome; the rows say. */
@@ -76,11 +78,12 @@ export class RoomWorker {
   }
 
   get isWorking(): boolean {
-    return ['working', 'waiting', 'woken', 'pressed'].includes(this.#state);
+    return this.#state === 'working' || this.#state === 'woken' || this.#state === 'pressed';
   }
 
-  get isWaiting(): boolean {
-    return this.#state === 'waiting';
+  /** It is deciding what to send, or holds what is not due yet. */
+  get mayHoldAhead(): boolean {
+    return this.isWorking && (this.#ahead === undefined || this.#ahead.size > 0);
   }
 
   get isUrgent(): boolean {
@@ -98,6 +101,7 @@ export class RoomWorker {
     this.#state = 'working';
     this.#turn = Promise.withResolvers();
     this.#called = Promise.withResolvers();
+    this.#ahead = undefined;
   }
 
   /** True: it is to be looked into again now. */
@@ -172,24 +176,29 @@ export class RoomWorker {
 
   /**
    * What can be attempted together: messages that depend on nothing before them. Their requests still go out one after
-   * another; only the commits before and after are shared.
+   * another; only the commits before and after are shared. `earlyMs`: until something is due that is not among the rows.
    */
   async decide(
     rows: readonly MessageRow[],
-    { limit, asked }: { readonly limit: number; readonly asked: number },
+    {
+      limit,
+      asked,
+      earlyMs,
+    }: { readonly limit: number; readonly asked: number; readonly earlyMs?: number | undefined },
     putOff: readonly MessageRow[] = [],
   ): Promise<Decided> {
     const now = this.#options.clock.now();
     const batch: Planned[] = [];
     const waits = putOff.length > 0 ? [AGAIN_MS] : [];
+    if (earlyMs !== undefined) waits.push(earlyMs);
     for (const row of byTime(rows, now)) {
       if (batch.length === limit) break;
       if (putOff.some(({ id }) => id === row.id || id === row.fold)) continue;
       const attempt = this.#isSpecial(row) ? undefined : await this.#plan(row);
       const isPlain = attempt !== undefined && !('impossible' in attempt) && attempt.steps.length > 0;
-      const earlyMs = earlyMsOf(row, now);
-      if (earlyMs > 0 && (!isPlain || row.thread_key)) {
-        waits.push(earlyMs);
+      const inMs = earlyMsOf(row, now);
+      if (inMs > 0 && (!isPlain || row.thread_key)) {
+        waits.push(inMs);
         continue;
       }
       // What stands in a thread is told its root once that is shown.
@@ -207,18 +216,18 @@ export class RoomWorker {
     return { batch, special: undefined, after: isMore ? 'more' : later };
   }
 
-  /** Resolves when its time has come. False: something else came before that. */
+  /** Resolves when what was frozen ahead is to be sent. False: something else came before that, and may have changed it. */
   async #isDue(row: MessageRow): Promise<boolean> {
+    if (!this.#ahead?.has(row.id)) return true;
     const { clock } = this.#options;
-    for (let waitMs = earlyMsOf(row, clock.now()); waitMs > 0; waitMs = earlyMsOf(row, clock.now())) {
-      if (this.#state !== 'working') return false;
-      this.#state = 'waiting';
+    for (let waitMs; this.#state === 'working' && (waitMs = earlyMsOf(row, clock.now())) > 0;) {
       const rung = Promise.withResolvers<void>();
       const callOff = clock.after(waitMs, rung.resolve);
       await Promise.race([rung.promise, this.#called.promise]);
       callOff();
-      if (this.isWaiting) this.#state = 'working';
     }
+    if (this.#state !== 'working') return false;
+    this.#ahead.delete(row.id);
     return true;
   }
 
@@ -297,6 +306,10 @@ export class RoomWorker {
    */
   async deliver(frozen: readonly Planned[], budget: number): Promise<Turn> {
     const { database, lease, step } = this.#options;
+    const now = this.#options.clock.now();
+    // What may have been sent before, and was said anew for later, holds nothing up.
+    const isAhead = (inMs: number): boolean => inMs > 0 && inMs <= AHEAD_MS;
+    this.#ahead = new Set(frozen.filter(({ row }) => isAhead(earlyMsOf(row, now))).map(({ row }) => row.id));
     const sending = { left: budget, sent: 0, recording: [] as Promise<unknown>[] };
     const unsent: MessageRow[] = [];
     let turn: Turn = 'done';

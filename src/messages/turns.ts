@@ -19,6 +19,12 @@ export interface TurnsOptions {
   readonly onError: (error: unknown, what: string) => void;
 }
 
+/** What waits in a room; `earlyMs`: until something is due that was left out. */
+interface Waiting {
+  readonly rows: readonly MessageRow[];
+  readonly earlyMs: number | undefined;
+}
+
 /** The turns of many rooms: what they have in common, one look and one commit for all of them. */
 export class Turns {
   readonly #options: DeliveryOptions & TurnsOptions;
@@ -48,8 +54,8 @@ export class Turns {
       const decided: [RoomWorker, Decided][] = [];
       const asked = limits.isAnyClosed(clock.steady()) ? MOST_LOOKED_AT : limit;
       const aheadMs = budget === Number.POSITIVE_INFINITY ? AHEAD_MS : 0;
-      for (const [worker, rows] of await this.#waitingIn([...left], asked, aheadMs)) {
-        const one = await worker.decide(rows, { limit, asked }, unsettled.get(worker)?.putOff);
+      for (const [worker, { rows, earlyMs }] of await this.#waitingIn([...left], asked, aheadMs)) {
+        const one = await worker.decide(rows, { limit, asked, earlyMs }, unsettled.get(worker)?.putOff);
         const { special } = one;
         if (special) finish(worker, () => worker.single(special, (planned) => this.#beginOne(planned), budget));
         else if (one.batch.length === 0) finish(worker, async () => one.after);
@@ -90,11 +96,7 @@ export class Turns {
     return new Map(unseen.map((worker) => [worker, worker.unsettled(found.get(worker.room) ?? [])]));
   }
 
-  async #waitingIn(
-    workers: readonly RoomWorker[],
-    limit: number,
-    aheadMs: number,
-  ): Promise<[RoomWorker, MessageRow[]][]> {
+  async #waitingIn(workers: readonly RoomWorker[], limit: number, aheadMs: number): Promise<[RoomWorker, Waiting][]> {
     if (workers.length === 0) return [];
     const { database, name, clock } = this.#options;
     const now = clock.now();
@@ -102,13 +104,13 @@ export class Turns {
     const rooms = workers.map(({ room }) => room);
     const rows = await take(rooms, new Date(now.getTime() + aheadMs));
     // What has to wait for its time must not hide what stands behind it.
-    const isFull = (room: string): boolean => {
-      const there = rows.get(room) ?? [];
-      return there.length === limit && there.some((row) => earlyMsOf(row, now) > 0);
-    };
-    const full = rooms.filter(isFull);
-    if (full.length > 0) for (const [room, due] of await take(full, now)) rows.set(room, due);
-    return workers.map((worker) => [worker, rows.get(worker.room) ?? []]);
+    const earlyMs = new Map<string, number>();
+    for (const [room, there] of rows) {
+      const early = there.map((row) => earlyMsOf(row, now)).filter((ms) => ms > 0);
+      if (there.length === limit && early.length > 0) earlyMs.set(room, Math.min(...early));
+    }
+    if (earlyMs.size > 0) for (const [room, due] of await take([...earlyMs.keys()], now)) rows.set(room, due);
+    return workers.map((worker) => [worker, { rows: rows.get(worker.room) ?? [], earlyMs: earlyMs.get(worker.room) }]);
   }
 
   async #begin(planned: readonly Planned[]): Promise<ReadonlySet<string>> {

@@ -32,6 +32,9 @@ const EARLY_MS = 50;
  */
 const LATE_MS = 1900 + EARLY_MS;
 
+/** Numbers of one room that can be frozen at the same time, or by one replica after another that dies at once. */
+const MOST_DIED_OVER = 2;
+
 interface Plan {
   readonly room: string;
   readonly length: number;
@@ -152,7 +155,7 @@ function read({ length, down }: Plan, startedAt: number, shown: readonly ShownMe
   let unsaid = false;
   let isOver = false;
   /** Numbers that were late, up to the last. */
-  let overdue: string[] = [];
+  const overdue: string[] = [];
   for (const [index, { text, at }] of shown.entries()) {
     if (isOver) problems.push(`"${text}" after its end`);
     const [, word, digits] = /^(…back at )?(\d+)$/.exec(text) ?? [];
@@ -174,11 +177,11 @@ function read({ length, down }: Plan, startedAt: number, shown: readonly ShownMe
     }
     const lateMs = at - startedAt - k * 1000;
     if (lateMs > LATE_MS) overdue.push(`${digits} was ${Math.round(lateMs)} ms late`);
-    // Those before a gap are what the bot died over: each was frozen, and may have been sent.
+    // The last ones before a gap, or before the end, are what the bot died over: each was frozen, and may have been sent.
     const next = shown[index + 1]?.text ?? '';
     const goesOn = /^\d+$/.test(next) && Math.abs(Number(next) - Number(digits)) <= 1;
-    if (!goesOn) overdue = [];
-    else if (lateMs <= LATE_MS) problems.push(...overdue.splice(0));
+    if (!goesOn && lateMs > LATE_MS) overdue.splice(-MOST_DIED_OVER);
+    if (!goesOn || lateMs <= LATE_MS) problems.push(...overdue.splice(0));
     if (lateMs < -EARLY_MS) problems.push(`${digits} was ${Math.round(-lateMs)} ms early`);
     last = k;
   }

@@ -1,6 +1,7 @@
 import { defineSkill, z, type Fate } from '../../src/skill.ts';
 import { RateLimited } from '../../src/connectors/connector.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+import { until } from '../harness/until.ts';
 
 const fates: Fate[] = [];
 const later = defineSkill({
@@ -22,6 +23,17 @@ const later = defineSkill({
       help: 'changes a line',
       run: ({ post, room, args, now }) =>
         post(room, `line:${args['n']}`, `line ${args['n']}, changed`, { notBefore: new Date(now.getTime() + 60_000) }),
+    },
+    'now {n:int}': {
+      help: 'says a line now',
+      run: ({ post, room, args }) => post(room, `line:${args['n']}`, `line ${args['n']}`),
+    },
+    'many {n:int}': {
+      help: 'says many lines at one time',
+      run: async ({ post, room, args, now }) => {
+        for (let n = 1; n <= Number(args['n']); n++)
+          await post(room, `many:${n}`, `line ${n}`, { notBefore: new Date(now.getTime() + 1700) });
+      },
     },
     'take back {n:int}': {
       help: 'takes a line back',
@@ -96,6 +108,21 @@ test('where a platform takes messages more slowly the fate says how slowly', asy
   expect(fates).toMatchObject([{ key: 'line:1', state: 'dropped', everyMs: 700 }]);
 });
 
+test('what may have been sent, and is said anew for later, holds nothing up', async () => {
+  let isLost = true;
+  bot.platform.before = (operation) => {
+    if (isLost && JSON.stringify(operation).includes('line 1')) throw new Error('nobody knows');
+  };
+  bot.begin('now 1');
+  await until(async () => (await bot.query('select 1 from messages where attempt is not null')).length > 0);
+  bot.begin('change 1');
+  await until(async () => (await bot.query('select 1 from messages where not_before is not null')).length > 0);
+  isLost = false;
+  expect(await bot.say('hello')).toEqual(['line 1', 'hello']);
+  await bot.advance(61_000);
+  expect(lines()).toEqual(['line 1, changed']);
+});
+
 describe('a little before its time a line is frozen, so that nothing but its request is left to do', () => {
   let still: TestBot;
   beforeEach(async () => {
@@ -103,7 +130,7 @@ describe('a little before its time a line is frozen, so that nothing but its req
     await still.say('plan');
     still.pass(59_700);
     const frozen = `select 1 from messages where key = 'line:1' and attempt is not null`;
-    while ((await still.query(frozen)).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(async () => (await still.query(frozen)).length > 0);
   });
   afterEach(() => still.stop());
 
@@ -114,6 +141,35 @@ describe('a little before its time a line is frozen, so that nothing but its req
     expect(shown()).toEqual([]);
     await still.advance(300);
     expect(shown()).toEqual(['line 1']);
+  });
+
+  test('and however many are due then, none of them waits for a later look', async () => {
+    await still.say('many 40');
+    await still.advance(1300);
+    still.pass(400);
+    await until(() => shown().length === 41);
+  });
+
+  test('and what is said anew while something else is on its way is not sent as it was', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const perform = still.platform.perform.bind(still.platform);
+    still.platform.perform = async (operation) => {
+      if (JSON.stringify(operation).includes('hello')) await promise;
+      return perform(operation);
+    };
+    still.begin('hello');
+    const underWay = (): Promise<unknown[]> =>
+      still.query(
+        `select 1 from messages where key = 'line:1' and attempt is not null and exists (select 1 from messages where content like '%hello%' and attempt is not null)`,
+      );
+    await until(async () => (await underWay()).length > 0);
+    still.begin('change 1');
+    await until(
+      async () => (await still.query(`select 1 from messages where key = 'line:1' and version = 2`)).length > 0,
+    );
+    resolve();
+    await still.advance(1000);
+    expect(shown()).toEqual([]);
   });
 
   test('and it can still be taken back, and changed', async () => {
