@@ -147,7 +147,7 @@ test('hostile input takes linear time', () => {
   for (const piece of ['[', '**', '`', '_ ', '[](', '(', '**a _b', '\\', '[a](https://e.org/', '`\\']) {
     const small = fastest(piece.repeat(2000));
     // Eight times the text: 8 when linear, 64 when quadratic.
-    expect(fastest(piece.repeat(16_000)) / Math.max(small, 1)).toBeLessThan(45);
+    expect(fastest(piece.repeat(16_000)) / small).toBeLessThan(45);
   }
   expect(inlinesToPlain([])).toBe('');
 });

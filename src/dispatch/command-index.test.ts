@@ -187,5 +187,5 @@ test('what it costs does not grow with the number of commands', () => {
       for (let count = 0; count < 2000; count++) measured.find('command2 7');
     }, 10);
   // A walk through all of them would cost a thousand times as much.
-  expect(measure(large)).toBeLessThan(20 * measure(small));
+  expect(measure(large)).toBeLessThan(20 * Math.max(measure(small), 4));
 });
