@@ -1,4 +1,4 @@
-import { CommandIndex } from '../src/dispatch/command-index.ts';
+import { CommandIndex } from '../src/commands/command-index.ts';
 import type { Command } from '../src/skill.ts';
 import type { Bench, Row } from './harness/bench.ts';
 import { percentile, short } from './harness/numbers.ts';

@@ -9,37 +9,38 @@ import { ApiTokens } from './api/tokens.ts';
 import { createClock, type Clock, type ClockShift } from './clock.ts';
 import type { Config } from './config/schema.ts';
 import type { Platform } from './connectors/connector.ts';
-import { createAccept, type Accept } from './connectors/accept.ts';
-import { ConnectorRunners } from './connectors/runners.ts';
-import { createTaskChat } from './connectors/task-chat.ts';
+import { createAccept, type Accept } from './connections/accept-routes.ts';
+import { ConnectorRunners } from './connections/connections.ts';
+import { createTaskChat } from './connections/task-chat.ts';
 import type { WebOptions } from './connectors/web/platform.ts';
 import { createDatabase, type Database } from './db/database.ts';
-import { Heartbeat } from './db/heartbeat.ts';
-import { Incarnation } from './db/incarnation.ts';
-import { LeaseKeeper, type Lease } from './db/lease.ts';
+import { Heartbeat } from './replicas/heartbeat.ts';
+import { Incarnation } from './replicas/incarnation.ts';
+import { LeaseKeeper, type Lease } from './replicas/lease.ts';
 import { migrate, tablesMade, type SkillMigrations } from './db/migrate.ts';
-import { Notifier, type WokenRoom } from './db/notifier.ts';
+import { Notifier, type WokenRoom } from './replicas/notifier.ts';
 import { onceDatabaseAnswers } from './db/once-answers.ts';
 import { refuseUnfit } from './db/surroundings.ts';
-import { Acceptor } from './dispatch/acceptor.ts';
-import { buildWorld } from './dispatch/build-world.ts';
+import { Acceptor } from './events/acceptor.ts';
+import { buildWorld } from './registry/build-registry.ts';
 import { Changes } from './dispatch/changes.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
-import type { Woken } from './dispatch/effects.ts';
-import { HeardSources } from './dispatch/heard-sources.ts';
-import { noticeOps } from './dispatch/notice.ts';
-import { QueryRunner } from './dispatch/queries.ts';
-import { beginSeries } from './dispatch/series.ts';
-import { suspectNew } from './dispatch/suspects.ts';
-import { createWebhookIntake } from './dispatch/webhook-intake.ts';
-import { knownNames, type World } from './dispatch/world.ts';
+import type { Committed } from './events/committed.ts';
+import { HeardSources } from './http/heard-sources.ts';
+import { noticeOps } from './handlers/notice.ts';
+import { QueryRunner } from './dispatch/query-runner.ts';
+import { beginSeries } from './registry/metric-series.ts';
+import { suspectNew } from './events/suspects.ts';
+import { createWebhookIntake } from './http/webhook-intake.ts';
+import { knownNames, type World } from './registry/registry.ts';
 import { messageOf } from './errors.ts';
 import { createHttpServer, type HttpServer, type Pages } from './http/server.ts';
 import type { Logger } from './log.ts';
 import { createMetrics, declareHistograms, type Metrics } from './metrics.ts';
-import { Housekeeper } from './db/housekeeper.ts';
-import type { SecretRef } from './skill.ts';
-import { createCoreSkill, type PartState } from './skills/core.ts';
+import { Housekeeper } from './services/housekeeper.ts';
+import type { SecretRef } from './contract/secret.ts';
+import type { PartState } from './part-state.ts';
+import { createCoreSkill } from './skills/core.ts';
 import type { SkillFolders } from './skills/load.ts';
 import { Services } from './services/services.ts';
 import type { StepHook } from './steps.ts';
@@ -137,7 +138,7 @@ export class App {
     const { clock, database, metrics } = this;
     const onAccepted = (accepted: Parameters<Dispatcher['wake']>[0]): void => this.dispatcher.wake(accepted);
     const onHeard = (accepted: Parameters<Dispatcher['wake']>[0]): void => this.dispatcher.wakeFirst(accepted);
-    const onWoken = (woken: Woken): void => this.#wake(woken);
+    const onCommitted = (committed: Committed): void => this.#wake(committed);
     const known = (): ReturnType<typeof knownNames> => knownNames(this.#world);
     this.acceptor = new Acceptor({ database, step, onAccepted, onRelieved: () => this.dispatcher.wake([]) });
     this.dispatcher = new Dispatcher({
@@ -148,7 +149,7 @@ export class App {
       log,
       world: () => (this.#heartbeat.standsBack || !this.#incarnation.isUsable ? undefined : this.#world),
       pressure: () => this.acceptor.pressure,
-      onWoken,
+      onCommitted,
       onChanged: (skill, queries) => this.#changes.committed(skill, queries),
     });
     this.#changes = new Changes({ database, world: () => this.#world });
@@ -202,7 +203,7 @@ export class App {
     });
     this.#notifier = new Notifier(database, this.#replica.id, (changes) => {
       if (changes === 'all') this.#runners.wakeAll();
-      else for (const woken of changes) this.#changedElsewhere(woken);
+      else for (const committed of changes) this.#changedElsewhere(committed);
     });
     this.#incarnation = new Incarnation({
       database,
@@ -228,7 +229,7 @@ export class App {
       },
     });
     this.#runners = new ConnectorRunners({
-      ...{ database, clock, step, metrics, log, secret: options.secret, onWoken },
+      ...{ database, clock, step, metrics, log, secret: options.secret, onCommitted },
       onPage: (connector, room) => this.#pageChanged(connector, room),
       config: () => this.#config,
       world: () => this.#world,
@@ -303,7 +304,7 @@ export class App {
       clock: this.clock,
       secret: this.#options.secret,
       log,
-      onWoken: (woken) => this.#wake(woken),
+      onCommitted: (committed) => this.#wake(committed),
     });
     const health = {
       started: () => this.#started && this.#incarnation.isUsable,
@@ -410,8 +411,12 @@ export class App {
   /** Tells the ops rooms, at most once per 10 minutes for one `about`. Never fails: it is said, or it is in the log. */
   async tellOps(about: string, text: string): Promise<void> {
     try {
-      const woken = await noticeOps(this.database, this.#world, { about, text: escape(text), everyMs: 10 * 60_000 });
-      if (woken) this.#wake(woken);
+      const committed = await noticeOps(this.database, this.#world, {
+        about,
+        text: escape(text),
+        everyMs: 10 * 60_000,
+      });
+      if (committed) this.#wake(committed);
     } catch (error) {
       this.#options.log.warn({ about, reason: messageOf(error) }, 'word to the ops room could not be stored');
     }
@@ -518,20 +523,20 @@ export class App {
     this.#services.held(lease);
   }
 
-  #wake(woken: Woken): void {
-    if (woken.rooms.length > 0) {
-      for (const room of woken.rooms) this.#runners.wake(room);
-      this.#notifier.changed(woken.rooms);
+  #wake(committed: Committed): void {
+    if (committed.rooms.length > 0) {
+      for (const room of committed.rooms) this.#runners.wake(room);
+      this.#notifier.changed(committed.rooms);
     }
-    if (woken.timersAt) this.#ticker.wakeAt(woken.timersAt);
-    if (woken.tasks) this.#tasks.wake();
-    if (woken.events.length > 0) this.dispatcher.wake(woken.events);
-    for (const { histogram, value } of woken.observed) this.metrics.ofSkills.get(histogram)?.observe(value);
+    if (committed.timersAt) this.#ticker.wakeAt(committed.timersAt);
+    if (committed.tasks) this.#tasks.wake();
+    if (committed.events.length > 0) this.dispatcher.wake(committed.events);
+    for (const { histogram, value } of committed.observed) this.metrics.ofSkills.get(histogram)?.observe(value);
   }
 
-  #changedElsewhere(woken: WokenRoom): void {
-    this.#runners.wake(woken);
-    if (woken.connector === this.#web?.[0]) this.#webChat.changed(woken.room);
+  #changedElsewhere(committed: WokenRoom): void {
+    this.#runners.wake(committed);
+    if (committed.connector === this.#web?.[0]) this.#webChat.changed(committed.room);
   }
 
   /** Here at once; other replicas are told. */

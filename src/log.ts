@@ -5,6 +5,14 @@ import { mask } from './mask.ts';
 /** Object first, then one constant lower-case sentence. A child a unit: `log.child({ connector })`. */
 export type Logger = PinoLogger;
 
+/** What a unit needs of it. */
+export interface Log {
+  debug(fields: object, text: string): void;
+  info(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+  error(fields: object, text: string): void;
+}
+
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
 export interface LoggerOptions {

@@ -1,4 +1,4 @@
-import type { Names, Problem } from '#skill';
+import { didYouMean, type Names, type Problem } from '#skill';
 import type { AlertOptions, Policy, Route } from './options.ts';
 import { describe } from './route.ts';
 
@@ -8,7 +8,7 @@ type Path = readonly (string | number)[];
 export function checkAlerts(options: AlertOptions, names: Names): Problem[] {
   const problems: Problem[] = [];
   const known = (path: Path, kind: string, name: string, list: readonly string[]): void => {
-    if (!list.includes(name)) problems.push({ path, says: `no ${kind} is called "${name}"${meant(name, list)}` });
+    if (!list.includes(name)) problems.push({ path, says: `no ${kind} is called "${name}"${remedy(name, list)}` });
   };
 
   if (!options.route && Object.keys(options.sources).length > 0)
@@ -75,31 +75,9 @@ function covers(sibling: Route, child: Route): boolean {
   return describe(sibling) === '' || describe(sibling) === describe(child);
 }
 
-/** The nearest known name, when it is near enough to be a slip of the finger. */
-function meant(name: string, list: readonly string[]): string {
-  const near = list
-    .map((candidate) => ({ candidate, distance: distance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance)[0];
-  if (near && near.distance <= Math.max(1, Math.floor(name.length / 3))) return `; did you mean "${near.candidate}"?`;
-  return list.length > 0
-    ? `; there ${list.length === 1 ? 'is' : 'are'} ${list.slice(0, 8).join(', ')}`
-    : '; none is configured';
-}
-
-/** Levenshtein's edit distance. */
-function distance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++)
-      row.push(
-        Math.min(
-          (previous[j] ?? 0) + 1,
-          (row[j - 1] ?? 0) + 1,
-          (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1),
-        ),
-      );
-    previous = row;
-  }
-  return previous[b.length] ?? 0;
+/** The name that was probably meant, else those there are. */
+function remedy(name: string, list: readonly string[]): string {
+  const verb = list.length === 1 ? 'is' : 'are';
+  const known = list.length > 0 ? `; there ${verb} ${list.slice(0, 8).join(', ')}` : '; none is configured';
+  return didYouMean(name, list) || known;
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import type { NewEvent } from '../../src/dispatch/event.ts';
+import type { NewEvent } from '../../src/events/event.ts';
 import type { TestBot } from '../../src/testing/index.ts';
 import { bodyOf, startAlertsBot, type OneAlert } from './test-bot.ts';
 

@@ -1,4 +1,4 @@
-import { compileRegex } from './regex.ts';
+import { compileRegex, type Regex } from './regex.ts';
 import { valueOf } from './text.ts';
 
 export type Operator = '=' | '!=' | '=~' | '!~';
@@ -71,7 +71,7 @@ function unescape(whole: string, character: string): string {
 function makeMatcher(name: string, operator: Operator, value: string): Matcher {
   if (operator === '=') return { name, operator, value, test: (other) => other === value };
   if (operator === '!=') return { name, operator, value, test: (other) => other !== value };
-  const regex = compileRegex(value);
+  const regex = compileValue(name, operator, value);
   return {
     name,
     operator,
@@ -80,12 +80,21 @@ function makeMatcher(name: string, operator: Operator, value: string): Matcher {
   };
 }
 
+function compileValue(name: string, operator: Operator, value: string): Regex {
+  try {
+    return compileRegex(value);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`${formatMatcher({ name, operator, value })}: ${reason}`, { cause: error });
+  }
+}
+
 /** All hold. */
 export function matchesAll(matchers: readonly Matcher[], labels: Readonly<Record<string, string>>): boolean {
   return matchers.every((matcher) => matcher.test(valueOf(labels, matcher.name) ?? ''));
 }
 
 /** As people write it, for paths and comparison. */
-export function formatMatcher({ name, operator, value }: Matcher): string {
+export function formatMatcher({ name, operator, value }: Pick<Matcher, 'name' | 'operator' | 'value'>): string {
   return `${name}${operator}${JSON.stringify(value)}`;
 }

@@ -1,7 +1,7 @@
 /** Two peers of one cluster speak of one alert: every order that keeps each peer's own. */
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import type { NewEvent } from '../../src/dispatch/event.ts';
+import type { NewEvent } from '../../src/events/event.ts';
 import type { TestBot } from '../../src/testing/index.ts';
 import { advance, type Change, type Interval } from './advance.ts';
 import { DOUBT_MS } from './doubt.ts';

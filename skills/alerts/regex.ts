@@ -1,89 +1,44 @@
-import { parseRegex, type Accepts, type Node } from './regex-parser.ts';
+import { RE2JS, RE2JSSyntaxException } from 're2js';
 
 /**
- * Regular expressions in linear time, for matchers over labels that anybody can choose.
- *
- * Alertmanager's are RE2, which never backtracks. JavaScript's do, so that `(a+)+b` against a hostile label stops the
- * program; and back references and lookaround mean nothing to Alertmanager. So: the subset of RE2 that matchers use, as
- * a set of states that walks over the text once (Thompson 1968, as told by Russ Cox, "Regular Expression Matching Can
- * Be Simple And Fast").
+ * A regular expression in RE2's syntax, as in Alertmanager. RE2 never backtracks: in JavaScript's own engine `(a+)+b`
+ * would hang the program on a hostile label.
  */
 export interface Regex {
-  /** Whether the whole text matches; Alertmanager anchors both ends. */
+  /** Whether the complete text matches: both ends are anchored, as in Alertmanager. */
   test(text: string): boolean;
 }
 
-type State =
-  | { readonly type: 'one'; readonly accepts: Accepts; next: number }
-  | { readonly type: 'split'; readonly to: number[] }
-  | { readonly type: 'start' | 'end'; next: number }
-  | { readonly type: 'done' };
+const MAX_CHARACTERS = 1000;
+/** Repeats are unrolled, so 1,000 characters can compile to a million instructions and 200 MB. */
+const MAX_INSTRUCTIONS = 10_000;
 
-/** A repeat is unrolled, so `(a{1000}){1000}` would be a million states. */
-const MAX_STATES = 10_000;
-
-/** @throws {Error} saying in a sentence what is not understood. */
+/** @throws {Error} whose message says what is wrong with the pattern. */
 export function compileRegex(pattern: string): Regex {
-  const node = parseRegex(pattern);
-  const states: State[] = [{ type: 'done' }];
-  const first = build(node, 0, states);
-  return { test: (text) => run(states, first, text) };
+  if (pattern.length > MAX_CHARACTERS) throw new Error('the regular expression is longer than 1,000 characters');
+  const regex = compile(pattern);
+  if (regex.programSize() > MAX_INSTRUCTIONS)
+    throw new Error('the regular expression is too large: it repeats too long a part too often');
+  return { test: (text) => regex.matches(text) };
 }
 
-/** Builds from the end backwards: `next` is the state after this node; returns the node's first state. */
-function build(node: Node, next: number, states: State[]): number {
-  if (states.length > MAX_STATES) throw new Error('the expression is too large');
-  switch (node.type) {
-    case 'one':
-      return states.push({ type: 'one', accepts: node.accepts, next }) - 1;
-    case 'start':
-    case 'end':
-      return states.push({ type: node.type, next }) - 1;
-    case 'sequence':
-      return node.of.reduceRight((after, one) => build(one, after, states), next);
-    case 'choice':
-      return states.push({ type: 'split', to: node.of.map((one) => build(one, next, states)) }) - 1;
-    case 'repeat': {
-      let first = next;
-      if (node.max === Infinity) {
-        const loop: State & { type: 'split' } = { type: 'split', to: [next] };
-        first = states.push(loop) - 1;
-        loop.to.push(build(node.of, first, states));
-      } else {
-        for (let extra = node.min; extra < node.max; extra++)
-          first = states.push({ type: 'split', to: [next, build(node.of, first, states)] }) - 1;
-      }
-      for (let times = 0; times < node.min; times++) first = build(node.of, first, states);
-      return first;
-    }
+function compile(pattern: string): RE2JS {
+  try {
+    // As in Prometheus, a dot matches a newline too; in Alertmanager it does not.
+    return RE2JS.compile(pattern, RE2JS.DOTALL);
+  } catch (error) {
+    if (!(error instanceof RE2JSSyntaxException)) throw error;
+    throw new Error(`invalid regular expression: ${reasonOf(error, pattern)}`, { cause: error });
   }
 }
 
-function run(states: readonly State[], first: number, text: string): boolean {
-  let current: number[] = [];
-  const marks = new Int32Array(states.length).fill(-1);
-  const add = (state: number, into: number[], at: number): void => {
-    const waiting = [state];
-    for (let index = waiting.pop(); index !== undefined; index = waiting.pop()) {
-      if (marks[index] === at) continue;
-      marks[index] = at;
-      const found = states[index];
-      if (found?.type === 'split') waiting.push(...found.to);
-      else if (found?.type === 'one' || found?.type === 'done') into.push(index);
-      else if (found && at === (found.type === 'start' ? 0 : text.length)) waiting.push(found.next);
-    }
-  };
-  add(first, current, 0);
-  for (let at = 0; at < text.length;) {
-    const code = text.codePointAt(at) ?? 0;
-    at += code > 0xffff ? 2 : 1;
-    const following: number[] = [];
-    for (const index of current) {
-      const state = states[index];
-      if (state?.type === 'one' && state.accepts(code)) add(state.next, following, at);
-    }
-    if (following.length === 0) return false;
-    current = following;
-  }
-  return current.includes(0);
+/** RE2's own words, except where they do not name the feature or the limit. */
+function reasonOf(error: RE2JSSyntaxException, pattern: string): string {
+  const description = error.getDescription();
+  const part = error.getPattern()?.replace(/^\(\?s\)/, '') ?? '';
+  if (/^\(\?<?[=!]/.test(part)) return `lookaround is not supported, as in Alertmanager: ${part}`;
+  if (/^\\[1-9]$/.test(part)) return `back references are not supported, as in Alertmanager: ${part}`;
+  if (description === 'invalid repeat count')
+    return `invalid repeat count (at most 1,000, nested repeats multiplied): ${part}`;
+  return part === '' || part === pattern ? description : `${description}: ${part}`;
 }

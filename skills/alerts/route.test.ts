@@ -73,6 +73,7 @@ const problems = (route: unknown, more: object = {}): string[] =>
 
 test('a room that nobody defined is named with its place and what was meant', () => {
   expect(problems({ rooms: ['opps'] })).toEqual(['route.rooms.0: no room is called "opps"; did you mean "ops"?']);
+  expect(problems({ rooms: ['osp'] })).toEqual(['route.rooms.0: no room is called "osp"; did you mean "ops"?']);
 });
 
 test('every kind of reference is followed', () => {

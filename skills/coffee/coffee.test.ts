@@ -1,6 +1,6 @@
 import { defineSkill, defineTask, z } from '#skill';
 import { RateLimited, Rejected } from '../../src/connectors/connector.ts';
-import { insertEvents } from '../../src/dispatch/event.ts';
+import { insertEvents } from '../../src/events/event.ts';
 import type { TestBot } from '../../src/testing/index.ts';
 import coffee from './index.ts';
 import { until } from '../../test/harness/until.ts';

@@ -2,10 +2,10 @@ import type { Request } from 'express';
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
-import { insertEvents, type Accepted } from '../dispatch/event.ts';
+import { insertEvents, type Accepted } from '../events/event.ts';
 import { findStanding, noRoom, remoteEvent, untilOver, type RemoteAnswer } from '../dispatch/remote-command.ts';
-import type { World } from '../dispatch/world.ts';
-import type { Asker } from '../skill.ts';
+import type { World } from '../registry/registry.ts';
+import type { Asker } from '../contract/actor.ts';
 import type { StepHook } from '../steps.ts';
 import type { Problem } from './problems.ts';
 

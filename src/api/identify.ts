@@ -1,5 +1,5 @@
 import type { Request } from 'express';
-import type { Asker } from '../skill.ts';
+import type { Asker } from '../contract/actor.ts';
 import { isSameOrigin, senderOf } from '../web/guard.ts';
 import { NO_TOKEN, UNREADABLE_TOKEN, WRONG_TOKEN, type Problem } from './problems.ts';
 import type { ApiTokens } from './tokens.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { queriesOf } from '../dispatch/queries.ts';
-import type { LoadedSkill, World } from '../dispatch/world.ts';
-import type { Query } from '../skill.ts';
+import { queriesOf } from '../dispatch/query-runner.ts';
+import type { LoadedSkill, World } from '../registry/registry.ts';
+import type { Query } from '../contract/query.ts';
 import { commandBody, IDEMPOTENCY_KEY } from './commands.ts';
 
 type Json = Readonly<Record<string, unknown>>;

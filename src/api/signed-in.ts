@@ -1,7 +1,7 @@
 import type { Request } from 'express';
-import { accountActor } from '../dispatch/chat.ts';
-import type { World } from '../dispatch/world.ts';
-import type { Asker } from '../skill.ts';
+import { accountActor } from '../dispatch/chat-event.ts';
+import type { World } from '../registry/registry.ts';
+import type { Asker } from '../contract/actor.ts';
 import { createSessions, type SessionsOptions } from '../web/session.ts';
 import { cookiesOf } from '../web/sign-in.ts';
 

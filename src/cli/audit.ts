@@ -1,6 +1,6 @@
-import { readAudit } from '../dispatch/audit.ts';
+import { readAudit } from '../commands/audit.ts';
 import { StartFailed } from '../errors.ts';
-import type { SettingOptions } from './setting.ts';
+import type { SettingOptions } from './program-setup.ts';
 import { withBareDatabase } from './with-database.ts';
 
 const PAGE = 1000;

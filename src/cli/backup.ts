@@ -1,10 +1,10 @@
-import { dump } from '../db/backup.ts';
-import { readBackup, writeBackup } from '../db/backup-file.ts';
-import { recordBackup } from '../db/backup-record.ts';
+import { dump } from '../backup/dump.ts';
+import { readBackup, writeBackup } from '../backup/backup-file.ts';
+import { recordBackup } from '../backup/backup-record.ts';
 import { messageOf, StartFailed } from '../errors.ts';
 import { readVersion } from '../version.ts';
-import { newName, placeOf, type BackupPlace } from './backup-place.ts';
-import type { SettingOptions } from './setting.ts';
+import { newName, placeOf, type BackupPlace } from '../backup/backup-place.ts';
+import type { SettingOptions } from './program-setup.ts';
 import { withBareDatabase } from './with-database.ts';
 
 export interface BackupOptions extends SettingOptions {

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { printMessage } from '../connectors/console/print.ts';
-import { insertEvents } from '../dispatch/event.ts';
+import { insertEvents } from '../events/event.ts';
 import { noRoom, remoteEvent, untilOver, type RemoteMessage } from '../dispatch/remote-command.ts';
 import { StartFailed } from '../errors.ts';
 import { offlineWorld } from './offline-world.ts';
 import { operator } from './operator.ts';
-import type { SettingOptions } from './setting.ts';
+import type { SettingOptions } from './program-setup.ts';
 import { withLastGood } from './with-database.ts';
 
 export interface DoOptions extends SettingOptions {

@@ -5,13 +5,13 @@ import type { LoadResult } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { Secrets } from '../config/secrets.ts';
 import type { Database } from '../db/database.ts';
-import { secretsOf } from '../dispatch/webhook-intake.ts';
+import { secretsOf } from '../http/webhook-intake.ts';
 import { messageOf } from '../errors.ts';
 import { createLogger } from '../log.ts';
-import type { SecretRef } from '../skill.ts';
+import type { SecretRef } from '../contract/secret.ts';
 import { examineDatabase, examineSurroundings } from './examine-database.ts';
 import { readLastGood } from './last-good.ts';
-import { createSetting, type Setting, type SettingOptions } from './setting.ts';
+import { createSetting, type Setting, type SettingOptions } from './program-setup.ts';
 import { findWay, openWay, type Way } from './with-database.ts';
 
 const EXAMINE_MS = 20_000;

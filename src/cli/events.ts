@@ -1,6 +1,6 @@
-import { listFailed, replayFailed } from '../dispatch/failed.ts';
+import { listFailed, replayFailed } from '../events/failed.ts';
 import { StartFailed } from '../errors.ts';
-import type { SettingOptions } from './setting.ts';
+import type { SettingOptions } from './program-setup.ts';
 import { withBareDatabase } from './with-database.ts';
 
 const MOST = 200;

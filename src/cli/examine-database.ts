@@ -3,7 +3,7 @@ import type { Finding } from '../connectors/connector.ts';
 import type { Database } from '../db/database.ts';
 import { withRemedy } from '../db/explain.ts';
 import { findObstacles } from '../db/surroundings.ts';
-import { countFailed } from '../dispatch/failed.ts';
+import { countFailed } from '../events/failed.ts';
 import { messageOf } from '../errors.ts';
 import { readBacklog } from '../messages/backlog.ts';
 

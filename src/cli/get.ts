@@ -1,9 +1,9 @@
 import { createClock } from '../clock.ts';
-import { QueryRunner } from '../dispatch/queries.ts';
+import { QueryRunner } from '../dispatch/query-runner.ts';
 import { StartFailed } from '../errors.ts';
 import { offlineWorld } from './offline-world.ts';
 import { operator } from './operator.ts';
-import type { SettingOptions } from './setting.ts';
+import type { SettingOptions } from './program-setup.ts';
 import { tableOf } from './table.ts';
 import { withLastGood } from './with-database.ts';
 

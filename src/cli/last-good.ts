@@ -2,7 +2,7 @@ import { latestGeneration } from '../config/generations.ts';
 import type { Loaded, NotLoaded } from '../config/load.ts';
 import type { DatabaseConfig } from '../config/schema.ts';
 import type { Query } from '../db/database.ts';
-import type { Setting } from './setting.ts';
+import type { Setting } from './program-setup.ts';
 
 /**
  * Where the database is, of a configuration with problems: `DATABASE_URL`; what it says of the database, when no problem is

@@ -1,6 +1,6 @@
 import { StartFailed } from '../errors.ts';
 import { listDead, replayDead } from '../messages/dead-letters.ts';
-import type { SettingOptions } from './setting.ts';
+import type { SettingOptions } from './program-setup.ts';
 import { withBareDatabase } from './with-database.ts';
 
 const MOST = 200;

@@ -1,6 +1,6 @@
 import { migrate } from '../db/migrate.ts';
 import { refuseUnfit } from '../db/surroundings.ts';
-import type { SettingOptions } from './setting.ts';
+import type { SettingOptions } from './program-setup.ts';
 import { withBareDatabase } from './with-database.ts';
 
 export function migrateCommand(options: SettingOptions): Promise<number> {

@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import type { Asker } from '../skill.ts';
+import type { Asker } from '../contract/actor.ts';
 
 /** Whoever runs a command of the program: they have its database, so they may do everything. The audit names them. */
 export function operator(): Asker {

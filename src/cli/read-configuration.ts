@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path';
 import { readEnvironment, type Surroundings } from '../config/environment.ts';
 import { loadConfig, readSkillDirectories, type LoadResult } from '../config/load.ts';
 import { PLATFORMS } from '../connectors/platforms.ts';
-import type { Skill } from '../skill.ts';
+import type { Skill } from '../contract/skill.ts';
 import { createCoreSkill } from '../skills/core.ts';
 import { BUILT_IN_SKILLS, loadSkills, type SkillFolders } from '../skills/load.ts';
 import { readVersion } from '../version.ts';

@@ -1,9 +1,9 @@
 import { formatDuration, parseDuration } from '../chat/duration.ts';
 import type { Query } from '../db/database.ts';
-import { dropHeld, listHeld, releaseHeld } from '../db/held.ts';
+import { dropHeld, listHeld, releaseHeld } from '../backup/held-work.ts';
 import { StartFailed } from '../errors.ts';
-import { recoverTimers, type Overdue } from '../timers/recover.ts';
-import type { SettingOptions } from './setting.ts';
+import { recoverTimers, type Overdue } from '../timers/overdue-timers.ts';
+import type { SettingOptions } from './program-setup.ts';
 import { withLastGood } from './with-database.ts';
 
 export interface RecoverCommandOptions extends SettingOptions {

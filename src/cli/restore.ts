@@ -1,10 +1,10 @@
-import { readBackup, type Line } from '../db/backup-file.ts';
+import { readBackup, type Line } from '../backup/backup-file.ts';
 import { migrate } from '../db/migrate.ts';
-import { readCounts } from '../db/numbers.ts';
-import { restore } from '../db/restore.ts';
+import { readCounts } from '../db/serial-numbers.ts';
+import { restore } from '../backup/restore.ts';
 import { refuseUnfit } from '../db/surroundings.ts';
-import { findBackup } from './backup-place.ts';
-import type { SettingOptions } from './setting.ts';
+import { findBackup } from '../backup/backup-place.ts';
+import type { SettingOptions } from './program-setup.ts';
 import { withBareDatabase } from './with-database.ts';
 
 export interface RestoreOptions extends SettingOptions {

@@ -10,7 +10,7 @@ import { explainLack, explainRefusal, isRefusal } from '../db/explain.ts';
 import { StartFailed, messageOf } from '../errors.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { readVersion } from '../version.ts';
-import { findBeginning, untilChanged, type Beginning } from './beginning.ts';
+import { findBeginning, untilChanged, type Beginning } from './startup-config.ts';
 import {
   createSetting,
   TRIAL_ADDRESS_FILE,
@@ -18,8 +18,8 @@ import {
   type OpenedDatabase,
   type Setting,
   type SettingOptions,
-} from './setting.ts';
-import { stoppable } from './signals.ts';
+} from './program-setup.ts';
+import { stoppable } from '../signals.ts';
 import { welcome } from './welcome.ts';
 
 const DEFAULT_PORT = 8080;

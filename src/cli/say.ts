@@ -1,9 +1,9 @@
-import { coreMessage } from '../dispatch/notice.ts';
+import { coreMessage } from '../handlers/notice.ts';
 import { escape } from '../chat/message.ts';
-import { Effects } from '../dispatch/effects.ts';
+import { Effects } from '../handlers/outbox.ts';
 import { CommandError } from '../errors.ts';
 import { offlineWorld } from './offline-world.ts';
-import type { SettingOptions } from './setting.ts';
+import type { SettingOptions } from './program-setup.ts';
 import { withLastGood } from './with-database.ts';
 
 /** Stores the message; the running bot shows it within a second, or as soon as it runs again. */

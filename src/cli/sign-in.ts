@@ -4,7 +4,7 @@ import type { Config } from '../config/schema.ts';
 import { StartFailed } from '../errors.ts';
 import { createSignIn } from '../web/session.ts';
 import { createSessionStore, endAllSessions } from '../web/session-store.ts';
-import { TRIAL_ADDRESS_FILE, type Setting, type SettingOptions } from './setting.ts';
+import { TRIAL_ADDRESS_FILE, type Setting, type SettingOptions } from './program-setup.ts';
 import { withBareDatabase, withLastGood } from './with-database.ts';
 
 export interface SignInOptions extends SettingOptions {

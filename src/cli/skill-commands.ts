@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { createPeople } from '../people/people.ts';
 import type { Config } from '../config/schema.ts';
 import type { Database } from '../db/database.ts';
-import { insertEvents } from '../dispatch/event.ts';
-import type { Program, ProgramCommand, ProgramDatabase } from '../skill.ts';
-import { createSetting, loadOrThrow, type Setting, type SettingOptions } from './setting.ts';
+import { insertEvents } from '../events/event.ts';
+import type { Program, ProgramCommand, ProgramDatabase } from '../contract/program.ts';
+import { createSetting, loadOrThrow, type Setting, type SettingOptions } from './program-setup.ts';
 import { untilConfigured } from './until-configured.ts';
 import { withDatabase, withLastGood } from './with-database.ts';
 

@@ -1,7 +1,7 @@
-import { CommandIndex, readable } from '../dispatch/command-index.ts';
+import { CommandIndex, readable } from '../commands/command-index.ts';
 import { allSkills } from './read-configuration.ts';
 import { StartFailed } from '../errors.ts';
-import { createSetting, type SettingOptions } from './setting.ts';
+import { createSetting, type SettingOptions } from './program-setup.ts';
 
 export async function listSkills(options: SettingOptions): Promise<number> {
   const setting = await createSetting(options);

@@ -3,7 +3,7 @@ import { createDatabase as createTestDatabase, freePort, type TestDatabase } fro
 import { storeGeneration } from '../config/generations.ts';
 import { createDatabase, type Database } from '../db/database.ts';
 import { migrate } from '../db/migrate.ts';
-import { seeReplica } from '../db/replicas.ts';
+import { seeReplica } from '../replicas/replicas.ts';
 import { untilConfigured } from './until-configured.ts';
 
 const PATIENCE = { timeoutMs: 20_000, everyMs: 5 };

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { App } from '../app.ts';
-import type { Setting } from './setting.ts';
+import type { Setting } from './program-setup.ts';
 
 /** Exactly three things to do. */
 export async function welcome(app: App, setting: Setting): Promise<void> {

@@ -15,7 +15,7 @@ import {
   TRIAL_URL_FILE,
   type Setting,
   type SettingOptions,
-} from './setting.ts';
+} from './program-setup.ts';
 
 export interface Way {
   readonly client: () => Promise<pg.ClientConfig>;

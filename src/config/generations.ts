@@ -1,4 +1,4 @@
-import type { Sql } from '../skill.ts';
+import type { Sql } from '../contract/sql.ts';
 
 export interface Generation {
   /** Counts up with each other configuration that was accepted. */

@@ -26,7 +26,7 @@ function sorted(word: string): string {
   return word.split('').sort().join('');
 }
 
-/** `; did you mean "ops"?`, or nothing. */
+/** `; did you mean "ops"?` for the end of a problem; empty when no candidate is close. Pure. */
 export function didYouMean(word: string, candidates: Iterable<string>): string {
   const meant = nearest(word, candidates);
   return meant === undefined ? '' : `; did you mean "${meant}"?`;

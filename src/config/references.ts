@@ -1,4 +1,4 @@
-import type { Names } from '../skill.ts';
+import type { Names } from '../contract/skill.ts';
 import { didYouMean } from './nearest.ts';
 import type { Finding, Path } from './tree.ts';
 

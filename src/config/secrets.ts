@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import type { SecretRef } from '../skill.ts';
+import type { SecretRef } from '../contract/secret.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import { rememberSecret } from '../mask.ts';
 import type { Environment } from './substitute.ts';

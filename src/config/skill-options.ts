@@ -1,5 +1,6 @@
 import { messageOf } from '../errors.ts';
-import type { Commands, Names, Problem, Skill } from '../skill.ts';
+import type { Commands } from '../contract/command.ts';
+import type { Names, Problem, Skill } from '../contract/skill.ts';
 import type { PlatformOptions } from './connector-options.ts';
 import { explain, lookUp } from './explain.ts';
 import { didYouMean } from './nearest.ts';

@@ -1,4 +1,4 @@
-import { decide } from '../dispatch/access.ts';
+import { decide } from '../commands/access.ts';
 import { createPeople } from '../people/people.ts';
 import { BUILT_IN_SKILLS, loadSkills } from '../skills/load.ts';
 import { PLATFORMS as platforms } from '../connectors/platforms.ts';

@@ -2,15 +2,15 @@ import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { markdownToPlain } from '../chat/markdown.ts';
-import type { Message } from '../chat/message.ts';
 import type { Query, Transaction } from '../db/database.ts';
-import type { Asker, RoomAddress } from '../skill.ts';
-import { accountActor } from './chat.ts';
-import { sayCommand, type Outcome, type Place } from './command.ts';
-import type { Effects } from './effects.ts';
-import type { EventRow, NewEvent } from './event.ts';
-import { shortId } from './failure.ts';
-import type { World } from './world.ts';
+import type { Asker } from '../contract/actor.ts';
+import type { Message, RoomAddress } from '../chat/message.ts';
+import { accountActor } from './chat-event.ts';
+import { sayCommand, type Outcome, type Place } from './run-command.ts';
+import type { Effects } from '../handlers/outbox.ts';
+import type { EventRow, NewEvent } from '../events/event.ts';
+import { shortId } from '../handlers/failure.ts';
+import type { World } from '../registry/registry.ts';
 
 /** A command said apart from any chat: over REST, or on the command line of the program. */
 export interface RemoteCommand {

@@ -1,6 +1,6 @@
 import type { Query } from '../db/database.ts';
-import type { Lease } from '../db/lease.ts';
-import type { Accepted } from '../dispatch/event.ts';
+import type { Lease } from '../replicas/lease.ts';
+import type { Accepted } from '../events/event.ts';
 import { fatesOf, HELD, type MessageRow } from './store.ts';
 
 /**

@@ -2,19 +2,19 @@ import type { Message } from '../chat/message.ts';
 import type { Clock } from '../clock.ts';
 import type { Connector, Moved, Operation, RateLimited, RequestKey } from '../connectors/connector.ts';
 import type { Database, Transaction } from '../db/database.ts';
-import type { Lease } from '../db/lease.ts';
-import type { Woken } from '../dispatch/effects.ts';
-import type { Accepted } from '../dispatch/event.ts';
+import type { Lease } from '../replicas/lease.ts';
+import type { Committed } from '../events/committed.ts';
+import type { Accepted } from '../events/event.ts';
 import { codeOf, messageOf, reasonOf } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Log } from '../skill.ts';
+import type { Log } from '../log.ts';
 import type { StepHook } from '../steps.ts';
 import { withOffer } from './offered.ts';
 import { applyStep, newest, operationOf, type Attempt, type Copy, type PlannedStep, type Relation } from './plan.ts';
 import { digestMessage } from './digest.ts';
 import type { RateLimits } from './rate-limiter.ts';
 import { readFile } from './files.ts';
-import { DirectRooms } from './private.ts';
+import { DirectRooms } from './asker-only.ts';
 import { Recorder } from './recorder.ts';
 import { markDead } from './dead-letters.ts';
 import { dropPrivate, membersOf, threadRoot, type MessageRow, type Planned } from './store.ts';
@@ -38,8 +38,8 @@ export interface DeliveryOptions {
   readonly log: Log;
   readonly onAccepted: (accepted: readonly Accepted[]) => void;
   /** The platform will never take this one: in the transaction that keeps it, somebody else is told. */
-  readonly onDead: (transaction: Transaction, row: MessageRow, message: Message, reason: string) => Promise<Woken>;
-  readonly onWoken: (woken: Woken) => void;
+  readonly onDead: (transaction: Transaction, row: MessageRow, message: Message, reason: string) => Promise<Committed>;
+  readonly onCommitted: (committed: Committed) => void;
   /** The account does not work: pause everything. */
   readonly onUnauthorised: (error: unknown) => void;
   /** The platform is reachable otherwise: an outage makes no dead letters. */
@@ -259,7 +259,7 @@ export class Delivery {
    */
   async dead(row: MessageRow, reason: string, version?: number): Promise<void> {
     if (row.visible_to !== null) return this.drop(row, reason);
-    const { database, lease, onAccepted, onDead, onWoken, log } = this.#options;
+    const { database, lease, onAccepted, onDead, onCommitted, log } = this.#options;
     const told = await database.transaction(async (transaction) => {
       const members = row.digest ? await membersOf(transaction.query, row.id) : undefined;
       const accepted = await markDead(transaction.query, lease, row, reason, version);
@@ -267,12 +267,12 @@ export class Delivery {
       const lost = members
         ? digestMessage(members.filter((member) => member.pending))
         : (JSON.parse(row.content) as Message);
-      return { accepted, woken: await onDead(transaction, row, lost, reason) };
+      return { accepted, committed: await onDead(transaction, row, lost, reason) };
     });
     if (!told) return;
     log.error({ message: row.id, reason }, 'message cannot be shown and became a dead letter');
     onAccepted(told.accepted);
-    onWoken(told.woken);
+    onCommitted(told.committed);
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
 import type { Database } from '../db/database.ts';
-import type { Lease } from '../db/lease.ts';
+import type { Lease } from '../replicas/lease.ts';
 import { digestMessage, foldRoom, isFoldable } from './digest.ts';
 import type { Member } from './store.ts';
 

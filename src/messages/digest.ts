@@ -1,6 +1,6 @@
 import { escape, type Message } from '../chat/message.ts';
 import type { Database, Query } from '../db/database.ts';
-import { fence, type Lease } from '../db/lease.ts';
+import { fence, type Lease } from '../replicas/lease.ts';
 import { randomUUID } from 'node:crypto';
 import type { Member } from './store.ts';
 

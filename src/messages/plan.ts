@@ -11,7 +11,7 @@ import type {
 } from '../connectors/connector.ts';
 import { codeOf, messageOf, reasonOf } from '../errors.ts';
 import { withFilesOf } from './files.ts';
-import type { PrivateWay } from './private.ts';
+import type { PrivateWay } from './asker-only.ts';
 
 /** One remote message that shows a row, in as many parts as the platform needed. */
 export interface Copy {

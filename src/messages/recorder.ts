@@ -1,6 +1,6 @@
 import { rerun, type Database } from '../db/database.ts';
-import type { Lease } from '../db/lease.ts';
-import type { Accepted } from '../dispatch/event.ts';
+import type { Lease } from '../replicas/lease.ts';
+import type { Accepted } from '../events/event.ts';
 import { recordSent, type Confirmation, type Confirmed, type MessageRow } from './store.ts';
 
 const BATCH = 200;

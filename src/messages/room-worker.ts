@@ -3,8 +3,8 @@ import { rerun } from '../db/database.ts';
 import { AHEAD_MS } from './alarms.ts';
 import type { Delivery, DeliveryOptions } from './delivery.ts';
 import { digestMessage } from './digest.ts';
-import { byTime, earlyMsOf, takeEarly } from './early.ts';
-import { privateWay } from './private.ts';
+import { byTime, earlyMsOf, takeEarly } from './not-before.ts';
+import { privateWay } from './asker-only.ts';
 import { operationOf, planFor, type Attempt, type Copy } from './plan.ts';
 import type { RateLimits } from './rate-limiter.ts';
 import {

@@ -1,9 +1,9 @@
-import { LeaseLost, type Lease } from '../db/lease.ts';
+import { LeaseLost, type Lease } from '../replicas/lease.ts';
 import { rerun, type Query } from '../db/database.ts';
-import type { Accepted } from '../dispatch/event.ts';
+import type { Accepted } from '../events/event.ts';
 import { withOffer } from './offered.ts';
 import type { Attempt, Copy } from './plan.ts';
-import type { Private } from './private.ts';
+import type { Private } from './asker-only.ts';
 
 /** A row of `messages` as the courier works on it. */
 export interface MessageRow extends Private {

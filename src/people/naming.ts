@@ -1,6 +1,6 @@
 import { cut } from '../chat/cut.ts';
 import { cleanLine } from '../chat/markdown.ts';
-import type { Person } from '../skill.ts';
+import type { Person } from '../contract/people.ts';
 
 /** A display name longer than this is none. */
 const MOST_NAME = 255;

@@ -1,5 +1,5 @@
 import type { Query } from '../db/database.ts';
-import type { Override, OverrideRequest } from '../skill-people.ts';
+import type { Override, OverrideRequest } from '../contract/people.ts';
 
 interface Row {
   readonly id: number;

@@ -1,6 +1,5 @@
 import type { Query } from '../db/database.ts';
-import type { People } from '../skill.ts';
-import type { PeopleOnCall } from '../skill-people.ts';
+import type { People, PeopleOnCall } from '../contract/people.ts';
 import { dutyAt, type Schedule } from './on-call.ts';
 import { readOverrides, withdrawOverride, writeOverride } from './overrides.ts';
 

@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts';
-import type { People, Person } from '../skill.ts';
+import type { People, Person } from '../contract/people.ts';
 import { createNaming } from './naming.ts';
 
 /** The directory of listed people. Accounts and groups are looked up in maps: this is asked for every message in every room. */

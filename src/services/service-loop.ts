@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
-import { LeaseLost, type Lease } from '../db/lease.ts';
+import { LeaseLost, type Lease } from '../replicas/lease.ts';
 import { readOnly } from '../db/read-only.ts';
-import { insertBatch, type Accepted } from '../dispatch/event.ts';
-import type { LoadedSkill, World } from '../dispatch/world.ts';
+import { insertBatch, type Accepted } from '../events/event.ts';
+import type { LoadedSkill, World } from '../registry/registry.ts';
 import { messageOf } from '../errors.ts';
-import type { Abilities, Json, SecretRef, Service, ServiceRun, Sql } from '../skill.ts';
-import type { EmitOptions } from '../skill-service.ts';
-import type { PartState } from '../skills/core.ts';
+import type { Abilities } from '../contract/abilities.ts';
+import type { Json, Sql } from '../contract/sql.ts';
+import type { SecretRef } from '../contract/secret.ts';
+import type { EmitOptions, Service, ServiceRun } from '../contract/service.ts';
+import type { PartState } from '../part-state.ts';
 import type { StepHook } from '../steps.ts';
 import { createAbilities } from '../tasks/abilities.ts';
 

@@ -1,5 +1,6 @@
-import type { World } from '../dispatch/world.ts';
-import { defineQuery, listByKey, listInput, listOf, listOutput, z, type QueryContext } from '../skill.ts';
+import type { World } from '../registry/registry.ts';
+import { type QueryContext, defineQuery, listByKey, listInput, listOf, listOutput } from '../contract/query.ts';
+import { z } from 'zod';
 
 export interface CoreQueryServices {
   readonly version: string;

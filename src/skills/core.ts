@@ -2,19 +2,14 @@ import { cut } from '../chat/cut.ts';
 import { escape } from '../chat/message.ts';
 import { formatDuration } from '../chat/duration.ts';
 import { formatTime } from '../chat/time.ts';
-import { readable, type IndexedCommand } from '../dispatch/command-index.ts';
-import { usableCommands } from '../dispatch/no-command.ts';
-import type { World } from '../dispatch/world.ts';
+import { readable, type IndexedCommand } from '../commands/command-index.ts';
+import { usableCommands } from '../dispatch/unknown-command.ts';
+import type { World } from '../registry/registry.ts';
 import { CommandError } from '../errors.ts';
-import { defineSkill, type CommandContext, type Skill } from '../skill.ts';
+import { type Skill, defineSkill } from '../contract/skill.ts';
+import type { CommandContext } from '../contract/context.ts';
+import type { PartState } from '../part-state.ts';
 import { createCoreQueries } from './core-queries.ts';
-
-/** A part of the program, as `status` and /healthz tell it. */
-export interface PartState {
-  readonly ok: boolean;
-  readonly since: Date;
-  readonly detail?: string | undefined;
-}
 
 export interface CoreServices {
   readonly version: string;

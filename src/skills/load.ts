@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { readMigrations, type SkillMigrations } from '../db/migrate.ts';
 import { messageOf } from '../errors.ts';
-import type { Skill } from '../skill.ts';
+import type { Skill } from '../contract/skill.ts';
 
 export interface LoadedFolder {
   readonly skill: Skill<unknown>;

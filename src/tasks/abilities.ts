@@ -1,6 +1,6 @@
 import { LONGEST_TIMER_MS } from '../clock.ts';
 import { spawn } from 'node:child_process';
-import type { Abilities, Exec, ExecResult, Http, Need } from '../skill.ts';
+import type { Abilities, Exec, ExecResult, Http, Need } from '../contract/abilities.ts';
 
 const HTTP_TIMEOUT_MS = 30_000;
 const OUTPUT_BYTES = 1024 ** 2;

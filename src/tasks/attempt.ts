@@ -1,9 +1,15 @@
 import { LONGEST_TIMER_MS, type Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import { readOnly } from '../db/read-only.ts';
-import type { Accepted } from '../dispatch/event.ts';
+import type { Accepted } from '../events/event.ts';
 import { codeOf, messageOf } from '../errors.ts';
-import type { Abilities, Log, Need, People, Room, SecretRef, Sql, Task, TaskChat, TaskRun } from '../skill.ts';
+import type { Abilities, Need } from '../contract/abilities.ts';
+import type { Log } from '../log.ts';
+import type { People } from '../contract/people.ts';
+import type { Room } from '../contract/room.ts';
+import type { SecretRef } from '../contract/secret.ts';
+import type { Sql } from '../contract/sql.ts';
+import type { Task, TaskChat, TaskRun } from '../contract/task.ts';
 import type { StepHook } from '../steps.ts';
 import { createAbilities } from './abilities.ts';
 import { Progress } from './progress.ts';

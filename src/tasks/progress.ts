@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import type { Database } from '../db/database.ts';
-import type { Accepted } from '../dispatch/event.ts';
+import type { Accepted } from '../events/event.ts';
 import { messageOf } from '../errors.ts';
-import type { Log } from '../skill.ts';
+import type { Log } from '../log.ts';
 import type { StepHook } from '../steps.ts';
 import { reportProgress, type ClaimedTask } from './task.ts';
 

@@ -1,5 +1,5 @@
 import type { Query } from '../db/database.ts';
-import type { Accepted } from '../dispatch/event.ts';
+import type { Accepted } from '../events/event.ts';
 
 export interface NewTask {
   readonly id: string;

@@ -21,9 +21,9 @@ import { PLATFORMS } from '../connectors/platforms.ts';
 import { createDatabase } from '../db/database.ts';
 import { startEmbedded } from '../db/embedded.ts';
 import { readMigrations, type SkillMigrations } from '../db/migrate.ts';
-import { accountActor } from '../dispatch/chat.ts';
+import { accountActor } from '../dispatch/chat-event.ts';
 import { createLogger } from '../log.ts';
-import type { Skill } from '../skill.ts';
+import type { Skill } from '../contract/skill.ts';
 import type { StepHook } from '../steps.ts';
 import { createMigratedDatabase, type TestDatabase } from './test-database.ts';
 

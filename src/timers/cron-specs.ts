@@ -1,6 +1,6 @@
-import type { World } from '../dispatch/world.ts';
+import type { World } from '../registry/registry.ts';
 import { messageOf } from '../errors.ts';
-import type { Cron } from '../skill.ts';
+import type { Cron } from '../contract/timer.ts';
 import type { CronSpec, Crons, FailedCron } from './cron.ts';
 
 /** All schedules of a configuration; `configured`: names of the skills it mentions, of which some may not have been loaded. */

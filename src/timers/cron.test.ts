@@ -1,6 +1,6 @@
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
 import type { Database } from '../db/database.ts';
-import { LeaseLost, type Lease } from '../db/lease.ts';
+import { LeaseLost, type Lease } from '../replicas/lease.ts';
 import { tickCrons, type Crons, type CronSpec } from './cron.ts';
 
 const at = (text: string): Date => new Date(text);

@@ -1,6 +1,6 @@
 import type { Database, Query } from '../db/database.ts';
-import { fence, type Lease } from '../db/lease.ts';
-import { insertEvents, type Accepted, type NewEvent } from '../dispatch/event.ts';
+import { fence, type Lease } from '../replicas/lease.ts';
+import { insertEvents, type Accepted, type NewEvent } from '../events/event.ts';
 import { messageOf } from '../errors.ts';
 import { nextTick } from './next-tick.ts';
 

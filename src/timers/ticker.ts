@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
-import type { Lease } from '../db/lease.ts';
-import type { Accepted } from '../dispatch/event.ts';
-import type { Log } from '../skill.ts';
+import type { Lease } from '../replicas/lease.ts';
+import type { Accepted } from '../events/event.ts';
+import type { Log } from '../log.ts';
 import type { StepHook } from '../steps.ts';
 import { tickCrons, type Crons } from './cron.ts';
 import { fireDue, nextDue } from './timer.ts';

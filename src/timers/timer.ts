@@ -1,5 +1,5 @@
 import type { Query } from '../db/database.ts';
-import type { Accepted } from '../dispatch/event.ts';
+import type { Accepted } from '../events/event.ts';
 
 /** A timer as a handler set it; `id` names this setting of it, so that one that was replaced cannot fire. */
 export interface NewTimer {

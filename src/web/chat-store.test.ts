@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
 import { createClock } from '../clock.ts';
-import { createAccept } from '../connectors/accept.ts';
+import { createAccept } from '../connections/accept-routes.ts';
 import type { Connector } from '../connectors/connector.ts';
 import { create } from '../connectors/web/index.ts';
 import { until } from '../http/testing-server.ts';

@@ -1,8 +1,8 @@
-import type { Accept } from '../connectors/accept.ts';
+import type { Accept } from '../connections/accept-routes.ts';
 import type { IncomingEvent } from '../connectors/connector.ts';
 import type { Database } from '../db/database.ts';
-import { createGate } from '../dispatch/gate.ts';
-import type { Rooms } from '../dispatch/world.ts';
+import { createGate } from '../gate.ts';
+import type { Rooms } from '../registry/registry.ts';
 import { insertLine, readExcerpt, readHeads, readLines, type LinesOf } from './lines.ts';
 import { RoomWatch } from './room-watch.ts';
 import { ACCOUNT } from './web-chat.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { createDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
 import { createClock } from '../clock.ts';
-import { createAccept } from '../connectors/accept.ts';
+import { createAccept } from '../connections/accept-routes.ts';
 import { createDatabase as connect, type Database } from '../db/database.ts';
 import { readMigrations } from '../db/migrate.ts';
 import { createWebChat } from './chat-store.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Query } from '../../src/db/database.ts';
-import { CHAT } from '../../src/dispatch/event.ts';
-import { listFailed, replayFailed } from '../../src/dispatch/failed.ts';
+import { CHAT } from '../../src/events/event.ts';
+import { listFailed, replayFailed } from '../../src/events/failed.ts';
 import { STEPS, type Step } from '../../src/steps.ts';
 import type { ProgramProcess } from '../harness/process.ts';
 import { seeded } from '../fakes/matrix/faults.ts';

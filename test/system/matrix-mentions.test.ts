@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../src/connectors/connector.ts';
 import { toIncoming } from '../../src/connectors/matrix/incoming.ts';
-import { Taps } from '../../src/connectors/matrix/taps.ts';
-import { addressed, type Addressing } from '../../src/dispatch/addressing.ts';
+import { Taps } from '../../src/connectors/matrix/reactions.ts';
+import { addressed, type Addressing } from '../../src/commands/addressing.ts';
 import { memoryEnvironment } from '../fakes/matrix/world.ts';
 
 const myself = { userId: '@bell:e.org', displayName: 'Watchbell' };

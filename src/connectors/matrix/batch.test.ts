@@ -6,7 +6,7 @@ import type { JsonObject } from '../connector.ts';
 import { readSync, type Batch, type Reading } from './batch.ts';
 import { Requests } from './requests.ts';
 import { Rooms } from './rooms.ts';
-import { Taps } from './taps.ts';
+import { Taps } from './reactions.ts';
 
 /** Of /messages, by room: with what it is answered, in what the homeserver's own words are, and how often it was asked for. */
 let statuses: Map<string, number>;

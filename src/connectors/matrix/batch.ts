@@ -6,7 +6,7 @@ import { requestKey } from './perform.ts';
 import { dig, isMatrixFailure, isObject, text } from './requests.ts';
 import type { Requests } from './requests.ts';
 import type { Rooms } from './rooms.ts';
-import type { Taps } from './taps.ts';
+import type { Taps } from './reactions.ts';
 
 const TYPES = [
   'm.room.message',

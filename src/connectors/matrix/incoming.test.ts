@@ -4,7 +4,7 @@ import { fastestMs } from '../../../test/harness/fastest.ts';
 import { memoryEnvironment } from '../../../test/fakes/matrix/world.ts';
 import { concerned, toIncoming } from './incoming.ts';
 import { readMention, stripReplyFallback } from './mention.ts';
-import { Taps } from './taps.ts';
+import { Taps } from './reactions.ts';
 
 const myself = { userId: '@bell:e.org', displayName: 'Watchbell' };
 const taps = await Taps.load(memoryEnvironment({}).state);

@@ -5,7 +5,7 @@ import { isGuest } from './conversations.ts';
 import { readMention, stripReplyFallback } from './mention.ts';
 import type { Myself } from './mention.ts';
 import { dig, text } from './requests.ts';
-import type { Taps } from './taps.ts';
+import type { Taps } from './reactions.ts';
 
 export interface Surroundings {
   readonly room: string;

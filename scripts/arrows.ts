@@ -1,0 +1,71 @@
+/**
+ * Draws which folder of src/ imports which, and fails on an import that points back up or from one platform's folder into another's:
+ * `npm run arrows`. A file directly in src/ that is not in a layer of its own belongs to the ground, which everything may import.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, relative } from 'node:path';
+
+/** From the top down. A folder imports only what is in a line below its own. */
+const LAYERS: readonly (readonly string[])[] = [
+  ['main.ts'],
+  ['cli', 'testing'],
+  ['app.ts'],
+  ['api'],
+  ['web', 'services', 'skills'],
+  ['connections', 'dispatch', 'http'],
+  ['handlers', 'skill.ts'],
+  ['messages', 'timers', 'tasks'],
+  ['events', 'registry'],
+  ['commands', 'connectors', 'people', 'replicas'],
+  ['backup', 'config'],
+  ['contract', 'db'],
+  ['chat'],
+  ['ground'],
+];
+
+const root = join(import.meta.dirname, '../src');
+const IMPORT = /(?:from|import)\s*\(?\s*'(\.[^']+|#skill)'/g;
+
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(
+  (file) => file.endsWith('.ts') && !file.endsWith('.test.ts'),
+);
+const layerOf = (room: string): number => LAYERS.findIndex((layer) => layer.includes(room));
+const roomOf = (file: string): string => {
+  const first = file.split('/')[0] ?? file;
+  return layerOf(first) >= 0 || file.includes('/') ? first : 'ground';
+};
+/** `connectors/matrix`; undefined outside the platforms' folders. */
+const platformOf = (file: string): string | undefined => /^connectors\/[^/]+(?=\/)/.exec(file)?.[0];
+
+const arrows = new Map<string, Set<string>>();
+const wrong: string[] = [];
+for (const file of files) {
+  const from = roomOf(file);
+  if (layerOf(from) < 0) wrong.push(`src/${from}/ is in no layer: add it to LAYERS in scripts/arrows.ts`);
+  for (const [, target = ''] of readFileSync(join(root, file), 'utf8').matchAll(IMPORT)) {
+    const imported = target === '#skill' ? 'skill.ts' : normalize(join(dirname(file), target));
+    if (imported.startsWith('..')) continue;
+    const to = roomOf(imported);
+    const [platform, other] = [platformOf(file), platformOf(imported)];
+    if (platform && platform !== 'connectors/conformance' && other && other !== platform)
+      wrong.push(
+        `src/${file} imports src/${imported}: a connector imports the contract and its SDK, never another connector`,
+      );
+    if (to === from) continue;
+    arrows.set(from, (arrows.get(from) ?? new Set()).add(to));
+    if (layerOf(to) <= layerOf(from))
+      wrong.push(`src/${file} imports src/${imported}: ${from} stands below ${to}, or beside it`);
+  }
+}
+
+if (!process.argv.includes('--quiet'))
+  for (const layer of LAYERS)
+    for (const room of layer)
+      console.log(`${room.padEnd(12)} → ${[...(arrows.get(room) ?? [])].sort().join(', ') || 'nothing of ours'}`);
+for (const line of new Set(wrong)) console.error(line);
+if (wrong.length > 0) {
+  console.error(
+    `Imports point one way: see "Where things live" in ${relative(process.cwd(), join(import.meta.dirname, '../docs/architecture.md'))}.`,
+  );
+  process.exitCode = 1;
+}

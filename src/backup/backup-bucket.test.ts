@@ -1,0 +1,191 @@
+import { execFile, type ChildProcess } from 'node:child_process';
+import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { KEY, KEY_ID, startFakeS3, type FakeS3 } from '../../test/fakes/s3/server.ts';
+import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
+import { until } from '../../test/harness/until.ts';
+import { lastBackup } from './backup-record.ts';
+
+const BIN = resolve(import.meta.dirname, '../../bin/watchbell.js');
+const TO = 's3://bells/prod/eu';
+let directory: string;
+let database: OpenDatabase;
+let s3: FakeS3;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'watchbell-bucket-'));
+  await writeFile(join(directory, 'watchbell.yaml'), 'connectors: { memory: {} }\n');
+  database = await openDatabase();
+  s3 = await startFakeS3();
+  await watchbell(['migrate']);
+});
+afterEach(async () => {
+  await s3.stop();
+  await database.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+function watchbell(
+  args: readonly string[],
+  more: Record<string, string> = {},
+  onChild: (child: ChildProcess) => void = () => {},
+): Promise<{ status: number; output: string }> {
+  const env = {
+    ...{ PATH: process.env['PATH'], TMPDIR: directory, DATABASE_URL: database.url },
+    // With a temporary directory of its own each command would compile the program anew.
+    NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
+    ...{ AWS_ENDPOINT_URL: s3.endpoint, AWS_ACCESS_KEY_ID: KEY_ID, AWS_SECRET_ACCESS_KEY: KEY, ...more },
+  };
+  const node = ['--disable-warning=ExperimentalWarning', BIN];
+  return new Promise((done) => {
+    const child = execFile(process.execPath, [...node, ...args], { cwd: directory, env }, (error, stdout, stderr) =>
+      done({ status: error ? Number(error.code) : 0, output: stdout + stderr }),
+    );
+    onChild(child);
+  });
+}
+const leftHere = async (): Promise<string[]> =>
+  (await readdir(directory)).filter((name) => name.startsWith('watchbell-on-its-way-'));
+const kept = (): string[] => [...s3.objects.keys()].toSorted();
+
+test('the newest are kept in the bucket, other objects are left alone, and the newest is what is restored', async () => {
+  s3.objects.set('bells/prod/eu/notes & more.txt', Buffer.from('x'));
+  s3.objects.set('bells/prod/eu-2/watchbell-2020-01-01T00-00-00-000Z.jsonl.gz', Buffer.from('x'));
+  for (let nth = 0; nth < 4; nth++)
+    expect(await watchbell(['backup', '--to', TO, '--keep', '2'])).toMatchObject({
+      status: 0,
+      output: expect.stringMatching(/^s3:\/\/bells\/prod\/eu\/watchbell-.*Z\.jsonl\.gz: \d+ rows of \d+ tables/),
+    });
+  const backups = kept().filter((key) => key.startsWith('bells/prod/eu/watchbell-'));
+  expect(kept()).toHaveLength(2 + backups.length);
+  expect(backups).toHaveLength(2);
+  const [older = '', newest = ''] = backups;
+  expect((await watchbell(['restore', '--check', TO])).output).toContain(`s3://${newest} is whole`);
+  expect((await watchbell(['restore', '--check', `s3://${older}`])).output).toContain(`s3://${older} is whole`);
+  expect(await watchbell(['restore', TO])).toMatchObject({ status: 0, output: expect.stringContaining('Restored') });
+  expect(await leftHere()).toEqual([]);
+});
+
+test('a store that is busy for a moment is asked again', async () => {
+  s3.busy = 2;
+  expect(await watchbell(['backup', '--to', TO])).toMatchObject({ status: 0 });
+  expect(kept()).toHaveLength(1);
+});
+
+test('what arrives damaged is refused, and no older backup goes for it', async () => {
+  await watchbell(['backup', '--to', TO]);
+  const before = kept();
+  s3.damaging = true;
+  expect(await watchbell(['backup', '--to', TO, '--keep', '1'])).toEqual({
+    status: 2,
+    output: expect.stringContaining(`${TO}: XAmzContentSHA256Mismatch`),
+  });
+  expect(kept()).toEqual(before);
+});
+
+test('an answer that all is well is no backup where nothing was stored', async () => {
+  await watchbell(['backup', '--to', TO]);
+  const [before, recorded] = [kept(), await lastBackup(database.database.query)];
+  s3.forgetting = true;
+  expect(await watchbell(['backup', '--to', TO, '--keep', '1'])).toEqual({
+    status: 2,
+    output: expect.stringContaining(`${TO}: the backup is not there after it was sent; look at AWS_ENDPOINT_URL`),
+  });
+  expect([kept(), await lastBackup(database.database.query)]).toEqual([before, recorded]);
+});
+
+test('a key that may not look at what it sent makes no backup that counts', async () => {
+  s3.denied.add('HEAD');
+  expect(await watchbell(['backup', '--to', TO])).toEqual({
+    status: 2,
+    output: expect.stringContaining('the key may not look at it: let it read (s3:GetObject)'),
+  });
+  expect(await lastBackup(database.database.query)).toBeUndefined();
+});
+
+test('a key that may not list or delete makes a backup that counts, and older ones stay', async () => {
+  for (const asking of ['DELETE', 'LIST'] as const) {
+    await watchbell(['backup', '--to', TO]);
+    const before = kept();
+    s3.denied.add(asking);
+    expect(await watchbell(['backup', '--to', TO, '--keep', '1'])).toEqual({
+      status: 0,
+      output: expect.stringContaining(
+        `watchbell: the backup is kept, and older ones could not be cleared away: ${TO}: AccessDenied: Access Denied; look at`,
+      ),
+    });
+    expect(kept()).toEqual([...before, expect.stringContaining('bells/prod/eu/watchbell-')]);
+    s3.denied.clear();
+  }
+  expect(await lastBackup(database.database.query)).toBeGreaterThan(0);
+});
+
+test('the backup just written stays where the clock is behind those of others', async () => {
+  s3.objects.set('bells/prod/eu/watchbell-2099-01-01T00-00-00-000Z.jsonl.gz', Buffer.from('x'));
+  s3.objects.set('bells/prod/eu/watchbell-2098-01-01T00-00-00-000Z.jsonl.gz', Buffer.from('x'));
+  const { output } = await watchbell(['backup', '--to', TO, '--keep', '1']);
+  expect(kept()).toEqual([/^s3:\/\/(\S+): /.exec(output)?.[1]]);
+});
+
+describe('ended in the middle', () => {
+  /** Ends a backup that is being sent. */
+  async function endedBy(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    s3.silent = true;
+    s3.asked.length = 0;
+    let running: ChildProcess | undefined;
+    const ended = watchbell(['backup', '--to', TO], {}, (child) => (running = child));
+    await until(() => s3.asked.includes('PUT'));
+    expect(await leftHere()).toHaveLength(1);
+    running?.kill(signal);
+    await ended;
+    s3.silent = false;
+  }
+
+  test('by SIGTERM it leaves nothing on this machine', async () => {
+    await endedBy('SIGTERM');
+    expect(await leftHere()).toEqual([]);
+  });
+
+  test("by kill -9 it leaves what the next one clears away, when it is old enough to be nobody's", async () => {
+    await endedBy('SIGKILL');
+    expect(await watchbell(['backup', '--to', TO])).toMatchObject({ status: 0 });
+    const [left = ''] = await leftHere();
+    await utimes(join(directory, left), 0, 0);
+    expect(await watchbell(['restore', '--check', TO])).toMatchObject({ status: 0 });
+    expect(await leftHere()).toEqual([]);
+  });
+});
+
+test('what is no store of S3 is called so', async () => {
+  await watchbell(['backup', '--to', TO]);
+  const [one] = kept();
+  s3.isPage = true;
+  for (const [args, says] of [
+    [['backup', '--to', TO], `${TO}: the backup is not there after it was sent; look at AWS_ENDPOINT_URL`],
+    [['restore', '--check', TO], `${s3.endpoint} answers, and not as S3 does: look at AWS_ENDPOINT_URL`],
+    [['restore', '--check', `s3://${one}`], `s3://${one} is not a whole backup: incorrect header check; take another`],
+  ] as const)
+    expect(await watchbell(args)).toEqual({ status: 2, output: `watchbell: ${says}\n` });
+});
+
+test('what cannot be is one sentence that names the remedy', async () => {
+  const cannot: [string[], Record<string, string>, string][] = [
+    [['backup', '--to', 's3:///prod'], {}, 'names no bucket: write s3://BUCKET/PREFIX'],
+    [['backup', '--to', 's3://bell/prod'], {}, 's3://bell/prod: NoSuchBucket: The specified bucket does not exist;'],
+    [['backup', '--to', TO], { AWS_ENDPOINT_URL: '' }, 'AWS_ENDPOINT_URL is no address: write https://HOST'],
+    [['restore', 'gs://bells/prod'], {}, 'gs:…: name a directory, or write s3://BUCKET/PREFIX'],
+    [['backup', '--to', TO], { AWS_ACCESS_KEY_ID: '' }, 'needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'],
+    [['backup', '--to', TO], { AWS_SECRET_ACCESS_KEY: 'wrong' }, 'SignatureDoesNotMatch: The signature & the key'],
+    [['backup', '--to', TO], { AWS_ENDPOINT_URL: 'http://127.0.0.1:1' }, 'cannot be reached'],
+    [['restore', TO], {}, `no backup in ${TO}`],
+    [['restore', `${TO}/watchbell-2020-01-01T00-00-00-000Z.jsonl.gz`], {}, 'NoSuchKey'],
+  ];
+  for (const [args, env, says] of cannot) {
+    const { status, output } = await watchbell(args, env);
+    expect({ args, status, output }).toEqual({ args, status: 2, output: expect.stringContaining(says) });
+    expect(output.trim()).not.toContain('\n');
+    expect(output).not.toContain(KEY);
+  }
+  expect(kept()).toEqual([]);
+});

@@ -1,0 +1,154 @@
+import { randomUUID } from 'node:crypto';
+import { StartFailed } from '../errors.ts';
+import { quote, readSchema, readTables } from './dump.ts';
+import type { Line, Manifest } from './backup-file.ts';
+import { LONGEST_MS, type Database, type Query, type Transaction } from '../db/database.ts';
+import { passOver, type Since } from '../db/serial-numbers.ts';
+
+/** What stands still until a person says otherwise. */
+export interface Held {
+  readonly messages: number;
+  readonly timers: number;
+  readonly tasks: number;
+  readonly events: number;
+}
+
+const BATCH_BYTES = 1024 * 1024;
+const REASON = 'held by a restore';
+/**
+ * The count is a part of the key of a request. After the backup the bot went on counting, and a platform that sees such a
+ * key again answers with what it did then, so counting goes on where no earlier incarnation has been. Said as each row goes
+ * in: afterwards it would be one statement over all messages, and each index of theirs (300,000: a minute).
+ */
+const SENDS = 'sends + extract(epoch from transaction_timestamp())::bigint / 60';
+
+/**
+ * Puts a backup into a database that holds nothing yet but the schema, in one transaction: all of it or nothing. What was
+ * waiting when the backup was taken may have happened since, so it is held, and connectors read on from now. Numbers go on
+ * above what may have been given since.
+ * @throws {StartFailed} when the database is in use, or the backup is of a newer release.
+ */
+export async function restore(database: Database, lines: AsyncIterable<Line>): Promise<Held> {
+  return database.transaction(async (transaction) => {
+    const { query, script } = transaction;
+    await refuseUsed(query);
+    const schema = await readSchema(query);
+    const tables = new Map((await readTables(query)).map(({ name, columns }) => [name, columns]));
+    await script(`truncate ${[...tables.keys()].map(quote).join(', ')}`);
+
+    let manifest: Manifest | undefined;
+    let batch: { table: string; rows: string[]; bytes: number } = { table: '', rows: [], bytes: 0 };
+    const flush = async (): Promise<void> => {
+      const columns = manifest?.tables.find(({ name }) => name === batch.table)?.columns ?? [];
+      if (batch.rows.length > 0) await insert(query, batch.table, columns, batch.rows);
+      batch = { ...batch, rows: [], bytes: 0 };
+    };
+    for await (const line of lines) {
+      if (line.type === 'manifest') {
+        manifest = line.manifest;
+        refuseNewer(manifest, schema, tables);
+        continue;
+      }
+      if (line.table !== batch.table || batch.bytes > BATCH_BYTES) {
+        await flush();
+        batch.table = line.table;
+      }
+      batch.rows.push(line.json);
+      batch.bytes += line.json.length;
+    }
+    await flush();
+    if (manifest) await passOver(query, manifest.sequences, await since(query, manifest));
+    return beginIncarnation(transaction);
+  }, LONGEST_MS);
+}
+
+/** The first configuration is as old as the database: none is ever deleted. */
+async function since(query: Query, { takenAt }: Manifest): Promise<Since> {
+  const [row] = await query<{ elapsed: number; lifetime: number | null }>(
+    `select 1000 * extract(epoch from clock_timestamp() - $1::timestamptz)::float8 as elapsed,
+       (select 1000 * extract(epoch from $1::timestamptz - min(loaded_at))::float8 from config_generations) as lifetime`,
+    [takenAt],
+  );
+  return { elapsedMs: row?.elapsed ?? 0, lifetimeMs: row?.lifetime ?? 0 };
+}
+
+async function refuseUsed(query: Query): Promise<void> {
+  const [alive] = await query<{ count: number }>(
+    `select count(*)::int as count from replicas where seen_at > clock_timestamp() - interval '30 seconds'`,
+  );
+  if ((alive?.count ?? 0) > 0)
+    throw new StartFailed(
+      'a bot is running on this database: stop it (kubectl scale --replicas 0), wait 30 s, and restore again',
+    );
+  const [used] = await query<{ used: boolean }>(
+    'select exists (select from events) or exists (select from messages) as used',
+  );
+  if (used?.used)
+    throw new StartFailed(
+      'this database is in use: restore into an empty one (createdb --owner USER NAME), and point the bot at that',
+    );
+}
+
+function refuseNewer(
+  manifest: Manifest,
+  schema: Readonly<Record<string, number>>,
+  tables: ReadonlyMap<string, readonly string[]>,
+): void {
+  for (const [part, number] of Object.entries(manifest.schema))
+    if (number > (schema[part] ?? 0))
+      throw new StartFailed(
+        `the backup is of watchbell ${manifest.watchbell}, whose ${part} tables are newer than this program's: restore with that release${part === 'core' ? '' : `, or add the skill ${part}`}`,
+      );
+  for (const { name, columns } of manifest.tables)
+    for (const column of columns)
+      if (!tables.get(name)?.includes(column))
+        throw new StartFailed(
+          `this release has no ${name}.${column}: restore with watchbell ${manifest.watchbell}, then upgrade`,
+        );
+}
+
+async function insert(query: Query, table: string, columns: readonly string[], rows: readonly string[]): Promise<void> {
+  const list = columns.map(quote).join(', ');
+  const values = columns.map((column) => (table === 'messages' && column === 'sends' ? SENDS : quote(column)));
+  await query(
+    `insert into ${quote(table)} (${list}) overriding system value select ${values.join(', ')} from json_populate_recordset(null::${quote(table)}, $1::json)`,
+    [`[${rows.join(',')}]`],
+  );
+}
+
+/** Nothing said before is run, and nothing is shown, sent or rung a second time. */
+async function beginIncarnation({ query, script }: Transaction): Promise<Held> {
+  // Who was signed in then may have been signed out since.
+  // Without a cursor a connector begins with what comes from now on.
+  await script(
+    'delete from cursors; delete from leases; delete from replicas; delete from web_sessions; delete from web_sign_ins; update crons set last_at = clock_timestamp(); update schema_info set incarnation = gen_random_uuid()',
+  );
+  const count = async (statement: string, parameters: unknown[] = []): Promise<number> => {
+    const [row] = await query<{ count: number }>(
+      `with held as (${statement} returning 1) select count(*)::int as count from held`,
+      parameters,
+    );
+    return row?.count ?? 0;
+  };
+  const error = randomUUID();
+  const held = {
+    messages: await count(
+      `update messages set state = 'dead', reason = $1, attempt = null, fold = null where pending`,
+      [REASON],
+    ),
+    timers: await count(`update timers set held = true where due_at <= clock_timestamp() and not held`),
+    tasks: await count(
+      `update tasks set state = 'queued', holder = null, heartbeat_at = null, run_at = 'infinity' where state <> 'done'`,
+    ),
+    events: await count(
+      `update events set state = 'failed', result = 'failed', error_id = $1, handled_at = clock_timestamp() where state = 'new'`,
+      [error],
+    ),
+  };
+  if (held.events > 0)
+    await query(`insert into errors (id, kind, at, message) values ($1, 'general', clock_timestamp(), $2)`, [
+      error,
+      REASON,
+    ]);
+  return held;
+}

@@ -1,0 +1,55 @@
+import type { Clock } from '../clock.ts';
+import { DatabaseAway, type Database, type Query } from '../db/database.ts';
+import { insertEvents, type Accepted, type NewEvent } from '../events/event.ts';
+import type { Metrics } from '../metrics.ts';
+import type { StepHook } from '../steps.ts';
+import type { IncomingEvent } from '../connectors/connector.ts';
+
+const DAY_MS = 86_400_000;
+
+export interface AcceptOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly step: StepHook;
+  readonly metrics?: Metrics;
+  /** What people said. */
+  readonly onHeard: (accepted: readonly Accepted[]) => void;
+}
+
+/**
+ * Accepts what any replica may hear, without a lease: what pages and platforms send over HTTP. Resolves after the commit; a
+ * repeat is known by its id. A room is named as the configuration has it. `beside` stores what belongs to it in the same transaction; false: nothing is to be accepted.
+ */
+export type Accept = (
+  connector: string,
+  events: readonly IncomingEvent[],
+  beside?: (query: Query) => Promise<boolean>,
+) => Promise<void>;
+
+export function createAccept({ database, clock, step, metrics, onHeard }: AcceptOptions): Accept {
+  return async (connector, events, beside) => {
+    if (!database.available) throw new DatabaseAway('the database is away');
+    const rows = events.map((event) => rowOf(connector, event, clock.now()));
+    step('receive.before-commit');
+    const accepted = beside
+      ? await database.transaction(async ({ query }) => ((await beside(query)) ? insertEvents(query, rows) : []))
+      : await insertEvents(database.query, rows);
+    step('receive.after-commit');
+    metrics?.connectorLastEvent.set({ connector }, clock.now().getTime() / 1000);
+    onHeard(accepted);
+  };
+}
+
+/** What happened on a platform, as it is stored: a room is a lane, handled in order. */
+export function rowOf(connector: string, event: IncomingEvent, now: Date, room = event.room): NewEvent {
+  // Any server may write any number there; what is no time, or lies ahead, happened now.
+  const at = event.at.getTime() >= 0 && event.at.getTime() <= now.getTime() + DAY_MS ? event.at : now;
+  return {
+    source: connector,
+    sourceId: event.id,
+    lane: `${connector}:${room}`,
+    kind: event.type,
+    payload: JSON.stringify({ ...event, at, room }),
+    happenedAt: at,
+  };
+}

@@ -1,0 +1,377 @@
+import type { Clock } from '../clock.ts';
+import type { Database, Transaction } from '../db/database.ts';
+import { LeaseLost, type Lease } from '../replicas/lease.ts';
+import type { WokenRoom } from '../replicas/notifier.ts';
+import { insertBatch, readCursor, type Accepted, type NewEvent } from '../events/event.ts';
+import { coreMessage, noticeOps, opsAddresses, sayToOps, type OpsWord } from '../handlers/notice.ts';
+import type { Committed } from '../events/committed.ts';
+import { Effects } from '../handlers/outbox.ts';
+import { mayNotice, recordError, shortId } from '../handlers/failure.ts';
+import type { World } from '../registry/registry.ts';
+import { codeOf, messageOf, sentenceOf } from '../errors.ts';
+import { escape, type Message } from '../chat/message.ts';
+import { Courier } from '../messages/delivery-worker.ts';
+import { placeRoom, type MessageRow } from '../messages/store.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Log } from '../log.ts';
+import type { StepHook } from '../steps.ts';
+import { rowOf } from './accept-routes.ts';
+import type { Connector, ConnectorHost, IncomingEvent } from '../connectors/connector.ts';
+
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 30_000;
+/** A refused token is not mended by asking more often. */
+const UNAUTHORISED_PAUSE_MS = 30_000;
+const NOTICE_EVERY_MS = 10 * 60_000;
+
+export interface ConnectorState {
+  readonly up: boolean;
+  readonly since: Date;
+  readonly detail: string | undefined;
+  readonly lastEventAt: Date | undefined;
+}
+
+export interface RunnerOptions {
+  readonly name: string;
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly step: StepHook;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly world: () => World;
+  /** A fresh connector for each start: nothing of a former connection is trusted. */
+  readonly create: () => Promise<Connector>;
+  /** What people said. */
+  readonly onHeard: (accepted: readonly Accepted[]) => void;
+  readonly onAccepted: (accepted: readonly Accepted[]) => void;
+  readonly onCommitted: (committed: Committed) => void;
+}
+
+/** Runs one connector for as long as this replica holds its lease: starts it, starts it again, and carries its events in. */
+export class ConnectorRunner {
+  readonly #options: RunnerOptions;
+  #state: ConnectorState;
+  #courier: Courier | undefined;
+  #connector: Connector | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #stop = new AbortController();
+  /** Written in the configuration → the platform's id, and back. */
+  readonly #idOf = new Map<string, string>();
+  readonly #writtenOf = new Map<string, string>();
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    this.#state = { up: false, since: options.clock.now(), detail: 'not started', lastEventAt: undefined };
+  }
+
+  get state(): ConnectorState {
+    return this.#state;
+  }
+
+  /** The connector while it is connected. */
+  get connector(): Connector | undefined {
+    return this.#connector;
+  }
+
+  /** Begins under a lease just won; ends by itself when the lease is lost. */
+  run(lease: Lease): void {
+    this.#stop = new AbortController();
+    const signal = AbortSignal.any([lease.signal, this.#stop.signal]);
+    this.#running = this.#running.then(() => this.#loop(lease, signal));
+  }
+
+  /** Resolves when requests in flight are recorded and nothing runs any more; the lease may then be given back. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  wake({ room, notBefore, queue }: WokenRoom): void {
+    this.#courier?.wake(room, notBefore, queue === 0);
+  }
+
+  /** Anything may have changed. */
+  wakeAll(): void {
+    this.#courier?.wakeAll();
+  }
+
+  async #loop(lease: Lease, signal: AbortSignal): Promise<void> {
+    const { log } = this.#options;
+    for (let failures = 0; !signal.aborted;) {
+      const begun = this.#options.clock.steady();
+      const error = await this.#once(lease, signal);
+      if (signal.aborted) break;
+      if (this.#options.clock.steady() - begun > 60_000) failures = 0;
+      const unauthorised = codeOf(error) === 'WB_UNAUTHORISED';
+      const pauseMs = unauthorised
+        ? UNAUTHORISED_PAUSE_MS
+        : Math.min(FIRST_PAUSE_MS * 2 ** failures++, LONGEST_PAUSE_MS);
+      this.#setState(false, messageOf(error));
+      log.warn({ pauseMs, reason: messageOf(error) }, 'connector is down and will be started again');
+      if (unauthorised)
+        await this.#notice({
+          about: `unauthorised:${lease.name}`,
+          text: `${escape(this.#options.name)}: ${escape(sentenceOf(error))} Messages are kept until it works again; \`watchbell doctor\` says more.`,
+        });
+      await this.#options.clock.pause(pauseMs, signal);
+    }
+    this.#setState(false, 'handed over');
+  }
+
+  /** One life of a connector; resolves to the reason of its end. */
+  async #once(lease: Lease, signal: AbortSignal): Promise<unknown> {
+    const { database, name, step, metrics, clock, log, onAccepted, onCommitted, create } = this.#options;
+    let ended: (reason: unknown) => void = () => {};
+    const end = new Promise<unknown>((resolve) => (ended = resolve));
+    signal.addEventListener('abort', () => ended(undefined), { once: true });
+    let connector: Connector | undefined;
+    let courier: Courier | undefined;
+    try {
+      connector = await create();
+      const cursor = await readCursor(database.query, name);
+      courier = new Courier({
+        database,
+        name,
+        connector,
+        lease,
+        clock,
+        step,
+        metrics,
+        log,
+        onAccepted,
+        onCommitted,
+        onDead: (transaction, row, message, reason) => this.#dead(transaction, row, message, reason),
+        onUnauthorised: ended,
+        isUp: () => this.#state.up,
+      });
+      const host = this.#host(lease, cursor, courier, ended);
+      await Promise.race([connector.start(host), end]);
+      if (!signal.aborted) {
+        this.#courier = courier;
+        this.#connector = connector;
+        courier.start();
+      }
+      return await end;
+    } catch (error) {
+      return error;
+    } finally {
+      this.#courier = undefined;
+      this.#connector = undefined;
+      await courier?.stop();
+      await connector
+        ?.stop()
+        .catch((error: unknown) => log.warn({ reason: messageOf(error) }, 'connector did not stop cleanly'));
+    }
+  }
+
+  #host(
+    lease: Lease,
+    cursor: { cursor: string; stored_at: Date } | undefined,
+    courier: Courier,
+    failed: (reason: unknown) => void,
+  ): ConnectorHost {
+    const { clock, log } = this.#options;
+    let cursorAt = cursor?.stored_at ?? null;
+    return {
+      cursor: cursor?.cursor ?? null,
+      cursorAt,
+      receive: async (events, next) => {
+        await this.#receive(lease, events, next, cursorAt);
+        cursorAt = clock.now();
+      },
+      echo: (key, remoteId) => courier.echo(key, remoteId),
+      membership: async (room, state, detail) => {
+        if (!this.#isFormer(room)) await this.#membership(this.#written(room), state, detail);
+      },
+      isConfigured: (room) => !this.#isFormer(room) && this.#rooms().includes(this.#written(room)),
+      rooms: () => this.#rooms(),
+      resolved: (written, room) => this.#resolved(lease, courier, written, room),
+      state: (up, detail) => this.#setState(up, detail),
+      failed,
+      now: () => clock.now(),
+      log,
+    };
+  }
+
+  async #resolved(lease: Lease, courier: Courier, written: string, room: string): Promise<void> {
+    const { database, name, log } = this.#options;
+    const before = this.#idOf.get(written);
+    if (before === room) return;
+    await courier.quietly(written, async () => {
+      const moved = await placeRoom(database.query, lease, { connector: name, written, room });
+      if (moved) log.info({ room: written, id: room }, 'a room is another one now');
+    });
+    // What is said in the room that it was is not said here any more.
+    if (before !== undefined && this.#writtenOf.get(before) === written) this.#writtenOf.delete(before);
+    this.#idOf.set(written, room);
+    this.#writtenOf.set(room, written);
+  }
+
+  #rooms(): readonly string[] {
+    return this.#options
+      .world()
+      .rooms.all()
+      .flatMap((room) =>
+        room.addresses.filter((address) => address.connector === this.#options.name).map((address) => address.room),
+      );
+  }
+
+  #written(room: string): string {
+    return this.#writtenOf.get(room) ?? room;
+  }
+
+  /** The configuration names this id, and means the room that this one became: nothing said here is said there. */
+  #isFormer(room: string): boolean {
+    const now = this.#idOf.get(room);
+    return now !== undefined && now !== room && !this.#writtenOf.has(room);
+  }
+
+  async #receive(
+    lease: Lease,
+    events: readonly IncomingEvent[],
+    cursor: string | null,
+    cursorAt: Date | null,
+  ): Promise<void> {
+    const { name, step, clock, world, metrics, onHeard } = this.#options;
+    const now = clock.now();
+    const maxAgeMs = world().backlogMaxAgeMs;
+    const heard = events.filter((event) => !this.#isFormer(event.room));
+    const rows = heard.map((event): NewEvent => {
+      const row = rowOf(name, event, now, this.#written(event.room));
+      // Late only if both say so: its own timestamp may be wrong, and a cursor may be old in a quiet room.
+      const ageMs = Math.min(
+        now.getTime() - row.happenedAt.getTime(),
+        cursorAt ? now.getTime() - cursorAt.getTime() : 0,
+      );
+      return { ...row, lateMs: ageMs > maxAgeMs ? Math.round(ageMs) : 0 };
+    });
+    step('receive.before-commit');
+    const accepted = await this.#store(lease, rows, cursor);
+    step('receive.after-commit');
+    if (events.length > 0) {
+      this.#state = { ...this.#state, lastEventAt: now };
+      metrics.connectorLastEvent.set({ connector: name }, now.getTime() / 1000);
+    }
+    onHeard(accepted);
+  }
+
+  /** One event that Postgres will not take must not cost the others theirs, nor be offered again for ever. */
+  async #store(lease: Lease, rows: readonly NewEvent[], cursor: string | null): Promise<Accepted[]> {
+    const { database, name, clock, log } = this.#options;
+    const store = async (some: readonly NewEvent[], next: string | null): Promise<Accepted[]> => {
+      const accepted = await insertBatch(database.query, some, {
+        connector: name,
+        epoch: lease.epoch,
+        lease: lease.name,
+        cursor: next,
+      });
+      if (!accepted) throw new LeaseLost(`the lease ${lease.name} is held elsewhere`);
+      return accepted;
+    };
+    try {
+      return await store(rows, cursor);
+    } catch (error) {
+      if (codeOf(error)?.startsWith('22') !== true) throw error;
+    }
+    const accepted: Accepted[] = [];
+    for (const row of rows) {
+      try {
+        accepted.push(...(await store([row], null)));
+      } catch (error) {
+        if (codeOf(error)?.startsWith('22') !== true) throw error;
+        const errorId = await recordError(database.query, {
+          kind: 'general',
+          skill: undefined,
+          eventId: undefined,
+          error,
+          at: clock.now(),
+        });
+        log.error({ error: shortId(errorId), reason: messageOf(error) }, 'event cannot be stored and is left out');
+      }
+    }
+    return [...accepted, ...(await store([], cursor))];
+  }
+
+  #setState(up: boolean, detail: string | undefined): void {
+    const { metrics, name, clock, log } = this.#options;
+    metrics.connectorUp.set({ connector: name }, up ? 1 : 0);
+    if (up === this.#state.up && detail === this.#state.detail) return;
+    if (up !== this.#state.up) log.info({ up, detail }, 'connector changed state');
+    this.#state = { ...this.#state, up, detail, since: up === this.#state.up ? this.#state.since : clock.now() };
+  }
+
+  async #membership(
+    room: string,
+    state: 'joined' | 'left' | 'encrypted' | 'moved',
+    detail: string | undefined,
+  ): Promise<void> {
+    const { name, log, database, onCommitted } = this.#options;
+    log.info({ room, state, detail }, 'membership of a room changed');
+    if (state === 'moved')
+      await this.#notice({
+        about: `moved:${name}:${room}:${detail ?? ''}`,
+        text: `${escape(room)} is another room now${detail ? `: ${escape(detail)}` : ''}. What I post goes to the new room from now on.`,
+      });
+    if (state === 'left')
+      await this.#notice({
+        about: `left:${name}:${room}`,
+        text: `I am no longer in ${escape(room)}${detail ? ` (${escape(detail)})` : ''}. Invite me again, or take the room out of the configuration.`,
+        except: { connector: name, room },
+      });
+    if (state !== 'encrypted') return;
+    const committed = await database.transaction(async (transaction) => {
+      // Once for ever and room: the bot cannot read an answer there.
+      if (!(await mayNotice(transaction, `encrypted:${name}:${room}`, 365 * 86_400_000))) return undefined;
+      const effects = new Effects();
+      effects.want(
+        coreMessage(
+          { connector: name, room },
+          {
+            text: 'This room is encrypted, and I cannot read what you write here. Please invite me to a room without encryption.',
+          },
+        ),
+      );
+      return effects.write(transaction);
+    });
+    if (committed) onCommitted(committed);
+  }
+
+  async #notice(word: Omit<OpsWord, 'connector'> & { about: string }): Promise<void> {
+    const { database, world, name, onCommitted, log } = this.#options;
+    try {
+      const committed = await noticeOps(database, world(), { ...word, connector: name, everyMs: NOTICE_EVERY_MS });
+      if (committed) onCommitted(committed);
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, 'notice to the ops room could not be stored');
+    }
+  }
+
+  /** A dead letter goes to the room's failover, with what it said; the ops room hears of it once in a while. */
+  async #dead(transaction: Transaction, row: MessageRow, message: Message, reason: string): Promise<Committed> {
+    const { name } = this.#options;
+    const world = this.#options.world();
+    const here = { connector: row.connector, room: row.room };
+    const room = world.rooms.byAddress(here);
+    const failover = room?.failover === undefined ? undefined : world.rooms.byName(room.failover);
+    const where = escape(room?.name ?? row.room);
+    const effects = new Effects();
+    // A carried message that dies too is not carried on: two rooms that stand in for each other would never end.
+    if (failover && !row.key?.startsWith('failover:')) {
+      const text = [`_could not be shown in ${where}: ${escape(reason)}_`, message.text].filter(Boolean).join('\n');
+      for (const address of failover.addresses) {
+        if (address.connector !== here.connector || address.room !== here.room)
+          effects.want(coreMessage(address, { ...message, text }, { key: `failover:${row.id}`, ring: true }));
+      }
+    }
+    if (
+      opsAddresses(world, name).length > 0 &&
+      (await mayNotice(transaction, `dead:${row.connector}:${row.room}`, NOTICE_EVERY_MS))
+    )
+      sayToOps(world, effects, {
+        connector: name,
+        except: here,
+        text: `I cannot post in ${where}: ${escape(reason)}. What I wanted to say is kept: \`watchbell messages dead\` lists it; once this is mended, \`watchbell messages replay all\` sends it.`,
+      });
+    return effects.write(transaction);
+  }
+}

@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { World } from '../registry/registry.ts';
+import type { TaskChat } from '../contract/task.ts';
+import type { Connector } from '../connectors/connector.ts';
+
+const CLOSE_WITHIN_MS = 2000;
+
+export interface TaskChatOptions {
+  readonly world: () => World;
+  /** The connector that this replica runs, while it is connected. */
+  readonly running: (name: string) => Connector | undefined;
+  /** A fresh one that is never started. */
+  readonly create: (name: string) => Promise<Connector>;
+}
+
+/**
+ * What one task asks of chat platforms. Where another replica holds the connector, a connector of the task's own asks:
+ * what it makes is named by a uuid, so two that ask at once make one.
+ */
+export function createTaskChat(
+  { world, running, create }: TaskChatOptions,
+  signal: AbortSignal,
+): TaskChat & { close(): Promise<void> } {
+  const own = new Map<string, Promise<Connector>>();
+  const connectorFor = async (name: string): Promise<Connector> => {
+    if (!world().connectors.has(name)) throw new Error(`no connector is called "${name}"`);
+    const found = running(name);
+    if (found) return found;
+    const made = own.get(name) ?? create(name);
+    own.set(name, made);
+    return made;
+  };
+  return {
+    async members({ connector: name, room }) {
+      const connector = await connectorFor(name);
+      if (connector.members) return connector.members(room, signal);
+      return world()
+        .people.all()
+        .flatMap((person) => {
+          const accountId = person.accounts[name];
+          return accountId === undefined ? [] : [{ accountId, name: person.name, guest: false, bot: false }];
+        });
+    },
+    async open({ connector: name, ...conversation }) {
+      const connector = await connectorFor(name);
+      if (!connector.openGroup) return undefined;
+      return { connector: name, room: await connector.openGroup(conversation, signal) };
+    },
+    async close() {
+      const stopped = [...own.values()].map((made) => made.then((connector) => connector.stop()));
+      // One that cannot even be made must not keep the task's place.
+      await Promise.race([Promise.allSettled(stopped), sleep(CLOSE_WITHIN_MS, undefined, { ref: false })]);
+    },
+  };
+}

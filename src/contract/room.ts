@@ -1,0 +1,8 @@
+import type { RoomAddress } from '../chat/message.ts';
+
+/** A configured room with the addresses it stands for on each platform. */
+export interface Room {
+  readonly name: string;
+  readonly addresses: readonly RoomAddress[];
+  readonly failover?: string;
+}

@@ -1,0 +1,1 @@
+export type SecretRef = { readonly file: string } | { readonly env: string };

@@ -1,0 +1,86 @@
+import type { Commands } from './command.ts';
+import type { Context } from './context.ts';
+import type { Cron, Timer } from './timer.ts';
+import type { Fate } from './delivery-report.ts';
+import type { Listener } from './listener.ts';
+import type { Need } from './abilities.ts';
+import type { ProgramCommand } from './program.ts';
+import type { Query } from './query.ts';
+import type { Service } from './service.ts';
+import type { Sql } from './sql.ts';
+import type { Task } from './task.ts';
+import type { Webhook } from './webhook.ts';
+import type { z } from 'zod';
+
+export interface Problem {
+  /** Path inside this skill's options: `['route', 'rooms', 0]`. */
+  readonly path: readonly (string | number)[];
+  /** What is wrong and the remedy, one sentence. */
+  readonly says: string;
+  /** It can be used all the same. */
+  readonly warning?: true;
+}
+
+/** The names a configuration defines, for checking references offline. */
+export interface Names {
+  readonly rooms: readonly string[];
+  readonly people: readonly string[];
+  readonly groups: readonly string[];
+  readonly schedules: readonly string[];
+  readonly timeIntervals: readonly string[];
+}
+
+export interface Skill<Options = unknown> {
+  readonly name: string;
+  /** One line for `skills` and the docs. */
+  readonly description?: string;
+  /** A key whose schema says `.meta({ noEffect: 'what follows from it' })` is accepted, and whoever writes it is warned. */
+  readonly options?: z.ZodType<Options>;
+  /** References in the options that nothing answers to, and rules nobody can reach. Pure. */
+  readonly check?: (options: Options, names: Names) => readonly Problem[];
+  /** Rooms this skill listens in; undefined: every configured room. It answers nowhere else. */
+  readonly rooms?: (options: Options) => readonly string[] | undefined;
+  /** By pattern; made from the options where they say what can be said. Pure. */
+  readonly commands?: Commands<Options> | ((options: Options) => Commands<Options>);
+  /** Commands of the program itself, by usage: `pair <room>`. */
+  readonly cli?: Readonly<Record<string, ProgramCommand<Options>>>;
+  // oxlint-disable-next-line typescript/no-explicit-any -- each query has input and output types of its own
+  readonly queries?: Readonly<Record<string, Query<Options, any, any>>>;
+  readonly webhooks?: Readonly<Record<string, Webhook<Options>>>;
+  // oxlint-disable-next-line typescript/no-explicit-any -- each entry has a payload type of its own
+  readonly timers?: Readonly<Record<string, Timer<Options, any>>>;
+  // oxlint-disable-next-line typescript/no-explicit-any -- each entry has payload, result and progress types of its own
+  readonly tasks?: Readonly<Record<string, Task<Options, any, any, any>>>;
+  readonly services?: Readonly<Record<string, Service<Options>>>;
+  readonly crons?: Readonly<Record<string, Cron<Options>>>;
+  /** What other skills say, by the event's name: `{ [down.name]: on(down, …) }`. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- each entry has a payload type of its own
+  readonly events?: Readonly<Record<string, Listener<Options, any>>>;
+  /** What of the world outside its tasks and services use. */
+  readonly needs?: readonly Need[];
+  /** Hears of messages posted with `notify`. */
+  readonly fate?: (context: Context<Options>, fate: Fate) => void | Promise<void>;
+  /** Numbers this skill exports, read by the one replica that holds the `metrics` lease. */
+  readonly gauges?: Readonly<Record<string, Gauge>>;
+  /** Distributions this skill counts with `observe`, on whichever replica handled the event. */
+  readonly histograms?: Readonly<Record<string, Histogram>>;
+}
+
+export interface Histogram {
+  readonly help: string;
+  /** Upper bounds, rising. */
+  readonly buckets: readonly number[];
+}
+
+export interface Gauge {
+  readonly help: string;
+  readonly labels: readonly string[];
+  readonly read: (
+    sql: Sql,
+  ) => Promise<readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[]>;
+}
+
+/** Declares a skill; the one default export of its `index.ts`. Types flow from `options` into every handler. */
+export function defineSkill<Options = Record<string, never>>(skill: Skill<Options>): Skill<Options> {
+  return skill;
+}

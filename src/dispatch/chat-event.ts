@@ -1,0 +1,205 @@
+import type { IncomingEvent, Sender } from '../connectors/connector.ts';
+import type { Transaction } from '../db/database.ts';
+import type { Asker } from '../contract/actor.ts';
+import { type MessageLike, type RoomAddress, toMessage } from '../chat/message.ts';
+import { addressed, firstLine, type Addressing } from '../commands/addressing.ts';
+import { sayCommand, type Answer, type Outcome, type Place, type Said } from './run-command.ts';
+import { findConversation, type ConversationRow } from '../handlers/conversation.ts';
+import type { Effects } from '../handlers/outbox.ts';
+import { laneBefore, type EventRow } from '../events/event.ts';
+import { coreMessage } from '../handlers/notice.ts';
+import { findShown, meaningOfPress, meaningOfReaction, type Here, type Meaning } from './offered-action.ts';
+import { keepAnswers, notePress, type Press } from './interaction.ts';
+import type { World } from '../registry/registry.ts';
+
+export interface ChatInput {
+  readonly world: World;
+  readonly row: EventRow;
+  readonly event: IncomingEvent;
+  readonly transaction: Transaction;
+  readonly effects: Effects;
+  readonly now: Date;
+  /** Called before a command runs, which may fail. */
+  readonly onCommand: (skill: string, command: string) => void;
+}
+
+export interface ChatResult {
+  /**
+   * `aside`: the message tapped on is not known yet; the event waits out of its room's way. `back`: it is known by now; the event
+   * is handled in its room's lane, where nothing else is handled at the same time.
+   */
+  readonly result: Exclude<Outcome, 'confirm'> | 'ignored' | 'aside' | 'back';
+  readonly skill?: string;
+  readonly command?: string;
+}
+
+/** A tap on a message whose send is unresolved waits at most this long. */
+const TAP_WAIT_MS = 5 * 60_000;
+
+const NOT_CONFIGURED = 'This room is not in my configuration, so I do nothing here.';
+
+/** What was said, as far as the event alone tells. */
+type Line = Pick<Said, 'text' | 'answerUnknown' | 'tapped' | 'about' | 'unnamed'>;
+
+/** Handles one thing said, tapped or pressed in a room: who, may they, which command, run it, answer. */
+export async function handleChat(input: ChatInput): Promise<ChatResult> {
+  const { world, row } = input;
+  const address: RoomAddress = { connector: row.source, room: input.event.room };
+  const room = world.rooms.byAddress(address);
+  if (input.event.sender.bot) return { result: 'ignored' };
+  const conversation = room ? undefined : await findConversation(input.transaction.query, address);
+  // People talk to each other there, also while only one of them has come.
+  if (conversation) return inConversation({ ...input, event: { ...input.event, direct: false } }, conversation);
+  if (!room && !input.event.direct) {
+    if (input.event.type === 'interaction') answerAsker(input, address, coreAnswer(NOT_CONFIGURED));
+    return { result: 'ignored' };
+  }
+  return inRoom(input, { address, name: room?.name, direct: input.event.direct });
+}
+
+/** The skill that opened it listens there, as in the room it belongs to. Without that room nobody does. */
+function inConversation(input: ChatInput, { skill, belongsTo, ...address }: ConversationRow): Promise<ChatResult> {
+  if (!input.world.rooms.byName(belongsTo)) return Promise.resolve({ result: 'ignored' });
+  return inRoom(input, { address, name: belongsTo, direct: false, onlySkill: skill });
+}
+
+async function inRoom(input: ChatInput, place: Place): Promise<ChatResult> {
+  const { world, event, row, transaction, effects, now, onCommand } = input;
+  const asker = accountActor(world, row.source, event.sender);
+  const line = event.type === 'message' ? await typed(input, event) : await tapped(input, event, place.address);
+  if (line === 'aside') return { result: 'aside' };
+  if (row.lane !== null && laneBefore(row.lane) !== row.lane) return { result: 'back' };
+  if (line === undefined) return { result: 'ignored' };
+  const press = pressOf(event, asker, line.text);
+  const before = press && (await notePress(transaction.query, press, now));
+  if (before) {
+    for (const answer of before) answerAsker(input, place.address, answer);
+    return { result: 'ignored' };
+  }
+  const { outcome, skill, command, answers } = await sayCommand(
+    {
+      ...{ world, transaction, effects, now, onCommand },
+      eventId: row.id,
+      answer: (answer) => reply(input, place.address, event, answer),
+    },
+    { ...line, asker, place, lateMs: row.late_ms },
+  );
+  if (press) await keepAnswers(transaction.query, press, answers);
+  // Whoever pressed must see that it was heard, also where there is nothing to say.
+  if (event.type === 'interaction' && answers.length === 0)
+    answerAsker(input, place.address, coreAnswer(outcome === 'ignored' ? 'That does nothing here.' : 'Done.'));
+  return {
+    // A question back was asked in good order: it counts as `ok`, as an answer of any other words does.
+    result: outcome === 'confirm' ? 'ok' : outcome,
+    ...(skill !== undefined && { skill }),
+    ...(command !== undefined && { command }),
+  };
+}
+
+function pressOf(event: IncomingEvent, asker: Asker, command: string): Press | undefined {
+  if (event.type !== 'interaction' || !event.press) return undefined;
+  return { message: event.press.message, account: `${asker.connector}:${asker.accountId}`, command };
+}
+
+/** Only to whoever did it; where the platform cannot do that, nobody is told: what was said before stands there already. */
+function answerAsker(input: ChatInput, address: RoomAddress, answer: Answer): void {
+  if (input.world.capabilities(address.connector)?.asker)
+    reply(input, address, input.event, { ...answer, visibility: 'asker' });
+}
+
+/** Who an account of a platform is here. */
+export function accountActor(world: World, connector: string, sender: Sender): Asker {
+  const person = world.people.byAccount(connector, sender.accountId);
+  return {
+    kind: 'account',
+    connector,
+    accountId: sender.accountId,
+    name: world.people.nameOf(connector, sender.accountId, sender.name),
+    person: person?.id,
+    groups: person?.groups ?? [],
+    guest: sender.guest,
+    bot: sender.bot,
+  };
+}
+
+async function typed(input: ChatInput, event: IncomingEvent & { type: 'message' }): Promise<Line | undefined> {
+  // An edited command is not run again: what was said first was run.
+  if (event.edits !== undefined) return undefined;
+  const line = addressed(event, [input.world.botName, ...(event.names ?? [])]);
+  const target = event.replyTo ?? event.thread;
+  const own = target === undefined ? undefined : await findShown(hereOf(input), target);
+  const root = own ?? (event.replyTo && event.thread ? await findShown(hereOf(input), event.thread) : undefined);
+  const about = root?.about ?? undefined;
+  if (line.to === 'nobody') {
+    // Below a message of the bot people also talk to each other.
+    const text = firstLine(event.text);
+    const lookup = input.world.commands.find(text);
+    const isMeant = lookup.found === 'command' || (lookup.found === 'misfit' && lookup.isSlip);
+    return root && isMeant ? { text, answerUnknown: false, tapped: false, about, unnamed: true } : undefined;
+  }
+  const isCommand = (text: string): boolean => input.world.commands.find(text).found === 'command';
+  const text = line.whole !== undefined && isCommand(line.whole) ? line.whole : line.text;
+  return { text, answerUnknown: isQuestion(line, event), tapped: false, about };
+}
+
+/** Whether words that are no command get an answer. */
+function isQuestion(line: Addressing & { to: 'bot' }, event: IncomingEvent & { type: 'message' }): boolean {
+  if (line.by === 'prefix') return false;
+  // The name may be a word of what people say to each other.
+  if (line.whole !== undefined && !event.mentionsBot) return event.direct;
+  // Clients mention whoever is replied to: a plain reply to the bot is no question to it.
+  return (line.by !== 'mention' && line.whole === undefined) || event.replyTo === undefined;
+}
+
+async function tapped(
+  input: ChatInput,
+  event: Exclude<IncomingEvent, { type: 'message' }>,
+  address: RoomAddress,
+): Promise<Line | 'aside' | undefined> {
+  const { now, row } = input;
+  if (event.type === 'interaction' && event.words !== undefined)
+    return { text: event.words, answerUnknown: true, tapped: false, about: undefined };
+  const meaning = await meaningOf(hereOf(input), event, now);
+  if (meaning === 'unconfirmed') return now.getTime() - row.accepted_at.getTime() < TAP_WAIT_MS ? 'aside' : undefined;
+  if (meaning !== 'nothing') return { text: meaning.command, answerUnknown: false, tapped: true, about: meaning.about };
+  if (event.type === 'interaction')
+    reply(input, address, event, {
+      ...coreAnswer(`That button is out of date; look at the newest message.`),
+      ...(input.world.capabilities(address.connector)?.asker && { visibility: 'asker' }),
+    });
+  return undefined;
+}
+
+function meaningOf(here: Here, event: Exclude<IncomingEvent, { type: 'message' }>, now: Date): Promise<Meaning> {
+  if (event.type === 'reaction') return meaningOfReaction(here, event, now);
+  return event.press ? meaningOfPress(here, event.press) : Promise.resolve('nothing');
+}
+
+function hereOf({ transaction, row, event }: ChatInput): Here {
+  return { query: transaction.query, connector: row.source, room: event.room };
+}
+
+/** What the bot itself says about what was said to it. */
+export function coreAnswer(message: MessageLike): Answer {
+  return { skill: 'core', message: toMessage(message), visibility: 'everyone' };
+}
+
+/** Answers in the same room and thread, ahead of bulk. Chatter by default: it rings nobody. */
+export function reply(
+  input: Pick<ChatInput, 'world' | 'effects' | 'row'>,
+  address: RoomAddress,
+  event: IncomingEvent,
+  { skill, message, visibility }: Answer,
+): void {
+  const typedMessage = event.type === 'message' ? event : undefined;
+  input.effects.want({
+    ...coreMessage(address, { notice: true, ...message }, { eventId: input.row.id }),
+    skill,
+    replyTo: typedMessage?.id ?? null,
+    thread: typedMessage?.thread ?? null,
+    // What was typed for all to read is answered there; in a conversation with one person there is nobody else.
+    ...(visibility === 'asker' && !typedMessage && !event.direct && { visibleTo: event.sender.accountId }),
+    ...(event.type === 'interaction' &&
+      event.respond && { respond: { ...event.respond, until: new Date(event.respond.until) } }),
+  });
+}

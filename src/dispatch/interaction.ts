@@ -1,0 +1,45 @@
+import type { Query } from '../db/database.ts';
+import type { Answer } from './run-command.ts';
+
+/** So long the same press counts as the one before. */
+const SAME_WITHIN_MS = 60_000;
+
+/** The command that an account pressed on a message. */
+export interface Press {
+  readonly message: string;
+  readonly account: string;
+  readonly command: string;
+}
+
+/**
+ * Notes a press. Resolves to the answers of the one before when that was the same, less than a minute ago: nothing is to be run
+ * then. One room is one lane, so no two presses on a message are handled at a time.
+ */
+export async function notePress(query: Query, press: Press, now: Date): Promise<readonly Answer[] | undefined> {
+  const { message, account, command } = press;
+  const noted = await query(
+    `insert into presses as p (message_id, account, command, at) values ($1, $2, $3, $4)
+     on conflict (message_id, account) do update set command = excluded.command, at = excluded.at, answers = '[]'
+     where p.command <> excluded.command or p.at <= $5 returning at`,
+    [message, account, command, now, new Date(now.getTime() - SAME_WITHIN_MS)],
+  );
+  if (noted.length > 0) return undefined;
+  const [before] = await query<{ answers: string }>(
+    'select answers from presses where message_id = $1 and account = $2',
+    [message, account],
+  );
+  return JSON.parse(before?.answers ?? '[]') as Answer[];
+}
+
+/** Keeps what a press was answered. */
+export async function keepAnswers(
+  query: Query,
+  { message, account }: Press,
+  answers: readonly Answer[],
+): Promise<void> {
+  await query('update presses set answers = $3 where message_id = $1 and account = $2', [
+    message,
+    account,
+    JSON.stringify(answers),
+  ]);
+}

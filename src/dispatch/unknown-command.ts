@@ -1,0 +1,72 @@
+import { escape } from '../chat/message.ts';
+import type { Asker } from '../contract/actor.ts';
+import type { Place, Said } from './run-command.ts';
+import { readable, type IndexedCommand, type Lookup } from '../commands/command-index.ts';
+import type { World } from '../registry/registry.ts';
+
+/** Of so many rooms the first are named. */
+const MOST_ROOMS = 5;
+
+/** The skill listens where this is said. */
+export function isListening(world: World, skill: string, place: Pick<Place, 'name' | 'direct'>): boolean {
+  const rooms = world.skills.get(skill)?.rooms;
+  return place.direct || rooms === undefined || (place.name !== undefined && rooms.has(place.name));
+}
+
+/** The commands that an actor may say there, in the order of `help`. */
+export function usableCommands(
+  world: World,
+  asker: Asker,
+  place: Pick<Place, 'name' | 'direct' | 'onlySkill'>,
+): IndexedCommand[] {
+  return world.commands.all.filter(
+    (entry) =>
+      !entry.command.hidden &&
+      (place.onlySkill === undefined || [place.onlySkill, 'core'].includes(entry.skill)) &&
+      isListening(world, entry.skill, place) &&
+      world.decide({
+        asker,
+        skill: entry.skill,
+        command: entry.name,
+        class: entry.command.class ?? 'read',
+        room: place.name,
+        direct: place.direct,
+      }).allow,
+  );
+}
+
+/** What is said to words that are no command; undefined: nothing. */
+export function answerUnknown(world: World, { asker, place, text, answerUnknown: isAsked }: Said): string | undefined {
+  if (!isAsked || !(place.name !== undefined || asker.person !== undefined || asker.kind !== 'account'))
+    return undefined;
+  const near = world.commands.nearest(text, usableCommands(world, asker, place));
+  const said = text === '' ? 'Yes?' : `I do not know that.`;
+  return near ? `${said} Did you mean \`${readable(near)}\`?` : `${said} Say \`help\` to see what I can do.`;
+}
+
+/**
+ * A skill is asked where it does not listen: by name or mention it says where it does, by `!` only to one of its commands.
+ * To whoever may ask for the rooms; not after an outage, when a room's own bot has answered long ago.
+ */
+export function answerElsewhere(
+  world: World,
+  { asker, place, tapped, lateMs, answerUnknown: isAsked }: Said,
+  { found, entry }: Exclude<Lookup, { readonly found: 'nothing' }>,
+): string | undefined {
+  if (tapped || lateMs > 0 || (!isAsked && found !== 'command')) return undefined;
+  const asked = { asker, skill: 'core', command: 'rooms', class: 'read' as const };
+  if (!world.decide({ ...asked, room: place.name, direct: place.direct }).allow) return undefined;
+  const rooms = [...(world.skills.get(entry.skill)?.rooms ?? [])].map(escape);
+  const named = rooms.slice(0, MOST_ROOMS).join(', ');
+  const where =
+    rooms.length === 0
+      ? `, nor in any other yet: give it one under \`skills.${entry.skill}\``
+      : `; it does in ${named}${rooms.length > MOST_ROOMS ? ` and ${rooms.length - MOST_ROOMS} more` : ''}`;
+  return `\`${entry.skill}\` does not listen in this room${where}.`;
+}
+
+/** What was not understood, and how the command is said. */
+export function misfitReply({ entry, misfit }: Extract<Lookup, { readonly found: 'misfit' }>): string {
+  const usage = `Say it like this: \`${readable(entry)}\``;
+  return misfit ? `${escape(misfit.says)}. ${usage}` : usage;
+}

@@ -1,0 +1,40 @@
+import { randomUUID } from 'node:crypto';
+import type { Context } from '../contract/context.ts';
+import { cancelTask, writeKeyedTask } from '../tasks/task.ts';
+import type { ContextSource } from './context.ts';
+
+/** What a handler does about tasks. One without a key is only noted, and written with everything else. */
+export function taskCalls(
+  { loaded, transaction, effects, now }: ContextSource,
+  alive: () => void,
+): Pick<Context<unknown>, 'task' | 'cancelTask'> {
+  const skill = loaded.skill.name;
+  return {
+    task: async (name, payload, { key } = {}) => {
+      alive();
+      if (!loaded.skill.tasks?.[name]) throw new Error(`the skill "${skill}" has no task called "${name}"`);
+      const task = { id: randomUUID(), skill, name, payload: JSON.stringify(payload ?? null) };
+      if (key === undefined) {
+        effects.task(task);
+        return { id: task.id };
+      }
+      effects.wakeTasks();
+      return { id: await writeKeyedTask(transaction.query, { ...task, key }) };
+    },
+    cancelTask: async (key) => {
+      alive();
+      const task = await cancelTask(transaction.query, skill, key);
+      if (!task) return 'none';
+      effects.wakeTasks();
+      if (!task.never_ran) return 'running';
+      const reason = 'it was cancelled before it began';
+      const base = { id: task.id, payload: JSON.parse(task.payload) as unknown, startedAt: now };
+      effects.event({
+        ...{ source: 'task', sourceId: task.id, kind: 'task', skill, name: task.name, happenedAt: now },
+        lane: `${skill}:task:${task.id}`,
+        payload: JSON.stringify({ ...base, ok: false, cancelled: true, unknown: false, reason }),
+      });
+      return 'cancelled';
+    },
+  };
+}

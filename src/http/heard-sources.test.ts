@@ -1,0 +1,143 @@
+import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
+import { ClockShift, createClock } from '../clock.ts';
+import { configSchema } from '../config/schema.ts';
+import type { Database } from '../db/database.ts';
+import { createLogger } from '../log.ts';
+import { createMetrics } from '../metrics.ts';
+import { defineSkill } from '../skill.ts';
+import { buildWorld } from '../registry/build-registry.ts';
+import { forgetSources, HeardSources, writeHeard } from './heard-sources.ts';
+import type { World } from '../registry/registry.ts';
+
+let home: OpenDatabase;
+let database: Database;
+const shift = new ClockShift();
+const clock = createClock(shift);
+const log = createLogger({ level: 'silent' });
+
+beforeEach(async () => {
+  shift.set(0);
+  home = await openDatabase();
+  database = home.database;
+});
+afterEach(async () => {
+  await home.close();
+});
+
+function worldWith(...sources: string[]): World {
+  const bell = defineSkill<unknown>({
+    name: 'bell',
+    webhooks: { bell: { verify: () => undefined, sources: () => sources, run: () => {} } },
+  });
+  return buildWorld({
+    platforms: [],
+    config: configSchema.parse({ skills: { bell: {} } }),
+    skills: [bell],
+    generation: 1,
+    skillLog: () => log,
+  });
+}
+
+/** One replica; `exported` is what it tells Prometheus, in seconds after `began`, to the next ten. */
+function replica(world: World, began = clock.now().getTime() / 1000) {
+  const metrics = createMetrics({ version: 'test', ofProcess: false });
+  const state = { world };
+  const sources = new HeardSources({ database, clock, metrics, log, world: () => state.world });
+  return {
+    sources,
+    state,
+    async exported() {
+      const { values } = await metrics.webhookLastReceived.get();
+      return Object.fromEntries(
+        values.map(({ labels, value }) => [labels.source, Math.round((value - began) / 10) * 10 + 0]),
+      );
+    },
+  };
+}
+
+test('a source that was never heard counts from when it was first configured, on each replica and after a restart', async () => {
+  const world = worldWith('prod', 'staging');
+  const one = replica(world);
+  await one.sources.look();
+  expect(await one.exported()).toEqual({ 'bell/prod': 0, 'bell/staging': 0 });
+  const began = clock.now().getTime() / 1000;
+  shift.set(3_600_000);
+  const other = replica(world, began);
+  await other.sources.look();
+  expect(await other.exported()).toEqual({ 'bell/prod': 0, 'bell/staging': 0 });
+});
+
+test('what one replica heard the others know, and so do those that come later', async () => {
+  const world = worldWith('prod', 'staging');
+  const [one, other] = [replica(world), replica(world)];
+  await one.sources.look();
+  shift.set(600_000);
+  one.sources.heard('bell/prod');
+  await one.sources.look();
+  await other.sources.look();
+  const later = replica(world, clock.now().getTime() / 1000 - 600);
+  await later.sources.look();
+  for (const each of [one, other, later])
+    expect(await each.exported()).toEqual({ 'bell/prod': 600, 'bell/staging': 0 });
+});
+
+test('the database is written once a minute, however often a source is heard, and once more at the end', async () => {
+  const one = replica(worldWith('prod'));
+  const writes = async (): Promise<string | undefined> =>
+    (await database.query<{ xmin: string }>('select xmin::text from webhook_sources'))[0]?.xmin;
+  await one.sources.look();
+  const first = await writes();
+  for (let ms = 10_000; ms <= 50_000; ms += 10_000) {
+    shift.set(ms);
+    one.sources.heard('bell/prod');
+    await one.sources.look();
+  }
+  expect(await writes()).toBe(first);
+  expect(await one.exported()).toEqual({ 'bell/prod': 50 });
+  shift.set(70_000);
+  one.sources.heard('bell/prod');
+  await one.sources.look();
+  const second = await writes();
+  expect(second).not.toBe(first);
+  shift.set(80_000);
+  one.sources.heard('bell/prod');
+  await one.sources.look();
+  expect(await writes()).toBe(second);
+  await one.sources.stop();
+  expect(await writes()).not.toBe(second);
+});
+
+test('a replica that writes later what it heard earlier does not turn the time back', async () => {
+  const one = replica(worldWith('prod'));
+  await one.sources.look();
+  const earlierMs = clock.now().getTime();
+  shift.set(200_000);
+  one.sources.heard('bell/prod');
+  await one.sources.stop();
+  await writeHeard(database.query, new Map([['bell/prod', earlierMs]]));
+  const later = replica(one.state.world, earlierMs / 1000);
+  await later.sources.look();
+  expect(await later.exported()).toEqual({ 'bell/prod': 200 });
+});
+
+test('a source that is configured no more is not exported, and one that comes back counts from then', async () => {
+  const one = replica(worldWith('prod', 'staging'));
+  await one.sources.look();
+  one.sources.heard('bell/staging');
+  one.state.world = worldWith('prod');
+  await one.sources.look();
+  expect(await one.exported()).toEqual({ 'bell/prod': 0 });
+  await forgetSources(database.query, ['bell/prod']);
+  shift.set(600_000);
+  one.state.world = worldWith('prod', 'staging');
+  await one.sources.look();
+  expect(await one.exported()).toEqual({ 'bell/prod': 0, 'bell/staging': 600 });
+});
+
+test('a look that fails leaves the gauges as they are', async () => {
+  const one = replica(worldWith('prod'));
+  await one.sources.look();
+  await database.query('drop table webhook_sources');
+  await one.sources.look();
+  expect(await one.exported()).toEqual({ 'bell/prod': 0 });
+});

@@ -1,0 +1,166 @@
+import { hash, randomUUID } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import type { Database } from '../db/database.ts';
+import { codeOf, messageOf } from '../errors.ts';
+import type { Intake, IntakeCall, IntakeTarget, IntakeToken } from './intake.ts';
+import type { Log } from '../log.ts';
+import type { SecretRef } from '../contract/secret.ts';
+import type { Verification, Webhook } from '../contract/webhook.ts';
+import type { Acceptor } from '../events/acceptor.ts';
+import type { Committed } from '../events/committed.ts';
+import { noticeOps } from '../handlers/notice.ts';
+import { RefusedWebhooks } from './rejected-webhooks.ts';
+import type { World } from '../registry/registry.ts';
+
+/** What a sender calls one of its deliveries is kept as it is where it is short and plain. */
+const PLAIN_ID = /^[\x21-\x7e]{1,200}$/;
+/** Never kept, whatever a skill asks for. */
+const SECRET_HEADERS: ReadonlySet<string> = new Set(['authorization', 'cookie', 'proxy-authorization']);
+/** Of a body that is stored as it came. An event is read whole, several at a time. */
+const MAX_KEPT_BYTES = 1024 * 1024;
+
+export interface WebhookIntakeOptions {
+  readonly world: () => World;
+  readonly acceptor: Acceptor;
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly secret: (reference: SecretRef) => Promise<string>;
+  readonly log: Log;
+  /** A webhook of this source was accepted; `alertmanager/prod-eu`. */
+  readonly onHeard: (source: string) => void;
+  readonly onCommitted: (committed: Committed) => void;
+}
+
+/** A webhook as the current configuration has it, with its sources. */
+interface Owner {
+  readonly skill: string;
+  readonly webhook: Webhook<unknown>;
+  readonly sources: readonly string[];
+}
+
+/** Leads webhook addresses to the skills that declare them, and stores what arrives as events. */
+export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
+  const { world, acceptor, database, clock, secret, log, onHeard, onCommitted } = options;
+  const refusals = new RefusedWebhooks(clock);
+  let seen: World | undefined;
+  let targets = new Map<string, IntakeTarget>();
+  let owners = new Map<string, Owner>();
+
+  /** One look through the skills for each configuration, not for each request. */
+  function refresh(): void {
+    const current = world();
+    if (current === seen) return;
+    seen = current;
+    targets = new Map();
+    owners = new Map();
+    for (const [skill, loaded] of current.skills) {
+      for (const [name, declared] of Object.entries(loaded.skill.webhooks ?? {})) {
+        const webhook = declared as Webhook<unknown>;
+        const sources = webhook.sources(loaded.options);
+        owners.set(name, { skill, webhook, sources });
+        for (const source of sources) {
+          const verify = webhook.verify(loaded.options, source);
+          if (!verify) continue;
+          targets.set(`${name}/${source}`, {
+            verify: intakeVerification(verify, (reference) => tokenOf(reference, secret)),
+            headers: (webhook.headers ?? []).filter((header) => !SECRET_HEADERS.has(header)),
+            ...(webhook.refuse && { refuse: webhook.refuse }),
+            ...(!webhook.keep && { maxBodyBytes: MAX_KEPT_BYTES }),
+          });
+        }
+      }
+    }
+  }
+
+  return {
+    webhook(name, source) {
+      refresh();
+      if (!owners.has(name)) return 'no such webhook';
+      return targets.get(`${name}/${source}`) ?? 'no such source';
+    },
+    targets() {
+      refresh();
+      return targets;
+    },
+    async accept(call) {
+      refresh();
+      const { name, source, body, rawBody } = call;
+      const owner = owners.get(name);
+      const lane = owner?.webhook.lane?.(body, source);
+      const id = sourceId(call, owner?.webhook);
+      // As it came where nothing is left out: it is JSON, and would only grow by being quoted.
+      const bodies = owner?.webhook.keep?.(body).map((part) => JSON.stringify(part)) ?? [rawBody];
+      await acceptor.accept(
+        bodies.map((kept, nth) => ({
+          source: 'webhook',
+          sourceId: nth === 0 ? id : `${id} ${nth}`,
+          kind: 'webhook',
+          ...(lane !== undefined && { lane: `webhook:${name}:${short(lane)}` }),
+          skill: owner?.skill,
+          name,
+          payload: payloadOf(call, kept),
+          happenedAt: clock.now(),
+        })),
+      );
+      onHeard(`${name}/${source}`);
+      refusals.accepted(`${name}/${source}`);
+    },
+    refused(refusal) {
+      refresh();
+      if (!database.available) return;
+      const notice = refusals.notice(refusal, owners.get(refusal.name)?.sources ?? []);
+      if (!notice) return;
+      const { name, source, path, status, sentence } = refusal;
+      log.warn({ webhook: name, source, path, status, sentence }, 'webhook refused');
+      noticeOps(database, world(), notice).then(
+        (committed) => committed && onCommitted(committed),
+        (error: unknown) => log.warn({ reason: messageOf(error) }, 'notice of a refused webhook could not be stored'),
+      );
+    },
+  };
+}
+
+/** The same for a repeat, where the webhook can tell one; no two sources share any. */
+function sourceId({ name, source, headers, body }: IntakeCall, webhook: Webhook<unknown> | undefined): string {
+  const id = webhook?.id?.({ source, headers, body });
+  // An empty one tells nothing apart.
+  return id ? `${name}/${source} ${PLAIN_ID.test(id) ? id : short(id)}` : randomUUID();
+}
+
+const short = (text: string): string => hash('sha256', text, 'base64url').slice(0, 22);
+
+/** @param body JSON. */
+function payloadOf({ source, remoteAddress, headers }: IntakeCall, body: string): string {
+  return `${JSON.stringify({ source, remoteAddress, headers }).slice(0, -1)},"body":${body}}`;
+}
+
+function intakeVerification(
+  verify: Verification,
+  token: (reference: SecretRef) => IntakeToken,
+): IntakeTarget['verify'] {
+  if ('bearer' in verify) return { bearer: verify.bearer.map(token) };
+  const { header, prefix = '', secrets } = verify.hmac;
+  return { hmac: { header: header.toLowerCase(), prefix, secrets: secrets.map(token) } };
+}
+
+/** All secrets that a source may be opened with. */
+export function secretsOf(verify: Verification | undefined): readonly SecretRef[] {
+  if (!verify) return [];
+  return 'bearer' in verify ? verify.bearer : verify.hmac.secrets;
+}
+
+export function tokenOf(reference: SecretRef, secret: WebhookIntakeOptions['secret']): IntakeToken {
+  return {
+    name: 'file' in reference ? `file ${reference.file}` : `variable ${reference.env}`,
+    read: () =>
+      secret(reference).catch((error: unknown) => {
+        if (isGone(error)) return undefined;
+        throw error;
+      }),
+  };
+}
+
+/** There is no such secret (any more), as `SecretMissing` says; whatever else keeps it from being read may pass. */
+function isGone(error: unknown): boolean {
+  return codeOf(error) === 'WB_SECRET_MISSING' && (error as { readonly gone?: boolean }).gone === true;
+}

@@ -1,0 +1,89 @@
+import type { Clock } from '../clock.ts';
+import { Rejected, type Connector, type Receiver } from '../connectors/connector.ts';
+import type { Query } from '../db/database.ts';
+import type { Lease } from '../replicas/lease.ts';
+import { HELD } from './store.ts';
+
+const DIRECT = 'direct:';
+/** For so long a person is taken to be in the conversation still. */
+const STAYS_MS = 60_000;
+
+/** The conversation with one account, as message rows call it. */
+export const directRoom = (account: string): string => `${DIRECT}${account}`;
+
+/** A row that only one account is to see. */
+export interface Private {
+  readonly visible_to: string | null;
+  readonly respond_token: string | null;
+  readonly respond_until: Date | null;
+}
+
+/** How what only one account may see gets there: as an answer to what it did, or else in the conversation with it; never in the room. */
+export type PrivateWay = { readonly to: Receiver } | { readonly direct: string };
+
+/** Undefined: there is no way. Pure. */
+export function privateWay(
+  { visible_to: accountId, respond_token: token, respond_until: until }: Private,
+  { asker, direct }: Connector['capabilities'],
+  now: Date,
+): PrivateWay | undefined {
+  if (accountId === null) return undefined;
+  if (token !== null && until !== null && until > now) return { to: { accountId, respond: { token, until } } };
+  if (asker) return { to: { accountId } };
+  return direct ? { direct: directRoom(accountId) } : undefined;
+}
+
+export interface DirectRoomsOptions {
+  readonly query: Query;
+  readonly lease: Lease;
+  readonly name: string;
+  readonly connector: Connector;
+  readonly clock: Clock;
+}
+
+/** Which of the platform's rooms message rows mean: conversations with one account are opened when something is said there. */
+export class DirectRooms {
+  readonly #options: DirectRoomsOptions;
+  readonly #known = new Map<string, { readonly place: string; readonly openedAtMs: number }>();
+
+  constructor(options: DirectRoomsOptions) {
+    this.#options = options;
+  }
+
+  /** Where a row is shown. @throws what `openDirect` throws. */
+  async placeOf(room: string, signal: AbortSignal): Promise<string> {
+    if (!room.startsWith(DIRECT)) return room;
+    return this.#known.get(room)?.place ?? (await this.#stored(room)) ?? (await this.placeToSpeak(room, signal));
+  }
+
+  /**
+   * Where something new is said: as `placeOf`, but on some platforms a person may have left meanwhile, whom only opening the
+   * conversation invites again. What nobody sees must not count as shown.
+   */
+  async placeToSpeak(room: string, signal: AbortSignal): Promise<string> {
+    if (!room.startsWith(DIRECT)) return room;
+    const { query, lease, name, connector, clock } = this.#options;
+    const known = this.#known.get(room);
+    if (known && clock.steady() - known.openedAtMs < STAYS_MS) return known.place;
+    if (!connector.openDirect) throw new Rejected(`on ${name} nobody can be written to alone`);
+    const account = room.slice(DIRECT.length);
+    const place = await connector.openDirect(account, signal);
+    await query(
+      `with ${HELD} insert into direct_rooms (connector, account, room) select $3, $4, $5 from held
+       on conflict (connector, account) do update set room = excluded.room`,
+      [lease.name, lease.epoch, name, account, place],
+    );
+    this.#known.set(room, { place, openedAtMs: clock.steady() });
+    return place;
+  }
+
+  async #stored(room: string): Promise<string | undefined> {
+    const { query, name } = this.#options;
+    const [found] = await query<{ room: string }>(
+      'select room from direct_rooms where connector = $1 and account = $2',
+      [name, room.slice(DIRECT.length)],
+    );
+    if (found) this.#known.set(room, { place: found.room, openedAtMs: Number.NEGATIVE_INFINITY });
+    return found?.room;
+  }
+}

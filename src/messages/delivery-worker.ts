@@ -1,0 +1,271 @@
+import type { RequestKey } from '../connectors/connector.ts';
+import { messageOf } from '../errors.ts';
+import { AHEAD_MS, Alarms } from './alarms.ts';
+import { Delivery, type DeliveryOptions } from './delivery.ts';
+import { RateLimits } from './rate-limiter.ts';
+import { RoomWorker, type Turn } from './room-worker.ts';
+import { dueSoon, messageById, pendingRooms } from './store.ts';
+import { offerTaps } from './offered-reactions.ts';
+import { Turns } from './room-scheduler.ts';
+
+export type CourierOptions = DeliveryOptions;
+
+const LOOK_EVERY_MS = 1000;
+/** A look finds what becomes due until a little after the next one. */
+const DUE_WITHIN_MS = LOOK_EVERY_MS + AHEAD_MS + 200;
+/** Rooms that have their turn; and looked into with one statement. */
+const ROOMS_AT_ONCE = 5000;
+const ROOMS_A_TAKE = 250;
+/** Looks into the database at the same time, each for all rooms that became ready meanwhile. */
+const TAKES_AT_ONCE = 2;
+
+/** Makes every room of one connector show what its rows say, as long as this replica holds the connector's lease: finds work, and gives rooms their turn. */
+export class Courier {
+  readonly #options: CourierOptions;
+  readonly #limits: RateLimits;
+  readonly #delivery: Delivery;
+  readonly #turns: Turns;
+  readonly #alarms: Alarms;
+  readonly #workers = new Map<string, RoomWorker>();
+  /** Rooms that have something to send, as far as is known, in the order in which that became known. */
+  readonly #ready = new Set<RoomWorker>();
+  #callOff: (() => void) | undefined;
+  #lookAtMs = 0;
+  #stopped = true;
+  #working = 0;
+  #taking = 0;
+  #looking = false;
+  #lookAgain = false;
+
+  constructor(options: CourierOptions) {
+    this.#options = options;
+    this.#limits = new RateLimits(options.connector);
+    this.#delivery = new Delivery(options, this.#limits);
+    this.#alarms = new Alarms(options.clock, (rooms) => {
+      for (const room of rooms) this.wake(room);
+    });
+    this.#turns = new Turns({
+      ...options,
+      limits: this.#limits,
+      onEnd: (worker, turn) => this.#end(worker, turn),
+      onError: (error, what) => this.#coped(error, what),
+    });
+  }
+
+  start(): void {
+    this.#stopped = false;
+    this.#schedule(0);
+  }
+
+  /** Begins nothing new and resolves when the requests in flight have been recorded. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#delivery.stop();
+    this.#ready.clear();
+    this.#callOff?.();
+    this.#alarms.clear();
+    // None sits and waits for the time of what it froze.
+    for (const worker of this.#workers.values()) if (worker.isWorking) worker.wake(false);
+    while (this.#working > 0 || this.#looking) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  /** Something changed in this room; `notBefore`: it is to be sent then, at the earliest; `urgent`: it goes before bulk. */
+  wake(room: string, notBefore: Date | null = null, urgent = false): void {
+    if (this.#stopped) return;
+    const { clock } = this.#options;
+    const worker = this.#worker(room);
+    if (notBefore && notBefore > clock.now()) {
+      // It may be what is frozen ahead, said anew.
+      if (worker.mayHoldAhead) worker.wake(urgent);
+      return this.#alarm(room, notBefore);
+    }
+    worker.wake(urgent);
+    const nowMs = clock.steady();
+    if (!this.#limits.account.isThrottled(nowMs)) this.#enqueue(worker);
+    else if (this.#looking) this.#lookAgain = true;
+    else this.#schedule(this.#limits.account.waitMs(nowMs));
+  }
+
+  /** Anything may have changed. */
+  wakeAll(): void {
+    this.#schedule(0);
+  }
+
+  /** One of our requests was seen in the platform's stream: settles it, whatever became of its answer. */
+  async echo(key: RequestKey, remoteId: string): Promise<void> {
+    if (this.#delivery.isSettled(key)) return;
+    const row = await messageById(this.#options.database.query, key.uuid);
+    if (!row?.attempt || row.sends !== key.count) return;
+    await this.#delivery.echo(row, remoteId);
+    this.wake(row.room);
+  }
+
+  /** Does `work` while nothing is on its way to a room, and looks at all that waits there anew. */
+  async quietly(room: string, work: () => Promise<void>): Promise<void> {
+    const worker = this.#worker(room);
+    while (worker.isWorking) await worker.ended();
+    this.#begin(worker);
+    try {
+      await work();
+    } finally {
+      worker.forget();
+      this.#end(worker, 'more');
+    }
+  }
+
+  #worker(room: string): RoomWorker {
+    let worker = this.#workers.get(room);
+    if (!worker) {
+      worker = new RoomWorker(room, this.#options, this.#limits, this.#delivery);
+      this.#workers.set(room, worker);
+    }
+    return worker;
+  }
+
+  #schedule(waitMs: number): void {
+    if (this.#stopped) return;
+    // The earliest counts: a room that waits for long must not put off the look that finds everything else.
+    const { clock } = this.#options;
+    const atMs = clock.steady() + Math.min(waitMs, LOOK_EVERY_MS);
+    if (this.#callOff && this.#lookAtMs <= atMs) return;
+    this.#callOff?.();
+    this.#lookAtMs = atMs;
+    const look = (): void => {
+      this.#callOff = undefined;
+      void this.#look();
+    };
+    this.#callOff = clock.after(Math.min(waitMs, LOOK_EVERY_MS), look);
+  }
+
+  #alarm(room: string, due: Date): void {
+    const { clock } = this.#options;
+    // What is further away is found by a later look.
+    if (due.getTime() - clock.now().getTime() > DUE_WITHIN_MS) return;
+    // While the account is throttled nothing is frozen ahead.
+    const aheadMs = this.#limits.account.isThrottled(clock.steady()) ? 0 : AHEAD_MS;
+    this.#alarms.set(room, new Date(due.getTime() - aheadMs));
+  }
+
+  /** Looks for work everywhere; while the account is throttled, one request at a time goes to the most urgent room. */
+  async #look(): Promise<void> {
+    if (this.#looking) {
+      this.#lookAgain = true;
+      return;
+    }
+    this.#looking = true;
+    this.#lookAgain = false;
+    let waitMs = LOOK_EVERY_MS;
+    try {
+      const { database, name, clock } = this.#options;
+      const now = clock.now();
+      for (const { room, due } of await dueSoon(database.query, name, now, new Date(now.getTime() + DUE_WITHIN_MS)))
+        this.#alarm(room, due);
+      const rooms = await pendingRooms(database.query, name, now);
+      if (this.#limits.account.isThrottled(clock.steady())) waitMs = await this.#throttledRound(rooms);
+      else for (const room of rooms) this.#enqueue(this.#worker(room));
+      if (rooms.length === 0) await this.#offerTaps();
+    } catch (error) {
+      this.#coped(error, 'courier could not look for work');
+    }
+    this.#looking = false;
+    const soonMs = this.#lookAgain ? this.#limits.account.waitMs(this.#options.clock.steady()) : waitMs;
+    this.#schedule(Math.min(waitMs, soonMs));
+  }
+
+  async #throttledRound(rooms: readonly string[]): Promise<number> {
+    const { clock } = this.#options;
+    for (const room of rooms) {
+      if (this.#stopped) return LOOK_EVERY_MS;
+      const waitMs = this.#limits.waitMs(room, clock.steady());
+      if (this.#limits.account.waitMs(clock.steady()) > 0) return Math.max(1, waitMs);
+      const worker = this.#worker(room);
+      if (waitMs > 0 || worker.isWorking) continue;
+      this.#begin(worker);
+      const { spent } = this.#limits;
+      await this.#turns.work([worker], 1).catch((error: unknown) => this.#coped(error, 'courier turn ended early'));
+      // A room where nothing could be sent must not keep the others waiting.
+      if (this.#limits.spent > spent) return 0;
+    }
+    return LOOK_EVERY_MS;
+  }
+
+  /** The next look begins anew; a database that is away is told of elsewhere. */
+  #coped(error: unknown, what: string): void {
+    const { database, log } = this.#options;
+    if (database.available) log.warn({ reason: messageOf(error) }, what);
+  }
+
+  #begin(worker: RoomWorker): void {
+    this.#ready.delete(worker);
+    worker.begin();
+    this.#working++;
+  }
+
+  #end(worker: RoomWorker, turn: Turn): void {
+    this.#working--;
+    if (worker.end(turn)) this.#enqueue(worker);
+    if (typeof turn === 'object') this.#schedule(turn.waitMs);
+    if (this.#ready.size > 0) this.#takeSoon();
+  }
+
+  #enqueue(worker: RoomWorker): void {
+    if (this.#stopped || worker.isWorking || this.#mustWait(worker)) return;
+    this.#ready.add(worker);
+    this.#takeSoon();
+  }
+
+  /** Its pace, or the account's, does not allow a request now; a look comes back to it. */
+  #mustWait({ room }: RoomWorker): boolean {
+    const nowMs = this.#options.clock.steady();
+    const waitMs = this.#limits.waitMs(room, nowMs);
+    if (waitMs === 0 && !this.#limits.account.isThrottled(nowMs)) return false;
+    this.#schedule(Math.max(1, waitMs));
+    return true;
+  }
+
+  #takeSoon(): void {
+    if (this.#taking >= TAKES_AT_ONCE) return;
+    this.#taking++;
+    // Rooms that are woken by the same commit, or are due in the same moment, are looked into together.
+    setImmediate(() => void this.#take());
+  }
+
+  async #take(): Promise<void> {
+    while (!this.#stopped && this.#working < ROOMS_AT_ONCE && this.#ready.size > 0) {
+      const [urgent, others] = [[...this.#ready].filter((one) => one.isUrgent), [...this.#ready]];
+      const taken: RoomWorker[] = [];
+      for (const worker of new Set([...urgent, ...others])) {
+        if (taken.length >= Math.min(ROOMS_A_TAKE, ROOMS_AT_ONCE - this.#working)) break;
+        this.#ready.delete(worker);
+        // What was refused since it became ready counts.
+        if (worker.isWorking || this.#mustWait(worker)) continue;
+        this.#begin(worker);
+        taken.push(worker);
+      }
+      if (taken.length === 0) continue;
+      await this.#turns
+        .work(taken)
+        .catch((error: unknown) => this.#coped(error, 'courier could not decide what to send'));
+    }
+    this.#taking--;
+  }
+
+  #offerTaps(): Promise<void> {
+    const { database, name, connector, lease, clock, log } = this.#options;
+    const signal = (): AbortSignal => this.#delivery.signal();
+    return offerTaps(
+      {
+        query: database.query,
+        name,
+        connector,
+        lease,
+        clock,
+        log,
+        signal,
+        placeOf: (row) => this.#delivery.placeOf(row),
+      },
+      this.#limits,
+      () => this.#stopped,
+    );
+  }
+}

@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import type { Connector, Operation, RateLimited } from '../connectors/connector.ts';
+import type { Query } from '../db/database.ts';
+import type { Lease } from '../replicas/lease.ts';
+import { codeOf, messageOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { actionsOf } from './offered.ts';
+import type { RateLimits } from './rate-limiter.ts';
+import type { Copy } from './plan.ts';
+import { endReact, nextReact, type Reactable } from './store.ts';
+
+const AT_ONCE = 5;
+
+export interface TapsOptions {
+  readonly query: Query;
+  readonly name: string;
+  readonly connector: Connector;
+  readonly lease: Lease;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The platform's room for a row. */
+  readonly placeOf: (row: { readonly room: string }) => Promise<string>;
+  /** Ends a request before the lease does. */
+  readonly signal: () => AbortSignal;
+}
+
+/** The least urgent thing: adds the emoji to tap. Left out altogether while the account is throttled. */
+export async function offerTaps(options: TapsOptions, limits: RateLimits, isStopped: () => boolean): Promise<void> {
+  const { query, connector, lease, name, clock } = options;
+  if (!connector.capabilities.reactions || connector.capabilities.buttons) return;
+  for (let count = 0; count < AT_ONCE && !isStopped(); count++) {
+    if (limits.account.isThrottled(clock.steady())) return endReact(query, lease, undefined);
+    const row = await nextReact(query, name, clock.now());
+    if (!row) return;
+    await offer(options, limits, row);
+    await endReact(query, lease, [row.id]);
+  }
+}
+
+async function offer(
+  { connector, signal, placeOf, clock, log }: TapsOptions,
+  limits: RateLimits,
+  row: Reactable,
+): Promise<void> {
+  const copies = JSON.parse(row.copies) as Copy[];
+  const target = copies.at(-1)?.parts[0]?.remoteId;
+  if (!target) return;
+  const actions = actionsOf(row.offered).filter((action) => action.offer !== false);
+  let operation: Operation | undefined;
+  try {
+    for (const [index, { emoji }] of actions.entries()) {
+      const key = { uuid: uuidOf(target), count: index };
+      operation = { type: 'react', key, room: await placeOf(row), target, emoji, unknownTries: 0 };
+      limits.spend(operation);
+      await connector.perform(operation, signal());
+    }
+  } catch (error) {
+    if (codeOf(error) === 'WB_RATE_LIMITED') limits.refused(row.room, operation, error as RateLimited, clock.steady());
+    log.debug({ reason: messageOf(error) }, 'tap not offered');
+  }
+}
+
+/** The key depends on the message on the platform alone, so a repeat after a crash is recognised without a row for it. */
+function uuidOf(target: string): string {
+  const hex = createHash('sha256').update(target).digest('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
+}

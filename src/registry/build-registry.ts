@@ -1,0 +1,70 @@
+import type { Config } from '../config/schema.ts';
+import type { Platform } from '../connectors/connector.ts';
+import { createPeople } from '../people/people.ts';
+import { createSchedules } from '../people/schedules.ts';
+import type { Log } from '../log.ts';
+import type { Room } from '../contract/room.ts';
+import type { RoomAddress } from '../chat/message.ts';
+import type { Skill } from '../contract/skill.ts';
+import { decide } from '../commands/access.ts';
+import { CommandIndex } from '../commands/command-index.ts';
+import type { LoadedSkill, Rooms, World } from './registry.ts';
+
+export interface WorldSource {
+  readonly config: Config;
+  readonly platforms: readonly Platform[];
+  readonly skills: readonly Skill<unknown>[];
+  readonly generation: number;
+  readonly skillLog: (skill: string) => Log;
+}
+
+/** What handlers look up, from a valid configuration. @throws {StartFailed} when two skills claim one command. */
+export function buildWorld({ config, platforms, skills, generation, skillLog }: WorldSource): World {
+  const on = skills.filter((skill) => skill.name === 'core' || Object.hasOwn(config.skills, skill.name));
+  const loaded = new Map(
+    on.map((skill) => [skill.name, loadedSkill(skill, config.skills[skill.name], skillLog(skill.name))]),
+  );
+  const connectors = new Set(Object.keys(config.connectors));
+  const capabilities = new Map(
+    Object.entries(config.connectors).flatMap(([name, options]) => {
+      const platform = platforms.find(({ type }) => type === options.type);
+      return platform ? [[name, platform.capabilities(options)] as const] : [];
+    }),
+  );
+  return {
+    generation,
+    botName: config.name,
+    timeZone: config.timeZone,
+    publicUrl: config.http.publicUrl,
+    skills: loaded,
+    commands: new CommandIndex(on, config.skills),
+    rooms: createRooms(config),
+    people: createPeople(config),
+    schedules: createSchedules(config),
+    decide: (question) => decide(config.access, question, config.api.tokens),
+    connectors,
+    capabilities: (connector) => capabilities.get(connector),
+    opsRoom: (connector) => config.connectors[connector]?.opsRoom,
+    backlogMaxAgeMs: config.backlog.maxAge,
+  };
+}
+
+function loadedSkill(skill: Skill<unknown>, options: unknown, log: Log): LoadedSkill {
+  const rooms = skill.rooms?.(options);
+  return { skill, options, rooms: rooms && new Set(rooms), log };
+}
+
+function createRooms(config: Config): Rooms {
+  const all = Object.entries(config.rooms).map(([name, room]): Room => ({
+    name,
+    addresses: Object.entries(room.in).flatMap(([connector, ids]) => ids.map((id) => ({ connector, room: id }))),
+    ...(room.failover !== undefined && { failover: room.failover }),
+  }));
+  const byName = new Map(all.map((room) => [room.name, room]));
+  const byAddress = new Map(all.flatMap((room) => room.addresses.map((address) => [keyOf(address), room])));
+  return { all: () => all, byName: (name) => byName.get(name), byAddress: (address) => byAddress.get(keyOf(address)) };
+}
+
+function keyOf(address: RoomAddress): string {
+  return `${address.connector}\n${address.room}`;
+}

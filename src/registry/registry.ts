@@ -1,0 +1,90 @@
+import type { Capabilities } from '../connectors/connector.ts';
+import type { Schedule } from '../people/on-call.ts';
+import type { Log } from '../log.ts';
+import type { People } from '../contract/people.ts';
+import type { Room } from '../contract/room.ts';
+import type { RoomAddress } from '../chat/message.ts';
+import type { Skill } from '../contract/skill.ts';
+import type { Decision, DecisionQuestion } from '../commands/access.ts';
+import type { CommandIndex } from '../commands/command-index.ts';
+import { NOTIFY_TIMER } from '../people/notifications.ts';
+
+/** A skill with its options, as the current configuration has them. */
+export interface LoadedSkill {
+  readonly skill: Skill<unknown>;
+  readonly options: unknown;
+  /** Rooms it listens in, by name; undefined: every configured one. */
+  readonly rooms: ReadonlySet<string> | undefined;
+  readonly log: Log;
+}
+
+export interface Rooms {
+  byName(name: string): Room | undefined;
+  byAddress(address: RoomAddress): Room | undefined;
+  all(): readonly Room[];
+}
+
+/**
+ * Everything that handlers look up and that a configuration decides. Immutable: a reload builds a new one and swaps it in
+ * whole, and an event that is being handled keeps the one it began with.
+ */
+export interface World {
+  /** Number of the configuration in `config_generations`. */
+  readonly generation: number;
+  readonly botName: string;
+  readonly timeZone: string;
+  readonly publicUrl: string | undefined;
+  readonly skills: ReadonlyMap<string, LoadedSkill>;
+  readonly commands: CommandIndex;
+  readonly rooms: Rooms;
+  readonly people: People;
+  /** On-call schedules by name. */
+  readonly schedules: ReadonlyMap<string, Schedule>;
+  readonly decide: (question: DecisionQuestion) => Decision;
+  /** Names of configured connectors. */
+  readonly connectors: ReadonlySet<string>;
+  /** What a connector's platform can do; undefined: it is not configured. */
+  readonly capabilities: (connector: string) => Capabilities | undefined;
+  /** The room that hears about a connector's own trouble. */
+  readonly opsRoom: (connector: string) => string | undefined;
+  readonly backlogMaxAgeMs: number;
+}
+
+/** `alertmanager/prod-eu`: each source of each webhook that is configured, as metrics and notices call it. */
+export function webhookSources(world: World): string[] {
+  return [...world.skills.values()].flatMap(({ skill, options }) =>
+    Object.entries(skill.webhooks ?? {}).flatMap(([name, webhook]) =>
+      webhook.sources(options).map((source) => `${name}/${source}`),
+    ),
+  );
+}
+
+/** The `skill name` pairs of addressed events that this program can handle. */
+export function knownNames(world: World): { timers: string[]; tasks: string[]; all: string[] } {
+  const of = (pick: (skill: Skill<unknown>) => object | undefined): string[] =>
+    [...world.skills].flatMap(([name, loaded]) => Object.keys(pick(loaded.skill) ?? {}).map((one) => `${name} ${one}`));
+  const timers = [...of((skill) => skill.timers), `core ${NOTIFY_TIMER}`];
+  const tasks = of((skill) => skill.tasks);
+  // Also of a skill that hears nothing of them: what became of a notification decides what follows.
+  const fates = [...world.skills.keys()].map((name) => `${name} fate`);
+  const services = [...world.skills].flatMap(([skill, loaded]) =>
+    Object.entries(loaded.skill.services ?? {}).flatMap(([name, { events }]) =>
+      Object.keys(events).map((event) => `${skill} ${name}/${event}`),
+    ),
+  );
+  return {
+    timers,
+    tasks,
+    all: [
+      // Commands that are said apart from any chat.
+      'core say',
+      ...timers,
+      ...tasks,
+      ...fates,
+      ...services,
+      ...of((skill) => skill.crons),
+      ...of((skill) => skill.events),
+      ...of((skill) => skill.webhooks),
+    ],
+  };
+}
