@@ -34,19 +34,33 @@ test('any text is either parsed or gets one sentence', () => {
 test.each([
   ['', 'the body is empty: send JSON'],
   ['  \n', 'the body is empty: send JSON'],
-  ['{"a": 1,\n "b": oops}', 'the body is not JSON: it breaks at line 2, column 7'],
-  ['hello', 'the body is not JSON: it breaks at line 1, column 1'],
-  ['{"a": 1', 'the body is not JSON: it breaks at line 1, column 8'],
-  ['{"a" 1}', 'the body is not JSON: it breaks at line 1, column 6'],
-])('says where %j breaks', (text, problem) => {
+  ['{"a": 1,\n "b": oops}', 'the body is not JSON: Unexpected token'],
+  ['hello', 'the body is not JSON: Unexpected token'],
+  ['"a" "b"', 'the body is not JSON: Unexpected non-whitespace character after JSON at position 4 (line 1 column 5)'],
+  ['{"a": 1', "the body is not JSON: Expected ',' or '}' after property value in JSON at position 7 (line 1 column 8)"],
+  ['{"a" 1}', "the body is not JSON: Expected ':' after property name in JSON at position 5 (line 1 column 6)"],
+  ['NaN', 'the body is not JSON'],
+])('says what is wrong with %j', (text, problem) => {
   expect(problemOf(text)).toBe(problem);
 });
 
-test('a body of 64 levels is taken, one more is refused with its place', () => {
-  expect(problemOf('['.repeat(64) + ']'.repeat(64))).toBeUndefined();
-  expect(problemOf('['.repeat(65) + ']'.repeat(65))).toBe(
-    'the body nests deeper than 64 levels at line 1, column 65: send it flatter',
+test('the sender is shown the place in its body, and nobody else is shown any of it', () => {
+  expect(parseJson('{"a": "secret", "b": oops}')).toEqual({
+    problem: 'the body is not JSON: Unexpected token',
+    detail: `Unexpected token 'o', ..."et", "b": oops}" is not valid JSON`,
+  });
+  const unit = fc.constantFrom(...'[]{}",:0-жπ😀\u0000\\ \n');
+  fc.assert(
+    fc.property(fc.string({ unit, maxLength: 60 }), (text) => {
+      expect(problemOf(text) ?? '').toMatch(/^[\x20-\x7e]*$/);
+    }),
+    { numRuns: 1000 },
   );
+});
+
+test('a body of 64 levels is taken, one more is rejected', () => {
+  expect(problemOf('['.repeat(64) + ']'.repeat(64))).toBeUndefined();
+  expect(problemOf('['.repeat(65) + ']'.repeat(65))).toBe('the body nests deeper than 64 levels: send it flatter');
 });
 
 test('brackets inside strings do not count as levels', () => {

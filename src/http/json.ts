@@ -4,30 +4,37 @@ import { messageOf } from '../errors.ts';
 const MAX_DEPTH = 64;
 /** Commas and opened brackets; 10,000 alerts have about 400,000. Each costs up to 60 bytes once parsed, and one to send. */
 const MAX_VALUES = 1_000_000;
-/** Up to here the place of an error is worth looking for. */
-const MAX_SEARCHED_CHARACTERS = 256 * 1024;
+export type ParsedJson =
+  | { readonly value: unknown }
+  | {
+      /** One sentence that quotes nothing of the text: it also goes to the log and the ops room. */
+      readonly problem: string;
+      /** Node's own message, which may quote some 20 characters of the text: for its sender only. */
+      readonly detail?: string;
+      readonly tooLarge?: true;
+    };
 
-export type ParsedJson = { readonly value: unknown } | { readonly problem: string; readonly tooLarge?: true };
-
-/** Parses JSON of at most 64 levels and 1,000,000 values; a problem is one sentence that says where, and quotes nothing. */
+/** Parses JSON of at most 64 levels and 1,000,000 values. */
 export function parseJson(text: string): ParsedJson {
   if (text.trim() === '') return { problem: 'the body is empty: send JSON' };
   const outsized = findOutsized(text);
-  if (outsized?.what === 'levels') {
-    return {
-      problem: `the body nests deeper than ${MAX_DEPTH} levels at ${placeOf(text, outsized.at)}: send it flatter`,
-    };
-  }
-  if (outsized) return { problem: `the body has more than 1,000,000 values: send less at once`, tooLarge: true };
+  if (outsized === 'levels') return { problem: `the body nests deeper than ${MAX_DEPTH} levels: send it flatter` };
+  if (outsized) return { problem: 'the body has more than 1,000,000 values: send less at once', tooLarge: true };
   try {
     return { value: JSON.parse(text) };
   } catch (error) {
-    return { problem: `the body is not JSON: it breaks at ${placeOf(text, positionOf(text, messageOf(error)))}` };
+    const detail = messageOf(error);
+    return { problem: ['the body is not JSON', withoutExcerpt(detail)].filter(Boolean).join(': '), detail };
   }
 }
 
+/** `Unexpected token 'o', ..."b": oops}" is not valid JSON` without what it quotes. Other messages of V8 give the position. */
+function withoutExcerpt(message: string): string {
+  return message.replace(/(?: '.',)?(?: ?(?:\.\.\.)?".*)$/s, '');
+}
+
 /** Looked for before parsing: 32 MB of `[` or `{},` would become a gigabyte of objects. */
-function findOutsized(text: string): { readonly what: 'levels' | 'values'; readonly at: number } | undefined {
+function findOutsized(text: string): 'levels' | 'values' | undefined {
   let depth = 0;
   let values = 0;
   for (let at = 0; at < text.length; at++) {
@@ -36,10 +43,10 @@ function findOutsized(text: string): { readonly what: 'levels' | 'values'; reado
       at = endOfString(text, at);
       if (at < 0) return undefined;
     } else if (character === OPEN_BRACE || character === OPEN_BRACKET) {
-      if (++depth > MAX_DEPTH) return { what: 'levels', at };
-      if (++values > MAX_VALUES) return { what: 'values', at };
+      if (++depth > MAX_DEPTH) return 'levels';
+      if (++values > MAX_VALUES) return 'values';
     } else if (character === COMMA) {
-      if (++values > MAX_VALUES) return { what: 'values', at };
+      if (++values > MAX_VALUES) return 'values';
     } else if (character === CLOSE_BRACE || character === CLOSE_BRACKET) depth--;
   }
   return undefined;
@@ -63,44 +70,4 @@ function endOfString(text: string, start: number): number {
     while (text.charCodeAt(end - 1 - backslashes) === BACKSLASH) backslashes++;
     if (backslashes % 2 === 0) return end;
   }
-}
-
-/**
- * Where parsing stopped. V8 names the position in some of its messages only. For the others: every beginning of the
- * text that ends before the fault fails as unfinished (or not at all), every longer one with the same fault, so the
- * place is found by halving.
- */
-function positionOf(text: string, message: string): number | undefined {
-  const named = /position (\d+)/.exec(message)?.[1];
-  if (named !== undefined) return Number(named);
-  if (!message.startsWith('Unexpected token')) return text.length;
-  if (text.length > MAX_SEARCHED_CHARACTERS) return undefined;
-  let good = 0;
-  let bad = text.length;
-  while (bad - good > 1) {
-    const middle = (good + bad) >>> 1;
-    if (failsOnToken(text.slice(0, middle))) bad = middle;
-    else good = middle;
-  }
-  return good;
-}
-
-function failsOnToken(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return false;
-  } catch (error) {
-    return messageOf(error).startsWith('Unexpected token');
-  }
-}
-
-function placeOf(text: string, position: number | undefined): string {
-  if (position === undefined) return 'some place beyond its beginning';
-  let line = 1;
-  let lineStart = 0;
-  for (let at = text.indexOf('\n'); at >= 0 && at < position; at = text.indexOf('\n', at + 1)) {
-    line++;
-    lineStart = at + 1;
-  }
-  return `line ${line}, column ${position - lineStart + 1}`;
 }

@@ -20,9 +20,10 @@ export function sendProblem(
   status: number,
   sentence: string,
   headers: Headers = {},
+  detail?: string,
 ): void {
   if (response.headersSent || response.destroyed) return;
-  const body = JSON.stringify({ type: 'about:blank', status, title: sentence });
+  const body = JSON.stringify({ type: 'about:blank', status, title: sentence, detail });
   const announced = Number(request.headers['content-length'] ?? (request.headers['transfer-encoding'] ? Infinity : 0));
   const isTooLong = !request.complete && !(announced <= UNTRUSTED_BODY_BYTES);
   response.writeHead(status, {

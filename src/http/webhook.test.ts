@@ -168,10 +168,13 @@ test('another method is 405', async () => {
 });
 
 test('what is not JSON, or not what the skill takes, is 400 with a sentence', async () => {
-  expect(await post('/webhooks/alertmanager/prod', '{"a":')).toMatchObject({
-    status: 400,
-    title: 'the body is not JSON: it breaks at line 1, column 6',
-  });
+  const { text } = await post('/webhooks/alertmanager/prod', '{"a": secret}');
+  const title = 'the body is not JSON: Unexpected token';
+  const detail = `Unexpected token 's', "{"a": secret}" is not valid JSON`;
+  expect(JSON.parse(text)).toEqual({ type: 'about:blank', status: 400, title, detail });
+  await until('the refusal is reported', () => running.intake.refusals.length > 0);
+  expect(running.intake.refusals).toEqual([expect.objectContaining({ sentence: title })]);
+  expect(JSON.stringify([running.intake.refusals, running.written])).not.toContain('secret}');
   expect(await post('/webhooks/alertmanager/prod', '[]')).toMatchObject({ status: 400, title: 'send an object' });
   expect(running.intake.accepted).toEqual([]);
 });

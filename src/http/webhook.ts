@@ -122,7 +122,8 @@ class Webhooks {
     const { intake, metrics } = this.#options;
     if ('problem' in body) return this.#refuseBody(call, body.problem, most);
     const parsed = parseJson(body.text);
-    if ('problem' in parsed) return this.#refuse(call, parsed.tooLarge ? 413 : 400, 'body', parsed.problem);
+    if ('problem' in parsed)
+      return this.#refuse(call, parsed.tooLarge ? 413 : 400, 'body', parsed.problem, {}, parsed.detail);
     const problem = target.refuse?.(parsed.value);
     if (problem !== undefined) return this.#refuse(call, 400, 'body', problem);
     // A program that stood still finds requests whose senders gave up long ago and posted them elsewhere; "firing" would come
@@ -159,12 +160,20 @@ class Webhooks {
     this.#refuse({ ...call, sender }, status, reason, sentence, headers);
   }
 
-  #refuse(call: Call, status: number, reason: RefusalReason, sentence: string, headers?: Headers): void {
+  /** `detail` is for the sender only. */
+  #refuse(
+    call: Call,
+    status: number,
+    reason: RefusalReason,
+    sentence: string,
+    headers?: Headers,
+    detail?: string,
+  ): void {
     const { request, response, name, source, label } = call;
     const { metrics, log, intake } = this.#options;
     metrics.webhookRequests.inc({ source: label, code: String(status) });
     log.debug({ webhook: name, source, status, sentence }, 'webhook refused');
-    sendProblem(request, response, status, sentence, headers);
+    sendProblem(request, response, status, sentence, headers, detail);
     const refusal = { name, source, path: shownPath(request.originalUrl), status, reason, sentence };
     this.#senderOf(call).then(
       (sender) => intake.refused({ ...refusal, sender }),
