@@ -10,7 +10,7 @@ import { createClock, type Clock, type ClockShift } from './clock.ts';
 import type { Config } from './config/schema.ts';
 import type { Platform } from './connectors/connector.ts';
 import { createAccept, type Accept } from './connections/accept-routes.ts';
-import { ConnectorRunners } from './connections/connections.ts';
+import { Connections } from './connections/connections.ts';
 import { createTaskChat } from './connections/task-chat.ts';
 import type { WebOptions } from './connectors/web/platform.ts';
 import { createDatabase, type Database } from './db/database.ts';
@@ -19,10 +19,10 @@ import { Incarnation } from './replicas/incarnation.ts';
 import { LeaseKeeper, type Lease } from './replicas/lease.ts';
 import { migrate, tablesMade, type SkillMigrations } from './db/migrate.ts';
 import { Notifier, type WokenRoom } from './replicas/notifier.ts';
-import { onceDatabaseAnswers } from './db/once-answers.ts';
+import { waitForDatabase } from './db/wait-for-database.ts';
 import { refuseUnfit } from './db/surroundings.ts';
 import { Acceptor } from './events/acceptor.ts';
-import { buildWorld } from './registry/build-registry.ts';
+import { buildRegistry } from './registry/build-registry.ts';
 import { Changes } from './dispatch/changes.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
 import type { Committed } from './events/committed.ts';
@@ -32,7 +32,7 @@ import { QueryRunner } from './dispatch/query-runner.ts';
 import { beginSeries } from './registry/metric-series.ts';
 import { suspectNew } from './events/suspects.ts';
 import { createWebhookIntake } from './http/webhook-intake.ts';
-import { knownNames, type World } from './registry/registry.ts';
+import { knownNames, type Registry } from './registry/registry.ts';
 import { messageOf } from './errors.ts';
 import { createHttpServer, type HttpServer, type Pages } from './http/server.ts';
 import type { Logger } from './log.ts';
@@ -43,7 +43,7 @@ import type { PartState } from './part-state.ts';
 import { createCoreSkill } from './skills/core.ts';
 import type { SkillFolders } from './skills/load.ts';
 import { Services } from './services/services.ts';
-import type { StepHook } from './steps.ts';
+import type { CrashHook } from './crash-points.ts';
 import { TaskRunner } from './tasks/runner.ts';
 import { releaseTasks } from './tasks/task.ts';
 import { cronsOf } from './timers/cron-specs.ts';
@@ -77,7 +77,7 @@ export interface AppOptions {
   };
   /** For tests: moves the clock, and is called at each moment where a crash matters. */
   readonly shift?: ClockShift;
-  readonly step?: StepHook;
+  readonly crashPoint?: CrashHook;
   /** For tests: a query whose answer is not what its schema says fails. */
   readonly checkAnswers?: boolean;
 }
@@ -103,12 +103,12 @@ export class App {
   readonly #heartbeat: Heartbeat;
   readonly #incarnation: Incarnation;
   readonly #heardSources: HeardSources;
-  readonly #runners: ConnectorRunners;
+  readonly #connections: Connections;
   readonly #services: Services;
   readonly #accept: Accept;
   readonly #webChat: ReturnType<typeof createWebChat>;
   #config: Config;
-  #world: World;
+  #registry: Registry;
   #http: HttpServer | undefined;
   #started = false;
   #draining = false;
@@ -116,7 +116,7 @@ export class App {
 
   constructor(options: AppOptions) {
     this.#options = options;
-    const step = options.step ?? (() => {});
+    const crashPoint = options.crashPoint ?? (() => {});
     const { log, version } = options;
     this.clock = createClock(options.shift);
     this.#databaseSince = this.clock.now();
@@ -134,36 +134,36 @@ export class App {
       statementTimeoutMs: STATEMENT_TIMEOUT_MS,
     });
     this.#config = options.config;
-    this.#world = this.#build(options.config, 0);
+    this.#registry = this.#build(options.config, 0);
     const { clock, database, metrics } = this;
     const onAccepted = (accepted: Parameters<Dispatcher['wake']>[0]): void => this.dispatcher.wake(accepted);
     const onHeard = (accepted: Parameters<Dispatcher['wake']>[0]): void => this.dispatcher.wakeFirst(accepted);
     const onCommitted = (committed: Committed): void => this.#wake(committed);
-    const known = (): ReturnType<typeof knownNames> => knownNames(this.#world);
-    this.acceptor = new Acceptor({ database, step, onAccepted, onRelieved: () => this.dispatcher.wake([]) });
+    const known = (): ReturnType<typeof knownNames> => knownNames(this.#registry);
+    this.acceptor = new Acceptor({ database, crashPoint, onAccepted, onRelieved: () => this.dispatcher.wake([]) });
     this.dispatcher = new Dispatcher({
       database,
       clock,
-      step,
+      crashPoint,
       metrics,
       log,
-      world: () => (this.#heartbeat.standsBack || !this.#incarnation.isUsable ? undefined : this.#world),
+      registry: () => (this.#heartbeat.standsBack || !this.#incarnation.isUsable ? undefined : this.#registry),
       pressure: () => this.acceptor.pressure,
       onCommitted,
       onChanged: (skill, queries) => this.#changes.committed(skill, queries),
     });
-    this.#changes = new Changes({ database, world: () => this.#world });
+    this.#changes = new Changes({ database, registry: () => this.#registry });
     this.queries = new QueryRunner({
       ...{ database, clock },
-      world: () => this.#world,
+      registry: () => this.#registry,
       isStrict: options.checkAnswers ?? false,
     });
     this.#ticker = new Ticker({
       database,
       clock,
-      step,
+      crashPoint,
       known: () => known().timers,
-      crons: () => cronsOf(this.#world, Object.keys(this.#config.skills)),
+      crons: () => cronsOf(this.#registry, Object.keys(this.#config.skills)),
       cronLease: () => this.#leases.held.get('cron'),
       ...{ log, onAccepted },
     });
@@ -171,10 +171,10 @@ export class App {
       database,
       clock,
       holder: this.#replica.id,
-      step,
+      crashPoint,
       known: () => known().tasks,
       find: (skill, name) => {
-        const loaded = this.#world.skills.get(skill);
+        const loaded = this.#registry.skills.get(skill);
         const task = loaded?.skill.tasks?.[name];
         return loaded && task && { task, options: loaded.options, log: loaded.log, needs: loaded.skill.needs ?? [] };
       },
@@ -183,26 +183,26 @@ export class App {
       chat: (signal) =>
         createTaskChat(
           {
-            world: () => this.#world,
-            running: (name) => this.#runners.running(name),
-            create: (name) => this.#runners.create(name),
+            registry: () => this.#registry,
+            running: (name) => this.#connections.running(name),
+            create: (name) => this.#connections.create(name),
           },
           signal,
         ),
-      people: () => this.#world.people,
-      room: (name) => this.#world.rooms.byName(name),
+      people: () => this.#registry.people,
+      room: (name) => this.#registry.rooms.byName(name),
       onAccepted,
     });
     this.#leases = new LeaseKeeper({
       database: this.#leaseDatabase,
       holder: this.#replica.id,
       clock,
-      step,
+      crashPoint,
       mayHold: (name) => !OF_THE_NEWEST.includes(name) || !this.#heartbeat.standsBack,
       onHeld: (lease) => this.#held(lease),
     });
     this.#notifier = new Notifier(database, this.#replica.id, (changes) => {
-      if (changes === 'all') this.#runners.wakeAll();
+      if (changes === 'all') this.#connections.wakeAll();
       else for (const committed of changes) this.#changedElsewhere(committed);
     });
     this.#incarnation = new Incarnation({
@@ -219,7 +219,7 @@ export class App {
       clock,
       log,
       incarnation: this.#incarnation,
-      generation: () => this.#world.generation,
+      generation: () => this.#registry.generation,
       onOthers: (count) => this.#notifier.others(count),
       onDead: async (query, dead) => {
         const events = await suspectNew(query, dead.until);
@@ -228,35 +228,35 @@ export class App {
         if (events > 0) log.warn({ events }, 'a replica died; the events that were not handled are handled one by one');
       },
     });
-    this.#runners = new ConnectorRunners({
-      ...{ database, clock, step, metrics, log, secret: options.secret, onCommitted },
+    this.#connections = new Connections({
+      ...{ database, clock, crashPoint, metrics, log, secret: options.secret, onCommitted },
       onPage: (connector, room) => this.#pageChanged(connector, room),
       config: () => this.#config,
-      world: () => this.#world,
+      registry: () => this.#registry,
       platforms: options.platforms,
       leases: () => this.#leases,
       onHeard,
       onAccepted,
     });
     this.#services = new Services({
-      ...{ database, clock, step, secret: options.secret, onAccepted },
-      world: () => this.#world,
+      ...{ database, clock, crashPoint, secret: options.secret, onAccepted },
+      registry: () => this.#registry,
       leases: () => this.#leases,
     });
-    this.#accept = createAccept({ database, clock, step, metrics, onHeard });
+    this.#accept = createAccept({ database, clock, crashPoint, metrics, onHeard });
     this.#webChat = createWebChat({
       database,
       now: () => clock.now(),
-      rooms: () => this.#world.rooms,
+      rooms: () => this.#registry.rooms,
       connector: () => this.#web?.[0] ?? 'web',
       accept: this.#accept,
     });
-    this.#heardSources = new HeardSources({ database, clock, metrics, log, world: () => this.#world });
+    this.#heardSources = new HeardSources({ database, clock, metrics, log, registry: () => this.#registry });
     this.#housekeeper = new Housekeeper({
       database,
       metrics,
       log,
-      world: () => this.#world,
+      registry: () => this.#registry,
       ages: () => ({ eventsMs: this.#config.keep.events, historyMs: this.#config.keep.history }),
       isCounting: () => this.#leases.held.has('housekeeping'),
       onBuried: (count) =>
@@ -274,8 +274,8 @@ export class App {
     });
   }
 
-  get world(): World {
-    return this.#world;
+  get registry(): Registry {
+    return this.#registry;
   }
 
   get config(): Config {
@@ -297,7 +297,7 @@ export class App {
   async start(givenUp?: AbortSignal): Promise<boolean> {
     const { log, folders, ports, version } = this.#options;
     const intake = createWebhookIntake({
-      world: () => this.#world,
+      registry: () => this.#registry,
       acceptor: this.acceptor,
       onHeard: (source) => this.#heardSources.heard(source),
       database: this.database,
@@ -320,13 +320,13 @@ export class App {
         ...intake,
         webhook: (name, source) => (this.#started ? intake.webhook(name, source) : 'no such source'),
       },
-      routes: { of: (platform, name) => this.#runners.routesOf(platform, name), accept: this.#accept },
+      routes: { of: (platform, name) => this.#connections.routesOf(platform, name), accept: this.#accept },
       health,
       metrics: this.metrics,
       log,
       pages: [this.#api(web), ...(web ? [this.#webPages(web[1])] : [])],
     });
-    if (!(await onceDatabaseAnswers(log, () => this.#prepare(), givenUp))) {
+    if (!(await waitForDatabase(log, () => this.#prepare(), givenUp))) {
       await this.#http.drain({ acceptForMs: 0, boundMs: 1000 });
       this.#webChat.close();
       await this.database.close();
@@ -335,7 +335,7 @@ export class App {
     }
     await this.#incarnation.begin();
     this.#databaseChanged();
-    this.#world = this.#build(this.#config, await this.#options.generation(this.database));
+    this.#registry = this.#build(this.#config, await this.#options.generation(this.database));
     await this.#heartbeat.start();
     await this.#notifier.start();
     this.dispatcher.start();
@@ -351,8 +351,8 @@ export class App {
         version,
         port: this.port,
         opsPort: this.opsPort,
-        skills: [...this.#world.skills.keys()],
-        generation: this.#world.generation,
+        skills: [...this.#registry.skills.keys()],
+        generation: this.#registry.generation,
         // Since the process began.
         afterMs: Math.round(performance.now()),
       },
@@ -364,10 +364,10 @@ export class App {
 
   /** Takes a new configuration into use, whole. Connectors whose entry changed are handed over and started again. */
   async reload(config: Config, generation: number): Promise<void> {
-    const [before, worldBefore] = [this.#config, this.#world];
-    this.#world = this.#build(config, generation);
+    const [before, registryBefore] = [this.#config, this.#registry];
+    this.#registry = this.#build(config, generation);
     this.#config = config;
-    await Promise.all([this.#runners.disconnectChanged(before), this.#services.endChanged(worldBefore)]);
+    await Promise.all([this.#connections.disconnectChanged(before), this.#services.endChanged(registryBefore)]);
     this.#connect();
     await this.#heardSources.look();
     this.#changes.all();
@@ -383,7 +383,7 @@ export class App {
     const drained = this.#http?.drain({ acceptForMs });
     this.#ticker.stop();
     this.#housekeeper.stop();
-    await Promise.all([this.#tasks.stop(), this.#runners.stop(), this.#services.stop()]);
+    await Promise.all([this.#tasks.stop(), this.#connections.stop(), this.#services.stop()]);
     await this.#leases.stop();
     await drained;
     await this.#heardSources.stop();
@@ -400,7 +400,7 @@ export class App {
     const { trouble } = this.#incarnation;
     const ok = this.database.available && trouble === undefined;
     const database = { ok, since: this.#databaseSince, ...(trouble !== undefined && { detail: trouble }) };
-    return { database, ...this.#runners.parts(), ...this.#services.parts() };
+    return { database, ...this.#connections.parts(), ...this.#services.parts() };
   }
 
   /** Makes what signs one browser in to the web chat, once: it stands behind the # of `/sign-in`. */
@@ -411,7 +411,7 @@ export class App {
   /** Tells the ops rooms, at most once per 10 minutes for one `about`. Never fails: it is said, or it is in the log. */
   async tellOps(about: string, text: string): Promise<void> {
     try {
-      const committed = await noticeOps(this.database, this.#world, {
+      const committed = await noticeOps(this.database, this.#registry, {
         about,
         text: escape(text),
         everyMs: 10 * 60_000,
@@ -433,7 +433,7 @@ export class App {
 
   /** Leases are gone with the rest, so connectors are given back and begin anew by themselves. */
   async #beginAnew(): Promise<void> {
-    this.#world = this.#build(this.#config, await this.#options.generation(this.database));
+    this.#registry = this.#build(this.#config, await this.#options.generation(this.database));
     await this.#heardSources.look();
     await this.tellOps(
       'emptied',
@@ -446,43 +446,49 @@ export class App {
     this.metrics.databaseUp.set(this.database.available && this.#incarnation.trouble === undefined ? 1 : 0);
   }
 
-  #build(config: Config, generation: number): World {
+  #build(config: Config, generation: number): Registry {
     const { folders, log, platforms, version } = this.#options;
     const core = createCoreSkill({
       version,
-      world: () => this.#world,
+      registry: () => this.#registry,
       parts: () => this.parts(),
       broken: folders.broken,
     });
     const skills = [core, ...folders.skills.map((folder) => folder.skill)];
-    const world = buildWorld({ config, platforms, skills, generation, skillLog: (skill) => log.child({ skill }) });
+    const registry = buildRegistry({
+      config,
+      platforms,
+      skills,
+      generation,
+      skillLog: (skill) => log.child({ skill }),
+    });
     declareHistograms(
       this.metrics,
-      [...world.skills.values()].map((loaded) => loaded.skill),
+      [...registry.skills.values()].map((loaded) => loaded.skill),
     );
-    beginSeries(this.metrics, world);
-    return world;
+    beginSeries(this.metrics, registry);
+    return registry;
   }
 
   #connect(): void {
-    this.#leases.want([...OF_THE_NEWEST, ...this.#runners.connect(), ...this.#services.wanted()]);
+    this.#leases.want([...OF_THE_NEWEST, ...this.#connections.connect(), ...this.#services.wanted()]);
   }
 
   #api(web: [name: string, options: object] | undefined): Pages {
     const { secret, log, version } = this.#options;
     return createApi({
       version,
-      world: () => this.#world,
+      registry: () => this.#registry,
       queries: this.queries,
       changes: this.#changes,
       commands: {
-        ...{ database: this.database, clock: this.clock, step: this.#options.step ?? (() => {}) },
-        world: () => this.#world,
+        ...{ database: this.database, clock: this.clock, crashPoint: this.#options.crashPoint ?? (() => {}) },
+        registry: () => this.#registry,
         onAccepted: (accepted) => this.dispatcher.wakeFirst(accepted),
       },
       isStarted: () => this.#started,
       tokens: new ApiTokens({ config: () => this.#config.api, secret, log }),
-      signedIn: web ? createSignedIn(this.#sessions(web[1]), web[0], () => this.#world) : async () => undefined,
+      signedIn: web ? createSignedIn(this.#sessions(web[1]), web[0], () => this.#registry) : async () => undefined,
       onWrongToken: occasionally((sender: string) => {
         log.warn({ address: sender }, 'wrong token on the API');
         void this.tellOps(
@@ -519,13 +525,13 @@ export class App {
     this.metrics.leaseHeld.set({ lease: lease.name }, 1);
     lease.signal.addEventListener('abort', () => this.metrics.leaseHeld.set({ lease: lease.name }, 0), { once: true });
     if (lease.name === 'cron') this.#ticker.wakeCrons();
-    this.#runners.held(lease);
+    this.#connections.held(lease);
     this.#services.held(lease);
   }
 
   #wake(committed: Committed): void {
     if (committed.rooms.length > 0) {
-      for (const room of committed.rooms) this.#runners.wake(room);
+      for (const room of committed.rooms) this.#connections.wake(room);
       this.#notifier.changed(committed.rooms);
     }
     if (committed.timersAt) this.#ticker.wakeAt(committed.timersAt);
@@ -535,7 +541,7 @@ export class App {
   }
 
   #changedElsewhere(committed: WokenRoom): void {
-    this.#runners.wake(committed);
+    this.#connections.wake(committed);
     if (committed.connector === this.#web?.[0]) this.#webChat.changed(committed.room);
   }
 

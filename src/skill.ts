@@ -13,10 +13,10 @@ export type { Action, FileRef, Image, Link, Mention, Message, MessageLike, RoomA
 export { formatTime } from './chat/time.ts';
 export { didYouMean } from './config/nearest.ts';
 export type { Abilities, Exec, ExecResult, Http, Need } from './contract/abilities.ts';
-export type { Asker, CommandClass, Visibility } from './contract/actor.ts';
+export type { Actor, CommandClass, Visibility } from './contract/actor.ts';
 export type { Command, CommandArgs, Commands, Handled, Pattern } from './contract/command.ts';
 export type { CommandContext, Context, NotifyOptions, PostOptions, Shown, TaskReference } from './contract/context.ts';
-export type { Fate } from './contract/delivery-report.ts';
+export type { DeliveryReport } from './contract/delivery-report.ts';
 export { defineEvent } from './contract/event-type.ts';
 export type { EventType } from './contract/event-type.ts';
 export { on } from './contract/listener.ts';

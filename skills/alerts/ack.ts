@@ -1,11 +1,11 @@
-import { cut, type Asker } from '#skill';
+import { cut, type Actor } from '#skill';
 import type { Ack, Holder } from './alert.ts';
 
-export function holderOf(asker: Asker): Holder {
-  const { connector, accountId, person } = asker;
+export function holderOf(actor: Actor): Holder {
+  const { connector, accountId, person } = actor;
   return {
     key: person ?? `${connector} ${accountId}`,
-    name: cut(asker.name, 100),
+    name: cut(actor.name, 100),
     person: person ?? null,
     connector,
     accountId,

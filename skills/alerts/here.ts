@@ -28,7 +28,7 @@ async function roomsHere(context: Asked, command: string): Promise<ReadonlySet<s
   if (!room.direct || sender.person === undefined) return names;
   for (const { name, addresses } of context.rooms.all()) {
     const [address] = addresses;
-    if (address && (await context.may(sender, command, address))) names.add(name);
+    if (address && (await context.can(sender, command, address))) names.add(name);
   }
   return names;
 }

@@ -97,9 +97,9 @@ type Readable = Pick<
 /** Shown in one of the rooms `$1`; what has no room left among the configured ones, `$2`, is where the root route leads: `$3`. */
 const SHOWN = `exists (select 1 from jsonb_array_elements(a.places) p where p->'rooms' ?| $1::text[] or ($3 and not p->'rooms' ?| $2::text[]))`;
 
-function placesOf({ options, rooms, mayIn }: Asking, room?: string): [string[], string[], boolean] {
+function placesOf({ options, rooms, canIn }: Asking, room?: string): [string[], string[], boolean] {
   const configured = rooms.all().map(({ name }) => name);
-  const mine = configured.filter((name) => (room === undefined || name === room) && mayIn(name));
+  const mine = configured.filter((name) => (room === undefined || name === room) && canIn(name));
   return [mine, configured, options.route?.rooms.some((name) => mine.includes(name)) ?? false];
 }
 
@@ -110,7 +110,7 @@ function historyOf(sql: Sql, number: number) {
   );
 }
 
-function described({ options, rooms, mayIn }: Asking, row: Readable): z.output<typeof alert> {
+function described({ options, rooms, canIn }: Asking, row: Readable): z.output<typeof alert> {
   const shownIn = row.places.flatMap((place) => {
     const known = place.rooms.filter((room) => rooms.byName(room));
     return known.length > 0 ? known : (options.route?.rooms ?? []);
@@ -125,7 +125,7 @@ function described({ options, rooms, mayIn }: Asking, row: Readable): z.output<t
     text: textOf(row, options.message),
     since: row.startedAt.toISOString(),
     acked: row.ack && ackOf(row.ack),
-    rooms: [...new Set(shownIn)].filter(mayIn),
+    rooms: [...new Set(shownIn)].filter(canIn),
   };
 }
 

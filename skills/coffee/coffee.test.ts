@@ -135,7 +135,7 @@ describe('a round', () => {
 
   test('pairs 5,000 people and keeps them whole', async () => {
     const members = Array.from({ length: 5000 }, (_, at) => `@p${at}:test`);
-    await using bot = await startCoffeeBot({ members, step: () => {} });
+    await using bot = await startCoffeeBot({ members, crashPoint: () => {} });
     // Conversations are another matter: here the first one has to wait.
     bot.platform.beforeOpen = () => {
       throw new RateLimited('account', DAY_MS);

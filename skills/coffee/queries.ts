@@ -29,14 +29,14 @@ const rounds = defineQuery({
         .nullable(),
     }),
   ),
-  async run({ options, sql, now, timeZone, mayIn }: Asking, page) {
-    const mine = Object.entries(options.rounds).filter(([, { room }]) => room.some(mayIn));
+  async run({ options, sql, now, timeZone, canIn }: Asking, page) {
+    const mine = Object.entries(options.rounds).filter(([, { room }]) => room.some(canIn));
     const { items, next } = listByKey(mine, page, ([name]) => name);
     const described = [];
     for (const [name, { room, every }] of items) {
       const last = await latestRound(sql, name);
       described.push({
-        ...{ name, rooms: room.filter(mayIn) },
+        ...{ name, rooms: room.filter(canIn) },
         next: (every === undefined ? undefined : nextTick(every, timeZone, now))?.toISOString() ?? null,
         last: last ? { ...last, began: last.began_at.toISOString() } : null,
       });
@@ -63,8 +63,8 @@ const history = defineQuery({
       no: z.int(),
     }),
   ),
-  async run({ options, sql, mayIn }: Asking, { limit, cursor, name }) {
-    const names = Object.keys(options.rounds).filter((one) => options.rounds[one]?.room.some(mayIn));
+  async run({ options, sql, canIn }: Asking, { limit, cursor, name }) {
+    const names = Object.keys(options.rounds).filter((one) => options.rounds[one]?.room.some(canIn));
     const [beganMs = 0, number = 0] = (cursor ?? '').split('-').map(Number);
     const rows = await sql<{
       name: string;

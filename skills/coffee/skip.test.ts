@@ -26,7 +26,7 @@ describe('who skips', () => {
     };
     let isFirst = true;
     await using bot: TestBot = await startCoffeeBot({
-      step: (name) => {
+      crashPoint: (name) => {
         if (name === 'task.after-run' && isFirst) skip();
         if (name === 'task.after-run') isFirst = false;
       },

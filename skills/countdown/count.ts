@@ -1,4 +1,4 @@
-import { z, type Asker, type RoomAddress } from '#skill';
+import { z, type Actor, type RoomAddress } from '#skill';
 
 const SLOW = 'Where less than a message a second is taken: fewer numbers, an edited message, or an end.';
 export const countdownOptions = z.strictObject({
@@ -11,7 +11,7 @@ export type CountdownOptions = z.output<typeof countdownOptions>;
 /** A row of `countdowns`. The k-th of its numbers is due k seconds after `startedAt`, k = 1 … `length`. */
 export interface Count extends RoomAddress {
   readonly id: number;
-  readonly began: Asker;
+  readonly began: Actor;
   readonly down: boolean;
   readonly length: number;
   readonly startedAt: Date;

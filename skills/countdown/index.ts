@@ -36,7 +36,7 @@ async function stop(context: Asking): Promise<void> {
   if (!isOn(count, now)) return context.wrong('Nothing is being counted here.');
   const { accountId, person, name } = count.began;
   const isOwn = accountId === sender.accountId || (person !== undefined && person === sender.person);
-  if (!isOwn && !(await context.may(sender, 'stop countdown', room)))
+  if (!isOwn && !(await context.can(sender, 'stop countdown', room)))
     return context.wrong(`${escape(name)} began this one. Ask somebody who may say \`stop countdown\`.`);
   const at = await lastSaid(context, count);
   await end(context, count);
@@ -73,6 +73,6 @@ export default defineSkill<CountdownOptions>({
   },
   queries: { running },
   timers: { goOn: defineTimer<CountdownOptions, { id: number }>({ payload: z.object({ id: z.int() }), run: goOn }) },
-  fate: numberLost,
+  deliveryReport: numberLost,
   histograms: { watchbell_countdown_length: { help: 'Length of each count that was begun', buckets: LENGTHS } },
 });

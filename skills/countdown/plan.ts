@@ -1,4 +1,4 @@
-import { formatTime, type Context, type Fate, type Sql, type TimerFired } from '#skill';
+import { formatTime, type Context, type DeliveryReport, type Sql, type TimerFired } from '#skill';
 import { dueAt, goodUntil, numberOf, reached, saidIn, slowerStep, type Count, type CountdownOptions } from './count.ts';
 
 type CountdownContext = Context<CountdownOptions>;
@@ -57,7 +57,7 @@ export async function plan(context: CountdownContext, count: Count, word?: Word)
     if (word === AWAY && index > 0 && k <= count.planned) continue; // planned already, and as it should be
     const text = missed && index === 0 ? missed[0](numberOf(count, k)) : numberOf(count, k);
     const times = { notBefore: dueAt(count, k), until: goodUntil(count, k) };
-    await context.post(count, keyOf(count, k), { text, notice: true }, { ...times, notify: 'lost' });
+    await context.post(count, keyOf(count, k), { text, notice: true }, { ...times, report: 'lost' });
   }
   await takeBack(context, count, first, said);
   const planned = said.at(-1) ?? count.planned;
@@ -101,7 +101,7 @@ export async function goOn(context: CountdownContext, { payload: { id } }: Timer
 }
 
 /** A number was not sent: the next one says why, once; a room that is too slow gets fewer from now on. */
-export async function numberLost(context: CountdownContext, { key, state, everyMs }: Fate): Promise<void> {
+export async function numberLost(context: CountdownContext, { key, state, everyMs }: DeliveryReport): Promise<void> {
   const [id, k = Number.NaN] = key.split(':').map(Number);
   const [count] = await findCounts(context.sql, 'where id = $1 for update', id);
   if (!count || !(k >= count.told)) return;

@@ -16,12 +16,12 @@ export const running = defineQuery({
       by: z.string(),
     }),
   ),
-  async run({ sql, now, rooms, mayIn }: QueryContext<CountdownOptions>, page) {
+  async run({ sql, now, rooms, canIn }: QueryContext<CountdownOptions>, page) {
     const counts = await findCounts(sql, 'order by id');
     const items = counts.flatMap((count) => {
       const room = rooms.byAddress(count)?.name;
       const at = reached(count, now);
-      if (room === undefined || !mayIn(room) || at >= count.length) return [];
+      if (room === undefined || !canIn(room) || at >= count.length) return [];
       const { down, length, began } = count;
       const ends = dueAt(count, length).toISOString();
       return [

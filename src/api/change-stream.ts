@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
 import { ALL, type Changes } from '../dispatch/changes.ts';
-import type { Asker } from '../contract/actor.ts';
+import type { Actor } from '../contract/actor.ts';
 import { createPlaces } from '../web/places.ts';
 import type { Problem } from './problems.ts';
 
@@ -12,7 +12,7 @@ const MOST_OF_ONE = 20;
 export interface ChangeStreamsOptions {
   readonly changes: Pick<Changes, 'follow'>;
   /** Whether they may ask this query, or any for `all`. */
-  readonly mayHear: (asker: Asker, name: string) => boolean;
+  readonly mayHear: (actor: Actor, name: string) => boolean;
   /** Whether whoever asked is still let in. */
   readonly isStillIn: (request: Request) => Promise<boolean>;
   readonly beatMs?: number;
@@ -37,10 +37,10 @@ export class ChangeStreams {
   }
 
   /** Begins with `all`. Undefined: it goes on until either side ends it. */
-  open(asker: Asker, request: Request, response: Response): Problem | undefined {
+  open(actor: Actor, request: Request, response: Response): Problem | undefined {
     const { changes, mayHear, isStillIn, beatMs = BEAT_MS } = this.#options;
     if (request.method === 'HEAD') return void response.writeHead(200, HEADERS).end();
-    const leave = this.#places.take(`${asker.connector} ${asker.accountId}`);
+    const leave = this.#places.take(`${actor.connector} ${actor.accountId}`);
     if (!leave) return TOO_MANY;
     // What a slow reader has not been told: as many names as there are queries at most.
     const waiting = new Set([ALL]);
@@ -51,7 +51,7 @@ export class ChangeStreams {
       response.write(names.map((name) => `data: ${name}\n\n`).join(''));
     };
     const stop = changes.follow((names) => {
-      for (const name of names) if (mayHear(asker, name)) waiting.add(name);
+      for (const name of names) if (mayHear(actor, name)) waiting.add(name);
       send();
     });
     let unread = 0;

@@ -3,17 +3,17 @@ import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import { insertEvents, type Accepted } from '../events/event.ts';
-import { findStanding, noRoom, remoteEvent, untilOver, type RemoteAnswer } from '../dispatch/remote-command.ts';
-import type { World } from '../registry/registry.ts';
-import type { Asker } from '../contract/actor.ts';
-import type { StepHook } from '../steps.ts';
+import { findCommandState, noRoom, remoteEvent, untilOver, type RemoteAnswer } from '../dispatch/remote-command.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { Actor } from '../contract/actor.ts';
+import type { CrashHook } from '../crash-points.ts';
 import type { Problem } from './problems.ts';
 
 export interface CommandsOptions {
-  readonly world: () => World;
+  readonly registry: () => Registry;
   readonly database: Database;
   readonly clock: Clock;
-  readonly step: StepHook;
+  readonly crashPoint: CrashHook;
   readonly onAccepted: (accepted: readonly Accepted[]) => void;
   /** How long a request waits for its answer. Default 20,000. */
   readonly waitMs?: number;
@@ -62,8 +62,8 @@ const NOT_YET: Problem = {
 
 /** Says a command for an actor, once for each key, and resolves to what came of it, however often it is asked. */
 export async function sayOnce(
-  { world, database, clock, step, onAccepted, waitMs = WAIT_MS }: CommandsOptions,
-  asker: Asker,
+  { registry, database, clock, crashPoint, onAccepted, waitMs = WAIT_MS }: CommandsOptions,
+  actor: Actor,
   request: Request,
 ): Promise<RemoteAnswer | Problem> {
   const sourceId = request.headers['idempotency-key'];
@@ -77,16 +77,16 @@ export async function sayOnce(
     return { status: 400, sentence: 'send JSON such as { "say": "ack 12", "room": "ops" }; "room" may be left out' };
   const { say, room } = body.data;
   const source =
-    asker.kind === 'token' ? `api:${asker.name.slice('token:'.length)}` : `api:${asker.connector}/${asker.accountId}`;
-  const event = remoteEvent({ asker, say, room }, { source, sourceId, now: clock.now() });
-  const before = await findStanding(database.query, source, sourceId);
+    actor.kind === 'token' ? `api:${actor.name.slice('token:'.length)}` : `api:${actor.connector}/${actor.accountId}`;
+  const event = remoteEvent({ actor, say, room }, { source, sourceId, now: clock.now() });
+  const before = await findCommandState(database.query, source, sourceId);
   if (before && before.key !== event.key) return OTHER_BODY;
   if (before?.state === 'new') return RUNNING;
   if (before) return before.answer;
-  if (room !== undefined && !world().rooms.byName(room)) return { status: 400, sentence: noRoom(world(), room) };
-  step('accept.before-commit');
+  if (room !== undefined && !registry().rooms.byName(room)) return { status: 400, sentence: noRoom(registry(), room) };
+  crashPoint('accept.before-commit');
   const accepted = await insertEvents(database.query, [event]);
-  step('accept.after-commit');
+  crashPoint('accept.after-commit');
   onAccepted(accepted);
   const over = await untilOver(database.query, { source, sourceId }, waitMs);
   if (!over) return NOT_YET;

@@ -1,5 +1,5 @@
 import type { Request } from 'express';
-import type { Asker } from '../contract/actor.ts';
+import type { Actor } from '../contract/actor.ts';
 import { isSameOrigin, senderOf } from '../web/guard.ts';
 import { NO_TOKEN, UNREADABLE_TOKEN, WRONG_TOKEN, type Problem } from './problems.ts';
 import type { ApiTokens } from './tokens.ts';
@@ -7,7 +7,7 @@ import type { ApiTokens } from './tokens.ts';
 export interface IdentifyOptions {
   readonly tokens: ApiTokens;
   /** The person who is signed in on the pages with this browser. */
-  readonly signedIn: (request: Request) => Promise<Asker | undefined>;
+  readonly signedIn: (request: Request) => Promise<Actor | undefined>;
   /** Told of each wrong token. Tokens are long, so nobody needs to be kept from guessing. */
   readonly onWrongToken: (sender: string) => void;
 }
@@ -18,15 +18,15 @@ const OTHER_SITE: Problem = {
 };
 
 /** Says who asks: a token, or else whoever is signed in. */
-export function createIdentify(options: IdentifyOptions): (request: Request) => Promise<Asker | Problem> {
+export function createIdentify(options: IdentifyOptions): (request: Request) => Promise<Actor | Problem> {
   const { tokens, signedIn, onWrongToken } = options;
   return async (request) => {
     const given = bearerOf(request.headers.authorization);
     if (given === undefined) {
-      const asker = await signedIn(request);
-      if (!asker) return NO_TOKEN;
+      const actor = await signedIn(request);
+      if (!actor) return NO_TOKEN;
       // A browser sends its cookie whoever made it ask.
-      return request.method === 'GET' || request.method === 'HEAD' || isSameOrigin(request) ? asker : OTHER_SITE;
+      return request.method === 'GET' || request.method === 'HEAD' || isSameOrigin(request) ? actor : OTHER_SITE;
     }
     const found = await tokens.find(given);
     if (found === 'unsure') return UNREADABLE_TOKEN;

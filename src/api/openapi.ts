@@ -1,32 +1,32 @@
 import { z } from 'zod';
 import { queriesOf } from '../dispatch/query-runner.ts';
-import type { LoadedSkill, World } from '../registry/registry.ts';
+import type { LoadedSkill, Registry } from '../registry/registry.ts';
 import type { Query } from '../contract/query.ts';
 import { commandBody, IDEMPOTENCY_KEY } from './commands.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-const documents = new WeakMap<World, Json>();
+const documents = new WeakMap<Registry, Json>();
 
 /** OpenAPI 3.1 of what this configuration answers and takes, from the schemas by which it is checked. */
-export function openApi(world: World, version: string): Json {
-  const known = documents.get(world);
+export function openApi(registry: Registry, version: string): Json {
+  const known = documents.get(registry);
   if (known) return known;
-  const made = documentOf(world, version);
-  documents.set(world, made);
+  const made = documentOf(registry, version);
+  documents.set(registry, made);
   return made;
 }
 
-function documentOf(world: World, version: string): Json {
-  const skills = [...world.skills.values()];
+function documentOf(registry: Registry, version: string): Json {
+  const skills = [...registry.skills.values()];
   return {
     openapi: '3.1.0',
     info: {
-      title: world.botName,
+      title: registry.botName,
       version,
       description: 'What the skills of this bot answer and take. Errors are one sentence that says what to do.',
     },
-    servers: [{ url: world.publicUrl ?? '/' }],
+    servers: [{ url: registry.publicUrl ?? '/' }],
     security: [{ token: [] }],
     tags: skills.map(({ skill }) => ({ name: skill.name, description: skill.description ?? '' })),
     paths: Object.assign(

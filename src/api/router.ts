@@ -2,10 +2,10 @@ import express from 'express';
 import type { NextFunction, Request, RequestHandler, Response, Router } from 'express';
 import type { Changes } from '../dispatch/changes.ts';
 import type { QueryRunner } from '../dispatch/query-runner.ts';
-import type { World } from '../registry/registry.ts';
+import type { Registry } from '../registry/registry.ts';
 import { sendProblem } from '../http/problem.ts';
 import type { Pages } from '../http/server.ts';
-import type { Asker } from '../contract/actor.ts';
+import type { Actor } from '../contract/actor.ts';
 import { ChangeStreams } from './change-stream.ts';
 import { sayOnce, STATUS as OF_OUTCOME, type CommandsOptions } from './commands.ts';
 import { createIdentify, type IdentifyOptions } from './identify.ts';
@@ -14,7 +14,7 @@ import { passing, STARTING, unreadable, type Problem } from './problems.ts';
 
 export interface ApiOptions extends IdentifyOptions {
   readonly version: string;
-  readonly world: () => World;
+  readonly registry: () => Registry;
   readonly queries: QueryRunner;
   readonly commands: CommandsOptions;
   readonly changes: Changes;
@@ -34,18 +34,18 @@ export function createApi(options: ApiOptions): Pages {
   });
   // It names nothing of the configuration but the skills that are on.
   only(router, 'get', '/api/openapi.json', (_request, response) => {
-    response.json(openApi(options.world(), options.version));
+    response.json(openApi(options.registry(), options.version));
   });
   router.use('/api/v1', async (request, response, next) => {
-    const asker = await identify(request);
-    if ('status' in asker) return refuse(response, asker);
-    response.locals['asker'] = asker;
+    const actor = await identify(request);
+    if ('status' in actor) return refuse(response, actor);
+    response.locals['asker'] = actor;
     next();
   });
   addCommands(router, options);
   const streams = new ChangeStreams({
     changes: options.changes,
-    mayHear: (asker, name) => options.queries.mayHear(asker, name),
+    mayHear: (actor, name) => options.queries.mayHear(actor, name),
     isStillIn: async (request) => !('status' in (await identify(request))),
   });
   only(router, 'get', '/api/v1/changes', (request: Request, response: Response) => {
@@ -78,7 +78,7 @@ function addQueries(router: Router, { queries }: ApiOptions): void {
     const { skill, query } = request.params;
     const input = onceEach(request.query);
     if ('status' in input) return refuse(response, input);
-    const outcome = await queries.ask({ asker: askerOf(response), skill, query, input: input.given });
+    const outcome = await queries.ask({ actor: askerOf(response), skill, query, input: input.given });
     if (outcome.outcome === 'ok') response.json(outcome.answer);
     else refuse(response, { status: STATUS[outcome.outcome], sentence: outcome.says });
   });
@@ -109,8 +109,8 @@ function only<Parameters>(
   );
 }
 
-function askerOf(response: Response): Asker {
-  return response.locals['asker'] as Asker;
+function askerOf(response: Response): Actor {
+  return response.locals['asker'] as Actor;
 }
 
 function refuse(response: Response, { status, sentence, headers }: Problem): void {

@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import { accountActor } from '../dispatch/chat-event.ts';
-import type { World } from '../registry/registry.ts';
-import type { Asker } from '../contract/actor.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { Actor } from '../contract/actor.ts';
 import { createSessions, type SessionsOptions } from '../web/session.ts';
 import { cookiesOf } from '../web/sign-in.ts';
 
@@ -9,12 +9,12 @@ import { cookiesOf } from '../web/sign-in.ts';
 export function createSignedIn(
   options: SessionsOptions,
   connector: string,
-  world: () => World,
-): (request: Request) => Promise<Asker | undefined> {
+  registry: () => Registry,
+): (request: Request) => Promise<Actor | undefined> {
   const sessions = createSessions(options);
   return async (request) => {
     if (request.headers.cookie === undefined || (await sessions.find(cookiesOf(request))) === undefined)
       return undefined;
-    return accountActor(world(), connector, { accountId: 'local', name: 'Local user', bot: false, guest: false });
+    return accountActor(registry(), connector, { accountId: 'local', name: 'Local user', bot: false, guest: false });
   };
 }

@@ -4,7 +4,7 @@ import { hashSecret, isOneOf } from '../http/credentials.ts';
 import type { IntakeTarget } from '../http/intake.ts';
 import { TokenCache } from '../http/token-cache.ts';
 import type { Logger } from '../log.ts';
-import type { Asker } from '../contract/actor.ts';
+import type { Actor } from '../contract/actor.ts';
 import type { SecretRef } from '../contract/secret.ts';
 
 /** A shorter one can be guessed, however slowly. */
@@ -29,7 +29,7 @@ export class ApiTokens {
   }
 
   /** The actor whose token this is. `unsure`: some token cannot be read, so nobody can say that this is none. Never rejects. */
-  async find(given: string): Promise<Asker | 'unsure' | undefined> {
+  async find(given: string): Promise<Actor | 'unsure' | undefined> {
     const hash = hashSecret(given);
     let found: string | undefined;
     let isUnsure = false;
@@ -71,7 +71,7 @@ function longEnough(token: string | undefined): string | undefined {
 }
 
 /** Who acts with a token: `token:ci` in access rules and the audit. */
-export function tokenActor(name: string): Asker {
+export function tokenActor(name: string): Actor {
   const id = `token:${name}`;
   return { kind: 'token', connector: 'api', accountId: id, name: id, groups: [], guest: false, bot: false };
 }

@@ -5,9 +5,9 @@ import { pipeline } from 'node:stream/promises';
 import { StartFailed } from '../errors.ts';
 import { backupsIn, onDisk, type BackupPlace } from './backup-place.ts';
 import { readBucketAddress } from './bucket-address.ts';
-import type { Answer } from './bucket-request.ts';
+import type { BucketResponse } from './bucket-request.ts';
 import { bucketStore, tag, unescape } from './bucket-store.ts';
-import { withStopover } from './temporary-file.ts';
+import { withTemporaryFile } from './temporary-file.ts';
 
 /** What can be sent in one piece: a `Blob` of a file counts its bytes with 32 bits, and S3 would take a fifth GiB. */
 const MAX_BYTES = 4 * 1024 ** 3 - 1;
@@ -20,7 +20,7 @@ export function bucket(address: string, through: string, env: NodeJS.ProcessEnv,
   const to = readBucketAddress(address, env);
   const store = bucketStore(to, firstWaitMs);
   const { prefix } = to;
-  const text = (answer: Answer): Promise<string> => answer.text();
+  const text = (answer: BucketResponse): Promise<string> => answer.text();
 
   async function send(key: string, path: string): Promise<void> {
     const hash = createHash('sha256');
@@ -62,7 +62,7 @@ export function bucket(address: string, through: string, env: NodeJS.ProcessEnv,
     },
 
     write: (file, work) =>
-      withStopover(through, file, async (path) => {
+      withTemporaryFile(through, file, async (path) => {
         const done = await onDisk(through, () => work(path));
         const { size } = await stat(path);
         if (size > MAX_BYTES)
@@ -74,8 +74,9 @@ export function bucket(address: string, through: string, env: NodeJS.ProcessEnv,
       }),
 
     read: (file, work) =>
-      withStopover(through, file, async (path) => {
-        const keep = ({ body }: Answer): Promise<void> => pipeline(body, createWriteStream(path, { mode: 0o600 }));
+      withTemporaryFile(through, file, async (path) => {
+        const keep = ({ body }: BucketResponse): Promise<void> =>
+          pipeline(body, createWriteStream(path, { mode: 0o600 }));
         await onDisk(through, () => store.ask('GET', prefix + file, keep));
         return work(path);
       }),

@@ -11,7 +11,7 @@ import { createAgent } from '../proxies.ts';
 const SILENT_MS = 300_000;
 
 /** What a store answers; its body is read once, or thrown away. */
-export interface Answer {
+export interface BucketResponse {
   readonly ok: boolean;
   readonly status: number;
   readonly headers: { get(name: string): string | undefined };
@@ -25,7 +25,7 @@ export interface Answer {
  *
  * @throws an error with a `cause` when the store was not reached or did not answer; nothing may have come of it.
  */
-export function sendSigned({ url, method, headers }: Request, body: Blob | undefined): Promise<Answer> {
+export function sendSigned({ url, method, headers }: Request, body: Blob | undefined): Promise<BucketResponse> {
   const { protocol } = new URL(url);
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => reject(new Error(messageOf(error), { cause: error }));
@@ -43,7 +43,7 @@ export function sendSigned({ url, method, headers }: Request, body: Blob | undef
   });
 }
 
-function answerOf(message: IncomingMessage): Answer {
+function answerOf(message: IncomingMessage): BucketResponse {
   const { statusCode: status = 0, headers } = message;
   return {
     ok: status >= 200 && status < 300,

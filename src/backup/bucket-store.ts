@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AwsClient } from 'aws4fetch';
 import { codeOf, messageOf, StartFailed } from '../errors.ts';
 import { KEYS, type BucketAddress } from './bucket-address.ts';
-import { sendSigned, type Answer } from './bucket-request.ts';
+import { sendSigned, type BucketResponse } from './bucket-request.ts';
 
 const TRIES = 5;
 /** Before the second try; then twice as long each time, 3 s in all. */
 const FIRST_WAIT_MS = 200;
 
-export interface Asked {
+export interface SignedRequest {
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: Blob;
   readonly sha256?: string;
@@ -23,7 +23,7 @@ export interface BucketStore {
    * asked here may be asked twice: what is busy, unreachable or breaks off, also under `take`, is tried again.
    * @throws {StartFailed} one sentence without a key in it.
    */
-  ask<T>(method: string, key: string, take: (answer: Answer) => Promise<T>, asked?: Asked): Promise<T>;
+  ask<T>(method: string, key: string, take: (answer: BucketResponse) => Promise<T>, asked?: SignedRequest): Promise<T>;
 }
 
 export function bucketStore(to: BucketAddress, firstWaitMs = FIRST_WAIT_MS): BucketStore {
@@ -40,8 +40,8 @@ export function bucketStore(to: BucketAddress, firstWaitMs = FIRST_WAIT_MS): Buc
   async function once<T>(
     method: string,
     key: string,
-    take: (answer: Answer) => Promise<T>,
-    { query = {}, body, sha256, expects = [] }: Asked,
+    take: (answer: BucketResponse) => Promise<T>,
+    { query = {}, body, sha256, expects = [] }: SignedRequest,
   ): Promise<{ readonly taken: T } | { readonly busy: StartFailed }> {
     try {
       const signed = await client.sign(urlOf(key, query), {

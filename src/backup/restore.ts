@@ -6,7 +6,7 @@ import { LONGEST_MS, type Database, type Query, type Transaction } from '../db/d
 import { passOver, type Since } from '../db/serial-numbers.ts';
 
 /** What stands still until a person says otherwise. */
-export interface Held {
+export interface HeldCounts {
   readonly messages: number;
   readonly timers: number;
   readonly tasks: number;
@@ -28,7 +28,7 @@ const SENDS = 'sends + extract(epoch from transaction_timestamp())::bigint / 60'
  * above what may have been given since.
  * @throws {StartFailed} when the database is in use, or the backup is of a newer release.
  */
-export async function restore(database: Database, lines: AsyncIterable<Line>): Promise<Held> {
+export async function restore(database: Database, lines: AsyncIterable<Line>): Promise<HeldCounts> {
   return database.transaction(async (transaction) => {
     const { query, script } = transaction;
     await refuseUsed(query);
@@ -117,7 +117,7 @@ async function insert(query: Query, table: string, columns: readonly string[], r
 }
 
 /** Nothing said before is run, and nothing is shown, sent or rung a second time. */
-async function beginIncarnation({ query, script }: Transaction): Promise<Held> {
+async function beginIncarnation({ query, script }: Transaction): Promise<HeldCounts> {
   // Who was signed in then may have been signed out since.
   // Without a cursor a connector begins with what comes from now on.
   await script(

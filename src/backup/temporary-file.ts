@@ -14,7 +14,11 @@ const LEFT_AFTER_MS = 12 * 3_600_000;
  * Lends a path in a directory of its own below `through`. It is gone afterwards, also when a signal ends the process; what
  * a `kill -9` left is cleared away by a later one.
  */
-export async function withStopover<T>(through: string, file: string, work: (path: string) => Promise<T>): Promise<T> {
+export async function withTemporaryFile<T>(
+  through: string,
+  file: string,
+  work: (path: string) => Promise<T>,
+): Promise<T> {
   await clearLeftovers(through);
   const directory = await onDisk(through, () => mkdtemp(join(through, PREFIX)));
   const remove = (): void => rmSync(directory, { recursive: true, force: true, maxRetries: 3 });

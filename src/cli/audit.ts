@@ -1,11 +1,11 @@
 import { readAudit } from '../commands/audit.ts';
 import { StartFailed } from '../errors.ts';
-import type { SettingOptions } from './program-setup.ts';
+import type { ProgramSetupOptions } from './program-setup.ts';
 import { withBareDatabase } from './with-database.ts';
 
 const PAGE = 1000;
 
-export function exportAudit(options: SettingOptions & { since?: string }): Promise<number> {
+export function exportAudit(options: ProgramSetupOptions & { since?: string }): Promise<number> {
   let after = Number(options.since ?? 0);
   if (!Number.isSafeInteger(after) || after < 0) throw new StartFailed('--since is the id of an entry: a whole number');
   return withBareDatabase(options, async (database) => {

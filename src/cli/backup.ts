@@ -4,10 +4,10 @@ import { recordBackup } from '../backup/backup-record.ts';
 import { messageOf, StartFailed } from '../errors.ts';
 import { readVersion } from '../version.ts';
 import { newName, placeOf, type BackupPlace } from '../backup/backup-place.ts';
-import type { SettingOptions } from './program-setup.ts';
+import type { ProgramSetupOptions } from './program-setup.ts';
 import { withBareDatabase } from './with-database.ts';
 
-export interface BackupOptions extends SettingOptions {
+export interface BackupOptions extends ProgramSetupOptions {
   readonly to: string;
   /** How many to keep; older ones are deleted. */
   readonly keep: string;

@@ -3,12 +3,12 @@ import { printMessage } from '../connectors/console/print.ts';
 import { insertEvents } from '../events/event.ts';
 import { noRoom, remoteEvent, untilOver, type RemoteMessage } from '../dispatch/remote-command.ts';
 import { StartFailed } from '../errors.ts';
-import { offlineWorld } from './offline-world.ts';
+import { offlineRegistry } from './offline-registry.ts';
 import { operator } from './operator.ts';
-import type { SettingOptions } from './program-setup.ts';
+import type { ProgramSetupOptions } from './program-setup.ts';
 import { withLastGood } from './with-database.ts';
 
-export interface DoOptions extends SettingOptions {
+export interface DoOptions extends ProgramSetupOptions {
   readonly room?: string;
   readonly json?: boolean;
   /** Seconds. */
@@ -19,13 +19,13 @@ export interface DoOptions extends SettingOptions {
 export function say(words: readonly string[], { room, json, wait, ...options }: DoOptions): Promise<number> {
   const waitMs = Number(wait) * 1000;
   if (!Number.isFinite(waitMs) || waitMs < 0) throw new StartFailed(`--wait ${wait} is no number of seconds`);
-  return withLastGood(options, async (database, setting, config) => {
-    const world = offlineWorld(setting, config);
-    if (room !== undefined && !world.rooms.byName(room)) throw new StartFailed(noRoom(world, room));
-    const asker = operator();
-    const id = { source: asker.accountId, sourceId: randomUUID() };
+  return withLastGood(options, async (database, setup, config) => {
+    const registry = offlineRegistry(setup, config);
+    if (room !== undefined && !registry.rooms.byName(room)) throw new StartFailed(noRoom(registry, room));
+    const actor = operator();
+    const id = { source: actor.accountId, sourceId: randomUUID() };
     await insertEvents(database.query, [
-      remoteEvent({ asker, say: words.join(' '), room }, { ...id, now: new Date() }),
+      remoteEvent({ actor, say: words.join(' '), room }, { ...id, now: new Date() }),
     ]);
     const over = await untilOver(database.query, id, waitMs);
     if (!over) {

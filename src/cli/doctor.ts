@@ -11,7 +11,7 @@ import { createLogger } from '../log.ts';
 import type { SecretRef } from '../contract/secret.ts';
 import { examineDatabase, examineSurroundings } from './examine-database.ts';
 import { readLastGood } from './last-good.ts';
-import { createSetting, type Setting, type SettingOptions } from './program-setup.ts';
+import { createProgramSetup, type ProgramSetup, type ProgramSetupOptions } from './program-setup.ts';
 import { findWay, openWay, type Way } from './with-database.ts';
 
 const EXAMINE_MS = 20_000;
@@ -20,17 +20,17 @@ const EXAMINE_MS = 20_000;
  * One line for each thing looked at, with the remedy where it is not well. 0: all is well. With a configuration that has
  * problems it looks at what the bot goes on with.
  */
-export async function doctor(options: SettingOptions): Promise<number> {
-  const setting = await createSetting(options);
-  const result = await setting.load();
+export async function doctor(options: ProgramSetupOptions): Promise<number> {
+  const setup = await createProgramSetup(options);
+  const result = await setup.load();
   const findings = examineConfiguration(result);
-  const way = await findWay(setting, result).catch((error: unknown) => {
+  const way = await findWay(setup, result).catch((error: unknown) => {
     if (result.ok) throw error;
     return undefined;
   });
-  if (way) findings.push(...(await examineAlong(way, setting, result)));
+  if (way) findings.push(...(await examineAlong(way, setup, result)));
   else findings.push({ ok: false, what: 'database', says: 'not looked at: nothing good says where it is' });
-  findings.push(...setting.folders.broken.map((one) => ({ ok: false, what: `skill ${one.file}`, says: one.reason })));
+  findings.push(...setup.folders.broken.map((one) => ({ ok: false, what: `skill ${one.file}`, says: one.reason })));
   for (const { ok, what, says } of findings) console.log(`${ok ? 'ok ' : 'BAD'}  ${what}: ${says}`);
   const bad = findings.filter((finding) => !finding.ok).length;
   console.log(bad === 0 ? 'All is well.' : `${bad} of ${findings.length} need you.`);
@@ -44,13 +44,13 @@ function examineConfiguration(result: LoadResult): Finding[] {
   return wrong.map((says) => ({ ok: false, what, says }));
 }
 
-async function examineAlong(way: Way, setting: Setting, result: LoadResult): Promise<Finding[]> {
+async function examineAlong(way: Way, setup: ProgramSetup, result: LoadResult): Promise<Finding[]> {
   const database = openWay(way);
   try {
     const findings = await examineDatabase(database);
     if (findings.some(({ what, ok }) => what === 'database' && ok))
       findings.push(...(await examineSurroundings(database)));
-    const good = result.ok ? undefined : await readLastGood(database.query, setting).catch(() => undefined);
+    const good = result.ok ? undefined : await readLastGood(database.query, setup).catch(() => undefined);
     const config = result.ok ? result.config : good?.loaded.config;
     if (!config)
       return [...findings, { ok: false, what: 'last good configuration', says: 'there is none to look further by' }];
@@ -63,15 +63,15 @@ async function examineAlong(way: Way, setting: Setting, result: LoadResult): Pro
     const connectors = Object.keys(config.connectors);
     return [
       ...findings,
-      ...(await examineSecrets(setting, config)),
-      ...(await Promise.all(connectors.map((name) => examineConnector(name, database, setting, config)))).flat(),
+      ...(await examineSecrets(setup, config)),
+      ...(await Promise.all(connectors.map((name) => examineConnector(name, database, setup, config)))).flat(),
     ];
   } finally {
     await database.close();
   }
 }
 
-async function examineSecrets({ folders, secrets }: Setting, config: Config): Promise<Finding[]> {
+async function examineSecrets({ folders, secrets }: ProgramSetup, config: Config): Promise<Finding[]> {
   const webhooks = folders.skills.flatMap(({ skill }) => {
     const options = config.skills[skill.name];
     if (options === undefined) return [];
@@ -124,19 +124,19 @@ function referencesIn(path: string, value: unknown): [string, SecretRef][] {
 async function examineConnector(
   name: string,
   database: Database,
-  setting: Setting,
+  setup: ProgramSetup,
   config: Config,
 ): Promise<Finding[]> {
   const options = config.connectors[name];
   if (!options) return [];
-  const unusable = await examineReferences(name, options, setting.secrets);
+  const unusable = await examineReferences(name, options, setup.secrets);
   if (unusable.length > 0) return unusable;
   const log = createLogger({ level: 'silent' });
   try {
     const connector = await platformOf(options.type, PLATFORMS).create(options, {
       name,
       botName: config.name,
-      secret: (reference) => setting.secrets.read(reference),
+      secret: (reference) => setup.secrets.read(reference),
       state: createConnectorState(database, name),
       pages: { query: database.query, changed: () => {} },
       log,

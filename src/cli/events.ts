@@ -1,11 +1,11 @@
 import { listFailed, replayFailed } from '../events/failed.ts';
 import { StartFailed } from '../errors.ts';
-import type { SettingOptions } from './program-setup.ts';
+import type { ProgramSetupOptions } from './program-setup.ts';
 import { withBareDatabase } from './with-database.ts';
 
 const MOST = 200;
 
-export function failed(options: SettingOptions & { json?: boolean }): Promise<number> {
+export function failed(options: ProgramSetupOptions & { json?: boolean }): Promise<number> {
   return withBareDatabase(options, async (database) => {
     const rows = await listFailed(database.query, MOST);
     if (options.json) for (const row of rows) console.log(JSON.stringify(row));
@@ -19,7 +19,7 @@ export function failed(options: SettingOptions & { json?: boolean }): Promise<nu
   });
 }
 
-export function replay(ids: readonly string[], options: SettingOptions): Promise<number> {
+export function replay(ids: readonly string[], options: ProgramSetupOptions): Promise<number> {
   const numbers = ids.includes('all') ? undefined : ids.map(Number);
   if (numbers?.some((id) => !Number.isSafeInteger(id) || id <= 0))
     throw new StartFailed('say the numbers that `watchbell events failed` lists, or "all"');

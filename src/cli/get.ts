@@ -1,22 +1,22 @@
 import { createClock } from '../clock.ts';
 import { QueryRunner } from '../dispatch/query-runner.ts';
 import { StartFailed } from '../errors.ts';
-import { offlineWorld } from './offline-world.ts';
+import { offlineRegistry } from './offline-registry.ts';
 import { operator } from './operator.ts';
-import type { SettingOptions } from './program-setup.ts';
+import type { ProgramSetupOptions } from './program-setup.ts';
 import { tableOf } from './table.ts';
 import { withLastGood } from './with-database.ts';
 
 /** Asks a query of a skill, straight at the database, and prints the answer. 1: what was asked about is not there. */
 export function get(
   [skill = '', query = '', ...pairs]: readonly string[],
-  { json, ...options }: SettingOptions & { readonly json?: boolean },
+  { json, ...options }: ProgramSetupOptions & { readonly json?: boolean },
 ): Promise<number> {
   const input = Object.fromEntries(pairs.map(readPair));
-  return withLastGood(options, async (database, setting, config) => {
-    const world = offlineWorld(setting, config);
-    const runner = new QueryRunner({ database, clock: createClock(), world: () => world });
-    const outcome = await runner.ask({ asker: operator(), skill, query, input });
+  return withLastGood(options, async (database, setup, config) => {
+    const registry = offlineRegistry(setup, config);
+    const runner = new QueryRunner({ database, clock: createClock(), registry: () => registry });
+    const outcome = await runner.ask({ actor: operator(), skill, query, input });
     if (outcome.outcome === 'missing') {
       console.log(outcome.says);
       return 1;

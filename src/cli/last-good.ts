@@ -2,14 +2,14 @@ import { latestGeneration } from '../config/generations.ts';
 import type { Loaded, NotLoaded } from '../config/load.ts';
 import type { DatabaseConfig } from '../config/schema.ts';
 import type { Query } from '../db/database.ts';
-import type { Setting } from './program-setup.ts';
+import type { ProgramSetup } from './program-setup.ts';
 
 /**
  * Where the database is, of a configuration with problems: `DATABASE_URL`; what it says of the database, when no problem is
  * there; or the secret that the chart mounts. Undefined: a good configuration would have to say.
  */
 export async function whereDatabaseIs(
-  { surroundings, secrets }: Pick<Setting, 'surroundings' | 'secrets'>,
+  { surroundings, secrets }: Pick<ProgramSetup, 'surroundings' | 'secrets'>,
   { database }: Pick<NotLoaded, 'database'>,
 ): Promise<DatabaseConfig | undefined> {
   if (surroundings.env['DATABASE_URL']) return { url: { env: 'DATABASE_URL' } };
@@ -28,9 +28,12 @@ export interface LastGood {
 }
 
 /** The last configuration that any replica accepted; undefined where there is none, or this release has no use for it. */
-export async function readLastGood(query: Query, setting: Pick<Setting, 'loadStored'>): Promise<LastGood | undefined> {
+export async function readLastGood(
+  query: Query,
+  setup: Pick<ProgramSetup, 'loadStored'>,
+): Promise<LastGood | undefined> {
   const latest = await latestGeneration(query);
   if (!latest) return undefined;
-  const loaded = setting.loadStored(latest.content);
+  const loaded = setup.loadStored(latest.content);
   return loaded.ok ? { loaded, since: latest.loadedAt } : undefined;
 }

@@ -1,11 +1,11 @@
 import { StartFailed } from '../errors.ts';
 import { listDead, replayDead } from '../messages/dead-letters.ts';
-import type { SettingOptions } from './program-setup.ts';
+import type { ProgramSetupOptions } from './program-setup.ts';
 import { withBareDatabase } from './with-database.ts';
 
 const MOST = 200;
 
-export function dead(options: SettingOptions & { json?: boolean }): Promise<number> {
+export function dead(options: ProgramSetupOptions & { json?: boolean }): Promise<number> {
   return withBareDatabase(options, async (database) => {
     const rows = await listDead(database.query, MOST);
     if (options.json) for (const row of rows) console.log(JSON.stringify(row));
@@ -17,7 +17,7 @@ export function dead(options: SettingOptions & { json?: boolean }): Promise<numb
   });
 }
 
-export function replay(ids: readonly string[], options: SettingOptions): Promise<number> {
+export function replay(ids: readonly string[], options: ProgramSetupOptions): Promise<number> {
   const chosen = ids.includes('all') ? undefined : ids;
   if (chosen?.some((id) => !/^[0-9a-f-]{36}$/.test(id)))
     throw new StartFailed('say the ids that `watchbell messages dead` lists, or "all"');

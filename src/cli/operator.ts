@@ -1,8 +1,8 @@
 import { userInfo } from 'node:os';
-import type { Asker } from '../contract/actor.ts';
+import type { Actor } from '../contract/actor.ts';
 
 /** Whoever runs a command of the program: they have its database, so they may do everything. The audit names them. */
-export function operator(): Asker {
+export function operator(): Actor {
   const name = `cli:${userName()}`;
   return { kind: 'program', connector: 'cli', accountId: name, name, groups: [], guest: false, bot: false };
 }

@@ -16,7 +16,7 @@ import { startEmbedded, type EmbeddedServer } from '../db/embedded.ts';
 import { ConfigInvalid, StartFailed } from '../errors.ts';
 import { BUILT_IN_SKILLS, loadSkills, provideSkillImports, type SkillFolders } from '../skills/load.ts';
 
-export interface SettingOptions {
+export interface ProgramSetupOptions {
   readonly config?: string;
   /** Where a trial keeps its data. */
   readonly data?: string;
@@ -25,7 +25,7 @@ export interface SettingOptions {
 }
 
 /** What every command begins with: the configuration, the skills and the secrets. */
-export interface Setting {
+export interface ProgramSetup {
   readonly surroundings: Surroundings;
   /** Undefined: the built-in trial. */
   readonly path: string | undefined;
@@ -39,7 +39,7 @@ export interface Setting {
 }
 
 /** Finds the configuration and loads the skills; reads nothing that could be wrong yet. */
-export async function createSetting(options: SettingOptions): Promise<Setting> {
+export async function createProgramSetup(options: ProgramSetupOptions): Promise<ProgramSetup> {
   const surroundings = readEnvironment();
   const { env } = surroundings;
   const path = await findConfiguration(options.config, surroundings);
@@ -69,8 +69,8 @@ export async function createSetting(options: SettingOptions): Promise<Setting> {
 }
 
 /** @throws {ConfigInvalid} with every problem. */
-export async function loadOrThrow(setting: Setting): Promise<Loaded> {
-  const result = await setting.load();
+export async function loadOrThrow(setup: ProgramSetup): Promise<Loaded> {
+  const result = await setup.load();
   if (!result.ok) throw invalid(result.problems);
   return result;
 }
@@ -89,15 +89,15 @@ export interface OpenedDatabase {
 
 /** The configured Postgres, or the embedded one of a trial. */
 export async function openDatabase(
-  setting: Setting,
+  setup: ProgramSetup,
   config: Config,
   onLine: (line: string) => void = () => {},
 ): Promise<OpenedDatabase> {
   if (config.database) {
     const { database } = config;
-    return { config: () => clientConfig(database, setting.secrets), embedded: undefined };
+    return { config: () => clientConfig(database, setup.secrets), embedded: undefined };
   }
-  const embedded = await startEmbedded(setting.dataDirectory, onLine);
+  const embedded = await startEmbedded(setup.dataDirectory, onLine);
   return { config: async () => readAddress(embedded.url, 'the trial'), embedded };
 }
 

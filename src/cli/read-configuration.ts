@@ -37,7 +37,7 @@ export function brokenNames(folders: SkillFolders): string[] {
 export function allSkills(folders: SkillFolders): Skill<unknown>[] {
   const core = createCoreSkill({
     version: readVersion(),
-    world: () => {
+    registry: () => {
       throw new Error('the bot is not running');
     },
     parts: () => ({}),

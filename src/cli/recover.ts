@@ -3,10 +3,10 @@ import type { Query } from '../db/database.ts';
 import { dropHeld, listHeld, releaseHeld } from '../backup/held-work.ts';
 import { StartFailed } from '../errors.ts';
 import { recoverTimers, type Overdue } from '../timers/overdue-timers.ts';
-import type { SettingOptions } from './program-setup.ts';
+import type { ProgramSetupOptions } from './program-setup.ts';
 import { withLastGood } from './with-database.ts';
 
-export interface RecoverCommandOptions extends SettingOptions {
+export interface RecoverCommandOptions extends ProgramSetupOptions {
   /** Time span such as `30s`. */
   readonly olderThan: string;
   /** What to do with what a restore holds: `list`, `release` or `drop`. Without it only what is overdue is looked at. */
@@ -20,9 +20,9 @@ export function recover(options: RecoverCommandOptions): Promise<number> {
     throw new StartFailed(`--older-than "${options.olderThan}" is not a time span like 30s or 5m`);
   if (options.held !== undefined && !['list', 'release', 'drop'].includes(options.held))
     throw new StartFailed(`--held takes list, release or drop, and not "${options.held}"`);
-  return withLastGood(options, async (database, setting, config) => {
+  return withLastGood(options, async (database, setup, config) => {
     if (options.held !== undefined) return recoverHeld(database.query, options.held);
-    const known = setting.folders.skills
+    const known = setup.folders.skills
       .filter(({ skill }) => Object.hasOwn(config.skills, skill.name))
       .flatMap(({ skill }) => Object.keys(skill.timers ?? {}).map((name) => `${skill.name} ${name}`));
     const { replicas, handedOver, unknown, unhandled } = await recoverTimers(database.query, { olderThanMs, known });

@@ -4,10 +4,10 @@ import { readCounts } from '../db/serial-numbers.ts';
 import { restore } from '../backup/restore.ts';
 import { refuseUnfit } from '../db/surroundings.ts';
 import { findBackup } from '../backup/backup-place.ts';
-import type { SettingOptions } from './program-setup.ts';
+import type { ProgramSetupOptions } from './program-setup.ts';
 import { withBareDatabase } from './with-database.ts';
 
-export interface RestoreOptions extends SettingOptions {
+export interface RestoreOptions extends ProgramSetupOptions {
   /** Reads the file to its end and touches nothing. */
   readonly check?: boolean;
   /** Where the file of a bucket lies meanwhile. */
@@ -23,11 +23,11 @@ export async function restoreCommand(from: string, options: RestoreOptions): Pro
     console.log(`${address} is whole: ${rows} rows`);
     return 0;
   }
-  return withBareDatabase(options, async (database, setting) => {
+  return withBareDatabase(options, async (database, setup) => {
     await refuseUnfit(database);
     await migrate(
       database,
-      setting.folders.skills.map((folder) => folder.migrations),
+      setup.folders.skills.map((folder) => folder.migrations),
     );
     const held = await place.read(name, (path) => restore(database, readBackup(path, address)));
     console.log(`Restored ${address}. The bot begins from now: nothing said before is run, nothing is sent again.`);

@@ -6,18 +6,18 @@ import { storeGeneration } from '../config/generations.ts';
 import type { Loaded, LoadResult } from '../config/load.ts';
 import { watchConfig, type ConfigWatch } from '../config/watch.ts';
 import type { Database } from '../db/database.ts';
-import { explainLack, explainRefusal, isRefusal } from '../db/explain.ts';
+import { explainMissing, explainRejected, isRefusal } from '../db/explain.ts';
 import { StartFailed, messageOf } from '../errors.ts';
 import { createLogger, type Logger } from '../log.ts';
 import { readVersion } from '../version.ts';
-import { findBeginning, untilChanged, type Beginning } from './startup-config.ts';
+import { findStartupConfig, untilChanged, type StartupConfig } from './startup-config.ts';
 import {
-  createSetting,
+  createProgramSetup,
   TRIAL_ADDRESS_FILE,
   TRIAL_URL_FILE,
   type OpenedDatabase,
-  type Setting,
-  type SettingOptions,
+  type ProgramSetup,
+  type ProgramSetupOptions,
 } from './program-setup.ts';
 import { stoppable } from '../signals.ts';
 import { welcome } from './welcome.ts';
@@ -27,14 +27,14 @@ const DEFAULT_OPS_PORT = 8081;
 const WRONG = 'changed configuration is wrong; the one before stays in use';
 
 /** What a test adds to the program; see `AppOptions`. */
-export type RunHooks = Pick<AppOptions, 'shift' | 'step'> & { readonly acceptForMs?: number };
+export type RunHooks = Pick<AppOptions, 'shift' | 'crashPoint'> & { readonly acceptForMs?: number };
 
 /** Runs the bot until it is told to stop; resolves when it is up. @throws {StartFailed} or {ConfigInvalid}. */
-export async function run(options: SettingOptions, hooks: RunHooks = {}): Promise<undefined> {
-  const setting = await createSetting(options);
-  const trial = setting.path === undefined;
+export async function run(options: ProgramSetupOptions, hooks: RunHooks = {}): Promise<undefined> {
+  const setup = await createProgramSetup(options);
+  const trial = setup.path === undefined;
   const log = createLogger({
-    level: trial && setting.surroundings.logLevel === 'info' ? 'warn' : setting.surroundings.logLevel,
+    level: trial && setup.surroundings.logLevel === 'info' ? 'warn' : setup.surroundings.logLevel,
     pretty: trial,
   });
   // A crash is a crash: whatever was accepted is in the database. Say why and end; the next process goes on.
@@ -51,10 +51,9 @@ export async function run(options: SettingOptions, hooks: RunHooks = {}): Promis
     await bot?.app.stop({ acceptForMs: quick || trial ? 0 : (hooks.acceptForMs ?? 5000) });
     if (!bot?.opened.embedded) return;
     await bot.opened.embedded.stop();
-    for (const file of [TRIAL_URL_FILE, TRIAL_ADDRESS_FILE])
-      await rm(join(setting.dataDirectory, file), { force: true });
+    for (const file of [TRIAL_URL_FILE, TRIAL_ADDRESS_FILE]) await rm(join(setup.dataDirectory, file), { force: true });
   });
-  do bot = await start(setting, await findBeginning(setting, log), log, hooks);
+  do bot = await start(setup, await findStartupConfig(setup, log), log, hooks);
   while (!bot);
   const { app, opened, fallback } = bot;
   app.metrics.configReloadOk.set(fallback === undefined ? 1 : 0);
@@ -65,27 +64,32 @@ export async function run(options: SettingOptions, hooks: RunHooks = {}): Promis
       `I run with my last good configuration, because the one I was given has problems:\n${fallback.slice(0, 10).join('\n')}`,
     );
   if (opened.embedded) {
-    await writeFile(join(setting.dataDirectory, TRIAL_URL_FILE), `${opened.embedded.url}\n`, { mode: 0o600 });
+    await writeFile(join(setup.dataDirectory, TRIAL_URL_FILE), `${opened.embedded.url}\n`, { mode: 0o600 });
     await writeFile(
-      join(setting.dataDirectory, TRIAL_ADDRESS_FILE),
+      join(setup.dataDirectory, TRIAL_ADDRESS_FILE),
       `http://127.0.0.1:${app.port}${app.config.http.basePath}\n`,
     );
   }
-  if (trial) await welcome(app, setting);
+  if (trial) await welcome(app, setup);
   else if (Object.values(app.config.connectors).some((one) => one.type === 'web' && one['password'] === undefined))
     log.info({}, 'the web chat has no password: `watchbell sign-in` prints an address that opens it');
   stop.armed();
   return undefined;
 }
 
-interface Bot extends Beginning {
+interface Bot extends StartupConfig {
   readonly app: App;
   readonly watch: ConfigWatch | undefined;
 }
 
 /** Undefined when the configuration was changed while the database did not answer: it may name another one now. */
-async function start(setting: Setting, beginning: Beginning, log: Logger, hooks: RunHooks): Promise<Bot | undefined> {
-  const { loaded, opened, sourceHash } = beginning;
+async function start(
+  setup: ProgramSetup,
+  startup: StartupConfig,
+  log: Logger,
+  hooks: RunHooks,
+): Promise<Bot | undefined> {
+  const { loaded, opened, sourceHash } = startup;
   logWarnings(log, loaded);
   for (const { skill, because } of loaded.disabled) log.info({ skill, because }, 'skill is off');
   const { http } = loaded.config;
@@ -94,11 +98,11 @@ async function start(setting: Setting, beginning: Beginning, log: Logger, hooks:
   const app = new App({
     version: readVersion(),
     config: loaded.config,
-    platforms: setting.platforms,
-    folders: setting.folders,
+    platforms: setup.platforms,
+    folders: setup.folders,
     generation: (database) => remember(database, current),
     database: opened.config,
-    secret: (reference) => setting.secrets.read(reference),
+    secret: (reference) => setup.secrets.read(reference),
     log,
     ports: {
       port: http.port ?? DEFAULT_PORT,
@@ -113,13 +117,13 @@ async function start(setting: Setting, beginning: Beginning, log: Logger, hooks:
     return result.ok;
   };
   try {
-    if (await untilChanged({ setting, sourceHash, log, counts }, (changed) => app.start(changed))) {
-      const { path } = setting;
+    if (await untilChanged({ setup, sourceHash, log, counts }, (changed) => app.start(changed))) {
+      const { path } = setup;
       const watch =
         path === undefined
           ? undefined
-          : watchReloads({ setting, path, app, log, sourceHash, taken: (one) => (current = one) });
-      return { ...beginning, app, watch };
+          : watchReloads({ setup, path, app, log, sourceHash, taken: (one) => (current = one) });
+      return { ...startup, app, watch };
     }
   } catch (error) {
     await opened.embedded?.stop();
@@ -132,7 +136,7 @@ async function start(setting: Setting, beginning: Beginning, log: Logger, hooks:
 
 async function whyNot(error: unknown, { config }: OpenedDatabase): Promise<string> {
   const place = placeOf(await config());
-  const says = isRefusal(error) ? explainRefusal(error, place) : (explainLack(error, place) ?? messageOf(error));
+  const says = isRefusal(error) ? explainRejected(error, place) : (explainMissing(error, place) ?? messageOf(error));
   return `cannot start: ${says}`;
 }
 
@@ -146,14 +150,14 @@ function remember(database: Database, loaded: Pick<Loaded, 'hash' | 'content'>):
 
 /** Whole or not at all: a changed file with a problem changes nothing but the log, the metric and a word in the ops room. */
 function watchReloads({
-  setting,
+  setup,
   path,
   app,
   log,
   sourceHash,
   taken,
 }: {
-  readonly setting: Setting;
+  readonly setup: ProgramSetup;
   readonly path: string;
   readonly app: App;
   readonly log: Logger;
@@ -163,14 +167,14 @@ function watchReloads({
   return watchConfig({
     path,
     sourceHash,
-    load: () => setting.load(),
+    load: () => setup.load(),
     onError: (error) => log.warn({ reason: messageOf(error) }, 'configuration could not be looked at'),
     onChange: async (result) => {
       if (result.ok) {
         await app.reload(result.config, await remember(app.database, result));
         taken(result);
         logWarnings(log, result);
-        log.info({ generation: app.world.generation }, 'configuration reloaded');
+        log.info({ generation: app.registry.generation }, 'configuration reloaded');
         return;
       }
       app.metrics.configReloadOk.set(0);

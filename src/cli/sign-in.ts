@@ -4,10 +4,10 @@ import type { Config } from '../config/schema.ts';
 import { StartFailed } from '../errors.ts';
 import { createSignIn } from '../web/session.ts';
 import { createSessionStore, endAllSessions } from '../web/session-store.ts';
-import { TRIAL_ADDRESS_FILE, type Setting, type SettingOptions } from './program-setup.ts';
+import { TRIAL_ADDRESS_FILE, type ProgramSetup, type ProgramSetupOptions } from './program-setup.ts';
 import { withBareDatabase, withLastGood } from './with-database.ts';
 
-export interface SignInOptions extends SettingOptions {
+export interface SignInOptions extends ProgramSetupOptions {
   /** How the browser reaches the bot. */
   readonly url?: string;
 }
@@ -16,17 +16,17 @@ export interface SignInOptions extends SettingOptions {
 export function signIn(options: SignInOptions): Promise<number> {
   if (options.url !== undefined && !/^https?:\/\//.test(options.url))
     throw new StartFailed(`--url "${options.url}" is not an address such as https://bell.example.org`);
-  return withLastGood(options, async (database, setting, config) => {
+  return withLastGood(options, async (database, setup, config) => {
     if (!Object.values(config.connectors).some(({ type }) => type === 'web'))
       throw new StartFailed('there is no web chat: add `web: {}` under connectors, and to a room');
     const key = await createSignIn(createSessionStore(database.query), new Date());
-    const url = options.url ?? (await addressOf(setting, config));
+    const url = options.url ?? (await addressOf(setup, config));
     console.log(`Open this address; it works once, within a day:\n\n  ${url.replace(/\/+$/, '')}/sign-in#${key}\n`);
     return 0;
   });
 }
 
-export function signOut(options: SettingOptions): Promise<number> {
+export function signOut(options: ProgramSetupOptions): Promise<number> {
   return withBareDatabase(options, async (database) => {
     const count = await endAllSessions(database.query);
     console.log(
@@ -36,10 +36,10 @@ export function signOut(options: SettingOptions): Promise<number> {
   });
 }
 
-async function addressOf(setting: Setting, config: Config): Promise<string> {
+async function addressOf(setup: ProgramSetup, config: Config): Promise<string> {
   const trial = config.database
     ? undefined
-    : await readFile(join(setting.dataDirectory, TRIAL_ADDRESS_FILE), 'utf8').catch(() => undefined);
+    : await readFile(join(setup.dataDirectory, TRIAL_ADDRESS_FILE), 'utf8').catch(() => undefined);
   return (
     config.http.publicUrl ?? trial?.trim() ?? `http://127.0.0.1:${config.http.port ?? 8080}${config.http.basePath}`
   );

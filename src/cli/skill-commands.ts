@@ -4,7 +4,7 @@ import type { Config } from '../config/schema.ts';
 import type { Database } from '../db/database.ts';
 import { insertEvents } from '../events/event.ts';
 import type { Program, ProgramCommand, ProgramDatabase } from '../contract/program.ts';
-import { createSetting, loadOrThrow, type Setting, type SettingOptions } from './program-setup.ts';
+import { createProgramSetup, loadOrThrow, type ProgramSetup, type ProgramSetupOptions } from './program-setup.ts';
 import { untilConfigured } from './until-configured.ts';
 import { withDatabase, withLastGood } from './with-database.ts';
 
@@ -18,7 +18,7 @@ export interface SkillCommand {
 
 /** Those of the skills that come with the program and of the directories that the configuration names. */
 export async function findSkillCommands(config: string | undefined): Promise<SkillCommand[]> {
-  const { folders } = await createSetting(config === undefined ? {} : { config });
+  const { folders } = await createProgramSetup(config === undefined ? {} : { config });
   return folders.skills.flatMap(({ skill }) =>
     Object.entries(skill.cli ?? {}).map(([usage, command]) => ({ skill: skill.name, usage, command })),
   );
@@ -28,27 +28,27 @@ export async function findSkillCommands(config: string | undefined): Promise<Ski
 export function runSkillCommand(
   { skill, command }: SkillCommand,
   args: readonly string[],
-  flags: SettingOptions & Program['flags'],
+  flags: ProgramSetupOptions & Program['flags'],
 ): Promise<number> {
-  const options: SettingOptions = {
+  const options: ProgramSetupOptions = {
     ...(flags.config !== undefined && { config: flags.config }),
     ...(flags.data !== undefined && { data: flags.data }),
   };
   const atDatabase =
-    (database: Database, setting: Setting, config: Config) =>
+    (database: Database, setup: ProgramSetup, config: Config) =>
     <T>(work: (database: ProgramDatabase) => Promise<T>): Promise<T> =>
-      work(programDatabase(skill, { database, setting, config }));
+      work(programDatabase(skill, { database, setup, config }));
   return command.run({
     args,
     flags,
     print: (line) => console.log(line),
     options: async () => {
-      const result = await (await createSetting(options)).load();
+      const result = await (await createProgramSetup(options)).load();
       // A good configuration needs no database.
       if (result.ok) return result.config.skills[skill];
       return withLastGood(options, async (_database, _setting, config) => config.skills[skill]);
     },
-    secret: async (reference) => (await createSetting(options)).secrets.read(reference),
+    secret: async (reference) => (await createProgramSetup(options)).secrets.read(reference),
     atDatabase: (work) => withLastGood(options, (...given) => atDatabase(...given)(work)),
     proving: (work) => withDatabase(options, (...given) => atDatabase(...given)(work)),
   });
@@ -56,11 +56,11 @@ export function runSkillCommand(
 
 interface Opened {
   readonly database: Database;
-  readonly setting: Setting;
+  readonly setup: ProgramSetup;
   readonly config: Config;
 }
 
-function programDatabase(skill: string, { database, setting, config }: Opened): ProgramDatabase {
+function programDatabase(skill: string, { database, setup, config }: Opened): ProgramDatabase {
   return {
     options: config.skills[skill],
     people: createPeople(config),
@@ -86,7 +86,7 @@ function programDatabase(skill: string, { database, setting, config }: Opened): 
     },
     untilConfigured: async (patience, onWait) => {
       // Read again: it is the newest configuration that is waited for. A trial's is made for the terminal it was started in.
-      const hash = setting.path === undefined ? undefined : (await loadOrThrow(setting)).hash;
+      const hash = setup.path === undefined ? undefined : (await loadOrThrow(setup)).hash;
       return untilConfigured(database, hash, patience, onWait);
     },
   };

@@ -1,14 +1,14 @@
 import { CommandIndex, readable } from '../commands/command-index.ts';
 import { allSkills } from './read-configuration.ts';
 import { StartFailed } from '../errors.ts';
-import { createSetting, type SettingOptions } from './program-setup.ts';
+import { createProgramSetup, type ProgramSetupOptions } from './program-setup.ts';
 
-export async function listSkills(options: SettingOptions): Promise<number> {
-  const setting = await createSetting(options);
-  const read = await setting.load();
+export async function listSkills(options: ProgramSetupOptions): Promise<number> {
+  const setup = await createProgramSetup(options);
+  const read = await setup.load();
   // Problems in it are for `check`; but of a file that is not there the skills would be missing without a word.
   if (!read.ok && read.sourceHash === undefined) throw new StartFailed(read.problems.join('\n'));
-  const { folders } = setting;
+  const { folders } = setup;
   const where = new Map(folders.skills.map(({ skill, directory }) => [skill.name, directory]));
   for (const skill of allSkills(folders)) {
     const directory = where.get(skill.name) ?? 'part of the bot';

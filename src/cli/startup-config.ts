@@ -2,14 +2,14 @@ import { clientConfig } from '../config/database.ts';
 import type { Loaded, LoadResult, NotLoaded } from '../config/load.ts';
 import { watchConfig } from '../config/watch.ts';
 import { createDatabase } from '../db/database.ts';
-import { onceDatabaseAnswers } from '../db/once-answers.ts';
+import { waitForDatabase } from '../db/wait-for-database.ts';
 import { messageOf } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { readLastGood, whereDatabaseIs } from './last-good.ts';
-import { invalid, openDatabase, type OpenedDatabase, type Setting } from './program-setup.ts';
+import { invalid, openDatabase, type OpenedDatabase, type ProgramSetup } from './program-setup.ts';
 
 /** What the bot begins with. */
-export interface Beginning {
+export interface StartupConfig {
   readonly loaded: Loaded;
   readonly opened: OpenedDatabase;
   /** Of the files as they were read, also when it begins with something else. */
@@ -19,14 +19,14 @@ export interface Beginning {
 }
 
 /** @throws {ConfigInvalid} when the configuration is wrong and there was none before that was good. */
-export async function findBeginning(setting: Setting, log: Logger): Promise<Beginning> {
+export async function findStartupConfig(setup: ProgramSetup, log: Logger): Promise<StartupConfig> {
   for (;;) {
-    const result = await setting.load();
+    const result = await setup.load();
     if (result.ok) {
-      const opened = await openDatabase(setting, result.config, (line) => log.debug({ line }, 'postgres'));
+      const opened = await openDatabase(setup, result.config, (line) => log.debug({ line }, 'postgres'));
       return { loaded: result, opened, sourceHash: result.sourceHash, fallback: undefined };
     }
-    const found = await lastGood(setting, result, log);
+    const found = await lastGood(setup, result, log);
     if (found) return found;
   }
 }
@@ -35,16 +35,16 @@ export async function findBeginning(setting: Setting, log: Logger): Promise<Begi
  * A wrong file must not keep the bot away: the last configuration that was good is in the database it names. Undefined
  * when the file was changed before that answered.
  */
-async function lastGood(setting: Setting, result: NotLoaded, log: Logger): Promise<Beginning | undefined> {
+async function lastGood(setup: ProgramSetup, result: NotLoaded, log: Logger): Promise<StartupConfig | undefined> {
   const { problems, sourceHash = '' } = result;
-  const where = await whereDatabaseIs(setting, result);
+  const where = await whereDatabaseIs(setup, result);
   if (!where) throw invalid(problems);
-  const address = () => clientConfig(where, setting.secrets);
+  const address = () => clientConfig(where, setup.secrets);
   if (!(await address().catch(() => undefined))) throw invalid(problems);
   const database = createDatabase({ url: address, poolSize: 1, idleInTransactionMs: 5000, statementTimeoutMs: 5000 });
   try {
-    const found = await untilChanged({ setting, sourceHash, log, counts: () => true }, (changed) =>
-      onceDatabaseAnswers(log.child({ problems }), () => readLastGood(database.query, setting), changed).catch(() => ({
+    const found = await untilChanged({ setup, sourceHash, log, counts: () => true }, (changed) =>
+      waitForDatabase(log.child({ problems }), () => readLastGood(database.query, setup), changed).catch(() => ({
         answer: undefined, // an empty database, or one that lets nobody in
       })),
     );
@@ -61,12 +61,12 @@ async function lastGood(setting: Setting, result: NotLoaded, log: Logger): Promi
 /** Work that waits for what the configuration names must hear, by the signal, when it was changed; `counts`: by what. */
 export async function untilChanged<T>(
   {
-    setting,
+    setup,
     sourceHash,
     log,
     counts,
   }: {
-    readonly setting: Setting;
+    readonly setup: ProgramSetup;
     readonly sourceHash: string;
     readonly log: Logger;
     readonly counts: (result: LoadResult) => boolean;
@@ -75,12 +75,12 @@ export async function untilChanged<T>(
 ): Promise<T> {
   const changed = new AbortController();
   const watch =
-    setting.path === undefined
+    setup.path === undefined
       ? undefined
       : watchConfig({
-          path: setting.path,
+          path: setup.path,
           sourceHash,
-          load: () => setting.load(),
+          load: () => setup.load(),
           onError: (error) => log.warn({ reason: messageOf(error) }, 'configuration could not be looked at'),
           onChange: (result) => {
             if (counts(result)) changed.abort();

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { App } from '../app.ts';
-import type { Setting } from './program-setup.ts';
+import type { ProgramSetup } from './program-setup.ts';
 
 /** Exactly three things to do. */
-export async function welcome(app: App, setting: Setting): Promise<void> {
+export async function welcome(app: App, setup: ProgramSetup): Promise<void> {
   const address = `http://127.0.0.1:${app.port}`;
-  const token = await setting.secrets.read({ file: join(setting.dataDirectory, 'webhook-token') });
+  const token = await setup.secrets.read({ file: join(setup.dataDirectory, 'webhook-token') });
   const alert = JSON.stringify({
     version: '4',
     status: 'firing',

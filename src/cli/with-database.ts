@@ -4,17 +4,17 @@ import { clientConfig, placeOf } from '../config/database.ts';
 import type { LoadResult, NotLoaded } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { createDatabase, type Database } from '../db/database.ts';
-import { explainLack, explainRefusal } from '../db/explain.ts';
+import { explainMissing, explainRejected } from '../db/explain.ts';
 import { codeOf, ConfigInvalid, messageOf, StartFailed } from '../errors.ts';
 import { readLastGood, whereDatabaseIs } from './last-good.ts';
 import {
-  createSetting,
+  createProgramSetup,
   invalid,
   loadOrThrow,
   runningTrial,
   TRIAL_URL_FILE,
-  type Setting,
-  type SettingOptions,
+  type ProgramSetup,
+  type ProgramSetupOptions,
 } from './program-setup.ts';
 
 export interface Way {
@@ -29,45 +29,45 @@ export interface Way {
  * @throws {ConfigInvalid}, or {StartFailed} also when the database does not answer, naming where it should be.
  */
 export async function withDatabase<T>(
-  options: SettingOptions,
-  work: (database: Database, setting: Setting, config: Config) => Promise<T>,
+  options: ProgramSetupOptions,
+  work: (database: Database, setup: ProgramSetup, config: Config) => Promise<T>,
 ): Promise<T> {
-  const setting = await createSetting(options);
-  const result = await loadOrThrow(setting);
-  return along(await findWay(setting, result), (database) => work(database, setting, result.config));
+  const setup = await createProgramSetup(options);
+  const result = await loadOrThrow(setup);
+  return along(await findWay(setup, result), (database) => work(database, setup, result.config));
 }
 
 /** The same for what goes on while the bot does: when the configuration has a problem, by the last good one, saying so. */
 export async function withLastGood<T>(
-  options: SettingOptions,
-  work: (database: Database, setting: Setting, config: Config) => Promise<T>,
+  options: ProgramSetupOptions,
+  work: (database: Database, setup: ProgramSetup, config: Config) => Promise<T>,
 ): Promise<T> {
-  const setting = await createSetting(options);
-  const result = await setting.load();
-  const way = await findWay(setting, result);
+  const setup = await createProgramSetup(options);
+  const result = await setup.load();
+  const way = await findWay(setup, result);
   return along(way, async (database) => {
-    if (result.ok) return work(database, setting, result.config);
+    if (result.ok) return work(database, setup, result.config);
     const { problems } = invalid(result.problems);
-    const found = await readLastGood(database.query, setting).catch(async (error: unknown) => {
+    const found = await readLastGood(database.query, setup).catch(async (error: unknown) => {
       const reason = messageOf(await explained(error, way, database));
       throw new ConfigInvalid([...problems, `the last good one is out of reach: ${reason}`], error);
     });
     if (!found) throw new ConfigInvalid(problems);
     warn(result, `going on with the last good configuration, of ${found.since.toISOString()}`);
-    return work(database, setting, found.loaded.config);
+    return work(database, setup, found.loaded.config);
   });
 }
 
 /** The same for what needs no more of the configuration than where the database is. */
 export async function withBareDatabase<T>(
-  options: SettingOptions,
-  work: (database: Database, setting: Setting) => Promise<T>,
+  options: ProgramSetupOptions,
+  work: (database: Database, setup: ProgramSetup) => Promise<T>,
 ): Promise<T> {
-  const setting = await createSetting(options);
-  const result = await setting.load();
-  const way = await findWay(setting, result);
+  const setup = await createProgramSetup(options);
+  const result = await setup.load();
+  const way = await findWay(setup, result);
   if (!result.ok) warn(result, 'going on, since this needs no more of the configuration than its database');
-  return along(way, (database) => work(database, setting));
+  return along(way, (database) => work(database, setup));
 }
 
 /** On standard error: what a command prints may be read by a program. */
@@ -76,10 +76,10 @@ function warn({ problems }: NotLoaded, says: string): void {
 }
 
 /** @throws {ConfigInvalid} where only a good configuration would tell, {StartFailed} where one leads to a trial that does not run. */
-export async function findWay(setting: Setting, result: LoadResult): Promise<Way> {
-  const database = result.ok ? result.config.database : await whereDatabaseIs(setting, result);
-  if (database) return { client: () => clientConfig(database, setting.secrets), trial: false };
-  const url = await runningTrial(setting.dataDirectory).catch((error: unknown) => {
+export async function findWay(setup: ProgramSetup, result: LoadResult): Promise<Way> {
+  const database = result.ok ? result.config.database : await whereDatabaseIs(setup, result);
+  if (database) return { client: () => clientConfig(database, setup.secrets), trial: false };
+  const url = await runningTrial(setup.dataDirectory).catch((error: unknown) => {
     throw result.ok ? error : invalid(result.problems);
   });
   return { client: async () => readAddress(url, `the file ${TRIAL_URL_FILE}`), trial: true };
@@ -110,9 +110,9 @@ async function explained(error: unknown, { client, trial }: Way, database: Datab
     () => true,
     () => false,
   );
-  const lack = answers ? explainLack(error, place) : undefined;
+  const lack = answers ? explainMissing(error, place) : undefined;
   if (lack !== undefined) return new StartFailed(lack, { cause: error });
   if (answers && code !== 'WB_DATABASE_AWAY') return error;
   const remedy = trial ? 'is the bot of this directory still running? Start it: npm start' : undefined;
-  return new StartFailed(explainRefusal(error, place, remedy), { cause: error });
+  return new StartFailed(explainRejected(error, place, remedy), { cause: error });
 }

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { configSchema, type AccessRule } from '../config/schema.ts';
-import type { Asker } from '../skill.ts';
+import type { Actor } from '../skill.ts';
 import { decide, type DecisionQuestion } from './access.ts';
 
 function rules(...access: object[]): readonly AccessRule[] {
   return configSchema.parse({ access }).access;
 }
 
-const stranger: Asker = {
+const stranger: Actor = {
   kind: 'account',
   connector: 'matrix',
   accountId: '@x:example.org',
@@ -16,18 +16,18 @@ const stranger: Asker = {
   guest: false,
   bot: false,
 };
-const ann: Asker = { ...stranger, accountId: '@ann:example.org', name: 'Ann', person: 'ann', groups: ['sre'] };
-const bob: Asker = {
+const ann: Actor = { ...stranger, accountId: '@ann:example.org', name: 'Ann', person: 'ann', groups: ['sre'] };
+const bob: Actor = {
   ...stranger,
   accountId: '@bob:example.org',
   name: 'Bob',
   person: 'bob',
   groups: ['sre', 'admins'],
 };
-const guest: Asker = { ...stranger, guest: true };
+const guest: Actor = { ...stranger, guest: true };
 
-function ask(asker: Asker, changes: Partial<DecisionQuestion> = {}): DecisionQuestion {
-  return { asker, skill: 'alerts', command: 'ack', class: 'respond', room: 'ops', direct: false, ...changes };
+function ask(actor: Actor, changes: Partial<DecisionQuestion> = {}): DecisionQuestion {
+  return { actor, skill: 'alerts', command: 'ack', class: 'respond', room: 'ops', direct: false, ...changes };
 }
 
 describe('without a rule', () => {
@@ -39,8 +39,8 @@ describe('without a rule', () => {
     ['admin', ann, false],
     ['admin', bob, true],
     ['read', guest, false],
-  ] as const)('class %s, asker %#: %p', (commandClass, asker, allow) => {
-    expect(decide([], ask(asker, { class: commandClass })).allow).toBe(allow);
+  ] as const)('class %s, asker %#: %p', (commandClass, actor, allow) => {
+    expect(decide([], ask(actor, { class: commandClass })).allow).toBe(allow);
   });
 
   test('a refusal says what is needed', () => {
@@ -121,7 +121,7 @@ const anyAsker = fc.record({
   groups: fc.subarray(['sre', 'admins']),
   guest: fc.boolean(),
   bot: fc.boolean(),
-}) as fc.Arbitrary<Asker>;
+}) as fc.Arbitrary<Actor>;
 const entries = fc.subarray(['everyone', 'guests', 'sre', 'ann', 'platform:matrix'], { minLength: 1 });
 const anyRule = fc
   .record({
@@ -138,9 +138,9 @@ test('whatever the rules are: bots, unconfigured rooms and unlisted direct messa
       anyAsker,
       fc.boolean(),
       fc.boolean(),
-      (access, asker, known, direct) => {
-        const decision = decide(rules(...access), ask(asker, { room: known && !direct ? 'ops' : undefined, direct }));
-        if (asker.bot || (!direct && !known) || (direct && asker.person === undefined && asker.kind === 'account'))
+      (access, actor, known, direct) => {
+        const decision = decide(rules(...access), ask(actor, { room: known && !direct ? 'ops' : undefined, direct }));
+        if (actor.bot || (!direct && !known) || (direct && actor.person === undefined && actor.kind === 'account'))
           expect(decision.allow).toBe(false);
         expect(decision.because).not.toBe('');
       },
@@ -156,17 +156,17 @@ test('a configured room with two people in it is a room like any other', () => {
 
 test('without rules nothing at all is for a guest', () => {
   fc.assert(
-    fc.property(anyAsker, fc.constantFrom('read', 'respond', 'act', 'admin'), (asker, commandClass) => {
-      expect(decide([], ask({ ...asker, guest: true }, { class: commandClass as never })).allow).toBe(false);
+    fc.property(anyAsker, fc.constantFrom('read', 'respond', 'act', 'admin'), (actor, commandClass) => {
+      expect(decide([], ask({ ...actor, guest: true }, { class: commandClass as never })).allow).toBe(false);
     }),
   );
 });
 
 describe('what a command is about', () => {
   const site = rules({ allow: ['sre'], on: ['job:site/*'] }, { deny: ['everyone'], on: ['job:site/*'] });
-  const on = (asker: Asker, resource?: string) =>
-    decide(site, ask(asker, { command: 'job run', class: 'act', ...(resource !== undefined && { resource }) }));
-  const carl: Asker = { ...stranger, person: 'carl', accountId: '@carl:example.org' };
+  const on = (actor: Actor, resource?: string) =>
+    decide(site, ask(actor, { command: 'job run', class: 'act', ...(resource !== undefined && { resource }) }));
+  const carl: Actor = { ...stranger, person: 'carl', accountId: '@carl:example.org' };
 
   test.each([
     [ann, 'job:site/deploy', true],
@@ -175,8 +175,8 @@ describe('what a command is about', () => {
     [carl, 'job:shop/deploy', true],
     [carl, 'xjob:site/deploy', true],
     [carl, undefined, true],
-  ])('%# is decided by a glob', (asker, resource, allow) => {
-    expect(on(asker, resource).allow).toBe(allow);
+  ])('%# is decided by a glob', (actor, resource, allow) => {
+    expect(on(actor, resource).allow).toBe(allow);
   });
 
   test('an allow alone restricts nobody', () => {
@@ -208,8 +208,8 @@ describe('what a command is about', () => {
 });
 
 describe('who is no account', () => {
-  const token: Asker = { ...stranger, kind: 'token', connector: 'api', accountId: 'token:ci', name: 'token:ci' };
-  const operator: Asker = { ...token, kind: 'program', connector: 'cli', accountId: 'cli:root' };
+  const token: Actor = { ...stranger, kind: 'token', connector: 'api', accountId: 'token:ci', name: 'token:ci' };
+  const operator: Actor = { ...token, kind: 'program', connector: 'cli', accountId: 'cli:root' };
   const tokens = { ci: { commands: ['*'], queries: ['alerts open'] } };
   const nowhere = { room: undefined, direct: true };
 
@@ -218,8 +218,8 @@ describe('who is no account', () => {
     ['act', token, true],
     ['admin', token, false],
     ['admin', operator, true],
-  ] as const)('class %s without a room, %#: %p', (commandClass, asker, allow) => {
-    expect(decide([], ask(asker, { ...nowhere, class: commandClass }), tokens).allow).toBe(allow);
+  ] as const)('class %s without a room, %#: %p', (commandClass, actor, allow) => {
+    expect(decide([], ask(actor, { ...nowhere, class: commandClass }), tokens).allow).toBe(allow);
   });
 
   test('a rule names a token, and everyone holds it too', () => {

@@ -1,9 +1,9 @@
 import type { AccessRule } from '../config/schema.ts';
-import type { Asker, CommandClass } from '../contract/actor.ts';
+import type { Actor, CommandClass } from '../contract/actor.ts';
 
 /** May this actor say this command here, or ask this query? */
 export interface DecisionQuestion {
-  readonly asker: Asker;
+  readonly actor: Actor;
   readonly skill: string;
   /** The literal words of the command's pattern: `ack`, `job run`; of a query, skill and name: `alerts open`. */
   readonly command: string;
@@ -36,12 +36,12 @@ export interface Decision {
  * listed people, and a guest gets only what a rule gives to `guests`, to that person or to a group of theirs by name.
  */
 export function decide(rules: readonly AccessRule[], question: DecisionQuestion, tokens: TokenLists = {}): Decision {
-  const { asker, room, direct } = question;
-  if (asker.bot) return refused('commands are not for bots');
-  const outside = asker.kind === 'token' ? notListed(tokens, question) : undefined;
+  const { actor, room, direct } = question;
+  if (actor.bot) return refused('commands are not for bots');
+  const outside = actor.kind === 'token' ? notListed(tokens, question) : undefined;
   if (outside !== undefined) return refused(outside);
   // A configured room with two people in it is a room like any other.
-  if (direct && room === undefined && asker.person === undefined && asker.kind === 'account') {
+  if (direct && room === undefined && actor.person === undefined && actor.kind === 'account') {
     return refused('direct messages are for people listed under people:; ask an admin');
   }
   if (!direct && room === undefined) return refused('this room is not in the configuration');
@@ -57,30 +57,30 @@ export function decide(rules: readonly AccessRule[], question: DecisionQuestion,
 
 /** A token does nothing that its entry does not name; access rules may deny what it names. */
 function notListed(tokens: TokenLists, question: DecisionQuestion): string | undefined {
-  const { asker, command, isQuery = false } = question;
-  const name = asker.accountId.replace(/^token:/, '');
+  const { actor, command, isQuery = false } = question;
+  const name = actor.accountId.replace(/^token:/, '');
   const lists = Object.hasOwn(tokens, name) ? tokens[name] : undefined;
-  if (!lists) return `${asker.accountId} is not in the configuration any more`;
+  if (!lists) return `${actor.accountId} is not in the configuration any more`;
   const list = isQuery ? 'queries' : 'commands';
   if (lists[list].some((entry) => matchesCommand(entry, question))) return undefined;
-  return `\`${command}\` is not among the ${list} of ${asker.accountId}; ask an admin to add it to api.tokens.${name}.${list}`;
+  return `\`${command}\` is not among the ${list} of ${actor.accountId}; ask an admin to add it to api.tokens.${name}.${list}`;
 }
 
-function withoutRule({ asker, class: commandClass, command, room }: DecisionQuestion): Decision {
-  if (asker.guest) return refused(`\`${command}\` is not for guests; ask an admin for a rule under access:`);
+function withoutRule({ actor, class: commandClass, command, room }: DecisionQuestion): Decision {
+  if (actor.guest) return refused(`\`${command}\` is not for guests; ask an admin for a rule under access:`);
   switch (commandClass) {
     case 'read':
     case 'respond':
       return allowed(`everyone in ${room ?? 'a direct message'} may, and no access rule says otherwise`);
     case 'act':
-      if (asker.kind !== 'account')
-        return allowed(`${asker.accountId} is in the configuration, and no access rule says otherwise`);
-      if (asker.person !== undefined)
-        return allowed(`${asker.person} is listed under people:, and no access rule says otherwise`);
+      if (actor.kind !== 'account')
+        return allowed(`${actor.accountId} is in the configuration, and no access rule says otherwise`);
+      if (actor.person !== undefined)
+        return allowed(`${actor.person} is listed under people:, and no access rule says otherwise`);
       return refused(`\`${command}\` needs somebody listed under people:; ask an admin`);
     case 'admin':
-      if (asker.kind === 'program') return allowed(`${asker.accountId} runs the program itself`);
-      if (asker.groups.includes('admins')) return allowed(`${asker.person ?? 'the asker'} is in the group admins`);
+      if (actor.kind === 'program') return allowed(`${actor.accountId} runs the program itself`);
+      if (actor.groups.includes('admins')) return allowed(`${actor.person ?? 'the asker'} is in the group admins`);
       return refused(`\`${command}\` is for the group admins; ask one of them`);
     default:
       // A class of a later release, or a slip in a skill written without types.
@@ -94,7 +94,7 @@ function matchedName(rule: AccessRule, question: DecisionQuestion): string | und
   if (!rule.commands.some((entry) => matchesCommand(entry, question))) return undefined;
   if (rule.on !== undefined && !rule.on.some((glob) => matchesGlob(glob, question.resource))) return undefined;
   const denies = rule.deny !== undefined;
-  return (rule.deny ?? rule.allow ?? []).find((entry) => names(entry, question.asker, denies));
+  return (rule.deny ?? rule.allow ?? []).find((entry) => names(entry, question.actor, denies));
 }
 
 function matchesCommand(entry: string, { command, skill, class: commandClass }: DecisionQuestion): boolean {
@@ -127,12 +127,12 @@ function words(text: string): string[] {
 }
 
 /** `everyone` and a platform hold guests when they are denied something, never when they are given it. */
-function names(entry: string, asker: Asker, denies: boolean): boolean {
-  if (entry === 'everyone') return denies || !asker.guest;
-  if (entry === 'guests') return asker.guest;
-  if (entry.startsWith('platform:')) return entry.slice(9) === asker.connector && (denies || !asker.guest);
-  if (asker.kind !== 'account' && entry === asker.accountId) return true;
-  return entry === asker.person || asker.groups.includes(entry);
+function names(entry: string, actor: Actor, denies: boolean): boolean {
+  if (entry === 'everyone') return denies || !actor.guest;
+  if (entry === 'guests') return actor.guest;
+  if (entry.startsWith('platform:')) return entry.slice(9) === actor.connector && (denies || !actor.guest);
+  if (actor.kind !== 'account' && entry === actor.accountId) return true;
+  return entry === actor.person || actor.groups.includes(entry);
 }
 
 function allowed(because: string): Decision {

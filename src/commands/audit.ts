@@ -1,13 +1,13 @@
 import { cut } from '../chat/cut.ts';
 import type { Query } from '../db/database.ts';
-import type { Asker } from '../contract/actor.ts';
+import type { Actor } from '../contract/actor.ts';
 import type { RoomAddress } from '../chat/message.ts';
 
 export interface AuditEntry {
   readonly at: Date;
   readonly eventId: number;
   readonly room: RoomAddress;
-  readonly asker: Asker;
+  readonly actor: Actor;
   readonly skill: string;
   readonly command: string;
   readonly text: string;
@@ -25,8 +25,8 @@ export async function writeAudit(query: Query, entry: AuditEntry): Promise<void>
       entry.eventId,
       entry.room.connector,
       entry.room.room,
-      entry.asker.accountId,
-      entry.asker.person ?? null,
+      entry.actor.accountId,
+      entry.actor.person ?? null,
       entry.skill,
       entry.command,
       cut(entry.text, 1000),

@@ -8,7 +8,7 @@ import {
   roomArguments,
   splitWords,
   type CompiledPattern,
-  type Misfit,
+  type Mismatch,
 } from './pattern.ts';
 
 export interface IndexedCommand {
@@ -44,7 +44,7 @@ export type Lookup =
   | {
       readonly found: 'misfit';
       readonly entry: IndexedCommand;
-      readonly misfit: Misfit | undefined;
+      readonly mismatch: Mismatch | undefined;
       readonly isSlip: boolean;
     }
   | { readonly found: 'nothing' };
@@ -119,7 +119,7 @@ export class CommandIndex {
 
   #lookup(words: ReturnType<typeof splitWords>): Lookup {
     const said = words.words.slice(0, this.#longest).map((word) => word.toLowerCase().replace(/[.,;:!?]+$/, ''));
-    let misfit: Lookup = { found: 'nothing' };
+    let mismatch: Lookup = { found: 'nothing' };
     let refused: { at: number; lookup: Lookup } | undefined;
     for (let length = said.length; length > 0; length--) {
       for (const entry of this.#byBeginning.get(said.slice(0, length).join(' ')) ?? []) {
@@ -131,12 +131,12 @@ export class CommandIndex {
           return { found: 'command', entry: entry.command, args: result.args, rooms: entry.rooms, isLoose };
         }
         const isSlip = result.refusedAt !== undefined;
-        const lookup: Lookup = { found: 'misfit', entry: entry.command, misfit: result.misfit, isSlip };
-        if (misfit.found === 'nothing') misfit = lookup;
+        const lookup: Lookup = { found: 'misfit', entry: entry.command, mismatch: result.mismatch, isSlip };
+        if (mismatch.found === 'nothing') mismatch = lookup;
         if (!refused && result.refusedAt !== undefined) refused = { at: result.refusedAt, lookup };
       }
     }
-    return refused?.lookup ?? misfit;
+    return refused?.lookup ?? mismatch;
   }
 
   /** The command whose words are nearest to those the text begins with, or to the whole of a text that is shorter. */

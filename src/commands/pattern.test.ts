@@ -7,9 +7,9 @@ const args = (pattern: string, text: string): unknown => {
   const result = match(pattern, text);
   return result.ok ? result.args : undefined;
 };
-const misfit = (pattern: string, text: string): string | undefined => {
+const mismatch = (pattern: string, text: string): string | undefined => {
   const result = match(pattern, text);
-  return result.ok ? undefined : result.misfit?.says;
+  return result.ok ? undefined : result.mismatch?.says;
 };
 
 const ACK = 'ack {ids:ids?} [for {for:duration}] {note...?}';
@@ -77,7 +77,7 @@ test.each([
   ['ack 12 0', '0'],
   ['ack 12 013 on it', '013'],
 ])('"%s" is refused: a slip in a number is no note about something else', (text, word) => {
-  expect(match(ACK, text)).toMatchObject({ ok: false, misfit: { says: `"${word}" is not a number like 12` } });
+  expect(match(ACK, text)).toMatchObject({ ok: false, mismatch: { says: `"${word}" is not a number like 12` } });
 });
 
 test('behind numbers a note may begin with a digit, as words do', () => {
@@ -87,20 +87,20 @@ test('behind numbers a note may begin with a digit, as words do', () => {
 });
 
 test.each(['2hours', '1.5h', '٣h', '2', '30min'])('"for %s" is refused: who says it wants an end', (word) => {
-  expect(misfit(ACK, `ack 12 for ${word} then lunch`)).toBe(`"${word}" is not a time span like 90s, 15m, 2h or 5d`);
+  expect(mismatch(ACK, `ack 12 for ${word} then lunch`)).toBe(`"${word}" is not a time span like 90s, 15m, 2h or 5d`);
 });
 
 test('more than 100 numbers at once are refused, and none of them is a note', () => {
   const numbers = Array.from({ length: 101 }, (_, index) => index + 1);
   for (const list of [numbers.join(' '), numbers.join(',')]) {
-    expect(misfit(ACK, `ack ${list}`)).toBe('that is more than 100 numbers at once');
-    expect(misfit('unack {ids:ids?}', `unack ${list}`)).toBe('that is more than 100 numbers at once');
+    expect(mismatch(ACK, `ack ${list}`)).toBe('that is more than 100 numbers at once');
+    expect(mismatch('unack {ids:ids?}', `unack ${list}`)).toBe('that is more than 100 numbers at once');
   }
   expect(args(ACK, `ack ${numbers.slice(1).join(' ')} x`)).toMatchObject({ note: 'x' });
 });
 
 test('a word is said back in short', () => {
-  expect(misfit(ACK, `ack ${'9'.repeat(3000)}`)?.length).toBeLessThan(80);
+  expect(mismatch(ACK, `ack ${'9'.repeat(3000)}`)?.length).toBeLessThan(80);
 });
 
 test('"for" belongs to the note when no time span follows it', () => {
@@ -121,7 +121,7 @@ test.each([
   ['alert {ids:ids}', 'alert twelve', '"twelve" is not a number like 12'],
   ['run {job} {n:int}', 'run deploy x', '"x" is not a whole number'],
 ])('%s says of "%s" what it would have understood', (pattern, text, says) => {
-  expect(misfit(pattern, text)).toBe(says);
+  expect(mismatch(pattern, text)).toBe(says);
 });
 
 test.each([
@@ -159,8 +159,8 @@ test('no line makes matching throw, and each is read quickly', () => {
 
 test('the longest line that is looked up may end in dots without an end', () => {
   const longest = `count ${'.'.repeat(4000)}x`;
-  expect(misfit('count {n:int}', longest)).toContain('is not a whole number');
-  expect(fastestMs(() => misfit('count {n:int}', longest))).toBeLessThan(500);
+  expect(mismatch('count {n:int}', longest)).toContain('is not a whole number');
+  expect(fastestMs(() => mismatch('count {n:int}', longest))).toBeLessThan(500);
 });
 
 test.each([

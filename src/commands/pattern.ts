@@ -23,7 +23,7 @@ export interface CompiledPattern {
 }
 
 /** A parse that failed at an argument: which one, and what would have been understood. */
-export interface Misfit {
+export interface Mismatch {
   readonly argument: string;
   readonly says: string;
 }
@@ -34,7 +34,7 @@ export interface Misfit {
  */
 export type MatchResult =
   | { readonly ok: true; readonly args: Record<string, unknown>; readonly restAt?: number }
-  | { readonly ok: false; readonly misfit?: Misfit; readonly refusedAt?: number };
+  | { readonly ok: false; readonly mismatch?: Mismatch; readonly refusedAt?: number };
 
 export function splitWords(text: string): Words {
   const found = [...text.matchAll(/\S+/g)];
@@ -119,9 +119,9 @@ export function roomArguments(items: readonly Item[]): string[] {
 
 /** Pure; looks at each word a small, bounded number of times. Rooms come out as the word, resolved by the caller. */
 export function matchPattern(pattern: CompiledPattern, text: Words): MatchResult {
-  let misfit: { at: number; value: Misfit } | undefined;
+  let mismatch: { at: number; value: Mismatch } | undefined;
   const complain = (at: number, argument: string, says: string): undefined => {
-    if (!misfit || at >= misfit.at) misfit = { at, value: { argument, says } };
+    if (!mismatch || at >= mismatch.at) mismatch = { at, value: { argument, says } };
     return undefined;
   };
   let refusedAt: number | undefined;
@@ -186,7 +186,7 @@ export function matchPattern(pattern: CompiledPattern, text: Words): MatchResult
 
   const args = match(pattern.items, 0, 0, {});
   if (args) return { ok: true, args, ...(restAt !== undefined && { restAt }) };
-  return { ok: false, ...(misfit && { misfit: misfit.value }), ...(refusedAt !== undefined && { refusedAt }) };
+  return { ok: false, ...(mismatch && { mismatch: mismatch.value }), ...(refusedAt !== undefined && { refusedAt }) };
 }
 
 /** A word as it is said back. */

@@ -7,7 +7,7 @@ import { didYouMean } from './nearest.ts';
 import { isMap, type Raw } from './raw.ts';
 import { namesOf, unknownNames } from './references.ts';
 import { shapeOf, type Shape } from './shape.ts';
-import { soundPart } from './sound-part.ts';
+import { validPart } from './valid-part.ts';
 import type { Environment } from './substitute.ts';
 import { pathText, type Finding, type Path } from './tree.ts';
 
@@ -146,7 +146,7 @@ function checkNames(
 
 /** References that nothing answers to, in options that have other problems too; what else a skill may say could come of what is missing. */
 function checkSoundPart(skill: AnySkill, value: unknown, names: Names, unknown: readonly (keyof Names)[]): Finding[] {
-  const sound = skill.options && soundPart(skill.options, value);
+  const sound = skill.options && validPart(skill.options, value);
   if (!sound) return [];
   const found = checkNames(skill, { value, options: sound.data }, names, unknown).filter(({ path, says }) =>
     [lookUp({ skills: { [skill.name]: value } }, path)]

@@ -21,7 +21,7 @@ test.each([true, false])('with a terminal: %p, the trial loads and its user may 
   expect(config.skills).toHaveProperty('alerts.sources.default.tokens', [{ file: '/data/token' }]);
   for (const connector of Object.keys(config.connectors)) {
     const person = createPeople(config).byAccount(connector, 'local');
-    const asker = {
+    const actor = {
       kind: 'account' as const,
       connector,
       accountId: 'local',
@@ -32,7 +32,7 @@ test.each([true, false])('with a terminal: %p, the trial loads and its user may 
       bot: false,
     };
     const question = {
-      asker,
+      actor,
       skill: 'alerts',
       command: 'close',
       class: 'admin',

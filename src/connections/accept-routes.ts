@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import { DatabaseAway, type Database, type Query } from '../db/database.ts';
 import { insertEvents, type Accepted, type NewEvent } from '../events/event.ts';
 import type { Metrics } from '../metrics.ts';
-import type { StepHook } from '../steps.ts';
+import type { CrashHook } from '../crash-points.ts';
 import type { IncomingEvent } from '../connectors/connector.ts';
 
 const DAY_MS = 86_400_000;
@@ -10,7 +10,7 @@ const DAY_MS = 86_400_000;
 export interface AcceptOptions {
   readonly database: Database;
   readonly clock: Clock;
-  readonly step: StepHook;
+  readonly crashPoint: CrashHook;
   readonly metrics?: Metrics;
   /** What people said. */
   readonly onHeard: (accepted: readonly Accepted[]) => void;
@@ -26,15 +26,15 @@ export type Accept = (
   beside?: (query: Query) => Promise<boolean>,
 ) => Promise<void>;
 
-export function createAccept({ database, clock, step, metrics, onHeard }: AcceptOptions): Accept {
+export function createAccept({ database, clock, crashPoint, metrics, onHeard }: AcceptOptions): Accept {
   return async (connector, events, beside) => {
     if (!database.available) throw new DatabaseAway('the database is away');
     const rows = events.map((event) => rowOf(connector, event, clock.now()));
-    step('receive.before-commit');
+    crashPoint('receive.before-commit');
     const accepted = beside
       ? await database.transaction(async ({ query }) => ((await beside(query)) ? insertEvents(query, rows) : []))
       : await insertEvents(database.query, rows);
-    step('receive.after-commit');
+    crashPoint('receive.after-commit');
     metrics?.connectorLastEvent.set({ connector }, clock.now().getTime() / 1000);
     onHeard(accepted);
   };

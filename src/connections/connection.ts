@@ -3,18 +3,18 @@ import type { Database, Transaction } from '../db/database.ts';
 import { LeaseLost, type Lease } from '../replicas/lease.ts';
 import type { WokenRoom } from '../replicas/notifier.ts';
 import { insertBatch, readCursor, type Accepted, type NewEvent } from '../events/event.ts';
-import { coreMessage, noticeOps, opsAddresses, sayToOps, type OpsWord } from '../handlers/notice.ts';
+import { coreMessage, noticeOps, opsAddresses, sayToOps, type OpsNotice } from '../handlers/notice.ts';
 import type { Committed } from '../events/committed.ts';
-import { Effects } from '../handlers/outbox.ts';
+import { Outbox } from '../handlers/outbox.ts';
 import { mayNotice, recordError, shortId } from '../handlers/failure.ts';
-import type { World } from '../registry/registry.ts';
+import type { Registry } from '../registry/registry.ts';
 import { codeOf, messageOf, sentenceOf } from '../errors.ts';
 import { escape, type Message } from '../chat/message.ts';
-import { Courier } from '../messages/delivery-worker.ts';
+import { DeliveryWorker } from '../messages/delivery-worker.ts';
 import { placeRoom, type MessageRow } from '../messages/store.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../log.ts';
-import type { StepHook } from '../steps.ts';
+import type { CrashHook } from '../crash-points.ts';
 import { rowOf } from './accept-routes.ts';
 import type { Connector, ConnectorHost, IncomingEvent } from '../connectors/connector.ts';
 
@@ -31,14 +31,14 @@ export interface ConnectorState {
   readonly lastEventAt: Date | undefined;
 }
 
-export interface RunnerOptions {
+export interface ConnectionOptions {
   readonly name: string;
   readonly database: Database;
   readonly clock: Clock;
-  readonly step: StepHook;
+  readonly crashPoint: CrashHook;
   readonly metrics: Metrics;
   readonly log: Log;
-  readonly world: () => World;
+  readonly registry: () => Registry;
   /** A fresh connector for each start: nothing of a former connection is trusted. */
   readonly create: () => Promise<Connector>;
   /** What people said. */
@@ -48,10 +48,10 @@ export interface RunnerOptions {
 }
 
 /** Runs one connector for as long as this replica holds its lease: starts it, starts it again, and carries its events in. */
-export class ConnectorRunner {
-  readonly #options: RunnerOptions;
+export class Connection {
+  readonly #options: ConnectionOptions;
   #state: ConnectorState;
-  #courier: Courier | undefined;
+  #deliveryWorker: DeliveryWorker | undefined;
   #connector: Connector | undefined;
   #running: Promise<void> = Promise.resolve();
   #stop = new AbortController();
@@ -59,7 +59,7 @@ export class ConnectorRunner {
   readonly #idOf = new Map<string, string>();
   readonly #writtenOf = new Map<string, string>();
 
-  constructor(options: RunnerOptions) {
+  constructor(options: ConnectionOptions) {
     this.#options = options;
     this.#state = { up: false, since: options.clock.now(), detail: 'not started', lastEventAt: undefined };
   }
@@ -87,12 +87,12 @@ export class ConnectorRunner {
   }
 
   wake({ room, notBefore, queue }: WokenRoom): void {
-    this.#courier?.wake(room, notBefore, queue === 0);
+    this.#deliveryWorker?.wake(room, notBefore, queue === 0);
   }
 
   /** Anything may have changed. */
   wakeAll(): void {
-    this.#courier?.wakeAll();
+    this.#deliveryWorker?.wakeAll();
   }
 
   async #loop(lease: Lease, signal: AbortSignal): Promise<void> {
@@ -120,22 +120,22 @@ export class ConnectorRunner {
 
   /** One life of a connector; resolves to the reason of its end. */
   async #once(lease: Lease, signal: AbortSignal): Promise<unknown> {
-    const { database, name, step, metrics, clock, log, onAccepted, onCommitted, create } = this.#options;
+    const { database, name, crashPoint, metrics, clock, log, onAccepted, onCommitted, create } = this.#options;
     let ended: (reason: unknown) => void = () => {};
     const end = new Promise<unknown>((resolve) => (ended = resolve));
     signal.addEventListener('abort', () => ended(undefined), { once: true });
     let connector: Connector | undefined;
-    let courier: Courier | undefined;
+    let deliveryWorker: DeliveryWorker | undefined;
     try {
       connector = await create();
       const cursor = await readCursor(database.query, name);
-      courier = new Courier({
+      deliveryWorker = new DeliveryWorker({
         database,
         name,
         connector,
         lease,
         clock,
-        step,
+        crashPoint,
         metrics,
         log,
         onAccepted,
@@ -144,20 +144,20 @@ export class ConnectorRunner {
         onUnauthorised: ended,
         isUp: () => this.#state.up,
       });
-      const host = this.#host(lease, cursor, courier, ended);
+      const host = this.#host(lease, cursor, deliveryWorker, ended);
       await Promise.race([connector.start(host), end]);
       if (!signal.aborted) {
-        this.#courier = courier;
+        this.#deliveryWorker = deliveryWorker;
         this.#connector = connector;
-        courier.start();
+        deliveryWorker.start();
       }
       return await end;
     } catch (error) {
       return error;
     } finally {
-      this.#courier = undefined;
+      this.#deliveryWorker = undefined;
       this.#connector = undefined;
-      await courier?.stop();
+      await deliveryWorker?.stop();
       await connector
         ?.stop()
         .catch((error: unknown) => log.warn({ reason: messageOf(error) }, 'connector did not stop cleanly'));
@@ -167,7 +167,7 @@ export class ConnectorRunner {
   #host(
     lease: Lease,
     cursor: { cursor: string; stored_at: Date } | undefined,
-    courier: Courier,
+    deliveryWorker: DeliveryWorker,
     failed: (reason: unknown) => void,
   ): ConnectorHost {
     const { clock, log } = this.#options;
@@ -179,13 +179,13 @@ export class ConnectorRunner {
         await this.#receive(lease, events, next, cursorAt);
         cursorAt = clock.now();
       },
-      echo: (key, remoteId) => courier.echo(key, remoteId),
+      echo: (key, remoteId) => deliveryWorker.echo(key, remoteId),
       membership: async (room, state, detail) => {
         if (!this.#isFormer(room)) await this.#membership(this.#written(room), state, detail);
       },
       isConfigured: (room) => !this.#isFormer(room) && this.#rooms().includes(this.#written(room)),
       rooms: () => this.#rooms(),
-      resolved: (written, room) => this.#resolved(lease, courier, written, room),
+      resolved: (written, room) => this.#resolved(lease, deliveryWorker, written, room),
       state: (up, detail) => this.#setState(up, detail),
       failed,
       now: () => clock.now(),
@@ -193,11 +193,11 @@ export class ConnectorRunner {
     };
   }
 
-  async #resolved(lease: Lease, courier: Courier, written: string, room: string): Promise<void> {
+  async #resolved(lease: Lease, deliveryWorker: DeliveryWorker, written: string, room: string): Promise<void> {
     const { database, name, log } = this.#options;
     const before = this.#idOf.get(written);
     if (before === room) return;
-    await courier.quietly(written, async () => {
+    await deliveryWorker.quietly(written, async () => {
       const moved = await placeRoom(database.query, lease, { connector: name, written, room });
       if (moved) log.info({ room: written, id: room }, 'a room is another one now');
     });
@@ -209,7 +209,7 @@ export class ConnectorRunner {
 
   #rooms(): readonly string[] {
     return this.#options
-      .world()
+      .registry()
       .rooms.all()
       .flatMap((room) =>
         room.addresses.filter((address) => address.connector === this.#options.name).map((address) => address.room),
@@ -232,9 +232,9 @@ export class ConnectorRunner {
     cursor: string | null,
     cursorAt: Date | null,
   ): Promise<void> {
-    const { name, step, clock, world, metrics, onHeard } = this.#options;
+    const { name, crashPoint, clock, registry, metrics, onHeard } = this.#options;
     const now = clock.now();
-    const maxAgeMs = world().backlogMaxAgeMs;
+    const maxAgeMs = registry().backlogMaxAgeMs;
     const heard = events.filter((event) => !this.#isFormer(event.room));
     const rows = heard.map((event): NewEvent => {
       const row = rowOf(name, event, now, this.#written(event.room));
@@ -245,9 +245,9 @@ export class ConnectorRunner {
       );
       return { ...row, lateMs: ageMs > maxAgeMs ? Math.round(ageMs) : 0 };
     });
-    step('receive.before-commit');
+    crashPoint('receive.before-commit');
     const accepted = await this.#store(lease, rows, cursor);
-    step('receive.after-commit');
+    crashPoint('receive.after-commit');
     if (events.length > 0) {
       this.#state = { ...this.#state, lastEventAt: now };
       metrics.connectorLastEvent.set({ connector: name }, now.getTime() / 1000);
@@ -322,8 +322,8 @@ export class ConnectorRunner {
     const committed = await database.transaction(async (transaction) => {
       // Once for ever and room: the bot cannot read an answer there.
       if (!(await mayNotice(transaction, `encrypted:${name}:${room}`, 365 * 86_400_000))) return undefined;
-      const effects = new Effects();
-      effects.want(
+      const outbox = new Outbox();
+      outbox.intend(
         coreMessage(
           { connector: name, room },
           {
@@ -331,15 +331,15 @@ export class ConnectorRunner {
           },
         ),
       );
-      return effects.write(transaction);
+      return outbox.write(transaction);
     });
     if (committed) onCommitted(committed);
   }
 
-  async #notice(word: Omit<OpsWord, 'connector'> & { about: string }): Promise<void> {
-    const { database, world, name, onCommitted, log } = this.#options;
+  async #notice(word: Omit<OpsNotice, 'connector'> & { about: string }): Promise<void> {
+    const { database, registry, name, onCommitted, log } = this.#options;
     try {
-      const committed = await noticeOps(database, world(), { ...word, connector: name, everyMs: NOTICE_EVERY_MS });
+      const committed = await noticeOps(database, registry(), { ...word, connector: name, everyMs: NOTICE_EVERY_MS });
       if (committed) onCommitted(committed);
     } catch (error) {
       log.warn({ reason: messageOf(error) }, 'notice to the ops room could not be stored');
@@ -349,29 +349,29 @@ export class ConnectorRunner {
   /** A dead letter goes to the room's failover, with what it said; the ops room hears of it once in a while. */
   async #dead(transaction: Transaction, row: MessageRow, message: Message, reason: string): Promise<Committed> {
     const { name } = this.#options;
-    const world = this.#options.world();
+    const registry = this.#options.registry();
     const here = { connector: row.connector, room: row.room };
-    const room = world.rooms.byAddress(here);
-    const failover = room?.failover === undefined ? undefined : world.rooms.byName(room.failover);
+    const room = registry.rooms.byAddress(here);
+    const failover = room?.failover === undefined ? undefined : registry.rooms.byName(room.failover);
     const where = escape(room?.name ?? row.room);
-    const effects = new Effects();
+    const outbox = new Outbox();
     // A carried message that dies too is not carried on: two rooms that stand in for each other would never end.
     if (failover && !row.key?.startsWith('failover:')) {
       const text = [`_could not be shown in ${where}: ${escape(reason)}_`, message.text].filter(Boolean).join('\n');
       for (const address of failover.addresses) {
         if (address.connector !== here.connector || address.room !== here.room)
-          effects.want(coreMessage(address, { ...message, text }, { key: `failover:${row.id}`, ring: true }));
+          outbox.intend(coreMessage(address, { ...message, text }, { key: `failover:${row.id}`, ring: true }));
       }
     }
     if (
-      opsAddresses(world, name).length > 0 &&
+      opsAddresses(registry, name).length > 0 &&
       (await mayNotice(transaction, `dead:${row.connector}:${row.room}`, NOTICE_EVERY_MS))
     )
-      sayToOps(world, effects, {
+      sayToOps(registry, outbox, {
         connector: name,
         except: here,
         text: `I cannot post in ${where}: ${escape(reason)}. What I wanted to say is kept: \`watchbell messages dead\` lists it; once this is mended, \`watchbell messages replay all\` sends it.`,
       });
-    return effects.write(transaction);
+    return outbox.write(transaction);
   }
 }

@@ -5,25 +5,25 @@ import type { Lease, LeaseKeeper } from '../replicas/lease.ts';
 import type { WokenRoom } from '../replicas/notifier.ts';
 import type { Accepted } from '../events/event.ts';
 import type { Committed } from '../events/committed.ts';
-import type { World } from '../registry/registry.ts';
+import type { Registry } from '../registry/registry.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { SecretRef } from '../contract/secret.ts';
 import type { PartState } from '../part-state.ts';
-import type { StepHook } from '../steps.ts';
+import type { CrashHook } from '../crash-points.ts';
 import type { Connector, Platform, Route } from '../connectors/connector.ts';
 import { platformOf } from '../connectors/platforms.ts';
-import { ConnectorRunner } from './connection.ts';
+import { Connection } from './connection.ts';
 import { createConnectorState } from '../connectors/state.ts';
 
-export interface RunnersOptions {
+export interface ConnectionsOptions {
   readonly database: Database;
   readonly clock: Clock;
-  readonly step: StepHook;
+  readonly crashPoint: CrashHook;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly config: () => Config;
-  readonly world: () => World;
+  readonly registry: () => Registry;
   readonly secret: (reference: SecretRef) => Promise<string>;
   readonly platforms: readonly Platform[];
   readonly leases: () => LeaseKeeper;
@@ -38,29 +38,30 @@ export interface RunnersOptions {
 const leaseOf = (connector: string): string => `connector:${connector}`;
 
 /** A runner for each connector, which runs while this replica holds its lease. */
-export class ConnectorRunners {
-  readonly #options: RunnersOptions;
-  readonly #runners = new Map<string, ConnectorRunner>();
+export class Connections {
+  readonly #options: ConnectionsOptions;
+  readonly #connections = new Map<string, Connection>();
   /** Never started: they are asked what the platform means by what it posts here. */
   readonly #listening = new Map<string, Promise<Connector>>();
 
-  constructor(options: RunnersOptions) {
+  constructor(options: ConnectionsOptions) {
     this.#options = options;
   }
 
   /** A runner for each connector that has none yet. Returns the leases that are wanted for them. */
   connect(): readonly string[] {
-    const { config, world, database, clock, step, metrics, log, onHeard, onAccepted, onCommitted } = this.#options;
+    const { config, registry, database, clock, crashPoint, metrics, log, onHeard, onAccepted, onCommitted } =
+      this.#options;
     for (const name of Object.keys(config().connectors)) {
-      if (this.#runners.has(name)) continue;
-      const runner = new ConnectorRunner({
-        ...{ name, database, clock, step, metrics, world, onHeard, onAccepted, onCommitted },
+      if (this.#connections.has(name)) continue;
+      const connection = new Connection({
+        ...{ name, database, clock, crashPoint, metrics, registry, onHeard, onAccepted, onCommitted },
         log: log.child({ connector: name }),
         create: () => this.create(name),
       });
-      this.#runners.set(name, runner);
+      this.#connections.set(name, connection);
     }
-    return [...this.#runners.keys()].map(leaseOf);
+    return [...this.#connections.keys()].map(leaseOf);
   }
 
   /** Ends those whose entry changed, or all where the rooms did, and gives back their leases. */
@@ -69,14 +70,16 @@ export class ConnectorRunners {
     const same = (name: string): boolean =>
       JSON.stringify(before.connectors[name]) === JSON.stringify(after.connectors[name]) &&
       JSON.stringify(before.rooms) === JSON.stringify(after.rooms);
-    const end = async (name: string, runner: ConnectorRunner): Promise<void> => {
-      await runner.stop();
+    const end = async (name: string, connection: Connection): Promise<void> => {
+      await connection.stop();
       await this.#unlisten(name);
       await this.#options.leases().release(leaseOf(name));
-      this.#runners.delete(name);
+      this.#connections.delete(name);
       if (!Object.hasOwn(after.connectors, name)) this.#forgetGauges(name);
     };
-    await Promise.all([...this.#runners].flatMap(([name, runner]) => (same(name) ? [] : [end(name, runner)])));
+    await Promise.all(
+      [...this.#connections].flatMap(([name, connection]) => (same(name) ? [] : [end(name, connection)])),
+    );
   }
 
   /** A connector that is configured no more is not down. */
@@ -89,11 +92,11 @@ export class ConnectorRunners {
 
   /** A lease was won: its connector begins, if it is one's. */
   held(lease: Lease): void {
-    this.#runners.get(lease.name.replace(/^connector:/, ''))?.run(lease);
+    this.#connections.get(lease.name.replace(/^connector:/, ''))?.run(lease);
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#runners.values()].map((runner) => runner.stop()));
+    await Promise.all([...this.#connections.values()].map((connection) => connection.stop()));
     await Promise.all([...this.#listening.keys()].map((name) => this.#unlisten(name)));
   }
 
@@ -117,23 +120,23 @@ export class ConnectorRunners {
   }
 
   wake(committed: WokenRoom): void {
-    this.#runners.get(committed.connector)?.wake(committed);
+    this.#connections.get(committed.connector)?.wake(committed);
   }
 
   /** Anything may have changed. */
   wakeAll(): void {
-    for (const runner of this.#runners.values()) runner.wakeAll();
+    for (const connection of this.#connections.values()) connection.wakeAll();
   }
 
   /** The connector while it is connected from here. */
   running(name: string): Connector | undefined {
-    return this.#runners.get(name)?.connector;
+    return this.#connections.get(name)?.connector;
   }
 
   parts(): Record<string, PartState> {
     const parts: Record<string, PartState> = {};
-    for (const [name, runner] of this.#runners) {
-      const { up, since, detail } = runner.state;
+    for (const [name, connection] of this.#connections) {
+      const { up, since, detail } = connection.state;
       const held = this.#options.leases().held.has(leaseOf(name));
       parts[name] = held ? { ok: up, since, detail } : { ok: true, since, detail: 'another replica speaks for it' };
     }

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { World } from '../registry/registry.ts';
+import type { Registry } from '../registry/registry.ts';
 import type { TaskChat } from '../contract/task.ts';
 import type { Connector } from '../connectors/connector.ts';
 
 const CLOSE_WITHIN_MS = 2000;
 
 export interface TaskChatOptions {
-  readonly world: () => World;
+  readonly registry: () => Registry;
   /** The connector that this replica runs, while it is connected. */
   readonly running: (name: string) => Connector | undefined;
   /** A fresh one that is never started. */
@@ -18,12 +18,12 @@ export interface TaskChatOptions {
  * what it makes is named by a uuid, so two that ask at once make one.
  */
 export function createTaskChat(
-  { world, running, create }: TaskChatOptions,
+  { registry, running, create }: TaskChatOptions,
   signal: AbortSignal,
 ): TaskChat & { close(): Promise<void> } {
   const own = new Map<string, Promise<Connector>>();
   const connectorFor = async (name: string): Promise<Connector> => {
-    if (!world().connectors.has(name)) throw new Error(`no connector is called "${name}"`);
+    if (!registry().connectors.has(name)) throw new Error(`no connector is called "${name}"`);
     const found = running(name);
     if (found) return found;
     const made = own.get(name) ?? create(name);
@@ -34,7 +34,7 @@ export function createTaskChat(
     async members({ connector: name, room }) {
       const connector = await connectorFor(name);
       if (connector.members) return connector.members(room, signal);
-      return world()
+      return registry()
         .people.all()
         .flatMap((person) => {
           const accountId = person.accounts[name];

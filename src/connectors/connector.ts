@@ -6,7 +6,7 @@ import type { Query } from '../db/database.ts';
  * The contract between the core and one account on one chat platform.
  *
  * A connector knows its platform's protocol and nothing else: it turns what arrives into `IncomingEvent`s, and
- * performs the one `Operation` it is handed. What to send, in which order, when, and whether again, is the courier's.
+ * performs the one `Operation` it is handed. What to send, in which order, when, and whether again, is for delivery to decide.
  * `src/connectors/conformance.ts` is this contract as tests.
  */
 export interface Connector {
@@ -174,11 +174,11 @@ export interface RenderOptions {
   /** New messages only: whether this one is meant to ring. Matrix sends chatter that does not ring as `m.notice`. */
   readonly ring: boolean;
   /** What a press on its actions must name. Left out where nothing can be pressed. */
-  readonly press?: PressedMessage;
+  readonly press?: InteractionTarget;
 }
 
 /** The message whose button is pressed, and the version of it that the presser saw. */
-export interface PressedMessage {
+export interface InteractionTarget {
   /** The core's own uuid of it. */
   readonly message: string;
   readonly version: number;
@@ -370,7 +370,7 @@ export type IncomingEvent =
   | (IncomingBase & {
       readonly type: 'interaction';
       /** A pressed button or a chosen item: which action of which version of which message. */
-      readonly press?: PressedMessage & { readonly index: number };
+      readonly press?: InteractionTarget & { readonly index: number };
       /** Or the words of a slash command. */
       readonly words?: string;
       readonly thread?: string;

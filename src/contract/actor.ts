@@ -5,7 +5,7 @@ export type CommandClass = 'read' | 'respond' | 'act' | 'admin';
 export type Visibility = 'everyone' | 'asker';
 
 /** Whoever said or tapped something; `person` is the key in `people:`, if the account is listed there. */
-export interface Asker {
+export interface Actor {
   /** An account on a chat platform, an API token (`token:ci`), or the program itself (its command line). */
   readonly kind: 'account' | 'token' | 'program';
   /** Of an account; for the others `api` and `cli`. */

@@ -1,4 +1,4 @@
-import type { Asker } from './actor.ts';
+import type { Actor } from './actor.ts';
 import type { EventType } from './event-type.ts';
 import type { FileRef, MessageLike, RoomAddress } from '../chat/message.ts';
 import type { Json, Sql } from './sql.ts';
@@ -18,10 +18,10 @@ export interface PostOptions {
   /** Key of a message in the same room whose thread this one belongs to; a plain message where that one is not to be had. */
   readonly inThreadOf?: string;
   /**
-   * Tell this skill's `fate` what became of it. `'lost'`: only if it was not shown; of several in a room that are dropped
+   * Tell this skill's `deliveryReport` what became of it. `'lost'`: only if it was not shown; of several in a room that are dropped
    * together, the last.
    */
-  readonly notify?: boolean | 'lost';
+  readonly report?: boolean | 'lost';
   /** One line that stands for this message in a digest while the room is throttled. Without it the row is never folded. */
   readonly line?: string;
 }
@@ -90,7 +90,7 @@ export interface Context<Options = unknown> {
   /**
    * Makes a listed person see `message` under `key`: a living message in the direct conversation with them, at the first of
    * their accounts, in the order of `contact`, that shows it. The next account is taken when one is dead, or shows nothing
-   * for a minute. `fate` hears with `person` and `account` that it was shown, or that no account is left.
+   * for a minute. `deliveryReport` is told, with `person` and `account` that it was shown, or that no account is left.
    */
   notify(person: string, message: MessageLike, options: NotifyOptions): Promise<void>;
   /** What the room shows under the key. */
@@ -132,13 +132,13 @@ export interface Context<Options = unknown> {
    * The configured options of a room, person or alert are decided by the skill; this asks the access policy on behalf of
    * `asker`, about a `resource` where the command names one.
    */
-  may(asker: Asker, command: string, room: RoomAddress, resource?: string): Promise<boolean>;
+  can(actor: Actor, command: string, room: RoomAddress, resource?: string): Promise<boolean>;
 }
 
 /** The context of something said or tapped in a room. */
 export interface CommandContext<Options = unknown, Args = Record<string, never>> extends Context<Options> {
   readonly args: Args;
-  readonly sender: Asker;
+  readonly sender: Actor;
   /** Where it was said. */
   readonly room: RoomAddress & { readonly name: string | undefined; readonly direct: boolean };
   /** Unique id of the event; the same in the reply's audit row and the log. */

@@ -1,7 +1,7 @@
 import type { RoomAddress } from '../chat/message.ts';
 
 /** What became of a message posted with `notify`. */
-export interface Fate {
+export interface DeliveryReport {
   readonly room: RoomAddress;
   readonly key: string;
   /** `dropped`: it was not sent by its `until`. */

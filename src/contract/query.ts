@@ -1,4 +1,4 @@
-import type { Asker, CommandClass } from './actor.ts';
+import type { Actor, CommandClass } from './actor.ts';
 import type { Log } from '../log.ts';
 import type { PeopleNow } from './people.ts';
 import type { Room } from './room.ts';
@@ -18,7 +18,7 @@ export interface QueryContext<Options = unknown> {
   readonly publicUrl: string | undefined;
   /** In one READ ONLY transaction, so that all that is read fits together; 5 s a statement. */
   readonly sql: Sql;
-  readonly asker: Asker;
+  readonly actor: Actor;
   /** Configured rooms by name. */
   readonly rooms: {
     byName(name: string): Room | undefined;
@@ -26,7 +26,7 @@ export interface QueryContext<Options = unknown> {
     all(): readonly Room[];
   };
   /** Whether the asker may ask this in that room: what belongs to rooms of which they may not is left out of the answer. */
-  mayIn(room: string): boolean;
+  canIn(room: string): boolean;
 }
 
 /**

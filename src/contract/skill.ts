@@ -1,7 +1,7 @@
 import type { Commands } from './command.ts';
 import type { Context } from './context.ts';
 import type { Cron, Timer } from './timer.ts';
-import type { Fate } from './delivery-report.ts';
+import type { DeliveryReport } from './delivery-report.ts';
 import type { Listener } from './listener.ts';
 import type { Need } from './abilities.ts';
 import type { ProgramCommand } from './program.ts';
@@ -59,7 +59,7 @@ export interface Skill<Options = unknown> {
   /** What of the world outside its tasks and services use. */
   readonly needs?: readonly Need[];
   /** Hears of messages posted with `notify`. */
-  readonly fate?: (context: Context<Options>, fate: Fate) => void | Promise<void>;
+  readonly deliveryReport?: (context: Context<Options>, deliveryReport: DeliveryReport) => void | Promise<void>;
   /** Numbers this skill exports, read by the one replica that holds the `metrics` lease. */
   readonly gauges?: Readonly<Record<string, Gauge>>;
   /** Distributions this skill counts with `observe`, on whichever replica handled the event. */

@@ -1,4 +1,4 @@
-import { explainLack, explainRefusal, isRefusal } from './explain.ts';
+import { explainMissing, explainRejected, isRefusal } from './explain.ts';
 
 const errorOf = (code: string | undefined, message: string): Error => Object.assign(new Error(message), { code });
 
@@ -15,13 +15,13 @@ test.each([
 ])('%s, %s: waiting does not mend it, and what does is said', (code, message, remedy) => {
   const error = errorOf(code, message);
   expect(isRefusal(error)).toBe(true);
-  expect(explainRefusal(error, 'db:5432')).toMatch(`the database at db:5432 cannot be reached: ${message}; `);
-  expect(explainRefusal(error, 'db:5432')).toContain(remedy);
-  expect(explainLack(errorOf(undefined, message), 'db:5432')).toBeUndefined();
+  expect(explainRejected(error, 'db:5432')).toMatch(`the database at db:5432 cannot be reached: ${message}; `);
+  expect(explainRejected(error, 'db:5432')).toContain(remedy);
+  expect(explainMissing(errorOf(undefined, message), 'db:5432')).toBeUndefined();
 });
 
 test('a table that may not be used is no question of how to connect', () => {
   const error = errorOf('42501', 'permission denied for table events');
   expect(isRefusal(error)).toBe(false);
-  expect(explainLack(error, 'db:5432')).toContain('does not allow that');
+  expect(explainMissing(error, 'db:5432')).toContain('does not allow that');
 });

@@ -38,7 +38,7 @@ const LACKS: Readonly<Record<string, string>> = {
 };
 
 /** What a statement failed for, as a sentence with the remedy; undefined: not for what the database at `place` lacks. */
-export function explainLack(error: unknown, place: string): string | undefined {
+export function explainMissing(error: unknown, place: string): string | undefined {
   const lacks = LACKS[codeOf(error) ?? ''];
   return lacks && `the database at ${place} ${lacks} (${messageOf(error)})`;
 }
@@ -46,7 +46,7 @@ export function explainLack(error: unknown, place: string): string | undefined {
 const OTHERWISE = 'look at database.url in the configuration, and whether the server runs';
 
 /** What no connection came about for, as a sentence with the remedy; `otherwise`: what to do when nothing better is known. */
-export function explainRefusal(error: unknown, place: string, otherwise?: string): string {
+export function explainRejected(error: unknown, place: string, otherwise?: string): string {
   return `the database at ${place} cannot be reached: ${withRemedy(error, otherwise)}`;
 }
 

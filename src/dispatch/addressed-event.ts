@@ -1,24 +1,24 @@
 import { z } from 'zod';
 import type { Transaction } from '../db/database.ts';
 import type { Context } from '../contract/context.ts';
-import type { Fate } from '../contract/delivery-report.ts';
+import type { DeliveryReport } from '../contract/delivery-report.ts';
 import type { Skill } from '../contract/skill.ts';
 import type { TaskOutcome, TaskReport } from '../contract/task.ts';
 import type { WebhookCall } from '../contract/webhook.ts';
 import { createContext } from '../handlers/context.ts';
 import { runHandler } from '../handlers/run-handler.ts';
-import type { Effects } from '../handlers/outbox.ts';
+import type { Outbox } from '../handlers/outbox.ts';
 import type { EventRow } from '../events/event.ts';
-import { lookWhetherShown, toldFate, type PostFor } from '../handlers/notify.ts';
+import { checkShown, handleReport, type PostFor } from '../handlers/notify.ts';
 import { NOTIFY_TIMER } from '../people/notifications.ts';
-import type { World } from '../registry/registry.ts';
+import type { Registry } from '../registry/registry.ts';
 
 export interface AddressedInput {
-  readonly world: World;
+  readonly registry: Registry;
   /** One event, or calls of one webhook. */
   readonly rows: readonly [EventRow, ...EventRow[]];
   readonly transaction: Transaction;
-  readonly effects: Effects;
+  readonly outbox: Outbox;
   readonly now: Date;
   /** Default: what a handler may take. */
   readonly timeoutMs?: number;
@@ -63,7 +63,7 @@ const fatePayload = z.object({
  */
 export async function handleAddressed({ rows, ...input }: AddressedInput): Promise<'ok'> {
   const [{ skill }] = rows;
-  const loaded = input.world.skills.get(skill ?? '');
+  const loaded = input.registry.skills.get(skill ?? '');
   if (!loaded) throw new Error(`no skill is called "${skill ?? ''}" here`);
   const given = rows.map((row) => ({ row, revocable: createContext({ ...input, loaded, eventId: row.id }) }));
   const calls = given.map(({ row, revocable }) => ({ row, context: revocable.context }));
@@ -99,7 +99,7 @@ function call(input: Surroundings, skill: Skill<unknown>, calls: readonly Call[]
   switch (row.kind) {
     case 'timer': {
       if (skill.name === 'core' && row.name === NOTIFY_TIMER)
-        return lookWhetherShown(input, postFor(input, row), row.key ?? '');
+        return checkShown(input, postFor(input, row), row.key ?? '');
       const timer = declared(skill.timers);
       const fired = { key: row.key ?? '', dueAt: row.happened_at, lateMs };
       return timer.run(context, { ...fired, payload: timer.payload.parse(payload) });
@@ -133,15 +133,20 @@ function call(input: Surroundings, skill: Skill<unknown>, calls: readonly Call[]
   }
 }
 
-async function tell(input: Surroundings, { row, context }: Call, skill: Skill<unknown>, fate: Fate): Promise<void> {
-  const told = await toldFate(input, postFor(input, row), skill.name, fate);
-  if (told) await skill.fate?.(context, told);
+async function tell(
+  input: Surroundings,
+  { row, context }: Call,
+  skill: Skill<unknown>,
+  deliveryReport: DeliveryReport,
+): Promise<void> {
+  const told = await handleReport(input, postFor(input, row), skill.name, deliveryReport);
+  if (told) await skill.deliveryReport?.(context, told);
 }
 
 /** Messages of another skill than the one that is called; for what the core decides about them. */
 function postFor(input: Surroundings, { id }: EventRow): PostFor {
   return (skill) => {
-    const loaded = input.world.skills.get(skill);
+    const loaded = input.registry.skills.get(skill);
     if (!loaded) throw new Error(`no skill is called "${skill}" here`);
     return createContext({ ...input, loaded, eventId: id }).context.post;
   };

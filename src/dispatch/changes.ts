@@ -1,6 +1,6 @@
 import type { Database, Query } from '../db/database.ts';
 import { nameOf, queriesOf } from './query-runner.ts';
-import type { World } from '../registry/registry.ts';
+import type { Registry } from '../registry/registry.ts';
 
 /** What comes in one go is told in one go. */
 const TELL_AFTER_MS = 100;
@@ -12,7 +12,7 @@ export type Follower = (names: readonly string[]) => void;
 
 export interface ChangesOptions {
   readonly database: Database;
-  readonly world: () => World;
+  readonly registry: () => Registry;
   readonly lookEveryMs?: number;
 }
 
@@ -37,7 +37,7 @@ export class Changes {
 
   /** A handler of this skill has committed; `queries`: those it named, none: it may have changed what any of them answers. */
   committed(skill: string, queries: readonly string[]): void {
-    const loaded = this.#options.world().skills.get(skill);
+    const loaded = this.#options.registry().skills.get(skill);
     if (!loaded) return;
     for (const query of queries.length > 0 ? queries : Object.keys(queriesOf(loaded)))
       this.#waiting.add(nameOf({ skill, query }));

@@ -1,23 +1,23 @@
 import type { IncomingEvent, Sender } from '../connectors/connector.ts';
 import type { Transaction } from '../db/database.ts';
-import type { Asker } from '../contract/actor.ts';
+import type { Actor } from '../contract/actor.ts';
 import { type MessageLike, type RoomAddress, toMessage } from '../chat/message.ts';
 import { addressed, firstLine, type Addressing } from '../commands/addressing.ts';
-import { sayCommand, type Answer, type Outcome, type Place, type Said } from './run-command.ts';
+import { runCommand, type Answer, type Outcome, type Place, type CommandRequest } from './run-command.ts';
 import { findConversation, type ConversationRow } from '../handlers/conversation.ts';
-import type { Effects } from '../handlers/outbox.ts';
+import type { Outbox } from '../handlers/outbox.ts';
 import { laneBefore, type EventRow } from '../events/event.ts';
 import { coreMessage } from '../handlers/notice.ts';
-import { findShown, meaningOfPress, meaningOfReaction, type Here, type Meaning } from './offered-action.ts';
-import { keepAnswers, notePress, type Press } from './interaction.ts';
-import type { World } from '../registry/registry.ts';
+import { findShown, meaningOfInteraction, meaningOfReaction, type Location, type Meaning } from './offered-action.ts';
+import { keepAnswers, recordInteraction, type RecordedInteraction } from './interaction.ts';
+import type { Registry } from '../registry/registry.ts';
 
 export interface ChatInput {
-  readonly world: World;
+  readonly registry: Registry;
   readonly row: EventRow;
   readonly event: IncomingEvent;
   readonly transaction: Transaction;
-  readonly effects: Effects;
+  readonly outbox: Outbox;
   readonly now: Date;
   /** Called before a command runs, which may fail. */
   readonly onCommand: (skill: string, command: string) => void;
@@ -39,13 +39,13 @@ const TAP_WAIT_MS = 5 * 60_000;
 const NOT_CONFIGURED = 'This room is not in my configuration, so I do nothing here.';
 
 /** What was said, as far as the event alone tells. */
-type Line = Pick<Said, 'text' | 'answerUnknown' | 'tapped' | 'about' | 'unnamed'>;
+type Line = Pick<CommandRequest, 'text' | 'answerUnknown' | 'tapped' | 'about' | 'unnamed'>;
 
 /** Handles one thing said, tapped or pressed in a room: who, may they, which command, run it, answer. */
 export async function handleChat(input: ChatInput): Promise<ChatResult> {
-  const { world, row } = input;
+  const { registry, row } = input;
   const address: RoomAddress = { connector: row.source, room: input.event.room };
-  const room = world.rooms.byAddress(address);
+  const room = registry.rooms.byAddress(address);
   if (input.event.sender.bot) return { result: 'ignored' };
   const conversation = room ? undefined : await findConversation(input.transaction.query, address);
   // People talk to each other there, also while only one of them has come.
@@ -59,30 +59,30 @@ export async function handleChat(input: ChatInput): Promise<ChatResult> {
 
 /** The skill that opened it listens there, as in the room it belongs to. Without that room nobody does. */
 function inConversation(input: ChatInput, { skill, belongsTo, ...address }: ConversationRow): Promise<ChatResult> {
-  if (!input.world.rooms.byName(belongsTo)) return Promise.resolve({ result: 'ignored' });
+  if (!input.registry.rooms.byName(belongsTo)) return Promise.resolve({ result: 'ignored' });
   return inRoom(input, { address, name: belongsTo, direct: false, onlySkill: skill });
 }
 
 async function inRoom(input: ChatInput, place: Place): Promise<ChatResult> {
-  const { world, event, row, transaction, effects, now, onCommand } = input;
-  const asker = accountActor(world, row.source, event.sender);
+  const { registry, event, row, transaction, outbox, now, onCommand } = input;
+  const actor = accountActor(registry, row.source, event.sender);
   const line = event.type === 'message' ? await typed(input, event) : await tapped(input, event, place.address);
   if (line === 'aside') return { result: 'aside' };
   if (row.lane !== null && laneBefore(row.lane) !== row.lane) return { result: 'back' };
   if (line === undefined) return { result: 'ignored' };
-  const press = pressOf(event, asker, line.text);
-  const before = press && (await notePress(transaction.query, press, now));
+  const press = pressOf(event, actor, line.text);
+  const before = press && (await recordInteraction(transaction.query, press, now));
   if (before) {
     for (const answer of before) answerAsker(input, place.address, answer);
     return { result: 'ignored' };
   }
-  const { outcome, skill, command, answers } = await sayCommand(
+  const { outcome, skill, command, answers } = await runCommand(
     {
-      ...{ world, transaction, effects, now, onCommand },
+      ...{ registry, transaction, outbox, now, onCommand },
       eventId: row.id,
       answer: (answer) => reply(input, place.address, event, answer),
     },
-    { ...line, asker, place, lateMs: row.late_ms },
+    { ...line, actor, place, lateMs: row.late_ms },
   );
   if (press) await keepAnswers(transaction.query, press, answers);
   // Whoever pressed must see that it was heard, also where there is nothing to say.
@@ -96,25 +96,25 @@ async function inRoom(input: ChatInput, place: Place): Promise<ChatResult> {
   };
 }
 
-function pressOf(event: IncomingEvent, asker: Asker, command: string): Press | undefined {
+function pressOf(event: IncomingEvent, actor: Actor, command: string): RecordedInteraction | undefined {
   if (event.type !== 'interaction' || !event.press) return undefined;
-  return { message: event.press.message, account: `${asker.connector}:${asker.accountId}`, command };
+  return { message: event.press.message, account: `${actor.connector}:${actor.accountId}`, command };
 }
 
 /** Only to whoever did it; where the platform cannot do that, nobody is told: what was said before stands there already. */
 function answerAsker(input: ChatInput, address: RoomAddress, answer: Answer): void {
-  if (input.world.capabilities(address.connector)?.asker)
+  if (input.registry.capabilities(address.connector)?.asker)
     reply(input, address, input.event, { ...answer, visibility: 'asker' });
 }
 
 /** Who an account of a platform is here. */
-export function accountActor(world: World, connector: string, sender: Sender): Asker {
-  const person = world.people.byAccount(connector, sender.accountId);
+export function accountActor(registry: Registry, connector: string, sender: Sender): Actor {
+  const person = registry.people.byAccount(connector, sender.accountId);
   return {
     kind: 'account',
     connector,
     accountId: sender.accountId,
-    name: world.people.nameOf(connector, sender.accountId, sender.name),
+    name: registry.people.nameOf(connector, sender.accountId, sender.name),
     person: person?.id,
     groups: person?.groups ?? [],
     guest: sender.guest,
@@ -125,7 +125,7 @@ export function accountActor(world: World, connector: string, sender: Sender): A
 async function typed(input: ChatInput, event: IncomingEvent & { type: 'message' }): Promise<Line | undefined> {
   // An edited command is not run again: what was said first was run.
   if (event.edits !== undefined) return undefined;
-  const line = addressed(event, [input.world.botName, ...(event.names ?? [])]);
+  const line = addressed(event, [input.registry.botName, ...(event.names ?? [])]);
   const target = event.replyTo ?? event.thread;
   const own = target === undefined ? undefined : await findShown(hereOf(input), target);
   const root = own ?? (event.replyTo && event.thread ? await findShown(hereOf(input), event.thread) : undefined);
@@ -133,11 +133,11 @@ async function typed(input: ChatInput, event: IncomingEvent & { type: 'message' 
   if (line.to === 'nobody') {
     // Below a message of the bot people also talk to each other.
     const text = firstLine(event.text);
-    const lookup = input.world.commands.find(text);
+    const lookup = input.registry.commands.find(text);
     const isMeant = lookup.found === 'command' || (lookup.found === 'misfit' && lookup.isSlip);
     return root && isMeant ? { text, answerUnknown: false, tapped: false, about, unnamed: true } : undefined;
   }
-  const isCommand = (text: string): boolean => input.world.commands.find(text).found === 'command';
+  const isCommand = (text: string): boolean => input.registry.commands.find(text).found === 'command';
   const text = line.whole !== undefined && isCommand(line.whole) ? line.whole : line.text;
   return { text, answerUnknown: isQuestion(line, event), tapped: false, about };
 }
@@ -165,17 +165,17 @@ async function tapped(
   if (event.type === 'interaction')
     reply(input, address, event, {
       ...coreAnswer(`That button is out of date; look at the newest message.`),
-      ...(input.world.capabilities(address.connector)?.asker && { visibility: 'asker' }),
+      ...(input.registry.capabilities(address.connector)?.asker && { visibility: 'asker' }),
     });
   return undefined;
 }
 
-function meaningOf(here: Here, event: Exclude<IncomingEvent, { type: 'message' }>, now: Date): Promise<Meaning> {
+function meaningOf(here: Location, event: Exclude<IncomingEvent, { type: 'message' }>, now: Date): Promise<Meaning> {
   if (event.type === 'reaction') return meaningOfReaction(here, event, now);
-  return event.press ? meaningOfPress(here, event.press) : Promise.resolve('nothing');
+  return event.press ? meaningOfInteraction(here, event.press) : Promise.resolve('nothing');
 }
 
-function hereOf({ transaction, row, event }: ChatInput): Here {
+function hereOf({ transaction, row, event }: ChatInput): Location {
   return { query: transaction.query, connector: row.source, room: event.room };
 }
 
@@ -186,13 +186,13 @@ export function coreAnswer(message: MessageLike): Answer {
 
 /** Answers in the same room and thread, ahead of bulk. Chatter by default: it rings nobody. */
 export function reply(
-  input: Pick<ChatInput, 'world' | 'effects' | 'row'>,
+  input: Pick<ChatInput, 'registry' | 'outbox' | 'row'>,
   address: RoomAddress,
   event: IncomingEvent,
   { skill, message, visibility }: Answer,
 ): void {
   const typedMessage = event.type === 'message' ? event : undefined;
-  input.effects.want({
+  input.outbox.intend({
     ...coreMessage(address, { notice: true, ...message }, { eventId: input.row.id }),
     skill,
     replyTo: typedMessage?.id ?? null,

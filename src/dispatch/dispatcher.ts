@@ -1,7 +1,7 @@
 import { messageOf } from '../errors.ts';
 import { beginEvent, beginLane, findNew, type Accepted } from '../events/event.ts';
 import { EventHandler, type HandlerOptions } from './event-handler.ts';
-import { Lines, type Turn, type Work } from './work-queues.ts';
+import { WorkQueues, type Turn, type Work } from './work-queues.ts';
 import { beginSuspect, takeSuspects, uncountTries, type Suspect } from '../events/suspects.ts';
 
 /** While senders wait for their 200, accepting goes first: alone for a second, then with some handling beside it. */
@@ -26,7 +26,7 @@ export interface DispatcherOptions extends Omit<HandlerOptions, 'onBack'> {
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #handler: EventHandler;
-  readonly #lines = new Lines();
+  readonly #lines = new WorkQueues();
   #working = 0;
   #stopped = true;
   #suspecting: Promise<void> | undefined;
@@ -82,8 +82,8 @@ export class Dispatcher {
   }
 
   #pump(): void {
-    const { world, database, pressure } = this.#options;
-    while (!this.#stopped && world() && database.available && this.#working < WORKERS.none + WORKERS_FOR_PEOPLE) {
+    const { registry, database, pressure } = this.#options;
+    while (!this.#stopped && registry() && database.available && this.#working < WORKERS.none + WORKERS_FOR_PEOPLE) {
       const turn = this.#lines.take(this.#working < WORKERS[pressure()]);
       if (!turn) return;
       this.#working++;
@@ -125,13 +125,13 @@ export class Dispatcher {
   }
 
   async #sweep(): Promise<void> {
-    const world = this.#options.world();
-    if (!world || !this.#options.database.available) return;
+    const registry = this.#options.registry();
+    if (!registry || !this.#options.database.available) return;
     this.#pump();
     this.#suspecting ??= this.#workSuspects().finally(() => (this.#suspecting = undefined));
     if (this.#lines.length > SWEEP_LIMIT) return;
     try {
-      this.wake(await findNew(this.#options.database.query, this.#handler.known(world), SWEEP_LIMIT), true);
+      this.wake(await findNew(this.#options.database.query, this.#handler.known(registry), SWEEP_LIMIT), true);
     } catch {
       // the database is away; the next sweep looks again
     }
@@ -142,14 +142,14 @@ export class Dispatcher {
    * event that ends the program takes no more than that one from the others.
    */
   async #workSuspects(): Promise<void> {
-    const { database, world: current, log } = this.#options;
+    const { database, registry: current, log } = this.#options;
     try {
       for (;;) {
         if (this.#survived.length > 0) await uncountTries(database.query, this.#survived);
         this.#survived = [];
-        const world = current();
-        if (this.#stopped || !world || !database.available) return;
-        const taken = await takeSuspects(database.query, this.#handler.known(world));
+        const registry = current();
+        if (this.#stopped || !registry || !database.available) return;
+        const taken = await takeSuspects(database.query, this.#handler.known(registry));
         if (taken.length === 0) return;
         const endMs = performance.now() + SUSPECTS_MS;
         for (const [nth, suspect] of taken.entries()) {

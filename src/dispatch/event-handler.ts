@@ -5,11 +5,11 @@ import { isRerunError, isTransientError, type Database, type Transaction } from 
 import { messageOf } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../log.ts';
-import type { StepHook } from '../steps.ts';
+import type { CrashHook } from '../crash-points.ts';
 import { handleAddressed } from './addressed-event.ts';
 import { coreAnswer, handleChat, reply } from './chat-event.ts';
 import type { Committed } from '../events/committed.ts';
-import { Effects } from '../handlers/outbox.ts';
+import { Outbox } from '../handlers/outbox.ts';
 import {
   asideOf,
   beginCalls,
@@ -28,7 +28,7 @@ import { recordError, shortId } from '../handlers/failure.ts';
 import { sayToOps } from '../handlers/notice.ts';
 import { handleRemote } from './remote-command.ts';
 import { beginSuspect, type Suspect } from '../events/suspects.ts';
-import { knownNames, type World } from '../registry/registry.ts';
+import { knownNames, type Registry } from '../registry/registry.ts';
 
 const MAX_RERUNS = 10;
 const MAX_TRIES = 6;
@@ -39,11 +39,11 @@ const CALLS_MS = 500;
 export interface HandlerOptions {
   readonly database: Database;
   readonly clock: Clock;
-  readonly step: StepHook;
+  readonly crashPoint: CrashHook;
   readonly metrics: Metrics;
   readonly log: Log;
   /** The configuration in force; undefined: this replica leaves handling to others for now. */
-  readonly world: () => World | undefined;
+  readonly registry: () => Registry | undefined;
   /** After each commit: what has to be looked at. */
   readonly onCommitted: (committed: Committed) => void;
   /** What was put aside is back in the lane of its room. */
@@ -65,7 +65,7 @@ export interface CallsOutcome {
 /** Handles one event, or the waiting calls of one webhook, in a transaction, and sees to what fails. */
 export class EventHandler {
   readonly #options: HandlerOptions;
-  #knownOf: { world: World; literal: Known } | undefined;
+  #knownOf: { registry: Registry; literal: Known } | undefined;
 
   constructor(options: HandlerOptions) {
     this.#options = options;
@@ -78,18 +78,18 @@ export class EventHandler {
   ): Promise<boolean> {
     const { database, log } = this.#options;
     for (let rerun = 0; ; rerun++) {
-      const world = this.#options.world();
-      if (!world) return false;
+      const registry = this.#options.registry();
+      if (!registry) return false;
       let row: EventRow | undefined;
       let begun: Begun | undefined;
       try {
         return await database.connection(async (transaction) => {
-          row = await begin(transaction, this.known(world));
+          row = await begin(transaction, this.known(registry));
           if (!row) {
             await transaction.script('rollback');
             return false;
           }
-          await this.#handle(transaction, [row], world, { onCommand: (...command) => (begun = command) });
+          await this.#handle(transaction, [row], registry, { onCommand: (...command) => (begun = command) });
           return true;
         });
       } catch (error) {
@@ -113,17 +113,17 @@ export class EventHandler {
     webhook: string,
     calls: readonly { readonly id: number; readonly lane: string | null }[],
   ): Promise<CallsOutcome | undefined> {
-    const { database, log, world: current } = this.#options;
+    const { database, log, registry: current } = this.#options;
     const ids = calls.flatMap(({ id, lane }) => (lane === null ? [id] : []));
     const lanes = calls.flatMap(({ lane }) => lane ?? []);
     const keysOf = (rows: readonly EventRow[]) => new Set(rows.map(({ id, lane }) => lane ?? id));
-    const world = current();
-    if (!world) return undefined;
+    const registry = current();
+    if (!registry) return undefined;
     try {
       return await database.connection(async (transaction) => {
-        const found = await beginCalls(transaction, webhook, { ids, lanes }, this.known(world));
+        const found = await beginCalls(transaction, webhook, { ids, lanes }, this.known(registry));
         const [row, ...rows] = found.filter(({ fits }) => fits);
-        if (row) await this.#handle(transaction, [row, ...rows], world, { timeoutMs: CALLS_MS });
+        if (row) await this.#handle(transaction, [row, ...rows], registry, { timeoutMs: CALLS_MS });
         else await transaction.script('rollback');
         return { handled: keysOf(row ? [row, ...rows] : []), left: keysOf(found.filter(({ fits }) => !fits)) };
       });
@@ -157,20 +157,21 @@ export class EventHandler {
   }
 
   /** Which addressed events this program can handle, with this configuration. */
-  known(world: World): Known {
-    if (this.#knownOf?.world !== world) this.#knownOf = { world, literal: knownLiteral(knownNames(world).all) };
+  known(registry: Registry): Known {
+    if (this.#knownOf?.registry !== registry)
+      this.#knownOf = { registry, literal: knownLiteral(knownNames(registry).all) };
     return this.#knownOf.literal;
   }
 
   async #handle(
     transaction: Transaction,
     rows: readonly [EventRow, ...EventRow[]],
-    world: World,
+    registry: Registry,
     how: { readonly onCommand?: (...command: Begun) => void; readonly timeoutMs?: number },
   ): Promise<void> {
-    const { clock, step } = this.#options;
-    const effects = new Effects();
-    const given = { world, transaction, effects, now: clock.now(), ...how };
+    const { clock, crashPoint } = this.#options;
+    const outbox = new Outbox();
+    const given = { registry, transaction, outbox, now: clock.now(), ...how };
     const [row] = rows;
     const saying = { ...given, row, onCommand: how.onCommand ?? (() => {}) };
     const outcome = isChat(row)
@@ -186,11 +187,11 @@ export class EventHandler {
     }
     // The commit leaves with the last of it: where one statement fails, those behind it do, and the commit rolls back.
     const ids = rows.map(({ id }) => id);
-    const committed = await effects.write(transaction, () => {
-      step('handle.before-commit');
+    const committed = await outbox.write(transaction, () => {
+      crashPoint('handle.before-commit');
       return commitEvents(transaction, ids, outcome.result);
     });
-    step('handle.after-commit');
+    crashPoint('handle.after-commit');
     this.#handled(rows, outcome, committed);
   }
 
@@ -228,7 +229,7 @@ export class EventHandler {
 
   /** A second transaction: the event is failed with its payload, the error has an id, the asker is told once. */
   async #fail(row: EventRow, error: unknown, begun: Begun | undefined): Promise<boolean> {
-    const { database, clock, log, metrics, step, onCommitted, world: current } = this.#options;
+    const { database, clock, log, metrics, crashPoint, onCommitted, registry: current } = this.#options;
     const chat = isChat(row);
     try {
       const done = await database.transaction(async (transaction) => {
@@ -242,12 +243,12 @@ export class EventHandler {
           error,
           at: clock.now(),
         });
-        const effects = new Effects();
-        const world = current();
-        if (world) tellFailure({ world, row, effects, errorId, chat });
-        return { errorId, committed: await effects.write(transaction) };
+        const outbox = new Outbox();
+        const registry = current();
+        if (registry) tellFailure({ registry, row, outbox, errorId, chat });
+        return { errorId, committed: await outbox.write(transaction) };
       });
-      step('fail.after-commit');
+      crashPoint('fail.after-commit');
       if (!done) {
         log.warn({ event: row.id, reason: messageOf(error) }, 'event failed here after it was handled');
         return true;
@@ -290,14 +291,20 @@ function sourceLabel(row: EventRow): string {
   return row.kind === 'command' ? row.source.replace(/:.*$/s, '') : row.kind === 'webhook' ? 'webhook' : row.source;
 }
 
-function tellFailure(failure: { world: World; row: EventRow; effects: Effects; errorId: string; chat: boolean }): void {
-  const { world, row, effects, errorId, chat } = failure;
+function tellFailure(failure: {
+  registry: Registry;
+  row: EventRow;
+  outbox: Outbox;
+  errorId: string;
+  chat: boolean;
+}): void {
+  const { registry, row, outbox, errorId, chat } = failure;
   if (chat) {
     const event = incoming(row);
     const text = `Sorry, that went wrong here, and nothing was done. Show an admin this number: \`${shortId(errorId)}\``;
-    return reply({ world, effects, row }, { connector: row.source, room: event.room }, event, coreAnswer(text));
+    return reply({ registry, outbox, row }, { connector: row.source, room: event.room }, event, coreAnswer(text));
   }
-  sayToOps(world, effects, {
+  sayToOps(registry, outbox, {
     eventId: row.id,
     text: `A ${row.kind} for the skill ${row.skill ?? '?'} failed and is kept. See why: \`watchbell events failed\`; try again: \`watchbell events replay ${row.id}\` (error \`${shortId(errorId)}\`)`,
   });

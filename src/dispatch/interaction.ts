@@ -5,7 +5,7 @@ import type { Answer } from './run-command.ts';
 const SAME_WITHIN_MS = 60_000;
 
 /** The command that an account pressed on a message. */
-export interface Press {
+export interface RecordedInteraction {
   readonly message: string;
   readonly account: string;
   readonly command: string;
@@ -15,7 +15,11 @@ export interface Press {
  * Notes a press. Resolves to the answers of the one before when that was the same, less than a minute ago: nothing is to be run
  * then. One room is one lane, so no two presses on a message are handled at a time.
  */
-export async function notePress(query: Query, press: Press, now: Date): Promise<readonly Answer[] | undefined> {
+export async function recordInteraction(
+  query: Query,
+  press: RecordedInteraction,
+  now: Date,
+): Promise<readonly Answer[] | undefined> {
   const { message, account, command } = press;
   const noted = await query(
     `insert into presses as p (message_id, account, command, at) values ($1, $2, $3, $4)
@@ -34,7 +38,7 @@ export async function notePress(query: Query, press: Press, now: Date): Promise<
 /** Keeps what a press was answered. */
 export async function keepAnswers(
   query: Query,
-  { message, account }: Press,
+  { message, account }: RecordedInteraction,
   answers: readonly Answer[],
 ): Promise<void> {
   await query('update presses set answers = $3 where message_id = $1 and account = $2', [

@@ -1,7 +1,7 @@
 import type { IncomingEvent } from '../connectors/connector.ts';
 import type { Action } from '../chat/message.ts';
 import type { Query } from '../db/database.ts';
-import { actionsOf, pressedCommand } from '../messages/offered.ts';
+import { actionsOf, offeredCommand } from '../messages/offered-actions.ts';
 
 /** A message of the bot that somebody answers, taps on or presses. */
 interface ShownMessage {
@@ -18,14 +18,17 @@ const CARRIED = `left join messages c on c.id = case when m.skill = 'core' and m
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Where something is said; an id of elsewhere says nothing here. */
-export interface Here {
+export interface Location {
   readonly query: Query;
   readonly connector: string;
   readonly room: string;
 }
 
 /** By the platform's id. */
-export async function findShown({ query, connector, room }: Here, remoteId: string): Promise<ShownMessage | undefined> {
+export async function findShown(
+  { query, connector, room }: Location,
+  remoteId: string,
+): Promise<ShownMessage | undefined> {
   const [found] = await query<ShownMessage>(
     `${SHOWN} from message_remotes r join messages m on m.id = r.message_id ${CARRIED} where r.connector = $1 and r.remote_id = $2 and r.room = $3`,
     [connector, remoteId, room],
@@ -33,7 +36,7 @@ export async function findShown({ query, connector, room }: Here, remoteId: stri
   return found;
 }
 
-async function findMessage({ query, connector, room }: Here, id: string): Promise<ShownMessage | undefined> {
+async function findMessage({ query, connector, room }: Location, id: string): Promise<ShownMessage | undefined> {
   if (!UUID.test(id)) return undefined;
   const [found] = await query<ShownMessage>(
     `${SHOWN} from messages m ${CARRIED} where m.connector = $1 and m.id = $2
@@ -48,7 +51,7 @@ export type Meaning = { readonly command: string; readonly about: string | undef
 
 /** Resolved against what the room was last shown, with the arguments frozen there. */
 export async function meaningOfReaction(
-  here: Here,
+  here: Location,
   event: Extract<IncomingEvent, { type: 'reaction' }>,
   now: Date,
 ): Promise<Meaning> {
@@ -63,19 +66,19 @@ export async function meaningOfReaction(
 }
 
 /** Resolved against what the presser saw, as far as it is offered still. */
-export async function meaningOfPress(
-  here: Here,
+export async function meaningOfInteraction(
+  here: Location,
   press: { readonly message: string; readonly version: number; readonly index: number },
 ): Promise<Meaning> {
   const shown = await findMessage(here, press.message);
   if (!shown) return 'nothing';
   if (press.version > shown.version && shown.underWay) return 'unconfirmed';
-  const command = pressedCommand(shown.offered, press);
+  const command = offeredCommand(shown.offered, press);
   return command === undefined ? 'nothing' : { command, about: shown.about ?? undefined };
 }
 
 /** What is frozen ahead of its time shows nothing yet that could be tapped on. */
-async function isUnconfirmed({ query, connector, room }: Here, now: Date): Promise<boolean> {
+async function isUnconfirmed({ query, connector, room }: Location, now: Date): Promise<boolean> {
   const rows = await query(
     'select 1 from messages where connector = $1 and room = $2 and pending and attempt is not null and (not_before is null or not_before <= $3) limit 1',
     [connector, room, now],

@@ -1,4 +1,4 @@
-import { CommandError, defineQuery, defineSkill, listByKey, listInput, listOutput, z, type Asker } from '../skill.ts';
+import { CommandError, defineQuery, defineSkill, listByKey, listInput, listOutput, z, type Actor } from '../skill.ts';
 import { startTestBot, type TestBot } from '../testing/index.ts';
 import type { QueryOutcome } from './query-runner.ts';
 
@@ -22,11 +22,11 @@ const shelf = defineSkill({
       help: 'lists rooms of whoever asks',
       input: z.object({}),
       output: z.array(z.string()),
-      run: ({ rooms, mayIn }) =>
+      run: ({ rooms, canIn }) =>
         rooms
           .all()
           .map(({ name }) => name)
-          .filter(mayIn),
+          .filter(canIn),
     }),
     one: defineQuery({
       help: 'shows one book',
@@ -62,12 +62,12 @@ const shelf = defineSkill({
   },
 });
 
-const ann: Asker = {
+const ann: Actor = {
   ...{ kind: 'account', connector: 'memory', accountId: '@ann:test', name: 'Ann', person: 'ann' },
   ...{ groups: [], guest: false, bot: false },
 };
-const stranger: Asker = { ...ann, accountId: '@x:test', name: 'X', person: undefined };
-const program: Asker = { ...stranger, kind: 'program', connector: 'cli', accountId: 'cli:root' };
+const stranger: Actor = { ...ann, accountId: '@x:test', name: 'X', person: undefined };
+const program: Actor = { ...stranger, kind: 'program', connector: 'cli', accountId: 'cli:root' };
 
 let bot: TestBot;
 beforeAll(async () => {
@@ -84,8 +84,8 @@ beforeAll(async () => {
 });
 afterAll(() => bot.stop());
 
-function ask(query: string, input: Record<string, string> = {}, asker = ann): Promise<QueryOutcome> {
-  return bot.app.queries.ask({ asker, skill: 'shelf', query, input });
+function ask(query: string, input: Record<string, string> = {}, actor = ann): Promise<QueryOutcome> {
+  return bot.app.queries.ask({ actor, skill: 'shelf', query, input });
 }
 
 test('a list is given in pages, to its end', async () => {

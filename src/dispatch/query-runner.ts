@@ -3,12 +3,12 @@ import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import { createPeopleOnCall } from '../people/people-on-call.ts';
-import type { Asker } from '../contract/actor.ts';
+import type { Actor } from '../contract/actor.ts';
 import type { Query, QueryContext } from '../contract/query.ts';
 import type { Sql } from '../contract/sql.ts';
 import { runHandler } from '../handlers/run-handler.ts';
 import { createGate } from '../gate.ts';
-import type { LoadedSkill, World } from '../registry/registry.ts';
+import type { LoadedSkill, Registry } from '../registry/registry.ts';
 
 /** What one statement of a query may take. */
 const STATEMENT_MS = 5000;
@@ -18,7 +18,7 @@ const BEGIN = `begin isolation level repeatable read read only; set local statem
 
 /** A query as an asker names it. Input comes as text by name, as in an address: the query's schema says what it means. */
 export interface Asked {
-  readonly asker: Asker;
+  readonly actor: Actor;
   readonly skill: string;
   readonly query: string;
   readonly input: Readonly<Record<string, string>>;
@@ -30,7 +30,7 @@ export type QueryOutcome =
   | { readonly outcome: 'unknown' | 'missing' | 'invalid' | 'denied'; readonly says: string };
 
 export interface QueryRunnerOptions {
-  readonly world: () => World;
+  readonly registry: () => Registry;
   readonly database: Database;
   readonly clock: Clock;
   /** For tests: an answer that is not what its schema says is an error. Otherwise readers get it, and the log says so. */
@@ -49,18 +49,18 @@ export class QueryRunner {
 
   /** @throws {DatabaseAway} and what fails in the query; isTransientError tells what may pass. */
   async ask(asked: Asked): Promise<QueryOutcome> {
-    const world = this.#options.world();
-    const loaded = world.skills.get(asked.skill);
-    const query = own(queriesIn(world, asked.skill), asked.query);
-    if (!loaded || !query) return { outcome: 'unknown', says: unknownText(world, asked) };
-    const may = (room: string | undefined) => decide(world, asked, query, room);
+    const registry = this.#options.registry();
+    const loaded = registry.skills.get(asked.skill);
+    const query = own(queriesIn(registry, asked.skill), asked.query);
+    if (!loaded || !query) return { outcome: 'unknown', says: unknownText(registry, asked) };
+    const may = (room: string | undefined) => decide(registry, asked, query, room);
     const decision = may(undefined);
     if (!decision.allow) return { outcome: 'denied', says: decision.because };
-    const takes = takenBy(query);
+    const takes = inputOf(query);
     const input = takes.input.safeParse(readInput(takes, asked.input));
     if (!input.success) return { outcome: 'invalid', says: problemsOf(input.error) };
     try {
-      const answer = await this.#inTurn(() => this.#run(world, loaded, query, { asked, input: input.data, may }));
+      const answer = await this.#inTurn(() => this.#run(registry, loaded, query, { asked, input: input.data, may }));
       return { outcome: 'ok', answer: this.#checked(loaded, asked, query, answer) };
     } catch (error) {
       if (codeOf(error) === 'WB_COMMAND') return { outcome: 'missing', says: messageOf(error) };
@@ -72,15 +72,15 @@ export class QueryRunner {
   }
 
   /** Whether they may ask it at all, apart from any room; `all`: any. */
-  mayHear(asker: Asker, name: string): boolean {
-    const world = this.#options.world();
+  mayHear(actor: Actor, name: string): boolean {
+    const registry = this.#options.registry();
     const [skill = '', query = ''] = name.split(' ');
-    const declared = own(queriesIn(world, skill), query);
+    const declared = own(queriesIn(registry, skill), query);
     if (name === 'all') return true;
-    return declared !== undefined && decide(world, { asker, skill, query }, declared, undefined).allow;
+    return declared !== undefined && decide(registry, { actor, skill, query }, declared, undefined).allow;
   }
 
-  #run(world: World, loaded: LoadedSkill, query: Query, { asked, input, may }: Run): Promise<unknown> {
+  #run(registry: Registry, loaded: LoadedSkill, query: Query, { asked, input, may }: Run): Promise<unknown> {
     const { database, clock } = this.#options;
     return database.connection(async ({ query: sql, script }) => {
       let revoked = false;
@@ -92,13 +92,13 @@ export class QueryRunner {
       const context: QueryContext = {
         options: loaded.options,
         now,
-        timeZone: world.timeZone,
+        timeZone: registry.timeZone,
         log: loaded.log,
-        people: createPeopleOnCall({ people: world.people, schedules: world.schedules, query: read, now }),
-        publicUrl: world.publicUrl,
-        rooms: world.rooms,
-        asker: asked.asker,
-        mayIn: (room) => may(room).allow,
+        people: createPeopleOnCall({ people: registry.people, schedules: registry.schedules, query: read, now }),
+        publicUrl: registry.publicUrl,
+        rooms: registry.rooms,
+        actor: asked.actor,
+        canIn: (room) => may(room).allow,
         sql: read,
       };
       // Not awaited: it goes out together with the first question.
@@ -132,8 +132,8 @@ function own<Value>(map: Readonly<Record<string, Value>>, key: string): Value | 
   return Object.hasOwn(map, key) ? map[key] : undefined;
 }
 
-function queriesIn(world: World, skill: string): Readonly<Record<string, Query>> {
-  const loaded = world.skills.get(skill);
+function queriesIn(registry: Registry, skill: string): Readonly<Record<string, Query>> {
+  const loaded = registry.skills.get(skill);
   return loaded ? queriesOf(loaded) : {};
 }
 
@@ -148,13 +148,13 @@ export function nameOf({ skill, query }: { readonly skill: string; readonly quer
 
 /** Apart from any room it is asked as in a direct message; what belongs to a room is asked about as if said there. */
 function decide(
-  world: World,
-  { asker, skill, query: name }: Pick<Asked, 'asker' | 'skill' | 'query'>,
+  registry: Registry,
+  { actor, skill, query: name }: Pick<Asked, 'actor' | 'skill' | 'query'>,
   query: Query,
   room: string | undefined,
 ) {
-  return world.decide({
-    asker,
+  return registry.decide({
+    actor,
     ...{ skill, command: nameOf({ skill, query: name }), class: query.class ?? 'read', isQuery: true },
     room,
     direct: room === undefined,
@@ -162,16 +162,16 @@ function decide(
 }
 
 /** What is taken of a query: which inputs are numbers or booleans, and a schema that refuses unknown ones. */
-interface Taken {
+interface ReadInput {
   readonly types: Readonly<Record<string, string>>;
   readonly input: z.ZodObject;
 }
 
 /** A schema is compiled when it is used first, which takes longer than most queries. */
-const taken = new WeakMap<Query, Taken>();
+const readInputs = new WeakMap<Query, ReadInput>();
 
-function takenBy(query: Query): Taken {
-  let found = taken.get(query);
+function inputOf(query: Query): ReadInput {
+  let found = readInputs.get(query);
   if (!found) {
     const { properties = {} } = z.toJSONSchema(query.input, { io: 'input' });
     const types = Object.entries(properties).map(([name, schema]) => [
@@ -179,12 +179,12 @@ function takenBy(query: Query): Taken {
       typeof schema === 'object' ? String(schema.type) : '',
     ]);
     found = { types: Object.fromEntries(types), input: query.input.strict() };
-    taken.set(query, found);
+    readInputs.set(query, found);
   }
   return found;
 }
 
-function readInput({ types }: Taken, given: Readonly<Record<string, string>>): Record<string, unknown> {
+function readInput({ types }: ReadInput, given: Readonly<Record<string, string>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(given).map(([name, text]) => [name, readScalar(text, own(types, name))]));
 }
 
@@ -202,10 +202,10 @@ function problemsOf({ issues }: z.ZodError): string {
     .join('; ');
 }
 
-function unknownText(world: World, { skill, query }: Asked): string {
-  const loaded = world.skills.get(skill);
+function unknownText(registry: Registry, { skill, query }: Asked): string {
+  const loaded = registry.skills.get(skill);
   const known = loaded ? Object.keys(queriesOf(loaded)) : [];
-  if (!loaded) return `no skill is called "${skill}": there are ${[...world.skills.keys()].join(', ')}`;
+  if (!loaded) return `no skill is called "${skill}": there are ${[...registry.skills.keys()].join(', ')}`;
   if (known.length === 0) return `the skill ${skill} answers no queries`;
   return `the skill ${skill} has no query "${query}": there are ${known.join(', ')}`;
 }

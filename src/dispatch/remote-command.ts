@@ -3,18 +3,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { markdownToPlain } from '../chat/markdown.ts';
 import type { Query, Transaction } from '../db/database.ts';
-import type { Asker } from '../contract/actor.ts';
+import type { Actor } from '../contract/actor.ts';
 import type { Message, RoomAddress } from '../chat/message.ts';
 import { accountActor } from './chat-event.ts';
-import { sayCommand, type Outcome, type Place } from './run-command.ts';
-import type { Effects } from '../handlers/outbox.ts';
+import { runCommand, type Outcome, type Place } from './run-command.ts';
+import type { Outbox } from '../handlers/outbox.ts';
 import type { EventRow, NewEvent } from '../events/event.ts';
 import { shortId } from '../handlers/failure.ts';
-import type { World } from '../registry/registry.ts';
+import type { Registry } from '../registry/registry.ts';
 
 /** A command said apart from any chat: over REST, or on the command line of the program. */
 export interface RemoteCommand {
-  readonly asker: Asker;
+  readonly actor: Actor;
   readonly say: string;
   /** Name of the configured room in which it is as if said; undefined: as in a direct message. */
   readonly room: string | undefined;
@@ -55,10 +55,10 @@ const payloadSchema = z.object({
  * another command under the same id.
  */
 export function remoteEvent(
-  { asker, say, room }: RemoteCommand,
+  { actor, say, room }: RemoteCommand,
   { source, sourceId, now }: { readonly source: string; readonly sourceId: string; readonly now: Date },
 ): NewEvent & { readonly key: string } {
-  const { kind, connector, accountId, name } = asker;
+  const { kind, connector, accountId, name } = actor;
   return {
     ...{ source, sourceId, kind: 'command', ...ADDRESSED_TO },
     key: hash('sha256', JSON.stringify([say, room ?? null]), 'base64url'),
@@ -68,10 +68,10 @@ export function remoteEvent(
 }
 
 export interface RemoteInput {
-  readonly world: World;
+  readonly registry: Registry;
   readonly row: EventRow;
   readonly transaction: Transaction;
-  readonly effects: Effects;
+  readonly outbox: Outbox;
   readonly now: Date;
   readonly onCommand: (skill: string, command: string) => void;
 }
@@ -80,17 +80,20 @@ export interface RemoteInput {
 export async function handleRemote(
   input: RemoteInput,
 ): Promise<{ readonly result: string; readonly skill?: string; readonly command?: string }> {
-  const { world, row, transaction, effects, now, onCommand } = input;
+  const { registry, row, transaction, outbox, now, onCommand } = input;
   const { actor, say, room } = payloadSchema.parse(JSON.parse(row.payload));
-  const place = placeOf(world, actor, room);
+  const place = placeOf(registry, actor, room);
   if (!place) {
-    await keepAnswer(transaction.query, row.id, { outcome: 'invalid', message: { text: noRoom(world, room ?? '') } });
+    await keepAnswer(transaction.query, row.id, {
+      outcome: 'invalid',
+      message: { text: noRoom(registry, room ?? '') },
+    });
     return { result: 'invalid' };
   }
-  const said = await sayCommand(
-    { world, transaction, effects, now, eventId: row.id, onCommand },
+  const said = await runCommand(
+    { registry, transaction, outbox, now, eventId: row.id, onCommand },
     {
-      ...{ asker: actorOf(world, actor), place, text: say },
+      ...{ actor: actorOf(registry, actor), place, text: say },
       ...{ answerUnknown: true, tapped: false, about: undefined, lateMs: 0 },
     },
   );
@@ -107,23 +110,23 @@ export async function handleRemote(
   return { result, ...(skill !== undefined && { skill }), ...(command !== undefined && { command }) };
 }
 
-export function noRoom(world: World, room: string): string {
-  const names = world.rooms.all().map(({ name }) => name);
+export function noRoom(registry: Registry, room: string): string {
+  const names = registry.rooms.all().map(({ name }) => name);
   return `No room is called "${room}"; there are: ${names.join(', ') || 'none'}`;
 }
 
 /** Without a room it has an address where nothing can be shown. */
-function placeOf(world: World, actor: ActorRow, room: string | undefined): Place | undefined {
+function placeOf(registry: Registry, actor: ActorRow, room: string | undefined): Place | undefined {
   if (room === undefined)
     return { address: { connector: actor.connector, room: actor.accountId }, name: undefined, direct: true };
-  const address: RoomAddress | undefined = world.rooms.byName(room)?.addresses[0];
+  const address: RoomAddress | undefined = registry.rooms.byName(room)?.addresses[0];
   return address && { address, name: room, direct: false };
 }
 
 type ActorRow = z.output<typeof payloadSchema>['actor'];
 
-function actorOf(world: World, { kind, connector, accountId, name }: ActorRow): Asker {
-  if (kind === 'account') return accountActor(world, connector, { accountId, name, guest: false, bot: false });
+function actorOf(registry: Registry, { kind, connector, accountId, name }: ActorRow): Actor {
+  if (kind === 'account') return accountActor(registry, connector, { accountId, name, guest: false, bot: false });
   return { kind, connector, accountId, name, groups: [], guest: false, bot: false };
 }
 
@@ -153,11 +156,15 @@ async function keepAnswer(query: Query, id: number, answer: RemoteAnswer): Promi
 }
 
 /** How a command stands that was said under an id. `key` is that of `remoteEvent`. */
-export type Standing = { readonly key: string | null } & (
+export type CommandState = { readonly key: string | null } & (
   { readonly state: 'new' } | { readonly state: 'over'; readonly answer: RemoteAnswer }
 );
 
-export async function findStanding(query: Query, source: string, sourceId: string): Promise<Standing | undefined> {
+export async function findCommandState(
+  query: Query,
+  source: string,
+  sourceId: string,
+): Promise<CommandState | undefined> {
   const [row] = await query<{ key: string | null; state: string; answer: string | null; error_id: string | null }>(
     'select key, state, answer, error_id from events where source = $1 and source_id = $2',
     [source, sourceId],
@@ -182,10 +189,10 @@ export async function untilOver(
   query: Query,
   { source, sourceId }: { readonly source: string; readonly sourceId: string },
   withinMs: number,
-): Promise<Extract<Standing, { state: 'over' }> | undefined> {
+): Promise<Extract<CommandState, { state: 'over' }> | undefined> {
   const deadline = performance.now() + withinMs;
   for (let look = 0; ; look++) {
-    const standing = await findStanding(query, source, sourceId);
+    const standing = await findCommandState(query, source, sourceId);
     if (standing?.state === 'over') return standing;
     if (performance.now() >= deadline) return undefined;
     await sleep(LOOK_AFTER_MS[look] ?? LOOK_EVERY_MS);

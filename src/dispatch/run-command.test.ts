@@ -1,7 +1,7 @@
-import { CommandError, defineSkill, z, type Asker } from '../skill.ts';
+import { CommandError, defineSkill, z, type Actor } from '../skill.ts';
 import { startTestBot, type TestBot } from '../testing/index.ts';
-import { sayCommand, type CommandResult, type Said } from './run-command.ts';
-import { Effects } from '../handlers/outbox.ts';
+import { runCommand, type CommandResult, type CommandRequest } from './run-command.ts';
+import { Outbox } from '../handlers/outbox.ts';
 
 const shop = defineSkill({
   name: 'shop',
@@ -15,8 +15,8 @@ const shop = defineSkill({
       class: 'act',
       resource: ({ what }) => `goods:${String(what)}`,
       visibility: 'asker',
-      run: ({ args, may, sender, room }) =>
-        may(sender, 'sell', room, 'goods:gold').then(
+      run: ({ args, can, sender, room }) =>
+        can(sender, 'sell', room, 'goods:gold').then(
           (gold) => `${String(args['what'])} sold${gold ? ', gold too' : ''}`,
         ),
     },
@@ -51,20 +51,20 @@ beforeAll(async () => {
 });
 afterAll(() => bot.stop());
 
-const token: Asker = {
+const token: Actor = {
   ...{ kind: 'token', connector: 'api', accountId: 'token:ci', name: 'token:ci' },
   ...{ groups: [], guest: false, bot: false },
 };
 
-async function say(text: string, more: Partial<Said> = {}): Promise<CommandResult & { texts: string[] }> {
+async function say(text: string, more: Partial<CommandRequest> = {}): Promise<CommandResult & { texts: string[] }> {
   const result = await bot.app.database.transaction((transaction) =>
-    sayCommand(
+    runCommand(
       {
-        ...{ transaction, world: bot.app.world, effects: new Effects(), now: bot.app.clock.now() },
+        ...{ transaction, registry: bot.app.registry, outbox: new Outbox(), now: bot.app.clock.now() },
         ...{ eventId: 1, onCommand: () => {} },
       },
       {
-        asker: token,
+        actor: token,
         place: { address: { connector: 'api', room: 'token:ci' }, name: undefined, direct: true },
         ...{ text, answerUnknown: true, tapped: false, about: undefined, lateMs: 0 },
         ...more,
@@ -118,14 +118,21 @@ test('what an actor of the API said is in the audit as that of an account', asyn
 test('an answer is given where it stands among what the handler says, also when it is taken back', async () => {
   const given: string[] = [];
   await bot.app.database.transaction(async (transaction) => {
-    const effects = new Effects();
-    const result = await sayCommand(
+    const outbox = new Outbox();
+    const result = await runCommand(
       {
-        ...{ transaction, world: bot.app.world, effects, now: bot.app.clock.now(), eventId: 1, onCommand: () => {} },
+        ...{
+          transaction,
+          registry: bot.app.registry,
+          outbox,
+          now: bot.app.clock.now(),
+          eventId: 1,
+          onCommand: () => {},
+        },
         answer: ({ message }) => given.push(message.text ?? ''),
       },
       {
-        asker: token,
+        actor: token,
         place: { address: { connector: 'memory', room: 'lobby' }, name: 'lobby', direct: false },
         ...{ text: 'fail refuse', answerUnknown: true, tapped: false, about: undefined, lateMs: 0 },
       },

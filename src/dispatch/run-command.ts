@@ -1,7 +1,7 @@
 import { formatDuration } from '../chat/duration.ts';
 import type { Transaction } from '../db/database.ts';
 import { codeOf, messageOf } from '../errors.ts';
-import type { Asker, Visibility } from '../contract/actor.ts';
+import type { Actor, Visibility } from '../contract/actor.ts';
 import type { CommandContext } from '../contract/context.ts';
 import { type Message, type MessageLike, type RoomAddress, escape, toMessage } from '../chat/message.ts';
 import type { Decision } from '../commands/access.ts';
@@ -9,9 +9,9 @@ import { writeAudit } from '../commands/audit.ts';
 import type { IndexedCommand, Lookup } from '../commands/command-index.ts';
 import { createContext } from '../handlers/context.ts';
 import { runHandler } from '../handlers/run-handler.ts';
-import type { Effects } from '../handlers/outbox.ts';
-import { answerElsewhere, answerUnknown, isListening, misfitReply } from './unknown-command.ts';
-import type { World } from '../registry/registry.ts';
+import type { Outbox } from '../handlers/outbox.ts';
+import { answerElsewhere, answerUnknown, isListening, usageReply } from './unknown-command.ts';
+import type { Registry } from '../registry/registry.ts';
 
 /** What became of a line that was a command, or was meant as one. A handler that throws fails the event instead. */
 export type Outcome = 'ok' | 'invalid' | 'denied' | 'wrong' | 'cancelled' | 'confirm';
@@ -27,8 +27,8 @@ export interface Place {
 }
 
 /** A line that an actor says, wherever from. */
-export interface Said {
-  readonly asker: Asker;
+export interface CommandRequest {
+  readonly actor: Actor;
   readonly place: Place;
   readonly text: string;
   /** Words that are no command get an answer. */
@@ -49,9 +49,9 @@ export interface Answer {
 }
 
 export interface CommandInput {
-  readonly world: World;
+  readonly registry: Registry;
   readonly transaction: Transaction;
-  readonly effects: Effects;
+  readonly outbox: Outbox;
   readonly now: Date;
   readonly eventId: number;
   /** Called before a command runs, which may fail. */
@@ -74,31 +74,31 @@ type Known = Exclude<Lookup, { readonly found: 'nothing' }>;
 type Fit = Extract<Lookup, { readonly found: 'command' }>;
 
 /** Finds the command that a line says, asks whether the actor may, runs it, and writes the audit. */
-export function sayCommand(input: CommandInput, said: Said): Promise<CommandResult> {
+export function runCommand(input: CommandInput, said: CommandRequest): Promise<CommandResult> {
   return new Saying(input, said).run();
 }
 
 /** One line on its way through lookup, access and handler. */
 class Saying {
   readonly #input: CommandInput;
-  readonly #said: Said;
+  readonly #said: CommandRequest;
   #answers: Answer[] = [];
   #say: string | undefined;
 
-  constructor(input: CommandInput, said: Said) {
+  constructor(input: CommandInput, said: CommandRequest) {
     this.#input = input;
     this.#said = said;
   }
 
   async run(): Promise<CommandResult> {
-    const { world } = this.#input;
+    const { registry } = this.#input;
     const { place, text } = this.#said;
-    const lookup = world.commands.find(text);
-    if (lookup.found === 'nothing') return this.#noCommand(answerUnknown(world, this.#said));
+    const lookup = registry.commands.find(text);
+    if (lookup.found === 'nothing') return this.#noCommand(answerUnknown(registry, this.#said));
     const { skill } = lookup.entry;
     const isDeaf = place.onlySkill !== undefined && place.onlySkill !== skill && skill !== 'core';
     if (isDeaf) return { outcome: 'ignored', answers: [] };
-    if (!isListening(world, skill, place)) return this.#noCommand(answerElsewhere(world, this.#said, lookup));
+    if (!isListening(registry, skill, place)) return this.#noCommand(answerElsewhere(registry, this.#said, lookup));
     return this.#known(lookup);
   }
 
@@ -110,13 +110,13 @@ class Saying {
   }
 
   async #known(lookup: Known): Promise<CommandResult> {
-    const { world } = this.#input;
-    const { asker, place } = this.#said;
+    const { registry } = this.#input;
+    const { actor, place } = this.#said;
     const { entry } = lookup;
-    const args = lookup.found === 'command' ? withRooms(world, lookup) : undefined;
-    const loaded = world.skills.get(entry.skill);
-    const decision = world.decide({
-      asker,
+    const args = lookup.found === 'command' ? withRooms(registry, lookup) : undefined;
+    const loaded = registry.skills.get(entry.skill);
+    const decision = registry.decide({
+      actor,
       skill: entry.skill,
       command: entry.name,
       class: entry.command.class ?? 'read',
@@ -142,10 +142,10 @@ class Saying {
       return { outcome, because: why };
     };
     if (!allow) return refuse('denied', because, `Not allowed: ${escape(because)}`);
-    if (lookup.found === 'misfit') return refuse('invalid', because, misfitReply(lookup));
+    if (lookup.found === 'misfit') return refuse('invalid', because, usageReply(lookup));
     const { text, unnamed, lateMs } = this.#said;
     if (unnamed && lookup.isLoose && entry.command.class === 'act') {
-      const again = escape(`${this.#input.world.botName}: ${text}`);
+      const again = escape(`${this.#input.registry.botName}: ${text}`);
       return refuse('wrong', 'not addressed', `If you mean me, say it with my name: \`${again}\``);
     }
     if (lateMs > 0 && (entry.command.late ?? 'ask') === 'ask')
@@ -162,11 +162,11 @@ class Saying {
   }
 
   async #handle(entry: IndexedCommand, args: Record<string, unknown>): Promise<Outcome> {
-    const { world, transaction, effects, now, eventId } = this.#input;
+    const { registry, transaction, outbox, now, eventId } = this.#input;
     this.#input.onCommand(entry.skill, entry.name);
-    const loaded = world.skills.get(entry.skill);
+    const loaded = registry.skills.get(entry.skill);
     if (!loaded) throw new Error(`the skill "${entry.skill}" is not loaded`);
-    const revocable = createContext({ world, loaded, transaction, effects, now, eventId });
+    const revocable = createContext({ registry, loaded, transaction, outbox, now, eventId });
     let outcome: Outcome = 'ok';
     const answerAs =
       (counts?: Outcome) =>
@@ -176,11 +176,11 @@ class Saying {
         if (counts === 'confirm') this.#say = say;
         this.#answer(entry, message);
       };
-    const { asker, place, about, tapped, lateMs } = this.#said;
+    const { actor, place, about, tapped, lateMs } = this.#said;
     const context: CommandContext<unknown, Record<string, unknown>> = {
       ...revocable.context,
       args,
-      sender: asker,
+      sender: actor,
       room: { ...place.address, name: place.name, direct: place.direct },
       eventId: String(eventId),
       ...{ about, tapped, lateMs },
@@ -190,7 +190,7 @@ class Saying {
       invalid: answerAs('invalid'),
       confirm: answerAs('confirm'),
     };
-    const before = effects.mark();
+    const before = outbox.mark();
     await transaction.script('savepoint command');
     try {
       const handled = await runHandler(revocable, () => entry.command.run(context));
@@ -200,7 +200,7 @@ class Saying {
       outcome = 'wrong';
       // A command that refuses itself half-way has done nothing.
       await transaction.script('rollback to savepoint command');
-      effects.rewind(before);
+      outbox.rewind(before);
       this.#answers = [];
       this.#answer(entry, messageOf(error));
     }
@@ -219,12 +219,12 @@ class Saying {
 
   async #audit(entry: IndexedCommand, result: Outcome, because: string): Promise<void> {
     const { transaction, now, eventId } = this.#input;
-    const { asker, place, text } = this.#said;
+    const { actor, place, text } = this.#said;
     await writeAudit(transaction.query, {
       at: now,
       eventId,
       room: place.address,
-      asker,
+      actor,
       skill: entry.skill,
       command: entry.name,
       text,
@@ -240,11 +240,11 @@ interface WithRooms {
   readonly unknownRoom?: string;
 }
 
-function withRooms(world: World, { args, rooms }: Fit): WithRooms {
+function withRooms(registry: Registry, { args, rooms }: Fit): WithRooms {
   const found: Record<string, unknown> = { ...args };
   for (const name of rooms) {
     if (args[name] === undefined) continue;
-    const room = world.rooms.byName(String(args[name]));
+    const room = registry.rooms.byName(String(args[name]));
     if (!room) return { unknownRoom: String(args[name]) };
     found[name] = room;
   }

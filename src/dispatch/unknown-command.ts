@@ -1,31 +1,31 @@
 import { escape } from '../chat/message.ts';
-import type { Asker } from '../contract/actor.ts';
-import type { Place, Said } from './run-command.ts';
+import type { Actor } from '../contract/actor.ts';
+import type { Place, CommandRequest } from './run-command.ts';
 import { readable, type IndexedCommand, type Lookup } from '../commands/command-index.ts';
-import type { World } from '../registry/registry.ts';
+import type { Registry } from '../registry/registry.ts';
 
 /** Of so many rooms the first are named. */
 const MOST_ROOMS = 5;
 
 /** The skill listens where this is said. */
-export function isListening(world: World, skill: string, place: Pick<Place, 'name' | 'direct'>): boolean {
-  const rooms = world.skills.get(skill)?.rooms;
+export function isListening(registry: Registry, skill: string, place: Pick<Place, 'name' | 'direct'>): boolean {
+  const rooms = registry.skills.get(skill)?.rooms;
   return place.direct || rooms === undefined || (place.name !== undefined && rooms.has(place.name));
 }
 
 /** The commands that an actor may say there, in the order of `help`. */
 export function usableCommands(
-  world: World,
-  asker: Asker,
+  registry: Registry,
+  actor: Actor,
   place: Pick<Place, 'name' | 'direct' | 'onlySkill'>,
 ): IndexedCommand[] {
-  return world.commands.all.filter(
+  return registry.commands.all.filter(
     (entry) =>
       !entry.command.hidden &&
       (place.onlySkill === undefined || [place.onlySkill, 'core'].includes(entry.skill)) &&
-      isListening(world, entry.skill, place) &&
-      world.decide({
-        asker,
+      isListening(registry, entry.skill, place) &&
+      registry.decide({
+        actor,
         skill: entry.skill,
         command: entry.name,
         class: entry.command.class ?? 'read',
@@ -36,10 +36,13 @@ export function usableCommands(
 }
 
 /** What is said to words that are no command; undefined: nothing. */
-export function answerUnknown(world: World, { asker, place, text, answerUnknown: isAsked }: Said): string | undefined {
-  if (!isAsked || !(place.name !== undefined || asker.person !== undefined || asker.kind !== 'account'))
+export function answerUnknown(
+  registry: Registry,
+  { actor, place, text, answerUnknown: isAsked }: CommandRequest,
+): string | undefined {
+  if (!isAsked || !(place.name !== undefined || actor.person !== undefined || actor.kind !== 'account'))
     return undefined;
-  const near = world.commands.nearest(text, usableCommands(world, asker, place));
+  const near = registry.commands.nearest(text, usableCommands(registry, actor, place));
   const said = text === '' ? 'Yes?' : `I do not know that.`;
   return near ? `${said} Did you mean \`${readable(near)}\`?` : `${said} Say \`help\` to see what I can do.`;
 }
@@ -49,14 +52,14 @@ export function answerUnknown(world: World, { asker, place, text, answerUnknown:
  * To whoever may ask for the rooms; not after an outage, when a room's own bot has answered long ago.
  */
 export function answerElsewhere(
-  world: World,
-  { asker, place, tapped, lateMs, answerUnknown: isAsked }: Said,
+  registry: Registry,
+  { actor, place, tapped, lateMs, answerUnknown: isAsked }: CommandRequest,
   { found, entry }: Exclude<Lookup, { readonly found: 'nothing' }>,
 ): string | undefined {
   if (tapped || lateMs > 0 || (!isAsked && found !== 'command')) return undefined;
-  const asked = { asker, skill: 'core', command: 'rooms', class: 'read' as const };
-  if (!world.decide({ ...asked, room: place.name, direct: place.direct }).allow) return undefined;
-  const rooms = [...(world.skills.get(entry.skill)?.rooms ?? [])].map(escape);
+  const asked = { actor, skill: 'core', command: 'rooms', class: 'read' as const };
+  if (!registry.decide({ ...asked, room: place.name, direct: place.direct }).allow) return undefined;
+  const rooms = [...(registry.skills.get(entry.skill)?.rooms ?? [])].map(escape);
   const named = rooms.slice(0, MOST_ROOMS).join(', ');
   const where =
     rooms.length === 0
@@ -66,7 +69,7 @@ export function answerElsewhere(
 }
 
 /** What was not understood, and how the command is said. */
-export function misfitReply({ entry, misfit }: Extract<Lookup, { readonly found: 'misfit' }>): string {
+export function usageReply({ entry, mismatch }: Extract<Lookup, { readonly found: 'misfit' }>): string {
   const usage = `Say it like this: \`${readable(entry)}\``;
-  return misfit ? `${escape(misfit.says)}. ${usage}` : usage;
+  return mismatch ? `${escape(mismatch.says)}. ${usage}` : usage;
 }

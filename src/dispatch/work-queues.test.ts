@@ -1,9 +1,9 @@
-import { Lines, type Turn } from './work-queues.ts';
+import { WorkQueues, type Turn } from './work-queues.ts';
 
 const WEBHOOK = 'alerts alertmanager';
-let lines: Lines;
+let lines: WorkQueues;
 beforeEach(() => {
-  lines = new Lines();
+  lines = new WorkQueues();
 });
 
 const heard = (

@@ -4,7 +4,7 @@ import type { Accepted } from '../events/event.ts';
 export interface Work {
   readonly id: number;
   readonly lane: string | null;
-  line: Line;
+  line: WorkQueue;
   /** Of a lane: events heard of and not handled yet. */
   expected: number;
   /** There may be more than was heard of. */
@@ -14,7 +14,7 @@ export interface Work {
 }
 
 /** Work of one sort, in order. */
-export interface Line {
+export interface WorkQueue {
   waiting: Work[];
   /** How many take from it now, and how many may. */
   takers: number;
@@ -26,7 +26,7 @@ export interface Line {
 }
 
 export interface Turn {
-  readonly line: Line;
+  readonly line: WorkQueue;
   readonly works: readonly [Work, ...Work[]];
 }
 
@@ -35,11 +35,11 @@ const CALLS = 32;
 const WEBHOOK_TAKERS = 2;
 
 /** What waits to be handled: each event and each lane once, what people say before everything else. */
-export class Lines {
+export class WorkQueues {
   readonly #people = newLine(null);
   readonly #alone = newLine(null);
   /** All but what people say; whose turn it is comes first. */
-  readonly #others = new Map<string | null, Line>([[null, this.#alone]]);
+  readonly #others = new Map<string | null, WorkQueue>([[null, this.#alone]]);
   readonly #works = new Map<string | number, Work>();
 
   get length(): number {
@@ -99,19 +99,19 @@ export class Lines {
     }
   }
 
-  #lineOf(webhook: string | null): Line {
+  #lineOf(webhook: string | null): WorkQueue {
     let line = this.#others.get(webhook);
     if (!line) this.#others.set(webhook, (line = newLine(webhook)));
     return line;
   }
 }
 
-function newLine(webhook: string | null): Line {
+function newLine(webhook: string | null): WorkQueue {
   const limits = webhook === null ? { maxTakers: Infinity, batch: 1 } : { maxTakers: WEBHOOK_TAKERS, batch: CALLS };
   return { waiting: [], takers: 0, ...limits, webhook };
 }
 
-function takeFrom(line: Line): Turn | undefined {
+function takeFrom(line: WorkQueue): Turn | undefined {
   const [first, ...rest] = line.waiting.splice(0, line.batch);
   if (!first) return undefined;
   line.takers++;

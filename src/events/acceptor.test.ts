@@ -44,7 +44,7 @@ function make() {
   };
   const acceptor = new Acceptor({
     database,
-    step: () => {},
+    crashPoint: () => {},
     onAccepted: (accepted) => state.accepted.push(...accepted),
     onRelieved: () => void state.relieved++,
   });

@@ -1,8 +1,8 @@
 import { DatabaseAway, type Database } from '../db/database.ts';
-import type { StepHook } from '../steps.ts';
+import type { CrashHook } from '../crash-points.ts';
 import { insertEvents, type Accepted, type NewEvent } from './event.ts';
 
-interface Waiting {
+interface Submission {
   readonly events: readonly NewEvent[];
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -21,7 +21,7 @@ const BURST_SHARE = 0.2;
 
 export interface AcceptorOptions {
   readonly database: Database;
-  readonly step: StepHook;
+  readonly crashPoint: CrashHook;
   readonly onAccepted: (accepted: readonly Accepted[]) => void;
   /** The pressure has gone. */
   readonly onRelieved: () => void;
@@ -33,7 +33,7 @@ export interface AcceptorOptions {
  */
 export class Acceptor {
   readonly #options: AcceptorOptions;
-  #waiting: Waiting[] = [];
+  #waiting: Submission[] = [];
   #flushing = false;
   /** Not answered yet. */
   #open = 0;
@@ -83,15 +83,15 @@ export class Acceptor {
     }
   }
 
-  async #commit(batch: readonly Waiting[]): Promise<void> {
-    const { database, step, onAccepted } = this.#options;
+  async #commit(batch: readonly Submission[]): Promise<void> {
+    const { database, crashPoint, onAccepted } = this.#options;
     try {
-      step('accept.before-commit');
+      crashPoint('accept.before-commit');
       const accepted = await insertEvents(
         database.query,
         batch.flatMap((one) => one.events),
       );
-      step('accept.after-commit');
+      crashPoint('accept.after-commit');
       for (const one of batch) one.resolve();
       onAccepted(accepted);
     } catch (error) {
@@ -123,7 +123,7 @@ export class Acceptor {
     }, waitMs).unref();
   }
 
-  async #oneByOne(batch: readonly Waiting[]): Promise<void> {
+  async #oneByOne(batch: readonly Submission[]): Promise<void> {
     for (const one of batch) {
       try {
         const accepted = await insertEvents(this.#options.database.query, one.events);
@@ -135,7 +135,7 @@ export class Acceptor {
     }
   }
 
-  #take(): Waiting[] {
+  #take(): Submission[] {
     let events = 0;
     let bytes = 0;
     let count = 0;

@@ -4,24 +4,24 @@ import type { Query, Transaction } from '../db/database.ts';
 import { CommandError } from '../errors.ts';
 import { keepFile } from '../messages/files.ts';
 import { createPeopleOnCall } from '../people/people-on-call.ts';
-import type { Asker } from '../contract/actor.ts';
+import type { Actor } from '../contract/actor.ts';
 import type { Context, PostOptions, Shown } from '../contract/context.ts';
 import type { Json } from '../contract/sql.ts';
 import type { PeopleOnCall } from '../contract/people.ts';
 import { writeConversation } from './conversation.ts';
-import type { Effects } from './outbox.ts';
+import type { Outbox } from './outbox.ts';
 import { notifyPerson } from './notify.ts';
 import { taskCalls } from './task-calls.ts';
-import type { LoadedSkill, World } from '../registry/registry.ts';
+import type { LoadedSkill, Registry } from '../registry/registry.ts';
 
 /** Where commands come from that are said apart from any chat: there is no room to speak in. */
 const NOWHERE: ReadonlySet<string> = new Set(['api', 'cli']);
 
 export interface ContextSource {
-  readonly world: World;
+  readonly registry: Registry;
   readonly loaded: LoadedSkill;
   readonly transaction: Transaction;
-  readonly effects: Effects;
+  readonly outbox: Outbox;
   readonly now: Date;
   readonly eventId: number;
 }
@@ -50,7 +50,7 @@ function handOutAll<Methods extends object>(methods: Methods): Methods {
 
 /** Builds what one handler may touch. */
 export function createContext(source: ContextSource): RevocableContext {
-  const { world, loaded, transaction, effects, now, eventId } = source;
+  const { registry, loaded, transaction, outbox, now, eventId } = source;
   const skill = loaded.skill.name;
   let revoked = false;
   const alive = (): void => {
@@ -63,12 +63,12 @@ export function createContext(source: ContextSource): RevocableContext {
       if (NOWHERE.has(room.connector)) throw new CommandError('That speaks in a room: say in which one (`room`).');
       return [room];
     }
-    const found = world.rooms.byName(room);
+    const found = registry.rooms.byName(room);
     if (!found) throw new Error(`no room is called "${room}"`);
     return found.addresses;
   };
 
-  const want = (
+  const intend = (
     room: string | RoomAddress,
     key: string | null,
     message: MessageLike,
@@ -76,7 +76,7 @@ export function createContext(source: ContextSource): RevocableContext {
     removed = false,
   ): void => {
     alive();
-    for (const address of addresses(room)) effects.want({ ...wantedRow(address, key, message, options), removed });
+    for (const address of addresses(room)) outbox.intend({ ...wantedRow(address, key, message, options), removed });
   };
 
   const wantedRow = (address: RoomAddress, key: string | null, message: MessageLike, options: PostOptions) => ({
@@ -94,7 +94,7 @@ export function createContext(source: ContextSource): RevocableContext {
     threadKey: options.inThreadOf ?? null,
     replyTo: null,
     thread: null,
-    notify: options.notify === 'lost' ? ('lost' as const) : options.notify ? ('fate' as const) : ('none' as const),
+    notify: options.report === 'lost' ? ('lost' as const) : options.report ? ('fate' as const) : ('none' as const),
     eventId,
     removed: false,
   });
@@ -102,12 +102,12 @@ export function createContext(source: ContextSource): RevocableContext {
   const context: Context<unknown> = handOutAll({
     options: loaded.options,
     now,
-    timeZone: world.timeZone,
+    timeZone: registry.timeZone,
     log: loaded.log,
     people: handOutAll(peopleOf(source, alive)),
-    botName: world.botName,
-    publicUrl: world.publicUrl,
-    rooms: world.rooms,
+    botName: registry.botName,
+    publicUrl: registry.publicUrl,
+    rooms: registry.rooms,
     sql: async (text, parameters) => {
       alive();
       return transaction.query(text, parameters);
@@ -132,8 +132,8 @@ export function createContext(source: ContextSource): RevocableContext {
           );
       },
     }),
-    say: async (room, message, options = {}) => want(room, null, message, options),
-    post: async (room, key, message, options = {}) => want(room, key, message, options),
+    say: async (room, message, options = {}) => intend(room, null, message, options),
+    post: async (room, key, message, options = {}) => intend(room, key, message, options),
     notify: async (person, message, options) => {
       alive();
       await notifyPerson(source, context.post, { skill, person }, message, options);
@@ -142,12 +142,12 @@ export function createContext(source: ContextSource): RevocableContext {
       alive();
       return keepFile(transaction.query, file);
     },
-    remove: async (room, key) => want(room, key, '', {}, true),
+    remove: async (room, key) => intend(room, key, '', {}, true),
     shown: async (room, key): Promise<Shown | undefined> => {
       alive();
       const [address] = addresses(room);
       if (!address) return undefined;
-      if (effects.wantedUnder(address.connector, address.room, skill, key))
+      if (outbox.intentUnder(address.connector, address.room, skill, key))
         return { state: 'waiting', at: null, reason: null };
       const [row] = await transaction.query<{
         state: string;
@@ -165,7 +165,7 @@ export function createContext(source: ContextSource): RevocableContext {
     at: async (key, time, timer, payload) => {
       alive();
       if (!loaded.skill.timers?.[timer]) throw new Error(`the skill "${skill}" has no timer called "${timer}"`);
-      effects.timer(skill, key, {
+      outbox.timer(skill, key, {
         name: timer,
         payload: JSON.stringify(payload ?? null),
         dueAt: validDate('the time', time),
@@ -173,16 +173,16 @@ export function createContext(source: ContextSource): RevocableContext {
     },
     cancel: async (key) => {
       alive();
-      effects.timer(skill, key, null);
+      outbox.timer(skill, key, null);
     },
     ...taskCalls(source, alive),
     emit: async ({ name, payload: schema }, payload) => {
       alive();
       schema.parse(payload);
       // One event for each skill that listens, so that each handles it in a transaction of its own.
-      for (const [listener, { skill: one }] of world.skills) {
+      for (const [listener, { skill: one }] of registry.skills) {
         if (one.events?.[name])
-          effects.event({
+          outbox.event({
             source: 'emit',
             sourceId: randomUUID(),
             kind: 'emit',
@@ -201,26 +201,26 @@ export function createContext(source: ContextSource): RevocableContext {
     changed: async (query) => {
       alive();
       if (!loaded.skill.queries?.[query]) throw new Error(`the skill "${skill}" has no query called "${query}"`);
-      effects.change(query);
+      outbox.change(query);
     },
     observe: async (histogram, value) => {
       alive();
       if (!loaded.skill.histograms?.[histogram])
         throw new Error(`the skill "${skill}" has no histogram called "${histogram}"`);
       if (!Number.isFinite(value)) throw new TypeError(`${histogram} counts finite numbers, not ${value}`);
-      effects.observe(histogram, value);
+      outbox.observe(histogram, value);
     },
-    may: async (asker: Asker, command: string, room: RoomAddress, resource?: string) => {
+    can: async (actor: Actor, command: string, room: RoomAddress, resource?: string) => {
       alive();
-      const entry = world.commands.all.find((one) => one.skill === skill && one.name === command);
+      const entry = registry.commands.all.find((one) => one.skill === skill && one.name === command);
       return (
         entry !== undefined &&
-        world.decide({
-          asker,
+        registry.decide({
+          actor,
           skill,
           command,
           class: entry.command.class ?? 'read',
-          room: world.rooms.byAddress(room)?.name,
+          room: registry.rooms.byAddress(room)?.name,
           direct: false,
           resource,
         }).allow
@@ -231,12 +231,12 @@ export function createContext(source: ContextSource): RevocableContext {
 }
 
 /** The directory, which stays; who is on call is asked in the handler's transaction. */
-function peopleOf({ world, transaction, now }: ContextSource, alive: () => void): PeopleOnCall {
+function peopleOf({ registry, transaction, now }: ContextSource, alive: () => void): PeopleOnCall {
   const query: Query = async (text, parameters) => {
     alive();
     return transaction.query(text, parameters);
   };
-  return createPeopleOnCall({ people: world.people, schedules: world.schedules, query, now });
+  return createPeopleOnCall({ people: registry.people, schedules: registry.schedules, query, now });
 }
 
 function validDate(what: string, date: Date): Date {

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { Database } from '../db/database.ts';
 import type { Message, RoomAddress } from '../chat/message.ts';
 import type { Committed } from '../events/committed.ts';
-import { Effects } from './outbox.ts';
+import { Outbox } from './outbox.ts';
 import { mayNotice } from './failure.ts';
-import type { World } from '../registry/registry.ts';
+import type { Registry } from '../registry/registry.ts';
 
-export interface OpsWord {
+export interface OpsNotice {
   readonly text: string;
   /** The connector it is about: its ops room is told; left out: every ops room. */
   readonly connector?: string;
@@ -16,22 +16,22 @@ export interface OpsWord {
 }
 
 /** Where the operators of the bot listen; empty when no `opsRoom` is configured. */
-export function opsAddresses(world: World, connector?: string): RoomAddress[] {
+export function opsAddresses(registry: Registry, connector?: string): RoomAddress[] {
   const names = new Set(
-    (connector === undefined ? [...world.connectors] : [connector])
-      .map((one) => world.opsRoom(one))
+    (connector === undefined ? [...registry.connectors] : [connector])
+      .map((one) => registry.opsRoom(one))
       .filter((name) => name !== undefined),
   );
   // Without an ops room of its own a connector's trouble is told wherever there is one.
-  if (names.size === 0 && connector !== undefined) return opsAddresses(world);
-  return [...names].flatMap((name) => world.rooms.byName(name)?.addresses ?? []);
+  if (names.size === 0 && connector !== undefined) return opsAddresses(registry);
+  return [...names].flatMap((name) => registry.rooms.byName(name)?.addresses ?? []);
 }
 
 /** Puts a word to the operators among the effects of a transaction. */
-export function sayToOps(world: World, effects: Effects, word: OpsWord): void {
-  for (const address of opsAddresses(world, word.connector)) {
+export function sayToOps(registry: Registry, outbox: Outbox, word: OpsNotice): void {
+  for (const address of opsAddresses(registry, word.connector)) {
     if (word.except?.connector === address.connector && word.except.room === address.room) continue;
-    effects.want(
+    outbox.intend(
       coreMessage(
         address,
         { text: word.text },
@@ -71,13 +71,13 @@ export function coreMessage(
 /** Tells the operators something in a transaction of its own, at most once per `everyMs` for one `about`. */
 export async function noticeOps(
   database: Database,
-  world: World,
-  word: OpsWord & { about: string; everyMs: number },
+  registry: Registry,
+  word: OpsNotice & { about: string; everyMs: number },
 ): Promise<Committed | undefined> {
   return database.transaction(async (transaction) => {
     if (!(await mayNotice(transaction, word.about, word.everyMs))) return undefined;
-    const effects = new Effects();
-    sayToOps(world, effects, word);
-    return effects.write(transaction);
+    const outbox = new Outbox();
+    sayToOps(registry, outbox, word);
+    return outbox.write(transaction);
   });
 }

@@ -1,9 +1,9 @@
 import { until } from '../../test/harness/until.ts';
 import { Rejected, type Operation } from '../connectors/connector.ts';
-import { defineSkill, type Fate } from '../skill.ts';
+import { defineSkill, type DeliveryReport } from '../skill.ts';
 import { startTestBot, textOf, type TestBot } from '../testing/index.ts';
 
-const fates: Fate[] = [];
+const fates: DeliveryReport[] = [];
 const pager = defineSkill({
   name: 'pager',
   commands: {
@@ -17,7 +17,7 @@ const pager = defineSkill({
         notify(String(args['person']), String(args['text']), { key: String(args['key']), ring: false }),
     },
   },
-  fate: (_, fate) => void fates.push(fate),
+  deliveryReport: (_, deliveryReport) => void fates.push(deliveryReport),
 });
 
 let bot: TestBot;
@@ -105,7 +105,7 @@ test('an account that shows nothing for a minute is passed over, once, and may s
   await bot.advance(60_000);
   expect(shownTo('@bob:test')).toEqual(['wake up']);
   expect(shownTo('@bob2:test').at(-1)).toBe('wake up');
-  expect(new Set(told().map((fate) => fate.join()))).toEqual(
+  expect(new Set(told().map((deliveryReport) => deliveryReport.join()))).toEqual(
     new Set(['e,shown,bob,@bob:test', 'e,shown,bob,@bob2:test']),
   );
   expect(await waiting()).toEqual([]);

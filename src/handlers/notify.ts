@@ -9,17 +9,17 @@ import {
   type Notification,
 } from '../people/notifications.ts';
 import type { Context, NotifyOptions } from '../contract/context.ts';
-import type { Fate } from '../contract/delivery-report.ts';
-import type { Effects } from './outbox.ts';
-import type { World } from '../registry/registry.ts';
+import type { DeliveryReport } from '../contract/delivery-report.ts';
+import type { Outbox } from './outbox.ts';
+import type { Registry } from '../registry/registry.ts';
 
 /** An account that shows nothing for this long is taken not to reach anybody now. */
 const UNCONFIRMED_MS = 60_000;
 
 export interface NotifySource {
-  readonly world: World;
+  readonly registry: Registry;
   readonly transaction: Transaction;
-  readonly effects: Effects;
+  readonly outbox: Outbox;
   readonly now: Date;
 }
 
@@ -44,9 +44,9 @@ export async function notifyPerson(
   message: MessageLike,
   { key, ring = true, queue = 'page' }: NotifyOptions,
 ): Promise<void> {
-  const { world, transaction, effects, now } = source;
-  if (!world.people.byId(to.person)) throw new Error(`nobody is listed as "${to.person}"`);
-  const accounts = accountsOf(world, to.person);
+  const { registry, transaction, outbox, now } = source;
+  if (!registry.people.byId(to.person)) throw new Error(`nobody is listed as "${to.person}"`);
+  const accounts = accountsOf(registry, to.person);
   const before = await lockNotification(transaction.query, { ...to, key });
   // One that has reached somebody goes on where it did.
   const wasLost = before?.state === 'dead';
@@ -54,7 +54,7 @@ export async function notifyPerson(
   const next = at ?? accounts[0];
   if (!next) {
     const reason = `${to.person} has no account that can be written to`;
-    effects.event(noAccount(to, { key, reason, now }));
+    outbox.event(noAccount(to, { key, reason, now }));
     return;
   }
   const state = before?.state === 'shown' && at && !ring ? 'shown' : 'waiting';
@@ -69,34 +69,37 @@ export async function notifyPerson(
  * What became of a message in a direct room, where it was sent to reach a person: told to the skill, or undefined when
  * the next account is tried or nothing has changed. One that is no such message is told as it is.
  */
-export async function toldFate(
+export async function handleReport(
   source: NotifySource,
   postFor: PostFor,
   skill: string,
-  fate: Fate,
-): Promise<Fate | undefined> {
-  const account = { connector: fate.room.connector, account: fate.room.room.replace(/^direct:/, '') };
-  if (!fate.room.room.startsWith('direct:')) return fate;
-  const person = source.world.people.byAccount(account.connector, account.account);
+  deliveryReport: DeliveryReport,
+): Promise<DeliveryReport | undefined> {
+  const account = {
+    connector: deliveryReport.room.connector,
+    account: deliveryReport.room.room.replace(/^direct:/, ''),
+  };
+  if (!deliveryReport.room.room.startsWith('direct:')) return deliveryReport;
+  const person = source.registry.people.byAccount(account.connector, account.account);
   const found =
-    person && (await lockNotification(source.transaction.query, { skill, key: fate.key, person: person.id }));
-  if (!found) return fate;
-  const told: Fate = { ...fate, person: found.person, account: account.account };
-  if (fate.state === 'shown') {
+    person && (await lockNotification(source.transaction.query, { skill, key: deliveryReport.key, person: person.id }));
+  if (!found) return deliveryReport;
+  const told: DeliveryReport = { ...deliveryReport, person: found.person, account: account.account };
+  if (deliveryReport.state === 'shown') {
     // Also by an account that had been given up: whoever reads it has been reached.
-    source.effects.timer('core', found.id, null);
+    source.outbox.timer('core', found.id, null);
     await writeNotification(source.transaction.query, { ...found, ...account, state: 'shown' }, source.now);
     return told;
   }
   if (!isAt(account, found)) return undefined;
   if (await goOn(source, postFor, found)) return undefined;
-  source.effects.timer('core', found.id, null);
+  source.outbox.timer('core', found.id, null);
   await writeNotification(source.transaction.query, { ...found, state: 'dead' }, source.now);
   return told;
 }
 
 /** The time is up: the next account is tried, unless it has been shown meanwhile or there is none. */
-export async function lookWhetherShown(source: NotifySource, postFor: PostFor, id: string): Promise<void> {
+export async function checkShown(source: NotifySource, postFor: PostFor, id: string): Promise<void> {
   const found = await lockNotificationById(source.transaction.query, id);
   if (found?.state !== 'waiting' || !(await isUnshown(source.transaction.query, found))) return;
   await goOn(source, postFor, found);
@@ -104,8 +107,8 @@ export async function lookWhetherShown(source: NotifySource, postFor: PostFor, i
 
 /** False: there is no further account. */
 async function goOn(source: NotifySource, postFor: PostFor, found: Notification): Promise<boolean> {
-  if (!source.world.skills.has(found.skill)) return false;
-  const accounts = accountsOf(source.world, found.person);
+  if (!source.registry.skills.has(found.skill)) return false;
+  const accounts = accountsOf(source.registry, found.person);
   const next = accounts[accounts.findIndex((one) => isAt(one, found)) + 1];
   if (!next) return false;
   await reach(source, postFor(found.skill), { ...found, ...next, state: 'waiting' }, { ring: true, watch: true });
@@ -113,15 +116,15 @@ async function goOn(source: NotifySource, postFor: PostFor, found: Notification)
 }
 
 async function reach(
-  { transaction, effects, now }: NotifySource,
+  { transaction, outbox, now }: NotifySource,
   post: Context['post'],
   to: Omit<Notification, 'id'>,
   { ring, watch }: { readonly ring: boolean; readonly watch: boolean },
 ): Promise<void> {
   const id = await writeNotification(transaction.query, to, now);
-  await post(directRoom(to), to.key, JSON.parse(to.content) as Message, { ring, queue: to.queue, notify: true });
+  await post(directRoom(to), to.key, JSON.parse(to.content) as Message, { ring, queue: to.queue, report: true });
   if (watch)
-    effects.timer('core', id, {
+    outbox.timer('core', id, {
       name: NOTIFY_TIMER,
       payload: 'null',
       dueAt: new Date(now.getTime() + UNCONFIRMED_MS),
@@ -129,9 +132,9 @@ async function reach(
 }
 
 /** In the order of `contact`; only where the bot can open a conversation. */
-function accountsOf(world: World, person: string): Account[] {
-  return Object.entries(world.people.byId(person)?.accounts ?? {})
-    .filter(([connector]) => world.capabilities(connector)?.direct === true)
+function accountsOf(registry: Registry, person: string): Account[] {
+  return Object.entries(registry.people.byId(person)?.accounts ?? {})
+    .filter(([connector]) => registry.capabilities(connector)?.direct === true)
     .map(([connector, account]) => ({ connector, account }));
 }
 

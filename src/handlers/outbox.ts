@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Transaction } from '../db/database.ts';
 import type { Committed, Observed } from '../events/committed.ts';
-import { lockStanding, mergeWanted, writeWanted, type Wanted } from '../messages/message-intent.ts';
+import { lockMessages, mergeIntents, writeIntents, type MessageIntent } from '../messages/message-intent.ts';
 import { writeTasks, type NewTask } from '../tasks/task.ts';
 import { cancelTimers, writeTimers, type NewTimer } from '../timers/timer.ts';
 import { insertEvents, type NewEvent } from '../events/event.ts';
@@ -10,8 +10,8 @@ import { insertEvents, type NewEvent } from '../events/event.ts';
  * What a handler said should happen, collected while it runs and written in a few statements at its end: timers, then
  * tasks and events, then messages, which is also the order in which locks are taken.
  */
-export class Effects {
-  #wanted: Wanted[] = [];
+export class Outbox {
+  #intents: MessageIntent[] = [];
   #timers = new Map<string, NewTimer | null>();
   #tasks: NewTask[] = [];
   #wakesTasks = false;
@@ -21,8 +21,8 @@ export class Effects {
 
   /** What has been said so far, for `rewind`. */
   mark(): () => void {
-    const [wanted, timers, tasks, events, observed] = [
-      [...this.#wanted],
+    const [intents, timers, tasks, events, observed] = [
+      [...this.#intents],
       new Map(this.#timers),
       [...this.#tasks],
       [...this.#events],
@@ -30,7 +30,7 @@ export class Effects {
     ];
     const changed = [...this.#changed];
     return () => {
-      [this.#wanted, this.#timers, this.#tasks, this.#events] = [wanted, timers, tasks, events];
+      [this.#intents, this.#timers, this.#tasks, this.#events] = [intents, timers, tasks, events];
       [this.#observed, this.#changed] = [observed, changed];
     };
   }
@@ -39,13 +39,13 @@ export class Effects {
     to();
   }
 
-  want(wanted: Wanted): void {
-    this.#wanted.push(wanted);
+  intend(intents: MessageIntent): void {
+    this.#intents.push(intents);
   }
 
   /** What this handler already wants under a key, not yet written. */
-  wantedUnder(connector: string, room: string, skill: string, key: string): Wanted | undefined {
-    return this.#wanted.findLast(
+  intentUnder(connector: string, room: string, skill: string, key: string): MessageIntent | undefined {
+    return this.#intents.findLast(
       (one) => one.connector === connector && one.room === room && one.skill === skill && one.key === key,
     );
   }
@@ -81,7 +81,7 @@ export class Effects {
    */
   async write(transaction: Transaction, last?: () => Promise<void>): Promise<Committed> {
     const { query } = transaction;
-    const wanted = mergeWanted(this.#wanted);
+    const intents = mergeIntents(this.#intents);
     const set = [...this.#timers.values()].filter((timer) => timer !== null);
     const cancelled = Map.groupBy(
       [...this.#timers].filter(([, timer]) => timer === null).map(([id]) => id.split('\n')),
@@ -102,8 +102,8 @@ export class Effects {
     const before = Promise.all([events, ...first]);
     // It is awaited below; what fails meanwhile fails what follows in the same transaction.
     before.catch(() => {});
-    const standing = await lockStanding(query, wanted);
-    const [[accepted], rooms] = await Promise.all([before, writeWanted(query, wanted, standing), last?.()]);
+    const standing = await lockMessages(query, intents);
+    const [[accepted], rooms] = await Promise.all([before, writeIntents(query, intents, standing), last?.()]);
     const tasks = this.#wakesTasks || this.#tasks.length > 0;
     return { rooms, timersAt, tasks, events: accepted, observed: this.#observed, changed: this.#changed };
   }

@@ -5,7 +5,7 @@ import type { ContextSource } from './context.ts';
 
 /** What a handler does about tasks. One without a key is only noted, and written with everything else. */
 export function taskCalls(
-  { loaded, transaction, effects, now }: ContextSource,
+  { loaded, transaction, outbox, now }: ContextSource,
   alive: () => void,
 ): Pick<Context<unknown>, 'task' | 'cancelTask'> {
   const skill = loaded.skill.name;
@@ -15,21 +15,21 @@ export function taskCalls(
       if (!loaded.skill.tasks?.[name]) throw new Error(`the skill "${skill}" has no task called "${name}"`);
       const task = { id: randomUUID(), skill, name, payload: JSON.stringify(payload ?? null) };
       if (key === undefined) {
-        effects.task(task);
+        outbox.task(task);
         return { id: task.id };
       }
-      effects.wakeTasks();
+      outbox.wakeTasks();
       return { id: await writeKeyedTask(transaction.query, { ...task, key }) };
     },
     cancelTask: async (key) => {
       alive();
       const task = await cancelTask(transaction.query, skill, key);
       if (!task) return 'none';
-      effects.wakeTasks();
+      outbox.wakeTasks();
       if (!task.never_ran) return 'running';
       const reason = 'it was cancelled before it began';
       const base = { id: task.id, payload: JSON.parse(task.payload) as unknown, startedAt: now };
-      effects.event({
+      outbox.event({
         ...{ source: 'task', sourceId: task.id, kind: 'task', skill, name: task.name, happenedAt: now },
         lane: `${skill}:task:${task.id}`,
         payload: JSON.stringify({ ...base, ok: false, cancelled: true, unknown: false, reason }),

@@ -5,9 +5,9 @@ import type { Database } from '../db/database.ts';
 import { createLogger } from '../log.ts';
 import { createMetrics } from '../metrics.ts';
 import { defineSkill } from '../skill.ts';
-import { buildWorld } from '../registry/build-registry.ts';
+import { buildRegistry } from '../registry/build-registry.ts';
 import { forgetSources, HeardSources, writeHeard } from './heard-sources.ts';
-import type { World } from '../registry/registry.ts';
+import type { Registry } from '../registry/registry.ts';
 
 let home: OpenDatabase;
 let database: Database;
@@ -24,12 +24,12 @@ afterEach(async () => {
   await home.close();
 });
 
-function worldWith(...sources: string[]): World {
+function worldWith(...sources: string[]): Registry {
   const bell = defineSkill<unknown>({
     name: 'bell',
     webhooks: { bell: { verify: () => undefined, sources: () => sources, run: () => {} } },
   });
-  return buildWorld({
+  return buildRegistry({
     platforms: [],
     config: configSchema.parse({ skills: { bell: {} } }),
     skills: [bell],
@@ -39,10 +39,10 @@ function worldWith(...sources: string[]): World {
 }
 
 /** One replica; `exported` is what it tells Prometheus, in seconds after `began`, to the next ten. */
-function replica(world: World, began = clock.now().getTime() / 1000) {
+function replica(registry: Registry, began = clock.now().getTime() / 1000) {
   const metrics = createMetrics({ version: 'test', ofProcess: false });
-  const state = { world };
-  const sources = new HeardSources({ database, clock, metrics, log, world: () => state.world });
+  const state = { registry };
+  const sources = new HeardSources({ database, clock, metrics, log, registry: () => state.registry });
   return {
     sources,
     state,
@@ -56,26 +56,26 @@ function replica(world: World, began = clock.now().getTime() / 1000) {
 }
 
 test('a source that was never heard counts from when it was first configured, on each replica and after a restart', async () => {
-  const world = worldWith('prod', 'staging');
-  const one = replica(world);
+  const registry = worldWith('prod', 'staging');
+  const one = replica(registry);
   await one.sources.look();
   expect(await one.exported()).toEqual({ 'bell/prod': 0, 'bell/staging': 0 });
   const began = clock.now().getTime() / 1000;
   shift.set(3_600_000);
-  const other = replica(world, began);
+  const other = replica(registry, began);
   await other.sources.look();
   expect(await other.exported()).toEqual({ 'bell/prod': 0, 'bell/staging': 0 });
 });
 
 test('what one replica heard the others know, and so do those that come later', async () => {
-  const world = worldWith('prod', 'staging');
-  const [one, other] = [replica(world), replica(world)];
+  const registry = worldWith('prod', 'staging');
+  const [one, other] = [replica(registry), replica(registry)];
   await one.sources.look();
   shift.set(600_000);
   one.sources.heard('bell/prod');
   await one.sources.look();
   await other.sources.look();
-  const later = replica(world, clock.now().getTime() / 1000 - 600);
+  const later = replica(registry, clock.now().getTime() / 1000 - 600);
   await later.sources.look();
   for (const each of [one, other, later])
     expect(await each.exported()).toEqual({ 'bell/prod': 600, 'bell/staging': 0 });
@@ -115,7 +115,7 @@ test('a replica that writes later what it heard earlier does not turn the time b
   one.sources.heard('bell/prod');
   await one.sources.stop();
   await writeHeard(database.query, new Map([['bell/prod', earlierMs]]));
-  const later = replica(one.state.world, earlierMs / 1000);
+  const later = replica(one.state.registry, earlierMs / 1000);
   await later.sources.look();
   expect(await later.exported()).toEqual({ 'bell/prod': 200 });
 });
@@ -124,12 +124,12 @@ test('a source that is configured no more is not exported, and one that comes ba
   const one = replica(worldWith('prod', 'staging'));
   await one.sources.look();
   one.sources.heard('bell/staging');
-  one.state.world = worldWith('prod');
+  one.state.registry = worldWith('prod');
   await one.sources.look();
   expect(await one.exported()).toEqual({ 'bell/prod': 0 });
   await forgetSources(database.query, ['bell/prod']);
   shift.set(600_000);
-  one.state.world = worldWith('prod', 'staging');
+  one.state.registry = worldWith('prod', 'staging');
   await one.sources.look();
   expect(await one.exported()).toEqual({ 'bell/prod': 0, 'bell/staging': 600 });
 });

@@ -3,7 +3,7 @@ import type { Database, Query } from '../db/database.ts';
 import { messageOf } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../log.ts';
-import { webhookSources, type World } from '../registry/registry.ts';
+import { webhookSources, type Registry } from '../registry/registry.ts';
 
 const LOOK_EVERY_MS = 10_000;
 /** How old the database's knowledge of a source may be: a write a minute, however much arrives. */
@@ -14,7 +14,7 @@ export interface HeardSourcesOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly log: Log;
-  readonly world: () => World;
+  readonly registry: () => Registry;
 }
 
 /**
@@ -50,12 +50,12 @@ export class HeardSources {
 
   /** Reads what all replicas know, writes what they do not know for more than `writeAfterMs`, sets the gauges. Never fails. */
   async look(writeAfterMs = WRITE_AFTER_MS): Promise<void> {
-    const { database, clock, metrics, log, world } = this.#options;
+    const { database, clock, metrics, log, registry } = this.#options;
     if (!database.available) return;
     try {
       const known = await readHeard(database.query);
       const nowMs = clock.now().getTime();
-      const configured = webhookSources(world());
+      const configured = webhookSources(registry());
       for (const source of this.#here.keys()) if (!configured.includes(source)) this.#here.delete(source);
       const news = new Map<string, number>();
       const latest = new Map<string, number>();

@@ -10,7 +10,7 @@ import type { Acceptor } from '../events/acceptor.ts';
 import type { Committed } from '../events/committed.ts';
 import { noticeOps } from '../handlers/notice.ts';
 import { RefusedWebhooks } from './rejected-webhooks.ts';
-import type { World } from '../registry/registry.ts';
+import type { Registry } from '../registry/registry.ts';
 
 /** What a sender calls one of its deliveries is kept as it is where it is short and plain. */
 const PLAIN_ID = /^[\x21-\x7e]{1,200}$/;
@@ -20,7 +20,7 @@ const SECRET_HEADERS: ReadonlySet<string> = new Set(['authorization', 'cookie', 
 const MAX_KEPT_BYTES = 1024 * 1024;
 
 export interface WebhookIntakeOptions {
-  readonly world: () => World;
+  readonly registry: () => Registry;
   readonly acceptor: Acceptor;
   readonly database: Database;
   readonly clock: Clock;
@@ -40,15 +40,15 @@ interface Owner {
 
 /** Leads webhook addresses to the skills that declare them, and stores what arrives as events. */
 export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
-  const { world, acceptor, database, clock, secret, log, onHeard, onCommitted } = options;
+  const { registry, acceptor, database, clock, secret, log, onHeard, onCommitted } = options;
   const refusals = new RefusedWebhooks(clock);
-  let seen: World | undefined;
+  let seen: Registry | undefined;
   let targets = new Map<string, IntakeTarget>();
   let owners = new Map<string, Owner>();
 
   /** One look through the skills for each configuration, not for each request. */
   function refresh(): void {
-    const current = world();
+    const current = registry();
     if (current === seen) return;
     seen = current;
     targets = new Map();
@@ -112,7 +112,7 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
       if (!notice) return;
       const { name, source, path, status, sentence } = refusal;
       log.warn({ webhook: name, source, path, status, sentence }, 'webhook refused');
-      noticeOps(database, world(), notice).then(
+      noticeOps(database, registry(), notice).then(
         (committed) => committed && onCommitted(committed),
         (error: unknown) => log.warn({ reason: messageOf(error) }, 'notice of a refused webhook could not be stored'),
       );

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import { Rejected, type Connector, type Receiver } from '../connectors/connector.ts';
 import type { Query } from '../db/database.ts';
 import type { Lease } from '../replicas/lease.ts';
-import { HELD } from './store.ts';
+import { UNSETTLED } from './store.ts';
 
 const DIRECT = 'direct:';
 /** For so long a person is taken to be in the conversation still. */
@@ -12,21 +12,21 @@ const STAYS_MS = 60_000;
 export const directRoom = (account: string): string => `${DIRECT}${account}`;
 
 /** A row that only one account is to see. */
-export interface Private {
+export interface AskerOnly {
   readonly visible_to: string | null;
   readonly respond_token: string | null;
   readonly respond_until: Date | null;
 }
 
 /** How what only one account may see gets there: as an answer to what it did, or else in the conversation with it; never in the room. */
-export type PrivateWay = { readonly to: Receiver } | { readonly direct: string };
+export type AskerOnlyRoute = { readonly to: Receiver } | { readonly direct: string };
 
 /** Undefined: there is no way. Pure. */
-export function privateWay(
-  { visible_to: accountId, respond_token: token, respond_until: until }: Private,
+export function askerOnlyRoute(
+  { visible_to: accountId, respond_token: token, respond_until: until }: AskerOnly,
   { asker, direct }: Connector['capabilities'],
   now: Date,
-): PrivateWay | undefined {
+): AskerOnlyRoute | undefined {
   if (accountId === null) return undefined;
   if (token !== null && until !== null && until > now) return { to: { accountId, respond: { token, until } } };
   if (asker) return { to: { accountId } };
@@ -69,7 +69,7 @@ export class DirectRooms {
     const account = room.slice(DIRECT.length);
     const place = await connector.openDirect(account, signal);
     await query(
-      `with ${HELD} insert into direct_rooms (connector, account, room) select $3, $4, $5 from held
+      `with ${UNSETTLED} insert into direct_rooms (connector, account, room) select $3, $4, $5 from held
        on conflict (connector, account) do update set room = excluded.room`,
       [lease.name, lease.epoch, name, account, place],
     );

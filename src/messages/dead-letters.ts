@@ -1,7 +1,7 @@
 import type { Query } from '../db/database.ts';
 import type { Lease } from '../replicas/lease.ts';
 import type { Accepted } from '../events/event.ts';
-import { fatesOf, HELD, type MessageRow } from './store.ts';
+import { reportsOf, UNSETTLED, type MessageRow } from './store.ts';
 
 /**
  * The platform will never take it. Returns the fate events; undefined: it is dead already, the lease has gone, or it is not
@@ -15,7 +15,7 @@ export async function markDead(
   version: number | undefined,
 ): Promise<Accepted[] | undefined> {
   const rows = await query<{ id: number | null; lane: string | null }>(
-    `with ${HELD},
+    `with ${UNSETTLED},
      -- As it is once nobody else is changing it.
      locked as materialized (select id, version from messages where id = $3 and state = 'live' for update),
      dead as (
@@ -26,7 +26,7 @@ export async function markDead(
      members as (
        update messages m set fold = null, state = case when m.pending then 'dead' else m.state end, reason = case when m.pending then $4 else m.reason end
        from dead where m.fold = dead.id returning m.*),
-     fate as (${fatesOf(
+     fate as (${reportsOf(
        'dead',
        `(select * from dead union all select * from members) gone where state = 'dead' and notify <> 'none' and key is not null`,
        'version',
@@ -44,7 +44,7 @@ export function buryPending(query: Query, connectors: readonly string[], afterMs
     `with dead as (
        update messages set state = case when digest then 'dropped' else 'dead' end, reason = 'its connector is no longer configured', attempt = null
        where pending and connector <> all($1) and wanted_at < clock_timestamp() - $2 * interval '1 millisecond' returning messages.*),
-     fate as (${fatesOf('dead', `(select * from dead where state = 'dead' and notify <> 'none' and key is not null) gone`, 'version')})
+     fate as (${reportsOf('dead', `(select * from dead where state = 'dead' and notify <> 'none' and key is not null) gone`, 'version')})
      select id from dead where state = 'dead'`,
     [connectors, afterMs],
   );

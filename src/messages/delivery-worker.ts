@@ -5,10 +5,10 @@ import { Delivery, type DeliveryOptions } from './delivery.ts';
 import { RateLimits } from './rate-limiter.ts';
 import { RoomWorker, type Turn } from './room-worker.ts';
 import { dueSoon, messageById, pendingRooms } from './store.ts';
-import { offerTaps } from './offered-reactions.ts';
-import { Turns } from './room-scheduler.ts';
+import { offerReactions } from './offered-reactions.ts';
+import { RoomScheduler } from './room-scheduler.ts';
 
-export type CourierOptions = DeliveryOptions;
+export type DeliveryWorkerOptions = DeliveryOptions;
 
 const LOOK_EVERY_MS = 1000;
 /** A look finds what becomes due until a little after the next one. */
@@ -20,11 +20,11 @@ const ROOMS_A_TAKE = 250;
 const TAKES_AT_ONCE = 2;
 
 /** Makes every room of one connector show what its rows say, as long as this replica holds the connector's lease: finds work, and gives rooms their turn. */
-export class Courier {
-  readonly #options: CourierOptions;
+export class DeliveryWorker {
+  readonly #options: DeliveryWorkerOptions;
   readonly #limits: RateLimits;
   readonly #delivery: Delivery;
-  readonly #turns: Turns;
+  readonly #scheduler: RoomScheduler;
   readonly #alarms: Alarms;
   readonly #workers = new Map<string, RoomWorker>();
   /** Rooms that have something to send, as far as is known, in the order in which that became known. */
@@ -37,14 +37,14 @@ export class Courier {
   #looking = false;
   #lookAgain = false;
 
-  constructor(options: CourierOptions) {
+  constructor(options: DeliveryWorkerOptions) {
     this.#options = options;
     this.#limits = new RateLimits(options.connector);
     this.#delivery = new Delivery(options, this.#limits);
     this.#alarms = new Alarms(options.clock, (rooms) => {
       for (const room of rooms) this.wake(room);
     });
-    this.#turns = new Turns({
+    this.#scheduler = new RoomScheduler({
       ...options,
       limits: this.#limits,
       onEnd: (worker, turn) => this.#end(worker, turn),
@@ -163,9 +163,9 @@ export class Courier {
       const rooms = await pendingRooms(database.query, name, now);
       if (this.#limits.account.isThrottled(clock.steady())) waitMs = await this.#throttledRound(rooms);
       else for (const room of rooms) this.#enqueue(this.#worker(room));
-      if (rooms.length === 0) await this.#offerTaps();
+      if (rooms.length === 0) await this.#offerReactions();
     } catch (error) {
-      this.#coped(error, 'courier could not look for work');
+      this.#coped(error, 'delivery worker could not look for work');
     }
     this.#looking = false;
     const soonMs = this.#lookAgain ? this.#limits.account.waitMs(this.#options.clock.steady()) : waitMs;
@@ -182,7 +182,9 @@ export class Courier {
       if (waitMs > 0 || worker.isWorking) continue;
       this.#begin(worker);
       const { spent } = this.#limits;
-      await this.#turns.work([worker], 1).catch((error: unknown) => this.#coped(error, 'courier turn ended early'));
+      await this.#scheduler
+        .work([worker], 1)
+        .catch((error: unknown) => this.#coped(error, 'delivery to a room ended early'));
       // A room where nothing could be sent must not keep the others waiting.
       if (this.#limits.spent > spent) return 0;
     }
@@ -243,17 +245,17 @@ export class Courier {
         taken.push(worker);
       }
       if (taken.length === 0) continue;
-      await this.#turns
+      await this.#scheduler
         .work(taken)
-        .catch((error: unknown) => this.#coped(error, 'courier could not decide what to send'));
+        .catch((error: unknown) => this.#coped(error, 'delivery worker could not decide what to send'));
     }
     this.#taking--;
   }
 
-  #offerTaps(): Promise<void> {
+  #offerReactions(): Promise<void> {
     const { database, name, connector, lease, clock, log } = this.#options;
     const signal = (): AbortSignal => this.#delivery.signal();
-    return offerTaps(
+    return offerReactions(
       {
         query: database.query,
         name,

@@ -8,8 +8,8 @@ import type { Accepted } from '../events/event.ts';
 import { codeOf, messageOf, reasonOf } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../log.ts';
-import type { StepHook } from '../steps.ts';
-import { withOffer } from './offered.ts';
+import type { CrashHook } from '../crash-points.ts';
+import { withOffer } from './offered-actions.ts';
 import { applyStep, newest, operationOf, type Attempt, type Copy, type PlannedStep, type Relation } from './plan.ts';
 import { digestMessage } from './digest.ts';
 import type { RateLimits } from './rate-limiter.ts';
@@ -17,7 +17,7 @@ import { readFile } from './files.ts';
 import { DirectRooms } from './asker-only.ts';
 import { Recorder } from './recorder.ts';
 import { markDead } from './dead-letters.ts';
-import { dropPrivate, membersOf, threadRoot, type MessageRow, type Planned } from './store.ts';
+import { dropPrivate, digestEntries, threadRoot, type MessageRow, type Planned } from './store.ts';
 
 /** A request shorter than this is not worth beginning; the lease is renewed soon. */
 const MIN_REQUEST_MS = 1000;
@@ -33,7 +33,7 @@ export interface DeliveryOptions {
   readonly connector: Connector;
   readonly lease: Lease;
   readonly clock: Clock;
-  readonly step: StepHook;
+  readonly crashPoint: CrashHook;
   readonly metrics: Metrics;
   readonly log: Log;
   readonly onAccepted: (accepted: readonly Accepted[]) => void;
@@ -47,7 +47,7 @@ export interface DeliveryOptions {
 }
 
 /** What came of a request. */
-export type Answer =
+export type RequestOutcome =
   /** Done, or gone already; `next` is what remains of the message. */
   | {
       readonly type: 'done';
@@ -133,8 +133,8 @@ export class Delivery {
   }
 
   /** Asks for the next step of a message; `tries`: how often that was asked before with an unknown outcome. */
-  async request(row: MessageRow, attempt: Attempt, tries: number): Promise<Answer> {
-    const { lease, clock, connector, metrics, name, step: reached } = this.#options;
+  async request(row: MessageRow, attempt: Attempt, tries: number): Promise<RequestOutcome> {
+    const { lease, clock, connector, metrics, name, crashPoint: reached } = this.#options;
     const step = attempt.steps[attempt.next];
     if (!step) return { type: 'never', reason: 'its plan has no step left' };
     if (lease.leftMs() < MIN_REQUEST_MS)
@@ -149,7 +149,7 @@ export class Delivery {
     this.#limits.spend(operation);
     try {
       const remoteId = await connector.perform(operation, this.signal());
-      reached('courier.after-send');
+      reached('delivery.after-send');
       metrics.sends.inc({ connector: name, result: 'ok' });
       this.#limits.succeeded(row.room);
       // Its echo, which may come before it is recorded, has nothing to add.
@@ -168,7 +168,7 @@ export class Delivery {
   }
 
   /** The platform says that it did nothing, and why; undefined: it does not say so. */
-  #refused(row: MessageRow, operation: Operation | undefined, error: unknown): Answer | undefined {
+  #refused(row: MessageRow, operation: Operation | undefined, error: unknown): RequestOutcome | undefined {
     const nowMs = this.#options.clock.steady();
     const { room } = row;
     switch (codeOf(error)) {
@@ -200,7 +200,7 @@ export class Delivery {
   }
 
   /** The conversation could not be opened, so nothing was sent. */
-  #unplaced(row: MessageRow, error: unknown): Answer {
+  #unplaced(row: MessageRow, error: unknown): RequestOutcome {
     if (codeOf(error) === 'WB_REJECTED') return { type: 'never', reason: reasonOf(error) };
     const waitMs = (): number => this.#limits.room(row.room).failed(this.#options.clock.steady());
     return this.#refused(row, undefined, error) ?? { type: 'refused', turn: { waitMs: waitMs() } };
@@ -219,7 +219,7 @@ export class Delivery {
   }
 
   /** Resolves after the commit. False: it was recorded before, by an echo, or the lease has gone. */
-  async confirm(row: MessageRow, attempt: Attempt, answer: Answer & { type: 'done' }): Promise<boolean> {
+  async confirm(row: MessageRow, attempt: Attempt, answer: RequestOutcome & { type: 'done' }): Promise<boolean> {
     const { metrics, name, connector, clock } = this.#options;
     const { step, next, remoteId, place } = answer;
     const last = next.attempt.next >= next.attempt.steps.length;
@@ -261,7 +261,7 @@ export class Delivery {
     if (row.visible_to !== null) return this.drop(row, reason);
     const { database, lease, onAccepted, onDead, onCommitted, log } = this.#options;
     const told = await database.transaction(async (transaction) => {
-      const members = row.digest ? await membersOf(transaction.query, row.id) : undefined;
+      const members = row.digest ? await digestEntries(transaction.query, row.id) : undefined;
       const accepted = await markDead(transaction.query, lease, row, reason, version);
       if (!accepted) return undefined;
       const lost = members
@@ -299,7 +299,7 @@ interface Made extends Planned {
 }
 
 /** A step was confirmed; `remoteId` null: what it was to edit is gone, and with it the rest. */
-function done({ row, attempt, step, place }: Made, remoteId: string | null): Answer & { type: 'done' } {
+function done({ row, attempt, step, place }: Made, remoteId: string | null): RequestOutcome & { type: 'done' } {
   const before = JSON.parse(row.copies) as Copy[];
   const copies =
     remoteId === null

@@ -3,9 +3,9 @@ import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts'
 import type { Database } from '../db/database.ts';
 import type { Lease } from '../replicas/lease.ts';
 import { digestMessage, foldRoom, isFoldable } from './digest.ts';
-import type { Member } from './store.ts';
+import type { DigestEntry } from './store.ts';
 
-const member = (line: string | null, more: Partial<Member> = {}): Member => ({
+const member = (line: string | null, more: Partial<DigestEntry> = {}): DigestEntry => ({
   id: randomUUID(),
   pending: true,
   version: 1,

@@ -2,7 +2,7 @@ import { escape, type Message } from '../chat/message.ts';
 import type { Database, Query } from '../db/database.ts';
 import { fence, type Lease } from '../replicas/lease.ts';
 import { randomUUID } from 'node:crypto';
-import type { Member } from './store.ts';
+import type { DigestEntry } from './store.ts';
 
 /** With fewer messages than this waiting, a digest would save nothing. */
 const FOLD_ABOVE = 5;
@@ -57,7 +57,7 @@ export async function foldRoom(database: Database, lease: Lease, connector: stri
 }
 
 /** What a digest shows, made from its rows at the moment it is sent. Pure. */
-export function digestMessage(members: readonly Member[]): Message {
+export function digestMessage(members: readonly DigestEntry[]): Message {
   const lines = members
     .filter((member) => !member.removed && member.line !== null)
     .map((member) => escape((member.line ?? '').replace(/\s+/g, ' ').slice(0, MAX_LINE).toWellFormed()));

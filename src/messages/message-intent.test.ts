@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
 import { isRerunError, type Database, type Transaction } from '../db/database.ts';
-import { lockStanding, mergeWanted, writeWanted, type Wanted } from './message-intent.ts';
+import { lockMessages, mergeIntents, writeIntents, type MessageIntent } from './message-intent.ts';
 
 let home: OpenDatabase;
 let database: Database;
@@ -12,25 +12,25 @@ beforeAll(async () => {
 beforeEach(() => database.query('delete from messages'));
 afterAll(() => home.close());
 
-const wanted = (key: string | null, text: string, more: Partial<Wanted> = {}): Wanted => ({
+const intents = (key: string | null, text: string, more: Partial<MessageIntent> = {}): MessageIntent => ({
   ...{ id: randomUUID(), connector: 'c', room: 'r', skill: 's', key, queue: 1, content: text, line: null, ring: false },
   ...{ notBefore: null, until: null, threadKey: null, replyTo: null, thread: null, notify: 'none' },
   ...{ eventId: null, removed: false, ...more },
 });
-const write = async ({ query }: Transaction, ...given: Wanted[]) => {
-  const all = mergeWanted(given);
-  return writeWanted(query, all, await lockStanding(query, all));
+const write = async ({ query }: Transaction, ...given: MessageIntent[]) => {
+  const all = mergeIntents(given);
+  return writeIntents(query, all, await lockMessages(query, all));
 };
-const say = (...given: Wanted[]) => database.transaction((transaction) => write(transaction, ...given));
+const say = (...given: MessageIntent[]) => database.transaction((transaction) => write(transaction, ...given));
 const shownAs = () =>
   database.query<{ key: string | null; content: string; version: number }>(
     'select key, content, version from messages order by position',
   );
 
 test('what is said at one time stands in the order in which it was said, whether it changes or begins', async () => {
-  await say(wanted('b', 'b1'));
+  await say(intents('b', 'b1'));
   await database.query('update messages set delivered_version = version');
-  await say(wanted('c', 'c1'), wanted(null, 'said'), wanted('b', 'b2'), wanted('a', 'a1'));
+  await say(intents('c', 'c1'), intents(null, 'said'), intents('b', 'b2'), intents('a', 'a1'));
   expect(await shownAs()).toEqual([
     { key: 'c', content: 'c1', version: 1 },
     { key: null, content: 'said', version: 1 },
@@ -40,33 +40,33 @@ test('what is said at one time stands in the order in which it was said, whether
 });
 
 test('the rooms in which something waits now are told, and from when on', async () => {
-  await say(wanted('a', 'same'));
+  await say(intents('a', 'same'));
   const later = new Date('2100-01-01');
-  const woken = await say(wanted('a', 'same'), wanted('b', 'x', { room: 'later', notBefore: later, queue: 0 }));
+  const woken = await say(intents('a', 'same'), intents('b', 'x', { room: 'later', notBefore: later, queue: 0 }));
   expect(woken).toEqual([{ connector: 'c', room: 'later', queue: 0, notBefore: later }]);
 });
 
 test('half an emoji in a line is no reason to fail', async () => {
-  await say(wanted('a', 'x', { line: `cut \ud83d` }));
+  await say(intents('a', 'x', { line: `cut \ud83d` }));
   expect(await database.query('select line from messages')).toEqual([{ line: 'cut \ufffd' }]);
 });
 
 test('of two that make the same key at the same time the second begins again, and changes what is there then', async () => {
   let second: Promise<unknown> = Promise.resolve();
   await database.transaction(async (transaction) => {
-    await write(transaction, wanted('k', 'first'));
+    await write(transaction, intents('k', 'first'));
     const asked = Promise.withResolvers<void>();
     second = database
       .transaction(async (other) => {
-        const all = [wanted('k', 'second')];
-        const standing = await lockStanding(other.query, all);
+        const all = [intents('k', 'second')];
+        const standing = await lockMessages(other.query, all);
         asked.resolve();
-        await writeWanted(other.query, all, standing);
+        await writeIntents(other.query, all, standing);
       })
       .catch((error: unknown) => error);
     await asked.promise;
   });
   expect(isRerunError(await second)).toBe(true);
-  await say(wanted('k', 'second'));
+  await say(intents('k', 'second'));
   expect(await shownAs()).toEqual([{ key: 'k', content: 'second', version: 2 }]);
 });

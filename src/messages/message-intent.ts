@@ -1,10 +1,10 @@
 import type { Message } from '../chat/message.ts';
 import type { Query } from '../db/database.ts';
 import type { WokenRoom } from '../replicas/notifier.ts';
-import { isSame, next, type Next, type Standing } from './next-state.ts';
+import { isSame, next, type Next, type MessageState } from './next-state.ts';
 
 /** What a handler wants a room to show, as it is flushed at the end of its transaction. */
-export interface Wanted {
+export interface MessageIntent {
   readonly id: string;
   readonly connector: string;
   readonly room: string;
@@ -30,33 +30,33 @@ export interface Wanted {
   readonly removed: boolean;
 }
 
-type Place = Pick<Wanted, 'connector' | 'room' | 'skill' | 'key'>;
+type Place = Pick<MessageIntent, 'connector' | 'room' | 'skill' | 'key'>;
 const placeOf = ({ connector, room, skill, key }: Place): string => JSON.stringify([connector, room, skill, key]);
 
 /** A key posted twice by one handler counts once, with the last content; its rings add up to one. */
-export function mergeWanted(given: readonly Wanted[]): Wanted[] {
-  const merged = new Map<string, Wanted>();
-  for (const wanted of given) {
-    const place = wanted.key === null ? wanted.id : placeOf(wanted);
+export function mergeIntents(given: readonly MessageIntent[]): MessageIntent[] {
+  const merged = new Map<string, MessageIntent>();
+  for (const intents of given) {
+    const place = intents.key === null ? intents.id : placeOf(intents);
     const before = merged.get(place);
-    const ring = wanted.ring || before?.ring === true;
-    merged.set(place, { ...wanted, ring, queue: before?.queue === 0 ? 0 : wanted.queue });
+    const ring = intents.ring || before?.ring === true;
+    merged.set(place, { ...intents, ring, queue: before?.queue === 0 ? 0 : intents.queue });
   }
   return [...merged.values()];
 }
 
 /** Rows that are there already, by their place. */
-export type StandingRows = ReadonlyMap<string, Standing>;
-const NONE: StandingRows = new Map();
+export type LockedMessages = ReadonlyMap<string, MessageState>;
+const NONE: LockedMessages = new Map();
 
 /**
  * Reads what is to be changed, and locks it until the transaction ends: in the order of keys, so that two handlers never
  * wait for each other in a circle. Asks nothing where nothing has a key.
  */
-export async function lockStanding(query: Query, all: readonly Wanted[]): Promise<StandingRows> {
+export async function lockMessages(query: Query, all: readonly MessageIntent[]): Promise<LockedMessages> {
   const keyed = all.filter(({ key }) => key !== null);
   if (keyed.length === 0) return NONE;
-  const rows = await query<Standing & Place>(LOCK, [
+  const rows = await query<MessageState & Place>(LOCK, [
     keyed.map(({ connector }) => connector),
     keyed.map(({ room }) => room),
     keyed.map(({ skill }) => skill),
@@ -78,7 +78,7 @@ order by m.connector, m.room, m.skill, m.key for update of m`;
  * then the whole transaction runs again. Returns the rooms in which something waits now, and from when on.
  * @throws before anything is sent, or rejects for what the database says.
  */
-export function writeWanted(query: Query, all: readonly Wanted[], standing = NONE): Promise<WokenRoom[]> {
+export function writeIntents(query: Query, all: readonly MessageIntent[], standing = NONE): Promise<WokenRoom[]> {
   const changed = all.filter((one) => !isSame(one, standing.get(placeOf(one))));
   if (changed.length === 0) return Promise.resolve([]);
   const rows = changed.map((one) => rowOf(one, next(one, standing.get(placeOf(one)))));
@@ -88,22 +88,22 @@ export function writeWanted(query: Query, all: readonly Wanted[], standing = NON
   return query(WRITE, [given]).then(() => woken);
 }
 
-const rowOf = (wanted: Wanted, { anew, moves, ...decided }: Next) => ({
-  ...{ connector: wanted.connector, room: wanted.room, skill: wanted.skill, key: wanted.key },
-  ...{ content: wanted.content, line: wanted.line, not_before: wanted.notBefore, until: wanted.until },
-  ...{ thread_key: wanted.threadKey, reply_to: wanted.replyTo, thread: wanted.thread },
+const rowOf = (intents: MessageIntent, { anew, moves, ...decided }: Next) => ({
+  ...{ connector: intents.connector, room: intents.room, skill: intents.skill, key: intents.key },
+  ...{ content: intents.content, line: intents.line, not_before: intents.notBefore, until: intents.until },
+  ...{ thread_key: intents.threadKey, reply_to: intents.replyTo, thread: intents.thread },
   ...{
-    files: filesIn(wanted),
-    visible_to: wanted.visibleTo,
-    respond_token: wanted.respond?.token,
-    respond_until: wanted.respond?.until,
+    files: filesIn(intents),
+    visible_to: intents.visibleTo,
+    respond_token: intents.respond?.token,
+    respond_until: intents.respond?.until,
   },
-  ...{ event_id: wanted.eventId, removed: wanted.removed },
+  ...{ event_id: intents.eventId, removed: intents.removed },
   ...{ ...decided, anew, moves },
 });
 
 /** The hashes of what it shows; null: no files, as almost always. */
-function filesIn({ content }: Wanted): readonly string[] | null {
+function filesIn({ content }: MessageIntent): readonly string[] | null {
   if (!content.includes('"files":[')) return null;
   return (JSON.parse(content) as Message).files?.map(({ hash }) => hash) ?? null;
 }

@@ -1,19 +1,19 @@
-import { isSame, next, type Standing } from './next-state.ts';
-import { mergeWanted, type Wanted } from './message-intent.ts';
+import { isSame, next, type MessageState } from './next-state.ts';
+import { mergeIntents, type MessageIntent } from './message-intent.ts';
 
 const at = (minute: number): Date => new Date(Date.UTC(2030, 0, 1, 0, minute));
-const wanted = (more: Partial<Wanted> = {}): Wanted => ({
+const intent = (more: Partial<MessageIntent> = {}): MessageIntent => ({
   ...{ id: 'w', connector: 'c', room: 'r', skill: 's', key: 'k', queue: 1, content: 'same', line: 'line', ring: false },
   ...{ notBefore: null, until: null, threadKey: null, replyTo: null, thread: null, notify: 'none' },
   ...{ eventId: null, removed: false, ...more },
 });
-const row = (more: Partial<Standing> = {}): Standing => ({
+const row = (more: Partial<MessageState> = {}): MessageState => ({
   ...{ id: 'row', queue: 1, content: 'same', line: 'line', version: 3, ring_version: 1, removed: false, fold: null },
   ...{ not_before: null, until: null, notify: 'none', state: 'live', pending: false, delivered_version: 3 },
   ...{ fold_is_under_way: false, ...more },
 });
 
-test.each<[string, Partial<Wanted>, Partial<Standing> | undefined, boolean]>([
+test.each<[string, Partial<MessageIntent>, Partial<MessageState> | undefined, boolean]>([
   ['what was never there is to be written', {}, undefined, false],
   ['what was never there need not be taken away', { removed: true }, undefined, true],
   ['the same is the same', {}, {}, true],
@@ -32,10 +32,10 @@ test.each<[string, Partial<Wanted>, Partial<Standing> | undefined, boolean]>([
   ['another end while it waits', { until: at(2) }, { pending: true, until: at(1) }, false],
   ['another time once it is shown', { notBefore: at(2) }, { not_before: at(1) }, true],
 ])('nothing to write? %s', (_, want, standing, same) => {
-  expect(isSame(wanted(want), standing && row(standing))).toBe(same);
+  expect(isSame(intent(want), standing && row(standing))).toBe(same);
 });
 
-test.each<[string, Partial<Wanted>, Partial<Standing> | undefined, object]>([
+test.each<[string, Partial<MessageIntent>, Partial<MessageState> | undefined, object]>([
   ['begins', {}, undefined, { id: 'w', is_new: true, version: 1, ring_version: 0, anew: true, moves: true }],
   ['begins with a ring', { ring: true }, undefined, { version: 1, ring_version: 1 }],
   ['changes', { content: 'x' }, {}, { id: 'row', is_new: false, version: 4, ring_version: 1, anew: true, moves: true }],
@@ -58,18 +58,18 @@ test.each<[string, Partial<Wanted>, Partial<Standing> | undefined, object]>([
     { fold: 'd' },
   ],
 ])('a row that %s', (_, want, standing, expected) => {
-  expect(next(wanted(want), standing && row(standing))).toMatchObject(expected);
+  expect(next(intent(want), standing && row(standing))).toMatchObject(expected);
 });
 
 test('what one handler says under a key twice is said once, the last words with the ring and the hurry of both', () => {
   const said = [
-    wanted({ id: '1', content: 'first', ring: true, queue: 0 }),
-    wanted({ id: '2', content: 'elsewhere', room: 'other' }),
-    wanted({ id: '3', content: 'last' }),
-    wanted({ id: '4', key: null }),
-    wanted({ id: '5', key: null }),
+    intent({ id: '1', content: 'first', ring: true, queue: 0 }),
+    intent({ id: '2', content: 'elsewhere', room: 'other' }),
+    intent({ id: '3', content: 'last' }),
+    intent({ id: '4', key: null }),
+    intent({ id: '5', key: null }),
   ];
-  expect(mergeWanted(said)).toMatchObject([
+  expect(mergeIntents(said)).toMatchObject([
     { id: '3', content: 'last', ring: true, queue: 0 },
     { id: '2', content: 'elsewhere', ring: false, queue: 1 },
     { id: '4' },

@@ -1,7 +1,7 @@
-import type { Wanted } from './message-intent.ts';
+import type { MessageIntent } from './message-intent.ts';
 
 /** A row of `messages` as it stands, locked: what decides how it changes. */
-export interface Standing {
+export interface MessageState {
   readonly id: string;
   readonly queue: number;
   readonly content: string;
@@ -11,7 +11,7 @@ export interface Standing {
   readonly removed: boolean;
   readonly not_before: Date | null;
   readonly until: Date | null;
-  readonly notify: Wanted['notify'];
+  readonly notify: MessageIntent['notify'];
   readonly state: 'live' | 'dead' | 'dropped';
   readonly pending: boolean;
   readonly delivered_version: number;
@@ -27,7 +27,7 @@ export interface Next {
   readonly version: number;
   readonly ring_version: number;
   readonly queue: number;
-  readonly notify: Wanted['notify'];
+  readonly notify: MessageIntent['notify'];
   readonly fold: string | null;
   /** It begins to wait: its delay counts from now. */
   readonly anew: boolean;
@@ -38,22 +38,22 @@ export interface Next {
 const sameTime = (one: Date | null, other: Date | null): boolean => one?.getTime() === other?.getTime();
 
 /** Nothing is to be written: what is wanted stands there already, or was never there and is to be taken away. Pure. */
-export function isSame(wanted: Wanted, row: Standing | undefined): boolean {
-  if (!row) return wanted.removed;
-  if (wanted.ring || wanted.removed !== row.removed) return false;
-  if (wanted.content !== row.content || wanted.line !== row.line) return false;
+export function isSame(intent: MessageIntent, row: MessageState | undefined): boolean {
+  if (!row) return intent.removed;
+  if (intent.ring || intent.removed !== row.removed) return false;
+  if (intent.content !== row.content || intent.line !== row.line) return false;
   // It came too late to be shown; now it is wanted again.
-  if (row.state === 'dropped' && !wanted.removed) return false;
+  if (row.state === 'dropped' && !intent.removed) return false;
   // What is shown is not shown again at another time.
-  return !row.pending || (sameTime(wanted.notBefore, row.not_before) && sameTime(wanted.until, row.until));
+  return !row.pending || (sameTime(intent.notBefore, row.not_before) && sameTime(intent.until, row.until));
 }
 
 /** How a row changes, or begins. Pure. */
-export function next(wanted: Wanted, row: Standing | undefined): Next {
-  const rings = wanted.ring ? 1 : 0;
+export function next(intent: MessageIntent, row: MessageState | undefined): Next {
+  const rings = intent.ring ? 1 : 0;
   if (!row)
     return {
-      ...{ id: wanted.id, is_new: true, version: 1, ring_version: rings, queue: wanted.queue, notify: wanted.notify },
+      ...{ id: intent.id, is_new: true, version: 1, ring_version: rings, queue: intent.queue, notify: intent.notify },
       ...{ fold: null, anew: true, moves: true },
     };
   return {
@@ -62,20 +62,20 @@ export function next(wanted: Wanted, row: Standing | undefined): Next {
     version: row.version + 1,
     ring_version: row.ring_version + rings,
     // What waits already keeps its place, and is as urgent as the most urgent of its changes.
-    queue: row.pending ? Math.min(row.queue, wanted.queue) : wanted.queue,
-    notify: mostCurious(row.notify, wanted.notify),
-    fold: leavesDigest(wanted, row) ? null : row.fold,
+    queue: row.pending ? Math.min(row.queue, intent.queue) : intent.queue,
+    notify: mostCurious(row.notify, intent.notify),
+    fold: leavesDigest(intent, row) ? null : row.fold,
     anew: !row.pending,
     moves: !row.pending,
   };
 }
 
 /** A ring, and what has a time of its own, needs a message of its own, unless the digest is under way. */
-function leavesDigest(wanted: Wanted, row: Standing): boolean {
-  if (wanted.ring && row.delivered_version > 0) return true;
-  return (wanted.notBefore !== null || wanted.until !== null) && !row.fold_is_under_way;
+function leavesDigest(intent: MessageIntent, row: MessageState): boolean {
+  if (intent.ring && row.delivered_version > 0) return true;
+  return (intent.notBefore !== null || intent.until !== null) && !row.fold_is_under_way;
 }
 
-function mostCurious(one: Wanted['notify'], other: Wanted['notify']): Wanted['notify'] {
+function mostCurious(one: MessageIntent['notify'], other: MessageIntent['notify']): MessageIntent['notify'] {
   return (['fate', 'lost'] as const).find((curious) => one === curious || other === curious) ?? 'none';
 }

@@ -5,14 +5,14 @@ import type { Query } from '../db/database.ts';
 import type { Lease } from '../replicas/lease.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { actionsOf } from './offered.ts';
+import { actionsOf } from './offered-actions.ts';
 import type { RateLimits } from './rate-limiter.ts';
 import type { Copy } from './plan.ts';
 import { endReact, nextReact, type Reactable } from './store.ts';
 
 const AT_ONCE = 5;
 
-export interface TapsOptions {
+export interface OfferReactionsOptions {
   readonly query: Query;
   readonly name: string;
   readonly connector: Connector;
@@ -26,7 +26,11 @@ export interface TapsOptions {
 }
 
 /** The least urgent thing: adds the emoji to tap. Left out altogether while the account is throttled. */
-export async function offerTaps(options: TapsOptions, limits: RateLimits, isStopped: () => boolean): Promise<void> {
+export async function offerReactions(
+  options: OfferReactionsOptions,
+  limits: RateLimits,
+  isStopped: () => boolean,
+): Promise<void> {
   const { query, connector, lease, name, clock } = options;
   if (!connector.capabilities.reactions || connector.capabilities.buttons) return;
   for (let count = 0; count < AT_ONCE && !isStopped(); count++) {
@@ -39,7 +43,7 @@ export async function offerTaps(options: TapsOptions, limits: RateLimits, isStop
 }
 
 async function offer(
-  { connector, signal, placeOf, clock, log }: TapsOptions,
+  { connector, signal, placeOf, clock, log }: OfferReactionsOptions,
   limits: RateLimits,
   row: Reactable,
 ): Promise<void> {

@@ -11,7 +11,7 @@ import type {
 } from '../connectors/connector.ts';
 import { codeOf, messageOf, reasonOf } from '../errors.ts';
 import { withFilesOf } from './files.ts';
-import type { PrivateWay } from './asker-only.ts';
+import type { AskerOnlyRoute } from './asker-only.ts';
 
 /** One remote message that shows a row, in as many parts as the platform needed. */
 export interface Copy {
@@ -49,7 +49,7 @@ export interface Attempt {
   /** What uploads resolved to, by the hash of the file. */
   readonly uploads?: Readonly<Record<string, string>>;
   /** Where what only one account may see goes instead of the room. */
-  readonly way?: PrivateWay;
+  readonly way?: AskerOnlyRoute;
   /** For a digest: the rows it stands for, with the version of each that it shows. */
   readonly members?: readonly { readonly id: string; readonly version: number; readonly ring: number }[];
 }
@@ -65,7 +65,7 @@ export interface PlanInput {
   readonly capabilities: Capabilities;
   readonly render: (message: Message, options: RenderOptions) => Part[];
   readonly members?: Attempt['members'];
-  readonly way?: PrivateWay | undefined;
+  readonly way?: AskerOnlyRoute | undefined;
 }
 
 export function hashOf(part: Part): string {

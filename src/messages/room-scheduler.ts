@@ -12,7 +12,7 @@ const BATCH = 16;
 /** Looked at in a room while some bucket is closed: what waits for that must not hide what stands behind it. */
 const MOST_LOOKED_AT = 500;
 
-export interface TurnsOptions {
+export interface RoomSchedulerOptions {
   readonly limits: RateLimits;
   /** A room's turn is over. */
   readonly onEnd: (worker: RoomWorker, turn: Turn) => void;
@@ -26,10 +26,10 @@ interface Waiting {
 }
 
 /** The turns of many rooms: what they have in common, one look and one commit for all of them. */
-export class Turns {
-  readonly #options: DeliveryOptions & TurnsOptions;
+export class RoomScheduler {
+  readonly #options: DeliveryOptions & RoomSchedulerOptions;
 
-  constructor(options: DeliveryOptions & TurnsOptions) {
+  constructor(options: DeliveryOptions & RoomSchedulerOptions) {
     this.#options = options;
   }
 
@@ -77,7 +77,7 @@ export class Turns {
       turn = await rest();
     } catch (error) {
       worker.isSettled = false;
-      onError(error, 'courier turn ended early');
+      onError(error, 'delivery to a room ended early');
     }
     onEnd(worker, turn);
   }
@@ -115,10 +115,10 @@ export class Turns {
 
   async #begin(planned: readonly Planned[]): Promise<ReadonlySet<string>> {
     if (planned.length === 0) return new Set();
-    const { database, lease, step } = this.#options;
-    step('courier.before-attempt');
+    const { database, lease, crashPoint } = this.#options;
+    crashPoint('delivery.before-attempt');
     const begun = await rerun(() => beginAttempts(database.query, lease, planned));
-    step('courier.after-attempt');
+    crashPoint('delivery.after-attempt');
     return begun;
   }
 
@@ -147,8 +147,8 @@ export class Turns {
   }
 
   async #fold({ room }: RoomWorker): Promise<void> {
-    const { database, lease, name, step, clock, limits } = this.#options;
+    const { database, lease, name, crashPoint, clock, limits } = this.#options;
     if (!limits.isThrottled(room, clock.steady()) || !(await isFoldable(database.query, name, room))) return;
-    if ((await foldRoom(database, lease, name, room)) > 0) step('fold.after-commit');
+    if ((await foldRoom(database, lease, name, room)) > 0) crashPoint('fold.after-commit');
   }
 }

@@ -4,7 +4,7 @@ import { AHEAD_MS } from './alarms.ts';
 import type { Delivery, DeliveryOptions } from './delivery.ts';
 import { digestMessage } from './digest.ts';
 import { byTime, earlyMsOf, takeEarly } from './not-before.ts';
-import { privateWay } from './asker-only.ts';
+import { askerOnlyRoute } from './asker-only.ts';
 import { operationOf, planFor, type Attempt, type Copy } from './plan.ts';
 import type { RateLimits } from './rate-limiter.ts';
 import {
@@ -12,7 +12,7 @@ import {
   dropExpired,
   livingDigest,
   markShown,
-  membersOf,
+  digestEntries,
   unfold,
   withdrawAttempts,
   type MessageRow,
@@ -236,9 +236,9 @@ export class RoomWorker {
     return row.fold !== null || row.digest || row.attempt !== null || this.#isLate(row);
   }
 
-  #way(row: MessageRow): ReturnType<typeof privateWay> {
+  #way(row: MessageRow): ReturnType<typeof askerOnlyRoute> {
     const { connector, clock } = this.#options;
-    return privateWay(row, connector.capabilities, clock.now());
+    return askerOnlyRoute(row, connector.capabilities, clock.now());
   }
 
   #isLate(row: MessageRow): boolean {
@@ -285,7 +285,7 @@ export class RoomWorker {
     mark = (message: Message): Message => message,
   ): Promise<Attempt | { readonly impossible: string }> {
     const { connector, database, clock } = this.#options;
-    const members = row.digest ? await membersOf(database.query, row.id) : undefined;
+    const members = row.digest ? await digestEntries(database.query, row.id) : undefined;
     return planFor(connector, {
       id: row.id,
       version: row.version,
@@ -305,7 +305,7 @@ export class RoomWorker {
    * have been sent before.
    */
   async deliver(frozen: readonly Planned[], budget: number): Promise<Turn> {
-    const { database, lease, step } = this.#options;
+    const { database, lease, crashPoint } = this.#options;
     const now = this.#options.clock.now();
     // What may have been sent before, and was said anew for later, holds nothing up.
     const isAhead = (inMs: number): boolean => inMs > 0 && inMs <= AHEAD_MS;
@@ -328,7 +328,7 @@ export class RoomWorker {
       const recorded = await Promise.allSettled(sending.recording);
       if (recorded.some((one) => one.status === 'rejected')) this.isSettled = false;
     }
-    step('courier.after-record');
+    crashPoint('delivery.after-record');
     unsent.push(...frozen.slice(index + 1).map(({ row }) => row));
     if (unsent.length > 0) await rerun(() => withdrawAttempts(database.query, lease, unsent));
     return turn;

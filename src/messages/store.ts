@@ -1,12 +1,12 @@
 import { LeaseLost, type Lease } from '../replicas/lease.ts';
 import { rerun, type Query } from '../db/database.ts';
 import type { Accepted } from '../events/event.ts';
-import { withOffer } from './offered.ts';
+import { withOffer } from './offered-actions.ts';
 import type { Attempt, Copy } from './plan.ts';
-import type { Private } from './asker-only.ts';
+import type { AskerOnly } from './asker-only.ts';
 
-/** A row of `messages` as the courier works on it. */
-export interface MessageRow extends Private {
+/** A row of `messages` as delivery works on it. */
+export interface MessageRow extends AskerOnly {
   readonly id: string;
   readonly connector: string;
   readonly room: string;
@@ -38,7 +38,7 @@ const COLUMNS = `m.id, m.connector, m.room, m.skill, m.key, m.queue, m.content, 
   m.digest, m.fold, m.delivered_version, m.sends, m.copies, m.attempt, m.wanted_at, m.offered, m.visible_to, m.respond_token, m.respond_until`;
 
 /** The fence as part of one statement: nothing is written by a holder whose lease has gone. `$1` name, `$2` epoch. */
-export const HELD = 'held as materialized (select 1 from leases where name = $1 and epoch = $2 for key share)';
+export const UNSETTLED = 'held as materialized (select 1 from leases where name = $1 and epoch = $2 for key share)';
 
 /** Rows are locked in the order in which handlers lock them, so that nobody waits for each other in a circle. */
 const LOCKING = 'order by m.connector, m.room, m.skill, m.key nulls last, m.position for update of m';
@@ -121,13 +121,13 @@ export async function livingDigest(query: Query, id: string): Promise<MessageRow
 /** A message whose digest is no more is on its own from now on. False: it is already, or the lease has gone. */
 export async function unfold(query: Query, lease: Lease, row: MessageRow): Promise<boolean> {
   const rows = await query(
-    `with ${HELD} update messages set fold = null from held where messages.id = $3 and fold = $4 returning messages.id`,
+    `with ${UNSETTLED} update messages set fold = null from held where messages.id = $3 and fold = $4 returning messages.id`,
     [lease.name, lease.epoch, row.id, row.fold],
   );
   return rows.length > 0;
 }
 
-export interface Member {
+export interface DigestEntry {
   readonly id: string;
   /** The room does not show it as it is. */
   readonly pending: boolean;
@@ -138,8 +138,8 @@ export interface Member {
 }
 
 /** The rows that a digest stands for, in order. */
-export function membersOf(query: Query, digest: string): Promise<Member[]> {
-  return query<Member>(
+export function digestEntries(query: Query, digest: string): Promise<DigestEntry[]> {
+  return query<DigestEntry>(
     `select id, pending, version, ring_version, line, removed from messages where fold = $1 and state = 'live' order by position`,
     [digest],
   );
@@ -170,7 +170,7 @@ export async function beginAttempts(
   planned: readonly Planned[],
 ): Promise<ReadonlySet<string>> {
   const rows = await query<{ id: string }>(
-    `with ${HELD}, given as materialized (select * from unnest($3::uuid[], $4::text[], $5::int[]) as g (id, attempt, version)),
+    `with ${UNSETTLED}, given as materialized (select * from unnest($3::uuid[], $4::text[], $5::int[]) as g (id, attempt, version)),
      locked as materialized (select m.id from messages m where m.id = any($3) ${LOCKING} skip locked)
      update messages m set attempt = given.attempt from held, given, locked
      where m.id = given.id and m.id = locked.id and m.version = given.version and m.attempt is null and m.fold is null and m.state = 'live' returning m.id`,
@@ -188,7 +188,7 @@ export async function beginAttempts(
 /** Decides anew what is under way. False: the message changed meanwhile, or the lease has gone. */
 export async function changeAttempt(query: Query, lease: Lease, { row, attempt }: Planned): Promise<boolean> {
   const rows = await query(
-    `with ${HELD} update messages set attempt = $4 from held
+    `with ${UNSETTLED} update messages set attempt = $4 from held
      where messages.id = $3 and attempt is not null and sends = $5 and version = $6 returning messages.id`,
     [lease.name, lease.epoch, row.id, JSON.stringify(attempt), row.sends, row.version],
   );
@@ -199,7 +199,7 @@ export async function changeAttempt(query: Query, lease: Lease, { row, attempt }
 export async function withdrawAttempts(query: Query, lease: Lease, rows: readonly MessageRow[]): Promise<void> {
   await rerun(() =>
     query(
-      `with ${HELD}, locked as materialized (select m.id from messages m where m.id = any($3) ${LOCKING})
+      `with ${UNSETTLED}, locked as materialized (select m.id from messages m where m.id = any($3) ${LOCKING})
        update messages m set attempt = null from held, locked, unnest($3::uuid[], $4::int[]) as given (id, sends)
        where m.id = given.id and m.id = locked.id and m.sends = given.sends returning m.id`,
       [lease.name, lease.epoch, rows.map((row) => row.id), rows.map((row) => row.sends)],
@@ -224,7 +224,7 @@ export interface Confirmation {
 
 const FATE_INTO = 'insert into events (source, source_id, lane, kind, skill, name, payload, happened_at)';
 /** `rows` needs id, skill, connector, room, key and reason; `once` tells one fate of a row from its next. */
-export const fatesOf = (
+export const reportsOf = (
   state: 'shown' | 'dead' | 'dropped',
   rows: string,
   once: string,
@@ -252,7 +252,7 @@ export async function recordSent(
     (done.members ?? []).map((member) => ({ digest: row.id, ...member })),
   );
   const rows = await query<{ id: string | null; event: number | null; lane: string | null }>(
-    `with ${HELD},
+    `with ${UNSETTLED},
      given as materialized (
        select * from unnest($3::uuid[], $4::int[], $5::text[], $6::text[], $7::int[], $8::int[], $9::text[], $10::text[], $11::text[], $12::bool[])
          as g (id, sends, copies, attempt, version, ring, offered, remote, place, react)),
@@ -276,7 +276,7 @@ export async function recordSent(
        from unnest($13::uuid[], $14::uuid[], $15::int[], $16::int[]) as one (digest, id, version, ring), sent
        where sent.id = one.digest and sent.finished and m.id = one.id and m.fold = sent.id
        returning m.id, m.connector, m.room, m.key, m.skill, m.reason, m.notify, one.ring),
-     fate as (${fatesOf(
+     fate as (${reportsOf(
        'shown',
        `(select id, connector, room, key, skill, reason, notify, ring from sent where finished union all select * from members) shown
         where notify = 'fate' and key is not null`,
@@ -311,7 +311,7 @@ export async function recordSent(
 /** Nothing has to be sent: the room shows it already. False: it is under way, or the lease has gone. */
 export async function markShown(query: Query, lease: Lease, row: MessageRow, attempt: Attempt): Promise<boolean> {
   const rows = await query(
-    `with ${HELD}, shown as (update messages set delivered_version = $4, delivered_ring = greatest(delivered_ring, $5), offered = $6 from held where messages.id = $3 and attempt is null returning id),
+    `with ${UNSETTLED}, shown as (update messages set delivered_version = $4, delivered_ring = greatest(delivered_ring, $5), offered = $6 from held where messages.id = $3 and attempt is null returning id),
      members as (
        update messages m set delivered_version = greatest(m.delivered_version, given.version), fold = case when m.ring_version > given.ring then null else m.fold end
        from unnest($7::uuid[], $8::int[], $9::int[]) as given (id, version, ring), shown where m.id = given.id and m.fold = shown.id)
@@ -343,12 +343,12 @@ export async function dropExpired(
   everyMs: number | null,
 ): Promise<Accepted[]> {
   return query<{ id: number; lane: string | null }>(
-    `with ${HELD}, locked as materialized (
+    `with ${UNSETTLED}, locked as materialized (
        select m.id from messages m where m.connector = $3 and m.room = $4 and m.pending and m.until < $5 and m.attempt is null and m.fold is null ${LOCKING}),
      gone as (
        update messages m set state = 'dropped', reason = case when $6::float8 is null then 'it came too late' else 'the room takes messages more slowly' end
        from held, locked where m.id = locked.id returning m.*)
-     ${fatesOf(
+     ${reportsOf(
        'dropped',
        `(select * from gone where notify = 'fate' and key is not null
         union all (select distinct on (skill) * from gone where notify = 'lost' and key is not null order by skill, position desc)) told`,
@@ -362,7 +362,7 @@ export async function dropExpired(
 /** What only one account was to see is given up: it is not shown elsewhere, nor carried to another room. */
 export async function dropPrivate(query: Query, lease: Lease, row: MessageRow, reason: string): Promise<void> {
   await query(
-    `with ${HELD} update messages set state = 'dropped', reason = $4, attempt = null from held where messages.id = $3`,
+    `with ${UNSETTLED} update messages set state = 'dropped', reason = $4, attempt = null from held where messages.id = $3`,
     [lease.name, lease.epoch, row.id, reason],
   );
 }
@@ -386,7 +386,7 @@ export async function nextReact(query: Query, connector: string, now: Date): Pro
 
 export async function endReact(query: Query, lease: Lease, ids: readonly string[] | undefined): Promise<void> {
   await query(
-    `with ${HELD} update messages set react = false from held where connector = $3 and react and ($4::uuid[] is null or id = any($4))`,
+    `with ${UNSETTLED} update messages set react = false from held where connector = $3 and react and ($4::uuid[] is null or id = any($4))`,
     [lease.name, lease.epoch, lease.name.replace(/^connector:/, ''), ids ?? null],
   );
 }
@@ -404,7 +404,7 @@ export async function placeRoom(
   const { connector, written, room } = place;
   const rows = await rerun(() =>
     query<{ moved: boolean }>(
-      `with ${HELD},
+      `with ${UNSETTLED},
        before as materialized (select value from connector_state where connector = $3 and key = 'room ' || $4),
        kept as (
          insert into connector_state (connector, key, value) select $3, 'room ' || $4, $5 from held

@@ -8,9 +8,9 @@ import type { RoomAddress } from '../chat/message.ts';
 import type { Skill } from '../contract/skill.ts';
 import { decide } from '../commands/access.ts';
 import { CommandIndex } from '../commands/command-index.ts';
-import type { LoadedSkill, Rooms, World } from './registry.ts';
+import type { LoadedSkill, Rooms, Registry } from './registry.ts';
 
-export interface WorldSource {
+export interface RegistrySource {
   readonly config: Config;
   readonly platforms: readonly Platform[];
   readonly skills: readonly Skill<unknown>[];
@@ -19,7 +19,7 @@ export interface WorldSource {
 }
 
 /** What handlers look up, from a valid configuration. @throws {StartFailed} when two skills claim one command. */
-export function buildWorld({ config, platforms, skills, generation, skillLog }: WorldSource): World {
+export function buildRegistry({ config, platforms, skills, generation, skillLog }: RegistrySource): Registry {
   const on = skills.filter((skill) => skill.name === 'core' || Object.hasOwn(config.skills, skill.name));
   const loaded = new Map(
     on.map((skill) => [skill.name, loadedSkill(skill, config.skills[skill.name], skillLog(skill.name))]),

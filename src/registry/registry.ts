@@ -28,7 +28,7 @@ export interface Rooms {
  * Everything that handlers look up and that a configuration decides. Immutable: a reload builds a new one and swaps it in
  * whole, and an event that is being handled keeps the one it began with.
  */
-export interface World {
+export interface Registry {
   /** Number of the configuration in `config_generations`. */
   readonly generation: number;
   readonly botName: string;
@@ -51,8 +51,8 @@ export interface World {
 }
 
 /** `alertmanager/prod-eu`: each source of each webhook that is configured, as metrics and notices call it. */
-export function webhookSources(world: World): string[] {
-  return [...world.skills.values()].flatMap(({ skill, options }) =>
+export function webhookSources(registry: Registry): string[] {
+  return [...registry.skills.values()].flatMap(({ skill, options }) =>
     Object.entries(skill.webhooks ?? {}).flatMap(([name, webhook]) =>
       webhook.sources(options).map((source) => `${name}/${source}`),
     ),
@@ -60,14 +60,16 @@ export function webhookSources(world: World): string[] {
 }
 
 /** The `skill name` pairs of addressed events that this program can handle. */
-export function knownNames(world: World): { timers: string[]; tasks: string[]; all: string[] } {
+export function knownNames(registry: Registry): { timers: string[]; tasks: string[]; all: string[] } {
   const of = (pick: (skill: Skill<unknown>) => object | undefined): string[] =>
-    [...world.skills].flatMap(([name, loaded]) => Object.keys(pick(loaded.skill) ?? {}).map((one) => `${name} ${one}`));
+    [...registry.skills].flatMap(([name, loaded]) =>
+      Object.keys(pick(loaded.skill) ?? {}).map((one) => `${name} ${one}`),
+    );
   const timers = [...of((skill) => skill.timers), `core ${NOTIFY_TIMER}`];
   const tasks = of((skill) => skill.tasks);
   // Also of a skill that hears nothing of them: what became of a notification decides what follows.
-  const fates = [...world.skills.keys()].map((name) => `${name} fate`);
-  const services = [...world.skills].flatMap(([skill, loaded]) =>
+  const fates = [...registry.skills.keys()].map((name) => `${name} fate`);
+  const services = [...registry.skills].flatMap(([skill, loaded]) =>
     Object.entries(loaded.skill.services ?? {}).flatMap(([name, { events }]) =>
       Object.keys(events).map((event) => `${skill} ${name}/${event}`),
     ),

@@ -3,7 +3,15 @@ import { codeOf, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Database, Query } from '../db/database.ts';
 import type { Incarnation } from './incarnation.ts';
-import { buryReplicas, findDead, forgetReplica, seeReplica, seenBefore, type Dead, type Replica } from './replicas.ts';
+import {
+  removeReplicas,
+  findDeadReplicas,
+  forgetReplica,
+  seeReplica,
+  seenBefore,
+  type DeadReplicas,
+  type Replica,
+} from './replicas.ts';
 
 const BEAT_MS = 1000;
 const STAND_BACK_MS = 120_000;
@@ -20,7 +28,7 @@ export interface HeartbeatOptions {
   /** How many other replicas live. */
   readonly onOthers: (count: number) => void;
   /** Replicas died. They are forgotten when this has ended; when it fails it is called again. */
-  readonly onDead: (query: Query, dead: Dead) => Promise<void>;
+  readonly onDead: (query: Query, dead: DeadReplicas) => Promise<void>;
 }
 
 /** Tells the other replicas each second that this one lives and which configuration it has, and hears the same of them. */
@@ -92,10 +100,10 @@ export class Heartbeat {
   async #bury(known: readonly string[] = []): Promise<void> {
     const { database, onDead, log } = this.#options;
     try {
-      const dead = await findDead(database.query, known);
+      const dead = await findDeadReplicas(database.query, known);
       if (!dead) return;
       await onDead(database.query, dead);
-      await buryReplicas(database.query, dead);
+      await removeReplicas(database.query, dead);
     } catch (error) {
       log.warn({ reason: messageOf(error) }, 'replicas that died are not dealt with yet');
     }

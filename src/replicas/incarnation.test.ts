@@ -1,6 +1,6 @@
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
 import type { Log } from '../skill.ts';
-import { Incarnation, readGround, type Ground } from './incarnation.ts';
+import { Incarnation, readDatabaseState, type DatabaseState } from './incarnation.ts';
 import { tablesMade } from '../db/migrate.ts';
 
 const log: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -26,7 +26,8 @@ async function begun(more: { prepare?: () => Promise<void>; onAnew?: () => Promi
   return incarnation;
 }
 
-const ground = (tables: readonly string[] = []): Promise<Ground> => readGround(home.database.query, tables);
+const ground = (tables: readonly string[] = []): Promise<DatabaseState> =>
+  readDatabaseState(home.database.query, tables);
 
 test('tables that come back by themselves, after they could not be made, are used again', async () => {
   let isDenied = true;

@@ -7,7 +7,7 @@ import { passOver, readCounts, type Counts } from '../db/serial-numbers.ts';
 const COUNTS_EVERY_MS = 60_000;
 
 /** What a beat finds of the database. */
-export interface Ground {
+export interface DatabaseState {
   /** Drawn when its tables were made, and by a restore. */
   readonly incarnation: string | null;
   /** Tables that the bot needs and that are not there. */
@@ -63,11 +63,11 @@ export class Incarnation {
     const { query } = this.#options.database;
     const made = await this.#options.made();
     this.#tables = (await readTables(query)).map(({ name }) => name).filter((name) => made.has(name));
-    this.#id = (await readGround(query, [])).incarnation;
+    this.#id = (await readDatabaseState(query, [])).incarnation;
     await this.#count();
   }
 
-  async found(ground: Ground): Promise<void> {
+  async found(ground: DatabaseState): Promise<void> {
     // Tables that came back by themselves are looked at like others, before they are used.
     if (!this.#isUsable || !this.#isSame(ground)) return this.#mend(describe(ground));
     this.#tell(undefined);
@@ -88,7 +88,7 @@ export class Incarnation {
     try {
       const { of, atMs } = this.#counts;
       await prepare((query) => passOver(query, of, { elapsedMs: performance.now() - atMs, lifetimeMs: 0 }));
-      const ground = await readGround(database.query, this.#tables);
+      const ground = await readDatabaseState(database.query, this.#tables);
       if (ground.missing.length > 0) return this.#tell(describe(ground));
       if (!this.#isSame(ground)) {
         await onAnew();
@@ -102,7 +102,7 @@ export class Incarnation {
     }
   }
 
-  #isSame({ incarnation, missing }: Ground): boolean {
+  #isSame({ incarnation, missing }: DatabaseState): boolean {
     return incarnation !== null && incarnation === this.#id && missing.length === 0;
   }
 
@@ -120,17 +120,17 @@ export class Incarnation {
   }
 }
 
-function describe({ missing }: Ground): string {
+function describe({ missing }: DatabaseState): string {
   if (missing.length === 0) return 'it is another database than before';
   return `tables are gone (${missing.join(', ')}): stop the bot, and restore a backup into an empty database`;
 }
 
 /** What tells databases apart, and which of `tables` are not there. @throws where there is no `schema_info`. */
-export async function readGround(query: Query, tables: readonly string[]): Promise<Ground> {
-  const [ground] = await query<Ground>(`select ${GROUND.replace('$TABLES', '$1')}`, [tables]);
+export async function readDatabaseState(query: Query, tables: readonly string[]): Promise<DatabaseState> {
+  const [ground] = await query<DatabaseState>(`select ${DATABASE_STATE.replace('$TABLES', '$1')}`, [tables]);
   return ground ?? { incarnation: null, missing: [] };
 }
 
 /** For a select list; `$TABLES`: the names. */
-export const GROUND = `(select incarnation from schema_info limit 1) as incarnation,
+export const DATABASE_STATE = `(select incarnation from schema_info limit 1) as incarnation,
   array(select name from unnest($TABLES::text[]) name where to_regclass(quote_ident(name)) is null) as missing`;

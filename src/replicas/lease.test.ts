@@ -55,7 +55,7 @@ function compete(...names: string[]): Competitor {
       },
       holder: randomUUID(),
       clock: createClock(),
-      step: () => {},
+      crashPoint: () => {},
       ttlMs: TTL_MS,
       mayHold: () => !competitor.standsBack,
       onHeld: (lease) => void won.push(lease),
@@ -251,7 +251,7 @@ test('what is wanted no more when it is won is given back at once', async () => 
     database,
     holder: randomUUID(),
     clock: createClock(),
-    step: () => {
+    crashPoint: () => {
       void keeper.release('x');
       keeper.want([]);
       let_go();

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { StepHook } from '../steps.ts';
+import type { CrashHook } from '../crash-points.ts';
 import type { Database, Transaction } from '../db/database.ts';
 
 /** How long a lease lives without renewal. A peer takes over within this and one look. */
@@ -23,7 +23,7 @@ export interface LeaseKeeperOptions {
   readonly database: Database;
   readonly holder: string;
   readonly clock: Clock;
-  readonly step: StepHook;
+  readonly crashPoint: CrashHook;
   /** Default `LEASE_TTL_MS`. */
   readonly ttlMs?: number;
   /** False: this replica should leave it to others for now, and gives it back at once: two may work under it for a moment. Default: any. */
@@ -141,7 +141,7 @@ export class LeaseKeeper {
   }
 
   async #acquire(name: string): Promise<void> {
-    const { database, clock, holder, step, onHeld } = this.#options;
+    const { database, clock, holder, crashPoint, onHeld } = this.#options;
     const before = clock.monotonic();
     const epoch = await database.transaction(async ({ query }) => {
       await query(
@@ -172,7 +172,7 @@ export class LeaseKeeper {
       leftMs: () => (controller.signal.aborted ? 0 : held.deadline - clock.monotonic()),
     };
     this.#held.set(name, held);
-    step('lease.after-acquire');
+    crashPoint('lease.after-acquire');
     if (this.#wanted.includes(name)) onHeld(held);
     else await this.release(name);
   }

@@ -1,5 +1,5 @@
 import type { Query } from '../db/database.ts';
-import { GROUND, type Ground } from './incarnation.ts';
+import { DATABASE_STATE, type DatabaseState } from './incarnation.ts';
 
 export interface Replica {
   readonly id: string;
@@ -14,7 +14,7 @@ const DEAD_AFTER = `interval '10 s'`;
 const BEAT = `interval '5 s'`;
 
 /** What a replica hears when it says that it is alive. */
-export interface Seen extends Ground {
+export interface Seen extends DatabaseState {
   /** How many others were seen lately, and their newest configuration. */
   readonly others: number;
   readonly newest: number;
@@ -34,7 +34,7 @@ export async function seeReplica(
        on conflict (id) do update set seen_at = excluded.seen_at, generation = excluded.generation),
      others as (select generation, seen_at > clock_timestamp() - ${DEAD_AFTER} as alive from replicas where id <> $1)
      select count(*) filter (where alive)::int as others, coalesce(max(generation) filter (where alive), 0)::int as newest,
-       coalesce(bool_or(not alive), false) as dead, ${GROUND.replace('$TABLES', '$5')} from others`,
+       coalesce(bool_or(not alive), false) as dead, ${DATABASE_STATE.replace('$TABLES', '$5')} from others`,
     [replica.id, replica.name, replica.generation, replica.pid, tables],
   );
   return row ?? { others: 0, newest: 0, dead: false, incarnation: null, missing: [] };
@@ -52,14 +52,14 @@ export function seenBefore(
   );
 }
 
-export interface Dead {
+export interface DeadReplicas {
   readonly ids: readonly string[];
   /** One of them may have worked until then. */
   readonly until: Date;
 }
 
 /** The dead, those `known` to be and those unseen for too long; undefined: there are none. */
-export async function findDead(query: Query, known: readonly string[] = []): Promise<Dead | undefined> {
+export async function findDeadReplicas(query: Query, known: readonly string[] = []): Promise<DeadReplicas | undefined> {
   const rows = await query<{ id: string; until: Date }>(
     `select id, seen_at + ${BEAT} as until from replicas where id = any($1) or seen_at < clock_timestamp() - ${DEAD_AFTER}`,
     [known],
@@ -69,7 +69,7 @@ export async function findDead(query: Query, known: readonly string[] = []): Pro
 }
 
 /** Forgets the dead, but for those that were seen again since. */
-export async function buryReplicas(query: Query, { ids, until }: Dead): Promise<void> {
+export async function removeReplicas(query: Query, { ids, until }: DeadReplicas): Promise<void> {
   // A Date has no microseconds.
   await query(`delete from replicas where id = any($1) and seen_at + ${BEAT} < $2::timestamptz + interval '1 ms'`, [
     ids,

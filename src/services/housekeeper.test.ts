@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
 import { configSchema } from '../config/schema.ts';
-import { buildWorld } from '../registry/build-registry.ts';
+import { buildRegistry } from '../registry/build-registry.ts';
 import { createLogger } from '../log.ts';
 import { createMetrics } from '../metrics.ts';
 import { defineSkill } from '../skill.ts';
@@ -25,7 +25,7 @@ afterEach(async () => {
 });
 
 const worldWith = (connectors: readonly string[], skills = [bell]) =>
-  buildWorld({
+  buildRegistry({
     platforms: [],
     config: configSchema.parse({
       connectors: Object.fromEntries(connectors.map((name) => [name, { type: 'memory' }])),
@@ -36,14 +36,14 @@ const worldWith = (connectors: readonly string[], skills = [bell]) =>
     skillLog: () => log,
   });
 
-function keep(world: ReturnType<typeof worldWith>) {
+function keep(registry: ReturnType<typeof worldWith>) {
   const metrics = createMetrics({ version: 'test', ofProcess: false });
-  const state = { world, counting: true };
+  const state = { registry, counting: true };
   const housekeeper = new Housekeeper({
     database,
     metrics,
     log,
-    world: () => state.world,
+    registry: () => state.registry,
     ages: () => ({ eventsMs: 1, historyMs: 1 }),
     isCounting: () => state.counting,
     onBuried: async () => {},
@@ -105,7 +105,7 @@ test('what waits for a connector that is configured no more is counted until it 
 test('a connector or skill that is configured no more is not exported, nor anything where another replica counts', async () => {
   const { state, counted } = keep(worldWith(['one', 'gone']));
   expect((await counted()).filter((line) => line.includes('gone'))).toHaveLength(3);
-  state.world = worldWith(['one'], []);
+  state.registry = worldWith(['one'], []);
   expect(await counted()).toEqual([
     'messages_pending{connector="one"} 0',
     'messages_oldest_pending_seconds{connector="one"} 0',

@@ -1,6 +1,6 @@
 import { Gauge } from 'prom-client';
 import { forgetSources } from '../http/heard-sources.ts';
-import { webhookSources, type World } from '../registry/registry.ts';
+import { webhookSources, type Registry } from '../registry/registry.ts';
 import { messageOf } from '../errors.ts';
 import { readBacklog } from '../messages/backlog.ts';
 import { buryPending } from '../messages/dead-letters.ts';
@@ -23,7 +23,7 @@ export interface HousekeeperOptions {
   readonly database: Database;
   readonly metrics: Metrics;
   readonly log: Log;
-  readonly world: () => World;
+  readonly registry: () => Registry;
   readonly ages: () => PruneAges;
   /** Told of messages that became dead letters because their connector is gone. */
   readonly onBuried: (count: number) => Promise<void>;
@@ -59,14 +59,14 @@ export class Housekeeper {
 
   /** Sets the gauges, or takes them away where another replica counts. Never fails. */
   async count(): Promise<void> {
-    const { database, metrics, world, isCounting, log } = this.#options;
+    const { database, metrics, registry, isCounting, log } = this.#options;
     const ours = [metrics.messagesPending, metrics.oldestPending, metrics.deadLetters, ...this.#gauges.values()];
     if (!isCounting() || !database.available) return ours.forEach((gauge) => gauge.reset());
     try {
       const backlogs = new Map((await readBacklog(database.query)).map((one) => [one.connector, one]));
       // A connector that went with a reload stands here only while something of it waits for a person.
       for (const gauge of [metrics.messagesPending, metrics.oldestPending, metrics.deadLetters]) gauge.reset();
-      for (const connector of new Set([...world().connectors, ...backlogs.keys()])) {
+      for (const connector of new Set([...registry().connectors, ...backlogs.keys()])) {
         const backlog = backlogs.get(connector);
         metrics.messagesPending.set({ connector }, backlog?.pending ?? 0);
         metrics.oldestPending.set({ connector }, backlog?.oldestSeconds ?? 0);
@@ -94,14 +94,14 @@ export class Housekeeper {
 
   /** What was meant for a connector that is configured no more will not be shown: it is kept as dead letters. */
   async #bury(database: Database): Promise<void> {
-    const rows = await buryPending(database.query, [...this.#options.world().connectors], BURY_AFTER_MS);
+    const rows = await buryPending(database.query, [...this.#options.registry().connectors], BURY_AFTER_MS);
     if (rows.length > 0) await this.#options.onBuried(rows.length);
   }
 
   async #countSkills(): Promise<void> {
-    const { database, metrics, world } = this.#options;
+    const { database, metrics, registry } = this.#options;
     const gone = new Map(this.#gauges);
-    for (const { skill } of world().skills.values()) {
+    for (const { skill } of registry().skills.values()) {
       for (const [name, declared] of Object.entries(skill.gauges ?? {})) {
         gone.delete(name);
         let gauge = this.#gauges.get(name);
@@ -126,7 +126,7 @@ export class Housekeeper {
     const { database, ages, isCounting, log } = this.#options;
     try {
       if (isCounting() && database.available) {
-        await forgetSources(database.query, webhookSources(this.#options.world()));
+        await forgetSources(database.query, webhookSources(this.#options.registry()));
         const rows = await prune(database, ages(), () => this.#stopped);
         if (rows > 0) log.info({ rows }, 'old rows were pruned');
       }

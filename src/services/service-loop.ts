@@ -4,14 +4,14 @@ import type { Database } from '../db/database.ts';
 import { LeaseLost, type Lease } from '../replicas/lease.ts';
 import { readOnly } from '../db/read-only.ts';
 import { insertBatch, type Accepted } from '../events/event.ts';
-import type { LoadedSkill, World } from '../registry/registry.ts';
+import type { LoadedSkill, Registry } from '../registry/registry.ts';
 import { messageOf } from '../errors.ts';
 import type { Abilities } from '../contract/abilities.ts';
 import type { Json, Sql } from '../contract/sql.ts';
 import type { SecretRef } from '../contract/secret.ts';
 import type { EmitOptions, Service, ServiceRun } from '../contract/service.ts';
 import type { PartState } from '../part-state.ts';
-import type { StepHook } from '../steps.ts';
+import type { CrashHook } from '../crash-points.ts';
 import { createAbilities } from '../tasks/abilities.ts';
 
 const FIRST_PAUSE_MS = 250;
@@ -24,8 +24,8 @@ const STOP_WITHIN_MS = 3000;
 export interface LoopOptions {
   readonly database: Database;
   readonly clock: Clock;
-  readonly step: StepHook;
-  readonly world: () => World;
+  readonly crashPoint: CrashHook;
+  readonly registry: () => Registry;
   readonly secret: (reference: SecretRef) => Promise<string>;
   readonly onAccepted: (accepted: readonly Accepted[]) => void;
 }
@@ -88,14 +88,14 @@ export class ServiceLoop {
   }
 
   #run(): ServiceRun {
-    const { database, world, secret } = this.#options;
+    const { database, registry, secret } = this.#options;
     const { skill, options, log } = this.#loaded;
     const signal = this.#signal;
     return Object.assign(Object.create(createAbilities(skill.name, skill.needs ?? [], signal)) as Abilities, {
       ...{ options, signal, log, secret },
-      people: world().people,
-      timeZone: world().timeZone,
-      room: (name: string) => world().rooms.byName(name),
+      people: registry().people,
+      timeZone: registry().timeZone,
+      room: (name: string) => registry().rooms.byName(name),
       read: (async (text, parameters) => readOnly(database, text, parameters)) as Sql,
       now: async () => {
         const [row] = await database.query<{ now: Date }>('select clock_timestamp() as now');
@@ -112,7 +112,7 @@ export class ServiceLoop {
   }
 
   async #emit(name: string, payload: Json, { id, readAt, lane }: EmitOptions): Promise<void> {
-    const { database, step, onAccepted } = this.#options;
+    const { database, crashPoint, onAccepted } = this.#options;
     const skill = this.#loaded.skill.name;
     const service = `${skill}.${this.#name}`;
     const event = this.#service.events[name];
@@ -132,7 +132,7 @@ export class ServiceLoop {
       { connector: service, lease: this.#lease.name, epoch: this.#lease.epoch, cursor: null },
     );
     if (!accepted) throw new LeaseLost(`the service ${service} is held elsewhere`);
-    step('service.after-emit');
+    crashPoint('service.after-emit');
     this.#become(true);
     onAccepted(accepted);
   }

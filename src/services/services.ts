@@ -1,5 +1,5 @@
 import type { Lease, LeaseKeeper } from '../replicas/lease.ts';
-import type { LoadedSkill, World } from '../registry/registry.ts';
+import type { LoadedSkill, Registry } from '../registry/registry.ts';
 import type { Service } from '../contract/service.ts';
 import type { PartState } from '../part-state.ts';
 import { ServiceLoop, type LoopOptions } from './service-loop.ts';
@@ -28,12 +28,12 @@ export class Services {
 
   /** The leases that are wanted for them. */
   wanted(): readonly string[] {
-    return [...declaredIn(this.#options.world()).keys()];
+    return [...declaredIn(this.#options.registry()).keys()];
   }
 
   /** A lease was won: its service begins, if it is one's. */
   held(lease: Lease): void {
-    const declared = declaredIn(this.#options.world()).get(lease.name);
+    const declared = declaredIn(this.#options.registry()).get(lease.name);
     if (!declared) return;
     const { loaded, name, service } = declared;
     const loop = new ServiceLoop(this.#options, loaded, [name, service], lease);
@@ -42,8 +42,8 @@ export class Services {
   }
 
   /** After another configuration was taken: ends those whose options changed, or that are gone, and gives back their leases. */
-  async endChanged(before: World): Promise<void> {
-    const [old, now] = [declaredIn(before), declaredIn(this.#options.world())];
+  async endChanged(before: Registry): Promise<void> {
+    const [old, now] = [declaredIn(before), declaredIn(this.#options.registry())];
     const optionsOf = (one: Declared | undefined): string | undefined => one && JSON.stringify(one.loaded.options);
     const ended = [...old.keys()].filter((name) => optionsOf(old.get(name)) !== optionsOf(now.get(name)));
     await Promise.all(
@@ -73,9 +73,9 @@ export class Services {
   }
 }
 
-function declaredIn(world: World): Map<string, Declared> {
+function declaredIn(registry: Registry): Map<string, Declared> {
   return new Map(
-    [...world.skills.values()].flatMap((loaded) =>
+    [...registry.skills.values()].flatMap((loaded) =>
       Object.entries(loaded.skill.services ?? {})
         .filter(([, service]) => service.wanted?.(loaded.options) ?? true)
         .map(([name, service]) => [`service:${loaded.skill.name}.${name}`, { loaded, name, service }]),

@@ -1,29 +1,29 @@
-import type { World } from '../registry/registry.ts';
+import type { Registry } from '../registry/registry.ts';
 import { type QueryContext, defineQuery, listByKey, listInput, listOf, listOutput } from '../contract/query.ts';
 import { z } from 'zod';
 
 export interface CoreQueryServices {
   readonly version: string;
-  readonly world: () => World;
+  readonly registry: () => Registry;
 }
 
 const words = z.array(z.string());
 
 /** What one may know of the bot itself. No ids of platforms, no accounts. */
-export function createCoreQueries({ version, world }: CoreQueryServices) {
+export function createCoreQueries({ version, registry }: CoreQueryServices) {
   return {
     version: defineQuery({
       help: 'says which release is running',
       input: z.object({}),
       output: z.object({ name: z.string(), version: z.string() }),
-      run: () => ({ name: world().botName, version }),
+      run: () => ({ name: registry().botName, version }),
     }),
     rooms: defineQuery({
       help: 'lists the configured rooms',
       input: z.object(listInput()),
       output: listOutput(z.object({ name: z.string(), connectors: words, failover: z.string().nullable() })),
-      run: ({ rooms, mayIn }, page) => {
-        const mine = rooms.all().filter(({ name }) => mayIn(name));
+      run: ({ rooms, canIn }, page) => {
+        const mine = rooms.all().filter(({ name }) => canIn(name));
         const items = mine.map(({ name, addresses, failover = null }) => ({
           ...{ name, failover },
           connectors: [...new Set(addresses.map(({ connector }) => connector))],
@@ -36,7 +36,7 @@ export function createCoreQueries({ version, world }: CoreQueryServices) {
       input: z.object(listInput()),
       output: listOutput(z.object({ name: z.string(), description: z.string(), commands: words, queries: words })),
       run: (_context, page) => {
-        const { skills, commands } = world();
+        const { skills, commands } = registry();
         const items = [...skills.values()].map(({ skill }) => ({
           ...{ name: skill.name, description: skill.description ?? '' },
           commands: commands.all

@@ -4,7 +4,7 @@ import { formatDuration } from '../chat/duration.ts';
 import { formatTime } from '../chat/time.ts';
 import { readable, type IndexedCommand } from '../commands/command-index.ts';
 import { usableCommands } from '../dispatch/unknown-command.ts';
-import type { World } from '../registry/registry.ts';
+import type { Registry } from '../registry/registry.ts';
 import { CommandError } from '../errors.ts';
 import { type Skill, defineSkill } from '../contract/skill.ts';
 import type { CommandContext } from '../contract/context.ts';
@@ -13,7 +13,7 @@ import { createCoreQueries } from './core-queries.ts';
 
 export interface CoreServices {
   readonly version: string;
-  readonly world: () => World;
+  readonly registry: () => Registry;
   readonly parts: () => Readonly<Record<string, PartState>>;
   readonly broken: readonly { readonly file: string; readonly reason: string }[];
 }
@@ -42,13 +42,13 @@ export function createCoreSkill(services: CoreServices): Skill<unknown> {
 type Asking = CommandContext<unknown, Record<string, unknown>>;
 
 function help(services: CoreServices, context: Asking): string {
-  const world = services.world();
+  const registry = services.registry();
   const wanted = context.args['skill'] === undefined ? undefined : String(context.args['skill']).toLowerCase();
-  const entries = usableCommands(world, context.sender, context.room);
+  const entries = usableCommands(registry, context.sender, context.room);
   const names = [...new Set(entries.map((entry) => entry.skill))];
   const line = (entry: IndexedCommand): string => `\`${readable(entry)}\` ${escape(entry.command.help)}`;
   if (wanted !== undefined && names.includes(wanted)) {
-    const description = world.skills.get(wanted)?.skill.description;
+    const description = registry.skills.get(wanted)?.skill.description;
     return [
       `**${escape(wanted)}**${description ? `: ${escape(description)}` : ''}`,
       ...entries.filter((entry) => entry.skill === wanted).map(line),
@@ -63,7 +63,7 @@ function help(services: CoreServices, context: Asking): string {
     return matching.map(line).join('\n');
   }
   const first =
-    context.room.direct || world.capabilities(context.room.connector)?.addressed
+    context.room.direct || registry.capabilities(context.room.connector)?.addressed
       ? 'Say any of these:'
       : `Say any of these after \`${escape(context.botName)}:\` or \`!\`:`;
   return [
@@ -102,7 +102,7 @@ function rooms(context: Asking): string {
 }
 
 function skills(services: CoreServices): string {
-  const loaded = [...services.world().skills.values()].map(
+  const loaded = [...services.registry().skills.values()].map(
     ({ skill }) => `**${escape(skill.name)}**${skill.description ? `: ${escape(skill.description)}` : ''}`,
   );
   return [...loaded, ...services.broken.map((one) => `🟠 not loaded: ${escape(one.file)}: ${escape(one.reason)}`)].join(

@@ -10,7 +10,7 @@ import type { Room } from '../contract/room.ts';
 import type { SecretRef } from '../contract/secret.ts';
 import type { Sql } from '../contract/sql.ts';
 import type { Task, TaskChat, TaskRun } from '../contract/task.ts';
-import type { StepHook } from '../steps.ts';
+import type { CrashHook } from '../crash-points.ts';
 import { createAbilities } from './abilities.ts';
 import { Progress } from './progress.ts';
 import type { ClaimedTask } from './task.ts';
@@ -38,7 +38,7 @@ export interface RunnableTask {
 export interface AttemptOptions {
   readonly database: Database;
   readonly clock: Clock;
-  readonly step: StepHook;
+  readonly crashPoint: CrashHook;
   readonly secret: (reference: SecretRef) => Promise<string>;
   readonly ownUrl: () => string;
   /** What tasks may ask of chat platforms; closed when the task has ended. */
@@ -147,7 +147,7 @@ export class Attempt {
     if (result === STILL_RUNNING) return { again: { waitMs: STILL_RUNNING_MS, ran: false } };
     const parsed = this.#runnable.task.result.safeParse(result);
     if (!parsed.success) return this.#broken(parsed.error);
-    this.#options.step('task.after-run');
+    this.#options.crashPoint('task.after-run');
     return { outcome: { ...this.#base, ok: true, result: parsed.data } };
   }
 

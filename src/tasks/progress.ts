@@ -3,12 +3,12 @@ import type { Database } from '../db/database.ts';
 import type { Accepted } from '../events/event.ts';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { StepHook } from '../steps.ts';
+import type { CrashHook } from '../crash-points.ts';
 import { reportProgress, type ClaimedTask } from './task.ts';
 
 export interface ProgressOptions {
   readonly database: Database;
-  readonly step: StepHook;
+  readonly crashPoint: CrashHook;
   readonly onAccepted: (accepted: readonly Accepted[]) => void;
 }
 
@@ -43,7 +43,7 @@ export class Progress {
   }
 
   async #write(): Promise<void> {
-    const { database, step, onAccepted } = this.#options;
+    const { database, crashPoint, onAccepted } = this.#options;
     const { id, name, key, payload } = this.#claimed;
     while (this.#newest) {
       const { value } = this.#newest;
@@ -51,7 +51,7 @@ export class Progress {
       const event = JSON.stringify({ id, key, payload: JSON.parse(payload) as unknown, progress: value });
       try {
         const accepted = await reportProgress(database.query, this.#claimed, ++this.#count, event);
-        step('task.after-report');
+        crashPoint('task.after-report');
         onAccepted(accepted);
       } catch (error) {
         // The next one says more, and the result all of it.

@@ -66,14 +66,14 @@ export class TaskRunner {
   }
 
   async #look(): Promise<void> {
-    const { step } = this.#options;
+    const { crashPoint } = this.#options;
     this.#looking = true;
     this.#again = false;
     try {
       await this.#beat();
       for (const [name, pool] of this.#pools()) {
         const claimed = await this.#claim(name, pool);
-        if (claimed.length > 0) step('task.after-claim');
+        if (claimed.length > 0) crashPoint('task.after-claim');
         // Claimed while this was being stopped: given back, not run.
         if (this.#stopped) for (const task of claimed) await this.#requeue(task, { waitMs: 0, ran: false });
         else for (const task of claimed) void this.#run(task, name);
@@ -86,7 +86,7 @@ export class TaskRunner {
   }
 
   async #beat(): Promise<void> {
-    const { database, holder, step } = this.#options;
+    const { database, holder, crashPoint } = this.#options;
     const before = [...this.#running];
     const rows = await beatTasks(
       database.query,
@@ -98,7 +98,7 @@ export class TaskRunner {
       const isCancelled = mine.get(id);
       if (isCancelled === undefined) attempt.stop();
       if (!isCancelled || attempt.claimed.cancelled) continue;
-      step('task.after-cancel');
+      crashPoint('task.after-cancel');
       attempt.cancel();
     }
   }
@@ -134,7 +134,7 @@ export class TaskRunner {
   }
 
   async #run(claimed: ClaimedTask, pool: string): Promise<void> {
-    const { database, step, find, onAccepted } = this.#options;
+    const { database, crashPoint, find, onAccepted } = this.#options;
     const runnable = find(claimed.skill, claimed.name);
     if (!runnable) return this.#requeue(claimed, { waitMs: 1000, ran: false }).catch(() => {});
     const attempt = new Attempt(this.#options, claimed, runnable);
@@ -144,7 +144,7 @@ export class TaskRunner {
       const ending = await attempt.run();
       if ('outcome' in ending) {
         const accepted = await finishTask(database.query, claimed, JSON.stringify(ending.outcome));
-        step('task.after-result');
+        crashPoint('task.after-result');
         onAccepted(accepted);
       } else {
         const { again, reason } = ending;

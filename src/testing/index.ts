@@ -24,7 +24,7 @@ import { readMigrations, type SkillMigrations } from '../db/migrate.ts';
 import { accountActor } from '../dispatch/chat-event.ts';
 import { createLogger } from '../log.ts';
 import type { Skill } from '../contract/skill.ts';
-import type { StepHook } from '../steps.ts';
+import type { CrashHook } from '../crash-points.ts';
 import { createMigratedDatabase, type TestDatabase } from './test-database.ts';
 
 export { MemoryPlatform, type MemoryMessage } from '../connectors/memory/index.ts';
@@ -53,7 +53,7 @@ export interface TestBotOptions {
   /** Time passes only by `advance`, from the moment the bot has started. */
   readonly still?: boolean;
   /** Called at each moment where a crash matters. */
-  readonly step?: StepHook;
+  readonly crashPoint?: CrashHook;
 }
 
 export interface SayOptions {
@@ -178,7 +178,7 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     ports: { port: 0, opsPort: 0, portFixed: false, opsPortFixed: false },
     shift,
     checkAnswers: true,
-    ...(options.step && { step: options.step }),
+    ...(options.crashPoint && { crashPoint: options.crashPoint }),
   });
   await app.start();
   const inspector = createDatabase({
@@ -227,8 +227,8 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     },
     async ask(name, input = {}, { by = '@ann:test' } = {}) {
       const [skill = '', query = ''] = name.split(' ');
-      const asker = accountActor(app.world, 'memory', { accountId: by, name: 'somebody', bot: false, guest: false });
-      const asked = await app.queries.ask({ asker, skill, query, input });
+      const actor = accountActor(app.registry, 'memory', { accountId: by, name: 'somebody', bot: false, guest: false });
+      const asked = await app.queries.ask({ actor, skill, query, input });
       if (asked.outcome !== 'ok') throw new Error(asked.says);
       return asked.answer;
     },

@@ -1,11 +1,11 @@
-import type { World } from '../registry/registry.ts';
+import type { Registry } from '../registry/registry.ts';
 import { messageOf } from '../errors.ts';
 import type { Cron } from '../contract/timer.ts';
 import type { CronSpec, Crons, FailedCron } from './cron.ts';
 
 /** All schedules of a configuration; `configured`: names of the skills it mentions, of which some may not have been loaded. */
 export function cronsOf(
-  { skills, timeZone }: Pick<World, 'skills' | 'timeZone'>,
+  { skills, timeZone }: Pick<Registry, 'skills' | 'timeZone'>,
   configured: readonly string[],
 ): Crons {
   const failed: FailedCron[] = [];

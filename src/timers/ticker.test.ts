@@ -41,7 +41,7 @@ test('crons whose schedule throws or is no expression are each logged once, and 
   const ticker = new Ticker({
     database: home.database,
     clock: createClock(shift),
-    step: () => {},
+    crashPoint: () => {},
     known: () => [],
     crons: () => {
       looks++;

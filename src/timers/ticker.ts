@@ -3,7 +3,7 @@ import type { Database } from '../db/database.ts';
 import type { Lease } from '../replicas/lease.ts';
 import type { Accepted } from '../events/event.ts';
 import type { Log } from '../log.ts';
-import type { StepHook } from '../steps.ts';
+import type { CrashHook } from '../crash-points.ts';
 import { tickCrons, type Crons } from './cron.ts';
 import { fireDue, nextDue } from './timer.ts';
 
@@ -16,7 +16,7 @@ const BATCH = 500;
 export interface TickerOptions {
   readonly database: Database;
   readonly clock: Clock;
-  readonly step: StepHook;
+  readonly crashPoint: CrashHook;
   readonly known: () => readonly string[];
   readonly crons: () => Crons;
   /** Undefined: another replica makes the ticks of crons. */
@@ -83,13 +83,13 @@ export class Ticker {
   }
 
   async #look(): Promise<Date | undefined> {
-    const { database, clock, step, known, onAccepted } = this.#options;
+    const { database, clock, crashPoint, known, onAccepted } = this.#options;
     if (!database.available) return undefined;
     try {
       for (;;) {
         const fired = await fireDue(database.query, clock.now(), known(), BATCH);
         if (fired.length > 0) {
-          step('timer.after-fire');
+          crashPoint('timer.after-fire');
           onAccepted(fired);
         }
         if (fired.length < BATCH) break;

@@ -33,7 +33,7 @@ function start(): StoredWebChat {
     ...{ database, now: () => new Date(), connector: () => 'web' },
     rooms: () => ({ all: () => [], byName: () => undefined, byAddress: () => undefined }),
     accept: createAccept({
-      ...{ database, clock: createClock(), step: () => {} },
+      ...{ database, clock: createClock(), crashPoint: () => {} },
       onHeard: (events) => (accepted += events.length),
     }),
   });

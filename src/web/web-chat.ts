@@ -1,5 +1,5 @@
 import type { Message } from '../chat/message.ts';
-import type { PressedMessage, Sender } from '../connectors/connector.ts';
+import type { InteractionTarget, Sender } from '../connectors/connector.ts';
 
 /** What the pages need of the core, which keeps it in Postgres; any replica may serve it. */
 export interface WebChat {
@@ -61,7 +61,7 @@ export interface WebSend {
 
 export interface WebPress {
   readonly id: string;
-  readonly pressed: PressedMessage & { readonly index: number };
+  readonly pressed: InteractionTarget & { readonly index: number };
   readonly sender: Sender;
 }
 
@@ -78,6 +78,6 @@ export interface WebLine {
   readonly version: number;
   readonly replyTo?: string;
   /** What a press on its buttons names. */
-  readonly press?: PressedMessage;
+  readonly press?: InteractionTarget;
   readonly deleted?: boolean;
 }

@@ -4,20 +4,20 @@
 import { ClockShift } from '../../src/clock.ts';
 import { run } from '../../src/cli/run.ts';
 import { PLATFORMS } from '../../src/connectors/platforms.ts';
-import type { Step } from '../../src/steps.ts';
+import type { CrashPoint } from '../../src/crash-points.ts';
 import { lines } from '../line-protocol/platform.ts';
 
 export interface ProgramOrder {
   /** Dies by SIGKILL when it passes this step for the nth time from now on. */
-  readonly crashAt?: { readonly step: Step; readonly nth: number };
+  readonly crashAt?: { readonly crashPoint: CrashPoint; readonly nth: number };
   readonly shiftMs?: number;
 }
 
-let crash: { step: Step; left: number } | undefined;
+let crash: { crashPoint: CrashPoint; left: number } | undefined;
 const shift = new ClockShift();
 
 process.on('message', (order: ProgramOrder) => {
-  if (order.crashAt) crash = { step: order.crashAt.step, left: order.crashAt.nth };
+  if (order.crashAt) crash = { crashPoint: order.crashAt.crashPoint, left: order.crashAt.nth };
   if (order.shiftMs !== undefined) shift.set(order.shiftMs);
 });
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
@@ -27,8 +27,8 @@ await run(
   {
     acceptForMs: 200,
     shift,
-    step: (step) => {
-      if (crash?.step === step && --crash.left <= 0) process.kill(process.pid, 'SIGKILL');
+    crashPoint: (crashPoint) => {
+      if (crash?.crashPoint === crashPoint && --crash.left <= 0) process.kill(process.pid, 'SIGKILL');
     },
   },
 );

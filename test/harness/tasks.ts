@@ -3,7 +3,7 @@ import { createClock } from '../../src/clock.ts';
 import type { Database } from '../../src/db/database.ts';
 import { createPeople } from '../../src/people/people.ts';
 import { z, type Log, type Task, type TaskRun } from '../../src/skill.ts';
-import type { Step } from '../../src/steps.ts';
+import type { CrashPoint } from '../../src/crash-points.ts';
 import { TaskRunner } from '../../src/tasks/runner.ts';
 import { writeKeyedTask, writeTasks } from '../../src/tasks/task.ts';
 import { openDatabase } from './database.ts';
@@ -27,7 +27,7 @@ export interface OpenTasks {
     task: TestTask,
     more?: {
       query?: Database['query'];
-      step?: (step: Step) => void;
+      crashPoint?: (crashPoint: CrashPoint) => void;
       others?: Readonly<Record<string, TestTask>>;
       cancelGraceMs?: number;
     },
@@ -52,13 +52,13 @@ export async function openTasks(): Promise<OpenTasks> {
   const runners: TaskRunner[] = [];
   const tasks: OpenTasks = {
     database,
-    start(task, { query, step = () => {}, others = {}, cancelGraceMs } = {}) {
+    start(task, { query, crashPoint = () => {}, others = {}, cancelGraceMs } = {}) {
       const all: Readonly<Record<string, TestTask>> = { double: task, ...others };
       const runner = new TaskRunner({
         database: { ...database, ...(query && { query }) },
         clock: createClock(),
         holder: randomUUID(),
-        step,
+        crashPoint,
         known: () => Object.keys(all).map((name) => `math ${name}`),
         find: (_, name) => ({ task: all[name] as Task<unknown, unknown, unknown>, options: {}, log, needs: ['http'] }),
         secret: async () => 'secret',

@@ -1,5 +1,5 @@
 import { cut } from '../../src/chat/cut.ts';
-import type { IncomingEvent, PressedMessage } from '../../src/connectors/connector.ts';
+import type { IncomingEvent, InteractionTarget } from '../../src/connectors/connector.ts';
 
 /** What somebody said or pressed, as the server tells of it. */
 export interface Said {
@@ -11,7 +11,7 @@ export interface Said {
   readonly at: string;
   /** Of what the bot itself said. */
   readonly key?: string;
-  readonly press?: PressedMessage & { readonly index: number };
+  readonly press?: InteractionTarget & { readonly index: number };
 }
 
 export function eventOf({ id, room, by, text, at, press }: Said): IncomingEvent {

@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
-import type { PressedMessage } from '../../src/connectors/connector.ts';
+import type { InteractionTarget } from '../../src/connectors/connector.ts';
 import type { Said } from './said.ts';
 
 interface Buttons {
   /** Their labels. */
   buttons?: readonly string[] | undefined;
   /** What a press on them names. */
-  press?: PressedMessage | undefined;
+  press?: InteractionTarget | undefined;
 }
 
 type Entry = Omit<Said, 'text' | 'press'> & { text: string | undefined } & { shows: Buttons; press?: Said['press'] };
@@ -25,7 +25,7 @@ interface Asked {
   readonly text?: string;
   readonly target?: string;
   readonly buttons?: readonly string[];
-  readonly press?: PressedMessage;
+  readonly press?: InteractionTarget;
   /** Only this account sees it. */
   readonly only?: string;
 }
@@ -72,7 +72,7 @@ export class LineServer {
   }
 
   /** What the room shows; to one account with what only it sees. */
-  shown(room: string, account?: string): { id: string; text: string; mine: boolean; press?: PressedMessage }[] {
+  shown(room: string, account?: string): { id: string; text: string; mine: boolean; press?: InteractionTarget }[] {
     const toAll = this.#log.flatMap(({ id, room: at, text, by, press, shows }) =>
       at === room && text !== undefined && !press
         ? [{ id, text, mine: by === this.account, ...(shows.press && { press: shows.press }) }]

@@ -184,7 +184,7 @@ describeReal('coffee on a real Synapse', () => {
   test('killed right after each conversation was made, it makes none twice', async () => {
     for (let kill = 0; kill < 3; kill++) {
       // The task has its room, and nobody else knows of it yet. The first task of all is the round's computation.
-      bell.order({ crashAt: { step: 'task.after-run', nth: kill === 0 ? 2 : 1 } });
+      bell.order({ crashAt: { crashPoint: 'task.after-run', nth: kill === 0 ? 2 : 1 } });
       if (kill === 0) void cli('pair', 'random', '--wait', '0');
       await bell.gone();
       await bell.start();

@@ -294,7 +294,7 @@ describeReal('with a real Synapse', () => {
     });
   });
 
-  /** As the courier does: what is put off is asked for again. */
+  /** As delivery does: what is put off is asked for again. */
   async function insist(connector: Connector, room: string, text: string): Promise<string> {
     const operation = sendOf(room, connector.render({ text }, { ring: true })[0]);
     for (;;) {

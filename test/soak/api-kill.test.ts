@@ -2,12 +2,12 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import type { Step } from '../../src/steps.ts';
+import type { CrashPoint } from '../../src/crash-points.ts';
 import { createDatabase, freePort, type TestDatabase } from '../harness/postgres.ts';
 import { ProgramProcess } from '../harness/process.ts';
 
 const CI = 'a-token-that-is-long-enough';
-const STEPS: readonly Step[] = [
+const CRASH_POINTS: readonly CrashPoint[] = [
   'accept.before-commit',
   'accept.after-commit',
   'handle.before-commit',
@@ -25,7 +25,7 @@ beforeAll(async () => {
   database = await createDatabase();
   const config = {
     connectors: { memory: {} },
-    rooms: Object.fromEntries(STEPS.map((_, at) => [`room${at}`, { in: { memory: `room${at}` } }])),
+    rooms: Object.fromEntries(CRASH_POINTS.map((_, at) => [`room${at}`, { in: { memory: `room${at}` } }])),
     api: { tokens: { ci: { token: { file: 'ci' }, commands: ['*'] } } },
     skills: { alerts: false, coffee: false },
   };
@@ -72,17 +72,20 @@ async function untilAnswered(bell: ProgramProcess, key: string, words: string, r
 
 test('killed at any step of a command it is run once, and each replica gives the same answer', async () => {
   const [one, other] = bells as [ProgramProcess, ProgramProcess];
-  for (const [at, step] of STEPS.entries()) {
+  for (const [at, crashPoint] of CRASH_POINTS.entries()) {
     const [room, words] = [`room${at}`, 'count to 9000'];
-    one.order({ crashAt: { step, nth: 1 } });
+    one.order({ crashAt: { crashPoint, nth: 1 } });
     // The step of a command may also be passed by the timers of the counts before: then it dies of those.
-    await Promise.race([say(one, step, words, room), one.gone()]);
+    await Promise.race([say(one, crashPoint, words, room), one.gone()]);
     const [answer, ...more] = await Promise.all([
-      untilAnswered(other, step, words, room),
-      one.start().then(() => untilAnswered(one, step, words, room)),
-      untilAnswered(other, step, words, room),
+      untilAnswered(other, crashPoint, words, room),
+      one.start().then(() => untilAnswered(one, crashPoint, words, room)),
+      untilAnswered(other, crashPoint, words, room),
     ]);
-    expect({ step, answer }).toEqual({ step, answer: { status: 200, body: { outcome: 'ok', message: null } } });
+    expect({ crashPoint, answer }).toEqual({
+      crashPoint,
+      answer: { status: 200, body: { outcome: 'ok', message: null } },
+    });
     expect(more).toEqual([answer, answer]);
   }
   const client = new pg.Client({ connectionString: database.url });
@@ -90,7 +93,7 @@ test('killed at any step of a command it is run once, and each replica gives the
   const { rows } = await client.query('select text, result, account, count(*)::int from audit group by 1, 2, 3');
   const { rows: counts } = await client.query('select count(*)::int from countdowns');
   await client.end();
-  expect(rows).toEqual([{ text: 'count to 9000', result: 'ok', account: 'token:ci', count: STEPS.length }]);
-  expect(counts).toEqual([{ count: STEPS.length }]);
-  expect(one.deaths).toBe(STEPS.length);
+  expect(rows).toEqual([{ text: 'count to 9000', result: 'ok', account: 'token:ci', count: CRASH_POINTS.length }]);
+  expect(counts).toEqual([{ count: CRASH_POINTS.length }]);
+  expect(one.deaths).toBe(CRASH_POINTS.length);
 }, 180_000);

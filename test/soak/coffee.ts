@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import type { Step } from '../../src/steps.ts';
+import type { CrashPoint } from '../../src/crash-points.ts';
 import { seeded } from '../fakes/matrix/faults.ts';
 import { spawnFakeHomeserver, type RemoteHomeserver } from '../fakes/matrix/remote.ts';
 import { runCli, type CliResult } from '../harness/cli.ts';
@@ -10,16 +10,16 @@ import { createDatabase, freePort, type TestDatabase } from '../harness/postgres
 import { ProgramProcess } from '../harness/process.ts';
 
 /** Where a round could be torn: its computation, its commit, the opening of a conversation, the first words in it. */
-export const COFFEE_STEPS: readonly Step[] = [
+export const COFFEE_STEPS: readonly CrashPoint[] = [
   'handle.before-commit',
   'handle.after-commit',
   'task.after-claim',
   'task.after-run',
   'task.after-result',
-  'courier.before-attempt',
-  'courier.after-attempt',
-  'courier.after-send',
-  'courier.after-record',
+  'delivery.before-attempt',
+  'delivery.after-attempt',
+  'delivery.after-send',
+  'delivery.after-record',
 ];
 
 export interface CoffeeSetting {
@@ -94,20 +94,24 @@ export async function roundIsOver({ client }: CoffeeSetting, within: { readonly 
 }
 
 /** Kills a replica at each step in turn and starts it again, until the round is over or there were enough deaths. */
-export async function killDuring(setting: CoffeeSetting, kills: number, seed: number): Promise<Map<Step, number>> {
+export async function killDuring(
+  setting: CoffeeSetting,
+  kills: number,
+  seed: number,
+): Promise<Map<CrashPoint, number>> {
   const random = seeded(seed);
-  const done = new Map<Step, number>();
+  const done = new Map<CrashPoint, number>();
   const over = roundIsOver(setting, { ms: 3_600_000 }).then(
     () => 'over' as const,
     () => 'over' as const,
   );
   for (let turn = 0; turn < kills; turn++) {
-    const step = COFFEE_STEPS[turn % COFFEE_STEPS.length] ?? 'task.after-run';
-    for (const one of setting.replicas) one.order({ crashAt: { step, nth: 1 + Math.floor(random() * 2) } });
+    const crashPoint = COFFEE_STEPS[turn % COFFEE_STEPS.length] ?? 'task.after-run';
+    for (const one of setting.replicas) one.order({ crashAt: { crashPoint, nth: 1 + Math.floor(random() * 2) } });
     const died = Promise.race(setting.replicas.map((one) => one.gone())).then(() => 'died' as const);
     const what = await Promise.race([died, over]);
     if (what === 'over') break;
-    done.set(step, (done.get(step) ?? 0) + 1);
+    done.set(crashPoint, (done.get(crashPoint) ?? 0) + 1);
     await Promise.all(setting.replicas.filter((one) => !one.isAlive).map((one) => one.start()));
   }
   return done;

@@ -56,8 +56,8 @@ export function planLoad(random: () => number, webhooks: number, commandsAndTaps
     let rings = 0;
     // Whatever the size of the load: a start lies before its end, and a new start after the end before it.
     let startsAt = began + (index % 500) * 1000;
-    for (const [at, step] of steps.entries()) {
-      const turns = step !== 'repeat';
+    for (const [at, crashPoint] of steps.entries()) {
+      const turns = crashPoint !== 'repeat';
       const reopens = turns && !firing && at > 0;
       if (turns) firing = !firing;
       if (reopens && random() < 0.5) startsAt = began + 1_000_000 + at * 60_000 - 30_000;

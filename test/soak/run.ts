@@ -25,7 +25,9 @@ const result = await runSoak({
 });
 for (const kind of ['lost', 'doubled', 'wrong'] as const)
   for (const line of result[kind].slice(0, 30)) console.log(`${kind}: ${line}`);
-console.log(`steps at which it died: ${[...result.steps].map(([step, count]) => `${step} ${count}`).join(', ')}`);
+console.log(
+  `steps at which it died: ${[...result.steps].map(([crashPoint, count]) => `${crashPoint} ${count}`).join(', ')}`,
+);
 const { each, tally, counts } = result;
 const abilities = [
   `${each} presses (${tally.presses} deliveries, ${counts.answered} answered, ${counts.givenUp} answers given up)`,

@@ -24,7 +24,7 @@ export interface SoakSetting {
   readonly replicas: readonly ProgramProcess[];
   readonly directory: string;
   /** Where tasks leave a file each, by their uuid. */
-  readonly effects: string;
+  readonly outbox: string;
   /** Room name → id. */
   readonly rooms: ReadonlyMap<string, string>;
   /** Points the replicas at another, empty database; they must be down. */
@@ -53,8 +53,8 @@ export async function createSoakSetting(logFile: string | undefined, names = ROO
   await writeFile(join(secrets, 'alerts-token'), TOKEN);
   await writeFile(join(secrets, 'lines-token'), lines.token);
   await writeFile(join(secrets, 'api-token'), API_TOKEN);
-  const effects = join(directory, 'effects');
-  await mkdir(effects);
+  const outbox = join(directory, 'effects');
+  await mkdir(outbox);
   const config = join(directory, 'watchbell.yaml');
   await writeFile(
     config,
@@ -71,7 +71,7 @@ export async function createSoakSetting(logFile: string | undefined, names = ROO
       people: { ann: { name: 'Ann', accounts: { matrix: ANN }, groups: ['admins'] } },
       skillDirectories: [join(import.meta.dirname, 'skills')],
       skills: {
-        probe: { token: { file: 'alerts-token' }, effects },
+        probe: { token: { file: 'alerts-token' }, outbox },
         alerts: {
           sources: { soak: { tokens: [{ file: 'alerts-token' }] } },
           route: {
@@ -98,7 +98,7 @@ export async function createSoakSetting(logFile: string | undefined, names = ROO
     }),
   );
   return {
-    ...{ homeserver, lines, postgres, database, client, replicas, directory, effects, rooms },
+    ...{ homeserver, lines, postgres, database, client, replicas, directory, outbox, rooms },
     async emptyDatabase() {
       const fresh = await createDatabase(postgres.url);
       databaseUrl = fresh.url;

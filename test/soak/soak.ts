@@ -3,7 +3,7 @@ import type pg from 'pg';
 import type { Query } from '../../src/db/database.ts';
 import { CHAT } from '../../src/events/event.ts';
 import { listFailed, replayFailed } from '../../src/events/failed.ts';
-import { STEPS, type Step } from '../../src/steps.ts';
+import { CRASH_POINTS, type CrashPoint } from '../../src/crash-points.ts';
 import type { ProgramProcess } from '../harness/process.ts';
 import { seeded } from '../fakes/matrix/faults.ts';
 import { planAbilities, sayAgain, sendAbilities, type AbilityTally } from './abilities.ts';
@@ -131,7 +131,7 @@ async function replaySetAside(client: pg.Pool): Promise<{ all: number; told: num
 async function dieWithTask({ replicas, homeserver, rooms }: SoakSetting, plan: LoadPlan): Promise<void> {
   const last = { verb: 'work', word: 'lastx', room: ROOMS[0] ?? '' } as const;
   plan.commands.push(last);
-  for (const replica of replicas) replica.order({ crashAt: { step: 'task.after-claim', nth: 1 } });
+  for (const replica of replicas) replica.order({ crashAt: { crashPoint: 'task.after-claim', nth: 1 } });
   await homeserver.say(ANN, rooms.get(last.room) ?? '', `!${last.verb} ${last.word}`);
   await Promise.race(replicas.map((replica) => replica.gone()));
   await Promise.all(replicas.filter((replica) => !replica.isAlive).map((replica) => replica.start()));
@@ -151,7 +151,7 @@ const deathsOf = ({ replicas }: SoakSetting): number => replicas.reduce((sum, re
 
 /** Kills until there were enough deaths, and at least one at each named step while the load lasts. */
 async function killReplicas(setting: SoakSetting, options: SoakOptions, random: () => number, loadDone: () => boolean) {
-  const steps = new Map<Step, number>();
+  const steps = new Map<CrashPoint, number>();
   const { replicas } = setting;
   let freezes = 0;
   let extra = 0;
@@ -161,7 +161,7 @@ async function killReplicas(setting: SoakSetting, options: SoakOptions, random: 
   };
   for (
     let turn = 0;
-    kills() < options.kills || (!loadDone() && steps.size < STEPS.length && extra++ < STEPS.length * 4);
+    kills() < options.kills || (!loadDone() && steps.size < CRASH_POINTS.length && extra++ < CRASH_POINTS.length * 4);
     turn++
   ) {
     const replica = replicas[Math.floor(random() * 2)];
@@ -177,19 +177,20 @@ async function killReplicas(setting: SoakSetting, options: SoakOptions, random: 
       // One that is still starting passes no step; deaths at start are what the random ones are for.
       await Promise.all(replicas.map(ready));
       // A step that is seldom passed must not keep it from the others.
-      const unseen = turn % 3 === 0 ? STEPS.filter((one) => !steps.has(one)) : [];
-      const among = unseen.length > 0 ? unseen : STEPS;
-      const step = among[Math.floor(random() * among.length)] ?? 'accept.after-commit';
+      const unseen = turn % 3 === 0 ? CRASH_POINTS.filter((one) => !steps.has(one)) : [];
+      const among = unseen.length > 0 ? unseen : CRASH_POINTS;
+      const crashPoint = among[Math.floor(random() * among.length)] ?? 'accept.after-commit';
       const before = kills();
-      for (const one of replicas) one.order({ crashAt: { step, nth: 1 + Math.floor(random() * 2) } });
+      for (const one of replicas) one.order({ crashAt: { crashPoint, nth: 1 + Math.floor(random() * 2) } });
       await Promise.race([...replicas.map((one) => one.gone()), sleep(3000)]);
-      if (kills() > before) steps.set(step, (steps.get(step) ?? 0) + 1);
+      if (kills() > before) steps.set(crashPoint, (steps.get(crashPoint) ?? 0) + 1);
       else await replica.kill();
     } else {
       await sleep(random() * 400);
       await replica.kill();
     }
-    if (turn % 20 === 19) options.say(`${kills()} of ${options.kills} kills, ${steps.size} of ${STEPS.length} steps`);
+    if (turn % 20 === 19)
+      options.say(`${kills()} of ${options.kills} kills, ${steps.size} of ${CRASH_POINTS.length} steps`);
     // Sometimes the other one is left alone for a while, sometimes nobody runs at all.
     await sleep(random() < 0.1 ? 1000 : 50);
     for (const one of replicas) if (!one.isAlive) void one.start();

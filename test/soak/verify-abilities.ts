@@ -102,7 +102,7 @@ async function verifyJobs(
   const { rows: ends } = await setting.client.query<End>(
     `select e.*, array(select r.attempt || '.' || r.step from probe_reports r where r.task = e.task order by r.nth) as reports from probe_ends e`,
   );
-  const effects = new Set(await readdir(setting.effects));
+  const outbox = new Set(await readdir(setting.outbox));
   const told = await toldOfJobs(setting);
   for (const job of jobs) {
     const { key } = job;
@@ -111,10 +111,10 @@ async function verifyJobs(
     count(`end of job ${key}`, own.length, verdict);
     const [end] = own;
     if (!end) continue;
-    checkOutcome(job, end, effects.has(end.task), verdict);
+    checkOutcome(job, end, outbox.has(end.task), verdict);
     count(`what is told of job ${key}`, told.get(`job ${key} ${end.outcome}`)?.length ?? 0, verdict);
     const files = told.get(`${key}.txt`) ?? [];
-    if (effects.has(end.task) && (end.outcome !== 'unknown' || files.length > 1))
+    if (outbox.has(end.task) && (end.outcome !== 'unknown' || files.length > 1))
       count(`file of job ${key}`, files.length, verdict);
     if (files.some(({ room, bytes }) => bytes !== `what ${key} has made` || room !== job.room))
       verdict.wrong.push(`file of job ${key}: ${JSON.stringify(files)}`);

@@ -90,17 +90,19 @@ const words = async (id: string): Promise<string[]> =>
 
 test.each(['task.after-claim', 'task.after-report', 'task.after-run', 'task.after-result'] as const)(
   'a task whose program is killed at %s is done once, and told once, after what was reported of it',
-  async (step) => {
+  async (crashPoint) => {
     if (!bell.isAlive) await bell.start();
-    bell.order({ crashAt: { step, nth: 1 } });
+    bell.order({ crashAt: { crashPoint, nth: 1 } });
     const id = await brew(false);
     await bell.gone();
     // Its key is held until its end.
-    if (step !== 'task.after-result') expect(await brew(false)).toBe(id);
+    if (crashPoint !== 'task.after-result') expect(await brew(false)).toBe(id);
     await bell.start();
     await until(async () => (await words(id)).some((word) => word === 'brewed' || word === 'found'));
     const told = await words(id);
-    expect(told.filter((word) => Number.isNaN(Number(word)))).toEqual([step === 'task.after-run' ? 'found' : 'brewed']);
+    expect(told.filter((word) => Number.isNaN(Number(word)))).toEqual([
+      crashPoint === 'task.after-run' ? 'found' : 'brewed',
+    ]);
     expect(['brewed', 'found']).toContain(told.at(-1));
     expect(bell.failures).toEqual([]);
   },
@@ -111,7 +113,7 @@ test('a task that was cancelled and whose program is killed meanwhile is told as
   if (!bell.isAlive) await bell.start();
   const id = await brew(true);
   await until(async () => (await words(id)).includes('90'));
-  bell.order({ crashAt: { step: 'task.after-cancel', nth: 1 } });
+  bell.order({ crashAt: { crashPoint: 'task.after-cancel', nth: 1 } });
   expect(await cancelTask(query, 'tea', 'pot')).toMatchObject({ never_ran: false });
   await bell.gone();
   await bell.start();
@@ -122,7 +124,7 @@ test('a task that was cancelled and whose program is killed meanwhile is told as
 test('what a service finds is told once, though its program is killed after each', async () => {
   if (!bell.isAlive) await bell.start();
   for (const leaf of ['a', 'b', 'c']) {
-    bell.order({ crashAt: { step: 'service.after-emit', nth: 1 } });
+    bell.order({ crashAt: { crashPoint: 'service.after-emit', nth: 1 } });
     await query('insert into leaves (leaf) values ($1)', [leaf]);
     await bell.gone();
     await bell.start();

@@ -150,7 +150,7 @@ test('a message that changes while it is about to be sent is not overtaken by th
   await client.query('begin');
   await client.query(`update messages set content = '{"text":"A2"}', version = version + 1 where id = $1`, [changing]);
   ready = true;
-  // The courier has decided on the three, and has left out what this transaction holds.
+  // The delivery worker has decided on the three, and has left out what this transaction holds.
   await until(() => bot.texts('o').length === 1);
   await insert('elsewhere', 'C');
   await until(() => bot.texts('elsewhere').length === 1);

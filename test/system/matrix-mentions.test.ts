@@ -1,11 +1,11 @@
 import type { JsonObject } from '../../src/connectors/connector.ts';
 import { toIncoming } from '../../src/connectors/matrix/incoming.ts';
-import { Taps } from '../../src/connectors/matrix/reactions.ts';
+import { Reactions } from '../../src/connectors/matrix/reactions.ts';
 import { addressed, type Addressing } from '../../src/commands/addressing.ts';
 import { memoryEnvironment } from '../fakes/matrix/world.ts';
 
 const myself = { userId: '@bell:e.org', displayName: 'Watchbell' };
-const taps = await Taps.load(memoryEnvironment({}).state);
+const reactions = await Reactions.load(memoryEnvironment({}).state);
 
 /** What the core makes of a message: how it is addressed, and the line that is the command. */
 function read(content: JsonObject): Addressing {
@@ -15,7 +15,7 @@ function read(content: JsonObject): Addressing {
     sender: '@ann:e.org',
     content: { msgtype: 'm.text', ...content },
   };
-  const incoming = toIncoming(event, { room: '!r:e.org', direct: false, myself, taps, nameOf: () => undefined });
+  const incoming = toIncoming(event, { room: '!r:e.org', direct: false, myself, reactions, nameOf: () => undefined });
   if (incoming?.type !== 'message') throw new Error('no message');
   return addressed(incoming, ['watchbot', ...(incoming.names ?? [])]);
 }

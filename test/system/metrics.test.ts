@@ -40,7 +40,7 @@ beforeEach(async () => {
 afterEach(() => bot.stop());
 
 const reload = (change: Partial<Config>): Promise<void> =>
-  bot.app.reload({ ...bot.app.config, ...change }, bot.app.world.generation + 1);
+  bot.app.reload({ ...bot.app.config, ...change }, bot.app.registry.generation + 1);
 
 async function metric(name: string, of = bot): Promise<number | undefined> {
   const lines = (await of.app.metrics.registry.metrics()).split('\n');

@@ -1,9 +1,9 @@
-import { defineSkill, z, type Fate } from '../../src/skill.ts';
+import { defineSkill, z, type DeliveryReport } from '../../src/skill.ts';
 import { RateLimited } from '../../src/connectors/connector.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
 import { until } from '../harness/until.ts';
 
-const fates: Fate[] = [];
+const fates: DeliveryReport[] = [];
 const later = defineSkill({
   name: 'later',
   commands: {
@@ -15,7 +15,7 @@ const later = defineSkill({
           await post(room, `line:${n}`, `line ${n}`, {
             notBefore: new Date(now.getTime() + n * 60_000),
             until: new Date(now.getTime() + n * 60_000 + 30_000),
-            notify: 'lost',
+            report: 'lost',
           });
       },
     },
@@ -46,7 +46,7 @@ const later = defineSkill({
     },
   },
   options: z.object({}),
-  fate: (_, fate) => void fates.push(fate),
+  deliveryReport: (_, deliveryReport) => void fates.push(deliveryReport),
 });
 
 let bot: TestBot;

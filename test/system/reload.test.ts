@@ -29,7 +29,7 @@ describe('a running bot', () => {
   afterEach(() => bot.stop());
 
   const reload = (change: Partial<Config>): Promise<void> =>
-    bot.app.reload({ ...bot.app.config, ...change }, bot.app.world.generation + 1);
+    bot.app.reload({ ...bot.app.config, ...change }, bot.app.registry.generation + 1);
   const epoch = async (): Promise<number | undefined> =>
     (await bot.query<{ epoch: number }>(`select epoch from leases where name = 'connector:memory'`))[0]?.epoch;
 

@@ -69,7 +69,7 @@ test.each(['account', 'room'] as const)(
     });
     await until(async () => (await bot.query(`select 1 from messages where reply_to = 'asked'`)).length > 0);
     await handled();
-    // The courier has looked since, more than once, and has seen all of it.
+    // The delivery worker has looked since, more than once, and has seen all of it.
     const seen = refusals;
     await until(() => refusals > seen + 2);
     refusing = undefined;

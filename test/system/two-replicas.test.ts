@@ -151,7 +151,7 @@ test('crons and housekeeping go to the replica with the newer configuration at o
       .map(({ labels }) => String(labels.lease));
   await until(async () => [...(await holds(one)), ...(await holds(other))].length === 2);
   for (const newer of [one, other, one]) {
-    const generation = Math.max(one.app.world.generation, other.app.world.generation) + 1;
+    const generation = Math.max(one.app.registry.generation, other.app.registry.generation) + 1;
     await newer.app.reload(newer.app.config, generation);
     await until(async () => (await holds(newer)).length === 2);
     expect(await holds(newer === one ? other : one)).toEqual([]);

@@ -6,7 +6,7 @@ import type { JsonObject } from '../connector.ts';
 import { readSync, type Batch, type Reading } from './batch.ts';
 import { Requests } from './requests.ts';
 import { Rooms } from './rooms.ts';
-import { Taps } from './reactions.ts';
+import { Reactions } from './reactions.ts';
 
 /** Of /messages, by room: with what it is answered, in what the homeserver's own words are, and how often it was asked for. */
 let statuses: Map<string, number>;
@@ -54,9 +54,9 @@ beforeEach(async () => {
   await once(server, 'listening');
   const requests = new Requests(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   host = new RecordingHost([]);
-  const taps = await Taps.load({ get: async () => undefined, set: async () => {} });
+  const reactions = await Reactions.load({ get: async () => undefined, set: async () => {} });
   const myself = { userId: '@bell:e.org', displayName: 'Bell' };
-  reading = { requests, rooms: new Rooms(requests), taps, myself, log: host.log, failing: new Map() };
+  reading = { requests, rooms: new Rooms(requests), reactions, myself, log: host.log, failing: new Map() };
 });
 
 afterEach(() => {

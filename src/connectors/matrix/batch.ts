@@ -6,7 +6,7 @@ import { requestKey } from './perform.ts';
 import { dig, isMatrixFailure, isObject, text } from './requests.ts';
 import type { Requests } from './requests.ts';
 import type { Rooms } from './rooms.ts';
-import type { Taps } from './reactions.ts';
+import type { Reactions } from './reactions.ts';
 
 const TYPES = [
   'm.room.message',
@@ -78,7 +78,7 @@ export interface Batch {
 export interface Reading {
   readonly requests: Requests;
   readonly rooms: Rooms;
-  readonly taps: Taps;
+  readonly reactions: Reactions;
   readonly myself: Myself;
   readonly log: ConnectorHost['log'];
   /** Rooms whose past could not be fetched, and how often, since an answer of /sync was last read to its end. */
@@ -266,7 +266,7 @@ function collect(
     room,
     direct: reading.rooms.isDirect(room),
     myself: reading.myself,
-    taps: reading.taps,
+    reactions: reading.reactions,
     nameOf: (user: string) => names.get(user),
   };
   for (const event of events) {

@@ -36,7 +36,7 @@ export async function openDirect(by: Speaking, account: string, signal: AbortSig
   }
 }
 
-interface Look {
+interface AliasSearch {
   readonly room?: { readonly id: string; readonly members: ReadonlyMap<string, string> };
   /** The first address that nobody has. */
   readonly free?: string;
@@ -44,7 +44,7 @@ interface Look {
   readonly isHidden: boolean;
 }
 
-async function look(by: Speaking, first: string, account: string, signal: AbortSignal): Promise<Look> {
+async function look(by: Speaking, first: string, account: string, signal: AbortSignal): Promise<AliasSearch> {
   let isHidden = false;
   for (let nth = 1; nth <= MOST_ADDRESSES; nth++) {
     const uuid = nth === 1 ? first : `${first}-${nth}`;

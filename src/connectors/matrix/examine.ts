@@ -63,11 +63,11 @@ async function examineRoom(
     if (encryption)
       return { ok: false, what, says: 'encrypted: nothing said there can be read; use a room without encryption' };
     const tap = powerOf(power, userId, 'm.reaction');
-    const taps = tap.has < tap.needs ? `; not offer 👀, which needs a power level of ${tap.needs}` : '';
+    const reactions = tap.has < tap.needs ? `; not offer 👀, which needs a power level of ${tap.needs}` : '';
     const moved = upgraded
       ? `the room was upgraded to ${id}${written.startsWith('!') ? '; write that into the configuration' : ''}; `
       : '';
-    return { ok: true, what, says: `${moved}joined, may speak${taps}` };
+    return { ok: true, what, says: `${moved}joined, may speak${reactions}` };
   } catch (error) {
     return { ok: false, what, says: roomTrouble(error, written, userId) ?? messageOf(error) };
   }

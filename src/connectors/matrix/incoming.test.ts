@@ -4,11 +4,11 @@ import { fastestMs } from '../../../test/harness/fastest.ts';
 import { memoryEnvironment } from '../../../test/fakes/matrix/world.ts';
 import { concerned, toIncoming } from './incoming.ts';
 import { readMention, stripReplyFallback } from './mention.ts';
-import { Taps } from './reactions.ts';
+import { Reactions } from './reactions.ts';
 
 const myself = { userId: '@bell:e.org', displayName: 'Watchbell' };
-const taps = await Taps.load(memoryEnvironment({}).state);
-const around = { room: '!r:e.org', direct: false, myself, taps, nameOf: () => 'Ann\u202e Li' };
+const reactions = await Reactions.load(memoryEnvironment({}).state);
+const around = { room: '!r:e.org', direct: false, myself, reactions, nameOf: () => 'Ann\u202e Li' };
 
 function event(content: JsonObject, type = 'm.room.message', more: JsonObject = {}): JsonObject {
   return { type, event_id: '$e', sender: '@ann:e.org', origin_server_ts: 1000, content, ...more };

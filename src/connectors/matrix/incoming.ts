@@ -5,13 +5,13 @@ import { isGuest } from './conversations.ts';
 import { readMention, stripReplyFallback } from './mention.ts';
 import type { Myself } from './mention.ts';
 import { dig, text } from './requests.ts';
-import type { Taps } from './reactions.ts';
+import type { Reactions } from './reactions.ts';
 
 export interface Surroundings {
   readonly room: string;
   readonly direct: boolean;
   readonly myself: Myself;
-  readonly taps: Taps;
+  readonly reactions: Reactions;
   readonly nameOf: (user: string) => string | undefined;
 }
 
@@ -47,11 +47,11 @@ export function toIncoming(event: JsonObject, around: Surroundings): IncomingEve
       const target = eventId(dig(event, 'content', 'm.relates_to', 'event_id'));
       const emoji = cut(clean(text(dig(event, 'content', 'm.relates_to', 'key')) ?? ''), 100);
       if (target === undefined || emoji === '') return undefined;
-      around.taps.add(id, { target, emoji, sender: user });
+      around.reactions.add(id, { target, emoji, sender: user });
       return { ...base, type: 'reaction', target, emoji, taken: false };
     }
     case 'm.room.redaction': {
-      const tap = around.taps.get(redactedBy(event) ?? '');
+      const tap = around.reactions.get(redactedBy(event) ?? '');
       // A moderator who clears somebody else's reaction does not speak for them.
       return tap?.sender === user
         ? { ...base, type: 'reaction', target: tap.target, emoji: tap.emoji, taken: true }

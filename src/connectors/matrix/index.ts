@@ -27,7 +27,7 @@ import { Receiver } from './receiver.ts';
 import { renderMatrix } from './render.ts';
 import { Requests } from './requests.ts';
 import { Rooms } from './rooms.ts';
-import { Taps } from './reactions.ts';
+import { Reactions } from './reactions.ts';
 
 /** Builds the connector for one Matrix account. Nothing is requested before `start`. */
 export function create(options: MatrixOptions, environment: ConnectorEnvironment): Promise<Connector> {
@@ -164,7 +164,7 @@ class MatrixConnector implements Connector {
       {
         ...{ rooms, host, state },
         requests: this.requests,
-        taps: await Taps.load(state),
+        reactions: await Reactions.load(state),
         myself: account,
         log: host.log,
         failing: new Map(),

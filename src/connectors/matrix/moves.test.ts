@@ -29,7 +29,7 @@ afterEach(async () => {
   await world.close();
 });
 
-/** As the courier does: what is put off is asked for again. */
+/** As delivery does: what is put off is asked for again. */
 async function send(text: string, room = OPS): Promise<void> {
   const operation = sendOf(room, connector.render({ text }, { ring: true })[0]);
   for (;;) {

@@ -1,7 +1,7 @@
 import type { ConnectorEnvironment, JsonValue } from '../connector.ts';
 
 /** What a reaction was: its redaction says only its id, and its content is gone by then. */
-export interface Tap {
+export interface Reaction {
   readonly target: string;
   readonly emoji: string;
   readonly sender: string;
@@ -14,8 +14,8 @@ const STATE_KEY = 'reactions';
  * The last reactions of people, kept beside the cursor: a redacted reaction cannot be read again from the server, so
  * taking a tap back after a restart could otherwise not be understood. A tap older than the last 300 is not known.
  */
-export class Taps {
-  private readonly taps = new Map<string, Tap>();
+export class Reactions {
+  private readonly reactions = new Map<string, Reaction>();
   private readonly state: ConnectorEnvironment['state'];
   private changed = false;
 
@@ -23,8 +23,8 @@ export class Taps {
     this.state = state;
   }
 
-  static async load(state: ConnectorEnvironment['state']): Promise<Taps> {
-    const taps = new Taps(state);
+  static async load(state: ConnectorEnvironment['state']): Promise<Reactions> {
+    const reactions = new Reactions(state);
     const stored = await state.get(STATE_KEY);
     for (const entry of Array.isArray(stored) ? stored : []) {
       const [id, target, emoji, sender] = Array.isArray(entry) ? (entry as JsonValue[]) : [];
@@ -34,23 +34,23 @@ export class Taps {
         typeof emoji === 'string' &&
         typeof sender === 'string'
       )
-        taps.taps.set(id, { target, emoji, sender });
+        reactions.reactions.set(id, { target, emoji, sender });
     }
-    return taps;
+    return reactions;
   }
 
-  add(id: string, tap: Tap): void {
-    if (this.taps.has(id)) return;
-    this.taps.set(id, tap);
-    for (const oldest of this.taps.keys()) {
-      if (this.taps.size <= KEPT) break;
-      this.taps.delete(oldest);
+  add(id: string, tap: Reaction): void {
+    if (this.reactions.has(id)) return;
+    this.reactions.set(id, tap);
+    for (const oldest of this.reactions.keys()) {
+      if (this.reactions.size <= KEPT) break;
+      this.reactions.delete(oldest);
     }
     this.changed = true;
   }
 
-  get(id: string): Tap | undefined {
-    return this.taps.get(id);
+  get(id: string): Reaction | undefined {
+    return this.reactions.get(id);
   }
 
   /** Writes what was added; to be called before the batch that holds the reactions is received. */
@@ -58,7 +58,7 @@ export class Taps {
     if (!this.changed) return;
     await this.state.set(
       STATE_KEY,
-      [...this.taps].map(([id, { target, emoji, sender }]) => [id, target, emoji, sender]),
+      [...this.reactions].map(([id, { target, emoji, sender }]) => [id, target, emoji, sender]),
     );
     this.changed = false;
   }

@@ -128,14 +128,14 @@ export class Receiver {
 
   /** Hands a batch to the host until it is stored: taps and echoes first, then the events with the cursor, then the news about rooms. */
   private async offer(batch: Batch, signal: AbortSignal): Promise<void> {
-    const { host, taps, onInvite, onLeft, onSuspect, onRedacted } = this.options;
+    const { host, reactions, onInvite, onLeft, onSuspect, onRedacted } = this.options;
     const backoff = new Backoff(50, 5_000);
     for (const id of batch.redacted) onRedacted(id);
     const notices = [...batch.notices];
     for (let stored = false; !stored;) {
       signal.throwIfAborted();
       try {
-        await taps.save();
+        await reactions.save();
         for (const { key, remoteId } of batch.echoes) await host.echo(key, remoteId);
         await this.store(batch);
         for (let notice = notices[0]; notice; notice = notices[0]) {

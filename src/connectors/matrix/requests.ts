@@ -148,7 +148,7 @@ export class Requests {
       return await this.once(method, parameters, limits);
     } catch (error) {
       // The server closed an idle connection just as it was used again. GETs and PUTs (which carry a transaction id)
-      // may simply be repeated; waiting for the courier's next try would cost seconds.
+      // may simply be repeated; waiting for the delivery worker's next try would cost seconds.
       const reused = codeOf(error) === 'ECONNRESET' && isObject(error) && error['reused'] === true;
       if (!reused || method === 'POST' || limits.signal?.aborted) throw error;
       const headers = { ...parameters.headers, Connection: 'close' };

@@ -155,7 +155,7 @@ test.each(['limited', 'unauthorised'] as const)(
   },
 );
 
-/** As the courier does: what is put off is asked for again. */
+/** As delivery does: what is put off is asked for again. */
 async function insist(operation: Operation): Promise<string> {
   for (;;) {
     try {

@@ -15,7 +15,7 @@ import {
   type Receiver,
   type Part,
   type Platform,
-  type PressedMessage,
+  type InteractionTarget,
 } from '../connector.ts';
 import { memory, MEMORY_CAPABILITIES } from './platform.ts';
 import { memoryRoute } from './route.ts';
@@ -35,7 +35,7 @@ export interface MemoryMessage {
   readonly edits: number;
   readonly reactions: readonly string[];
   /** What a press on its actions names. */
-  readonly press: PressedMessage | undefined;
+  readonly press: InteractionTarget | undefined;
 }
 
 /**
@@ -182,7 +182,8 @@ export class MemoryPlatform {
 }
 
 const messageOf = (part: Part): Message => part.body['message'] as unknown as Message;
-const pressOf = (part: Part): PressedMessage | undefined => part.body['press'] as unknown as PressedMessage | undefined;
+const pressOf = (part: Part): InteractionTarget | undefined =>
+  part.body['press'] as unknown as InteractionTarget | undefined;
 
 /** A connector to a platform in memory. */
 export function createMemoryConnector(platform: MemoryPlatform): Connector {

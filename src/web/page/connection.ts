@@ -1,4 +1,4 @@
-import type { PressedMessage } from '../../connectors/connector.ts';
+import type { InteractionTarget } from '../../connectors/connector.ts';
 import type { WebExcerpt, WebLine, WebRoom } from '../web-chat.ts';
 import { pause, pauseMs, sentenceOf } from './answers.ts';
 import {
@@ -45,7 +45,7 @@ export function say(text: string, replyTo?: string): void {
 }
 
 /** Resolves to undefined when the press was taken, else to the sentence that says why not. */
-export async function press(pressed: PressedMessage, index: number): Promise<string | undefined> {
+export async function press(pressed: InteractionTarget, index: number): Promise<string | undefined> {
   const room = currentRoom.value ?? '';
   return repeat(`web/rooms/${encodeURIComponent(room)}/presses`, { id: randomUuid(), ...pressed, index });
 }

@@ -4,7 +4,7 @@ import type { ComponentChildren, VNode } from 'preact';
 import { clean, parseMarkdown, safeUrl } from '../../chat/markdown.ts';
 import type { Inline } from '../../chat/markdown.ts';
 import type { Action, Message, Tone } from '../../chat/message.ts';
-import type { PressedMessage } from '../../connectors/connector.ts';
+import type { InteractionTarget } from '../../connectors/connector.ts';
 import { press } from './connection.ts';
 
 const TONE_WORDS: Readonly<Record<Tone, string>> = {
@@ -16,7 +16,7 @@ const TONE_WORDS: Readonly<Record<Tone, string>> = {
 };
 
 /** A neutral message as nodes; text from outside never becomes markup. `pressed`: what its buttons name. */
-export function MessageView({ message, pressed }: { message: Message; pressed: PressedMessage | undefined }): VNode {
+export function MessageView({ message, pressed }: { message: Message; pressed: InteractionTarget | undefined }): VNode {
   const { title, text, tone, fields = [], links = [], code, image, mentions = [], actions = [] } = message;
   const body = [
     mentions.length > 0 && html`<p class="mentions">${mentions.map(({ name }) => `@${clean(name)}`).join(' ')}</p>`,
@@ -99,7 +99,7 @@ function renderLink(url: string, label: ComponentChildren): ComponentChildren {
   return html`<a href=${href} target="_blank" rel="noopener noreferrer">${label}</a>`;
 }
 
-function Actions({ actions, pressed }: { actions: readonly Action[]; pressed: PressedMessage }): VNode {
+function Actions({ actions, pressed }: { actions: readonly Action[]; pressed: InteractionTarget }): VNode {
   const busy = useSignal<number | undefined>(undefined);
   const problem = useSignal<string | undefined>(undefined);
 

@@ -5,7 +5,7 @@ import { job, type Job } from './job.ts';
 const options = z.object({
   token: z.object({ file: z.string() }),
   /** Directory in which tasks leave a file each. */
-  effects: z.string(),
+  outbox: z.string(),
 });
 export type ProbeOptions = z.output<typeof options>;
 

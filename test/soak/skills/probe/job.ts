@@ -16,11 +16,11 @@ export const job = defineTask<ProbeOptions, Job, z.output<typeof result>, z.outp
   timeoutMs: 300_000,
   slots: { pool: 'jobs', size: 8 },
   find: async ({ id, attempt, options }) =>
-    existsSync(join(options.effects, id)) ? { done: { how: 'found', attempt } } : undefined,
+    existsSync(join(options.outbox, id)) ? { done: { how: 'found', attempt } } : undefined,
   async run({ id, attempt, payload: { waits }, options, signal, report }) {
     for (const step of [1, 2, 3]) await report({ attempt, step });
     if (waits) await cancelled(signal);
-    await writeFile(join(options.effects, id), '', { flag: 'wx' });
+    await writeFile(join(options.outbox, id), '', { flag: 'wx' });
     return { how: 'made', attempt };
   },
   report: async ({ sql }, { id, progress: { attempt, step } }) =>

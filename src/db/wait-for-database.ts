@@ -5,7 +5,7 @@ import type { Logger } from '../log.ts';
  * A bot and its database often start together: one that does not answer yet is waited for, however long that takes.
  * Resolves to undefined when that was given up while it waited.
  */
-export async function onceDatabaseAnswers<T>(
+export async function waitForDatabase<T>(
   log: Logger,
   work: () => Promise<T>,
   givenUp?: AbortSignal,

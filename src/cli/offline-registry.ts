@@ -1,22 +1,22 @@
 import type { Config } from '../config/schema.ts';
 import { PLATFORMS } from '../connectors/platforms.ts';
-import { buildWorld } from '../registry/build-registry.ts';
-import type { World } from '../registry/registry.ts';
+import { buildRegistry } from '../registry/build-registry.ts';
+import type { Registry } from '../registry/registry.ts';
 import { createLogger } from '../log.ts';
 import { createCoreSkill } from '../skills/core.ts';
 import { readVersion } from '../version.ts';
-import type { Setting } from './program-setup.ts';
+import type { ProgramSetup } from './program-setup.ts';
 
 /** What a configuration decides, for a command that looks or speaks beside the bot; it handles nothing. */
-export function offlineWorld({ folders }: Setting, config: Config): World {
+export function offlineRegistry({ folders }: ProgramSetup, config: Config): Registry {
   const { skills, broken } = folders;
-  const core = createCoreSkill({ version: readVersion(), world: () => world, parts: () => ({}), broken });
-  const world: World = buildWorld({
+  const core = createCoreSkill({ version: readVersion(), registry: () => registry, parts: () => ({}), broken });
+  const registry: Registry = buildRegistry({
     config,
     platforms: PLATFORMS,
     skills: [core, ...skills.map(({ skill }) => skill)],
     generation: 0,
     skillLog: () => createLogger({ level: 'silent' }),
   });
-  return world;
+  return registry;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { soundPart } from './sound-part.ts';
+import { validPart } from './valid-part.ts';
 
 const schema = z.strictObject({
   name: z.string().optional(),
@@ -9,7 +9,7 @@ const schema = z.strictObject({
 });
 
 test('what is right is left as it is', () => {
-  expect(soundPart(schema, { name: 'x' })).toEqual({
+  expect(validPart(schema, { name: 'x' })).toEqual({
     data: { name: 'x', items: {}, routes: [] },
     without: new Set(),
     lacksNames: false,
@@ -25,7 +25,7 @@ test('what is wrong is left out, and no more than that', () => {
     routes: [{ to: 5, from: 'a' }, { to: 'b' }],
   };
   const before = structuredClone(value);
-  expect(soundPart(schema, value)).toEqual({
+  expect(validPart(schema, value)).toEqual({
     data: { items: { one: { size: 1 }, three: { size: 3 } }, routes: [{ from: 'a' }, { to: 'b' }] },
     without: new Set(['name', 'nmae', 'rooms', 'kind', 'two', 'to']),
     lacksNames: false,
@@ -34,7 +34,7 @@ test('what is wrong is left out, and no more than that', () => {
 });
 
 test('where a map of names is none, nothing is known of its names', () => {
-  expect(soundPart(schema, { items: ['one'], routes: [{ to: 'one' }] })).toEqual({
+  expect(validPart(schema, { items: ['one'], routes: [{ to: 'one' }] })).toEqual({
     data: { items: {}, routes: [{ to: 'one' }] },
     without: new Set(['items']),
     lacksNames: true,
@@ -42,9 +42,9 @@ test('where a map of names is none, nothing is known of its names', () => {
 });
 
 test.each([['x'], [null], [[]]])('of %j nothing is left', (value) => {
-  expect(soundPart(schema, value)).toBeUndefined();
+  expect(validPart(schema, value)).toBeUndefined();
 });
 
 test('where what is left is refused too, nothing is', () => {
-  expect(soundPart(z.strictObject({ host: z.string() }), { host: 5 })).toBeUndefined();
+  expect(validPart(z.strictObject({ host: z.string() }), { host: 5 })).toBeUndefined();
 });

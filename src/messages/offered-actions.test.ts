@@ -1,4 +1,4 @@
-import { actionsOf, pressedCommand, withOffer } from './offered.ts';
+import { actionsOf, offeredCommand, withOffer } from './offered-actions.ts';
 
 const action = (command: string) => ({ label: command, emoji: '👀', command });
 const offers = (...versions: (readonly [version: number, ...commands: string[]])[]): string | null =>
@@ -23,12 +23,12 @@ test.each([
   ['a version before the first offer', offers([3, 'ack']), 2, 0, undefined],
   ['what never offered anything', null, 1, 0, undefined],
 ])('a press on %s', (_, offered, version, index, command) => {
-  expect(pressedCommand(offered, { version, index })).toBe(command);
+  expect(offeredCommand(offered, { version, index })).toBe(command);
 });
 
 test('twenty versions are remembered, and the newest is what the room offers', () => {
   const offered = offers(...Array.from({ length: 50 }, (_, index) => [index + 1, `ack ${index + 1}`, 'help'] as const));
   expect(actionsOf(offered).map(({ command }) => command)).toEqual(['ack 50', 'help']);
-  expect(pressedCommand(offered, { version: 31, index: 1 })).toBe('help');
-  expect(pressedCommand(offered, { version: 30, index: 1 })).toBeUndefined();
+  expect(offeredCommand(offered, { version: 31, index: 1 })).toBe('help');
+  expect(offeredCommand(offered, { version: 30, index: 1 })).toBeUndefined();
 });

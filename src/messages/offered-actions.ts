@@ -26,7 +26,7 @@ export function actionsOf(offered: string | null): readonly Action[] {
 }
 
 /** The command that a press means; of an older version only if it is still offered. Undefined: the button is out of date. */
-export function pressedCommand(
+export function offeredCommand(
   offered: string | null,
   press: { readonly version: number; readonly index: number },
 ): string | undefined {

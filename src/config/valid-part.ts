@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { isMap } from './raw.ts';
 
 /** As much of a value as its schema takes. */
-export interface SoundPart {
+export interface ValidPart {
   readonly data: unknown;
   /** The keys that were left out, each with all that stands below it. */
   readonly without: ReadonlySet<string>;
@@ -14,7 +14,7 @@ export interface SoundPart {
 const ROUNDS = 5;
 
 /** Reads a value without what its schema refuses; undefined where that is all of it. */
-export function soundPart(schema: z.ZodType, value: unknown): SoundPart | undefined {
+export function validPart(schema: z.ZodType, value: unknown): ValidPart | undefined {
   const rest: unknown = structuredClone(value);
   const without = new Set<string>();
   let lacksNames = false;

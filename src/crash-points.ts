@@ -2,7 +2,7 @@
  * The moments at which a crash matters. The program passes through them; a test hands in a hook that kills the process
  * there. In production the hook does nothing.
  */
-export type Step =
+export type CrashPoint =
   | 'accept.before-commit'
   | 'accept.after-commit'
   | 'handle.before-commit'
@@ -10,10 +10,10 @@ export type Step =
   | 'fail.after-commit'
   | 'receive.before-commit'
   | 'receive.after-commit'
-  | 'courier.before-attempt'
-  | 'courier.after-attempt'
-  | 'courier.after-send'
-  | 'courier.after-record'
+  | 'delivery.before-attempt'
+  | 'delivery.after-attempt'
+  | 'delivery.after-send'
+  | 'delivery.after-record'
   | 'fold.after-commit'
   | 'timer.after-fire'
   | 'task.after-claim'
@@ -24,7 +24,7 @@ export type Step =
   | 'service.after-emit'
   | 'lease.after-acquire';
 
-export const STEPS: readonly Step[] = [
+export const CRASH_POINTS: readonly CrashPoint[] = [
   'accept.before-commit',
   'accept.after-commit',
   'handle.before-commit',
@@ -32,10 +32,10 @@ export const STEPS: readonly Step[] = [
   'fail.after-commit',
   'receive.before-commit',
   'receive.after-commit',
-  'courier.before-attempt',
-  'courier.after-attempt',
-  'courier.after-send',
-  'courier.after-record',
+  'delivery.before-attempt',
+  'delivery.after-attempt',
+  'delivery.after-send',
+  'delivery.after-record',
   'fold.after-commit',
   'timer.after-fire',
   'task.after-claim',
@@ -47,4 +47,4 @@ export const STEPS: readonly Step[] = [
   'lease.after-acquire',
 ];
 
-export type StepHook = (step: Step) => void;
+export type CrashHook = (step: CrashPoint) => void;
