@@ -8,13 +8,16 @@ ARG NODE_IMAGE=docker.io/library/node:24-bookworm-slim
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
+# Of the fonts (skills/coffee/render-png.ts) only the regular weight is used.
 # No install scripts run: what they would fetch (Node, the native part of matrix-bot-sdk) is not used here.
 RUN --mount=type=secret,id=npmrc,target=/run/secrets/npmrc --mount=type=secret,id=ca,target=/run/secrets/ca \
     if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi \
  && if [ -s /run/secrets/npmrc ]; then export NPM_CONFIG_USERCONFIG=/run/secrets/npmrc; fi \
  && npm ci --omit=dev --ignore-scripts --no-audit --no-fund --cache /tmp/npm \
  && rm -rf /tmp/* node_modules/.package-lock.json node_modules/@types \
- && find node_modules -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' -o -iname '*.md' \) -delete
+ && find node_modules -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' -o -iname '*.md' \) -delete \
+ && find node_modules/@embedpdf node_modules/@expo-google-fonts -type f \
+      \( -name '*.[ot]tf' ! -name '*Regular.[ot]tf' -o -name '*.png' \) -delete
 COPY bin bin
 COPY src src
 COPY skills skills

@@ -1,11 +1,12 @@
 import { defineTask, escape, z, type Context, type TaskOutcome } from '#skill';
 import { commitRound } from './commit.ts';
 import { gather } from './gather.ts';
-import { pairInWorker } from './in-worker.ts';
 import type { CoffeeOptions } from './options.ts';
+import type { Pairing } from './pairing.ts';
 import { report } from './report.ts';
 import { answerRequest } from './request.ts';
 import { postInRooms } from './rounds.ts';
+import { runInWorker } from './run-in-worker.ts';
 import { idOf, reasonIn } from './words.ts';
 
 const order = z.object({
@@ -50,6 +51,8 @@ const computed = z.object({
 });
 export type ComputedRound = z.output<typeof computed>;
 
+/** A round of 5,000 people takes 150 MB. */
+const HEAP_MB = 300;
 const LONGEST_WAIT_MS = 3_600_000;
 /** With an hour between them, the last comes half a day after the first. */
 const MOST_TRIES = 20;
@@ -64,7 +67,7 @@ export const pairTask = defineTask<CoffeeOptions, PairOrder, ComputedRound>({
   async run(run) {
     const { number, explain } = run.payload;
     const { input, who, away, keeping, skipping } = await gather(run);
-    const pairing = await pairInWorker(input, run.signal);
+    const pairing = await runInWorker<Pairing>('./pair-thread.ts', input, { heapMb: HEAP_MB, signal: run.signal });
     const resting = new Set(pairing.resting.map(({ id }) => id));
     const nameOf = (id: string): string => who.get(id)?.name ?? id;
     const seatedAs = (person: string): string => {

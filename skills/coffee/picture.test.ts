@@ -1,46 +1,100 @@
-import { inflateSync } from 'node:zlib';
-import { Canvas } from './canvas.ts';
-import { picture } from './picture.ts';
+import { Resvg } from '@resvg/resvg-js';
+import { drawPicture } from './picture.ts';
+import { pictureSvg } from './picture-svg.ts';
+import { renderPng } from './render-png.ts';
 
-/** Pixels of a PNG as this skill writes them. */
-function pixels(png: Buffer): { width: number; height: number; at(x: number, y: number): number[] } {
-  expect(png.subarray(1, 4).toString()).toBe('PNG');
-  const [width, height] = [png.readUInt32BE(16), png.readUInt32BE(20)];
-  const length = png.readUInt32BE(33);
-  const rows = inflateSync(png.subarray(41, 41 + length));
-  const stride = width * 3 + 1;
-  return { width, height, at: (x, y) => [...rows.subarray(y * stride + 1 + x * 3, y * stride + 4 + x * 3)] };
+const signal = new AbortController().signal;
+
+function named(...names: string[]) {
+  return names.map((name, at) => ({ id: `${at}`, name }));
 }
 
-test('what is drawn is in the picture, at its place', () => {
-  const canvas = new Canvas(40, 30, [255, 255, 255]);
-  canvas.line([5, 5], [35, 5], 3, [200, 0, 0]);
-  canvas.line([20, 10], [20, 28], 3, [0, 200, 0]);
-  canvas.disc(8, 20, 4, [0, 0, 200]);
-  canvas.text(26, 18, 'I', 1, [0, 0, 0]);
-  canvas.disc(100, 100, 4, [0, 0, 0]);
-  const seen = pixels(canvas.png());
-  expect([seen.width, seen.height]).toEqual([40, 30]);
-  expect([seen.at(20, 5), seen.at(20, 20), seen.at(8, 20), seen.at(28, 20)]).toEqual([
-    [200, 0, 0],
-    [0, 200, 0],
-    [0, 0, 200],
-    [0, 0, 0],
-  ]);
-  expect(seen.at(39, 29)).toEqual([255, 255, 255]);
-});
+/** A label alone in black on white, as a PNG. The names of one picture must not hide what one of them looks like. */
+function drawn(name: string): string {
+  const label = /<text [^>]*>[^<]*<\/text>/.exec(pictureSvg(named(name), []))?.[0] ?? '';
+  return Buffer.from(
+    renderPng(
+      `<svg xmlns="http://www.w3.org/2000/svg" width="960" height="200" font-family="Noto Sans">${label}</svg>`,
+    ),
+  ).toString('base64');
+}
 
-test('two who met are joined by a line, and the picture says in words what it shows', () => {
-  const people = ['Ann', 'Bob', 'Çem', 'Dia'].map((name) => ({ id: name, name }));
-  const image = picture(people, [{ one: 'Ann', other: 'Çem', times: 1 }]);
+test('two who met are joined by a line, and the picture says in words what it shows', async () => {
+  const people = named('Ann', 'Bob', 'Çem', 'Dia');
+  const image = await drawPicture(people, [{ one: '0', other: '2', times: 1 }], signal);
   expect(image?.alt).toBe('Who has met whom: 1 of 6 pairs of 4 people');
-  const seen = pixels(Buffer.from(image?.png ?? '', 'base64'));
-  expect(seen.at(seen.width / 2, seen.height / 2)).not.toEqual(seen.at(0, 0));
-  const alone = pixels(Buffer.from(picture(people, [])?.png ?? '', 'base64'));
-  expect(alone.at(alone.width / 2, alone.height / 2)).toEqual(alone.at(0, 0));
+  const png = Buffer.from(image?.png ?? '', 'base64');
+  expect(png.subarray(1, 4).toString()).toBe('PNG');
+  expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([image?.width, image?.height]);
+  expect((await drawPicture(people, [], signal))?.png).not.toBe(image?.png);
 });
 
-test('two are no picture, and hundreds are none', () => {
-  const many = (count: number) => Array.from({ length: count }, (_, at) => ({ id: `${at}`, name: `${at}` }));
-  expect([picture(many(2), []), picture(many(61), [])]).toEqual([undefined, undefined]);
+test('more meetings make a darker and wider line', () => {
+  const line = (times: number) =>
+    /<path d="[^"]*Q[^>]*>/.exec(pictureSvg(named('Ann', 'Bob', 'Cem'), [{ one: '0', other: '1', times }]))?.[0];
+  expect(new Set([1, 2, 3].map(line)).size).toBe(3);
+  expect(line(7)).toBe(line(3));
+});
+
+test('fewer than 3 and more than 60 people get no picture', async () => {
+  const many = (count: number) => named(...Array.from({ length: count }, (_, at) => `${at}`));
+  expect([await drawPicture(many(2), [], signal), await drawPicture(many(61), [], signal)]).toEqual([
+    undefined,
+    undefined,
+  ]);
+});
+
+test('drawing stops when its signal aborts', async () => {
+  const people = named('Ann', 'Bob', 'Cem');
+  const abort = new AbortController();
+  const drawing = drawPicture(people, [], abort.signal);
+  abort.abort();
+  await expect(drawing).rejects.toThrow('stopped');
+  await expect(drawPicture(people, [], abort.signal)).rejects.toThrow('aborted');
+});
+
+test.each(['Анна', 'Ελένη', '田中さん', '김철수', '李雷', 'José', '🎉🎈', 'محمد', 'שלום', 'अनु'])(
+  'the name %s is drawn in letters, not in boxes',
+  (name) => {
+    // No font has this script.
+    const [box, nothing] = [drawn('ꡀ'), drawn('')];
+    for (const character of name) expect([box, nothing]).not.toContain(drawn(character));
+    expect(drawn(name)).not.toBe(drawn('ꡀ'.repeat([...name].length)));
+  },
+);
+
+test.each([
+  ['Jeff 🎉', 'Jeff 🎈'],
+  ['Jose\u0301 김철수', 'Jose\u0301 김철주'],
+  ['A 👩‍👩‍👧‍👦 B', 'A 👨‍👩‍👧‍👦 B'],
+  ['👍🏽 ok', '👎🏽 ok'],
+])('%s has its own letters beside those of another font', (name, other) => {
+  // In boxes the two would be alike.
+  expect(drawn(name)).not.toBe(drawn(other));
+});
+
+test.each([
+  '</text><script/>',
+  `"/><image href="file:///etc/passwd"/>`,
+  `'/><!--`,
+  ']]>&#60;&lt;&amp;&nbsp;',
+  '\u0000\u0007\ud800\ufffe\u202eevil\u2066',
+  'a\u0301\u0301\u0301\u0301\u0301\u0301\u0301'.repeat(50),
+  '\u{1f468}\u200d'.repeat(200),
+  'W'.repeat(60),
+  ' \n ',
+])('the name %j is text in the picture and nothing else', (name) => {
+  const svg = pictureSvg(named(name, 'Ann', 'Bob'), []);
+  const tags = (text: string) => text.match(/<[^ >]*/g);
+  expect(tags(svg)).toEqual(tags(pictureSvg(named('Cem', 'Ann', 'Bob'), [])));
+  const { width } = new Resvg(svg, { font: { loadSystemFonts: false } });
+  expect(width).toBe(960);
+  expect(svg.length).toBeLessThan(pictureSvg(named('', 'Ann', 'Bob'), []).length + 300);
+});
+
+test('a long name is cut where it would leave the picture', () => {
+  const label = (name: string) => /<text [^>]*>([^<]*…)<\/text>/.exec(pictureSvg(named(name, 'Ann', 'Bob'), []))?.[1];
+  expect(label('Maximiliane Wilhelmine von und zu Hohenlohe-Waldenburg-Schill')).toBe('Maximiliane Wilhe…');
+  expect(label('W'.repeat(60))).toBe('WWWWWWWWWW…');
+  expect(label('田'.repeat(60))).toBe(`${'田'.repeat(9)}…`);
 });

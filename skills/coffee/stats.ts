@@ -1,7 +1,7 @@
 import { escape, type Command, type Message } from '#skill';
-import { chart } from './chart.ts';
-import { picture } from './picture.ts';
 import { roundsCalled, type CoffeeOptions } from './options.ts';
+import { drawPicture } from './picture.ts';
+import { textChart, type PairCount } from './text-chart.ts';
 import { nameOf, personOf } from './words.ts';
 
 interface Totals {
@@ -12,11 +12,8 @@ interface Totals {
   readonly no: number;
 }
 
-interface Tie {
-  readonly one: string;
-  readonly other: string;
-  readonly times: number;
-}
+/** A handler has 5 s in all. */
+const DRAWING_MS = 3000;
 
 /** How many rounds and meetings there were, and who has met whom. */
 export const stats: Command<CoffeeOptions> = {
@@ -37,13 +34,17 @@ export const stats: Command<CoffeeOptions> = {
     if (!totals || totals.rounds === 0) return `There has been no coffee round of ${escape(name)} yet.`;
     const seats = await sql<{ person: string }>('select person from coffee_seats where name = $1', [name]);
     const people = new Set(seats.map(({ person }) => personOf(context.people, person)));
-    const met = together(await sql<Tie>('select one, other, times from coffee_met where name = $1', [name]), (id) =>
-      personOf(context.people, id),
+    const met = together(
+      await sql<PairCount>('select one, other, times from coffee_met where name = $1', [name]),
+      (id) => personOf(context.people, id),
     );
     const answers = totals.met + totals.planned + totals.no;
-    const charted = [...people].map((id) => ({ id, name: nameOf(context, id) }));
-    const image = picture(charted, met);
-    const drawn = chart(charted, met);
+    const attendees = [...people].map((id) => ({ id, name: nameOf(context, id) }));
+    const chart = textChart(attendees, met);
+    const image = await drawPicture(attendees, met, AbortSignal.timeout(DRAWING_MS)).catch((error: unknown) => {
+      context.log.warn({ err: error }, 'could not draw who has met whom; replied with the text chart');
+      return undefined;
+    });
     return {
       title: `Coffee in ${name}`,
       fields: [
@@ -54,25 +55,25 @@ export const stats: Command<CoffeeOptions> = {
         },
         {
           label: 'Pairs who were together',
-          value: `${drawn.known} of ${drawn.possible} (${percent(drawn.known, drawn.possible)})`,
+          value: `${chart.known} of ${chart.possible} (${percent(chart.known, chart.possible)})`,
         },
       ],
       ...(image && { image }),
-      // A picture says it better, where it can be drawn.
-      ...(!image && drawn.text !== '' && { code: drawn.text }),
+      // A picture says it better, where it can be chart.
+      ...(!image && chart.text !== '' && { code: chart.text }),
     };
   },
 };
 
 /** Two people have several rows when they were together under several accounts of theirs. */
-function together(rows: readonly Tie[], personOfId: (id: string) => string): Tie[] {
-  const ties = new Map<string, Tie>();
+function together(rows: readonly PairCount[], personOfId: (id: string) => string): PairCount[] {
+  const pairs = new Map<string, PairCount>();
   for (const { times, ...ids } of rows) {
     const [one = '', other = ''] = [personOfId(ids.one), personOfId(ids.other)].toSorted();
     const key = `${one}\n${other}`;
-    if (one !== other) ties.set(key, { one, other, times: times + (ties.get(key)?.times ?? 0) });
+    if (one !== other) pairs.set(key, { one, other, times: times + (pairs.get(key)?.times ?? 0) });
   }
-  return [...ties.values()];
+  return [...pairs.values()];
 }
 
 function percent(part: number, whole: number): string {

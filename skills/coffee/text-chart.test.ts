@@ -1,4 +1,4 @@
-import { chart } from './chart.ts';
+import { textChart } from './text-chart.ts';
 
 const people = ['Cem', 'Ann', 'Bob'].map((name) => ({ id: name.toLowerCase(), name }));
 
@@ -8,10 +8,10 @@ test('a chart shows who has met whom and how often', () => {
     { one: 'bob', other: 'cem', times: 3 },
     { one: 'ann', other: 'gone', times: 1 },
   ];
-  expect(chart(people, met)).toEqual({ text: 'Ann\nBob ●\nCem · 3', known: 2, possible: 3 });
+  expect(textChart(people, met)).toEqual({ text: 'Ann\nBob ●\nCem · 3', known: 2, possible: 3 });
 });
 
-test('of very many it only counts', () => {
+test('pairs of more than 40 people are only counted', () => {
   const many = Array.from({ length: 200 }, (_, at) => ({ id: `${at}`, name: `${at}` }));
-  expect(chart(many, [])).toEqual({ text: '', known: 0, possible: 19_900 });
+  expect(textChart(many, [])).toEqual({ text: '', known: 0, possible: 19_900 });
 });
