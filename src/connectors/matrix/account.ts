@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { codeOf } from '../../errors.ts';
 import { Unauthorised } from '../connector.ts';
 import type { ConnectorEnvironment } from '../connector.ts';
+import { text } from './json.ts';
 import { orMisplaced } from './misplaced.ts';
 import type { Myself } from './mention.ts';
 import type { MatrixOptions } from './options.ts';
-import { isMatrixFailure, text } from './requests.ts';
+import { isMatrixFailure } from './requests.ts';
 import type { Requests } from './requests.ts';
 
 export interface Account extends Myself {

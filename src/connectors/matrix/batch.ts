@@ -1,9 +1,10 @@
 import { messageOf } from '../../errors.ts';
 import type { ConnectorHost, IncomingEvent, JsonObject, RequestKey } from '../connector.ts';
 import { concerned, redactedBy, toIncoming } from './incoming.ts';
+import { dig, isObject, text } from './json.ts';
 import type { Myself } from './mention.ts';
 import { requestKey } from './perform.ts';
-import { dig, isMatrixFailure, isObject, text } from './requests.ts';
+import { isMatrixFailure } from './requests.ts';
 import type { Requests } from './requests.ts';
 import type { Rooms } from './rooms.ts';
 import type { Reactions } from './reactions.ts';

@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue, Part } from '../connector.ts';
+import { isObject } from './json.ts';
 import type { MatrixBody, MatrixFile } from './render.ts';
-import { isObject } from './requests.ts';
 
 /** The stored part, read back defensively: another release may have written it. */
 export function bodyOf(part: Part): MatrixBody {

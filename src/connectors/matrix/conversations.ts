@@ -2,9 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { cut } from '../../chat/cut.ts';
 import { clean } from '../../chat/markdown.ts';
 import type { Conversation, JsonObject, JsonValue, Member } from '../connector.ts';
-import { dig, isMatrixFailure, isObject, text } from './requests.ts';
+import { dig, isObject, text } from './json.ts';
+import { isMatrixFailure } from './requests.ts';
 import type { Requests } from './requests.ts';
 import type { Rooms } from './rooms.ts';
+import { UserID } from './sdk.ts';
 
 const LOOK_EVERY_MS = 250;
 const MOST_LOOKS = 20;
@@ -61,7 +63,7 @@ export async function openGroup(by: Speaking, conversation: Conversation, signal
 
 /** The address of the conversation with this uuid. */
 export function aliasOf(by: Speaking, uuid: string): string {
-  return `#${localpart(uuid)}:${by.userId.slice(by.userId.indexOf(':') + 1)}`;
+  return `#${localpart(uuid)}:${new UserID(by.userId).domain}`;
 }
 
 const localpart = (uuid: string): string => `watchbell-${uuid}`;

@@ -2,7 +2,8 @@ import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Rejected } from '../connector.ts';
 import { aliasOf, findAlias, inviteMissing, makeRoom, memberships, roomPath, type Speaking } from './conversations.ts';
-import { dig, isMatrixFailure, text } from './requests.ts';
+import { dig, text } from './json.ts';
+import { isMatrixFailure } from './requests.ts';
 
 const MOST_ADDRESSES = 5;
 const LOOK_EVERY_MS = 250;

@@ -1,8 +1,9 @@
 import { messageOf } from '../../errors.ts';
 import type { Finding, JsonObject } from '../connector.ts';
 import type { Account } from './account.ts';
+import { dig, isObject, text } from './json.ts';
 import { powerOf } from './power.ts';
-import { dig, isMatrixFailure, isObject, text } from './requests.ts';
+import { isMatrixFailure } from './requests.ts';
 import type { Requests } from './requests.ts';
 import { roomTrouble } from './rooms.ts';
 import type { Rooms } from './rooms.ts';

@@ -2,9 +2,9 @@ import { cut } from '../../chat/cut.ts';
 import { clean } from '../../chat/markdown.ts';
 import type { IncomingEvent, JsonObject, Sender } from '../connector.ts';
 import { isGuest } from './conversations.ts';
+import { dig, text } from './json.ts';
 import { readMention, stripReplyFallback } from './mention.ts';
 import type { Myself } from './mention.ts';
-import { dig, text } from './requests.ts';
 import type { Reactions } from './reactions.ts';
 
 export interface Surroundings {

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../errors.ts';
 import type { ConnectorEnvironment, ConnectorHost, JsonObject } from '../connector.ts';
 import type { Batch } from './batch.ts';
-import { isMatrixFailure, isObject } from './requests.ts';
+import { isObject } from './json.ts';
+import { isMatrixFailure } from './requests.ts';
 import { roomTrouble } from './rooms.ts';
 import type { Place, Rooms } from './rooms.ts';
 

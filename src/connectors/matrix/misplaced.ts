@@ -1,6 +1,7 @@
 import { cut } from '../../chat/cut.ts';
 import { clean } from '../../chat/markdown.ts';
-import { dig, isMatrixFailure, text } from './requests.ts';
+import { dig, text } from './json.ts';
+import { isMatrixFailure } from './requests.ts';
 import type { Requests } from './requests.ts';
 
 /** The address in the configuration is not a homeserver's; the message says which one to write, where that can be found out. */

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from '../connector.ts';
-import { dig, text } from './requests.ts';
+import { dig, text } from './json.ts';
 
 /** The state of a room that says who may do what. */
 export interface PowerState {

@@ -5,7 +5,8 @@ import type { ConnectorEnvironment, ConnectorHost, JsonObject } from '../connect
 import { Backoff } from './backoff.ts';
 import { entries, isEncryption, list, noteMoves, readSync, SNAPSHOT_FILTER, SYNC_FILTER } from './batch.ts';
 import type { Batch, Notice, Reading } from './batch.ts';
-import { dig, isMatrixFailure, text } from './requests.ts';
+import { dig, text } from './json.ts';
+import { isMatrixFailure } from './requests.ts';
 
 const SYNC_PATH = '/_matrix/client/v3/sync';
 const LONG_POLL_MS = 30_000;

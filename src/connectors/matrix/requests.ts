@@ -1,12 +1,12 @@
 import { request as httpRequest } from 'node:http';
 import type { Agent, IncomingHttpHeaders } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import type { JsonObject, JsonValue } from '../connector.ts';
+import type { JsonObject } from '../connector.ts';
 import { codeOf } from '../../errors.ts';
 import { mask, rememberSecret } from '../../mask.ts';
 import { createAgent } from '../../proxies.ts';
-import { loadSdk } from './sdk.ts';
-import type { Sdk } from './sdk.ts';
+import { isObject } from './json.ts';
+import { doHttpRequest, setRequestFn } from './sdk.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT';
 
@@ -72,7 +72,6 @@ interface Answer {
 export class Requests {
   #token: string | undefined;
   private readonly base: string;
-  private readonly sdk: Sdk;
   private readonly agent: Agent;
   private readonly secure: boolean;
 
@@ -86,7 +85,6 @@ export class Requests {
       maxFreeSockets: 4,
       timeout: 25_000,
     });
-    this.sdk = loadSdk();
   }
 
   get token(): string | undefined {
@@ -108,7 +106,7 @@ export class Requests {
     let headers: IncomingHttpHeaders = {};
     // The SDK calls the request function before `doHttpRequest` returns, so this one serves just this call; it is
     // the only way to hand a signal in and the Retry-After header out.
-    this.sdk.setRequestFn(((parameters: Outgoing, done: (error: unknown, response?: object, body?: string) => void) => {
+    setRequestFn((parameters: Outgoing, done: (error: unknown, response?: object, body?: string) => void) => {
       this.exchange(method, parameters, limits).then(
         (answer) => {
           headers = answer.headers;
@@ -116,10 +114,10 @@ export class Requests {
         },
         (error: unknown) => done(error),
       );
-    }) as Parameters<Sdk['setRequestFn']>[0]);
+    });
     const authorization = this.token === undefined ? {} : { Authorization: `Bearer ${this.token}` };
     try {
-      const answer: unknown = await this.sdk.doHttpRequest(
+      const answer: unknown = await doHttpRequest(
         this.base,
         method,
         path + queryString(options.query),
@@ -228,22 +226,4 @@ function queryString(query: RequestOptions['query']): string {
   const parameters = new URLSearchParams();
   for (const [key, value] of Object.entries(query ?? {})) if (value !== undefined) parameters.set(key, String(value));
   return parameters.size === 0 ? '' : `?${parameters}`;
-}
-
-export function isObject(value: unknown): value is { [key: string]: JsonValue } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Walks into nested JSON; undefined where the path ends. */
-export function dig(value: JsonValue | undefined, ...path: readonly string[]): JsonValue | undefined {
-  let here: JsonValue | undefined = value;
-  for (const key of path) {
-    if (!isObject(here) || !Object.hasOwn(here, key)) return undefined;
-    here = here[key];
-  }
-  return here;
-}
-
-export function text(value: JsonValue | undefined): string | undefined {
-  return typeof value === 'string' ? value : undefined;
 }

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../connector.ts';
-import { dig, isMatrixFailure, isObject, text } from './requests.ts';
+import { dig, isObject, text } from './json.ts';
+import { isMatrixFailure } from './requests.ts';
 import type { Requests } from './requests.ts';
 
 /** Where a room that was upgraded goes on (`m.room.tombstone`). */
