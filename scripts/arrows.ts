@@ -10,6 +10,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['main.ts'],
   ['cli', 'testing'],
   ['app.ts'],
+  ['app-pages.ts', 'follow-up.ts'],
   ['api'],
   ['web', 'services', 'skills'],
   ['connections', 'dispatch', 'http'],

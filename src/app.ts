@@ -2,30 +2,25 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type pg from 'pg';
 import { escape } from './chat/message.ts';
-import { occasionally } from './api/occasionally.ts';
-import { createApi } from './api/router.ts';
-import { createSignedIn } from './api/signed-in.ts';
-import { ApiTokens } from './api/tokens.ts';
+import { createAppPages } from './app-pages.ts';
 import { createClock, type Clock, type ClockShift } from './clock.ts';
 import type { Config } from './config/schema.ts';
 import type { Platform } from './connectors/connector.ts';
 import { createAccept, type Accept } from './connections/accept-routes.ts';
 import { Connections } from './connections/connections.ts';
 import { createTaskChat } from './connections/task-chat.ts';
-import type { WebOptions } from './connectors/web/platform.ts';
 import { createDatabase, type Database } from './db/database.ts';
 import { Heartbeat } from './replicas/heartbeat.ts';
 import { Incarnation } from './replicas/incarnation.ts';
 import { LeaseKeeper, type Lease } from './replicas/lease.ts';
 import { migrate, tablesMade, type SkillMigrations } from './db/migrate.ts';
-import { Notifier, type WokenRoom } from './replicas/notifier.ts';
+import { Notifier } from './replicas/notifier.ts';
 import { waitForDatabase } from './db/wait-for-database.ts';
 import { refuseUnfit } from './db/surroundings.ts';
 import { Acceptor } from './events/acceptor.ts';
 import { buildRegistry } from './registry/build-registry.ts';
 import { Changes } from './dispatch/changes.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
-import type { Committed } from './events/committed.ts';
 import { HeardSources } from './http/heard-sources.ts';
 import { noticeOps } from './handlers/notice.ts';
 import { QueryRunner } from './dispatch/query-runner.ts';
@@ -34,7 +29,8 @@ import { suspectNew } from './events/suspects.ts';
 import { createWebhookIntake } from './http/webhook-intake.ts';
 import { knownNames, type Registry } from './registry/registry.ts';
 import { messageOf } from './errors.ts';
-import { createHttpServer, type HttpServer, type Pages } from './http/server.ts';
+import { FollowUp } from './follow-up.ts';
+import { createHttpServer, type HttpServer } from './http/server.ts';
 import type { Logger } from './log.ts';
 import { createMetrics, declareHistograms, type Metrics } from './metrics.ts';
 import { Housekeeper } from './services/housekeeper.ts';
@@ -49,8 +45,7 @@ import { releaseTasks } from './tasks/task.ts';
 import { cronsOf } from './timers/cron-specs.ts';
 import { Ticker } from './timers/ticker.ts';
 import { createWebChat } from './web/chat-store.ts';
-import { createWebPages } from './web/pages.ts';
-import { createSignIn, type SessionsOptions } from './web/session.ts';
+import { createSignIn } from './web/session.ts';
 import { createSessionStore } from './web/session-store.ts';
 
 /** Sessions in a transaction for longer are ended by the server; below the lease's time to live. */
@@ -94,6 +89,7 @@ export class App {
   readonly #replica = { id: randomUUID(), name: hostname(), pid: process.pid };
   /** Two connections of their own: a burst of work must not cost this replica its leases. */
   readonly #leaseDatabase: Database;
+  readonly #followUp: FollowUp;
   readonly #leases: LeaseKeeper;
   readonly #ticker: Ticker;
   readonly #tasks: TaskRunner;
@@ -136,11 +132,14 @@ export class App {
     this.#config = options.config;
     this.#registry = this.#build(options.config, 0);
     const { clock, database, metrics } = this;
-    const onAccepted = (accepted: Parameters<Dispatcher['wake']>[0]): void => this.dispatcher.wake(accepted);
-    const onHeard = (accepted: Parameters<Dispatcher['wake']>[0]): void => this.dispatcher.wakeFirst(accepted);
-    const onCommitted = (committed: Committed): void => this.#wake(committed);
+    this.#followUp = new FollowUp(() => ({
+      ...{ dispatcher: this.dispatcher, ticker: this.#ticker, tasks: this.#tasks, connections: this.#connections },
+      ...{ notifier: this.#notifier, changes: this.#changes, webChat: this.#webChat, metrics },
+      webConnector: this.#web?.[0],
+    }));
+    const afterCommit = this.#followUp;
     const known = (): ReturnType<typeof knownNames> => knownNames(this.#registry);
-    this.acceptor = new Acceptor({ database, crashPoint, onAccepted, onRelieved: () => this.dispatcher.wake([]) });
+    this.acceptor = new Acceptor({ database, crashPoint, afterCommit });
     this.dispatcher = new Dispatcher({
       database,
       clock,
@@ -149,8 +148,7 @@ export class App {
       log,
       registry: () => (this.#heartbeat.standsBack || !this.#incarnation.isUsable ? undefined : this.#registry),
       pressure: () => this.acceptor.pressure,
-      onCommitted,
-      onChanged: (skill, queries) => this.#changes.committed(skill, queries),
+      afterCommit,
     });
     this.#changes = new Changes({ database, registry: () => this.#registry });
     this.queries = new QueryRunner({
@@ -165,7 +163,7 @@ export class App {
       known: () => known().timers,
       crons: () => cronsOf(this.#registry, Object.keys(this.#config.skills)),
       cronLease: () => this.#leases.held.get('cron'),
-      ...{ log, onAccepted },
+      ...{ log, afterCommit },
     });
     this.#tasks = new TaskRunner({
       database,
@@ -191,7 +189,7 @@ export class App {
         ),
       people: () => this.#registry.people,
       room: (name) => this.#registry.rooms.byName(name),
-      onAccepted,
+      afterCommit,
     });
     this.#leases = new LeaseKeeper({
       database: this.#leaseDatabase,
@@ -201,10 +199,7 @@ export class App {
       mayHold: (name) => !OF_THE_NEWEST.includes(name) || !this.#heartbeat.standsBack,
       onHeld: (lease) => this.#held(lease),
     });
-    this.#notifier = new Notifier(database, this.#replica.id, (changes) => {
-      if (changes === 'all') this.#connections.wakeAll();
-      else for (const committed of changes) this.#changedElsewhere(committed);
-    });
+    this.#notifier = new Notifier(database, this.#replica.id, (changes) => afterCommit.changedElsewhere(changes));
     this.#incarnation = new Incarnation({
       database,
       log,
@@ -229,21 +224,18 @@ export class App {
       },
     });
     this.#connections = new Connections({
-      ...{ database, clock, crashPoint, metrics, log, secret: options.secret, onCommitted },
-      onPage: (connector, room) => this.#pageChanged(connector, room),
+      ...{ database, clock, crashPoint, metrics, log, secret: options.secret, afterCommit },
       config: () => this.#config,
       registry: () => this.#registry,
       platforms: options.platforms,
       leases: () => this.#leases,
-      onHeard,
-      onAccepted,
     });
     this.#services = new Services({
-      ...{ database, clock, crashPoint, secret: options.secret, onAccepted },
+      ...{ database, clock, crashPoint, secret: options.secret, afterCommit },
       registry: () => this.#registry,
       leases: () => this.#leases,
     });
-    this.#accept = createAccept({ database, clock, crashPoint, metrics, onHeard });
+    this.#accept = createAccept({ database, clock, crashPoint, metrics, afterCommit });
     this.#webChat = createWebChat({
       database,
       now: () => clock.now(),
@@ -299,19 +291,18 @@ export class App {
     const intake = createWebhookIntake({
       registry: () => this.#registry,
       acceptor: this.acceptor,
-      onHeard: (source) => this.#heardSources.heard(source),
+      heardSources: this.#heardSources,
       database: this.database,
       clock: this.clock,
       secret: this.#options.secret,
       log,
-      onCommitted: (committed) => this.#wake(committed),
+      afterCommit: this.#followUp,
     });
     const health = {
       started: () => this.#started && this.#incarnation.isUsable,
       draining: () => this.#draining,
       parts: () => this.parts(),
     };
-    const web = this.#web;
     this.#http = await createHttpServer({
       ...ports,
       basePath: this.#config.http.basePath,
@@ -324,7 +315,14 @@ export class App {
       health,
       metrics: this.metrics,
       log,
-      pages: [this.#api(web), ...(web ? [this.#webPages(web[1])] : [])],
+      pages: createAppPages({
+        ...{ version, config: () => this.#config, registry: () => this.#registry, secret: this.#options.secret, log },
+        ...{ clock: this.clock, database: this.database, queries: this.queries, changes: this.#changes },
+        ...{ crashPoint: this.#options.crashPoint ?? (() => {}), afterCommit: this.#followUp, webChat: this.#webChat },
+        web: this.#web,
+        isStarted: () => this.#started,
+        tellOps: (about, text) => this.tellOps(about, text),
+      }),
     });
     if (!(await waitForDatabase(log, () => this.#prepare(), givenUp))) {
       await this.#http.drain({ acceptForMs: 0, boundMs: 1000 });
@@ -416,7 +414,7 @@ export class App {
         text: escape(text),
         everyMs: 10 * 60_000,
       });
-      if (committed) this.#wake(committed);
+      if (committed) this.#followUp.outboxWritten(committed);
     } catch (error) {
       this.#options.log.warn({ about, reason: messageOf(error) }, 'word to the ops room could not be stored');
     }
@@ -474,81 +472,12 @@ export class App {
     this.#leases.want([...OF_THE_NEWEST, ...this.#connections.connect(), ...this.#services.wanted()]);
   }
 
-  #api(web: [name: string, options: object] | undefined): Pages {
-    const { secret, log, version } = this.#options;
-    return createApi({
-      version,
-      registry: () => this.#registry,
-      queries: this.queries,
-      changes: this.#changes,
-      commands: {
-        ...{ database: this.database, clock: this.clock, crashPoint: this.#options.crashPoint ?? (() => {}) },
-        registry: () => this.#registry,
-        onAccepted: (accepted) => this.dispatcher.wakeFirst(accepted),
-      },
-      isStarted: () => this.#started,
-      tokens: new ApiTokens({ config: () => this.#config.api, secret, log }),
-      signedIn: web ? createSignedIn(this.#sessions(web[1]), web[0], () => this.#registry) : async () => undefined,
-      onWrongToken: occasionally((sender: string) => {
-        log.warn({ address: sender }, 'wrong token on the API');
-        void this.tellOps(
-          'api:wrong token',
-          'Somebody asked the REST API with a wrong token. If that was one of your programs, give it a token of `api.tokens`; my log has its address.',
-        );
-      }),
-    });
-  }
-
-  #sessions(options: object): SessionsOptions {
-    const { password } = options as WebOptions;
-    return {
-      store: createSessionStore(this.database.query),
-      now: () => this.clock.now(),
-      ...(password && { password: () => this.#options.secret(password) }),
-    };
-  }
-
-  #webPages(options: object): Pages {
-    const { store: sessions, now, password } = this.#sessions(options);
-    return createWebPages({
-      chat: this.#webChat,
-      sessions,
-      log: this.#options.log,
-      now,
-      title: this.#config.name,
-      basePath: this.#config.http.basePath,
-      ...(password && { password }),
-    });
-  }
-
   #held(lease: Lease): void {
     this.metrics.leaseHeld.set({ lease: lease.name }, 1);
     lease.signal.addEventListener('abort', () => this.metrics.leaseHeld.set({ lease: lease.name }, 0), { once: true });
     if (lease.name === 'cron') this.#ticker.wakeCrons();
     this.#connections.held(lease);
     this.#services.held(lease);
-  }
-
-  #wake(committed: Committed): void {
-    if (committed.rooms.length > 0) {
-      for (const room of committed.rooms) this.#connections.wake(room);
-      this.#notifier.changed(committed.rooms);
-    }
-    if (committed.timersAt) this.#ticker.wakeAt(committed.timersAt);
-    if (committed.tasks) this.#tasks.wake();
-    if (committed.events.length > 0) this.dispatcher.wake(committed.events);
-    for (const { histogram, value } of committed.observed) this.metrics.ofSkills.get(histogram)?.observe(value);
-  }
-
-  #changedElsewhere(committed: WokenRoom): void {
-    this.#connections.wake(committed);
-    if (committed.connector === this.#web?.[0]) this.#webChat.changed(committed.room);
-  }
-
-  /** Here at once; other replicas are told. */
-  #pageChanged(connector: string, room: string): void {
-    if (connector === this.#web?.[0]) this.#webChat.changed(room);
-    this.#notifier.changed([{ connector, room, notBefore: null, queue: 1 }]);
   }
 
   /** The connector whose rooms the pages show. */

@@ -1,8 +1,9 @@
+import type { AfterCommit } from '../events/after-commit.ts';
 import type { Request } from 'express';
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
-import { insertEvents, type Accepted } from '../events/event.ts';
+import { insertEvents } from '../events/event.ts';
 import { findCommandState, noRoom, remoteEvent, untilOver, type RemoteAnswer } from '../dispatch/remote-command.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Actor } from '../contract/actor.ts';
@@ -14,7 +15,7 @@ export interface CommandsOptions {
   readonly database: Database;
   readonly clock: Clock;
   readonly crashPoint: CrashHook;
-  readonly onAccepted: (accepted: readonly Accepted[]) => void;
+  readonly afterCommit: Pick<AfterCommit, 'urgentAccepted'>;
   /** How long a request waits for its answer. Default 20,000. */
   readonly waitMs?: number;
 }
@@ -62,7 +63,7 @@ const NOT_YET: Problem = {
 
 /** Says a command for an actor, once for each key, and resolves to what came of it, however often it is asked. */
 export async function sayOnce(
-  { registry, database, clock, crashPoint, onAccepted, waitMs = WAIT_MS }: CommandsOptions,
+  { registry, database, clock, crashPoint, afterCommit, waitMs = WAIT_MS }: CommandsOptions,
   actor: Actor,
   request: Request,
 ): Promise<RemoteAnswer | Problem> {
@@ -87,7 +88,7 @@ export async function sayOnce(
   crashPoint('accept.before-commit');
   const accepted = await insertEvents(database.query, [event]);
   crashPoint('accept.after-commit');
-  onAccepted(accepted);
+  afterCommit.urgentAccepted(accepted);
   const over = await untilOver(database.query, { source, sourceId }, waitMs);
   if (!over) return NOT_YET;
   // Two came at one moment: the other one was first.

@@ -1,6 +1,7 @@
+import type { AfterCommit } from '../events/after-commit.ts';
 import type { Clock } from '../clock.ts';
 import { DatabaseAway, type Database, type Query } from '../db/database.ts';
-import { insertEvents, type Accepted, type NewEvent } from '../events/event.ts';
+import { insertEvents, type NewEvent } from '../events/event.ts';
 import type { Metrics } from '../metrics.ts';
 import type { CrashHook } from '../crash-points.ts';
 import type { IncomingEvent } from '../connectors/connector.ts';
@@ -13,7 +14,7 @@ export interface AcceptOptions {
   readonly crashPoint: CrashHook;
   readonly metrics?: Metrics;
   /** What people said. */
-  readonly onHeard: (accepted: readonly Accepted[]) => void;
+  readonly afterCommit: Pick<AfterCommit, 'urgentAccepted'>;
 }
 
 /**
@@ -26,7 +27,7 @@ export type Accept = (
   beside?: (query: Query) => Promise<boolean>,
 ) => Promise<void>;
 
-export function createAccept({ database, clock, crashPoint, metrics, onHeard }: AcceptOptions): Accept {
+export function createAccept({ database, clock, crashPoint, metrics, afterCommit }: AcceptOptions): Accept {
   return async (connector, events, beside) => {
     if (!database.available) throw new DatabaseAway('the database is away');
     const rows = events.map((event) => rowOf(connector, event, clock.now()));
@@ -36,7 +37,7 @@ export function createAccept({ database, clock, crashPoint, metrics, onHeard }: 
       : await insertEvents(database.query, rows);
     crashPoint('receive.after-commit');
     metrics?.connectorLastEvent.set({ connector }, clock.now().getTime() / 1000);
-    onHeard(accepted);
+    afterCommit.urgentAccepted(accepted);
   };
 }
 

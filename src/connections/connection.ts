@@ -1,3 +1,4 @@
+import type { AfterCommit } from '../events/after-commit.ts';
 import type { Clock } from '../clock.ts';
 import type { Database, Transaction } from '../db/database.ts';
 import { LeaseLost, type Lease } from '../replicas/lease.ts';
@@ -42,9 +43,7 @@ export interface ConnectionOptions {
   /** A fresh connector for each start: nothing of a former connection is trusted. */
   readonly create: () => Promise<Connector>;
   /** What people said. */
-  readonly onHeard: (accepted: readonly Accepted[]) => void;
-  readonly onAccepted: (accepted: readonly Accepted[]) => void;
-  readonly onCommitted: (committed: Committed) => void;
+  readonly afterCommit: AfterCommit;
 }
 
 /** Runs one connector for as long as this replica holds its lease: starts it, starts it again, and carries its events in. */
@@ -120,7 +119,7 @@ export class Connection {
 
   /** One life of a connector; resolves to the reason of its end. */
   async #once(lease: Lease, signal: AbortSignal): Promise<unknown> {
-    const { database, name, crashPoint, metrics, clock, log, onAccepted, onCommitted, create } = this.#options;
+    const { database, name, crashPoint, metrics, clock, log, afterCommit, create } = this.#options;
     let ended: (reason: unknown) => void = () => {};
     const end = new Promise<unknown>((resolve) => (ended = resolve));
     signal.addEventListener('abort', () => ended(undefined), { once: true });
@@ -138,8 +137,7 @@ export class Connection {
         crashPoint,
         metrics,
         log,
-        onAccepted,
-        onCommitted,
+        afterCommit,
         onDead: (transaction, row, message, reason) => this.#dead(transaction, row, message, reason),
         onUnauthorised: ended,
         isUp: () => this.#state.up,
@@ -232,7 +230,7 @@ export class Connection {
     cursor: string | null,
     cursorAt: Date | null,
   ): Promise<void> {
-    const { name, crashPoint, clock, registry, metrics, onHeard } = this.#options;
+    const { name, crashPoint, clock, registry, metrics, afterCommit } = this.#options;
     const now = clock.now();
     const maxAgeMs = registry().backlogMaxAgeMs;
     const heard = events.filter((event) => !this.#isFormer(event.room));
@@ -252,7 +250,7 @@ export class Connection {
       this.#state = { ...this.#state, lastEventAt: now };
       metrics.connectorLastEvent.set({ connector: name }, now.getTime() / 1000);
     }
-    onHeard(accepted);
+    afterCommit.urgentAccepted(accepted);
   }
 
   /** One event that Postgres will not take must not cost the others theirs, nor be offered again for ever. */
@@ -305,7 +303,7 @@ export class Connection {
     state: 'joined' | 'left' | 'encrypted' | 'moved',
     detail: string | undefined,
   ): Promise<void> {
-    const { name, log, database, onCommitted } = this.#options;
+    const { name, log, database, afterCommit } = this.#options;
     log.info({ room, state, detail }, 'membership of a room changed');
     if (state === 'moved')
       await this.#notice({
@@ -333,14 +331,14 @@ export class Connection {
       );
       return outbox.write(transaction);
     });
-    if (committed) onCommitted(committed);
+    if (committed) afterCommit.outboxWritten(committed);
   }
 
   async #notice(word: Omit<OpsNotice, 'connector'> & { about: string }): Promise<void> {
-    const { database, registry, name, onCommitted, log } = this.#options;
+    const { database, registry, name, afterCommit, log } = this.#options;
     try {
       const committed = await noticeOps(database, registry(), { ...word, connector: name, everyMs: NOTICE_EVERY_MS });
-      if (committed) onCommitted(committed);
+      if (committed) afterCommit.outboxWritten(committed);
     } catch (error) {
       log.warn({ reason: messageOf(error) }, 'notice to the ops room could not be stored');
     }

@@ -1,10 +1,9 @@
+import type { AfterCommit } from '../events/after-commit.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/schema.ts';
 import type { Database } from '../db/database.ts';
 import type { Lease, LeaseKeeper } from '../replicas/lease.ts';
 import type { WokenRoom } from '../replicas/notifier.ts';
-import type { Accepted } from '../events/event.ts';
-import type { Committed } from '../events/committed.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -28,11 +27,7 @@ export interface ConnectionsOptions {
   readonly platforms: readonly Platform[];
   readonly leases: () => LeaseKeeper;
   /** What people said. */
-  readonly onHeard: (accepted: readonly Accepted[]) => void;
-  readonly onAccepted: (accepted: readonly Accepted[]) => void;
-  readonly onCommitted: (committed: Committed) => void;
-  /** Rows that pages show have changed. */
-  readonly onPage: (connector: string, room: string) => void;
+  readonly afterCommit: AfterCommit;
 }
 
 const leaseOf = (connector: string): string => `connector:${connector}`;
@@ -50,12 +45,11 @@ export class Connections {
 
   /** A runner for each connector that has none yet. Returns the leases that are wanted for them. */
   connect(): readonly string[] {
-    const { config, registry, database, clock, crashPoint, metrics, log, onHeard, onAccepted, onCommitted } =
-      this.#options;
+    const { config, registry, database, clock, crashPoint, metrics, log, afterCommit } = this.#options;
     for (const name of Object.keys(config().connectors)) {
       if (this.#connections.has(name)) continue;
       const connection = new Connection({
-        ...{ name, database, clock, crashPoint, metrics, registry, onHeard, onAccepted, onCommitted },
+        ...{ name, database, clock, crashPoint, metrics, registry, afterCommit },
         log: log.child({ connector: name }),
         create: () => this.create(name),
       });
@@ -145,7 +139,7 @@ export class Connections {
 
   /** A connector that is not started. @throws when it is not configured any more, or its options are wrong. */
   async create(name: string): Promise<Connector> {
-    const { platforms, config, secret, database, log, onPage } = this.#options;
+    const { platforms, config, secret, database, log, afterCommit } = this.#options;
     const options = config().connectors[name];
     if (!options) throw new Error(`the connector "${name}" is no longer configured`);
     return platformOf(options.type, platforms).create(options, {
@@ -154,7 +148,7 @@ export class Connections {
       secret,
       state: createConnectorState(database, name),
       log: log.child({ connector: name }),
-      pages: { query: database.query, changed: (room) => onPage(name, room) },
+      pages: { query: database.query, changed: (room) => afterCommit.pageChanged(name, room) },
     });
   }
 }

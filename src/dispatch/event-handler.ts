@@ -1,3 +1,4 @@
+import type { AfterCommit } from '../events/after-commit.ts';
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { IncomingEvent } from '../connectors/connector.ts';
@@ -45,11 +46,9 @@ export interface HandlerOptions {
   /** The configuration in force; undefined: this replica leaves handling to others for now. */
   readonly registry: () => Registry | undefined;
   /** After each commit: what has to be looked at. */
-  readonly onCommitted: (committed: Committed) => void;
+  readonly afterCommit: Pick<AfterCommit, 'outboxWritten' | 'answersChanged'>;
   /** What was put aside is back in the lane of its room. */
   readonly onBack: (back: Accepted) => void;
-  /** A handler of this skill has committed; it named these queries as changed. */
-  readonly onChanged: (skill: string, queries: readonly string[]) => void;
 }
 
 /** Skill and name of the command that an event turned out to be. */
@@ -201,11 +200,11 @@ export class EventHandler {
     outcome: { result: string; skill?: string; command?: string },
     committed: Committed,
   ): void {
-    const { metrics, clock, onCommitted, onChanged, log } = this.#options;
+    const { metrics, clock, afterCommit, log } = this.#options;
     try {
-      onCommitted(committed);
+      afterCommit.outboxWritten(committed);
       const skill = outcome.skill ?? rows[0]?.skill ?? undefined;
-      if (skill !== undefined && skill !== 'core') onChanged(skill, committed.changed);
+      if (skill !== undefined && skill !== 'core') afterCommit.answersChanged(skill, committed.changed);
       const now = clock.now().getTime();
       for (const row of rows) {
         const source = sourceLabel(row);
@@ -229,7 +228,7 @@ export class EventHandler {
 
   /** A second transaction: the event is failed with its payload, the error has an id, the asker is told once. */
   async #fail(row: EventRow, error: unknown, begun: Begun | undefined): Promise<boolean> {
-    const { database, clock, log, metrics, crashPoint, onCommitted, registry: current } = this.#options;
+    const { database, clock, log, metrics, crashPoint, afterCommit, registry: current } = this.#options;
     const chat = isChat(row);
     try {
       const done = await database.transaction(async (transaction) => {
@@ -253,7 +252,7 @@ export class EventHandler {
         log.warn({ event: row.id, reason: messageOf(error) }, 'event failed here after it was handled');
         return true;
       }
-      onCommitted(done.committed);
+      afterCommit.outboxWritten(done.committed);
       metrics.events.inc({ source: sourceLabel(row), result: 'failed' });
       if (begun) metrics.commands.inc({ skill: begun[0], command: begun[1], result: 'failed' });
       log.error(

@@ -45,8 +45,10 @@ function make() {
   const acceptor = new Acceptor({
     database,
     crashPoint: () => {},
-    onAccepted: (accepted) => state.accepted.push(...accepted),
-    onRelieved: () => void state.relieved++,
+    afterCommit: {
+      eventsAccepted: (accepted) => void state.accepted.push(...accepted),
+      acceptingCaughtUp: () => void state.relieved++,
+    },
   });
   return { acceptor, state };
 }

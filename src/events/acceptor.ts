@@ -1,6 +1,7 @@
+import type { AfterCommit } from './after-commit.ts';
 import { DatabaseAway, type Database } from '../db/database.ts';
 import type { CrashHook } from '../crash-points.ts';
-import { insertEvents, type Accepted, type NewEvent } from './event.ts';
+import { insertEvents, type NewEvent } from './event.ts';
 
 interface Submission {
   readonly events: readonly NewEvent[];
@@ -22,9 +23,7 @@ const BURST_SHARE = 0.2;
 export interface AcceptorOptions {
   readonly database: Database;
   readonly crashPoint: CrashHook;
-  readonly onAccepted: (accepted: readonly Accepted[]) => void;
-  /** The pressure has gone. */
-  readonly onRelieved: () => void;
+  readonly afterCommit: Pick<AfterCommit, 'eventsAccepted' | 'acceptingCaughtUp'>;
 }
 
 /**
@@ -84,7 +83,7 @@ export class Acceptor {
   }
 
   async #commit(batch: readonly Submission[]): Promise<void> {
-    const { database, crashPoint, onAccepted } = this.#options;
+    const { database, crashPoint, afterCommit } = this.#options;
     try {
       crashPoint('accept.before-commit');
       const accepted = await insertEvents(
@@ -93,7 +92,7 @@ export class Acceptor {
       );
       crashPoint('accept.after-commit');
       for (const one of batch) one.resolve();
-      onAccepted(accepted);
+      afterCommit.eventsAccepted(accepted);
     } catch (error) {
       if (batch.length === 1 || !database.available) for (const one of batch) one.reject(error);
       // One sender's event that Postgres will not take must not cost the others theirs.
@@ -119,7 +118,7 @@ export class Acceptor {
       this.#relievedAtMs = nowMs;
       this.#allowanceMs = Math.max(0, this.#allowanceMs - (nowMs - pressedSinceMs));
       this.#pressedSinceMs = undefined;
-      this.#options.onRelieved();
+      this.#options.afterCommit.acceptingCaughtUp();
     }, waitMs).unref();
   }
 
@@ -128,7 +127,7 @@ export class Acceptor {
       try {
         const accepted = await insertEvents(this.#options.database.query, one.events);
         one.resolve();
-        this.#options.onAccepted(accepted);
+        this.#options.afterCommit.eventsAccepted(accepted);
       } catch (error) {
         one.reject(error);
       }

@@ -1,13 +1,14 @@
+import type { AfterCommit } from '../events/after-commit.ts';
 import { hash, randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import { codeOf, messageOf } from '../errors.ts';
+import type { HeardSources } from './heard-sources.ts';
 import type { Intake, IntakeCall, IntakeTarget, IntakeToken } from './intake.ts';
 import type { Log } from '../log.ts';
 import type { SecretRef } from '../contract/secret.ts';
 import type { Verification, Webhook } from '../contract/webhook.ts';
 import type { Acceptor } from '../events/acceptor.ts';
-import type { Committed } from '../events/committed.ts';
 import { noticeOps } from '../handlers/notice.ts';
 import { RefusedWebhooks } from './rejected-webhooks.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -27,8 +28,8 @@ export interface WebhookIntakeOptions {
   readonly secret: (reference: SecretRef) => Promise<string>;
   readonly log: Log;
   /** A webhook of this source was accepted; `alertmanager/prod-eu`. */
-  readonly onHeard: (source: string) => void;
-  readonly onCommitted: (committed: Committed) => void;
+  readonly heardSources: Pick<HeardSources, 'heard'>;
+  readonly afterCommit: Pick<AfterCommit, 'outboxWritten'>;
 }
 
 /** A webhook as the current configuration has it, with its sources. */
@@ -40,7 +41,7 @@ interface Owner {
 
 /** Leads webhook addresses to the skills that declare them, and stores what arrives as events. */
 export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
-  const { registry, acceptor, database, clock, secret, log, onHeard, onCommitted } = options;
+  const { registry, acceptor, database, clock, secret, log, heardSources, afterCommit } = options;
   const refusals = new RefusedWebhooks(clock);
   let seen: Registry | undefined;
   let targets = new Map<string, IntakeTarget>();
@@ -102,7 +103,7 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
           happenedAt: clock.now(),
         })),
       );
-      onHeard(`${name}/${source}`);
+      heardSources.heard(`${name}/${source}`);
       refusals.accepted(`${name}/${source}`);
     },
     refused(refusal) {
@@ -113,7 +114,7 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
       const { name, source, path, status, sentence } = refusal;
       log.warn({ webhook: name, source, path, status, sentence }, 'webhook refused');
       noticeOps(database, registry(), notice).then(
-        (committed) => committed && onCommitted(committed),
+        (committed) => committed && afterCommit.outboxWritten(committed),
         (error: unknown) => log.warn({ reason: messageOf(error) }, 'notice of a refused webhook could not be stored'),
       );
     },

@@ -1,10 +1,10 @@
+import type { AfterCommit } from '../events/after-commit.ts';
 import type { Message } from '../chat/message.ts';
 import type { Clock } from '../clock.ts';
 import type { Connector, Moved, Operation, RateLimited, RequestKey } from '../connectors/connector.ts';
 import type { Database, Transaction } from '../db/database.ts';
 import type { Lease } from '../replicas/lease.ts';
 import type { Committed } from '../events/committed.ts';
-import type { Accepted } from '../events/event.ts';
 import { codeOf, messageOf, reasonOf } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Log } from '../log.ts';
@@ -36,10 +36,9 @@ export interface DeliveryOptions {
   readonly crashPoint: CrashHook;
   readonly metrics: Metrics;
   readonly log: Log;
-  readonly onAccepted: (accepted: readonly Accepted[]) => void;
   /** The platform will never take this one: in the transaction that keeps it, somebody else is told. */
   readonly onDead: (transaction: Transaction, row: MessageRow, message: Message, reason: string) => Promise<Committed>;
-  readonly onCommitted: (committed: Committed) => void;
+  readonly afterCommit: Pick<AfterCommit, 'eventsAccepted' | 'outboxWritten'>;
   /** The account does not work: pause everything. */
   readonly onUnauthorised: (error: unknown) => void;
   /** The platform is reachable otherwise: an outage makes no dead letters. */
@@ -77,7 +76,7 @@ export class Delivery {
     this.#options = options;
     this.#limits = limits;
     this.#rooms = new DirectRooms({ ...options, query: options.database.query });
-    this.#recorder = new Recorder(options.database, options.lease, options.onAccepted);
+    this.#recorder = new Recorder(options.database, options.lease, options.afterCommit);
   }
 
   /** Makes no further request. */
@@ -259,7 +258,7 @@ export class Delivery {
    */
   async dead(row: MessageRow, reason: string, version?: number): Promise<void> {
     if (row.visible_to !== null) return this.drop(row, reason);
-    const { database, lease, onAccepted, onDead, onCommitted, log } = this.#options;
+    const { database, lease, afterCommit, onDead, log } = this.#options;
     const told = await database.transaction(async (transaction) => {
       const members = row.digest ? await digestEntries(transaction.query, row.id) : undefined;
       const accepted = await markDead(transaction.query, lease, row, reason, version);
@@ -271,8 +270,8 @@ export class Delivery {
     });
     if (!told) return;
     log.error({ message: row.id, reason }, 'message cannot be shown and became a dead letter');
-    onAccepted(told.accepted);
-    onCommitted(told.committed);
+    afterCommit.eventsAccepted(told.accepted);
+    afterCommit.outboxWritten(told.committed);
   }
 }
 

@@ -1,6 +1,6 @@
+import type { AfterCommit } from '../events/after-commit.ts';
 import { rerun, type Database } from '../db/database.ts';
 import type { Lease } from '../replicas/lease.ts';
-import type { Accepted } from '../events/event.ts';
 import { recordSent, type Confirmation, type Confirmed, type MessageRow } from './store.ts';
 
 const BATCH = 200;
@@ -16,15 +16,15 @@ interface Waiting extends Confirmed {
 export class Recorder {
   readonly #database: Database;
   readonly #lease: Lease;
-  readonly #onAccepted: (accepted: readonly Accepted[]) => void;
+  readonly #afterCommit: Pick<AfterCommit, 'eventsAccepted'>;
   #waiting: Waiting[] = [];
   #timer: NodeJS.Timeout | undefined;
   #writing = false;
 
-  constructor(database: Database, lease: Lease, onAccepted: (accepted: readonly Accepted[]) => void) {
+  constructor(database: Database, lease: Lease, afterCommit: Pick<AfterCommit, 'eventsAccepted'>) {
     this.#database = database;
     this.#lease = lease;
-    this.#onAccepted = onAccepted;
+    this.#afterCommit = afterCommit;
   }
 
   /** Resolves after the commit, which `flush` begins, or a short time. False: it was recorded before (by an echo), or the lease has gone. */
@@ -48,7 +48,7 @@ export class Recorder {
       try {
         const { recorded, fates } = await rerun(() => recordSent(this.#database.query, this.#lease, batch));
         for (const one of batch) one.resolve(recorded.has(one.row.id));
-        if (fates.length > 0) this.#onAccepted(fates);
+        if (fates.length > 0) this.#afterCommit.eventsAccepted(fates);
       } catch (error) {
         for (const one of batch) one.reject(error);
       }

@@ -252,7 +252,7 @@ export class RoomWorker {
 
   /** The first message of a room, where it is not simply something to send. `begin` freezes it. */
   async single(next: MessageRow, begin: (planned: Planned) => Promise<boolean>, budget: number): Promise<Turn> {
-    const { database, lease, clock, onAccepted } = this.#options;
+    const { database, lease, clock, afterCommit } = this.#options;
     const row = next.fold ? await livingDigest(database.query, next.fold) : next;
     if (!row) return (await unfold(database.query, lease, next)) ? 'more' : 'done';
     if (row.attempt) {
@@ -261,7 +261,7 @@ export class RoomWorker {
     }
     if (this.#isLate(row)) {
       const everyMs = this.#limits.everyMs(row.room, clock.steady());
-      onAccepted(await dropExpired(database.query, lease, row, clock.now(), everyMs));
+      afterCommit.eventsAccepted(await dropExpired(database.query, lease, row, clock.now(), everyMs));
       return 'more';
     }
     if (row.visible_to !== null && !this.#way(row)) {

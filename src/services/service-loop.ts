@@ -1,9 +1,10 @@
+import type { AfterCommit } from '../events/after-commit.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import { LeaseLost, type Lease } from '../replicas/lease.ts';
 import { readOnly } from '../db/read-only.ts';
-import { insertBatch, type Accepted } from '../events/event.ts';
+import { insertBatch } from '../events/event.ts';
 import type { LoadedSkill, Registry } from '../registry/registry.ts';
 import { messageOf } from '../errors.ts';
 import type { Abilities } from '../contract/abilities.ts';
@@ -27,7 +28,7 @@ export interface LoopOptions {
   readonly crashPoint: CrashHook;
   readonly registry: () => Registry;
   readonly secret: (reference: SecretRef) => Promise<string>;
-  readonly onAccepted: (accepted: readonly Accepted[]) => void;
+  readonly afterCommit: Pick<AfterCommit, 'eventsAccepted'>;
 }
 
 /** One service while this replica holds its lease: run, and begun again when it ends. */
@@ -112,7 +113,7 @@ export class ServiceLoop {
   }
 
   async #emit(name: string, payload: Json, { id, readAt, lane }: EmitOptions): Promise<void> {
-    const { database, crashPoint, onAccepted } = this.#options;
+    const { database, crashPoint, afterCommit } = this.#options;
     const skill = this.#loaded.skill.name;
     const service = `${skill}.${this.#name}`;
     const event = this.#service.events[name];
@@ -134,6 +135,6 @@ export class ServiceLoop {
     if (!accepted) throw new LeaseLost(`the service ${service} is held elsewhere`);
     crashPoint('service.after-emit');
     this.#become(true);
-    onAccepted(accepted);
+    afterCommit.eventsAccepted(accepted);
   }
 }

@@ -1,7 +1,7 @@
+import type { AfterCommit } from '../events/after-commit.ts';
 import { LONGEST_TIMER_MS, type Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import { readOnly } from '../db/read-only.ts';
-import type { Accepted } from '../events/event.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import type { Abilities, Need } from '../contract/abilities.ts';
 import type { Log } from '../log.ts';
@@ -45,7 +45,7 @@ export interface AttemptOptions {
   readonly chat: (signal: AbortSignal) => TaskChat & { close(): Promise<void> };
   readonly people: () => People;
   readonly room: (name: string) => Room | undefined;
-  readonly onAccepted: (accepted: readonly Accepted[]) => void;
+  readonly afterCommit: Pick<AfterCommit, 'eventsAccepted'>;
   /** For tests. Default 5 s. */
   readonly cancelGraceMs?: number;
 }

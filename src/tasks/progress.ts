@@ -1,6 +1,6 @@
+import type { AfterCommit } from '../events/after-commit.ts';
 import type { z } from 'zod';
 import type { Database } from '../db/database.ts';
-import type { Accepted } from '../events/event.ts';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { CrashHook } from '../crash-points.ts';
@@ -9,7 +9,7 @@ import { reportProgress, type ClaimedTask } from './task.ts';
 export interface ProgressOptions {
   readonly database: Database;
   readonly crashPoint: CrashHook;
-  readonly onAccepted: (accepted: readonly Accepted[]) => void;
+  readonly afterCommit: Pick<AfterCommit, 'eventsAccepted'>;
 }
 
 /** What one attempt reports of how far it is: one statement at a time, and of what came meanwhile only the newest. */
@@ -43,7 +43,7 @@ export class Progress {
   }
 
   async #write(): Promise<void> {
-    const { database, crashPoint, onAccepted } = this.#options;
+    const { database, crashPoint, afterCommit } = this.#options;
     const { id, name, key, payload } = this.#claimed;
     while (this.#newest) {
       const { value } = this.#newest;
@@ -52,7 +52,7 @@ export class Progress {
       try {
         const accepted = await reportProgress(database.query, this.#claimed, ++this.#count, event);
         crashPoint('task.after-report');
-        onAccepted(accepted);
+        afterCommit.eventsAccepted(accepted);
       } catch (error) {
         // The next one says more, and the result all of it.
         this.#log.warn({ task: name, id, reason: messageOf(error) }, 'progress of a task could not be stored');

@@ -134,7 +134,7 @@ export class TaskRunner {
   }
 
   async #run(claimed: ClaimedTask, pool: string): Promise<void> {
-    const { database, crashPoint, find, onAccepted } = this.#options;
+    const { database, crashPoint, find, afterCommit } = this.#options;
     const runnable = find(claimed.skill, claimed.name);
     if (!runnable) return this.#requeue(claimed, { waitMs: 1000, ran: false }).catch(() => {});
     const attempt = new Attempt(this.#options, claimed, runnable);
@@ -145,7 +145,7 @@ export class TaskRunner {
       if ('outcome' in ending) {
         const accepted = await finishTask(database.query, claimed, JSON.stringify(ending.outcome));
         crashPoint('task.after-result');
-        onAccepted(accepted);
+        afterCommit.eventsAccepted(accepted);
       } else {
         const { again, reason } = ending;
         if (reason !== undefined) runnable.log.warn({ ...told, reason }, 'task failed and will be tried again');

@@ -49,7 +49,7 @@ test('crons whose schedule throws or is no expression are each logged once, and 
     },
     cronLease: () => ({ name: 'cron', epoch: 1, leftMs: () => 1000, signal: new AbortController().signal }),
     log,
-    onAccepted: () => {},
+    afterCommit: { eventsAccepted: () => {} },
   });
   const lookAgain = async (): Promise<void> => {
     // One look has ended when the next begins.

@@ -1,7 +1,7 @@
+import type { AfterCommit } from '../events/after-commit.ts';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../db/database.ts';
 import type { Lease } from '../replicas/lease.ts';
-import type { Accepted } from '../events/event.ts';
 import type { Log } from '../log.ts';
 import type { CrashHook } from '../crash-points.ts';
 import { tickCrons, type Crons } from './cron.ts';
@@ -22,7 +22,7 @@ export interface TickerOptions {
   /** Undefined: another replica makes the ticks of crons. */
   readonly cronLease: () => Lease | undefined;
   readonly log: Log;
-  readonly onAccepted: (accepted: readonly Accepted[]) => void;
+  readonly afterCommit: Pick<AfterCommit, 'eventsAccepted'>;
 }
 
 /** Fires timers and crons. Every replica runs one: rows decide who fires which timer, a lease who makes the ticks of crons. */
@@ -83,14 +83,14 @@ export class Ticker {
   }
 
   async #look(): Promise<Date | undefined> {
-    const { database, clock, crashPoint, known, onAccepted } = this.#options;
+    const { database, clock, crashPoint, known, afterCommit } = this.#options;
     if (!database.available) return undefined;
     try {
       for (;;) {
         const fired = await fireDue(database.query, clock.now(), known(), BATCH);
         if (fired.length > 0) {
           crashPoint('timer.after-fire');
-          onAccepted(fired);
+          afterCommit.eventsAccepted(fired);
         }
         if (fired.length < BATCH) break;
       }
@@ -102,12 +102,12 @@ export class Ticker {
   }
 
   async #lookAtCrons(): Promise<void> {
-    const { database, clock, crons, cronLease, log, onAccepted } = this.#options;
+    const { database, clock, crons, cronLease, log, afterCommit } = this.#options;
     const lease = cronLease();
     if (!lease || clock.now().getTime() < this.#cronsAtMs) return;
     this.#cronsAtMs = clock.now().getTime() + CRON_EVERY_MS;
     const { accepted, failed } = await tickCrons(database, lease, clock.now(), crons());
-    onAccepted(accepted);
+    afterCommit.eventsAccepted(accepted);
     const failures = new Map(failed.map((one) => [`${one.skill} ${one.name} ${one.reason}`, one]));
     for (const [told, one] of failures)
       if (!this.#told.has(told)) log.error(one, 'cron has no valid schedule and does not run: correct its options');

@@ -34,7 +34,7 @@ function start(): StoredWebChat {
     rooms: () => ({ all: () => [], byName: () => undefined, byAddress: () => undefined }),
     accept: createAccept({
       ...{ database, clock: createClock(), crashPoint: () => {} },
-      onHeard: (events) => (accepted += events.length),
+      afterCommit: { urgentAccepted: (events) => void (accepted += events.length) },
     }),
   });
 }

@@ -64,7 +64,12 @@ test('what the web chat showed is on its pages after an upgrade, with its button
   const chat = createWebChat({
     ...{ database, now: () => new Date(), connector: () => 'web' },
     rooms: () => ({ all: () => [], byName: () => undefined, byAddress: () => undefined }),
-    accept: createAccept({ database, clock: createClock(), crashPoint: () => {}, onHeard: () => {} }),
+    accept: createAccept({
+      database,
+      clock: createClock(),
+      crashPoint: () => {},
+      afterCommit: { urgentAccepted: () => {} },
+    }),
   });
   const { lines } = await chat.earlier('board', 1_000_000);
   chat.close();

@@ -66,7 +66,7 @@ export async function openTasks(): Promise<OpenTasks> {
         chat: () => ({ members: async () => [], open: async () => undefined, close: async () => {} }),
         people: () => createPeople({ people: {}, timeZone: 'UTC' }),
         room: () => undefined,
-        onAccepted: () => {},
+        afterCommit: { eventsAccepted: () => {} },
         ...(cancelGraceMs !== undefined && { cancelGraceMs }),
       });
       runners.push(runner);

@@ -59,7 +59,7 @@ async function inProcess(statements: string, env: Record<string, string>): Promi
   const script = `
     const { useProxies } = await import('${SOURCE}/proxies.ts');
     const { Requests } = await import('${SOURCE}/connectors/matrix/requests.ts');
-    const { bucketStore } = await import('${SOURCE}/cli/bucket-store.ts');
+    const { bucketStore } = await import('${SOURCE}/backup/bucket-store.ts');
     const { messageOf } = await import('${SOURCE}/errors.ts');
     const say = async (work) => console.log(await work().catch((error) => messageOf(error.cause ?? error)));
     try {
