@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { hash, seededRandom, shuffled } from '../skills/coffee/random.ts';
 import { pairRound } from '../skills/coffee/pairing.ts';
 import type { RoundInput } from '../skills/coffee/roster.ts';
-import { Team } from '../skills/coffee/simulate.ts';
+import { SimulatedTeam } from '../skills/coffee/simulated-team.ts';
 import type { Bench, Row } from './harness/bench.ts';
 import { short } from './harness/numbers.ts';
 
@@ -13,7 +13,7 @@ const WEEKS = 52;
 const GREEDY_RUNS = 20;
 
 /** The prior bot's method: in random order, each takes whoever is free and was met least; the last one is left out. */
-function greedy(team: Team, seed: number): [string, string][] {
+function greedy(team: SimulatedTeam, seed: number): [string, string][] {
   const times = new Map([...team.met.values()].map((pair) => [`${pair.one} ${pair.other}`, pair.times]));
   const free = shuffled(
     team.people.map(({ id }) => id),
@@ -34,11 +34,11 @@ function sorted(one: string, other: string): [string, string] {
   return one < other ? [one, other] : [other, one];
 }
 
-type Method = (team: Team, seed: number) => number;
+type Method = (team: SimulatedTeam, seed: number) => number;
 const ours: Method = (team) => team.hold(pairRound(team.next()));
 const prior: Method = (team, seed) => team.hold({ groups: greedy(team, seed), resting: [], seats: new Map() });
 
-const teamOf = (count: number): Team => new Team(Array.from({ length: count }, (_, at) => `p${at}`));
+const teamOf = (count: number): SimulatedTeam => new SimulatedTeam(Array.from({ length: count }, (_, at) => `p${at}`));
 
 /** Rounds until somebody meets somebody again. */
 function withoutRepeat(count: number, method: Method, seed: number): number {
@@ -121,7 +121,7 @@ export const pairing: Bench = async (stage) => {
 async function large(): Promise<Row[]> {
   const team = teamOf(5000);
   for (let round = 0; round < 10; round++) ours(team, round);
-  const teams = new Team([]);
+  const teams = new SimulatedTeam([]);
   teams.people = team.people.slice(0, 4999).map((one, at) => ({ ...one, teams: [`team${at % 20}`] }));
   for (const [key, pair] of team.met) teams.met.set(key, pair);
   teams.round = team.round;

@@ -1,13 +1,13 @@
 import { COST, costOf } from './cost.ts';
-import { facing } from './circle.ts';
+import { facing } from './circle-method.ts';
 import type { Edge } from './matching.ts';
 import { seededRandom } from './random.ts';
 import type { Roster } from './roster.ts';
 
 /** Up to this many people every pair is looked at; the blossom algorithm takes seconds on a complete graph of 1,000. */
-const COMPLETE = 48;
+const COMPLETE_GRAPH_SIZE = 48;
 /** So many people met long ago are offered to whoever has met nearly everyone. */
-const FEWEST = 8;
+const MIN_CANDIDATES = 8;
 
 /** Whom each person faces in the circle this round, by number; undefined: an empty seat. */
 export type Facing = readonly (number | undefined)[];
@@ -39,7 +39,7 @@ export function candidates(
     if (!edges.has(key)) edges.set(key, [low, high, costOf(roster, low, high) + COST.circle - bonus]);
     return true;
   };
-  if (people.length <= Math.max(COMPLETE, width)) {
+  if (people.length <= Math.max(COMPLETE_GRAPH_SIZE, width)) {
     for (const [at, one] of people.entries()) for (const other of people.slice(at + 1)) add(one, other);
     return [...edges.values()];
   }
@@ -55,7 +55,7 @@ export function candidates(
       const other = people[isFresh ? Math.floor(random() * people.length) : (first + step) % people.length] ?? one;
       if (!roster.met(one, other) && add(one, other)) found++;
     }
-    if (found >= FEWEST) continue;
+    if (found >= MIN_CANDIDATES) continue;
     const met = roster.metWith(one).filter((other) => among.has(other));
     const dear = met.map((other) => ({ other, cost: costOf(roster, one, other) })).toSorted((a, b) => a.cost - b.cost);
     for (const { other } of dear.slice(0, width)) add(one, other);

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartFailed, type Program, type Sql } from '#skill';
-import { roundsCalled, type CoffeeOptions } from './options.ts';
+import { roundsNamed, type CoffeeOptions } from './options.ts';
 
-const LOOK_EVERY_MS = 200;
+const POLL_EVERY_MS = 200;
 
 /** Asks the running bot for a round, or to show the one that would be, and prints what came of it. */
 export function pair({ args, flags, print, atDatabase }: Program<CoffeeOptions>): Promise<number> {
@@ -16,7 +16,7 @@ export function pair({ args, flags, print, atDatabase }: Program<CoffeeOptions>)
     const rounds = options?.rounds;
     if (!rounds) throw new StartFailed('the skill coffee is off: configure a round under skills.coffee.rounds');
     // A slip is told at once; the bot has the last word, since its configuration may be newer.
-    const names = roundsCalled({ rounds }, target);
+    const names = roundsNamed({ rounds }, target);
     if (names.length === 0)
       throw new StartFailed(
         `no coffee round is called "${target}", and none is in such a room; configured are: ${Object.keys(rounds).join(', ') || 'none'}`,
@@ -49,6 +49,6 @@ async function waitFor(sql: Sql, id: string, rounds: number, waitMs: number): Pr
     );
     const isAll = rows.length >= rounds || rows.some(({ key }) => key === `request:${id}`);
     if (isAll || performance.now() >= deadline) return rows.map(({ value }) => JSON.parse(value) as Answer);
-    await sleep(LOOK_EVERY_MS);
+    await sleep(POLL_EVERY_MS);
   }
 }

@@ -16,13 +16,13 @@ export const COST = {
   chance: 10,
 } as const;
 /** Beyond this many meetings no difference is made, so that sums stay exact. */
-const MOST_TIMES = 500;
+const MAX_TIMES = 500;
 
 export function costOf(roster: Roster, one: number, other: number): number {
   const { round, seed, across } = roster.input;
   const met = roster.met(one, other);
   const repeats = met
-    ? COST.repeat * Math.min(met.times, MOST_TIMES) + Math.floor(COST.recent / Math.max(1, round - met.last))
+    ? COST.repeat * Math.min(met.times, MAX_TIMES) + Math.floor(COST.recent / Math.max(1, round - met.last))
     : 0;
   const team = across && roster.sameTeam(one, other) ? COST.sameTeam : 0;
   return repeats + team + (hash(seed, Math.min(one, other), Math.max(one, other)) % COST.chance);

@@ -9,19 +9,19 @@ import {
   type RoomAddress,
 } from '#skill';
 import type { CoffeeOptions } from './options.ts';
-import { homeOf } from './rounds.ts';
-import { myIds, type Reached } from './words.ts';
+import { listeningRoomOf } from './rounds.ts';
+import { myIds, type GroupMember } from './person-ids.ts';
 
 type Answer = 'met' | 'planned' | 'no';
 
 const asked = z.object({ group: z.int(), place: z.object({ connector: z.string(), room: z.string() }) });
 
 /** Somebody who has planned it for later is asked again so often. */
-const MOST_ASKED = 3;
+const MAX_QUESTIONS = 3;
 
 interface GroupRow {
   readonly number: number;
-  readonly people: readonly Reached[];
+  readonly people: readonly GroupMember[];
   readonly answer: Answer | null;
   readonly answered_by: string | null;
   readonly asked: number;
@@ -40,7 +40,8 @@ export const followUpTimer = defineTimer<CoffeeOptions, z.output<typeof asked>>(
     );
     if (!row) return;
     // Its rooms may have other names by now, or be gone: what nobody would hear the answer to is not asked.
-    const home = row.conversation === null ? context.rooms.byAddress(place)?.name : homeOf(context.options, row);
+    const home =
+      row.conversation === null ? context.rooms.byAddress(place)?.name : listeningRoomOf(context.options, row);
     if (home === undefined) return;
     if (row.conversation !== null) await context.listen(place, home);
     await context.sql('update coffee_groups set asked = asked + 1 where number = $1', [group]);
@@ -98,7 +99,7 @@ export function answerCommand(answer: Answer, help: string): Command<CoffeeOptio
       const place: RoomAddress = group.place === null ? room : { connector: group.connector, room: group.place };
       if (group.asked > 0 && changed)
         await context.post(place, keyOf(group.number), thanks(answer, sender.name, group));
-      await again(context, group, answer, place);
+      await scheduleQuestion(context, group, answer, place);
       // Where the question stands, it changes.
       const isHere = place.connector === room.connector && place.room === room.room;
       return tapped || (isHere && group.asked > 0 && changed) ? undefined : words(answer, sender.name);
@@ -115,13 +116,13 @@ function words(answer: Answer, name: string): string {
   return WORDS[answer].replace('{}', () => escape(name));
 }
 
-async function again(
+async function scheduleQuestion(
   context: Context<CoffeeOptions>,
   group: GroupRow,
   answer: Answer,
   place: RoomAddress,
 ): Promise<void> {
-  if (answer !== 'planned' || group.followUpMs === null || group.asked >= MOST_ASKED)
+  if (answer !== 'planned' || group.followUpMs === null || group.asked >= MAX_QUESTIONS)
     return context.cancel(`followUp:${group.number}`);
   await context.at(`followUp:${group.number}`, new Date(context.now.getTime() + group.followUpMs), 'followUp', {
     group: group.number,

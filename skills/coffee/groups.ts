@@ -4,8 +4,8 @@ import type { Roster } from './roster.ts';
 
 /** Dearer than any group of people who may meet. */
 const FORBIDDEN = 1e14;
-const LOOKED_AT = 40;
-const SWAPS_EACH = 60;
+const CANDIDATES_TRIED = 40;
+const SWAPS_PER_PERSON = 60;
 
 /**
  * How many groups of which size: none smaller than `size` where that makes none larger than one more, else one group more
@@ -29,7 +29,7 @@ export function makeGroups(roster: Roster, people: readonly number[], sizes: rea
   const groupOf = new Map(groups.flatMap((group, at) => group.map((one) => [one, at] as const)));
   const costs = groups.map((group) => groupCost(roster, group));
   if (groups.length < 2) return groups;
-  for (let tries = people.length * SWAPS_EACH; tries > 0; tries--) {
+  for (let tries = people.length * SWAPS_PER_PERSON; tries > 0; tries--) {
     const one = people[Math.floor(random() * people.length)] ?? 0;
     const other = people[Math.floor(random() * people.length)] ?? 0;
     const [a, b] = [groupOf.get(one) ?? 0, groupOf.get(other) ?? 0];
@@ -51,7 +51,7 @@ function fill(roster: Roster, left: number[], size: number): number[] {
   while (group.length < size && left.length > 0) {
     let best = 0;
     let least = Number.POSITIVE_INFINITY;
-    for (let at = 0; at < Math.min(LOOKED_AT, left.length); at++) {
+    for (let at = 0; at < Math.min(CANDIDATES_TRIED, left.length); at++) {
       const cost = groupCost(roster, [...group, left[at] ?? 0]);
       if (cost < least) [best, least] = [at, cost];
     }

@@ -1,19 +1,19 @@
 import { CommandError, defineSkill, defineTimer, escape, formatTime, z, type Command } from '#skill';
-import { join, pause, skip, unskip } from './absence.ts';
+import { join, pause, skip, unskip } from './participation.ts';
 import { answerCommand, followUpTimer } from './follow-up.ts';
-import { openTask, openTimer } from './open.ts';
-import { checkCoffee, coffeeOptions, roundsCalled, type CoffeeOptions } from './options.ts';
-import { againTimer, pairTask } from './pair-task.ts';
+import { openConversationTask, openNextTimer } from './open-conversation.ts';
+import { checkCoffee, coffeeOptions, roundsNamed, type CoffeeOptions } from './options.ts';
+import { retryPairingTimer, pairTask } from './pair-task.ts';
 import { queries } from './queries.ts';
-import { answerRequest } from './request.ts';
+import { answerRequest } from './answer-request.ts';
 import { latestRound, postInRooms } from './rounds.ts';
-import { seedOf, startRound } from './start.ts';
+import { seedOf, startRound } from './start-round.ts';
 import { stats } from './stats.ts';
 import { history, status } from './status.ts';
-import { dayAhead } from './words.ts';
+import { exampleDay } from './wording.ts';
 
 /** A round that is later than this, after a long time away, is nobody's expectation any more. */
-const MOST_LATE_MS = 24 * 3_600_000;
+const MAX_LATE_MS = 24 * 3_600_000;
 
 /** Asked for by `watchbell pair`. */
 const request = z.object({
@@ -40,7 +40,7 @@ const commands: Readonly<Record<string, Command<CoffeeOptions>>> = {
     class: 'act',
     async run(context) {
       const { options, args, room } = context;
-      const names = roundsCalled(options, args['name'] === undefined ? (room.name ?? '') : String(args['name']));
+      const names = roundsNamed(options, args['name'] === undefined ? (room.name ?? '') : String(args['name']));
       if (names.length === 0)
         throw new CommandError(
           `Say which round: ${
@@ -97,15 +97,15 @@ export default defineSkill<CoffeeOptions>({
         const round = context.options.rounds[key];
         if (!round) return;
         const when = formatTime(at, context.timeZone, context.now);
-        if (lateMs > MOST_LATE_MS) {
+        if (lateMs > MAX_LATE_MS) {
           const text = `☕ I was away when the coffee round of ${when} was to begin. \`!coffee pair\` begins it now.`;
           return postInRooms(context, round.room, `late:${key}:${at.toISOString()}`, text);
         }
-        const { made, says, inTheWay } = await startRound(context, key);
-        if (made) return;
+        const { started, says, blocked } = await startRound(context, key);
+        if (started) return;
         context.log.info({ round: key, says }, 'no round was begun');
         const text = `☕ The coffee round of ${when} is left out. ${escape(says)} \`!coffee pair\` begins one when that is over.`;
-        if (inTheWay) await postInRooms(context, round.room, `left-out:${key}:${at.toISOString()}`, text);
+        if (blocked) await postInRooms(context, round.room, `left-out:${key}:${at.toISOString()}`, text);
       },
     },
     warn: {
@@ -124,7 +124,7 @@ export default defineSkill<CoffeeOptions>({
         if (begins <= now) return;
         const which = `${key} ${((await latestRound(sql, key))?.number ?? 0) + 1}`;
         const message = {
-          text: `☕ The next coffee round is ${formatTime(begins, timeZone, now)}. Not this time? Tap 🚫 or say \`!coffee skip\`; for longer, \`!coffee pause until ${dayAhead(now)}\`.`,
+          text: `☕ The next coffee round is ${formatTime(begins, timeZone, now)}. Not this time? Tap 🚫 or say \`!coffee skip\`; for longer, \`!coffee pause until ${exampleDay(now)}\`.`,
           actions: [{ label: 'Skip', emoji: '🚫', command: `coffee skip ${which}`, undo: `coffee unskip ${which}` }],
         };
         await postInRooms(context, round.room, `warn:${key}:${begins.toISOString()}`, message, { until: begins });
@@ -135,7 +135,7 @@ export default defineSkill<CoffeeOptions>({
     'coffee.pair': {
       payload: request,
       async run(context, { id, target, dry = false, explain }: z.output<typeof request>) {
-        const names = roundsCalled(context.options, target);
+        const names = roundsNamed(context.options, target);
         if (names.length === 0)
           return answerRequest(context, id, {
             ok: false,
@@ -153,21 +153,21 @@ export default defineSkill<CoffeeOptions>({
               ...(explain !== undefined && { explain }),
             });
           } else {
-            const started = await startRound(context, name, `${id}:${name}`);
-            if (!started.made) await answerRequest(context, `${id}:${name}`, { ok: true, says: started.says });
+            const result = await startRound(context, name, `${id}:${name}`);
+            if (!result.started) await answerRequest(context, `${id}:${name}`, { ok: true, says: result.says });
           }
         }
       },
     },
   },
   timers: {
-    again: defineTimer(againTimer),
-    open: defineTimer(openTimer),
+    again: defineTimer(retryPairingTimer),
+    open: defineTimer(openNextTimer),
     followUp: followUpTimer,
     forget: defineTimer<CoffeeOptions, string>({
       payload: z.string(),
       run: ({ state }, { payload }) => state.set(`request:${payload}`, undefined),
     }),
   },
-  tasks: { pair: pairTask, open: openTask },
+  tasks: { pair: pairTask, open: openConversationTask },
 });

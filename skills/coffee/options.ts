@@ -1,5 +1,5 @@
 import { nextTick, parseDuration, z, type Names, type Problem } from '#skill';
-import { isPattern } from './named.ts';
+import { isPattern } from './name-pattern.ts';
 
 /** A round that began less than this ago is the one that was asked for: a CronJob and `every` may both call. */
 export const SAME_ROUND_MS = 12 * 3_600_000;
@@ -99,7 +99,7 @@ export function checkCoffee(options: CoffeeOptions, names: Names): Problem[] {
           ]
         : [];
     const quick: Problem[] =
-      given.every !== undefined && isTooOften(given.every)
+      given.every !== undefined && isTooFrequent(given.every)
         ? [
             {
               path: [...path, 'every'],
@@ -119,7 +119,7 @@ export function checkCoffee(options: CoffeeOptions, names: Names): Problem[] {
 }
 
 /** Looks at as many times as a week of any such schedule has. */
-function isTooOften(every: string): boolean {
+function isTooFrequent(every: string): boolean {
   let before: Date | undefined;
   for (let at = nextTick(every, 'UTC', new Date(0)), times = 0; at && times < 50; times++) {
     if (before && at.getTime() - before.getTime() <= SAME_ROUND_MS) return true;
@@ -129,7 +129,7 @@ function isTooOften(every: string): boolean {
 }
 
 /** The rounds that a word means: a round's own name, else those of a room. */
-export function roundsCalled(options: CoffeeOptions, word: string): string[] {
+export function roundsNamed(options: CoffeeOptions, word: string): string[] {
   if (Object.hasOwn(options.rounds, word)) return [word];
   return Object.keys(options.rounds).filter((key) => options.rounds[key]?.room.includes(word));
 }

@@ -1,15 +1,16 @@
 import { defineTask, escape, z, type Context, type TaskOutcome } from '#skill';
-import { commitRound } from './commit.ts';
-import { gather } from './gather.ts';
+import { storeRound } from './store-round.ts';
+import { readRoundInput } from './round-input.ts';
 import type { CoffeeOptions } from './options.ts';
 import type { Pairing } from './pairing.ts';
-import { report } from './report.ts';
-import { answerRequest } from './request.ts';
+import { roundReport } from './round-report.ts';
+import { answerRequest } from './answer-request.ts';
 import { postInRooms } from './rounds.ts';
 import { runInWorker } from './run-in-worker.ts';
-import { idOf, reasonIn } from './words.ts';
+import { idOf } from './person-ids.ts';
+import { reasonIn } from './wording.ts';
 
-const order = z.object({
+const pairPayload = z.object({
   /** Of the round's row; left out: a dry run. */
   id: z.string().optional(),
   name: z.string(),
@@ -22,11 +23,11 @@ const order = z.object({
   /** Whose partner is to be explained, in the report. */
   explain: z.string().optional(),
 });
-export type PairOrder = z.output<typeof order>;
+export type PairPayload = z.output<typeof pairPayload>;
 
-const reached = z.object({ id: z.string(), name: z.string(), accountId: z.string() });
-const computed = z.object({
-  groups: z.array(z.object({ connector: z.string(), people: z.array(reached) })),
+const groupMember = z.object({ id: z.string(), name: z.string(), accountId: z.string() });
+const computedRound = z.object({
+  groups: z.array(z.object({ connector: z.string(), people: z.array(groupMember) })),
   resting: z.array(z.object({ id: z.string(), name: z.string(), why: z.enum(['turn', 'nobody left']) })),
   seats: z.array(
     z.object({
@@ -49,24 +50,24 @@ const computed = z.object({
   skipping: z.array(z.string()),
   report: z.string(),
 });
-export type ComputedRound = z.output<typeof computed>;
+export type ComputedRound = z.output<typeof computedRound>;
 
 /** A round of 5,000 people takes 150 MB. */
 const HEAP_MB = 300;
-const LONGEST_WAIT_MS = 3_600_000;
+const MAX_WAIT_MS = 3_600_000;
 /** With an hour between them, the last comes half a day after the first. */
-const MOST_TRIES = 20;
+const MAX_TRIES = 20;
 
 /** Computes a round outside the bot's own thread and keeps it whole. */
-export const pairTask = defineTask<CoffeeOptions, PairOrder, ComputedRound>({
-  payload: order,
-  result: computed,
+export const pairTask = defineTask<CoffeeOptions, PairPayload, ComputedRound>({
+  payload: pairPayload,
+  result: computedRound,
   idempotent: true,
   timeoutMs: 120_000,
   attempts: 3,
   async run(run) {
     const { number, explain } = run.payload;
-    const { input, who, away, keeping, skipping } = await gather(run);
+    const { input, who, away, keeping, skipping } = await readRoundInput(run);
     const pairing = await runInWorker<Pairing>('./pair-thread.ts', input, { heapMb: HEAP_MB, signal: run.signal });
     const resting = new Set(pairing.resting.map(({ id }) => id));
     const nameOf = (id: string): string => who.get(id)?.name ?? id;
@@ -99,21 +100,23 @@ export const pairTask = defineTask<CoffeeOptions, PairOrder, ComputedRound>({
       quality: pairing.quality,
       keeping: [...keeping],
       skipping: [...skipping],
-      report: report({ input, pairing, nameOf, away: away.length, ...(explain !== undefined && { explain }) }),
+      report: roundReport({ input, pairing, nameOf, away: away.length, ...(explain !== undefined && { explain }) }),
     };
   },
   done: (context, outcome) =>
-    outcome.payload.id === undefined ? tellDry(context, outcome) : keep(context, outcome, outcome.payload.id),
+    outcome.payload.id === undefined
+      ? answerDryRun(context, outcome)
+      : storeOutcome(context, outcome, outcome.payload.id),
 });
 
-type Outcome = TaskOutcome<PairOrder, ComputedRound>;
+type Outcome = TaskOutcome<PairPayload, ComputedRound>;
 
-function tellDry(context: Context<CoffeeOptions>, outcome: Outcome): Promise<void> {
+function answerDryRun(context: Context<CoffeeOptions>, outcome: Outcome): Promise<void> {
   const says = outcome.ok ? outcome.result.report : `The round cannot be computed: ${reasonIn(outcome.reason)}`;
   return answerRequest(context, outcome.payload.request, { ok: outcome.ok, says });
 }
 
-async function keep(context: Context<CoffeeOptions>, outcome: Outcome, id: string): Promise<void> {
+async function storeOutcome(context: Context<CoffeeOptions>, outcome: Outcome, id: string): Promise<void> {
   const { sql, now, at, log } = context;
   const [round] = await sql<{ state: string; tries: number; rooms: readonly string[] }>(
     'select state, tries, rooms from coffee_rounds where id = $1 for update',
@@ -127,12 +130,12 @@ async function keep(context: Context<CoffeeOptions>, outcome: Outcome, id: strin
     return answerRequest(context, request, { ok: isMade, says });
   }
   if (outcome.ok) {
-    await commitRound(context, { ...outcome.payload, id, rooms: round.rooms }, outcome.result);
+    await storeRound(context, { ...outcome.payload, id, rooms: round.rooms }, outcome.result);
     return answerRequest(context, request, { ok: true, says: outcome.result.report });
   }
   const reason = reasonIn(outcome.reason);
   const tries = round.tries + 1;
-  const isOver = tries >= MOST_TRIES || !context.options.rounds[name];
+  const isOver = tries >= MAX_TRIES || !context.options.rounds[name];
   await sql('update coffee_rounds set tries = $2, reason = $3, state = $4, moved_at = $5 where id = $1', [
     ...[id, tries, reason],
     isOver ? 'failed' : 'pairing',
@@ -144,7 +147,7 @@ async function keep(context: Context<CoffeeOptions>, outcome: Outcome, id: strin
   const trouble = `☕ Coffee round ${number} ${isOver ? 'could not' : 'cannot'} be made${isOver ? '' : ' yet'}: ${escape(reason)}. ${isOver ? '`!coffee pair` tries a new one.' : 'I go on trying.'}`;
   await postInRooms(context, round.rooms, `round:${id}`, trouble);
   if (isOver) return;
-  const waitMs = Math.min(60_000 * 2 ** (tries - 1), LONGEST_WAIT_MS);
+  const waitMs = Math.min(60_000 * 2 ** (tries - 1), MAX_WAIT_MS);
   await at(`again:${id}`, new Date(now.getTime() + waitMs), 'again', {
     ...outcome.payload,
     at: new Date(outcome.payload.at).toISOString(),
@@ -152,9 +155,9 @@ async function keep(context: Context<CoffeeOptions>, outcome: Outcome, id: strin
   });
 }
 
-export const againTimer = {
-  payload: order,
-  run: async (context: Context<CoffeeOptions>, { payload }: { payload: PairOrder }) => {
+export const retryPairingTimer = {
+  payload: pairPayload,
+  run: async (context: Context<CoffeeOptions>, { payload }: { payload: PairPayload }) => {
     await context.task('pair', { ...payload, at: payload.at.toISOString() });
   },
 };

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
-import { seating, facing } from './circle.ts';
+import { seating, facing } from './circle-method.ts';
 import { groupSizes } from './groups.ts';
 import { cheapestMatching, type Edge } from './matching.ts';
 import { pairRound } from './pairing.ts';
 import type { RoundInput } from './roster.ts';
-import { Team } from './simulate.ts';
+import { SimulatedTeam } from './simulated-team.ts';
 
 const ids = (count: number): string[] => Array.from({ length: count }, (_, at) => `p${at}`);
 
@@ -86,14 +86,14 @@ describe('any round', () => {
 
 describe('over many rounds', () => {
   test.each([6, 7, 10, 25, 50, 100])('%i people all meet before anybody meets again', (count) => {
-    const team = new Team(ids(count));
+    const team = new SimulatedTeam(ids(count));
     const rounds = count % 2 === 0 ? count - 1 : count;
     for (let round = 0; round < rounds; round++) expect(team.hold(pairRound(team.next()))).toBe(0);
     expect(team.met.size).toBe((count * (count - 1)) / 2);
   });
 
   test('a second time round they meet in turn again, and nobody a third time before', () => {
-    const team = new Team(ids(8));
+    const team = new SimulatedTeam(ids(8));
     for (let round = 0; round < 14; round++) team.hold(pairRound(team.next()));
     expect([...team.met.values()].every(({ times }) => times === 2)).toBe(true);
   });
@@ -105,7 +105,7 @@ describe('over many rounds', () => {
         fc.integer({ min: 2, max: 4 }),
         fc.integer({ min: 1, max: 40 }),
         (count, size, rounds) => {
-          const team = new Team(ids(count));
+          const team = new SimulatedTeam(ids(count));
           const rests = new Map(ids(count).map((id) => [id, 0]));
           for (let round = 0; round < rounds; round++) {
             const held = pairRound(team.next({ size }));
@@ -120,7 +120,7 @@ describe('over many rounds', () => {
   });
 
   test('a newcomer does not rest in the first round', () => {
-    const team = new Team(ids(6));
+    const team = new SimulatedTeam(ids(6));
     for (let round = 0; round < 4; round++) team.hold(pairRound(team.next()));
     team.people = [...team.people, { id: 'new', teams: [], reach: ['memory'] }];
     expect(pairRound(team.next()).resting.map(({ id }) => id)).not.toContain('new');
@@ -130,7 +130,7 @@ describe('over many rounds', () => {
     [25, 2],
     [50, 0],
   ])('with one in twenty of %i coming and going at most %i of 1,000 pairs repeat', (count, most) => {
-    const team = new Team(ids(count));
+    const team = new SimulatedTeam(ids(count));
     let [pairs, repeats, joined, turnover] = [0, 0, count, 0];
     for (let round = 0; round < 52; round++) {
       const held = pairRound(team.next());
@@ -161,20 +161,20 @@ describe('sizes and odd ones', () => {
   });
 
   test('an odd one makes a trio when nobody should rest', () => {
-    const { groups, resting } = pairRound(new Team(ids(7)).next({ odd: 'join' }));
+    const { groups, resting } = pairRound(new SimulatedTeam(ids(7)).next({ odd: 'join' }));
     expect(groups.map((group) => group.length).toSorted((one, other) => one - other)).toEqual([2, 2, 3]);
     expect(resting).toEqual([]);
   });
 
   test('somebody who may meet nobody rests, and the others do not suffer', () => {
     const apart = [1, 2, 3, 4, 5].map((other) => ['p0', `p${other}`]);
-    const { groups, resting } = pairRound(new Team(ids(6)).next({ apart, odd: 'join' }));
+    const { groups, resting } = pairRound(new SimulatedTeam(ids(6)).next({ apart, odd: 'join' }));
     expect(resting).toEqual([{ id: 'p0', why: 'nobody left' }]);
     expect(groups.flat()).toHaveLength(5);
   });
 
   test('people of different teams are preferred, and strangers before that', () => {
-    const team = new Team(ids(12));
+    const team = new SimulatedTeam(ids(12));
     team.people = team.people.map((one, at) => ({ ...one, teams: [at < 6 ? 'red' : 'blue'] }));
     for (let round = 0; round < 6; round++) {
       const held = pairRound(team.next({ across: true }));
@@ -185,7 +185,7 @@ describe('sizes and odd ones', () => {
   });
 
   test('thousands with teams, trios and people kept apart are paired without a repeat', () => {
-    const team = new Team(ids(2001));
+    const team = new SimulatedTeam(ids(2001));
     team.people = team.people.map((one, at) => ({ ...one, teams: [`team${at % 7}`] }));
     for (let round = 0; round < 2; round++) {
       const held = pairRound(team.next({ across: true, odd: 'join', apart: [ids(30)] }));

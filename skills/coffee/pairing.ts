@@ -1,5 +1,5 @@
 import { candidates, facingEach, type Facing } from './candidates.ts';
-import { seating } from './circle.ts';
+import { seating } from './circle-method.ts';
 import { COST, costOf } from './cost.ts';
 import { groupCost, groupSizes, makeGroups } from './groups.ts';
 import { cheapestMatching, type Edge } from './matching.ts';
@@ -26,7 +26,7 @@ export interface Quality {
 
 /** Candidates for each person to begin with; more where that is not enough. */
 const WIDTH = 12;
-const WIDEST = 400;
+const MAX_WIDTH = 400;
 /** The blossom algorithm takes 60 ms for so many people, and 9 s for ten times as many. */
 const BLOCK = 600;
 /** Below this the whole graph is looked at each time: there repeats are forced, and which ones matters. */
@@ -92,7 +92,7 @@ function matchedAmong(
 ): ReadonlyMap<number, number> {
   const rests = people.length % 2 === 1 ? restEdges(roster, people, circle) : [];
   let best: ReadonlyMap<number, number> = new Map();
-  for (let width = WIDTH; width <= WIDEST; width *= 4) {
+  for (let width = WIDTH; width <= MAX_WIDTH; width *= 4) {
     const mates = cheapestMatching([...candidates(roster, people, circle, width), ...rests]);
     if (mates.size > best.size) best = mates;
     if (best.size >= people.length || width >= people.length) break;

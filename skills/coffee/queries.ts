@@ -2,7 +2,7 @@ import { defineQuery, listByKey, listInput, listOf, listOutput, nextTick, z, typ
 import type { CoffeeOptions } from './options.ts';
 import { latestRound } from './rounds.ts';
 
-type Asking = QueryContext<CoffeeOptions>;
+type CoffeeQuery = QueryContext<CoffeeOptions>;
 
 const time = z.iso.datetime();
 const state = z
@@ -29,7 +29,7 @@ const rounds = defineQuery({
         .nullable(),
     }),
   ),
-  async run({ options, sql, now, timeZone, canIn }: Asking, page) {
+  async run({ options, sql, now, timeZone, canIn }: CoffeeQuery, page) {
     const mine = Object.entries(options.rounds).filter(([, { room }]) => room.some(canIn));
     const { items, next } = listByKey(mine, page, ([name]) => name);
     const described = [];
@@ -63,7 +63,7 @@ const history = defineQuery({
       no: z.int(),
     }),
   ),
-  async run({ options, sql, canIn }: Asking, { limit, cursor, name }) {
+  async run({ options, sql, canIn }: CoffeeQuery, { limit, cursor, name }) {
     const names = Object.keys(options.rounds).filter((one) => options.rounds[one]?.room.some(canIn));
     const [beganMs = 0, number = 0] = (cursor ?? '').split('-').map(Number);
     const rows = await sql<{

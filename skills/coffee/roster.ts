@@ -17,7 +17,7 @@ export interface Participant {
 }
 
 /** Two people who were together before; `last` is the round. */
-export interface Met {
+export interface PairHistory {
   readonly one: string;
   readonly other: string;
   readonly times: number;
@@ -33,7 +33,7 @@ export interface RoundInput {
   /** Who is left over joins another group, or rests. */
   readonly odd: 'join' | 'rest';
   readonly participants: readonly Participant[];
-  readonly met: readonly Met[];
+  readonly met: readonly PairHistory[];
   /** Lists of people of whom no two are ever put together. */
   readonly apart: readonly (readonly string[])[];
   /** Prefer people of different teams. */
@@ -42,7 +42,7 @@ export interface RoundInput {
   readonly keptSeats: readonly number[];
 }
 
-export interface History {
+export interface PastMeetings {
   readonly times: number;
   readonly last: number;
 }
@@ -55,7 +55,7 @@ export class Roster {
   readonly input: RoundInput;
   readonly people: readonly Participant[];
   readonly #numbers = new Map<string, number>();
-  readonly #met = new Map<number, History>();
+  readonly #met = new Map<number, PastMeetings>();
   readonly #metWith: number[][];
   readonly #apart = new Set<number>();
 
@@ -97,7 +97,7 @@ export class Roster {
     return found;
   }
 
-  met(one: number, other: number): History | undefined {
+  met(one: number, other: number): PastMeetings | undefined {
     return this.#met.get(this.#key(one, other));
   }
 

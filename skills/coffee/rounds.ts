@@ -1,6 +1,6 @@
 import type { Context, MessageLike, PostOptions, Sql } from '#skill';
 import type { CoffeeOptions } from './options.ts';
-import { count } from './words.ts';
+import { count } from './wording.ts';
 
 /** The last round under a name, and how far it is. */
 export interface LatestRound {
@@ -26,7 +26,7 @@ export async function latestRound(sql: Sql, name: string): Promise<LatestRound |
 }
 
 /** What keeps a round from being over, in a sentence; undefined: nothing. Not escaped. */
-export function unfinished({ state, reason, groups, waiting }: LatestRound): string | undefined {
+export function progressOf({ state, reason, groups, waiting }: LatestRound): string | undefined {
   if (state === 'opening')
     return `${waiting} of ${count(groups, 'group')} still ${waiting === 1 ? 'waits' : 'wait'} for a conversation.`;
   if (state === 'pairing') return reason === null ? 'It is being made.' : `It cannot be made yet: ${reason}.`;
@@ -45,7 +45,7 @@ export async function postInRooms(
 }
 
 /** The room to which a round's conversations belong: one it had, else one it has now, in which coffee still listens. */
-export function homeOf(
+export function listeningRoomOf(
   { rounds }: CoffeeOptions,
   { name, rooms }: { name: string; rooms: readonly string[] },
 ): string | undefined {

@@ -1,14 +1,14 @@
 import { hash } from './random.ts';
 
 /** Whose working hours a slot must lie in. `hours`: `Mon-Fri 09:00-18:00`. */
-export interface Worker {
+export interface Availability {
   readonly timeZone: string;
   readonly hours: string | undefined;
 }
 
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 /** Of people who did not say. */
-const USUAL = 'Mon-Fri 09:00-17:00';
+const USUAL_HOURS = 'Mon-Fri 09:00-17:00';
 const SLOT_MS = 30 * 60_000;
 const WITHIN_DAYS = 8;
 
@@ -23,12 +23,12 @@ interface Hours {
  * Two half hours, on different days where that can be, in everybody's working hours, from tomorrow on; fewer where
  * those hours do not overlap. Nobody's calendar is known, so it is a suggestion: which ones depends on `seed` alone.
  */
-export function suggestSlots(workers: readonly Worker[], now: Date, seed: number): Date[] {
-  const all = workers.map(({ timeZone, hours }) => ({ timeZone, hours: parseHours(hours ?? USUAL) }));
+export function suggestSlots(availabilities: readonly Availability[], now: Date, seed: number): Date[] {
+  const all = availabilities.map(({ timeZone, hours }) => ({ timeZone, hours: parseHours(hours ?? USUAL_HOURS) }));
   const first = Math.ceil((now.getTime() + 12 * 3_600_000) / SLOT_MS) * SLOT_MS;
   const byDay = new Map<string, Date[]>();
   for (let time = first; time < now.getTime() + WITHIN_DAYS * 86_400_000; time += SLOT_MS) {
-    if (!all.every(({ timeZone, hours }) => lies(time, timeZone, hours))) continue;
+    if (!all.every(({ timeZone, hours }) => isWithin(time, timeZone, hours))) continue;
     const day = new Date(time).toISOString().slice(0, 10);
     byDay.set(day, [...(byDay.get(day) ?? []), new Date(time)]);
   }
@@ -37,7 +37,7 @@ export function suggestSlots(workers: readonly Worker[], now: Date, seed: number
   return days.slice(begin, begin + 2).flatMap((slots, at) => slots[hash(seed, at + 2) % slots.length] ?? []);
 }
 
-function lies(time: number, timeZone: string, { days, from, to }: Hours): boolean {
+function isWithin(time: number, timeZone: string, { days, from, to }: Hours): boolean {
   const { day, minute } = localTime(time, timeZone);
   return days.has(day) && minute >= from && minute + SLOT_MS / 60_000 <= to;
 }
@@ -62,7 +62,7 @@ function localTime(time: number, timeZone: string): { day: string; minute: numbe
 /** `Mon-Fri 09:00-18:00`, `Mon,Wed-Thu 08:00-24:00`. What is not understood counts as the usual hours. */
 export function parseHours(text: string): Hours {
   const match = /^(.+) (\d\d):(\d\d)-(\d\d):(\d\d)$/.exec(text);
-  if (!match?.[1]) return parseHours(USUAL);
+  if (!match?.[1]) return parseHours(USUAL_HOURS);
   const days = match[1].split(/,\s?/).flatMap((range) => {
     const [first = '', last = first] = range.split('-');
     const from = DAYS.indexOf(first);

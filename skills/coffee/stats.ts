@@ -1,8 +1,8 @@
 import { escape, type Command, type Message } from '#skill';
-import { roundsCalled, type CoffeeOptions } from './options.ts';
+import { roundsNamed, type CoffeeOptions } from './options.ts';
 import { drawPicture } from './picture.ts';
 import { textChart, type PairCount } from './text-chart.ts';
-import { nameOf, personOf } from './words.ts';
+import { nameOf, personOf } from './person-ids.ts';
 
 interface Totals {
   readonly rounds: number;
@@ -21,7 +21,7 @@ export const stats: Command<CoffeeOptions> = {
   async run(context): Promise<Message | string> {
     const { sql, options, args, room } = context;
     const word = args['name'] === undefined ? room.name : String(args['name']);
-    const names = word === undefined ? [] : roundsCalled(options, word);
+    const names = word === undefined ? [] : roundsNamed(options, word);
     const [name] = names.length > 0 ? names : args['name'] === undefined ? Object.keys(options.rounds) : [];
     if (name === undefined)
       return `There is no coffee round called "${escape(word ?? '')}". There are: ${Object.keys(options.rounds).map(escape).join(', ') || 'none'}.`;

@@ -1,19 +1,24 @@
 import { escape, formatTime, nextTick, type Command, type CommandContext, type Context } from '#skill';
 import type { CoffeeOptions } from './options.ts';
-import { isNamed } from './named.ts';
-import { latestRound, unfinished } from './rounds.ts';
-import { dayAhead, list, myIds, type Reached } from './words.ts';
+import { matchesAny } from './name-pattern.ts';
+import { latestRound, progressOf } from './rounds.ts';
+import { myIds, type GroupMember } from './person-ids.ts';
+import { exampleDay, list } from './wording.ts';
 
-interface Past {
+interface PastGroup {
   readonly number: number;
   readonly began_at: Date;
-  readonly people: readonly Reached[];
+  readonly people: readonly GroupMember[];
   readonly answer: string | null;
 }
 
 /** What is still to be told is left out. */
-async function past({ sql }: Context<CoffeeOptions>, ids: readonly string[], limit: number): Promise<Past[]> {
-  return sql<Past>(
+async function pastGroups(
+  { sql }: Context<CoffeeOptions>,
+  ids: readonly string[],
+  limit: number,
+): Promise<PastGroup[]> {
+  return sql<PastGroup>(
     `select g.number, r.began_at, g.people, g.answer from coffee_groups g join coffee_rounds r on r.id = g.round_id
      where g.state <> 'waiting' and g.number = any(array(select group_number from coffee_members where person = any($1)))
      order by g.number desc limit $2`,
@@ -23,7 +28,7 @@ async function past({ sql }: Context<CoffeeOptions>, ids: readonly string[], lim
 
 const ANSWERS: Readonly<Record<string, string>> = { met: 'met', planned: 'planned', no: 'did not meet' };
 
-function withWhom({ people }: Past, ids: readonly string[]): string {
+function withWhom({ people }: PastGroup, ids: readonly string[]): string {
   return list(people.filter(({ id }) => !ids.includes(id)).map(({ name }) => name));
 }
 
@@ -43,7 +48,7 @@ export const status: Command<CoffeeOptions> = {
         `${escape(name)}: ${next ? `next round ${formatTime(next, timeZone, now)}` : 'no time is set for the next round'}`,
       );
       const last = await latestRound(sql, name);
-      const rest = last && unfinished(last);
+      const rest = last && progressOf(last);
       if (last && rest !== undefined)
         lines.push(`Round ${last.number}, begun ${formatTime(last.began_at, timeZone, now)}: ${escape(rest)}`);
       if (last?.state === 'failed')
@@ -52,15 +57,15 @@ export const status: Command<CoffeeOptions> = {
         );
     }
     const ids = myIds(context);
-    const [last] = await past(context, ids, 1);
+    const [last] = await pastGroups(context, ids, 1);
     const lastly =
       last && `Last time, ${formatTime(last.began_at, timeZone, now)}, you were with ${withWhom(last, ids)}.`;
-    return [...lines, await taking(context, rounds), lastly].filter((line) => line !== undefined).join('\n');
+    return [...lines, await participation(context, rounds), lastly].filter((line) => line !== undefined).join('\n');
   },
 };
 
 /** Whether I take part in these rounds, and how to change that. */
-async function taking(
+async function participation(
   context: CommandContext<CoffeeOptions, Record<string, unknown>>,
   rounds: readonly (readonly [string, CoffeeOptions['rounds'][string]])[],
 ): Promise<string> {
@@ -68,7 +73,7 @@ async function taking(
   const ids = myIds(context);
   if (sender.guest) return 'Guests are not paired.';
   const names = [...ids, sender.accountId, sender.person ?? ''];
-  if (rounds.length > 0 && rounds.every(([, { without }]) => isNamed(without, names)))
+  if (rounds.length > 0 && rounds.every(([, { without }]) => matchesAny(without, names)))
     return 'You are not paired: `without` in the configuration names you.';
   const [pause] = await sql<{ until: Date | null }>(
     `select case when isfinite(until) then until end as until from coffee_absences where person = any($1) and until > $2 order by coffee_absences.until desc limit 1`,
@@ -82,14 +87,14 @@ async function taking(
   );
   if (skips.length > 0)
     return `You skip the next round of ${list(skips.map(({ name }) => name))}; \`!coffee join\` takes that back.`;
-  return `You take part, as long as you are in the room. \`!coffee skip\` misses the next round, \`!coffee pause until ${dayAhead(now)}\` those until then.`;
+  return `You take part, as long as you are in the room. \`!coffee skip\` misses the next round, \`!coffee pause until ${exampleDay(now)}\` those until then.`;
 }
 
 export const history: Command<CoffeeOptions> = {
   help: 'lists with whom you were, newest first',
   async run(context) {
     const ids = myIds(context);
-    const rows = await past(context, ids, 20);
+    const rows = await pastGroups(context, ids, 20);
     if (rows.length === 0) return 'You have not been in a coffee round yet.';
     return rows
       .map((row) => {

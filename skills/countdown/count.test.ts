@@ -1,5 +1,14 @@
 import fc from 'fast-check';
-import { dueAt, goodUntil, numberOf, parseLength, reached, saidIn, slowerStep, type Count } from './count.ts';
+import {
+  dueAt,
+  validUntil,
+  numberOf,
+  parseLength,
+  positionAt,
+  numbersBetween,
+  slowerStep,
+  type Count,
+} from './count.ts';
 
 const count = (given: Partial<Count>): Count => ({
   ...{
@@ -21,7 +30,7 @@ const count = (given: Partial<Count>): Count => ({
 const anyCount = fc
   .record({ down: fc.boolean(), length: fc.integer({ min: 1, max: 300 }), step: fc.integer({ min: 1, max: 60 }) })
   .map(count);
-const numbers = (of: Count): string[] => saidIn(of, 1, of.length).map((k) => numberOf(of, k));
+const numbers = (of: Count): string[] => numbersBetween(of, 1, of.length).map((k) => numberOf(of, k));
 
 test('a length is a whole number in plain digits, within the limit', () => {
   expect(['1', '10', '9999', '10.', '3!', '7?'].map((text) => parseLength(text, 9999))).toEqual([
@@ -63,13 +72,13 @@ test('a count says its numbers upwards or downwards, in steps only the round one
 test('whatever the step, no number is good beyond the moment before the next, and none is said twice', () => {
   fc.assert(
     fc.property(anyCount, (any) => {
-      const all = saidIn(any, 1, any.length);
+      const all = numbersBetween(any, 1, any.length);
       expect(all.at(-1)).toBe(any.length);
       expect(new Set(all).size).toBe(all.length);
       for (const [index, k] of all.entries()) {
         const next = all[index + 1];
-        expect(goodUntil(any, k).getTime()).toBeGreaterThan(dueAt(any, k).getTime());
-        if (next !== undefined) expect(goodUntil(any, k)).toEqual(new Date(dueAt(any, next).getTime() - 100));
+        expect(validUntil(any, k).getTime()).toBeGreaterThan(dueAt(any, k).getTime());
+        if (next !== undefined) expect(validUntil(any, k)).toEqual(new Date(dueAt(any, next).getTime() - 100));
       }
     }),
   );
@@ -77,7 +86,7 @@ test('whatever the step, no number is good beyond the moment before the next, an
 
 test('how far a count is follows the clock and nothing else', () => {
   const ten = count({ startedAt: new Date(5000) });
-  const at = (ms: number): number => reached(ten, new Date(ms));
+  const at = (ms: number): number => positionAt(ten, new Date(ms));
   expect([0, 5000, 5999, 6000, 14_999, 15_000, 99_000].map(at)).toEqual([0, 0, 0, 1, 9, 10, 10]);
 });
 

@@ -21,7 +21,7 @@ export interface Count extends RoomAddress {
 }
 
 /** A number is dropped so long before the next is due: a stall shifts the count, it never ends in a burst. */
-const CLEAR_MS = 100;
+const MARGIN_MS = 100;
 
 /** A whole number from 1 to `max` in plain digits; undefined for anything else: `1e3`, `0x10`, `٣`, `007`, `1.5`. */
 export function parseLength(text: string, max: number): number | undefined {
@@ -31,21 +31,21 @@ export function parseLength(text: string, max: number): number | undefined {
 
 export const dueAt = (count: Count, k: number): Date => new Date(count.startedAt.getTime() + k * 1000);
 /** The last k that is due at `now`; 0 before the first. */
-export const reached = ({ startedAt, length }: Count, now: Date): number =>
+export const positionAt = ({ startedAt, length }: Count, now: Date): number =>
   Math.max(0, Math.min(length, Math.floor((now.getTime() - startedAt.getTime()) / 1000)));
 /** What the room reads as the k-th number. */
 export const numberOf = ({ down, length }: Count, k: number): string => String(down ? length + 1 - k : k);
 
 /** Each k in `from` … `to` that is said at the present step, in order: the round numbers, and the last. */
-export function saidIn(count: Count, from: number, to: number): number[] {
+export function numbersBetween(count: Count, from: number, to: number): number[] {
   const all = Array.from({ length: Math.max(0, Math.min(to, count.length) - from + 1) }, (_, index) => from + index);
   return all.filter((k) => k >= 1 && (k === count.length || Number(numberOf(count, k)) % count.step === 0));
 }
 
 /** Until when the k-th number is worth sending: just before the one that follows it. */
-export function goodUntil(count: Count, k: number): Date {
-  const [next = k + count.step] = saidIn(count, k + 1, k + count.step);
-  return new Date(dueAt(count, next).getTime() - CLEAR_MS);
+export function validUntil(count: Count, k: number): Date {
+  const [next = k + count.step] = numbersBetween(count, k + 1, k + count.step);
+  return new Date(dueAt(count, next).getTime() - MARGIN_MS);
 }
 
 /**

@@ -1,25 +1,33 @@
 import { defineSkill, defineTimer, escape, formatTime, z, type CommandContext } from '#skill';
-import { countdownOptions, dueAt, numberOf, parseLength, reached, type Count, type CountdownOptions } from './count.ts';
-import { end, findCounts, goOn, lastSaid, numberLost, plan, titleOf } from './plan.ts';
+import {
+  countdownOptions,
+  dueAt,
+  numberOf,
+  parseLength,
+  positionAt,
+  type Count,
+  type CountdownOptions,
+} from './count.ts';
+import { continueCount, end, findCounts, lastShown, numberLost, plan, titleOf } from './plan.ts';
 import { running } from './running.ts';
 
-type Asking = CommandContext<CountdownOptions, Record<string, unknown>>;
+type CountdownCommand = CommandContext<CountdownOptions, Record<string, unknown>>;
 const HERE = 'where connector = $1 and room = $2 for update';
-const isOn = (count: Count | undefined, now: Date): count is Count =>
-  count !== undefined && reached(count, now) < count.length;
+const isRunning = (count: Count | undefined, now: Date): count is Count =>
+  count !== undefined && positionAt(count, now) < count.length;
 const LENGTHS = [10, 60, 300, 600, 1800, 3600, 9999];
-const standing = (count: Count, now: Date): string =>
-  reached(count, now) === 0 ? 'about to begin' : `at ${numberOf(count, reached(count, now))}`;
+const progressText = (count: Count, now: Date): string =>
+  positionAt(count, now) === 0 ? 'about to begin' : `at ${numberOf(count, positionAt(count, now))}`;
 
-const begin = (down: boolean) => async (context: Asking) => {
+const start = (down: boolean) => async (context: CountdownCommand) => {
   const { sql, room, sender, now, options, args } = context;
   const length = parseLength(String(args['n']), options.max);
   const say = `count ${down ? 'down from' : 'to'}`;
   if (length === undefined)
     return context.invalid(`I ${say} a whole number from 1 to ${options.max}, in plain digits.`);
   const [running] = await findCounts(sql, HERE, room.connector, room.room);
-  if (isOn(running, now))
-    return context.wrong(`Busy with ${titleOf(running)}, ${standing(running, now)}. Say \`stop\` first.`);
+  if (isRunning(running, now))
+    return context.wrong(`Busy with ${titleOf(running)}, ${progressText(running, now)}. Say \`stop\` first.`);
   if (running) await end(context, running);
   const begun = await sql<Count>(
     `insert into countdowns (connector, room, began, down, length, started_at) values ($1, $2, $3, $4, $5, $6) returning *, started_at as "startedAt"`,
@@ -30,27 +38,27 @@ const begin = (down: boolean) => async (context: Asking) => {
 };
 
 /** Stops one's own count; with the right to say `stop countdown`, anybody's. */
-async function stop(context: Asking): Promise<void> {
+async function stop(context: CountdownCommand): Promise<void> {
   const { sql, room, sender, now } = context;
   const [count] = await findCounts(sql, HERE, room.connector, room.room);
-  if (!isOn(count, now)) return context.wrong('Nothing is being counted here.');
+  if (!isRunning(count, now)) return context.wrong('Nothing is being counted here.');
   const { accountId, person, name } = count.began;
   const isOwn = accountId === sender.accountId || (person !== undefined && person === sender.person);
   if (!isOwn && !(await context.can(sender, 'stop countdown', room)))
     return context.wrong(`${escape(name)} began this one. Ask somebody who may say \`stop countdown\`.`);
-  const at = await lastSaid(context, count);
+  const at = await lastShown(context, count);
   await end(context, count);
   return context.cancelled(at === undefined ? `Stopped ${titleOf(count)}.` : `Stopped at ${at}.`);
 }
 
-async function list({ sql, rooms, room, now, timeZone }: Asking): Promise<string> {
+async function list({ sql, rooms, room, now, timeZone }: CountdownCommand): Promise<string> {
   const lines = (await findCounts(sql, 'order by id')).flatMap((count) => {
     const isHere = count.connector === room.connector && count.room === room.room;
     const name = rooms.byAddress(count)?.name ?? (isHere ? 'here' : undefined);
     // A direct conversation is nobody else's business.
-    if (name === undefined || !isOn(count, now)) return [];
+    if (name === undefined || !isRunning(count, now)) return [];
     const ends = formatTime(dueAt(count, count.length), timeZone, now);
-    return `**${escape(name)}**: ${titleOf(count)}, ${standing(count, now)}, ends ${ends}, begun by ${escape(count.began.name)}`;
+    return `**${escape(name)}**: ${titleOf(count)}, ${progressText(count, now)}, ends ${ends}, begun by ${escape(count.began.name)}`;
   });
   return lines.length > 0 ? lines.join('\n') : 'Nothing is being counted. Say `count to 10`.';
 }
@@ -65,14 +73,16 @@ export default defineSkill<CountdownOptions>({
     ),
   rooms: ({ rooms }) => rooms,
   commands: {
-    'count to {n...}': { help: 'counts from 1, a number a second', class: 'respond', run: begin(false) },
-    'count down from {n...}': { help: 'counts backwards to 1', class: 'respond', run: begin(true) },
+    'count to {n...}': { help: 'counts from 1, a number a second', class: 'respond', run: start(false) },
+    'count down from {n...}': { help: 'counts backwards to 1', class: 'respond', run: start(true) },
     stop: { help: 'stops the count that you began here', class: 'respond', late: 'run', run: stop },
     'stop countdown': { help: 'stops the count here, whoever began it', class: 'act', late: 'run', run: stop },
     countdowns: { help: 'lists what is being counted where', run: list },
   },
   queries: { running },
-  timers: { goOn: defineTimer<CountdownOptions, { id: number }>({ payload: z.object({ id: z.int() }), run: goOn }) },
+  timers: {
+    goOn: defineTimer<CountdownOptions, { id: number }>({ payload: z.object({ id: z.int() }), run: continueCount }),
+  },
   deliveryReport: numberLost,
   histograms: { watchbell_countdown_length: { help: 'Length of each count that was begun', buckets: LENGTHS } },
 });

@@ -1,43 +1,52 @@
 import { formatTime, type Context, type DeliveryReport, type Sql, type TimerFired } from '#skill';
-import { dueAt, goodUntil, numberOf, reached, saidIn, slowerStep, type Count, type CountdownOptions } from './count.ts';
+import {
+  dueAt,
+  validUntil,
+  numberOf,
+  positionAt,
+  numbersBetween,
+  slowerStep,
+  type Count,
+  type CountdownOptions,
+} from './count.ts';
 
 type CountdownContext = Context<CountdownOptions>;
 /** What a room is told of numbers that it missed: with the next one, and why. */
-type Word = readonly [says: (number: string) => string, why: string];
+type Gap = readonly [says: (number: string) => string, why: string];
 
 /** Numbers handed to the core at once, and when the next ones follow: early, in case that is late. */
-const AHEAD = 10;
-const NEXT_AFTER_S = 8;
-/** A number due sooner than this may be on its way already: a word goes with a later one. */
-const TOO_CLOSE_MS = 250;
+const BATCH = 10;
+const NEXT_BATCH_AFTER_S = 8;
+/** A number due sooner than this may be on its way already: the text about a gap goes with a later one. */
+const MIN_LEAD_MS = 250;
 /** The last number is sent or given up this long after it is due. */
 const GRACE_MS = 2000;
-const AWAY: Word = [(number) => `…back at ${number}`, 'I was away'];
+const AWAY: Gap = [(number) => `…back at ${number}`, 'I was away'];
 const keyOf = (count: Count, k: number): string => `${count.id}:${k}`;
 export const titleOf = (count: Count): string => `the count ${count.down ? 'down from' : 'to'} ${count.length}`;
-const isEdited = ({ options }: CountdownContext, { step }: Count): boolean => step > 1 && options.slow === 'edit';
+const isShownByEdits = ({ options }: CountdownContext, { step }: Count): boolean => step > 1 && options.slow === 'edit';
 
 export const findCounts = (sql: Sql, rest: string, ...parameters: unknown[]): Promise<Count[]> =>
   sql(`select *, started_at as "startedAt" from countdowns ${rest}`, parameters);
 
 /** Nothing more is said of it, but for `last`. */
 export async function end(context: CountdownContext, count: Count, last?: string): Promise<void> {
-  await takeBack(context, count, reached(count, context.now) + 1);
+  await cancelPlanned(context, count, positionAt(count, context.now) + 1);
   await context.cancel(`count:${count.id}`);
   await context.sql('delete from countdowns where id = $1', [count.id]);
   if (last !== undefined) await context.say(count, { text: last, notice: true });
 }
 
 /** Takes back what is planned from number `from` on, but for `still`. */
-async function takeBack(context: CountdownContext, count: Count, from: number, still: readonly number[] = []) {
+async function cancelPlanned(context: CountdownContext, count: Count, from: number, still: readonly number[] = []) {
   for (let k = from; k <= count.planned; k++) if (!still.includes(k)) await context.remove(count, keyOf(count, k));
 }
 
 /** The number that the room saw last, or is about to see. */
-export async function lastSaid(context: CountdownContext, count: Count): Promise<string | undefined> {
-  if (isEdited(context, count)) return numberOf(count, count.planned);
-  const at = reached(count, context.now);
-  for (const k of saidIn(count, at - AHEAD * count.step, at).reverse()) {
+export async function lastShown(context: CountdownContext, count: Count): Promise<string | undefined> {
+  if (isShownByEdits(context, count)) return numberOf(count, count.planned);
+  const at = positionAt(count, context.now);
+  for (const k of numbersBetween(count, at - BATCH * count.step, at).reverse()) {
     const state = (await context.shown(count, keyOf(count, k)))?.state;
     if (state === 'shown' || state === 'waiting') return numberOf(count, k);
   }
@@ -45,59 +54,62 @@ export async function lastSaid(context: CountdownContext, count: Count): Promise
 }
 
 /** Hands the next numbers to the core, each to be sent at its second, and comes back before they run out. */
-export async function plan(context: CountdownContext, count: Count, word?: Word): Promise<void> {
-  if (isEdited(context, count)) return edit(context, count);
-  const at = reached(count, new Date(context.now.getTime() + (word ? TOO_CLOSE_MS : 0)));
-  const first = word ? at + 1 : Math.max(count.planned, at) + 1;
+export async function plan(context: CountdownContext, count: Count, gap?: Gap): Promise<void> {
+  if (isShownByEdits(context, count)) return edit(context, count);
+  const at = positionAt(count, new Date(context.now.getTime() + (gap ? MIN_LEAD_MS : 0)));
+  const first = gap ? at + 1 : Math.max(count.planned, at) + 1;
   // Nobody planned for a while: what was due meanwhile is missed.
-  const missed = word ?? (saidIn(count, count.planned + 1, first - 1).length > 0 ? AWAY : undefined);
-  if (missed && first > count.length) return end(context, count, overOf(context, count, missed[1]));
-  const said = saidIn(count, first, at + AHEAD * count.step);
+  const missed = gap ?? (numbersBetween(count, count.planned + 1, first - 1).length > 0 ? AWAY : undefined);
+  if (missed && first > count.length) return end(context, count, endedText(context, count, missed[1]));
+  const said = numbersBetween(count, first, at + BATCH * count.step);
   for (const [index, k] of said.entries()) {
-    if (word === AWAY && index > 0 && k <= count.planned) continue; // planned already, and as it should be
+    if (gap === AWAY && index > 0 && k <= count.planned) continue; // planned already, and as it should be
     const text = missed && index === 0 ? missed[0](numberOf(count, k)) : numberOf(count, k);
-    const times = { notBefore: dueAt(count, k), until: goodUntil(count, k) };
+    const times = { notBefore: dueAt(count, k), until: validUntil(count, k) };
     await context.post(count, keyOf(count, k), { text, notice: true }, { ...times, report: 'lost' });
   }
-  await takeBack(context, count, first, said);
+  await cancelPlanned(context, count, first, said);
   const planned = said.at(-1) ?? count.planned;
   // Counts that began together do not all come back together.
-  const wait = NEXT_AFTER_S * 1000 * count.step * (count.planned === 0 ? 0.1 + 0.9 * Math.random() : 1);
+  const wait = NEXT_BATCH_AFTER_S * 1000 * count.step * (count.planned === 0 ? 0.1 + 0.9 * Math.random() : 1);
   const next = planned < count.length ? context.now.getTime() + wait : dueAt(count, planned).getTime() + GRACE_MS;
-  await comeBack(context, { ...count, planned, told: missed ? first : count.told }, new Date(next));
+  await scheduleNext(context, { ...count, planned, told: missed ? first : count.told }, new Date(next));
 }
 
 /** One message that shows the number of the moment. Several changes may reach the room as one, so each says why. */
 async function edit(context: CountdownContext, count: Count): Promise<void> {
-  const at = Math.max(1, reached(count, context.now));
+  const at = Math.max(1, positionAt(count, context.now));
   const why = at < count.length ? `, edited every ${count.step} s: this room takes no more messages` : '';
   const text = `${numberOf(count, at)}${why}`;
   await context.post(count, `${count.id}:edited`, { text, notice: true });
   if (at === count.length) return end(context, count);
-  await takeBack(context, count, at + 1);
-  const [next = count.length] = saidIn(count, at + 1, at + count.step);
-  await comeBack(context, { ...count, planned: at, told: at }, dueAt(count, next));
+  await cancelPlanned(context, count, at + 1);
+  const [next = count.length] = numbersBetween(count, at + 1, at + count.step);
+  await scheduleNext(context, { ...count, planned: at, told: at }, dueAt(count, next));
 }
 
-async function comeBack({ sql, at }: CountdownContext, count: Count, time: Date): Promise<void> {
+async function scheduleNext({ sql, at }: CountdownContext, count: Count, time: Date): Promise<void> {
   const { id, planned, told, step } = count;
   await sql('update countdowns set planned = $2, told = $3, step = $4 where id = $1', [id, planned, told, step]);
   await at(`count:${count.id}`, time, 'goOn', { id });
 }
 
-const overOf = ({ timeZone, now }: CountdownContext, count: Count, why: string): string =>
+const endedText = ({ timeZone, now }: CountdownContext, count: Count, why: string): string =>
   `${titleOf(count)} ended at ${formatTime(dueAt(count, count.length), timeZone, now)}; ${why}.`;
 
 /** The timer of a count: hands on more numbers, or ends it once its last one is said or given up. */
-export async function goOn(context: CountdownContext, { payload: { id } }: TimerFired<{ id: number }>): Promise<void> {
+export async function continueCount(
+  context: CountdownContext,
+  { payload: { id } }: TimerFired<{ id: number }>,
+): Promise<void> {
   const [count] = await findCounts(context.sql, 'where id = $1 for update', id);
   if (!count) return;
   if (count.planned < count.length) return plan(context, count);
   // What is lost just before the end may be heard of after it.
-  const ends = saidIn(count, count.told, count.length).slice(-2);
+  const ends = numbersBetween(count, count.told, count.length).slice(-2);
   const states = await Promise.all(ends.map(async (k) => (await context.shown(count, keyOf(count, k)))?.state));
-  if (states.at(-1) === 'waiting') return comeBack(context, count, new Date(context.now.getTime() + GRACE_MS));
-  await end(context, count, states.includes('dropped') ? overOf(context, count, AWAY[1]) : undefined);
+  if (states.at(-1) === 'waiting') return scheduleNext(context, count, new Date(context.now.getTime() + GRACE_MS));
+  await end(context, count, states.includes('dropped') ? endedText(context, count, AWAY[1]) : undefined);
 }
 
 /** A number was not sent: the next one says why, once; a room that is too slow gets fewer from now on. */

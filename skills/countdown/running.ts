@@ -1,5 +1,5 @@
 import { defineQuery, listByKey, listInput, listOutput, z, type QueryContext } from '#skill';
-import { dueAt, numberOf, reached, type CountdownOptions } from './count.ts';
+import { dueAt, numberOf, positionAt, type CountdownOptions } from './count.ts';
 import { findCounts } from './plan.ts';
 
 /** What is being counted in configured rooms; a direct conversation is nobody else's business. */
@@ -20,7 +20,7 @@ export const running = defineQuery({
     const counts = await findCounts(sql, 'order by id');
     const items = counts.flatMap((count) => {
       const room = rooms.byAddress(count)?.name;
-      const at = reached(count, now);
+      const at = positionAt(count, now);
       if (room === undefined || !canIn(room) || at >= count.length) return [];
       const { down, length, began } = count;
       const ends = dueAt(count, length).toISOString();

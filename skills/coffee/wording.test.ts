@@ -1,4 +1,4 @@
-import { groupsInWords } from './words.ts';
+import { groupsInWords } from './wording.ts';
 
 test.each([
   [[], 'no groups'],

@@ -1,18 +1,18 @@
 import type { Member, TaskRun } from '#skill';
 import type { CoffeeOptions, RoundOptions } from './options.ts';
-import { isNamed } from './named.ts';
-import type { Met, Participant, RoundInput } from './roster.ts';
-import { idOf, personOf } from './words.ts';
+import { matchesAny } from './name-pattern.ts';
+import type { PairHistory, Participant, RoundInput } from './roster.ts';
+import { idOf, personOf } from './person-ids.ts';
 
 /** Which round is to be computed; `dry`: nothing is kept. */
-export interface RoundOrder {
+export interface RoundId {
   readonly name: string;
   readonly number: number;
   readonly seed: number;
   readonly at: Date;
 }
 
-export interface Gathered {
+export interface RoundInputs {
   readonly input: RoundInput;
   /** Name and accounts by connector of everybody who takes part. */
   readonly who: ReadonlyMap<string, { readonly name: string; readonly accounts: Readonly<Record<string, string>> }>;
@@ -33,7 +33,7 @@ interface Seat {
 }
 
 /** Everything a round is computed from: who is in the rooms now, who is away, and what was before. */
-export async function gather(run: TaskRun<CoffeeOptions, RoundOrder>): Promise<Gathered> {
+export async function readRoundInput(run: TaskRun<CoffeeOptions, RoundId>): Promise<RoundInputs> {
   const { name, number, seed } = run.payload;
   const options = run.options.rounds[name];
   if (!options) throw new Error(`no round is called "${name}" any more`);
@@ -48,7 +48,7 @@ export async function gather(run: TaskRun<CoffeeOptions, RoundOrder>): Promise<G
     name,
   ]);
   const seatOf = new Map(seats.map((row) => [current(row.person), row]));
-  const met = await run.read<Met>('select one, other, times, last from coffee_met where name = $1', [name]);
+  const met = await run.read<PairHistory>('select one, other, times, last from coffee_met where name = $1', [name]);
   const kept = seats.filter(({ person }) => away.has(current(person)) && who.has(current(person)));
   const taking = [...who.keys()].filter((id) => !away.has(id));
   const input: RoundInput = {
@@ -63,7 +63,7 @@ export async function gather(run: TaskRun<CoffeeOptions, RoundOrder>): Promise<G
       };
     }),
     met: met.map((pair) => ({ ...pair, one: current(pair.one), other: current(pair.other) })),
-    apart: options.apart.map((list) => list.flatMap((one) => idsCalled(one, who))),
+    apart: options.apart.map((list) => list.flatMap((one) => idsNamed(one, who))),
     keptSeats: kept.map(({ seat }) => seat),
   };
   return {
@@ -73,7 +73,7 @@ export async function gather(run: TaskRun<CoffeeOptions, RoundOrder>): Promise<G
   };
 }
 
-async function present(run: TaskRun<CoffeeOptions, RoundOrder>, options: RoundOptions) {
+async function present(run: TaskRun<CoffeeOptions, RoundId>, options: RoundOptions) {
   const who = new Map<string, { name: string; accounts: Record<string, string> }>();
   for (const address of options.room.flatMap((room) => run.room(room)?.addresses ?? [])) {
     const members: readonly Member[] = await run.chat.members(address).catch((error: unknown) => {
@@ -85,7 +85,7 @@ async function present(run: TaskRun<CoffeeOptions, RoundOrder>, options: RoundOp
       if (member.bot || member.guest) continue;
       const person = run.people.byAccount(address.connector, member.accountId);
       const id = person?.id ?? idOf(address.connector, member.accountId);
-      if (isNamed(options.without, [id, member.accountId])) continue;
+      if (matchesAny(options.without, [id, member.accountId])) continue;
       const known = who.get(id) ?? {
         name: run.people.nameOf(address.connector, member.accountId, member.name),
         accounts: {},
@@ -96,7 +96,7 @@ async function present(run: TaskRun<CoffeeOptions, RoundOrder>, options: RoundOp
   return who;
 }
 
-function idsCalled(word: string, who: Gathered['who']): string[] {
+function idsNamed(word: string, who: RoundInputs['who']): string[] {
   if (who.has(word)) return [word];
   return [...who].filter(([, { accounts }]) => Object.values(accounts).includes(word)).map(([id]) => id);
 }

@@ -1,9 +1,9 @@
 import { costOf } from './cost.ts';
 import type { Pairing } from './pairing.ts';
 import { Roster, type RoundInput } from './roster.ts';
-import { count, groupsInWords } from './words.ts';
+import { count, groupsInWords } from './wording.ts';
 
-export interface Reported {
+export interface RoundReport {
   readonly input: RoundInput;
   readonly pairing: Pairing;
   readonly nameOf: (id: string) => string;
@@ -13,13 +13,13 @@ export interface Reported {
   readonly explain?: string;
 }
 
-const MOST_GROUPS = 200;
+const MAX_GROUPS = 200;
 
 /** A round in plain lines for a terminal: who with whom, how good it is, and why for one person. */
-export function report({ input, pairing, nameOf, away, explain }: Reported): string {
+export function roundReport({ input, pairing, nameOf, away, explain }: RoundReport): string {
   const { groups, resting, quality } = pairing;
-  const lines = groups.slice(0, MOST_GROUPS).map((group) => `  ${group.map(nameOf).join(' + ')}`);
-  if (groups.length > MOST_GROUPS) lines.push(`  … and ${count(groups.length - MOST_GROUPS, 'more group')}`);
+  const lines = groups.slice(0, MAX_GROUPS).map((group) => `  ${group.map(nameOf).join(' + ')}`);
+  if (groups.length > MAX_GROUPS) lines.push(`  … and ${count(groups.length - MAX_GROUPS, 'more group')}`);
   for (const { id, why } of resting)
     lines.push(`  ${nameOf(id)} rests: ${why === 'turn' ? 'it is their turn' : 'nobody they may meet is left'}`);
   const strangers = quality.pairs - quality.repeats;

@@ -1,5 +1,5 @@
 /** Whether one of the names of somebody is listed, or fits a listed pattern: `*-bot`, `@bridge_*:example.org`. */
-export function isNamed(listed: readonly string[], names: readonly string[]): boolean {
+export function matchesAny(listed: readonly string[], names: readonly string[]): boolean {
   return listed.some((one) =>
     isPattern(one) ? names.some((name) => fits(one, name) || fits(one, localOf(name))) : names.includes(one),
   );

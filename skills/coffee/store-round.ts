@@ -1,20 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import type { Context } from '#skill';
 import type { CoffeeOptions } from './options.ts';
-import { openNext } from './open.ts';
-import type { ComputedRound, PairOrder } from './pair-task.ts';
+import { openNextConversation } from './open-conversation.ts';
+import type { ComputedRound, PairPayload } from './pair-task.ts';
 import { postInRooms } from './rounds.ts';
-import { count, groupsInWords, list } from './words.ts';
+import { count, groupsInWords, list } from './wording.ts';
 
-const MOST_NAMES = 8;
+const MAX_NAMES = 8;
 
 /** A round that has a row, and its rooms. */
-type Kept = PairOrder & { readonly id: string; readonly rooms: readonly string[] };
+type StoredRound = PairPayload & { readonly id: string; readonly rooms: readonly string[] };
 
 /** Keeps a computed round whole, in the transaction of its task's result; conversations are opened from then on. */
-export async function commitRound(context: Context<CoffeeOptions>, order: Kept, round: ComputedRound): Promise<void> {
+export async function storeRound(
+  context: Context<CoffeeOptions>,
+  stored: StoredRound,
+  round: ComputedRound,
+): Promise<void> {
   const { sql } = context;
-  await writeGroups(context, order.id, round);
+  await writeGroups(context, stored.id, round);
   await sql(
     `insert into coffee_met (name, one, other, times, last)
      select $1, least(a.id collate "C", b.id collate "C"), greatest(a.id collate "C", b.id collate "C"), 1, $2
@@ -22,12 +26,12 @@ export async function commitRound(context: Context<CoffeeOptions>, order: Kept, 
        jsonb_to_recordset(g.people) as a (id text), jsonb_to_recordset(g.people) as b (id text)
      where a.id collate "C" < b.id collate "C" order by 2, 3
      on conflict (name, one, other) do update set times = coffee_met.times + 1, last = excluded.last`,
-    [order.name, order.number, JSON.stringify(round.groups.map(({ people }) => people))],
+    [stored.name, stored.number, JSON.stringify(round.groups.map(({ people }) => people))],
   );
   // Who missed this round has rested too. Who has left gives up the seat.
-  await sql('update coffee_seats set rested = $2, rests = rests + 1 where name = $1', [order.name, order.number]);
+  await sql('update coffee_seats set rested = $2, rests = rests + 1 where name = $1', [stored.name, stored.number]);
   await sql('delete from coffee_seats where name = $1 and person <> all($2)', [
-    order.name,
+    stored.name,
     [...round.seats.map(({ person }) => person), ...round.keeping],
   ]);
   await sql(
@@ -35,16 +39,16 @@ export async function commitRound(context: Context<CoffeeOptions>, order: Kept, 
      select $1, x.person, x.seat, x.joined, x.rested, x.rests
      from jsonb_to_recordset($2::jsonb) as x (person text, seat integer, joined integer, rested integer, rests integer)
      on conflict (name, person) do update set seat = excluded.seat, rested = excluded.rested, rests = excluded.rests`,
-    [order.name, JSON.stringify(round.seats)],
+    [stored.name, JSON.stringify(round.seats)],
   );
   // Who said so while it was being computed is in it, and misses the next.
-  await sql('delete from coffee_skips where name = $1 and person = any($2)', [order.name, round.skipping]);
+  await sql('delete from coffee_skips where name = $1 and person = any($2)', [stored.name, round.skipping]);
   await sql(
     "update coffee_rounds set state = 'opening', reason = null, quality = $2, resting = $3, moved_at = $4 where id = $1",
-    [...[order.id, JSON.stringify(round.quality)], ...[JSON.stringify(round.resting), context.now]],
+    [...[stored.id, JSON.stringify(round.quality)], ...[JSON.stringify(round.resting), context.now]],
   );
-  await announce(context, order, round);
-  await openNext(context, order.id);
+  await announceRound(context, stored, round);
+  await openNextConversation(context, stored.id);
 }
 
 async function writeGroups({ sql }: Context<CoffeeOptions>, id: string, { groups }: ComputedRound): Promise<void> {
@@ -74,23 +78,23 @@ async function writeGroups({ sql }: Context<CoffeeOptions>, id: string, { groups
 }
 
 /** The room hears that a round began, in one message that is edited when something went wrong. */
-async function announce(
+async function announceRound(
   context: Context<CoffeeOptions>,
-  order: Kept,
+  stored: StoredRound,
   { groups, resting, quality }: ComputedRound,
 ): Promise<void> {
   const text =
     groups.length === 0
-      ? `☕ Coffee round ${order.number}: nobody to pair, since ${whyNobody(quality.people, context.options.rounds[order.name]?.size ?? 2)}.`
+      ? `☕ Coffee round ${stored.number}: nobody to pair, since ${whyNoGroups(quality.people, context.options.rounds[stored.name]?.size ?? 2)}.`
       : [
-          `☕ Coffee round ${order.number} has begun: ${groupsInWords(groups.map(({ people }) => people.length))}. Each hears from me.`,
+          `☕ Coffee round ${stored.number} has begun: ${groupsInWords(groups.map(({ people }) => people.length))}. Each hears from me.`,
           ...restingText(resting),
         ].join('\n');
-  const line = `coffee round ${order.number} has begun`;
-  await postInRooms(context, order.rooms, `round:${order.id}`, text, { line });
+  const line = `coffee round ${stored.number} has begun`;
+  await postInRooms(context, stored.rooms, `round:${stored.id}`, text, { line });
 }
 
-function whyNobody(people: number, size: number): string {
+function whyNoGroups(people: number, size: number): string {
   const taking = people === 1 ? 'only one person takes part' : `${people} people take part`;
   if (people < 2) return taking;
   return people < size ? `${taking} and a group needs ${size}` : `of ${people} people no two may meet`;
@@ -106,6 +110,6 @@ function restingText(resting: ComputedRound['resting']): string[] {
 }
 
 function sitOut(names: readonly string[]): string {
-  const who = names.length > MOST_NAMES ? count(names.length, 'person', 'people') : list(names);
+  const who = names.length > MAX_NAMES ? count(names.length, 'person', 'people') : list(names);
   return `${who} ${names.length === 1 ? 'sits' : 'sit'} this one out`;
 }

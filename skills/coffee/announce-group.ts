@@ -1,24 +1,29 @@
 import { escape, type Context, type RoomAddress } from '#skill';
-import { opener } from './opener.ts';
+import { openingMessage } from './opening-message.ts';
 import type { CoffeeOptions } from './options.ts';
-import { homeOf, postInRooms } from './rounds.ts';
-import { count, list, type Reached } from './words.ts';
+import { listeningRoomOf, postInRooms } from './rounds.ts';
+import type { GroupMember } from './person-ids.ts';
+import { count, list } from './wording.ts';
 
 /** More names than this are no message any more. */
-const MOST_NAMED = 10;
+const MAX_NAMES = 10;
 
-interface Told {
+interface AnnouncedGroup {
   readonly name: string;
   readonly round: number;
   readonly rooms: readonly string[];
   readonly followUpMs: number | null;
-  readonly people: readonly Reached[];
+  readonly people: readonly GroupMember[];
   readonly connector: string;
 }
 
 /** Tells one group, in its conversation, or in the room where the platform has none. */
-export async function tell(context: Context<CoffeeOptions>, group: number, at: RoomAddress | undefined): Promise<void> {
-  const [told] = await context.sql<Told>(
+export async function announceGroup(
+  context: Context<CoffeeOptions>,
+  group: number,
+  at: RoomAddress | undefined,
+): Promise<void> {
+  const [told] = await context.sql<AnnouncedGroup>(
     `update coffee_groups g set state = 'told', reason = null from coffee_rounds r, coffee_conversations c
      where g.number = $1 and r.id = g.round_id and c.id = g.conversation_id
      returning r.name, r.number as round, r.rooms, r.follow_up_ms as "followUpMs", g.people, c.connector`,
@@ -31,10 +36,10 @@ export async function tell(context: Context<CoffeeOptions>, group: number, at: R
     await context.sql("update coffee_groups set state = 'failed', reason = $2 where number = $1", [group, reason]);
     return;
   }
-  const home = homeOf(context.options, told);
+  const home = listeningRoomOf(context.options, told);
   if (at && home !== undefined) await context.listen(at, home);
   const followUpMs = at && home === undefined ? null : told.followUpMs;
-  const message = await opener(context, { ...told, followUpMs, group });
+  const message = await openingMessage(context, { ...told, followUpMs, group });
   await context.post(place, `group:${group}`, message, { ring: true });
   if (followUpMs !== null)
     await context.at(`followUp:${group}`, new Date(context.now.getTime() + followUpMs), 'followUp', {
@@ -54,7 +59,7 @@ function placeOn(
 }
 
 /** Every group was told, or given up. */
-export async function finish(context: Context<CoffeeOptions>, id: string): Promise<void> {
+export async function finishRound(context: Context<CoffeeOptions>, id: string): Promise<void> {
   const [round] = await context.sql<{ rooms: readonly string[] }>(
     "update coffee_rounds set state = 'told', moved_at = $2 where id = $1 and state = 'opening' returning rooms",
     [id, context.now],
@@ -71,7 +76,7 @@ export async function finish(context: Context<CoffeeOptions>, id: string): Promi
 }
 
 /** A round that hangs is said in its rooms after an hour, and once more when it is over. */
-export async function tellTrouble(context: Context<CoffeeOptions>, id: string): Promise<void> {
+export async function reportPendingGroups(context: Context<CoffeeOptions>, id: string): Promise<void> {
   const [round] = await context.sql<{ rooms: readonly string[] }>('select rooms from coffee_rounds where id = $1', [
     id,
   ]);
@@ -80,25 +85,25 @@ export async function tellTrouble(context: Context<CoffeeOptions>, id: string): 
   await postInRooms(context, round?.rooms ?? [], `failed:${id}`, `${what}\n${namesOf(groups)}`);
 }
 
-interface Unopened {
+interface FailedGroup {
   readonly reason: string | null;
-  readonly people: readonly Reached[];
+  readonly people: readonly GroupMember[];
 }
 
-function inState({ sql }: Context<CoffeeOptions>, round: string, state: 'waiting' | 'failed'): Promise<Unopened[]> {
-  return sql<Unopened>(
+function inState({ sql }: Context<CoffeeOptions>, round: string, state: 'waiting' | 'failed'): Promise<FailedGroup[]> {
+  return sql<FailedGroup>(
     'select reason, people from coffee_groups where round_id = $1 and state = $2 order by position',
     [round, state],
   );
 }
 
-function reasonsOf(groups: readonly Unopened[]): string {
+function reasonsOf(groups: readonly FailedGroup[]): string {
   return [...new Set(groups.flatMap(({ reason }) => reason ?? []))].slice(0, 3).map(escape).join('; ');
 }
 
-function namesOf(groups: readonly Unopened[]): string {
-  const names = groups.slice(0, MOST_NAMED).map(({ people }) => list(people.map(({ name }) => name)));
-  return [...names, ...(groups.length > MOST_NAMED ? [`… and ${count(groups.length - MOST_NAMED, 'more')}`] : [])].join(
+function namesOf(groups: readonly FailedGroup[]): string {
+  const names = groups.slice(0, MAX_NAMES).map(({ people }) => list(people.map(({ name }) => name)));
+  return [...names, ...(groups.length > MAX_NAMES ? [`… and ${count(groups.length - MAX_NAMES, 'more')}`] : [])].join(
     '\n',
   );
 }

@@ -1,9 +1,10 @@
 import { CommandError, escape, formatTime, type Command, type CommandContext } from '#skill';
-import { beginOfDay } from './day.ts';
-import { roundsCalled, type CoffeeOptions } from './options.ts';
-import { dayAhead, list, myIds } from './words.ts';
+import { startOfDay } from './start-of-day.ts';
+import { roundsNamed, type CoffeeOptions } from './options.ts';
+import { myIds } from './person-ids.ts';
+import { exampleDay, list } from './wording.ts';
 
-type Said = CommandContext<CoffeeOptions, Record<string, unknown>>;
+type CoffeeCommand = CommandContext<CoffeeOptions, Record<string, unknown>>;
 
 /** `coffee pause until 2026-12-01`, `coffee pause for 3w`, `coffee pause`. */
 export const pause: Command<CoffeeOptions> = {
@@ -13,7 +14,7 @@ export const pause: Command<CoffeeOptions> = {
   also: ['coffee stop', 'coffee leave'],
   async run(context) {
     const { sql, now, timeZone } = context;
-    const until = untilWhen(context);
+    const until = pauseEnd(context);
     const [me, ...before] = myIds(context);
     await sql('delete from coffee_absences where person = any($1)', [before]);
     await sql(
@@ -27,17 +28,17 @@ export const pause: Command<CoffeeOptions> = {
 };
 
 /** Undefined: for good. */
-function untilWhen({ args, now, timeZone }: Said): Date | undefined {
+function pauseEnd({ args, now, timeZone }: CoffeeCommand): Date | undefined {
   const { date, time } = args;
   if (date !== undefined && time !== undefined)
-    throw new CommandError(`Say one of them: \`!coffee pause until ${dayAhead(now)}\`, or \`!coffee pause for 3w\`.`);
+    throw new CommandError(`Say one of them: \`!coffee pause until ${exampleDay(now)}\`, or \`!coffee pause for 3w\`.`);
   if (date === undefined && time === undefined) return undefined;
-  const until = date === undefined ? new Date(now.getTime() + Number(time)) : beginOfDay(String(date), timeZone);
+  const until = date === undefined ? new Date(now.getTime() + Number(time)) : startOfDay(String(date), timeZone);
   if (!until)
     throw new CommandError(
-      `"${escape(String(date))}" is not a day; say it like \`!coffee pause until ${dayAhead(now)}\`.`,
+      `"${escape(String(date))}" is not a day; say it like \`!coffee pause until ${exampleDay(now)}\`.`,
     );
-  if (until <= now) throw new CommandError(`That is past; say a day like \`!coffee pause until ${dayAhead(now)}\`.`);
+  if (until <= now) throw new CommandError(`That is past; say a day like \`!coffee pause until ${exampleDay(now)}\`.`);
   return until;
 }
 
@@ -50,8 +51,8 @@ export const skip: Command<CoffeeOptions> = {
   also: ['coffee skip {name} {n:int}'],
   async run(context) {
     const { sql, now, tapped } = context;
-    const names = meant(context);
-    if (await hasBegun(context))
+    const names = roundsMeant(context);
+    if (await hasStarted(context))
       throw new CommandError('That round has begun. `!coffee skip` leaves you out of the next one.');
     const paused = await sql('select 1 from coffee_absences where person = any($1) and until > $2', [
       myIds(context),
@@ -73,7 +74,7 @@ export const unskip: Command<CoffeeOptions> = {
   late: 'run',
   hidden: true,
   async run(context) {
-    if (await hasBegun(context)) return;
+    if (await hasStarted(context)) return;
     await context.sql('delete from coffee_skips where name = $1 and person = any($2)', [
       context.args['name'],
       myIds(context),
@@ -93,11 +94,11 @@ export const join: Command<CoffeeOptions> = {
   },
 };
 
-function meant({ args, room, options }: Said): string[] {
+function roundsMeant({ args, room, options }: CoffeeCommand): string[] {
   const all = Object.keys(options.rounds);
   if (args['name'] === undefined && room.name === undefined) return all;
   const word = args['name'] === undefined ? (room.name ?? '') : String(args['name']);
-  const names = roundsCalled(options, word);
+  const names = roundsNamed(options, word);
   if (names.length === 0)
     throw new CommandError(
       `There is no coffee round called "${escape(word)}". There are: ${all.map(escape).join(', ') || 'none'}.`,
@@ -105,7 +106,7 @@ function meant({ args, room, options }: Said): string[] {
   return names;
 }
 
-async function hasBegun({ sql, args }: Said): Promise<boolean> {
+async function hasStarted({ sql, args }: CoffeeCommand): Promise<boolean> {
   if (args['n'] === undefined) return false;
   const rows = await sql('select 1 from coffee_rounds where name = $1 and number >= $2', [args['name'], args['n']]);
   return rows.length > 0;

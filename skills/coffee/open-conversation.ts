@@ -1,9 +1,10 @@
 import { cut, defineTask, z, type Context, type TaskOutcome } from '#skill';
 import type { CoffeeOptions } from './options.ts';
-import { finish, tell, tellTrouble } from './tell.ts';
-import { reasonIn, type Reached } from './words.ts';
+import { announceGroup, finishRound, reportPendingGroups } from './announce-group.ts';
+import type { GroupMember } from './person-ids.ts';
+import { reasonIn } from './wording.ts';
 
-const order = z.object({
+const openPayload = z.object({
   round: z.string(),
   group: z.int(),
   conversation: z.object({
@@ -13,27 +14,27 @@ const order = z.object({
     name: z.string(),
   }),
 });
-type OpenOrder = z.output<typeof order>;
+type OpenPayload = z.output<typeof openPayload>;
 
-const opened = z.union([
+const openResult = z.union([
   z.object({ room: z.string() }),
   /** The platform has no private conversations. */
   z.object({ none: z.literal(true) }),
   z.object({ waitMs: z.number() }),
   z.object({ refused: z.string() }),
 ]);
-type Opened = z.output<typeof opened>;
+type OpenResult = z.output<typeof openResult>;
 
 /** The waits between tries double up to an hour: so many take an hour, and so many a day. */
-const TRIES_IN_AN_HOUR = 8;
-const MOST_TRIES = 30;
+const TRIES_WITHIN_AN_HOUR = 8;
+const MAX_TRIES = 30;
 const FIRST_WAIT_MS = 30_000;
-const LONGEST_WAIT_MS = 3_600_000;
+const MAX_WAIT_MS = 3_600_000;
 
 /** Opens one conversation. Its uuid is in the group's row, so a repeat after a crash finds the same one. */
-export const openTask = defineTask<CoffeeOptions, OpenOrder, Opened>({
-  payload: order,
-  result: opened,
+export const openConversationTask = defineTask<CoffeeOptions, OpenPayload, OpenResult>({
+  payload: openPayload,
+  result: openResult,
   idempotent: true,
   attempts: 2,
   async run({ payload, chat }) {
@@ -42,7 +43,7 @@ export const openTask = defineTask<CoffeeOptions, OpenOrder, Opened>({
       return room ? { room: room.room } : { none: true };
     } catch (error) {
       const { code, retryAfterMs, reason } = error as { code?: unknown; retryAfterMs?: unknown; reason?: unknown };
-      // Waiting is a timer's: a task that sleeps holds one of the four places for tasks.
+      // WaitingGroup is a timer's: a task that sleeps holds one of the four places for tasks.
       if (code === 'WB_RATE_LIMITED' && typeof retryAfterMs === 'number') return { waitMs: retryAfterMs };
       if (code === 'WB_REJECTED') return { refused: String(reason) };
       throw error;
@@ -51,34 +52,34 @@ export const openTask = defineTask<CoffeeOptions, OpenOrder, Opened>({
   done: handleOpened,
 });
 
-const next = z.object({ round: z.string() });
+const roundRef = z.object({ round: z.string() });
 
 /** Goes on after a wait. */
-export const openTimer = {
-  payload: next,
-  run: (context: Context<CoffeeOptions>, { payload }: { payload: z.output<typeof next> }) =>
-    openNext(context, payload.round),
+export const openNextTimer = {
+  payload: roundRef,
+  run: (context: Context<CoffeeOptions>, { payload }: { payload: z.output<typeof roundRef> }) =>
+    openNextConversation(context, payload.round),
 };
 
-interface Waiting {
+interface WaitingGroup {
   readonly number: number;
   readonly tries: number;
-  readonly people: readonly Reached[];
+  readonly people: readonly GroupMember[];
   readonly conversation_id: string;
   readonly connector: string;
   readonly accounts: readonly string[];
 }
 
 /** Takes up the next group that has not been told; without one the round is over. There is one such chain for each round. */
-export async function openNext(context: Context<CoffeeOptions>, round: string): Promise<void> {
+export async function openNextConversation(context: Context<CoffeeOptions>, round: string): Promise<void> {
   const { sql, task } = context;
-  const [group] = await sql<Waiting>(
+  const [group] = await sql<WaitingGroup>(
     `select g.number, g.tries, g.people, g.conversation_id, c.connector, c.people as accounts
      from coffee_groups g join coffee_conversations c on c.id = g.conversation_id
      where g.round_id = $1 and g.state = 'waiting' order by g.tries, g.position limit 1`,
     [round],
   );
-  if (!group) return finish(context, round);
+  if (!group) return finishRound(context, round);
   await task('open', {
     ...{ round, group: group.number },
     conversation: {
@@ -88,35 +89,38 @@ export async function openNext(context: Context<CoffeeOptions>, round: string): 
   });
 }
 
-async function handleOpened(context: Context<CoffeeOptions>, outcome: TaskOutcome<OpenOrder, Opened>): Promise<void> {
+async function handleOpened(
+  context: Context<CoffeeOptions>,
+  outcome: TaskOutcome<OpenPayload, OpenResult>,
+): Promise<void> {
   const { sql, now } = context;
   const { round, group, conversation } = outcome.payload;
   const [row] = await sql<{ tries: number; state: string }>(
     'select tries, state from coffee_groups where number = $1 for update',
     [group],
   );
-  // Told already: this is the end of a chain that was taken up twice; the other one goes on.
+  // AnnouncedGroup already: this is the end of a chain that was taken up twice; the other one goes on.
   if (row?.state !== 'waiting') return;
   await sql('update coffee_rounds set moved_at = $2 where id = $1', [round, now]);
   if (!outcome.ok) {
-    await failed(context, { group, tries: row.tries + 1, reason: reasonIn(outcome.reason) });
-    return goOn(context, round, row.tries);
+    await recordFailure(context, { group, tries: row.tries + 1, reason: reasonIn(outcome.reason) });
+    return continueRound(context, round, row.tries);
   }
   const { result } = outcome;
   if ('waitMs' in result) return wait(context, round, result.waitMs);
-  if ('refused' in result) await failed(context, { group, tries: MOST_TRIES, reason: reasonIn(result.refused) });
+  if ('refused' in result) await recordFailure(context, { group, tries: MAX_TRIES, reason: reasonIn(result.refused) });
   else if ('room' in result) {
     await sql('update coffee_conversations set room = $2 where id = $1', [conversation.uuid, result.room]);
-    await tell(context, group, { connector: conversation.connector, room: result.room });
-  } else await tell(context, group, undefined);
-  await goOn(context, round, row.tries);
+    await announceGroup(context, group, { connector: conversation.connector, room: result.room });
+  } else await announceGroup(context, group, undefined);
+  await continueRound(context, round, row.tries);
 }
 
-async function failed(
+async function recordFailure(
   { sql, log }: Context<CoffeeOptions>,
   { group, tries, reason }: { group: number; tries: number; reason: string },
 ): Promise<void> {
-  const state = tries >= MOST_TRIES ? 'failed' : 'waiting';
+  const state = tries >= MAX_TRIES ? 'failed' : 'waiting';
   await sql('update coffee_groups set tries = $2, reason = $3, state = $4 where number = $1', [
     ...[group, tries, reason],
     state,
@@ -129,13 +133,13 @@ function wait({ at, now }: Context<CoffeeOptions>, round: string, ms: number): P
 }
 
 /** All that failed as often as this one come next; when none is left, the platform is given time, once for all. */
-async function goOn(context: Context<CoffeeOptions>, round: string, tries: number): Promise<void> {
+async function continueRound(context: Context<CoffeeOptions>, round: string, tries: number): Promise<void> {
   const [least] = await context.sql<{ tries: number | null }>(
     "select min(tries) as tries from coffee_groups where round_id = $1 and state = 'waiting'",
     [round],
   );
   const next = least?.tries ?? 0;
-  if (next <= tries) return openNext(context, round);
-  if (next >= TRIES_IN_AN_HOUR) await tellTrouble(context, round);
-  return wait(context, round, Math.min(FIRST_WAIT_MS * 2 ** (next - 1), LONGEST_WAIT_MS));
+  if (next <= tries) return openNextConversation(context, round);
+  if (next >= TRIES_WITHIN_AN_HOUR) await reportPendingGroups(context, round);
+  return wait(context, round, Math.min(FIRST_WAIT_MS * 2 ** (next - 1), MAX_WAIT_MS));
 }

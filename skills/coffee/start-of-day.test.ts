@@ -1,4 +1,4 @@
-import { beginOfDay } from './day.ts';
+import { startOfDay } from './start-of-day.ts';
 
 test.each([
   ['UTC', '2027-12-01', '2027-12-01T00:00:00.000Z'],
@@ -13,9 +13,9 @@ test.each([
   ['America/Santiago', '2024-09-08', '2024-09-08T04:00:00.000Z'],
   ['America/Havana', '2024-11-03', '2024-11-03T04:00:00.000Z'],
 ])('in %s %s begins at %s', (timeZone, day, begin) => {
-  expect(beginOfDay(day, timeZone)?.toISOString()).toBe(begin);
+  expect(startOfDay(day, timeZone)?.toISOString()).toBe(begin);
 });
 
 test.each(['2026-02-30', '2026-2-3', 'tomorrow', '', '0000-01-01'])('"%s" is no day', (text) => {
-  expect(beginOfDay(text, 'America/New_York')).toBeUndefined();
+  expect(startOfDay(text, 'America/New_York')).toBeUndefined();
 });

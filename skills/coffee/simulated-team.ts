@@ -1,9 +1,9 @@
 import type { Pairing } from './pairing.ts';
-import type { Met, Participant, RoundInput } from './roster.ts';
+import type { PairHistory, Participant, RoundInput } from './roster.ts';
 
 /** What a team remembers between rounds, for simulations: tests, and the benchmark. */
-export class Team {
-  readonly met = new Map<string, Met>();
+export class SimulatedTeam {
+  readonly met = new Map<string, PairHistory>();
   people: Participant[];
   round = 0;
 

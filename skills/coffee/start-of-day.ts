@@ -1,5 +1,5 @@
 /** When a day like 2026-12-01 begins in a zone; undefined: it is none. */
-export function beginOfDay(text: string, timeZone: string): Date | undefined {
+export function startOfDay(text: string, timeZone: string): Date | undefined {
   const day = new Date(`${text}T00:00:00Z`);
   if (!/^(19|2\d)\d\d-\d\d-\d\d$/.test(text) || day.toJSON()?.slice(0, 10) !== text) return undefined;
   const first = earlierBy(day, aheadMs(day, timeZone));

@@ -1,19 +1,20 @@
 import { escape, formatTime, type Context, type Message } from '#skill';
 import type { CoffeeOptions } from './options.ts';
 import { suggestSlots } from './slots.ts';
-import { idsOf, list, type Reached } from './words.ts';
+import { idsOf, type GroupMember } from './person-ids.ts';
+import { list } from './wording.ts';
 
-export interface Opening {
+export interface OpeningFacts {
   readonly name: string;
   readonly round: number;
   readonly group: number;
-  readonly people: readonly Reached[];
+  readonly people: readonly GroupMember[];
   readonly connector: string;
   readonly followUpMs: number | null;
 }
 
 /** The first words in a conversation: who, whether they know each other, and when they could meet. */
-export async function opener(context: Context<CoffeeOptions>, opening: Opening): Promise<Message> {
+export async function openingMessage(context: Context<CoffeeOptions>, opening: OpeningFacts): Promise<Message> {
   const { now, timeZone } = context;
   const { people, connector, followUpMs } = opening;
   const zones = people.map(({ accountId }) => {
@@ -25,8 +26,8 @@ export async function opener(context: Context<CoffeeOptions>, opening: Opening):
   return {
     text: [
       `☕ ${list(people.map(({ name }) => name))}: you are having coffee together this time.`,
-      await before(context, opening),
-      whenText(
+      await lastMeetingText(context, opening),
+      slotsText(
         slots,
         people,
         zones.map((one) => one.timeZone),
@@ -41,7 +42,7 @@ export async function opener(context: Context<CoffeeOptions>, opening: Opening):
   };
 }
 
-async function before(context: Context<CoffeeOptions>, opening: Opening): Promise<string | undefined> {
+async function lastMeetingText(context: Context<CoffeeOptions>, opening: OpeningFacts): Promise<string | undefined> {
   const { name, round, people, connector } = opening;
   const [one, other] = people.map(({ accountId }) => idsOf(context.people, connector, accountId));
   if (!one || !other || people.length > 2) return undefined;
@@ -56,7 +57,12 @@ async function before(context: Context<CoffeeOptions>, opening: Opening): Promis
     : undefined;
 }
 
-function whenText(slots: readonly Date[], people: readonly Reached[], zones: readonly string[], now: Date): string {
+function slotsText(
+  slots: readonly Date[],
+  people: readonly GroupMember[],
+  zones: readonly string[],
+  now: Date,
+): string {
   if (slots.length === 0) return 'Your working hours do not overlap: find a time that suits you all.';
   const several = new Set(zones).size > 1;
   const say = (slot: Date): string => {
