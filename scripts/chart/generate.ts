@@ -13,7 +13,7 @@ const END = '<!-- end -->';
 
 export const CHART = resolve(import.meta.dirname, '../../charts/watchbell');
 
-/** Each generated file by its path, with what should stand in it. */
+/** Each generated file by its path, with its expected content. */
 export async function generate(): Promise<Map<string, string>> {
   const { skills, broken } = await loadSkills([BUILT_IN_SKILLS]);
   if (broken.length > 0) throw new Error(broken.map(({ file, reason }) => `${file}: ${reason}`).join('\n'));
@@ -28,7 +28,7 @@ export async function generate(): Promise<Map<string, string>> {
   const readme = resolve(CHART, 'README.md');
   const text = await readFile(readme, 'utf8');
   const [before, after] = [text.split(BEGIN)[0], text.split(END)[1]];
-  if (before === undefined || after === undefined) throw new Error(`${readme} has lost its markers: ${BEGIN} … ${END}`);
+  if (before === undefined || after === undefined) throw new Error(`${readme} lacks its markers: ${BEGIN} … ${END}`);
   const written = `${before}${BEGIN}\n<!-- prettier-ignore-start -->\n\n${valuesTable(values)}\n\n<!-- prettier-ignore-end -->\n${END}${after}`;
   return new Map([
     [resolve(CHART, 'values.schema.json'), `${JSON.stringify(schema, null, 1)}\n`],

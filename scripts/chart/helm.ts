@@ -15,7 +15,7 @@ export async function unpackTool(name: string, layer = LAYER): Promise<string> {
   );
   if (isThere) return target;
   await mkdir(dirname(target), { recursive: true });
-  // Beside it first: another process may be doing the same.
+  // Written next to it and renamed: another process may be doing the same.
   const draft = `${target}.${process.pid}`;
   await writeFile(draft, fileInZip(await readFile(layer), name));
   await chmod(draft, 0o755);

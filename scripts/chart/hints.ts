@@ -1,6 +1,6 @@
 import type { JsonSchema } from '../../src/config/reference.ts';
 
-/** Names that other charts have for what is here, and the name here. */
+/** Names that other charts use, and the name in this chart. */
 const OTHER_NAMES = {
   replicaCount: 'replicas',
   env: 'extraEnv',
@@ -10,14 +10,14 @@ const OTHER_NAMES = {
   initContainers: 'extraInitContainers',
 } as const;
 
-const TEXT = 'a text, in quotes where it looks like a number or a yes';
+const TEXT = 'text, in quotes if it looks like a number or a boolean';
 const LIST = 'a list of names: [ONE, TWO]';
 const SECRET = '{ file: NAME }, where NAME is a key of a Secret under `secrets`';
 
 /**
- * Says what to write where a value has a wrong shape. Helm prints schema errors in its own words ("got number, want
- * string"); but of a constant, which nobody will have written, it prints what the value must be. So each text, list of
- * texts and secret gets such a constant as one more choice.
+ * Says what to write instead of a value of a wrong type. Helm words schema errors itself ("got number, want
+ * string"), but for a constant it prints what the value must be. So each text, list of texts and secret gets such a
+ * constant, which nobody would write, as one more choice.
  */
 export function withHints(schema: JsonSchema): JsonSchema {
   if (schema.anyOf) return withHint(schema, hintOfChoice(schema.anyOf));
@@ -30,11 +30,9 @@ export function eachWithHints(schemas: Record<string, JsonSchema>): Record<strin
   return Object.fromEntries(Object.entries(schemas).map(([key, one]) => [key, withHints(one)]));
 }
 
-/** Where a value that other charts have is written here. */
+/** Which value to use here instead of one from other charts. */
 export function otherNames(): Record<string, JsonSchema> {
-  return Object.fromEntries(
-    Object.entries(OTHER_NAMES).map(([name, here]) => [name, { enum: [`written as ${here}`] }]),
-  );
+  return Object.fromEntries(Object.entries(OTHER_NAMES).map(([name, here]) => [name, { enum: [`use ${here}`] }]));
 }
 
 function withHint(schema: JsonSchema, hint: string | undefined): JsonSchema {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { JsonSchema } from '../../src/config/reference.ts';
 import { valuesSchema } from './values.ts';
 
-/** One row a value: what it means (from the schema) and what it is when nothing is said (from values.yaml). */
+/** One row per value: its meaning (from the schema) and its default (from values.yaml). */
 export function valuesTable(values: unknown): string {
   const schema = z.toJSONSchema(valuesSchema, { io: 'input' }) as JsonSchema;
   return ['| value | meaning | default |', '|---|---|---|', ...rows(schema, values, '')].join('\n');
@@ -12,7 +12,7 @@ function rows(schema: JsonSchema, values: unknown, prefix: string): string[] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, inner]) => {
     const path = prefix === '' ? key : `${prefix}.${key}`;
     const value = isMap(values) ? values[key] : undefined;
-    if (value === undefined) throw new Error(`values.yaml does not say ${path}`);
+    if (value === undefined) throw new Error(`values.yaml lacks ${path}`);
     if (inner.properties) {
       const heading = inner.description === undefined ? [] : [`| **${path}** | ${cell(inner.description)} | |`];
       return [...heading, ...rows(inner, value, path)];

@@ -3,12 +3,15 @@ import type { JsonSchema } from '../../src/config/reference.ts';
 import { eachWithHints, otherNames, withHints } from './hints.ts';
 import { valuesSchema } from './values.ts';
 
-/** Where a parent chart says `condition: watchbell.enabled`, this chart is given the word too. Here it would switch nothing off. */
-const ENABLED: JsonSchema = { enum: [true], description: 'Read by a parent chart: `condition` of its dependencies.' };
+/** Helm also passes a parent chart's `condition: watchbell.enabled` to this chart. It has no effect here. */
+const ENABLED: JsonSchema = {
+  enum: [true],
+  description: 'Used by a parent chart, as the `condition` of its dependency.',
+};
 
 /**
- * The values as JSON Schema, draft 7, which every helm 3 and 4 reads; `config` has the schema of the configuration itself.
- * Its definitions move to the top, where its references look for them.
+ * The values as JSON Schema, draft 7, which every Helm 3 and 4 supports; `config` has the schema of the configuration itself.
+ * Its definitions move to the top level, where its references expect them.
  */
 export function valuesJsonSchema(configuration: JsonSchema): JsonSchema {
   const schema = optional(z.toJSONSchema(valuesSchema, { target: 'draft-7', io: 'input' }) as JsonSchema);
@@ -19,7 +22,7 @@ export function valuesJsonSchema(configuration: JsonSchema): JsonSchema {
   return { ...hinted, properties: { ...hinted.properties, ...otherNames() }, $defs: eachWithHints($defs) };
 }
 
-/** What values.yaml says need not be said again; `helm upgrade --reuse-values` from an older release brings less than that. */
+/** Nothing is required: values.yaml has the defaults, and `helm upgrade --reuse-values` from an older release lacks new keys. */
 function optional(required: JsonSchema): JsonSchema {
   const { required: _, ...schema } = required;
   if (!schema.properties) return schema;

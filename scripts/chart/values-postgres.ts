@@ -1,4 +1,4 @@
-/** Values of where the state is. */
+/** Values for the database. */
 import { z } from 'zod';
 import { count, flag, object, quantity, text } from './shapes.ts';
 
@@ -6,39 +6,39 @@ export const postgres = z
   .strictObject({
     existingSecret: z
       .strictObject({
-        name: text.describe('Secret with a postgres:// address; its name is passed through a template.'),
+        name: text.describe('Secret with a postgres:// address; its name is templated.'),
         key: text.min(1).describe('Its key.'),
       })
-      .describe('A Postgres that is there already.'),
+      .describe('An existing Postgres.'),
     cloudNativePG: z
       .strictObject({
         enabled: flag.describe(
-          'Make a Cluster of the CloudNativePG operator. It stays when this is switched off or uninstalled.',
+          'Create a CloudNativePG Cluster. It is kept when this is turned off or the release is uninstalled.',
         ),
         instances: count.min(1).describe('Postgres instances.'),
         storage: object.describe('Its storage.'),
         spec: object.describe(
-          'More of the spec of the Cluster: image, backup, resources; bootstrap, instead of a new one.',
+          'Additional spec fields of the Cluster: image, backup, resources; bootstrap, instead of a new database.',
         ),
       })
-      .describe('A Postgres cluster kept by CloudNativePG.'),
+      .describe('A Postgres cluster managed by CloudNativePG.'),
     development: z
       .strictObject({
-        enabled: flag.describe('Make one small Postgres, for trials: one pod, no backup.'),
+        enabled: flag.describe('Create a small Postgres for trials: one pod, no backup.'),
         image: text.min(1).describe('Its image.'),
         password: text
           .regex(/^[^\r\n]+$/)
-          .describe('Its password; a changed one restarts it. Only the pods of this release are let in.'),
+          .describe('Its password; changing it restarts Postgres. Only pods of this release can connect.'),
         persistence: z.strictObject({
           enabled: flag.describe(
-            'Keep the data on a volume, which stays when the release is uninstalled; else they go with the pod.',
+            'Keep the data on a volume, which stays when the release is uninstalled; otherwise the data is lost with the pod.',
           ),
           size: quantity.describe('Size of the volume.'),
-          storageClass: text.describe("Default: the cluster's."),
+          storageClass: text.describe("Default: the cluster's default."),
         }),
-        podSecurityContext: object.describe('Of its pod.'),
-        resources: object.describe('Requests and limits.'),
+        podSecurityContext: object.describe('Security context of its pod.'),
+        resources: object.describe('Resource requests and limits.'),
       })
       .describe('A Postgres for trials.'),
   })
-  .describe('Where the state is. Choose exactly one, or write database: into config instead.');
+  .describe("Database for the bot's state. Choose exactly one, or set database: in config instead.");

@@ -17,7 +17,7 @@ const reading = {
   env: { TEAM: 'from the environment' },
 };
 
-/** What the bot reads in its pod: the files of the rendered ConfigMap. */
+/** The files that the bot reads in its pod: those of the rendered ConfigMap. */
 async function readInPod(values: object): Promise<LoadResult> {
   const { data } = (await render(values, { more: ['--skip-schema-validation'] })).one(
     'ConfigMap',
@@ -34,12 +34,12 @@ async function readInPod(values: object): Promise<LoadResult> {
   }
 }
 
-/** Without the places, which differ. */
+/** Without the positions, which differ. */
 function problemsOf(result: LoadResult): string[] {
   return result.ok ? [] : result.problems.map((line) => line.replace(/^\S*:\d+:\d+ /, '')).sort();
 }
 
-test('the example of the reference arrives in the pod as `watchbell check` reads it', async () => {
+test('the reference example is the same in the pod as for `watchbell check`', async () => {
   const written = await loadConfig({ ...reading, path: EXAMPLE });
   const inPod = await readInPod({ ...DATABASE, config: parse(await readFile(EXAMPLE, 'utf8')) as object });
   expect(problemsOf(inPod)).toEqual(problemsOf(written));
@@ -47,7 +47,7 @@ test('the example of the reference arrives in the pod as `watchbell check` reads
   if (written.ok && inPod.ok) expect(JSON.parse(inPod.content)).toEqual(JSON.parse(written.content));
 });
 
-test('every value survives Helm: words that YAML 1.1 takes for others, dates, long ids, quotes, dollars, templates', async () => {
+test('Helm keeps every value unchanged: YAML 1.1 booleans, dates, long ids, quotes, dollars, templates', async () => {
   const config = {
     name: 'bell',
     database: { url: { file: 'database-uri' } },
@@ -74,14 +74,14 @@ test('every value survives Helm: words that YAML 1.1 takes for others, dates, lo
   expect(written.ok && inPod.ok && JSON.parse(inPod.content)).toEqual(written.ok && JSON.parse(written.content));
 });
 
-test('the address of the database comes from the chosen Secret, unless the configuration says it', async () => {
+test('the database address comes from the chosen Secret, unless the configuration sets it', async () => {
   const database = { ok: true, config: { database: { url: { file: 'database-uri' } } } };
   expect(await readInPod({ ...DATABASE, config: { name: 'bell' } })).toMatchObject(database);
   const own = await readInPod({ config: { database: { host: 'db.example.org' } } });
   expect(own).toMatchObject({ ok: true, config: { database: { host: 'db.example.org' } } });
 });
 
-test('skills from ConfigMaps are found, also beside directories that the configuration names', async () => {
+test('skills from ConfigMaps are loaded, in addition to configured directories', async () => {
   const from = await readInPod({ ...DATABASE, skillConfigMaps: ['standup'], config: { name: 'bell' } });
   expect(from).toMatchObject({ ok: true, config: { skillDirectories: ['/skills'] } });
   const own = await readInPod({ ...DATABASE, skillConfigMaps: ['standup'], config: { skillDirectories: ['/mine'] } });

@@ -1,16 +1,16 @@
-/** The Postgres for trials, and volumes. */
+/** The trial Postgres, and volumes. */
 import { DATABASE, render, type Manifest } from './render.ts';
 
 const development = (more: object = {}): object => ({ postgres: { development: { enabled: true, ...more } } });
 
-test('the volume of the development Postgres stays, as the value says', async () => {
+test('the volume of the development Postgres is kept, as documented', async () => {
   const set = (await render(development())).one('StatefulSet');
   expect(set['spec'].persistentVolumeClaimRetentionPolicy).toEqual({ whenDeleted: 'Retain', whenScaled: 'Retain' });
   const trial = await render({}, { example: 'development-values.yaml' });
   expect(trial.one('StatefulSet')['spec']).not.toHaveProperty('volumeClaimTemplates');
 });
 
-test('a changed password of the development Postgres restarts it, and is given to the database that is there', async () => {
+test('changing the password of the development Postgres restarts it and updates the existing database', async () => {
   const pod = async (password: string): Promise<Manifest> =>
     (await render(development({ password }))).one('StatefulSet')['spec'].template;
   const [one, other] = [await pod('one'), await pod('other')];
@@ -22,7 +22,7 @@ test('a changed password of the development Postgres restarts it, and is given t
   expect(first.volumeMounts).toContainEqual({ name: 'data', mountPath: '/var/lib/postgresql/data' });
 });
 
-test('a database in the configuration is one too', async () => {
+test('a database in the configuration counts as one', async () => {
   const config = { database: { host: 'db.example.org' } };
   await expect(render({ ...development(), config })).rejects.toThrow('config.database, postgres.development.enabled');
   await expect(render({ ...DATABASE, config })).rejects.toThrow('config.database, postgres.existingSecret.name');
@@ -30,7 +30,7 @@ test('a database in the configuration is one too', async () => {
   expect((await render({ ...DATABASE, config: more })).all('Deployment')).toHaveLength(1);
 });
 
-test('the volume of backups is taken into use at once, by a Job that is another one when it changes', async () => {
+test('the backup volume is mounted at once, by a Job whose name changes with its spec', async () => {
   const values = (tag: string): object => ({ ...DATABASE, image: { tag }, backup: { enabled: true } });
   const job = (await render(values('1.0'))).one('Job');
   const claim = (await render(values('1.0'))).one('PersistentVolumeClaim').metadata.name;
@@ -40,7 +40,7 @@ test('the volume of backups is taken into use at once, by a Job that is another 
   expect(job.metadata['annotations']?.['helm.sh/hook']).toBeUndefined();
 });
 
-test('a claim or a bucket of your own needs no such Job', async () => {
+test('an existing claim or a bucket needs no such Job', async () => {
   for (const backup of [
     { enabled: true, to: 's3://bells/prod' },
     { enabled: true, volume: { existingClaim: 'mine' } },
@@ -48,7 +48,7 @@ test('a claim or a bucket of your own needs no such Job', async () => {
     expect((await render({ ...DATABASE, backup })).all('Job')).toEqual([]);
 });
 
-test('the test of a release leaves nothing, and helm prints what it said', async () => {
+test('the test of a release leaves nothing behind, and helm prints its output', async () => {
   const { metadata } = (
     await render({ ...DATABASE, config: { skills: { alerts: { sources: { prod: { tokens: [{ file: 't' }] } } } } } })
   ).one('Pod');

@@ -5,7 +5,7 @@ import { CHART, examples, render } from './render.ts';
 
 const DOCS = resolve(import.meta.dirname, '../../docs');
 
-test('all values shown in the pages about installing are such as the chart takes', async () => {
+test('the chart accepts all values shown in the installation pages', async () => {
   const names = ['installing.md', 'openshift.md', 'private-cas-and-proxies.md'];
   const page = (await Promise.all(names.map((name) => readFile(resolve(DOCS, name), 'utf8')))).join('\n');
   const blocks = [...page.matchAll(/^```yaml values\n(.*?)^```$/gms)].map(([, block = '']) => parse(block) as object);
@@ -13,7 +13,7 @@ test('all values shown in the pages about installing are such as the chart takes
   for (const values of blocks) expect((await render(values)).all('Deployment')).toHaveLength(1);
 });
 
-test('where a policy denies what comes in, the ingress or gateway that is switched on is let in', async () => {
+test('examples with a network policy let the enabled ingress or gateway in', async () => {
   const page = await readFile(resolve(DOCS, 'installing.md'), 'utf8');
   const files = await Promise.all((await examples()).map((example) => readFile(resolve(CHART, 'ci', example), 'utf8')));
   const shown = [...page.matchAll(/^```yaml values\n(.*?)^```$/gms)].map(([, block = '']) => block);
@@ -29,7 +29,7 @@ test('where a policy denies what comes in, the ingress or gateway that is switch
     );
 });
 
-test('every alert has a runbook under the address it gives, and no runbook is without an alert', async () => {
+test('every alert has a runbook at its URL, and every runbook has an alert', async () => {
   const rendered = await render(
     { prometheusRule: { enabled: true }, backup: { enabled: true } },
     { example: 'production-values.yaml' },
@@ -46,7 +46,7 @@ test('every alert has a runbook under the address it gives, and no runbook is wi
     expect(annotations.runbook_url).toMatch(new RegExp(`/runbooks\\.md#${alert.toLowerCase()}$`));
 });
 
-test('the table that compares has the number of alerts there are', async () => {
+test('the comparison table has the right number of alerts', async () => {
   const page = await readFile(resolve(DOCS, 'runbooks.md'), 'utf8');
   expect(await readFile(resolve(DOCS, 'chart-compared.md'), 'utf8')).toContain(
     `${[...page.matchAll(/^## /gm)].length} alerts`,

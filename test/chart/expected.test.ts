@@ -1,4 +1,4 @@
-/** Values that people know from other charts, and what they bring from there. */
+/** Values that people know from other charts. */
 import { DATABASE, render, type Manifest } from './render.ts';
 
 const templateOf = (object: Manifest): Manifest['spec'] =>
@@ -12,7 +12,7 @@ const development = { postgres: { development: { enabled: true } } };
 test.each([
   ['global.imageRegistry', { global: { imageRegistry: 'mirror.example.org/hub/' } }],
   ['image.registry', { image: { registry: 'mirror.example.org/hub' } }],
-])('%s stands in for the registries of all images', async (_, values) => {
+])('%s replaces the registry of all images', async (_, values) => {
   const { objects } = await render({ ...development, ...values });
   expect(imagesOf(objects).sort()).toEqual([
     'mirror.example.org/hub/library/postgres:18',
@@ -20,7 +20,7 @@ test.each([
   ]);
 });
 
-test('pull secrets of all charts and of this one reach every pod, by name or as Kubernetes writes them', async () => {
+test('global and own pull secrets reach every pod, as names or in Kubernetes form', async () => {
   const { objects } = await render({
     ...development,
     global: { imagePullSecrets: ['hub', { name: 'mirror' }] },
@@ -33,7 +33,7 @@ test('pull secrets of all charts and of this one reach every pod, by name or as 
     expect(templateOf(pod).imagePullSecrets).toEqual([{ name: 'hub' }, { name: 'mirror' }, { name: 'own' }]);
 });
 
-test('replicas that are left to an autoscaler are not set', async () => {
+test('replicas controlled by an autoscaler are not set', async () => {
   expect((await render(DATABASE)).one('Deployment')['spec'].replicas).toBe(1);
   expect((await render({ ...DATABASE, replicas: 0 })).one('Deployment')['spec'].replicas).toBe(0);
   expect((await render({ ...DATABASE, replicas: null })).one('Deployment')['spec']).not.toHaveProperty('replicas');
@@ -43,7 +43,7 @@ test.each([
   [{ maxUnavailable: '50%' }, { maxUnavailable: '50%' }],
   [{ minAvailable: 1 }, { minAvailable: 1 }],
   [{ minAvailable: 0 }, { minAvailable: 0 }],
-])('a disruption budget of %j', async (podDisruptionBudget, wanted) => {
+])('a disruption budget with %j', async (podDisruptionBudget, wanted) => {
   const { spec } = (await render({ ...DATABASE, podDisruptionBudget })).one('PodDisruptionBudget') as unknown as {
     spec: Record<string, unknown>;
   };
@@ -51,7 +51,7 @@ test.each([
   expect({ minAvailable, maxUnavailable }).toEqual({ minAvailable: undefined, maxUnavailable: undefined, ...wanted });
 });
 
-test('resolver options and lines of /etc/hosts reach the bot and its jobs', async () => {
+test('DNS options and /etc/hosts entries reach the bot and its jobs', async () => {
   const dnsConfig = { options: [{ name: 'ndots', value: '1' }] };
   const hostAliases = [{ ip: '10.0.0.1', hostnames: ['matrix.example.org'] }];
   const { one } = await render({ ...DATABASE, dnsConfig, hostAliases, countdownRecovery: { enabled: true } });
@@ -77,7 +77,7 @@ test('each CronJob can be suspended', async () => {
   }
 });
 
-test('DNS is let out to the ports of its pods, as OpenShift has them too', async () => {
+test('DNS traffic is allowed to the ports of the DNS pods, also on OpenShift', async () => {
   const ports = async (networkPolicy: object): Promise<unknown> =>
     (await render({ ...DATABASE, networkPolicy: { enabled: true, ...networkPolicy } })).one('NetworkPolicy')['spec']
       .egress[0].ports;
@@ -85,7 +85,7 @@ test('DNS is let out to the ports of its pods, as OpenShift has them too', async
   expect(await ports({ dnsPorts: [1053] })).toEqual(['UDP', 'TCP'].map((protocol) => ({ port: 1053, protocol })));
 });
 
-test('an id that a platform gives to pods is not set by the chart when it is null', async () => {
+test('the chart does not set user ids that are null, so that the platform can assign them', async () => {
   const nothing = { runAsUser: null, runAsGroup: null, fsGroup: null };
   const { one } = await render({
     podSecurityContext: nothing,
@@ -99,7 +99,7 @@ test('an id that a platform gives to pods is not set by the chart when it is nul
     });
 });
 
-test('names that are cut keep what tells them apart', async () => {
+test('truncated names stay unique', async () => {
   const name = async (release: string): Promise<string> =>
     (await render(DATABASE, { release })).one('Deployment').metadata.name;
   const names = await Promise.all(['eu', 'us'].map((end) => name(`team-payments-in-production-${end}`)));
@@ -108,7 +108,7 @@ test('names that are cut keep what tells them apart', async () => {
   expect(await name('bell')).toBe('bell-watchbell');
 });
 
-test('the trial can be installed under any name, and uses the Secret it makes', async () => {
+test('the trial can be installed under any name, and uses the Secret it creates', async () => {
   const { all, one } = await render({}, { example: 'development-values.yaml', release: 'trial-of-ann' });
   const sources: readonly Manifest[] = templateOf(one('Deployment')).volumes.flatMap(
     (volume: Manifest) => volume['projected']?.sources ?? [],

@@ -5,11 +5,11 @@ import { generate } from '../../scripts/chart/generate.ts';
 import { valuesSchema } from '../../scripts/chart/values.ts';
 import { CHART, examples, render, DATABASE } from './render.ts';
 
-test('values.schema.json and the table of values are current: run `npm run chart`', async () => {
+test('values.schema.json and the table of values are up to date: run `npm run chart`', async () => {
   for (const [file, content] of await generate()) expect(await readFile(file, 'utf8')).toBe(content);
 });
 
-test('values.yaml has the shapes it asks for, and says nothing that is not described', async () => {
+test('values.yaml matches its schema and contains no undocumented values', async () => {
   expect(valuesSchema.safeParse({}).success).toBe(false);
   expect(valuesSchema.safeParse(parse(await readFile(join(CHART, 'values.yaml'), 'utf8'))).error).toBeUndefined();
 });
@@ -25,9 +25,9 @@ test('there are at least four examples', async () => {
 });
 
 test.each([
-  ['a switch that would switch nothing off', { enabled: false }, 'enabled'],
+  ['a switch without effect', { enabled: false }, 'enabled'],
   ['a misspelt value', { replicsa: 2 }, 'replicsa'],
-  ['a room that is no map', { config: { rooms: { ops: 3 } } }, 'rooms'],
+  ['a room that is not a map', { config: { rooms: { ops: 3 } } }, 'rooms'],
   [
     'a bare number for an id, which Helm would have rounded',
     { config: { rooms: { pay: { in: { discord: 1045678901234567 } } } } },
@@ -39,17 +39,17 @@ test.each([
     { config: { connectors: { matrix: { homeserver: 'https://m.example.org', token: 'syt_x' } } } },
     'token',
   ],
-  ['a label that the chart writes itself', { podLabels: { 'app.kubernetes.io/name': 'x' } }, 'app.kubernetes.io/name'],
-  ['an alert that there is not', { prometheusRule: { disabled: { WatchbelLate: true } } }, 'WatchbelLate'],
-  ['a schedule that is none', { countdownRecovery: { enabled: true, schedule: 'daily' } }, 'schedule'],
-  ['a bucket of something else', { backup: { enabled: true, to: 'gs://bells/prod' } }, 'to'],
+  ['a label that the chart sets itself', { podLabels: { 'app.kubernetes.io/name': 'x' } }, 'app.kubernetes.io/name'],
+  ['an unknown alert', { prometheusRule: { disabled: { WatchbelLate: true } } }, 'WatchbelLate'],
+  ['an invalid schedule', { countdownRecovery: { enabled: true, schedule: 'daily' } }, 'schedule'],
+  ['a bucket of another provider', { backup: { enabled: true, to: 'gs://bells/prod' } }, 'to'],
   ['a directory for backups', { backup: { enabled: true, to: '/mnt/backups' } }, 'to'],
   ['a bucket with a key before it', { backup: { enabled: true, to: 's3://key:secret@bells/prod' } }, 'to'],
-])('helm refuses %s', async (_, values, named) => {
+])('helm rejects %s', async (_, values, named) => {
   await expect(render({ ...DATABASE, ...values })).rejects.toThrow(named);
 });
 
-test('helm takes skills it does not know, and what a parent chart calls global or its condition', async () => {
+test('helm accepts unknown skills, and the global values and condition of a parent chart', async () => {
   const { objects } = await render({
     ...DATABASE,
     enabled: true,

@@ -1,4 +1,4 @@
-/** What helm says of values of a wrong shape: what to write instead. */
+/** For values of a wrong type, helm says what to write instead. */
 import { DATABASE, render } from './render.ts';
 
 const WRONG = {
@@ -23,16 +23,16 @@ beforeAll(async () => {
 });
 
 test.each([
-  ['a number for a tag', '/image/tag', 'a text, in quotes'],
-  ['a number for what has a pattern', '/backup/to', 'a text, in quotes'],
-  ['a bare number for an id', '/in/discord', 'a text, in quotes'],
-  ['hosts as other charts have them', '/ingress/hosts', 'a list of names: ['],
+  ['a number for a tag', '/image/tag', 'text, in quotes'],
+  ['a number where a pattern is required', '/backup/to', 'text, in quotes'],
+  ['a bare number for an id', '/in/discord', 'text, in quotes'],
+  ['hosts in the form of other charts', '/ingress/hosts', 'a list of names: ['],
   ['one room instead of a list', '/route/rooms', 'a list of names: ['],
-  ['a token in plain', '/matrix/token', '{ file: NAME }'],
-  ['a token of a source in plain', '/prod/tokens/0', '{ file: NAME }'],
-  ['the name that other charts have for replicas', '/replicaCount', 'written as replicas'],
-  ['the name that other charts have for extraEnv', '/env', 'written as extraEnv'],
-])('of %s helm says what to write', (_, where, what) => {
+  ['a plain-text token', '/matrix/token', '{ file: NAME }'],
+  ['a plain-text token of a source', '/prod/tokens/0', '{ file: NAME }'],
+  ["other charts' name for replicas", '/replicaCount', 'use replicas'],
+  ["other charts' name for extraEnv", '/env', 'use extraEnv'],
+])('for %s helm says what to write', (_, where, what) => {
   expect(said.filter((line) => line.includes(`${where}'`))).toContainEqual(expect.stringContaining(what));
 });
 

@@ -1,4 +1,4 @@
-/** The receiver that an install prints, and the Secret that it leads to. */
+/** The receiver that an install prints, and the Secret it refers to. */
 import { DATABASE, notes, render } from './render.ts';
 
 const CONFIG = { skills: { alerts: { sources: { prod: { tokens: [{ file: 'alerts-token' }] } } } } };
@@ -20,7 +20,7 @@ test('the one key of the source is copied to Alertmanager, and the receiver read
   expect(printed).not.toContain('slack');
 });
 
-test('a key that has another name as a file is copied by its own', async () => {
+test('a key that is mounted under another file name is copied by its own name', async () => {
   const printed = await notes(
     withSecrets([{ name: 'whole' }, { name: 'renamed', items: [{ key: 'am', path: 'alerts-token' }] }]),
   );
@@ -28,8 +28,8 @@ test('a key that has another name as a file is copied by its own', async () => {
   expect(printed).not.toContain('whole');
 });
 
-test('where several Secrets may hold it, all are named; where none does, that is said', async () => {
-  expect(await notes(withSecrets([{ name: 'one' }, { name: 'two' }]))).toContain('It is in one of: one, two');
+test('if several Secrets may contain the key, all are listed; if none does, the notes say so', async () => {
+  expect(await notes(withSecrets([{ name: 'one' }, { name: 'two' }]))).toContain('The key is in one of: one, two');
   expect(await notes(withSecrets([]))).toContain('No Secret under `secrets` has the key alerts-token');
 });
 
@@ -40,7 +40,7 @@ const credentials = async (secrets: object[], more: object = {}): Promise<unknow
   return receiver.webhookConfigs[0].httpConfig.authorization.credentials;
 };
 
-test("an AlertmanagerConfig takes the source's token from the Secret it is in, unless another is named", async () => {
+test("an AlertmanagerConfig uses the source's token from the Secret that contains it, unless another is set", async () => {
   expect(await credentials([{ name: '{{ .Release.Name }}-tokens' }])).toEqual({
     name: 'bell-tokens',
     key: 'alerts-token',
@@ -53,7 +53,7 @@ test("an AlertmanagerConfig takes the source's token from the Secret it is in, u
   await expect(credentials([{ name: 'one' }, { name: 'two' }])).rejects.toThrow('alertmanagerConfig.tokenSecret');
 });
 
-test('below a path every address has it: of the receiver, of the test, of what senders outside post to', async () => {
+test('with a base path, the receiver, the test and the public addresses all have it', async () => {
   const values = withSecrets([{ name: 'watchbell' }], {
     config: { ...CONFIG, http: { basePath: '/bell' } },
     ingress: { enabled: true, hosts: ['b.example.org'] },

@@ -40,7 +40,7 @@ interface RenderOptions {
   readonly more?: readonly string[];
 }
 
-/** What helm prints of a release, `bell` unless it is named, in the namespace `monitoring`; rejects with what it says. */
+/** Output of helm for a release (default `bell`) in the namespace `monitoring`; rejects with its error message. */
 async function runHelm(command: 'template' | 'install', values: object, options: RenderOptions): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'watchbell-chart-'));
   const file = join(directory, 'values.yaml');
@@ -59,7 +59,7 @@ async function runHelm(command: 'template' | 'install', values: object, options:
   }
 }
 
-/** What helm prints for people after an install. */
+/** The notes that helm prints after an install. */
 export async function notes(values: object, options: RenderOptions = {}): Promise<string> {
   const printed = await runHelm('install', values, {
     ...options,
@@ -73,7 +73,7 @@ export async function render(values: object, options: RenderOptions = {}): Promi
   const stdout = await runHelm('template', values, options);
   const objects = parseAllDocuments(stdout)
     .map((document) => {
-      // The same key twice, for one: helm takes the last, and an API server that is asked to be strict takes neither.
+      // For example a duplicate key: helm uses the last one, and an API server in strict mode rejects it.
       for (const error of document.errors) throw error;
       return document.toJS() as Manifest | null;
     })

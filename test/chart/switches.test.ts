@@ -1,7 +1,7 @@
 import { valuesSchema } from '../../scripts/chart/values.ts';
 import { DATABASE, examples, notes, render, type Manifest, type Rendered } from './render.ts';
 
-/** What pairing.rooms and alertmanagerConfig lean on. */
+/** Configuration that pairing.rooms and alertmanagerConfig require. */
 const source = {
   secrets: [{ name: 'watchbell' }],
   config: { skills: { alerts: { sources: { default: { tokens: [{ file: 't' }] } } } } },
@@ -23,7 +23,7 @@ const podsOf = ({ objects }: Rendered): Manifest[] =>
 const volume = (object: Manifest, name: string): Manifest['spec'] =>
   podOf(object).volumes.find((one: { name: string }) => one.name === name);
 
-test('by default there is what the bot needs, and nothing of any operator', async () => {
+test('the default values create only what the bot needs, and no resources of other operators', async () => {
   const { objects } = await render(DATABASE);
   expect(objects.map(({ kind }) => kind).sort()).toEqual(
     ['ConfigMap', 'Deployment', 'PodDisruptionBudget', 'Service', 'Service', 'ServiceAccount'].sort(),
@@ -53,7 +53,7 @@ test.each([
     { extraObjects: [{ apiVersion: 'v1', kind: 'Secret', metadata: { name: '{{ .Release.Name }}-x' } }] },
     ['Secret'],
   ],
-])('%s adds its objects and changes no other', async (_, values, added) => {
+])('%s adds its objects and does not change others', async (_, values, added) => {
   const given = 'config' in values ? { config: values.config } : {};
   const secrets = 'secrets' in values ? { secrets: values.secrets } : {};
   const [before, after] = [
@@ -80,7 +80,7 @@ test.each([
   expect((await render({ ...DATABASE, ...source, ...values })).all(kind)).toEqual([]);
 });
 
-test('the round trip of `helm test` is there where an alert can be posted', async () => {
+test('`helm test` has its round trip if an alert can be posted', async () => {
   for (const [values, count] of [
     [{}, 0],
     [{ configFragments: ['team'] }, 1],
@@ -94,30 +94,30 @@ test('the round trip of `helm test` is there where an alert can be posted', asyn
 test.each([
   ['no configuration', { config: null }],
   ['no skills', { config: { skills: {} } }],
-  ['the alerts switched off', { config: { skills: { alerts: false } } }],
-  ['alerts without a word', { config: { skills: { alerts: null } } }],
-  ['coffee switched off', { config: { skills: { coffee: false } } }],
-])('with %s it renders, and an AlertmanagerConfig says what it misses', async (_, values) => {
+  ['the alerts skill turned off', { config: { skills: { alerts: false } } }],
+  ['empty alerts options', { config: { skills: { alerts: null } } }],
+  ['coffee turned off', { config: { skills: { coffee: false } } }],
+])('with %s the chart renders, and an AlertmanagerConfig says what is missing', async (_, values) => {
   await render({ ...DATABASE, ...values });
   await expect(render({ ...DATABASE, ...values, alertmanagerConfig: { enabled: true } })).rejects.toThrow(
     'it has: none',
   );
 });
 
-test('wherever a Watchdog is routed to the bot, the bot is told to drop it', async () => {
-  const missing = 'No route of yours names the Watchdog';
+test('if a Watchdog is routed to the bot, the bot is configured to drop it', async () => {
+  const missing = 'None of your routes mentions the Watchdog';
   expect(await notes({ ...DATABASE, ...source })).toContain(missing);
   expect(await notes(DATABASE)).not.toContain(missing);
   for (const example of await examples()) expect(await notes({}, { example })).not.toContain(missing);
 });
 
-test('without a database the install fails with the three choices', async () => {
+test('without a database the install fails and lists the three options', async () => {
   await expect(render({})).rejects.toThrow(
     /postgres\.existingSecret\.name.*postgres\.cloudNativePG\.enabled.*postgres\.development\.enabled/,
   );
 });
 
-test('two databases are refused by name', async () => {
+test('two databases are rejected, by name', async () => {
   const postgres = { ...DATABASE.postgres, development: { enabled: true } };
   await expect(render({ postgres })).rejects.toThrow('postgres.existingSecret.name, postgres.development.enabled');
 });
@@ -126,29 +126,29 @@ test.each([
   ['an existing Secret', { existingSecret: { name: 'mine', key: 'url' } }, { name: 'mine', key: 'url' }],
   ['CloudNativePG', { cloudNativePG: { enabled: true } }, { name: 'bell-watchbell-db-app', key: 'uri' }],
   ['the development Postgres', { development: { enabled: true } }, { name: 'bell-watchbell-postgres', key: 'uri' }],
-])('the address of the database is a file from %s', async (_, postgres, { name, key }) => {
+])('the database address is a file from %s', async (_, postgres, { name, key }) => {
   const sources = volume((await render({ postgres })).one('Deployment'), 'secrets').projected.sources;
   expect(sources[0]).toEqual({ secret: { name, items: [{ key, path: 'database-uri' }] } });
 });
 
 test.each([
-  ['anew', undefined, { initdb: { database: 'watchbell', owner: 'watchbell' } }],
+  ['with a new database', undefined, { initdb: { database: 'watchbell', owner: 'watchbell' } }],
   [
-    'from what another one was',
+    'by recovery from another one',
     { recovery: { source: 'old' } },
     { recovery: { source: 'old', database: 'watchbell', owner: 'watchbell' } },
   ],
   [
-    'with more of its own',
+    'with its own initdb options',
     { initdb: { dataChecksums: true, owner: 'bell' } },
     { initdb: { dataChecksums: true, database: 'watchbell', owner: 'bell' } },
   ],
-])('a Cluster that begins %s begins in one way, with the database that is looked for', async (_, bootstrap, wanted) => {
+])('a Cluster that starts %s has one bootstrap method, with the expected database', async (_, bootstrap, wanted) => {
   const postgres = { cloudNativePG: { enabled: true, spec: { ...(bootstrap && { bootstrap }) } } };
   expect((await render({ postgres })).one('Cluster')['spec'].bootstrap).toEqual(wanted);
 });
 
-test('names that Kubernetes takes nowhere else, or takes for a number, are written so that it does', async () => {
+test('unusual names, and names that look like numbers, are quoted', async () => {
   const rendered = await render({ ...DATABASE, skillConfigMaps: ['team.standup'] }, { release: '123' });
   const deployment = rendered.one('Deployment');
   const skill = podOf(deployment).volumes.find((one: Manifest) => one['configMap']?.name === 'team.standup');
@@ -160,7 +160,7 @@ test('names that Kubernetes takes nowhere else, or takes for a number, are writt
   expect(deployment.metadata['labels']['app.kubernetes.io/instance']).toBe('123');
 });
 
-test("the pods' own annotations win, each standing there once", async () => {
+test('pod annotations override common ones, without duplicates', async () => {
   const key = 'kubectl.kubernetes.io/default-container';
   const rendered = await render({ ...DATABASE, podAnnotations: { [key]: 'sidecar', inject: 'true' } });
   expect(rendered.one('Deployment')['spec'].template.metadata.annotations).toEqual({
@@ -169,7 +169,7 @@ test("the pods' own annotations win, each standing there once", async () => {
   });
 });
 
-test('the development Postgres keeps its password through upgrades, whatever it holds', async () => {
+test('the development Postgres keeps its password across upgrades, whatever characters it contains', async () => {
   const postgres = { development: { enabled: true, password: 'p@ss/w+rd 1' } };
   const secret = (await render({ postgres })).one('Secret');
   const uri = new URL(secret['stringData'].uri);
@@ -177,7 +177,7 @@ test('the development Postgres keeps its password through upgrades, whatever it 
   expect((await render({ postgres }, { more: ['--is-upgrade'] })).one('Secret')).toEqual(secret);
 });
 
-test('Secrets become one volume of files, by key, renamed, or whole; fragments lie beside the configuration', async () => {
+test('Secrets become one volume of files: by key, renamed, or complete; fragments are next to the configuration', async () => {
   const rendered = await render({
     ...DATABASE,
     secrets: [
@@ -207,7 +207,7 @@ test('Secrets become one volume of files, by key, renamed, or whole; fragments l
   await expect(render({ ...DATABASE, configFragments: ['watchbell'] })).rejects.toThrow('another name');
 });
 
-test('a changed configuration changes no pod, and nothing is mounted in a way that would not follow it', async () => {
+test('a changed configuration does not change the pod, and all mounts pick up changes', async () => {
   const [one, other] = [
     await render({ ...DATABASE, config: { name: 'a1' } }),
     await render({ ...DATABASE, config: { name: 'b2' } }),
@@ -218,7 +218,7 @@ test('a changed configuration changes no pod, and nothing is mounted in a way th
     expect(JSON.stringify((await render({}, { example })).objects)).not.toContain('subPath');
 });
 
-test('every pod of every example passes Pod Security "restricted", reads no token and writes to no root', async () => {
+test('every pod of every example passes Pod Security "restricted", mounts no token and has a read-only root', async () => {
   for (const example of await examples())
     for (const object of podsOf(await render({}, { example }))) {
       const pod = podOf(object);
@@ -240,7 +240,7 @@ test('every pod of every example passes Pod Security "restricted", reads no toke
     }
 });
 
-test('a rollout takes no replica away first, and a drain is never blocked', async () => {
+test('a rollout removes no replica first, and a drain is never blocked', async () => {
   const rendered = await render(DATABASE);
   expect(rendered.one('Deployment')['spec'].strategy.rollingUpdate).toEqual({ maxSurge: 1, maxUnavailable: 0 });
   expect(rendered.one('PodDisruptionBudget')['spec']).toMatchObject({
@@ -249,7 +249,7 @@ test('a rollout takes no replica away first, and a drain is never blocked', asyn
   });
 });
 
-test('the ops port is on no ingress, and only webhooks are unless asked for', async () => {
+test('the ops port is on no ingress, and by default only webhooks are', async () => {
   const rendered = await render({
     ...DATABASE,
     ingress: { enabled: true, hosts: ['b.example.org'] },
@@ -267,7 +267,7 @@ test('the ops port is on no ingress, and only webhooks are unless asked for', as
   ]);
 });
 
-test('the certificate is for the hosts there are, and the ingress uses it', async () => {
+test('the certificate covers the configured hosts, and the ingress uses it', async () => {
   const rendered = await render({
     ...DATABASE,
     ingress: { enabled: true, hosts: ['b.example.org'] },
@@ -284,7 +284,7 @@ test.each([
   ['ingress.hosts', { ingress: { enabled: true } }],
   ['httpRoute.parentRefs', { httpRoute: { enabled: true } }],
   ['certificate.issuerRef.name', { certificate: { enabled: true } }],
-])('a switch without %s fails and says what to set', async (named, values) => {
+])('enabling it without %s fails and says what to set', async (named, values) => {
   await expect(render({ ...DATABASE, ...values })).rejects.toThrow(named);
 });
 
@@ -295,17 +295,17 @@ test.each([
     { ...source, alertmanagerConfig: { enabled: true, source: 'prod', tokenSecret: { name: 'team', key: 'token' } } },
     /no such source.*it has: default/,
   ],
-])('%s fails and says so, unless a fragment may bring it', async (_, values, says) => {
+])('%s fails and says so, unless a fragment may contain it', async (_, values, says) => {
   await expect(render({ ...DATABASE, ...values })).rejects.toThrow(says);
   await render({ ...DATABASE, ...values, configFragments: ['team'] });
 });
 
-test('a coffee job begins a round by its own name too', async () => {
+test('a coffee job can also start a round by its name', async () => {
   const values = { ...roundsIn('random'), pairing: { rooms: { 'round-0': { schedule: '@weekly' } } } };
   expect((await render({ ...DATABASE, ...values })).all('CronJob')).toHaveLength(1);
 });
 
-test("matchers and routes of one's own are beside those that keep the bot's own alerts out and the Watchdog coming", async () => {
+test("custom matchers and routes are added to those that exclude the bot's own alerts and repeat the Watchdog", async () => {
   const cluster = { name: 'cluster', matchType: '=', value: 'eu' };
   const route = { matchers: [cluster], routes: [{ receiver: 'watchbell', groupBy: ['job'] }], groupWait: '10s' };
   const rendered = await render({ ...DATABASE, ...source, alertmanagerConfig: { enabled: true, route } });
@@ -325,7 +325,7 @@ test("matchers and routes of one's own are beside those that keep the bot's own 
   });
 });
 
-test('the databases and the backups of a release outlive it', async () => {
+test('databases and backups are kept after an uninstall', async () => {
   const rendered = await render({ backup: { enabled: true } }, { example: 'production-values.yaml' });
   for (const kind of ['Cluster', 'PersistentVolumeClaim'])
     expect(rendered.one(kind).metadata['annotations']).toEqual({ 'helm.sh/resource-policy': 'keep' });
@@ -340,7 +340,7 @@ test('monitors and the Service for metrics find each other', async () => {
   expect(matching.map(({ metadata }) => metadata.name)).toEqual(['bell-watchbell-ops']);
 });
 
-test('the policy that denies the rest lets through what the bot needs', async () => {
+test('the default-deny policy allows what the bot needs', async () => {
   const spec = (await render({ ...DATABASE, networkPolicy: { enabled: true } })).one('NetworkPolicy')['spec'];
   expect(spec.policyTypes).toEqual(['Ingress', 'Egress']);
   const ports = (rules: { ports: { port: unknown }[] }[]): unknown[] =>
@@ -349,7 +349,7 @@ test('the policy that denies the rest lets through what the bot needs', async ()
   expect(ports(spec.egress)).toEqual([53, 53, 5353, 5353, 5432, 443, 8080]);
 });
 
-test('each alert about the bot is labelled so that it can go round it, has a runbook, and can be left out', async () => {
+test('each alert about the bot has the label to route it elsewhere, has a runbook, and can be turned off', async () => {
   const values = {
     ...DATABASE,
     certificate: { enabled: true, issuerRef: { name: 'le' }, dnsNames: ['b.example.org'] },
@@ -389,7 +389,7 @@ test('each alert about the bot is labelled so that it can go round it, has a run
   expect(fewer).toHaveLength(rules.length - 1);
 });
 
-test('a backup to a bucket goes through room of its own, with the keys of the release', async () => {
+test('a backup to a bucket uses its own temporary volume and the keys of the release', async () => {
   const rendered = await render({
     ...DATABASE,
     backup: { enabled: true, to: 's3://bells/prod', volume: { size: '2Gi' } },
@@ -405,7 +405,7 @@ test('a backup to a bucket goes through room of its own, with the keys of the re
   expect(pod?.volumes).toContainEqual({ name: 'backups', emptyDir: { sizeLimit: '2Gi' } });
 });
 
-test('scheduled jobs never overlap, are not started late for ever, and clean up after themselves', async () => {
+test('scheduled jobs never overlap, have a starting deadline, and clean up after themselves', async () => {
   const rendered = await render({
     ...DATABASE,
     ...roundsIn('random', 'tea'),
@@ -427,7 +427,7 @@ test('scheduled jobs never overlap, are not started late for ever, and clean up 
   }
 });
 
-test('rooms that look alike, or whose names Kubernetes would not take, get jobs of their own', async () => {
+test('rooms with similar names, or names invalid in Kubernetes, get separate jobs', async () => {
   const rooms = ['engineering-berlin', 'engineering-paris', 'Random', 'random', 'Büro', 'tea_time', 'tea.time'];
   const rendered = await render({
     ...DATABASE,
@@ -443,12 +443,12 @@ test.each([
   ['bell.eu', {}, 'bell-eu-watchbell'],
   ['bell', { nameOverride: 'Foo_Bar' }, 'bell-foo-bar'],
   ['bell', { fullnameOverride: 'Bell.Eu' }, 'bell-eu'],
-])('the release %s with %j has names that Services may have', async (release, values, name) => {
+])('the release %s with %j has valid Service names', async (release, values, name) => {
   const rendered = await render({ ...DATABASE, ...values }, { release });
   expect(rendered.all('Service').map(({ metadata }) => metadata.name)).toEqual([name, `${name}-ops`]);
 });
 
-test('every pod has the labels of everything, and each of the bot those of its pods', async () => {
+test('every pod has the common labels, and each pod of the bot also the pod labels', async () => {
   const rendered = await render({
     ...source,
     commonLabels: { team: 'sre' },
@@ -470,7 +470,7 @@ test('every pod has the labels of everything, and each of the bot those of its p
     );
 });
 
-test('the longest names are such as Kubernetes takes', async () => {
+test('the longest names are valid in Kubernetes', async () => {
   const rendered = await render({
     fullnameOverride: 'a-very-long-name-that-somebody-chose-for-their-release',
     postgres: { development: { enabled: true } },

@@ -1,4 +1,4 @@
-/** Every object of every example, as a typed literal: unknown fields, wrong types and missing ones are errors of tsc. */
+/** Every object of every example, as a typed literal: tsc rejects unknown fields, wrong types and missing fields. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -11,7 +11,7 @@ const OTHER: Readonly<Record<string, string>> = {
   'cert-manager.io': '@kubernetes-models/cert-manager',
   'gateway.networking.k8s.io': '@kubernetes-models/gateway-api',
 };
-/** No types are published for these. */
+/** There are no published types for these. */
 const UNTYPED = ['postgresql.cnpg.io/v1 Cluster'];
 
 async function check(objects: readonly Manifest[]): Promise<string> {

@@ -3,8 +3,8 @@
 {{- end -}}
 
 {{/*
-At most 32 characters, so that the longest name made from it stays within a CronJob's 52; a Service's has no dots or capitals.
-What is cut keeps a hash of the whole, so that no two releases are one.
+At most 32 characters, so that the longest name made from it stays within a CronJob's 52; a Service name has no dots or capitals.
+A truncated name ends in a hash of the full name, so that names stay unique.
 */}}
 {{- define "watchbell.fullname" -}}
 {{- $name := include "watchbell.name" . -}}
@@ -55,7 +55,7 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 {{- end -}}
 
-{{/* The options of a skill, (list $ "alerts"), as JSON; {} where they are left out, or it is switched off by `false`. */}}
+{{/* The options of a skill, (list $ "alerts"), as JSON; {} if they are missing, or the skill is turned off with `false`. */}}
 {{- define "watchbell.skill" -}}
 {{- $skills := default dict (default dict (index . 0).Values.config).skills -}}
 {{- $options := get $skills (index . 1) -}}
@@ -63,8 +63,8 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 
 {{/*
-The Secrets of `secrets` that may hold the first token of a source, (list $ "prod"), as a JSON list of { name, key }: those
-that name it among their items, else those that are taken whole.
+The entries of `secrets` that may contain the first token of a source, (list $ "prod"), as a JSON list of { name, key }: those
+that list it in their items, otherwise those without items.
 */}}
 {{- define "watchbell.tokenSecrets" -}}
 {{- $root := index . 0 -}}
@@ -85,12 +85,12 @@ that name it among their items, else those that are taken whole.
 {{- default $whole $named | toJson -}}
 {{- end -}}
 
-{{/* `helm test` posts to a source; a ConfigMap of configFragments may bring one. */}}
+{{/* `helm test` posts to a source; a ConfigMap under configFragments may contain one. */}}
 {{- define "watchbell.tested" -}}
 {{- if and .Values.test.enabled (or (include "watchbell.skill" (list . "alerts") | fromJson).sources .Values.configFragments) }}true{{ end -}}
 {{- end -}}
 
-{{/* A room as a part of a name, at most 14 characters; what had to be changed keeps a hash, so that no two are one. */}}
+{{/* A room name for use in object names, at most 14 characters; a changed name ends in a hash, so that names stay unique. */}}
 {{- define "watchbell.nameOfRoom" -}}
 {{- $plain := regexReplaceAll "[^a-z0-9]+" (lower .) "-" | trimAll "-" -}}
 {{- if and (eq $plain .) (le (len .) 14) -}}
@@ -109,7 +109,7 @@ that name it among their items, else those that are taken whole.
 {{- end -}}
 {{- end -}}
 
-{{/* (list $ "docker.io/library/postgres:18"), from the registry that stands in for all of them, where there is one. */}}
+{{/* (list $ "docker.io/library/postgres:18"), from the configured mirror registry, if there is one. */}}
 {{- define "watchbell.repository" -}}
 {{- with default (index . 0).Values.image.registry (index . 0).Values.global.imageRegistry -}}
 {{ trimSuffix "/" . }}/
@@ -121,7 +121,7 @@ that name it among their items, else those that are taken whole.
 {{- end -}}
 {{- end -}}
 
-{{/* Those of this chart and of all charts of a release, each once, by name or as { name }. */}}
+{{/* Pull secrets of this chart and the global ones, without duplicates; each is a name or { name }. */}}
 {{- define "watchbell.imagePullSecrets" -}}
 {{- $secrets := list -}}
 {{- range concat (default list .Values.global.imagePullSecrets) .Values.imagePullSecrets -}}
@@ -133,19 +133,19 @@ imagePullSecrets:
 {{- end -}}
 {{- end -}}
 
-{{/* `http.basePath` of the configuration: empty, or /bell. */}}
+{{/* `http.basePath` of the configuration: empty, or such as /bell. */}}
 {{- define "watchbell.basePath" -}}
 {{- with (default dict (default dict .Values.config).http).basePath -}}
 {{ printf "/%s" (trimAll "/" .) | trimSuffix "/" }}
 {{- end -}}
 {{- end -}}
 
-{{/* A path for senders: (list $ "/webhooks"). */}}
+{{/* A public path: (list $ "/webhooks"). */}}
 {{- define "watchbell.path" -}}
 {{ printf "%s%s" (include "watchbell.basePath" (index . 0)) (index . 1) | trimSuffix "/" | default "/" }}
 {{- end -}}
 
-{{/* Where the bot is inside the cluster. In full, so that NO_PROXY can name all such with `.svc`. */}}
+{{/* The bot's address inside the cluster, ending in `.svc`, so that NO_PROXY can match it. */}}
 {{- define "watchbell.url" -}}
 http://{{ include "watchbell.fullname" . }}.{{ .Release.Namespace }}.svc:{{ .Values.service.port }}{{ include "watchbell.basePath" . }}
 {{- end -}}
@@ -162,7 +162,7 @@ http://{{ include "watchbell.fullname" . }}.{{ .Release.Namespace }}.svc:{{ .Val
 {{ default (printf "%s-tls" (include "watchbell.fullname" .)) .Values.certificate.secretName }}
 {{- end -}}
 
-{{/* Every host this release answers to. */}}
+{{/* All host names of this release. */}}
 {{- define "watchbell.hosts" -}}
 {{- $hosts := list -}}
 {{- if .Values.ingress.enabled }}{{ $hosts = concat $hosts .Values.ingress.hosts }}{{ end -}}
@@ -170,21 +170,21 @@ http://{{ include "watchbell.fullname" . }}.{{ .Release.Namespace }}.svc:{{ .Val
 {{- $hosts | uniq | toJson -}}
 {{- end -}}
 
-{{/* Where the Secret with the address of Postgres is: { name, key }, empty when the configuration says it all. */}}
+{{/* The Secret with the address of Postgres: { name, key }, or empty if the configuration has the address. */}}
 {{- define "watchbell.databaseSecret" -}}
 {{- $postgres := .Values.postgres -}}
 {{- $chosen := list -}}
 {{- $own := (default dict .Values.config).database -}}
-{{- /* One that says more about the database of the Secret, such as its TLS, is no other database. */}}
+{{- /* A `database:` that only adds to the Secret's address, such as TLS options, is not a second database. */}}
 {{- if and $own (ne (dig "url" "file" "" (deepCopy $own)) "database-uri") }}{{ $chosen = append $chosen "config.database" }}{{ end -}}
 {{- if $postgres.existingSecret.name }}{{ $chosen = append $chosen "postgres.existingSecret.name" }}{{ end -}}
 {{- if $postgres.cloudNativePG.enabled }}{{ $chosen = append $chosen "postgres.cloudNativePG.enabled" }}{{ end -}}
 {{- if $postgres.development.enabled }}{{ $chosen = append $chosen "postgres.development.enabled" }}{{ end -}}
 {{- if gt (len $chosen) 1 -}}
-{{- fail (printf "There must be one database, and these values name %d: keep one of %s." (len $chosen) (join ", " $chosen)) -}}
+{{- fail (printf "Set exactly one database. These values set %d; keep one of: %s." (len $chosen) (join ", " $chosen)) -}}
 {{- end -}}
 {{- if and (not $chosen) (not $own) -}}
-{{- fail "Watchbell needs a Postgres: set postgres.existingSecret.name (a Secret with its postgres:// address), or postgres.cloudNativePG.enabled, or for a trial postgres.development.enabled." -}}
+{{- fail "Watchbell needs a Postgres: set postgres.existingSecret.name (a Secret with its postgres:// address), postgres.cloudNativePG.enabled or, for a trial, postgres.development.enabled." -}}
 {{- end -}}
 {{- if $postgres.existingSecret.name -}}
 {{- dict "name" (tpl $postgres.existingSecret.name .) "key" $postgres.existingSecret.key | toJson -}}
@@ -218,7 +218,7 @@ http://{{ include "watchbell.fullname" . }}.{{ .Release.Namespace }}.svc:{{ .Val
 {{- end }}
 {{- end -}}
 
-{{/* No subPath: whole directories follow a changed ConfigMap or Secret within a minute, and the bot watches them. */}}
+{{/* No subPath: mounted directories follow a changed ConfigMap or Secret within a minute, and the bot watches them. */}}
 {{- define "watchbell.volumes" -}}
 - name: config
   projected:
@@ -226,7 +226,7 @@ http://{{ include "watchbell.fullname" . }}.{{ .Release.Namespace }}.svc:{{ .Val
       - configMap: { name: {{ include "watchbell.fullname" . }} }
       {{- range .Values.configFragments }}
       {{- if has . (list "watchbell" "chart") }}
-      {{- fail (printf "A ConfigMap under configFragments cannot be called %q: its file would replace the chart's own. Give it another name." .) }}
+      {{- fail (printf "A ConfigMap under configFragments cannot be named %q, because its file would replace the chart's own. Give it another name." .) }}
       {{- end }}
       - configMap:
           name: {{ . }}
@@ -271,7 +271,7 @@ http://{{ include "watchbell.fullname" . }}.{{ .Release.Namespace }}.svc:{{ .Val
 {{- end }}
 {{- end -}}
 
-{{/* What all pods of the bot share. */}}
+{{/* The pod spec that all pods of the bot share. */}}
 {{- define "watchbell.podSpec" -}}
 serviceAccountName: {{ include "watchbell.serviceAccountName" . }}
 automountServiceAccountToken: false
@@ -311,7 +311,7 @@ volumes:
   {{- include "watchbell.volumes" . | nindent 2 }}
 {{- end -}}
 
-{{/* One container that runs one command and ends: (list $ args resources more-mounts). */}}
+{{/* A container that runs one command and exits: (list $ args resources more-mounts). */}}
 {{- define "watchbell.commandContainer" -}}
 {{- $root := index . 0 -}}
 name: watchbell
