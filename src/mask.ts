@@ -92,7 +92,7 @@ function finderOf(forms: readonly string[]): Finder {
     left -= form.length;
     (form.length <= PATTERN_LONGEST && left >= 0 ? small : large).unshift(form);
   }
-  const parts = small.map((form) => form.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
+  const parts = small.map((form) => RegExp.escape(form));
   // Without any it finds nothing, not everything.
   return { large, pattern: new RegExp(parts.length > 0 ? parts.join('|') : '(?!)', 'g') };
 }
