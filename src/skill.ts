@@ -11,6 +11,7 @@ export { formatDuration, parseDuration } from './chat/duration.ts';
 export { escape, quote } from './chat/message.ts';
 export type { Action, FileRef, Image, Link, Mention, Message, MessageLike, RoomAddress, Tone } from './chat/message.ts';
 export { formatTime } from './chat/time.ts';
+export { matchesWildcard } from './chat/wildcard.ts';
 export { didYouMean } from './config/nearest.ts';
 export type { Abilities, Exec, ExecResult, Http, Need } from './contract/abilities.ts';
 export type { Actor, CommandClass, Visibility } from './contract/actor.ts';

@@ -1,7 +1,11 @@
+import { matchesWildcard } from '#skill';
+
 /** Whether one of the names of somebody is listed, or fits a listed pattern: `*-bot`, `@bridge_*:example.org`. */
 export function matchesAny(listed: readonly string[], names: readonly string[]): boolean {
   return listed.some((one) =>
-    isPattern(one) ? names.some((name) => fits(one, name) || fits(one, localOf(name))) : names.includes(one),
+    isPattern(one)
+      ? names.some((name) => matchesWildcard(one, name) || matchesWildcard(one, localOf(name)))
+      : names.includes(one),
   );
 }
 
@@ -12,18 +16,4 @@ export function isPattern(listed: string): boolean {
 /** `deploy-bot` of `@deploy-bot:example.org`: a pattern is about accounts on any server, unless it names one. */
 function localOf(name: string): string {
   return /^@([^:]*):/.exec(name)?.[1] ?? name;
-}
-
-/** Each `*` stands for any characters, also none. The leftmost place for each piece is enough, so this never goes back. */
-function fits(pattern: string, name: string): boolean {
-  const [first = '', ...rest] = pattern.split('*');
-  const last = rest.pop() ?? '';
-  if (!name.startsWith(first) || !name.endsWith(last) || name.length < first.length + last.length) return false;
-  let at = first.length;
-  for (const piece of rest) {
-    const found = name.indexOf(piece, at);
-    if (found < 0) return false;
-    at = found + piece.length;
-  }
-  return at <= name.length - last.length;
 }

@@ -1,3 +1,4 @@
+import { matchesWildcard } from '../chat/wildcard.ts';
 import type { AccessRule } from '../config/schema.ts';
 import type { Actor, CommandClass } from '../contract/actor.ts';
 
@@ -92,7 +93,10 @@ function withoutRule({ actor, class: commandClass, command, room }: DecisionQues
 function matchedName(rule: AccessRule, question: DecisionQuestion): string | undefined {
   if (rule.in !== undefined && (question.room === undefined || !rule.in.includes(question.room))) return undefined;
   if (!rule.commands.some((entry) => matchesCommand(entry, question))) return undefined;
-  if (rule.on !== undefined && !rule.on.some((glob) => matchesGlob(glob, question.resource))) return undefined;
+  const { resource } = question;
+  // `job:*` is every job of every namespace.
+  if (rule.on !== undefined && !(resource !== undefined && rule.on.some((glob) => matchesWildcard(glob, resource))))
+    return undefined;
   const denies = rule.deny !== undefined;
   return (rule.deny ?? rule.allow ?? []).find((entry) => names(entry, question.actor, denies));
 }
@@ -104,22 +108,6 @@ function matchesCommand(entry: string, { command, skill, class: commandClass }: 
   const wanted = words(entry);
   const said = words(command);
   return wanted.length > 0 && wanted.every((word, index) => said[index] === word);
-}
-
-/** `*` stands for any characters, none included, so `job:*` is every job of every namespace. */
-function matchesGlob(glob: string, resource: string | undefined): boolean {
-  if (resource === undefined) return false;
-  const pieces = glob.split('*');
-  const [first = '', last = ''] = [pieces[0], pieces.at(-1)];
-  if (pieces.length === 1) return glob === resource;
-  if (!resource.startsWith(first) || !resource.endsWith(last)) return false;
-  let at = first.length;
-  for (const piece of pieces.slice(1, -1)) {
-    const found = resource.indexOf(piece, at);
-    if (found < 0) return false;
-    at = found + piece.length;
-  }
-  return at <= resource.length - last.length;
 }
 
 function words(text: string): string[] {

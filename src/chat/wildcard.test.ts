@@ -1,0 +1,19 @@
+import fc from 'fast-check';
+import { fastestMs } from '../../test/harness/fastest.ts';
+import { matchesWildcard } from './wildcard.ts';
+
+test('it agrees with a regular expression', () => {
+  const text = fc.string({ unit: fc.constantFrom('a', 'b', '.', '[', '$', '\n'), maxLength: 8 });
+  const pattern = fc.string({ unit: fc.constantFrom('a', 'b', '.', '[', '$', '*', '*'), maxLength: 6 });
+  fc.assert(
+    fc.property(pattern, text, (glob, given) => {
+      const source = glob.split('*').map(RegExp.escape).join('.*');
+      expect(matchesWildcard(glob, given)).toBe(new RegExp(`^${source}$`, 's').test(given));
+    }),
+    { numRuns: 5000 },
+  );
+});
+
+test('many stars and a long text that almost fits take no time', () => {
+  expect(fastestMs(() => matchesWildcard(`${'*a'.repeat(30)}*b`, 'a'.repeat(100_000)))).toBeLessThan(100);
+});
