@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import { Rejected, type Connector, type Receiver } from '../connectors/connector.ts';
 import type { Query } from '../db/database.ts';
 import type { Lease } from '../replicas/lease.ts';
-import { UNSETTLED } from './store.ts';
+import { UNSETTLED } from './message-rows.ts';
 
 const DIRECT = 'direct:';
 /** For so long a person is taken to be in the conversation still. */

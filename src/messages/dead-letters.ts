@@ -1,7 +1,8 @@
 import type { Query } from '../db/database.ts';
 import type { Lease } from '../replicas/lease.ts';
 import type { Accepted } from '../events/event.ts';
-import { reportsOf, UNSETTLED, type MessageRow } from './store.ts';
+import { reportsOf } from './confirmations.ts';
+import { UNSETTLED, type MessageRow } from './message-rows.ts';
 
 /**
  * The platform will never take it. Returns the fate events; undefined: it is dead already, the lease has gone, or it is not

@@ -4,7 +4,7 @@ import { AHEAD_MS, Alarms } from './alarms.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
 import { RateLimits } from './rate-limiter.ts';
 import { RoomWorker, type Turn } from './room-worker.ts';
-import { dueSoon, messageById, pendingRooms } from './store.ts';
+import { dueSoon, messageById, pendingRooms } from './message-rows.ts';
 import { offerReactions } from './offered-reactions.ts';
 import { RoomScheduler } from './room-scheduler.ts';
 

@@ -17,7 +17,10 @@ import { readFile } from './files.ts';
 import { DirectRooms } from './asker-only.ts';
 import { Recorder } from './recorder.ts';
 import { markDead } from './dead-letters.ts';
-import { dropPrivate, digestEntries, threadRoot, type MessageRow, type Planned } from './store.ts';
+import { dropPrivate } from './confirmations.ts';
+import { digestEntries } from './digest-rows.ts';
+import { threadRoot, type MessageRow } from './message-rows.ts';
+import type { Planned } from './attempts.ts';
 
 /** A request shorter than this is not worth beginning; the lease is renewed soon. */
 const MIN_REQUEST_MS = 1000;

@@ -3,7 +3,7 @@ import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts'
 import type { Database } from '../db/database.ts';
 import type { Lease } from '../replicas/lease.ts';
 import { digestMessage, foldRoom, isFoldable } from './digest.ts';
-import type { DigestEntry } from './store.ts';
+import type { DigestEntry } from './digest-rows.ts';
 
 const member = (line: string | null, more: Partial<DigestEntry> = {}): DigestEntry => ({
   id: randomUUID(),

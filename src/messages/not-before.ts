@@ -1,4 +1,5 @@
-import type { MessageRow, Planned } from './store.ts';
+import type { MessageRow } from './message-rows.ts';
+import type { Planned } from './attempts.ts';
 
 type Due = Pick<MessageRow, 'not_before'>;
 

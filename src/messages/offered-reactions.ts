@@ -8,7 +8,7 @@ import type { Log } from '../log.ts';
 import { actionsOf } from './offered-actions.ts';
 import type { RateLimits } from './rate-limiter.ts';
 import type { Copy } from './plan.ts';
-import { endReact, nextReact, type Reactable } from './store.ts';
+import { endReact, nextReact, type Reactable } from './reactable.ts';
 
 const AT_ONCE = 5;
 

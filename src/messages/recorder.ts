@@ -1,7 +1,8 @@
 import type { AfterCommit } from '../events/after-commit.ts';
 import { rerun, type Database } from '../db/database.ts';
 import type { Lease } from '../replicas/lease.ts';
-import { recordSent, type Confirmation, type Confirmed, type MessageRow } from './store.ts';
+import { recordSent, type Confirmation, type Confirmed } from './confirmations.ts';
+import type { MessageRow } from './message-rows.ts';
 
 const BATCH = 200;
 /** While a room's next request is on its way the record of the last may wait for so long. */

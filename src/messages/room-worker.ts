@@ -7,17 +7,10 @@ import { byTime, earlyMsOf, takeEarly } from './not-before.ts';
 import { askerOnlyRoute } from './asker-only.ts';
 import { operationOf, planFor, type Attempt, type Copy } from './plan.ts';
 import type { RateLimits } from './rate-limiter.ts';
-import {
-  changeAttempt,
-  dropExpired,
-  livingDigest,
-  markShown,
-  digestEntries,
-  unfold,
-  withdrawAttempts,
-  type MessageRow,
-  type Planned,
-} from './store.ts';
+import { changeAttempt, withdrawAttempts, type Planned } from './attempts.ts';
+import { dropExpired, markShown } from './confirmations.ts';
+import { livingDigest, digestEntries, unfold } from './digest-rows.ts';
+import type { MessageRow } from './message-rows.ts';
 
 /** What changes right now, or has just changed, is looked at again so soon. */
 export const AGAIN_MS = 100;
