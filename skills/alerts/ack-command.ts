@@ -1,140 +1,151 @@
 import { escape, formatTime, type Handled } from '#skill';
-import { acknowledge, holderOf, type Taken } from './ack.ts';
-import { watchAcks } from './ack-timers.ts';
-import type { Numbered } from './alert.ts';
-import { lockHere, numbersAsked, openHere, type Asked } from './here.ts';
-import { showChanged } from './lock.ts';
+import { replyLines, type AlertReply } from './alert-reply.ts';
+import { acknowledge, holderOf, type AckResult } from './ack.ts';
+import { scheduleAckExpiry } from './ack-timers.ts';
+import type { StoredAlert } from './alert.ts';
+import { lockVisibleAlerts, requestedNumbers, openAlertsHere, type AlertCommandContext } from './visible-alerts.ts';
+import { showChanged } from './display.ts';
 import { subjectOf } from './message.ts';
-import { sayInThreads } from './threads.ts';
-import { count, linesOf, numbersText, oneLine, type About } from './text.ts';
-import { writeAcks, type AckWritten } from './write-acks.ts';
+import { postInThreads } from './threads.ts';
+import { count, numbersText, oneLine } from './text.ts';
+import { writeAcks, type AckUpdate } from './write-acks.ts';
 
-export interface AckWords {
+export interface AckArguments {
   readonly numbers: readonly number[];
   readonly forMs: number | undefined;
   readonly note: string | null;
 }
 
-/** `ack`, with or without numbers: those said, else the one answered to, else the only open one here. */
-export async function runAck(context: Asked): Promise<Handled> {
+/** `ack`: the numbers that were typed, else the alert that was replied to, else the only open one here. */
+export async function runAck(context: AlertCommandContext): Promise<Handled> {
   const { for: forMs, note } = context.args as { for?: number; note?: string };
-  const words = { forMs, note: note ? oneLine(note, 500) : null };
-  const numbers = await numbersAsked(context);
-  if (numbers?.length === 0) return context.wrong('It is over; there is nothing to acknowledge.');
-  if (numbers) return takeAlerts(context, 'ack', { ...words, numbers });
-  const open = await openHere(context, 'ack');
+  const options = { forMs, note: note ? oneLine(note, 500) : null };
+  const numbers = await requestedNumbers(context);
+  if (numbers?.length === 0) return context.wrong('It has ended; there is nothing to acknowledge.');
+  if (numbers) return ackAlerts(context, 'ack', { ...options, numbers });
+  const open = await openAlertsHere(context, 'ack');
   const [only] = open;
-  if (!only) return context.wrong('Nothing is open here.');
-  if (open.length === 1) return takeAlerts(context, 'ack', { ...words, numbers: [only.number] });
+  if (!only) return context.wrong('No open alerts here.');
+  if (open.length === 1) return ackAlerts(context, 'ack', { ...options, numbers: [only.number] });
   return context.wrong(`Which one? Say \`ack ${only.number}\`, or \`ack all\`.\n${listOf(context, open)}`);
 }
 
-/** `ack all` asks, `ack all 7` does it when it still is 7. */
-export async function runAckAll(context: Asked): Promise<Handled> {
+/** `ack all` asks first; `ack all 7` does it while there are still 7. */
+export async function runAckAll(context: AlertCommandContext): Promise<Handled> {
   const { n } = context.args as { n?: number };
-  const waiting = (await openHere(context, 'ack all')).filter((alert) => alert.ack === null);
-  if (waiting.length === 0) return context.wrong('Nothing is waiting here.');
+  const unacked = (await openAlertsHere(context, 'ack all')).filter((alert) => alert.ack === null);
+  if (unacked.length === 0) return context.wrong('No unacknowledged alerts here.');
   if (n === undefined)
     return context.confirm(
       {
-        text: `Take ${count(waiting.length, 'alert')}? Say \`ack all ${waiting.length}\`.\n${listOf(context, waiting)}`,
-        actions: [{ label: `Ack all ${waiting.length}`, emoji: '✅', command: `ack all ${waiting.length}` }],
+        text: `Acknowledge ${count(unacked.length, 'alert')}? Say \`ack all ${unacked.length}\`.\n${listOf(context, unacked)}`,
+        actions: [{ label: `Ack all ${unacked.length}`, emoji: '✅', command: `ack all ${unacked.length}` }],
       },
-      `ack all ${waiting.length}`,
+      `ack all ${unacked.length}`,
     );
-  if (n !== waiting.length)
+  if (n !== unacked.length)
     return context.wrong(
-      `It is ${waiting.length} now, not ${n}: say \`ack all ${waiting.length}\`.\n${listOf(context, waiting)}`,
+      `There ${unacked.length === 1 ? 'is' : 'are'} ${unacked.length} now, not ${n}: say \`ack all ${unacked.length}\`.\n${listOf(context, unacked)}`,
     );
-  return takeAlerts(context, 'ack all', {
-    numbers: waiting.map((alert) => alert.number),
+  return ackAlerts(context, 'ack all', {
+    numbers: unacked.map((alert) => alert.number),
     forMs: undefined,
     note: null,
   });
 }
 
-function listOf(context: Asked, alerts: readonly Numbered[]): string {
+function listOf(context: AlertCommandContext, alerts: readonly StoredAlert[]): string {
   const lines = alerts.slice(0, 15).map((alert) => escape(subjectOf(alert, context.options.message)));
   return [...lines, ...(alerts.length > 15 ? [`and ${alerts.length - 15} more`] : [])].join('\n');
 }
 
-async function takeAlerts(context: Asked, command: string, { numbers, forMs, note }: AckWords): Promise<Handled> {
-  const { alerts, groups, missing } = await lockHere(context, command, numbers);
+async function ackAlerts(
+  context: AlertCommandContext,
+  command: string,
+  { numbers, forMs, note }: AckArguments,
+): Promise<Handled> {
+  const { alerts, groups, missing } = await lockVisibleAlerts(context, command, numbers);
   const holder = holderOf(context.sender);
-  const complaints = [...missing];
-  const changes: (AckWritten & { taken: Taken })[] = [];
+  const problems = [...missing];
+  const changes: (AckUpdate & { result: AckResult })[] = [];
   for (const alert of alerts.toSorted((a, b) => a.number - b.number)) {
     if (alert.phase !== 'firing') {
-      complaints.push({ number: alert.number, says: overSince(context, alert), ofMany: allOver });
+      problems.push({ number: alert.number, text: endedText(context, alert), textForMany: allEnded });
       continue;
     }
     const timeoutMs = timeoutOf(context, alert);
-    const { ack, taken } = acknowledge(alert.ack, { holder, now: context.now, forMs, note, timeoutMs });
-    const what = taken === 'joined' ? 'joined' : 'acked';
-    changes.push({ alert, ack, taken, who: holder.name, detail: note, what });
+    const { ack, result } = acknowledge(alert.ack, { holder, now: context.now, forMs, note, timeoutMs });
+    const what = result === 'joined' ? 'joined' : 'acked';
+    changes.push({ alert, ack, result, who: holder.name, detail: note, what });
   }
-  const problems = linesOf(complaints);
-  if (changes.length === 0) return context.wrong(problems.join('\n'));
+  const problemLines = replyLines(problems);
+  if (changes.length === 0) return context.wrong(problemLines.join('\n'));
   const acked = await writeAcks(context.sql, changes, context.now);
   await showChanged(context, acked, groups, { ring: false });
-  await watchAcks(context, acked);
-  const taken = new Map(changes.map((change) => [change.alert.number, change.taken]));
-  if (!changes.every((change) => change.taken === 'again') || note !== null)
-    await sayInThreads(
+  await scheduleAckExpiry(context, acked);
+  const results = new Map(changes.map((change) => [change.alert.number, change.result]));
+  if (!changes.every((change) => change.result === 'renewed') || note !== null)
+    await postInThreads(
       context,
       acked,
-      (there) => threadLine(context, taken, there),
+      (inRoom) => threadLine(context, results, inRoom),
       context.tapped ? undefined : context.room,
     );
-  if (context.tapped) return problems.length > 0 ? problems.join('\n') : undefined;
-  const has = (these: string): string => `${escape(oneLine(context.sender.name, 60))} has ${these}.`;
-  const lines = changes.map((change, index): About => {
+  if (context.tapped) return problemLines.length > 0 ? problemLines.join('\n') : undefined;
+  const has = (all: string): string => `${escape(oneLine(context.sender.name, 60))} has ${all}.`;
+  const lines = changes.map((change, index): AlertReply => {
     const { number } = change.alert;
-    const says = answer(context, change.taken, change.alert, acked[index] ?? change.alert);
-    return { number, says, ofMany: change.taken === 'joined' ? onThemToo : has };
+    const text = replyOf(context, change.result, change.alert, acked[index] ?? change.alert);
+    return { number, text, textForMany: change.result === 'joined' ? joinedMany : has };
   });
-  return [...linesOf(lines), ...problems].join('\n');
+  return [...replyLines(lines), ...problemLines].join('\n');
 }
 
-const allOver = (numbers: string): string => `${numbers} are over; there is nothing to acknowledge.`;
-const onThemToo = (numbers: string): string => `You are on ${numbers} too.`;
+const allEnded = (numbers: string): string => `${numbers} have ended; there is nothing to acknowledge.`;
+const joinedMany = (numbers: string): string => `You joined ${numbers}.`;
 
-/** The shortest time that a policy of the alert gives. */
-function timeoutOf(context: Asked, alert: Numbered): number | undefined {
+/** The shortest `ackTimeout` of the alert's policies. */
+function timeoutOf(context: AlertCommandContext, alert: StoredAlert): number | undefined {
   const times = alert.places.flatMap((place) =>
     place.policy === null ? [] : (context.options.policies[place.policy]?.ackTimeout ?? []),
   );
   return times.length > 0 ? Math.min(...times) : undefined;
 }
 
-function overSince(context: Asked, alert: Numbered): string {
-  const when = alert.endedAt ? ` since ${formatTime(alert.endedAt, context.timeZone, context.now)}` : '';
-  return `#${alert.number} is ${alert.phase}${when}; there is nothing to acknowledge.`;
+function endedText(context: AlertCommandContext, alert: StoredAlert): string {
+  const when = alert.endedAt ? ` (${formatTime(alert.endedAt, context.timeZone, context.now)})` : '';
+  return `#${alert.number} is already ${alert.phase}${when}; there is nothing to acknowledge.`;
 }
 
-function until(context: Asked, alert: Numbered): string {
-  return alert.ack?.until ? ` until ${formatTime(new Date(alert.ack.until), context.timeZone, context.now)}` : '';
+function until(context: AlertCommandContext, alert: StoredAlert, comma = ''): string {
+  return alert.ack?.until
+    ? `${comma} until ${formatTime(new Date(alert.ack.until), context.timeZone, context.now)}`
+    : '';
 }
 
-function answer(context: Asked, taken: Taken, before: Numbered, alert: Numbered): string {
+function replyOf(context: AlertCommandContext, result: AckResult, before: StoredAlert, alert: StoredAlert): string {
   const owner = escape(oneLine(alert.ack?.owner.name ?? '', 60));
   const since = before.ack ? formatTime(new Date(before.ack.at), context.timeZone, context.now) : '';
-  if (taken === 'joined') return `${owner} has #${alert.number} since ${since}; you are on it too.`;
-  if (taken === 'again') return `You have #${alert.number}, since ${since}${until(context, alert)}.`;
-  if (taken === 'over')
-    return `#${alert.number} is yours now${until(context, alert)}; ${escape(oneLine(before.ack?.owner.name ?? '', 60))} had it.`;
+  if (result === 'joined') return `${owner} has had #${alert.number} since ${since}; you joined.`;
+  if (result === 'renewed') return `You have had #${alert.number} since ${since}${until(context, alert, ',')}.`;
+  if (result === 'takenOver')
+    return `#${alert.number} is yours now${until(context, alert, ',')}; ${escape(oneLine(before.ack?.owner.name ?? '', 60))} had it before.`;
   return `${owner} has #${alert.number}${until(context, alert)}.`;
 }
 
-/** `Ann has #12 · unack 12`: what a tap means, and how to take it back. */
-function threadLine(context: Asked, taken: ReadonlyMap<number, Taken>, there: readonly Numbered[]): string {
-  const numbers = there.map((alert) => alert.number);
-  const joined = numbers.every((number) => taken.get(number) === 'joined');
-  const [ack] = there.map((alert) => alert.ack);
+/** `Ann has #12 · unack 12`: tells the room what a tap did, and how to undo it. */
+function threadLine(
+  context: AlertCommandContext,
+  results: ReadonlyMap<number, AckResult>,
+  inRoom: readonly StoredAlert[],
+): string {
+  const numbers = inRoom.map((alert) => alert.number);
+  const joined = numbers.every((number) => results.get(number) === 'joined');
+  const [ack] = inRoom.map((alert) => alert.ack);
   const name = escape(oneLine(context.sender.name, 60));
   const note = ack?.note && !joined ? `: ${escape(oneLine(ack.note, 500))}` : '';
   const who = joined
-    ? `${name} is on ${numbersText(numbers)} too, with ${escape(oneLine(ack?.owner.name ?? '', 60))}`
+    ? `${name} joined ${escape(oneLine(ack?.owner.name ?? '', 60))} on ${numbersText(numbers)}`
     : `${name} has ${numbersText(numbers)}`;
   return `${who}${note} · \`unack ${numbers.slice(0, 20).join(' ')}\``;
 }

@@ -13,64 +13,64 @@ export function holderOf(actor: Actor): Holder {
 }
 
 /**
- * taken: nobody had it; again: the owner said so again; joined: a second pair of eyes; over: the owner was asked "still
- * on it?" and somebody else answered, so it is theirs now.
+ * acked: it had no owner; renewed: by its owner; joined: by another person; takenOver: by another person, after the owner was
+ * asked "still on it?", so the owner changes.
  */
-export type Taken = 'taken' | 'again' | 'joined' | 'over';
+export type AckResult = 'acked' | 'renewed' | 'joined' | 'takenOver';
 
 export interface AckRequest {
   readonly holder: Holder;
   readonly now: Date;
-  /** How long, when it was said: `ack 12 for 2h`. */
+  /** The duration in `ack 12 for 2h`. */
   readonly forMs: number | undefined;
-  /** How long the policy lets an acknowledgement stand; undefined: until the alert ends. */
+  /** How long an acknowledgement lasts under the policy; undefined: until the alert ends. */
   readonly timeoutMs: number | undefined;
   readonly note: string | null;
 }
 
-/** What an acknowledgement becomes when somebody says `ack`. Pure. */
-export function acknowledge(ack: Ack | null, request: AckRequest): { readonly ack: Ack; readonly taken: Taken } {
+/** Applies `ack` to an alert's acknowledgement. Pure. */
+export function acknowledge(ack: Ack | null, request: AckRequest): { readonly ack: Ack; readonly result: AckResult } {
   const { holder, now, forMs, timeoutMs, note } = request;
-  const lasts = forMs ?? timeoutMs;
-  const until = lasts === undefined ? null : new Date(now.getTime() + lasts).toISOString();
+  const lastsMs = forMs ?? timeoutMs;
+  const until = lastsMs === undefined ? null : new Date(now.getTime() + lastsMs).toISOString();
   if (!ack)
-    return { taken: 'taken', ack: { owner: holder, at: now.toISOString(), until, note, others: [], askedAt: null } };
+    return { result: 'acked', ack: { owner: holder, at: now.toISOString(), until, note, others: [], askedAt: null } };
   if (ack.owner.key === holder.key) {
-    // Until the owner is asked, saying it again never makes the end come sooner; it renews what a policy gives.
-    const stands =
+    // Until the owner is asked, another `ack` never moves the end to an earlier time; it renews the policy's timeout.
+    const keepsEnd =
       forMs === undefined && ack.askedAt === null && (ack.until === null || until === null || ack.until > until);
     return {
-      taken: 'again',
-      ack: { ...ack, until: stands ? ack.until : until, note: note ?? ack.note, askedAt: null },
+      result: 'renewed',
+      ack: { ...ack, until: keepsEnd ? ack.until : until, note: note ?? ack.note, askedAt: null },
     };
   }
   const others = ack.others.filter((other) => other.key !== holder.key);
   if (ack.askedAt !== null)
     return {
-      taken: 'over',
+      result: 'takenOver',
       ack: { owner: holder, at: now.toISOString(), until, note, others: [...others, ack.owner], askedAt: null },
     };
-  return { taken: 'joined', ack: { ...ack, others: [...others, holder].slice(-20) } };
+  return { result: 'joined', ack: { ...ack, others: [...others, holder].slice(-20) } };
 }
 
-/** left: a helper less; handed: the next one owns it now; open: nobody has it; none: it was not theirs to give back. */
-export type Given = 'left' | 'handed' | 'open' | 'none';
+/** left: a helper left; handedOver: the next one owns it; released: it has no owner; unchanged: a tap of somebody who is not on it. */
+export type ReleaseResult = 'left' | 'handedOver' | 'released' | 'unchanged';
 
 /**
- * What remains when somebody says `unack`. Typed by one who does not have it, it takes it from whoever does, since the
- * owner may be asleep; a tap that is taken away only ever takes away the own one. Pure.
+ * Applies `unack` to an acknowledgement. Typed by somebody who is not on the alert, it releases it for the owner, who may be
+ * asleep; removing a tap only ever releases one's own acknowledgement. Pure.
  */
-export function giveBack(
+export function release(
   ack: Ack,
   holder: Holder,
   tapped: boolean,
-): { readonly ack: Ack | null; readonly given: Given } {
+): { readonly ack: Ack | null; readonly result: ReleaseResult } {
   const others = ack.others.filter((other) => other.key !== holder.key);
   if (others.length < ack.others.length && ack.owner.key !== holder.key)
-    return { given: 'left', ack: { ...ack, others } };
-  if (ack.owner.key !== holder.key) return tapped ? { given: 'none', ack } : { given: 'open', ack: null };
+    return { result: 'left', ack: { ...ack, others } };
+  if (ack.owner.key !== holder.key) return tapped ? { result: 'unchanged', ack } : { result: 'released', ack: null };
   const [next, ...rest] = others;
   return next
-    ? { given: 'handed', ack: { ...ack, owner: next, others: rest, askedAt: null } }
-    : { given: 'open', ack: null };
+    ? { result: 'handedOver', ack: { ...ack, owner: next, others: rest, askedAt: null } }
+    : { result: 'released', ack: null };
 }

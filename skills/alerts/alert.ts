@@ -1,9 +1,9 @@
 import type { Sql } from '#skill';
-import type { Interval } from './advance.ts';
+import type { Episode } from './episode.ts';
 import type { Destination } from './route.ts';
 import type { Severity } from './severity.ts';
 
-/** Somebody who has an alert; `key` is the person, or the account of somebody who is not listed. */
+/** A person who has acknowledged an alert. `key` is the listed person, or the account of one who is not listed. */
 export interface Holder {
   readonly key: string;
   readonly name: string;
@@ -12,29 +12,29 @@ export interface Holder {
   readonly accountId: string;
 }
 
-/** Times are ISO: it is stored as JSON. */
+/** An acknowledgement. Times are ISO, since it is stored as JSON. */
 export interface Ack {
   readonly owner: Holder;
   readonly at: string;
-  /** Null: until it is over. */
+  /** Null: until the alert ends. */
   readonly until: string | null;
   readonly note: string | null;
-  /** Further people who said they are on it; the first becomes the owner when the owner gives it back. */
+  /** Others who acknowledged it; the first becomes the owner when the owner releases it. */
   readonly others: readonly Holder[];
-  /** When "still on it?" was asked and not answered yet. */
+  /** When "still on it?" was asked, as long as there is no answer. */
   readonly askedAt: string | null;
 }
 
-/** A destination as decided, with the row of the group it is shown in, and the receiver it came by. */
+/** A destination of an alert, with the group that shows it there, and the receiver through which it came. */
 export interface Place extends Destination {
   readonly group: number | null;
   readonly receiver: string;
 }
 
-export interface Alert extends Interval {
-  /** Null: not written yet. */
+export interface Alert extends Episode {
+  /** Null: not stored yet. */
   readonly id: number | null;
-  /** What people type; null only while it is unheard of, or not written yet. */
+  /** What people type; null while the phase is `unheard`, or before it is stored. */
   readonly number: number | null;
   readonly source: string;
   readonly fingerprint: string;
@@ -49,44 +49,44 @@ export interface Alert extends Interval {
   readonly receivers: readonly string[];
 }
 
-/** An alert that people know of; its row may be about to be written. */
-export type Named = Alert & { readonly number: number };
-export type Numbered = Named & { readonly id: number };
+/** An alert that people can name; it may not be stored yet. */
+export type NumberedAlert = Alert & { readonly number: number };
+export type StoredAlert = NumberedAlert & { readonly id: number };
 
-export const isNamed = (alert: Alert): alert is Named => alert.number !== null;
+export const isNumbered = (alert: Alert): alert is NumberedAlert => alert.number !== null;
 
 export const COLUMNS = `a.id, a.number, a.source, a.fingerprint, a.phase, a.severity, a.name, a.labels, a.annotations,
   a.generator_url as "generatorUrl", a.started_at as "startedAt", a.reported_start as "reportedStart", a.ended_at as "endedAt",
   a.last_ends_at as "lastEndsAt", a.firing_received_at as "firingReceivedAt", a.resolved_received_at as "resolvedReceivedAt",
-  a.firing_order as "firingOrder", a.resolved_order as "resolvedOrder", a.words,
+  a.firing_order as "firingOrder", a.resolved_order as "resolvedOrder", a.words as senders,
   a.week_count as "weekCount", a.ack, a.places, a.receivers`;
 
-/** What is known of a fingerprint, and what an episode that begins now would need. */
-export interface Look {
+/** What is stored for a fingerprint, and what an episode that begins now would need. */
+export interface KnownAlert {
   readonly before: Alert | undefined;
-  /** Drawn where there is certainly need of one: a gap among the numbers would puzzle people. */
+  /** Drawn only when it is certainly needed: gaps between numbers would puzzle people. */
   readonly number: number | null;
   readonly weekCount: number;
 }
 
 /**
- * Locks what is there, in order of ids as everything that locks alerts does. `+ 0` keeps the order from being taken from
- * the primary key, by reading all of it, where the table was empty when this was planned. For `firing` ones that are new
- * to people a number is drawn, so that what is shown need not wait for what is written.
+ * Locks the alerts that exist, in order of id like everything that locks alerts. `+ 0` prevents a scan of the complete primary
+ * key when this was planned for an empty table. Draws a number for each `firing` one that is new, so that showing it does not
+ * wait for the write.
  */
 export async function lockByFingerprint(
   sql: Sql,
   source: string,
-  asked: readonly { readonly fingerprint: string; readonly firing: boolean }[],
+  wanted: readonly { readonly fingerprint: string; readonly firing: boolean }[],
   now: Date,
-): Promise<Map<string, Look>> {
+): Promise<Map<string, KnownAlert>> {
   const rows = await sql<Alert & { asked: string; drawn: number | null; episodes: number | null }>(
     `with found as materialized (select ${COLUMNS} from alerts a where a.source = $1 and a.fingerprint = any($2) order by a.id + 0 for update)
      select g.asked, case when g.firing and (found.id is null or found.phase = 'unheard') then nextval('alert_numbers')::integer end as drawn,
        case when g.firing and found.phase <> 'firing' then (select count(*)::integer from alert_episodes e where e.alert_id = found.id and e.opened_at > $4::timestamptz - interval '7 days') end as episodes,
        found.*
      from unnest($2::text[], $3::boolean[]) with ordinality as g (asked, firing, nth) left join found on found.fingerprint = g.asked order by g.nth`,
-    [source, asked.map((one) => one.fingerprint), asked.map((one) => one.firing), now],
+    [source, wanted.map((one) => one.fingerprint), wanted.map((one) => one.firing), now],
   );
   return new Map(
     rows.map(({ asked: fingerprint, drawn, episodes, ...alert }) => [
@@ -96,7 +96,7 @@ export async function lockByFingerprint(
   );
 }
 
-/** Numbers for alerts that are new to people again, after a day or a close. */
+/** Numbers for alerts that fire again after a day. */
 export async function drawNumbers(sql: Sql, count: number): Promise<number[]> {
   const rows = await sql<{ number: number }>(
     `select nextval('alert_numbers')::integer as number from generate_series(1, $1)`,
@@ -105,13 +105,15 @@ export async function drawNumbers(sql: Sql, count: number): Promise<number[]> {
   return rows.map((row) => row.number);
 }
 
-export function lockByNumber(sql: Sql, numbers: readonly number[]): Promise<Numbered[]> {
-  return sql<Numbered>(`select ${COLUMNS} from alerts a where a.number = any($1) order by a.id for update`, [numbers]);
+export function lockByNumber(sql: Sql, numbers: readonly number[]): Promise<StoredAlert[]> {
+  return sql<StoredAlert>(`select ${COLUMNS} from alerts a where a.number = any($1) order by a.id for update`, [
+    numbers,
+  ]);
 }
 
-/** Locks the firing alerts of a group. The group's row is locked before. */
-export function lockByGroup(sql: Sql, group: number): Promise<Numbered[]> {
-  return sql<Numbered>(
+/** Locks the firing alerts of a group. Lock the group's row first. */
+export function lockByGroup(sql: Sql, group: number): Promise<StoredAlert[]> {
+  return sql<StoredAlert>(
     `select ${COLUMNS} from alerts a join alert_group_members m on m.alert_id = a.id
      where m.group_id = $1 and a.phase = 'firing' order by a.id for update of a`,
     [group],
@@ -119,11 +121,11 @@ export function lockByGroup(sql: Sql, group: number): Promise<Numbered[]> {
 }
 
 /**
- * Open alerts that a route shows in one of the rooms, worst first; of those with a place that has no room left among
- * `configured`, too. Not locked.
+ * Open alerts that are shown in one of the rooms, or of which a place has no room left among `configured`, worst first. Not
+ * locked.
  */
-export function listOpen(sql: Sql, rooms: readonly string[], configured: readonly string[]): Promise<Numbered[]> {
-  return sql<Numbered>(
+export function listOpen(sql: Sql, rooms: readonly string[], configured: readonly string[]): Promise<StoredAlert[]> {
+  return sql<StoredAlert>(
     `select ${COLUMNS} from alerts a where a.phase = 'firing' and exists (
        select 1 from jsonb_array_elements(a.places) p
        where p->'rooms' ?| $1::text[] or not p->'rooms' ?| $2::text[])
@@ -137,11 +139,11 @@ export async function countOpen(sql: Sql): Promise<number> {
   return row?.open ?? 0;
 }
 
-/** Where alerts of old numbers are now, by the number that was asked for. */
+/** Alerts by a number they have or had; `asked` is that number. */
 export function findByOldNumber(
   sql: Sql,
   numbers: readonly number[],
-): Promise<(Numbered & { readonly asked: number })[]> {
+): Promise<(StoredAlert & { readonly asked: number })[]> {
   return sql(
     `select distinct on (e.number) e.number as asked, ${COLUMNS} from alert_episodes e join alerts a on a.id = e.alert_id where e.number = any($1) order by e.number`,
     [numbers],

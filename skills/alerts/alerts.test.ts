@@ -12,10 +12,10 @@ const messages = (room?: string) => bot.messages(room);
 const last = (room?: string) => messages(room).at(-1);
 const idOf = (text: string, room?: string): string =>
   messages(room).findLast((one) => one.message.title?.includes(text))?.id ?? '';
-/** The living messages, without the pointers that older copies became. */
+/** Titles of current messages, without older copies that now point to a newer one. */
 const titles = (room?: string): string[] => messages(room).flatMap((one) => one.message.title ?? []);
 
-test('a firing alert is shown with what broke first, its text, where and since when, and how to take it', async () => {
+test('a firing alert is shown with what broke first, its text, where and since when, and how to acknowledge it', async () => {
   expect(await post(bot, { pod: 'api-7c9' })).toBe(200);
   expect(bot.texts()).toHaveLength(1);
   expect(bot.texts()[0]).toMatch(
@@ -26,7 +26,7 @@ test('a firing alert is shown with what broke first, its text, where and since w
   ]);
 });
 
-test('without a policy the bot taps nothing, yet 👀 and ✅ are understood', async () => {
+test('without a policy the bot adds no reaction, but 👀 and ✅ work', async () => {
   await post(bot, { pod: 'a', severity: 'warning' });
   expect(last()?.message.actions?.[0]?.offer).toBe(false);
   await bot.tap(last()?.id ?? '', '✅');
@@ -42,7 +42,7 @@ test('the same notification again, from another peer, shows nothing new and edit
   expect(titles()[1]).toContain('#2');
 });
 
-test('resolved is an edit that says for how long it fired and keeps the text of the alert', async () => {
+test('a resolve edits the message, shows how long the alert fired and keeps its text', async () => {
   const startsAt = new Date(bot.app.clock.now().getTime() - 37 * MINUTE_MS);
   await post(bot, { pod: 'a', startsAt, summary: 'a is down' });
   await bot.say('ack 1');
@@ -51,7 +51,7 @@ test('resolved is an edit that says for how long it fired and keeps the text of 
   expect(bot.texts()[0]).toContain('a is down');
 });
 
-test('firing, resolved, firing with the same body ends open, under the same number and in a new message', async () => {
+test('firing, resolved, firing with the same body leaves the alert open, under the same number and in a new message', async () => {
   const startsAt = new Date(bot.app.clock.now().getTime() - MINUTE_MS);
   const endsAt = new Date(bot.app.clock.now().getTime() - 1000);
   await post(bot, { pod: 'a', startsAt });
@@ -60,22 +60,22 @@ test('firing, resolved, firing with the same body ends open, under the same numb
   expect(last()?.message.title).toBe('🔴 CRITICAL prod-eu/payments KubePodCrashLooping #1');
   expect(last()?.message.text).toContain('2nd time this week');
   expect(messages()).toHaveLength(2);
-  // The end of the first episode comes once more, late, from another peer.
+  // The end of the first episode is repeated late, by another peer.
   const end = bodyOf([{ pod: 'a', startsAt, endsAt, status: 'resolved' }]);
   await bot.webhook('alertmanager/prod', { ...end, externalURL: 'https://other.example.org' }, 'secret');
   expect(last()?.message.title).toContain('🔴 CRITICAL');
 });
 
-test('an alert that comes back after more than a day has a new number; the old one says where it went', async () => {
+test('an alert that fires again after more than a day has a new number, and the old number names it', async () => {
   await post(bot, { pod: 'a' });
   await post(bot, { pod: 'a', status: 'resolved' });
   await bot.advance(25 * 60 * MINUTE_MS);
   await post(bot, { pod: 'a', startsAt: bot.app.clock.now() });
   expect(last()?.message.title).toContain('#2');
-  expect(await bot.say('ack 1')).toEqual(['#1 is over; it came back as #2.']);
+  expect(await bot.say('ack 1')).toEqual(['#1 has ended; it fired again as #2.']);
 });
 
-test('ack in all its forms takes the alert', async () => {
+test('ack in all its forms acknowledges the alert', async () => {
   const forms = ['ack 1', 'ack #1.', 'ack1', 'acknowledge 1', 'ack', 'ACK 1 on my way', 'ack 1 for 2h', 'snooze 1 2h'];
   for (const form of forms) {
     const [answer] = await oneAlertThen(form);
@@ -90,7 +90,7 @@ async function oneAlertThen(line: string): Promise<string[]> {
   return bot.say(line);
 }
 
-test('ack with a note and a time shows both, and "for" without a time belongs to the note', async () => {
+test('ack with a note and a duration shows both, and "for" without a duration belongs to the note', async () => {
   await post(bot, { pod: 'a' }, { pod: 'b' });
   await bot.say('ack 1 for 2h looking at the queue');
   expect(bot.texts()[0]).toMatch(/^🟠 ACKED by Ann until (?:\w{3} )?\d\d:\d\d UTC/);
@@ -99,7 +99,7 @@ test('ack with a note and a time shows both, and "for" without a time belongs to
   expect(bot.texts()[1]).toContain(': for now');
 });
 
-test('the first acknowledgement of each episode is kept with it', async () => {
+test('the first acknowledgement of each episode is stored with it', async () => {
   const acks = () => bot.query('select acked_by, acked_at is not null as at from alert_episodes order by id');
   await post(bot, { pod: 'a' });
   await bot.say('ack 1', { by: '@bob:test' });
@@ -113,16 +113,16 @@ test('the first acknowledgement of each episode is kept with it', async () => {
   ]);
 });
 
-test('what is over leaves the message of its group after a day', async () => {
+test('an ended alert leaves the message of its group after a day', async () => {
   await post(bot, { pod: 'a', team: 'groups' }, { pod: 'b', team: 'groups' });
   await post(bot, { pod: 'a', team: 'groups', status: 'resolved' });
-  expect(last()?.message.title).toContain('1 firing, 1 over');
+  expect(last()?.message.title).toContain('1 firing, 1 ended');
   await bot.advance(24 * 60 * MINUTE_MS);
   await post(bot, { pod: 'c', team: 'groups' });
   expect(last()?.message.title).toContain('2 firing ·');
 });
 
-test('what an acknowledgement said about its end stands when its owner says something else', async () => {
+test('another ack of the owner does not change the end of an acknowledgement', async () => {
   await post(bot, { pod: 'a', severity: 'warning' });
   await bot.say('ack 1 for 2h');
   await bot.say('ack 1 looking at the disk');
@@ -130,18 +130,18 @@ test('what an acknowledgement said about its end stands when its owner says some
   expect(last()?.message.text).toContain('Ann, still on it?');
 });
 
-test('ack as an answer to an alert is about that alert', async () => {
+test('ack as a reply to an alert acknowledges that alert', async () => {
   await post(bot, { pod: 'a' }, { pod: 'b' });
   await bot.say('ack', { replyTo: idOf('#2') });
   expect(titles()).toEqual([expect.stringContaining('🔴'), expect.stringContaining('🟠 ACKED by Ann')]);
 });
 
-test('ack alone with several open ones lists them, and ack all asks with the number first', async () => {
+test('ack alone lists the open alerts when there are several, and ack all asks first', async () => {
   await post(bot, { pod: 'a' }, { pod: 'b' });
   expect((await bot.say('ack'))[0]).toMatch(/^Which one\? Say `ack 1`, or `ack all`\./);
-  expect((await bot.say('ack all'))[0]).toMatch(/^Take 2 alerts\? Say `ack all 2`\./);
+  expect((await bot.say('ack all'))[0]).toMatch(/^Acknowledge 2 alerts\? Say `ack all 2`\./);
   await post(bot, { pod: 'c' });
-  expect((await bot.say('ack all 2'))[0]).toMatch(/^It is 3 now, not 2/);
+  expect((await bot.say('ack all 2'))[0]).toMatch(/^There are 3 now, not 2/);
   expect(await bot.say('ack all 3')).toEqual(
     ['Ann has #1.\nAnn has #2.\nAnn has #3.'].map(
       (text) => expect.stringMatching(text.replaceAll('.', '.*')) as unknown,
@@ -150,7 +150,7 @@ test('ack alone with several open ones lists them, and ack all asks with the num
   expect(titles().every((title) => title.includes('ACKED by Ann'))).toBe(true);
 });
 
-test('a tap takes it with a line in the thread and no reply; taking the tap away gives it back and rings', async () => {
+test('a tap acknowledges with a line in the thread and no reply; removing the tap releases the alert and rings', async () => {
   await post(bot, { pod: 'a' });
   await bot.tap(idOf('#1'), '👀');
   expect(messages()).toHaveLength(2);
@@ -158,28 +158,28 @@ test('a tap takes it with a line in the thread and no reply; taking the tap away
   expect(last()?.thread ?? last()?.replyTo).toBe(messages()[0]?.id);
   await bot.tap(messages()[0]?.id ?? '', '👀', { away: true });
   expect(last()?.message.title).toBe('🔴 CRITICAL prod-eu/payments KubePodCrashLooping #1');
-  expect(last()?.message.text).toContain('**open again**: Ann gave it back');
+  expect(last()?.message.text).toContain('**open again**: Ann released it');
 });
 
-test('a second person is told who has it and is added; when the owner gives it back it is theirs', async () => {
+test('a second person is told who has the alert and joins; they own it when the owner releases it', async () => {
   await post(bot, { pod: 'a' });
   await bot.say('ack 1');
   expect((await bot.say('ack 1', { by: '@bob:test' }))[0]).toMatch(
-    /^Ann has #1 since (?:\w{3} )?\d\d:\d\d UTC; you are on it too\.$/,
+    /^Ann has had #1 since (?:\w{3} )?\d\d:\d\d UTC; you joined\.$/,
   );
   expect(bot.texts()[0]).toContain('with Bob');
   const answers = await bot.say('unack 1');
-  expect(answers).toContain("#1 is Bob's now.");
+  expect(answers).toContain('You released #1; Bob has it now.');
   expect(bot.texts()[0]).toContain('ACKED by Bob');
 });
 
-test('ack twice is friendly, and ack of what is over says so', async () => {
+test('a second ack by the owner says since when, and ack of an ended alert that it has ended', async () => {
   await post(bot, { pod: 'a' });
   await bot.say('ack 1');
-  expect((await bot.say('ack 1'))[0]).toMatch(/^You have #1, since/);
+  expect((await bot.say('ack 1'))[0]).toMatch(/^You have had #1 since/);
   await post(bot, { pod: 'a', status: 'resolved' });
-  expect((await bot.say('ack 1'))[0]).toMatch(/^#1 is resolved since .*; there is nothing to acknowledge\.$/);
-  expect(await bot.say('ack 77')).toEqual(['There is no alert #77 here. `alerts` lists what is open.']);
+  expect((await bot.say('ack 1'))[0]).toMatch(/^#1 is already resolved \(.*\); there is nothing to acknowledge\.$/);
+  expect(await bot.say('ack 77')).toEqual(['There is no alert #77 here. `alerts` lists the open ones.']);
 });
 
 test('a new episode needs a new acknowledgement', async () => {
@@ -190,24 +190,24 @@ test('a new episode needs a new acknowledgement', async () => {
   expect(last()?.message.title).toContain('🔴 CRITICAL');
 });
 
-test('a reminder rings every 30 minutes until somebody has it', async () => {
+test('a reminder rings every 30 minutes until the alert is acknowledged', async () => {
   await post(bot, { pod: 'a' });
   await bot.advance(30 * MINUTE_MS + 100);
   expect(messages()).toHaveLength(2);
-  expect(last()?.message.text).toMatch(/^\*\*reminder\*\*: nobody has it after 30 min\n/);
+  expect(last()?.message.text).toMatch(/^\*\*reminder\*\*: not acknowledged after 30 min\n/);
   await bot.advance(55 * MINUTE_MS);
-  expect(last()?.message.text).toContain('(25 min late: I was away)');
+  expect(last()?.message.text).toContain('(25 min late: I was offline)');
   await bot.say('ack 1');
   const before = messages().length;
   await bot.advance(90 * MINUTE_MS);
   expect(messages()).toHaveLength(before);
 });
 
-test('an acknowledgement ends: the owner is asked, and without an answer it is open again', async () => {
+test('when an acknowledgement ends, the owner is asked, and without an answer the alert is open again', async () => {
   await post(bot, { pod: 'a' });
   await bot.say('ack 1 for 1h');
   await bot.advance(60 * MINUTE_MS + 100);
-  expect(last()?.message.text).toMatch(/^Ann, still on it\? Say `ack 1`; else #1 is open again at /);
+  expect(last()?.message.text).toMatch(/^Ann, still on it\? Say `ack 1`; otherwise #1 is open again at /);
   expect(last()?.message.mentions).toEqual([{ accountId: '@ann:test', name: 'Ann' }]);
   await bot.say('ack 1 for 1h');
   await bot.advance(20 * MINUTE_MS);
@@ -216,15 +216,15 @@ test('an acknowledgement ends: the owner is asked, and without an answer it is o
   expect(last()?.message.text).toContain('still on it?');
   await bot.advance(15 * MINUTE_MS + 100);
   expect(last()?.message.title).toContain('🔴 CRITICAL');
-  expect(last()?.message.text).toContain('Ann did not say');
+  expect(last()?.message.text).toContain('**open again**: no answer from Ann');
 });
 
-test('who holds many is asked about all of them, and keeps them by saying what the question says', async () => {
+test('the owner of many alerts is asked about all of them, and keeps them with the commands in the question', async () => {
   await post(bot, ...Array.from({ length: 60 }, (_, index) => ({ pod: `p${index}`, team: 'grouppage' })));
   await bot.say('ack all 60');
   await bot.advance(240 * MINUTE_MS + 100);
   const asked = bot.texts().filter((text) => text.includes('still on it?'));
-  expect(asked.map((text) => /else (\d+) alerts/.exec(text)?.[1])).toEqual(['50', '10']);
+  expect(asked.map((text) => /otherwise (\d+) alerts/.exec(text)?.[1])).toEqual(['50', '10']);
   for (const text of asked) {
     const [answer] = await bot.say(/`(ack [\d ]+)`/.exec(text)?.[1] ?? '');
     expect(answer).toMatch(/^Ann has (#\d+ ){10}and \d+ more\.$|^Ann has( #\d+){10}\.$/);
@@ -233,7 +233,7 @@ test('who holds many is asked about all of them, and keeps them by saying what t
   expect(bot.texts().filter((text) => text.includes('open again**'))).toEqual([]);
 });
 
-test('of a group each is open again in time, also when others are asked about meanwhile', async () => {
+test('each alert of a group is open again in time, also when the owners of others are asked meanwhile', async () => {
   await post(bot, { pod: 'a', team: 'grouppage' }, { pod: 'b', team: 'grouppage' });
   await bot.say('ack 1');
   await bot.advance(10 * MINUTE_MS);
@@ -246,32 +246,32 @@ test('of a group each is open again in time, also when others are asked about me
   expect(last()?.message.title).toContain('CRITICAL 2 firing');
 });
 
-test('a new start is news though it began before the close; one that differs as two servers do is not', async () => {
+test('a new start reopens a closed alert though it is before the close; one that differs as between two servers does not', async () => {
   const began = bot.app.clock.now().getTime() - 10 * MINUTE_MS;
   await post(bot, { pod: 'a', startsAt: new Date(began) });
   await bot.say('close 1 known');
   await post(bot, { pod: 'a', startsAt: new Date(began + 12_000) });
-  expect(await bot.say('alerts')).toEqual(['Nothing is open here.']);
+  expect(await bot.say('alerts')).toEqual(['No open alerts here.']);
   await post(bot, { pod: 'a', startsAt: new Date(began + 5 * MINUTE_MS) });
   expect((await bot.say('alerts'))[0]).toContain('🔴 CRITICAL');
 });
 
-test('close takes it off the list until it fires anew; resolve says how', async () => {
+test('close takes an alert off the list until it fires again; resolve explains close', async () => {
   await post(bot, { pod: 'a' });
   expect((await bot.say('resolve 1'))[0]).toContain('`close 1 reason`');
-  expect((await bot.say('close 1'))[0]).toContain('Say why');
+  expect((await bot.say('close 1'))[0]).toContain('Add a reason');
   expect(await bot.say('close 1 known, fixed on Monday')).toEqual([
     'Closed #1 until it fires again: known, fixed on Monday',
   ]);
   expect(titles()[0]).toMatch(/^⚪ CLOSED after/);
   await post(bot, { pod: 'a', startsAt: new Date(bot.app.clock.now().getTime() - MINUTE_MS) });
-  expect(await bot.say('alerts')).toEqual(['Nothing is open here.']);
+  expect(await bot.say('alerts')).toEqual(['No open alerts here.']);
   await post(bot, { pod: 'a', status: 'resolved' });
   await post(bot, { pod: 'a', startsAt: bot.app.clock.now() });
   expect((await bot.say('alerts'))[0]).toContain('🔴 CRITICAL');
 });
 
-test('alert 1 tells who did what when', async () => {
+test('alert 1 shows the history of the alert', async () => {
   await post(bot, { pod: 'a' });
   await bot.say('ack 1 on it');
   await post(bot, { pod: 'a', status: 'resolved' });
@@ -279,7 +279,7 @@ test('alert 1 tells who did what when', async () => {
   expect(text).toMatch(/fired: lobby \(page\)\n.*Ann acknowledged: on it\n.*resolved/);
 });
 
-test('pending lists what nobody has', async () => {
+test('pending lists unacknowledged alerts', async () => {
   await post(bot, { pod: 'a' }, { pod: 'b' });
   await bot.say('ack 1');
   const [text] = await bot.say('pending');
@@ -295,25 +295,25 @@ test('an alert in two rooms shows an acknowledgement in both', async () => {
   expect(last('annex')?.message.text).toContain('Ann has #1');
 });
 
-test('dropped alerts are shown nowhere and keep no row', async () => {
+test('dropped alerts are not shown and not stored', async () => {
   await post(bot, { pod: 'a', name: 'Watchdog' });
   expect(bot.texts()).toEqual([]);
   expect(await bot.query('select 1 from alerts')).toEqual([]);
 });
 
-test('one bad alert in a good body: the others are taken and one line says so', async () => {
+test('one bad alert in a good body: the others are accepted and one line says so', async () => {
   const body = bodyOf([{ pod: 'a' }]);
   (body['alerts'] as unknown[]).unshift({ status: 'firing' }, 7);
   expect((await bot.webhook('alertmanager/prod', body, 'secret')).status).toBe(200);
   expect(bot.texts().join('\n')).toContain(
-    'prod sent 2 alerts that could not be read (alerts\\[0\\]: its labels are missing), the other one was taken',
+    'prod sent 2 alerts that could not be read (alerts\\[0\\]: its labels are missing); the other one was accepted',
   );
   expect(titles()).toHaveLength(1);
   await bot.webhook('alertmanager/prod', body, 'secret');
   expect(bot.texts()).toHaveLength(2);
 });
 
-test('a group is one message; a newcomer rings only when somebody had all of it', async () => {
+test('a group is one message; a new alert rings only when all others are acknowledged', async () => {
   await post(bot, { pod: 'a', team: 'groups' }, { pod: 'b', team: 'groups' });
   expect(titles()).toEqual(['🔴 CRITICAL 2 firing · prod-eu/payments KubePodCrashLooping']);
   await post(bot, { pod: 'c', team: 'groups' });
@@ -329,12 +329,12 @@ test('a group is one message; a newcomer rings only when somebody had all of it'
   expect(last()?.message.title).toMatch(/^🟢 RESOLVED 4 alerts after .* · prod-eu\/payments KubePodCrashLooping$/);
 });
 
-test('a group is over when its last alert ended before we came to open it, and rings when one fires again', async () => {
+test('a group ends when its last alert ended before the group was handled, and rings when one fires again', async () => {
   const ago = (minutes: number): Date => new Date(bot.app.clock.now().getTime() - minutes * MINUTE_MS);
   const alert = { pod: 'a', team: 'groups', startsAt: ago(3), endsAt: ago(1) };
   await post(bot, alert, { ...alert, pod: 'b' });
   await post(bot, { ...alert, status: 'resolved' });
-  expect(titles()).toEqual([expect.stringContaining('🔴 CRITICAL 1 firing, 1 over')]);
+  expect(titles()).toEqual([expect.stringContaining('🔴 CRITICAL 1 firing, 1 ended')]);
   await post(bot, { ...alert, pod: 'b', status: 'resolved' });
   expect(titles()).toEqual([expect.stringContaining('🟢 RESOLVED 2 alerts')]);
   await post(bot, { pod: 'a', team: 'groups' });
@@ -342,21 +342,21 @@ test('a group is over when its last alert ended before we came to open it, and r
   expect(last()?.message.title).toContain('🔴 CRITICAL 1 firing');
 });
 
-test('a group under a policy is reminded of and asked about as one', async () => {
+test('a group under a policy has one reminder and one question', async () => {
   await post(bot, { pod: 'a', team: 'grouppage' }, { pod: 'b', team: 'grouppage' });
   await bot.advance(30 * MINUTE_MS + 100);
   expect(messages()).toHaveLength(2);
-  expect(last()?.message.text).toContain('nobody has 2 of these after 30 min');
+  expect(last()?.message.text).toContain('**reminder**: 2 not acknowledged after 30 min');
   await bot.say('ack', { replyTo: last()?.id ?? '' });
   await bot.advance(4 * 60 * MINUTE_MS + 100);
   const asked = messages().filter((one) => one.message.text?.includes('still on it?'));
   expect(asked).toHaveLength(1);
-  expect(asked[0]?.message.text).toContain('Say `ack 1 2`; else 2 alerts are open again');
+  expect(asked[0]?.message.text).toContain('Say `ack 1 2`; otherwise 2 alerts are open again');
   await bot.advance(15 * MINUTE_MS + 100);
   expect(last()?.message.title).toContain('🔴 CRITICAL 2 firing');
 });
 
-test('hostile labels come out as text: no markup, no control characters, nothing too large to send', async () => {
+test('hostile labels are shown as text: no markup, no control characters, nothing too large to send', async () => {
   await post(bot, {
     pod: `<b>@room</b>\u0000\u202e[x](http://evil.example) **bold** ${'y'.repeat(100_000)}`,
     name: 'Evil\n\n# `code`',
@@ -368,7 +368,7 @@ test('hostile labels come out as text: no markup, no control characters, nothing
   expect(JSON.stringify(shown).length).toBeLessThan(10_000);
 });
 
-test('a label or an annotation with lines of its own adds none to those of the bot', async () => {
+test('line breaks in labels and annotations add no lines that look like those of the bot', async () => {
   const forged = 'acked 14:31 UTC by Ann: known, ignore';
   await post(bot, {
     pod: `a\n${forged}`,
@@ -380,7 +380,7 @@ test('a label or an annotation with lines of its own adds none to those of the b
   expect(lines).toContain(`> ${forged}`);
 });
 
-test('a note with lines of its own is one line', async () => {
+test('line breaks in a note become spaces', async () => {
   await post(bot, { pod: 'a' });
   await bot.say('ack 1 on it\n🔴 CRITICAL prod-eu/payments X #999');
   expect(
@@ -392,7 +392,7 @@ test('a note with lines of its own is one line', async () => {
   ).toEqual([]);
 });
 
-test('who is not listed and is called like somebody who is acknowledges with the id in sight', async () => {
+test('an unlisted person with the name of a listed one acknowledges with the account id shown', async () => {
   await post(bot, { pod: 'a' });
   const sender = { accountId: '@mallory:test', name: 'ANN', bot: false, guest: false };
   const at = { room: 'lobby', direct: false, at: bot.app.clock.now() };
@@ -401,7 +401,7 @@ test('who is not listed and is called like somebody who is acknowledges with the
   expect(titles()[0]).toContain('ACKED by ANN (@mallory:test)');
 });
 
-test('a slip in a number takes nothing', async () => {
+test('a typo in a number acknowledges nothing', async () => {
   await post(bot, { pod: 'a' });
   for (const slip of ['99999999999999999999', '0', '١', '-1', 'all ٧', '1 for 2hours']) {
     const [answer] = await bot.say(`ack ${slip}`);
@@ -410,7 +410,7 @@ test('a slip in a number takes nothing', async () => {
   expect(titles()).toEqual([expect.stringContaining('🔴 CRITICAL')]);
 });
 
-test('a hundred numbers at once get a few lines', async () => {
+test('a hundred numbers at once get a reply of a few lines', async () => {
   await post(bot, ...Array.from({ length: 10 }, (_, index) => ({ pod: `p${index}`, team: 'groups' })));
   await post(bot, { pod: 'p9', team: 'groups', status: 'resolved' });
   const all = Array.from({ length: 100 }, (_, index) => index + 1).join(' ');
@@ -424,7 +424,7 @@ test('a hundred numbers at once get a few lines', async () => {
     );
 });
 
-test('demo alert goes through the real intake, and its answer says what to do', async () => {
+test('demo alert goes through the real webhook, and its reply says what to do', async () => {
   const answers = await bot.say('demo alert');
   expect(answers[0]).toContain('A sample alert is on its way');
   expect(titles()).toEqual(['🔴 CRITICAL prod-eu/payments KubePodCrashLooping #1']);

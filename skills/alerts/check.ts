@@ -1,20 +1,20 @@
 import { didYouMean, type Names, type Problem } from '#skill';
 import type { AlertOptions, Policy, Route } from './options.ts';
-import { describe } from './route.ts';
+import { describeRoute } from './route.ts';
 
 type Path = readonly (string | number)[];
 
-/** References that nothing answers to, and routes that nobody can reach. Pure. */
+/** Reports unknown references and unreachable routes. Pure. */
 export function checkAlerts(options: AlertOptions, names: Names): Problem[] {
   const problems: Problem[] = [];
   const known = (path: Path, kind: string, name: string, list: readonly string[]): void => {
-    if (!list.includes(name)) problems.push({ path, says: `no ${kind} is called "${name}"${remedy(name, list)}` });
+    if (!list.includes(name)) problems.push({ path, says: `no ${kind} is called "${name}"${suggestion(name, list)}` });
   };
 
   if (!options.route && Object.keys(options.sources).length > 0)
     problems.push({
       path: ['route'],
-      says: 'with a source there must be a route: say in which rooms alerts are shown, route: { rooms: [ops] }',
+      says: 'required when there is a source: name the rooms that show alerts, as in route: { rooms: [ops] }',
     });
   if (options.route) checkRoute(options.route, ['route']);
   for (const [name, policy] of Object.entries(options.policies)) checkPolicy(policy, ['policies', name]);
@@ -32,22 +32,22 @@ export function checkAlerts(options: AlertOptions, names: Names): Problem[] {
     if (route.drop && (route.routes ?? []).length > 0)
       problems.push({
         path: [...path, 'routes'],
-        says: 'a route that drops has no use for routes below it; take one of them away',
+        says: 'a route with "drop: true" has no use for routes below it; remove one of the two',
       });
     (route.routes ?? []).forEach((child, index, siblings) => {
-      const here = [...path, 'routes', index];
+      const childPath = [...path, 'routes', index];
       const before = siblings.slice(0, index).find((sibling) => covers(sibling, child));
       if (before) {
         const why =
-          describe(before) === ''
-            ? 'an earlier one catches everything'
-            : `an earlier one has the same conditions (${describe(before)})`;
+          describeRoute(before) === ''
+            ? 'an earlier one matches everything'
+            : `an earlier one has the same conditions (${describeRoute(before)})`;
         problems.push({
-          path: here,
+          path: childPath,
           says: `this route is never reached: ${why}; move it up, or give that one "continue: true"`,
         });
       }
-      checkRoute(child, here);
+      checkRoute(child, childPath);
     });
   }
 
@@ -56,15 +56,15 @@ export function checkAlerts(options: AlertOptions, names: Names): Problem[] {
       if (index > 0 && step.after <= (steps[index - 1]?.after ?? 0))
         problems.push({
           path: [...path, 'steps', index, 'after'],
-          says: '"after" counts from when the alert was first shown, so it rises from step to step',
+          says: '"after" counts from when the alert was first shown, so each step needs a later one than the step before',
         });
       step.notify.forEach((whom, at) => {
-        const here = [...path, 'steps', index, 'notify', at];
+        const targetPath = [...path, 'steps', index, 'notify', at];
         if ('oncall' in whom && whom.oncall !== 'route')
-          known([...here, 'oncall'], 'schedule', whom.oncall, names.schedules);
-        if ('room' in whom) known([...here, 'room'], 'room', whom.room, names.rooms);
-        if ('person' in whom) known([...here, 'person'], 'person', whom.person, names.people);
-        if ('group' in whom) known([...here, 'group'], 'group', whom.group, names.groups);
+          known([...targetPath, 'oncall'], 'schedule', whom.oncall, names.schedules);
+        if ('room' in whom) known([...targetPath, 'room'], 'room', whom.room, names.rooms);
+        if ('person' in whom) known([...targetPath, 'person'], 'person', whom.person, names.people);
+        if ('group' in whom) known([...targetPath, 'group'], 'group', whom.group, names.groups);
       });
     });
   }
@@ -72,12 +72,11 @@ export function checkAlerts(options: AlertOptions, names: Names): Problem[] {
 
 function covers(sibling: Route, child: Route): boolean {
   if (sibling.continue || (sibling.active ?? []).length > 0) return false;
-  return describe(sibling) === '' || describe(sibling) === describe(child);
+  return describeRoute(sibling) === '' || describeRoute(sibling) === describeRoute(child);
 }
 
-/** The name that was probably meant, else those there are. */
-function remedy(name: string, list: readonly string[]): string {
-  const verb = list.length === 1 ? 'is' : 'are';
-  const known = list.length > 0 ? `; there ${verb} ${list.slice(0, 8).join(', ')}` : '; none is configured';
-  return didYouMean(name, list) || known;
+/** The nearest name when it is a likely typo, else the configured names. */
+function suggestion(name: string, list: readonly string[]): string {
+  const configured = list.length > 0 ? `; configured: ${list.slice(0, 8).join(', ')}` : '; none is configured';
+  return didYouMean(name, list) || configured;
 }

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { chooseSource, postSample, untilTaken, type Refusal } from './cli-alert.ts';
+import { chooseSource, postSample, postUntilAccepted, type Rejection } from './cli-alert.ts';
 
 const PATIENCE = { timeoutMs: 20_000, everyMs: 5 };
 const HASTE = { timeoutMs: 20, everyMs: 5 };
@@ -17,7 +17,7 @@ function close(): void {
   server.closeAllConnections();
 }
 
-test('an address that ends with a slash is the same address', async () => {
+test('a trailing slash of the address is ignored', async () => {
   const asked: (string | undefined)[] = [];
   const url = await listen((request, response) => {
     asked.push(request.url);
@@ -30,14 +30,14 @@ test('an address that ends with a slash is the same address', async () => {
   expect(asked).toEqual([path, path, `/bell${path}`]);
 });
 
-test('a refusal that may pass is told apart from one that stays', async () => {
+test('temporary rejections are distinguished from permanent ones', async () => {
   const answers = [503, 502, 504, 401, 400, 500];
   const url = await listen((_, response) => {
     response.statusCode = answers.shift() ?? 200;
     response.end('why');
   });
   const target = { url, source: 'prod', token: 't' };
-  for (const [status, passes] of [
+  for (const [status, isRetryable] of [
     [503, true],
     [502, true],
     [504, true],
@@ -46,15 +46,15 @@ test('a refusal that may pass is told apart from one that stays', async () => {
     [500, false],
   ] as const)
     expect(await postSample(target, {})).toEqual({
-      says: expect.stringMatching(new RegExp(`^${status} from .*/prod: why$`)),
-      answered: true,
-      passes,
+      message: expect.stringMatching(new RegExp(`^${status} from .*/prod: why$`)),
+      hasResponse: true,
+      isRetryable,
     });
   close();
   expect(await postSample(target, {})).toEqual({
-    says: expect.stringContaining('no bot answers'),
-    answered: false,
-    passes: true,
+    message: expect.stringContaining('no bot answers'),
+    hasResponse: false,
+    isRetryable: true,
   });
 });
 
@@ -62,23 +62,28 @@ test.each([
   [['prod'], 'prod'],
   [['default', 'prod'], 'default'],
   [[], 'default'],
-])('of the sources %j a sample goes to %s, unless another is named', (names, source) => {
+])('with the sources %j a sample goes to %s, unless another is named', (names, source) => {
   expect(chooseSource(names)).toBe(source);
 });
 
-test('of several sources, none of them the default, one has to be named', () => {
-  expect(() => chooseSource(['eu', 'us'])).toThrow('name one with --source; configured are: eu, us');
+test('with several sources, none of them the default, one has to be named', () => {
+  expect(() => chooseSource(['eu', 'us'])).toThrow('name one with --source (eu, us)');
 });
 
-const refusal = (more: Partial<Refusal>): Refusal => ({ says: 'no', answered: true, passes: true, ...more });
+const rejection = (more: Partial<Rejection>): Rejection => ({
+  message: 'no',
+  hasResponse: true,
+  isRetryable: true,
+  ...more,
+});
 
-test('what nobody takes yet is posted again, and any other answer ends it at once', async () => {
-  const answers = [refusal({ answered: false }), refusal({}), undefined];
-  await untilTaken(async () => answers.shift(), PATIENCE);
+test('a post is retried after temporary rejections, and any other response ends it at once', async () => {
+  const answers = [rejection({ hasResponse: false }), rejection({}), undefined];
+  await postUntilAccepted(async () => answers.shift(), PATIENCE);
   expect(answers).toEqual([]);
 
-  const refused = [refusal({ says: '401', passes: false }), undefined];
-  await expect(untilTaken(async () => refused.shift(), PATIENCE)).rejects.toThrow('401');
-  expect(refused).toHaveLength(1);
-  await expect(untilTaken(async () => refusal({ says: '503' }), HASTE)).rejects.toThrow('503');
+  const rejected = [rejection({ message: '401', isRetryable: false }), undefined];
+  await expect(postUntilAccepted(async () => rejected.shift(), PATIENCE)).rejects.toThrow('401');
+  expect(rejected).toHaveLength(1);
+  await expect(postUntilAccepted(async () => rejection({ message: '503' }), HASTE)).rejects.toThrow('503');
 });

@@ -3,43 +3,47 @@ import { messageOf, StartFailed, type Program } from '#skill';
 import type { AlertOptions } from './options.ts';
 import { samplePayload } from './sample.ts';
 
-/** Where a running bot takes alerts. */
+/** The webhook of a running bot. */
 export interface AlertTarget {
   readonly url: string;
   readonly source: string;
   readonly token: string;
 }
 
-/** Why a post was not taken. */
-export interface Refusal {
-  readonly says: string;
-  readonly answered: boolean;
-  /** Nobody answered, or the bot asked for it again: the same post may be taken in a moment. */
-  readonly passes: boolean;
+/** Why a post was not accepted. */
+export interface Rejection {
+  readonly message: string;
+  readonly hasResponse: boolean;
+  /** No response, or a temporary one: the same post may be accepted later. */
+  readonly isRetryable: boolean;
 }
 
-/** An address that swallows packets, such as one that a network policy does not know yet, is given up after this. */
-const LONGEST_POST_MS = 10_000;
-/** 503 is the bot's own word for it; 502 and 504 are an ingress's while there is no pod behind it. */
-const PASSING: readonly number[] = [502, 503, 504];
+/** For an address that drops packets, as behind a network policy. */
+const POST_TIMEOUT_MS = 10_000;
+/** 503 comes from the bot; 502 and 504 from an ingress without a pod behind it. */
+const RETRYABLE: readonly number[] = [502, 503, 504];
 
-/** Resolves to undefined once the bot has stored it. Never rejects. */
-export async function postSample(target: AlertTarget, body: unknown): Promise<Refusal | undefined> {
+/** Resolves to undefined once the bot has stored the alert. Never throws. */
+export async function postSample(target: AlertTarget, body: unknown): Promise<Rejection | undefined> {
   const address = addressOf(target);
   try {
     const response = await fetch(address, {
       method: 'POST',
       headers: { authorization: `Bearer ${target.token}`, 'content-type': 'application/json' },
       body: JSON.stringify(body),
-      signal: AbortSignal.timeout(LONGEST_POST_MS),
+      signal: AbortSignal.timeout(POST_TIMEOUT_MS),
     });
     const text = await response.text();
     if (response.ok) return undefined;
     const { status } = response;
-    return { says: `${status} from ${address}: ${text}`, answered: true, passes: PASSING.includes(status) };
+    return {
+      message: `${status} from ${address}: ${text}`,
+      hasResponse: true,
+      isRetryable: RETRYABLE.includes(status),
+    };
   } catch (error) {
     const reason = messageOf((error as Error).cause ?? error);
-    return { says: `no bot answers at ${address} (${reason})`, answered: false, passes: true };
+    return { message: `no bot answers at ${address} (${reason})`, hasResponse: false, isRetryable: true };
   }
 }
 
@@ -47,7 +51,7 @@ function addressOf({ url, source }: AlertTarget): string {
   return `${url.replace(/\/+$/, '')}/webhooks/alertmanager/${encodeURIComponent(source)}`;
 }
 
-/** `watchbell alert`: posts a sample as Alertmanager would, and says what the bot answered. */
+/** `watchbell alert`: posts a sample like Alertmanager and prints the bot's response. */
 export async function postAlert(program: Program<AlertOptions>): Promise<number> {
   const { url = 'http://127.0.0.1:8080', alertName, severity, resolved } = program.flags;
   const target = { url: String(url), ...(await findTarget(program)) };
@@ -57,10 +61,10 @@ export async function postAlert(program: Program<AlertOptions>): Promise<number>
     ...(alertName !== undefined && { name: String(alertName) }),
     ...(severity !== undefined && { severity: String(severity) }),
   });
-  const refusal = await postSample(target, body);
-  if (refusal && !refusal.answered) throw new StartFailed(`${refusal.says}; say where it is with --url`);
-  program.print(refusal?.says ?? `Accepted by ${addressOf(target)}; look into the room.`);
-  return refusal === undefined ? 0 : 1;
+  const rejection = await postSample(target, body);
+  if (rejection && !rejection.hasResponse) throw new StartFailed(`${rejection.message}; set its address with --url`);
+  program.print(rejection?.message ?? `Accepted by ${addressOf(target)}; it appears in the room.`);
+  return rejection === undefined ? 0 : 1;
 }
 
 async function findTarget(program: Program<AlertOptions>): Promise<{ source: string; token: string }> {
@@ -71,7 +75,7 @@ async function findTarget(program: Program<AlertOptions>): Promise<{ source: str
   return { source: chosen, token: typeof token === 'string' ? token : await alertToken(program, sources, chosen) };
 }
 
-/** The first token of a source. @throws {StartFailed} naming the sources there are. */
+/** The first token of a source. @throws {StartFailed} naming the configured sources, when there is none of this name. */
 export async function alertToken(
   program: Program<AlertOptions>,
   sources: AlertOptions['sources'],
@@ -80,7 +84,7 @@ export async function alertToken(
   const [reference] = sources[source]?.tokens ?? [];
   if (!reference)
     throw new StartFailed(
-      `skills.alerts has no source called "${source}"; configured are: ${Object.keys(sources).join(', ') || 'none'}`,
+      `skills.alerts has no source called "${source}"; configured: ${Object.keys(sources).join(', ') || 'none'}`,
     );
   return program.secret(reference);
 }
@@ -89,23 +93,23 @@ export async function alertToken(
 export function chooseSource(names: readonly string[]): string {
   const source = names.length === 1 ? names[0] : 'default';
   if (source === undefined || (names.length > 1 && !names.includes(source)))
-    throw new StartFailed(`there are several sources: name one with --source; configured are: ${names.join(', ')}`);
+    throw new StartFailed(`there are several sources: name one with --source (${names.join(', ')})`);
   return source;
 }
 
 /**
- * Posts until it is taken. What is asked for again is, and so is what nobody answered.
- * @throws {StartFailed} at any other answer at once, and when the time is up.
+ * Posts until it is accepted, retrying without a response and after temporary ones.
+ * @throws {StartFailed} on any other response at once, and after the timeout.
  */
-export async function untilTaken(
-  post: () => Promise<Refusal | undefined>,
+export async function postUntilAccepted(
+  post: () => Promise<Rejection | undefined>,
   { timeoutMs, everyMs }: { readonly timeoutMs: number; readonly everyMs: number },
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
-    const refusal = await post();
-    if (!refusal) return;
-    if (!refusal.passes || performance.now() > deadline) throw new StartFailed(refusal.says);
+    const rejection = await post();
+    if (!rejection) return;
+    if (!rejection.isRetryable || performance.now() > deadline) throw new StartFailed(rejection.message);
     await pause(everyMs);
   }
 }

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { messageOf, parseDuration, StartFailed, type Program, type ProgramDatabase } from '#skill';
-import { alertToken, postSample, untilTaken } from './cli-alert.ts';
+import { alertToken, postSample, postUntilAccepted } from './cli-alert.ts';
 import type { AlertOptions } from './options.ts';
 import { samplePayload } from './sample.ts';
 
 type Database = ProgramDatabase<AlertOptions>;
 
-/** How the rows of the one alert stand; `shown`: every room has its newest version. */
-interface Standing {
+/** The state of the probe's alert. `shown`: every room has its newest version. */
+interface ProbeStatus {
   readonly number: number;
   readonly phase: string;
   readonly acked: boolean;
@@ -17,14 +17,14 @@ interface Standing {
   readonly room: string | null;
 }
 
-const LOOK_EVERY_MS = 100;
-/** Of what is not ready yet: the bot counts each post that it does not take. */
-const AGAIN_EVERY_MS = 500;
+const POLL_MS = 100;
+/** Longer between posts, since the bot counts each one it rejects. */
+const RETRY_MS = 500;
 
 /**
- * Proves the whole way once: waits until the bot has the configuration that this command reads, posts an alert to its
- * webhook, waits until every room it goes to shows it, acknowledges it as somebody in the room would, resolves it.
- * Prints a line a step; 0: all went through.
+ * Tests a round trip: waits until the bot has the configuration that this command reads, posts an alert to its webhook, waits
+ * until every room shows it, acknowledges it like a person in the room, and resolves it. Prints one line for each step;
+ * returns 0 when all succeed.
  */
 export function probe(program: Program<AlertOptions>): Promise<number> {
   const { url = '', source: named, timeout = '60s' } = program.flags;
@@ -35,27 +35,27 @@ export function probe(program: Program<AlertOptions>): Promise<number> {
     const source = typeof named === 'string' ? named : (Object.keys(sources)[0] ?? 'default');
     const target = { url: String(url), source, token: await alertToken(program, sources, source) };
     const labels = { pod: `probe-${randomUUID()}`, namespace: 'watchbell' };
-    const sample = { name: 'WatchbellProbe', severity: 'info', summary: 'a probe; it resolves by itself', labels };
-    const patience = { timeoutMs, everyMs: AGAIN_EVERY_MS };
+    const sample = { name: 'WatchbellProbe', severity: 'info', summary: 'a probe; it resolves automatically', labels };
+    const retry = { timeoutMs, everyMs: RETRY_MS };
     let from = performance.now();
-    const step = (says: string): void => {
-      program.print(`ok  ${says} (${Math.round(performance.now() - from)} ms)`);
+    const step = (what: string): void => {
+      program.print(`ok  ${what} (${Math.round(performance.now() - from)} ms)`);
       from = performance.now();
     };
-    const until = (what: string, isDone: (standing: Standing) => boolean): Promise<Standing> =>
+    const until = (what: string, isDone: (status: ProbeStatus) => boolean): Promise<ProbeStatus> =>
       waitFor(database, labels.pod, timeoutMs, what, isDone);
 
     const post = (status: 'firing' | 'resolved'): Promise<void> => {
       const body = samplePayload({ ...sample, status });
-      return untilTaken(() => postSample(target, body), patience);
+      return postUntilAccepted(() => postSample(target, body), retry);
     };
     let isOpen = false;
     try {
-      const replicas = await database.untilConfigured(patience, (line) => program.print(`..  ${line}`));
+      const replicas = await database.untilConfigured(retry, (line) => program.print(`..  ${line}`));
       step(`${replicas === 1 ? 'the bot has' : `${replicas} replicas have`} this configuration`);
       await post('firing');
       isOpen = true;
-      step(`${target.url} took an alert for ${source}`);
+      step(`${target.url} accepted an alert for ${source}`);
       const { number, connector, room, rooms } = await until('shown', (one) => one.rooms > 0 && one.shown);
       step(`#${number} is shown in ${rooms === 1 ? `${connector} ${room}` : `${rooms} rooms`}`);
       await database.say({ connector: connector ?? '', room: room ?? '' }, `ack ${number}`);
@@ -68,7 +68,7 @@ export function probe(program: Program<AlertOptions>): Promise<number> {
       return 0;
     } catch (error) {
       program.print(`BAD ${messageOf(error)}`);
-      // A probe that failed half-way must not remind anybody all night.
+      // An alert of a failed probe must not send reminders all night.
       if (isOpen) await postSample(target, samplePayload({ ...sample, status: 'resolved' }));
       return 1;
     }
@@ -80,26 +80,26 @@ async function waitFor(
   pod: string,
   timeoutMs: number,
   what: string,
-  isDone: (standing: Standing) => boolean,
-): Promise<Standing> {
+  isDone: (status: ProbeStatus) => boolean,
+): Promise<ProbeStatus> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
-    const standing = await stand(database, pod);
-    if (standing && isDone(standing)) return standing;
-    if (performance.now() > deadline) throw new StartFailed(`the alert was not ${what} in time: ${remedy(standing)}`);
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    const status = await readStatus(database, pod);
+    if (status && isDone(status)) return status;
+    if (performance.now() > deadline) throw new StartFailed(`the alert was not ${what} in time: ${remedy(status)}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 
-function remedy(standing: Standing | undefined): string {
-  if (!standing) return 'it was taken and not handled; look at the log of the bot and `watchbell events failed`';
-  if (standing.rooms === 0) return `#${standing.number} goes to no room; does a route drop severity info?`;
-  if (!standing.shown) return `#${standing.number} waits for its room; look at \`watchbell doctor\``;
-  return `#${standing.number} is ${standing.phase}; look at the log of the bot`;
+function remedy(status: ProbeStatus | undefined): string {
+  if (!status) return 'it was accepted but not handled; see the log of the bot and `watchbell events failed`';
+  if (status.rooms === 0) return `#${status.number} has no room; does a route drop severity info?`;
+  if (!status.shown) return `#${status.number} is not shown in every room yet; see \`watchbell doctor\``;
+  return `#${status.number} is ${status.phase}; see the log of the bot`;
 }
 
-async function stand(database: Database, pod: string): Promise<Standing | undefined> {
-  const [row] = await database.sql<Standing>(
+async function readStatus(database: Database, pod: string): Promise<ProbeStatus | undefined> {
+  const [row] = await database.sql<ProbeStatus>(
     `select a.number, a.phase, a.ack is not null as acked, count(m.id)::int as rooms,
        coalesce(bool_and(m.delivered_version = m.version and m.state = 'live'), false) as shown,
        min(m.connector) as connector, (array_agg(m.room order by m.connector))[1] as room

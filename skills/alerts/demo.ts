@@ -1,9 +1,9 @@
 import { cut, defineTask, z, type CommandContext, type CommandArgs, type Handled, type TimerFired } from '#skill';
 import type { AlertOptions } from './options.ts';
 import { samplePayload } from './sample.ts';
-import type { AlertContext } from './show.ts';
+import type { AlertContext } from './display.ts';
 
-/** How long a sample fires before it resolves by itself. */
+/** How long a sample fires before it resolves. */
 const SAMPLE_MS = 10 * 60_000;
 
 const payload = z.object({
@@ -15,11 +15,11 @@ const payload = z.object({
 });
 type Sample = z.output<typeof payload>;
 
-/** `demo alert`: a sample through the real intake, so that what is seen is what an alert will be. */
+/** `demo alert`: posts a sample to the real webhook, so that it looks exactly like an alert. */
 export async function runDemo(context: CommandContext<AlertOptions, CommandArgs>): Promise<Handled> {
   const [source] = Object.keys(context.options.sources);
   if (source === undefined)
-    return context.wrong('There is no source yet: add one under skills.alerts.sources, with its token.');
+    return context.wrong('No source is configured: add one with a token under skills.alerts.sources.');
   const { connector, room } = context.room;
   const pod = `demo-${context.eventId.replaceAll(/[^A-Za-z0-9]/g, '').slice(-8)}`;
   await context.task('sample', {
@@ -29,18 +29,18 @@ export async function runDemo(context: CommandContext<AlertOptions, CommandArgs>
     startsAt: context.now.toISOString(),
     room: { connector, room },
   } satisfies Sample);
-  return 'A sample alert is on its way, through the same door as real ones. Tap 👀 under it or say `ack` and its number; in 10 min it resolves by itself.';
+  return 'A sample alert is on its way, through the same webhook as real ones. Tap 👀 under it or say `ack` and its number; it resolves in 10 min.';
 }
 
 export const sampleTask = defineTask<AlertOptions, Sample, null>({
   payload,
   result: z.null(),
-  // Its labels are fixed by the payload: posted twice it is a repeat of the same alert.
+  // The payload fixes its labels, so a second post is a repeat of the same alert.
   idempotent: true,
   timeoutMs: 10_000,
   run: async ({ payload: sample, options, ownUrl, signal, secret }) => {
     const reference = options.sources[sample.source]?.tokens[0];
-    if (!reference) throw new Error(`there is no source "${sample.source}" any more`);
+    if (!reference) throw new Error(`source "${sample.source}" is no longer configured`);
     const body = samplePayload({
       status: sample.status,
       startsAt: new Date(sample.startsAt),
@@ -52,14 +52,14 @@ export const sampleTask = defineTask<AlertOptions, Sample, null>({
       body: JSON.stringify(body),
       signal,
     });
-    if (!response.ok) throw new Error(`the intake answered ${response.status}: ${cut(await response.text(), 200)}`);
+    if (!response.ok) throw new Error(`the webhook answered ${response.status}: ${cut(await response.text(), 200)}`);
     return null;
   },
   done: async (context, outcome) => {
     const { payload: sample } = outcome;
     if (!outcome.ok)
       await context.say(sample.room, {
-        text: 'The sample alert could not be posted; `watchbell doctor` may say why.',
+        text: 'The sample alert could not be posted; `watchbell doctor` may show why.',
         code: outcome.reason,
       });
     else if (sample.status === 'firing')
@@ -70,7 +70,7 @@ export const sampleTask = defineTask<AlertOptions, Sample, null>({
   },
 });
 
-/** The end of a sample takes the same door. */
+/** Resolves a sample through the same webhook. */
 export const sampleEnds = {
   payload,
   run: async (context: AlertContext, fired: TimerFired<Sample>): Promise<void> => {

@@ -3,7 +3,7 @@ import type { Gauge } from '#skill';
 const STATES = ['firing', 'acked'] as const;
 const SEVERITIES = ['critical', 'warning', 'info'] as const;
 
-/** Open alerts; every series is there from the start, at 0. */
+/** Open alerts; every series exists from the start, at 0. */
 export const openAlerts: Gauge = {
   help: 'Open alerts, by whether somebody has them and by severity',
   labels: ['state', 'severity'],

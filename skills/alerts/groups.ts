@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Sql } from '#skill';
-import { COLUMNS, type Numbered } from './alert.ts';
+import { COLUMNS, type StoredAlert } from './alert.ts';
 
-/** A message for several alerts: a group of Alertmanager's, as far as it goes to the same rooms under the same policy. */
+/** A message for several alerts: the part of an Alertmanager group that goes to the same rooms under the same policy. */
 export interface Group {
   readonly id: number;
   readonly source: string;
@@ -17,7 +17,7 @@ export interface Group {
   readonly closedAt: Date | null;
 }
 
-const COLUMNS_OF_GROUP = `g.id, g.source, g.key_hash as "keyHash", g.title, g.rooms, g.policy, g.open, g.acked, g.truncated,
+const GROUP_COLUMNS = `g.id, g.source, g.key_hash as "keyHash", g.title, g.rooms, g.policy, g.open, g.acked, g.truncated,
   g.opened_at as "openedAt", g.closed_at as "closedAt"`;
 
 export interface WantedGroup {
@@ -34,13 +34,13 @@ export function groupHash(groupKey: string, rooms: readonly string[], policy: st
     .slice(0, 40);
 }
 
-/** Locks the groups, making those that are missing. Groups are locked before the alerts in them, always. */
+/** Locks groups and creates missing ones. Groups are always locked before the alerts in them. */
 export async function lockGroups(sql: Sql, source: string, wanted: readonly WantedGroup[]): Promise<Group[]> {
   if (wanted.length === 0) return [];
   const hashes = wanted.map((one) => one.keyHash);
   const select = (): Promise<Group[]> =>
     sql<Group>(
-      `select ${COLUMNS_OF_GROUP} from alert_groups g where source = $1 and key_hash = any($2) order by id for update`,
+      `select ${GROUP_COLUMNS} from alert_groups g where source = $1 and key_hash = any($2) order by id for update`,
       [source, hashes],
     );
   const found = await select();
@@ -58,10 +58,10 @@ export async function lockGroups(sql: Sql, source: string, wanted: readonly Want
 
 export function lockGroupsById(sql: Sql, ids: readonly number[]): Promise<Group[]> {
   if (ids.length === 0) return Promise.resolve([]);
-  return sql<Group>(`select ${COLUMNS_OF_GROUP} from alert_groups g where id = any($1) order by id for update`, [ids]);
+  return sql<Group>(`select ${GROUP_COLUMNS} from alert_groups g where id = any($1) order by id for update`, [ids]);
 }
 
-/** Which groups show these alerts; not locked, to know what to lock first. */
+/** The ids of groups that show these alerts. Not locked; tells which groups to lock first. */
 export async function groupsShowing(sql: Sql, numbers: readonly number[]): Promise<number[]> {
   const rows = await sql<{ id: number }>(
     `select distinct m.group_id as id from alert_group_members m join alerts a on a.id = m.alert_id where a.number = any($1)`,
@@ -82,34 +82,34 @@ export async function addMembers(
   );
 }
 
-/** What a group's message shows: numbers over all its alerts, and the first of them. */
+/** The content of a group's message: numbers over all its alerts, and the first of them. */
 export interface Summary {
   readonly firing: number;
-  /** Firing, and nobody has them. */
+  /** Firing and not acknowledged. */
   readonly unacked: number;
-  readonly over: number;
+  readonly ended: number;
   readonly owners: readonly string[];
-  /** The earliest end of an acknowledgement that nobody was asked about yet. */
+  /** The earliest end of an acknowledgement whose owner has not been asked yet. */
   readonly ackUntil: Date | null;
   readonly startedAt: Date;
   readonly endedAt: Date | null;
-  readonly first: readonly Numbered[];
+  readonly first: readonly StoredAlert[];
 }
 
-/** How many alerts are named in one message, and frozen in its actions. */
-export const NAMED = 20;
+/** Alerts that are listed in one message, and acknowledged by its button. */
+const MAX_LISTED = 20;
 
 /**
- * An ended alert leaves the message of a group that stays open after a day: with pods that come and go it would grow for
- * ever. What is heard of after `since` counts, also when it ended before: senders' clocks differ, and we may come late.
+ * Summarises the alerts of a group that fire, ended after `since`, or changed after it: senders' clocks differ, and reports may
+ * be handled late. Older ones are left out, since with pods that come and go an open group would grow without limit.
  */
 export async function summarise(sql: Sql, group: number, since: Date): Promise<Summary | undefined> {
   const rows = await sql<
-    Numbered & Omit<Summary, 'first' | 'startedAt' | 'endedAt'> & { firstStart: Date; lastEnd: Date | null }
+    StoredAlert & Omit<Summary, 'first' | 'startedAt' | 'endedAt'> & { firstStart: Date; lastEnd: Date | null }
   >(
     `select ${COLUMNS}, t.* from alerts a join alert_group_members m on m.alert_id = a.id cross join (
        select count(*) filter (where phase = 'firing') as firing, count(*) filter (where phase = 'firing' and ack is null) as unacked,
-         count(*) filter (where phase <> 'firing') as over,
+         count(*) filter (where phase <> 'firing') as ended,
          coalesce(array_agg(distinct ack->'owner'->>'name') filter (where ack is not null), '{}') as owners,
          min((ack->>'until')::timestamptz) filter (where phase = 'firing' and ack->>'askedAt' is null) as "ackUntil",
          min(started_at) as "firstStart", max(ended_at) filter (where phase <> 'firing') as "lastEnd"
@@ -117,16 +117,16 @@ export async function summarise(sql: Sql, group: number, since: Date): Promise<S
        where n.group_id = $1 and b.number is not null and (b.phase = 'firing' or b.ended_at >= $2 or b.changed_at > $2)) t
      where m.group_id = $1 and a.number is not null and (a.phase = 'firing' or a.ended_at >= $2 or a.changed_at > $2)
      order by a.phase <> 'firing', a.ack is not null, case a.severity when 'critical' then 0 when 'warning' then 1 else 2 end, a.number
-     limit ${NAMED}`,
+     limit ${MAX_LISTED}`,
     [group, since],
   );
   const [row] = rows;
   if (!row) return undefined;
-  const { firing, unacked, over, owners, ackUntil, firstStart, lastEnd } = row;
+  const { firing, unacked, ended, owners, ackUntil, firstStart, lastEnd } = row;
   return {
     firing: Number(firing),
     unacked: Number(unacked),
-    over: Number(over),
+    ended: Number(ended),
     owners,
     ackUntil,
     startedAt: firstStart,

@@ -1,12 +1,12 @@
 import { defineSkill, defineTimer, z, type Command } from '#skill';
 import { runAck, runAckAll } from './ack-command.ts';
-import { ackExpires, openAgain, remind, reminder, unit } from './ack-timers.ts';
+import { ackExpires, alertOrGroup, openAgain, remind, reminder } from './ack-timers.ts';
 import { checkAlerts } from './check.ts';
 import { runClose, runResolve } from './close-command.ts';
 import { runDemo, sampleEnds, sampleTask } from './demo.ts';
-import { doubtedEnd, settle } from './doubt.ts';
+import { unconfirmedEnd, confirmResolve } from './unconfirmed-resolve.ts';
 import { openAlerts } from './gauge.ts';
-import { takeNotifications } from './intake.ts';
+import { handleNotifications } from './intake.ts';
 import { runAlert, runAlerts, runPending } from './list-commands.ts';
 import { alertOptions, type AlertOptions } from './options.ts';
 import { keep, laneOf, refuse } from './payload.ts';
@@ -16,11 +16,11 @@ import { roomsOf } from './route.ts';
 import { runUnack } from './unack-command.ts';
 
 const commands: Readonly<Record<string, Command<AlertOptions>>> = {
-  alerts: { help: 'lists what is open here', run: runAlerts },
-  'alert {ids:ids}': { help: 'shows an alert and who did what when', run: runAlert },
-  pending: { help: 'lists what nobody has yet', run: runPending },
+  alerts: { help: 'lists the open alerts here', run: runAlerts },
+  'alert {ids:ids}': { help: 'shows an alert and its history', run: runAlert },
+  pending: { help: 'lists the unacknowledged alerts here', run: runPending },
   'ack {ids:ids?} [for {for:duration}] {note...?}': {
-    help: 'takes alerts: those named, the one answered to, or the only open one',
+    help: 'acknowledges alerts: by number, the one you reply to, or the only open one',
     class: 'respond',
     late: 'run',
     also: [
@@ -30,24 +30,24 @@ const commands: Readonly<Record<string, Command<AlertOptions>>> = {
     run: runAck,
   },
   'ack all {n:int?}': {
-    help: 'takes everything that is waiting here, after asking',
+    help: 'acknowledges every open alert here, after asking',
     class: 'respond',
     also: ['acknowledge all {n:int?}'],
     run: runAckAll,
   },
-  'unack {ids:ids?}': { help: 'gives alerts back', class: 'respond', late: 'run', run: runUnack },
+  'unack {ids:ids?}': { help: 'releases alerts you acknowledged', class: 'respond', late: 'run', run: runUnack },
   'close {ids:ids?} {reason...?}': {
     help: 'takes alerts off the list until they fire again',
     class: 'act',
     run: runClose,
   },
-  'resolve {ids:ids?} {reason...?}': { help: 'says how alerts end', hidden: true, run: runResolve },
-  'demo alert': { help: 'sends a sample alert through the real intake', class: 'act', run: runDemo },
+  'resolve {ids:ids?} {reason...?}': { help: 'explains how alerts end', hidden: true, run: runResolve },
+  'demo alert': { help: 'sends a sample alert through the real webhook', class: 'act', run: runDemo },
 };
 
 export default defineSkill<AlertOptions>({
   name: 'alerts',
-  description: 'brings alerts from Alertmanager to rooms and gets them acknowledged',
+  description: 'shows alerts from Alertmanager in rooms and gets them acknowledged',
   options: alertOptions,
   check: checkAlerts,
   rooms: (options) => roomsOf(options.route),
@@ -57,26 +57,26 @@ export default defineSkill<AlertOptions>({
     alert: {
       help: 'posts a sample alert to a running bot',
       flags: [
-        { flags: '--url <address>', help: 'where the bot listens', default: 'http://127.0.0.1:8080' },
+        { flags: '--url <address>', help: 'address of the bot', default: 'http://127.0.0.1:8080' },
         {
           flags: '--source <name>',
           help: 'source in the configuration (default: the only one, else the one called default)',
         },
         { flags: '--token <token>', help: "the source's token (default: read from the configuration)" },
         { flags: '--alert-name <name>', help: 'name of the alert' },
-        { flags: '--severity <severity>', help: 'how bad it is', choices: ['critical', 'warning', 'info'] },
-        { flags: '--resolved', help: 'say that it is over' },
+        { flags: '--severity <severity>', help: 'severity of the alert', choices: ['critical', 'warning', 'info'] },
+        { flags: '--resolved', help: 'post it as resolved' },
       ],
       run: async (program) => (await import('./cli-alert.ts')).postAlert(program),
     },
     probe: {
-      help: 'posts an alert to a running bot, sees it shown, acknowledges and resolves it',
+      help: 'posts an alert to a running bot, waits until it is shown, acknowledges and resolves it',
       flags: [
-        { flags: '--url <address>', help: 'where the bot listens', default: 'http://127.0.0.1:8080' },
+        { flags: '--url <address>', help: 'address of the bot', default: 'http://127.0.0.1:8080' },
         { flags: '--source <name>', help: 'source in the configuration (default: the first)' },
         {
           flags: '--timeout <duration>',
-          help: 'longest wait for each step, also for a bot that is still starting',
+          help: 'timeout of each step, also of waiting for a bot that is starting',
           default: '60s',
         },
       ],
@@ -91,14 +91,17 @@ export default defineSkill<AlertOptions>({
       refuse,
       lane: laneOf,
       keep,
-      run: takeNotifications,
+      run: handleNotifications,
     },
   },
   timers: {
     remind: defineTimer<AlertOptions, z.output<typeof reminder>>({ payload: reminder, run: remind }),
-    ackExpires: defineTimer<AlertOptions, z.output<typeof unit>>({ payload: unit, run: ackExpires }),
-    openAgain: defineTimer<AlertOptions, z.output<typeof unit>>({ payload: unit, run: openAgain }),
-    settle: defineTimer<AlertOptions, z.output<typeof doubtedEnd>>({ payload: doubtedEnd, run: settle }),
+    ackExpires: defineTimer<AlertOptions, z.output<typeof alertOrGroup>>({ payload: alertOrGroup, run: ackExpires }),
+    openAgain: defineTimer<AlertOptions, z.output<typeof alertOrGroup>>({ payload: alertOrGroup, run: openAgain }),
+    settle: defineTimer<AlertOptions, z.output<typeof unconfirmedEnd>>({
+      payload: unconfirmedEnd,
+      run: confirmResolve,
+    }),
     prune: defineTimer<AlertOptions, object>({ payload: z.object({}), run: prune }),
     sampleEnds,
   },

@@ -1,97 +1,92 @@
 import type { Sql, WebhookCall } from '#skill';
-import { drawNumbers, isNamed, lockByFingerprint, type Alert, type Look } from './alert.ts';
-import { settleLater, type Doubt } from './doubt.ts';
+import { drawNumbers, isNumbered, lockByFingerprint, type Alert, type KnownAlert } from './alert.ts';
+import { scheduleReminders, showAlert, showGroup } from './display.ts';
 import { addMembers, lockGroups, lockGroupsById, type Group } from './groups.ts';
 import type { AlertOptions } from './options.ts';
-import { resultOf, type Outcome } from './outcome.ts';
-import { aboutOf, readRequest, withoutCommonGroup, type Read } from './read.ts';
-import { remindLater, showAlert, showGroup } from './show.ts';
-import { tellUnreadable } from './unreadable.ts';
+import { reportRejectedAlerts } from './rejected-alerts.ts';
+import { applyReport, type ReportUpdate } from './report-result.ts';
+import { lockKeysOf, routeNotification, splitAtSharedGroups, type RoutedNotification } from './routed-notification.ts';
+import { scheduleConfirmations, type UnconfirmedResolve } from './unconfirmed-resolve.ts';
 import { touchAlerts, writeAlerts } from './write-alerts.ts';
-import { writeEnds, type Ended } from './write-ends.ts';
+import { writeEnds, type AlertEnd } from './write-ends.ts';
 
 /**
- * Takes what Alertmanager sent: every alert in it is new, goes on, is over, or is a late repeat. Several notifications are
- * taken with the same statements, as far as none speaks of what another one speaks of.
+ * Handles notifications of Alertmanager: each alert in them is new, continues, ends, or is a late repeat. Notifications that
+ * have no alert and no group in common are handled as one batch, with the same statements.
  */
-export async function takeNotifications(calls: readonly WebhookCall<AlertOptions>[]): Promise<void> {
-  let together: Read[] = [];
-  let about = new Set<string>();
-  const take = async (): Promise<void> => {
-    await takeTogether(together);
-    together = [];
-    about = new Set();
-  };
+export async function handleNotifications(calls: readonly WebhookCall<AlertOptions>[]): Promise<void> {
+  let batch: RoutedNotification[] = [];
+  let locked = new Set<string>();
   for (const call of calls) {
-    const read = readRequest(call);
-    const its = aboutOf(read);
-    const [first = read] = together;
-    const apart = first.request.source !== read.request.source || its.some((one) => about.has(one));
-    if (apart) await take();
-    for (const one of its) about.add(one);
-    together.push(read);
+    const routed = routeNotification(call);
+    const keys = lockKeysOf(routed);
+    const [first = routed] = batch;
+    if (first.request.source !== routed.request.source || keys.some((key) => locked.has(key))) {
+      await handleBatch(batch);
+      batch = [];
+      locked = new Set();
+    }
+    for (const key of keys) locked.add(key);
+    batch.push(routed);
   }
-  await take();
+  await handleBatch(batch);
 }
 
-/** What becomes of one notification's alerts. */
-interface Taken {
-  readonly read: Read;
-  readonly writes: readonly Outcome[];
-  readonly ends: readonly Ended[];
-  readonly doubts: readonly Doubt[];
-}
-
-/** All of one source, and about different alerts and groups. */
-async function takeTogether(reads: readonly Read[]): Promise<void> {
-  const [first] = reads;
+/** Locks the groups and alerts of a batch: all of one source, and about different alerts and groups. */
+async function handleBatch(batch: readonly RoutedNotification[]): Promise<void> {
+  const [first] = batch;
   if (!first) return;
   const { sql, now } = first.context;
   const { source } = first.request;
-  const groups = new Map<string, Group>();
-  for (const group of await lockGroups(
-    sql,
-    source,
-    reads.flatMap((read) => read.groups),
-  ))
-    groups.set(group.keyHash, group);
-  const asked = reads.flatMap(({ decided }) =>
-    decided.map(({ report, destinations }) => ({
+  const wanted = batch.flatMap((routed) => routed.groups);
+  const locked = await lockGroups(sql, source, wanted);
+  const groups = new Map(locked.map((group) => [group.keyHash, group]));
+  const fingerprints = batch.flatMap(({ reports }) =>
+    reports.map(({ report, destinations }) => ({
       fingerprint: report.fingerprint,
       firing: report.status === 'firing' && destinations.length > 0,
     })),
   );
-  const looks = asked.length === 0 ? new Map<string, Look>() : await lockByFingerprint(sql, source, asked, now);
-  for (const some of withoutCommonGroup(reads, looks, groups)) await takeLocked(some, looks, groups);
+  const known =
+    fingerprints.length === 0 ? new Map<string, KnownAlert>() : await lockByFingerprint(sql, source, fingerprints, now);
+  for (const part of splitAtSharedGroups(batch, known, groups)) await writeAndShow(part, known, groups);
 }
 
-/** Their groups and alerts are locked, and no two of them change the same group. */
-async function takeLocked(
-  reads: readonly Read[],
-  looks: ReadonlyMap<string, Look>,
+/** What to write for one notification's alerts. */
+interface AppliedNotification {
+  readonly routed: RoutedNotification;
+  readonly updates: readonly ReportUpdate[];
+  readonly ends: readonly AlertEnd[];
+  readonly unconfirmed: readonly UnconfirmedResolve[];
+}
+
+/** The groups and alerts of the notifications are locked, and no two of them change the same group. */
+async function writeAndShow(
+  part: readonly RoutedNotification[],
+  known: ReadonlyMap<string, KnownAlert>,
   groups: Map<string, Group>,
 ): Promise<void> {
-  const [first] = reads;
+  const [first] = part;
   if (!first) return;
   const { sql, now } = first.context;
   const { source } = first.request;
   const touched: Alert[] = [];
-  const taken = reads.map((read) => take(read, looks, groups, touched));
+  const applied = part.map((routed) => applyNotification(routed, known, groups, touched));
   const numbers = await drawMissing(
     sql,
-    taken.flatMap(({ writes }) => writes),
+    applied.flatMap(({ updates }) => updates),
   );
-  const numbered = taken.map((one) => ({
+  const numbered = applied.map((one) => ({
     ...one,
-    writes: one.writes.map((write) => ({
-      ...write,
-      alert: { ...write.alert, number: numbers.get(write) ?? write.alert.number },
+    updates: one.updates.map((update) => ({
+      ...update,
+      alert: { ...update.alert, number: numbers.get(update) ?? update.alert.number },
     })),
   }));
-  const writes = numbered.flatMap((one) => one.writes);
+  const updates = numbered.flatMap((one) => one.updates);
   // Not awaited where nothing depends on it: each round trip costs as much as the rest of this.
   const writing = Promise.all([
-    writeAlerts(sql, source, writes, now),
+    writeAlerts(sql, source, updates, now),
     touchAlerts(sql, touched),
     writeEnds(
       sql,
@@ -100,68 +95,70 @@ async function takeLocked(
     ),
   ]);
   writing.catch(() => {});
-  const ids = writes.some(({ alert }) => alert.places.some((place) => place.group !== null))
+  const ids = updates.some(({ alert }) => alert.places.some((place) => place.group !== null))
     ? (await writing)[0]
     : new Map<string, number>();
   for (const one of numbered) await show(one, ids, groups);
 }
 
-function take(
-  read: Read,
-  looks: ReadonlyMap<string, Look>,
+/** Collects in `touched` the alerts of which only the times of the last reports change. */
+function applyNotification(
+  routed: RoutedNotification,
+  known: ReadonlyMap<string, KnownAlert>,
   groups: ReadonlyMap<string, Group>,
   touched: Alert[],
-): Taken {
-  const writes: Outcome[] = [];
-  const ends: Ended[] = [];
-  const doubts: Doubt[] = [];
-  for (const one of read.decided) {
-    const look = looks.get(one.report.fingerprint);
-    // What a route drops is not kept; what was shown before it was dropped still ends.
-    if (!look || (one.destinations.length === 0 && look.before?.phase !== 'firing')) continue;
-    const result = resultOf(read.context, read.request.source, read.accepted, read.notification, one, look, groups);
+): AppliedNotification {
+  const updates: ReportUpdate[] = [];
+  const ends: AlertEnd[] = [];
+  const unconfirmed: UnconfirmedResolve[] = [];
+  const { context, request, accepted, notification } = routed;
+  for (const routedReport of routed.reports) {
+    const alert = known.get(routedReport.report.fingerprint);
+    // Alerts that a route drops are not stored; one that was shown before its route began to drop it still ends.
+    if (!alert || (routedReport.destinations.length === 0 && alert.before?.phase !== 'firing')) continue;
+    const result = applyReport(context, request.source, accepted, notification, routedReport, alert, groups);
     if (result === undefined) continue;
     if ('touched' in result) {
       touched.push(result.touched);
-      if (result.doubted) doubts.push({ alert: result.touched, end: result.doubted });
+      if (result.unconfirmed) unconfirmed.push({ alert: result.touched, end: result.unconfirmed });
     } else if ('end' in result) ends.push(result.end);
-    else writes.push(result.outcome);
+    else updates.push(result.update);
   }
-  return { read, writes, ends, doubts };
+  return { routed, updates, ends, unconfirmed };
 }
 
-/** Those that are new to people again get a number too. */
-async function drawMissing(sql: Sql, writes: readonly Outcome[]): Promise<ReadonlyMap<Outcome, number>> {
-  const missing = writes.filter(({ alert, opens }) => opens && alert.number === null);
+/** Draws numbers for episodes that need a new one, after a day. */
+async function drawMissing(sql: Sql, updates: readonly ReportUpdate[]): Promise<ReadonlyMap<ReportUpdate, number>> {
+  const missing = updates.filter(({ alert, opens }) => opens && alert.number === null);
   const numbers = missing.length === 0 ? [] : await drawNumbers(sql, missing.length);
   return new Map(
     numbers.flatMap((number, nth) => {
-      const write = missing[nth];
-      return write ? [[write, number] as const] : [];
+      const update = missing[nth];
+      return update ? [[update, number] as const] : [];
     }),
   );
 }
 
-/** @param ids of those that are written just now. @param groups those that are locked, as they are; kept so. */
+/** @param ids of alerts that were just written. @param groups the locked ones, by key hash; updated here. */
 async function show(
-  { read: { context, request, notification }, writes, ends, doubts }: Taken,
+  { routed: { context, request, notification }, updates, ends, unconfirmed }: AppliedNotification,
   ids: ReadonlyMap<string, number>,
   groups: Map<string, Group>,
 ): Promise<void> {
   if (notification.problems.length > 0 || notification.leftOut > 0)
-    await tellUnreadable(context, request.source, notification);
-  const outcomes = new Map(writes.map((write) => [write.alert.fingerprint, write]));
+    await reportRejectedAlerts(context, request.source, notification);
+  const updateOf = new Map(updates.map((update) => [update.alert.fingerprint, update]));
   const members: { group: number; alert: number }[] = [];
   const changed = new Map<number, { newcomers: number; ring: boolean }>();
-  for (const { alert } of [...writes, ...ends]) {
-    if (!isNamed(alert)) continue;
-    const outcome = outcomes.get(alert.fingerprint);
-    if (outcome?.change === 'resolvedUnheard') continue;
-    const begins = outcome?.change === 'new' || outcome?.change === 'reopened';
-    const worse = (outcome?.worse ?? false) && alert.ack !== null;
-    const added = outcome?.added ?? [];
+  for (const { alert } of [...updates, ...ends]) {
+    if (!isNumbered(alert)) continue;
+    const update = updateOf.get(alert.fingerprint);
+    if (update?.change === 'resolvedUnheard') continue;
+    const begins = update?.change === 'new' || update?.change === 'reopened';
+    const worse = (update?.worse ?? false) && alert.ack !== null;
+    const added = update?.added ?? [];
     await showAlert(context, alert, { ring: begins || worse });
-    await remindLater(
+    await scheduleReminders(
       context,
       { alert: alert.number },
       added.filter((place) => place.show === 'alert').map((place) => place.policy),
@@ -170,16 +167,16 @@ async function show(
       if (group === null) continue;
       const joins = begins || added.some((place) => place.group === group);
       const id = alert.id ?? ids.get(alert.fingerprint);
-      if (id !== undefined && (joins || outcome?.change === 'ended')) members.push({ group, alert: id });
-      const so = changed.get(group) ?? { newcomers: 0, ring: false };
-      changed.set(group, { newcomers: so.newcomers + (joins ? 1 : 0), ring: so.ring || worse });
+      if (id !== undefined && (joins || update?.change === 'ended')) members.push({ group, alert: id });
+      const before = changed.get(group) ?? { newcomers: 0, ring: false };
+      changed.set(group, { newcomers: before.newcomers + (joins ? 1 : 0), ring: before.ring || worse });
     }
   }
-  const opened = writes.flatMap(({ alert, doubted }) => (doubted ? [{ alert, end: doubted }] : []));
-  await settleLater(context, [...doubts, ...opened]);
+  const opened = updates.flatMap(({ alert, unconfirmed: end }) => (end ? [{ alert, end }] : []));
+  await scheduleConfirmations(context, [...unconfirmed, ...opened]);
   await addMembers(context.sql, members);
   const locked = new Map([...groups.values()].map((group) => [group.id, group]));
-  // An alert may stand in a group of another receiver too; those are few, and a deadlock with them is run again.
+  // An alert may also be in a group of another receiver; those are few, and a deadlock with them is rerun.
   for (const group of await lockGroupsById(
     context.sql,
     [...changed.keys()].filter((id) => !locked.has(id)),

@@ -17,24 +17,24 @@ test.each([
   ['größe="a"', ['größe = a']],
   ['a=', ['a = ']],
   ['a=""', ['a = ']],
-])('%s is read as Alertmanager reads it', (text, expected) => {
+])('%s is parsed as Alertmanager parses it', (text, expected) => {
   expect(read(text)).toEqual(expected);
 });
 
 test.each([
-  ['', /looks like/],
-  ['a', /after a comes/],
-  ['="b"', /label name/],
-  ['a="b', /not closed/],
+  ['', /^empty matcher; write one like/],
+  ['a', /expected =, !=, =~ or !~ after a$/],
+  ['="b"', /expected a label name/],
+  ['a="b', /missing closing quote/],
   ['{a="b"', /closing/],
   ['a="b"}', /opening/],
-  ['a="b" c="d"', /comma is missing/],
+  ['a="b" c="d"', /missing comma before c=/],
   ['b="c",a=~"("', /^a=~"\(": invalid regular expression: missing closing \)$/],
 ])('%s is rejected with a reason', (text, reason) => {
   expect(() => parseMatchers(text)).toThrow(reason);
 });
 
-test('a label that is not there is empty, and names of Object are no labels', () => {
+test('a missing label is empty, and properties of Object are no labels', () => {
   expect(matchesAll(parseMatchers('a=""'), {})).toBe(true);
   expect(matchesAll(parseMatchers('a!="x"'), {})).toBe(true);
   expect(matchesAll(parseMatchers('a=~".+"'), {})).toBe(false);

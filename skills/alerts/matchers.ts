@@ -3,7 +3,7 @@ import { valueOf } from './text.ts';
 
 export type Operator = '=' | '!=' | '=~' | '!~';
 
-/** One condition on one label; a label that is not there has the value ''. */
+/** One condition on one label; a missing label has the value ''. */
 export interface Matcher {
   readonly name: string;
   readonly operator: Operator;
@@ -12,8 +12,8 @@ export interface Matcher {
 }
 
 /**
- * Reads Alertmanager's syntax: `a="b"`, `a!="b"`, `a=~"b.*"`, `a!~b`, names in quotes, lists with and without braces.
- * @throws {Error} saying in a sentence what is wrong where.
+ * Parses Alertmanager's syntax: `a="b"`, `a!="b"`, `a=~"b.*"`, `a!~b`, names in quotes, lists with and without braces.
+ * @throws {Error} whose message says what is wrong where.
  */
 export function parseMatchers(text: string): Matcher[] {
   let rest = text.trim();
@@ -25,44 +25,44 @@ export function parseMatchers(text: string): Matcher[] {
   while (rest !== '') {
     const name = readName(rest, text);
     const operator = /^\s*(=~|!=|!~|=)\s*/.exec(name.rest);
-    if (!operator) throw new Error(`"${text}": after ${name.value} comes =, !=, =~ or !~`);
+    if (!operator) throw new Error(`"${text}": expected =, !=, =~ or !~ after ${name.value}`);
     const value = readValue(name.rest.slice(operator[0].length), text);
     found.push(makeMatcher(name.value, operator[1] as Operator, value.value));
     rest = value.rest.trim();
     if (rest === '') break;
-    if (!rest.startsWith(',')) throw new Error(`"${text}": a comma is missing before ${rest.slice(0, 20)}`);
+    if (!rest.startsWith(',')) throw new Error(`"${text}": missing comma before ${rest.slice(0, 20)}`);
     rest = rest.slice(1).trim();
   }
-  if (found.length === 0) throw new Error('a matcher looks like severity="critical"');
+  if (found.length === 0) throw new Error('empty matcher; write one like severity="critical"');
   return found;
 }
 
-interface Read {
+interface Token {
   readonly value: string;
   readonly rest: string;
 }
 
-function readName(rest: string, text: string): Read {
+function readName(rest: string, text: string): Token {
   if (rest.startsWith('"')) return readQuoted(rest, text);
   const match = /^[^\s{}!=~,\\"'`]+/.exec(rest);
-  if (!match) throw new Error(`"${text}" does not begin with a label name`);
+  if (!match) throw new Error(`"${text}": expected a label name`);
   return { value: match[0], rest: rest.slice(match[0].length) };
 }
 
-function readValue(rest: string, text: string): Read {
+function readValue(rest: string, text: string): Token {
   if (rest.startsWith('"')) return readQuoted(rest, text);
-  // Without quotes the older syntax took anything up to the next comma; the newer one is stricter. Both are in use.
+  // Without quotes the older syntax accepts anything up to the next comma; the newer one is stricter. Both are in use.
   const match = /^[^,"]*/.exec(rest)?.[0] ?? '';
   return { value: match.trim(), rest: rest.slice(match.length) };
 }
 
-function readQuoted(rest: string, text: string): Read {
+function readQuoted(rest: string, text: string): Token {
   const match = /^"((?:[^"\\]|\\.)*)"/s.exec(rest);
-  if (match?.[1] === undefined) throw new Error(`"${text}": a quote is not closed`);
+  if (match?.[1] === undefined) throw new Error(`"${text}": missing closing quote`);
   return { value: match[1].replace(/\\(.)/gs, unescape), rest: rest.slice(match[0].length) };
 }
 
-/** As Alertmanager has it, an escape it does not know stays as it is, so that `"\d+"` works with one backslash. */
+/** Like Alertmanager, leaves unknown escapes as they are, so that `"\d+"` works with one backslash. */
 function unescape(whole: string, character: string): string {
   if (character === 'n') return '\n';
   return character === '"' || character === '\\' ? character : whole;
@@ -89,12 +89,10 @@ function compileValue(name: string, operator: Operator, value: string): Regex {
   }
 }
 
-/** All hold. */
 export function matchesAll(matchers: readonly Matcher[], labels: Readonly<Record<string, string>>): boolean {
   return matchers.every((matcher) => matcher.test(valueOf(labels, matcher.name) ?? ''));
 }
 
-/** As people write it, for paths and comparison. */
 export function formatMatcher({ name, operator, value }: Pick<Matcher, 'name' | 'operator' | 'value'>): string {
   return `${name}${operator}${JSON.stringify(value)}`;
 }

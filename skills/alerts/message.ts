@@ -1,43 +1,47 @@
 import { escape, quote, formatDuration, formatTime, type Action, type Link, type Message, type Tone } from '#skill';
-import type { Ack, Alert, Named } from './alert.ts';
+import type { Ack, Alert, NumberedAlert } from './alert.ts';
 import type { MessageOptions } from './options.ts';
-import { SIGN } from './severity.ts';
+import { SEVERITY_ICON } from './severity.ts';
 import { fewLines, fill, fillUrl, oneLine, ordinal, valueOf, webAddress } from './text.ts';
 
-/** What rendering needs to know besides the alert. */
-export interface Look {
+/** What rendering needs besides the alert. */
+export interface RenderContext {
   readonly options: MessageOptions;
   readonly timeZone: string;
   readonly now: Date;
 }
 
-/** A lock screen shows 60 characters: the parts that say what broke are kept short enough to fit together. */
+/** A lock screen shows 60 characters: the origin and name are short enough to fit together. */
 const MAX_ORIGIN = 40;
 const MAX_NAME = 80;
 const MAX_TEXT = 2000;
 const MAX_LINES = 30;
 const MAX_LABEL = 60;
 
-/** `prod-eu/payments KubePodCrashLooping #12`; plain text for a title, never interpreted. */
+/** `prod-eu/payments KubePodCrashLooping #12`; plain text for a title, never markup. */
 export function subjectOf(alert: Alert, options: MessageOptions): string {
   const origin = oneLine(fill(options.origin, alert.labels, MAX_ORIGIN * 4), MAX_ORIGIN);
   return `${origin === '' ? '' : `${origin} `}${oneLine(alert.name, MAX_NAME)} #${alert.number ?? '?'}`;
 }
 
-/** What a room shows of one alert, whatever its state. `note` is one more line of ours, safe already. */
-export function alertMessage(alert: Named, look: Look, note?: string): Message & { readonly title: string } {
+/** The message of one alert in any state. `note` is one more line above the rest, already escaped. */
+export function alertMessage(
+  alert: NumberedAlert,
+  render: RenderContext,
+  note?: string,
+): Message & { readonly title: string } {
   const lines = [
     ...(note === undefined ? [] : [note]),
-    quote(textOf(alert, look.options)),
-    detailsOf(alert, look),
-    ...(alert.ack ? ackLines(alert.ack, look) : []),
+    quote(textOf(alert, render.options)),
+    detailsOf(alert, render),
+    ...(alert.ack ? ackLines(alert.ack, render) : []),
     ...(alert.phase === 'firing' ? [hint(alert)] : []),
   ];
   return {
-    title: titleOf(alert, look),
+    title: titleOf(alert, render),
     text: lines.filter((line) => line !== '').join('\n'),
     tone: toneOf(alert),
-    links: linksOf(alert, look.options),
+    links: linksOf(alert, render.options),
     ...(alert.phase === 'firing'
       ? {
           actions: [
@@ -51,16 +55,16 @@ export function alertMessage(alert: Named, look: Look, note?: string): Message &
   };
 }
 
-/** State in words as well as colour, then what broke. */
-export function titleOf(alert: Alert, look: Look): string {
-  const subject = subjectOf(alert, look.options);
+/** The state in words as well as colour, then what broke. */
+export function titleOf(alert: Alert, render: RenderContext): string {
+  const subject = subjectOf(alert, render.options);
   const holder = alert.ack ? oneLine(alert.ack.owner.name, MAX_LABEL) : '';
   if (alert.phase === 'firing') {
-    if (!alert.ack) return `${SIGN[alert.severity]} ${alert.severity.toUpperCase()} ${subject}`;
-    const until = alert.ack.until ? ` until ${formatTime(new Date(alert.ack.until), look.timeZone, look.now)}` : '';
+    if (!alert.ack) return `${SEVERITY_ICON[alert.severity]} ${alert.severity.toUpperCase()} ${subject}`;
+    const until = alert.ack.until ? ` until ${formatTime(new Date(alert.ack.until), render.timeZone, render.now)}` : '';
     return `🟠 ACKED by ${holder}${until} · ${subject}`;
   }
-  const lasted = formatDuration((alert.endedAt ?? look.now).getTime() - alert.startedAt.getTime());
+  const lasted = formatDuration((alert.endedAt ?? render.now).getTime() - alert.startedAt.getTime());
   return `${alert.phase === 'closed' ? '⚪ CLOSED' : '🟢 RESOLVED'} after ${lasted}${holder === '' ? '' : `, ${holder}`} · ${subject}`;
 }
 
@@ -69,7 +73,7 @@ function toneOf(alert: Alert): Tone {
   return alert.ack ? 'warning' : alert.severity;
 }
 
-/** The first annotation there is, as it came but for its length. */
+/** The first annotation that exists, shortened. */
 export function textOf(alert: Pick<Alert, 'annotations'>, options: MessageOptions): string {
   for (const name of options.text) {
     const text = valueOf(alert.annotations, name)?.trim();
@@ -78,37 +82,37 @@ export function textOf(alert: Pick<Alert, 'annotations'>, options: MessageOption
   return '';
 }
 
-/** `api-7c9, api-8d1`: the labels worth a word. */
+/** `api-7c9, api-8d1`: the values of `message.labels`. */
 export function whereOf(alert: Alert, options: MessageOptions): string {
   const values = options.labels.flatMap((name) => valueOf(alert.labels, name) ?? []);
   return values.map((value) => oneLine(value, MAX_LABEL)).join(', ');
 }
 
-function detailsOf(alert: Alert, look: Look): string {
+function detailsOf(alert: Alert, render: RenderContext): string {
   const parts = [
-    `since ${formatTime(alert.startedAt, look.timeZone, look.now)}`,
-    escape(whereOf(alert, look.options)),
+    `since ${formatTime(alert.startedAt, render.timeZone, render.now)}`,
+    escape(whereOf(alert, render.options)),
     alert.weekCount > 1 ? `${ordinal(alert.weekCount)} time this week` : '',
   ];
   return parts.filter((part) => part !== '').join(' · ');
 }
 
-function ackLines(ack: Ack, look: Look): string[] {
+function ackLines(ack: Ack, render: RenderContext): string[] {
   const helpers = ack.others.map((other) => escape(oneLine(other.name, MAX_LABEL))).join(', ');
-  const acked = `acked ${formatTime(new Date(ack.at), look.timeZone, look.now)} by ${escape(oneLine(ack.owner.name, MAX_LABEL))}`;
+  const acked = `acked ${formatTime(new Date(ack.at), render.timeZone, render.now)} by ${escape(oneLine(ack.owner.name, MAX_LABEL))}`;
   return [
     `${acked}${helpers === '' ? '' : `, with ${helpers}`}${ack.note ? `: ${escape(oneLine(ack.note, 300))}` : ''}`,
   ];
 }
 
-function hint(alert: Named): string {
-  if (alert.ack) return `give it back: \`unack ${alert.number}\``;
+function hint(alert: NumberedAlert): string {
+  if (alert.ack) return `release it: \`unack ${alert.number}\``;
   return alert.places.some((place) => place.policy !== null)
     ? `reply \`ack ${alert.number}\` or tap 👀`
     : `reply \`ack ${alert.number}\``;
 }
 
-/** 👀 and ✅ are understood on any alert; the bot adds 👀 only where a policy waits for it, each reaction is a send. */
+/** 👀 and ✅ work on every alert; the bot adds 👀 only under a policy, since each reaction is a request to the platform. */
 export function ackAction(numbers: readonly number[], offer: boolean): Action {
   const ids = numbers.join(' ');
   return { label: 'Ack', emoji: '👀', command: `ack ${ids}`, undo: `unack ${ids}`, also: ['✅'], offer };

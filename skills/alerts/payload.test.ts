@@ -1,20 +1,21 @@
 import fc from 'fast-check';
 import { fastestMs } from '../../test/harness/fastest.ts';
 import { alertOptions } from './options.ts';
-import { readNotification, refuse } from './payload.ts';
+import { readNotification } from './notification.ts';
+import { refuse } from './payload.ts';
 import { samplePayload } from './sample.ts';
 import { clean, fill, fillUrl, oneLine } from './text.ts';
 
 const one = (alert: unknown) => readNotification({ status: 'firing', alerts: [alert] });
 
-test('what is no notification is refused in a sentence, and a sample is not', () => {
+test('a body that is no notification is rejected with a sentence, a sample is accepted', () => {
   expect(refuse([])).toMatch(/not a JSON object/);
   expect(refuse({ version: '3', alerts: [] })).toMatch(/version "3" of a webhook/);
   expect(refuse({ version: '4' })).toMatch(/no list "alerts"/);
   expect(refuse(samplePayload())).toBeUndefined();
 });
 
-/** As Grafana 11 posts it. */
+/** A body of Grafana 11. */
 const grafana = {
   receiver: 'watchbell',
   status: 'firing',
@@ -48,7 +49,7 @@ const grafana = {
   message: '**Firing**',
 };
 
-test('a body of Grafana is taken, with its dashboard and the page to silence it', () => {
+test('a body of Grafana is accepted, with its dashboard and silence links', () => {
   expect(refuse(grafana)).toBeUndefined();
   const [report] = readNotification(grafana).reports;
   expect(report).toMatchObject({
@@ -66,7 +67,7 @@ test('a body of Grafana is taken, with its dashboard and the page to silence it'
   });
 });
 
-test('links of Grafana that are empty are none, and an annotation counts before them', () => {
+test('empty links of Grafana are left out, and annotations take precedence over links', () => {
   const [alert] = grafana.alerts;
   const empty = one({ ...alert, annotations: {}, silenceURL: '', dashboardURL: '', panelURL: '' }).reports[0];
   expect(empty?.annotations).toEqual({});
@@ -74,7 +75,7 @@ test('links of Grafana that are empty are none, and an annotation counts before 
   expect(own?.annotations['dashboard_url']).toBe('https://own.example.org/');
 });
 
-test('times that are zero, missing or nonsense are none', () => {
+test('zero, missing and invalid times are null', () => {
   for (const startsAt of ['0001-01-01T00:00:00Z', 'yesterday', 12, undefined, '99999-01-01T00:00:00Z', null])
     expect(one({ labels: {}, startsAt }).reports[0]?.startsAt).toBeNull();
   expect(one({ labels: {}, startsAt: '2026-01-05T14:31:00.123456789+01:00' }).reports[0]?.startsAt).toEqual(
@@ -82,18 +83,18 @@ test('times that are zero, missing or nonsense are none', () => {
   );
 });
 
-test('the receiver comes as a quoted regular expression and is read back', () => {
+test('the receiver, sent as a quoted regular expression, is unquoted', () => {
   expect(readNotification({ receiver: 'team\\-a/b\\.c', alerts: [] }).receiver).toBe('team-a/b.c');
 });
 
-test('without a fingerprint equal labels have an equal one, in any order', () => {
+test('without a fingerprint, equal labels in any order have an equal one', () => {
   const [a] = one({ labels: { x: '1', y: '2' } }).reports;
   const [b] = one({ labels: { y: '2', x: '1' } }).reports;
   expect(a?.fingerprint).toBe(b?.fingerprint);
   expect(one({ labels: { x: '1' } }).reports[0]?.fingerprint).not.toBe(a?.fingerprint);
 });
 
-test('labels of the source fill in and do not replace', () => {
+test('labels of the source are added and replace none', () => {
   const read = readNotification(
     {
       alerts: [
@@ -106,7 +107,7 @@ test('labels of the source fill in and do not replace', () => {
   expect(read.reports.map((report) => report.labels['cluster'])).toEqual(['own', 'prod']);
 });
 
-test('a label may be called like something of Object', () => {
+test('a label may have the name of a property of Object', () => {
   const [report] = one(JSON.parse('{"labels":{"__proto__":"a","constructor":"b"}}')).reports;
   expect(Object.entries(report?.labels ?? {})).toEqual([
     ['__proto__', 'a'],
@@ -114,7 +115,7 @@ test('a label may be called like something of Object', () => {
   ]);
 });
 
-test('the same fingerprint twice in a body is one alert; firing wins, and so does the earlier start', () => {
+test('the same fingerprint twice in a body is one alert; firing and the earlier start win', () => {
   const at = (status: string, startsAt: string) => ({ status, startsAt, labels: { a: 'b' }, fingerprint: 'f' });
   const { reports } = readNotification({
     alerts: [
@@ -127,7 +128,7 @@ test('the same fingerprint twice in a body is one alert; firing wins, and so doe
   expect(reports[0]).toMatchObject({ status: 'firing', startsAt: new Date('2026-01-01T00:00:03Z') });
 });
 
-test('any JSON whatever is read without an exception, into text that Postgres takes', () => {
+test('any JSON is read without an exception, into text that Postgres accepts', () => {
   const hostile = fc.oneof(
     fc.string({ unit: 'binary' }),
     fc.constantFrom('\ud800', '\u0000', '__proto__', 'constructor'),
@@ -169,14 +170,14 @@ test('any JSON whatever is read without an exception, into text that Postgres ta
   );
 });
 
-test('long values are cut to a bound, between characters', () => {
+test('long values are cut between characters', () => {
   expect(clean('x'.repeat(100_000), 4096)).toHaveLength(4096);
   expect(clean('😀'.repeat(3000), 4096).isWellFormed()).toBe(true);
   expect(clean('a\u0000b\u202ec\ud800\n', 10)).toBe('abc\ufffd\n');
   expect(oneLine('  a\n\n b  ', 10)).toBe('a b');
 });
 
-test('a template without its labels leaves no stray separators', () => {
+test('missing labels leave no stray separators in a template', () => {
   expect(fill('{cluster}/{namespace}', { cluster: 'prod', namespace: 'pay' })).toBe('prod/pay');
   expect(fill('{cluster}/{namespace}', { cluster: 'prod' })).toBe('prod');
   expect(fill('{cluster}/{namespace}', { namespace: 'pay' })).toBe('pay');
@@ -184,23 +185,23 @@ test('a template without its labels leaves no stray separators', () => {
   expect(fill('{constructor}', {})).toBe('');
 });
 
-test('a template takes labels of any length and content in linear time', () => {
+test('a template is filled in linear time with labels of any length and content', () => {
   const filled = (piece: string, times: number): number => {
     const labels = { cluster: piece.repeat(times), namespace: '/'.repeat(times) };
     return fastestMs(() => Array.from({ length: 20 }, () => fill('{cluster}/{namespace}', labels)));
   };
   for (const piece of ['-', '/', ' ', '·', '\u0000', '- /', 'a', '😀'])
-    // Four times the text: 4 when linear, 16 when quadratic; what is not looked at costs nothing at all.
+    // With four times the text: factor 4 when linear, 16 when quadratic; text that is cut off costs nothing.
     expect(filled(piece, 4096)).toBeLessThan(8 * Math.max(filled(piece, 1024), 2));
 });
 
-test('separators of a label are its own, also where another label is missing', () => {
+test('separators inside a label are kept, also when another label is missing', () => {
   expect(fill('{cluster}/{namespace}', { cluster: 'prod-' })).toBe('prod-');
   expect(fill('{cluster}/{namespace}', { namespace: '/pay' })).toBe('/pay');
   expect(fill('{a}', { a: '😀'.repeat(200) }).isWellFormed()).toBe(true);
 });
 
-test('a label chooses neither the host nor the path of a link', () => {
+test('a label can change neither the host nor the parent path of a link', () => {
   for (const namespace of ['..', '.'])
     for (const template of [
       'https://g.example/d/{namespace}/x',
@@ -214,7 +215,7 @@ test('a label chooses neither the host nor the path of a link', () => {
   expect(fillUrl('https://g.example/{ns}', { ns: '../../evil' })).toBe('https://g.example/..%2F..%2Fevil');
 });
 
-test('a link whose host a label would choose, or that is no address, is refused when the configuration is read', () => {
+test('a link with a label in its host, or that is no address, is rejected by the configuration', () => {
   const links = (logs: string) => alertOptions.safeParse({ message: { links: { logs } } }).error?.issues[0]?.message;
   for (const url of [
     'https://grafana-{pod}',
@@ -223,7 +224,7 @@ test('a link whose host a label would choose, or that is no address, is refused 
     'https://g.example:{port}/',
     'https://{host}',
   ])
-    expect(links(url)).toMatch(/a label would choose the host/);
+    expect(links(url)).toMatch(/has a label in its host/);
   for (const url of ['{url}', '//g.example/{ns}', 'javascript:{ns}', 'g.example/{ns}', 'htt{p}://g.example/', ''])
     expect(links(url)).toMatch(/is not an address like/);
   for (const url of [
@@ -235,7 +236,7 @@ test('a link whose host a label would choose, or that is no address, is refused 
     expect(links(url)).toBeUndefined();
 });
 
-test('values in links are encoded, and a link with a missing label or another scheme is none', () => {
+test('values in links are encoded, and a link with a missing label or another scheme is left out', () => {
   expect(fillUrl('https://g.example/?ns={ns}', { ns: 'a b&c=d#<' })).toBe('https://g.example/?ns=a%20b%26c%3Dd%23%3C');
   expect(fillUrl('https://g.example/?ns={ns}', {})).toBeUndefined();
   expect(fillUrl('{ns}://x', { ns: 'javascript' })).toBeUndefined();

@@ -1,9 +1,9 @@
 import { CommandError, defineQuery, listInput, listOf, listOutput, z, type QueryContext, type Sql } from '#skill';
-import type { Ack, Numbered } from './alert.ts';
+import type { Ack, StoredAlert } from './alert.ts';
 import { textOf } from './message.ts';
 import type { AlertOptions } from './options.ts';
 
-type Asking = QueryContext<AlertOptions>;
+type AlertQueryContext = QueryContext<AlertOptions>;
 
 const time = z.iso.datetime();
 const alertShape = {
@@ -13,7 +13,7 @@ const alertShape = {
   state: z.enum(['firing', 'acked', 'resolved', 'closed']),
   source: z.string(),
   labels: z.record(z.string(), z.string()),
-  text: z.string().describe('As the sender wrote it.'),
+  text: z.string().describe('The first of the annotations in `message.text`, as sent.'),
   since: time,
   acked: z
     .object({
@@ -24,8 +24,8 @@ const alertShape = {
       note: z.string().nullable(),
     })
     .nullable()
-    .describe('Who has it; null: nobody.'),
-  rooms: z.array(z.string()).describe('Where it is shown, as far as you may read there.'),
+    .describe('Who acknowledged it; null: nobody.'),
+  rooms: z.array(z.string()).describe('The rooms that show it, of those you may read.'),
 };
 const alert = z.object(alertShape);
 const RANKS = { critical: 0, warning: 1, info: 2 } as const;
@@ -34,15 +34,15 @@ const open = defineQuery({
   help: 'lists open alerts, worst first',
   input: z.object({
     ...listInput(z.string().regex(/^[0-2]-[0-9]{1,9}$/)),
-    severity: z.enum(['critical', 'warning', 'info']).optional().describe('Only these.'),
-    acked: z.boolean().optional().describe('Only those that somebody has, or that nobody has.'),
-    room: z.string().min(1).max(63).optional().describe('Only what is shown in this room.'),
+    severity: z.enum(['critical', 'warning', 'info']).optional().describe('Only alerts of this severity.'),
+    acked: z.boolean().optional().describe('Only acknowledged alerts, or only unacknowledged ones.'),
+    room: z.string().min(1).max(63).optional().describe('Only alerts that are shown in this room.'),
   }),
   output: listOutput(alert),
-  async run(context: Asking, { limit, cursor, severity, acked, room }) {
+  async run(context: AlertQueryContext, { limit, cursor, severity, acked, room }) {
     const [rank = -1, number = 0] = (cursor ?? '').split('-').map(Number);
-    const rows = await context.sql<Readable>(
-      `select * from (select ${READ}, case a.severity when 'critical' then 0 when 'warning' then 1 else 2 end as rank
+    const rows = await context.sql<AnswerRow>(
+      `select * from (select ${ANSWER_COLUMNS}, case a.severity when 'critical' then 0 when 'warning' then 1 else 2 end as rank
          from alerts a where a.phase = 'firing' and ${SHOWN} and ($4::text is null or a.severity = $4)
            and ($5::boolean is null or (a.ack is not null) = $5)) open
        where (rank, number) > ($6, $7) order by rank, number limit $8`,
@@ -54,7 +54,7 @@ const open = defineQuery({
 });
 
 const one = defineQuery({
-  help: 'shows one alert and who did what when',
+  help: 'shows one alert and its history',
   input: z.object({ id: z.int().min(1).max(2_147_483_647).describe('Its number.') }),
   output: z.object({
     ...alertShape,
@@ -63,11 +63,11 @@ const one = defineQuery({
       z.object({ at: time, what: z.string(), who: z.string().nullable(), detail: z.string().nullable() }),
     ),
   }),
-  async run(context: Asking, { id }) {
-    const [found] = await context.sql<Readable>(`select ${READ} from alerts a where a.number = $4 and ${SHOWN}`, [
-      ...placesOf(context),
-      id,
-    ]);
+  async run(context: AlertQueryContext, { id }) {
+    const [found] = await context.sql<AnswerRow>(
+      `select ${ANSWER_COLUMNS} from alerts a where a.number = $4 and ${SHOWN}`,
+      [...placesOf(context), id],
+    );
     if (!found) throw new CommandError(`there is no alert #${id} that you may read`);
     return {
       ...described(context, found),
@@ -77,10 +77,10 @@ const one = defineQuery({
   },
 });
 
-/** What is read of an alert, and no more: the rest is most of its row. */
-const READ = `a.number, a.name, a.severity, a.phase, a.ack, a.source, a.labels, a.annotations, a.places, a.started_at as "startedAt", a.ended_at as "endedAt"`;
-type Readable = Pick<
-  Numbered,
+/** Only the columns that are returned, since the others are most of a row. */
+const ANSWER_COLUMNS = `a.number, a.name, a.severity, a.phase, a.ack, a.source, a.labels, a.annotations, a.places, a.started_at as "startedAt", a.ended_at as "endedAt"`;
+type AnswerRow = Pick<
+  StoredAlert,
   | 'number'
   | 'name'
   | 'severity'
@@ -94,10 +94,10 @@ type Readable = Pick<
   | 'endedAt'
 >;
 
-/** Shown in one of the rooms `$1`; what has no room left among the configured ones, `$2`, is where the root route leads: `$3`. */
+/** Shown in one of the rooms `$1`. Alerts without a room among the configured ones, `$2`, are shown by the root route: `$3`. */
 const SHOWN = `exists (select 1 from jsonb_array_elements(a.places) p where p->'rooms' ?| $1::text[] or ($3 and not p->'rooms' ?| $2::text[]))`;
 
-function placesOf({ options, rooms, canIn }: Asking, room?: string): [string[], string[], boolean] {
+function placesOf({ options, rooms, canIn }: AlertQueryContext, room?: string): [string[], string[], boolean] {
   const configured = rooms.all().map(({ name }) => name);
   const mine = configured.filter((name) => (room === undefined || name === room) && canIn(name));
   return [mine, configured, options.route?.rooms.some((name) => mine.includes(name)) ?? false];
@@ -110,7 +110,7 @@ function historyOf(sql: Sql, number: number) {
   );
 }
 
-function described({ options, rooms, canIn }: Asking, row: Readable): z.output<typeof alert> {
+function described({ options, rooms, canIn }: AlertQueryContext, row: AnswerRow): z.output<typeof alert> {
   const shownIn = row.places.flatMap((place) => {
     const known = place.rooms.filter((room) => rooms.byName(room));
     return known.length > 0 ? known : (options.route?.rooms ?? []);

@@ -3,8 +3,8 @@ import type { TestBot } from '../../src/testing/index.ts';
 import { OPTIONS, post, startAlertsBot } from './test-bot.ts';
 
 const BOB = { by: '@bob:test' };
-const NONE = (number: number): string => `There is no alert #${number} here. \`alerts\` lists what is open.`;
-const ALONE = { direct: true, room: 'dm' };
+const NONE = (number: number): string => `There is no alert #${number} here. \`alerts\` lists the open ones.`;
+const DIRECT = { direct: true, room: 'dm' };
 
 let bot: TestBot;
 beforeEach(async () => {
@@ -41,7 +41,7 @@ const OPEN = [
 ];
 const shown = () => ['lobby', 'annex', 'vault'].map((room) => title(room));
 
-test('a command knows in a room what is shown there', async () => {
+test('a command in a room reaches only the alerts that are shown there', async () => {
   const elsewhere = [
     ['lobby', 2],
     ['lobby', 3],
@@ -51,19 +51,19 @@ test('a command knows in a room what is shown there', async () => {
     const rest = command === 'close' ? ' known' : '';
     for (const [room, number] of elsewhere)
       expect(await bot.say(`${command} ${number}${rest}`, { room })).toEqual([NONE(number)]);
-    // As for one that there is not at all, so that nobody learns which there are.
+    // The same reply as for a number that does not exist, so that it reveals nothing.
     expect(await bot.say(`${command} 77${rest}`)).toEqual([NONE(77)]);
     expect(await bot.say(`${command} 2${rest}`, { room: 'annex' })).not.toContain(NONE(2));
   }
 });
 
-test('of several numbers those here are taken', async () => {
+test('of several numbers, those shown here are acknowledged', async () => {
   const [answer = ''] = await bot.say('ack 1 2 3');
   expect(answer.split('\n')).toEqual([expect.stringMatching(/^Ann has #1 /), NONE(2), NONE(3)]);
   expect(shown()).toEqual([expect.stringContaining('ACKED by Ann'), ...OPEN.slice(1)]);
 });
 
-test('lists and commands without a number are about the room', async () => {
+test('lists and commands without a number apply to the room', async () => {
   for (const list of ['alerts', 'pending']) {
     const [text] = await bot.say(list, { room: 'annex' });
     expect(text).toContain('#2');
@@ -71,11 +71,11 @@ test('lists and commands without a number are about the room', async () => {
   }
   expect((await bot.say('alerts'))[0]).toContain('2 alerts in other rooms');
   expect(await bot.say('ack', { room: 'annex' })).toEqual(['Ann has #2.']);
-  expect((await bot.say('ack all'))[0]).toMatch(/^Take 1 alert\?/);
+  expect((await bot.say('ack all'))[0]).toMatch(/^Acknowledge 1 alert\?/);
   expect(await bot.say('unack')).toEqual([expect.stringMatching(/^Which one\?/)]);
 });
 
-test('an answer to, or a tap on, a message of another room is about nothing here', async () => {
+test('a reply or a tap on a message of another room has no effect here', async () => {
   const other = bot.messages('annex')[0]?.id ?? '';
   await bot.tap(other, '👀');
   const at = { room: 'lobby', direct: false, at: bot.app.clock.now() };
@@ -95,44 +95,44 @@ test('an answer to, or a tap on, a message of another room is about nothing here
   expect(title('annex')).toContain('ACKED by Ann');
 });
 
-test('alone with the bot a listed person has what the rooms show in which they may say it', async () => {
-  expect((await bot.say('alerts', ALONE))[0]).toMatch(/#1 .*\n.*#2 .*\n.*#3 /);
-  const [bobs] = await bot.say('alerts', { ...ALONE, ...BOB });
+test('in a direct message a listed person reaches the alerts of rooms in which they may say the command', async () => {
+  expect((await bot.say('alerts', DIRECT))[0]).toMatch(/#1 .*\n.*#2 .*\n.*#3 /);
+  const [bobs] = await bot.say('alerts', { ...DIRECT, ...BOB });
   expect(bobs).toMatch(/#1 .*\n.*#2 /);
   expect(bobs).not.toContain('#3');
   for (const command of ['alert 3', 'ack 3', 'unack 3', 'close 3 known'])
-    expect(await bot.say(command, { ...ALONE, ...BOB })).toEqual([NONE(3)]);
-  expect(await bot.say('ack 2', { ...ALONE, ...BOB })).toEqual(['Bob has #2.']);
-  expect(await bot.say('ack 3', ALONE)).toEqual(['Ann has #3.']);
+    expect(await bot.say(command, { ...DIRECT, ...BOB })).toEqual([NONE(3)]);
+  expect(await bot.say('ack 2', { ...DIRECT, ...BOB })).toEqual(['Bob has #2.']);
+  expect(await bot.say('ack 3', DIRECT)).toEqual(['Ann has #3.']);
 });
 
-test('who is not listed has nothing alone with the bot', async () => {
-  const [answer] = await bot.say('alert 1', { ...ALONE, by: '@eve:test' });
+test('in a direct message an unlisted person reaches no alerts', async () => {
+  const [answer] = await bot.say('alert 1', { ...DIRECT, by: '@eve:test' });
   expect(answer ?? '').not.toContain('KubePod');
 });
 
-test('no room hears of numbers that it does not show', async () => {
-  await bot.say('ack 1 2 3', ALONE);
+test('no room is told about alerts that it does not show', async () => {
+  await bot.say('ack 1 2 3', DIRECT);
   expect(bot.texts('lobby').at(-1)).toBe('Ann has #1 · `unack 1`');
   expect(bot.texts('annex').at(-1)).toBe('Ann has #2 · `unack 2`');
   expect(bot.texts('vault').at(-1)).toBe('Ann has #3 · `unack 3`');
 });
 
-test('where an alert went that came back under another number is said where it is shown', async () => {
+test('the new number of an alert is given only where it is shown', async () => {
   await post(bot, { pod: 'b', team: 'annex', status: 'resolved' });
   await bot.advance(25 * 60 * 60_000);
   await post(bot, { pod: 'b', team: 'annex', startsAt: bot.app.clock.now() });
-  expect(await bot.say('ack 2', { room: 'annex' })).toEqual(['#2 is over; it came back as #4.']);
+  expect(await bot.say('ack 2', { room: 'annex' })).toEqual(['#2 has ended; it fired again as #4.']);
   expect(await bot.say('ack 2')).toEqual([NONE(2)]);
 });
 
-test('a room that stands in for another has what could not be shown there', async () => {
+test('a failover room reaches the alerts that could not be shown in the original room', async () => {
   expect(await bot.say('ack 2')).toEqual([NONE(2)]);
   await bot.query(`update messages set state = 'dead' where room = 'annex' and key = 'alert:2'`);
   expect(await bot.say('ack 2')).toContain('Ann has #2.');
 });
 
-test('an answer to what was carried to another room is about that alert', async () => {
+test('a reply to an alert in the failover room acknowledges that alert', async () => {
   bot.platform.before = (operation) => {
     if (operation.room === 'annex') throw Object.assign(new Error('refused'), { code: 'WB_REJECTED', reason: 'away' });
   };
@@ -143,7 +143,7 @@ test('an answer to what was carried to another room is about that alert', async 
   expect(await bot.query('select number from alerts where ack is not null')).toEqual([{ number: 4 }]);
 });
 
-test('an alert whose rooms are gone is where its message goes', async () => {
+test('an alert whose rooms are no longer configured is reached where its message goes', async () => {
   await bot.query(`update alerts set places = replace(places::text, 'annex', 'gone')::jsonb`);
   expect(await bot.say('ack 2', { room: 'annex' })).toEqual([NONE(2)]);
   expect((await bot.say('alerts'))[0]).toContain('#2');

@@ -1,6 +1,6 @@
 import { checkAlerts } from './check.ts';
 import { alertOptions, type AlertOptions } from './options.ts';
-import { evaluate, roomsOf } from './route.ts';
+import { destinationsOf, roomsOf } from './route.ts';
 
 const optionsWith = (route: unknown, more: object = {}): AlertOptions =>
   alertOptions.parse({
@@ -30,7 +30,7 @@ const example = optionsWith({
 
 function sent(labels: Record<string, string>, receiver = 'r') {
   if (!example) throw new Error('no route');
-  return evaluate(example, labels, { source: 'prod', receiver }).map(({ rooms, show, policy, schedule }) => [
+  return destinationsOf(example, labels, { source: 'prod', receiver }).map(({ rooms, show, policy, schedule }) => [
     rooms.join('+'),
     show,
     policy,
@@ -38,7 +38,7 @@ function sent(labels: Record<string, string>, receiver = 'r') {
   ]);
 }
 
-test('what matches no child goes to the root', () => {
+test('an alert that matches no child goes to the rooms of the root', () => {
   expect(sent({ alertname: 'X' })).toEqual([['ops', 'alert', null, null]]);
 });
 
@@ -52,12 +52,12 @@ test('a dropped alert has no destination', () => {
   expect(sent({ alertname: 'Watchdog', namespace: 'payments' })).toEqual([]);
 });
 
-test('after a continue the next ones are asked as well, by source and receiver too', () => {
+test('after a continue the next routes are tried as well, by source and receiver too', () => {
   expect(sent({ team: 'db' }, 'legacy').map(([rooms]) => rooms)).toEqual(['ops+oncall', 'db']);
   expect(sent({ team: 'db' }, 'other').map(([rooms]) => rooms)).toEqual(['db']);
 });
 
-test('every room of the tree is listened in', () => {
+test('roomsOf returns every room of the tree', () => {
   expect(roomsOf(example)).toEqual(['ops', 'payments', 'oncall', 'db']);
 });
 
@@ -71,12 +71,12 @@ const NAMES = {
 const problems = (route: unknown, more: object = {}): string[] =>
   checkAlerts(optionsWith(route, more), NAMES).map(({ path, says }) => `${path.join('.')}: ${says}`);
 
-test('a room that nobody defined is named with its place and what was meant', () => {
+test('an unknown room is reported with its path and the nearest name', () => {
   expect(problems({ rooms: ['opps'] })).toEqual(['route.rooms.0: no room is called "opps"; did you mean "ops"?']);
   expect(problems({ rooms: ['osp'] })).toEqual(['route.rooms.0: no room is called "osp"; did you mean "ops"?']);
 });
 
-test('every kind of reference is followed', () => {
+test('every kind of reference is checked', () => {
   const found = problems(
     {
       rooms: ['ops'],
@@ -111,7 +111,7 @@ test('every kind of reference is followed', () => {
   ]);
 });
 
-test('routes that nobody can reach are named', () => {
+test('unreachable routes are reported', () => {
   const found = problems({
     rooms: ['ops'],
     routes: [
@@ -126,12 +126,12 @@ test('routes that nobody can reach are named', () => {
   expect(found.map((line) => line.split(': this')[0])).toEqual(['route.routes.1', 'route.routes.5']);
 });
 
-test('with a source there must be a route; with none, nothing is needed', () => {
-  expect(problems(undefined)[0]).toMatch(/^route: with a source there must be a route/);
+test('a source requires a route; without sources nothing is required', () => {
+  expect(problems(undefined)[0]).toMatch(/^route: required when there is a source/);
   expect(checkAlerts(alertOptions.parse({}), NAMES)).toEqual([]);
 });
 
-test('bad matchers and durations are refused where they stand', () => {
+test('invalid matchers and durations are reported with their path', () => {
   const parsed = alertOptions.safeParse({
     route: { rooms: ['ops'], routes: [{ matchers: ['a=~"("'] }] },
     policies: { p: { remindEvery: 'soon' } },

@@ -6,13 +6,13 @@ export interface Origin {
   readonly receiver: string;
 }
 
-/** Where an alert is shown and who sees to it; stored with the alert, so a changed configuration does not move it. */
+/** Where an alert is shown, under which policy; stored with the alert, so a changed configuration does not move it. */
 export interface Destination {
   readonly rooms: readonly string[];
   readonly show: 'alert' | 'group';
   readonly policy: string | null;
   readonly schedule: string | null;
-  /** The conditions that led here, for `why`. */
+  /** The conditions of the routes that led here. */
   readonly path: string;
 }
 
@@ -21,10 +21,10 @@ interface Inherited extends Destination {
 }
 
 /**
- * Walks the tree as Alertmanager walks its own: the first child that matches, and further ones after a `continue`; a
- * part none of whose children match is itself a destination. Empty: dropped by a route. Pure.
+ * Walks the tree like Alertmanager: the first matching child, and further ones after a `continue`; a matching route without a
+ * matching child is a destination. Empty: dropped by a route. Pure.
  */
-export function evaluate(route: Route, labels: Readonly<Record<string, string>>, origin: Origin): Destination[] {
+export function destinationsOf(route: Route, labels: Readonly<Record<string, string>>, origin: Origin): Destination[] {
   const start: Inherited = { rooms: [], show: 'alert', policy: null, schedule: null, path: '', drop: false };
   return walk(route, start, labels, origin)
     .filter((one) => !one.drop)
@@ -38,7 +38,7 @@ function walk(route: Route, parent: Inherited, labels: Readonly<Record<string, s
     policy: route.policy === undefined ? parent.policy : route.policy,
     schedule: route.schedule ?? parent.schedule,
     drop: route.drop ?? parent.drop,
-    path: [parent.path, describe(route)].filter((part) => part !== '').join(' › '),
+    path: [parent.path, describeRoute(route)].filter((part) => part !== '').join(' › '),
   };
   const found: Inherited[] = [];
   for (const child of route.routes ?? []) {
@@ -55,21 +55,16 @@ function matches(route: Route, labels: Readonly<Record<string, string>>, origin:
   return matchesAll(route.matchers ?? [], labels);
 }
 
-/** A route's conditions in one line; empty for one that catches everything. Order does not matter to it. */
-export function describe(route: Route): string {
+/** A route's conditions in one line, sorted; empty for a route that matches everything. */
+export function describeRoute(route: Route): string {
   const parts = (route.matchers ?? []).map(formatMatcher).sort();
   if (route.from?.source !== undefined) parts.push(`from ${route.from.source}`);
   if (route.from?.receiver !== undefined) parts.push(`receiver ${route.from.receiver}`);
   return parts.join(', ');
 }
 
-/** Every room that some part of the tree names. */
+/** All rooms in the tree. */
 export function roomsOf(route: Route | undefined): string[] {
   if (!route) return [];
   return [...new Set([...(route.rooms ?? []), ...(route.routes ?? []).flatMap(roomsOf)])];
-}
-
-/** Whether any part of the tree shows groups; without one, groups need no looking up. */
-export function showsGroups(route: Route): boolean {
-  return route.show === 'group' || (route.routes ?? []).some(showsGroups);
 }

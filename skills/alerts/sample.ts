@@ -4,14 +4,14 @@ export interface SampleOptions {
   readonly name?: string;
   readonly severity?: string;
   readonly status?: 'firing' | 'resolved';
-  /** Added to the sample's own; with equal labels it is the same alert again. */
+  /** Added to the sample's own labels; equal labels mean the same alert. */
   readonly labels?: Readonly<Record<string, string>>;
   readonly summary?: string;
   readonly startsAt?: Date;
   readonly endsAt?: Date;
 }
 
-/** A body as Alertmanager 0.25 and later post it, with one alert. Without `labels.pod` every sample is an alert of its own. */
+/** A webhook body of Alertmanager 0.25 or later with one alert. Without `labels.pod` every sample is a new alert. */
 export function samplePayload(options: SampleOptions = {}): Record<string, unknown> {
   const { name = 'KubePodCrashLooping', severity = 'critical', status = 'firing', startsAt = new Date() } = options;
   const labels = {

@@ -3,7 +3,7 @@ import { valueOf } from './text.ts';
 
 export type Severity = 'critical' | 'warning' | 'info';
 
-/** A missing or unknown severity is a warning: neither lost in the noise nor waking anybody by mistake. */
+/** A missing or unknown severity is a warning, so that it is neither overlooked nor wakes anyone by mistake. */
 export function severityOf(labels: Readonly<Record<string, string>>, options: MessageOptions['severity']): Severity {
   const value = (valueOf(labels, options.label) ?? '').toLowerCase();
   const named = (list: readonly string[]): boolean => list.some((one) => one.toLowerCase() === value);
@@ -18,4 +18,4 @@ export function isWorse(now: Severity, before: Severity): boolean {
   return RANK[now] > RANK[before];
 }
 
-export const SIGN: Readonly<Record<Severity, string>> = { critical: '🔴', warning: '🟡', info: '🔵' };
+export const SEVERITY_ICON: Readonly<Record<Severity, string>> = { critical: '🔴', warning: '🟡', info: '🔵' };

@@ -27,7 +27,7 @@ test.each([
   ['alert', undefined],
   ['group', 'grouppage'],
 ])(
-  '2,000 alerts in one body, shown by %s, are handled in one go, and so is their end',
+  '2,000 alerts in one body, shown by %s, are handled at once, and so are their ends',
   async (_, team) => {
     for (const status of ['firing', 'resolved'] as const) {
       const list = Array.from({ length: 2000 }, (__, index): OneAlert => ({
@@ -45,11 +45,11 @@ test.each([
   120_000,
 );
 
-/** From four peers; those of one group would be handled one after another. */
+/** From four groups, since notifications of one group are handled one after another. */
 const atOnce = (body: Record<string, unknown>): Promise<Response>[] =>
   [1, 2, 3, 4].map((peer) => send({ ...body, groupKey: `peer ${peer}` }));
 
-test('the same new alerts from several peers at once are each there once, with one message and one episode', async () => {
+test('the same new alerts from several peers at once have one row, one message and one episode each', async () => {
   for (let round = 0; round < 5; round++) {
     const body = bodyOf(Array.from({ length: 50 }, (_, index) => ({ pod: `pod-${round}-${index}` })));
     await Promise.all(atOnce(body));
@@ -72,7 +72,7 @@ test('the same new alerts from several peers at once are each there once, with o
   expect(shown.toSorted((a, b) => a - b)).toEqual(numbers.map(({ number }) => number).toSorted((a, b) => a - b));
 }, 60_000);
 
-/** Does something to the database as another replica would, in the middle of handling what is sent. */
+/** Runs statements like another replica while a notification is handled. */
 async function meanwhile(other: readonly [string, unknown[]][], sent: unknown): Promise<void> {
   const client = new pg.Client({ connectionString: bot.databaseUrl });
   await client.connect();
@@ -86,7 +86,7 @@ async function meanwhile(other: readonly [string, unknown[]][], sent: unknown): 
   await bot.settle();
 }
 
-test('what another replica adds to a group at the same moment is in its message', async () => {
+test('an alert that another replica adds to a group at the same moment is in its message', async () => {
   await send(
     bodyOf([
       { pod: 'a', team: 'groups' },
@@ -102,10 +102,10 @@ test('what another replica adds to a group at the same moment is in its message'
     ],
     bodyOf([{ pod: 'c', team: 'groups', status: 'resolved' }]),
   );
-  expect(bot.texts().join('\n')).toContain('🔴 CRITICAL 2 firing, 1 over ·');
+  expect(bot.texts().join('\n')).toContain('🔴 CRITICAL 2 firing, 1 ended ·');
 });
 
-test('what somebody did to an alert at the same moment is not overwritten by its end', async () => {
+test('an acknowledgement at the same moment is not overwritten by the end of the alert', async () => {
   await send(bodyOf([{ pod: 'a' }]));
   await bot.settle();
   const ack = {
@@ -119,7 +119,7 @@ test('what somebody did to an alert at the same moment is not overwritten by its
   expect(bot.texts()[0]).toMatch(/^🟢 RESOLVED after .*, Ann · /);
 });
 
-test('whatever is sent in whatever rhythm, each alert ends as its last notification said', async () => {
+test('each alert ends in the state of its last notification, whatever is sent at whatever rate', async () => {
   const [histories = []] = fc.sample(
     fc.array(fc.array(fc.record({ repeats: fc.nat(2), late: fc.boolean() }), { minLength: 1, maxLength: 4 }), {
       minLength: 30,

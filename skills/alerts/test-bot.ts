@@ -50,7 +50,7 @@ export interface OneAlert {
   readonly summary?: string;
 }
 
-/** Posts alerts as one notification and waits until all that follows is done. */
+/** Posts alerts as one notification and waits until everything that follows is done. */
 export async function post(bot: TestBot, ...list: readonly OneAlert[]): Promise<number> {
   const response = await bot.webhook('alertmanager/prod', bodyOf(list), 'secret');
   return response.status;

@@ -1,12 +1,12 @@
 import { cut } from '#skill';
 
-/** Control characters but tab and newline, and those that turn the writing direction round: they forge what a title says. */
-// oxlint-disable-next-line no-control-regex -- these are what has to go
+/** Control characters except tab and newline, and those that change the writing direction, which can forge a title. */
+// oxlint-disable-next-line no-control-regex -- these are the characters to remove
 const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
-/** Makes text from outside storable and readable: no NUL, no lone surrogates (Postgres takes neither), at most `max` characters. */
+/** Makes text from outside storable and readable: no NUL, no lone surrogates (Postgres rejects both), at most `max` characters. */
 export function clean(text: string, max: number): string {
-  // Cut first: a label of 100 kB is not worth looking through.
+  // Cut first, so that a label of 100 kB is not scanned.
   const kept = text
     .slice(0, max * 2)
     .replace(INVISIBLE, '')
@@ -30,12 +30,12 @@ export function oneLine(text: string, max: number): string {
         .trimEnd()}…`;
 }
 
-/** At most `max` characters in at most `most` lines, without more than one empty line in a row. */
-export function fewLines(text: string, max: number, most: number): string {
+/** At most `max` characters in at most `maxLines` lines, never more than one empty line in a row. */
+export function fewLines(text: string, max: number, maxLines: number): string {
   const kept = text.slice(0, max).split('\n', max);
   const lines = kept.map((line) => line.trimEnd()).filter((line, at, all) => line !== '' || all[at - 1] !== '');
-  const shown = lines.slice(0, most).join('\n').trim();
-  return text.length <= max && lines.length <= most ? shown : `${shown.replace(/[\ud800-\udbff]$/, '')}…`;
+  const shown = lines.slice(0, maxLines).join('\n').trim();
+  return text.length <= max && lines.length <= maxLines ? shown : `${shown.replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
 /** `1 alert`, `2 alerts`. */
@@ -43,26 +43,10 @@ export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
-/** `#1 #2 #3`, of many the first ten. */
+/** `#1 #2 #3`; after ten, `and 5 more`. */
 export function numbersText(numbers: readonly number[]): string {
   const shown = numbers.slice(0, 10).map((number) => `#${number}`);
   return numbers.length > 10 ? `${shown.join(' ')} and ${numbers.length - 10} more` : shown.join(' ');
-}
-
-/** What there is to say about one alert, and how the same is said of many at once. */
-export interface About {
-  readonly number: number;
-  readonly says: string;
-  readonly ofMany: (numbers: string) => string;
-}
-
-/** A line each; more than three of a kind in one. */
-export function linesOf(all: readonly About[]): string[] {
-  const kinds = new Map<About['ofMany'], About[]>();
-  for (const one of all) kinds.set(one.ofMany, [...(kinds.get(one.ofMany) ?? []), one]);
-  return [...kinds].flatMap(([ofMany, some]) =>
-    some.length > 3 ? [ofMany(numbersText(some.map((one) => one.number)))] : some.map((one) => one.says),
-  );
 }
 
 /** 2 to `2nd`. */
@@ -73,17 +57,17 @@ export function ordinal(number: number): string {
 }
 
 const PLACEHOLDER = /\{([^{}]+)\}/g;
-/** More than any line shows. */
+/** Longer than any line that is shown. */
 const MAX_FILLED = 300;
 
 /**
- * Fills `{label}` in a template with at most `max` characters of each label; what is missing leaves no stray separators:
- * `{cluster}/{namespace}` is `prod-eu` without a namespace. Labels are cut first and never searched: they may be long.
+ * Fills `{label}` in a template with at most `max` characters of each label. A missing label leaves no stray separators:
+ * `{cluster}/{namespace}` is `prod-eu` without a namespace. Labels are cut first and never searched, since they may be long.
  */
 export function fill(template: string, labels: Readonly<Record<string, string>>, max = MAX_FILLED): string {
   let text = '';
   let between = '';
-  // Every second piece is a name.
+  // Every second piece is the name of a label.
   for (const [at, piece] of template.split(PLACEHOLDER).entries()) {
     if (at % 2 === 0) {
       between += text === '' && between === '' && at > 0 ? piece.replace(/^[/:·,|\-\s]+/, '') : piece;
@@ -99,12 +83,12 @@ export function fill(template: string, labels: Readonly<Record<string, string>>,
   return cut((text + between).trim(), max);
 }
 
-/** Longer addresses are not linked anywhere. */
+/** Longer addresses are not linked. */
 const MAX_URL = 2000;
 
 /**
- * Fills `{label}` percent-encoded; undefined when a label is missing, since half an address leads nowhere, and when one
- * would make a segment `.` or `..`, which leads elsewhere.
+ * Fills `{label}` percent-encoded. Undefined when a label is missing, since half an address leads nowhere, or when a label would
+ * become a segment `.` or `..`, which leads elsewhere.
  */
 export function fillUrl(template: string, labels: Readonly<Record<string, string>>): string | undefined {
   let complete = true;
@@ -122,23 +106,23 @@ function dotSegments(url: string): number {
   return path.split(/[/\\]/).filter((segment) => /^(?:\.|%2e){1,2}$/i.test(segment)).length;
 }
 
-/** Why this cannot be the template of a link; undefined: it can. A label may say what is looked at, never where. */
+/** Why this is no valid template of a link; undefined: it is valid. Labels may be in the path and query, never in the host. */
 export function linkProblem(template: string): string | undefined {
   const [, host] = /^https?:\/\/([^/?#\\]*)/i.exec(template) ?? [];
   if (host?.includes('{'))
-    return `a label would choose the host of "${template}": write the host out, and {labels} behind it`;
+    return `"${template}" has a label in its host: write the host out, and use {labels} only after it`;
   if (host === undefined || webAddress(template.replace(PLACEHOLDER, 'x')) === undefined)
     return `"${template}" is not an address like https://grafana.example.org/explore?ns={namespace}`;
   return undefined;
 }
 
-/** The address when it is http or https and of sane length, else undefined. */
+/** The normalised address when it is http or https and not too long, else undefined. */
 export function webAddress(text: string | undefined): string | undefined {
   const url = text && text.length <= MAX_URL ? URL.parse(text) : null;
   return url?.protocol === 'http:' || url?.protocol === 'https:' ? url.href : undefined;
 }
 
-/** A label's value; never something inherited from Object. */
+/** A label's value; never a property inherited from Object. */
 export function valueOf(labels: Readonly<Record<string, string>>, name: string): string | undefined {
   return Object.hasOwn(labels, name) ? labels[name] : undefined;
 }

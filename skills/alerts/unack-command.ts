@@ -1,85 +1,94 @@
 import { escape, type Handled } from '#skill';
-import { giveBack, holderOf, type Given } from './ack.ts';
-import type { Numbered } from './alert.ts';
-import { lockHere, numbersAsked, openHere, type Asked } from './here.ts';
-import { showChanged } from './lock.ts';
+import { release, holderOf, type ReleaseResult } from './ack.ts';
+import { replyLines, type AlertReply } from './alert-reply.ts';
+import type { StoredAlert } from './alert.ts';
+import { lockVisibleAlerts, requestedNumbers, openAlertsHere, type AlertCommandContext } from './visible-alerts.ts';
+import { showChanged } from './display.ts';
 import { mentionsIn, threadsOf } from './threads.ts';
-import { linesOf, oneLine, type About } from './text.ts';
-import { writeAcks, type AckWritten } from './write-acks.ts';
+import { oneLine } from './text.ts';
+import { writeAcks, type AckUpdate } from './write-acks.ts';
 
-/** `unack`, or a tap taken away: gives back what one has; typed, also what somebody else has. */
-export async function runUnack(context: Asked): Promise<Handled> {
-  const numbers = (await numbersAsked(context)) ?? (await mineHere(context));
-  if (numbers.length === 0) return context.wrong('Which one? Say `unack 12`; `alerts` lists what is open.');
-  const { alerts, groups, missing } = await lockHere(context, 'unack', numbers);
+/** `unack`, or a removed tap: releases one's own acknowledgement; typed, also that of others. */
+export async function runUnack(context: AlertCommandContext): Promise<Handled> {
+  const numbers = (await requestedNumbers(context)) ?? (await mineHere(context));
+  if (numbers.length === 0) return context.wrong('Which one? Say `unack 12`; `alerts` lists the open ones.');
+  const { alerts, groups, missing } = await lockVisibleAlerts(context, 'unack', numbers);
   const holder = holderOf(context.sender);
-  const complaints = [...missing];
-  const changes: (AckWritten & { given: Given })[] = [];
+  const problems = [...missing];
+  const changes: (AckUpdate & { result: ReleaseResult })[] = [];
   for (const alert of alerts.toSorted((a, b) => a.number - b.number)) {
     const { number, phase } = alert;
     if (phase !== 'firing')
-      complaints.push({ number, says: `#${number} is ${phase}; there is nothing to give back.`, ofMany: allOver });
-    else if (!alert.ack) complaints.push({ number, says: `Nobody has #${number}.`, ofMany: nobodyHas });
+      problems.push({
+        number,
+        text: `#${number} is already ${phase}; there is nothing to release.`,
+        textForMany: allEnded,
+      });
+    else if (!alert.ack) problems.push({ number, text: `#${number} is not acknowledged.`, textForMany: notAcked });
     else {
-      const { ack, given } = giveBack(alert.ack, holder, context.tapped);
-      const what = given === 'left' ? 'left' : 'unacked';
-      if (given !== 'none') changes.push({ alert, ack, given, what, who: holder.name, detail: null });
+      const { ack, result } = release(alert.ack, holder, context.tapped);
+      const what = result === 'left' ? 'left' : 'unacked';
+      if (result !== 'unchanged') changes.push({ alert, ack, result, what, who: holder.name, detail: null });
     }
   }
-  // A tap that is taken away from what is over says nothing to anybody.
-  if (changes.length === 0) return context.tapped ? undefined : context.wrong(linesOf(complaints).join('\n'));
+  // Removing a tap from an alert that has ended gets no reply.
+  if (changes.length === 0) return context.tapped ? undefined : context.wrong(replyLines(problems).join('\n'));
   const written = await writeAcks(context.sql, changes, context.now);
   const open = written.filter((alert) => alert.ack === null);
-  const quiet = written.filter((alert) => alert.ack !== null);
+  const acked = written.filter((alert) => alert.ack !== null);
   const name = escape(oneLine(holder.name, 60));
-  // A group is shown once, and rings when anything in it is open again.
+  // A group is shown once, and rings when any of its alerts is open again.
   if (open.length > 0)
-    await showChanged(context, open, groups, { ring: true, note: `**open again**: ${name} gave it back` });
+    await showChanged(context, open, groups, { ring: true, note: `**open again**: ${name} released it` });
   const shown = new Set(open.flatMap((alert) => alert.places.map((place) => place.group)));
   await showChanged(
     context,
-    quiet,
+    acked,
     groups.filter((group) => !shown.has(group.id)),
     { ring: false },
   );
-  await tellOwners(
+  await notifyNewOwners(
     context,
-    changes.flatMap((change, index) => (change.given === 'handed' ? (written[index] ?? []) : [])),
+    changes.flatMap((change, index) => (change.result === 'handedOver' ? (written[index] ?? []) : [])),
     name,
   );
   if (context.tapped) return undefined;
-  const lines = changes.map(({ given, alert }, index): About => {
-    const says = answer(given, alert, written[index]?.ack?.owner.name);
-    return { number: alert.number, says, ofMany: MANY[given] };
+  const lines = changes.map(({ result, alert }, index): AlertReply => {
+    const text = replyOf(result, alert, written[index]?.ack?.owner.name);
+    return { number: alert.number, text, textForMany: MANY[result] };
   });
-  return [...linesOf(lines), ...linesOf(complaints)].join('\n');
+  return [...replyLines(lines), ...replyLines(problems)].join('\n');
 }
 
-const allOver = (numbers: string): string => `${numbers} are over; there is nothing to give back.`;
-const nobodyHas = (numbers: string): string => `Nobody has ${numbers}.`;
-const openAgain = (numbers: string): string => `${numbers} are open again.`;
-const MANY: Readonly<Record<Given, About['ofMany']>> = {
-  left: (numbers) => `You are off ${numbers}.`,
-  handed: (numbers) => `${numbers} have new owners now.`,
-  open: openAgain,
-  none: openAgain,
+const allEnded = (numbers: string): string => `${numbers} have ended; there is nothing to release.`;
+const notAcked = (numbers: string): string => `${numbers} are not acknowledged.`;
+const openAgain = (numbers: string): string => `You released ${numbers}; they are open again.`;
+const MANY: Readonly<Record<ReleaseResult, AlertReply['textForMany']>> = {
+  left: (numbers) => `You left ${numbers}.`,
+  handedOver: (numbers) => `You released ${numbers}; they have new owners now.`,
+  released: openAgain,
+  unchanged: openAgain,
 };
 
-/** The only one here that the sender has. */
-async function mineHere(context: Asked): Promise<number[]> {
+/** The only alert here that the sender is on. */
+async function mineHere(context: AlertCommandContext): Promise<number[]> {
   const { key } = holderOf(context.sender);
-  const mine = (await openHere(context, 'unack')).filter(
+  const mine = (await openAlertsHere(context, 'unack')).filter(
     (alert) => alert.ack && [alert.ack.owner, ...alert.ack.others].some((one) => one.key === key),
   );
   return mine.length === 1 ? mine.map((alert) => alert.number) : [];
 }
 
-/** Hand-over rings the new owner. */
-async function tellOwners(context: Asked, alerts: readonly Numbered[], from: string): Promise<void> {
+/** Rings the new owners. */
+async function notifyNewOwners(
+  context: AlertCommandContext,
+  alerts: readonly StoredAlert[],
+  from: string,
+): Promise<void> {
   for (const alert of alerts) {
     const owner = alert.ack?.owner;
     if (!owner) continue;
-    const text = `${escape(oneLine(owner.name, 60))} has #${alert.number} now; ${from} gave it back · \`unack ${alert.number}\``;
+    const text = `${escape(oneLine(owner.name, 60))} has #${alert.number} now; ${from} released it · \`unack ${alert.number}\``;
     for (const { room, key } of threadsOf(context, [alert])) {
       for (const address of context.rooms.byName(room)?.addresses ?? [])
         await context.say(
@@ -91,7 +100,7 @@ async function tellOwners(context: Asked, alerts: readonly Numbered[], from: str
   }
 }
 
-function answer(given: Given, alert: Numbered, owner: string | undefined): string {
-  if (given === 'handed') return `#${alert.number} is ${escape(oneLine(owner ?? '', 60))}'s now.`;
-  return given === 'left' ? `You are off #${alert.number}.` : `#${alert.number} is open again.`;
+function replyOf(result: ReleaseResult, alert: StoredAlert, owner: string | undefined): string {
+  if (result === 'handedOver') return `You released #${alert.number}; ${escape(oneLine(owner ?? '', 60))} has it now.`;
+  return result === 'left' ? `You left #${alert.number}.` : `You released #${alert.number}; it is open again.`;
 }

@@ -1,17 +1,17 @@
 import type { Sql } from '#skill';
-import type { Ack, Numbered } from './alert.ts';
+import type { Ack, StoredAlert } from './alert.ts';
 
-/** A change of who has an alert, and its line in the timeline. */
-export interface AckWritten {
-  readonly alert: Numbered;
+/** A changed acknowledgement, null: none, and its line in the timeline. */
+export interface AckUpdate {
+  readonly alert: StoredAlert;
   readonly ack: Ack | null;
   readonly what: string;
   readonly who: string | null;
   readonly detail: string | null;
 }
 
-/** Writes who has which alert, in one statement; the locks are held. The first ack of an episode is kept with it, for its numbers. */
-export async function writeAcks(sql: Sql, changes: readonly AckWritten[], now: Date): Promise<Numbered[]> {
+/** Writes acknowledgements in one statement; the alerts are locked. The first one of an episode is also stored with the episode. */
+export async function writeAcks(sql: Sql, changes: readonly AckUpdate[], now: Date): Promise<StoredAlert[]> {
   if (changes.length === 0) return [];
   const input = changes.map(({ alert, ack, what, who, detail }) => ({
     id: alert.id,

@@ -1,28 +1,28 @@
 import type { Sql } from '#skill';
-import type { Alert, Numbered } from './alert.ts';
+import type { Alert } from './alert.ts';
 
-/** An alert as it will be, and what that means for its history. */
-export interface Written {
+/** The new state of an alert, and its changes to episodes and timeline. */
+export interface AlertUpdate {
   readonly alert: Alert;
   /** An episode begins. */
   readonly opens: boolean;
-  /** The episode ends (also the one that begins here, when it was over before we came to it). */
+  /** The episode ends, perhaps the one that begins here, when it was over before it was handled. */
   readonly ends: 'resolved' | 'closed' | null;
-  /** What the timeline says; null: nothing worth a line. */
+  /** What the timeline records; null: nothing. */
   readonly what: string | null;
   readonly who?: string | null;
   readonly detail?: string | null;
 }
 
 /**
- * Writes alerts, their episodes and timelines in one statement, however many they are; the locks on those that exist
- * are held. Returns their ids by fingerprint. Where another replica inserted a new one between our look and this, the
- * whole event is run again; so this need not be awaited for anything but the ids.
+ * Writes any number of alerts with their episodes and timelines in one statement; those that exist are locked. Returns ids by
+ * fingerprint. When another replica has inserted one of them meanwhile, the event fails and is rerun, so this need not be
+ * awaited for anything but the ids.
  */
 export async function writeAlerts(
   sql: Sql,
   source: string,
-  changes: readonly Written[],
+  changes: readonly AlertUpdate[],
   now: Date,
 ): Promise<Map<string, number>> {
   if (changes.length === 0) return new Map();
@@ -41,14 +41,14 @@ export async function writeAlerts(
 const SET = `phase, severity, name, labels, annotations, generator_url, started_at, reported_start, ended_at, last_ends_at,
   firing_received_at, resolved_received_at, firing_order, resolved_order, words, ack, places, receivers, changed_at`;
 const VALUES = `x.phase, x.severity, x.name, x.labels, x.annotations, x."generatorUrl", x."startedAt", x."reportedStart", x."endedAt",
-  x."lastEndsAt", x."firingReceivedAt", x."resolvedReceivedAt", x."firingOrder", x."resolvedOrder", x.words, x.ack, x.places, array(select jsonb_array_elements_text(x.receivers)), $3::timestamptz`;
+  x."lastEndsAt", x."firingReceivedAt", x."resolvedReceivedAt", x."firingOrder", x."resolvedOrder", x.senders, x.ack, x.places, array(select jsonb_array_elements_text(x.receivers)), $3::timestamptz`;
 
-// The ids are given beside the JSON, whose number of rows nobody can estimate: without them whole tables are read.
+// The ids are passed beside the JSON, since Postgres cannot estimate its number of rows and would scan complete tables.
 const WRITE = `
 with input as materialized (
   select x.* from jsonb_to_recordset($2::jsonb) as x(at integer, id integer, number integer, "weekCount" integer, fingerprint text, phase text, severity text, name text,
     labels jsonb, annotations jsonb, "generatorUrl" text, "startedAt" timestamptz, "reportedStart" timestamptz, "endedAt" timestamptz,
-    "lastEndsAt" timestamptz, "firingReceivedAt" timestamptz, "resolvedReceivedAt" timestamptz, "firingOrder" bigint, "resolvedOrder" bigint, words jsonb, ack jsonb, places jsonb, receivers jsonb,
+    "lastEndsAt" timestamptz, "firingReceivedAt" timestamptz, "resolvedReceivedAt" timestamptz, "firingOrder" bigint, "resolvedOrder" bigint, senders jsonb, ack jsonb, places jsonb, receivers jsonb,
     opens boolean, ends text, what text, who text, detail text)
 ), fresh as (
   insert into alerts (source, fingerprint, number, ${SET})
@@ -75,7 +75,7 @@ with input as materialized (
 select fingerprint, id from written
 union all select null, alerts_changed_meanwhile() where (select count(*) from written) < (select count(*) from input)`;
 
-/** Notes when notifications came that change nothing to see; cheap, since no index and no large column is touched. */
+/** Stores the times of reports that change nothing visible; cheap, since no index and no large column changes. */
 export async function touchAlerts(sql: Sql, alerts: readonly Alert[]): Promise<void> {
   if (alerts.length === 0) return;
   await sql(
@@ -90,23 +90,7 @@ export async function touchAlerts(sql: Sql, alerts: readonly Alert[]): Promise<v
       alerts.map((alert) => alert.lastEndsAt),
       alerts.map((alert) => alert.firingOrder),
       alerts.map((alert) => alert.resolvedOrder),
-      alerts.map((alert) => JSON.stringify(alert.words)),
+      alerts.map((alert) => JSON.stringify(alert.senders)),
     ],
-  );
-}
-
-/** Lines for the timelines of alerts that themselves do not change. */
-export async function tellTimeline(
-  sql: Sql,
-  alerts: readonly Numbered[],
-  now: Date,
-  what: string,
-  who: string | null,
-  detail: string | null,
-): Promise<void> {
-  await sql(
-    `insert into alert_timeline (alert_id, number, at, what, who, detail)
-     select id, number, $3, $4, $5, $6 from unnest($1::integer[], $2::integer[]) as x(id, number) order by number`,
-    [alerts.map((alert) => alert.id), alerts.map((alert) => alert.number), now, what, who, detail],
   );
 }

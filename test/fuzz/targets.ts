@@ -6,10 +6,11 @@ import type fc from 'fast-check';
 import alerts from '../../skills/alerts/index.ts';
 import coffee from '../../skills/coffee/index.ts';
 import countdown from '../../skills/countdown/index.ts';
-import type { Named } from '../../skills/alerts/alert.ts';
+import type { NumberedAlert } from '../../skills/alerts/alert.ts';
 import { alertMessage } from '../../skills/alerts/message.ts';
 import { alertOptions } from '../../skills/alerts/options.ts';
-import { keep, laneOf, readNotification, refuse } from '../../skills/alerts/payload.ts';
+import { readNotification } from '../../skills/alerts/notification.ts';
+import { keep, laneOf, refuse } from '../../skills/alerts/payload.ts';
 import { loadContent } from '../../src/config/load.ts';
 import { PLATFORMS } from '../../src/connectors/platforms.ts';
 import { createSecrets, SecretMissing } from '../../src/config/secrets.ts';
@@ -53,7 +54,7 @@ const webhookBodies: Target = {
   },
 };
 
-function alertOf(report: ReturnType<typeof readNotification>['reports'][number]): Named {
+function alertOf(report: ReturnType<typeof readNotification>['reports'][number]): NumberedAlert {
   return {
     ...report,
     id: 1,
@@ -74,7 +75,7 @@ function alertOf(report: ReturnType<typeof readNotification>['reports'][number])
     resolvedReceivedAt: null,
     firingOrder: 1,
     resolvedOrder: null,
-  } as unknown as Named;
+  } as unknown as NumberedAlert;
 }
 
 function chatLines(): Target {

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import alerts from '../../skills/alerts/index.ts';
-import { DOUBT_MS } from '../../skills/alerts/doubt.ts';
+import { CONFIRM_AFTER_MS } from '../../skills/alerts/unconfirmed-resolve.ts';
 import { OPTIONS } from '../../skills/alerts/test-bot.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
 import { Line } from '../harness/line.ts';
@@ -211,7 +211,7 @@ describeReal.each(PEERS)('two peers %s', (what, told) => {
       console.warn(`${what}, after outages: ${JSON.stringify(counted)}`);
       // "firing" that was stored as the database went away, and not answered, was posted by a peer that had nothing more to say.
       expect(counted.open - counted.unanswered).toBe(0);
-      await cluster.bot.advance(DOUBT_MS);
+      await cluster.bot.advance(CONFIRM_AFTER_MS);
       expect((await count(cluster)).open).toBe(0);
     },
     180_000,

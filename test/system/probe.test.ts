@@ -88,7 +88,7 @@ test('a probe goes the whole way', async () => {
   await bell.start();
   const { status, output } = await probe('--url', bell.url);
   expect(output).toMatch(
-    /took an alert for prod[\s\S]*shown in memory ops[\s\S]*acknowledged there[\s\S]*resolved there/,
+    /accepted an alert for prod[\s\S]*shown in memory ops[\s\S]*acknowledged there[\s\S]*resolved there/,
   );
   expect(status).toBe(0);
 });
@@ -119,7 +119,7 @@ test('a probe that comes before the bot waits for it, and one of a changed confi
   await configure({ rooms: ['ops'] }, { source: 'next' });
   expect(await late.done).toEqual({
     status: 0,
-    output: expect.stringMatching(/took an alert for next[\s\S]*resolved there/),
+    output: expect.stringMatching(/accepted an alert for next[\s\S]*resolved there/),
   });
 });
 

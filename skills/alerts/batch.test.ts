@@ -11,7 +11,7 @@ beforeEach(async () => {
 afterEach(() => bot.stop());
 
 interface Sent {
-  /** Which of Alertmanager's groups: each is a lane. */
+  /** The Alertmanager group; each is a lane. */
   readonly group: number;
   readonly alerts: readonly OneAlert[];
 }
@@ -29,13 +29,13 @@ const event = (prefix: string, { group, alerts }: Sent): NewEvent => ({
 });
 
 /**
- * Everything that is kept of the alerts whose pods begin so, without what differs from one run to the next. How often one
- * message has to ring does: what one transaction says of it rings once.
+ * Everything that is stored of the alerts whose pods have this prefix, without what differs between runs. That includes how
+ * often a message rings, since the changes of one transaction ring once.
  */
-async function kept(prefix: string): Promise<unknown> {
+async function stored(prefix: string): Promise<unknown> {
   const alerts = await bot.query(
     `select substr(labels->>'pod', 2) as pod, phase, severity, week_count, jsonb_array_length(places) as places,
-       (select json_agg(t.what order by t.id) from alert_timeline t where t.alert_id = a.id) as told,
+       (select json_agg(t.what order by t.id) from alert_timeline t where t.alert_id = a.id) as history,
        (select count(*) from alert_episodes e where e.alert_id = a.id) as episodes,
        (select json_agg(json_build_object('room', room, 'rang', ring_version > 0, 'title', content::json->>'title', 'line', line) order by room)
           from messages where key = 'alert:' || a.number) as shown
@@ -48,7 +48,7 @@ async function kept(prefix: string): Promise<unknown> {
      from alert_groups g where exists (select 1 from alert_group_members m join alerts a on a.id = alert_id where group_id = g.id and a.labels->>'pod' like $1) order by 5, 4`,
     [`${prefix}%`],
   );
-  // Numbers, and how long it lasted, depend on when it was handled.
+  // Numbers and durations depend on when the events were handled.
   const plain = JSON.stringify({ alerts, groups });
   return JSON.parse(
     plain
@@ -58,7 +58,7 @@ async function kept(prefix: string): Promise<unknown> {
   ) as unknown;
 }
 
-/** On a busy machine some may be redone one by one. */
+/** On a busy machine some events may be redone one by one. */
 async function transactions(lanes: string): Promise<number> {
   const [shared] = await bot.query<{ count: number }>(
     `select count(distinct xmin::text)::int as count from events where lane like $1`,
@@ -67,7 +67,7 @@ async function transactions(lanes: string): Promise<number> {
   return shared?.count ?? 0;
 }
 
-test('many that wait are taken together, and what comes of them is the same as one by one', async () => {
+test('notifications handled as one batch leave the same result as one by one', async () => {
   const start = bot.app.clock.now().getTime() - 7_200_000;
   const sent = fc.record({
     group: fc.nat(11),
@@ -101,14 +101,14 @@ test('many that wait are taken together, and what comes of them is the same as o
   await bot.settle();
   expect(await bot.query('select message from errors')).toEqual([]);
   expect(await transactions('prod b')).toBeLessThan(plan.length);
-  expect(await kept('b')).toEqual(await kept('a'));
+  expect(await stored('b')).toEqual(await stored('a'));
 }, 60_000);
 
 test.each([
   [5, 5],
   [5, 1100],
 ])(
-  'the same %d alerts from many peers, and %d from one of them, are each there once',
+  'the same %d alerts from many peers, and %d from one of them, are stored once each',
   async (few, many) => {
     const list = (count: number): OneAlert[] =>
       Array.from({ length: count }, (_, index) => ({ pod: `p${index}`, team: index % 2 ? 'groups' : 'both' }));
@@ -121,7 +121,7 @@ test.each([
             source: 'prod',
             body: {
               ...bodyOf(list(group === 13 ? many : few).map((alert) => ({ ...alert, status, startsAt }))),
-              groupKey: 'one and the same',
+              groupKey: 'the same',
             },
           }),
         })),
@@ -159,8 +159,8 @@ const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((pod) => ({
 })) as [OneAlert, OneAlert, OneAlert, OneAlert];
 const over = (one: OneAlert): OneAlert => ({ ...one, status: 'resolved' });
 
-// Alerts that came by receiver one stand in the group of x, also when their end comes by receiver two.
-describe.each(['one by one', 'together'])('a group that others change too: %s', (how) => {
+// Alerts that came through receiver one are in the group of x, also when their end comes through receiver two.
+describe.each(['one by one', 'together'])('a group that other groups change too: %s', (how) => {
   test.each<[string, NewEvent[], NewEvent[], { open: boolean; rings: number }]>([
     [
       'its last alert ends elsewhere, and a new one begins',
@@ -169,7 +169,7 @@ describe.each(['one by one', 'together'])('a group that others change too: %s', 
       { open: true, rings: 2 },
     ],
     [
-      'its last alert ends elsewhere, and one that was over fires again',
+      'its last alert ends elsewhere, and one that had ended fires again',
       [notification('x', 'one', a, b), notification('x', 'one', a, over(b)), notification('y', 'two', a)],
       [notification('y', 'two', over(a)), notification('x', 'one', b)],
       { open: true, rings: 2 },

@@ -1,91 +1,92 @@
 import { cut } from '#skill';
-import { advance, SAME_NUMBER_MS, type Accepted, type Change } from './advance.ts';
-import type { Alert, Look, Place } from './alert.ts';
-import type { DoubtedEnd } from './doubt.ts';
+import { advanceEpisode, SAME_NUMBER_MS, type Acceptance, type EpisodeChange } from './episode.ts';
+import type { Alert, KnownAlert, Place } from './alert.ts';
+import type { UnconfirmedEnd } from './unconfirmed-resolve.ts';
 import { groupHash, type Group, type WantedGroup } from './groups.ts';
-import type { Notification, Report } from './payload.ts';
+import type { Notification, Report } from './notification.ts';
 import type { Destination } from './route.ts';
 import { isWorse, severityOf } from './severity.ts';
-import type { AlertContext } from './show.ts';
+import type { AlertContext } from './display.ts';
 import { fill, valueOf } from './text.ts';
-import type { Written } from './write-alerts.ts';
-import type { Ended } from './write-ends.ts';
+import type { AlertUpdate } from './write-alerts.ts';
+import type { AlertEnd } from './write-ends.ts';
 
-/** A report and where its route sends it; nowhere: a route drops it. */
-export interface Decided {
+/** A report and the destinations of its route; none: a route drops it. */
+export interface RoutedReport {
   readonly report: Report;
   readonly destinations: readonly Destination[];
 }
 
-export interface Outcome extends Written {
-  readonly change: Change;
+export interface ReportUpdate extends AlertUpdate {
+  readonly change: EpisodeChange;
   /** Its severity rose. */
   readonly worse: boolean;
-  /** Places it had not been shown in before this notification, though it fires on. */
+  /** Places that this notification adds to an alert that was already firing. */
   readonly added: readonly Place[];
-  readonly doubted?: DoubtedEnd | undefined;
+  readonly unconfirmed?: UnconfirmedEnd | undefined;
 }
 
-/** What is to be written: an outcome, an end, or only that it was heard of, perhaps of an end that is doubted; undefined: nothing. */
-export type Result =
-  | { readonly outcome: Outcome }
-  | { readonly end: Ended }
-  | { readonly touched: Alert; readonly doubted?: DoubtedEnd | undefined }
+/** What to write: an update, an end, or only the times of the last reports (`touched`); undefined: nothing. */
+export type ReportResult =
+  | { readonly update: ReportUpdate }
+  | { readonly end: AlertEnd }
+  | { readonly touched: Alert; readonly unconfirmed?: UnconfirmedEnd | undefined }
   | undefined;
 
-/** What one report does to its alert, which is locked, or not there. Pure. */
-export function resultOf(
+/** Applies one report to its alert, which is locked, or does not exist yet. Pure. */
+export function applyReport(
   context: AlertContext,
   source: string,
-  accepted: Accepted,
+  accepted: Acceptance,
   notification: Notification,
-  { report, destinations }: Decided,
-  { before, number, weekCount }: Look,
+  { report, destinations }: RoutedReport,
+  { before, number, weekCount }: KnownAlert,
   groups: ReadonlyMap<string, Group>,
-): Result {
-  const { change, next, doubtedEnd } = advance(before, report, accepted);
-  // What is handled late was accepted before the "firing" that it is doubted for.
+): ReportResult {
+  const { change, next, unconfirmedEnd } = advanceEpisode(before, report, accepted);
+  // An end that is handled late was accepted before the "firing" that contradicts it.
   const order = Math.max(accepted.order, next.firingOrder ?? 0);
-  const doubted = doubtedEnd && { endedAt: doubtedEnd, order };
+  const unconfirmed = unconfirmedEnd && { endedAt: unconfirmedEnd, order };
   const begins = change === 'new' || change === 'reopened' || change === 'ended';
   if (!begins && before) {
-    const seen = { ...before, ...next };
-    if (change === 'resolved') return { end: { alert: seen, reason: before.phase === 'closed' ? null : 'resolved' } };
-    if (change !== 'continues') return next === before ? undefined : { touched: seen, doubted };
-    return continued(context, notification, { report, destinations }, before, seen, groups);
+    const received = { ...before, ...next };
+    if (change === 'resolved')
+      return { end: { alert: received, reason: before.phase === 'closed' ? null : 'resolved' } };
+    if (change !== 'continues') return next === before ? undefined : { touched: received, unconfirmed };
+    return continueFiring(context, notification, { report, destinations }, before, received, groups);
   }
   const alert: Alert = {
     ...{ id: before?.id ?? null, source, weekCount: 1, ack: null },
     ...next,
-    ...describe(context, report),
+    ...contentOf(context, report),
     number: before?.number ?? null,
     fingerprint: report.fingerprint,
     places: destinations.map((destination) => placeOf(destination, notification, groups)),
     receivers: [notification.receiver],
   };
-  if (!begins) return { outcome: plain(alert, change) };
-  const away = before?.endedAt ? context.now.getTime() - before.endedAt.getTime() : Infinity;
-  const anew = alert.number === null || away > SAME_NUMBER_MS;
-  const outcome: Outcome = {
-    ...plain({ ...alert, weekCount, ...(anew && { number }) }, anew && change === 'reopened' ? 'new' : change),
-    ...{ opens: true, ends: change === 'ended' ? 'resolved' : null, what: anew ? 'fired' : 'reopened', doubted },
+  if (!begins) return { update: updateOf(alert, change) };
+  const awayMs = before?.endedAt ? context.now.getTime() - before.endedAt.getTime() : Infinity;
+  const isNew = alert.number === null || awayMs > SAME_NUMBER_MS;
+  const update: ReportUpdate = {
+    ...updateOf({ ...alert, weekCount, ...(isNew && { number }) }, isNew && change === 'reopened' ? 'new' : change),
+    ...{ opens: true, ends: change === 'ended' ? 'resolved' : null, what: isNew ? 'fired' : 'reopened', unconfirmed },
     detail: alert.places
       .map((place) => `${place.rooms.join(', ')}${place.policy ? ` (${place.policy})` : ''}`)
       .join('; '),
   };
-  return { outcome };
+  return { update };
 }
 
-/** An alert that fires on: something to see may have changed, or it comes by a second receiver with routes of its own. */
-function continued(
+/** An alert that is still firing: its content may have changed, or it comes through a second receiver with other routes. */
+function continueFiring(
   context: AlertContext,
   notification: Notification,
-  { report, destinations }: Decided,
+  { report, destinations }: RoutedReport,
   before: Alert,
-  seen: Alert,
+  received: Alert,
   groups: ReadonlyMap<string, Group>,
-): Result {
-  const described = describe(context, report);
+): ReportResult {
+  const content = contentOf(context, report);
   const shown = new Set(before.places.flatMap((place) => place.rooms.map((room) => `${place.show} ${room}`)));
   const added = before.receivers.includes(notification.receiver)
     ? []
@@ -94,21 +95,21 @@ function continued(
         .map((one) => placeOf(one, notification, groups));
   const same =
     before.receivers.includes(notification.receiver) &&
-    before.severity === described.severity &&
-    before.generatorUrl === described.generatorUrl &&
-    before.startedAt.getTime() === seen.startedAt.getTime() &&
-    isSame(before.labels, described.labels) &&
-    isSame(before.annotations, described.annotations);
-  if (same) return { touched: seen };
+    before.severity === content.severity &&
+    before.generatorUrl === content.generatorUrl &&
+    before.startedAt.getTime() === received.startedAt.getTime() &&
+    isSame(before.labels, content.labels) &&
+    isSame(before.annotations, content.annotations);
+  if (same) return { touched: received };
   const alert: Alert = {
-    ...{ ...seen, ...described },
+    ...{ ...received, ...content },
     places: [...before.places, ...added],
     receivers: [...new Set([...before.receivers, notification.receiver])].slice(-20),
   };
-  return { outcome: { ...plain(alert, 'continues'), worse: isWorse(alert.severity, before.severity), added } };
+  return { update: { ...updateOf(alert, 'continues'), worse: isWorse(alert.severity, before.severity), added } };
 }
 
-const plain = (alert: Alert, change: Change): Outcome => ({
+const updateOf = (alert: Alert, change: EpisodeChange): ReportUpdate => ({
   alert,
   change,
   opens: false,
@@ -118,7 +119,7 @@ const plain = (alert: Alert, change: Change): Outcome => ({
   added: [],
 });
 
-function describe(
+function contentOf(
   context: AlertContext,
   report: Report,
 ): Pick<Alert, 'name' | 'severity' | 'labels' | 'annotations' | 'generatorUrl'> {
@@ -146,14 +147,14 @@ function placeOf(destination: Destination, notification: Notification, groups: R
   };
 }
 
-/** The groups that these alerts are shown in, one a key. Pure. */
+/** The groups that show these alerts, each once. Pure. */
 export function wantedGroups(
   context: AlertContext,
   notification: Notification,
-  decided: readonly Decided[],
+  routedReports: readonly RoutedReport[],
 ): WantedGroup[] {
   const wanted = new Map<string, WantedGroup>();
-  for (const { report, destinations } of decided) {
+  for (const { report, destinations } of routedReports) {
     for (const { show, rooms, policy } of destinations) {
       if (show !== 'group') continue;
       const keyHash = groupHash(notification.groupKey, rooms, policy);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { advance, type Interval } from './advance.ts';
-import type { Report } from './payload.ts';
+import { advanceEpisode, type Episode } from './episode.ts';
+import type { Report } from './notification.ts';
 
 const time = (second: number): Date => new Date(Date.UTC(2026, 0, 5) + second * 1000);
 interface Sent {
@@ -12,8 +12,8 @@ interface Sent {
   readonly sender?: string;
 }
 
-function run(sent: readonly Sent[]): Interval | undefined {
-  let state: Interval | undefined;
+function run(sent: readonly Sent[]): Episode | undefined {
+  let state: Episode | undefined;
   for (const { status, startsAt, endsAt, receivedAt, sender = 'a' } of sent) {
     const at = (second: number | null): Date | null => (second === null ? null : time(second));
     const report: Report = {
@@ -25,7 +25,7 @@ function run(sent: readonly Sent[]): Interval | undefined {
       startsAt: at(startsAt),
       endsAt: at(endsAt),
     };
-    state = advance(state, report, { receivedAt: time(receivedAt), order: receivedAt, sender }).next;
+    state = advanceEpisode(state, report, { receivedAt: time(receivedAt), order: receivedAt, sender }).next;
   }
   return state;
 }
@@ -42,15 +42,15 @@ const resolved = (receivedAt: number, endsAt: number | null = receivedAt - 1, st
   endsAt,
   receivedAt,
 });
-/** Handled or open, an alert of which only the end was heard counts as over. */
-const isFiring = (state: Interval | undefined): boolean => state?.phase === 'firing';
+/** An alert of which only the end was received counts as ended. */
+const isFiring = (state: Episode | undefined): boolean => state?.phase === 'firing';
 
-test('start times that jump between Prometheus replicas are one episode, from the earliest', () => {
+test('start times that differ between Prometheus replicas are one episode, from the earliest', () => {
   const state = run([firing(60, 51), firing(70, 39), firing(80, 51), firing(90, 39)]);
   expect(state).toMatchObject({ phase: 'firing', startedAt: time(39) });
 });
 
-test('firing, resolved and the very same firing again is firing; a late copy of the end does not close it', () => {
+test('firing, resolved and the identical firing again is firing; a late copy of the end does not resolve it', () => {
   const [first, end] = [firing(10, 5), resolved(20, 18, 5)];
   const late = { ...end, receivedAt: 31, sender: 'b' };
   expect(isFiring(run([first, end, { ...first, receivedAt: 30 }]))).toBe(true);
@@ -58,16 +58,16 @@ test('firing, resolved and the very same firing again is firing; a late copy of 
   expect(isFiring(run([first, end, { ...first, receivedAt: 30 }, late, resolved(50, 49, 5)]))).toBe(false);
 });
 
-test('an end by a clock that ran ahead does not make every later end look old', () => {
+test('an end from a clock that ran ahead does not make every later end look old', () => {
   expect(isFiring(run([firing(10), resolved(20, 9999), firing(30), resolved(40, 39)]))).toBe(false);
 });
 
-test('without start or end times it opens when heard and ends when heard', () => {
+test('without start and end times an episode begins and ends when the report is received', () => {
   expect(run([firing(10, null)])).toMatchObject({ startedAt: time(10) });
   expect(run([firing(10, null), resolved(20, null, null)])).toMatchObject({ phase: 'resolved', endedAt: time(20) });
 });
 
-test('an end that overtakes its own beginning is not left open', () => {
+test('an end that overtakes its own start leaves no open alert', () => {
   expect(run([resolved(20, 18, 5), firing(10, 5)])).toMatchObject({
     phase: 'resolved',
     startedAt: time(5),
@@ -75,11 +75,11 @@ test('an end that overtakes its own beginning is not left open', () => {
   });
 });
 
-test('a sender whose clock is behind opens and ends alerts all the same', () => {
+test('a sender whose clock is behind still opens and ends alerts', () => {
   expect(isFiring(run([firing(1000, 400), resolved(1010, 410, 400)]))).toBe(false);
 });
 
-test('in any order of handling, the state is that of what was accepted last', () => {
+test('in any order of handling, the state is that of the last accepted report', () => {
   const history = fc
     .array(fc.record({ repeats: fc.nat(2), jitter: fc.nat(12) }), { minLength: 1, maxLength: 5 })
     .chain((episodes) => fc.record({ sent: fc.constant(historyOf(episodes)), open: fc.boolean() }));
@@ -100,7 +100,7 @@ test('in any order of handling, the state is that of what was accepted last', ()
   );
 });
 
-test('late copies of anything, from a second peer, never close what fires', () => {
+test('late copies from a second peer never resolve a firing alert', () => {
   fc.assert(
     fc.property(
       fc.array(fc.record({ repeats: fc.nat(2), jitter: fc.nat(12) }), { minLength: 1, maxLength: 5 }),
@@ -123,7 +123,7 @@ test('late copies of anything, from a second peer, never close what fires', () =
   );
 });
 
-/** What a sender says of an alert that fires and resolves again and again, with repeats and start times of two replicas. */
+/** The reports of an alert that fires and resolves several times, with repeats and the start times of two replicas. */
 function historyOf(episodes: readonly { readonly repeats: number; readonly jitter: number }[]): Sent[] {
   let now = 100;
   return episodes.flatMap(({ repeats, jitter }) => {
