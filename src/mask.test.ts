@@ -1,7 +1,7 @@
 import fc from 'fast-check';
+import { messageOf } from './errors.ts';
 import { createLogger } from './log.ts';
 import { forgetSecrets, mask, rememberSecret } from './mask.ts';
-import { messageOf } from './errors.ts';
 
 afterEach(forgetSecrets);
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { createMetrics, declareHistograms } from './metrics.ts';
 import { metricsPage } from './metrics-page.ts';
+import { createMetrics, declareHistograms } from './metrics.ts';
 import { BUILT_IN_SKILLS, loadSkills } from './skills/load.ts';
 
 test('two programs in one process count apart, since nothing is registered globally', async () => {

@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express';
-import { ALL, type Changes } from '../dispatch/changes.ts';
 import type { Actor } from '../contract/actor.ts';
+import { ALL, type Changes } from '../dispatch/changes.ts';
 import { createPlaces } from '../web/places.ts';
 import type { Problem } from './problems.ts';
 

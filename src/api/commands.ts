@@ -1,13 +1,13 @@
-import type { AfterCommit } from '../events/after-commit.ts';
 import type { Request } from 'express';
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
-import type { Database } from '../db/database.ts';
-import { insertEvents } from '../events/event.ts';
-import { findCommandState, noRoom, remoteEvent, untilOver, type RemoteAnswer } from '../dispatch/remote-command.ts';
-import type { Registry } from '../registry/registry.ts';
 import type { Actor } from '../contract/actor.ts';
 import type { CrashHook } from '../crash-points.ts';
+import type { Database } from '../db/database.ts';
+import { findCommandState, noRoom, remoteEvent, untilOver, type RemoteAnswer } from '../dispatch/remote-command.ts';
+import type { AfterCommit } from '../events/after-commit.ts';
+import { insertEvents } from '../events/event.ts';
+import type { Registry } from '../registry/registry.ts';
 import type { Problem } from './problems.ts';
 
 export interface CommandsOptions {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import type { Query } from '../contract/query.ts';
 import { queriesOf } from '../dispatch/query-runner.ts';
 import type { LoadedSkill, Registry } from '../registry/registry.ts';
-import type { Query } from '../contract/query.ts';
 import { commandBody, IDEMPOTENCY_KEY } from './commands.ts';
 
 type Json = Readonly<Record<string, unknown>>;

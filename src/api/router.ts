@@ -1,11 +1,11 @@
 import express from 'express';
 import type { NextFunction, Request, RequestHandler, Response, Router } from 'express';
+import type { Actor } from '../contract/actor.ts';
 import type { Changes } from '../dispatch/changes.ts';
 import type { QueryRunner } from '../dispatch/query-runner.ts';
-import type { Registry } from '../registry/registry.ts';
 import { sendProblem } from '../http/problem.ts';
 import type { Pages } from '../http/server.ts';
-import type { Actor } from '../contract/actor.ts';
+import type { Registry } from '../registry/registry.ts';
 import { ChangeStreams } from './change-stream.ts';
 import { sayOnce, STATUS as OF_OUTCOME, type CommandsOptions } from './commands.ts';
 import { createIdentify, type IdentifyOptions } from './identify.ts';

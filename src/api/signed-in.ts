@@ -1,7 +1,7 @@
 import type { Request } from 'express';
+import type { Actor } from '../contract/actor.ts';
 import { accountActor } from '../dispatch/chat-event.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { Actor } from '../contract/actor.ts';
 import { createSessions, type SessionsOptions } from '../web/session.ts';
 import { cookiesOf } from '../web/sign-in.ts';
 

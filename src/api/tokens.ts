@@ -1,11 +1,11 @@
 import type { Config } from '../config/schema.ts';
-import { tokenOf } from '../http/webhook-intake.ts';
+import type { Actor } from '../contract/actor.ts';
+import type { SecretRef } from '../contract/secret.ts';
 import { hashSecret, isOneOf } from '../http/credentials.ts';
 import type { IntakeTarget } from '../http/intake.ts';
 import { TokenCache } from '../http/token-cache.ts';
+import { tokenOf } from '../http/webhook-intake.ts';
 import type { Logger } from '../log.ts';
-import type { Actor } from '../contract/actor.ts';
-import type { SecretRef } from '../contract/secret.ts';
 
 /** A shorter one can be guessed, however slowly. */
 const SHORTEST = 16;

@@ -2,9 +2,9 @@ import { rmSync } from 'node:fs';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { draftOf } from './backup-file.ts';
 import { codeOf, messageOf, StartFailed } from '../errors.ts';
 import { clearingAtExit } from '../signals.ts';
+import { draftOf } from './backup-file.ts';
 
 /** Where backups are kept. */
 export interface BackupPlace {

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
 import { until } from '../../test/harness/until.ts';
-import { BUILT_IN_SKILLS, loadSkills } from '../skills/load.ts';
-import { dump, readTables } from './dump.ts';
-import { readBackup, writeBackup } from './backup-file.ts';
 import { createDatabase, type Database } from '../db/database.ts';
-import { dropHeld, listHeld, releaseHeld } from './held-work.ts';
 import { migrate } from '../db/migrate.ts';
+import { BUILT_IN_SKILLS, loadSkills } from '../skills/load.ts';
+import { readBackup, writeBackup } from './backup-file.ts';
+import { dump, readTables } from './dump.ts';
+import { dropHeld, listHeld, releaseHeld } from './held-work.ts';
 import { restore } from './restore.ts';
 
 const { skills } = await loadSkills([BUILT_IN_SKILLS]);

@@ -1,6 +1,6 @@
 import { allow, LONGEST_MS, type Database, type Query } from '../db/database.ts';
-import type { Line, Manifest } from './backup-file.ts';
 import { readCounts } from '../db/serial-numbers.ts';
+import type { Line, Manifest } from './backup-file.ts';
 
 /** Rows may be large: 600 webhooks of 0.9 MB that had failed took 690 MB of memory at 500 rows a time, and the chart's limit is 512. */
 const FETCH = 50;

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { StartFailed } from '../errors.ts';
-import { quote, readSchema, readTables } from './dump.ts';
-import type { Line, Manifest } from './backup-file.ts';
 import { LONGEST_MS, type Database, type Query, type Transaction } from '../db/database.ts';
 import { passOver, type Since } from '../db/serial-numbers.ts';
+import { StartFailed } from '../errors.ts';
+import type { Line, Manifest } from './backup-file.ts';
+import { quote, readSchema, readTables } from './dump.ts';
 
 /** What stands still until a person says otherwise. */
 export interface HeldCounts {

@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { onDisk } from './backup-place.ts';
 import { clearingAtExit } from '../signals.ts';
+import { onDisk } from './backup-place.ts';
 
 const PREFIX = 'watchbell-on-its-way-';
 /** As `mkdtemp` names them. */

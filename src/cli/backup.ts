@@ -1,9 +1,9 @@
-import { dump } from '../backup/dump.ts';
 import { readBackup, writeBackup } from '../backup/backup-file.ts';
+import { newName, placeOf, type BackupPlace } from '../backup/backup-place.ts';
 import { recordBackup } from '../backup/backup-record.ts';
+import { dump } from '../backup/dump.ts';
 import { messageOf, StartFailed } from '../errors.ts';
 import { readVersion } from '../version.ts';
-import { newName, placeOf, type BackupPlace } from '../backup/backup-place.ts';
 import type { ProgramSetupOptions } from './program-setup.ts';
 import { withBareDatabase } from './with-database.ts';
 

@@ -1,6 +1,6 @@
+import { CommandIndex } from '../commands/command-index.ts';
 import { readEnvironment, type Surroundings } from '../config/environment.ts';
 import type { Config } from '../config/schema.ts';
-import { CommandIndex } from '../commands/command-index.ts';
 import { messageOf } from '../errors.ts';
 import { provideSkillImports } from '../skills/load.ts';
 import { findConfiguration, readConfiguration } from './read-configuration.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { printMessage } from '../connectors/console/print.ts';
-import { insertEvents } from '../events/event.ts';
 import { noRoom, remoteEvent, untilOver, type RemoteMessage } from '../dispatch/remote-command.ts';
 import { StartFailed } from '../errors.ts';
+import { insertEvents } from '../events/event.ts';
 import { offlineRegistry } from './offline-registry.ts';
 import { operator } from './operator.ts';
 import type { ProgramSetupOptions } from './program-setup.ts';

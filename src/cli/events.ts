@@ -1,5 +1,5 @@
-import { listFailed, replayFailed } from '../events/failed.ts';
 import { StartFailed } from '../errors.ts';
+import { listFailed, replayFailed } from '../events/failed.ts';
 import type { ProgramSetupOptions } from './program-setup.ts';
 import { withBareDatabase } from './with-database.ts';
 

@@ -3,8 +3,8 @@ import type { Finding } from '../connectors/connector.ts';
 import type { Database } from '../db/database.ts';
 import { withRemedy } from '../db/explain.ts';
 import { findObstacles } from '../db/surroundings.ts';
-import { countFailed } from '../events/failed.ts';
 import { messageOf } from '../errors.ts';
+import { countFailed } from '../events/failed.ts';
 import { readBacklog } from '../messages/backlog.ts';
 
 /** More than this is told, beyond what a slow answer leaves open. */

@@ -1,8 +1,8 @@
 import type { Config } from '../config/schema.ts';
 import { PLATFORMS } from '../connectors/platforms.ts';
+import { createLogger } from '../log.ts';
 import { buildRegistry } from '../registry/build-registry.ts';
 import type { Registry } from '../registry/registry.ts';
-import { createLogger } from '../log.ts';
 import { createCoreSkill } from '../skills/core.ts';
 import { readVersion } from '../version.ts';
 import type { ProgramSetup } from './program-setup.ts';

@@ -7,7 +7,6 @@ import { clientConfig } from '../config/database.ts';
 import { readEnvironment, type Surroundings } from '../config/environment.ts';
 import { loadConfig, loadContent, readSkillDirectories, type Loaded, type LoadResult } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
-import { allSkills, brokenNames, findConfiguration } from './read-configuration.ts';
 import { createSecrets, type Secrets } from '../config/secrets.ts';
 import { loadTrialConfig } from '../config/trial.ts';
 import type { Platform } from '../connectors/connector.ts';
@@ -15,6 +14,7 @@ import { PLATFORMS } from '../connectors/platforms.ts';
 import { startEmbedded, type EmbeddedServer } from '../db/embedded.ts';
 import { ConfigInvalid, StartFailed } from '../errors.ts';
 import { BUILT_IN_SKILLS, loadSkills, provideSkillImports, type SkillFolders } from '../skills/load.ts';
+import { allSkills, brokenNames, findConfiguration } from './read-configuration.ts';
 
 export interface ProgramSetupOptions {
   readonly config?: string;

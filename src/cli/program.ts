@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option, type CommandOptions } from 'commander';
 import { didYouMean } from '../config/nearest.ts';
-import { StartFailed } from '../errors.ts';
 import type { Program } from '../contract/program.ts';
+import { StartFailed } from '../errors.ts';
 import { readVersion } from '../version.ts';
 
 const EXITS = `

@@ -1,6 +1,6 @@
+import { dropHeld, listHeld, releaseHeld } from '../backup/held-work.ts';
 import { formatDuration, parseDuration } from '../chat/duration.ts';
 import type { Query } from '../db/database.ts';
-import { dropHeld, listHeld, releaseHeld } from '../backup/held-work.ts';
 import { StartFailed } from '../errors.ts';
 import { recoverTimers, type Overdue } from '../timers/overdue-timers.ts';
 import type { ProgramSetupOptions } from './program-setup.ts';

@@ -1,9 +1,9 @@
 import { readBackup, type Line } from '../backup/backup-file.ts';
+import { findBackup } from '../backup/backup-place.ts';
+import { restore } from '../backup/restore.ts';
 import { migrate } from '../db/migrate.ts';
 import { readCounts } from '../db/serial-numbers.ts';
-import { restore } from '../backup/restore.ts';
 import { refuseUnfit } from '../db/surroundings.ts';
-import { findBackup } from '../backup/backup-place.ts';
 import type { ProgramSetupOptions } from './program-setup.ts';
 import { withBareDatabase } from './with-database.ts';
 

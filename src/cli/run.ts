@@ -9,8 +9,8 @@ import type { Database } from '../db/database.ts';
 import { explainMissing, explainRejected, isRefusal } from '../db/explain.ts';
 import { StartFailed, messageOf } from '../errors.ts';
 import { createLogger, type Logger } from '../log.ts';
+import { stoppable } from '../signals.ts';
 import { readVersion } from '../version.ts';
-import { findStartupConfig, untilChanged, type StartupConfig } from './startup-config.ts';
 import {
   createProgramSetup,
   TRIAL_ADDRESS_FILE,
@@ -19,7 +19,7 @@ import {
   type ProgramSetup,
   type ProgramSetupOptions,
 } from './program-setup.ts';
-import { stoppable } from '../signals.ts';
+import { findStartupConfig, untilChanged, type StartupConfig } from './startup-config.ts';
 import { welcome } from './welcome.ts';
 
 const DEFAULT_PORT = 8080;

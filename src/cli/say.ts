@@ -1,7 +1,7 @@
-import { coreMessage } from '../handlers/notice.ts';
 import { escape } from '../chat/message.ts';
-import { Outbox } from '../handlers/outbox.ts';
 import { CommandError } from '../errors.ts';
+import { coreMessage } from '../handlers/notice.ts';
+import { Outbox } from '../handlers/outbox.ts';
 import { offlineRegistry } from './offline-registry.ts';
 import type { ProgramSetupOptions } from './program-setup.ts';
 import { withLastGood } from './with-database.ts';

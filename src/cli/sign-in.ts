@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { StartFailed } from '../errors.ts';
-import { createSignIn } from '../web/session.ts';
 import { createSessionStore, endAllSessions } from '../web/session-store.ts';
+import { createSignIn } from '../web/session.ts';
 import { TRIAL_ADDRESS_FILE, type ProgramSetup, type ProgramSetupOptions } from './program-setup.ts';
 import { withBareDatabase, withLastGood } from './with-database.ts';
 

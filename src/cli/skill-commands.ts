@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { createPeople } from '../people/people.ts';
 import type { Config } from '../config/schema.ts';
+import type { Program, ProgramCommand, ProgramDatabase } from '../contract/program.ts';
 import type { Database } from '../db/database.ts';
 import { insertEvents } from '../events/event.ts';
-import type { Program, ProgramCommand, ProgramDatabase } from '../contract/program.ts';
+import { createPeople } from '../people/people.ts';
 import { createProgramSetup, loadOrThrow, type ProgramSetup, type ProgramSetupOptions } from './program-setup.ts';
 import { untilConfigured } from './until-configured.ts';
 import { withDatabase, withLastGood } from './with-database.ts';

@@ -1,7 +1,7 @@
 import { CommandIndex, readable } from '../commands/command-index.ts';
-import { allSkills } from './read-configuration.ts';
 import { StartFailed } from '../errors.ts';
 import { createProgramSetup, type ProgramSetupOptions } from './program-setup.ts';
+import { allSkills } from './read-configuration.ts';
 
 export async function listSkills(options: ProgramSetupOptions): Promise<number> {
   const setup = await createProgramSetup(options);

@@ -1,7 +1,7 @@
 import { cut } from '../chat/cut.ts';
-import type { Query } from '../db/database.ts';
-import type { Actor } from '../contract/actor.ts';
 import type { RoomAddress } from '../chat/message.ts';
+import type { Actor } from '../contract/actor.ts';
+import type { Query } from '../db/database.ts';
 
 export interface AuditEntry {
   readonly at: Date;

@@ -1,7 +1,7 @@
-import { StartFailed } from '../errors.ts';
 import { nearest } from '../config/nearest.ts';
 import { commandsOf, type AnySkill } from '../config/skill-options.ts';
 import type { Command } from '../contract/command.ts';
+import { StartFailed } from '../errors.ts';
 import {
   compilePattern,
   matchPattern,

@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { StartFailed } from '../errors.ts';
 import type { SecretRef } from '../contract/secret.ts';
+import { StartFailed } from '../errors.ts';
 import { readAddress } from './address.ts';
 import type { DatabaseConfig } from './schema.ts';
 import type { Secrets } from './secrets.ts';

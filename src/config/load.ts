@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { applyEnvironment } from './environment.ts';
 import { messageOf } from '../errors.ts';
+import { applyEnvironment } from './environment.ts';
 import { explain } from './explain.ts';
 import { misplacedSecrets } from './misplaced-secrets.ts';
 import { parseFile, type SourceFile } from './parse.ts';

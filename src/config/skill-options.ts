@@ -1,15 +1,15 @@
-import { messageOf } from '../errors.ts';
 import type { Commands } from '../contract/command.ts';
 import type { Names, Problem, Skill } from '../contract/skill.ts';
+import { messageOf } from '../errors.ts';
 import type { PlatformOptions } from './connector-options.ts';
 import { explain, lookUp } from './explain.ts';
 import { didYouMean } from './nearest.ts';
 import { isMap, type Raw } from './raw.ts';
 import { namesOf, unknownNames } from './references.ts';
 import { shapeOf, type Shape } from './shape.ts';
-import { validPart } from './valid-part.ts';
 import type { Environment } from './substitute.ts';
 import { pathText, type Finding, type Path } from './tree.ts';
+import { validPart } from './valid-part.ts';
 
 // oxlint-disable-next-line typescript/no-explicit-any -- each skill has options of its own type
 export type AnySkill = Skill<any>;

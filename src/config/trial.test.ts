@@ -1,7 +1,7 @@
 import { decide } from '../commands/access.ts';
+import { PLATFORMS as platforms } from '../connectors/platforms.ts';
 import { createPeople } from '../people/people.ts';
 import { BUILT_IN_SKILLS, loadSkills } from '../skills/load.ts';
-import { PLATFORMS as platforms } from '../connectors/platforms.ts';
 import { loadTrialConfig } from './trial.ts';
 
 const { skills } = await loadSkills([BUILT_IN_SKILLS]);

@@ -1,10 +1,10 @@
-import type { AfterCommit } from '../events/after-commit.ts';
 import type { Clock } from '../clock.ts';
+import type { IncomingEvent } from '../connectors/connector.ts';
+import type { CrashHook } from '../crash-points.ts';
 import { DatabaseAway, type Database, type Query } from '../db/database.ts';
+import type { AfterCommit } from '../events/after-commit.ts';
 import { insertEvents, type NewEvent } from '../events/event.ts';
 import type { Metrics } from '../metrics.ts';
-import type { CrashHook } from '../crash-points.ts';
-import type { IncomingEvent } from '../connectors/connector.ts';
 
 const DAY_MS = 86_400_000;
 

@@ -1,19 +1,19 @@
-import type { AfterCommit } from '../events/after-commit.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config/schema.ts';
-import type { Database } from '../db/database.ts';
-import type { Lease, LeaseKeeper } from '../replicas/lease.ts';
-import type { WokenRoom } from '../replicas/notifier.ts';
-import type { Registry } from '../registry/registry.ts';
-import type { Logger } from '../log.ts';
-import type { Metrics } from '../metrics.ts';
-import type { SecretRef } from '../contract/secret.ts';
-import type { PartState } from '../part-state.ts';
-import type { CrashHook } from '../crash-points.ts';
 import type { Connector, Platform, Route } from '../connectors/connector.ts';
 import { platformOf } from '../connectors/platforms.ts';
-import { Connection } from './connection.ts';
 import { createConnectorState } from '../connectors/state.ts';
+import type { SecretRef } from '../contract/secret.ts';
+import type { CrashHook } from '../crash-points.ts';
+import type { Database } from '../db/database.ts';
+import type { AfterCommit } from '../events/after-commit.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { PartState } from '../part-state.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { Lease, LeaseKeeper } from '../replicas/lease.ts';
+import type { WokenRoom } from '../replicas/notifier.ts';
+import { Connection } from './connection.ts';
 
 export interface ConnectionsOptions {
   readonly database: Database;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Registry } from '../registry/registry.ts';
-import type { TaskChat } from '../contract/task.ts';
 import type { Connector } from '../connectors/connector.ts';
+import type { TaskChat } from '../contract/task.ts';
+import type { Registry } from '../registry/registry.ts';
 
 const CLOSE_WITHIN_MS = 2000;
 

@@ -1,6 +1,6 @@
+import type { MessageLike } from '../chat/message.ts';
 import type { CommandClass, Visibility } from './actor.ts';
 import type { CommandContext } from './context.ts';
-import type { MessageLike } from '../chat/message.ts';
 
 /**
  * A command's pattern is words and arguments: `count to {n:int}`, `rooms`, `hello {name?}`.

@@ -1,10 +1,10 @@
+import type { FileRef, MessageLike, RoomAddress } from '../chat/message.ts';
+import type { Log } from '../log.ts';
 import type { Actor } from './actor.ts';
 import type { EventType } from './event-type.ts';
-import type { FileRef, MessageLike, RoomAddress } from '../chat/message.ts';
-import type { Json, Sql } from './sql.ts';
-import type { Log } from '../log.ts';
 import type { PeopleOnCall } from './people.ts';
 import type { Room } from './room.ts';
+import type { Json, Sql } from './sql.ts';
 
 export interface PostOptions {
   /** This change must be a new message that notifies; the copy before it is folded to a pointer. */

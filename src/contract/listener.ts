@@ -1,6 +1,6 @@
+import type { z } from 'zod';
 import type { Context } from './context.ts';
 import type { EventType } from './event-type.ts';
-import type { z } from 'zod';
 
 /** What a skill does about an event of another: see `on`. */
 export interface Listener<Options = unknown, Payload = unknown> {

@@ -1,7 +1,7 @@
-import type { Json, Sql } from './sql.ts';
-import type { People } from './people.ts';
 import type { RoomAddress } from '../chat/message.ts';
+import type { People } from './people.ts';
 import type { SecretRef } from './secret.ts';
+import type { Json, Sql } from './sql.ts';
 
 /**
  * A command of the program, by its usage: `pair <room>`, `import coffeebot <file>`. It runs in a process of its own, beside

@@ -1,10 +1,10 @@
-import type { Actor, CommandClass } from './actor.ts';
+import { z } from 'zod';
+import type { RoomAddress } from '../chat/message.ts';
 import type { Log } from '../log.ts';
+import type { Actor, CommandClass } from './actor.ts';
 import type { PeopleNow } from './people.ts';
 import type { Room } from './room.ts';
-import type { RoomAddress } from '../chat/message.ts';
 import type { Sql } from './sql.ts';
-import { z } from 'zod';
 
 /** What a query may look at. Nothing it does changes anything. */
 export interface QueryContext<Options = unknown> {

@@ -1,11 +1,11 @@
+import type { z } from 'zod';
+import type { Log } from '../log.ts';
 import type { Abilities } from './abilities.ts';
 import type { Context } from './context.ts';
-import type { Json, Sql } from './sql.ts';
-import type { Log } from '../log.ts';
 import type { People } from './people.ts';
 import type { Room } from './room.ts';
 import type { SecretRef } from './secret.ts';
-import type { z } from 'zod';
+import type { Json, Sql } from './sql.ts';
 
 /**
  * A loop that runs for as long as the bot does, in one replica at a time: it watches, probes, reconciles. What it finds are

@@ -1,16 +1,16 @@
+import type { z } from 'zod';
+import type { Need } from './abilities.ts';
 import type { Commands } from './command.ts';
 import type { Context } from './context.ts';
-import type { Cron, Timer } from './timer.ts';
 import type { DeliveryReport } from './delivery-report.ts';
 import type { Listener } from './listener.ts';
-import type { Need } from './abilities.ts';
 import type { ProgramCommand } from './program.ts';
 import type { Query } from './query.ts';
 import type { Service } from './service.ts';
 import type { Sql } from './sql.ts';
 import type { Task } from './task.ts';
+import type { Cron, Timer } from './timer.ts';
 import type { Webhook } from './webhook.ts';
-import type { z } from 'zod';
 
 export interface Problem {
   /** Path inside this skill's options: `['route', 'rooms', 0]`. */

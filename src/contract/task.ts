@@ -1,12 +1,12 @@
+import type { z } from 'zod';
+import type { RoomAddress } from '../chat/message.ts';
+import type { Log } from '../log.ts';
 import type { Abilities } from './abilities.ts';
 import type { Context } from './context.ts';
-import type { Log } from '../log.ts';
 import type { People } from './people.ts';
 import type { Room } from './room.ts';
-import type { RoomAddress } from '../chat/message.ts';
 import type { SecretRef } from './secret.ts';
 import type { Sql } from './sql.ts';
-import type { z } from 'zod';
 
 /** Somebody in a room, as the platform has them. `name` is hostile text. */
 export interface Member {

@@ -1,5 +1,5 @@
-import type { Context } from './context.ts';
 import type { z } from 'zod';
+import type { Context } from './context.ts';
 
 export interface TimerFired<Payload> {
   readonly key: string;

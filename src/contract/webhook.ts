@@ -1,6 +1,6 @@
 import type { Context } from './context.ts';
-import type { Json } from './sql.ts';
 import type { SecretRef } from './secret.ts';
+import type { Json } from './sql.ts';
 
 export interface WebhookRequest {
   /** What follows the webhook's name in the address; `default` for the bare path. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
 import { Line } from '../../test/harness/line.ts';
+import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
 import { until } from '../../test/harness/until.ts';
 import { createDatabase, type Database } from './database.ts';
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type AddressInfo } from 'node:net';
 import pg from 'pg';
-import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
 import { hasPgBouncer, startPgBouncer } from '../../test/harness/pgbouncer.ts';
+import { createDatabase as emptyDatabase, type TestDatabase } from '../../test/harness/postgres.ts';
 import { createDatabase, type Database } from './database.ts';
 import { findObstacles, refuseUnfit } from './surroundings.ts';
 

@@ -1,15 +1,15 @@
 import { z } from 'zod';
-import type { Transaction } from '../db/database.ts';
 import type { Context } from '../contract/context.ts';
 import type { DeliveryReport } from '../contract/delivery-report.ts';
 import type { Skill } from '../contract/skill.ts';
 import type { TaskOutcome, TaskReport } from '../contract/task.ts';
 import type { WebhookCall } from '../contract/webhook.ts';
-import { createContext } from '../handlers/context.ts';
-import { runHandler } from '../handlers/run-handler.ts';
-import type { Outbox } from '../handlers/outbox.ts';
+import type { Transaction } from '../db/database.ts';
 import type { EventRow } from '../events/event.ts';
+import { createContext } from '../handlers/context.ts';
 import { checkShown, handleReport, type PostFor } from '../handlers/notify.ts';
+import type { Outbox } from '../handlers/outbox.ts';
+import { runHandler } from '../handlers/run-handler.ts';
 import { NOTIFY_TIMER } from '../people/notifications.ts';
 import type { Registry } from '../registry/registry.ts';
 

@@ -1,6 +1,6 @@
 import type { Database, Query } from '../db/database.ts';
-import { nameOf, queriesOf } from './query-runner.ts';
 import type { Registry } from '../registry/registry.ts';
+import { nameOf, queriesOf } from './query-runner.ts';
 
 /** What comes in one go is told in one go. */
 const TELL_AFTER_MS = 100;

@@ -1,16 +1,16 @@
-import type { IncomingEvent, Sender } from '../connectors/connector.ts';
-import type { Transaction } from '../db/database.ts';
-import type { Actor } from '../contract/actor.ts';
 import { type MessageLike, type RoomAddress, toMessage } from '../chat/message.ts';
 import { addressed, firstLine, type Addressing } from '../commands/addressing.ts';
-import { runCommand, type Answer, type Outcome, type Place, type CommandRequest } from './run-command.ts';
-import { findConversation, type ConversationRow } from '../handlers/conversation.ts';
-import type { Outbox } from '../handlers/outbox.ts';
+import type { IncomingEvent, Sender } from '../connectors/connector.ts';
+import type { Actor } from '../contract/actor.ts';
+import type { Transaction } from '../db/database.ts';
 import { laneBefore, type EventRow } from '../events/event.ts';
+import { findConversation, type ConversationRow } from '../handlers/conversation.ts';
 import { coreMessage } from '../handlers/notice.ts';
-import { findShown, meaningOfInteraction, meaningOfReaction, type Location, type Meaning } from './offered-action.ts';
-import { keepAnswers, recordInteraction, type RecordedInteraction } from './interaction.ts';
+import type { Outbox } from '../handlers/outbox.ts';
 import type { Registry } from '../registry/registry.ts';
+import { keepAnswers, recordInteraction, type RecordedInteraction } from './interaction.ts';
+import { findShown, meaningOfInteraction, meaningOfReaction, type Location, type Meaning } from './offered-action.ts';
+import { runCommand, type Answer, type Outcome, type Place, type CommandRequest } from './run-command.ts';
 
 export interface ChatInput {
   readonly registry: Registry;

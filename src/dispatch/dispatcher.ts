@@ -1,8 +1,8 @@
 import { messageOf } from '../errors.ts';
 import { beginEvent, beginLane, findNew, type Accepted } from '../events/event.ts';
+import { beginSuspect, takeSuspects, uncountTries, type Suspect } from '../events/suspects.ts';
 import { EventHandler, type HandlerOptions } from './event-handler.ts';
 import { WorkQueues, type Turn, type Work } from './work-queues.ts';
-import { beginSuspect, takeSuspects, uncountTries, type Suspect } from '../events/suspects.ts';
 
 /** While senders wait for their 200, accepting goes first: alone for a second, then with some handling beside it. */
 const WORKERS = { none: 8, burst: 0, long: 3 };

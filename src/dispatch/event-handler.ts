@@ -1,16 +1,11 @@
-import type { AfterCommit } from '../events/after-commit.ts';
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { IncomingEvent } from '../connectors/connector.ts';
+import type { CrashHook } from '../crash-points.ts';
 import { isRerunError, isTransientError, type Database, type Transaction } from '../db/database.ts';
 import { messageOf } from '../errors.ts';
-import type { Metrics } from '../metrics.ts';
-import type { Log } from '../log.ts';
-import type { CrashHook } from '../crash-points.ts';
-import { handleAddressed } from './addressed-event.ts';
-import { coreAnswer, handleChat, reply } from './chat-event.ts';
+import type { AfterCommit } from '../events/after-commit.ts';
 import type { Committed } from '../events/committed.ts';
-import { Outbox } from '../handlers/outbox.ts';
 import {
   asideOf,
   beginCalls,
@@ -25,11 +20,16 @@ import {
   type EventRow,
   type Known,
 } from '../events/event.ts';
+import { beginSuspect, type Suspect } from '../events/suspects.ts';
 import { recordError, shortId } from '../handlers/failure.ts';
 import { sayToOps } from '../handlers/notice.ts';
-import { handleRemote } from './remote-command.ts';
-import { beginSuspect, type Suspect } from '../events/suspects.ts';
+import { Outbox } from '../handlers/outbox.ts';
+import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import { knownNames, type Registry } from '../registry/registry.ts';
+import { handleAddressed } from './addressed-event.ts';
+import { coreAnswer, handleChat, reply } from './chat-event.ts';
+import { handleRemote } from './remote-command.ts';
 
 const MAX_RERUNS = 10;
 const MAX_TRIES = 6;

@@ -1,5 +1,5 @@
-import type { IncomingEvent } from '../connectors/connector.ts';
 import type { Action } from '../chat/message.ts';
+import type { IncomingEvent } from '../connectors/connector.ts';
 import type { Query } from '../db/database.ts';
 import { actionsOf, offeredCommand } from '../messages/offered-actions.ts';
 

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
-import type { Database } from '../db/database.ts';
-import { codeOf, messageOf } from '../errors.ts';
-import { createPeopleOnCall } from '../people/people-on-call.ts';
 import type { Actor } from '../contract/actor.ts';
 import type { Query, QueryContext } from '../contract/query.ts';
 import type { Sql } from '../contract/sql.ts';
-import { runHandler } from '../handlers/run-handler.ts';
+import type { Database } from '../db/database.ts';
+import { codeOf, messageOf } from '../errors.ts';
 import { createGate } from '../gate.ts';
+import { runHandler } from '../handlers/run-handler.ts';
+import { createPeopleOnCall } from '../people/people-on-call.ts';
 import type { LoadedSkill, Registry } from '../registry/registry.ts';
 
 /** What one statement of a query may take. */

@@ -2,15 +2,15 @@ import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { markdownToPlain } from '../chat/markdown.ts';
-import type { Query, Transaction } from '../db/database.ts';
-import type { Actor } from '../contract/actor.ts';
 import type { Message, RoomAddress } from '../chat/message.ts';
-import { accountActor } from './chat-event.ts';
-import { runCommand, type Outcome, type Place } from './run-command.ts';
-import type { Outbox } from '../handlers/outbox.ts';
+import type { Actor } from '../contract/actor.ts';
+import type { Query, Transaction } from '../db/database.ts';
 import type { EventRow, NewEvent } from '../events/event.ts';
 import { shortId } from '../handlers/failure.ts';
+import type { Outbox } from '../handlers/outbox.ts';
 import type { Registry } from '../registry/registry.ts';
+import { accountActor } from './chat-event.ts';
+import { runCommand, type Outcome, type Place } from './run-command.ts';
 
 /** A command said apart from any chat: over REST, or on the command line of the program. */
 export interface RemoteCommand {

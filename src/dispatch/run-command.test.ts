@@ -1,7 +1,7 @@
+import { Outbox } from '../handlers/outbox.ts';
 import { CommandError, defineSkill, z, type Actor } from '../skill.ts';
 import { startTestBot, type TestBot } from '../testing/index.ts';
 import { runCommand, type CommandResult, type CommandRequest } from './run-command.ts';
-import { Outbox } from '../handlers/outbox.ts';
 
 const shop = defineSkill({
   name: 'shop',

@@ -1,17 +1,17 @@
 import { formatDuration } from '../chat/duration.ts';
-import type { Transaction } from '../db/database.ts';
-import { codeOf, messageOf } from '../errors.ts';
-import type { Actor, Visibility } from '../contract/actor.ts';
-import type { CommandContext } from '../contract/context.ts';
 import { type Message, type MessageLike, type RoomAddress, escape, toMessage } from '../chat/message.ts';
 import type { Decision } from '../commands/access.ts';
 import { writeAudit } from '../commands/audit.ts';
 import type { IndexedCommand, Lookup } from '../commands/command-index.ts';
+import type { Actor, Visibility } from '../contract/actor.ts';
+import type { CommandContext } from '../contract/context.ts';
+import type { Transaction } from '../db/database.ts';
+import { codeOf, messageOf } from '../errors.ts';
 import { createContext } from '../handlers/context.ts';
-import { runHandler } from '../handlers/run-handler.ts';
 import type { Outbox } from '../handlers/outbox.ts';
-import { answerElsewhere, answerUnknown, isListening, usageReply } from './unknown-command.ts';
+import { runHandler } from '../handlers/run-handler.ts';
 import type { Registry } from '../registry/registry.ts';
+import { answerElsewhere, answerUnknown, isListening, usageReply } from './unknown-command.ts';
 
 /** What became of a line that was a command, or was meant as one. A handler that throws fails the event instead. */
 export type Outcome = 'ok' | 'invalid' | 'denied' | 'wrong' | 'cancelled' | 'confirm';

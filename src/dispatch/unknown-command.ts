@@ -1,8 +1,8 @@
 import { escape } from '../chat/message.ts';
-import type { Actor } from '../contract/actor.ts';
-import type { Place, CommandRequest } from './run-command.ts';
 import { readable, type IndexedCommand, type Lookup } from '../commands/command-index.ts';
+import type { Actor } from '../contract/actor.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { Place, CommandRequest } from './run-command.ts';
 
 /** Of so many rooms the first are named. */
 const MOST_ROOMS = 5;

@@ -1,6 +1,6 @@
-import type { AfterCommit } from './after-commit.ts';
-import { DatabaseAway, type Database } from '../db/database.ts';
 import type { CrashHook } from '../crash-points.ts';
+import { DatabaseAway, type Database } from '../db/database.ts';
+import type { AfterCommit } from './after-commit.ts';
 import { insertEvents, type NewEvent } from './event.ts';
 
 interface Submission {

@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { toMessage, type MessageLike, type RoomAddress } from '../chat/message.ts';
+import type { Actor } from '../contract/actor.ts';
+import type { Context, PostOptions, Shown } from '../contract/context.ts';
+import type { PeopleOnCall } from '../contract/people.ts';
+import type { Json } from '../contract/sql.ts';
 import type { Query, Transaction } from '../db/database.ts';
 import { CommandError } from '../errors.ts';
 import { keepFile } from '../messages/files.ts';
 import { createPeopleOnCall } from '../people/people-on-call.ts';
-import type { Actor } from '../contract/actor.ts';
-import type { Context, PostOptions, Shown } from '../contract/context.ts';
-import type { Json } from '../contract/sql.ts';
-import type { PeopleOnCall } from '../contract/people.ts';
-import { writeConversation } from './conversation.ts';
-import type { Outbox } from './outbox.ts';
-import { notifyPerson } from './notify.ts';
-import { taskCalls } from './task-calls.ts';
 import type { LoadedSkill, Registry } from '../registry/registry.ts';
+import { writeConversation } from './conversation.ts';
+import { notifyPerson } from './notify.ts';
+import type { Outbox } from './outbox.ts';
+import { taskCalls } from './task-calls.ts';
 
 /** Where commands come from that are said apart from any chat: there is no room to speak in. */
 const NOWHERE: ReadonlySet<string> = new Set(['api', 'cli']);

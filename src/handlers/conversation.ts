@@ -1,5 +1,5 @@
-import type { Query } from '../db/database.ts';
 import type { RoomAddress } from '../chat/message.ts';
+import type { Query } from '../db/database.ts';
 
 /** A private conversation that a skill opened: it alone listens there, with the access rules of the room it belongs to. */
 export interface ConversationRow extends RoomAddress {

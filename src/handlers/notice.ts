@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { Database } from '../db/database.ts';
 import type { Message, RoomAddress } from '../chat/message.ts';
+import type { Database } from '../db/database.ts';
 import type { Committed } from '../events/committed.ts';
-import { Outbox } from './outbox.ts';
-import { mayNotice } from './failure.ts';
 import type { Registry } from '../registry/registry.ts';
+import { mayNotice } from './failure.ts';
+import { Outbox } from './outbox.ts';
 
 export interface OpsNotice {
   readonly text: string;

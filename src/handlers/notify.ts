@@ -1,4 +1,6 @@
 import { toMessage, type Message, type MessageLike, type RoomAddress } from '../chat/message.ts';
+import type { Context, NotifyOptions } from '../contract/context.ts';
+import type { DeliveryReport } from '../contract/delivery-report.ts';
 import type { Transaction } from '../db/database.ts';
 import {
   isUnshown,
@@ -8,10 +10,8 @@ import {
   writeNotification,
   type Notification,
 } from '../people/notifications.ts';
-import type { Context, NotifyOptions } from '../contract/context.ts';
-import type { DeliveryReport } from '../contract/delivery-report.ts';
-import type { Outbox } from './outbox.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { Outbox } from './outbox.ts';
 
 /** An account that shows nothing for this long is taken not to reach anybody now. */
 const UNCONFIRMED_MS = 60_000;

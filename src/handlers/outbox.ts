@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Transaction } from '../db/database.ts';
 import type { Committed, Observed } from '../events/committed.ts';
+import { insertEvents, type NewEvent } from '../events/event.ts';
 import { lockMessages, mergeIntents, writeIntents, type MessageIntent } from '../messages/message-intent.ts';
 import { writeTasks, type NewTask } from '../tasks/task.ts';
 import { cancelTimers, writeTimers, type NewTimer } from '../timers/timer.ts';
-import { insertEvents, type NewEvent } from '../events/event.ts';
 
 /**
  * What a handler said should happen, collected while it runs and written in a few statements at its end: timers, then

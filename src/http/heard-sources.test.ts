@@ -4,10 +4,10 @@ import { configSchema } from '../config/schema.ts';
 import type { Database } from '../db/database.ts';
 import { createLogger } from '../log.ts';
 import { createMetrics } from '../metrics.ts';
-import { defineSkill } from '../skill.ts';
 import { buildRegistry } from '../registry/build-registry.ts';
-import { forgetSources, HeardSources, writeHeard } from './heard-sources.ts';
 import type { Registry } from '../registry/registry.ts';
+import { defineSkill } from '../skill.ts';
+import { forgetSources, HeardSources, writeHeard } from './heard-sources.ts';
 
 let home: OpenDatabase;
 let database: Database;

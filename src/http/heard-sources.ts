@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts';
 import type { Database, Query } from '../db/database.ts';
 import { messageOf } from '../errors.ts';
-import type { Metrics } from '../metrics.ts';
 import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import { webhookSources, type Registry } from '../registry/registry.ts';
 
 const LOOK_EVERY_MS = 10_000;

@@ -3,8 +3,8 @@ import type { Express } from 'express';
 import helmet from 'helmet';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Health, HealthPart } from './health.ts';
 import { handleFailure, handleUnknown } from './failure.ts';
+import type { Health, HealthPart } from './health.ts';
 
 /**
  * The pages of the ops port. `/livez` says only that the process answers: a lost database must not get every pod

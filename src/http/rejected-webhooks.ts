@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts';
 import { formatDuration } from '../chat/duration.ts';
 import { escape } from '../chat/message.ts';
+import type { Clock } from '../clock.ts';
 import type { Refusal } from './intake.ts';
 
 const NOTICE_EVERY_MS = 10 * 60_000;

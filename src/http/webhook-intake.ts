@@ -1,17 +1,17 @@
-import type { AfterCommit } from '../events/after-commit.ts';
 import { hash, randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import type { Database } from '../db/database.ts';
-import { codeOf, messageOf } from '../errors.ts';
-import type { HeardSources } from './heard-sources.ts';
-import type { Intake, IntakeCall, IntakeTarget, IntakeToken } from './intake.ts';
-import type { Log } from '../log.ts';
 import type { SecretRef } from '../contract/secret.ts';
 import type { Verification, Webhook } from '../contract/webhook.ts';
+import type { Database } from '../db/database.ts';
+import { codeOf, messageOf } from '../errors.ts';
 import type { Acceptor } from '../events/acceptor.ts';
+import type { AfterCommit } from '../events/after-commit.ts';
 import { noticeOps } from '../handlers/notice.ts';
-import { RefusedWebhooks } from './rejected-webhooks.ts';
+import type { Log } from '../log.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { HeardSources } from './heard-sources.ts';
+import type { Intake, IntakeCall, IntakeTarget, IntakeToken } from './intake.ts';
+import { RefusedWebhooks } from './rejected-webhooks.ts';
 
 /** What a sender calls one of its deliveries is kept as it is where it is short and plain. */
 const PLAIN_ID = /^[\x21-\x7e]{1,200}$/;

@@ -1,6 +1,6 @@
 import type { Query } from '../db/database.ts';
-import type { Lease } from '../replicas/lease.ts';
 import type { Accepted } from '../events/event.ts';
+import type { Lease } from '../replicas/lease.ts';
 import { reportsOf } from './confirmations.ts';
 import { UNSETTLED, type MessageRow } from './message-rows.ts';
 

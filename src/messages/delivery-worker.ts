@@ -2,11 +2,11 @@ import type { RequestKey } from '../connectors/connector.ts';
 import { messageOf } from '../errors.ts';
 import { AHEAD_MS, Alarms } from './alarms.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
-import { RateLimits } from './rate-limiter.ts';
-import { RoomWorker, type Turn } from './room-worker.ts';
 import { dueSoon, messageById, pendingRooms } from './message-rows.ts';
 import { offerReactions } from './offered-reactions.ts';
+import { RateLimits } from './rate-limiter.ts';
 import { RoomScheduler } from './room-scheduler.ts';
+import { RoomWorker, type Turn } from './room-worker.ts';
 
 export type DeliveryWorkerOptions = DeliveryOptions;
 

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
 import type { Database } from '../db/database.ts';
 import type { Lease } from '../replicas/lease.ts';
-import { digestMessage, foldRoom, isFoldable } from './digest.ts';
 import type { DigestEntry } from './digest-rows.ts';
+import { digestMessage, foldRoom, isFoldable } from './digest.ts';
 
 const member = (line: string | null, more: Partial<DigestEntry> = {}): DigestEntry => ({
   id: randomUUID(),

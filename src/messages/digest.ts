@@ -1,7 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { escape, type Message } from '../chat/message.ts';
 import type { Database, Query } from '../db/database.ts';
 import { fence, type Lease } from '../replicas/lease.ts';
-import { randomUUID } from 'node:crypto';
 import type { DigestEntry } from './digest-rows.ts';
 
 /** With fewer messages than this waiting, a digest would save nothing. */

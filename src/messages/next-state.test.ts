@@ -1,5 +1,5 @@
-import { isSame, next, type MessageState } from './next-state.ts';
 import { mergeIntents, type MessageIntent } from './message-intent.ts';
+import { isSame, next, type MessageState } from './next-state.ts';
 
 const at = (minute: number): Date => new Date(Date.UTC(2030, 0, 1, 0, minute));
 const intent = (more: Partial<MessageIntent> = {}): MessageIntent => ({

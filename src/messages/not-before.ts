@@ -1,5 +1,5 @@
-import type { MessageRow } from './message-rows.ts';
 import type { Planned } from './attempts.ts';
+import type { MessageRow } from './message-rows.ts';
 
 type Due = Pick<MessageRow, 'not_before'>;
 

@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Connector, Operation, RateLimited } from '../connectors/connector.ts';
 import type { Query } from '../db/database.ts';
-import type { Lease } from '../replicas/lease.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { Lease } from '../replicas/lease.ts';
 import { actionsOf } from './offered-actions.ts';
-import type { RateLimits } from './rate-limiter.ts';
 import type { Copy } from './plan.ts';
+import type { RateLimits } from './rate-limiter.ts';
 import { endReact, nextReact, type Reactable } from './reactable.ts';
 
 const AT_ONCE = 5;

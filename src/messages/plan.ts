@@ -10,8 +10,8 @@ import type {
   RenderOptions,
 } from '../connectors/connector.ts';
 import { codeOf, messageOf, reasonOf } from '../errors.ts';
-import { withFilesOf } from './files.ts';
 import type { AskerOnlyRoute } from './asker-only.ts';
+import { withFilesOf } from './files.ts';
 
 /** One remote message that shows a row, in as many parts as the platform needed. */
 export interface Copy {

@@ -1,5 +1,5 @@
-import type { AfterCommit } from '../events/after-commit.ts';
 import { rerun, type Database } from '../db/database.ts';
+import type { AfterCommit } from '../events/after-commit.ts';
 import type { Lease } from '../replicas/lease.ts';
 import { recordSent, type Confirmation, type Confirmed } from './confirmations.ts';
 import type { MessageRow } from './message-rows.ts';

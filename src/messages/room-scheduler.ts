@@ -1,12 +1,12 @@
 import { rerun } from '../db/database.ts';
 import { AHEAD_MS } from './alarms.ts';
+import { beginAttempts, withdrawAttempts, type Planned } from './attempts.ts';
 import type { DeliveryOptions } from './delivery.ts';
 import { foldRoom, isFoldable } from './digest.ts';
+import { takePending, unresolvedIn, type MessageRow } from './message-rows.ts';
 import { earlyMsOf } from './not-before.ts';
 import type { RateLimits } from './rate-limiter.ts';
 import { AGAIN_MS, type Decided, type RoomWorker, type Turn, type Unsettled } from './room-worker.ts';
-import { beginAttempts, withdrawAttempts, type Planned } from './attempts.ts';
-import { takePending, unresolvedIn, type MessageRow } from './message-rows.ts';
 
 /** Messages of one room whose commits are shared while many wait. */
 const BATCH = 16;

@@ -1,16 +1,16 @@
 import type { Message } from '../chat/message.ts';
 import { rerun } from '../db/database.ts';
 import { AHEAD_MS } from './alarms.ts';
-import type { Delivery, DeliveryOptions } from './delivery.ts';
-import { digestMessage } from './digest.ts';
-import { byTime, earlyMsOf, takeEarly } from './not-before.ts';
 import { askerOnlyRoute } from './asker-only.ts';
-import { operationOf, planFor, type Attempt, type Copy } from './plan.ts';
-import type { RateLimits } from './rate-limiter.ts';
 import { changeAttempt, withdrawAttempts, type Planned } from './attempts.ts';
 import { dropExpired, markShown } from './confirmations.ts';
+import type { Delivery, DeliveryOptions } from './delivery.ts';
 import { livingDigest, digestEntries, unfold } from './digest-rows.ts';
+import { digestMessage } from './digest.ts';
 import type { MessageRow } from './message-rows.ts';
+import { byTime, earlyMsOf, takeEarly } from './not-before.ts';
+import { operationOf, planFor, type Attempt, type Copy } from './plan.ts';
+import type { RateLimits } from './rate-limiter.ts';
 
 /** What changes right now, or has just changed, is looked at again so soon. */
 export const AGAIN_MS = 100;

@@ -1,5 +1,5 @@
-import type { Query } from '../db/database.ts';
 import type { Override, OverrideRequest } from '../contract/people.ts';
+import type { Query } from '../db/database.ts';
 
 interface Row {
   readonly id: number;

@@ -1,5 +1,5 @@
-import type { Query } from '../db/database.ts';
 import type { People, PeopleOnCall } from '../contract/people.ts';
+import type { Query } from '../db/database.ts';
 import { dutyAt, type Schedule } from './on-call.ts';
 import { readOverrides, withdrawOverride, writeOverride } from './overrides.ts';
 

@@ -1,13 +1,13 @@
-import type { Config } from '../config/schema.ts';
-import type { Platform } from '../connectors/connector.ts';
-import { createPeople } from '../people/people.ts';
-import { createSchedules } from '../people/schedules.ts';
-import type { Log } from '../log.ts';
-import type { Room } from '../contract/room.ts';
 import type { RoomAddress } from '../chat/message.ts';
-import type { Skill } from '../contract/skill.ts';
 import { decide } from '../commands/access.ts';
 import { CommandIndex } from '../commands/command-index.ts';
+import type { Config } from '../config/schema.ts';
+import type { Platform } from '../connectors/connector.ts';
+import type { Room } from '../contract/room.ts';
+import type { Skill } from '../contract/skill.ts';
+import type { Log } from '../log.ts';
+import { createPeople } from '../people/people.ts';
+import { createSchedules } from '../people/schedules.ts';
 import type { LoadedSkill, Rooms, Registry } from './registry.ts';
 
 export interface RegistrySource {

@@ -1,13 +1,13 @@
-import type { Capabilities } from '../connectors/connector.ts';
-import type { Schedule } from '../people/on-call.ts';
-import type { Log } from '../log.ts';
-import type { People } from '../contract/people.ts';
-import type { Room } from '../contract/room.ts';
 import type { RoomAddress } from '../chat/message.ts';
-import type { Skill } from '../contract/skill.ts';
 import type { Decision, DecisionQuestion } from '../commands/access.ts';
 import type { CommandIndex } from '../commands/command-index.ts';
+import type { Capabilities } from '../connectors/connector.ts';
+import type { People } from '../contract/people.ts';
+import type { Room } from '../contract/room.ts';
+import type { Skill } from '../contract/skill.ts';
+import type { Log } from '../log.ts';
 import { NOTIFY_TIMER } from '../people/notifications.ts';
+import type { Schedule } from '../people/on-call.ts';
 
 /** A skill with its options, as the current configuration has them. */
 export interface LoadedSkill {

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
+import type { Database, Query } from '../db/database.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Database, Query } from '../db/database.ts';
 import type { Incarnation } from './incarnation.ts';
 import {
   removeReplicas,

@@ -1,7 +1,7 @@
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
+import { tablesMade } from '../db/migrate.ts';
 import type { Log } from '../skill.ts';
 import { Incarnation, readDatabaseState, type DatabaseState } from './incarnation.ts';
-import { tablesMade } from '../db/migrate.ts';
 
 const log: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 

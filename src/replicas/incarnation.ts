@@ -1,8 +1,8 @@
-import { codeOf, messageOf } from '../errors.ts';
-import type { Log } from '../log.ts';
 import { readTables } from '../backup/dump.ts';
 import type { Database, Query } from '../db/database.ts';
 import { passOver, readCounts, type Counts } from '../db/serial-numbers.ts';
+import { codeOf, messageOf } from '../errors.ts';
+import type { Log } from '../log.ts';
 
 const COUNTS_EVERY_MS = 60_000;
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { until } from '../../test/harness/until.ts';
 import { createClock } from '../clock.ts';
-import { createMigratedDatabase, type TestDatabase } from '../testing/test-database.ts';
 import { createDatabase, type Database } from '../db/database.ts';
+import { createMigratedDatabase, type TestDatabase } from '../testing/test-database.ts';
 import { fence, LeaseKeeper, type Lease } from './lease.ts';
 
 /** A machine may stand still for a second. */

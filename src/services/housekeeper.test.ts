@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
 import { configSchema } from '../config/schema.ts';
-import { buildRegistry } from '../registry/build-registry.ts';
+import type { Database } from '../db/database.ts';
 import { createLogger } from '../log.ts';
 import { createMetrics } from '../metrics.ts';
+import { buildRegistry } from '../registry/build-registry.ts';
 import { defineSkill } from '../skill.ts';
-import type { Database } from '../db/database.ts';
 import { Housekeeper } from './housekeeper.ts';
 
 const log = createLogger({ level: 'silent' });

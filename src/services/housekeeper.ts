@@ -1,15 +1,15 @@
 import { Gauge } from 'prom-client';
-import { forgetSources } from '../http/heard-sources.ts';
-import { webhookSources, type Registry } from '../registry/registry.ts';
-import { messageOf } from '../errors.ts';
-import { readBacklog } from '../messages/backlog.ts';
-import { buryPending } from '../messages/dead-letters.ts';
-import type { Metrics } from '../metrics.ts';
-import type { Log } from '../log.ts';
 import { lastBackup } from '../backup/backup-record.ts';
 import type { Database } from '../db/database.ts';
 import { prune, type PruneAges } from '../db/prune.ts';
 import { refreshStatistics } from '../db/statistics.ts';
+import { messageOf } from '../errors.ts';
+import { forgetSources } from '../http/heard-sources.ts';
+import type { Log } from '../log.ts';
+import { readBacklog } from '../messages/backlog.ts';
+import { buryPending } from '../messages/dead-letters.ts';
+import type { Metrics } from '../metrics.ts';
+import { webhookSources, type Registry } from '../registry/registry.ts';
 
 const COUNT_EVERY_MS = 10_000;
 /** A storm fills empty tables within seconds. */

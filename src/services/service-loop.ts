@@ -1,18 +1,18 @@
-import type { AfterCommit } from '../events/after-commit.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
-import type { Database } from '../db/database.ts';
-import { LeaseLost, type Lease } from '../replicas/lease.ts';
-import { readOnly } from '../db/read-only.ts';
-import { insertBatch } from '../events/event.ts';
-import type { LoadedSkill, Registry } from '../registry/registry.ts';
-import { messageOf } from '../errors.ts';
 import type { Abilities } from '../contract/abilities.ts';
-import type { Json, Sql } from '../contract/sql.ts';
 import type { SecretRef } from '../contract/secret.ts';
 import type { EmitOptions, Service, ServiceRun } from '../contract/service.ts';
-import type { PartState } from '../part-state.ts';
+import type { Json, Sql } from '../contract/sql.ts';
 import type { CrashHook } from '../crash-points.ts';
+import type { Database } from '../db/database.ts';
+import { readOnly } from '../db/read-only.ts';
+import { messageOf } from '../errors.ts';
+import type { AfterCommit } from '../events/after-commit.ts';
+import { insertBatch } from '../events/event.ts';
+import type { PartState } from '../part-state.ts';
+import type { LoadedSkill, Registry } from '../registry/registry.ts';
+import { LeaseLost, type Lease } from '../replicas/lease.ts';
 import { createAbilities } from '../tasks/abilities.ts';
 
 const FIRST_PAUSE_MS = 250;

@@ -1,6 +1,6 @@
+import { until } from '../../test/harness/until.ts';
 import { defineServiceEvent, defineSkill, z, type ServiceRun } from '../skill.ts';
 import { startTestBot, type TestBot } from '../testing/index.ts';
-import { until } from '../../test/harness/until.ts';
 
 interface Options {
   readonly word: string;

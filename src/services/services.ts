@@ -1,7 +1,7 @@
-import type { Lease, LeaseKeeper } from '../replicas/lease.ts';
-import type { LoadedSkill, Registry } from '../registry/registry.ts';
 import type { Service } from '../contract/service.ts';
 import type { PartState } from '../part-state.ts';
+import type { LoadedSkill, Registry } from '../registry/registry.ts';
+import type { Lease, LeaseKeeper } from '../replicas/lease.ts';
 import { ServiceLoop, type LoopOptions } from './service-loop.ts';
 
 export interface ServicesOptions extends LoopOptions {

@@ -1,6 +1,6 @@
-import type { Registry } from '../registry/registry.ts';
-import { type QueryContext, defineQuery, listByKey, listInput, listOf, listOutput } from '../contract/query.ts';
 import { z } from 'zod';
+import { type QueryContext, defineQuery, listByKey, listInput, listOf, listOutput } from '../contract/query.ts';
+import type { Registry } from '../registry/registry.ts';
 
 export interface CoreQueryServices {
   readonly version: string;

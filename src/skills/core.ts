@@ -1,14 +1,14 @@
 import { cut } from '../chat/cut.ts';
-import { escape } from '../chat/message.ts';
 import { formatDuration } from '../chat/duration.ts';
+import { escape } from '../chat/message.ts';
 import { formatTime } from '../chat/time.ts';
 import { readable, type IndexedCommand } from '../commands/command-index.ts';
-import { usableCommands } from '../dispatch/unknown-command.ts';
-import type { Registry } from '../registry/registry.ts';
-import { CommandError } from '../errors.ts';
-import { type Skill, defineSkill } from '../contract/skill.ts';
 import type { CommandContext } from '../contract/context.ts';
+import { type Skill, defineSkill } from '../contract/skill.ts';
+import { usableCommands } from '../dispatch/unknown-command.ts';
+import { CommandError } from '../errors.ts';
 import type { PartState } from '../part-state.ts';
+import type { Registry } from '../registry/registry.ts';
 import { createCoreQueries } from './core-queries.ts';
 
 export interface CoreServices {

@@ -2,9 +2,9 @@ import { readdir, stat } from 'node:fs/promises';
 import { registerHooks } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { Skill } from '../contract/skill.ts';
 import { readMigrations, type SkillMigrations } from '../db/migrate.ts';
 import { messageOf } from '../errors.ts';
-import type { Skill } from '../contract/skill.ts';
 
 export interface LoadedFolder {
   readonly skill: Skill<unknown>;

@@ -1,5 +1,5 @@
-import { LONGEST_TIMER_MS } from '../clock.ts';
 import { spawn } from 'node:child_process';
+import { LONGEST_TIMER_MS } from '../clock.ts';
 import type { Abilities, Exec, ExecResult, Http, Need } from '../contract/abilities.ts';
 
 const HTTP_TIMEOUT_MS = 30_000;

@@ -1,9 +1,9 @@
-import type { AfterCommit } from '../events/after-commit.ts';
 import type { z } from 'zod';
+import type { CrashHook } from '../crash-points.ts';
 import type { Database } from '../db/database.ts';
 import { messageOf } from '../errors.ts';
+import type { AfterCommit } from '../events/after-commit.ts';
 import type { Log } from '../log.ts';
-import type { CrashHook } from '../crash-points.ts';
 import { reportProgress, type ClaimedTask } from './task.ts';
 
 export interface ProgressOptions {

@@ -18,13 +18,13 @@ import { configSchemaOf, type Config } from '../config/schema.ts';
 import type { Platform } from '../connectors/connector.ts';
 import { MemoryPlatform, memoryPlatform, type MemoryMessage } from '../connectors/memory/index.ts';
 import { PLATFORMS } from '../connectors/platforms.ts';
+import type { Skill } from '../contract/skill.ts';
+import type { CrashHook } from '../crash-points.ts';
 import { createDatabase } from '../db/database.ts';
 import { startEmbedded } from '../db/embedded.ts';
 import { readMigrations, type SkillMigrations } from '../db/migrate.ts';
 import { accountActor } from '../dispatch/chat-event.ts';
 import { createLogger } from '../log.ts';
-import type { Skill } from '../contract/skill.ts';
-import type { CrashHook } from '../crash-points.ts';
 import { createMigratedDatabase, type TestDatabase } from './test-database.ts';
 
 export { MemoryPlatform, type MemoryMessage } from '../connectors/memory/index.ts';

@@ -1,6 +1,6 @@
-import type { Registry } from '../registry/registry.ts';
-import { messageOf } from '../errors.ts';
 import type { Cron } from '../contract/timer.ts';
+import { messageOf } from '../errors.ts';
+import type { Registry } from '../registry/registry.ts';
 import type { CronSpec, Crons, FailedCron } from './cron.ts';
 
 /** All schedules of a configuration; `configured`: names of the skills it mentions, of which some may not have been loaded. */

@@ -1,7 +1,7 @@
 import type { Database, Query } from '../db/database.ts';
-import { fence, type Lease } from '../replicas/lease.ts';
-import { insertEvents, type Accepted, type NewEvent } from '../events/event.ts';
 import { messageOf } from '../errors.ts';
+import { insertEvents, type Accepted, type NewEvent } from '../events/event.ts';
+import { fence, type Lease } from '../replicas/lease.ts';
 import { nextTick } from './next-tick.ts';
 
 export interface CronSpec {

@@ -1,9 +1,9 @@
-import type { AfterCommit } from '../events/after-commit.ts';
 import type { Clock } from '../clock.ts';
-import type { Database } from '../db/database.ts';
-import type { Lease } from '../replicas/lease.ts';
-import type { Log } from '../log.ts';
 import type { CrashHook } from '../crash-points.ts';
+import type { Database } from '../db/database.ts';
+import type { AfterCommit } from '../events/after-commit.ts';
+import type { Log } from '../log.ts';
+import type { Lease } from '../replicas/lease.ts';
 import { tickCrons, type Crons } from './cron.ts';
 import { fireDue, nextDue } from './timer.ts';
 

@@ -1,5 +1,5 @@
-import { createLogger } from '../log.ts';
 import { startTestServer } from '../http/testing-server.ts';
+import { createLogger } from '../log.ts';
 import { MemorySessionStore } from './memory-session-store.ts';
 import { MemoryWebChat } from './memory-web-chat.ts';
 import { createWebPages } from './pages.ts';

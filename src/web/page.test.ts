@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
-import { createLogger } from '../log.ts';
 import { startTestServer, until } from '../http/testing-server.ts';
-import { MemoryWebChat } from './memory-web-chat.ts';
+import { createLogger } from '../log.ts';
 import { MemorySessionStore } from './memory-session-store.ts';
+import { MemoryWebChat } from './memory-web-chat.ts';
 import { createWebPages } from './pages.ts';
 import { createSignIn } from './session.ts';
 

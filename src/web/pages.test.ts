@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { request } from 'node:http';
-import { createLogger } from '../log.ts';
 import { startTestServer, until } from '../http/testing-server.ts';
-import { MemoryWebChat } from './memory-web-chat.ts';
+import { createLogger } from '../log.ts';
 import { MemorySessionStore } from './memory-session-store.ts';
+import { MemoryWebChat } from './memory-web-chat.ts';
 import { createWebPages } from './pages.ts';
 import { createSignIn } from './session.ts';
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
-import { createSessions, createSignIn, type Cookies, type SessionCookie, type Sessions } from './session.ts';
 import { createSessionStore, endAllSessions, type SessionStore } from './session-store.ts';
+import { createSessions, createSignIn, type Cookies, type SessionCookie, type Sessions } from './session.ts';
 import { createToken } from './signed-token.ts';
 
 const DAY_MS = 24 * 3_600_000;

@@ -1,7 +1,7 @@
-import { connect, type Socket } from 'node:net';
-import express from 'express';
 import { createServer, type Server } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import express from 'express';
 import { until } from '../http/testing-server.ts';
 import { MemoryWebChat } from './memory-web-chat.ts';
 import { createStreams } from './stream.ts';

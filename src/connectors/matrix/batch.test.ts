@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { RecordingHost } from '../conformance/host.ts';
 import type { JsonObject } from '../connector.ts';
 import { readSync, type Batch, type Reading } from './batch.ts';
+import { Reactions } from './reactions.ts';
 import { Requests } from './requests.ts';
 import { Rooms } from './rooms.ts';
-import { Reactions } from './reactions.ts';
 
 /** Of /messages, by room: with what it is answered, in what the homeserver's own words are, and how often it was asked for. */
 let statuses: Map<string, number>;

@@ -4,10 +4,10 @@ import { concerned, redactedBy, toIncoming } from './incoming.ts';
 import { dig, isObject, text } from './json.ts';
 import type { Myself } from './mention.ts';
 import { requestKey } from './perform.ts';
+import type { Reactions } from './reactions.ts';
 import { isMatrixFailure } from './requests.ts';
 import type { Requests } from './requests.ts';
 import type { Rooms } from './rooms.ts';
-import type { Reactions } from './reactions.ts';
 
 const TYPES = [
   'm.room.message',

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { createMatrixWorld } from '../../../test/fakes/matrix/world.ts';
 import type { MatrixWorld } from '../../../test/fakes/matrix/world.ts';
-import type { Connector } from '../connector.ts';
 import { RecordingHost } from '../conformance/host.ts';
+import type { Connector } from '../connector.ts';
 
 let world: MatrixWorld;
 let connectors: Connector[] = [];

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import type { JsonObject, JsonValue } from '../connector.ts';
-import { fastestMs } from '../../../test/harness/fastest.ts';
 import { memoryEnvironment } from '../../../test/fakes/matrix/world.ts';
+import { fastestMs } from '../../../test/harness/fastest.ts';
+import type { JsonObject, JsonValue } from '../connector.ts';
 import { concerned, toIncoming } from './incoming.ts';
 import { readMention, stripReplyFallback } from './mention.ts';
 import { Reactions } from './reactions.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { messageOf } from '../../errors.ts';
 import type { Message } from '../../chat/message.ts';
+import { messageOf } from '../../errors.ts';
 import type {
   Capabilities,
   Connector,
@@ -16,18 +16,18 @@ import type {
 import { openAccount } from './account.ts';
 import type { Account } from './account.ts';
 import { members, openGroup } from './conversations.ts';
-import { openDirect } from './direct.ts';
 import type { Speaking } from './conversations.ts';
+import { openDirect } from './direct.ts';
 import { examine } from './examine.ts';
 import { Memberships } from './memberships.ts';
 import type { MatrixOptions } from './options.ts';
 import { classified, perform } from './perform.ts';
 import { matrix } from './platform.ts';
+import { Reactions } from './reactions.ts';
 import { Receiver } from './receiver.ts';
 import { renderMatrix } from './render.ts';
 import { Requests } from './requests.ts';
 import { Rooms } from './rooms.ts';
-import { Reactions } from './reactions.ts';
 
 /** Builds the connector for one Matrix account. Nothing is requested before `start`. */
 export function create(options: MatrixOptions, environment: ConnectorEnvironment): Promise<Connector> {

@@ -1,8 +1,8 @@
 import { createMatrixWorld } from '../../../test/fakes/matrix/world.ts';
 import type { MatrixWorld } from '../../../test/fakes/matrix/world.ts';
 import { codeOf } from '../../errors.ts';
-import type { Connector } from '../connector.ts';
 import { RecordingHost, sendOf } from '../conformance/host.ts';
+import type { Connector } from '../connector.ts';
 
 const OPS = '#ops:fake.test';
 const signal = new AbortController().signal;

@@ -1,7 +1,7 @@
 import { createMatrixWorld } from '../../../test/fakes/matrix/world.ts';
 import type { MatrixWorld } from '../../../test/fakes/matrix/world.ts';
-import { keyText, type Connector } from '../connector.ts';
 import { newKey, RecordingHost, sendOf } from '../conformance/host.ts';
+import { keyText, type Connector } from '../connector.ts';
 
 let world: MatrixWorld;
 let running: Connector[];

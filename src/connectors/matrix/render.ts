@@ -4,9 +4,9 @@ import { clean, cleanLine, parseMarkdown, QUOTED, safeUrl } from '../../chat/mar
 import type { Inline } from '../../chat/markdown.ts';
 import type { FileRef, Image, Mention, Message, Tone } from '../../chat/message.ts';
 import type { Part, RenderOptions } from '../connector.ts';
+import { editContent } from './content.ts';
 import { cutLine, inlineLine, jsonBytes } from './cut.ts';
 import type { Line } from './cut.ts';
-import { editContent } from './content.ts';
 import { defuse } from './defuse.ts';
 
 /**

@@ -1,10 +1,10 @@
 import { request as httpRequest } from 'node:http';
 import type { Agent, IncomingHttpHeaders } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import type { JsonObject } from '../connector.ts';
 import { codeOf } from '../../errors.ts';
 import { mask, rememberSecret } from '../../mask.ts';
 import { createAgent } from '../../proxies.ts';
+import type { JsonObject } from '../connector.ts';
 import { isObject } from './json.ts';
 import { doHttpRequest, setRequestFn } from './sdk.ts';
 

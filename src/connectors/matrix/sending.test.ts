@@ -2,8 +2,8 @@ import { createMatrixWorld } from '../../../test/fakes/matrix/world.ts';
 import type { MatrixWorld } from '../../../test/fakes/matrix/world.ts';
 import type { Message } from '../../chat/message.ts';
 import { codeOf } from '../../errors.ts';
-import type { Connector, Operation, Part } from '../connector.ts';
 import { newKey, RecordingHost, sendOf } from '../conformance/host.ts';
+import type { Connector, Operation, Part } from '../connector.ts';
 import { MAX_BYTES } from './render.ts';
 
 let world: MatrixWorld;

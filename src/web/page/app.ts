@@ -1,7 +1,7 @@
-import { html } from 'htm/preact';
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { useSignal } from '@preact/signals';
+import { html } from 'htm/preact';
 import type { VNode } from 'preact';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { WebExcerpt } from '../web-chat.ts';
 import { readEarlier, say } from './connection.ts';
 import { LineView, UnsentView, firstWords } from './line-view.ts';

@@ -2,10 +2,10 @@ import { html } from 'htm/preact';
 import type { ComponentChildren, VNode } from 'preact';
 import { clean, inlinesToPlain, parseMarkdown } from '../../chat/markdown.ts';
 import type { WebLine } from '../web-chat.ts';
+import { say } from './connection.ts';
 import { MessageView } from './message-view.ts';
 import { answering, dropUnsent, lineById, user } from './store.ts';
 import type { Unsent } from './store.ts';
-import { say } from './connection.ts';
 
 const TIME = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });

@@ -1,5 +1,5 @@
-import { html } from 'htm/preact';
 import { useSignal } from '@preact/signals';
+import { html } from 'htm/preact';
 import type { ComponentChildren, VNode } from 'preact';
 import { clean, parseMarkdown, safeUrl } from '../../chat/markdown.ts';
 import type { Inline } from '../../chat/markdown.ts';
