@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { z } from 'zod';
 import type { Clock } from '../clock.ts';
 import type { Actor } from '../contract/actor.ts';
@@ -5,7 +6,6 @@ import type { Query, QueryContext } from '../contract/query.ts';
 import type { Sql } from '../contract/sql.ts';
 import type { Database } from '../db/database.ts';
 import { codeOf, messageOf } from '../errors.ts';
-import { createGate } from '../gate.ts';
 import { runHandler } from '../handlers/run-handler.ts';
 import { createPeopleOnCall } from '../people/people-on-call.ts';
 import type { LoadedSkill, Registry } from '../registry/registry.ts';
@@ -40,7 +40,7 @@ export interface QueryRunnerOptions {
 /** Asks the queries of skills, with the access policy of commands. */
 export class QueryRunner {
   readonly #options: QueryRunnerOptions;
-  readonly #inTurn = createGate(QUERIES_AT_ONCE);
+  readonly #inTurn = pLimit(QUERIES_AT_ONCE);
   readonly #complained = new Set<string>();
 
   constructor(options: QueryRunnerOptions) {

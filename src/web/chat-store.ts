@@ -1,7 +1,7 @@
+import pLimit from 'p-limit';
 import type { Accept } from '../connections/accept-routes.ts';
 import type { IncomingEvent } from '../connectors/connector.ts';
 import type { Database } from '../db/database.ts';
-import { createGate } from '../gate.ts';
 import type { Rooms } from '../registry/registry.ts';
 import { insertLine, readExcerpt, readHeads, readLines, type LinesOf } from './lines.ts';
 import { RoomWatch } from './room-watch.ts';
@@ -32,7 +32,7 @@ export interface WebChatOptions {
 /** The rooms of the web chat, as this replica's readers see them. */
 export function createWebChat({ database, now, rooms, connector, accept }: WebChatOptions): StoredWebChat {
   const watched = new Map<string, RoomWatch>();
-  const reading = createGate(EXCERPTS_AT_ONCE);
+  const reading = pLimit(EXCERPTS_AT_ONCE);
   const timer = setInterval(() => {
     for (const watch of watched.values()) watch.look();
   }, LOOK_EVERY_MS);
