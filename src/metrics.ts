@@ -41,83 +41,80 @@ export function createMetrics({ version, ofProcess = true }: MetricsOptions) {
     buildInfo,
     events: counter(
       'events_total',
-      'Events handled; source: a connector, webhook, timer, task, cron, emit, fate, cli; result: ok, failed, of what people say also ignored, invalid, denied, cancelled, wrong',
+      'Events handled; source: a connector, webhook, timer, task, cron, emit, fate, cli; result: ok, failed, and for messages also ignored, invalid, denied, cancelled, wrong',
       ['source', 'result'],
     ),
     eventDuration: histogram(
       'event_duration_seconds',
-      'From acceptance of an event to the commit of its handler',
+      'Time from acceptance of an event to the commit of its handler',
       EVENT_BUCKETS_SECONDS,
       ['source'],
     ),
     commands: counter(
       'commands_total',
-      'Commands said in rooms; result: ok, invalid, denied, failed, cancelled (it ended what an earlier one began), wrong (valid, at the wrong moment); what is no command is core other',
+      'Commands sent in rooms; result: ok, invalid, denied, failed, cancelled (it stopped what an earlier one started), wrong (valid, but not possible at that moment); unknown commands are core other',
       ['skill', 'command', 'result'],
     ),
     sends: counter(
       'sends_total',
-      'Requests to chat platforms; result: ok, rate_limited, gone, rejected, unauthorised, unreachable, moved (the room is becoming another one), unknown (repeated under the same key)',
+      'Requests to chat platforms; result: ok, rate_limited, gone, rejected, unauthorised, unreachable, moved (the room is being replaced), unknown (repeated under the same key)',
       ['connector', 'result'],
     ),
     /** `kind`: new, edit, reply. */
     deliveryDuration: histogram(
       'delivery_duration_seconds',
-      'From the commit of a message, or its own time, to when the room shows it; kind: new, edit, reply',
+      'Time from the commit of a message, or its scheduled time, until the room shows it; kind: new, edit, reply',
       DELIVERY_BUCKETS_SECONDS,
       ['connector', 'kind'],
     ),
     messagesPending: gauge(
       'messages_pending',
-      'Messages that a room does not show as wanted yet; told by one replica',
+      'Messages whose latest version is not shown yet; reported by one replica',
       ['connector'],
     ),
     oldestPending: gauge(
       'messages_oldest_pending_seconds',
-      'How long the oldest of them waits; 0 while none is due; told by one replica',
+      'How long the oldest of them has been waiting; 0 if none is due; reported by one replica',
       ['connector'],
     ),
-    deadLetters: gauge('dead_letters', 'Messages that could not be shown and wait for a person; told by one replica', [
+    deadLetters: gauge('dead_letters', 'Messages that could not be shown and need attention; reported by one replica', [
       'connector',
     ]),
     connectorUp: gauge(
       'connector_up',
-      '1 while the platform is connected; 0 on the replica that failed or gave it away, so look at the maximum',
+      '1 if the platform is connected; 0 on a replica that lost or handed over the connection, so use the maximum',
       ['connector'],
     ),
     connectorLastEvent: gauge(
       'connector_last_event_timestamp_seconds',
-      'When the platform last sent anything, told by the replica that heard it',
+      'When the platform last sent anything; reported by the replica that received it',
       ['connector'],
     ),
-    leaseHeld: gauge('lease_held', '1 while this replica holds the lease: housekeeping, or connector:NAME', ['lease']),
-    databaseUp: gauge('database_up', '1 while the bot can write in its tables'),
+    leaseHeld: gauge('lease_held', '1 if this replica holds the lease: housekeeping, or connector:NAME', ['lease']),
+    databaseUp: gauge('database_up', '1 if the bot can write to its tables'),
     timerLateness: histogram(
       'timer_lateness_seconds',
-      'From when a timer was due to when it was handled',
+      'Time from when a timer was due until it was handled',
       LATENESS_BUCKETS_SECONDS,
     ),
     /** `source`: `alertmanager/prod-eu`; an unknown one is `other`. */
     webhookRequests: counter(
       'webhook_requests_total',
-      'Webhook requests by answer; source: alertmanager/prod-eu; code: the status, 499 when the sender went away; an address nobody configured is other',
+      'Webhook requests by response; source: such as alertmanager/prod-eu, other if it is not configured; code: the status, 499 if the sender hung up',
       ['source', 'code'],
     ),
     webhookLastReceived: gauge(
       'webhook_last_received_timestamp_seconds',
-      'When a webhook of this source was last accepted, by whichever replica, to a minute; before the first: when it was first configured',
+      'When a webhook of this source was last accepted by any replica, to the minute; before the first one: when the source was first configured',
       ['source'],
     ),
     /** Set by one replica, once there has been a backup. */
     lastBackup: gauge(
       'backup_last_success_timestamp_seconds',
-      'When watchbell backup last wrote a whole backup; told by one replica, once there is one',
+      'When watchbell backup last completed a backup; reported by one replica, once there is one',
     ),
-    configReloadOk: gauge('config_last_reload_successful', '1 when the configuration in use is the one in the files'),
-    configReloadTime: gauge(
-      'config_last_reload_success_timestamp_seconds',
-      'When a configuration was last taken into use',
-    ),
+    configReloadOk: gauge('config_last_reload_successful', '1 if the configuration in the files is in use'),
+    configReloadTime: gauge('config_last_reload_success_timestamp_seconds', 'When a configuration was last loaded'),
     /** Histograms that skills declared, by name. */
     ofSkills: new Map<string, Histogram>(),
   };

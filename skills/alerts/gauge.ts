@@ -5,7 +5,7 @@ const SEVERITIES = ['critical', 'warning', 'info'] as const;
 
 /** Open alerts; every series exists from the start, at 0. */
 export const openAlerts: Gauge = {
-  help: 'Open alerts, by whether somebody has them and by severity',
+  help: 'Open alerts, by state (acknowledged or not) and severity',
   labels: ['state', 'severity'],
   read: async (sql) => {
     const rows = await sql<{ state: string; severity: string; value: number }>(

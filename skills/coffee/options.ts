@@ -47,34 +47,34 @@ const every = z.string().transform((text, context): string => {
 const round = z.strictObject({
   room: z
     .union([z.string().transform((one) => [one]), z.array(z.string()).min(1)])
-    .describe('Room whose members are paired; of several the members are joined.'),
+    .describe('Room whose members are paired; several rooms are combined.'),
   every: every
     .optional()
     .describe(
-      'When a round begins: Mon 10:00, or cron, in the time zone of the bot. Left out: by `watchbell pair` only.',
+      "When a round starts: Mon 10:00, or cron, in the bot's time zone. Default: only with `watchbell pair` or `coffee pair`.",
     ),
-  size: z.int().min(2).max(20).default(2).describe('People in a group.'),
-  odd: z.enum(['join', 'rest']).default('join').describe('Who is left over joins a group, or rests, in turn.'),
+  size: z.int().min(2).max(20).default(2).describe('People per group.'),
+  odd: z.enum(['join', 'rest']).default('join').describe('Leftover people join a group, or sit out, taking turns.'),
   apart: z
     .array(z.array(z.string()).min(2))
     .default([])
-    .describe('Lists of people (keys in people:, or account ids) of whom no two are put together.'),
+    .describe('Lists of people (keys in people:, or account ids) who are never put together.'),
   across: z
     .array(z.string())
     .default([])
-    .describe('Groups that should mix: people of one are together only where that saves a repeat.'),
+    .describe('Groups that should mix: two people from the same group only meet if that avoids a repeat.'),
   without: z
     .array(z.string())
     .default([])
-    .describe('People who never take part, other bots for example; `*` stands for any characters: `*-bot`.'),
-  warn: duration.optional().describe('So long before a round the room is told of it.'),
-  followUp: duration.optional().describe('So long after it people are asked whether they met.'),
+    .describe('Accounts that never take part, for example other bots; `*` matches any characters: `*-bot`.'),
+  warn: duration.optional().describe('How long before a round to announce it in the room.'),
+  followUp: duration.optional().describe('How long after a round to ask people whether they met.'),
 });
 
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'a name has letters, digits, ".", "_" and "-"');
 
 export const coffeeOptions = z.strictObject({
-  rounds: z.record(name, round).default({}).describe('One entry a round, by a name.'),
+  rounds: z.record(name, round).default({}).describe('One entry per round.'),
 });
 
 export type CoffeeOptions = z.output<typeof coffeeOptions>;

@@ -1,9 +1,13 @@
 import { z, type Actor, type RoomAddress } from '#skill';
 
-const SLOW = 'Where less than a message a second is taken: fewer numbers, an edited message, or an end.';
+const SLOW = 'What to do in a rate-limited room: post fewer numbers, edit one message, or stop.';
 export const countdownOptions = z.strictObject({
-  rooms: z.array(z.string()).min(1).optional().describe('Rooms in which it counts; default: every configured one.'),
-  max: z.int().min(1).max(9999).default(9999).describe('The longest count, in seconds. Default 9999.'),
+  rooms: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .describe('Rooms in which the bot counts; default: every configured room.'),
+  max: z.int().min(1).max(9999).default(9999).describe('Longest count allowed, in seconds. Default 9999.'),
   slow: z.enum(['steps', 'edit', 'stop']).default('steps').describe(SLOW),
 });
 export type CountdownOptions = z.output<typeof countdownOptions>;

@@ -84,5 +84,5 @@ export default defineSkill<CountdownOptions>({
     goOn: defineTimer<CountdownOptions, { id: number }>({ payload: z.object({ id: z.int() }), run: continueCount }),
   },
   deliveryReport: numberLost,
-  histograms: { watchbell_countdown_length: { help: 'Length of each count that was begun', buckets: LENGTHS } },
+  histograms: { watchbell_countdown_length: { help: 'Length of each count that was started', buckets: LENGTHS } },
 });

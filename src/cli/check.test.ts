@@ -54,7 +54,7 @@ skills:
     'route.rooms[0]: no room is called "opss"; did you mean "ops"?',
     expect.stringContaining('route.routes[0].matchers[0]: '),
     'route.routes[1].policy: no policy is called "pge"; did you mean "page"?',
-    expect.stringContaining('policies.page.remindEvery: "soon" is not a time span'),
+    expect.stringContaining('policies.page.remindEvery: "soon" is not a duration'),
     '5 problems',
   ]);
 });
@@ -84,7 +84,7 @@ skills:
   expect(pathsIn(core.lines)).toEqual([
     'rooms: must be a map (key: value)',
     'people: must be a map (key: value)',
-    'skills.alerts.route.policy: no policy is called "page"; there is late',
+    'skills.alerts.route.policy: no policy is called "page"; configured: late',
     '3 problems',
   ]);
 });

@@ -11,7 +11,7 @@ export interface PlatformOptions {
 /** Known words whose connectors come in a later release. */
 export const LATER_PLATFORMS: readonly string[] = ['slack', 'mattermost', 'discord'];
 
-const opsRoom = name.optional().describe("Room that is told about this connector's own trouble.");
+const opsRoom = name.optional().describe('Room in which this connector reports its own problems.');
 
 /** An entry of any platform, with what only that platform reads. */
 export const anyConnector = z.looseObject({ type: z.string(), opsRoom });

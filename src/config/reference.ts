@@ -106,7 +106,7 @@ export function reference(schema: JsonSchema): string {
   const rest = sections.filter(([, section]) => rowsOf(section, schema).length > 0);
   return `${[
     '# Configuration reference',
-    'Written by `node scripts/config-schema.ts` from the schema; an example is in [example.yaml](example.yaml). `NAME` stands for a name of your choice, `[]` for each item of a list.',
+    'Generated from the schema by `node scripts/config-schema.ts`; see [example.yaml](example.yaml) for an example. `NAME` is a name of your choice, `[]` means each item of a list.',
     table(simple.map(([name, section]) => row(name, section, schema))),
     ...rest.flatMap(([name, section]) => [`## ${name}`, section.description ?? '', table(rowsOf(section, schema))]),
   ].join('\n\n')}\n`;
@@ -121,7 +121,7 @@ interface Row {
 function table(rows: readonly Row[]): string {
   const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
   return [
-    '| key | form | meaning |',
+    '| key | type | description |',
     '|---|---|---|',
     ...rows.map(({ key, form, meaning }) => `| \`${cell(key)}\` | ${cell(form)} | ${cell(meaning)} |`),
   ].join('\n');

@@ -13,16 +13,16 @@ export const secretReference = z
         .string()
         .min(1, 'name a file')
         .refine((file) => !file.split(/[\\/]/).includes('..'), 'a secret file is named without ".."')
-        .describe('File below WATCHBELL_SECRETS (default /run/secrets/watchbell), or an absolute path.'),
+        .describe('File in WATCHBELL_SECRETS (default /run/secrets/watchbell), or an absolute path.'),
     }),
     z.strictObject({
       env: z
         .string()
         .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'name an environment variable')
-        .describe('Environment variable; for trials.'),
+        .describe('Environment variable, for trials.'),
     }),
   ])
-  .meta({ id: 'secret', description: 'A secret by reference, never its value.' });
+  .meta({ id: 'secret', description: 'A reference to a secret, never its value.' });
 
 /** `90s`, `15m`, `1h30m`, `5d`; parsed to milliseconds. */
 export const duration = z
@@ -140,4 +140,4 @@ export const id = z
   .string()
   .min(1, 'is empty')
   .max(255, 'is longer than 255 characters')
-  .describe('An id as the platform has it; a string.');
+  .describe('An id as used by the platform; a string.');

@@ -3,7 +3,7 @@ import type { Query } from '../db/database.ts';
 /** What a connector has not shown. */
 export interface Backlog {
   readonly connector: string;
-  /** Messages that a room does not show as wanted yet, also those with a time of their own ahead. */
+  /** Messages whose latest version is not shown yet, also those with a time of their own ahead. */
   readonly pending: number;
   /** Since the oldest should have been shown: since its own time, where it has one. 0: nothing is due. */
   readonly oldestSeconds: number;

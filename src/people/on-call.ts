@@ -16,7 +16,7 @@ export interface Layer {
   readonly during?: Interval | undefined;
 }
 
-/** An on-call schedule with its zone and time intervals filled in. Later layers win where they overlap. */
+/** An on-call schedule with its zone and time intervals filled in. Where layers overlap, later ones take precedence. */
 export interface Schedule {
   readonly timeZone: string;
   readonly layers: readonly Layer[];

@@ -10,23 +10,21 @@ export const matrixOptions = z
         error: 'must be the address of the homeserver, for example https://matrix.example.org',
       })
       .describe("The homeserver's client-server address."),
-    token: secret
-      .optional()
-      .describe('Access token of the bot, made by a login (one made by the admin API has no device).'),
+    token: secret.optional().describe("The bot's access token from a login (one from the admin API has no device)."),
     user: z.string().min(1).optional().describe('Instead of a token: the user, `bell` or `@bell:example.org`.'),
-    password: secret.optional().describe('Instead of a token: its password.'),
+    password: secret.optional().describe("Instead of a token: the user's password."),
     device: z
       .string()
       .regex(/^[A-Za-z0-9._-]{1,64}$/, { error: 'must be 1 to 64 letters, digits, ".", "_" or "-"' })
       .optional()
-      .describe('Device id for the login by password; by default one is made up once and kept.'),
+      .describe('Device id for a password login; by default one is generated once and kept.'),
     rate: z
       .strictObject({
-        perSecond: z.number().positive().describe('Requests a second in the long run.'),
-        burst: z.number().int().positive().describe('Requests at once, after a rest.'),
+        perSecond: z.number().positive().describe('Sustained requests per second.'),
+        burst: z.number().int().positive().describe('Requests at once, after a pause.'),
       })
       .optional()
-      .describe('What the homeserver lets this account send; left out: full speed until it says otherwise.'),
+      .describe("The homeserver's rate limit for this account; default: full speed until it reports a limit."),
   })
   .refine(
     (options) => (options.token === undefined) !== (options.user === undefined && options.password === undefined),

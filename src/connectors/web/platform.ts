@@ -9,7 +9,7 @@ const options = z.strictObject({
   password: secretReference
     .optional()
     .describe(
-      'Signs people in to the web chat. Without it, and beside it, `watchbell sign-in` prints an address that signs one browser in.',
+      'Password for the web chat. With or without it, `watchbell sign-in` prints an address that signs in one browser.',
     ),
 });
 export type WebOptions = z.infer<typeof options>;
