@@ -18,7 +18,7 @@ test('a secret is also found in an address, in JSON, and by its lines', () => {
   rememberSecret('p@ss"word/1');
   rememberSecret('first-line\nsecond-line');
   expect(mask('GET /?key=p%40ss%22word%2F1x')).not.toContain('word');
-  expect(mask(JSON.stringify({ says: 'p@ss"word/1' }))).toBe('{"says":"[redacted]"}');
+  expect(mask(JSON.stringify({ text: 'p@ss"word/1' }))).toBe('{"text":"[redacted]"}');
   expect(mask('saw second-line')).toBe('saw [redacted]');
 });
 

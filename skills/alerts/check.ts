@@ -8,13 +8,14 @@ type Path = readonly (string | number)[];
 export function checkAlerts(options: AlertOptions, names: Names): Problem[] {
   const problems: Problem[] = [];
   const known = (path: Path, kind: string, name: string, list: readonly string[]): void => {
-    if (!list.includes(name)) problems.push({ path, says: `no ${kind} is called "${name}"${suggestion(name, list)}` });
+    if (!list.includes(name))
+      problems.push({ path, message: `no ${kind} is called "${name}"${suggestion(name, list)}` });
   };
 
   if (!options.route && Object.keys(options.sources).length > 0)
     problems.push({
       path: ['route'],
-      says: 'required when there is a source: name the rooms that show alerts, as in route: { rooms: [ops] }',
+      message: 'required when there is a source: name the rooms that show alerts, as in route: { rooms: [ops] }',
     });
   if (options.route) checkRoute(options.route, ['route']);
   for (const [name, policy] of Object.entries(options.policies)) checkPolicy(policy, ['policies', name]);
@@ -32,7 +33,7 @@ export function checkAlerts(options: AlertOptions, names: Names): Problem[] {
     if (route.drop && (route.routes ?? []).length > 0)
       problems.push({
         path: [...path, 'routes'],
-        says: 'a route with "drop: true" has no use for routes below it; remove one of the two',
+        message: 'a route with "drop: true" has no use for routes below it; remove one of the two',
       });
     (route.routes ?? []).forEach((child, index, siblings) => {
       const childPath = [...path, 'routes', index];
@@ -44,7 +45,7 @@ export function checkAlerts(options: AlertOptions, names: Names): Problem[] {
             : `an earlier one has the same conditions (${describeRoute(before)})`;
         problems.push({
           path: childPath,
-          says: `this route is never reached: ${why}; move it up, or give that one "continue: true"`,
+          message: `this route is never reached: ${why}; move it up, or give that one "continue: true"`,
         });
       }
       checkRoute(child, childPath);
@@ -56,7 +57,8 @@ export function checkAlerts(options: AlertOptions, names: Names): Problem[] {
       if (index > 0 && step.after <= (steps[index - 1]?.after ?? 0))
         problems.push({
           path: [...path, 'steps', index, 'after'],
-          says: '"after" counts from when the alert was first shown, so each step needs a later one than the step before',
+          message:
+            '"after" counts from when the alert was first shown, so each step needs a later one than the step before',
         });
       step.notify.forEach((whom, at) => {
         const targetPath = [...path, 'steps', index, 'notify', at];

@@ -69,7 +69,7 @@ const NAMES = {
   timeIntervals: ['office'],
 };
 const problems = (route: unknown, more: object = {}): string[] =>
-  checkAlerts(optionsWith(route, more), NAMES).map(({ path, says }) => `${path.join('.')}: ${says}`);
+  checkAlerts(optionsWith(route, more), NAMES).map(({ path, message }) => `${path.join('.')}: ${message}`);
 
 test('an unknown room is reported with its path and the nearest name', () => {
   expect(problems({ rooms: ['opps'] })).toEqual(['route.rooms.0: no room is called "opps"; did you mean "ops"?']);

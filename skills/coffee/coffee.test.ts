@@ -466,16 +466,16 @@ test('names in the options that nothing answers to are said, each with what to d
   });
   const names = { rooms: ['lobby'], people: ['ann', 'bob'], groups: ['design'], schedules: [], timeIntervals: [] };
   expect(options && coffee.check?.(options, names)).toEqual([
-    { path: ['rounds', 'random', 'room'], says: 'no room is called "kitchen"; add it under rooms:' },
-    { path: ['rounds', 'random', 'across'], says: 'nobody under people: is in a group "sre"' },
+    { path: ['rounds', 'random', 'room'], message: 'no room is called "kitchen"; add it under rooms:' },
+    { path: ['rounds', 'random', 'across'], message: 'nobody under people: is in a group "sre"' },
     {
       path: ['rounds', 'random', 'warn'],
-      says: 'without `every` nobody knows when the next round is; add it, or leave this out',
+      message: 'without `every` nobody knows when the next round is; add it, or leave this out',
     },
-    { path: ['rounds', 'quick', 'every'], says: expect.stringContaining('rounds lie more than 12 hours apart') },
+    { path: ['rounds', 'quick', 'every'], message: expect.stringContaining('rounds lie more than 12 hours apart') },
     {
       path: ['rounds', 'quick', 'apart'],
-      says: 'nobody under people: is called "bobb", so it does nothing unless it is an account id',
+      message: 'nobody under people: is called "bobb", so it does nothing unless it is an account id',
       warning: true,
     },
   ]);

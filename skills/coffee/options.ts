@@ -85,16 +85,16 @@ export function checkCoffee(options: CoffeeOptions, names: Names): Problem[] {
     const path = ['rounds', key];
     const rooms = given.room
       .filter((one) => !names.rooms.includes(one))
-      .map((one): Problem => ({ path: [...path, 'room'], says: `no room is called "${one}"; add it under rooms:` }));
+      .map((one): Problem => ({ path: [...path, 'room'], message: `no room is called "${one}"; add it under rooms:` }));
     const groups = given.across
       .filter((one) => !names.groups.includes(one))
-      .map((one): Problem => ({ path: [...path, 'across'], says: `nobody under people: is in a group "${one}"` }));
+      .map((one): Problem => ({ path: [...path, 'across'], message: `nobody under people: is in a group "${one}"` }));
     const warning: Problem[] =
       given.warn !== undefined && given.every === undefined
         ? [
             {
               path: [...path, 'warn'],
-              says: 'without `every` nobody knows when the next round is; add it, or leave this out',
+              message: 'without `every` nobody knows when the next round is; add it, or leave this out',
             },
           ]
         : [];
@@ -103,7 +103,8 @@ export function checkCoffee(options: CoffeeOptions, names: Names): Problem[] {
         ? [
             {
               path: [...path, 'every'],
-              says: 'rounds lie more than 12 hours apart: what comes sooner counts as the same round and is left out; name fewer times',
+              message:
+                'rounds lie more than 12 hours apart: what comes sooner counts as the same round and is left out; name fewer times',
             },
           ]
         : [];
@@ -111,7 +112,7 @@ export function checkCoffee(options: CoffeeOptions, names: Names): Problem[] {
       .filter((one) => !/[@:]/.test(one) && !names.people.includes(one))
       .map((one): Problem => ({
         path: [...path, given.without.includes(one) ? 'without' : 'apart'],
-        says: `nobody under people: is called "${one}", so it does nothing unless it is an account id`,
+        message: `nobody under people: is called "${one}", so it does nothing unless it is an account id`,
         warning: true,
       }));
     return [...rooms, ...groups, ...warning, ...quick, ...people];

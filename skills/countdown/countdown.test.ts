@@ -299,7 +299,7 @@ test('rooms and max are as configured, and a room that does not exist is a probl
   expect(await bot.say('countdowns')).toEqual(['`countdown` does not listen in this room; it does in annex.']);
   const options = countdown.options?.parse({ rooms: ['annex', 'attic'] }) ?? { slow: 'steps', max: 1 };
   const names = { rooms: ['annex'], people: [], groups: [], schedules: [], timeIntervals: [] };
-  expect(countdown.check?.(options, names)).toEqual([{ path: ['rooms', 1], says: 'no room is called "attic"' }]);
+  expect(countdown.check?.(options, names)).toEqual([{ path: ['rooms', 1], message: 'no room is called "attic"' }]);
   for (const wrong of [{ max: 10_000 }, { max: 0 }, { rooms: [] }, { slow: 'never' }, { rums: [] }])
     expect(countdown.options?.safeParse(wrong).success).toBe(false);
 });

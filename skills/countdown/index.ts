@@ -69,7 +69,7 @@ export default defineSkill<CountdownOptions>({
   options: countdownOptions,
   check: ({ rooms = [] }, names) =>
     rooms.flatMap((room, index) =>
-      names.rooms.includes(room) ? [] : [{ path: ['rooms', index], says: `no room is called "${room}"` }],
+      names.rooms.includes(room) ? [] : [{ path: ['rooms', index], message: `no room is called "${room}"` }],
     ),
   rooms: ({ rooms }) => rooms,
   commands: {

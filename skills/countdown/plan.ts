@@ -12,7 +12,7 @@ import {
 
 type CountdownContext = Context<CountdownOptions>;
 /** What a room is told of numbers that it missed: with the next one, and why. */
-type Gap = readonly [says: (number: string) => string, why: string];
+type Gap = readonly [message: (number: string) => string, why: string];
 
 /** Numbers handed to the core at once, and when the next ones follow: early, in case that is late. */
 const BATCH = 10;

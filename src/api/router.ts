@@ -80,7 +80,7 @@ function addQueries(router: Router, { queries }: ApiOptions): void {
     if ('status' in input) return refuse(response, input);
     const outcome = await queries.ask({ actor: askerOf(response), skill, query, input: input.given });
     if (outcome.outcome === 'ok') response.json(outcome.answer);
-    else refuse(response, { status: STATUS[outcome.outcome], sentence: outcome.says });
+    else refuse(response, { status: STATUS[outcome.outcome], sentence: outcome.message });
   });
 }
 

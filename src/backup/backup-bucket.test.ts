@@ -161,12 +161,12 @@ test('what is no store of S3 is called so', async () => {
   await watchbell(['backup', '--to', TO]);
   const [one] = kept();
   s3.isPage = true;
-  for (const [args, says] of [
+  for (const [args, message] of [
     [['backup', '--to', TO], `${TO}: the backup is not there after it was sent; look at AWS_ENDPOINT_URL`],
     [['restore', '--check', TO], `${s3.endpoint} answers, and not as S3 does: look at AWS_ENDPOINT_URL`],
     [['restore', '--check', `s3://${one}`], `s3://${one} is not a whole backup: incorrect header check; take another`],
   ] as const)
-    expect(await watchbell(args)).toEqual({ status: 2, output: `watchbell: ${says}\n` });
+    expect(await watchbell(args)).toEqual({ status: 2, output: `watchbell: ${message}\n` });
 });
 
 test('what cannot be is one sentence that names the remedy', async () => {
@@ -181,9 +181,9 @@ test('what cannot be is one sentence that names the remedy', async () => {
     [['restore', TO], {}, `no backup in ${TO}`],
     [['restore', `${TO}/watchbell-2020-01-01T00-00-00-000Z.jsonl.gz`], {}, 'NoSuchKey'],
   ];
-  for (const [args, env, says] of cannot) {
+  for (const [args, env, message] of cannot) {
     const { status, output } = await watchbell(args, env);
-    expect({ args, status, output }).toEqual({ args, status: 2, output: expect.stringContaining(says) });
+    expect({ args, status, output }).toEqual({ args, status: 2, output: expect.stringContaining(message) });
     expect(output.trim()).not.toContain('\n');
     expect(output).not.toContain(KEY);
   }

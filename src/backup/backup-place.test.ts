@@ -29,7 +29,7 @@ test.each([
   [{ code: 'ETIMEDOUT', syscall: 'connect' }, 'what happened'],
   // A socket of Postgres that is a file.
   [{ code: 'ENOENT', syscall: 'connect' }, 'what happened'],
-])('of %j only what a disk says is taken for the disk', async (error, says) => {
+])('of %j only what a disk says is taken for the disk', async (error, message) => {
   const work = onDisk('/b', () => Promise.reject(Object.assign(new Error('what happened'), error)));
-  await expect(work).rejects.toMatchObject({ message: expect.stringMatching(`^${says}`) });
+  await expect(work).rejects.toMatchObject({ message: expect.stringMatching(`^${message}`) });
 });

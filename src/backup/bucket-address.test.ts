@@ -33,13 +33,13 @@ test.each([
   ['s3://bells', { AWS_ENDPOINT_URL: 's3.example.org' }, /^AWS_ENDPOINT_URL is no address/],
   ['s3://bells', { AWS_ENDPOINT_URL: 'localhost:9000' }, /^AWS_ENDPOINT_URL is no address/],
   ['s3://bells', { AWS_ENDPOINT_URL_S3: 'https://bell:hunter2@s3.example.org' }, /^AWS_ENDPOINT_URL_S3 is no address/],
-])('%s with %j is refused with the remedy, and nothing secret is repeated', (address, more, says) => {
+])('%s with %j is refused with the remedy, and nothing secret is repeated', (address, more, message) => {
   let said = '';
   try {
     readBucketAddress(address, { ...keys, ...more });
   } catch (error) {
     said = String((error as Error).message);
   }
-  expect(said).toMatch(says);
+  expect(said).toMatch(message);
   expect(said).not.toMatch(/hunter2|AKIATEST/);
 });

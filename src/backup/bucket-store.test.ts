@@ -57,11 +57,11 @@ test.each([
     /^http:\S+ cannot be reached \(.+\): look at AWS_ENDPOINT_URL, and whether/,
   ],
   ['too much to do', { busy: 99 }, 'GET', /^s3:\/\/bells\/prod: SlowDown: Please reduce .* rate; try again later$/],
-])('of %s five times it is one sentence', async (_, fault, asking, says) => {
+])('of %s five times it is one sentence', async (_, fault, asking, message) => {
   await write('a backup');
   s3.asked.length = 0;
   Object.assign(s3, fault);
-  expect(await failureOf(read())).toMatchObject({ code: 'WB_START_FAILED', message: expect.stringMatching(says) });
+  expect(await failureOf(read())).toMatchObject({ code: 'WB_START_FAILED', message: expect.stringMatching(message) });
   expect(s3.asked).toEqual(Array.from({ length: 5 }, () => asking));
   expect(await readdir(through)).toEqual([]);
 });

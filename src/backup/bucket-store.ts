@@ -63,8 +63,8 @@ export function bucketStore(to: BucketAddress, firstWaitMs = FIRST_WAIT_MS): Buc
     } catch (error) {
       if (!isOfNetwork(error)) throw error;
       const reason = messageOf(causeOf(error) ?? error);
-      const says = `${endpoint} cannot be reached (${reason}): look at AWS_ENDPOINT_URL, and whether it answers from here`;
-      return { busy: new StartFailed(says, { cause: error }) };
+      const message = `${endpoint} cannot be reached (${reason}): look at AWS_ENDPOINT_URL, and whether it answers from here`;
+      return { busy: new StartFailed(message, { cause: error }) };
     }
   }
 

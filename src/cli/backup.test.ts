@@ -109,7 +109,7 @@ test('what cannot be is said, and nothing is done', async () => {
     [['restore', join(directory, 'nothing')], 'there is no'],
     [['restore', to], 'no backup in'],
   ];
-  for (const [args, says] of cannot)
-    expect(await watchbell(...args)).toEqual({ status: 2, output: expect.stringContaining(says) });
+  for (const [args, message] of cannot)
+    expect(await watchbell(...args)).toEqual({ status: 2, output: expect.stringContaining(message) });
   expect(await readdir(to)).toEqual([]);
 });

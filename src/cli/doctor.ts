@@ -29,9 +29,9 @@ export async function doctor(options: ProgramSetupOptions): Promise<number> {
     return undefined;
   });
   if (way) findings.push(...(await examineAlong(way, setup, result)));
-  else findings.push({ ok: false, what: 'database', says: 'not looked at: nothing good says where it is' });
-  findings.push(...setup.folders.broken.map((one) => ({ ok: false, what: `skill ${one.file}`, says: one.reason })));
-  for (const { ok, what, says } of findings) console.log(`${ok ? 'ok ' : 'BAD'}  ${what}: ${says}`);
+  else findings.push({ ok: false, what: 'database', message: 'not looked at: nothing good says where it is' });
+  findings.push(...setup.folders.broken.map((one) => ({ ok: false, what: `skill ${one.file}`, message: one.reason })));
+  for (const { ok, what, message } of findings) console.log(`${ok ? 'ok ' : 'BAD'}  ${what}: ${message}`);
   const bad = findings.filter((finding) => !finding.ok).length;
   console.log(bad === 0 ? 'All is well.' : `${bad} of ${findings.length} need you.`);
   return bad === 0 ? 0 : 1;
@@ -40,8 +40,8 @@ export async function doctor(options: ProgramSetupOptions): Promise<number> {
 function examineConfiguration(result: LoadResult): Finding[] {
   const what = 'configuration';
   const wrong = result.ok ? result.warnings : result.problems;
-  if (wrong.length === 0) return [{ ok: true, what, says: 'all of it counts' }];
-  return wrong.map((says) => ({ ok: false, what, says }));
+  if (wrong.length === 0) return [{ ok: true, what, message: 'all of it counts' }];
+  return wrong.map((message) => ({ ok: false, what, message }));
 }
 
 async function examineAlong(way: Way, setup: ProgramSetup, result: LoadResult): Promise<Finding[]> {
@@ -53,12 +53,12 @@ async function examineAlong(way: Way, setup: ProgramSetup, result: LoadResult): 
     const good = result.ok ? undefined : await readLastGood(database.query, setup).catch(() => undefined);
     const config = result.ok ? result.config : good?.loaded.config;
     if (!config)
-      return [...findings, { ok: false, what: 'last good configuration', says: 'there is none to look further by' }];
+      return [...findings, { ok: false, what: 'last good configuration', message: 'there is none to look further by' }];
     if (good)
       findings.push({
         ok: true,
         what: 'last good configuration',
-        says: `of ${good.since.toISOString()}; the bot and its jobs go by it, and so does what follows`,
+        message: `of ${good.since.toISOString()}; the bot and its jobs go by it, and so does what follows`,
       });
     const connectors = Object.keys(config.connectors);
     return [
@@ -94,11 +94,11 @@ async function examineSecrets({ folders, secrets }: ProgramSetup, config: Config
 async function examineToken(what: string, reference: SecretRef, secrets: Secrets): Promise<Finding> {
   try {
     const { length } = await secrets.read(reference);
-    if (length >= 16) return { ok: true, what, says: 'its token can be read' };
-    const says = `its token has only ${length} characters; make one with: openssl rand -hex 24`;
-    return { ok: false, what, says };
+    if (length >= 16) return { ok: true, what, message: 'its token can be read' };
+    const message = `its token has only ${length} characters; make one with: openssl rand -hex 24`;
+    return { ok: false, what, message };
   } catch (error) {
-    return { ok: false, what, says: messageOf(error) };
+    return { ok: false, what, message: messageOf(error) };
   }
 }
 
@@ -107,7 +107,7 @@ async function examineReferences(name: string, options: object, secrets: Secrets
   const found = referencesIn(name, options).map(([what, reference]) =>
     secrets.read(reference).then(
       () => [],
-      (error: unknown): Finding[] => [{ ok: false, what, says: messageOf(error) }],
+      (error: unknown): Finding[] => [{ ok: false, what, message: messageOf(error) }],
     ),
   );
   return (await Promise.all(found)).flat();
@@ -141,11 +141,11 @@ async function examineConnector(
       pages: { query: database.query, changed: () => {} },
       log,
     });
-    if (!connector.examine) return [{ ok: true, what: name, says: 'nothing outside this program to look at' }];
+    if (!connector.examine) return [{ ok: true, what: name, message: 'nothing outside this program to look at' }];
     const rooms = Object.values(config.rooms).flatMap((room) => room.in[name] ?? []);
     const findings = await connector.examine(rooms, AbortSignal.timeout(EXAMINE_MS));
     return findings.map((finding) => ({ ...finding, what: `${name} ${finding.what}` }));
   } catch (error) {
-    return [{ ok: false, what: name, says: messageOf(error) }];
+    return [{ ok: false, what: name, message: messageOf(error) }];
   }
 }

@@ -20,28 +20,28 @@ export async function examineDatabase(database: Database): Promise<Finding[]> {
       `select clock_timestamp() as now, current_setting('server_version') as version, current_setting('synchronous_commit') as synchronous_commit, current_setting('fsync') as fsync`,
     );
     const after = Date.now();
-    if (!row) return [{ ok: false, what: 'database', says: 'it gives no answer' }];
+    if (!row) return [{ ok: false, what: 'database', message: 'it gives no answer' }];
     const offMs = row.now.getTime() - (before + after) / 2;
     const durable = row.synchronous_commit !== 'off' && row.fsync === 'on';
     const [schema] = await database.query<{ version: number }>('select version from schema_info').catch(() => []);
     return [
-      { ok: true, what: 'database', says: `Postgres ${row.version} answers in ${after - before} ms` },
+      { ok: true, what: 'database', message: `Postgres ${row.version} answers in ${after - before} ms` },
       schema
-        ? { ok: true, what: 'schema', says: `version ${schema.version}` }
-        : { ok: false, what: 'schema', says: 'there is none yet; run `watchbell migrate`, or start the bot' },
+        ? { ok: true, what: 'schema', message: `version ${schema.version}` }
+        : { ok: false, what: 'schema', message: 'there is none yet; run `watchbell migrate`, or start the bot' },
       durable
-        ? { ok: true, what: 'durability', says: `synchronous_commit ${row.synchronous_commit}, fsync on` }
+        ? { ok: true, what: 'durability', message: `synchronous_commit ${row.synchronous_commit}, fsync on` }
         : {
             ok: false,
             what: 'durability',
-            says: `synchronous_commit is ${row.synchronous_commit} and fsync ${row.fsync}: what was accepted can be lost when the server crashes; set both to on`,
+            message: `synchronous_commit is ${row.synchronous_commit} and fsync ${row.fsync}: what was accepted can be lost when the server crashes; set both to on`,
           },
       Math.abs(offMs) < CLOCK_OFF_MS + (after - before) / 2
-        ? { ok: true, what: 'clock', says: `within ${Math.round(Math.abs(offMs))} ms of the database's` }
+        ? { ok: true, what: 'clock', message: `within ${Math.round(Math.abs(offMs))} ms of the database's` }
         : {
             ok: false,
             what: 'clock',
-            says: `${Math.round(offMs / 1000)} s off the database's; the bot goes by the database's, but set up time synchronisation on both`,
+            message: `${Math.round(offMs / 1000)} s off the database's; the bot goes by the database's, but set up time synchronisation on both`,
           },
       ...(schema ? await examineWork(database) : []),
     ];
@@ -50,7 +50,7 @@ export async function examineDatabase(database: Database): Promise<Finding[]> {
       {
         ok: false,
         what: 'database',
-        says: `cannot be reached: ${withRemedy(error)}`,
+        message: `cannot be reached: ${withRemedy(error)}`,
       },
     ];
   }
@@ -61,10 +61,10 @@ export async function examineSurroundings(database: Database): Promise<Finding[]
   try {
     const obstacles = await findObstacles(database);
     if (obstacles.length === 0)
-      return [{ ok: true, what: 'surroundings', says: 'UTF-8, tables may be made and used, sessions are kept' }];
-    return obstacles.map(({ what, says }) => ({ ok: false, what, says }));
+      return [{ ok: true, what: 'surroundings', message: 'UTF-8, tables may be made and used, sessions are kept' }];
+    return obstacles.map(({ what, message }) => ({ ok: false, what, message }));
   } catch (error) {
-    return [{ ok: false, what: 'surroundings', says: messageOf(error) }];
+    return [{ ok: false, what: 'surroundings', message: messageOf(error) }];
   }
 }
 
@@ -76,25 +76,25 @@ async function examineWork({ query }: Database): Promise<Finding[]> {
   const waiting = backlog.filter((one) => one.oldestSeconds > LONG_SECONDS);
   return [
     failed.lastAt === null
-      ? { ok: true, what: 'events', says: 'none has failed' }
+      ? { ok: true, what: 'events', message: 'none has failed' }
       : {
           ok: false,
           what: 'events',
-          says: `${failed.count} failed, the last one ${ago(failed.lastAt)} ago, and ${failed.count === 1 ? 'is' : 'are'} kept; \`watchbell events failed\` says why, \`watchbell events replay all\` tries again`,
+          message: `${failed.count} failed, the last one ${ago(failed.lastAt)} ago, and ${failed.count === 1 ? 'is' : 'are'} kept; \`watchbell events failed\` says why, \`watchbell events replay all\` tries again`,
         },
     dead.length === 0
-      ? { ok: true, what: 'dead letters', says: 'there are none' }
+      ? { ok: true, what: 'dead letters', message: 'there are none' }
       : {
           ok: false,
           what: 'dead letters',
-          says: `${dead.map((one) => `${one.dead} for ${one.connector}`).join(', ')}; \`watchbell messages dead\` says why, \`watchbell messages replay all\` sends them`,
+          message: `${dead.map((one) => `${one.dead} for ${one.connector}`).join(', ')}; \`watchbell messages dead\` says why, \`watchbell messages replay all\` sends them`,
         },
     waiting.length === 0
-      ? { ok: true, what: 'messages', says: `none waits longer than ${formatDuration(LONG_SECONDS * 1000)}` }
+      ? { ok: true, what: 'messages', message: `none waits longer than ${formatDuration(LONG_SECONDS * 1000)}` }
       : {
           ok: false,
           what: 'messages',
-          says: `${waiting.map((one) => `the oldest of ${one.pending} for ${one.connector} waits for ${formatDuration(one.oldestSeconds * 1000)}`).join(', ')}; look at what is said of ${waiting.map((one) => one.connector).join(' and ')} below, and whether the bot runs`,
+          message: `${waiting.map((one) => `the oldest of ${one.pending} for ${one.connector} waits for ${formatDuration(one.oldestSeconds * 1000)}`).join(', ')}; look at what is said of ${waiting.map((one) => one.connector).join(' and ')} below, and whether the bot runs`,
         },
   ];
 }

@@ -18,10 +18,10 @@ export function get(
     const runner = new QueryRunner({ database, clock: createClock(), registry: () => registry });
     const outcome = await runner.ask({ actor: operator(), skill, query, input });
     if (outcome.outcome === 'missing') {
-      console.log(outcome.says);
+      console.log(outcome.message);
       return 1;
     }
-    if (outcome.outcome !== 'ok') throw new StartFailed(outcome.says);
+    if (outcome.outcome !== 'ok') throw new StartFailed(outcome.message);
     console.log(json ? JSON.stringify(outcome.answer, null, 2) : tableOf(outcome.answer));
     return 0;
   });

@@ -136,8 +136,8 @@ async function start(
 
 async function whyNot(error: unknown, { config }: OpenedDatabase): Promise<string> {
   const place = placeOf(await config());
-  const says = isRefusal(error) ? explainRejected(error, place) : (explainMissing(error, place) ?? messageOf(error));
-  return `cannot start: ${says}`;
+  const message = isRefusal(error) ? explainRejected(error, place) : (explainMissing(error, place) ?? messageOf(error));
+  return `cannot start: ${message}`;
 }
 
 function logWarnings(log: Logger, { warnings }: Loaded): void {

@@ -71,8 +71,8 @@ export async function withBareDatabase<T>(
 }
 
 /** On standard error: what a command prints may be read by a program. */
-function warn({ problems }: NotLoaded, says: string): void {
-  console.error(`watchbell: ${says}: ${invalid(problems).message}`);
+function warn({ problems }: NotLoaded, message: string): void {
+  console.error(`watchbell: ${message}: ${invalid(problems).message}`);
 }
 
 /** @throws {ConfigInvalid} where only a good configuration would tell, {StartFailed} where one leads to a trial that does not run. */

@@ -82,7 +82,7 @@ test('a line that begins like a command and does not fit says what was expected'
   expect(lookup).toMatchObject({
     found: 'misfit',
     entry: { name: 'count to' },
-    mismatch: { argument: 'n', says: '"ten" is not a whole number' },
+    mismatch: { argument: 'n', message: '"ten" is not a whole number' },
   });
   expect(index.find('alert')).toMatchObject({ found: 'misfit', entry: { name: 'alert' } });
 });

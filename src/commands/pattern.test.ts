@@ -9,7 +9,7 @@ const args = (pattern: string, text: string): unknown => {
 };
 const mismatch = (pattern: string, text: string): string | undefined => {
   const result = match(pattern, text);
-  return result.ok ? undefined : result.mismatch?.says;
+  return result.ok ? undefined : result.mismatch?.message;
 };
 
 const ACK = 'ack {ids:ids?} [for {for:duration}] {note...?}';
@@ -77,7 +77,7 @@ test.each([
   ['ack 12 0', '0'],
   ['ack 12 013 on it', '013'],
 ])('"%s" is refused: a slip in a number is no note about something else', (text, word) => {
-  expect(match(ACK, text)).toMatchObject({ ok: false, mismatch: { says: `"${word}" is not a number like 12` } });
+  expect(match(ACK, text)).toMatchObject({ ok: false, mismatch: { message: `"${word}" is not a number like 12` } });
 });
 
 test('behind numbers a note may begin with a digit, as words do', () => {
@@ -120,8 +120,8 @@ test.each([
   ['make {size:small|large}', 'make huge', 'size is one of small, large'],
   ['alert {ids:ids}', 'alert twelve', '"twelve" is not a number like 12'],
   ['run {job} {n:int}', 'run deploy x', '"x" is not a whole number'],
-])('%s says of "%s" what it would have understood', (pattern, text, says) => {
-  expect(mismatch(pattern, text)).toBe(says);
+])('%s says of "%s" what it would have understood', (pattern, text, message) => {
+  expect(mismatch(pattern, text)).toBe(message);
 });
 
 test.each([
@@ -129,8 +129,8 @@ test.each([
   ['{name}', 'must begin with a word'],
   ['go {1st}', 'cannot be read'],
   ['go {to:place}', 'unknown type: place'],
-])('the pattern "%s" is refused with its name', (pattern, says) => {
-  expect(() => compilePattern(pattern)).toThrow(says);
+])('the pattern "%s" is refused with its name', (pattern, message) => {
+  expect(() => compilePattern(pattern)).toThrow(message);
   expect(() => compilePattern(pattern)).toThrow(`"${pattern}"`);
 });
 

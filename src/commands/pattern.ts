@@ -25,7 +25,7 @@ export interface CompiledPattern {
 /** A parse that failed at an argument: which one, and what would have been understood. */
 export interface Mismatch {
   readonly argument: string;
-  readonly says: string;
+  readonly message: string;
 }
 
 /**
@@ -120,14 +120,14 @@ export function roomArguments(items: readonly Item[]): string[] {
 /** Pure; looks at each word a small, bounded number of times. Rooms come out as the word, resolved by the caller. */
 export function matchPattern(pattern: CompiledPattern, text: Words): MatchResult {
   let mismatch: { at: number; value: Mismatch } | undefined;
-  const complain = (at: number, argument: string, says: string): undefined => {
-    if (!mismatch || at >= mismatch.at) mismatch = { at, value: { argument, says } };
+  const complain = (at: number, argument: string, message: string): undefined => {
+    if (!mismatch || at >= mismatch.at) mismatch = { at, value: { argument, message } };
     return undefined;
   };
   let refusedAt: number | undefined;
-  const refuse = (at: number, argument: string, says: string): undefined => {
+  const refuse = (at: number, argument: string, message: string): undefined => {
     refusedAt = Math.max(refusedAt ?? at, at);
-    return complain(at, argument, says);
+    return complain(at, argument, message);
   };
   let restAt: number | undefined;
 

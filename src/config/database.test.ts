@@ -107,10 +107,10 @@ test.each([
   ['postgres://db/bell?target_session_attrs=standby', 'says target_session_attrs with a value that is not to be had'],
   ['postgres://db/bell?statement_timeout=5', 'says statement_timeout, which has no meaning here: take it out'],
   ['postgres://bell:12?hush=@db/bell', 'says a word behind the "?", which has no meaning here: take it out'],
-])('%s is refused with what to write', async (address, says) => {
+])('%s is refused with what to write', async (address, message) => {
   const error = await read(address).catch((caught: unknown) => caught);
   expect(String(error)).toContain(`the file database-uri `);
-  expect(String(error)).toContain(says);
+  expect(String(error)).toContain(message);
   expect(String(error)).not.toContain('hush');
   expect(error).toMatchObject({ code: 'WB_START_FAILED' });
 });

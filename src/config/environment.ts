@@ -31,8 +31,8 @@ export function readEnvironment(env: Environment = process.env): Surroundings {
 const SERVICE_LINK = /^(?:tcp|udp|sctp):\/\//i;
 
 export interface Remarks {
-  readonly problem: (says: string) => void;
-  readonly warning: (says: string) => void;
+  readonly problem: (message: string) => void;
+  readonly warning: (message: string) => void;
 }
 
 /** `PORT`, `OPS_PORT` and `DATABASE_URL` work without any file, and win over one: they are said for this process. */

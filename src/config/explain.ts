@@ -33,8 +33,8 @@ export function explain(issues: readonly Issue[], value: unknown, shape: Shape, 
   const seen = new Set<string>();
   return findings
     .map((finding) => ({ ...finding, path: [...base, ...finding.path] }))
-    .filter(({ path, says }) => {
-      const key = JSON.stringify([path, says]);
+    .filter(({ path, message }) => {
+      const key = JSON.stringify([path, message]);
       return !seen.has(key) && seen.add(key) !== undefined;
     });
 }
@@ -49,12 +49,12 @@ function explainOne(issue: Issue, value: unknown, shape: Shape): Finding[] {
       Object.keys(found).length === 1 &&
       ('file' in found || 'env' in found)
     ) {
-      return [{ path, says: deepest(issue) ?? 'write { file: NAME } or { env: NAME }' }];
+      return [{ path, message: deepest(issue) ?? 'write { file: NAME } or { env: NAME }' }];
     }
     return [
       {
         path,
-        says:
+        message:
           typeof found === 'object' && found !== null ? 'write one of { file: NAME } and { env: NAME }' : SECRET_REMEDY,
       },
     ];
@@ -63,14 +63,16 @@ function explainOne(issue: Issue, value: unknown, shape: Shape): Finding[] {
     case 'unrecognized_keys':
       // Beyond some number it is not a configuration, and the nearest words would take seconds.
       return issue.keys.map((key, index) =>
-        index < MANY ? unknownKey(path, key, value, shape) : { path: [...path, key], says: 'unknown key', atKey: true },
+        index < MANY
+          ? unknownKey(path, key, value, shape)
+          : { path: [...path, key], message: 'unknown key', atKey: true },
       );
     case 'invalid_type':
-      return [{ path, says: wrongType(issue.expected, found, issue.message) }];
+      return [{ path, message: wrongType(issue.expected, found, issue.message) }];
     case 'invalid_value':
-      return [{ path, says: wrongValue(issue.values, found) }];
+      return [{ path, message: wrongValue(issue.values, found) }];
     case 'invalid_key':
-      return [{ path, says: issue.issues[0]?.message ?? 'is not a name', atKey: true }];
+      return [{ path, message: issue.issues[0]?.message ?? 'is not a name', atKey: true }];
     case 'invalid_element':
       return issue.issues.flatMap((inner) =>
         explainOne({ ...inner, path: [...issue.path, ...inner.path] } as Issue, value, shape),
@@ -78,7 +80,7 @@ function explainOne(issue: Issue, value: unknown, shape: Shape): Finding[] {
     case 'invalid_union':
       return union(issue, value, found, shape, path);
     default:
-      return [{ path, says: ours(issue.message) }];
+      return [{ path, message: ours(issue.message) }];
   }
 }
 
@@ -90,8 +92,8 @@ function union(
   shape: Shape,
   path: Path,
 ): Finding[] {
-  if (found === undefined) return [{ path, says: 'is missing' }];
-  if (!issue.message.startsWith('Invalid input')) return [{ path, says: issue.message }];
+  if (found === undefined) return [{ path, message: 'is missing' }];
+  if (!issue.message.startsWith('Invalid input')) return [{ path, message: issue.message }];
   const branches = issue.errors.filter((branch) => branch.length > 0);
   const typeFits = branches.filter(
     (branch) => !branch.some(({ code, path: at }) => code === 'invalid_type' && at.length === 0),
@@ -102,14 +104,14 @@ function union(
     return meant.flatMap((inner) =>
       explainOne({ ...inner, path: [...issue.path, ...inner.path] } as Issue, value, shape),
     );
-  if (isUnquoted(found)) return [{ path, says: wrongType('string', found, '') }];
+  if (isUnquoted(found)) return [{ path, message: wrongType('string', found, '') }];
   const wanted = new Set(
     branches.flatMap((branch) =>
       branch.map((inner) => (inner.code === 'invalid_type' ? (WANTED[inner.expected] ?? '') : '')),
     ),
   );
   const words = [...wanted].filter(Boolean);
-  return [{ path, says: words.length > 0 ? words.join(', or ') : 'is not one of the forms that may stand here' }];
+  return [{ path, message: words.length > 0 ? words.join(', or ') : 'is not one of the forms that may stand here' }];
 }
 
 function deepest(issue: Issue): string | undefined {
@@ -122,7 +124,7 @@ function unknownKey(path: Path, key: string, value: unknown, shape: Shape): Find
   const known = shape.keysAt(path, lookUp(value, [...path, 'type']));
   const meant = didYouMean(key, known);
   const list = known.length > 0 && meant === '' ? ` (there are ${known.slice(0, 20).join(', ')})` : '';
-  return { path: [...path, key], says: `unknown key${meant === '' ? list : meant}`, atKey: true };
+  return { path: [...path, key], message: `unknown key${meant === '' ? list : meant}`, atKey: true };
 }
 
 function wrongType(expected: string, found: unknown, message: string): string {

@@ -19,7 +19,7 @@ const bell = defineSkill({
   }),
   check: (options, names) =>
     options.rooms.flatMap((room, index) =>
-      names.rooms.includes(room) ? [] : [{ path: ['rooms', index], says: `no room is called "${room}"` }],
+      names.rooms.includes(room) ? [] : [{ path: ['rooms', index], message: `no room is called "${room}"` }],
     ),
   commands: { 'ring {n:int}': { help: 'rings', run: () => {} }, 'job run {name}': { help: 'runs', run: () => {} } },
 });

@@ -111,7 +111,7 @@ function mergeFiles(
   for (const file of files) {
     const next = parseFile(file, env, problem);
     if (next.kind === 'map' || (next.kind === 'scalar' && next.value === null)) tree = merge(tree, next, problem);
-    else problem({ path: [], says: 'must be a map: name: watchbell, connectors: …', at: next.at });
+    else problem({ path: [], message: 'must be a map: name: watchbell, connectors: …', at: next.at });
   }
   return tree;
 }
@@ -131,7 +131,7 @@ function readConfig(
   // What a file with broken syntax would have defined is missing everywhere else: only noise would follow.
   if (problems.some(({ path }) => path.length === 0)) return notLoaded();
   if (tree.kind !== 'map') {
-    problem({ path: [], says: 'is empty: write at least connectors: and rooms:', at: { ...tree.at, line: 0 } });
+    problem({ path: [], message: 'is empty: write at least connectors: and rooms:', at: { ...tree.at, line: 0 } });
     return notLoaded();
   }
 
@@ -159,15 +159,15 @@ function readConfig(
   if (parsed.success) {
     const at = { file: 'environment', line: 0, column: 0 };
     applyEnvironment(parsed.data, options.env, {
-      problem: (says) => problem({ path: [], says, at }),
-      warning: (says) => warnings.push({ path: [], says, at }),
+      problem: (message) => problem({ path: [], message, at }),
+      warning: (message) => warnings.push({ path: [], message, at }),
     });
   }
   if (!parsed.success || problems.length > 0) return notLoaded();
 
   const config: Config = { ...parsed.data, access: expandPlatforms(parsed.data), skills };
   if (Object.keys(config.connectors).length === 0)
-    warnings.push({ path: ['connectors'], says: 'there are none: the bot is in no room' });
+    warnings.push({ path: ['connectors'], message: 'there are none: the bot is in no room' });
   return {
     ok: true,
     config,
@@ -209,7 +209,7 @@ function vocabularyOf(
     try {
       return Object.keys(commandsOf(skill, options[skill.name]));
     } catch (error) {
-      problem({ path: ['skills', skill.name], says: `makes no commands of its options: ${messageOf(error)}` });
+      problem({ path: ['skills', skill.name], message: `makes no commands of its options: ${messageOf(error)}` });
       return [];
     }
   });
@@ -231,7 +231,7 @@ function lines(tree: Tree, findings: readonly Finding[]): string[] {
   );
   const told = placed
     .slice(0, MAX_LINES)
-    .map(({ at, path, says }) => `${placeText(at)}${path.length > 0 ? ` ${pathText(path)}` : ''}: ${says}`);
+    .map(({ at, path, message }) => `${placeText(at)}${path.length > 0 ? ` ${pathText(path)}` : ''}: ${message}`);
   const more = placed.length - told.length;
   return more > 0 ? [...told, `and ${more} more: fix these first`] : told;
 }

@@ -22,13 +22,13 @@ export function misplacedSecrets(value: unknown, isReference: (path: Path) => bo
   if (isMap(value)) {
     const [name, ...more] = Object.keys(value);
     if (more.length === 0 && (name === 'file' || name === 'env') && isReference(path))
-      return isSecret(name, value[name]) ? [{ path: [...path, name], says: SECRET_REMEDY }] : [];
+      return isSecret(name, value[name]) ? [{ path: [...path, name], message: SECRET_REMEDY }] : [];
     return Object.entries(value).flatMap(([key, inner]) =>
       path.length > 1 && OF_THEIR_OWN.includes(key) && isFlat(inner) ? [] : below(key, inner),
     );
   }
   if (typeof value === 'string' && WITH_PASSWORD.test(value))
-    return [{ path, says: 'has a password in it, which would be shown and stored: write the address without it' }];
+    return [{ path, message: 'has a password in it, which would be shown and stored: write the address without it' }];
   return [];
 }
 

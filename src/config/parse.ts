@@ -22,19 +22,19 @@ export function parseFile(file: SourceFile, env: Environment | undefined, proble
   const start: Place = { file: file.name, line: 1, column: 1 };
   const text = decode(file.bytes);
   if (text === undefined) {
-    const says =
+    const message =
       file.bytes.length > MAX_FILE_BYTES ? 'is larger than 1 MiB: not a configuration' : 'is not a text file in UTF-8';
-    problem({ path: [], says, at: { ...start, line: 0 } });
+    problem({ path: [], message, at: { ...start, line: 0 } });
     return emptyMap(start);
   }
   try {
     return new Reader(file.name, text, env, problem).read();
   } catch (error) {
-    const says =
+    const message =
       error instanceof SeveralDocuments
         ? `${error.message}: make it one, or several files in a directory`
         : `cannot be read: ${messageOf(error)}`;
-    problem({ path: [], says, at: start });
+    problem({ path: [], message, at: start });
     return emptyMap(start);
   }
 }
@@ -73,9 +73,9 @@ class Reader {
     const document = boundedDocument(this.#text, this.#lines);
     // Only the first: after it the rest is a guess, and so is every problem found in it.
     const [error] = document.errors;
-    if (error) this.#problem({ path: [], says: this.#explain(error.message), at: this.#at(error.pos[0]) });
+    if (error) this.#problem({ path: [], message: this.#explain(error.message), at: this.#at(error.pos[0]) });
     for (const warning of document.warnings) {
-      this.#problem({ path: [], says: 'a value that begins with "!" must be quoted', at: this.#at(warning.pos[0]) });
+      this.#problem({ path: [], message: 'a value that begins with "!" must be quoted', at: this.#at(warning.pos[0]) });
     }
     if (error) return emptyMap(this.#at(0));
     return this.#tree(document.contents, [], this.#at(0));
@@ -85,9 +85,9 @@ class Reader {
     if (message.startsWith('Plain value cannot start with'))
       return 'a value that begins with "@" or "`" must be quoted';
     // The library quotes what it found; that may be part of a secret.
-    const says = message.replace(/(?<=:) ".*"?$/s, '').replace(/:$/, '');
+    const unquoted = message.replace(/(?<=:) ".*"?$/s, '').replace(/:$/, '');
     const quote = this.#text.includes('${') ? 'inside { } a "${NAME}"' : 'a value that begins with "#", "*" or "&"';
-    return `is not YAML: ${lowerFirst(says)} (${quote} must be quoted)`;
+    return `is not YAML: ${lowerFirst(unquoted)} (${quote} must be quoted)`;
   }
 
   #at(offset: number): Place {
@@ -105,7 +105,7 @@ class Reader {
       if (target !== undefined) return this.#tree(target, path, near);
       this.#problem({
         path,
-        says: `no anchor is called "${node.source}"; a value that begins with "*" must be quoted`,
+        message: `no anchor is called "${node.source}"; a value that begins with "*" must be quoted`,
         at: near,
       });
       return { kind: 'scalar', at: near, value: null };
@@ -141,13 +141,13 @@ class Reader {
           : (key.source ?? String(key.value))
         : undefined;
       if (name === undefined || name === '__proto__') {
-        this.#problem({ path, says: 'has a key that is not a word', at: keyAt });
+        this.#problem({ path, message: 'has a key that is not a word', at: keyAt });
         continue;
       }
       const before = entries.get(name);
       if (before) {
-        const says = `is there twice, first in line ${before.keyAt.line}`;
-        this.#problem({ path: [...path, name], says, at: keyAt });
+        const message = `is there twice, first in line ${before.keyAt.line}`;
+        this.#problem({ path: [...path, name], message, at: keyAt });
         continue;
       }
       entries.set(name, { keyAt, node: this.#tree(value, [...path, name], keyAt) });
@@ -159,11 +159,11 @@ class Reader {
     const { value } = node;
     if (typeof value === 'number' || typeof value === 'boolean' || value === null) return value;
     if (typeof value !== 'string') {
-      this.#problem({ path, says: 'is neither text, number, list nor map', at });
+      this.#problem({ path, message: 'is neither text, number, list nor map', at });
       return null;
     }
     if (this.#env === undefined) return value;
-    const replaced = substitute(value, this.#env, (says) => this.#problem({ path, says, at }));
+    const replaced = substitute(value, this.#env, (message) => this.#problem({ path, message, at }));
     return node.type === Scalar.PLAIN && replaced !== value ? plainValue(replaced) : replaced;
   }
 }

@@ -12,19 +12,20 @@ export function fillTypes(connectors: unknown, types: readonly string[], problem
   const filled: Record<string, unknown> = {};
   for (const [name, entry] of Object.entries(connectors)) {
     if (!isMap(entry)) {
-      problem({ path: ['connectors', name], says: 'must be a map (key: value)' });
+      problem({ path: ['connectors', name], message: 'must be a map (key: value)' });
       continue;
     }
     const { type = name } = entry;
     const atKey = !Object.hasOwn(entry, 'type');
     const path = atKey ? ['connectors', name] : ['connectors', name, 'type'];
-    if (typeof type !== 'string') problem({ path, says: 'must be text' });
-    else if (LATER_PLATFORMS.includes(type)) problem({ path, atKey, says: `${type} is not part of this release yet` });
+    if (typeof type !== 'string') problem({ path, message: 'must be text' });
+    else if (LATER_PLATFORMS.includes(type))
+      problem({ path, atKey, message: `${type} is not part of this release yet` });
     else if (types.includes(type)) filled[name] = { ...entry, type };
     else {
       const known = [...types, ...LATER_PLATFORMS];
       const remedy = didYouMean(type, known) || `; write type: ${known.join(', ')}`;
-      problem({ path, atKey, says: `no platform is called "${type.slice(0, 80)}"${remedy}` });
+      problem({ path, atKey, message: `no platform is called "${type.slice(0, 80)}"${remedy}` });
     }
   }
   return filled;

@@ -56,7 +56,7 @@ export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: F
   function known(path: Path, kind: string, word: unknown, list: readonly string[], atKey = false): void {
     if (isUnreadable(raw[DEFINED_IN[kind] ?? ''])) return;
     if (typeof word === 'string' && !list.includes(word))
-      problems.push({ path, atKey, says: `no ${kind} is called "${shown(word)}"${didYouMean(word, list)}` });
+      problems.push({ path, atKey, message: `no ${kind} is called "${shown(word)}"${didYouMean(word, list)}` });
   }
 
   for (const [name, connector] of entriesOf(raw['connectors']))
@@ -70,8 +70,8 @@ export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: F
       for (const id of typeof ids === 'string' ? [ids] : stringsOf(ids).map(([, one]) => one)) {
         const other = addresses.get(`${connector}\n${id}`);
         if (other !== undefined) {
-          const says = other === name ? 'is named twice' : `is the room "${other}" already: one room has one name`;
-          problems.push({ path: ['rooms', name, 'in', connector], says });
+          const message = other === name ? 'is named twice' : `is the room "${other}" already: one room has one name`;
+          problems.push({ path: ['rooms', name, 'in', connector], message });
         }
         addresses.set(`${connector}\n${id}`, name);
       }
@@ -80,7 +80,7 @@ export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: F
   for (const cycle of failoverCycles(raw)) {
     problems.push({
       path: ['rooms', cycle[0] ?? '', 'failover'],
-      says: `goes round in a circle: ${[...cycle, cycle[0]].join(' → ')}`,
+      message: `goes round in a circle: ${[...cycle, cycle[0]].join(' → ')}`,
     });
   }
 
@@ -89,31 +89,31 @@ export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: F
     if (RESERVED.includes(id))
       problems.push({
         path: ['people', id],
-        says: 'means somebody else in access rules: choose another key',
+        message: 'means somebody else in access rules: choose another key',
         atKey: true,
       });
     else if (names.groups.includes(id))
-      problems.push({ path: ['people', id], says: 'is the name of a group too: choose another key', atKey: true });
+      problems.push({ path: ['people', id], message: 'is the name of a group too: choose another key', atKey: true });
     const own = asMap(person['accounts']);
     for (const [connector, account] of Object.entries(own)) {
       known(['people', id, 'accounts', connector], 'connector', connector, connectors, true);
       if (typeof account !== 'string') continue;
       const other = accounts.get(`${connector}\n${account}`);
       if (other !== undefined)
-        problems.push({ path: ['people', id, 'accounts', connector], says: `is the account of "${other}" already` });
+        problems.push({ path: ['people', id, 'accounts', connector], message: `is the account of "${other}" already` });
       accounts.set(`${connector}\n${account}`, id);
     }
     for (const [index, connector] of stringsOf(person['contact'])) {
       if (!Object.hasOwn(own, connector)) {
-        const says = `"${shown(connector)}" is not among the accounts of ${id}${didYouMean(connector, Object.keys(own))}`;
-        problems.push({ path: ['people', id, 'contact', index], says });
+        const message = `"${shown(connector)}" is not among the accounts of ${id}${didYouMean(connector, Object.keys(own))}`;
+        problems.push({ path: ['people', id, 'contact', index], message });
       }
     }
     for (const [index, group] of stringsOf(person['groups'])) {
       if (RESERVED.includes(group))
         problems.push({
           path: ['people', id, 'groups', index],
-          says: 'means somebody else in access rules: choose another name',
+          message: 'means somebody else in access rules: choose another name',
         });
     }
   }
@@ -166,7 +166,7 @@ export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: F
       const wanted = words.toLowerCase().split(/\s+/).filter(Boolean).join(' ');
       if (list.some((one) => one === wanted || one.startsWith(`${wanted} `))) return;
       // Not a problem: the skill it belongs to may be missing for a while, and the bot should start all the same.
-      warnings.push({ path, says: `no ${what} begins with "${shown(words)}"${didYouMean(wanted, list)}` });
+      warnings.push({ path, message: `no ${what} begins with "${shown(words)}"${didYouMean(wanted, list)}` });
     }
   }
 }

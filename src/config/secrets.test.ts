@@ -79,12 +79,12 @@ test.each([
   ['a tab', '\thunter2', 'a control character (character 1)'],
   ['a byte order mark', '\ufeffhunter2', 'a byte order mark (character 1)'],
   ['another encoding', Buffer.from([0x68, 0xfc, 0x6e]), 'a character that is not UTF-8 (character 2)'],
-])('a secret with %s is refused with its file and without its value', async (_what, content, says) => {
+])('a secret with %s is refused with its file and without its value', async (_what, content, message) => {
   await writeFile(join(directory, 'token'), content);
   await expect(secrets.read({ file: 'token' })).rejects.toMatchObject({
     code: 'WB_SECRET_MISSING',
     gone: false,
-    message: `the secret file ${directory}/token has ${says}: write the secret alone, on one line of UTF-8`,
+    message: `the secret file ${directory}/token has ${message}: write the secret alone, on one line of UTF-8`,
   });
 });
 
@@ -115,10 +115,10 @@ test('whatever bytes a file holds, it is one clean line or a refusal that quotes
       const fresh = createSecrets({ directory, env: {} });
       const outcome = await fresh.read({ file: path }).then(
         (value) => ({ value }),
-        (error: unknown) => ({ says: messageOf(error) }),
+        (error: unknown) => ({ message: messageOf(error) }),
       );
       if ('value' in outcome) expect(() => new Headers({ authorization: encodeURI(outcome.value) })).not.toThrow();
-      else expect(outcome.says.replace(path, '')).toMatch(/^(the|there is no) secret file {1,2}[ -~]{10,100}$/);
+      else expect(outcome.message.replace(path, '')).toMatch(/^(the|there is no) secret file {1,2}[ -~]{10,100}$/);
     }),
     { numRuns: Number(process.env['FUZZ_RUNS'] ?? 200) },
   );

@@ -50,17 +50,17 @@ export function readSkills(
 ): Record<string, unknown> {
   const given = isMap(raw['skills']) ? raw['skills'] : {};
   if (raw['skills'] !== undefined && !isMap(raw['skills']))
-    problems.push({ path: ['skills'], says: 'must be a map (key: value)' });
+    problems.push({ path: ['skills'], message: 'must be a map (key: value)' });
   const names = namesOf(raw);
   const unknown = unknownNames(raw);
   const known = skills.map((skill) => skill.name);
   for (const name of Object.keys(given).filter((one) => !known.includes(one))) {
     if (brokenSkills.includes(name))
-      warnings.push({ path: ['skills', name], says: 'this skill could not be loaded and is off', atKey: true });
+      warnings.push({ path: ['skills', name], message: 'this skill could not be loaded and is off', atKey: true });
     else
       problems.push({
         path: ['skills', name],
-        says: `no skill is called "${name.slice(0, 80)}"${didYouMean(name, known)}`,
+        message: `no skill is called "${name.slice(0, 80)}"${didYouMean(name, known)}`,
         atKey: true,
       });
   }
@@ -75,7 +75,7 @@ export function readSkills(
     }
     if (!skill.options) {
       if (isMentioned && (!isMap(value) || Object.keys(value).length > 0))
-        problems.push({ path, says: 'this skill has no options: write {}' });
+        problems.push({ path, message: 'this skill has no options: write {}' });
       parsed[skill.name] = {};
       continue;
     }
@@ -92,7 +92,7 @@ export function readSkills(
       const [first] = found;
       disabled.push({
         skill: skill.name,
-        because: first ? `${pathText(first.path)}: ${first.says}` : 'it needs options',
+        because: first ? `${pathText(first.path)}: ${first.message}` : 'it needs options',
       });
     }
   }
@@ -103,7 +103,7 @@ export function readSkills(
 export function warnNoEffect(shape: Shape, value: unknown, base: Path): Finding[] {
   return shape.keysWithoutEffect(value).map(({ path, because }) => ({
     path: [...base, ...path],
-    says: `has no effect in this release: ${because}`,
+    message: `has no effect in this release: ${because}`,
     atKey: true,
   }));
 }
@@ -116,7 +116,7 @@ function parseOptions(skill: AnySkill, value: unknown, findings: Finding[]): unk
     findings.push(...explain(result.success ? [] : result.error.issues, value, shapeOf(skill.options), base));
     return result.data;
   } catch (error) {
-    findings.push({ path: base, says: `the skill could not read its options: ${messageOf(error)}` });
+    findings.push({ path: base, message: `the skill could not read its options: ${messageOf(error)}` });
     return undefined;
   }
 }
@@ -127,7 +127,7 @@ function checkOptions(skill: AnySkill, options: unknown, names: Names): Finding[
     const found: readonly Problem[] = skill.check?.(options, names) ?? [];
     return found.map((problem) => ({ ...problem, path: [...base, ...problem.path] }));
   } catch (error) {
-    return [{ path: base, says: `the skill could not check its options: ${messageOf(error)}` }];
+    return [{ path: base, message: `the skill could not check its options: ${messageOf(error)}` }];
   }
 }
 
@@ -148,10 +148,10 @@ function checkNames(
 function checkSoundPart(skill: AnySkill, value: unknown, names: Names, unknown: readonly (keyof Names)[]): Finding[] {
   const sound = skill.options && validPart(skill.options, value);
   if (!sound) return [];
-  const found = checkNames(skill, { value, options: sound.data }, names, unknown).filter(({ path, says }) =>
+  const found = checkNames(skill, { value, options: sound.data }, names, unknown).filter(({ path, message }) =>
     [lookUp({ skills: { [skill.name]: value } }, path)]
       .flat()
-      .some((word) => typeof word === 'string' && says.includes(`"${word}"`) && !sound.without.has(word)),
+      .some((word) => typeof word === 'string' && message.includes(`"${word}"`) && !sound.without.has(word)),
   );
   if (found.length === 0 || !sound.lacksNames) return found;
   // Of names of its own nothing is known: what stays when the core has every name was about those.
@@ -174,7 +174,7 @@ function* textsIn(value: unknown): Generator<string> {
   else if (typeof value === 'object' && value !== null) for (const inner of Object.values(value)) yield* textsIn(inner);
 }
 
-/** A skill may mark what is odd and works: `{ path, says, warning: true }`. */
+/** A skill may mark what is odd and works: `{ path, message, warning: true }`. */
 function isWarning(finding: Finding): boolean {
   return 'warning' in finding && finding.warning === true;
 }

@@ -4,7 +4,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * Replaces `${NAME}` and `${NAME:-default}` in one value; `$$` is a plain `$`, and a `$` before anything else stays.
  * The default also counts when the variable is empty. Values are never looked at again, so nothing can be injected.
  */
-export function substitute(text: string, env: Environment, problem: (says: string) => void): string {
+export function substitute(text: string, env: Environment, problem: (message: string) => void): string {
   if (!text.includes('$')) return text;
   return text.replace(/\$\$|\$\{([^}]*)(\}?)/g, (whole, inner: string | undefined, end: string | undefined) => {
     if (inner === undefined) return '$';

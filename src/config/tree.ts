@@ -21,7 +21,7 @@ export type Path = readonly (string | number)[];
 /** Something wrong at a path of the configuration; `at` when the place is not what the path leads to. */
 export interface Finding {
   readonly path: Path;
-  readonly says: string;
+  readonly message: string;
   readonly at?: Place;
   /** The key itself is wrong, not its value. */
   readonly atKey?: boolean;
@@ -78,7 +78,7 @@ export function merge(one: Tree, other: Tree, problem: (finding: Finding) => voi
   if (one.kind === 'scalar' && one.value === null) return other;
   if (other.kind === 'scalar' && other.value === null) return one;
   if (one.kind !== 'map' || other.kind !== 'map') {
-    problem({ path, says: `is also in ${placeText(one.at)}: say it in one of the two`, at: other.at });
+    problem({ path, message: `is also in ${placeText(one.at)}: say it in one of the two`, at: other.at });
     return one;
   }
   const entries = new Map(one.entries);

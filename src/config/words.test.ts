@@ -56,9 +56,9 @@ test.each([
   ['${1}', '${1}', 1],
   ['${X', '${X', 1],
 ])('%s becomes %s', (text, expected, problems) => {
-  const says: string[] = [];
-  expect(substitute(text, { X: '1', E: '' }, (one) => says.push(one))).toBe(expected);
-  expect(says).toHaveLength(problems);
+  const message: string[] = [];
+  expect(substitute(text, { X: '1', E: '' }, (one) => message.push(one))).toBe(expected);
+  expect(message).toHaveLength(problems);
 });
 
 test('the environment has defaults, and an unknown log level is info', () => {

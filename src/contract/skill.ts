@@ -16,7 +16,7 @@ export interface Problem {
   /** Path inside this skill's options: `['route', 'rooms', 0]`. */
   readonly path: readonly (string | number)[];
   /** What is wrong and the remedy, one sentence. */
-  readonly says: string;
+  readonly message: string;
   /** It can be used all the same. */
   readonly warning?: true;
 }

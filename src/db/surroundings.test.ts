@@ -60,12 +60,12 @@ test('who may not make tables is told what to grant, and then may', async () => 
   const stranger = await asStranger();
   const database = openAt(stranger.url);
   const grant = `grant create on schema public to ${stranger.name}`;
-  expect(await findObstacles(database)).toEqual([{ what: 'schema', says: expect.stringContaining(grant) }]);
+  expect(await findObstacles(database)).toEqual([{ what: 'schema', message: expect.stringContaining(grant) }]);
   await admin.query(grant);
   expect(await findObstacles(database)).toEqual([]);
   await admin.query('drop schema public');
   const made = `create schema ${stranger.name} authorization ${stranger.name}`;
-  expect(await findObstacles(database)).toEqual([{ what: 'schema', says: expect.stringContaining(made) }]);
+  expect(await findObstacles(database)).toEqual([{ what: 'schema', message: expect.stringContaining(made) }]);
   await admin.query(made);
   expect(await findObstacles(database)).toEqual([]);
   await stranger.drop();
@@ -85,7 +85,7 @@ test("tables that are somebody else's, as after a restore by an administrator, a
   await admin.query(`create table events (id int); grant create on schema public to ${stranger.name}`);
   const [tables, ...others] = await findObstacles(openAt(stranger.url));
   const grant = `grant all on all tables in schema public to ${stranger.name}`;
-  expect([tables, others]).toEqual([{ what: 'tables', says: expect.stringContaining(grant) }, []]);
+  expect([tables, others]).toEqual([{ what: 'tables', message: expect.stringContaining(grant) }, []]);
   await admin.query(grant);
   expect(await findObstacles(openAt(stranger.url))).toEqual([]);
   await stranger.drop();
@@ -133,7 +133,7 @@ test.each([
   const sessions = Array.from({ length: count + 1 }, () => new pg.Client(home.url));
   await Promise.all(sessions.map((one) => one.connect()));
   expect(await findObstacles(pooled(sessions, order))).toEqual([
-    { what: 'pooler', says: expect.stringContaining('pool_mode = session') },
+    { what: 'pooler', message: expect.stringContaining('pool_mode = session') },
   ]);
   await Promise.all(sessions.map((one) => one.end()));
 });

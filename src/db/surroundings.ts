@@ -7,7 +7,7 @@ import { tablesMade } from './migrate.ts';
 export interface Obstacle {
   readonly what: 'encoding' | 'schema' | 'tables' | 'pooler';
   /** With the line to type. */
-  readonly says: string;
+  readonly message: string;
 }
 
 /** A pooler hands out its free connections in an order of its own; by chance it gives the same ones once, and not this often. */
@@ -17,7 +17,7 @@ const ROUNDS = 8;
 export async function refuseUnfit(database: Pick<Database, 'dedicated'>): Promise<void> {
   const obstacles = await findObstacles(database);
   if (obstacles.length > 0)
-    throw new StartFailed(`this database will not do: ${obstacles.map(({ says }) => says).join('; ')}`);
+    throw new StartFailed(`this database will not do: ${obstacles.map(({ message }) => message).join('; ')}`);
 }
 
 /** What stands in the way, of the database and of the way to it. Takes two connections for a moment. */
@@ -59,22 +59,22 @@ async function examine(client: pg.Client): Promise<Obstacle[]> {
   if (encoding !== 'UTF8')
     found.push({
       what: 'encoding',
-      says: `the database ${name} is in ${encoding}, which lacks most of what people write: make one in UTF-8 (createdb --encoding UTF8 --locale C --template template0 --owner ${user} NAME); what is in this one comes along with watchbell backup and restore`,
+      message: `the database ${name} is in ${encoding}, which lacks most of what people write: make one in UTF-8 (createdb --encoding UTF8 --locale C --template template0 --owner ${user} NAME); what is in this one comes along with watchbell backup and restore`,
     });
   if (schema === null)
     found.push({
       what: 'schema',
-      says: `${user} finds no schema in ${name} to make tables in: create schema ${user} authorization ${user}`,
+      message: `${user} finds no schema in ${name} to make tables in: create schema ${user} authorization ${user}`,
     });
   else if (!mayCreate)
     found.push({
       what: 'schema',
-      says: `${user} may not make tables in the schema ${schema} of ${name}: grant create on schema ${schema} to ${user} (or: alter database ${name} owner to ${user})`,
+      message: `${user} may not make tables in the schema ${schema} of ${name}: grant create on schema ${schema} to ${user} (or: alter database ${name} owner to ${user})`,
     });
   if (shut > 0)
     found.push({
       what: 'tables',
-      says: `${user} may not use ${shut === 1 ? 'a table' : `${shut} tables`} in the schema ${schema} of ${name}: grant all on all tables in schema ${schema} to ${user}; grant all on all sequences in schema ${schema} to ${user}`,
+      message: `${user} may not use ${shut === 1 ? 'a table' : `${shut} tables`} in the schema ${schema} of ${name}: grant all on all tables in schema ${schema} to ${user}; grant all on all sequences in schema ${schema} to ${user}`,
     });
   return found;
 }
@@ -108,7 +108,8 @@ async function examineWay(client: pg.Client, database: Pick<Database, 'dedicated
 
 const POOLER: Obstacle = {
   what: 'pooler',
-  says: 'the address leads to a pooler that gives every transaction another connection, and settings, prepared statements and LISTEN are lost in between: point database.url at Postgres itself (its port is often 5432 rather than 6432 or 6543), or let the pooler keep sessions (PgBouncer: pool_mode = session)',
+  message:
+    'the address leads to a pooler that gives every transaction another connection, and settings, prepared statements and LISTEN are lost in between: point database.url at Postgres itself (its port is often 5432 rather than 6432 or 6543), or let the pooler keep sessions (PgBouncer: pool_mode = session)',
 };
 
 async function processOf(client: pg.Client): Promise<number> {

@@ -107,18 +107,21 @@ test.each([
   [{ most: 'NaN' }, /^most: /],
   [{ colour: 'red' }, /colour/],
   [{ constructor: 'x' }, /constructor/],
-] as [Record<string, string>, RegExp][])('input that the schema does not know is refused: %j', async (input, says) => {
-  expect(await ask('books', input)).toEqual({ outcome: 'invalid', says: expect.stringMatching(says) });
-});
+] as [Record<string, string>, RegExp][])(
+  'input that the schema does not know is refused: %j',
+  async (input, message) => {
+    expect(await ask('books', input)).toEqual({ outcome: 'invalid', message: expect.stringMatching(message) });
+  },
+);
 
 test('what does not exist is said, with what does', async () => {
-  expect(await ask('boooks')).toEqual({ outcome: 'unknown', says: expect.stringContaining('books, rooms, one') });
+  expect(await ask('boooks')).toEqual({ outcome: 'unknown', message: expect.stringContaining('books, rooms, one') });
   expect(await ask('toString')).toMatchObject({ outcome: 'unknown' });
-  expect(await ask('one', { id: '10' }, program)).toEqual({ outcome: 'missing', says: 'there is no book 10' });
+  expect(await ask('one', { id: '10' }, program)).toEqual({ outcome: 'missing', message: 'there is no book 10' });
 });
 
 test('the access policy of commands decides, by skill and name and by room', async () => {
-  expect(await ask('one', { id: '1' })).toEqual({ outcome: 'denied', says: 'Ann has read them all' });
+  expect(await ask('one', { id: '1' })).toEqual({ outcome: 'denied', message: 'Ann has read them all' });
   expect(await ask('rooms')).toEqual({ outcome: 'ok', answer: ['lobby'] });
   expect(await ask('books', {}, stranger)).toMatchObject({ outcome: 'denied' });
   expect(await ask('secret')).toMatchObject({ outcome: 'denied' });

@@ -27,7 +27,7 @@ export interface Asked {
 export type QueryOutcome =
   | { readonly outcome: 'ok'; readonly answer: unknown }
   /** `unknown`: there is no such query; `missing`: nor what it was asked about. `says` is a sentence with the remedy. */
-  | { readonly outcome: 'unknown' | 'missing' | 'invalid' | 'denied'; readonly says: string };
+  | { readonly outcome: 'unknown' | 'missing' | 'invalid' | 'denied'; readonly message: string };
 
 export interface QueryRunnerOptions {
   readonly registry: () => Registry;
@@ -52,18 +52,18 @@ export class QueryRunner {
     const registry = this.#options.registry();
     const loaded = registry.skills.get(asked.skill);
     const query = own(queriesIn(registry, asked.skill), asked.query);
-    if (!loaded || !query) return { outcome: 'unknown', says: unknownText(registry, asked) };
+    if (!loaded || !query) return { outcome: 'unknown', message: unknownText(registry, asked) };
     const may = (room: string | undefined) => decide(registry, asked, query, room);
     const decision = may(undefined);
-    if (!decision.allow) return { outcome: 'denied', says: decision.because };
+    if (!decision.allow) return { outcome: 'denied', message: decision.because };
     const takes = inputOf(query);
     const input = takes.input.safeParse(readInput(takes, asked.input));
-    if (!input.success) return { outcome: 'invalid', says: problemsOf(input.error) };
+    if (!input.success) return { outcome: 'invalid', message: problemsOf(input.error) };
     try {
       const answer = await this.#inTurn(() => this.#run(registry, loaded, query, { asked, input: input.data, may }));
       return { outcome: 'ok', answer: this.#checked(loaded, asked, query, answer) };
     } catch (error) {
-      if (codeOf(error) === 'WB_COMMAND') return { outcome: 'missing', says: messageOf(error) };
+      if (codeOf(error) === 'WB_COMMAND') return { outcome: 'missing', message: messageOf(error) };
       // 25006: the transaction is read only. Elsewhere it means a database that takes no writes.
       if (codeOf(error) === '25006' || codeOf((error as Error).cause) === '25006')
         throw new Error(`the query ${nameOf(asked)} wrote something: a query only reads`, { cause: error });

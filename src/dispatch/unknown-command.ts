@@ -71,5 +71,5 @@ export function answerElsewhere(
 /** What was not understood, and how the command is said. */
 export function usageReply({ entry, mismatch }: Extract<Lookup, { readonly found: 'misfit' }>): string {
   const usage = `Say it like this: \`${readable(entry)}\``;
-  return mismatch ? `${escape(mismatch.says)}. ${usage}` : usage;
+  return mismatch ? `${escape(mismatch.message)}. ${usage}` : usage;
 }

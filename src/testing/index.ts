@@ -229,7 +229,7 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
       const [skill = '', query = ''] = name.split(' ');
       const actor = accountActor(app.registry, 'memory', { accountId: by, name: 'somebody', bot: false, guest: false });
       const asked = await app.queries.ask({ actor, skill, query, input });
-      if (asked.outcome !== 'ok') throw new Error(asked.says);
+      if (asked.outcome !== 'ok') throw new Error(asked.message);
       return asked.answer;
     },
     async tap(messageId, emoji, by = {}) {

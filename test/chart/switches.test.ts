@@ -295,8 +295,8 @@ test.each([
     { ...source, alertmanagerConfig: { enabled: true, source: 'prod', tokenSecret: { name: 'team', key: 'token' } } },
     /no such source.*it has: default/,
   ],
-])('%s fails and says so, unless a fragment may contain it', async (_, values, says) => {
-  await expect(render({ ...DATABASE, ...values })).rejects.toThrow(says);
+])('%s fails and says so, unless a fragment may contain it', async (_, values, message) => {
+  await expect(render({ ...DATABASE, ...values })).rejects.toThrow(message);
   await render({ ...DATABASE, ...values, configFragments: ['team'] });
 });
 

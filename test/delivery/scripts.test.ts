@@ -117,8 +117,8 @@ test.each([
 test.each([
   ['a client it does not know', ['scripts/tunnel.sh', 'clouldflared'], /the clients are cloudflared, /],
   ['a tag without a name', ['scripts/rebuild.sh', '--tag'], /--tag wants a name/],
-] as const)('%s is refused with a sentence', async (_, command, says) => {
-  expect(await runWith({}, command)).toMatchObject({ code: 2, stderr: expect.stringMatching(says) });
+] as const)('%s is refused with a sentence', async (_, command, message) => {
+  expect(await runWith({}, command)).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });
 });
 
 test('tunnel.sh without curl says so, and not that no bot answers', async () => {

@@ -346,7 +346,7 @@ describeReal('with a real Synapse', () => {
           await synapse.say(world.ann, third, 'hello');
           await host.until('what is said there', () => host.texts().includes('hello'));
           const findings = (await connector.examine?.([world.room, world.roomId], never)) ?? [];
-          expect(findings.slice(2).map(({ says }) => says)).toEqual([
+          expect(findings.slice(2).map(({ message }) => message)).toEqual([
             'joined, may speak',
             `the room was upgraded to ${third}; write that into the configuration; joined, may speak`,
           ]);
@@ -364,7 +364,7 @@ describeReal('with a real Synapse', () => {
       const shared = await synapse.createRoom(world.ann, `shared-${randomUUID()}`, [world.bot], more);
       const other = await synapse.createRoom(world.ann, `other-${randomUUID()}`, [world.bot], levels);
       const findings = (await connector.examine?.([own, shared, other], never)) ?? [];
-      expect(findings.slice(2).map(({ says }) => says)).toEqual([
+      expect(findings.slice(2).map(({ message }) => message)).toEqual([
         'joined, may speak',
         'joined, may speak',
         `no power to speak: raise the power level of ${world.bot.id} there to 50`,

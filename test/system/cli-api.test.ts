@@ -59,6 +59,6 @@ test.each([
   [['get', 'countdown', 'running', 'limit'], '"limit" is not key=value, such as limit=10'],
   [['get', 'countdown', 'running', 'limit=0'], 'limit: '],
   [['do', 'stop', '--room', 'cellar'], 'No room is called "cellar"; there are: lobby'],
-])('%j is refused with what is wrong', async (args, says) => {
-  expect(await watchbell(...args)).toEqual({ status: 2, output: expect.stringContaining(says) });
+])('%j is refused with what is wrong', async (args, message) => {
+  expect(await watchbell(...args)).toEqual({ status: 2, output: expect.stringContaining(message) });
 });

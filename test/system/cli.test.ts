@@ -127,19 +127,19 @@ describe('without a command', () => {
     [['--config', 'x', 'backupp', '--help'], `'backupp'; did you mean "backup"?`],
     [['help', 'nope'], "'nope'; `watchbell help` lists them"],
     [['help', 'events', 'faild'], `'faild'; did you mean "failed"?`],
-  ])('%j is refused for the word that is no command', async (args, says) => {
+  ])('%j is refused for the word that is no command', async (args, message) => {
     const surroundings = { secrets: directory, databaseUrl: home.url };
-    expect(await runCli(args, surroundings)).toEqual({ status: 2, output: `error: no command is called ${says}` });
+    expect(await runCli(args, surroundings)).toEqual({ status: 2, output: `error: no command is called ${message}` });
   });
 
   test('help says how a command is used, also one below another', async () => {
     const surroundings = { secrets: directory, databaseUrl: home.url };
-    for (const [args, says] of [
+    for (const [args, message] of [
       [['help'], 'Usage: watchbell [options] [command]'],
       [['help', 'backup'], 'Usage: watchbell backup [options]'],
       [['help', 'events', 'failed'], 'Usage: watchbell events failed [options]'],
     ] as const)
-      expect(await runCli(args, surroundings)).toEqual({ status: 0, output: expect.stringContaining(says) });
+      expect(await runCli(args, surroundings)).toEqual({ status: 0, output: expect.stringContaining(message) });
   });
 
   test.each(['events', 'messages', 'import', 'audit'])(
@@ -200,13 +200,13 @@ test('a database that will not do is refused by run and migrate, and named by do
   const [run, migrate, doctor] = await Promise.all(
     ['run', 'migrate', 'doctor'].map((command) => watchbell([command], url)),
   );
-  const says = `the database ${name} is in LATIN1, which lacks most of what people write: make one in UTF-8 (createdb --encoding UTF8`;
+  const message = `the database ${name} is in LATIN1, which lacks most of what people write: make one in UTF-8 (createdb --encoding UTF8`;
   for (const result of [run, migrate])
     expect(result).toEqual({
       status: 2,
-      output: expect.stringContaining(`watchbell: this database will not do: ${says}`),
+      output: expect.stringContaining(`watchbell: this database will not do: ${message}`),
     });
-  expect(doctor?.output).toContain(`BAD  encoding: ${says}`);
+  expect(doctor?.output).toContain(`BAD  encoding: ${message}`);
   expect(doctor?.output).toContain('BAD  schema: there is none yet');
   await database.query(`drop database ${name} with (force)`);
 });

@@ -67,8 +67,8 @@ describe('commands go on with the last good configuration, as the bot does, and 
       [['recover'], 'Nothing is overdue'],
     ] as const;
     const results = await Promise.all(commands.map(([args]) => watchbell(...args)));
-    for (const [at, [, says]] of commands.entries()) {
-      expect(results[at]?.output).toContain(says);
+    for (const [at, [, message]] of commands.entries()) {
+      expect(results[at]?.output).toContain(message);
       expect(results[at]?.output).toMatch(
         /watchbell: going on with the last good configuration, of 20.*Z: .*has a problem:/,
       );

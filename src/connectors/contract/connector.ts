@@ -101,7 +101,7 @@ export interface Finding {
   /** What was looked at: `token`, `device`, `room #ops:example.org`. */
   readonly what: string;
   /** One sentence; where not ok, with the remedy. */
-  readonly says: string;
+  readonly message: string;
 }
 
 export interface RenderOptions {

@@ -17,8 +17,8 @@ export async function examine(
   signal: AbortSignal,
 ): Promise<Finding[]> {
   const findings: Finding[] = [
-    { ok: true, what: 'token', says: `speaks for ${account.userId}` },
-    { ok: true, what: 'device', says: `${account.deviceId}: a repeated send is recognised` },
+    { ok: true, what: 'token', message: `speaks for ${account.userId}` },
+    { ok: true, what: 'device', message: `${account.deviceId}: a repeated send is recognised` },
   ];
   for (const room of written) findings.push(await examineRoom(requests, rooms, room, account.userId, signal));
   return findings;
@@ -39,7 +39,7 @@ async function examineRoom(
     if (!Array.isArray(joined) || !joined.includes(id))
       return {
         ...{ ok: false, what },
-        says: upgraded
+        message: upgraded
           ? `the room was upgraded to ${id}: invite ${userId} there`
           : `not a member: invite ${userId} there`,
       };
@@ -60,16 +60,20 @@ async function examineRoom(
     const power = { levels, create: (isObject(content) ? content : create) ?? {}, creator: text(create?.['sender']) };
     const speak = powerOf(power, userId, 'm.room.message');
     if (speak.has < speak.needs)
-      return { ok: false, what, says: `no power to speak: raise the power level of ${userId} there to ${speak.needs}` };
+      return {
+        ok: false,
+        what,
+        message: `no power to speak: raise the power level of ${userId} there to ${speak.needs}`,
+      };
     if (encryption)
-      return { ok: false, what, says: 'encrypted: nothing said there can be read; use a room without encryption' };
+      return { ok: false, what, message: 'encrypted: nothing said there can be read; use a room without encryption' };
     const tap = powerOf(power, userId, 'm.reaction');
     const reactions = tap.has < tap.needs ? `; not offer 👀, which needs a power level of ${tap.needs}` : '';
     const moved = upgraded
       ? `the room was upgraded to ${id}${written.startsWith('!') ? '; write that into the configuration' : ''}; `
       : '';
-    return { ok: true, what, says: `${moved}joined, may speak${reactions}` };
+    return { ok: true, what, message: `${moved}joined, may speak${reactions}` };
   } catch (error) {
-    return { ok: false, what, says: roomTrouble(error, written, userId) ?? messageOf(error) };
+    return { ok: false, what, message: roomTrouble(error, written, userId) ?? messageOf(error) };
   }
 }

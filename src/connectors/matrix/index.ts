@@ -142,7 +142,7 @@ class MatrixConnector implements Connector {
       if (this.options.password) await requests.request('POST', '/_matrix/client/v3/logout', { body: {}, signal });
       return findings;
     } catch (error) {
-      return [{ ok: false, what: 'token', says: messageOf(error) }];
+      return [{ ok: false, what: 'token', message: messageOf(error) }];
     } finally {
       requests.close();
     }

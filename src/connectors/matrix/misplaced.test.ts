@@ -5,7 +5,7 @@ import { openAccount } from './account.ts';
 import { Requests } from './requests.ts';
 
 /** What is said where a web server answers, with this status and header, and this .well-known. */
-async function saysOf(status: number, headers: Record<string, string>, wellKnown?: (url: string) => string) {
+async function messageFor(status: number, headers: Record<string, string>, wellKnown?: (url: string) => string) {
   const server = createServer((request, response) => {
     const isWellKnown = request.url === '/.well-known/matrix/client' && wellKnown !== undefined;
     if (isWellKnown) response.end(wellKnown(url));
@@ -29,29 +29,29 @@ async function saysOf(status: number, headers: Record<string, string>, wellKnown
 
 test.each([301, 302, 307, 308])('a redirect (%d) is said with where to, and what to write', async (status) => {
   const to = 'https://matrix.example.org/_matrix/client/v3/account/whoami';
-  expect(await saysOf(status, { Location: to })).toBe(
+  expect(await messageFor(status, { Location: to })).toBe(
     `URL is not the address of a homeserver: it redirects to ${to}; write \`homeserver: https://matrix.example.org\``,
   );
 });
 
 test('a web site whose .well-known names the homeserver is said with its address', async () => {
   const wellKnown = () => JSON.stringify({ 'm.homeserver': { base_url: 'https://matrix.example.org/' } });
-  const says =
+  const message =
     'URL is not the address of a homeserver: its .well-known/matrix/client names https://matrix.example.org; write `homeserver: https://matrix.example.org`';
-  expect(await saysOf(404, {}, wellKnown)).toBe(says);
-  expect(await saysOf(200, {}, wellKnown)).toBe(says);
+  expect(await messageFor(404, {}, wellKnown)).toBe(message);
+  expect(await messageFor(200, {}, wellKnown)).toBe(message);
 });
 
 test('a .well-known that is wrong itself is said to be so', async () => {
-  expect(await saysOf(404, {}, (url) => JSON.stringify({ 'm.homeserver': { base_url: url } }))).toMatch(
+  expect(await messageFor(404, {}, (url) => JSON.stringify({ 'm.homeserver': { base_url: url } }))).toMatch(
     /its \.well-known\/matrix\/client names it, but it answers 404/,
   );
-  expect(await saysOf(404, {}, () => JSON.stringify({ 'm.homeserver': { base_url: 'matrix.example.org' } }))).toMatch(
+  expect(await messageFor(404, {}, () => JSON.stringify({ 'm.homeserver': { base_url: 'matrix.example.org' } }))).toMatch(
     /names none either \("matrix\.example\.org"\); write the address that clients use/,
   );
 });
 
 test('any other page is said to be no homeserver, and one that is down is not', async () => {
-  expect(await saysOf(404, {})).toMatch(/not the address of a homeserver: it answers 404 .* has no \.well-known/);
-  expect(await saysOf(502, {})).toBe('the homeserver answers 502');
+  expect(await messageFor(404, {})).toMatch(/not the address of a homeserver: it answers 404 .* has no \.well-known/);
+  expect(await messageFor(502, {})).toBe('the homeserver answers 502');
 });

@@ -7,8 +7,8 @@ import type { Requests } from './requests.ts';
 /** The address in the configuration is not a homeserver's; the message says which one to write, where that can be found out. */
 export class Misplaced extends Error {
   readonly code = 'WB_MATRIX_MISPLACED';
-  constructor(homeserver: string, says: string, cause: unknown) {
-    super(`${homeserver} is not the address of a homeserver: ${says}`, { cause });
+  constructor(homeserver: string, message: string, cause: unknown) {
+    super(`${homeserver} is not the address of a homeserver: ${message}`, { cause });
   }
 }
 

@@ -173,14 +173,15 @@ test('an address that cannot be found for a while stays where it was', async () 
 test('doctor says that a room was upgraded, and to which', async () => {
   await begin();
   const next = world.homeserver.upgradeRoom('ann', world.roomId);
-  const says = async () => (await connector.examine?.([OPS, world.roomId], signal))?.slice(2).map((one) => one.says);
+  const messages = async () =>
+    (await connector.examine?.([OPS, world.roomId], signal))?.slice(2).map((one) => one.message);
   const invite = `the room was upgraded to ${next}: invite @bell:fake.test there`;
-  expect(await says()).toEqual([invite, invite]);
+  expect(await messages()).toEqual([invite, invite]);
   world.homeserver.setAlias(OPS, world.roomId);
-  expect(await says()).toEqual([invite, invite]);
+  expect(await messages()).toEqual([invite, invite]);
   world.homeserver.invite('bell', next);
   world.homeserver.join('bell', next);
-  expect(await says()).toEqual([
+  expect(await messages()).toEqual([
     `the room was upgraded to ${next}; joined, may speak`,
     `the room was upgraded to ${next}; write that into the configuration; joined, may speak`,
   ]);

@@ -263,7 +263,7 @@ test('the doctor says of each room what is wrong and what to do', async () => {
   const connector = await world.connect();
   const rooms = ['#ops', '#mute', '#crypt', '#closed', '#none', '#own', '#no-taps'].map((name) => `${name}:fake.test`);
   const findings = await connector.examine?.(rooms, new AbortController().signal);
-  expect(findings?.map(({ ok, what, says }) => `${ok ? 'ok' : 'no'} ${what}: ${says}`)).toEqual([
+  expect(findings?.map(({ ok, what, message }) => `${ok ? 'ok' : 'no'} ${what}: ${message}`)).toEqual([
     'ok token: speaks for @bell:fake.test',
     'ok device: BELL: a repeated send is recognised',
     'ok room #ops:fake.test: joined, may speak',
