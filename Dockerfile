@@ -1,15 +1,15 @@
-# Watchbell as a container: the program as written, its dependencies and a warm compile cache. No database, no npm.
-#   docker build -t watchbell .                    what each file needs at run time is in docs/installing.md
-#   --secret id=npmrc,src=$HOME/.npmrc             for a package registry of your own
-#   --secret id=ca,src=/etc/ssl/certs/own-ca.pem   where a proxy of your own answers for it
-# By tag, so that a build brings Debian's latest fixes; builds of one commit are alike while it stays where it is.
+# Watchbell as a container image: the source, its dependencies and a warm compile cache. No database, no npm.
+#   docker build -t watchbell .                    how to run it: docs/installing.md
+#   --secret id=npmrc,src=$HOME/.npmrc             for a private package registry
+#   --secret id=ca,src=/etc/ssl/certs/own-ca.pem   for a registry or proxy with a private CA
+# By tag, so that a build includes Debian's latest fixes; builds of one commit are identical until the tag moves.
 ARG NODE_IMAGE=docker.io/library/node:24-bookworm-slim
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-# Of the fonts (skills/coffee/render-png.ts) only the regular weight is used.
-# No install scripts run: what they would fetch (Node, the native part of matrix-bot-sdk) is not used here.
+# Of the fonts, only the regular weight is used (skills/coffee/render-png.ts).
+# Install scripts do not run: what they would download (Node, the native part of matrix-bot-sdk) is not used here.
 RUN --mount=type=secret,id=npmrc,target=/run/secrets/npmrc --mount=type=secret,id=ca,target=/run/secrets/ca \
     if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi \
  && if [ -s /run/secrets/npmrc ]; then export NPM_CONFIG_USERCONFIG=/run/secrets/npmrc; fi \
@@ -23,8 +23,8 @@ COPY src src
 COPY skills skills
 COPY scripts/warm-compile-cache.ts scripts/
 RUN find src skills \( -name '*.test.ts' -o -name 'conformance*.ts' -o -path '*/conformance/*' -o -name 'test-bot.ts' \) -delete
-# Code caches belong to one Node, one user id and one set of flags: warmed as the program will run. Node lets only that id
-# read them; the chmod lets others, and bin/watchbell.js leads them there.
+# A compile cache is specific to a Node version, a user id and a set of flags, so it is warmed with those of the program. Only
+# that id can read it; the chmod gives others access, and bin/watchbell.js makes them use it.
 ENV NODE_COMPILE_CACHE=/app/.compile-cache
 RUN mkdir .compile-cache && chown 1000:1000 .compile-cache
 USER 1000:1000
@@ -32,7 +32,7 @@ RUN node --max-semi-space-size=2 --disable-warning=ExperimentalWarning scripts/w
  && chmod -R a+rX .compile-cache
 
 FROM ${NODE_IMAGE}
-# Nothing in here installs packages, and what is not there needs no update.
+# The image installs no packages, and removed software needs no updates.
 RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /usr/local/bin/yarn* /opt/yarn* \
  && ln -s /app/bin/watchbell.js /usr/local/bin/watchbell
 WORKDIR /app
@@ -53,6 +53,6 @@ LABEL org.opencontainers.image.title=watchbell \
       org.opencontainers.image.revision=${REVISION}
 USER 1000:1000
 EXPOSE 8080 8081
-# The program handles SIGTERM itself, as process 1 too, and starts no children: no init is needed.
+# The program handles SIGTERM itself, also as process 1, and starts no child processes: no init is needed.
 ENTRYPOINT ["node", "--max-semi-space-size=2", "--disable-warning=ExperimentalWarning", "/app/bin/watchbell.js"]
 CMD ["run"]

@@ -19,7 +19,7 @@ if (major >= 24) {
   const own = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url));
   if (!existsSync(own)) {
     console.error(
-      `watchbell needs Node 24 or newer, and this is ${process.versions.node}. Install it, or run "npm ci" here.`,
+      `watchbell needs Node 24 or newer; this is ${process.versions.node}. Install it, or run "npm ci" here.`,
     );
     process.exit(2);
   }

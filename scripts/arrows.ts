@@ -1,11 +1,11 @@
 /**
- * Draws which folder of src/ imports which, and fails on an import that points back up or from one platform's folder into another's:
- * `npm run arrows`. A file directly in src/ that is not in a layer of its own belongs to the ground, which everything may import.
+ * Shows which folder of src/ imports which, and fails on an import that points up, or from one platform's folder into another's:
+ * `npm run arrows`. A file directly in src/ that is not in a layer of its own belongs to `ground`, which everything can import.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 
-/** From the top down. A folder imports only what is in a line below its own. */
+/** From the top down. A folder may only import from lines below its own. */
 const LAYERS: readonly (readonly string[])[] = [
   ['main.ts'],
   ['cli', 'testing'],
@@ -55,14 +55,14 @@ for (const file of files) {
     if (to === from) continue;
     arrows.set(from, (arrows.get(from) ?? new Set()).add(to));
     if (layerOf(to) <= layerOf(from))
-      wrong.push(`src/${file} imports src/${imported}: ${from} stands below ${to}, or beside it`);
+      wrong.push(`src/${file} imports src/${imported}: ${from} is below ${to}, or in the same layer`);
   }
 }
 
 if (!process.argv.includes('--quiet'))
   for (const layer of LAYERS)
     for (const room of layer)
-      console.log(`${room.padEnd(12)} → ${[...(arrows.get(room) ?? [])].sort().join(', ') || 'nothing of ours'}`);
+      console.log(`${room.padEnd(12)} → ${[...(arrows.get(room) ?? [])].sort().join(', ') || 'nothing in src/'}`);
 for (const line of new Set(wrong)) console.error(line);
 if (wrong.length > 0) {
   console.error(

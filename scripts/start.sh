@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs Watchbell in a container on this machine, with a Postgres beside it.
+# Runs Watchbell in a container on this machine, with a Postgres container.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -7,29 +7,29 @@ usage() {
   cat <<'TEXT'
 usage: scripts/start.sh [stop] [--help]
 
-Starts Watchbell in a container, and unless DATABASE_URL is set a Postgres beside it. Started again, it replaces the
-container and keeps the data. `stop` takes both down and keeps the data. After a reboot docker brings both back; with podman
-run this again.
+Starts Watchbell in a container and, unless DATABASE_URL is set, a Postgres container. Running it again replaces Watchbell's
+container and keeps the data. `stop` removes both containers and keeps the data. After a reboot docker restarts both; with
+podman, run this script again.
 
   CONFIG        directory with watchbell.yaml; default ./config
-  SECRETS       directory with one file a secret; default ./secrets
-  DATABASE_URL  a Postgres of your own
-  PORT          where webhooks and the web chat listen; default 8080
-  ADDRESS       on which address; default 127.0.0.1
-  IMAGE         default watchbell:VERSION, as scripts/rebuild.sh builds it
-  ENGINE        docker or podman; default the first that is there
+  SECRETS       directory with one file per secret; default ./secrets
+  DATABASE_URL  your own Postgres
+  PORT          port for webhooks and the web chat; default 8080
+  ADDRESS       address to listen on; default 127.0.0.1
+  IMAGE         default watchbell:VERSION, which scripts/rebuild.sh builds
+  ENGINE        docker or podman; default: the first one installed
 TEXT
 }
 
 case ${1:-} in
   -h | --help) usage; exit 0 ;;
   '' | stop) ;;
-  *) echo "start: there is no $1" >&2; usage >&2; exit 2 ;;
+  *) echo "start: unknown argument $1" >&2; usage >&2; exit 2 ;;
 esac
 engine=${ENGINE:-$(command -v docker || command -v podman || true)}
 [ -n "$engine" ] || { echo 'start: install docker or podman' >&2; exit 2; }
 
-# What cannot be removed shows in what comes after: a container that is still listed, or a name that is taken.
+# A failure to remove shows in what follows: a container that is still listed, or a name that is in use.
 remove() {
   "$engine" stop --time 20 "$1" >/dev/null 2>&1 || true
   "$engine" rm --force "$1" >/dev/null 2>&1 || true
@@ -40,14 +40,14 @@ if [ "${1:-}" = stop ]; then
   remove watchbell-postgres
   names=$("$engine" ps --all --format '{{.Names}}')
   if grep -qxE 'watchbell(-postgres)?' <<<"$names"; then
-    echo "start: $engine did not remove watchbell or watchbell-postgres; try: $engine rm --force watchbell watchbell-postgres" >&2
+    echo "start: $engine could not remove watchbell or watchbell-postgres; try: $engine rm --force watchbell watchbell-postgres" >&2
     exit 1
   fi
-  echo 'stopped; the data are in the volume watchbell-postgres'
+  echo 'stopped; the data is kept in the volume watchbell-postgres'
   exit 0
 fi
 
-# Until it listens; a container that ends is started again by its engine, and counted.
+# Waits until the bot listens; if the container exits, its engine restarts it and counts that.
 wait_until_started() {
   local left=60
   until "$engine" exec watchbell node -e "fetch('http://127.0.0.1:8081/startupz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))" 2>/dev/null; do
@@ -57,15 +57,15 @@ wait_until_started() {
   done
 }
 
-# realpath does not take what is not there yet on every machine.
+# realpath does not accept missing files on every machine.
 absolute() { case $1 in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac; }
 
 version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' package.json)
 config=$(absolute "${CONFIG:-config}") secrets=$(absolute "${SECRETS:-secrets}")
-[ -e "$config" ] || { echo "start: there is no $config: put watchbell.yaml there, or say where with CONFIG" >&2; exit 2; }
+[ -e "$config" ] || { echo "start: $config does not exist: put watchbell.yaml there, or set CONFIG" >&2; exit 2; }
 image=${IMAGE:-watchbell:$version}
 if ! "$engine" image inspect "$image" >/dev/null 2>&1; then
-  echo "start: there is no image $image: build it with scripts/rebuild.sh, or name another with IMAGE" >&2
+  echo "start: image $image does not exist: build it with scripts/rebuild.sh, or set IMAGE" >&2
   exit 2
 fi
 mkdir -p "$secrets"
@@ -86,16 +86,16 @@ if [ -z "${DATABASE_URL:-}" ]; then
 fi
 
 remove watchbell
-export DATABASE_URL # named, not written, on the command line
+export DATABASE_URL # only the name is on the command line, not the value
 "$engine" run --detach --name watchbell --network watchbell --restart unless-stopped --stop-timeout 20 \
   --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
   --volume "$config:/etc/watchbell:ro" --volume "$secrets:/run/secrets/watchbell:ro" --env DATABASE_URL --env PORT=8080 --env OPS_PORT=8081 \
   --publish "${ADDRESS:-127.0.0.1}:${PORT:-8080}:8080" "$image" >/dev/null
 if ! wait_until_started; then
   "$engine" logs --tail 20 watchbell >&2
-  echo "start: the bot did not start; above are the last lines of its log. Mend that, and run this again" >&2
+  echo "start: the bot did not start; see the last lines of its log above. Fix the problem and run this again" >&2
   exit 1
 fi
 address=http://${ADDRESS:-127.0.0.1}:${PORT:-8080}
-echo "started on $address; its log: $engine logs --follow watchbell"
-echo "for the web chat, if it has one: $engine exec watchbell watchbell sign-in --url $address"
+echo "started on $address; log: $engine logs --follow watchbell"
+echo "to sign in to the web chat, if configured: $engine exec watchbell watchbell sign-in --url $address"

@@ -1,4 +1,4 @@
-/** Fills NODE_COMPILE_CACHE while an image is built: imports, as bin/watchbell.js does, all that a running bot may import. */
+/** Fills NODE_COMPILE_CACHE during an image build: imports everything that a running bot may import, as bin/watchbell.js does. */
 import { readdir } from 'node:fs/promises';
 import module from 'node:module';
 import { join, resolve } from 'node:path';

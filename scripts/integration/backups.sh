@@ -1,7 +1,7 @@
-# Backups: beside the bot, by the clock into a bucket, and back; a part of scripts/integration-tests.sh.
+# Backups: next to the running bot, on schedule to a bucket, and restores; part of scripts/integration-tests.sh.
 # shellcheck shell=bash disable=SC2154 # work is the script's
 
-backed_up() { # as the CronJob does; and what was written can be read to its end
+backed_up() { # as the CronJob does it; the backup can be read to its end
   k exec deploy/bell-watchbell -- sh -c 'watchbell backup --to /tmp/backups --keep 2 && watchbell restore --check /tmp/backups'
 }
 
@@ -9,7 +9,7 @@ completed() { k wait --for=condition=Complete "job/$1" --timeout=180s >/dev/null
 
 bucket() { homeserver test/cluster/bucket.ts "$@"; }
 
-# An S3 server with a bucket, and CronJobs that run each minute; the keys are in a Secret.
+# An S3 server with a bucket, and CronJobs that run every minute; the keys are in a Secret.
 each_minute() {
   k apply -f test/cluster/bucket.yaml >/dev/null && k wait --for=condition=Ready pod/bucket --timeout=120s >/dev/null || return 1
   eventually 30 bucket_made || { cat "$work/bucket"; return 1; }
@@ -18,7 +18,7 @@ each_minute() {
 
 bucket_made() { bucket make bells >"$work/bucket" 2>&1; }
 
-scheduled() { # CRONJOB: a Job that the controller made when it was time has succeeded
+scheduled() { # CRONJOB: a Job that the controller created on schedule has succeeded
   local job
   k get cronjob "$1" >/dev/null || return 1
   eventually 150 ran "$1" || { k describe cronjob "$1" | tail -n 15; k logs -l batch.kubernetes.io/job-name --tail 5; return 1; }
@@ -26,7 +26,7 @@ scheduled() { # CRONJOB: a Job that the controller made when it was time has suc
   k logs "job/$job" | tail -n 1
 }
 
-# Prints the Job. One that somebody made from the CronJob has an annotation.
+# Prints the Job. A Job created manually from the CronJob has an annotation.
 ran() {
   k get jobs -o json | jq -er --arg by "$1" '
     [.items[] | select(any(.metadata.ownerReferences[]?; .kind == "CronJob" and .name == $by)
@@ -34,12 +34,12 @@ ran() {
     | first | .metadata.name // empty'
 }
 
-not_two_at_once() { # and gone by themselves; both read from what runs
+not_two_at_once() { # and removed automatically; both are checked in the live objects
   k get cronjobs -o json | jq -e '.items | length == 2 and all(.spec.concurrencyPolicy == "Forbid")' &&
     k get jobs -o json | jq -e '.items | length > 0 and all(.spec.ttlSecondsAfterFinished > 0)'
 }
 
-in_bucket() { # what the CronJob wrote is whole; the next one leaves only itself
+in_bucket() { # the CronJob's backup is complete; the next one deletes older ones
   k patch cronjob bell-watchbell-backup -p '{"spec":{"suspend":true}}' >/dev/null && eventually 60 idle bell-watchbell-backup || return 1
   k exec deploy/bell-watchbell -- watchbell restore --check s3://bells/prod || return 1
   k exec deploy/bell-watchbell -- watchbell backup --to s3://bells/prod --keep 1 >/dev/null || return 1
@@ -49,7 +49,7 @@ in_bucket() { # what the CronJob wrote is whole; the next one leaves only itself
 
 idle() { [ -z "$(k get cronjob "$1" -o jsonpath='{.status.active}')" ]; }
 
-restored() { # as docs/operating.md says it: a backup by the CronJob, an empty database, a Job made from the CronJob
+restored() { # as in docs/operating.md: a backup by the CronJob, an empty database, a Job created from the CronJob
   k apply -f - >/dev/null <<'YAML' || return 1
 apiVersion: v1
 kind: PersistentVolumeClaim
@@ -62,19 +62,19 @@ YAML
   k patch cronjob bell-watchbell-backup -p '{"spec":{"suspend":true}}' >/dev/null && empty_database || return 1
   job_of_backup restore '.args = ["restore", "/backups"]' || return 1
   with_backups "${forced[@]}" || return 1
-  [ "$(k get cronjob bell-watchbell-backup -o jsonpath='{.spec.suspend}')" = false ] || { echo 'backups are suspended still'; return 1; }
+  [ "$(k get cronjob bell-watchbell-backup -o jsonpath='{.spec.suspend}')" = false ] || { echo 'backups are still suspended'; return 1; }
   eventually 60 ask_quickly '!version' watchbell || return 1
   k logs job/restore | head -n 1
 }
 
 with_backups() { install upgrade --set backup.enabled=true,backup.volume.existingClaim=backups "$@"; }
 
-job_of_backup() { # NAME FILTER of its container: a Job made from the CronJob
+job_of_backup() { # NAME FILTER for its container: a Job created from the CronJob
   k create job "$1" --from=cronjob/bell-watchbell-backup --dry-run=client -o json |
     jq ".spec.template.spec.containers[0] |= ($2)" | k apply -f - >/dev/null && completed "$1"
 }
 
-# The old database steps aside. Where the image has no psql, a pod of the bot says the same.
+# Renames the old database. If the image has no psql, a pod of the bot does it.
 empty_database() {
   local aside='alter database watchbell rename to watchbell_old' anew='create database watchbell'
   if k exec bell-watchbell-postgres-0 -- sh -c 'command -v psql' >/dev/null 2>&1; then

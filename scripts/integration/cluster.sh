@@ -1,15 +1,15 @@
-# Finds a cluster and brings the images into it; a part of scripts/integration-tests.sh.
+# Finds a cluster and loads the images into it; part of scripts/integration-tests.sh.
 # shellcheck shell=bash disable=SC2154,SC2034 # namespace is the script's, helm and work are for it
 
-# Sets `source`: kind, made (by WATCHBELL_CLUSTER, and taken down at the end) or given. Says loudly when there is none.
+# Sets `source`: kind, made (by WATCHBELL_CLUSTER, and removed at the end) or given. Reports if there is none.
 find_cluster() {
   if [ -n "${KUBECONFIG:-}" ]; then
-    kubectl version >/dev/null || { echo 'integration-tests: the cluster of KUBECONFIG does not answer' >&2; exit 1; }
+    kubectl version >/dev/null || { echo 'integration-tests: the cluster in KUBECONFIG does not respond' >&2; exit 1; }
     case $(kubectl config current-context) in kind-*) source=kind ;; *) source=given ;; esac
   elif [ -x "${WATCHBELL_CLUSTER:-/nowhere}/cluster.sh" ]; then
     source=made
   else
-    echo 'SKIPPED: the integration tests, and with them the build of the Dockerfile, need a cluster, and there is none. Set KUBECONFIG (kind create cluster), or WATCHBELL_CLUSTER.'
+    echo 'SKIPPED: the integration tests, including the image build, need a cluster, and there is none. Set KUBECONFIG (kind create cluster) or WATCHBELL_CLUSTER.'
     if [ -n "${NO_SKIPS:-}" ]; then
       echo 'FAIL  NO_SKIPS is set, so nothing may be skipped'
       echo '0 passed, 1 failed'
@@ -43,13 +43,13 @@ prepare() {
   kubectl create namespace "$namespace" >/dev/null || return 1
   kubectl label namespace "$namespace" pod-security.kubernetes.io/enforce=restricted >/dev/null || return 1
   local test_image=${WATCHBELL_TEST_IMAGE:-docker.io/library/watchbell-test:integration} priority="''"
-  [ "$source" = made ] && priority=system-cluster-critical # what is so is not evicted
+  [ "$source" = made ] && priority=system-cluster-critical # pods of this class are not evicted
   sed "s|IMAGE|$test_image|; s|PRIORITY|$priority|" test/cluster/homeserver.yaml | kubectl -n "$namespace" apply -f - >/dev/null || return 1
   kubectl -n "$namespace" wait --for=condition=Ready pod/homeserver --timeout=120s >/dev/null || return 1
   storage
 }
 
-# Values that fit this cluster.
+# Values for this cluster.
 images() {
   local image=${WATCHBELL_IMAGE:-docker.io/library/watchbell:integration}
   cluster_values=(--set "image.repository=${image%:*},image.tag=${image##*:}")
@@ -61,19 +61,19 @@ images() {
       docker build -q -f test/cluster/Dockerfile --build-arg "WATCHBELL_IMAGE=$image" -t "$test_image" test >/dev/null || return 1
       load_into_kind "$image" "$test_image" ;;
     made) images_without_registry "$image" "$test_image" && servers_without_registry ;;
-    *) echo 'integration-tests: this cluster is not of kind: push the images, and set WATCHBELL_IMAGE and WATCHBELL_TEST_IMAGE' >&2; return 1 ;;
+    *) echo 'integration-tests: this cluster is not a kind cluster: push the images, and set WATCHBELL_IMAGE and WATCHBELL_TEST_IMAGE' >&2; return 1 ;;
   esac
 }
 
 load_into_kind() { kind load docker-image --name "$(kubectl config current-context | sed 's/^kind-//')" "$@"; }
 
-# Base image and Postgres are made here, since no registry answers; the Dockerfile is built unchanged.
+# The base image and Postgres are built here, because no registry is reachable; the Dockerfile is built unchanged.
 images_without_registry() {
   export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
   build_and_load "$@" >"$work/build" 2>&1 || { tail -n 30 "$work/build"; return 1; }
 }
 
-# One chain: a step that fails must not leave the tests to an image of an earlier run.
+# One chain: if a step fails, the tests must not run with an image of an earlier run.
 build_and_load() {
   local image=$1 test_image=$2 postgres=docker.io/library/postgres:18 base=docker.io/library/node:24-bookworm-slim one
   { { command -v buildah && buildah inspect --type image "$base"; } >/dev/null 2>&1 || "$WATCHBELL_CLUSTER/node-image.sh" "$base"; } &&
@@ -98,7 +98,7 @@ load() { # IMAGES
   done
 }
 
-# What test/cluster/*.yaml names is made here too: the same programs, from Go's modules and Debian's packages.
+# The images in test/cluster/*.yaml are built here too: the same programs, from Go modules and Debian packages.
 servers_without_registry() {
   stock_servers >"$work/build" 2>&1 || { tail -n 30 "$work/build"; return 1; }
 }
@@ -113,14 +113,14 @@ stock_servers() {
     load "docker.io/versity/versitygw:v$versitygw" "docker.io/library/registry:$distribution"
 }
 
-debian_program() { # PACKAGE VERSION PATH TARGET: taken out of the package, since what is installed would be started
+debian_program() { # PACKAGE VERSION PATH TARGET: extracts it, because installing the package would start the service
   local at=$work/$1
   mkdir -p "$at" "${4%/*}" && (cd "$at" && { apt-get download -qq "$1" || { apt-get update -qq && apt-get download -qq "$1"; }; }) || return 1
   case $(echo "$at"/*.deb) in *"_$2"*) ;; *) echo "$1 is not $2 here: $(echo "$at"/*.deb)"; return 1 ;; esac
   dpkg-deb -x "$at"/*.deb "$at/root" && cp "$at/root/$3" "$4"
 }
 
-# Without a storage class the database and the backups get directories of the node. Only where this script is on that node.
+# Without a storage class the database and the backups use directories on the node. Only works if this script runs on that node.
 storage() {
   [ -n "$(kubectl get storageclass -o name)" ] && return
   if [ "$source" != made ]; then cluster_values+=(--set postgres.development.persistence.enabled=false); return; fi
@@ -144,7 +144,7 @@ spec:
 YAML
 }
 
-# kill_nine POD: SIGKILL from the node, as the kernel does when memory is short. Elsewhere the nearest that kubectl can do.
+# kill_nine POD: SIGKILL from the node, like the kernel's OOM killer. On other clusters the closest that kubectl can do.
 kill_nine() {
   local find="for p in /proc/[0-9]*; do tr '\\0' '\\n' <\$p/environ 2>/dev/null | grep -qx HOSTNAME=$1 && tr '\\0' ' ' <\$p/cmdline | grep -q 'watchbell.js run' && kill -9 \${p#/proc/}; done; true"
   case $source in
@@ -165,5 +165,5 @@ tidy() {
 
 kept() {
   trap - EXIT
-  echo "kept: the namespace $namespace${cluster:+; to see it: eval \"\$($WATCHBELL_CLUSTER/cluster.sh env $cluster)\"}"
+  echo "kept the namespace $namespace${cluster:+; to see it: eval \"\$($WATCHBELL_CLUSTER/cluster.sh env $cluster)\"}"
 }

@@ -1,4 +1,4 @@
-/** Reads objects from standard input and writes those whose resource the cluster knows: node known-kinds.ts "RESOURCE.GROUP …" */
+/** Reads objects from standard input and prints those whose resource the cluster knows: node known-kinds.ts "RESOURCE.GROUP …" */
 import { readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
 

@@ -1,19 +1,19 @@
-# Releases: the upgrade from the one before; the chart published, and deployed; a part of scripts/integration-tests.sh.
+# Releases: the upgrade from the previous one; publishing and deploying the chart; part of scripts/integration-tests.sh.
 # shellcheck shell=bash disable=SC2154 # helm, namespace and work are the script's
 
-# Sets `previous`: the tag of the release before this commit. Says why when there is none.
+# Sets `previous`: the tag of the release before this commit. If there is none, says why.
 find_previous() {
   previous=$(git describe --tags --abbrev=0 --match 'v[0-9]*.[0-9]*.[0-9]*' --exclude '*-*' HEAD^ 2>/dev/null) && return
   if [ "$(git rev-parse --is-shallow-repository 2>/dev/null)" = false ]; then
-    echo 'SKIPPED: the upgrade from the release before: no tag vX.Y.Z precedes this commit'
+    echo 'SKIPPED: the upgrade from the previous release: no tag vX.Y.Z precedes this commit'
   else
-    echo 'SKIPPED: the upgrade from the release before: without the whole history it is not known which that is'
+    echo 'SKIPPED: the upgrade from the previous release: it is unknown in a shallow clone'
     [ -z "${NO_SKIPS:-}" ] || { failed=$((failed + 1)); echo 'FAIL  NO_SKIPS is set, so nothing may be skipped: git fetch --unshallow --tags'; }
   fi
   return 1
 }
 
-previous_installed() { # chart, program and values of the tag; the Service is there for sure when the test has passed
+previous_installed() { # chart, program and values of the tag; once the test has passed, the Service is up
   local tree=$work/previous image=docker.io/library/watchbell:previous
   mkdir "$tree" && git archive "$previous" | tar -x -C "$tree" || return 1
   if [ "$source" = given ]; then
@@ -33,8 +33,8 @@ previous_image() { # TREE IMAGE
   esac
 }
 
-# The registry is in the cluster, with a certificate that only this script trusts, and is reached through kubectl.
-with_registry() { # COMMAND...: with `registry`, its address
+# The registry is in the cluster, with a certificate that only this script trusts, and is accessed through kubectl.
+with_registry() { # COMMAND...: runs it with the address in `registry`
   local forwarding result
   kubectl -n "$namespace" port-forward pod/registry :5000 >"$work/forward" 2>&1 &
   forwarding=$!
@@ -48,7 +48,7 @@ with_registry() { # COMMAND...: with `registry`, its address
 
 released_version() { sed -n 's/^version: //p' charts/watchbell/Chart.yaml; }
 
-published() { # as CI's job `publish` does it: release.sh lets the tag through, and the chart is pushed
+published() { # like CI's job `publish`: release.sh accepts the tag, and the chart is pushed
   local tree=$work/release version
   version=$(released_version)
   openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=registry -addext subjectAltName=IP:127.0.0.1 -keyout "$work/registry.key" -out "$work/registry.crt" 2>/dev/null &&
@@ -60,7 +60,7 @@ published() { # as CI's job `publish` does it: release.sh lets the tag through, 
 }
 pushed() { "$helm" push "$1" "oci://$registry/charts" 2>&1; }
 
-# deploy VALUES TIMEOUT [OPTION]: as CI's job `deploy` does it, over the release that is there and with its values
+# deploy VALUES TIMEOUT [OPTION]: like CI's job `deploy`, on top of the existing release and its values
 deploy() {
   helm_ get values bell -o yaml >"$work/production.yaml" || return 1
   HELM=$helm CHART=oci://$registry/charts/watchbell VALUES="$work/production.yaml $1" RELEASE=bell NAMESPACE=$namespace \
@@ -80,11 +80,11 @@ deployed() {
   echo "was $before, is $(revision)"
 }
 
-deployed_in_vain() { # an image that is not there: deploy.sh fails, and the same pods go on with what they were
+deployed_in_vain() { # an image that does not exist: deploy.sh fails, and the same pods keep running
   local before pods
   before=$(running_image) pods=$(restarts)
   echo 'image: { tag: no-such-release }' >"$work/broken.yaml"
-  if deploy "$work/broken.yaml" 20s; then echo 'deploy.sh ended well'; return 1; fi
+  if deploy "$work/broken.yaml" 20s; then echo 'deploy.sh succeeded'; return 1; fi
   [ "$(running_image)" = "$before" ] || { echo "it was $before, it is $(running_image)"; return 1; }
   eventually 60 same_pods "$pods" || { echo "the pods were $pods, they are $(restarts)"; return 1; }
   [[ $(revision) = *' deployed' ]] || { helm_ history bell; return 1; }

@@ -26,13 +26,13 @@ function entry(job: Job): [string, JobOptions] {
 }
 const entries = (pipeline.workflows['release']?.jobs ?? []).map(entry);
 
-test("the pipeline is valid by CircleCI's published schema, which finds a wrong one", async () => {
+test("the pipeline is valid by CircleCI's published schema, which rejects a wrong one", async () => {
   expect(await faults('circleciconfig.json', pipeline)).toEqual([]);
   expect(await faults('circleciconfig.json', { ...pipeline, version: 7 })).not.toEqual([]);
   expect(await faults('circleciconfig.json', { ...pipeline, jobs: { lint: { steps: 'none' } } })).not.toEqual([]);
 });
 
-test('every job, executor and command that is named is there', () => {
+test('every job, executor and command that is referenced exists', () => {
   for (const { executor } of Object.values(pipeline.jobs)) expect(pipeline.executors).toHaveProperty(executor);
   const own = ['checkout', ...Object.keys(pipeline.commands)];
   for (const { steps } of Object.values(pipeline.jobs))
@@ -44,7 +44,7 @@ test('every job, executor and command that is named is there', () => {
     }
 });
 
-test("a release runs on tags vX.Y.Z only, refuses one that is not the chart's, and deploys after somebody has agreed", () => {
+test("a release only runs on tags vX.Y.Z, rejects a tag other than the chart's version, and deploys after approval", () => {
   for (const [, options] of entries) expect(options.filters?.tags?.only).toBe('/^v\\d+\\.\\d+\\.\\d+$/');
   const steps = JSON.stringify(pipeline.jobs['publish']?.steps);
   const pushed = steps.indexOf('docker buildx build');
@@ -61,7 +61,7 @@ test("a release runs on tags vX.Y.Z only, refuses one that is not the chart's, a
   expect(requires['deploy']).toEqual(['approve']);
 });
 
-test('every script that a job runs is there', async () => {
+test('every script that a job runs exists', async () => {
   const scripts = new Set([...text.matchAll(/scripts\/[a-z-]+\.sh/g)].map(([script]) => script));
   expect(scripts.size).toBeGreaterThanOrEqual(5);
   for (const script of scripts) expect(await readFile(resolve(ROOT, script), 'utf8')).toMatch(/^#!/);

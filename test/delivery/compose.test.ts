@@ -17,12 +17,12 @@ const compose = parse(text) as {
 };
 const COMPOSE = 'raw.githubusercontent.com/compose-spec/compose-spec/master/schema/compose-spec.json';
 
-test('docker-compose.yaml is valid by the published schema, which finds a wrong one', async () => {
+test('docker-compose.yaml is valid by the published schema, which rejects a wrong one', async () => {
   expect(await faults(COMPOSE, compose)).toEqual([]);
   expect(await faults(COMPOSE, { ...compose, services: { a: { prots: [] } } })).not.toEqual([]);
 });
 
-test('the trial has everything, and every file and volume it mounts is there', async () => {
+test('the trial has all services, and every file and volume it mounts exists', async () => {
   expect(Object.keys(compose.services).sort()).toEqual([
     'alertmanager',
     'grafana',
@@ -41,18 +41,18 @@ test('the trial has everything, and every file and volume it mounts is there', a
   }
 });
 
-test('both ends of the webhook read one token', () => {
+test('both ends of the webhook use the same token', () => {
   expect(compose.services['watchbell']).toMatchObject({ secrets: ['alerts-token'] });
   expect(compose.services['alertmanager']).toMatchObject({ secrets: ['alerts-token'] });
   expect(compose.secrets['alerts-token']?.file).toContain('./compose/secrets/alerts-token');
 });
 
-test('nothing of the trial listens beyond this machine', () => {
+test('all ports of the trial listen on this machine only', () => {
   for (const { ports = [] } of Object.values(compose.services))
     for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
 });
 
-test('.env.example names every variable with the default it has', async () => {
+test('.env.example lists every variable with its default', async () => {
   const example = Object.fromEntries(
     [...(await readFile(resolve(ROOT, '.env.example'), 'utf8')).matchAll(/^([A-Z_]+)=(.*)$/gm)].map(
       ([, name, value]) => [name, value],
@@ -64,12 +64,12 @@ test('.env.example names every variable with the default it has', async () => {
   expect(example).toEqual(used);
 });
 
-test('the configuration of the trial has no problem', async () => {
+test('the configuration of the trial has no problems', async () => {
   const { result } = await readConfiguration(resolve(ROOT, 'compose/watchbell'), readEnvironment({}));
   expect(result.ok ? result.warnings : result.problems).toEqual([]);
 });
 
-test('every secret is made on the machine, once, and for its owner alone; without one nothing starts', async () => {
+test('every secret is generated once, on the machine, for its owner only; without it nothing starts', async () => {
   expect(text).not.toMatch(/(?:PASSWORD|TOKEN)\w*:-(?!\.\/)/);
   const copy = await mkdtemp(join(tmpdir(), 'watchbell-compose-'));
   try {

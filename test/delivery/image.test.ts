@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
-test('the image holds no test and nothing of the contract of connectors, and nothing in it misses them', async () => {
+test('the image contains no tests and no connector conformance suite, and nothing in it imports them', async () => {
   const [, find = ''] =
     /^RUN (find src skills .*) -delete$/m.exec(await readFile(join(ROOT, 'Dockerfile'), 'utf8')) ?? [];
   const { stdout } = await promisify(execFile)('sh', ['-c', find], { cwd: ROOT });
@@ -28,7 +28,7 @@ test('the image holds no test and nothing of the contract of connectors, and not
   }
 });
 
-test('a compile cache that another user id has filled is read, where it cannot be written', async () => {
+test('a read-only compile cache that another user id filled is used', async () => {
   const cache = await mkdtemp(join(tmpdir(), 'watchbell-cache-'));
   const run = async (user: object, env: object = {}): Promise<string> => {
     const options = { ...user, env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: cache, ...env } };
@@ -41,9 +41,9 @@ test('a compile cache that another user id has filled is read, where it cannot b
     const [filled = ''] = await readdir(cache);
     const other = `${process.getuid?.() ?? 0}1`;
     await rename(join(cache, filled), join(cache, filled.replace(/\d+$/, other)));
-    // As the image does it, since Node lets nobody else read what it writes.
+    // As the image does it, because Node writes the cache readable for its user only.
     await promisify(execFile)('chmod', ['-R', 'a+rX,a-w', cache]);
-    // Root may write anywhere.
+    // Root can write anywhere.
     const user = process.getuid?.() === 0 ? { uid: 54_321, gid: 54_321 } : {};
     const said = await run(user, { NODE_DEBUG_NATIVE: 'COMPILE_CACHE' });
     expect(said).toMatch(/src\/main\.ts\b.* was accepted/);

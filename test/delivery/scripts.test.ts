@@ -10,13 +10,13 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const run = promisify(execFile);
 const scripts = (await readdir(join(ROOT, 'scripts'))).filter((name) => name.endsWith('.sh'));
 
-test.each(scripts)('%s explains itself, and refuses what it does not know', async (script) => {
+test.each(scripts)('%s has a --help, and rejects unknown options', async (script) => {
   const path = join(ROOT, 'scripts', script);
   expect((await run(path, ['--help'])).stdout).toMatch(new RegExp(`^usage: scripts/${script}`));
   await expect(run(path, ['--no-such-option'])).rejects.toMatchObject({ code: 2 });
 });
 
-/** Runs a script with programs of the test's own in front of the real ones; resolves also when it fails. */
+/** Runs a script with fake programs in front of the real ones; also resolves when it fails. */
 async function runWith(
   programs: Readonly<Record<string, string>>,
   command: readonly [string, ...string[]],
@@ -43,7 +43,7 @@ async function runWith(
 }
 
 describe('start.sh', () => {
-  /** Refuses options as docker does: `rm` has no `--time`. */
+  /** Rejects options as docker does: `rm` has no `--time`. */
   const options = `case $1 in
     stop) known=' --time ' ;; rm) known=' --force ' ;; ps) known=' --all --format ' ;; inspect) known=' --format ' ;; logs) known=' --tail ' ;;
     run) known=' --detach --name --network --restart --stop-timeout --read-only --tmpfs --cap-drop --security-opt --volume --env --publish ' ;;
@@ -58,26 +58,26 @@ describe('start.sh', () => {
       DATABASE_URL: 'postgres://x',
     });
 
-  test('without the image the bot that runs is left alone', async () => {
+  test('without the image the running bot is not touched', async () => {
     const { code, stderr, calls } = await start('[ "$1" != image ]');
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('scripts/rebuild.sh') });
     expect(calls).not.toMatch(/^docker (stop|rm|run)/m);
   });
 
-  test('a bot that does not start is said to, with its last words', async () => {
+  test('if the bot does not start, it says so with the last lines of the log', async () => {
     const ended = await start('case $1 in exec) exit 1 ;; inspect) echo 1 ;; logs) echo "no such room" ;; esac');
     expect(ended).toMatchObject({ code: 1, stderr: expect.stringMatching(/no such room[^]*did not start/) });
     expect(ended.stdout).not.toContain('started');
   });
 
-  test('one that does is said to, and no secret is on a command line', async () => {
+  test('it reports the start, and no secret is on a command line', async () => {
     const ended = await start('true');
     expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining('started on http://127.0.0.1:8080') });
     expect(ended.calls).not.toContain('postgres://x');
     expect(ended.calls).toContain(`--volume ${ROOT}/docs:/etc/watchbell:ro`);
   });
 
-  test('stop takes both containers down', async () => {
+  test('stop removes both containers', async () => {
     const engine =
       'case $1 in rm) touch "$DIRECTORY/$3.gone" ;; ps) for c in watchbell watchbell-postgres; do [ -e "$DIRECTORY/$c.gone" ] || echo $c; done ;; esac';
     const ended = await start(engine, 'stop');
@@ -90,7 +90,7 @@ describe('start.sh', () => {
   test.each([
     ['that keeps a container', 'case $1 in rm) exit 1 ;; ps) echo watchbell-postgres ;; esac'],
     ['that is not running', 'echo "is the daemon running?" >&2; exit 1'],
-  ])('stop does not say so of an engine %s', async (_, engine) => {
+  ])('stop reports no success with an engine %s', async (_, engine) => {
     const ended = await start(engine, 'stop');
     expect(ended).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/rm --force|daemon/) });
   });
@@ -99,7 +99,7 @@ describe('start.sh', () => {
 test.each([
   [401, 0, 'cloudflared tunnel'],
   [404, 0, 'cloudflared tunnel'],
-])('tunnel.sh: a bot that answers this machine %i, status %i', async (status, code, called) => {
+])('tunnel.sh: for a bot that responds with %i, the exit status is %i', async (status, code, called) => {
   const server = createServer((_request, response) => {
     response.statusCode = status;
     response.end();
@@ -115,13 +115,13 @@ test.each([
 });
 
 test.each([
-  ['a client it does not know', ['scripts/tunnel.sh', 'clouldflared'], /the clients are cloudflared, /],
-  ['a tag without a name', ['scripts/rebuild.sh', '--tag'], /--tag wants a name/],
-] as const)('%s is refused with a sentence', async (_, command, message) => {
+  ['an unknown client', ['scripts/tunnel.sh', 'clouldflared'], /use cloudflared, /],
+  ['a tag without a name', ['scripts/rebuild.sh', '--tag'], /--tag needs a name/],
+] as const)('%s is rejected with an explanation', async (_, command, message) => {
   expect(await runWith({}, command)).toMatchObject({ code: 2, stderr: expect.stringMatching(message) });
 });
 
-test('tunnel.sh without curl says so, and not that no bot answers', async () => {
+test('without curl, tunnel.sh says so instead of reporting that no bot responds', async () => {
   const env = { BASH_ENV: '$DIRECTORY/without-curl' };
   const programs = { ssh: 'true', 'without-curl': 'command() { [ "$2" != curl ] && builtin command "$@"; }' };
   expect(await runWith(programs, ['scripts/tunnel.sh', 'ssh'], env)).toMatchObject({
@@ -130,11 +130,11 @@ test('tunnel.sh without curl says so, and not that no bot answers', async () => 
   });
 });
 
-test('deploy.sh refuses a chart of another version than it was told', async () => {
+test('deploy.sh rejects a chart of another version than the given one', async () => {
   const programs = { kubectl: 'echo here', helm: 'echo "version: 0.1.0"' };
   const env = { VALUES: '/dev/null', CHART: 'charts/watchbell' };
   const ended = await runWith(programs, ['scripts/deploy.sh', '9.9.9'], env);
-  expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining('is 0.1.0, not 9.9.9') });
+  expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining('has version 0.1.0, not 9.9.9') });
   expect(ended.calls).not.toContain('upgrade');
   expect((await runWith(programs, ['scripts/deploy.sh', '0.1.0', '--dry-run'], env)).code).toBe(0);
 });
@@ -149,9 +149,9 @@ describe('deploy.sh', () => {
     );
 
   test.each([
-    ['v3.19.0', 'as it was followed', ''],
-    ['v4.1.0', 'as helm prints it', 'echo "how far it came";'],
-  ])('with helm %s a test that fails is said to, with the log of its pod %s', async (version, _, prints) => {
+    ['v3.19.0', 'as followed by the script', ''],
+    ['v4.1.0', 'as printed by helm', 'echo "how far it came";'],
+  ])('with helm %s a failing test is reported, with the log of its pod %s', async (version, _, prints) => {
     const helm = `case $1 in version) echo ${version} ;; test) ${prints} exit 1 ;; esac`;
     const ended = await deploy(helm, '1.2.3');
     expect(ended.code).toBe(1);
@@ -160,13 +160,13 @@ describe('deploy.sh', () => {
     expect(await deploy(`[ "$1" != version ] || echo ${version}`, '1.2.3')).toMatchObject({ code: 0 });
   });
 
-  test('takes back what somebody set by hand, where helm does not by itself', async () => {
+  test('overwrites manual changes, if helm does not do that itself', async () => {
     const calls = async (version: string) => (await deploy(`[ "$1" != version ] || echo ${version}`, '1.2.3')).calls;
     expect(await calls('v4.1.0')).toMatch(/helm upgrade .*--server-side=true --force-conflicts/);
     expect(await calls('v3.19.0')).not.toContain('--force-conflicts');
   });
 
-  test('refuses two versions, and a machine without helm', async () => {
+  test('rejects two versions, and a machine without helm', async () => {
     expect(await deploy('true', '1.2.3', '1.2.4')).toMatchObject({ code: 2, stderr: expect.stringContaining('1.2.4') });
     const without = await runWith({ kubectl: 'true' }, ['scripts/deploy.sh', '1.2.3'], {
       ...env,
@@ -177,7 +177,7 @@ describe('deploy.sh', () => {
 });
 
 test.each([
-  ['it ends well', {}, 0, '0 passed, 0 failed'],
+  ['it succeeds', {}, 0, '0 passed, 0 failed'],
   ['with NO_SKIPS it fails', { NO_SKIPS: '1' }, 1, '0 passed, 1 failed'],
 ])('integration-tests.sh without a cluster says so: %s', async (_, env, code, result) => {
   const ended = await runWith({}, ['scripts/integration-tests.sh'], env);
@@ -185,7 +185,7 @@ test.each([
 });
 
 test.each(['buildah push', 'buildah bud', 'cluster.sh load'])(
-  'the cluster is not tested with an image of an earlier run: `%s` fails',
+  'if `%s` fails, the cluster is not tested with an image of an earlier run',
   async (failing) => {
     const body = `case "$(basename "$0") $1" in '${failing}') exit 1 ;; inspect) exit 0 ;; esac`;
     const script =
@@ -199,7 +199,7 @@ test.each(['buildah push', 'buildah bud', 'cluster.sh load'])(
   },
 );
 
-test('the release before a commit is the last tag below it; where there is none that is said', async () => {
+test('the previous release is the last tag before the commit; if there is none, the script says so', async () => {
   const script = `
     set -e; export GIT_CONFIG_GLOBAL=/dev/null
     git() { command git -c user.name=a -c user.email=a@b.test "$@"; }
@@ -219,7 +219,7 @@ test('the release before a commit is the last tag below it; where there is none 
   expect(stdout.match(/^SKIPPED: .*no tag vX\.Y\.Z precedes/gm)).toHaveLength(2);
 });
 
-test('a tag is released only when everything says the same version', async () => {
+test('a tag is released only if all versions are the same', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'watchbell-release-'));
   try {
     for (const file of [
@@ -234,7 +234,7 @@ test('a tag is released only when everything says the same version', async () =>
     const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string };
     const log = join(directory, 'CHANGELOG.md');
     await writeFile(log, (await readFile(log, 'utf8')).replace('## Unreleased', `## ${version} - 2026-12-01`));
-    expect((await run(script, [`v${version}`])).stdout).toContain('may be published');
+    expect((await run(script, [`v${version}`])).stdout).toContain('can be published');
     await expect(run(script, ['v99.0.0'])).rejects.toMatchObject({
       stderr: expect.stringMatching(/package\.json[\s\S]*package-lock\.json[\s\S]*appVersion[\s\S]*CHANGELOG/),
     });
