@@ -32,7 +32,7 @@ export async function announceGroup(
   if (!told) return;
   const place = at ?? placeOn(context, told.rooms, told.connector);
   if (!place) {
-    const reason = `${told.connector} has no private conversations, and none of the rooms of this round is there any more`;
+    const reason = `${told.connector} has no private conversations, and none of this round's rooms is configured any more`;
     await context.sql("update coffee_groups set state = 'failed', reason = $2 where number = $1", [group, reason]);
     return;
   }
@@ -67,12 +67,12 @@ export async function finishRound(context: Context<CoffeeOptions>, id: string): 
   if (!round) return;
   const groups = await inState(context, id, 'failed');
   if (groups.length > 0) {
-    const what = `For ${count(groups.length, 'group')} no conversation could be opened: ${reasonsOf(groups)}. \`!coffee status\` shows each member with whom they are.`;
+    const what = `No conversation could be opened for ${count(groups.length, 'group')}: ${reasonsOf(groups)}. \`!coffee status\` shows each of them whom they are paired with.`;
     return postInRooms(context, round.rooms, `failed:${id}`, `${what}\n${namesOf(groups)}`);
   }
   for (const room of round.rooms)
     if (context.rooms.byName(room) && (await context.shown(room, `failed:${id}`)))
-      await context.post(room, `failed:${id}`, 'Every group has its conversation now.');
+      await context.post(room, `failed:${id}`, 'Every group now has its conversation.');
 }
 
 /** A round that hangs is said in its rooms after an hour, and once more when it is over. */
@@ -81,7 +81,7 @@ export async function reportPendingGroups(context: Context<CoffeeOptions>, id: s
     id,
   ]);
   const groups = await inState(context, id, 'waiting');
-  const what = `For ${count(groups.length, 'group')} no conversation could be opened yet: ${reasonsOf(groups)}. I go on trying for a day.`;
+  const what = `No conversation could be opened yet for ${count(groups.length, 'group')}: ${reasonsOf(groups)}. I will keep trying for a day.`;
   await postInRooms(context, round?.rooms ?? [], `failed:${id}`, `${what}\n${namesOf(groups)}`);
 }
 
@@ -103,7 +103,5 @@ function reasonsOf(groups: readonly FailedGroup[]): string {
 
 function namesOf(groups: readonly FailedGroup[]): string {
   const names = groups.slice(0, MAX_NAMES).map(({ people }) => list(people.map(({ name }) => name)));
-  return [...names, ...(groups.length > MAX_NAMES ? [`… and ${count(groups.length - MAX_NAMES, 'more')}`] : [])].join(
-    '\n',
-  );
+  return [...names, ...(groups.length > MAX_NAMES ? [`… and ${groups.length - MAX_NAMES} more`] : [])].join('\n');
 }

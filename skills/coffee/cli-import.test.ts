@@ -73,8 +73,8 @@ test('pairs that met are taken over, by person where it is said who somebody is,
   expect(first).toEqual({
     status: 0,
     output: [
-      'Not listed under people: and kept as "mattermost USER-ID": 1. They are recognised once a connector called mattermost is configured, or say who they are with --people.',
-      '2 pairs of 3 people read; 2 are new to the round random.',
+      '1 user not listed under people:, stored as "mattermost USER-ID". They are recognised once a connector called mattermost is configured; or map them to people with --people.',
+      'Read 2 pairs of 3 people; 2 are new to the round random.',
     ].join('\n'),
   });
   expect(await met()).toEqual([
@@ -91,10 +91,10 @@ test('what is no such file is said in one sentence', async () => {
   await writeFile(join(directory, 'bad'), '4xp9 nobody\n');
   const file = join(directory, 'coffeebot.db');
   for (const [args, says] of [
-    [[join(directory, 'nothing.db')], 'there is no file'],
+    [[join(directory, 'nothing.db')], 'does not exist'],
     [[join(directory, 'text')], 'is not the database of mattermost-coffeebot'],
-    [[file, '--people', join(directory, 'bad')], 'bad:1: write a user id and a key of people:'],
-    [[file, '--round', 'kitchen'], 'no round is called "kitchen"; there are: random'],
+    [[file, '--people', join(directory, 'bad')], 'bad:1: expected a user id and a key of people:'],
+    [[file, '--round', 'kitchen'], 'there is no round called "kitchen"; configured: random'],
   ] as const) {
     const result = await run(...args);
     expect(result.status).toBe(2);

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { messageOf, StartFailed, type People, type Program } from '#skill';
 import type { CoffeeOptions } from './options.ts';
+import { count } from './wording.ts';
 
 interface Pair {
   readonly one: string;
@@ -31,10 +32,10 @@ export function importCoffeebot({ args, flags, print, atDatabase }: Program<Coff
     const strangers = new Set(pairs.flatMap(({ one, other }) => [one, other]).filter((id) => !people.byId(id)));
     if (strangers.size > 0)
       print(
-        `Not listed under people: and kept as "${connector} USER-ID": ${strangers.size}. They are recognised once a connector called ${connector} is configured, or say who they are with --people.`,
+        `${count(strangers.size, 'user')} not listed under people:, stored as "${connector} USER-ID". They are recognised once a connector called ${connector} is configured; or map them to people with --people.`,
       );
     print(
-      `${pairs.length} pairs of ${new Set(pairs.flatMap(({ one, other }) => [one, other])).size} people read; ${changed.length} are new to the round ${round}.`,
+      `Read ${pairs.length} pairs of ${new Set(pairs.flatMap(({ one, other }) => [one, other])).size} people; ${changed.length} are new to the round ${round}.`,
     );
     return 0;
   });
@@ -47,16 +48,16 @@ function textOf(flag: string | boolean | undefined): string | undefined {
 function only(known: readonly string[], given: string | undefined, what: string, where: string): string {
   if (given !== undefined && known.includes(given)) return given;
   if (given !== undefined)
-    throw new StartFailed(`no ${what} is called "${given}"; there are: ${known.join(', ') || 'none'}`);
+    throw new StartFailed(`there is no ${what} called "${given}"; configured: ${known.join(', ') || 'none'}`);
   const [first, ...others] = known;
   if (first === undefined) throw new StartFailed(`there is no ${what} to import into: add one under ${where}`);
-  if (others.length > 0) throw new StartFailed(`say which ${what} with --${what}: ${known.join(', ')}`);
+  if (others.length > 0) throw new StartFailed(`choose the ${what} with --${what}: ${known.join(', ')}`);
   return first;
 }
 
 async function readPeople(file: string, people: People): Promise<Map<string, string>> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw new StartFailed(`${file} cannot be read: ${messageOf(error)}`, { cause: error });
+    throw new StartFailed(`cannot read ${file}: ${messageOf(error)}`, { cause: error });
   });
   const found = new Map<string, string>();
   for (const [at, line] of text.split('\n').entries()) {
@@ -64,7 +65,7 @@ async function readPeople(file: string, people: People): Promise<Map<string, str
     if (!account || account.startsWith('#')) continue;
     if (!person || more.length > 0 || !people.byId(person))
       throw new StartFailed(
-        `${file}:${at + 1}: write a user id and a key of people:, for example "4xp9fdt77pncbef59f4k1qe83o ann"`,
+        `${file}:${at + 1}: expected a user id and a key of people:, for example "4xp9fdt77pncbef59f4k1qe83o ann"`,
       );
     found.set(account, person);
   }
@@ -74,7 +75,9 @@ async function readPeople(file: string, people: People): Promise<Map<string, str
 /** Pairs that were made at least once. That bot keeps a row for every possible pair, most of them with 0. */
 async function readPairs(file: string): Promise<Pair[]> {
   if (!existsSync(file))
-    throw new StartFailed(`there is no file ${file}; that bot's database is usually called coffeebot.db`);
+    throw new StartFailed(
+      `${file} does not exist; the database of mattermost-coffeebot is usually called coffeebot.db`,
+    );
   // Only this command needs it, and Node warns that it is young.
   const { DatabaseSync } = await import('node:sqlite');
   try {

@@ -10,16 +10,17 @@ export function pair({ args, flags, print, atDatabase }: Program<CoffeeOptions>)
   const [target = ''] = args;
   const { dryRun = false, explain, wait = '120' } = flags;
   const waitMs = Number(wait) * 1000;
-  if (!Number.isFinite(waitMs) || waitMs < 0) throw new StartFailed(`--wait ${String(wait)} is no number of seconds`);
-  if (explain !== undefined && !dryRun) throw new StartFailed('--explain belongs to --dry-run: say both');
+  if (!Number.isFinite(waitMs) || waitMs < 0)
+    throw new StartFailed(`--wait ${String(wait)} is not a number of seconds`);
+  if (explain !== undefined && !dryRun) throw new StartFailed('--explain only works with --dry-run; add it');
   return atDatabase(async ({ options, sql, emit }) => {
     const rounds = options?.rounds;
-    if (!rounds) throw new StartFailed('the skill coffee is off: configure a round under skills.coffee.rounds');
+    if (!rounds) throw new StartFailed('the coffee skill is off: configure a round under skills.coffee.rounds');
     // A slip is told at once; the bot has the last word, since its configuration may be newer.
     const names = roundsNamed({ rounds }, target);
     if (names.length === 0)
       throw new StartFailed(
-        `no coffee round is called "${target}", and none is in such a room; configured are: ${Object.keys(rounds).join(', ') || 'none'}`,
+        `there is no coffee round or room called "${target}"; configured rounds: ${Object.keys(rounds).join(', ') || 'none'}`,
       );
     const id = randomUUID();
     await emit('coffee.pair', { id, target, dry: dryRun === true, ...(explain !== undefined && { explain }) }, id);
@@ -28,8 +29,8 @@ export function pair({ args, flags, print, atDatabase }: Program<CoffeeOptions>)
     if (answers.length > 0) return answers.every(({ ok }) => ok) ? 0 : 1;
     print(
       dryRun
-        ? 'No bot has answered; is one running? `watchbell doctor` says more.'
-        : 'Stored: the round begins as soon as a bot runs. None has answered yet; `watchbell doctor` says more.',
+        ? 'No bot answered. Is one running? `watchbell doctor` tells you more.'
+        : 'Stored: the round starts as soon as a bot is running. None has answered yet; `watchbell doctor` tells you more.',
     );
     return dryRun ? 1 : 0;
   });

@@ -46,8 +46,8 @@ describe('a round', () => {
     for (const room of bot.platform.conversations.keys())
       expect(bot.texts(room)).toEqual([expect.stringContaining('you are having coffee together this time')]);
     expect(bot.texts()).toEqual([
-      'Round 1 of lobby begins.',
-      '☕ Coffee round 1 has begun: 2 pairs. Each hears from me.',
+      'Round 1 of lobby is starting.',
+      '☕ Coffee round 1 has started: 2 pairs. Each will get a message from me.',
     ]);
   });
 
@@ -87,7 +87,7 @@ describe('a round', () => {
     expect(together(bot)).toHaveLength(6);
     const openers = [...bot.platform.conversations.keys()].flatMap((room) => bot.texts(room));
     expect(openers).toHaveLength(8);
-    expect(openers.filter((text) => text.includes('You were together before, in round'))).toHaveLength(2);
+    expect(openers.filter((text) => text.includes('You were paired before, in round'))).toHaveLength(2);
   });
 
   test('leaves out guests, bots, and whom the configuration names', async () => {
@@ -124,13 +124,13 @@ describe('a round', () => {
       round: { odd: 'rest' },
     });
     await bot.say('coffee pair');
-    expect(bot.texts().at(-1)).toMatch(/1 pair\. .*\n\w+ sits this one out and comes first next time\./);
+    expect(bot.texts().at(-1)).toMatch(/1 pair\. .*\n\w+ sits this one out and will be paired first next time\./);
   });
 
   test('of somebody alone it says that there is nobody to pair', async () => {
     await using bot = await startCoffeeBot({ members: ['@ann:test'] });
     await bot.say('coffee pair');
-    expect(bot.texts().at(-1)).toBe('☕ Coffee round 1: nobody to pair, since only one person takes part.');
+    expect(bot.texts().at(-1)).toBe('☕ Coffee round 1: no groups, because only one person takes part.');
   });
 
   test('pairs 5,000 people and keeps them whole', async () => {
@@ -168,10 +168,10 @@ describe('one round, however often it is asked for', () => {
     await using bot = await startCoffeeBot();
     await bot.say('coffee pair');
     expect(await bot.say('coffee pair')).toEqual([
-      expect.stringMatching(/^Round 1 of lobby began \d+ s ago; there is no other\.$/),
+      expect.stringMatching(/^Round 1 of lobby started \d+ s ago, so no new one was started\.$/),
     ]);
     await bot.advance(7 * DAY_MS);
-    expect(await bot.say('coffee pair')).toContain('Round 2 of lobby begins.');
+    expect(await bot.say('coffee pair')).toContain('Round 2 of lobby is starting.');
   });
 
   test('a dry run shows the round that will be and changes nothing', async () => {
@@ -189,7 +189,7 @@ describe('one round, however often it is asked for', () => {
     await using bot = await startCoffeeBot();
     expect(await ask(bot, 'x', { target: 'kitchen' })).toEqual({
       ok: false,
-      says: 'No coffee round is called "kitchen", and none is in such a room.',
+      says: 'There is no coffee round or room called "kitchen".',
     });
   });
 });
@@ -229,7 +229,7 @@ describe('a platform in trouble', () => {
     await bot.say('coffee pair');
     expect(together(bot)).toHaveLength(1);
     expect(bot.texts().at(-1)).toMatch(
-      /^For 1 group no conversation could be opened: @ann:test cannot be invited\..*\nAnn and /,
+      /^No conversation could be opened for 1 group: @ann:test cannot be invited\..*\nAnn and /,
     );
   });
 
@@ -237,7 +237,7 @@ describe('a platform in trouble', () => {
     await using bot = await startCoffeeBot();
     let down = true;
     bot.platform.beforeOpen = ({ people }) => {
-      if (down && people.includes('@ann:test')) throw new Error('the server is ill');
+      if (down && people.includes('@ann:test')) throw new Error('the server is down');
     };
     await bot.say('coffee pair');
     expect(together(bot)).toHaveLength(1);
@@ -255,23 +255,23 @@ test('a room that cannot be read makes no round, is tried again, and is said at 
   };
   expect(await ask(bot, 'one')).toEqual({
     ok: false,
-    says: 'The round cannot be made: I cannot see who is in lobby: the bot is not in the lobby; I go on trying',
+    says: 'The round could not be computed: I cannot list the members of lobby: the bot is not in the lobby; I will keep trying',
   });
   await bot.query('update coffee_rounds set tries = 19');
   await bot.advance(3_600_000);
-  expect(bot.texts()).toEqual([expect.stringContaining('☕ Coffee round 1 could not be made: ')]);
+  expect(bot.texts()).toEqual([expect.stringContaining('☕ Coffee round 1 failed: ')]);
   bot.platform.beforeMembers = () => {};
-  expect(await bot.say('coffee pair')).toContain('Round 2 of lobby begins.');
+  expect(await bot.say('coffee pair')).toContain('Round 2 of lobby is starting.');
 }, 60_000);
 
 describe('people say what they want', () => {
   test('who pauses is left out until the day, and who skips once', async () => {
     await using bot = await startCoffeeBot();
     expect(await bot.say('coffee pause for 2w', { by: '@bob:test' })).toEqual([
-      expect.stringMatching(/^You are left out until 20.*`!coffee join` brings you back sooner\.$/),
+      expect.stringMatching(/^You are paused until 20.* Say `!coffee join` to come back sooner\.$/),
     ]);
     expect(await bot.say('coffee skip', { by: '@cem:test' })).toEqual([
-      expect.stringContaining('You skip the next round of lobby.'),
+      expect.stringContaining('You are skipping the next round of lobby.'),
     ]);
     await bot.say('coffee pair');
     expect(together(bot)).toEqual(['ann+dia']);
@@ -291,10 +291,12 @@ describe('people say what they want', () => {
     await bot.say('coffee stop', { by: '@bob:test' });
     await bot.advance(400 * DAY_MS);
     expect(await bot.say('coffee status', { by: '@bob:test' })).toEqual([
-      expect.stringContaining('You are left out until you say `!coffee join`.'),
+      expect.stringContaining('You are paused until you say `!coffee join`.'),
     ]);
     await bot.say('coffee join', { by: '@bob:test' });
-    expect(await bot.say('coffee status', { by: '@bob:test' })).toEqual([expect.stringContaining('You take part,')]);
+    expect(await bot.say('coffee status', { by: '@bob:test' })).toEqual([
+      expect.stringContaining('You take part as long as'),
+    ]);
   });
 
   test.each([
@@ -305,13 +307,13 @@ describe('people say what they want', () => {
     await using bot = await startCoffeeBot({ config: { timeZone } });
     const day = `${new Date().getUTCFullYear() + 1}-12-01`;
     expect(await bot.say(`coffee pause until ${day}`)).toEqual([
-      `You are left out until ${day} ${clock}. \`!coffee join\` brings you back sooner.`,
+      `You are paused until ${day} ${clock}. Say \`!coffee join\` to come back sooner.`,
     ]);
   });
 
   test.each(['2026-02-30', 'tomorrow', '2020-01-01'])('%s is no day to pause until', async (day) => {
     await using bot = await startCoffeeBot();
-    expect((await bot.say(`coffee pause until ${day}`)).join('')).toMatch(/is not a day|is past/);
+    expect((await bot.say(`coffee pause until ${day}`)).join('')).toMatch(/is not a date|is in the past/);
     expect(await bot.query('select 1 from coffee_absences')).toEqual([]);
   });
 
@@ -344,7 +346,7 @@ describe('afterwards', () => {
       expect.stringMatching(/^#\d+ \w{3} \d\d:\d\d UTC with \w+, met$/),
     ]);
     const [stats] = await bot.say('coffee stats');
-    expect(stats).toContain('2, of which 1 met, 0 planned, 0 did not, 1 have not said');
+    expect(stats).toContain('2: 1 met, 0 planned, 0 did not meet, 1 did not answer');
     expect(stats).toContain('2 of 6 (33 %)');
     expect(bot.messages().at(-1)?.message.image?.alt).toBe('Who has met whom: 2 of 6 pairs of 4 people');
   });
@@ -372,7 +374,7 @@ describe('afterwards', () => {
     const room = conversationOf(bot, '@bob:test');
     const said = { by: '@bob:test', room, direct: true };
     expect(await bot.say('coffee status', said)).toEqual([]);
-    expect(await bot.say('!coffee status', said)).toEqual([expect.stringContaining('You take part,')]);
+    expect(await bot.say('!coffee status', said)).toEqual([expect.stringContaining('You take part as long as')]);
     expect(await bot.say('!coffee status', { ...said, room: 'elsewhere', direct: false })).toEqual([]);
   });
 });
@@ -393,7 +395,7 @@ test('where a platform has no private conversations, listed people are paired in
     "select content from messages where connector = 'web' order by position",
   );
   expect(shown.map(({ content }) => (JSON.parse(content) as { text: string }).text)).toEqual([
-    '☕ Coffee round 1 has begun: 1 pair. Each hears from me.',
+    '☕ Coffee round 1 has started: 1 pair. Each will get a message from me.',
     expect.stringContaining('☕ Ann and Bob: you are having coffee together this time.'),
   ]);
 });
@@ -466,16 +468,16 @@ test('names in the options that nothing answers to are said, each with what to d
   });
   const names = { rooms: ['lobby'], people: ['ann', 'bob'], groups: ['design'], schedules: [], timeIntervals: [] };
   expect(options && coffee.check?.(options, names)).toEqual([
-    { path: ['rounds', 'random', 'room'], message: 'no room is called "kitchen"; add it under rooms:' },
-    { path: ['rounds', 'random', 'across'], message: 'nobody under people: is in a group "sre"' },
+    { path: ['rounds', 'random', 'room'], message: 'there is no room called "kitchen"; add it under rooms:' },
+    { path: ['rounds', 'random', 'across'], message: 'nobody under people: is in the group "sre"' },
     {
       path: ['rounds', 'random', 'warn'],
-      message: 'without `every` nobody knows when the next round is; add it, or leave this out',
+      message: 'without `every` there is no next round to announce; add `every`, or remove `warn`',
     },
-    { path: ['rounds', 'quick', 'every'], message: expect.stringContaining('rounds lie more than 12 hours apart') },
+    { path: ['rounds', 'quick', 'every'], message: expect.stringContaining('rounds must be more than 12 hours apart') },
     {
       path: ['rounds', 'quick', 'apart'],
-      message: 'nobody under people: is called "bobb", so it does nothing unless it is an account id',
+      message: 'nobody under people: has the key "bobb"; it has no effect unless it is an account id',
       warning: true,
     },
   ]);

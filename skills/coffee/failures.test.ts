@@ -20,10 +20,12 @@ describe('a round that broke', () => {
        values (gen_random_uuid(), 'lobby', 1, 1, 'pairing', now(), now(), '{lobby}')`,
     );
     expect(await bot.say('coffee pair')).toEqual([
-      expect.stringMatching(/^Round 1 of lobby began .* ago; there is no other\. It is being made\.$/),
+      expect.stringMatching(
+        /^Round 1 of lobby started .* ago, so no new one was started\. Its groups are being computed\.$/,
+      ),
     ]);
     await bot.advance(3 * HOUR_MS);
-    expect(await bot.say('coffee pair')).toContain('Round 1 of lobby stood still, and begins again.');
+    expect(await bot.say('coffee pair')).toContain('Round 1 of lobby had stalled and is being restarted.');
     expect(together(bot)).toHaveLength(2);
     expect(await states(bot)).toEqual([{ number: 1, state: 'told' }]);
   });
@@ -38,13 +40,13 @@ describe('a round that broke', () => {
     await bot.say('coffee pair');
     await bot.query('delete from timers');
     expect(await bot.say('coffee status')).toEqual([
-      expect.stringMatching(/\nRound 1, begun .*: 1 of 2 groups still waits for a conversation\.\n/),
+      expect.stringMatching(/\nRound 1, started .*: 1 of 2 groups is still waiting for a conversation\.\n/),
     ]);
     isLimited = false;
     bot.platform.afterOpen = () => {};
     await bot.advance(3 * HOUR_MS);
     expect(await bot.say('coffee pair')).toEqual([
-      expect.stringMatching(/there is no other\. 1 of 2 groups still waits for a conversation\.$/),
+      expect.stringMatching(/so no new one was started\. 1 of 2 groups is still waiting for a conversation\.$/),
     ]);
     expect(together(bot)).toHaveLength(2);
     for (const room of bot.platform.conversations.keys()) expect(bot.texts(room)).toHaveLength(1);
@@ -54,7 +56,7 @@ describe('a round that broke', () => {
   test('is taken up once, however many ask: each group is tried once more', async () => {
     await using bot = await startCoffeeBot({ members: Array.from({ length: 12 }, (_, at) => `@p${at}:test`) });
     bot.platform.beforeOpen = () => {
-      throw new Error('the server is ill');
+      throw new Error('the server is down');
     };
     await bot.say('coffee pair');
     await bot.query("update coffee_rounds set moved_at = moved_at - interval '3 hours'");
@@ -79,7 +81,7 @@ describe('a round that broke', () => {
   test('while it could not be computed has all its tries again, and nothing of before comes between', async () => {
     await using bot = await startCoffeeBot();
     bot.platform.beforeMembers = () => {
-      throw new Error('the server is ill');
+      throw new Error('the server is down');
     };
     await bot.say('coffee pair');
     const standStill = "update coffee_rounds set tries = 19, moved_at = moved_at - interval '3 hours'";
@@ -94,8 +96,8 @@ describe('a round that broke', () => {
   });
 
   test.each([
-    ['told', { ok: true, says: 'Round 1 of lobby is made already.' }],
-    ['failed', { ok: false, says: 'Round 1 of lobby is given up already.' }],
+    ['told', { ok: true, says: 'Round 1 of lobby already exists.' }],
+    ['failed', { ok: false, says: 'Round 1 of lobby has already failed.' }],
   ])('and is computed twice answers both who asked: %s', async (state, answer) => {
     await using bot = await startCoffeeBot();
     await bot.say('coffee pair');
@@ -114,7 +116,7 @@ describe('a round that broke', () => {
     await bot.say('coffee pair');
     await bot.query("update coffee_rounds set state = 'opening'");
     await bot.advance(9 * DAY_MS);
-    expect(await bot.say('coffee pair')).toContain('Round 2 of lobby begins.');
+    expect(await bot.say('coffee pair')).toContain('Round 2 of lobby is starting.');
     expect(await states(bot)).toEqual([
       { number: 1, state: 'told' },
       { number: 2, state: 'told' },
@@ -129,9 +131,9 @@ describe('a round that broke', () => {
     await bot.say('coffee pair');
     await bot.query("update coffee_rounds set moved_at = moved_at + interval '3 days'");
     await advanceTo(bot, 10);
-    await settledOnce(bot, async () => bot.texts().some((text) => text.includes('is left out')));
+    await settledOnce(bot, async () => bot.texts().some((text) => text.includes('was skipped')));
     expect(bot.texts().at(-1)).toMatch(
-      /^☕ The coffee round of 10:00 UTC is left out\. Round 1 of lobby began .*there is no other\. 2 of 2 groups still wait for a conversation\. `!coffee pair` begins one when that is over\.$/,
+      /^☕ The coffee round of 10:00 UTC was skipped\. Round 1 of lobby started .*so no new one was started\. 2 of 2 groups are still waiting for a conversation\. Once that round is done, `!coffee pair` starts a new one\.$/,
     );
   });
 });
@@ -145,7 +147,7 @@ test('a round that was due more than a day ago is not made behind everybody’s 
     [since],
   );
   await settledOnce(bot, async () => bot.texts().length > 0);
-  expect(bot.texts()).toEqual([expect.stringMatching(/^☕ I was away when the coffee round of .* was to begin\./)]);
+  expect(bot.texts()).toEqual([expect.stringMatching(/^☕ I was offline when the coffee round of .* was due\./)]);
   expect(await bot.query('select 1 from coffee_rounds')).toEqual([]);
 });
 
@@ -178,7 +180,7 @@ describe('a platform that fails', () => {
     await using bot = await startCoffeeBot({ members });
     let isDown = true;
     bot.platform.beforeOpen = () => {
-      if (isDown) throw new Error('the server is ill');
+      if (isDown) throw new Error('the server is down');
     };
     const tries = async () =>
       (await bot.query<{ tries: number }>('select distinct tries from coffee_groups')).map((row) => row.tries);
@@ -186,16 +188,16 @@ describe('a platform that fails', () => {
     expect(await tries()).toEqual([1]);
     for (let level = 0; level < 6; level++) await bot.advance(30_000 * 2 ** level);
     expect(await tries()).toEqual([7]);
-    expect(bot.texts().join()).not.toContain('no conversation could be opened');
+    expect(bot.texts().join()).not.toContain('No conversation could be opened');
     await bot.advance(HOUR_MS);
     expect(await tries()).toEqual([8]);
     expect(bot.texts().at(-1)).toMatch(
-      /^For 6 groups no conversation could be opened yet: the server is ill\. I go on trying for a day\.\np/,
+      /^No conversation could be opened yet for 6 groups: the server is down\. I will keep trying for a day\.\np/,
     );
     isDown = false;
     await bot.advance(HOUR_MS);
     expect(together(bot)).toHaveLength(6);
-    expect(bot.texts().at(-1)).toBe('Every group has its conversation now.');
+    expect(bot.texts().at(-1)).toBe('Every group now has its conversation.');
   }, 120_000);
 });
 
@@ -205,13 +207,13 @@ test('what a platform gives no reason for is said to have none', async () => {
     throw new Error('');
   };
   await bot.say('coffee pair');
-  expect(bot.texts().at(-1)).toContain('cannot be made yet: no reason was given. I go on trying.');
+  expect(bot.texts().at(-1)).toContain('is delayed: no reason was given. I will keep trying.');
   bot.platform.beforeMembers = () => {};
   bot.platform.beforeOpen = () => {
     throw new Rejected('');
   };
   await bot.advance(60_000);
-  expect(bot.texts().at(-1)).toContain('For 2 groups no conversation could be opened: no reason was given. `!');
+  expect(bot.texts().at(-1)).toContain('No conversation could be opened for 2 groups: no reason was given. `!');
 });
 
 describe('whether they met', () => {
@@ -223,7 +225,7 @@ describe('whether they met', () => {
     const room = conversationOf(bot, '@bob:test');
     expect(bot.texts(room).at(-1)).toBe('✅ You met. Thank you, somebody!');
     expect(await bot.say('!coffee no', { by: '@bob:test', room, direct: true })).toEqual([]);
-    expect(bot.texts(room).at(-1)).toBe('❌ It did not work out, says somebody. Maybe another time.');
+    expect(bot.texts(room).at(-1)).toBe('❌ somebody says it did not work out. Maybe another time.');
   });
 
   test('a name that looks like a pattern is shown as it is', async () => {

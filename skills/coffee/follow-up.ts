@@ -66,8 +66,8 @@ function question({ number, people, answer, answered_by: by }: GroupRow): Messag
 
 const WORDS: Readonly<Record<Answer, string>> = {
   met: '✅ You met. Thank you, {}!',
-  planned: '📅 It is planned, says {}.',
-  no: '❌ It did not work out, says {}. Maybe another time.',
+  planned: '📅 {} says it is planned.',
+  no: '❌ {} says it did not work out. Maybe another time.',
 };
 
 /** `coffee met`, `coffee planned`, `coffee no`: by somebody of the group, for the group that is named or their last one. */
@@ -90,7 +90,7 @@ export function answerCommand(answer: Answer, help: string): Command<CoffeeOptio
         throw new CommandError(
           args['n'] === undefined
             ? 'You have not been in a coffee round yet.'
-            : `Coffee ${args['n']} was not yours; \`!coffee history\` lists yours.`,
+            : `You were not in coffee group ${args['n']}; \`!coffee history\` lists yours.`,
         );
       const changed = group.answer !== answer;
       await sql('update coffee_groups set answer = $2, answered_by = $3 where number = $1', [

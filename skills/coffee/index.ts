@@ -32,11 +32,11 @@ const commands: Readonly<Record<string, Command<CoffeeOptions>>> = {
   'coffee skip {name?}': skip,
   'coffee unskip {name} {n:int}': unskip,
   'coffee join': join,
-  'coffee met {n:int?}': answerCommand('met', 'says that you met'),
-  'coffee planned {n:int?}': answerCommand('planned', 'says that you have a time'),
-  'coffee no {n:int?}': answerCommand('no', 'says that you did not meet'),
+  'coffee met {n:int?}': answerCommand('met', 'records that you met'),
+  'coffee planned {n:int?}': answerCommand('planned', 'records that you have planned a time'),
+  'coffee no {n:int?}': answerCommand('no', 'records that you did not meet'),
   'coffee pair {name?}': {
-    help: 'begins a round now',
+    help: 'starts a round now',
     class: 'act',
     async run(context) {
       const { options, args, room } = context;
@@ -66,23 +66,23 @@ export default defineSkill<CoffeeOptions>({
   queries,
   cli: {
     'pair <room>': {
-      help: 'begins a coffee round in a room, unless it has begun; through the running bot',
+      help: 'starts a coffee round in a room, unless one has started; the running bot does it',
       flags: [
-        { flags: '--dry-run', help: 'shows the round that would be made, and how good it is' },
-        { flags: '--explain <person>', help: 'with --dry-run: why somebody meets whom they meet' },
+        { flags: '--dry-run', help: 'shows the round without starting it, and how good it is' },
+        { flags: '--explain <person>', help: 'with --dry-run: explains why this person meets the people they meet' },
         { flags: '--wait <seconds>', help: 'how long to wait for the answer', default: '120' },
       ],
       run: async (program) => (await import('./cli-pair.ts')).pair(program),
     },
     'import coffeebot <file>': {
-      help: 'takes over who was paired with whom, from the SQLite file of mattermost-coffeebot',
+      help: 'imports past pairs from the SQLite file of mattermost-coffeebot',
       flags: [
-        { flags: '--round <name>', help: 'round that goes on from there (default: the only one)' },
+        { flags: '--round <name>', help: 'round to import into (default: the only one)' },
         {
           flags: '--connector <name>',
-          help: 'connector whose accounts these are, configured or not yet (default: mattermost)',
+          help: 'connector of these accounts, even if it is not configured yet (default: mattermost)',
         },
-        { flags: '--people <file>', help: 'lines "USER-ID PERSON": who somebody is under people:' },
+        { flags: '--people <file>', help: 'lines "USER-ID PERSON": the key under people: for each user' },
       ],
       run: async (program) => (await import('./cli-import.ts')).importCoffeebot(program),
     },
@@ -98,13 +98,13 @@ export default defineSkill<CoffeeOptions>({
         if (!round) return;
         const when = formatTime(at, context.timeZone, context.now);
         if (lateMs > MAX_LATE_MS) {
-          const text = `☕ I was away when the coffee round of ${when} was to begin. \`!coffee pair\` begins it now.`;
+          const text = `☕ I was offline when the coffee round of ${when} was due. \`!coffee pair\` starts one now.`;
           return postInRooms(context, round.room, `late:${key}:${at.toISOString()}`, text);
         }
         const { started, says, blocked } = await startRound(context, key);
         if (started) return;
-        context.log.info({ round: key, says }, 'no round was begun');
-        const text = `☕ The coffee round of ${when} is left out. ${escape(says)} \`!coffee pair\` begins one when that is over.`;
+        context.log.info({ round: key, says }, 'no round was started');
+        const text = `☕ The coffee round of ${when} was skipped. ${escape(says)} Once that round is done, \`!coffee pair\` starts a new one.`;
         if (blocked) await postInRooms(context, round.room, `left-out:${key}:${at.toISOString()}`, text);
       },
     },
@@ -139,7 +139,7 @@ export default defineSkill<CoffeeOptions>({
         if (names.length === 0)
           return answerRequest(context, id, {
             ok: false,
-            says: `No coffee round is called "${target}", and none is in such a room.`,
+            says: `There is no coffee round or room called "${target}".`,
           });
         for (const name of names) {
           if (dry) {

@@ -68,7 +68,9 @@ test('who is listed under people: later keeps their pause, their history and the
   await using heir = await startCoffeeBot({ sharedWith: bot, round: { followUp: '5d' }, config: listed('bob', 'cem') });
   const by = { by: '@bob:test' };
   expect(await heir.say('coffee status', by)).toEqual([
-    expect.stringMatching(/\nYou are left out until you say `!coffee join`\.\nLast time, .*, you were with \w+\.$/),
+    expect.stringMatching(
+      /\nYou are paused until you say `!coffee join`\.\nLast time \(.*\) you were paired with \w+\.$/,
+    ),
   ]);
   expect(await heir.say('coffee history', by)).toEqual([expect.stringMatching(/^#\d+ .* with \w+$/)]);
   expect(await heir.say('coffee met', by)).toEqual(['✅ You met. Thank you, bob!']);

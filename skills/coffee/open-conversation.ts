@@ -43,7 +43,7 @@ export const openConversationTask = defineTask<CoffeeOptions, OpenPayload, OpenR
       return room ? { room: room.room } : { none: true };
     } catch (error) {
       const { code, retryAfterMs, reason } = error as { code?: unknown; retryAfterMs?: unknown; reason?: unknown };
-      // WaitingGroup is a timer's: a task that sleeps holds one of the four places for tasks.
+      // A timer does the waiting: a sleeping task would hold one of the four task slots.
       if (code === 'WB_RATE_LIMITED' && typeof retryAfterMs === 'number') return { waitMs: retryAfterMs };
       if (code === 'WB_REJECTED') return { refused: String(reason) };
       throw error;
@@ -99,7 +99,7 @@ async function handleOpened(
     'select tries, state from coffee_groups where number = $1 for update',
     [group],
   );
-  // AnnouncedGroup already: this is the end of a chain that was taken up twice; the other one goes on.
+  // Already announced: a resumed round has two such chains for a moment, and this one ends here.
   if (row?.state !== 'waiting') return;
   await sql('update coffee_rounds set moved_at = $2 where id = $1', [round, now]);
   if (!outcome.ok) {

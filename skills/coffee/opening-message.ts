@@ -34,7 +34,7 @@ export async function openingMessage(context: Context<CoffeeOptions>, opening: O
         now,
       ),
       ...(asked === undefined ? [] : [`I will ask here on ${asked} whether you met.`]),
-      `_\`!coffee skip\` misses the next round, \`!coffee pause\` all of them until \`!coffee join\`._`,
+      `_\`!coffee skip\` skips the next round, \`!coffee pause\` all rounds until you say \`!coffee join\`._`,
     ]
       .filter((line) => line !== undefined)
       .join('\n'),
@@ -53,7 +53,7 @@ async function lastMeetingText(context: Context<CoffeeOptions>, opening: Opening
     [name, round, one, other],
   );
   return met
-    ? `You were together before, in round ${met.number} (${formatTime(met.began_at, context.timeZone, context.now)}).`
+    ? `You were paired before, in round ${met.number} (${formatTime(met.began_at, context.timeZone, context.now)}).`
     : undefined;
 }
 
@@ -63,11 +63,11 @@ function slotsText(
   zones: readonly string[],
   now: Date,
 ): string {
-  if (slots.length === 0) return 'Your working hours do not overlap: find a time that suits you all.';
+  if (slots.length === 0) return 'Your working hours do not overlap: find a time that suits everyone.';
   const several = new Set(zones).size > 1;
   const say = (slot: Date): string => {
     if (!several) return formatTime(slot, zones[0] ?? 'UTC', now);
     return people.map(({ name }, at) => `${formatTime(slot, zones[at] ?? 'UTC', now)} (${escape(name)})`).join(' = ');
   };
-  return `${slots.length === 1 ? 'A time' : 'Times'} in working hours: ${slots.map(say).join(', or ')}. Agree here on one, or on another.`;
+  return `${slots.length === 1 ? 'A time' : 'Times'} within everyone's working hours: ${slots.map(say).join(', or ')}. Agree on one here, or on another time.`;
 }

@@ -7,7 +7,7 @@ export const SAME_ROUND_MS = 12 * 3_600_000;
 const duration = z.string().transform((text, context) => {
   const ms = parseDuration(text);
   if (ms !== undefined) return ms;
-  context.addIssue({ code: 'custom', message: `"${text}" is not a time span like 12h or 5d` });
+  context.addIssue({ code: 'custom', message: `"${text}" is not a duration like 12h or 5d` });
   return z.NEVER;
 });
 
@@ -40,7 +40,10 @@ const every = z.string().transform((text, context): string => {
   } catch {
     // said below, in our words
   }
-  context.addIssue({ code: 'custom', message: `"${text}" is not a time like "Mon 10:00", nor cron like "0 10 * * 1"` });
+  context.addIssue({
+    code: 'custom',
+    message: `"${text}" is neither a time like "Mon 10:00" nor a cron expression like "0 10 * * 1"`,
+  });
   return z.NEVER;
 });
 
@@ -71,7 +74,9 @@ const round = z.strictObject({
   followUp: duration.optional().describe('How long after a round to ask people whether they met.'),
 });
 
-const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'a name has letters, digits, ".", "_" and "-"');
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'a name consists of letters, digits, ".", "_" and "-"');
 
 export const coffeeOptions = z.strictObject({
   rounds: z.record(name, round).default({}).describe('One entry per round.'),
@@ -85,16 +90,19 @@ export function checkCoffee(options: CoffeeOptions, names: Names): Problem[] {
     const path = ['rounds', key];
     const rooms = given.room
       .filter((one) => !names.rooms.includes(one))
-      .map((one): Problem => ({ path: [...path, 'room'], message: `no room is called "${one}"; add it under rooms:` }));
+      .map((one): Problem => ({
+        path: [...path, 'room'],
+        message: `there is no room called "${one}"; add it under rooms:`,
+      }));
     const groups = given.across
       .filter((one) => !names.groups.includes(one))
-      .map((one): Problem => ({ path: [...path, 'across'], message: `nobody under people: is in a group "${one}"` }));
+      .map((one): Problem => ({ path: [...path, 'across'], message: `nobody under people: is in the group "${one}"` }));
     const warning: Problem[] =
       given.warn !== undefined && given.every === undefined
         ? [
             {
               path: [...path, 'warn'],
-              message: 'without `every` nobody knows when the next round is; add it, or leave this out',
+              message: 'without `every` there is no next round to announce; add `every`, or remove `warn`',
             },
           ]
         : [];
@@ -104,7 +112,7 @@ export function checkCoffee(options: CoffeeOptions, names: Names): Problem[] {
             {
               path: [...path, 'every'],
               message:
-                'rounds lie more than 12 hours apart: what comes sooner counts as the same round and is left out; name fewer times',
+                'rounds must be more than 12 hours apart: an earlier one counts as the same round and is skipped; use fewer times',
             },
           ]
         : [];
@@ -112,7 +120,7 @@ export function checkCoffee(options: CoffeeOptions, names: Names): Problem[] {
       .filter((one) => !/[@:]/.test(one) && !names.people.includes(one))
       .map((one): Problem => ({
         path: [...path, given.without.includes(one) ? 'without' : 'apart'],
-        message: `nobody under people: is called "${one}", so it does nothing unless it is an account id`,
+        message: `nobody under people: has the key "${one}"; it has no effect unless it is an account id`,
         warning: true,
       }));
     return [...rooms, ...groups, ...warning, ...quick, ...people];

@@ -112,7 +112,7 @@ export const pairTask = defineTask<CoffeeOptions, PairPayload, ComputedRound>({
 type Outcome = TaskOutcome<PairPayload, ComputedRound>;
 
 function answerDryRun(context: Context<CoffeeOptions>, outcome: Outcome): Promise<void> {
-  const says = outcome.ok ? outcome.result.report : `The round cannot be computed: ${reasonIn(outcome.reason)}`;
+  const says = outcome.ok ? outcome.result.report : `The round could not be computed: ${reasonIn(outcome.reason)}`;
   return answerRequest(context, outcome.payload.request, { ok: outcome.ok, says });
 }
 
@@ -126,7 +126,7 @@ async function storeOutcome(context: Context<CoffeeOptions>, outcome: Outcome, i
   if (round?.state !== 'pairing') {
     // It was taken up twice, and the other was faster.
     const isMade = round?.state !== 'failed';
-    const says = `Round ${number} of ${name} is ${isMade ? 'made' : 'given up'} already.`;
+    const says = `Round ${number} of ${name} ${isMade ? 'already exists' : 'has already failed'}.`;
     return answerRequest(context, request, { ok: isMade, says });
   }
   if (outcome.ok) {
@@ -141,10 +141,10 @@ async function storeOutcome(context: Context<CoffeeOptions>, outcome: Outcome, i
     isOver ? 'failed' : 'pairing',
     now,
   ]);
-  log.warn({ round: id, tries, reason }, isOver ? 'round is given up' : 'round is tried again');
-  const wait = `; ${isOver ? 'it is given up' : 'I go on trying'}`;
-  await answerRequest(context, request, { ok: false, says: `The round cannot be made: ${reason}${wait}` });
-  const trouble = `☕ Coffee round ${number} ${isOver ? 'could not' : 'cannot'} be made${isOver ? '' : ' yet'}: ${escape(reason)}. ${isOver ? '`!coffee pair` tries a new one.' : 'I go on trying.'}`;
+  log.warn({ round: id, tries, reason }, isOver ? 'round failed for good' : 'round failed and will be retried');
+  const wait = `; ${isOver ? 'I have given up' : 'I will keep trying'}`;
+  await answerRequest(context, request, { ok: false, says: `The round could not be computed: ${reason}${wait}` });
+  const trouble = `☕ Coffee round ${number} ${isOver ? 'failed' : 'is delayed'}: ${escape(reason)}. ${isOver ? '`!coffee pair` starts a new one.' : 'I will keep trying.'}`;
   await postInRooms(context, round.rooms, `round:${id}`, trouble);
   if (isOver) return;
   const waitMs = Math.min(60_000 * 2 ** (tries - 1), MAX_WAIT_MS);

@@ -8,7 +8,7 @@ type CoffeeCommand = CommandContext<CoffeeOptions, Record<string, unknown>>;
 
 /** `coffee pause until 2026-12-01`, `coffee pause for 3w`, `coffee pause`. */
 export const pause: Command<CoffeeOptions> = {
-  help: 'leaves you out until a day, for a time, or until `coffee join`',
+  help: 'leaves you out until a date, for a while, or until you say `coffee join`',
   class: 'respond',
   late: 'run',
   also: ['coffee stop', 'coffee leave'],
@@ -22,8 +22,8 @@ export const pause: Command<CoffeeOptions> = {
       [me, until ?? 'infinity'],
     );
     return until
-      ? `You are left out until ${formatTime(until, timeZone, now)}. \`!coffee join\` brings you back sooner.`
-      : 'You are left out from now on. `!coffee join` brings you back.';
+      ? `You are paused until ${formatTime(until, timeZone, now)}. Say \`!coffee join\` to come back sooner.`
+      : 'You are paused until you say `!coffee join`.';
   },
 };
 
@@ -31,20 +31,23 @@ export const pause: Command<CoffeeOptions> = {
 function pauseEnd({ args, now, timeZone }: CoffeeCommand): Date | undefined {
   const { date, time } = args;
   if (date !== undefined && time !== undefined)
-    throw new CommandError(`Say one of them: \`!coffee pause until ${exampleDay(now)}\`, or \`!coffee pause for 3w\`.`);
+    throw new CommandError(
+      `Use either \`!coffee pause until ${exampleDay(now)}\` or \`!coffee pause for 3w\`, not both.`,
+    );
   if (date === undefined && time === undefined) return undefined;
   const until = date === undefined ? new Date(now.getTime() + Number(time)) : startOfDay(String(date), timeZone);
   if (!until)
     throw new CommandError(
-      `"${escape(String(date))}" is not a day; say it like \`!coffee pause until ${exampleDay(now)}\`.`,
+      `"${escape(String(date))}" is not a date; write for example \`!coffee pause until ${exampleDay(now)}\`.`,
     );
-  if (until <= now) throw new CommandError(`That is past; say a day like \`!coffee pause until ${exampleDay(now)}\`.`);
+  if (until <= now)
+    throw new CommandError(`That date is in the past; write for example \`!coffee pause until ${exampleDay(now)}\`.`);
   return until;
 }
 
 /** One's next round: of the name that is given, of this room, or of all where that says nothing. */
 export const skip: Command<CoffeeOptions> = {
-  help: 'leaves you out of the next round only',
+  help: 'skips only the next round',
   class: 'respond',
   late: 'run',
   // Under the warning before a round: with the number of that round.
@@ -53,17 +56,17 @@ export const skip: Command<CoffeeOptions> = {
     const { sql, now, tapped } = context;
     const names = roundsMeant(context);
     if (await hasStarted(context))
-      throw new CommandError('That round has begun. `!coffee skip` leaves you out of the next one.');
+      throw new CommandError('That round has already started. `!coffee skip` skips the next one.');
     const paused = await sql('select 1 from coffee_absences where person = any($1) and until > $2', [
       myIds(context),
       now,
     ]);
-    if (paused.length > 0) return 'You are left out anyway; `!coffee join` brings you back.';
+    if (paused.length > 0) return 'You are already paused; say `!coffee join` to come back.';
     await sql(
       'insert into coffee_skips (name, person) select name, $2 from unnest($1::text[]) as name on conflict do nothing',
       [names.toSorted(), myIds(context)[0]],
     );
-    return tapped ? undefined : `You skip the next round of ${list(names)}. \`!coffee join\` takes that back.`;
+    return tapped ? undefined : `You are skipping the next round of ${list(names)}. \`!coffee join\` undoes that.`;
   },
 };
 
@@ -101,7 +104,7 @@ function roundsMeant({ args, room, options }: CoffeeCommand): string[] {
   const names = roundsNamed(options, word);
   if (names.length === 0)
     throw new CommandError(
-      `There is no coffee round called "${escape(word)}". There are: ${all.map(escape).join(', ') || 'none'}.`,
+      `There is no coffee round called "${escape(word)}". Configured rounds: ${all.map(escape).join(', ') || 'none'}.`,
     );
   return names;
 }

@@ -58,17 +58,19 @@ describe('who meets whom', () => {
   test('what is said when nobody can be paired names the reason', async () => {
     await using few = await startCoffeeBot({ members: FOUR.slice(0, 2), round: { size: 3, odd: 'rest' } });
     await few.say('coffee pair');
-    expect(few.texts().at(-1)).toBe('☕ Coffee round 1: nobody to pair, since 2 people take part and a group needs 3.');
+    expect(few.texts().at(-1)).toBe('☕ Coffee round 1: no groups, because 2 people take part and a group needs 3.');
     await using apart = await startCoffeeBot({ members: FOUR.slice(0, 2), round: { apart: [FOUR.slice(0, 2)] } });
     await apart.say('coffee pair');
-    expect(apart.texts().at(-1)).toBe('☕ Coffee round 1: nobody to pair, since of 2 people no two may meet.');
+    expect(apart.texts().at(-1)).toBe(
+      '☕ Coffee round 1: no groups, because none of the 2 people can be paired with another.',
+    );
   });
 
   test('who rests because nobody they may meet is left is not promised a turn', async () => {
     const apart = [FOUR.slice(0, 3)];
     await using bot = await startCoffeeBot({ round: { apart } });
     await bot.say('coffee pair');
-    expect(bot.texts().at(-1)).toMatch(/\n\w+ and \w+ sit this one out: nobody whom they may meet is left\.$/);
+    expect(bot.texts().at(-1)).toMatch(/\n\w+ and \w+ sit this one out: nobody they can be paired with is left\.$/);
   });
 });
 
@@ -99,9 +101,12 @@ test('a conversation that is opened a second time is not told again, and is aske
 test.each([
   [
     { date: 'until 2031-01-01 for 2w' },
-    /^Say one of them: `!coffee pause until \d{4}-\d\d-\d\d`, or `!coffee pause for 3w`\.$/,
+    /^Use either `!coffee pause until \d{4}-\d\d-\d\d` or `!coffee pause for 3w`, not both\.$/,
   ],
-  [{ date: 'until yesterday' }, /^"yesterday" is not a day; say it like `!coffee pause until \d{4}-\d\d-\d\d`\.$/],
+  [
+    { date: 'until yesterday' },
+    /^"yesterday" is not a date; write for example `!coffee pause until \d{4}-\d\d-\d\d`\.$/,
+  ],
 ])('a pause that is not understood is answered with one that would be: %j', async ({ date }, answer) => {
   await using bot = await startCoffeeBot();
   expect(await bot.say(`coffee pause ${date}`)).toEqual([expect.stringMatching(answer)]);
@@ -116,7 +121,7 @@ test('a number that is too large is said to be so', async () => {
 test('who is left out by the configuration is told that', async () => {
   await using bot = await startCoffeeBot({ round: { without: ['@bob:test'] } });
   expect(await bot.say('coffee status', { by: '@bob:test' })).toEqual([
-    expect.stringContaining('You are not paired: `without` in the configuration names you.'),
+    expect.stringContaining('You are not paired: the configuration excludes you (`without`).'),
   ]);
 });
 

@@ -7,16 +7,16 @@ type CoffeeQuery = QueryContext<CoffeeOptions>;
 const time = z.iso.datetime();
 const state = z
   .enum(['pairing', 'opening', 'told', 'failed'])
-  .describe('Being made; being told; everybody was told; there is none.');
+  .describe('Groups being computed; conversations being opened; everyone told; failed.');
 
 const rounds = defineQuery({
-  help: 'lists the rounds, when the next ones begin, and how far the last ones are',
+  help: 'lists the rounds, when the next ones start, and the state of the last ones',
   input: z.object(listInput()),
   output: listOutput(
     z.object({
       name: z.string(),
       rooms: z.array(z.string()),
-      next: time.nullable().describe('Null: no time is set.'),
+      next: time.nullable().describe('Null: not scheduled.'),
       last: z
         .object({
           number: z.int(),
@@ -46,7 +46,7 @@ const rounds = defineQuery({
 });
 
 const history = defineQuery({
-  help: 'lists the rounds there were, newest first, and how many of their groups said that they met',
+  help: 'lists past rounds, newest first, with the number of groups that said they met',
   input: z.object({
     ...listInput(z.string().regex(/^[0-9]{1,13}-[0-9]{1,9}$/)),
     name: z.string().min(1).max(63).optional().describe('Only rounds of this name.'),

@@ -62,7 +62,7 @@ describe('a conversation whose room', () => {
     await heir.advance(5000);
     const room = conversationOf(heir, '@bob:test');
     expect(await heir.say('coffee skip', { room, by: '@bob:test' })).toEqual([
-      expect.stringContaining('You skip the next round'),
+      expect.stringContaining('You are skipping the next round'),
     ]);
   });
 

@@ -36,7 +36,7 @@ interface Seat {
 export async function readRoundInput(run: TaskRun<CoffeeOptions, RoundId>): Promise<RoundInputs> {
   const { name, number, seed } = run.payload;
   const options = run.options.rounds[name];
-  if (!options) throw new Error(`no round is called "${name}" any more`);
+  if (!options) throw new Error(`the round "${name}" is no longer configured`);
   const who = await present(run, options);
   const current = (id: string): string => personOf(run.people, id);
   const paused = await run.read<{ person: string }>('select person from coffee_absences where until > $1', [
@@ -79,7 +79,7 @@ async function present(run: TaskRun<CoffeeOptions, RoundId>, options: RoundOptio
     const members: readonly Member[] = await run.chat.members(address).catch((error: unknown) => {
       const { code, reason } = error as { code?: unknown; reason?: unknown };
       if (code !== 'WB_REJECTED') throw error;
-      throw new Error(`I cannot see who is in ${address.room}: ${String(reason)}`, { cause: error });
+      throw new Error(`I cannot list the members of ${address.room}: ${String(reason)}`, { cause: error });
     });
     for (const member of members) {
       if (member.bot || member.guest) continue;

@@ -21,7 +21,9 @@ export function roundReport({ input, pairing, nameOf, away, explain }: RoundRepo
   const lines = groups.slice(0, MAX_GROUPS).map((group) => `  ${group.map(nameOf).join(' + ')}`);
   if (groups.length > MAX_GROUPS) lines.push(`  … and ${count(groups.length - MAX_GROUPS, 'more group')}`);
   for (const { id, why } of resting)
-    lines.push(`  ${nameOf(id)} rests: ${why === 'turn' ? 'it is their turn' : 'nobody they may meet is left'}`);
+    lines.push(
+      `  ${nameOf(id)} sits out: ${why === 'turn' ? 'it is their turn' : 'nobody they can be paired with is left'}`,
+    );
   const strangers = quality.pairs - quality.repeats;
   const facts = [
     `${strangers} of ${count(quality.pairs, 'meeting')} between people who have not met`,
@@ -41,7 +43,7 @@ function explained(word: string, input: RoundInput, pairing: Pairing, nameOf: (i
   const roster = new Roster(input);
   const id = roster.people.find((one) => [one.id, nameOf(one.id)].includes(word) || one.id.endsWith(` ${word}`))?.id;
   const me = id === undefined ? undefined : roster.numberOf(id);
-  if (id === undefined || me === undefined) return [`${word} takes no part in this round.`];
+  if (id === undefined || me === undefined) return [`${word} does not take part in this round.`];
   const group = pairing.groups.find((one) => one.includes(id)) ?? [];
   const others = roster.people.map((_, number) => number).filter((number) => number !== me);
   const may = others.filter((number) => roster.mayMeet(me, number));
@@ -64,10 +66,10 @@ function explained(word: string, input: RoundInput, pairing: Pairing, nameOf: (i
             .filter((one) => one !== id)
             .map(nameOf)
             .join(' and ')}`
-        : 'rests'
+        : 'sits out'
     }.`,
-    `  ${strangers.length} of ${may.length} not met yet${kept > 0 ? `; ${kept} kept apart or on no common platform` : ''}.`,
-    `  Nearest choices for ${nameOf(id)} alone (the round is the best for all together):`,
+    `  ${strangers.length} of ${may.length} not met yet${kept > 0 ? `; ${kept} kept apart or without a common platform` : ''}.`,
+    `  Best choices for ${nameOf(id)} alone (the round is the best for everyone together):`,
     ...best.map(describe),
   ];
 }

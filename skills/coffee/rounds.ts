@@ -28,8 +28,9 @@ export async function latestRound(sql: Sql, name: string): Promise<LatestRound |
 /** What keeps a round from being over, in a sentence; undefined: nothing. Not escaped. */
 export function progressOf({ state, reason, groups, waiting }: LatestRound): string | undefined {
   if (state === 'opening')
-    return `${waiting} of ${count(groups, 'group')} still ${waiting === 1 ? 'waits' : 'wait'} for a conversation.`;
-  if (state === 'pairing') return reason === null ? 'It is being made.' : `It cannot be made yet: ${reason}.`;
+    return `${waiting} of ${count(groups, 'group')} ${waiting === 1 ? 'is' : 'are'} still waiting for a conversation.`;
+  if (state === 'pairing')
+    return reason === null ? 'Its groups are being computed.' : `Its groups cannot be computed yet: ${reason}.`;
   return undefined;
 }
 

@@ -59,7 +59,7 @@ describe('who skips', () => {
     const [warning] = bot.messages();
     await bot.say('coffee pair');
     await bot.tap(warning?.id ?? '', '🚫', { by: '@bob:test' });
-    expect(bot.texts().at(-1)).toBe('That round has begun. `!coffee skip` leaves you out of the next one.');
+    expect(bot.texts().at(-1)).toBe('That round has already started. `!coffee skip` skips the next one.');
     expect(await bot.query('select 1 from coffee_skips')).toEqual([]);
   });
 

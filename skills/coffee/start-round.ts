@@ -25,7 +25,7 @@ export async function startRound(
   const { sql, now } = context;
   let last = await latestRound(sql, name);
   if (last && (await claimStalledRound(context, last.id))) {
-    context.log.warn({ round: last.id, state: last.state }, 'round stood still and is taken up again');
+    context.log.warn({ round: last.id, state: last.state }, 'stalled round is resumed');
     if (last.state === 'pairing') return restartPairing(context, name, last, request);
     await context.cancel(`open:${last.id}`);
     await openNextConversation(context, last.id);
@@ -37,7 +37,7 @@ export async function startRound(
     if (rest !== undefined || agoMs < SAME_ROUND_MS)
       return {
         started: false,
-        says: `Round ${last.number} of ${name} began ${formatDuration(agoMs)} ago; there is no other.${rest === undefined ? '' : ` ${rest}`}`,
+        says: `Round ${last.number} of ${name} started ${formatDuration(agoMs)} ago, so no new one was started.${rest === undefined ? '' : ` ${rest}`}`,
         blocked: rest !== undefined,
       };
   }
@@ -66,7 +66,7 @@ async function restartPairing(
   );
   await context.cancel(`again:${id}`);
   await startPairing(context, { id, name, number, seed }, request);
-  return { started: true, says: `Round ${number} of ${name} stood still, and begins again.` };
+  return { started: true, says: `Round ${number} of ${name} had stalled and is being restarted.` };
 }
 
 async function beginRound(
@@ -84,9 +84,9 @@ async function beginRound(
   );
   // Somebody else began it between our two statements.
   if (made.length === 0)
-    return { started: false, says: `Round ${number} of ${name} begins right now; there is no other.` };
+    return { started: false, says: `Round ${number} of ${name} is just starting, so no other one was started.` };
   await startPairing(context, { id, name, number, seed }, request);
-  return { started: true, says: `Round ${number} of ${name} begins.` };
+  return { started: true, says: `Round ${number} of ${name} is starting.` };
 }
 
 /** What stays as it is until the round is over, whatever becomes of the configuration. */

@@ -17,21 +17,21 @@ const DRAWING_MS = 3000;
 
 /** How many rounds and meetings there were, and who has met whom. */
 export const stats: Command<CoffeeOptions> = {
-  help: 'shows how many met, and a chart of who has met whom',
+  help: 'shows how many met, and a picture of who has met whom',
   async run(context): Promise<Message | string> {
     const { sql, options, args, room } = context;
     const word = args['name'] === undefined ? room.name : String(args['name']);
     const names = word === undefined ? [] : roundsNamed(options, word);
     const [name] = names.length > 0 ? names : args['name'] === undefined ? Object.keys(options.rounds) : [];
     if (name === undefined)
-      return `There is no coffee round called "${escape(word ?? '')}". There are: ${Object.keys(options.rounds).map(escape).join(', ') || 'none'}.`;
+      return `There is no coffee round called "${escape(word ?? '')}". Configured rounds: ${Object.keys(options.rounds).map(escape).join(', ') || 'none'}.`;
     const [totals] = await sql<Totals>(
       `select count(distinct r.id)::int as rounds, count(g.number)::int as groups,
          count(*) filter (where answer = 'met')::int as met, count(*) filter (where answer = 'planned')::int as planned, count(*) filter (where answer = 'no')::int as no
        from coffee_rounds r join coffee_groups g on g.round_id = r.id where r.name = $1`,
       [name],
     );
-    if (!totals || totals.rounds === 0) return `There has been no coffee round of ${escape(name)} yet.`;
+    if (!totals || totals.rounds === 0) return `There has been no coffee round called ${escape(name)} yet.`;
     const seats = await sql<{ person: string }>('select person from coffee_seats where name = $1', [name]);
     const people = new Set(seats.map(({ person }) => personOf(context.people, person)));
     const met = together(
@@ -51,10 +51,10 @@ export const stats: Command<CoffeeOptions> = {
         { label: 'Rounds', value: String(totals.rounds) },
         {
           label: 'Groups',
-          value: `${totals.groups}, of which ${totals.met} met, ${totals.planned} planned, ${totals.no} did not, ${totals.groups - answers} have not said`,
+          value: `${totals.groups}: ${totals.met} met, ${totals.planned} planned, ${totals.no} did not meet, ${totals.groups - answers} did not answer`,
         },
         {
-          label: 'Pairs who were together',
+          label: 'Pairs who have met',
           value: `${chart.known} of ${chart.possible} (${percent(chart.known, chart.possible)})`,
         },
       ],

@@ -45,21 +45,19 @@ export const status: Command<CoffeeOptions> = {
     for (const [name, { every }] of rounds) {
       const next = every === undefined ? undefined : nextTick(every, timeZone, now);
       lines.push(
-        `${escape(name)}: ${next ? `next round ${formatTime(next, timeZone, now)}` : 'no time is set for the next round'}`,
+        `${escape(name)}: ${next ? `next round ${formatTime(next, timeZone, now)}` : 'no next round is scheduled'}`,
       );
       const last = await latestRound(sql, name);
       const rest = last && progressOf(last);
       if (last && rest !== undefined)
-        lines.push(`Round ${last.number}, begun ${formatTime(last.began_at, timeZone, now)}: ${escape(rest)}`);
+        lines.push(`Round ${last.number}, started ${formatTime(last.began_at, timeZone, now)}: ${escape(rest)}`);
       if (last?.state === 'failed')
-        lines.push(
-          `Round ${last.number} could not be made: ${escape(last.reason ?? '')}. \`!coffee pair\` tries a new one.`,
-        );
+        lines.push(`Round ${last.number} failed: ${escape(last.reason ?? '')}. \`!coffee pair\` starts a new one.`);
     }
     const ids = myIds(context);
     const [last] = await pastGroups(context, ids, 1);
     const lastly =
-      last && `Last time, ${formatTime(last.began_at, timeZone, now)}, you were with ${withWhom(last, ids)}.`;
+      last && `Last time (${formatTime(last.began_at, timeZone, now)}) you were paired with ${withWhom(last, ids)}.`;
     return [...lines, await participation(context, rounds), lastly].filter((line) => line !== undefined).join('\n');
   },
 };
@@ -74,24 +72,24 @@ async function participation(
   if (sender.guest) return 'Guests are not paired.';
   const names = [...ids, sender.accountId, sender.person ?? ''];
   if (rounds.length > 0 && rounds.every(([, { without }]) => matchesAny(without, names)))
-    return 'You are not paired: `without` in the configuration names you.';
+    return 'You are not paired: the configuration excludes you (`without`).';
   const [pause] = await sql<{ until: Date | null }>(
     `select case when isfinite(until) then until end as until from coffee_absences where person = any($1) and until > $2 order by coffee_absences.until desc limit 1`,
     [ids, now],
   );
   if (pause)
-    return `You are left out ${pause.until ? `until ${formatTime(pause.until, timeZone, now)}; \`!coffee join\` brings you back sooner` : 'until you say `!coffee join`'}.`;
+    return `You are paused until ${pause.until ? `${formatTime(pause.until, timeZone, now)}; say \`!coffee join\` to come back sooner` : 'you say `!coffee join`'}.`;
   const skips = await sql<{ name: string }>(
     'select distinct name from coffee_skips where person = any($1) and name = any($2) order by name',
     [ids, rounds.map(([name]) => name)],
   );
   if (skips.length > 0)
-    return `You skip the next round of ${list(skips.map(({ name }) => name))}; \`!coffee join\` takes that back.`;
-  return `You take part, as long as you are in the room. \`!coffee skip\` misses the next round, \`!coffee pause until ${exampleDay(now)}\` those until then.`;
+    return `You are skipping the next round of ${list(skips.map(({ name }) => name))}; \`!coffee join\` undoes that.`;
+  return `You take part as long as you are in the room. \`!coffee skip\` skips the next round, \`!coffee pause until ${exampleDay(now)}\` all rounds until then.`;
 }
 
 export const history: Command<CoffeeOptions> = {
-  help: 'lists with whom you were, newest first',
+  help: 'lists whom you were paired with, newest first',
   async run(context) {
     const ids = myIds(context);
     const rows = await pastGroups(context, ids, 20);

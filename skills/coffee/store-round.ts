@@ -85,27 +85,29 @@ async function announceRound(
 ): Promise<void> {
   const text =
     groups.length === 0
-      ? `☕ Coffee round ${stored.number}: nobody to pair, since ${whyNoGroups(quality.people, context.options.rounds[stored.name]?.size ?? 2)}.`
+      ? `☕ Coffee round ${stored.number}: no groups, because ${whyNoGroups(quality.people, context.options.rounds[stored.name]?.size ?? 2)}.`
       : [
-          `☕ Coffee round ${stored.number} has begun: ${groupsInWords(groups.map(({ people }) => people.length))}. Each hears from me.`,
+          `☕ Coffee round ${stored.number} has started: ${groupsInWords(groups.map(({ people }) => people.length))}. Each will get a message from me.`,
           ...restingText(resting),
         ].join('\n');
-  const line = `coffee round ${stored.number} has begun`;
+  const line = `coffee round ${stored.number} has started`;
   await postInRooms(context, stored.rooms, `round:${stored.id}`, text, { line });
 }
 
 function whyNoGroups(people: number, size: number): string {
   const taking = people === 1 ? 'only one person takes part' : `${people} people take part`;
   if (people < 2) return taking;
-  return people < size ? `${taking} and a group needs ${size}` : `of ${people} people no two may meet`;
+  return people < size
+    ? `${taking} and a group needs ${size}`
+    : `none of the ${people} people can be paired with another`;
 }
 
 function restingText(resting: ComputedRound['resting']): string[] {
   const turn = resting.filter(({ why }) => why === 'turn').map(({ name }) => name);
   const left = resting.filter(({ why }) => why !== 'turn').map(({ name }) => name);
   return [
-    ...(turn.length > 0 ? [`${sitOut(turn)} and ${turn.length === 1 ? 'comes' : 'come'} first next time.`] : []),
-    ...(left.length > 0 ? [`${sitOut(left)}: nobody whom they may meet is left.`] : []),
+    ...(turn.length > 0 ? [`${sitOut(turn)} and will be paired first next time.`] : []),
+    ...(left.length > 0 ? [`${sitOut(left)}: nobody they can be paired with is left.`] : []),
   ];
 }
 

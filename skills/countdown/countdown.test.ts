@@ -114,7 +114,7 @@ test('a count longer than what is handed over at once goes on without a seam', a
 test('a room counts one thing at a time, and says how far that is', async () => {
   await start();
   await bot.say('count to 50');
-  expect(await bot.say('count to 5')).toEqual(['Busy with the count to 50, about to begin. Say `stop` first.']);
+  expect(await bot.say('count to 5')).toEqual(['Busy with the count to 50, about to start. Say `stop` first.']);
   await pass(2);
   expect((await bot.say('count down from 5')).at(-1)).toBe('Busy with the count to 50, at 2. Say `stop` first.');
   expect(await metrics()).toContain(commands('count down from', 'wrong', 1));
@@ -123,12 +123,12 @@ test('a room counts one thing at a time, and says how far that is', async () => 
 
 test('stop says where it stopped, and no number comes after', async () => {
   await start();
-  expect(await bot.say('stop')).toEqual(['Nothing is being counted here.']);
+  expect(await bot.say('stop')).toEqual(['No count is running here.']);
   expect(await metrics()).toContain(commands('stop', 'wrong', 1));
   await bot.say('count to 50');
   await pass(2);
   await bot.say('stop');
-  expect(bot.texts()).toEqual(['Nothing is being counted here.', '1', '2', 'Stopped at 2.']);
+  expect(bot.texts()).toEqual(['No count is running here.', '1', '2', 'Stopped at 2.']);
   await bot.advance(1000);
   expect(await bot.query(`select 1 from messages where pending`)).toEqual([]);
   expect(await bot.query('select 1 from timers')).toEqual([]);
@@ -142,7 +142,7 @@ test('anybody stops what is theirs; what somebody else began is stopped by liste
   await start();
   await bot.say('count to 50', { by: '@bob:test' });
   expect(await bot.say('stop', { by: '@eve:test' })).toEqual([
-    'somebody began this one. Ask somebody who may say `stop countdown`.',
+    'somebody started this count. Ask someone who is allowed to use `stop countdown`.',
   ]);
   expect((await bot.say('stop countdown', { by: '@eve:test' }))[0]).toMatch(/^Not allowed: /);
   expect((await bot.say('stop', { by: '@ann:test' })).at(-1)).toMatch(/^Stopped/);
@@ -154,12 +154,12 @@ test('anybody stops what is theirs; what somebody else began is stopped by liste
 
 test('countdowns lists what is counted in configured rooms and here, with its end', async () => {
   await start();
-  expect(await bot.say('countdowns')).toEqual(['Nothing is being counted. Say `count to 10`.']);
+  expect(await bot.say('countdowns')).toEqual(['No count is running. Say `count to 10`.']);
   await bot.say('count to 500', { room: 'annex' });
   await bot.say('count down from 600', { room: 'dm', direct: true });
   const [answer] = await bot.say('countdowns');
   expect(answer).toMatch(
-    /^\*\*annex\*\*: the count to 500, (about to begin|at \d), ends (?:\w{3} )?\d\d:\d\d UTC, begun by Ann$/,
+    /^\*\*annex\*\*: the count to 500, (about to start|at \d), ends (?:\w{3} )?\d\d:\d\d UTC, started by Ann$/,
   );
   expect((await bot.say('countdowns', { room: 'dm', direct: true })).at(-1)).toContain(
     '**here**: the count down from 600',
@@ -204,11 +204,11 @@ test('a count that ended while it was away says so, once', async () => {
   await bot.say('count to 12');
   await pass(1);
   await bot.advance(600_000);
-  const texts = await until(/^the count to 12 ended at (?:\w{3} )?\d\d:\d\d UTC; I was away\.$/);
+  const texts = await until(/^the count to 12 ended at (?:\w{3} )?\d\d:\d\d UTC; I was offline\.$/);
   await over();
   await bot.advance(60_000);
   expect(bot.texts()).toEqual(texts);
-  expect(await bot.say('stop')).toEqual(['Nothing is being counted here.']);
+  expect(await bot.say('stop')).toEqual(['No count is running here.']);
 });
 
 test('what was lost just before the end is spoken of, though its fate comes later than the end', async () => {
@@ -220,7 +220,7 @@ test('what was lost just before the end is spoken of, though its fate comes late
   );
   await over();
   await bot.settle();
-  expect(bot.texts()).toEqual(['2', expect.stringMatching(/^the count to 2 ended at .*; I was away\.$/)]);
+  expect(bot.texts()).toEqual(['2', expect.stringMatching(/^the count to 2 ended at .*; I was offline\.$/)]);
 });
 
 /** From now on the platform takes a message every so many ms. */
@@ -251,7 +251,7 @@ timed('where the platform is too slow it says how fast it can, and goes on in st
   await until(/^2$/);
   slowDown(2500);
   const [word = ''] = (await until(/now in steps/)).slice(-1);
-  expect(word).toMatch(/^\d+, now in steps of 5: this room takes a message every [12](\.\d)? s$/);
+  expect(word).toMatch(/^\d+, now in steps of 5: this room allows one message every [12](\.\d)? s$/);
   expect(numberIn(word) % 5).toBe(0);
   const texts = await until(new RegExp(`^${numberIn(word) + 5}$`));
   expect(rises(texts)).toBe(true);
@@ -263,7 +263,7 @@ test('with slow: edit it goes on in one message', async () => {
   await bot.say('count to 14');
   await pass(2);
   slowDown(2500);
-  await flow(/^\d+, edited every \d+ s: this room takes no more messages$/);
+  await flow(/^\d+, edited every \d+ s: this room is rate-limited$/);
   const before = bot.messages().length;
   await flow(/^14$/, 'lobby', 20_000);
   expect(bot.messages()).toHaveLength(before);
@@ -275,7 +275,7 @@ test('with slow: stop it stops, and says why', async () => {
   await bot.say('count to 50');
   await pass(2);
   slowDown(2500);
-  await flow(/^I stop the count to 50: this room takes a message every [\d.]+ s\.$/);
+  await flow(/^I stop the count to 50: this room allows one message every [\d.]+ s\.$/);
   await over();
 });
 
@@ -299,7 +299,9 @@ test('rooms and max are as configured, and a room that does not exist is a probl
   expect(await bot.say('countdowns')).toEqual(['`countdown` does not listen in this room; it does in annex.']);
   const options = countdown.options?.parse({ rooms: ['annex', 'attic'] }) ?? { slow: 'steps', max: 1 };
   const names = { rooms: ['annex'], people: [], groups: [], schedules: [], timeIntervals: [] };
-  expect(countdown.check?.(options, names)).toEqual([{ path: ['rooms', 1], message: 'no room is called "attic"' }]);
+  expect(countdown.check?.(options, names)).toEqual([
+    { path: ['rooms', 1], message: 'there is no room called "attic"' },
+  ]);
   for (const wrong of [{ max: 10_000 }, { max: 0 }, { rooms: [] }, { slow: 'never' }, { rums: [] }])
     expect(countdown.options?.safeParse(wrong).success).toBe(false);
 });

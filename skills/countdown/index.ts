@@ -17,7 +17,7 @@ const isRunning = (count: Count | undefined, now: Date): count is Count =>
   count !== undefined && positionAt(count, now) < count.length;
 const LENGTHS = [10, 60, 300, 600, 1800, 3600, 9999];
 const progressText = (count: Count, now: Date): string =>
-  positionAt(count, now) === 0 ? 'about to begin' : `at ${numberOf(count, positionAt(count, now))}`;
+  positionAt(count, now) === 0 ? 'about to start' : `at ${numberOf(count, positionAt(count, now))}`;
 
 const start = (down: boolean) => async (context: CountdownCommand) => {
   const { sql, room, sender, now, options, args } = context;
@@ -41,11 +41,11 @@ const start = (down: boolean) => async (context: CountdownCommand) => {
 async function stop(context: CountdownCommand): Promise<void> {
   const { sql, room, sender, now } = context;
   const [count] = await findCounts(sql, HERE, room.connector, room.room);
-  if (!isRunning(count, now)) return context.wrong('Nothing is being counted here.');
+  if (!isRunning(count, now)) return context.wrong('No count is running here.');
   const { accountId, person, name } = count.began;
   const isOwn = accountId === sender.accountId || (person !== undefined && person === sender.person);
   if (!isOwn && !(await context.can(sender, 'stop countdown', room)))
-    return context.wrong(`${escape(name)} began this one. Ask somebody who may say \`stop countdown\`.`);
+    return context.wrong(`${escape(name)} started this count. Ask someone who is allowed to use \`stop countdown\`.`);
   const at = await lastShown(context, count);
   await end(context, count);
   return context.cancelled(at === undefined ? `Stopped ${titleOf(count)}.` : `Stopped at ${at}.`);
@@ -58,9 +58,9 @@ async function list({ sql, rooms, room, now, timeZone }: CountdownCommand): Prom
     // A direct conversation is nobody else's business.
     if (name === undefined || !isRunning(count, now)) return [];
     const ends = formatTime(dueAt(count, count.length), timeZone, now);
-    return `**${escape(name)}**: ${titleOf(count)}, ${progressText(count, now)}, ends ${ends}, begun by ${escape(count.began.name)}`;
+    return `**${escape(name)}**: ${titleOf(count)}, ${progressText(count, now)}, ends ${ends}, started by ${escape(count.began.name)}`;
   });
-  return lines.length > 0 ? lines.join('\n') : 'Nothing is being counted. Say `count to 10`.';
+  return lines.length > 0 ? lines.join('\n') : 'No count is running. Say `count to 10`.';
 }
 
 export default defineSkill<CountdownOptions>({
@@ -69,15 +69,15 @@ export default defineSkill<CountdownOptions>({
   options: countdownOptions,
   check: ({ rooms = [] }, names) =>
     rooms.flatMap((room, index) =>
-      names.rooms.includes(room) ? [] : [{ path: ['rooms', index], message: `no room is called "${room}"` }],
+      names.rooms.includes(room) ? [] : [{ path: ['rooms', index], message: `there is no room called "${room}"` }],
     ),
   rooms: ({ rooms }) => rooms,
   commands: {
-    'count to {n...}': { help: 'counts from 1, a number a second', class: 'respond', run: start(false) },
-    'count down from {n...}': { help: 'counts backwards to 1', class: 'respond', run: start(true) },
-    stop: { help: 'stops the count that you began here', class: 'respond', late: 'run', run: stop },
-    'stop countdown': { help: 'stops the count here, whoever began it', class: 'act', late: 'run', run: stop },
-    countdowns: { help: 'lists what is being counted where', run: list },
+    'count to {n...}': { help: 'counts up from 1, one number a second', class: 'respond', run: start(false) },
+    'count down from {n...}': { help: 'counts down to 1, one number a second', class: 'respond', run: start(true) },
+    stop: { help: 'stops the count you started here', class: 'respond', late: 'run', run: stop },
+    'stop countdown': { help: 'stops the count here, whoever started it', class: 'act', late: 'run', run: stop },
+    countdowns: { help: 'lists the running counts', run: list },
   },
   queries: { running },
   timers: {

@@ -21,7 +21,7 @@ const NEXT_BATCH_AFTER_S = 8;
 const MIN_LEAD_MS = 250;
 /** The last number is sent or given up this long after it is due. */
 const GRACE_MS = 2000;
-const AWAY: Gap = [(number) => `…back at ${number}`, 'I was away'];
+const AWAY: Gap = [(number) => `…back at ${number}`, 'I was offline'];
 const keyOf = (count: Count, k: number): string => `${count.id}:${k}`;
 export const titleOf = (count: Count): string => `the count ${count.down ? 'down from' : 'to'} ${count.length}`;
 const isShownByEdits = ({ options }: CountdownContext, { step }: Count): boolean => step > 1 && options.slow === 'edit';
@@ -79,7 +79,7 @@ export async function plan(context: CountdownContext, count: Count, gap?: Gap): 
 /** One message that shows the number of the moment. Several changes may reach the room as one, so each says why. */
 async function edit(context: CountdownContext, count: Count): Promise<void> {
   const at = Math.max(1, positionAt(count, context.now));
-  const why = at < count.length ? `, edited every ${count.step} s: this room takes no more messages` : '';
+  const why = at < count.length ? `, edited every ${count.step} s: this room is rate-limited` : '';
   const text = `${numberOf(count, at)}${why}`;
   await context.post(count, `${count.id}:edited`, { text, notice: true });
   if (at === count.length) return end(context, count);
@@ -120,7 +120,7 @@ export async function numberLost(context: CountdownContext, { key, state, everyM
   // The room refuses the bot: nobody there can be told, and every further number would be one more dead letter.
   if (state === 'dead') return end(context, count);
   if (everyMs === null || everyMs <= 1000) return plan(context, count, AWAY);
-  const why = `this room takes a message every ${Math.ceil(everyMs / 100) / 10} s`;
+  const why = `this room allows one message every ${Math.ceil(everyMs / 100) / 10} s`;
   if (context.options.slow === 'stop') return end(context, count, `I stop ${titleOf(count)}: ${why}.`);
   const step = slowerStep(count.step, everyMs);
   return plan(context, { ...count, step }, [(number) => `${number}, now in steps of ${step}: ${why}`, why]);

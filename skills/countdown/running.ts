@@ -4,14 +4,14 @@ import { findCounts } from './plan.ts';
 
 /** What is being counted in configured rooms; a direct conversation is nobody else's business. */
 export const running = defineQuery({
-  help: 'lists what is being counted where',
+  help: 'lists the running counts',
   input: z.object(listInput()),
   output: listOutput(
     z.object({
       room: z.string(),
       down: z.boolean(),
       length: z.int(),
-      at: z.int().nullable().describe('The number that is due; null before the first.'),
+      at: z.int().nullable().describe('The number that is due now; null before the first.'),
       ends: z.iso.datetime(),
       by: z.string(),
     }),

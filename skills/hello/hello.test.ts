@@ -1,8 +1,8 @@
 import type { CommandContext, Commands } from '#skill';
 import hello from './index.ts';
 
-/** The skill uses these three words of its context, so they are all that the test needs. */
-function said(args: Record<string, unknown>, greeting: string): unknown {
+/** The skill reads only these three properties of its context. */
+function reply(args: Record<string, unknown>, greeting: string): unknown {
   const context = { args, sender: { name: 'Ann *Li*' }, options: { greeting } } as unknown as CommandContext<
     { greeting: string },
     Record<string, unknown>
@@ -11,11 +11,11 @@ function said(args: Record<string, unknown>, greeting: string): unknown {
 }
 
 test('hello answers with the name it was given', () => {
-  expect(said({ name: 'Bob' }, 'Moin')).toBe('Moin, Bob!');
+  expect(reply({ name: 'Bob' }, 'Moin')).toBe('Moin, Bob!');
 });
 
-test('hello without a name greets whoever said it, with markup in the name made harmless', () => {
-  expect(said({}, 'Hello')).toBe('Hello, Ann \\*Li\\*!');
+test('hello without a name greets the sender, with markup in the name escaped', () => {
+  expect(reply({}, 'Hello')).toBe('Hello, Ann \\*Li\\*!');
 });
 
 test('the greeting is Hello unless configured', () => {

@@ -2,7 +2,7 @@ import { defineSkill, escape, z } from '#skill';
 
 export default defineSkill({
   name: 'hello',
-  description: 'the smallest skill, to copy from',
+  description: 'the smallest skill, a template for your own',
   options: z.object({ greeting: z.string().default('Hello').describe('The greeting. Default Hello.') }),
   commands: {
     'hello {name?}': {

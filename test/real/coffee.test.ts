@@ -152,7 +152,7 @@ describeReal('coffee on a real Synapse', () => {
       () => said(first, lobby),
       (list) => list.length > 0,
     );
-    expect(heard[0]?.text).toContain('Coffee round 1 has begun: 3 pairs.');
+    expect(heard[0]?.text).toContain('Coffee round 1 has started: 3 pairs.');
 
     await synapse.say(first, lobby, '!coffee stats');
     await until(

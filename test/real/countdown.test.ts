@@ -191,11 +191,11 @@ onSynapse(
       expect(rises(numbers)).toBe(true);
       // As many as it takes at once come as they are, but for what the machine made late.
       for (const { text } of messages.slice(0, 8)) expect(text).toMatch(/^(…back at )?\d+$/);
-      const words = messages.filter(({ text }) => text.includes('this room takes a message every'));
+      const words = messages.filter(({ text }) => text.includes('this room allows one message every'));
       expect(words.length).toBeGreaterThanOrEqual(1);
       expect(words.length).toBeLessThanOrEqual(2);
       const [, step] =
-        /now in steps of (\d+): this room takes a message every [\d.]+ s$/.exec(words[0]?.text ?? '') ?? [];
+        /now in steps of (\d+): this room allows one message every [\d.]+ s$/.exec(words[0]?.text ?? '') ?? [];
       expect(Number(step)).toBeGreaterThanOrEqual(5);
       const after = numbers.slice(numbers.indexOf(numberIn(words[0] ?? { text: '', at: 0, edits: 0 })));
       expect(after.every((number) => number % 5 === 0)).toBe(true);
@@ -214,7 +214,7 @@ onSynapse(
     const setting = await start('default', { slow: 'edit' });
     try {
       await setting.say('!count to 300');
-      await setting.until(/^\d+, edited every \d+ s: this room takes no more messages$/, 60_000);
+      await setting.until(/^\d+, edited every \d+ s: this room is rate-limited$/, 60_000);
       const before = await setting.shown();
       await setting.until(/^(40|45|50|55|60), edited/, 60_000);
       const messages = await setting.shown();

@@ -132,7 +132,7 @@ export async function verifyTold({ homeserver, lobby }: CoffeeSetting, people: n
   }
   const made = (await homeserver.roomsOf('bell')).filter((room) => room !== lobby);
   if (made.length !== rooms.size) wrong.push(`${made.length} conversations were made for ${rooms.size} groups`);
-  const told = (await homeserver.shown(lobby)).filter(({ text }) => text.includes('has begun'));
+  const told = (await homeserver.shown(lobby)).filter(({ text }) => text.includes('has started'));
   if (told.length !== 1) wrong.push(`the room heard of the round ${told.length} times`);
   return wrong;
 }

@@ -160,7 +160,7 @@ function read({ length, down }: Plan, startedAt: number, shown: readonly ShownMe
     if (isOver) problems.push(`"${text}" after its end`);
     const [, word, digits] = /^(…back at )?(\d+)$/.exec(text) ?? [];
     if (digits === undefined) {
-      if (!text.endsWith('; I was away.')) problems.push(`"${text}" was not expected`);
+      if (!text.endsWith('; I was offline.')) problems.push(`"${text}" was not expected`);
       isOver = true;
       unsaid = false;
       ended++;

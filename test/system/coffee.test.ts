@@ -14,9 +14,7 @@ test('the command line shows a round before it is made, and refuses what it does
   expect(dry.output.startsWith(round.output)).toBe(true);
   expect(await setting.cli('pair', 'kitchen')).toMatchObject({
     status: 2,
-    output: expect.stringContaining(
-      'no coffee round is called "kitchen", and none is in such a room; configured are: random',
-    ),
+    output: expect.stringContaining('there is no coffee round or room called "kitchen"; configured rounds: random'),
   });
   expect(await setting.cli('pair', 'random', '--explain', 'pia')).toMatchObject({ status: 2 });
 }, 60_000);

@@ -63,7 +63,7 @@ describe('commands go on with the last good configuration, as the bot does, and 
     await writeFile(join(config(), 'team.yaml'), text);
     const commands = [
       [['say', 'ops', 'hello'], 'Stored for web ops'],
-      [['pair', 'random', '--wait', '0'], 'Stored: the round begins as soon as a bot runs'],
+      [['pair', 'random', '--wait', '0'], 'Stored: the round starts as soon as a bot is running'],
       [['recover'], 'Nothing is overdue'],
     ] as const;
     const results = await Promise.all(commands.map(([args]) => watchbell(...args)));
