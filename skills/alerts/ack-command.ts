@@ -1,13 +1,13 @@
 import { escape, formatTime, type Handled } from '#skill';
-import { replyLines, type AlertReply } from './alert-reply.ts';
-import { acknowledge, holderOf, type AckResult } from './ack.ts';
 import { scheduleAckExpiry } from './ack-timers.ts';
+import { acknowledge, holderOf, type AckResult } from './ack.ts';
+import { replyLines, type AlertReply } from './alert-reply.ts';
 import type { StoredAlert } from './alert.ts';
-import { lockVisibleAlerts, requestedNumbers, openAlertsHere, type AlertCommandContext } from './visible-alerts.ts';
 import { showChanged } from './display.ts';
 import { subjectOf } from './message.ts';
-import { postInThreads } from './threads.ts';
 import { count, numbersText, oneLine } from './text.ts';
+import { postInThreads } from './threads.ts';
+import { lockVisibleAlerts, requestedNumbers, openAlertsHere, type AlertCommandContext } from './visible-alerts.ts';
 import { writeAcks, type AckUpdate } from './write-acks.ts';
 
 export interface AckArguments {

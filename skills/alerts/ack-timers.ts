@@ -1,10 +1,10 @@
 import { escape, formatDuration, formatTime, z, type TimerFired } from '#skill';
 import { lockByGroup, type StoredAlert } from './alert.ts';
+import { alertKey, showChanged, showGroup, showAlert, keyOf, type AlertContext, type AlertOrGroup } from './display.ts';
 import { lockGroupsById } from './groups.ts';
 import { lockAlerts, type LockedAlerts } from './locked-alerts.ts';
-import { alertKey, showChanged, showGroup, showAlert, keyOf, type AlertContext, type AlertOrGroup } from './display.ts';
-import { alertsByRoom, mentionsIn, type RoomAlerts } from './threads.ts';
 import { count, oneLine } from './text.ts';
+import { alertsByRoom, mentionsIn, type RoomAlerts } from './threads.ts';
 import { writeAcks } from './write-acks.ts';
 
 /** How long the owner has to answer "still on it?" before the alert is open again. */

@@ -53,11 +53,11 @@ export function acknowledge(ack: Ack | null, request: AckRequest): { readonly ac
   return { result: 'joined', ack: { ...ack, others: [...others, holder].slice(-20) } };
 }
 
-/** left: a helper left; handedOver: the next one owns it; released: it has no owner; unchanged: a tap of somebody who is not on it. */
+/** left: a helper left; handedOver: the next one owns it; released: it has no owner; unchanged: a removed tap of a person who was not on it. */
 export type ReleaseResult = 'left' | 'handedOver' | 'released' | 'unchanged';
 
 /**
- * Applies `unack` to an acknowledgement. Typed by somebody who is not on the alert, it releases it for the owner, who may be
+ * Applies `unack` to an acknowledgement. Typed by a person who is not on the alert, it releases it for the owner, who may be
  * asleep; removing a tap only ever releases one's own acknowledgement. Pure.
  */
 export function release(

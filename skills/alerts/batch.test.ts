@@ -138,9 +138,9 @@ test.each([
     ]);
     expect(
       await bot.query(
-        `select distinct ring_version, content like '%RESOLVED%' as over from messages where key like 'alert:%'`,
+        `select distinct ring_version, content like '%RESOLVED%' as ended from messages where key like 'alert:%'`,
       ),
-    ).toEqual([{ ring_version: 1, over: true }]);
+    ).toEqual([{ ring_version: 1, ended: true }]);
     expect(
       await bot.query('select open, (select count(*) from alert_group_members) as members from alert_groups'),
     ).toEqual([{ open: false, members: Math.floor(many / 2) }]);
@@ -157,7 +157,7 @@ const notification = (groupKey: string, receiver: string, ...alerts: readonly On
 const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((pod) => ({
   ...{ pod, team: 'groups', startsAt: new Date(Date.now() - 600_000) },
 })) as [OneAlert, OneAlert, OneAlert, OneAlert];
-const over = (one: OneAlert): OneAlert => ({ ...one, status: 'resolved' });
+const ended = (one: OneAlert): OneAlert => ({ ...one, status: 'resolved' });
 
 // Alerts that came through receiver one are in the group of x, also when their end comes through receiver two.
 describe.each(['one by one', 'together'])('a group that other groups change too: %s', (how) => {
@@ -165,19 +165,19 @@ describe.each(['one by one', 'together'])('a group that other groups change too:
     [
       'its last alert ends elsewhere, and a new one begins',
       [notification('x', 'one', a), notification('y', 'two', a)],
-      [notification('y', 'two', over(a)), notification('x', 'one', b)],
+      [notification('y', 'two', ended(a)), notification('x', 'one', b)],
       { open: true, rings: 2 },
     ],
     [
       'its last alert ends elsewhere, and one that had ended fires again',
-      [notification('x', 'one', a, b), notification('x', 'one', a, over(b)), notification('y', 'two', a)],
-      [notification('y', 'two', over(a)), notification('x', 'one', b)],
+      [notification('x', 'one', a, b), notification('x', 'one', a, ended(b)), notification('y', 'two', a)],
+      [notification('y', 'two', ended(a)), notification('x', 'one', b)],
       { open: true, rings: 2 },
     ],
     [
       'one ends elsewhere, another here, and a new one begins',
       [notification('x', 'one', b, c), notification('y', 'two', c)],
-      [notification('y', 'two', over(c)), notification('x', 'one', over(b), d)],
+      [notification('y', 'two', ended(c)), notification('x', 'one', ended(b), d)],
       { open: true, rings: 1 },
     ],
   ])('%s', async (_, before, then, expected) => {

@@ -1,12 +1,12 @@
 import { escape, type Handled } from '#skill';
+import { holderOf } from './ack.ts';
 import { replyLines } from './alert-reply.ts';
 import type { StoredAlert } from './alert.ts';
-import { lockVisibleAlerts, type AlertCommandContext } from './visible-alerts.ts';
 import { parseKey, showChanged } from './display.ts';
-import { postInThreads } from './threads.ts';
 import { numbersText, oneLine } from './text.ts';
+import { postInThreads } from './threads.ts';
+import { lockVisibleAlerts, type AlertCommandContext } from './visible-alerts.ts';
 import { writeEnds } from './write-ends.ts';
-import { holderOf } from './ack.ts';
 
 /** `close 12 reason`: takes alerts off the list until they fire again. */
 export async function runClose(context: AlertCommandContext): Promise<Handled> {

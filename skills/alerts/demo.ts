@@ -1,7 +1,7 @@
 import { cut, defineTask, z, type CommandContext, type CommandArgs, type Handled, type TimerFired } from '#skill';
+import type { AlertContext } from './display.ts';
 import type { AlertOptions } from './options.ts';
 import { samplePayload } from './sample.ts';
-import type { AlertContext } from './display.ts';
 
 /** How long a sample fires before it resolves. */
 const SAMPLE_MS = 10 * 60_000;

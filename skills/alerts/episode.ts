@@ -7,7 +7,7 @@ import { hasReportedEnd, isEndContradicted, recordFiring, recordResolved, type S
  */
 export type Phase = 'unheard' | 'firing' | 'resolved' | 'closed';
 
-/** An alert's current or last episode, and what is needed to tell a late notification from a new one. */
+/** An alert's current or last episode, and what is needed to distinguish late notifications from new ones. */
 export interface Episode {
   readonly phase: Phase;
   /** Earliest start of the episode that was reported, never later than it was received. */

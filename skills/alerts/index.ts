@@ -4,7 +4,6 @@ import { ackExpires, alertOrGroup, openAgain, remind, reminder } from './ack-tim
 import { checkAlerts } from './check.ts';
 import { runClose, runResolve } from './close-command.ts';
 import { runDemo, sampleEnds, sampleTask } from './demo.ts';
-import { unconfirmedEnd, confirmResolve } from './unconfirmed-resolve.ts';
 import { openAlerts } from './gauge.ts';
 import { handleNotifications } from './intake.ts';
 import { runAlert, runAlerts, runPending } from './list-commands.ts';
@@ -14,6 +13,7 @@ import { prune } from './prune.ts';
 import { queries } from './queries.ts';
 import { roomsOf } from './route.ts';
 import { runUnack } from './unack-command.ts';
+import { unconfirmedEnd, confirmResolve } from './unconfirmed-resolve.ts';
 
 const commands: Readonly<Record<string, Command<AlertOptions>>> = {
   alerts: { help: 'lists the open alerts here', run: runAlerts },

@@ -1,10 +1,10 @@
 import { escape, formatTime, type Handled } from '#skill';
 import { replyLines } from './alert-reply.ts';
 import { COLUMNS, countOpen, type StoredAlert } from './alert.ts';
-import { explainMissing, openAlertsHere, visibleAlerts, type AlertCommandContext } from './visible-alerts.ts';
-import { alertMessage, titleOf } from './message.ts';
 import { renderContext } from './display.ts';
+import { alertMessage, titleOf } from './message.ts';
 import { count, oneLine } from './text.ts';
+import { explainMissing, openAlertsHere, visibleAlerts, type AlertCommandContext } from './visible-alerts.ts';
 
 const MAX_LINES = 30;
 

@@ -63,9 +63,9 @@ function readQuoted(rest: string, text: string): Token {
 }
 
 /** Like Alertmanager, leaves unknown escapes as they are, so that `"\d+"` works with one backslash. */
-function unescape(whole: string, character: string): string {
+function unescape(escape: string, character: string): string {
   if (character === 'n') return '\n';
-  return character === '"' || character === '\\' ? character : whole;
+  return character === '"' || character === '\\' ? character : escape;
 }
 
 function makeMatcher(name: string, operator: Operator, value: string): Matcher {

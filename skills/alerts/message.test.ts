@@ -4,8 +4,8 @@ import { parseMarkdown } from '../../src/chat/markdown.ts';
 import type { NumberedAlert } from './alert.ts';
 import { groupMessage } from './group-message.ts';
 import { alertMessage } from './message.ts';
-import { alertOptions } from './options.ts';
 import { readNotification } from './notification.ts';
+import { alertOptions } from './options.ts';
 
 const links = { logs: 'https://grafana.example.org/{namespace}/x?pod={pod}' };
 const render = { options: alertOptions.parse({ message: { links } }).message, timeZone: 'UTC', now: new Date() };

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { fastestMs } from '../../test/harness/fastest.ts';
-import { alertOptions } from './options.ts';
 import { readNotification } from './notification.ts';
+import { alertOptions } from './options.ts';
 import { refuse } from './payload.ts';
 import { samplePayload } from './sample.ts';
 import { clean, fill, fillUrl, oneLine } from './text.ts';

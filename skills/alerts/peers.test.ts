@@ -4,59 +4,12 @@ import fc from 'fast-check';
 import type { NewEvent } from '../../src/events/event.ts';
 import type { TestBot } from '../../src/testing/index.ts';
 import { advanceEpisode, type EpisodeChange, type Episode } from './episode.ts';
-import { CONFIRM_AFTER_MS } from './unconfirmed-resolve.ts';
-import { bodyOf, startAlertsBot } from './test-bot.ts';
 import { senderKey } from './sender-state.ts';
+import { bodyOf, startAlertsBot } from './test-bot.ts';
+import { DAY, isEnd, lines, reportOf, TIMES, twoPeers, type Line, type PeerReport, type Times } from './test-peers.ts';
+import { CONFIRM_AFTER_MS } from './unconfirmed-resolve.ts';
 
 const HOUR_MS = 3_600_000;
-const DAY = Date.UTC(2026, 0, 5);
-
-/** `F1` is firing, `R1` resolved, of the first episode. */
-type Line = `${'F' | 'R'}${number}`;
-interface PeerReport {
-  readonly peer: string;
-  readonly line: Line;
-}
-interface Times {
-  readonly starts: 'the same' | 'new';
-  /** differ: the second peer sees each change two seconds after the first. */
-  readonly peers: 'agree' | 'differ';
-}
-
-const TIMES = (['the same', 'new'] as const).flatMap((starts) =>
-  (['agree', 'differ'] as const).map((peers): Times => ({ starts, peers })),
-);
-
-const lines = (text: string): Line[] => text.split(' ') as Line[];
-
-function* interleaved(a: readonly PeerReport[], b: readonly PeerReport[]): Generator<PeerReport[]> {
-  const [[first, ...a1], [other, ...b1]] = [a, b];
-  if (first) for (const rest of interleaved(a1, b)) yield [first, ...rest];
-  if (other) for (const rest of interleaved(a, b1)) yield [other, ...rest];
-  if (!first && !other) yield [];
-}
-
-const twoPeers = (a: string, b: string): PeerReport[][] => [
-  ...interleaved(
-    lines(a).map((line) => ({ peer: 'a', line })),
-    lines(b).map((line) => ({ peer: 'b', line })),
-  ),
-];
-
-const isEnd = ({ line }: PeerReport): boolean => line.startsWith('R');
-
-/** An episode lasts five minutes, and the next one begins five minutes after it. */
-function reportOf({ peer, line }: PeerReport, { starts, peers }: Times) {
-  const nth = Number(line.slice(1)) - 1;
-  const begin = DAY + (starts === 'new' ? nth * 600_000 : 0);
-  const late = peers === 'differ' && peer !== 'a' ? 2000 : 0;
-  return {
-    ...{ fingerprint: 'f', labels: {}, annotations: {}, generatorUrl: null },
-    status: line.startsWith('R') ? ('resolved' as const) : ('firing' as const),
-    startsAt: new Date(begin + late),
-    endsAt: line.startsWith('R') ? new Date(DAY + nth * 600_000 + 300_000 + late) : null,
-  };
-}
 
 /** @param handled positions in `reports`, when they are handled in another order than accepted. */
 function run(reports: readonly PeerReport[], times: Times, distinct: boolean, handled = [...reports.keys()]) {
@@ -207,18 +160,18 @@ describe('through the complete skill', () => {
   };
 
   test('no alert that both peers resolved stays open, and one that fires again for one peer stays open', async () => {
-    const over = fc.sample(fc.constantFrom(...twoPeers('F1 R1 F2 R2', 'F1 F1 R1 F2 R2')), { numRuns: 30, seed: 30 });
+    const ended = fc.sample(fc.constantFrom(...twoPeers('F1 R1 F2 R2', 'F1 F1 R1 F2 R2')), { numRuns: 30, seed: 30 });
     const open = fc.sample(fc.constantFrom(...twoPeers('F1 R1 F1', 'F1 R1')), { numRuns: 10, seed: 30 });
-    const events = [...over, ...open].flatMap((reports, at) =>
+    const events = [...ended, ...open].flatMap((reports, at) =>
       reports.map((one) => {
-        const times = at < over.length ? TIMES[at % TIMES.length] : TIMES[0];
+        const times = at < ended.length ? TIMES[at % TIMES.length] : TIMES[0];
         return event(one, `pod ${at}`, at % 2 ? 'address' : 'external URL', times as Times);
       }),
     );
     await bot.app.acceptor.accept(events);
     await bot.settle();
     expect(await bot.query('select message from errors')).toEqual([]);
-    expect(await openPods()).toEqual(open.map((_, at) => `pod ${over.length + at}`).sort());
+    expect(await openPods()).toEqual(open.map((_, at) => `pod ${ended.length + at}`).sort());
     expect(await bot.query('select 1 from alert_episodes where ended_at is null')).toHaveLength(open.length);
   });
 

@@ -1,7 +1,7 @@
 import { escape } from '#skill';
+import { configuredRooms, type AlertContext } from './display.ts';
 import type { Notification } from './notification.ts';
 import { MAX_ALERTS } from './payload.ts';
-import { configuredRooms, type AlertContext } from './display.ts';
 import { count } from './text.ts';
 
 const EVERY_MS = 600_000;

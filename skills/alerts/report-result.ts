@@ -1,13 +1,13 @@
 import { cut } from '#skill';
-import { advanceEpisode, SAME_NUMBER_MS, type Acceptance, type EpisodeChange } from './episode.ts';
 import type { Alert, KnownAlert, Place } from './alert.ts';
-import type { UnconfirmedEnd } from './unconfirmed-resolve.ts';
+import type { AlertContext } from './display.ts';
+import { advanceEpisode, SAME_NUMBER_MS, type Acceptance, type EpisodeChange } from './episode.ts';
 import { groupHash, type Group, type WantedGroup } from './groups.ts';
 import type { Notification, Report } from './notification.ts';
 import type { Destination } from './route.ts';
 import { isWorse, severityOf } from './severity.ts';
-import type { AlertContext } from './display.ts';
 import { fill, valueOf } from './text.ts';
+import type { UnconfirmedEnd } from './unconfirmed-resolve.ts';
 import type { AlertUpdate } from './write-alerts.ts';
 import type { AlertEnd } from './write-ends.ts';
 

@@ -1,10 +1,10 @@
 import type { WebhookCall } from '#skill';
-import type { Acceptance } from './episode.ts';
 import type { KnownAlert } from './alert.ts';
+import type { Acceptance } from './episode.ts';
 import type { Group, WantedGroup } from './groups.ts';
+import { readNotification, type Notification } from './notification.ts';
 import type { AlertOptions } from './options.ts';
 import { wantedGroups, type RoutedReport } from './report-result.ts';
-import { readNotification, type Notification } from './notification.ts';
 import { destinationsOf } from './route.ts';
 import { senderKey } from './sender-state.ts';
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 /**
  * What one sender last reported about an alert, as positions in the order of acceptance and times of the sender's own
- * clock. Senders are the peers of one Alertmanager cluster, as far as they can be told apart. Stored as JSON.
+ * clock. Senders are the peers of one Alertmanager cluster, as far as they can be distinguished. Stored as JSON.
  */
 export interface SenderState {
   readonly sender: string;

@@ -2,10 +2,10 @@ import { escape, type Handled } from '#skill';
 import { release, holderOf, type ReleaseResult } from './ack.ts';
 import { replyLines, type AlertReply } from './alert-reply.ts';
 import type { StoredAlert } from './alert.ts';
-import { lockVisibleAlerts, requestedNumbers, openAlertsHere, type AlertCommandContext } from './visible-alerts.ts';
 import { showChanged } from './display.ts';
-import { mentionsIn, threadsOf } from './threads.ts';
 import { oneLine } from './text.ts';
+import { mentionsIn, threadsOf } from './threads.ts';
+import { lockVisibleAlerts, requestedNumbers, openAlertsHere, type AlertCommandContext } from './visible-alerts.ts';
 import { writeAcks, type AckUpdate } from './write-acks.ts';
 
 /** `unack`, or a removed tap: releases one's own acknowledgement; typed, also that of others. */

@@ -44,7 +44,7 @@ export async function scheduleConfirmations(
   }
 }
 
-/** No "firing" has come since the end was contradicted, so whoever contradicted it is gone: the alert is resolved. */
+/** No "firing" has come since the end was contradicted, so the sender that contradicted it is gone: the alert is resolved. */
 export async function confirmResolve(
   context: AlertContext,
   { payload }: TimerFired<z.output<typeof unconfirmedEnd>>,

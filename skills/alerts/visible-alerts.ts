@@ -1,6 +1,6 @@
 import type { CommandArgs, CommandContext } from '#skill';
-import { findByOldNumber, listOpen, type StoredAlert } from './alert.ts';
 import type { AlertReply } from './alert-reply.ts';
+import { findByOldNumber, listOpen, type StoredAlert } from './alert.ts';
 import { parseKey } from './display.ts';
 import { lockAlerts, type LockedAlerts } from './locked-alerts.ts';
 import type { AlertOptions } from './options.ts';
@@ -68,7 +68,7 @@ export async function lockVisibleAlerts(
   return { alerts: visible, groups, missing: await explainMissing(context, command, others) };
 }
 
-const noneHere = (numbers: string): string => `There is no alert ${numbers} here. \`alerts\` lists the open ones.`;
+const noneHere = (numbers: string): string => `There are no alerts ${numbers} here. \`alerts\` lists the open ones.`;
 const allEnded = (numbers: string): string => `${numbers} have ended.`;
 
 /** A reply for each number that is not visible here: it has another number now, or does not exist here. */
@@ -83,7 +83,12 @@ export async function explainMissing(
   const current = new Map(renumbered.map(({ asked, ...alert }) => [asked, alert]));
   return numbers.map((number) => {
     const alert = current.get(number);
-    if (!alert || !visible.has(alert.id)) return { number, text: noneHere(`#${number}`), textForMany: noneHere };
+    if (!alert || !visible.has(alert.id))
+      return {
+        number,
+        text: `There is no alert #${number} here. \`alerts\` lists the open ones.`,
+        textForMany: noneHere,
+      };
     const again = alert.phase === 'firing' ? `; it fired again as #${alert.number}` : '';
     return { number, text: `#${number} has ended${again}.`, textForMany: allEnded };
   });

@@ -67,7 +67,7 @@ with input as materialized (
 ), opened as (
   insert into alert_episodes (alert_id, number, opened_at, started_at, ended_at, end_reason)
   select w.id, w.number, $3, x."startedAt", x."endedAt", x.ends from written w join input x using (fingerprint) where x.opens
-), told as (
+), timeline as (
   insert into alert_timeline (alert_id, number, at, what, who, detail)
   select w.id, w.number, $3, x.what, x.who, x.detail from written w join input x using (fingerprint)
   where x.what is not null and w.number is not null order by x.at

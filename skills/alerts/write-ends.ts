@@ -19,9 +19,9 @@ export async function writeEnds(sql: Sql, ends: readonly AlertEnd[], now: Date):
   await sql(
     `with input as materialized (
        select * from unnest($1::integer[], $2::integer[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::text[], $9::text[], $11::bigint[], $12::jsonb[])
-         as x(id, number, phase, ended, ends, heard, reason, who, detail, heard_order, words)
+         as x(id, number, phase, ended, ends, received, reason, who, detail, received_order, senders)
      ), changed as (
-       update alerts a set phase = x.phase, ended_at = x.ended, last_ends_at = x.ends, resolved_received_at = x.heard, resolved_order = x.heard_order, words = x.words, changed_at = $10
+       update alerts a set phase = x.phase, ended_at = x.ended, last_ends_at = x.ends, resolved_received_at = x.received, resolved_order = x.received_order, words = x.senders, changed_at = $10
        from input x where a.id = x.id
      ), episodes as (
        update alert_episodes e set ended_at = x.ended, end_reason = x.reason
