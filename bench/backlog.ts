@@ -6,10 +6,10 @@ import { processorUsed } from './harness/world.ts';
 
 const PER_SECOND = 500;
 const SAMPLE_MS = 500;
-/** What comes in during this time may lie there: more growth than that over the whole run is a growing backlog. */
+/** The backlog may hold what arrives in this time; more growth than that over the complete run is a growing backlog. */
 const SLACK_S = 1;
 
-/** 500 webhooks a second, every one a new alert: what was accepted must be handled as fast as it comes. */
+/** 500 webhooks a second, each with a new alert: events must be handled as fast as they are accepted. */
 export const backlog: Bench = async (stage) => {
   const seconds = stage.quick ? 4 : 60;
   const world = await stage.startWorld('bell');
@@ -44,16 +44,16 @@ export const backlog: Bench = async (stage) => {
   return {
     rows: [
       {
-        benchmark: `backlog: events not handled, at ${PER_SECOND}/s for ${seconds} s`,
+        benchmark: `backlog: unhandled events at ${PER_SECOND}/s for ${seconds} s`,
         ours: `grew by ${short(growth)}, at most ${Math.max(...samples)}`,
-        peer: `${PER_SECOND * seconds} came in`,
+        peer: `${PER_SECOND * seconds} received`,
         ratio: short(growth / (PER_SECOND * seconds)),
         target: 'does not grow',
         met: growth <= PER_SECOND * SLACK_S,
       },
     ],
     notes: [
-      `backlog: answered within p50 ${short(percentile(answers, 0.5))} ms, p99 ${short(percentile(answers, 0.99))} ms; ${left?.count ?? 0} messages waited to be shown when the last came in; the program used ${share(used.program)} of a core and Postgres ${share(used.postgres)}.`,
+      `backlog: answered within p50 ${short(percentile(answers, 0.5))} ms, p99 ${short(percentile(answers, 0.99))} ms; ${left?.count ?? 0} messages were waiting to be shown when the last webhook arrived; the program used ${share(used.program)} of a core and Postgres ${share(used.postgres)}.`,
     ],
   };
 };

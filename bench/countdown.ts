@@ -7,13 +7,13 @@ const VARIANTS = [
   { name: 'starts spread over 1 s', spreadMs: 1000, targetMs: 20 },
   { name: 'all due at one instant', spreadMs: 0, targetMs: 100 },
 ];
-/** What the medians differ by when nothing drifts; sleeping a second after each number drifts 8,200 ms a minute. */
+/** Allowed difference of the medians; sleeping a second after each number would drift 8,200 ms a minute. */
 const DRIFT_MS = 20;
 
-/** So many counts at once, one number a second each: how late each number is handed to the connector, beside bare timers. */
+/** Many counts at once, one number a second each: how late each number is handed to the connector, compared with bare timers. */
 export const countdown: Bench = async (stage) => {
   const [rooms, length] = stage.quick ? [50, 3] : [1000, 60];
-  // Only its Postgres is used: the platform is in the counting process, so that the hand-over itself is seen.
+  // Only its Postgres is used: the platform is in the counting process, so that the hand-over itself is measured.
   const postgres = (await stage.world('countdown')).databaseUrl;
   const bot = await helper({ postgres, rooms });
   const bare = await helper({ postgres: undefined, rooms });
@@ -47,7 +47,7 @@ export const countdown: Bench = async (stage) => {
           met: Math.abs(drift) <= DRIFT_MS,
         });
       notes.push(
-        `countdown, ${name}: p50 ${short(percentile(late, 0.5))} ms, most ${short(Math.max(...late))} ms; of ${short(rooms * length)} numbers ${ours.missing} missing, ${ours.doubled} doubled. Processor ${short((ours.processorSeconds / length) * 100)} % of a core and ${short(ours.residentMb)} MB, without Postgres; bare timers ${short((peer.processorSeconds / length) * 100)} % and ${short(peer.residentMb)} MB.`,
+        `countdown, ${name}: p50 ${short(percentile(late, 0.5))} ms, most ${short(Math.max(...late))} ms; of ${short(rooms * length)} numbers ${ours.missing} missing, ${ours.doubled} doubled. CPU ${short((ours.processorSeconds / length) * 100)} % of a core and ${short(ours.residentMb)} MB, without Postgres; bare timers ${short((peer.processorSeconds / length) * 100)} % and ${short(peer.residentMb)} MB.`,
       );
     }
     return { rows, notes };
@@ -63,7 +63,7 @@ async function helper(setting: CountdownSetting): Promise<Helper> {
   return started;
 }
 
-/** How much later the median number of the last 10 s is than that of the first. */
+/** How much later the median number of the last 10 s is than that of the first 10 s. */
 function driftMs({ lateBySecond }: Counted): number {
   return percentile(lateBySecond.slice(-10).flat(), 0.5) - percentile(lateBySecond.slice(0, 10).flat(), 0.5);
 }

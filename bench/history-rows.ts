@@ -1,6 +1,6 @@
 import type { World } from './harness/world.ts';
 
-/** Shares of the rows, by table, and how each is filled; `$1` is the number of rows. All of it within the ages that are kept. */
+/** Shares of the rows, by table, and how each is filled; `$1` is the number of rows. All rows are within the retention times. */
 const TABLES: readonly [share: number, sql: string][] = [
   [
     0.3,
@@ -43,7 +43,7 @@ const TABLES: readonly [share: number, sql: string][] = [
   ],
 ];
 
-/** Fills the bot's database with what months of work leave behind, as fast as Postgres takes it; resolves to the number of rows. */
+/** Fills the bot's database with the rows of months of use, as fast as Postgres can; resolves to the number of rows. */
 export async function fillHistory(world: World, rows: number): Promise<number> {
   let written = 0;
   for (const [share, sql] of TABLES) {
@@ -51,7 +51,7 @@ export async function fillHistory(world: World, rows: number): Promise<number> {
     await world.query(sql, sql.includes('$2') ? [count, world.room] : [count]);
     written += count;
   }
-  // What autovacuum does within a minute.
+  // Autovacuum does this within a minute.
   await world.query('vacuum analyze');
   return written;
 }

@@ -7,12 +7,12 @@ import type { Stage } from './harness/stage.ts';
 import { ANN, type World } from './harness/world.ts';
 import { fillHistory } from './history-rows.ts';
 
-/** Above this, and by more than a millisecond, a path has become slower. */
+/** A path counts as slower above this ratio, and if the difference is more than a millisecond. */
 const RATIO = 1.25;
 const ROWS = 1_000_000;
 const PAUSE_MS = 12;
 
-/** The paths of every day on a database with a million old rows, against the same program on an empty one. */
+/** Everyday operations on a database with a million old rows, compared with the same program on an empty one. */
 export const history: Bench = async (stage) => {
   const [rounds, count, rows] = stage.quick ? [1, 30, ROWS / 50] : [4, 60, ROWS];
   const full = await stage.startWorld('full');
@@ -76,13 +76,13 @@ async function measure(
       open.map(({ number }) => `!ack ${number}`),
     ),
   };
-  // The same few alerts are open in each round, here and there.
+  // The same few alerts are open in each round, in both databases.
   await ask(stage, world, [`!close ${open.map(({ number }) => number).join(' ')} measured`]);
   await world.settled();
   return times;
 }
 
-/** Says lines one after another; resolves to the milliseconds from each line to its answer, both as the homeserver saw them. */
+/** Sends lines one after another; resolves to the milliseconds from each line to its answer, both measured at the homeserver. */
 async function ask(stage: Stage, world: World, lines: readonly string[]): Promise<number[]> {
   const answered = new Map<string, number>();
   for (const line of lines) {

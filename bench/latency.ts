@@ -4,10 +4,10 @@ import { percentile, short } from './harness/numbers.ts';
 
 const P50_MS = 5;
 const P99_MS = 15;
-/** From the issue that asked for this: bridges, measured on such a machine. */
+/** Reference values: bridges, measured earlier on a similar machine. */
 const BRIDGES = 'matrix-alertmanager 3.3 / 10.2 ms and opsdroid 3.5 / 6.3 ms (p50 / p99) store nothing';
 
-/** Webhook sent → message taken by the homeserver, idle: one at a time, against one INSERT and one PUT in bare express. */
+/** Webhook sent → message accepted by the homeserver, idle: one at a time, compared with one INSERT and one PUT in bare express. */
 export const latency: Bench = async (stage) => {
   const [rounds, count, warmUp] = stage.quick ? [2, 40, 40] : [5, 240, 200];
   const world = await stage.startWorld('bell');

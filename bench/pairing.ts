@@ -12,7 +12,7 @@ const TURNOVER = 0.05;
 const WEEKS = 52;
 const GREEDY_RUNS = 20;
 
-/** The prior bot's method: in random order, each takes whoever is free and was met least; the last one is left out. */
+/** The method of mattermost-coffeebot: in random order, each person gets the free person they met least; the last one is left out. */
 function greedy(team: SimulatedTeam, seed: number): [string, string][] {
   const times = new Map([...team.met.values()].map((pair) => [`${pair.one} ${pair.other}`, pair.times]));
   const free = shuffled(
@@ -29,7 +29,7 @@ function greedy(team: SimulatedTeam, seed: number): [string, string][] {
   return pairs;
 }
 
-/** As the engine sorts them, so that a pair has one key. */
+/** Sorted as in the engine, so that a pair has one key. */
 function sorted(one: string, other: string): [string, string] {
   return one < other ? [one, other] : [other, one];
 }
@@ -40,13 +40,13 @@ const prior: Method = (team, seed) => team.hold({ groups: greedy(team, seed), re
 
 const teamOf = (count: number): SimulatedTeam => new SimulatedTeam(Array.from({ length: count }, (_, at) => `p${at}`));
 
-/** Rounds until somebody meets somebody again. */
+/** Rounds until two people meet again. */
 function withoutRepeat(count: number, method: Method, seed: number): number {
   const team = teamOf(count);
   for (let round = 0; ; round++) if (round > 2 * count || method(team, hash(seed, round)) > 0) return round;
 }
 
-/** Pairs that had met before, of 1,000, over a year in which people come and go. */
+/** Pairs that had met before, per 1,000, over a year in which people join and leave. */
 function repeatsWithTurnover(count: number, method: Method, seed: number): number {
   const team = teamOf(count);
   const random = seededRandom(seed);
@@ -68,7 +68,7 @@ function mean(numbers: readonly number[]): number {
 
 const seeds = (count: number): number[] => Array.from({ length: count }, (_, at) => at + 1);
 
-/** One round in a thread of its own, as in the bot: milliseconds with the start of the thread, and what the process grew by. */
+/** One round in its own thread, as in the bot: milliseconds including the thread start, and the memory growth of the process. */
 async function inThread(input: RoundInput): Promise<{ ms: number; megabytes: number; repeats: number }> {
   const before = process.memoryUsage.rss();
   const begun = performance.now();
@@ -84,7 +84,7 @@ async function inThread(input: RoundInput): Promise<{ ms: number; megabytes: num
   return { ms, megabytes: (most - before) / 1e6, repeats: pairing.quality.repeats };
 }
 
-/** How long people meet strangers, against the method of the bot that teams come from, and what a large room costs. */
+/** How long people meet new people, compared with mattermost-coffeebot's method, and the cost of a large room. */
 export const pairing: Bench = async (stage) => {
   const rows: Row[] = [];
   for (const count of stage.quick ? SIZES.slice(0, 5) : SIZES) {
@@ -96,7 +96,7 @@ export const pairing: Bench = async (stage) => {
       ours: `${rounds} of ${possible} possible`,
       peer: `greedy by least count ${before.toFixed(1)}`,
       ratio: short(rounds / before),
-      target: '≥ 99 % of the possible',
+      target: '≥ 99 % of possible',
       met: rounds >= possible * 0.99,
     });
   }
@@ -105,7 +105,7 @@ export const pairing: Bench = async (stage) => {
     const repeats = mean(runs.map((seed) => repeatsWithTurnover(count, ours, seed)));
     const before = mean(runs.map((seed) => repeatsWithTurnover(count, prior, seed)));
     rows.push({
-      benchmark: `pairing: repeats per 1,000 pairs in ${WEEKS} rounds, ${count} people, 5 % come and go each`,
+      benchmark: `pairing: repeats per 1,000 pairs in ${WEEKS} rounds, ${count} people, 5 % turnover each`,
       ours: repeats.toFixed(1),
       peer: `greedy by least count ${before.toFixed(1)}`,
       ratio: before === 0 ? '' : short(repeats / before),
@@ -117,7 +117,7 @@ export const pairing: Bench = async (stage) => {
   return { rows };
 };
 
-/** 5,000 people: a plain round, and one where the circle cannot help. */
+/** 5,000 people: a plain round, and rounds where the circle method does not apply. */
 async function large(): Promise<Row[]> {
   const team = teamOf(5000);
   for (let round = 0; round < 10; round++) ours(team, round);
@@ -136,7 +136,7 @@ async function large(): Promise<Row[]> {
     rows.push({
       benchmark: `pairing: 5,000 people ${what}`,
       ours: `${(ms / 1000).toFixed(2)} s, ${Math.round(megabytes)} MB, ${repeats} repeats`,
-      peer: 'blossom on the complete graph: not done in 900 s (issue)',
+      peer: 'blossom on the complete graph: not done in 900 s (measured earlier)',
       ratio: '',
       target: '≤ 10 s, ≤ 400 MB',
       met: ms <= 10_000 && megabytes <= 400,

@@ -7,12 +7,12 @@ import { TOKEN } from './harness/world.ts';
 
 const PER_SECOND = 200;
 const P99_MS = 20;
-/** What `alerts open` asks, as anybody would write it who knows nothing of rooms. */
+/** The query of `alerts open`, in a simple form without access rules. */
 const SAME_SQL = `select a.number, a.name, a.severity, a.source, a.labels, a.annotations, a.started_at, a.ack, a.places from alerts a
   where a.phase = 'firing' and a.places @> '[{"rooms": ["ops"]}]'
   order by case a.severity when 'critical' then 0 when 'warning' then 1 else 2 end, a.number limit 51`;
 
-/** `GET /api/v1/alerts/open` at a steady rate, 50 of 200 open alerts each, beside bare express with such a statement. */
+/** `GET /api/v1/alerts/open` at a steady rate, 50 of 200 open alerts each, compared with bare express with a similar query. */
 export const rest: Bench = async (stage) => {
   const [rounds, count] = stage.quick ? [2, 400] : [5, 2000];
   const world = await stage.startWorld('bell', {
@@ -41,9 +41,9 @@ export const rest: Bench = async (stage) => {
   const row = (share: number, target?: number) => {
     const [a, b] = [percentile(ours, share), percentile(bare, share)];
     return {
-      benchmark: `rest: GET alerts/open, ${PER_SECOND} a second, p${share * 100}`,
+      benchmark: `rest: GET alerts/open, ${PER_SECOND} per second, p${share * 100}`,
       ours: `${short(a)} ms`,
-      peer: `${short(b)} ms, bare express with the same question`,
+      peer: `${short(b)} ms, bare express with the same query`,
       ratio: short(a / b),
       target: target === undefined ? '' : `≤ ${target} ms`,
       met: target === undefined ? undefined : a <= target,
@@ -52,12 +52,12 @@ export const rest: Bench = async (stage) => {
   return {
     rows: [row(0.5), row(0.99, P99_MS)],
     notes: [
-      `rest: ${ours.length} requests each; times count from when a request was due; processor time for one ${eachMs(used.ours)} ms in the program, ${eachMs(used.bare)} ms in bare express.`,
+      `rest: ${ours.length} requests each; times are measured from when a request was due; CPU time per request ${eachMs(used.ours)} ms in the program, ${eachMs(used.bare)} ms in bare express.`,
     ],
   };
 };
 
-/** Milliseconds from when each request was due until its answer had been read. @throws at an answer that is not 200. */
+/** Milliseconds from when each request was due until its answer was read. @throws on an answer other than 200. */
 async function askSteadily(url: string, count: number): Promise<number[]> {
   const agent = new Agent({ keepAlive: true });
   const begunMs = performance.now();

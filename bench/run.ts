@@ -1,4 +1,4 @@
-// `npm run bench [-- NAME...] [--quick] [--keep] [--profile]`: ours beside a named peer or limit, from one run, as a table.
+// `npm run bench [-- NAME...] [--quick] [--keep] [--profile]`: our numbers and those of a peer or limit, from one run, as a table.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
@@ -46,12 +46,12 @@ const { values, positionals } = parseArgs({
 const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
 const unknown = names.filter((name) => !Object.hasOwn(BENCHES, name));
 if (values.help || unknown.length > 0) {
-  if (unknown.length > 0) console.log(`there is no benchmark ${unknown.join(', ')}`);
+  if (unknown.length > 0) console.log(`unknown benchmark: ${unknown.join(', ')}`);
   console.log(`npm run bench [-- NAME...] [--quick] [--keep] [--profile]
 
 NAME       ${Object.keys(BENCHES).join(', ')}; default: all
---quick    each in less than 15 s: shows that it runs, measures little
---keep     writes RESULTS.md also after a quick run, or one of only some benchmarks
+--quick    each in less than 15 s: shows that they work; numbers are not meaningful
+--keep     also writes RESULTS.md after a quick run, or a run of only some benchmarks
 --profile  prints where the program's time went`);
   process.exit(values.help ? 0 : 2);
 }
@@ -79,7 +79,7 @@ const machine = await withStages({ quick: values.quick, profile: values.profile,
       await stage.close();
     }
     const seconds = short((performance.now() - begun) / 1000);
-    say(`${name}: ${broken.includes(name) ? 'broke' : 'done'} in ${seconds} s, load average before it ${short(load)}`);
+    say(`${name}: ${broken.includes(name) ? 'failed' : 'done'} in ${seconds} s, load average before it ${short(load)}`);
     notes.push(`${name}: took ${seconds} s; load average before it ${short(load)}.`);
   }
   return describeMachine(await postgresVersion(postgresUrl));
@@ -92,7 +92,7 @@ if (whole || values.keep) await keepRun(RESULTS, run);
 const missed = rows.filter((row) => row.met === false);
 for (const row of missed) say(`missed: ${row.benchmark}: ${row.ours}, target ${row.target}`);
 say(`${names.length - broken.length} passed, ${broken.length} failed`);
-// A quick run on a busy machine says that the benchmarks run, not how fast the program is.
+// A quick run on a busy machine shows that the benchmarks work, not how fast the program is.
 process.exit(broken.length > 0 || (!values.quick && missed.length > 0) ? 1 : 0);
 
 async function postgresVersion(url: string): Promise<string> {

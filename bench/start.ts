@@ -12,7 +12,7 @@ import { FLAGS, untilAnswers } from './harness/program.ts';
 const READY_S = 1.5;
 const RESIDENT_MB = 110;
 
-/** Start to ready with a warm compile cache, Matrix and a Postgres that runs already; and what it keeps in memory, idle. */
+/** Time from start to ready with a warm compile cache, Matrix and a running Postgres; and memory when idle. */
 export const start: Bench = async (stage) => {
   const [rounds, idleMs] = stage.quick ? [2, 2000] : [7, 30_000];
   const world = await stage.world('bell');
@@ -51,7 +51,7 @@ export const start: Bench = async (stage) => {
       {
         benchmark: 'start: to ready, warm compile cache, with Matrix',
         ours: `${short(ready)} s`,
-        peer: `${short(bareReady)} s, bare express; opsdroid 0.8 s (issue)`,
+        peer: `${short(bareReady)} s, bare express; opsdroid 0.8 s (measured earlier)`,
         ratio: short(ready / bareReady),
         target: `≤ ${READY_S} s`,
         met: ready <= READY_S,
@@ -59,15 +59,15 @@ export const start: Bench = async (stage) => {
       {
         benchmark: `memory: resident after ${short(idleMs / 1000)} s idle, with Matrix`,
         ours: `${short(idleMb)} MB`,
-        peer: `${short(percentile(bareMb, 0.5))} MB, bare express; opsdroid 82 MB (issue)`,
+        peer: `${short(percentile(bareMb, 0.5))} MB, bare express; opsdroid 82 MB (measured earlier)`,
         ratio: short(idleMb / percentile(bareMb, 0.5)),
         target: `≤ ${RESIDENT_MB} MB`,
         met: idleMb <= RESIDENT_MB,
       },
     ],
     notes: [
-      `start: ${short(coldMs / 1000)} s with an empty database and a cold cache; ${short(percentile(upMs, 0.5) / 1000)} s until Matrix is listened to; Node is given ${FLAGS.join(' ')}.`,
-      `memory: ${short(usedMb)} MB some time after ${count} alerts.`,
+      `start: ${short(coldMs / 1000)} s with an empty database and a cold cache; ${short(percentile(upMs, 0.5) / 1000)} s until Matrix is connected; Node flags: ${FLAGS.join(' ')}.`,
+      `memory: ${short(usedMb)} MB a while after ${count} alerts.`,
     ],
   };
 };
@@ -86,7 +86,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** From spawn to the first 200 of bare express, measured as ours is. */
+/** From spawn to the first 200 of bare express, measured the same way as ours. */
 async function startBare(compileCache: string): Promise<{ ms: number; mb: number }> {
   const port = await freePort();
   const begunMs = monotonicMs();

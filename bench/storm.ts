@@ -12,7 +12,7 @@ const ANSWER_MS = 100;
 /** Synapse's own default. */
 const RATE = { perSecond: 0.2, burst: 10 };
 
-/** 300 alerts in three seconds into a room that takes one message in five: each must be named in it soon all the same. */
+/** 300 alerts in three seconds to a room that accepts one message every five seconds: each must still be named in it soon. */
 export const storm: Bench = async (stage) => {
   const world = await stage.startWorld('bell');
   const load = stage.load();
@@ -37,9 +37,9 @@ export const storm: Bench = async (stage) => {
   return {
     rows: [
       {
-        benchmark: `storm: ${COUNT} alerts into a room with 0.2 sends/s, burst 10, until all are named`,
+        benchmark: `storm: ${COUNT} alerts to a room with 0.2 sends/s, burst 10, until all are named`,
         ours: waiting.size === 0 ? `${short(allAfterS)} s` : `${named} of ${COUNT} after ${short(allAfterS)} s`,
-        peer: `the bridges: 21 and 22 of ${COUNT} after 60 s (issue)`,
+        peer: `two bridges: 21 and 22 of ${COUNT} after 60 s (measured earlier)`,
         ratio: short(named / 22),
         target: `≤ ${WITHIN_S} s`,
         met: waiting.size === 0 && allAfterS <= WITHIN_S,

@@ -10,7 +10,7 @@ import { ANN, processorUsed, type World } from './harness/world.ts';
 const LATE_MS = 250;
 const AT_ONCE_S = 5;
 const WAITING = 100_000;
-/** A processor is never quite still: so much more of one core, idle, counts as nothing. */
+/** Idle CPU usage fluctuates: a difference up to this share of a core is ignored. */
 const IDLE_SLACK = 0.02;
 
 const PROBE = `import { defineSkill, defineTimer, z } from '#skill';
@@ -37,7 +37,7 @@ interface Batch {
   readonly spreadMs: number;
 }
 
-/** Timers through the ordinary path: set by a command, fired, handled, each writing one message; lateness is from due to the handler's commit. */
+/** Timers on the normal path: set by a command, fired, handled, each writing one message; lateness is from due to the handler's commit. */
 export const timers: Bench = async (stage) => {
   const [some, many, idleMs] = stage.quick ? [300, 600, 1000] : [2000, 10_000, 10_000];
   const skills = join(await stage.directory('skills'), 'probe');
@@ -95,7 +95,7 @@ export const timers: Bench = async (stage) => {
         met: lastS <= AT_ONCE_S,
       },
       {
-        benchmark: `timers: processor used when idle, ${short(WAITING)} waiting`,
+        benchmark: `timers: CPU used when idle, ${short(WAITING)} waiting`,
         ours: `${short(after.idle * 100)} % of a core`,
         peer: `${short(before.idle * 100)} %, none waiting`,
         ratio: short(after.idle / before.idle),
@@ -137,11 +137,11 @@ async function fire(world: World, { name, count, spreadMs }: Batch): Promise<num
     `select extract(epoch from handled_at - happened_at)::float8 * 1000 as late from events where source = 'timer' and state = 'done' and result = 'ok' and key like $1`,
     [`${name}-%`],
   );
-  if (rows.length !== count) throw new Error(`${rows.length} of ${count} timers of ${name} went well`);
+  if (rows.length !== count) throw new Error(`${rows.length} of ${count} timers of ${name} succeeded`);
   return rows.map((row) => row.late);
 }
 
-/** The least that a durable effect on time costs: so many `setTimeout`, each with one INSERT on a pool of ten. */
+/** The minimum cost of a durable timer: one `setTimeout` each, with one INSERT on a pool of ten. */
 async function bareTimers(databaseUrl: string, count: number): Promise<number[]> {
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 10 });
   await pool.query('create table if not exists bare_timers (key text not null)');
@@ -158,7 +158,7 @@ async function bareTimers(databaseUrl: string, count: number): Promise<number[]>
   return late;
 }
 
-/** Share of one core that the program and Postgres use while nothing happens. */
+/** Share of one core that the program and Postgres use when idle. */
 async function idleShare(world: World, ms: number): Promise<number> {
   await sleep(500);
   const before = await world.processorTimes();

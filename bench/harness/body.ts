@@ -1,16 +1,16 @@
 import { samplePayload } from '../../skills/alerts/sample.ts';
 
 export interface Bodies {
-  /** Letters; alert number n of the load is called `<prefix>n`, with leading zeros, so that no name holds another. */
+  /** Letters; alert number n of the load is named `<prefix>n`, with leading zeros, so that no name contains another. */
   readonly prefix: string;
   readonly count: number;
-  /** Alertmanager groups over which the alerts are spread. */
+  /** Number of Alertmanager groups for the alerts. */
   readonly groups: number;
 }
 
 export const alertName = (prefix: string, index: number): string => `${prefix}${String(index).padStart(6, '0')}`;
 
-/** Bodies as Alertmanager posts them, 1.6 kB each: every one an alert of its own, as a cluster that breaks sends them. */
+/** Bodies as posted by Alertmanager, 1.6 kB each: each with one distinct alert, as from a failing cluster. */
 export function makeBodies({ prefix, count, groups }: Bodies): string[] {
   return Array.from({ length: count }, (_, index) => {
     const name = alertName(prefix, index);

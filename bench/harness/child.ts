@@ -3,7 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 const alive = new Set<ChildProcess>();
 let watching = false;
 
-/** Ends with this process at the latest, however that ends. */
+/** Exits with this process at the latest, however that exits. */
 export function keepTrack(child: ChildProcess): Promise<void> {
   if (!watching) {
     watching = true;
@@ -21,7 +21,7 @@ export function keepTrack(child: ChildProcess): Promise<void> {
   });
 }
 
-/** A helper in a process of its own, so that what it costs is not on our processor time; it answers one order at a time. */
+/** A helper in its own process, so that its CPU time does not count as ours; it handles one order at a time. */
 export class Helper {
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
@@ -39,7 +39,7 @@ export class Helper {
     return this.#child.pid ?? 0;
   }
 
-  /** The next thing it says. @throws when it ends first. */
+  /** Its next message. @throws if it exits first. */
   said<T>(): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#child.once('message', (message) => resolve(message as T));

@@ -1,9 +1,9 @@
-/** Milliseconds by the machine's monotonic clock, the same in every process: what was sent here and seen there compare. */
+/** Milliseconds of the machine's monotonic clock, the same in every process, so that times from different processes compare. */
 export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
 
-/** What turns `monotonicMs` into the time of day, taken once a run and passed on, so that no step of the clock shows. */
+/** Offset from `monotonicMs` to the time of day, read once per run and passed on, so that clock steps have no effect. */
 export function timeOfDayOffsetMs(): number {
   return Date.now() - monotonicMs();
 }

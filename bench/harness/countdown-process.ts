@@ -16,7 +16,7 @@ export interface CountdownSetting {
 
 export interface CountdownOrder {
   readonly length: number;
-  /** Commands said over so many ms; 0: every count begins at the very same instant, as rows written before it. */
+  /** Commands are sent over this many ms; 0: all counts start at the same instant, from rows written beforehand. */
   readonly spreadMs: number;
 }
 
@@ -32,7 +32,7 @@ export interface Counted {
 const setting = JSON.parse(process.argv[2] ?? '{}') as CountdownSetting;
 const roomNames = Array.from({ length: setting.rooms }, (_, index) => `r${index}`);
 
-/** What was handed over when, by room and text. Keeps nothing of it, as a platform elsewhere would not in this process. */
+/** What was handed over when, by room and text. Does not store messages, because a real platform would not store them in this process. */
 class HandOver extends MemoryPlatform {
   readonly at = new Map<string, number[]>();
   now: () => number = () => 0;
@@ -67,7 +67,7 @@ async function startBot(postgres: string): Promise<(order: CountdownOrder) => Pr
   return async ({ length, spreadMs }) => {
     const saidAt = platform.now();
     if (spreadMs === 0) {
-      // Their first timers are spread over the 4 s before, as commands would be; their numbers fall on one instant.
+      // Their first timers are spread over the 4 s before, as with commands; their numbers are due at the same instant.
       await bot.query(
         `with begun as (insert into countdowns (connector, room, began, down, length, started_at)
            select 'memory', room, '{"accountId":"@ann:test","name":"Ann"}', false, $2, clock_timestamp() + interval '4 s' from unnest($1::text[]) room returning id)
@@ -85,7 +85,7 @@ async function startBot(postgres: string): Promise<(order: CountdownOrder) => Pr
       }
     }
     let startedAt = await running();
-    // A command that waits for its handler begins late: what counts is when it was handled, which the audit has.
+    // A command that waits for its handler starts late: the time of handling counts, which is in the audit log.
     if (spreadMs > 0) {
       const latest = 'select distinct on (room) room, at from audit order by room, id desc';
       do {
@@ -98,7 +98,7 @@ async function startBot(postgres: string): Promise<(order: CountdownOrder) => Pr
   };
 }
 
-/** The least that it costs: a timer for each number, set for its absolute time. */
+/** The minimum cost: a timer for each number, set to its absolute time. */
 async function bareTimers({ length, spreadMs }: CountdownOrder): Promise<ReadonlyMap<string, number>> {
   platform.now = monotonicMs;
   const begunMs = monotonicMs();

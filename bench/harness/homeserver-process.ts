@@ -1,12 +1,12 @@
-// The fake homeserver in a process of its own, with a clock fine enough to say when, to the microsecond, it took a message.
-// `GET /_fake/named/WORD` is held until there is a message with that word in its content (an alert's name, or the id of the
-// event it answers), and answers with the moment at which it was taken, in `monotonicMs`.
+// The fake homeserver in its own process, with a clock that records to the microsecond when it accepted a message.
+// `GET /_fake/named/WORD` waits until there is a message with that word in its content (an alert's name, or the id of the
+// event it answers), and returns the time at which it was accepted, in `monotonicMs`.
 import { openControl } from '../../test/fakes/matrix/control.ts';
 import { createFakeHomeserver } from '../../test/fakes/matrix/homeserver.ts';
 import { monotonicMs } from './clock.ts';
 
 const NAMED = '/_fake/named/';
-/** An answer may be quicker than whoever asks for it. */
+/** The message can arrive before the request for it. */
 const RECENT = 30;
 const { offsetMs } = JSON.parse(process.argv[2] ?? '{}') as { offsetMs: number };
 const homeserver = await createFakeHomeserver({ now: () => monotonicMs() + offsetMs });
@@ -32,7 +32,7 @@ homeserver.store.onAppend = (room, event) => {
   for (const [word, tell] of waiting) {
     if (!message.content.includes(word)) continue;
     waiting.delete(word);
-    // After the answer to whoever sent it.
+    // After the response to the sender.
     setImmediate(tell, message.atMs);
   }
 };

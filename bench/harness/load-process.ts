@@ -1,5 +1,5 @@
-// Posts webhooks as told, over connections that stay open, and keeps the time of each. Bodies are made before the first is
-// sent, so that the load generator costs little while it measures.
+// Posts webhooks over keep-alive connections and records the time of each. Bodies are created before the first is
+// sent, so that the load generator uses little CPU during the measurement.
 import { codeOf } from '../../src/errors.ts';
 import { Agent, get, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,7 +24,7 @@ function post(order: LoadOrder, body: Buffer): Promise<number> {
   });
 }
 
-/** When the homeserver took a message that names the alert. */
+/** When the homeserver accepted a message that names the alert. */
 function named(homeserver: string, name: string): Promise<number> {
   return new Promise((resolve, reject) => {
     get(`${homeserver}/_fake/named/${name}`, { agent }, (response) => {

@@ -6,27 +6,27 @@ export interface LoadOrder {
   readonly token?: string;
   readonly bodies: Bodies;
   readonly shape:
-    /** The next is sent a pause after the homeserver took the message about the one before. */
+    /** The next one is sent a pause after the homeserver accepted the message about the previous one. */
     | { readonly type: 'one by one'; readonly pauseMs: number; readonly homeserver: string }
     | { readonly type: 'at once'; readonly atOnce: number }
     | { readonly type: 'steady'; readonly perSecond: number };
 }
 
-/** Times are `monotonicMs`, by the number of the body. */
+/** Times are `monotonicMs`, by body number. */
 export interface LoadResult {
   readonly startedMs: readonly number[];
   readonly answeredMs: readonly number[];
-  /** Answers other than 200, and why connections broke. */
+  /** Responses other than 200, and connection errors. */
   readonly refused: readonly string[];
-  /** When the homeserver took the message about each; only of those sent one by one. */
+  /** When the homeserver accepted the message about each; only for those sent one by one. */
   readonly takenMs: readonly number[];
 }
 
-/** The load generator in a process of its own. */
+/** The load generator, in its own process. */
 export class Load {
   readonly #helper = new Helper('./load-process.ts', {});
 
-  /** @throws when anything was refused: such a run measures nothing. */
+  /** @throws if anything was rejected, because such a run is not a valid measurement. */
   async send(order: LoadOrder): Promise<LoadResult> {
     const result = await this.#helper.order<LoadResult>(order);
     const [first] = result.refused;

@@ -1,7 +1,7 @@
 import { cpus, loadavg, totalmem } from 'node:os';
 import { readFile } from 'node:fs/promises';
 
-/** What the numbers were measured on, one line. */
+/** The machine that the numbers were measured on, in one line. */
 export function describeMachine(postgresVersion: string | undefined): string {
   const processors = cpus();
   const memory = `${(totalmem() / 1024 ** 3).toFixed(0)} GiB`;
@@ -14,12 +14,12 @@ export function describeMachine(postgresVersion: string | undefined): string {
   ].join(', ');
 }
 
-/** The one-minute load average: above 0 before a benchmark, somebody else is at work. */
+/** The one-minute load average: above 0 before a benchmark, other programs are running. */
 export function loadAverage(): number {
   return loadavg()[0] ?? 0;
 }
 
-/** Resident memory in MB (10^6 bytes, as the targets count), from the kernel. Linux only. */
+/** Resident memory in MB (10^6 bytes, as in the targets), from the kernel. Linux only. */
 export async function residentMb(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return (Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024) / 1e6;
@@ -27,7 +27,7 @@ export async function residentMb(pid: number): Promise<number> {
 
 const TICKS_PER_SECOND = 100; // USER_HZ, fixed in the Linux ABI
 
-/** Processor seconds that a process has used so far. Linux only. */
+/** CPU seconds that a process has used so far. Linux only. */
 export async function processorSeconds(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -12,7 +12,7 @@ export function slopeOf(values: readonly number[]): number {
   return numerator / values.reduce((sum, _, index) => sum + (index - middle) ** 2, 0);
 }
 
-/** `1,234`, `12.3`, `0.45`: three digits say what such a measurement can say. */
+/** `1,234`, `12.3`, `0.45`: three digits are all the precision that these measurements have. */
 export function short(value: number): string {
   if (!Number.isFinite(value)) return '–';
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;

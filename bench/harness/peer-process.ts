@@ -1,4 +1,4 @@
-// The peer: what anybody would write in express for one webhook, and nothing more. `store` false: it only answers.
+// The peer: the simplest express handler for one webhook. With `store` false it only answers.
 import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import express from 'express';
@@ -49,6 +49,6 @@ const server = app.listen(setting.port ?? 0, '127.0.0.1', () => {
   const address = server.address();
   process.send?.(`http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`);
 });
-// As long as ours: a connection that is closed while the next request is on its way would count as refused.
+// As long as ours: a connection closed while the next request is in flight would count as a rejection.
 server.keepAliveTimeout = 65_000;
 process.on('disconnect', () => process.exit(0));

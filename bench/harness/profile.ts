@@ -7,7 +7,7 @@ export interface Statement {
   readonly text: string;
   /** By the program's `performance.now()`. */
   readonly atMs: number;
-  /** Until its answer. */
+  /** Response time. */
   readonly ms: number;
 }
 
@@ -25,7 +25,7 @@ const FUNCTIONS = 25;
 const SHAPES = 15;
 const TRAIL = 40;
 
-/** Where the time went: packages and functions by their own time, statements by the time until their answer, and the last few in order. */
+/** Where the time went: packages and functions by self time, statements by response time, and the last few in order. */
 export async function describeProfile(directory: string): Promise<string[]> {
   const profile = JSON.parse(await readFile(join(directory, 'processor.json'), 'utf8')) as CpuProfile;
   const statements = JSON.parse(await readFile(join(directory, 'statements.json'), 'utf8')) as Statement[];
@@ -33,7 +33,7 @@ export async function describeProfile(directory: string): Promise<string[]> {
 }
 
 function describeStatements(statements: readonly Statement[]): string[] {
-  // Literals differ from one event to the next.
+  // Literals differ between events.
   const shapes = Map.groupBy(statements, ({ text }) =>
     text
       .replaceAll(/\s+/g, ' ')

@@ -7,22 +7,22 @@ import { monotonicMs } from './clock.ts';
 
 export const REPOSITORY = join(import.meta.dirname, '../..');
 
-/** As `npm start` has them: a smaller young generation saves 5 MB and costs nothing that was measured. */
+/** Same as in `npm start`: a smaller young generation saves 5 MB, with no measurable cost. */
 export const FLAGS = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=2'];
 
 export interface ProgramSetting {
-  /** Configuration, secrets, log and compile cache are here. */
+  /** Directory for configuration, secrets, log and compile cache. */
   readonly directory: string;
   readonly databaseUrl: string;
   readonly port: number;
   readonly opsPort: number;
-  /** Where a processor profile and the times of statements are written when it ends; undefined: no profile. */
+  /** Where a CPU profile and statement times are written at exit; undefined: no profile. */
   readonly profileDirectory?: string | undefined;
-  /** Shared by every program of a run, as the image ships it warm. */
+  /** Shared by all programs of a run, because the image ships it warm. */
   readonly compileCache: string;
 }
 
-/** The real program, started as `npm start` starts it: `node FLAGS bin/watchbell.js run`. */
+/** The real program, started like `npm start`: `node FLAGS bin/watchbell.js run`. */
 export class Program {
   readonly #setting: ProgramSetting;
   #child: ChildProcess | undefined;
@@ -45,7 +45,7 @@ export class Program {
     return `http://127.0.0.1:${this.#setting.opsPort}`;
   }
 
-  /** Resolves when it is ready, to the milliseconds that took. @throws with its last words when it ends instead. */
+  /** Resolves when it is ready, to the milliseconds that took. @throws with the end of its log if it exits instead. */
   async start(): Promise<number> {
     const { directory, databaseUrl, port, opsPort, profileDirectory, compileCache } = this.#setting;
     const profiling = profileDirectory === undefined ? [] : ['--import', join(import.meta.dirname, 'profiled.ts')];
@@ -77,7 +77,7 @@ export class Program {
     this.#exited = keepTrack(child);
     const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
     await untilAnswers(`${this.opsUrl}/readyz`, () => {
-      if (ended()) throw new Error(`the program ended before it was ready:\n${this.#said}`);
+      if (ended()) throw new Error(`the program exited before it was ready:\n${this.#said}`);
     });
     return monotonicMs() - begunMs;
   }
@@ -92,19 +92,19 @@ export class Program {
     await untilAnswers(`${this.opsUrl}/healthz`, () => {});
   }
 
-  /** From here on, when this run is profiled: what came before was the start, and warming up. */
+  /** Starts profiling, if enabled: everything before was startup and warm-up. */
   profileFromNow(): void {
     if (this.#setting.profileDirectory !== undefined) this.#child?.kill('SIGUSR2');
   }
 
-  /** In order when it is profiled, since profiles are written at the end; else at once. */
+  /** Graceful if it is profiled, because profiles are written at exit; otherwise killed. */
   async stop(): Promise<void> {
     this.#child?.kill(this.#setting.profileDirectory === undefined ? 'SIGKILL' : 'SIGINT');
     await this.#exited;
   }
 }
 
-/** Asks every few milliseconds until the answer is 200. @throws after 60 s, or what `check` throws. */
+/** Polls every few milliseconds until the response is 200. @throws after 60 s, or what `check` throws. */
 export async function untilAnswers(url: string, check: () => void): Promise<void> {
   const deadlineMs = monotonicMs() + 60_000;
   for (;;) {
@@ -114,7 +114,7 @@ export async function untilAnswers(url: string, check: () => void): Promise<void
       () => false,
     );
     if (ok) return;
-    if (monotonicMs() > deadlineMs) throw new Error(`no 200 from ${url} for 60 s`);
+    if (monotonicMs() > deadlineMs) throw new Error(`no 200 from ${url} within 60 s`);
     await sleep(5);
   }
 }

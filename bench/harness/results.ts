@@ -11,12 +11,12 @@ export interface Run {
 }
 
 const TITLE = '# Benchmarks';
-const FORMER = '## Former runs';
+const FORMER = '## Earlier runs';
 const KEPT_RUNS = 12;
 
-/** The run as it stands in RESULTS.md: date and machine, the table, what must be known about it. */
+/** The run as written to RESULTS.md: date and machine, the table, and notes. */
 export function describeRun(run: Run): string {
-  const kind = run.quick ? ' (quick: shows that it runs, measures little)' : '';
+  const kind = run.quick ? ' (quick: shows that the benchmarks work; numbers are not meaningful)' : '';
   return [
     `## ${run.date.toISOString().slice(0, 16).replace('T', ' ')} UTC${kind}`,
     `${run.machine}.`,
@@ -25,7 +25,7 @@ export function describeRun(run: Run): string {
   ].join('\n\n');
 }
 
-/** Rewrites the file: this run in full, and of those before it date, machine and table. */
+/** Rewrites the file: this run in full, and date, machine and table of earlier runs. */
 export async function keepRun(file: string, run: Run): Promise<void> {
   const before = await readFile(file, 'utf8').catch(() => '');
   const runs = before
@@ -33,7 +33,7 @@ export async function keepRun(file: string, run: Run): Promise<void> {
     .slice(1)
     .map((text) => `### ${headline(text.replace(FORMER, ''))}`);
   const former = runs.slice(0, KEPT_RUNS).join('\n\n');
-  const introduction = `\`npm run bench\` writes this file: each number beside a named peer or limit from the same run, in the order A B A B.`;
+  const introduction = `\`npm run bench\` writes this file. It compares each number with a peer or limit from the same run, measured alternately (A B A B).`;
   await writeFile(
     file,
     `${[TITLE, introduction, describeRun(run), ...(former === '' ? [] : [FORMER, former])].join('\n\n')}\n`,

@@ -1,6 +1,6 @@
 import type { RemoteHomeserver } from '../../test/fakes/matrix/remote.ts';
 
-/** One message or edit that the homeserver took; `atMs` is `monotonicMs`. */
+/** A message or edit that the homeserver accepted; `atMs` is `monotonicMs`. */
 export interface Taken {
   readonly id: string;
   readonly atMs: number;
@@ -8,7 +8,7 @@ export interface Taken {
   readonly body: string;
 }
 
-/** Everything said in a room, in order, with the moment at which the homeserver took it. */
+/** All messages in a room, in order, with the time at which the homeserver accepted them. */
 export async function takenIn(homeserver: RemoteHomeserver, room: string, offsetMs: number): Promise<Taken[]> {
   const timeline = (await homeserver.timeline(room)) as unknown as {
     event_id: string;

@@ -11,18 +11,18 @@ import { describeProfile } from './profile.ts';
 import { createWorld, type World, type WorldSetting } from './world.ts';
 
 export interface StageOptions {
-  /** Each benchmark in less than 15 s: shows that it runs, measures little. */
+  /** Each benchmark in less than 15 s: shows that it works; numbers are not meaningful. */
   readonly quick: boolean;
   /** Profiles the program. */
   readonly profile: boolean;
   readonly say: (line: string) => void;
 }
 
-/** What one benchmark needs, made when asked for and taken down at its end. */
+/** The resources of one benchmark, created on demand and removed at its end. */
 export class Stage {
   readonly quick: boolean;
   readonly say: (line: string) => void;
-  /** What turns the homeserver's timestamps into `monotonicMs`. */
+  /** Offset from the homeserver's timestamps to `monotonicMs`. */
   readonly offsetMs = timeOfDayOffsetMs();
   readonly #options: StageOptions;
   readonly #directory: string;
@@ -42,7 +42,7 @@ export class Stage {
     this.#postgres = places.postgres;
   }
 
-  /** One for the whole benchmark. */
+  /** One for the complete benchmark. */
   async homeserver(): Promise<RemoteHomeserver> {
     if (this.#homeserver) return this.#homeserver;
     const helper = new Helper('./homeserver-process.ts', { offsetMs: this.offsetMs });
@@ -79,7 +79,7 @@ export class Stage {
     return world;
   }
 
-  /** A bot that is up, with its room joined and its alerts skill listening. */
+  /** A running bot that has joined its room, with the alerts skill listening. */
   async startWorld(name: string, config: WorldSetting['config'] = {}): Promise<World> {
     const world = await this.world(name, config);
     await world.program.start();
@@ -99,7 +99,7 @@ export class Stage {
     return peer;
   }
 
-  /** The peer that stores and forwards, with a user, a room and a database of its own. */
+  /** The peer that stores and forwards, with its own user, room and database. */
   async forwardingPeer(): Promise<Peer & { readonly room: string }> {
     const homeserver = await this.homeserver();
     const database = await createDatabase(this.#postgres.url);
@@ -110,14 +110,14 @@ export class Stage {
     return { ...peer, room };
   }
 
-  /** An empty directory of this benchmark's. */
+  /** An empty directory for this benchmark. */
   async directory(name: string): Promise<string> {
     const path = join(this.#directory, name);
     await mkdir(path, { recursive: true });
     return path;
   }
 
-  /** What the programs logged last, for a benchmark that broke. */
+  /** The end of the programs' logs, for a failed benchmark. */
   get said(): string {
     return this.#worlds.map((world) => world.program.said).join('\n');
   }
@@ -125,11 +125,11 @@ export class Stage {
   async close(): Promise<void> {
     for (const end of this.#ends.reverse()) await end();
     for (const directory of this.#profiles)
-      for (const line of await describeProfile(directory).catch(() => ['no profile was begun'])) this.say(line);
+      for (const line of await describeProfile(directory).catch(() => ['no profile was started'])) this.say(line);
   }
 }
 
-/** One durable Postgres for the whole run, and a stage for each benchmark. */
+/** One durable Postgres for the complete run, and a stage for each benchmark. */
 export async function withStages<T>(
   options: StageOptions,
   work: (next: () => Promise<Stage>, postgresUrl: string) => Promise<T>,

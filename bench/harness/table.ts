@@ -2,7 +2,7 @@ import type { Row } from './bench.ts';
 
 const HEAD = ['benchmark', 'ours', 'peer or limit', 'ratio', 'target', 'met'];
 
-/** A Markdown table with its columns in line, so that it reads in a terminal too. */
+/** A Markdown table with aligned columns, readable in a terminal too. */
 export function tableOf(rows: readonly Row[]): string {
   const cells = rows.map((row) => [row.benchmark, row.ours, row.peer, row.ratio, row.target, metWord(row.met)]);
   const widths = HEAD.map((head, column) => Math.max(head.length, ...cells.map((line) => line[column]?.length ?? 0)));

@@ -19,7 +19,7 @@ export interface WorldSetting {
   readonly databaseUrl: string;
   readonly homeserver: RemoteHomeserver;
   readonly profileDirectory?: string | undefined;
-  /** More of a configuration. */
+  /** Additional configuration. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
@@ -28,14 +28,14 @@ export interface ProcessorTimes {
   readonly postgres: ReadonlyMap<number, number>;
 }
 
-/** Seconds used between two looks. A connection that closed meanwhile takes what it used with it. */
+/** CPU seconds used between two readings. Those of connections that closed in between are not included. */
 export function processorUsed(before: ProcessorTimes, after: ProcessorTimes): { program: number; postgres: number } {
   let postgres = 0;
   for (const [pid, seconds] of after.postgres) postgres += seconds - (before.postgres.get(pid) ?? 0);
   return { program: after.program - before.program, postgres };
 }
 
-/** One bot with its database and its room; who else is in the room is Ann. */
+/** One bot with its database and its room; Ann is the only other member. */
 export class World {
   readonly program: Program;
   readonly room: string;
@@ -51,7 +51,7 @@ export class World {
     this.bot = `@${setting.name}:fake.test`;
     this.databaseUrl = setting.databaseUrl;
     this.#pool = new pg.Pool({ connectionString: setting.databaseUrl, max: 2 });
-    this.#pool.on('error', () => {}); // the server ends before an idle connection when a run is broken off
+    this.#pool.on('error', () => {}); // when a run is aborted, the server stops before an idle connection
   }
 
   async query<Row extends object>(text: string, parameters: readonly unknown[] = []): Promise<Row[]> {
@@ -63,7 +63,7 @@ export class World {
     return load.send({ ...order, url: `${this.program.url}/webhooks/alertmanager/bench`, token: TOKEN });
   }
 
-  /** Resolves when what is said in the room will be heard: a connector begins at its first cursor. */
+  /** Resolves when the bot receives messages in the room: a connector starts at its first cursor. */
   async listening(): Promise<void> {
     await this.program.healthy();
     while ((await this.query('select 1 from cursors')).length === 0) await sleep(20);
@@ -80,7 +80,7 @@ export class World {
     }
   }
 
-  /** Every process of the server, also those that work for others. Linux only. */
+  /** All processes of the server, including background workers. Linux only. */
   async #postgresPids(): Promise<number[]> {
     const [row] = await this.query<{ pid: number }>('select pg_backend_pid() as pid');
     const parents = new Map<number, number>();
@@ -93,7 +93,7 @@ export class World {
     return [...parents].filter(([, parent]) => parent === postmaster).map(([pid]) => pid);
   }
 
-  /** Processor seconds used so far, by process: the program's, and those of the server. */
+  /** CPU seconds used so far, by process: the program's, and those of the server. */
   async processorTimes(): Promise<ProcessorTimes> {
     const pids = await this.#postgresPids();
     const server = await Promise.all(
@@ -108,7 +108,7 @@ export class World {
   }
 }
 
-/** Makes the bot's user, room, configuration and secrets; the program is not started yet. */
+/** Creates the bot's user, room, configuration and secrets; the program is not started yet. */
 export async function createWorld(setting: WorldSetting): Promise<World> {
   const { name, directory, databaseUrl, homeserver, compileCache, profileDirectory } = setting;
   await mkdir(directory, { recursive: true });
