@@ -10,7 +10,7 @@ import { postInThreads } from './threads.ts';
 import { lockVisibleAlerts, requestedNumbers, openAlertsHere, type AlertCommandContext } from './visible-alerts.ts';
 import { writeAcks, type AckUpdate } from './write-acks.ts';
 
-export interface AckArguments {
+interface AckArguments {
   readonly numbers: readonly number[];
   readonly forMs: number | undefined;
   readonly note: string | null;

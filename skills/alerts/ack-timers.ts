@@ -8,7 +8,7 @@ import { alertsByRoom, mentionsIn, type RoomAlerts } from './threads.ts';
 import { writeAcks } from './write-acks.ts';
 
 /** How long the owner has to answer "still on it?" before the alert is open again. */
-export const ANSWER_MS = 15 * 60_000;
+const ANSWER_MS = 15 * 60_000;
 
 export const alertOrGroup = z.union([z.object({ alert: z.int() }), z.object({ group: z.int() })]);
 export const reminder = z.union([

@@ -1,3 +1,4 @@
+// Posts and updates the messages of alerts and groups in rooms.
 import type { Context, PostOptions } from '#skill';
 import type { Alert, NumberedAlert, StoredAlert } from './alert.ts';
 import { groupMessage } from './group-message.ts';

@@ -1,3 +1,4 @@
+// Which alerts a command reaches in which room.
 import { randomUUID } from 'node:crypto';
 import type { TestBot } from '../../src/testing/index.ts';
 import { OPTIONS, post, startAlertsBot } from './test-bot.ts';

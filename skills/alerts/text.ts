@@ -1,3 +1,4 @@
+// Text from outside, made safe and short, and templates that are filled with labels.
 import { cut } from '#skill';
 
 /** Control characters except tab and newline, and those that change the writing direction, which can forge a title. */
