@@ -31,8 +31,9 @@ export async function scheduleConfirmations(
 ): Promise<void> {
   for (const { alert, end } of unconfirmed) {
     if (!isNumbered(alert)) continue;
+    // The key is stored: both releases of a rolling upgrade must replace the same timer.
     await context.at(
-      `${alertKey(alert.number)}:confirm`,
+      `${alertKey(alert.number)}:doubt`,
       new Date(context.now.getTime() + CONFIRM_AFTER_MS),
       'settle',
       {
