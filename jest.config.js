@@ -1,4 +1,4 @@
-/** Modules under test are the modules shipped: nothing is transformed, Node strips the types. */
+/** The modules under test are the ones that ship: nothing is transformed, Node strips the types. */
 export default {
   testEnvironment: 'node',
   transform: {},

@@ -1,11 +1,11 @@
-// `npm test`: runs jest, repeats what failed at the end, and ends with one line, `N passed, N failed`.
+// `npm test`: runs jest, lists failures at the end, and prints `N passed, N failed` as its last line.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 
-/** What jest's `--json` says of the run, as far as it is read here. */
+/** The parts of jest's `--json` report that are used here. */
 interface Report {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
@@ -52,17 +52,17 @@ child.on('exit', (code) => {
     line = `${numPassedTests} passed, ${failed} failed`;
     for (const said of whatFailed(results)) console.log(`FAILED: ${said}`);
   } catch {
-    console.error('jest ended without a report');
+    console.error('jest exited without a report');
   }
   rmSync(directory, { recursive: true, force: true });
   const mayNotSkip = skipped > 0 && Boolean(process.env['NO_SKIPS']);
-  if (skipped > 0) console.log(`${skipped} skipped: the lines with SKIPPED say why`);
-  if (mayNotSkip) console.log('NO_SKIPS is set, so nothing may be skipped: install what those lines name');
+  if (skipped > 0) console.log(`${skipped} skipped: see the lines with SKIPPED for reasons`);
+  if (mayNotSkip) console.log('NO_SKIPS is set, so nothing may be skipped: install what those lines mention');
   console.log(line);
   process.exit(mayNotSkip ? code || 1 : (code ?? 1));
 });
 
-/** Tests of what a connector declares that its platform cannot do: nothing could be installed that would run them. */
+/** Tests of capabilities that a connector's platform lacks: installing something would not make them run. */
 function lacking({ testResults }: Report): number {
   return testResults
     .flatMap(({ assertionResults }) => assertionResults)
@@ -70,7 +70,7 @@ function lacking({ testResults }: Report): number {
     .length;
 }
 
-/** One line for each test that failed, and for each file that could not be run. */
+/** One line per failed test, and per file that could not be run. */
 function whatFailed({ testResults }: Report): string[] {
   return testResults.flatMap(({ name, status, message, assertionResults }) => {
     const file = relative(process.cwd(), name);

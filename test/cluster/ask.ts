@@ -1,7 +1,7 @@
 /**
- * Asks the homeserver beside it what its room shows.
- *   node test/cluster/ask.ts shown NAME COUNT [STATE]   waits until NAME0001… are all there, each once; prints what is wrong
- *   node test/cluster/ask.ts say TEXT [ANSWER]          says it as Ann; prints the milliseconds until an answer holds ANSWER
+ * Asks the homeserver in the same pod what its room shows.
+ *   node test/cluster/ask.ts shown NAME COUNT [STATE]   waits until NAME0001… are all shown, each once; prints what is wrong
+ *   node test/cluster/ask.ts say TEXT [ANSWER]          sends it as Ann; prints the milliseconds until an answer contains ANSWER
  */
 import { connectFakeHomeserver } from '../fakes/matrix/remote.ts';
 
@@ -13,7 +13,7 @@ const room = await roomId();
 
 if (verb === 'shown') await verify(given[0] ?? '', Number(given[1]), given[2] ?? '');
 else if (verb === 'say') await say(given[0] ?? '', given[1]);
-else throw new Error('say what to ask: shown or say');
+else throw new Error('give a command: shown or say');
 
 async function roomId(): Promise<string> {
   const response = await fetch('http://127.0.0.1:8008/_matrix/client/v3/directory/room/%23ops%3Afake.test', {
@@ -22,7 +22,7 @@ async function roomId(): Promise<string> {
   return ((await response.json()) as { room_id: string }).room_id;
 }
 
-/** First lines of what the bot says; a message that went on below is the same alert's older copy. */
+/** First lines of the bot's messages; one that continues below is an older copy of the same alert. */
 async function heads(): Promise<string[]> {
   const shown = await homeserver.shown(room);
   return shown

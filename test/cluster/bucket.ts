@@ -1,7 +1,7 @@
 /**
- * Works the S3 server beside it.
- *   node test/cluster/bucket.ts make NAME   makes a bucket
- *   node test/cluster/bucket.ts list NAME   prints the keys of what is in it
+ * Controls the S3 server in the same pod.
+ *   node test/cluster/bucket.ts make NAME   creates a bucket
+ *   node test/cluster/bucket.ts list NAME   prints the keys in it
  */
 import { AwsClient } from 'aws4fetch';
 

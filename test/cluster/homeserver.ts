@@ -1,4 +1,4 @@
-/** A homeserver in a pod, with the bot's account, a person and one room; `ask.ts` speaks to it. */
+/** A homeserver in a pod, with the bot's account, a person and one room; controlled by `ask.ts`. */
 import { openControl } from '../fakes/matrix/control.ts';
 import { createFakeHomeserver } from '../fakes/matrix/homeserver.ts';
 

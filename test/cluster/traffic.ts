@@ -1,6 +1,6 @@
 /**
- * Posts alerts to the bot as Alertmanager does, one at a time: what is not answered, or with a 5xx, is posted again; any other
- * refusal is final. Prints one JSON line: how many were taken at last, how many tries were not answered 2xx, and why.
+ * Posts alerts to the bot like Alertmanager, one at a time: requests without an answer or with a 5xx are retried; any other
+ * rejection is final. Prints one JSON line: how many were accepted in the end, how many attempts did not get a 2xx, and why.
  *   node test/cluster/traffic.ts NAME COUNT EVERY_MS [resolve]
  */
 import { samplePayload } from '../../skills/alerts/sample.ts';
@@ -41,7 +41,7 @@ function pause(ms: number): Promise<void> {
   return new Promise((done) => setTimeout(done, ms));
 }
 
-/** As many alerts as asked for, whatever the pace: the pace is kept even while one waits for its answer. */
+/** Posts the given number of alerts at a constant pace, even while one waits for its answer. */
 const deliveries: Promise<void>[] = [];
 for (let nth = 1; nth <= Number(count); nth++) {
   const alert = { name: `${name}${String(nth).padStart(4, '0')}`, labels: { pod: 'traffic' }, severity: 'warning' };

@@ -4,22 +4,22 @@ import type { Target } from './targets.ts';
 export interface FuzzOptions {
   readonly runs: number;
   readonly seed: number;
-  /** An input that keeps the program busy for longer is a way to stop it. */
+  /** An input that takes longer could be used for a denial of service. */
   readonly mostMs: number;
 }
 
 export interface Finding {
   readonly target: string;
   readonly what: string;
-  /** Its beginning, as JSON. */
+  /** Start of the input, as JSON. */
   readonly input: string;
 }
 
-/** Enough to look at; the rest would be more of the same. */
+/** Enough findings to investigate; more would be similar. */
 const MOST_FINDINGS = 20;
 
 /**
- * Runs a target over generated inputs, in order; returns what threw or took too long, and how many inputs it came to. The
+ * Runs a target over generated inputs, in order; returns what threw or took too long, and how many inputs were run. The
  * same seed gives the same inputs.
  */
 export async function fuzz(
@@ -28,7 +28,7 @@ export async function fuzz(
 ): Promise<{ readonly findings: readonly Finding[]; readonly ran: number }> {
   const findings: Finding[] = [];
   let ran = 0;
-  // Sampled in pieces: all inputs at one time would be most of the memory that is measured.
+  // Sampled in chunks: all inputs at once would be most of the measured memory.
   const PIECE = 500;
   for (let from = 0; from < runs && findings.length < MOST_FINDINGS; from += PIECE) {
     for (const input of fc.sample(target.input, { numRuns: Math.min(PIECE, runs - from), seed: seed + from })) {
@@ -42,7 +42,7 @@ export async function fuzz(
 
 async function problemOf(target: Target, input: string, mostMs: number): Promise<string | undefined> {
   let best = Infinity;
-  // Of the processor, since other programs run too; an input that is slow is slow again, a garbage collection is not.
+  // CPU time, because other programs are running too; a slow input is slow again, a garbage collection is not.
   for (let attempt = 0; attempt < 5 && best > mostMs; attempt++) {
     const begun = process.cpuUsage();
     try {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** What has broken a parser, a renderer or a regular expression somewhere: repeated, it finds what is quadratic. */
+/** Fragments that have broken a parser, a renderer or a regular expression; repeated, they reveal quadratic behaviour. */
 const FRAGMENTS = [
   ...[
     '"',
@@ -92,7 +92,7 @@ const repeated = (most: number): fc.Arbitrary<string> =>
     .tuple(fc.constantFrom(...FRAGMENTS), fc.integer({ min: 1, max: most }))
     .map(([fragment, count]) => fragment.repeat(Math.max(1, Math.floor(count / fragment.length))));
 
-/** Text from outside: short and odd, built of fragments, or one of them a thousand times. */
+/** External text: short and odd, built from fragments, or one fragment a thousand times. */
 export const hostileText = (most = 20_000): fc.Arbitrary<string> =>
   fc.oneof(
     { weight: 3, arbitrary: fc.string({ unit: 'binary', maxLength: 60 }) },
@@ -133,7 +133,7 @@ const alert = fc.record(
   { requiredKeys: [] },
 );
 
-/** The body of a webhook, nearly a notification of Alertmanager's. */
+/** A webhook body similar to an Alertmanager notification. */
 export const body = fc.oneof(
   {
     weight: 5,
@@ -164,7 +164,7 @@ export const body = fc.oneof(
   { weight: 1, arbitrary: fc.jsonValue().map((one) => JSON.stringify(one)) },
 );
 
-/** A file of configuration: known keys with odd values, or no YAML at all. */
+/** A configuration file: known keys with odd values, or not YAML at all. */
 export const configuration = fc.oneof(
   hostileText(16_000),
   fc
@@ -192,7 +192,7 @@ export const configuration = fc.oneof(
     .map((lines) => lines.map(([key, text]) => `${key}: ${text}`).join('\n')),
 );
 
-/** What a client may write on a connection, nearly HTTP. */
+/** Bytes that a client may send on a connection, similar to HTTP. */
 export const request = fc
   .record({
     method: fc.constantFrom('GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'DELETE', 'PATCH', 'X'),

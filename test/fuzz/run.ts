@@ -1,5 +1,5 @@
-// `npm run fuzz -- [--runs 100000] [--seed N]`: every way in for text from outside, over generated inputs. Prints what threw,
-// took over 50 ms, or made the program's memory grow by more than 20 MB; its last line is `N passed, N failed`.
+// `npm run fuzz -- [--runs 100000] [--seed N]`: all entry points for external text, with generated inputs. Prints what threw,
+// took over 50 ms, or made the program's memory grow by more than 20 MB; the last line is `N passed, N failed`.
 import { parseArgs } from 'node:util';
 import { fuzz } from './fuzz.ts';
 import { createTargets } from './targets.ts';
@@ -12,11 +12,11 @@ const runs = Number(values.runs ?? 100_000);
 const seed = Number(values.seed ?? Date.now() % 1_000_000);
 const { gc } = globalThis;
 if (!gc) throw new Error('run it with node --expose-gc, as `npm run fuzz` does');
-console.log(`seed ${seed}, ${runs} inputs a target`);
+console.log(`seed ${seed}, ${runs} inputs per target`);
 let passed = 0;
 let failed = 0;
 for (const target of await createTargets()) {
-  // What is compiled and cached once is not growth.
+  // Memory for code compiled and cached once does not count as growth.
   await fuzz(target, { runs: Math.min(runs, 2000), seed: seed + 1_000_000_000, mostMs: Infinity });
   await gc({ execution: 'async', type: 'major' });
   const before = process.memoryUsage().heapUsed;

@@ -23,7 +23,7 @@ import { parseJson } from '../../src/http/json.ts';
 import { startTestServer } from '../../src/http/testing-server.ts';
 import { body, configuration, hostileText, request } from './inputs.ts';
 
-/** A way in for text from outside. `run` throws for whatever must not happen. */
+/** An entry point for external text. `run` throws on anything that must not happen. */
 export interface Target {
   readonly name: string;
   readonly input: fc.Arbitrary<string>;
@@ -39,7 +39,7 @@ const look = {
   now: new Date('2026-01-05T10:00:00Z'),
 };
 
-/** From the bytes of a webhook to what a room shows of each alert. */
+/** From the bytes of a webhook to the messages about its alerts. */
 const webhookBodies: Target = {
   name: 'webhook bodies',
   input: body,
@@ -105,7 +105,7 @@ const configurations: Target = {
       platforms: PLATFORMS,
       env: {},
     });
-    if (!result.ok && result.problems.length === 0) throw new Error('refused without a word');
+    if (!result.ok && result.problems.length === 0) throw new Error('rejected without a problem');
   },
 };
 
@@ -120,10 +120,10 @@ async function secrets(): Promise<Target> {
       await writeFile(join(directory, 'token'), input);
       try {
         const value = await read.read({ file: 'token' });
-        // What is accepted as a secret can be sent as one.
+        // An accepted secret can be sent in a header.
         new Headers({ authorization: `Bearer ${Buffer.from(value).toString('latin1')}` });
       } catch (error) {
-        if (!(error instanceof SecretMissing)) throw new Error('a secret was let through', { cause: error });
+        if (!(error instanceof SecretMissing)) throw new Error('an invalid secret was accepted', { cause: error });
         if (input.length > 20 && error.message.includes(input.slice(0, 20))) throw new Error('a secret is quoted');
       }
     },
@@ -140,9 +140,9 @@ async function requests(): Promise<Target> {
     async run(input) {
       const answer = await exchange(Number(port), input);
       const status = /^HTTP\/1\.1 (\d{3}) /.exec(answer)?.[1];
-      // Node itself cuts what is no HTTP; everything else is answered, and never with a fault of ours.
+      // Node itself cuts connections that are not HTTP; everything else is answered, and never with an internal error.
       if (status !== undefined && status.startsWith('5') && status !== '503') throw new Error(`answered ${status}`);
-      if (!server.port) throw new Error('the server is gone');
+      if (!server.port) throw new Error('the server has stopped');
     },
     close: async () => {
       await end();
@@ -150,7 +150,7 @@ async function requests(): Promise<Target> {
   };
 }
 
-/** What the server says until it ends the connection, or has nothing more to say. */
+/** The server's response until it closes the connection or stops sending. */
 function exchange(port: number, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];

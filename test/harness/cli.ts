@@ -6,7 +6,7 @@ export interface CliResult {
   readonly output: string;
 }
 
-/** Runs one `watchbell` command to its end, as a person or a CronJob would. */
+/** Runs a `watchbell` command to completion, as a person or a CronJob would. */
 export function runCli(
   args: readonly string[],
   { config, secrets, databaseUrl }: { config?: string; secrets: string; databaseUrl: string },

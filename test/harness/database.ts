@@ -8,7 +8,7 @@ export interface OpenDatabase {
   close(): Promise<void>;
 }
 
-/** A database of its own, opened as the program opens it, with the tables of the core. */
+/** A separate database with the core's tables, opened like in the program. */
 export async function openDatabase(): Promise<OpenDatabase> {
   const server = process.env['WATCHBELL_TEST_POSTGRES'];
   if (!server) throw new Error('WATCHBELL_TEST_POSTGRES is not set: run the tests with `npm test`');
@@ -16,7 +16,7 @@ export async function openDatabase(): Promise<OpenDatabase> {
   const database = connect({
     url: async () => ({ connectionString: url }),
     poolSize: 6,
-    // Longer than any machine stands still: what a stall does to a transaction is not what these tests are about.
+    // Longer than any stall of the machine: these tests are not about the effect of a stall on a transaction.
     idleInTransactionMs: 30_000,
     statementTimeoutMs: 30_000,
   });

@@ -1,7 +1,7 @@
 /**
- * How many ms of processor time `work` takes on this thread, the least of `rounds`: neither a machine that does something
- * else meanwhile, nor a collection of garbage that falls into one of them, makes the code slow. What is slow takes long each time.
- * At least 1 ms: some kernels count in steps of a few ms, and what took less than a step reads as 0 or even as less.
+ * CPU time in ms that `work` takes on this thread, the minimum of `rounds`: neither other load on the machine nor a garbage
+ * collection during one round makes the code look slow. Slow code takes long every time.
+ * At least 1 ms: some kernels count in steps of a few ms, so shorter times read as 0 or even less.
  */
 export function fastestMs(work: () => unknown, rounds = 3): number {
   let least = Number.POSITIVE_INFINITY;

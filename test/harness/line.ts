@@ -1,14 +1,14 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { freePort } from './postgres.ts';
 
-/** The way to the database, which a test can cut and mend. */
+/** A connection to the database that tests can cut and restore. */
 export class Line {
   readonly #target: { host: string; port: number };
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
   port: number;
 
-  /** Nothing answers before it is mended; `port`: where; left out, one that is free then, and stays so while it is cut. */
+  /** Refuses connections until restored. `port`: where to listen; default: a free one, which is reserved while cut. */
   constructor(url: string, port = 0) {
     this.port = port;
     const target = new URL(url);
@@ -35,7 +35,7 @@ export class Line {
     this.#server = server;
   }
 
-  /** What is connected now hears nothing any more, and is not told; who connects from now on is served. */
+  /** Existing connections silently stop receiving anything; new connections work. */
   stall(): void {
     for (const socket of this.#sockets) {
       socket.unpipe();

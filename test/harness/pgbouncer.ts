@@ -10,18 +10,18 @@ import { until } from './until.ts';
 export const hasPgBouncer = spawnSync('pgbouncer', ['--version']).status === 0;
 
 export interface PgBouncer {
-  /** The same database through it. */
+  /** The same database through PgBouncer. */
   readonly url: string;
   stop(): Promise<void>;
 }
 
-/** A real PgBouncer before the server of `databaseUrl`. */
+/** A real PgBouncer in front of the server of `databaseUrl`. */
 export async function startPgBouncer(
   databaseUrl: string,
   mode: 'session' | 'transaction' | 'statement',
 ): Promise<PgBouncer> {
   const directory = await mkdtemp(join(tmpdir(), 'watchbell-pgbouncer-'));
-  await chmod(directory, 0o755); // as root it runs as a user of its own
+  await chmod(directory, 0o755); // as root it runs as another user
   const target = new URL(databaseUrl);
   const port = await freePort();
   const settings = join(directory, 'pgbouncer.ini');

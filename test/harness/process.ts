@@ -9,22 +9,22 @@ export interface ProgramOptions {
   readonly databaseUrl: string;
   readonly port: number;
   readonly opsPort: number;
-  /** Where its log lines go. */
+  /** File for its log. */
   readonly logFile?: string;
-  /** Of Node, for example for a small heap. */
+  /** Node options, for example for a small heap. */
   readonly execArgv?: readonly string[];
 }
 
-/** One replica: the real program in a process of its own, which a test may kill, stop, order to die, and start again. */
+/** One replica: the real program in its own process, which a test can kill, stop, crash at a given point, and restart. */
 export class ProgramProcess {
   readonly #options: ProgramOptions;
   #child: ChildProcess | undefined;
   #ready = false;
   #exited: Promise<void> = Promise.resolve();
   #shiftMs = 0;
-  /** How often it has died. */
+  /** Number of crashes. */
   deaths = 0;
-  /** How often it ended by itself, which it never should. */
+  /** Number of unexpected exits; should be 0. */
   failures: string[] = [];
   #expectDeath = false;
 
@@ -52,7 +52,7 @@ export class ProgramProcess {
     return this.#child?.pid;
   }
 
-  /** Starts it; resolves when it is up or has died. */
+  /** Starts it; resolves when it is up or has exited. */
   async start(): Promise<void> {
     const { config, secrets, databaseUrl, port, opsPort, logFile, execArgv = [] } = this.#options;
     this.#ready = false;
@@ -109,7 +109,7 @@ export class ProgramProcess {
     await this.#exited;
   }
 
-  /** SIGSTOP: it neither runs nor lets go of what it holds. */
+  /** SIGSTOP: it does not run, but keeps what it holds. */
   freeze(): void {
     this.#child?.kill('SIGSTOP');
   }
@@ -118,14 +118,14 @@ export class ProgramProcess {
     this.#child?.kill('SIGCONT');
   }
 
-  /** SIGTERM, in order. */
+  /** SIGTERM, a graceful stop. */
   async stop(): Promise<void> {
     this.#expectDeath = true;
     this.#child?.kill('SIGTERM');
     await this.#exited;
   }
 
-  /** Resolves when it has died. */
+  /** Resolves when it has exited. */
   gone(): Promise<void> {
     return this.#exited;
   }

@@ -1,6 +1,6 @@
-// The real program as a process under test: `run`, with the platform `lines` beside its own, a hook that kills it at a named step
+// The real program as a process under test: `run`, with the additional platform `lines`, a hook that kills it at a crash point
 // and a clock that can be moved.
-// Driven over IPC by test/harness/process.ts. The program itself has no such back doors.
+// Controlled over IPC by test/harness/process.ts. The program itself has no such back doors.
 import { ClockShift } from '../../src/clock.ts';
 import { run } from '../../src/cli/run.ts';
 import { PLATFORMS } from '../../src/connectors/platforms.ts';
@@ -8,7 +8,7 @@ import type { CrashPoint } from '../../src/crash-points.ts';
 import { lines } from '../line-protocol/platform.ts';
 
 export interface ProgramOrder {
-  /** Dies by SIGKILL when it passes this step for the nth time from now on. */
+  /** Killed by SIGKILL when it passes this point for the nth time from now on. */
   readonly crashAt?: { readonly crashPoint: CrashPoint; readonly nth: number };
   readonly shiftMs?: number;
 }

@@ -1,11 +1,11 @@
 import pg from 'pg';
 
 export interface StandstillWatch {
-  /** The longest time in ms that neither this process nor its database came to anything. */
+  /** The longest time in ms in which neither this process nor its database made progress. */
   stop(): Promise<number>;
 }
 
-/** Watches how well the machine keeps time from now on, with a statement each few ms. */
+/** Monitors stalls of the machine from now on, with a statement every few ms. */
 export async function watchStandstill(databaseUrl = process.env['WATCHBELL_TEST_POSTGRES']): Promise<StandstillWatch> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
@@ -30,13 +30,13 @@ export async function watchStandstill(databaseUrl = process.env['WATCHBELL_TEST_
   };
 }
 
-/** A standstill from which on a test about single seconds says nothing of the bot. */
+/** With a longer stall, a test about single seconds says nothing about the bot. */
 const TOO_LONG_MS = 300;
 const ROUNDS = 4;
 
 /**
- * Runs a test about real seconds. Where the machine stood still meanwhile it is run once more, however it went: the last
- * round counts in any case. `between` clears away what a round has left.
+ * Runs a test about real seconds. If the machine stalled meanwhile, it is run once more, whatever the result: the last
+ * round counts in any case. `between` cleans up after a round.
  */
 export async function inRealTime(body: () => Promise<void>, between: () => Promise<void>): Promise<void> {
   for (let round = 1; ; round++) {

@@ -12,7 +12,7 @@ import { until } from './until.ts';
 export type TestRun = TaskRun<unknown, { n: number }>;
 export type TestTask = Task<unknown, { n: number }, number>;
 
-/** A task of the skill `math` that takes and makes a number. */
+/** A task of the skill `math` with a number as payload and result. */
 export const job = (more: Partial<TestTask> & { run: TestTask['run'] }): TestTask => ({
   payload: z.object({ n: z.number() }),
   result: z.number(),
@@ -22,7 +22,7 @@ export const job = (more: Partial<TestTask> & { run: TestTask['run'] }): TestTas
 
 export interface OpenTasks {
   readonly database: Database;
-  /** A replica that runs `math double`, and what else is given by name. */
+  /** A replica that runs `math double`, and other given tasks by name. */
   start(
     task: TestTask,
     more?: {
@@ -33,19 +33,19 @@ export interface OpenTasks {
     },
   ): TaskRunner;
   queue(payload?: unknown, more?: { key?: string; name?: string }): Promise<string>;
-  /** The outcomes so far, in order. */
+  /** Outcomes so far, in order. */
   results(): Promise<Record<string, unknown>[]>;
   ended(count?: number): Promise<unknown>;
-  /** As a replica that died in the middle of it would leave it. */
+  /** Leaves the task as a replica that died in the middle would. */
   abandon(id: string): Promise<unknown>;
-  /** Stops all replicas and forgets all tasks. */
+  /** Stops all replicas and deletes all tasks. */
   clear(): Promise<void>;
   close(): Promise<void>;
 }
 
 const log: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-/** A database with the tables of the core, and replicas that do nothing but tasks. */
+/** A database with the core's tables, and replicas that only run tasks. */
 export async function openTasks(): Promise<OpenTasks> {
   const home = await openDatabase();
   const { database } = home;

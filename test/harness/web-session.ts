@@ -1,4 +1,4 @@
-/** Signs in to the web chat of a bot as a browser does with the address that was printed; resolves to its cookie. */
+/** Signs in to a bot's web chat like a browser that opens the printed address; resolves to its cookie. */
 export async function signIn(url: string, key: string): Promise<string> {
   const answer = await fetch(`${url}/sign-in`, {
     method: 'POST',

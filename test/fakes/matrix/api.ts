@@ -7,7 +7,7 @@ import type { Endpoint, Json, JsonMap, Rate, StoredEvent } from './types.ts';
 
 export interface ApiRequest {
   readonly method: string;
-  /** Path segments behind /_matrix/client/v3, decoded. */
+  /** Path segments after /_matrix/client/v3, decoded. */
   readonly path: readonly string[];
   readonly query: URLSearchParams;
   readonly body: () => JsonMap;
@@ -17,7 +17,7 @@ export interface ApiRequest {
 export interface ApiContext {
   readonly store: Store;
   readonly rate: Rate | undefined;
-  /** Of rooms made. */
+  /** Limits room creation. */
   readonly roomRate: Rate | undefined;
   readonly limiter: Limiter;
   readonly now: () => number;
@@ -27,7 +27,7 @@ export interface ApiContext {
 const ENVELOPE_BYTES = 800;
 const MAX_PDU_BYTES = 65_536;
 
-/** What a request is, for faults and counters. */
+/** The kind of a request, for faults and counters. */
 export function endpointOf(request: Pick<ApiRequest, 'method' | 'path' | 'body'>): Endpoint {
   const [one, , three, four] = request.path;
   if (one === 'sync' || one === 'login' || one === 'join' || one === 'upload') return one;
@@ -42,7 +42,7 @@ export function endpointOf(request: Pick<ApiRequest, 'method' | 'path' | 'body'>
   return relation(request.body())['rel_type'] === 'm.replace' ? 'edit' : 'send';
 }
 
-/** Answers everything but /sync. @throws {Refusal} what the real server answers with an error. */
+/** Answers everything but /sync. @throws {Refusal} for what the real server answers with an error. */
 export function answer(context: ApiContext, request: ApiRequest): JsonMap {
   const { store } = context;
   const { method, path, session } = request;
@@ -182,7 +182,7 @@ function join(context: ApiContext, session: Session, idOrAlias: string): JsonMap
   return { room_id: room.id };
 }
 
-/** @throws {Refusal} when the address that a request for a room names is taken already. */
+/** @throws {Refusal} if the requested room address is already taken. */
 export function refuseTaken(store: Store, { body }: ApiRequest): void {
   const alias = body()['room_alias_name'];
   if (typeof alias === 'string' && store.aliases.has(`#${alias}:${store.serverName}`))
@@ -191,7 +191,7 @@ export function refuseTaken(store: Store, { body }: ApiRequest): void {
 
 function createRoom({ store, limiter, roomRate, now }: ApiContext, me: string, body: JsonMap): JsonMap {
   const alias = typeof body['room_alias_name'] === 'string' ? body['room_alias_name'] : undefined;
-  // It was free a moment ago: Synapse says this, and not M_ROOM_IN_USE, to the later of two who came at once.
+  // It was free a moment ago: of two simultaneous requests, Synapse answers the later one with this instead of M_ROOM_IN_USE.
   if (alias && store.aliases.has(`#${alias}:${store.serverName}`))
     throw new Refusal(409, 'M_UNKNOWN', `Room alias #${alias}:${store.serverName} already exists`);
   const waitMs = roomRate ? limiter.take(`rooms of ${me}`, roomRate, now()) : 0;
@@ -219,7 +219,7 @@ function send(
   const { store } = context;
   const key = transactionKey(room, session, txnId);
   const before = store.transactions.get(key);
-  // Before the rate limit, as in Synapse: a repeat of what was done costs nothing.
+  // Before the rate limit, as in Synapse: repeating a completed request does not count.
   if (before !== undefined) return { event_id: before };
   limit(context, session);
   validate(type, content);
@@ -263,7 +263,7 @@ function redact(
   return { event_id: redaction.id };
 }
 
-/** Scoped to the device; to the token where there is none. */
+/** Scoped to the device, or to the token if there is none. */
 function transactionKey(room: Room, session: Session, txnId: string): string {
   return `${session.user.id}\0${session.deviceId ?? session.token}\0${room.id}\0${txnId}`;
 }
@@ -326,7 +326,7 @@ function annotation(user: string, related: JsonMap): string {
 function power(room: Room, user: string): number {
   const create = room.stateEvent('m.room.create');
   const more = create?.content['additional_creators'];
-  // MSC4289: creators stand above all levels since version 12.
+  // MSC4289: since version 12, creators are above all power levels.
   if (
     Number(create?.content['room_version']) >= 12 &&
     (create?.sender === user || (Array.isArray(more) && more.includes(user)))
@@ -362,7 +362,7 @@ function map(value: Json | undefined): JsonMap {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
 }
 
-/** Said by a person through the test, past limits and transactions. */
+/** A message that the test sends for a person, without limits and transactions. */
 export function sayAs(store: Store, room: Room, sender: string, type: string, content: JsonMap): StoredEvent {
   if (!room.isJoined(sender)) throw new Refusal(403, 'M_FORBIDDEN', `User ${sender} not in room ${room.id}`);
   return store.append(room, { type, sender, content, txnId: `t_${randomUUID()}` });

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FakeHomeserver } from './homeserver.ts';
 import type { Json } from './types.ts';
 
-/** What may be called from outside: `POST /_fake/say` with the arguments as a JSON list. */
+/** Methods that can be called from outside: `POST /_fake/say` with the arguments as a JSON list. */
 export const CONTROLS = [
   'addUser',
   'logout',
@@ -32,7 +32,7 @@ export const CONTROLS = [
   'requestCounts',
 ] as const;
 
-/** Opens the homeserver to another process. */
+/** Lets another process control the homeserver. */
 export function openControl(homeserver: FakeHomeserver): void {
   const calls: Readonly<Record<string, (...given: never[]) => unknown>> = {
     fault: (fault) => homeserver.faults.next(fault),

@@ -2,17 +2,17 @@ import type { Chance, Endpoint, Fault, FaultKind } from './types.ts';
 
 const WRITES: readonly Endpoint[] = ['send', 'edit', 'react', 'redact'];
 
-/** What goes wrong, on demand or by seeded chance. */
+/** Faults, on demand or by seeded chance. */
 export class Faults {
   private queue: { fault: Fault; left: number }[] = [];
   private chances: { chance: Chance; random: () => number }[] = [];
 
-  /** The next matching request fails so; several wait in line. */
+  /** The next matching request fails this way; several faults are queued. */
   next(fault: Fault): void {
     this.queue.push({ fault, left: fault.times ?? 1 });
   }
 
-  /** Adds faults by chance until `clear`. */
+  /** Adds random faults until `clear`. */
   chance(chance: Chance): void {
     this.chances.push({ chance, random: seeded(chance.seed) });
   }
@@ -22,7 +22,7 @@ export class Faults {
     this.chances = [];
   }
 
-  /** Takes the fault that this request meets, if any. */
+  /** Removes and returns the fault for this request, if any. */
   take(endpoint: Endpoint, user: string | undefined): Fault | undefined {
     if (this.queue.length === 0 && this.chances.length === 0) return undefined;
     const index = this.queue.findIndex(({ fault }) => hits(fault.on ?? usual(fault.kind), endpoint, fault.user, user));
@@ -58,7 +58,7 @@ function hits(
   return on.includes(endpoint) && (wanted === undefined || wanted === user);
 }
 
-/** Mulberry32: small, and the same everywhere. */
+/** Mulberry32: small and deterministic. */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -46,7 +46,7 @@ const say = (
   type = 'm.room.message',
 ): Promise<Answer> => call('PUT', `rooms/${room}/send/${type}/${txn}`, content, token);
 
-test('a transaction id makes one event a device, and only that device sees it again', async () => {
+test('a transaction id creates one event per device, and only that device sees it again', async () => {
   await begin();
   const first = await say('t1');
   expect((await say('t1', { msgtype: 'm.text', body: 'other text' })).body.event_id).toBe(first.body.event_id);
@@ -62,7 +62,7 @@ test('a transaction id makes one event a device, and only that device sees it ag
   expect(await seen('ann')).toBeUndefined();
 });
 
-test('of two who make a room under one address at once the later is told so in other words than who comes afterwards', async () => {
+test('of two simultaneous requests for a room address, the later one gets another error than a request afterwards', async () => {
   await begin();
   homeserver.makingRoomMs = 500;
   const make = (): Promise<Answer> => call('POST', 'createRoom', { room_alias_name: 'pair' });
@@ -72,7 +72,7 @@ test('of two who make a room under one address at once the later is told so in o
   expect(refused([await make()])).toEqual([400, 'M_ROOM_IN_USE']);
 });
 
-test('it refuses what the real server refuses', async () => {
+test('it rejects what the real server rejects', async () => {
   await begin();
   const target = (await say('a')).body.event_id ?? '';
   const reaction = { 'm.relates_to': { rel_type: 'm.annotation', event_id: target, key: '👀' } };
@@ -90,7 +90,7 @@ test('it refuses what the real server refuses', async () => {
   expect((await call('GET', 'sync', undefined, 'wrong')).body.errcode).toBe('M_UNKNOWN_TOKEN');
 });
 
-test('the rate limit counts messages, edits, reactions and redactions of an account, and a repeat is free', async () => {
+test('the rate limit counts messages, edits, reactions and redactions of an account, but no repeats', async () => {
   let now = 1_000_000;
   await begin({ rate: { perSecond: 0.2, burst: 3, pauseMs: 0 }, now: () => now });
   const target = (await say('a')).body.event_id ?? '';
@@ -106,7 +106,7 @@ test('the rate limit counts messages, edits, reactions and redactions of an acco
   expect((await say('f', undefined, 'ann')).status).toBe(200);
 });
 
-test('the bucket leaks as fast as it should', () => {
+test('the bucket leaks at the right rate', () => {
   const limiter = new Limiter();
   const rate = { perSecond: 2, burst: 4 };
   let allowed = 0;
@@ -115,7 +115,7 @@ test('the bucket leaks as fast as it should', () => {
   expect(allowed).toBeLessThanOrEqual(24);
 });
 
-test('sync tells what is new, marks gaps and keeps what lies in them for /messages', async () => {
+test('sync returns new events, marks gaps and keeps their events for /messages', async () => {
   await begin();
   const { body: first } = await call('GET', 'sync');
   for (let index = 0; index < 15; index += 1) homeserver.say('ann', room, `m${index}`);
@@ -145,7 +145,7 @@ test('sync tells what is new, marks gaps and keeps what lies in them for /messag
   expect(JSON.stringify((await waiting).body)).toContain('wake up');
 });
 
-test('forced failures happen before or after the deed, as asked, and by chance the same for the same seed', async () => {
+test('forced failures happen before or after the operation, as requested, and random ones are the same for the same seed', async () => {
   await begin();
   homeserver.faults.next({ kind: 'error' });
   homeserver.faults.next({ kind: 'errorAfter' });
@@ -162,7 +162,7 @@ test('forced failures happen before or after the deed, as asked, and by chance t
   expect(codes).toEqual(Array.from({ length: 20 }, () => (random() < 0.5 ? 429 : 200)));
 });
 
-test('it runs as a process of its own', async () => {
+test('it runs as a separate process', async () => {
   const remote = await spawnFakeHomeserver({ serverName: 'apart.test' });
   try {
     const bot = await remote.addUser('bell', { deviceId: 'A' });

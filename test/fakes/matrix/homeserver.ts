@@ -30,7 +30,7 @@ interface Waiter {
   readonly wake: () => void;
 }
 
-/** Starts a homeserver over real HTTP, as strict as Synapse where a bot can notice. */
+/** Starts a homeserver over real HTTP, as strict as Synapse in everything that a bot can notice. */
 export async function createFakeHomeserver(options: HomeserverOptions = {}): Promise<FakeHomeserver> {
   const homeserver = new FakeHomeserver(options);
   await homeserver.listen(options.port ?? 0);
@@ -43,15 +43,15 @@ export class FakeHomeserver {
   /** Requests so far, by endpoint. */
   readonly counts: Partial<Record<Endpoint, number>> = {};
   rate: Rate | undefined;
-  /** Of rooms made; Synapse's own default is { perSecond: 0.016, burst: 10 }. */
+  /** Limits room creation; Synapse's default is { perSecond: 0.016, burst: 10 }. */
   roomRate: Rate | undefined;
-  /** Between looking whether a room's address is free and taking it: who comes in that time finds it free too. */
+  /** Delay between checking that a room address is free and taking it: requests in between also find it free. */
   makingRoomMs = 5;
-  /** Answers paths under /_fake/ when set. */
+  /** Handles paths under /_fake/ if set. */
   control: ((request: IncomingMessage, response: ServerResponse, body: string) => void) | undefined;
-  /** What was uploaded, by its address. */
+  /** Uploads, by their address. */
   readonly media = new Map<string, { readonly type: string; readonly bytes: Buffer }>();
-  /** Larger uploads are refused, as `max_upload_size` does. */
+  /** Larger uploads are rejected, like `max_upload_size`. */
   maxUploadBytes = Number.POSITIVE_INFINITY;
   private readonly limiter = new Limiter();
   private readonly waiters = new Set<Waiter>();
@@ -78,7 +78,7 @@ export class FakeHomeserver {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Takes connections (again), on the same port as before. */
+  /** Accepts connections (again), on the same port as before. */
   async listen(port = this.port): Promise<void> {
     const server = createServer((request, response) => void this.serve(request, response));
     server.keepAliveTimeout = 60_000;
@@ -91,7 +91,7 @@ export class FakeHomeserver {
     this.server = server;
   }
 
-  /** Refuses connections until `listen`, and cuts those there are; everything stored stays. */
+  /** Refuses connections until `listen`, and cuts existing ones; stored data is kept. */
   async close(): Promise<void> {
     const server = this.server;
     this.server = undefined;
@@ -109,13 +109,13 @@ export class FakeHomeserver {
     return this.store.addUser(name, options);
   }
 
-  /** Makes every token of the user invalid. */
+  /** Invalidates all tokens of the user. */
   logout(user: string): void {
     for (const session of this.store.sessions.values())
       if (session.user.id === this.store.fullId(user)) this.store.sessions.delete(session.token);
   }
 
-  /** The new room's id. */
+  /** Resolves to the new room's id. */
   createRoom(options: RoomOptions): string {
     return this.store.createRoom(options).id;
   }
@@ -153,12 +153,12 @@ export class FakeHomeserver {
     this.store.append(this.store.room(room), { type, sender: this.store.fullId(user), content, stateKey });
   }
 
-  /** The id of the room that replaces it. */
+  /** Resolves to the id of the replacement room. */
   upgradeRoom(user: string, room: string, version = '11'): string {
     return upgradeRoom(this.store, this.store.room(room), this.store.fullId(user), version).id;
   }
 
-  /** Gives an address to another room, in the directory alone; null takes it away. */
+  /** Moves an address to another room, only in the directory; null removes it. */
   setAlias(alias: string, room: string | null): void {
     if (room === null) this.store.aliases.delete(alias);
     else this.store.aliases.set(alias, this.store.room(room).id);
@@ -172,7 +172,7 @@ export class FakeHomeserver {
     for (const waiter of this.waiters) if (waiter.session.user === found) waiter.wake();
   }
 
-  /** A person says something; `extra` is laid over the content. Resolves to the event id. */
+  /** Sends a message as a person; `extra` is merged into the content. Resolves to the event id. */
   say(user: string, room: string, text: string, extra: JsonMap = {}): string {
     return this.send(user, room, 'm.room.message', { msgtype: 'm.text', body: text, ...extra });
   }
@@ -181,7 +181,7 @@ export class FakeHomeserver {
     return sayAs(this.store, this.store.room(room), this.store.fullId(user), type, content).id;
   }
 
-  /** The id of the reaction, for `redact`. */
+  /** Resolves to the id of the reaction, for `redact`. */
   react(user: string, room: string, target: string, emoji: string): string {
     const event = this.send(user, room, 'm.reaction', {
       'm.relates_to': { rel_type: 'm.annotation', event_id: target, key: emoji },
@@ -199,7 +199,7 @@ export class FakeHomeserver {
     return redaction.id;
   }
 
-  /** Every event of the room in order, as its creator's client would get them. */
+  /** All events of the room in order, as its creator's client would get them. */
   timeline(room: string): JsonMap[] {
     const nobody: Session = {
       user: { id: '', password: undefined, displayName: undefined, accountData: new Map(), accountDataPos: 0 },
@@ -209,7 +209,7 @@ export class FakeHomeserver {
     return this.store.room(room).events.map((event) => toClient(event, nobody, this.now(), true));
   }
 
-  /** What was uploaded, as text. */
+  /** An upload, as text. */
   mediaText(uri: string): string | undefined {
     return this.media.get(uri)?.bytes.toString();
   }
@@ -231,7 +231,7 @@ export class FakeHomeserver {
       .map((room) => room.id);
   }
 
-  /** Of rooms made. */
+  /** Limits room creation. */
   setRoomRate(rate: Rate | null): void {
     this.roomRate = rate ?? undefined;
   }
@@ -250,7 +250,7 @@ export class FakeHomeserver {
         if (size > MAX_REQUEST_BYTES) break;
       }
     } catch {
-      return; // the client went away
+      return; // the client disconnected
     }
     const raw = Buffer.concat(chunks).toString('utf8');
     const [pathname = '', search = ''] = (request.url ?? '').split('?', 2);
@@ -338,7 +338,7 @@ export class FakeHomeserver {
     if (body) reply(response, 200, body);
   }
 
-  /** Synapse holds a refused request for half a second, and rounds the header up to whole seconds. */
+  /** Synapse delays a rejected request by half a second, and rounds the header up to whole seconds. */
   private refuse(response: ServerResponse, retryAfterMs: Json | undefined): void {
     const ms = typeof retryAfterMs === 'number' ? retryAfterMs : 0;
     const body = { errcode: 'M_LIMIT_EXCEEDED', error: 'Too Many Requests', retry_after_ms: ms };

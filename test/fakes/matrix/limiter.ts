@@ -1,10 +1,10 @@
 import type { Rate } from './types.ts';
 
-/** Synapse's leaky bucket (synapse/api/ratelimiting.py): a refused action is not counted. */
+/** Synapse's leaky bucket (synapse/api/ratelimiting.py): a rejected action is not counted. */
 export class Limiter {
   private readonly buckets = new Map<string, { count: number; since: number }>();
 
-  /** 0 when allowed, else how many ms until one is. */
+  /** 0 if allowed, otherwise the ms until one is. */
   take(account: string, rate: Rate, nowMs: number): number {
     const bucket = this.buckets.get(account) ?? { count: 0, since: nowMs };
     let performed = bucket.count - ((nowMs - bucket.since) / 1000) * rate.perSecond;

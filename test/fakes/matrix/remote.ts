@@ -36,11 +36,11 @@ export type RemoteHomeserver = {
   chance(chance: Chance): Promise<void>;
   clearFaults(): Promise<void>;
   requestCounts(): Promise<Partial<Record<Endpoint, number>>>;
-  /** Ends the process, if this module started it. */
+  /** Stops the process, if this module started it. */
   close(): Promise<void>;
 };
 
-/** Speaks to a running `main.ts`. */
+/** Connects to a running `main.ts`. */
 export function connectFakeHomeserver(url: string, close: () => Promise<void> = async () => {}): RemoteHomeserver {
   const call = async (name: string, given: unknown[]): Promise<unknown> => {
     const response = await fetch(`${url}/_fake/${name}`, { method: 'POST', body: JSON.stringify(given) });
@@ -52,7 +52,7 @@ export function connectFakeHomeserver(url: string, close: () => Promise<void> = 
   return { ...calls, url, close } as unknown as RemoteHomeserver;
 }
 
-/** Starts `main.ts` as a process that ends with this one at the latest. */
+/** Starts `main.ts` as a process that exits with this one at the latest. */
 export async function spawnFakeHomeserver(options: Omit<HomeserverOptions, 'now'> = {}): Promise<RemoteHomeserver> {
   const main = new URL('./main.ts', import.meta.url).pathname;
   const child = spawn(process.execPath, [main, JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -63,7 +63,7 @@ export async function spawnFakeHomeserver(options: Omit<HomeserverOptions, 'now'
       printed += text;
       if (printed.includes('\n')) resolve(printed.trim());
     });
-    void exited.then(() => reject(new Error('the fake homeserver ended at once')));
+    void exited.then(() => reject(new Error('the fake homeserver exited at once')));
   });
   return connectFakeHomeserver(url, async () => {
     child.kill('SIGKILL');

@@ -9,7 +9,7 @@ function text(value: Json | undefined): string | null {
   return typeof value === 'string' ? value : null;
 }
 
-/** The room as people see it now: edits applied, redacted messages gone, reactions beside their message. */
+/** The room as people see it now: edits applied, redacted messages removed, reactions with their message. */
 export function shownMessages(room: Room): ShownMessage[] {
   const shown = new Map<string, { -readonly [K in keyof ShownMessage]: ShownMessage[K] }>();
   for (const event of room.events) {

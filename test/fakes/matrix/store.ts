@@ -17,16 +17,16 @@ export interface Session {
 
 export interface Member {
   membership: 'join' | 'invite' | 'leave' | 'ban';
-  /** Where in the stream this membership began. */
+  /** Position in the stream where this membership started. */
   pos: number;
 }
 
 export class Room {
   readonly id: string;
   readonly events: StoredEvent[] = [];
-  /** All state but members, by type and key. */
+  /** All state except members, by type and key. */
   readonly state = new Map<string, StoredEvent>();
-  /** Apart, so that a room of thousands costs a sync nothing. */
+  /** Stored separately, so that a room with thousands of members does not slow down a sync. */
   readonly memberState = new Map<string, StoredEvent>();
   readonly members = new Map<string, Member>();
   joined = 0;
@@ -43,7 +43,7 @@ export class Room {
     return this.members.get(user)?.membership === 'join';
   }
 
-  /** Index of the first event behind a position in the stream. */
+  /** Index of the first event after a position in the stream. */
   after(pos: number): number {
     let low = 0;
     let high = this.events.length;
@@ -56,7 +56,7 @@ export class Room {
   }
 }
 
-/** An answer of the homeserver that is not 2xx. */
+/** A response of the homeserver other than 2xx. */
 export class Refusal extends Error {
   readonly status: number;
   readonly errcode: string;
@@ -78,7 +78,7 @@ export interface NewEvent {
   readonly txnId?: string;
 }
 
-/** Everything the homeserver knows, in memory. */
+/** The homeserver's data, in memory. */
 export class Store {
   readonly serverName: string;
   readonly users = new Map<string, User>();
@@ -88,9 +88,9 @@ export class Store {
   readonly events = new Map<string, StoredEvent>();
   /** Rooms a user is or was in. */
   readonly roomsOf = new Map<string, Set<Room>>();
-  /** Event ids by transaction: user, device (else token), room, transaction id. */
+  /** Event ids by transaction: user, device (or token), room, transaction id. */
   readonly transactions = new Map<string, string>();
-  /** Who has reacted with what to what, as `user\0target\0emoji`. */
+  /** Existing reactions, as `user\0target\0emoji`. */
   readonly annotations = new Map<string, string>();
   pos = 0;
   onAppend: (room: Room, event: StoredEvent) => void = () => {};
@@ -211,7 +211,7 @@ export class Store {
     return stored;
   }
 
-  /** Takes an event's content away, as a redaction does. */
+  /** Removes an event's content, as a redaction does. */
   redact(target: StoredEvent, because: StoredEvent): void {
     if (target.redactedBecause) return;
     target.redactedBecause = because;

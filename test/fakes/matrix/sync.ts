@@ -65,7 +65,7 @@ export function passes(filter: EventFilter, event: StoredEvent): boolean {
   return !filter.notTypes.includes(event.type);
 }
 
-/** An event as a client is given it. The transaction id only goes to the device that sent it. */
+/** An event as a client gets it. Only the device that sent it gets the transaction id. */
 export function toClient(event: StoredEvent, session: Session, now: number, withRoom = false): JsonMap {
   const unsigned: JsonMap = { age: Math.max(0, now - event.at) };
   if (
@@ -87,13 +87,13 @@ export function toClient(event: StoredEvent, session: Session, now: number, with
   };
   if (event.stateKey !== undefined) client['state_key'] = event.stateKey;
   if (withRoom) client['room_id'] = event.room;
-  // Room version 10: beside the content, not in it.
+  // Room version 10: next to the content, not in it.
   if (event.type === 'm.room.redaction' && typeof event.content['redacts'] === 'string')
     client['redacts'] = event.content['redacts'];
   return client;
 }
 
-/** One answer of /sync and whether there is anything in it. `keep`: a forced gap that leaves this many events a room. */
+/** A response of /sync, and whether it contains anything. `keep`: a forced gap that leaves this many events per room. */
 export function sync(
   store: Store,
   session: Session,
@@ -139,7 +139,7 @@ export function sync(
         },
       };
     } else if (since !== undefined && member.pos > since && member.membership !== 'invite') {
-      // Up to and with the event that ended the membership, nothing behind it.
+      // Up to and including the event that ended the membership, nothing after it.
       const events = room.events
         .slice(room.after(since), room.after(member.pos))
         .filter((event) => passes(filter.timeline, event));
@@ -170,7 +170,7 @@ export function sync(
   };
 }
 
-/** `from` undefined: the whole room (an initial sync, or newly joined: then what was said before the join is in it too, as with Synapse). */
+/** `from` undefined: the complete room (an initial sync, or newly joined: then it includes messages from before the join, as with Synapse). */
 function joinedRoom(
   room: Room,
   session: Session,

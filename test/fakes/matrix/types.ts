@@ -1,7 +1,7 @@
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonMap = { [key: string]: Json };
 
-/** One event as the homeserver keeps it. */
+/** An event as the homeserver stores it. */
 export interface StoredEvent {
   readonly id: string;
   readonly pos: number;
@@ -10,7 +10,7 @@ export interface StoredEvent {
   readonly sender: string;
   readonly stateKey: string | undefined;
   readonly at: number;
-  /** Who sent it through the API: only this device sees the transaction id. */
+  /** The device that sent it through the API: only this device sees the transaction id. */
   readonly device: string | undefined;
   readonly txnId: string | undefined;
   readonly prevContent: JsonMap | undefined;
@@ -27,16 +27,16 @@ export interface FakeUser {
 export interface RoomOptions {
   /** `ops` becomes `#ops:<server name>`. */
   readonly alias?: string;
-  /** Who makes it, joins it and has power 100. */
+  /** Creates the room, joins it and has power 100. */
   readonly creator: string;
   readonly members?: readonly string[];
   readonly invite?: readonly string[];
-  /** Anybody may join. Default false. */
+  /** Anyone can join. Default false. */
   readonly public?: boolean;
   readonly encrypted?: boolean;
   /** Extra content of the power levels, for example `{ events_default: 50 }`. */
   readonly power?: JsonMap;
-  /** Default 10. From 12 on who makes it stands above all levels and is named in none, and its id has no server name. */
+  /** Default 10. From 12 on, the creator is above all levels and listed in none, and the room id has no server name. */
   readonly version?: string;
   /** Extra content of `m.room.create`: `predecessor`, `additional_creators`. */
   readonly create?: JsonMap;
@@ -62,7 +62,7 @@ export interface ShownMessage {
 export interface Rate {
   readonly perSecond: number;
   readonly burst: number;
-  /** How long a refused request is held before its 429. Synapse: 500. */
+  /** Delay before a 429. Synapse: 500. */
   readonly pauseMs?: number;
 }
 
@@ -79,20 +79,20 @@ export interface HomeserverOptions {
 }
 
 export type FaultKind =
-  /** 429 with Retry-After, before doing. */
+  /** 429 with Retry-After, without executing the request. */
   | 'limited'
-  /** 500 before doing, or after: the event is stored and the answer lost. */
+  /** 500 before executing the request, or after: the event is stored and the response lost. */
   | 'error'
   | 'errorAfter'
   /** No answer until the client gives up. */
   | 'hang'
   | 'hangAfter'
-  /** The connection is cut without an answer. */
+  /** The connection is cut without a response. */
   | 'drop'
   | 'dropAfter'
-  /** /sync leaves out all but the last `keep` events of each room and says `limited`. */
+  /** /sync returns only the last `keep` events of each room, with `limited`. */
   | 'gap'
-  /** /sync answers as if asked with the token before: events come again. */
+  /** /sync responds as if called with the previous token: events are repeated. */
   | 'redeliver'
   /** 401 M_UNKNOWN_TOKEN. */
   | 'unauthorised';
@@ -121,13 +121,13 @@ export interface Fault {
   readonly times?: number;
   /** Only requests of this user. */
   readonly user?: string;
-  /** Of `limited`; default 50. */
+  /** For `limited`; default 50. */
   readonly retryAfterMs?: number;
-  /** Of `gap`; default 1. */
+  /** For `gap`; default 1. */
   readonly keep?: number;
 }
 
-/** Faults by chance, the same for the same seed and the same order of requests. */
+/** Random faults, the same for the same seed and order of requests. */
 export interface Chance {
   readonly seed: number;
   readonly odds: Partial<Record<FaultKind, number>>;

@@ -3,7 +3,7 @@ import type { JsonMap } from './types.ts';
 
 /**
  * Replaces a room, in the order of Synapse (handlers/room.py, `_upgrade_room`): the new room, the tombstone, the addresses,
- * and last the levels of the old one, so that nobody without power speaks there. Nobody is invited.
+ * and finally the levels of the old one, so that only people with power can post there. No one is invited.
  */
 export function upgradeRoom(store: Store, old: Room, user: string, version: string): Room {
   const create = old.stateEvent('m.room.create');

@@ -5,34 +5,34 @@ import type { AddressInfo } from 'node:net';
 export const KEY_ID = 'AKIATEST';
 export const KEY = 'a-secret-key/for+tests';
 const BUCKET = 'bells';
-/** Few, so that a test meets more than one page. */
+/** Few, so that tests get more than one page. */
 const PAGE = 2;
 
 export type Asking = 'PUT' | 'HEAD' | 'GET' | 'LIST' | 'DELETE';
 
 export interface FakeS3 {
   readonly endpoint: string;
-  /** What is kept, by bucket and key. There is one bucket, bells. */
+  /** Stored objects, by bucket and key. There is one bucket, bells. */
   readonly objects: Map<string, Buffer>;
-  /** What was asked, in order. */
+  /** Requests, in order. */
   readonly asked: Asking[];
-  /** What the key may not do. */
+  /** Operations that the key is not allowed. */
   readonly denied: Set<Asking>;
-  /** Answers so many requests with 503 first. */
+  /** Answers this many requests with 503 first. */
   busy: number;
-  /** Loses a byte of what arrives. */
+  /** Loses a byte of each upload. */
   damaging: boolean;
-  /** Cuts the connection of so many requests first, without an answer. */
+  /** Cuts the connection of this many requests first, without a response. */
   dropping: number;
-  /** Cuts so many answers off in their middle. */
+  /** Cuts this many responses off in the middle. */
   cutting: number;
-  /** Says that it keeps what it does not. */
+  /** Confirms uploads without storing them. */
   forgetting: boolean;
-  /** Is no store: has one page for whatever is asked. */
+  /** Is not a store: returns the same page for every request. */
   isPage: boolean;
-  /** Where the bucket is, when that is not where it was asked for: answered as Amazon does. */
+  /** The bucket's actual region, if requests use another one: answered like Amazon. */
   region: string | undefined;
-  /** Hears, and does not answer. */
+  /** Accepts connections, but does not respond. */
   silent: boolean;
   stop(): Promise<void>;
 }
@@ -67,7 +67,7 @@ function askingOf({ method = '' }: IncomingMessage, url: URL): Asking {
   return url.searchParams.has('list-type') ? 'LIST' : (method as Asking);
 }
 
-/** A bucket store with path-style addresses: PUT, HEAD, GET, DELETE and ListObjectsV2; refuses what is not signed or arrives damaged. */
+/** A bucket store with path-style addresses: PUT, HEAD, GET, DELETE and ListObjectsV2; rejects requests that are unsigned or damaged. */
 export async function startFakeS3(): Promise<FakeS3> {
   const objects = new Map<string, Buffer>();
   const server = createServer((request, response) => {
