@@ -1,4 +1,4 @@
-// The load beside alerts and words: presses on the second platform, tasks, and commands over the API.
+// The load besides alerts and commands in rooms: button presses on the second platform, tasks, and commands over the API.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
@@ -7,7 +7,7 @@ import type { Said } from '../line-protocol/said.ts';
 import { postUntilTaken, type Again, type Post } from './post.ts';
 import { API_TOKEN, KITCHEN, ROOMS, TOKEN, type SoakSetting } from './setting.ts';
 
-/** A press by somebody who presses nothing else, delivered so many times. */
+/** The only press of an account, delivered several times. */
 export interface PressPlan {
   readonly account: string;
   readonly ballot: string;
@@ -18,13 +18,13 @@ export interface PressPlan {
 export interface JobPlan {
   readonly key: string;
   readonly room: string;
-  /** It ends by being cancelled only. */
+  /** It only ends by being cancelled. */
   readonly waits: boolean;
   readonly cancelled: boolean;
   readonly times: number;
 }
 
-/** A command under a key of its own; `before`: the key of the one that has noted the same word. */
+/** A command with its own key; `before`: the key of the command that noted the same word. */
 export interface CallPlan {
   readonly key: string;
   readonly word: string;
@@ -38,22 +38,22 @@ export interface AbilityPlan {
   readonly calls: readonly CallPlan[];
 }
 
-/** What was sent, and what came back. */
+/** What was sent, and the answers. */
 export interface AbilityTally {
-  /** Deliveries, repeats among them. */
+  /** Deliveries, including repeats. */
   presses: number;
   jobs: number;
   calls: number;
-  /** The answers of the API by key: the same each time. */
+  /** API answers by key: the same each time. */
   readonly answers: Map<string, Set<string>>;
 }
 
-/** Fewer than the versions whose buttons are kept. */
+/** Fewer than the number of versions whose buttons are kept. */
 const PRESSES_ON_ONE = 15;
 const SENDERS = 4;
 const CHOICES = ['no', 'yes'] as const;
 
-/** What will be sent, decided by the seed alone: so many of each. */
+/** What will be sent, determined by the seed alone: the given number of each. */
 export function planAbilities(random: () => number, count: number): AbilityPlan {
   const times = (most: number): number => 1 + Math.floor(random() * most);
   const each = <T>(make: (index: number) => T): T[] => Array.from({ length: count }, (_, index) => make(index));
@@ -77,7 +77,7 @@ export function planAbilities(random: () => number, count: number): AbilityPlan 
   };
 }
 
-/** Sends all of it, never a larger share than `progress` says, while replicas die. */
+/** Sends everything, never a larger share than `progress`, while replicas are killed. */
 export async function sendAbilities(
   setting: SoakSetting,
   plan: AbilityPlan,
@@ -111,11 +111,11 @@ async function paced<T>(all: readonly T[], progress: () => number, send: (one: T
   await Promise.all(Array.from({ length: SENDERS }, sender));
 }
 
-/** Several times, at any replica. */
+/** Sends it several times, to any replica. */
 async function deliver({ setting, random }: Sending, post: Post, times: number): Promise<void> {
   for (let count = 0; count < times; count++) {
     const { status, text } = await postUntilTaken(setting.replicas, post, random);
-    if (status !== 200) throw new Error(`refused with ${status}: ${text}`);
+    if (status !== 200) throw new Error(`rejected with ${status}: ${text}`);
     await sleep(100 * random());
   }
 }
@@ -160,7 +160,7 @@ async function until(client: pg.Pool, sql: string, key: string): Promise<void> {
   while ((await client.query(sql, [key])).rowCount === 0) await sleep(20);
 }
 
-/** The API asks to come again with a problem; whatever else it says is the answer. */
+/** A problem response of the API means retry; anything else is the answer. */
 const notYet: Again = (status, type) => type.includes('problem') && (status === 409 || status >= 500);
 
 async function sendCall(sending: Sending, call: CallPlan): Promise<void> {
@@ -178,7 +178,7 @@ async function sendOnce({ setting, random, tally }: Sending, { key, word }: Call
   tally.answers.set(key, answers.add(`${status} ${text}`));
 }
 
-/** After the last death each command is said once more. */
+/** After the last kill each command is sent once more. */
 export async function sayAgain(setting: SoakSetting, plan: AbilityPlan, tally: AbilityTally, random: () => number) {
   await paced(
     plan.calls,

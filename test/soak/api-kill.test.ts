@@ -47,7 +47,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Undefined: it died, or does not know yet. */
+/** Undefined: the replica died, or has no answer yet. */
 async function say(bell: ProgramProcess, key: string, words: string, room: string): Promise<unknown> {
   try {
     const response = await fetch(`${bell.url}/api/v1/commands`, {
@@ -70,12 +70,12 @@ async function untilAnswered(bell: ProgramProcess, key: string, words: string, r
   }
 }
 
-test('killed at any step of a command it is run once, and each replica gives the same answer', async () => {
+test('killed at any step, a command runs once, and each replica gives the same answer', async () => {
   const [one, other] = bells as [ProgramProcess, ProgramProcess];
   for (const [at, crashPoint] of CRASH_POINTS.entries()) {
     const [room, words] = [`room${at}`, 'count to 9000'];
     one.order({ crashAt: { crashPoint, nth: 1 } });
-    // The step of a command may also be passed by the timers of the counts before: then it dies of those.
+    // Timers of earlier counts may also pass the crash point, and then kill the program.
     await Promise.race([say(one, crashPoint, words, room), one.gone()]);
     const [answer, ...more] = await Promise.all([
       untilAnswered(other, crashPoint, words, room),

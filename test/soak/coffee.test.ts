@@ -1,6 +1,6 @@
 import { createCoffeeSetting, killDuring, roundIsOver, verifyTold, type CoffeeSetting } from './coffee.ts';
 
-// The soak of a release: WATCHBELL_COFFEE_KILLS=60 npm run test:soak -- coffee
+// The soak test for a release: WATCHBELL_COFFEE_KILLS=60 npm run test:soak -- coffee
 const KILLS = Number(process.env['WATCHBELL_COFFEE_KILLS'] ?? 9);
 const PEOPLE = 200;
 
@@ -12,7 +12,7 @@ test(
   async () => {
     setting = await createCoffeeSetting(PEOPLE, 2);
     await Promise.all(setting.replicas.map((replica) => replica.start()));
-    // Slow enough that deaths happen in the middle, as on a real homeserver.
+    // Slow enough that kills happen in the middle, as on a real homeserver.
     await setting.homeserver.setRoomRate({ perSecond: Math.min(8, 60 / KILLS), burst: 1, pauseMs: 20 });
     const asked = setting.cli('pair', 'random', '--wait', '60');
     const kills = await killDuring(setting, KILLS, 7);

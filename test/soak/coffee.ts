@@ -9,7 +9,7 @@ import { runCli, type CliResult } from '../harness/cli.ts';
 import { createDatabase, freePort, type TestDatabase } from '../harness/postgres.ts';
 import { ProgramProcess } from '../harness/process.ts';
 
-/** Where a round could be torn: its computation, its commit, the opening of a conversation, the first words in it. */
+/** Points where a round could be interrupted: its computation, its commit, opening a conversation, the first message in it. */
 export const COFFEE_STEPS: readonly CrashPoint[] = [
   'handle.before-commit',
   'handle.after-commit',
@@ -32,7 +32,7 @@ export interface CoffeeSetting {
   close(): Promise<void>;
 }
 
-/** The real program in so many replicas, and a homeserver with a room of so many people. */
+/** The real program in several replicas, and a homeserver with a room of many people. */
 export async function createCoffeeSetting(people: number, replicas: number): Promise<CoffeeSetting> {
   const directory = await mkdtemp(join(tmpdir(), 'watchbell-coffee-'));
   const database = await createDatabase();
@@ -74,7 +74,7 @@ export async function createCoffeeSetting(people: number, replicas: number): Pro
   };
 }
 
-/** Until the state of the only round says that everybody was told and nothing waits to be shown. */
+/** Waits until everyone in the only round was told and nothing is waiting to be shown. */
 export async function roundIsOver({ client }: CoffeeSetting, within: { readonly ms: number }): Promise<void> {
   for (const end = Date.now() + within.ms; ;) {
     const { rows } = await client.query<{ over: boolean }>(
@@ -93,7 +93,7 @@ export async function roundIsOver({ client }: CoffeeSetting, within: { readonly 
   }
 }
 
-/** Kills a replica at each step in turn and starts it again, until the round is over or there were enough deaths. */
+/** Kills a replica at each step in turn and restarts it, until the round is over or there were enough kills. */
 export async function killDuring(
   setting: CoffeeSetting,
   kills: number,
@@ -117,7 +117,7 @@ export async function killDuring(
   return done;
 }
 
-/** What is wrong with what people see: empty, when each has one conversation with the bot and was told there once. */
+/** Errors in what people see: empty if each has one conversation with the bot and was told there once. */
 export async function verifyTold({ homeserver, lobby }: CoffeeSetting, people: number): Promise<string[]> {
   const wrong: string[] = [];
   const rooms = new Set<string>();
@@ -131,8 +131,8 @@ export async function verifyTold({ homeserver, lobby }: CoffeeSetting, people: n
     if (texts.length !== 1) wrong.push(`${room} was told ${texts.length} times: ${texts.join(' | ').slice(0, 300)}`);
   }
   const made = (await homeserver.roomsOf('bell')).filter((room) => room !== lobby);
-  if (made.length !== rooms.size) wrong.push(`${made.length} conversations were made for ${rooms.size} groups`);
+  if (made.length !== rooms.size) wrong.push(`${made.length} conversations were created for ${rooms.size} groups`);
   const told = (await homeserver.shown(lobby)).filter(({ text }) => text.includes('has started'));
-  if (told.length !== 1) wrong.push(`the room heard of the round ${told.length} times`);
+  if (told.length !== 1) wrong.push(`the round was announced ${told.length} times`);
   return wrong;
 }

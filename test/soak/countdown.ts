@@ -1,5 +1,5 @@
 // `npm run soak:countdown [-- --kills 60 --counts 100 --seed 7 --log FILE]`: counts in many rooms while replicas are killed.
-// Then each room is read: every number once and in order, on its second, what is missing spoken of once, and an end.
+// Then each room is checked: every number at most once, in order and on its second, every gap announced once, and an end.
 import { parseArgs } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -17,22 +17,22 @@ const { values } = parseArgs({
   },
 });
 const [kills, counts, seed] = [Number(values.kills), Number(values.counts), Number(values.seed)];
-/** Deaths come in bursts, so that some come while replicas start; between them a successor has time to take over. */
+/** Kills come in bursts, so that some hit starting replicas; between bursts another replica has time to take over. */
 const CALM_MS = { least: 2000, most: 5000 };
 const BURST = 5;
 const IN_BURST_MS = 600;
-/** About as long as the deaths last. */
+/** About as long as the kills last. */
 const [SHORTEST, LONGEST] = [20, Math.max(40, Math.round(kills * 1.2))];
-/** Each replica follows the database's clock to within half a round trip, on a busy machine some ten milliseconds. */
+/** Each replica follows the database's clock to within half a round trip, about ten milliseconds on a busy machine. */
 const EARLY_MS = 50;
 /**
- * A number whose request had no answer is sent again by the successor, however late; the request of every other begins
- * within its second. Then the machine may stand still with it, but not longer than the next number is worth sending,
- * which follows it here: that is until just before the second of the one after.
+ * A number whose request got no answer is sent again by the next replica, however late; every other request starts
+ * within its second. The machine may stall during a request, but not longer than the next number is worth sending,
+ * which follows it here: that is, until just before the second of the number after that.
  */
 const LATE_MS = 1900 + EARLY_MS;
 
-/** Numbers of one room that can be frozen at the same time, or by one replica after another that dies at once. */
+/** Numbers of one room that can be frozen at the same time, or by several replicas that each die at once. */
 const MOST_DIED_OVER = 2;
 
 interface Plan {
@@ -62,7 +62,7 @@ let ended = 0;
 try {
   await Promise.all(setting.replicas.map((replica) => replica.start()));
   await listening(setting.database.url, ['matrix']);
-  // Answers are lost and syncs repeat what they said, so that requests are repeated under their keys.
+  // Responses are lost and syncs are repeated, so that requests are repeated under their keys.
   await setting.homeserver.chance({ seed, odds: { errorAfter: 0.005, dropAfter: 0.005 } });
   await setting.homeserver.chance({ seed: seed + 1, odds: { redeliver: 0.03 }, on: ['sync'] });
   for (const { room, length, down } of plans) {
@@ -80,7 +80,7 @@ try {
   for (const plan of plans) {
     const id = setting.rooms.get(plan.room) ?? '';
     const shown = (await setting.homeserver.shown(id)).filter((message) => message.sender !== ANN);
-    // Rooms are known to the bot by the alias in its configuration.
+    // The bot knows rooms by the alias in its configuration.
     const startedAt = began.get(`#${plan.room}:fake.test`);
     if (startedAt === undefined) wrong.push(`${plan.room}: the command was not handled`);
     else for (const problem of read(plan, startedAt, shown)) wrong.push(`${plan.room}: ${problem}`);
@@ -92,12 +92,12 @@ try {
 for (const line of wrong.slice(0, 40)) console.log(`wrong: ${line}`);
 const seconds = Math.round((performance.now() - begun) / 1000);
 console.log(
-  `${counts} counts under ${kills} kills in ${seconds} s: ${numbers} numbers shown, "back at" said ${words} times, ${ended} ended while away; ${wrong.length} wrong`,
+  `${counts} counts under ${kills} kills in ${seconds} s: ${numbers} numbers shown, "back at" posted ${words} times, ${ended} ended while away; ${wrong.length} wrong`,
 );
 console.log(wrong.length > 0 ? '0 passed, 1 failed' : '1 passed, 0 failed');
 process.exit(wrong.length > 0 ? 1 : 0);
 
-/** SIGKILL at random moments, now one replica, now the other, now both; whoever is dead is started again. */
+/** SIGKILL at random moments, to one replica, the other, or both; dead ones are restarted. */
 async function kill({ replicas }: SoakSetting): Promise<void> {
   const deaths = (): number => replicas.reduce((sum, replica) => sum + replica.deaths, 0);
   const revive = (): void => replicas.forEach((replica) => void (replica.isAlive ? undefined : replica.start()));
@@ -119,14 +119,14 @@ async function handled(databaseUrl: string): Promise<void> {
     if (performance.now() > end) return;
 }
 
-/** Resolves when nothing is counted any more. */
+/** Resolves when no count is running any more. */
 async function over(databaseUrl: string): Promise<void> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
     for (const end = performance.now() + (LONGEST + 30) * 1000; performance.now() < end; await sleep(500))
       if ((await client.query('select 1 from countdowns')).rowCount === 0) return;
-    wrong.push('after their time there are still counts');
+    wrong.push('counts are still running after their end time');
   } finally {
     await client.end();
   }
@@ -147,14 +147,14 @@ async function begins(databaseUrl: string): Promise<Map<string, number>> {
   }
 }
 
-/** What is not as it should be in a room. */
+/** Errors in a room. */
 function read({ length, down }: Plan, startedAt: number, shown: readonly ShownMessage[]): string[] {
   const problems: string[] = [];
   let last = 0;
-  /** Numbers are missing, and nothing has been said of them yet. */
+  /** Numbers are missing, and the gap is not announced yet. */
   let unsaid = false;
   let isOver = false;
-  /** Numbers that were late, up to the last. */
+  /** Late numbers, up to the last one. */
   const overdue: string[] = [];
   for (const [index, { text, at }] of shown.entries()) {
     if (isOver) problems.push(`"${text}" after its end`);
@@ -177,7 +177,7 @@ function read({ length, down }: Plan, startedAt: number, shown: readonly ShownMe
     }
     const lateMs = at - startedAt - k * 1000;
     if (lateMs > LATE_MS) overdue.push(`${digits} was ${Math.round(lateMs)} ms late`);
-    // The last ones before a gap, or before the end, are what the bot died over: each was frozen, and may have been sent.
+    // The bot died while sending the last ones before a gap or before the end: each was frozen, and may have been sent.
     const next = shown[index + 1]?.text ?? '';
     const goesOn = /^\d+$/.test(next) && Math.abs(Number(next) - Number(digits)) <= 1;
     if (!goesOn && lateMs > LATE_MS) overdue.splice(-MOST_DIED_OVER);
@@ -187,6 +187,6 @@ function read({ length, down }: Plan, startedAt: number, shown: readonly ShownMe
   }
   if (last === length) isOver = true;
   else if (!isOver) problems.push(`it has no end; its last number is the ${last}th of ${length}`);
-  if (unsaid && last === length) problems.push('numbers are missing and nothing was said of it');
+  if (unsaid && last === length) problems.push('numbers are missing and the gap was not announced');
   return problems;
 }

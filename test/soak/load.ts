@@ -6,18 +6,18 @@ import { ANN, ROOMS, TOKEN, type SoakSetting } from './setting.ts';
 export interface AlertPlan {
   readonly name: string;
   readonly room: string;
-  /** What is posted, in order: each once, or by two peers. */
+  /** The notifications, in order: each posted once, or by two peers. */
   readonly posts: readonly {
     readonly body: string;
     readonly status: 'firing' | 'resolved';
     readonly twice: boolean;
     readonly reopens: boolean;
   }[];
-  /** What the room must show in the end. */
+  /** State that the room must show at the end. */
   readonly finally: 'firing' | 'resolved';
-  /** Times it must have rung: when it first fired, and each time it came back. */
+  /** Number of notifications that must have rung: when it first fired, and each time it fired again. */
   readonly rings: number;
-  /** Ann taps 👀 once it is shown. */
+  /** Ann reacts with 👀 once it is shown. */
   readonly tap: boolean;
 }
 
@@ -31,13 +31,13 @@ export interface LoadPlan {
   readonly webhooks: number;
 }
 
-/** Posting at once, half of them on the same beat: so many wait at times that they are handled together. */
+/** Parallel senders, half of them in sync, so that enough events wait at times to be handled together. */
 const SENDERS = 24;
 const BEAT_MS = 400;
 
 const VERBS = ['echo', 'later', 'echo', 'work', 'boom'] as const;
 
-/** What will be sent, decided by the seed alone. */
+/** What will be sent, determined by the seed alone. */
 export function planLoad(random: () => number, webhooks: number, commandsAndTaps: number): LoadPlan {
   const alerts: AlertPlan[] = [];
   const began = Date.now() - 3_600_000;
@@ -48,13 +48,13 @@ export function planLoad(random: () => number, webhooks: number, commandsAndTaps
     const name = `Soak${index}`;
     const room = ROOMS[index % ROOMS.length] ?? 'r0';
     const posts: AlertPlan['posts'][number][] = [];
-    // A tapped alert fires once and stays; the others come, repeat, go and come back, some with a byte-identical body.
+    // An alert with a reaction fires once and stays; the others fire, repeat, resolve and fire again, some with a byte-identical body.
     const steps = tap
       ? ['fire']
       : ['fire', ...Array.from({ length: 2 + Math.floor(random() * 5) }, () => (random() < 0.5 ? 'turn' : 'repeat'))];
     let firing = false;
     let rings = 0;
-    // Whatever the size of the load: a start lies before its end, and a new start after the end before it.
+    // Whatever the size of the load: a start is before its end, and a new start is after the previous end.
     let startsAt = began + (index % 500) * 1000;
     for (const [at, crashPoint] of steps.entries()) {
       const turns = crashPoint !== 'repeat';
@@ -107,7 +107,7 @@ function bodyOf(name: string, room: string, firing: boolean, startsAt: number, e
   });
 }
 
-/** As Alertmanager does on 5xx and broken connections. Returns how often it had to repeat. */
+/** Retries like Alertmanager on 5xx and broken connections. Returns the number of retries. */
 export async function postUntilAccepted(
   replicas: readonly ProgramProcess[],
   body: string,
@@ -115,13 +115,13 @@ export async function postUntilAccepted(
 ): Promise<number> {
   const post = { path: '/webhooks/alertmanager/soak', headers: { authorization: `Bearer ${TOKEN}` }, body };
   const { status, text, repeats } = await postUntilTaken(replicas, post, random);
-  if (status !== 200) throw new Error(`refused with ${status}: ${text}`);
+  if (status !== 200) throw new Error(`rejected with ${status}: ${text}`);
   return repeats;
 }
 
 /**
- * Sends the whole load, never a larger share of it than `progress` says (0 to 1), so that it lasts as long as what goes on
- * beside it; each alert's posts stay in order.
+ * Sends the complete load, never a larger share than `progress` (0 to 1), so that it lasts as long as the kills; each
+ * alert's posts stay in order.
  */
 export async function sendLoad(
   setting: SoakSetting,
@@ -155,7 +155,7 @@ export async function sendLoad(
   return { repeats };
 }
 
-/** Ann taps the alerts that wait for it, as soon as each is shown. */
+/** Ann reacts to the planned alerts, as soon as each is shown. */
 export async function tapAll(setting: SoakSetting, plan: LoadPlan, isOver: () => boolean): Promise<number> {
   const waiting = new Set(plan.alerts.filter((alert) => alert.tap));
   let tapped = 0;

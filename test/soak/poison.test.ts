@@ -7,7 +7,7 @@ import { createDatabase, freePort, type TestDatabase } from '../harness/postgres
 import { ProgramProcess } from '../harness/process.ts';
 import { until } from '../harness/until.ts';
 
-/** A skill that a certain body, or a certain task, ends the program with. */
+/** A skill that crashes the program for a certain body or task. */
 const DRINK = `
 import { defineSkill, defineTask, z, type Webhook } from '#skill';
 const drink: Webhook<object> = {
@@ -90,14 +90,14 @@ async function rows<Row extends object>(sql: string): Promise<Row[]> {
   return (await client.query<Row>(sql)).rows;
 }
 
-test('a body that grows a thousandfold once it is parsed, or as it is divided, costs no replica its life', async () => {
+test('a body that grows a thousandfold when parsed or divided does not crash a replica', async () => {
   const empty = (count: number): string => `[${'{},'.repeat(count - 1)}{}]`;
   const inflating = await gzipped(`{"version":"4","alerts":${empty(8_000_000)}}`);
   expect(inflating.status).toBe(413);
   expect(await inflating.text()).toContain('more than 1,000,000 values');
   const many = await gzipped(`{"version":"4","x":"${'x'.repeat(4 * 1024 * 1024)}","alerts":${empty(300_000)}}`);
   expect(many.status).toBe(200);
-  // All at one time, as an attacker would: they wait for each other, or are told to come again.
+  // All at once, as an attacker would: they wait for each other, or are told to retry.
   const together = await Promise.all(
     Array.from({ length: 8 }, () =>
       gzipped(`{"version":"4","alerts":${empty(400_000)},"y":"${'é'.repeat(7_000_000)}"}`),
@@ -120,7 +120,7 @@ test('a body that grows a thousandfold once it is parsed, or as it is divided, c
   expect(bell.deaths).toBe(0);
 }, 120_000);
 
-/** Starts it until it lives for so long that what it died of must be over. */
+/** Restarts it until it stays up long enough that the cause of the crashes must be gone. */
 async function keepAlive(isOver: () => Promise<boolean>): Promise<void> {
   for (;;) {
     if (!bell.isAlive) await bell.start();
@@ -129,7 +129,7 @@ async function keepAlive(isOver: () => Promise<boolean>): Promise<void> {
   }
 }
 
-test('an event that ends the program is set aside after three deaths of its own, and costs no other event anything', async () => {
+test('an event that crashes the program is quarantined after three crashes of its own, and does not affect other events', async () => {
   const before = bell.deaths;
   await post('drink', JSON.stringify({ word: 'tea' }));
   const poison = post('drink', JSON.stringify({ poison: true })).catch(() => {});
@@ -140,7 +140,7 @@ test('an event that ends the program is set aside after three deaths of its own,
   await keepAlive(async () => (await rows(`select 1 from events where state = 'failed'`)).length > 0);
   await post('drink', JSON.stringify({ word: 'juice' }));
   await until(async () => (await rows(`select 1 from events where state = 'new'`)).length === 0);
-  // The first was nobody's fault yet; three tries are counted.
+  // The first crash cannot be attributed yet; then three attempts are counted.
   expect(bell.deaths - before).toBe(4);
   const accepted = await rows<{ name: string }>(`select name from events where name = 'drink' and state = 'done'`);
   const drunk = await rows<{ word: string }>('select word from drinks order by word');
@@ -152,7 +152,7 @@ test('an event that ends the program is set aside after three deaths of its own,
   ]);
 }, 120_000);
 
-test('a task that ends the program is ended after three deaths, and tasks that ran beside it go on', async () => {
+test('a task that crashes the program is ended after three crashes, and tasks running at the same time continue', async () => {
   await client.query('truncate drinks');
   const before = bell.deaths;
   await client.query(

@@ -10,14 +10,14 @@ export interface Post {
 export interface Posted {
   readonly status: number;
   readonly text: string;
-  /** How often it had to be repeated. */
+  /** Number of retries. */
   readonly repeats: number;
 }
 
-/** Whether the sender must ask again; default, as Alertmanager does, on 5xx. */
+/** Whether the sender must retry; default: on 5xx, like Alertmanager. */
 export type Again = (status: number, type: string) => boolean;
 
-/** Posts to random replicas, again where one dies over it, until one has answered for good. */
+/** Posts to random replicas, and retries if one dies, until there is a final answer. */
 export async function postUntilTaken(
   replicas: readonly ProgramProcess[],
   { path, headers, body }: Post,
@@ -31,10 +31,10 @@ export async function postUntilTaken(
     if (answer && !again(answer.status, answer.type)) return { ...answer, repeats };
     await sleep(100);
   }
-  throw new Error(`no replica took a request to ${path} for 40 s`);
+  throw new Error(`no replica answered a request to ${path} for 40 s`);
 }
 
-/** Undefined: it died, or was frozen. */
+/** Undefined: the replica died, or was frozen. */
 async function ask(url: string, { headers, ...request }: { method: string; body: string; headers: Post['headers'] }) {
   try {
     const response = await fetch(url, {

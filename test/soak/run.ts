@@ -1,4 +1,4 @@
-// `npm run soak [-- --kills 1000 --seed 7 --webhooks 1000 --commands 500 --log FILE]`: prints its seed, which replays it.
+// `npm run soak [-- --kills 1000 --seed 7 --webhooks 1000 --commands 500 --log FILE]`: prints its seed, to replay the run.
 import { parseArgs } from 'node:util';
 import { runSoak } from './soak.ts';
 
@@ -30,7 +30,7 @@ console.log(
 );
 const { each, tally, counts } = result;
 const abilities = [
-  `${each} presses (${tally.presses} deliveries, ${counts.answered} answered, ${counts.givenUp} answers given up)`,
+  `${each} presses (${tally.presses} deliveries, ${counts.answered} answered, ${counts.givenUp} answers abandoned)`,
   `${each} tasks (${counts.cancelled} cancelled, ${counts.unknown} unknown, ${counts.files} files)`,
   `${each} API commands (${tally.calls} requests)`,
 ].join(', ');

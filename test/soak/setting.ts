@@ -23,16 +23,16 @@ export interface SoakSetting {
   readonly client: pg.Pool;
   readonly replicas: readonly ProgramProcess[];
   readonly directory: string;
-  /** Where tasks leave a file each, by their uuid. */
+  /** Directory where each task writes a file, by its uuid. */
   readonly outbox: string;
   /** Room name → id. */
   readonly rooms: ReadonlyMap<string, string>;
-  /** Points the replicas at another, empty database; they must be down. */
+  /** Points the replicas to another, empty database; they must be stopped. */
   emptyDatabase(): Promise<TestDatabase>;
   close(): Promise<void>;
 }
 
-/** A Postgres, two chat platforms in processes of their own, and two replicas of the real program that share them. */
+/** A Postgres, two chat platforms in separate processes, and two replicas of the real program that share them. */
 export async function createSoakSetting(logFile: string | undefined, names = ROOMS): Promise<SoakSetting> {
   const directory = await mkdtemp(join(tmpdir(), 'watchbell-soak-'));
   const postgres = await startPostgres();

@@ -14,7 +14,7 @@ import { verifyAbilities, type AbilityCounts } from './verify-abilities.ts';
 
 export interface SoakOptions {
   readonly seed: number;
-  /** Deaths by SIGKILL, at named steps and at random; at least. */
+  /** Minimum number of SIGKILLs, at named steps and at random. */
   readonly kills: number;
   readonly webhooks: number;
   readonly commands: number;
@@ -30,16 +30,16 @@ export interface SoakResult extends Verdict {
   readonly commands: number;
   readonly taps: number;
   readonly repeats: number;
-  /** Calls of webhooks that shared a transaction with others. */
+  /** Webhook calls that shared a transaction with others. */
   readonly together: number;
-  /** Presses on the second platform, tasks, and commands over the API: each so many. */
+  /** Number of presses on the second platform, of tasks, and of commands over the API. */
   readonly each: number;
   readonly tally: AbilityTally;
   readonly counts: AbilityCounts;
   readonly seconds: number;
 }
 
-/** The whole soak: load and faults and deaths at once, then quiet, then count; at last the same device on an empty database. */
+/** The complete soak test: load, faults and kills at once, then quiet, then counting; finally the same device on an empty database. */
 export async function runSoak(options: SoakOptions): Promise<SoakResult> {
   const began = Date.now();
   const random = seeded(options.seed);
@@ -76,7 +76,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
     const first = await settle(setting.database.url, 180_000);
     const replayed = await replaySetAside(setting.client);
     const left = first ?? (replayed.all > 0 ? await settle(setting.database.url, 60_000) : undefined);
-    if (replayed.all > 0) say(`${replayed.all} events were set aside, and are replayed`);
+    if (replayed.all > 0) say(`${replayed.all} events were quarantined, and are replayed`);
     const verdict = await verify(setting, plan, setting.database.url, replayed.told);
     const counts = await verifyAbilities(setting, abilities, tally, verdict);
     if (left !== undefined) verdict.wrong.push(left);
@@ -115,7 +115,7 @@ async function beginFaults({ homeserver, lines }: SoakSetting, seed: number): Pr
   await lines.chance(seed + 3, { slow: 0.02, lose: 0.05, cut: 0.02, hang: 0.003 });
 }
 
-/** An operator replays what was set aside because the program died over it each time; of chat, that was told to whoever asked. */
+/** An operator replays the events that were quarantined because the program died each time; for chat, the sender was told. */
 async function replaySetAside(client: pg.Pool): Promise<{ all: number; told: number }> {
   const query: Query = async (text, parameters) => (await client.query(text, parameters && [...parameters])).rows;
   const failed = await listFailed(query, 1000);
@@ -127,7 +127,7 @@ async function replaySetAside(client: pg.Pool): Promise<{ all: number; told: num
   return { all: setAside.length, told: setAside.filter(({ kind }) => CHAT.includes(kind)).length };
 }
 
-/** The last death is that of somebody with a task: nothing is left to be seen of it until its holder counts as dead. */
+/** The last kill hits a replica with a task: the task shows no activity until its replica counts as dead. */
 async function dieWithTask({ replicas, homeserver, rooms }: SoakSetting, plan: LoadPlan): Promise<void> {
   const last = { verb: 'work', word: 'lastx', room: ROOMS[0] ?? '' } as const;
   plan.commands.push(last);
@@ -137,7 +137,7 @@ async function dieWithTask({ replicas, homeserver, rooms }: SoakSetting, plan: L
   await Promise.all(replicas.filter((replica) => !replica.isAlive).map((replica) => replica.start()));
 }
 
-/** Now and then the homeserver lets almost nothing through for a while, so that messages pile up and are folded. */
+/** From time to time the homeserver rate-limits almost everything, so that messages pile up and are combined. */
 async function throttle(setting: SoakSetting, isOver: () => boolean): Promise<void> {
   while (!isOver()) {
     for (let waited = 0; waited < 150 && !isOver(); waited++) await sleep(100);
@@ -149,7 +149,7 @@ async function throttle(setting: SoakSetting, isOver: () => boolean): Promise<vo
 
 const deathsOf = ({ replicas }: SoakSetting): number => replicas.reduce((sum, replica) => sum + replica.deaths, 0);
 
-/** Kills until there were enough deaths, and at least one at each named step while the load lasts. */
+/** Kills replicas until there were enough kills, with at least one at each named step while the load lasts. */
 async function killReplicas(setting: SoakSetting, options: SoakOptions, random: () => number, loadDone: () => boolean) {
   const steps = new Map<CrashPoint, number>();
   const { replicas } = setting;
@@ -168,15 +168,15 @@ async function killReplicas(setting: SoakSetting, options: SoakOptions, random: 
     if (!replica) break;
     const way = random();
     if (way < 0.03 && !loadDone()) {
-      // Longer than its lease: a successor takes over, and this one must not speak when it wakes up.
+      // Longer than its lease: another replica takes over, and this one must not send anything when it continues.
       replica.freeze();
       await sleep(6000);
       replica.thaw();
       freezes++;
     } else if (way < 0.8 && !loadDone()) {
-      // One that is still starting passes no step; deaths at start are what the random ones are for.
+      // A starting replica passes no step; the random kills cover startup.
       await Promise.all(replicas.map(ready));
-      // A step that is seldom passed must not keep it from the others.
+      // A rarely passed step must not block the others.
       const unseen = turn % 3 === 0 ? CRASH_POINTS.filter((one) => !steps.has(one)) : [];
       const among = unseen.length > 0 ? unseen : CRASH_POINTS;
       const crashPoint = among[Math.floor(random() * among.length)] ?? 'accept.after-commit';
@@ -191,7 +191,7 @@ async function killReplicas(setting: SoakSetting, options: SoakOptions, random: 
     }
     if (turn % 20 === 19)
       options.say(`${kills()} of ${options.kills} kills, ${steps.size} of ${CRASH_POINTS.length} steps`);
-    // Sometimes the other one is left alone for a while, sometimes nobody runs at all.
+    // Sometimes the other replica runs alone for a while, sometimes none is running.
     await sleep(random() < 0.1 ? 1000 : 50);
     for (const one of replicas) if (!one.isAlive) void one.start();
     if (random() < 0.5) await ready(replica);
@@ -200,7 +200,7 @@ async function killReplicas(setting: SoakSetting, options: SoakOptions, random: 
   return { kills: kills(), freezes, steps };
 }
 
-/** The same Matrix device on an emptied database: nothing new may be taken for something old. */
+/** The same Matrix device on an emptied database: new messages must not be mistaken for old ones. */
 async function emptied(
   setting: SoakSetting,
   verdict: Verdict,

@@ -3,25 +3,25 @@ import type { AbilityPlan, AbilityTally, CallPlan, JobPlan } from './abilities.t
 import { KITCHEN, type SoakSetting } from './setting.ts';
 import type { Verdict } from './verify.ts';
 
-/** What became of the presses, tasks and commands over the API. */
+/** Results of the presses, tasks and commands over the API. */
 export interface AbilityCounts {
-  /** Presses whose answer was seen by whoever pressed; and those whose answer was given up, because nobody knows whether it was. */
+  /** Presses whose answer was shown to the sender; and those whose answer was abandoned, because its outcome is unknown. */
   answered: number;
   givenUp: number;
   /** Tasks that ended as cancelled, and files of the others. */
   cancelled: number;
   files: number;
-  /** Tasks of which nobody can say whether they were done, since their program died too often. */
+  /** Tasks with an unknown outcome, because their program died too often. */
   unknown: number;
 }
 
-/** Once is right. */
+/** The expected count is one. */
 function count(what: string, times: number, { lost, doubled }: Verdict): void {
   if (times === 0) lost.push(what);
   if (times > 1) doubled.push(`${what}: ${times} times`);
 }
 
-/** Compares what the second platform, the tables of the probe and the rooms show with the plan. */
+/** Compares the second platform, the probe's tables and the rooms with the plan. */
 export async function verifyAbilities(
   setting: SoakSetting,
   plan: AbilityPlan,
@@ -35,7 +35,7 @@ export async function verifyAbilities(
   return counts;
 }
 
-/** Each press is counted once, and answered to whoever pressed: at most once, and not at all only where the outcome is unknown. */
+/** Each press is counted once, and answered to its sender: at most once, and only left unanswered if the outcome is unknown. */
 async function verifyPresses(
   { client, lines }: SoakSetting,
   { presses }: AbilityPlan,
@@ -51,12 +51,12 @@ async function verifyPresses(
   const whispers = await lines.whispers();
   const shown = (await lines.shown(KITCHEN)).filter(({ mine }) => mine).map(({ text }) => text);
   for (const text of shown)
-    if (!text.startsWith('Ballot ')) verdict.wrong.push(`everybody in the kitchen sees "${text}"`);
+    if (!text.startsWith('Ballot ')) verdict.wrong.push(`everyone in the kitchen sees "${text}"`);
   for (const { account, ballot, choice } of presses) {
     const mine = rows.filter((row) => row.account === account);
     count(`press of ${account}`, mine.length, verdict);
     if (mine.some((row) => row.ballot !== ballot || row.choice !== choice))
-      verdict.wrong.push(`${account} pressed ${choice} on ${ballot}, counted was ${JSON.stringify(mine)}`);
+      verdict.wrong.push(`${account} pressed ${choice} on ${ballot}, but the count is ${JSON.stringify(mine)}`);
     const answers = whispers.filter(({ only }) => only === account);
     for (const { text, room } of answers)
       if (text !== `counted ${account}` || room !== KITCHEN) verdict.wrong.push(`${account} was told "${text}"`);
@@ -76,7 +76,7 @@ async function verifyPresses(
       `select content, version, delivered_version, sends, state, pending, attempt, copies from messages where skill = 'probe' and key = $1`,
       [`ballot:${ballot}`],
     );
-    verdict.wrong.push(`shown is "${own[0] ?? ''}", right is "${right}"; the bot has ${JSON.stringify(wanted)}`);
+    verdict.wrong.push(`shown: "${own[0] ?? ''}", expected: "${right}"; the bot has ${JSON.stringify(wanted)}`);
   }
 }
 
@@ -91,7 +91,7 @@ interface End {
   readonly late: number;
 }
 
-/** Each task is started once, tells once how it ended, and that truthfully, after what it reported of itself. */
+/** Each task starts once and reports its actual outcome once, after its progress reports. */
 async function verifyJobs(
   setting: SoakSetting,
   jobs: readonly JobPlan[],
@@ -112,7 +112,7 @@ async function verifyJobs(
     const [end] = own;
     if (!end) continue;
     checkOutcome(job, end, outbox.has(end.task), verdict);
-    count(`what is told of job ${key}`, told.get(`job ${key} ${end.outcome}`)?.length ?? 0, verdict);
+    count(`result of job ${key}`, told.get(`job ${key} ${end.outcome}`)?.length ?? 0, verdict);
     const files = told.get(`${key}.txt`) ?? [];
     if (outbox.has(end.task) && (end.outcome !== 'unknown' || files.length > 1))
       count(`file of job ${key}`, files.length, verdict);
@@ -133,12 +133,12 @@ function checkOutcome(job: JobPlan, end: End, isDone: boolean, { lost, doubled, 
   if ((outcome === 'made' || outcome === 'found') && (!isDone || job.waits)) wrong.push(`${says}; it was not done`);
   if (outcome === 'unknown' && !/died \d+ times/.test(reason ?? '')) wrong.push(says);
   if (new Set(reports).size < reports.length) doubled.push(`reports of job ${key}: ${reports.join(' ')}`);
-  // Reports that were not handled yet give way to the newest, so the last one is always heard.
+  // Unhandled reports are replaced by the newest, so the last one is always received.
   if (outcome === 'made' && reports.at(-1) !== `${attempt ?? 0}.3`)
     lost.push(`the last report of job ${key}: ${reports.join(' ')}`);
 }
 
-/** What rooms show, by its text; of files with their bytes. */
+/** Messages in rooms, by text; files with their bytes. */
 async function toldOfJobs({ homeserver, rooms }: SoakSetting) {
   const told = new Map<string, { room: string; bytes: string | undefined }[]>();
   for (const [room, id] of rooms)
@@ -152,7 +152,7 @@ async function toldOfJobs({ homeserver, rooms }: SoakSetting) {
   return told;
 }
 
-/** Each command has one effect, and one answer however often it was said. */
+/** Each command has one effect, and one answer however often it was sent. */
 async function verifyCalls(
   { client }: SoakSetting,
   calls: readonly CallPlan[],

@@ -13,7 +13,7 @@ interface ShownLine {
   readonly room: string;
 }
 
-/** Compares what the rooms show, and what the database says was rung, with the plan. */
+/** Compares the rooms, and the rings recorded in the database, with the plan. */
 export async function verify(
   setting: SoakSetting,
   plan: LoadPlan,
@@ -40,12 +40,13 @@ export async function verify(
       verdict.lost.push(`${alert.name}: not shown in ${alert.room}`);
       continue;
     }
-    if (living.length > 1) verdict.doubled.push(`${alert.name}: ${living.length} living messages`);
-    if (copies.some((line) => line.room !== alert.room)) verdict.wrong.push(`${alert.name}: in a wrong room`);
+    if (living.length > 1) verdict.doubled.push(`${alert.name}: ${living.length} active messages`);
+    if (copies.some((line) => line.room !== alert.room)) verdict.wrong.push(`${alert.name}: in the wrong room`);
     const state = /RESOLVED/.test(living[0]?.text ?? '') ? 'resolved' : 'firing';
     if (state !== alert.finally) verdict.wrong.push(`${alert.name}: shown as ${state}, is ${alert.finally}`);
-    if (row.rings < alert.rings) verdict.lost.push(`${alert.name}: rang ${row.rings} times, should ${alert.rings}`);
-    if (row.rings > alert.rings) verdict.doubled.push(`${alert.name}: rang ${row.rings} times, should ${alert.rings}`);
+    if (row.rings < alert.rings) verdict.lost.push(`${alert.name}: rang ${row.rings} times instead of ${alert.rings}`);
+    if (row.rings > alert.rings)
+      verdict.doubled.push(`${alert.name}: rang ${row.rings} times instead of ${alert.rings}`);
     if (row.delivered !== row.rings) verdict.lost.push(`${alert.name}: its last ring was not shown`);
     if (row.copies !== copies.length)
       verdict.doubled.push(`${alert.name}: ${copies.length} messages in the room, the bot knows of ${row.copies}`);
@@ -64,8 +65,8 @@ function countCommands(plan: LoadPlan, lines: readonly ShownLine[], failuresBefo
   }
   const failures = lines.filter((line) => line.text.startsWith('Sorry, that went wrong')).length - failuresBefore;
   const booms = plan.commands.filter((command) => command.verb === 'boom').length;
-  if (failures < booms) verdict.lost.push(`${booms} commands failed, ${failures} were told`);
-  if (failures > booms) verdict.doubled.push(`${booms} commands failed, ${failures} were told`);
+  if (failures < booms) verdict.lost.push(`${booms} commands failed, ${failures} were reported`);
+  if (failures > booms) verdict.doubled.push(`${booms} commands failed, ${failures} were reported`);
   for (const { word, verb } of plan.commands) {
     if (verb === 'boom') continue;
     const count = answers.get(word) ?? 0;
@@ -74,7 +75,7 @@ function countCommands(plan: LoadPlan, lines: readonly ShownLine[], failuresBefo
   }
 }
 
-/** Folded during a storm: the digest names it, once, with its state. */
+/** Combined during a storm: the digest lists it once, with its state. */
 function checkFolded(
   alert: LoadPlan['alerts'][number],
   lines: readonly ShownLine[],
@@ -86,7 +87,7 @@ function checkFolded(
       ? line.text.split('\n').filter((one) => new RegExp(`\\b${alert.name} #\\d+`).test(one))
       : [],
   );
-  if (named.length === 0) verdict.lost.push(`${alert.name}: folded, but no digest names it`);
+  if (named.length === 0) verdict.lost.push(`${alert.name}: combined, but no digest lists it`);
   if (named.length > 1 || living > 0)
     verdict.doubled.push(`${alert.name}: in ${named.length} lines of digests and ${living} messages`);
   if (named[0] !== undefined && /RESOLVED/.test(named[0]) !== (alert.finally === 'resolved'))
@@ -95,9 +96,9 @@ function checkFolded(
 
 function countTap(name: string, living: string, lines: readonly ShownLine[], verdict: Verdict): void {
   const number = /#(\d+)/.exec(living)?.[1];
-  // In a storm the line about it may stand in a digest, with others.
+  // In a storm its line may be in a digest, with others.
   const acks = lines.filter((line) => new RegExp(`\\bhas #${number ?? ''}\\b`).test(line.text)).length;
-  if (acks === 0 || !living.includes('ACKED')) verdict.lost.push(`${name}: tapped, but not acknowledged`);
+  if (acks === 0 || !living.includes('ACKED')) verdict.lost.push(`${name}: has a reaction, but is not acknowledged`);
   if (acks > 1) verdict.doubled.push(`${name}: acknowledged ${acks} times`);
 }
 
@@ -111,7 +112,7 @@ async function connected<T>(databaseUrl: string, work: (client: pg.Client) => Pr
   }
 }
 
-/** What a verdict that is not clean needs to be understood: what became of the events, the taps that did nothing, and answers. */
+/** Details to investigate a failed verdict: event states, reactions without effect, and answers. */
 async function whatHappened(databaseUrl: string, lost: readonly string[]): Promise<string> {
   return connected(databaseUrl, async (client) => {
     const { rows } = await client.query(
@@ -139,7 +140,7 @@ async function whatHappened(databaseUrl: string, lost: readonly string[]): Promi
   });
 }
 
-/** Calls of webhooks that shared their transaction with others. */
+/** Webhook calls that shared their transaction with others. */
 export async function handledTogether(databaseUrl: string): Promise<number> {
   return connected(databaseUrl, async (client) => {
     const { rows } = await client.query<{ count: number }>(
@@ -180,7 +181,7 @@ async function ringsByAlert(
   });
 }
 
-/** Resolves when the bot has its place in the stream of each connector: what is said before is the past, and never run. */
+/** Resolves when the bot has a stream position for each connector: earlier messages are never run. */
 export async function listening(databaseUrl: string, connectors: readonly string[]): Promise<void> {
   return connected(databaseUrl, async (client) => {
     const sql = 'select 1 from cursors where connector = any($1)';
@@ -205,9 +206,9 @@ export async function settle(databaseUrl: string, withinMs: number): Promise<str
            (select count(*)::int from tasks where state <> 'done') as tasks, (select count(*)::int from events where state = 'failed') as failed, (select count(*)::int from messages where state = 'dead') as dead`,
       );
       const left = rows[0];
-      // A task whose holder died shows nothing until that is noticed, which takes longer than quiet must last.
+      // A task whose replica died shows no activity until that is noticed, which takes longer than the quiet period.
       quiet = left && left.events === 0 && left.messages === 0 && left.tasks === 0 ? quiet + 1 : 0;
-      // The homeserver's long poll may still be about to deliver: quiet must last.
+      // The homeserver's long poll may still deliver something: wait for a quiet period.
       if (quiet >= 15) return left && left.dead > 0 ? `${left.dead} dead letters` : undefined;
       if (Date.now() > end) return `after ${withinMs / 1000} s there are still ${JSON.stringify(left)}`;
       await new Promise((resolve) => setTimeout(resolve, 200));

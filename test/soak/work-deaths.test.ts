@@ -9,7 +9,7 @@ import { createDatabase, freePort, type TestDatabase } from '../harness/postgres
 import { ProgramProcess } from '../harness/process.ts';
 import { until } from '../harness/until.ts';
 
-/** Brews by leaving a file; a pot that waits for its cancel leaves none. */
+/** Brews by writing a file; a pot that waits to be cancelled writes none. */
 const TEA = `
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -89,13 +89,13 @@ const words = async (id: string): Promise<string[]> =>
   (await query<{ word: string }>('select word from tea where id = $1 order by nth', [id])).map(({ word }) => word);
 
 test.each(['task.after-claim', 'task.after-report', 'task.after-run', 'task.after-result'] as const)(
-  'a task whose program is killed at %s is done once, and told once, after what was reported of it',
+  'a task whose program is killed at %s runs once, and reports its result once, after its progress',
   async (crashPoint) => {
     if (!bell.isAlive) await bell.start();
     bell.order({ crashAt: { crashPoint, nth: 1 } });
     const id = await brew(false);
     await bell.gone();
-    // Its key is held until its end.
+    // Its key is in use until it ends.
     if (crashPoint !== 'task.after-result') expect(await brew(false)).toBe(id);
     await bell.start();
     await until(async () => (await words(id)).some((word) => word === 'brewed' || word === 'found'));
@@ -109,7 +109,7 @@ test.each(['task.after-claim', 'task.after-report', 'task.after-run', 'task.afte
   60_000,
 );
 
-test('a task that was cancelled and whose program is killed meanwhile is told as cancelled, once', async () => {
+test('a cancelled task whose program is killed meanwhile is reported as cancelled, once', async () => {
   if (!bell.isAlive) await bell.start();
   const id = await brew(true);
   await until(async () => (await words(id)).includes('90'));
@@ -121,7 +121,7 @@ test('a task that was cancelled and whose program is killed meanwhile is told as
   expect((await words(id)).filter((word) => word === 'true false')).toHaveLength(1);
 }, 60_000);
 
-test('what a service finds is told once, though its program is killed after each', async () => {
+test('a finding of a service is reported once, even if its program is killed after each', async () => {
   if (!bell.isAlive) await bell.start();
   for (const leaf of ['a', 'b', 'c']) {
     bell.order({ crashAt: { crashPoint: 'service.after-emit', nth: 1 } });
@@ -130,7 +130,7 @@ test('what a service finds is told once, though its program is killed after each
     await bell.start();
   }
   await until(async () => (await words('garden')).length >= 3);
-  // They are all found again at each look, so a second one would be there by now.
+  // All are found again at each poll, so a duplicate would exist by now.
   await until(async () => (await query(`select 1 from events where state = 'new'`)).length === 0);
   expect(await words('garden')).toEqual(['a', 'b', 'c']);
 }, 60_000);

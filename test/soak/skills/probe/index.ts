@@ -1,10 +1,10 @@
-// What the soak does beside alerts: each part of it is answered, ended or counted once, by another part of the core.
+// The load of the soak test besides alerts: each part is answered, ended or counted once, by another part of the core.
 import { defineSkill, defineTimer, z, type CommandContext, type Context, type WebhookCall } from '#skill';
 import { job, type Job } from './job.ts';
 
 const options = z.object({
   token: z.object({ file: z.string() }),
-  /** Directory in which tasks leave a file each. */
+  /** Directory in which each task writes a file. */
   outbox: z.string(),
 });
 export type ProbeOptions = z.output<typeof options>;
@@ -17,7 +17,7 @@ const saidOf = ({ args, room }: Asking): z.output<typeof said> => ({
   room: { connector: room.connector, room: room.room },
 });
 
-/** A message with buttons, and what was pressed so far: each press is another version of it. */
+/** A message with buttons and the presses so far: each press creates a new version. */
 async function showBallot({ sql, post, room }: Asking, ballot: string): Promise<void> {
   const rows = await sql<{ choice: string }>('select choice from probe_presses where ballot = $1', [ballot]);
   const count = (choice: string): number => rows.filter((row) => row.choice === choice).length;
@@ -42,7 +42,7 @@ async function vote(context: Asking): Promise<string> {
   return `counted ${sender.accountId}`;
 }
 
-/** Answers with a number that another run would change. */
+/** Answers with a number that would change if it ran again. */
 async function note(context: Asking): Promise<string | void> {
   const { sql, args } = context;
   const [before] = await sql<{ nth: number }>('select nth from probe_notes where word = $1', [args['word']]);
@@ -74,9 +74,9 @@ export default defineSkill<ProbeOptions>({
   name: 'probe',
   options,
   commands: {
-    'echo {word}': { help: 'says the word', late: 'run', run: ({ args }) => `echo ${String(args['word'])}` },
+    'echo {word}': { help: 'repeats the word', late: 'run', run: ({ args }) => `echo ${String(args['word'])}` },
     'later {word}': {
-      help: 'says it later',
+      help: 'repeats it later',
       late: 'run',
       run: (context) =>
         context.at(
@@ -87,7 +87,7 @@ export default defineSkill<ProbeOptions>({
         ),
     },
     'work {word}': {
-      help: 'says it when its task is done',
+      help: 'repeats it when its task is done',
       late: 'run',
       run: async (context) => void (await context.task('work', saidOf(context))),
     },
@@ -104,7 +104,7 @@ export default defineSkill<ProbeOptions>({
       run: (context) => showBallot(context, String(context.args['ballot'])),
     },
     'vote {ballot} {choice}': { help: 'votes', late: 'run', visibility: 'asker', run: vote },
-    'note {word}': { help: 'keeps a word', late: 'run', run: note },
+    'note {word}': { help: 'stores a word', late: 'run', run: note },
   },
   webhooks: { jobs: webhook(start), stops: webhook(stop) },
   timers: {

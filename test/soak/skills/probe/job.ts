@@ -10,7 +10,7 @@ export type Job = z.output<typeof payload>;
 const result = z.object({ how: z.enum(['made', 'found']), attempt: z.number() });
 const progress = z.object({ attempt: z.number(), step: z.number() });
 
-/** Reports three times and leaves a file in the directory of effects; one that waits is there to be cancelled, and leaves none. */
+/** Reports three times and writes a file in the effects directory; a waiting one is meant to be cancelled, and writes none. */
 export const job = defineTask<ProbeOptions, Job, z.output<typeof result>, z.output<typeof progress>>({
   ...{ payload, result, progress },
   timeoutMs: 300_000,

@@ -1,4 +1,4 @@
--- What the soak counts: nothing here is unique, so that what happens twice is seen.
+-- Counted by the soak test: without unique constraints, so that duplicates are visible.
 create table probe_presses (ballot text not null, account text not null, choice text not null);
 create table probe_jobs (key text not null, task uuid not null);
 create table probe_reports (nth int generated always as identity, task uuid not null, attempt int not null, step int not null);
