@@ -476,8 +476,8 @@ export class App {
     this.metrics.leaseHeld.set({ lease: lease.name }, 1);
     lease.signal.addEventListener('abort', () => this.metrics.leaseHeld.set({ lease: lease.name }, 0), { once: true });
     if (lease.name === 'cron') this.#ticker.wakeCrons();
-    this.#connections.held(lease);
-    this.#services.held(lease);
+    this.#connections.leaseAcquired(lease);
+    this.#services.leaseAcquired(lease);
   }
 
   /** The connector whose rooms the pages show. */

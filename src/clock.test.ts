@@ -44,8 +44,8 @@ test('what waits happens when the clock is moved there, in order, and not what w
     clock.after(40 * 86_400_000, () => (rung.push('late'), resolve()));
     clock.after(60_000, () => rung.push('soon'));
   });
-  const callOff = clock.after(61_000, () => rung.push('called off'));
-  callOff();
+  const cancel = clock.after(61_000, () => rung.push('called off'));
+  cancel();
   shift.move(60_000);
   await new Promise<void>((resolve) => clock.after(0, resolve));
   expect(rung).toEqual(['soon']);

@@ -91,11 +91,11 @@ export function createClock(shift = new ClockShift()): Clock {
       new Promise((resolve) => {
         if (signal.aborted) return resolve();
         const end = (): void => {
-          callOff();
+          cancel();
           signal.removeEventListener('abort', end);
           resolve();
         };
-        const callOff = clock.after(ms, end);
+        const cancel = clock.after(ms, end);
         signal.addEventListener('abort', end);
       }),
     measured(databaseTime, beforeMs, afterMs) {

@@ -22,7 +22,15 @@ export { defineEvent } from './contract/event-type.ts';
 export type { EventType } from './contract/event-type.ts';
 export { on } from './contract/listener.ts';
 export type { Listener } from './contract/listener.ts';
-export type { OnCall, Override, OverrideRequest, People, PeopleNow, PeopleOnCall, Person } from './contract/people.ts';
+export type {
+  OnCall,
+  Override,
+  OverrideRequest,
+  People,
+  PeopleAndSchedules,
+  PeopleOnCall,
+  Person,
+} from './contract/people.ts';
 export type { Program, ProgramCommand, ProgramDatabase, ProgramFlag } from './contract/program.ts';
 export { defineQuery, listByKey, listInput, listOf, listOutput } from './contract/query.ts';
 export type { List, Query, QueryContext } from './contract/query.ts';

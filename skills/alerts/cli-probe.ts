@@ -30,7 +30,7 @@ export function probe(program: Program<AlertOptions>): Promise<number> {
   const { url = '', source: named, timeout = '60s' } = program.flags;
   const timeoutMs = parseDuration(String(timeout));
   if (timeoutMs === undefined) throw new StartFailed(`--timeout: "${String(timeout)}" is not a duration such as 60s`);
-  return program.proving(async (database) => {
+  return program.withValidConfig(async (database) => {
     const { sources = {} } = database.options ?? {};
     const source = typeof named === 'string' ? named : (Object.keys(sources)[0] ?? 'default');
     const target = { url: String(url), source, token: await alertToken(program, sources, source) };

@@ -8,7 +8,7 @@ import { openAlerts } from './gauge.ts';
 import { handleNotifications } from './intake.ts';
 import { runAlert, runAlerts, runPending } from './list-commands.ts';
 import { alertOptions, type AlertOptions } from './options.ts';
-import { keep, laneOf, refuse } from './payload.ts';
+import { keep, laneOf, reject } from './payload.ts';
 import { prune } from './prune.ts';
 import { queries } from './queries.ts';
 import { roomsOf } from './route.ts';
@@ -88,7 +88,7 @@ export default defineSkill<AlertOptions>({
       verify: ({ sources }, source) =>
         Object.hasOwn(sources, source) ? { bearer: sources[source]?.tokens ?? [] } : undefined,
       sources: (options) => Object.keys(options.sources),
-      refuse,
+      reject,
       lane: laneOf,
       keep,
       run: handleNotifications,

@@ -2,17 +2,17 @@ import fc from 'fast-check';
 import { fastestMs } from '../../test/harness/fastest.ts';
 import { readNotification } from './notification.ts';
 import { alertOptions } from './options.ts';
-import { refuse } from './payload.ts';
+import { reject } from './payload.ts';
 import { samplePayload } from './sample.ts';
 import { clean, fill, fillUrl, oneLine } from './text.ts';
 
 const one = (alert: unknown) => readNotification({ status: 'firing', alerts: [alert] });
 
 test('a body that is no notification is rejected with a sentence, a sample is accepted', () => {
-  expect(refuse([])).toMatch(/not a JSON object/);
-  expect(refuse({ version: '3', alerts: [] })).toMatch(/version "3" of a webhook/);
-  expect(refuse({ version: '4' })).toMatch(/no list "alerts"/);
-  expect(refuse(samplePayload())).toBeUndefined();
+  expect(reject([])).toMatch(/not a JSON object/);
+  expect(reject({ version: '3', alerts: [] })).toMatch(/version "3" of a webhook/);
+  expect(reject({ version: '4' })).toMatch(/no list "alerts"/);
+  expect(reject(samplePayload())).toBeUndefined();
 });
 
 /** A body of Grafana 11. */
@@ -50,7 +50,7 @@ const grafana = {
 };
 
 test('a body of Grafana is accepted, with its dashboard and silence links', () => {
-  expect(refuse(grafana)).toBeUndefined();
+  expect(reject(grafana)).toBeUndefined();
   const [report] = readNotification(grafana).reports;
   expect(report).toMatchObject({
     fingerprint: 'c6eadffa33fcdf37',

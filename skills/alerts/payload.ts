@@ -29,7 +29,7 @@ export function isFields(value: unknown): value is Fields {
 }
 
 /** Why this is no Alertmanager notification, in one sentence; undefined: it is one. Quick and pure. */
-export function refuse(body: unknown): string | undefined {
+export function reject(body: unknown): string | undefined {
   if (!isFields(body)) return 'the body is not a JSON object; send what Alertmanager sends to a webhook receiver';
   if (body['version'] !== undefined && !VERSIONS.includes(text(body['version'])))
     return `this is version ${clean(JSON.stringify(body['version']) ?? '', 20)} of a webhook; Alertmanager sends version "4", Grafana "1"`;

@@ -11,10 +11,10 @@ interface Pair {
 }
 
 /** Takes over who was paired with whom how often from mattermost-coffeebot's database. Said twice it changes nothing more. */
-export function importCoffeebot({ args, flags, print, atDatabase }: Program<CoffeeOptions>): Promise<number> {
+export function importCoffeebot({ args, flags, print, withDatabase }: Program<CoffeeOptions>): Promise<number> {
   const [file = ''] = args;
   const connector = textOf(flags['connector']) ?? 'mattermost';
-  return atDatabase(async ({ options, people, sql }) => {
+  return withDatabase(async ({ options, people, sql }) => {
     const round = only(Object.keys(options?.rounds ?? {}), textOf(flags['round']), 'round', 'skills.coffee.rounds');
     const peopleFile = textOf(flags['people']);
     const given = peopleFile === undefined ? new Map<string, string>() : await readPeople(peopleFile, people);

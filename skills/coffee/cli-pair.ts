@@ -6,14 +6,14 @@ import { roundsNamed, type CoffeeOptions } from './options.ts';
 const POLL_EVERY_MS = 200;
 
 /** Asks the running bot for a round, or to show the one that would be, and prints what came of it. */
-export function pair({ args, flags, print, atDatabase }: Program<CoffeeOptions>): Promise<number> {
+export function pair({ args, flags, print, withDatabase }: Program<CoffeeOptions>): Promise<number> {
   const [target = ''] = args;
   const { dryRun = false, explain, wait = '120' } = flags;
   const waitMs = Number(wait) * 1000;
   if (!Number.isFinite(waitMs) || waitMs < 0)
     throw new StartFailed(`--wait ${String(wait)} is not a number of seconds`);
   if (explain !== undefined && !dryRun) throw new StartFailed('--explain only works with --dry-run; add it');
-  return atDatabase(async ({ options, sql, emit }) => {
+  return withDatabase(async ({ options, sql, emit }) => {
     const rounds = options?.rounds;
     if (!rounds) throw new StartFailed('the coffee skill is off: configure a round under skills.coffee.rounds');
     // A slip is told at once; the bot has the last word, since its configuration may be newer.

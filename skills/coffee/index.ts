@@ -112,7 +112,7 @@ export default defineSkill<CoffeeOptions>({
       schedule: ({ rounds }) =>
         Object.fromEntries(
           Object.entries(rounds).flatMap(([name, { every, warn }]) =>
-            every === undefined || warn === undefined ? [] : [[name, { cron: every, aheadMs: warn }]],
+            every === undefined || warn === undefined ? [] : [[name, { cron: every, leadTimeMs: warn }]],
           ),
         ),
       async run(context, { key = '', at }) {

@@ -2,15 +2,15 @@
 export function startOfDay(text: string, timeZone: string): Date | undefined {
   const day = new Date(`${text}T00:00:00Z`);
   if (!/^(19|2\d)\d\d-\d\d-\d\d$/.test(text) || day.toJSON()?.slice(0, 10) !== text) return undefined;
-  const first = earlierBy(day, aheadMs(day, timeZone));
+  const first = earlierBy(day, leadTimeMs(day, timeZone));
   // The clocks may change between the two moments.
-  const second = earlierBy(day, aheadMs(first, timeZone));
+  const second = earlierBy(day, leadTimeMs(first, timeZone));
   const [early, late] = first < second ? [first, second] : [second, first];
   // Where the clocks skip midnight, the earlier one is still the day before.
   return shown(early, timeZone).toJSON().startsWith(text) ? early : late;
 }
 
-function aheadMs(at: Date, timeZone: string): number {
+function leadTimeMs(at: Date, timeZone: string): number {
   return shown(at, timeZone).getTime() - at.getTime();
 }
 

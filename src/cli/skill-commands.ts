@@ -34,7 +34,7 @@ export function runSkillCommand(
     ...(flags.config !== undefined && { config: flags.config }),
     ...(flags.data !== undefined && { data: flags.data }),
   };
-  const atDatabase =
+  const onDatabase =
     (database: Database, setup: ProgramSetup, config: Config) =>
     <T>(work: (database: ProgramDatabase) => Promise<T>): Promise<T> =>
       work(programDatabase(skill, { database, setup, config }));
@@ -49,8 +49,8 @@ export function runSkillCommand(
       return withLastGood(options, async (_database, _setting, config) => config.skills[skill]);
     },
     secret: async (reference) => (await createProgramSetup(options)).secrets.read(reference),
-    atDatabase: (work) => withLastGood(options, (...given) => atDatabase(...given)(work)),
-    proving: (work) => withDatabase(options, (...given) => atDatabase(...given)(work)),
+    withDatabase: (work) => withLastGood(options, (...given) => onDatabase(...given)(work)),
+    withValidConfig: (work) => withDatabase(options, (...given) => onDatabase(...given)(work)),
   });
 }
 
@@ -84,10 +84,10 @@ function programDatabase(skill: string, { database, setup, config }: Opened): Pr
         },
       ]);
     },
-    untilConfigured: async (patience, onWait) => {
+    untilConfigured: async (options, onWait) => {
       // Read again: it is the newest configuration that is waited for. A trial's is made for the terminal it was started in.
       const hash = setup.path === undefined ? undefined : (await loadOrThrow(setup)).hash;
-      return untilConfigured(database, hash, patience, onWait);
+      return untilConfigured(database, hash, options, onWait);
     },
   };
 }

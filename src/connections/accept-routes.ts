@@ -13,27 +13,28 @@ export interface AcceptOptions {
   readonly clock: Clock;
   readonly crashPoint: CrashHook;
   readonly metrics?: Metrics;
-  /** What people said. */
+  /** Told about accepted events, which come from people. */
   readonly afterCommit: Pick<AfterCommit, 'urgentAccepted'>;
 }
 
 /**
- * Accepts what any replica may hear, without a lease: what pages and platforms send over HTTP. Resolves after the commit; a
- * repeat is known by its id. A room is named as the configuration has it. `beside` stores what belongs to it in the same transaction; false: nothing is to be accepted.
+ * Accepts events that any replica may receive without a lease: those that pages and platforms send over HTTP. Resolves after
+ * the commit; a repeat is recognised by its id. Rooms are named as in the configuration. `alsoStore` runs in the same
+ * transaction; if it returns false, nothing is accepted.
  */
 export type Accept = (
   connector: string,
   events: readonly IncomingEvent[],
-  beside?: (query: Query) => Promise<boolean>,
+  alsoStore?: (query: Query) => Promise<boolean>,
 ) => Promise<void>;
 
 export function createAccept({ database, clock, crashPoint, metrics, afterCommit }: AcceptOptions): Accept {
-  return async (connector, events, beside) => {
-    if (!database.available) throw new DatabaseAway('the database is away');
+  return async (connector, events, alsoStore) => {
+    if (!database.available) throw new DatabaseAway('the database is unreachable');
     const rows = events.map((event) => rowOf(connector, event, clock.now()));
     crashPoint('receive.before-commit');
-    const accepted = beside
-      ? await database.transaction(async ({ query }) => ((await beside(query)) ? insertEvents(query, rows) : []))
+    const accepted = alsoStore
+      ? await database.transaction(async ({ query }) => ((await alsoStore(query)) ? insertEvents(query, rows) : []))
       : await insertEvents(database.query, rows);
     crashPoint('receive.after-commit');
     metrics?.connectorLastEvent.set({ connector }, clock.now().getTime() / 1000);
@@ -41,9 +42,9 @@ export function createAccept({ database, clock, crashPoint, metrics, afterCommit
   };
 }
 
-/** What happened on a platform, as it is stored: a room is a lane, handled in order. */
+/** A platform's event as it is stored. Each room is a lane, handled in order. */
 export function rowOf(connector: string, event: IncomingEvent, now: Date, room = event.room): NewEvent {
-  // Any server may write any number there; what is no time, or lies ahead, happened now.
+  // A server may send any number here. An invalid time, or one in the future, counts as now.
   const at = event.at.getTime() >= 0 && event.at.getTime() <= now.getTime() + DAY_MS ? event.at : now;
   return {
     source: connector,

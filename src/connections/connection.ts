@@ -13,7 +13,7 @@ import { Outbox } from '../handlers/outbox.ts';
 import type { Log } from '../log.ts';
 import { DeliveryWorker } from '../messages/delivery-worker.ts';
 import type { MessageRow } from '../messages/message-rows.ts';
-import { placeRoom } from '../messages/room-addresses.ts';
+import { storeRoomAddress } from '../messages/room-addresses.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Registry } from '../registry/registry.ts';
 import { LeaseLost, type Lease } from '../replicas/lease.ts';
@@ -22,7 +22,7 @@ import { rowOf } from './accept-routes.ts';
 
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 30_000;
-/** A refused token is not mended by asking more often. */
+/** Retrying more often does not fix a rejected token. */
 const UNAUTHORISED_PAUSE_MS = 30_000;
 const NOTICE_EVERY_MS = 10 * 60_000;
 
@@ -41,13 +41,13 @@ export interface ConnectionOptions {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly registry: () => Registry;
-  /** A fresh connector for each start: nothing of a former connection is trusted. */
+  /** Creates a new connector for each start, so that no state of an earlier connection is reused. */
   readonly create: () => Promise<Connector>;
-  /** What people said. */
+  /** Told about accepted events and written messages. */
   readonly afterCommit: AfterCommit;
 }
 
-/** Runs one connector for as long as this replica holds its lease: starts it, starts it again, and carries its events in. */
+/** Runs one connector while this replica holds its lease: starts it, restarts it, and stores its events. */
 export class Connection {
   readonly #options: ConnectionOptions;
   #state: ConnectorState;
@@ -55,9 +55,9 @@ export class Connection {
   #connector: Connector | undefined;
   #running: Promise<void> = Promise.resolve();
   #stop = new AbortController();
-  /** Written in the configuration → the platform's id, and back. */
+  /** The room as configured → the platform's id, and back. */
   readonly #idOf = new Map<string, string>();
-  readonly #writtenOf = new Map<string, string>();
+  readonly #configuredNameOf = new Map<string, string>();
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -73,14 +73,14 @@ export class Connection {
     return this.#connector;
   }
 
-  /** Begins under a lease just won; ends by itself when the lease is lost. */
+  /** Starts under a newly acquired lease; ends when the lease is lost. */
   run(lease: Lease): void {
     this.#stop = new AbortController();
     const signal = AbortSignal.any([lease.signal, this.#stop.signal]);
     this.#running = this.#running.then(() => this.#loop(lease, signal));
   }
 
-  /** Resolves when requests in flight are recorded and nothing runs any more; the lease may then be given back. */
+  /** Resolves when requests in flight are recorded and nothing is running; then the lease may be released. */
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#running;
@@ -90,7 +90,7 @@ export class Connection {
     this.#deliveryWorker?.wake(room, notBefore, queue === 0);
   }
 
-  /** Anything may have changed. */
+  /** Looks at all rooms again. */
   wakeAll(): void {
     this.#deliveryWorker?.wakeAll();
   }
@@ -107,18 +107,18 @@ export class Connection {
         ? UNAUTHORISED_PAUSE_MS
         : Math.min(FIRST_PAUSE_MS * 2 ** failures++, LONGEST_PAUSE_MS);
       this.#setState(false, messageOf(error));
-      log.warn({ pauseMs, reason: messageOf(error) }, 'connector is down and will be started again');
+      log.warn({ pauseMs, reason: messageOf(error) }, 'connector is down and will be restarted');
       if (unauthorised)
         await this.#notice({
           about: `unauthorised:${lease.name}`,
-          text: `${escape(this.#options.name)}: ${escape(sentenceOf(error))} Messages are kept until it works again; \`watchbell doctor\` says more.`,
+          text: `${escape(this.#options.name)}: ${escape(sentenceOf(error))} Messages are kept until it works again. Run \`watchbell doctor\` for details.`,
         });
       await this.#options.clock.pause(pauseMs, signal);
     }
     this.#setState(false, 'handed over');
   }
 
-  /** One life of a connector; resolves to the reason of its end. */
+  /** Runs one connector until it ends; resolves to the reason. */
   async #once(lease: Lease, signal: AbortSignal): Promise<unknown> {
     const { database, name, crashPoint, metrics, clock, log, afterCommit, create } = this.#options;
     let ended: (reason: unknown) => void = () => {};
@@ -180,11 +180,11 @@ export class Connection {
       },
       echo: (key, remoteId) => deliveryWorker.echo(key, remoteId),
       membership: async (room, state, detail) => {
-        if (!this.#isFormer(room)) await this.#membership(this.#written(room), state, detail);
+        if (!this.#isFormer(room)) await this.#membership(this.#configuredName(room), state, detail);
       },
-      isConfigured: (room) => !this.#isFormer(room) && this.#rooms().includes(this.#written(room)),
+      isConfigured: (room) => !this.#isFormer(room) && this.#rooms().includes(this.#configuredName(room)),
       rooms: () => this.#rooms(),
-      resolved: (written, room) => this.#resolved(lease, deliveryWorker, written, room),
+      resolved: (configuredName, room) => this.#resolved(lease, deliveryWorker, configuredName, room),
       state: (up, detail) => this.#setState(up, detail),
       failed,
       now: () => clock.now(),
@@ -192,18 +192,19 @@ export class Connection {
     };
   }
 
-  async #resolved(lease: Lease, deliveryWorker: DeliveryWorker, written: string, room: string): Promise<void> {
+  async #resolved(lease: Lease, deliveryWorker: DeliveryWorker, configuredName: string, room: string): Promise<void> {
     const { database, name, log } = this.#options;
-    const before = this.#idOf.get(written);
+    const before = this.#idOf.get(configuredName);
     if (before === room) return;
-    await deliveryWorker.quietly(written, async () => {
-      const moved = await placeRoom(database.query, lease, { connector: name, written, room });
-      if (moved) log.info({ room: written, id: room }, 'a room is another one now');
+    await deliveryWorker.whileIdle(configuredName, async () => {
+      const moved = await storeRoomAddress(database.query, lease, { connector: name, configuredName, room });
+      if (moved) log.info({ room: configuredName, id: room }, 'room address now leads to another room');
     });
-    // What is said in the room that it was is not said here any more.
-    if (before !== undefined && this.#writtenOf.get(before) === written) this.#writtenOf.delete(before);
-    this.#idOf.set(written, room);
-    this.#writtenOf.set(room, written);
+    // Messages in the former room no longer belong to this one.
+    if (before !== undefined && this.#configuredNameOf.get(before) === configuredName)
+      this.#configuredNameOf.delete(before);
+    this.#idOf.set(configuredName, room);
+    this.#configuredNameOf.set(room, configuredName);
   }
 
   #rooms(): readonly string[] {
@@ -215,14 +216,14 @@ export class Connection {
       );
   }
 
-  #written(room: string): string {
-    return this.#writtenOf.get(room) ?? room;
+  #configuredName(room: string): string {
+    return this.#configuredNameOf.get(room) ?? room;
   }
 
-  /** The configuration names this id, and means the room that this one became: nothing said here is said there. */
+  /** The room was replaced by another one: messages in it must not count as messages in its successor. */
   #isFormer(room: string): boolean {
     const now = this.#idOf.get(room);
-    return now !== undefined && now !== room && !this.#writtenOf.has(room);
+    return now !== undefined && now !== room && !this.#configuredNameOf.has(room);
   }
 
   async #receive(
@@ -234,10 +235,10 @@ export class Connection {
     const { name, crashPoint, clock, registry, metrics, afterCommit } = this.#options;
     const now = clock.now();
     const maxAgeMs = registry().backlogMaxAgeMs;
-    const heard = events.filter((event) => !this.#isFormer(event.room));
-    const rows = heard.map((event): NewEvent => {
-      const row = rowOf(name, event, now, this.#written(event.room));
-      // Late only if both say so: its own timestamp may be wrong, and a cursor may be old in a quiet room.
+    const relevant = events.filter((event) => !this.#isFormer(event.room));
+    const rows = relevant.map((event): NewEvent => {
+      const row = rowOf(name, event, now, this.#configuredName(event.room));
+      // Late only if both agree: the event's timestamp may be wrong, and in a quiet room the cursor is old.
       const ageMs = Math.min(
         now.getTime() - row.happenedAt.getTime(),
         cursorAt ? now.getTime() - cursorAt.getTime() : 0,
@@ -254,7 +255,7 @@ export class Connection {
     afterCommit.urgentAccepted(accepted);
   }
 
-  /** One event that Postgres will not take must not cost the others theirs, nor be offered again for ever. */
+  /** An event that Postgres rejects must not block the others, nor be received again forever. */
   async #store(lease: Lease, rows: readonly NewEvent[], cursor: string | null): Promise<Accepted[]> {
     const { database, name, clock, log } = this.#options;
     const store = async (some: readonly NewEvent[], next: string | null): Promise<Accepted[]> => {
@@ -264,7 +265,7 @@ export class Connection {
         lease: lease.name,
         cursor: next,
       });
-      if (!accepted) throw new LeaseLost(`the lease ${lease.name} is held elsewhere`);
+      if (!accepted) throw new LeaseLost(`another replica holds the lease ${lease.name}`);
       return accepted;
     };
     try {
@@ -285,7 +286,7 @@ export class Connection {
           error,
           at: clock.now(),
         });
-        log.error({ error: shortId(errorId), reason: messageOf(error) }, 'event cannot be stored and is left out');
+        log.error({ error: shortId(errorId), reason: messageOf(error) }, 'event cannot be stored and was skipped');
       }
     }
     return [...accepted, ...(await store([], cursor))];
@@ -305,21 +306,21 @@ export class Connection {
     detail: string | undefined,
   ): Promise<void> {
     const { name, log, database, afterCommit } = this.#options;
-    log.info({ room, state, detail }, 'membership of a room changed');
+    log.info({ room, state, detail }, 'room membership changed');
     if (state === 'moved')
       await this.#notice({
         about: `moved:${name}:${room}:${detail ?? ''}`,
-        text: `${escape(room)} is another room now${detail ? `: ${escape(detail)}` : ''}. What I post goes to the new room from now on.`,
+        text: `${escape(room)} now leads to another room${detail ? `: ${escape(detail)}` : ''}. I post in the new room from now on.`,
       });
     if (state === 'left')
       await this.#notice({
         about: `left:${name}:${room}`,
-        text: `I am no longer in ${escape(room)}${detail ? ` (${escape(detail)})` : ''}. Invite me again, or take the room out of the configuration.`,
+        text: `I am no longer in ${escape(room)}${detail ? ` (${escape(detail)})` : ''}. Invite me again, or remove the room from the configuration.`,
         except: { connector: name, room },
       });
     if (state !== 'encrypted') return;
     const committed = await database.transaction(async (transaction) => {
-      // Once for ever and room: the bot cannot read an answer there.
+      // Only once a room: the bot cannot read an answer there.
       if (!(await mayNotice(transaction, `encrypted:${name}:${room}`, 365 * 86_400_000))) return undefined;
       const outbox = new Outbox();
       outbox.intend(
@@ -335,17 +336,17 @@ export class Connection {
     if (committed) afterCommit.outboxWritten(committed);
   }
 
-  async #notice(word: Omit<OpsNotice, 'connector'> & { about: string }): Promise<void> {
+  async #notice(notice: Omit<OpsNotice, 'connector'> & { about: string }): Promise<void> {
     const { database, registry, name, afterCommit, log } = this.#options;
     try {
-      const committed = await noticeOps(database, registry(), { ...word, connector: name, everyMs: NOTICE_EVERY_MS });
+      const committed = await noticeOps(database, registry(), { ...notice, connector: name, everyMs: NOTICE_EVERY_MS });
       if (committed) afterCommit.outboxWritten(committed);
     } catch (error) {
-      log.warn({ reason: messageOf(error) }, 'notice to the ops room could not be stored');
+      log.warn({ reason: messageOf(error) }, 'could not store a notice for the ops room');
     }
   }
 
-  /** A dead letter goes to the room's failover, with what it said; the ops room hears of it once in a while. */
+  /** Posts a dead letter's text to the room's failover, and tells the ops room at most every 10 minutes. */
   async #dead(transaction: Transaction, row: MessageRow, message: Message, reason: string): Promise<Committed> {
     const { name } = this.#options;
     const registry = this.#options.registry();
@@ -354,7 +355,7 @@ export class Connection {
     const failover = room?.failover === undefined ? undefined : registry.rooms.byName(room.failover);
     const where = escape(room?.name ?? row.room);
     const outbox = new Outbox();
-    // A carried message that dies too is not carried on: two rooms that stand in for each other would never end.
+    // A failover message that fails too goes no further: two rooms that are each other's failover would loop forever.
     if (failover && !row.key?.startsWith('failover:')) {
       const text = [`_could not be shown in ${where}: ${escape(reason)}_`, message.text].filter(Boolean).join('\n');
       for (const address of failover.addresses) {
@@ -369,7 +370,7 @@ export class Connection {
       sayToOps(registry, outbox, {
         connector: name,
         except: here,
-        text: `I cannot post in ${where}: ${escape(reason)}. What I wanted to say is kept: \`watchbell messages dead\` lists it; once this is mended, \`watchbell messages replay all\` sends it.`,
+        text: `I cannot post in ${where}: ${escape(reason)}. The messages are kept: \`watchbell messages dead\` lists them. Once this is fixed, \`watchbell messages replay all\` sends them.`,
       });
     return outbox.write(transaction);
   }

@@ -26,24 +26,24 @@ export interface ConnectionsOptions {
   readonly secret: (reference: SecretRef) => Promise<string>;
   readonly platforms: readonly Platform[];
   readonly leases: () => LeaseKeeper;
-  /** What people said. */
+  /** Told about accepted events and written messages. */
   readonly afterCommit: AfterCommit;
 }
 
 const leaseOf = (connector: string): string => `connector:${connector}`;
 
-/** A runner for each connector, which runs while this replica holds its lease. */
+/** One `Connection` for each configured connector, which runs while this replica holds its lease. */
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #connections = new Map<string, Connection>();
-  /** Never started: they are asked what the platform means by what it posts here. */
+  /** Connectors that are never started: they interpret what a platform posts over HTTP. */
   readonly #listening = new Map<string, Promise<Connector>>();
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
   }
 
-  /** A runner for each connector that has none yet. Returns the leases that are wanted for them. */
+  /** Creates the missing connections. Returns the leases to compete for. */
   connect(): readonly string[] {
     const { config, registry, database, clock, crashPoint, metrics, log, afterCommit } = this.#options;
     for (const name of Object.keys(config().connectors)) {
@@ -58,7 +58,7 @@ export class Connections {
     return [...this.#connections.keys()].map(leaseOf);
   }
 
-  /** Ends those whose entry changed, or all where the rooms did, and gives back their leases. */
+  /** Stops connections whose configuration changed, or all of them if the rooms did, and releases their leases. */
   async disconnectChanged(before: Config): Promise<void> {
     const after = this.#options.config();
     const same = (name: string): boolean =>
@@ -76,7 +76,7 @@ export class Connections {
     );
   }
 
-  /** A connector that is configured no more is not down. */
+  /** A connector that is no longer configured must not show up as down. */
   #forgetGauges(connector: string): void {
     const { connectorUp, connectorLastEvent, leaseHeld } = this.#options.metrics;
     connectorUp.remove({ connector });
@@ -84,8 +84,8 @@ export class Connections {
     leaseHeld.remove({ lease: leaseOf(connector) });
   }
 
-  /** A lease was won: its connector begins, if it is one's. */
-  held(lease: Lease): void {
+  /** A lease was acquired: starts its connector, if it is a connector's. */
+  leaseAcquired(lease: Lease): void {
     this.#connections.get(lease.name.replace(/^connector:/, ''))?.run(lease);
   }
 
@@ -94,7 +94,7 @@ export class Connections {
     await Promise.all([...this.#listening.keys()].map((name) => this.#unlisten(name)));
   }
 
-  /** The HTTP paths of a connector, whichever replica runs it; undefined: none of this type has this name. */
+  /** The HTTP routes of a connector, whichever replica runs it; undefined: no connector of this type has that name. */
   async routesOf(type: string, name: string): Promise<readonly Route[] | undefined> {
     if (this.#options.config().connectors[name]?.type !== type) return undefined;
     const listening = this.#listening.get(name) ?? this.create(name);
@@ -117,12 +117,12 @@ export class Connections {
     this.#connections.get(committed.connector)?.wake(committed);
   }
 
-  /** Anything may have changed. */
+  /** Looks at all rooms again. */
   wakeAll(): void {
     for (const connection of this.#connections.values()) connection.wakeAll();
   }
 
-  /** The connector while it is connected from here. */
+  /** The connector, while this replica is connected. */
   running(name: string): Connector | undefined {
     return this.#connections.get(name)?.connector;
   }
@@ -132,12 +132,12 @@ export class Connections {
     for (const [name, connection] of this.#connections) {
       const { up, since, detail } = connection.state;
       const held = this.#options.leases().held.has(leaseOf(name));
-      parts[name] = held ? { ok: up, since, detail } : { ok: true, since, detail: 'another replica speaks for it' };
+      parts[name] = held ? { ok: up, since, detail } : { ok: true, since, detail: 'active on another replica' };
     }
     return parts;
   }
 
-  /** A connector that is not started. @throws when it is not configured any more, or its options are wrong. */
+  /** Creates a connector without starting it. @throws when it is no longer configured, or its options are invalid. */
   async create(name: string): Promise<Connector> {
     const { platforms, config, secret, database, log, afterCommit } = this.#options;
     const options = config().connectors[name];

@@ -7,15 +7,15 @@ const CLOSE_WITHIN_MS = 2000;
 
 export interface TaskChatOptions {
   readonly registry: () => Registry;
-  /** The connector that this replica runs, while it is connected. */
+  /** The connector, while this replica is connected. */
   readonly running: (name: string) => Connector | undefined;
-  /** A fresh one that is never started. */
+  /** Creates one that is never started. */
   readonly create: (name: string) => Promise<Connector>;
 }
 
 /**
- * What one task asks of chat platforms. Where another replica holds the connector, a connector of the task's own asks:
- * what it makes is named by a uuid, so two that ask at once make one.
+ * Chat platforms as one task may use them. Where another replica runs the connector, the task gets a connector of its own:
+ * conversations are named by a uuid, so opening one twice at the same time creates only one.
  */
 export function createTaskChat(
   { registry, running, create }: TaskChatOptions,
@@ -23,7 +23,7 @@ export function createTaskChat(
 ): TaskChat & { close(): Promise<void> } {
   const own = new Map<string, Promise<Connector>>();
   const connectorFor = async (name: string): Promise<Connector> => {
-    if (!registry().connectors.has(name)) throw new Error(`no connector is called "${name}"`);
+    if (!registry().connectors.has(name)) throw new Error(`there is no connector "${name}"`);
     const found = running(name);
     if (found) return found;
     const made = own.get(name) ?? create(name);
@@ -48,7 +48,7 @@ export function createTaskChat(
     },
     async close() {
       const stopped = [...own.values()].map((made) => made.then((connector) => connector.stop()));
-      // One that cannot even be made must not keep the task's place.
+      // A connector that cannot even be created must not occupy the task's slot.
       await Promise.race([Promise.allSettled(stopped), sleep(CLOSE_WITHIN_MS, undefined, { ref: false })]);
     },
   };

@@ -1,19 +1,19 @@
-/** What of the world outside a skill may use in its tasks and services; declared, so that it can be seen before it runs. */
+/** An outside resource that a skill's tasks and services use. Declared in `needs`, so that it is visible before the skill runs. */
 export type Need = 'http' | 'exec';
 
 export interface Abilities {
-  /** `needs: ['http']`. */
+  /** Available with `needs: ['http']`. */
   readonly http: Http;
-  /** `needs: ['exec']`. */
+  /** Available with `needs: ['exec']`. */
   readonly exec: Exec;
 }
 
-/** `fetch` through the configured proxies, for at most `timeoutMs` (default 30 s), and no longer than its task. */
+/** `fetch` through the configured proxies. Aborts after `timeoutMs` (default 30 s), or when its task or service ends. */
 export type Http = (url: string | URL, init?: RequestInit & { readonly timeoutMs?: number }) => Promise<Response>;
 
 /**
- * Runs a program without a shell; its environment is what is given, and nothing else. It is ended with everything it has
- * started when its task is. @throws when it cannot be started.
+ * Runs a program without a shell. Its environment is exactly `env`. When the task or service ends, the program and its child
+ * processes are killed. @throws when the program cannot be started.
  */
 export type Exec = (
   argv: readonly [string, ...string[]],
@@ -21,13 +21,13 @@ export type Exec = (
     readonly env?: Readonly<Record<string, string>>;
     readonly cwd?: string;
     readonly input?: string;
-    /** Of both outputs together; the rest is dropped. Default 1 MiB. */
+    /** Limit for stdout and stderr together; the rest is dropped. Default 1 MiB. */
     readonly maxOutputBytes?: number;
   },
 ) => Promise<ExecResult>;
 
 export interface ExecResult {
-  /** Null: a signal ended it. */
+  /** Exit status; null when a signal ended the program. */
   readonly status: number | null;
   readonly signal: string | null;
   readonly stdout: string;

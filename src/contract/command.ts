@@ -3,13 +3,13 @@ import type { CommandClass, Visibility } from './actor.ts';
 import type { CommandContext } from './context.ts';
 
 /**
- * A command's pattern is words and arguments: `count to {n:int}`, `rooms`, `hello {name?}`.
+ * A command's pattern: words and arguments, such as `count to {n:int}`, `rooms`, `hello {name?}`.
  *
- * - `{name}` one word; `{name...}` the rest of the line; `?` makes it optional: `{name?}`, `{note...?}`.
- * - types: `{n:int}`, `{for:duration}` (to ms), `{target:room}`, `{ids:ids}` (`12`, `#12.`, `12 13`, also glued: `ack12`),
- *   `{size:small|large}`.
- * - `[for {for:duration}]` an optional group: taken as a whole or not at all.
- * Words match whatever their case; the longest literal beginning wins.
+ * - `{name}` is one word, `{name...}` the rest of the line; `?` makes either optional: `{name?}`, `{note...?}`.
+ * - Types: `{n:int}`, `{for:duration}` (parsed to ms), `{target:room}`, `{ids:ids}` (`12`, `#12.`, `12 13`, and `ack12`
+ *   without a space), `{size:small|large}`.
+ * - `[for {for:duration}]` is an optional group: it matches completely or not at all.
+ * Words match in any case. Where several patterns match, the one with the longest literal prefix wins.
  */
 export type Pattern = string;
 
@@ -18,22 +18,22 @@ export interface Command<Options = unknown> {
   readonly help: string;
   /** Default `read`. */
   readonly class?: CommandClass;
-  /** Other patterns that are the same command. */
+  /** Aliases: further patterns for the same command. */
   readonly also?: readonly Pattern[];
-  /** After a gap: run it however late, or ask the sender to say it again. Default `ask`. */
+  /** When the bot was offline and receives the command late: run it anyway, or ask the sender to repeat it. Default `ask`. */
   readonly late?: 'run' | 'ask';
-  /** Left out of `help`. */
+  /** Not listed by `help`. */
   readonly hidden?: boolean;
-  /** What it is about, for access rules (`on: ['job:site/*']`): `job:site/deploy`. Pure; undefined: nothing by name. */
+  /** The resource that access rules match (`on: ['job:site/*']`), such as `job:site/deploy`; undefined when there is none. Pure. */
   readonly resource?: (args: CommandArgs, options: Options) => string | undefined;
-  /** Who sees its answers, refusals too. Default `everyone`. */
+  /** Who sees its answers, including "you may not". Default `everyone`. */
   readonly visibility?: Visibility;
   readonly run: (context: CommandContext<Options, CommandArgs>) => Handled | Promise<Handled>;
 }
 
 export type Commands<Options = unknown> = Readonly<Record<Pattern, Command<Options>>>;
 
-/** Arguments by name; a type declares what they are: string, number (int; duration in ms), string[] (ids), Room. */
+/** Arguments by name, typed as the pattern declares: string, number (int; duration in ms), string[] (ids) or Room. */
 // oxlint-disable-next-line typescript/no-explicit-any -- the pattern decides at run time; each skill narrows at its use
 export type CommandArgs = Record<string, any>;
 

@@ -7,28 +7,28 @@ import type { Room } from './room.ts';
 import type { Json, Sql } from './sql.ts';
 
 export interface PostOptions {
-  /** This change must be a new message that notifies; the copy before it is folded to a pointer. */
+  /** Send this change as a new message, which notifies; the previous copy becomes "continued below". */
   readonly ring?: boolean;
-  /** `page` goes before `bulk`; default `bulk` for posts, replies are always first. */
+  /** `page` is sent before `bulk`. Default `bulk`; replies always go first. */
   readonly queue?: 'page' | 'bulk';
-  /** Send it at this time at the earliest; what stands behind it in the room does not wait for it. */
+  /** Do not send it before this time. Later messages in the room do not wait for it. */
   readonly notBefore?: Date;
-  /** Drop it if it is not sent by then. */
+  /** Drop it if it has not been sent by then. */
   readonly until?: Date;
-  /** Key of a message in the same room whose thread this one belongs to; a plain message where that one is not to be had. */
+  /** Key of a message in the same room to whose thread this one belongs. A plain message if that one is not shown. */
   readonly inThreadOf?: string;
   /**
-   * Tell this skill's `deliveryReport` what became of it. `'lost'`: only if it was not shown; of several in a room that are dropped
-   * together, the last.
+   * Call this skill's `deliveryReport` with the outcome. `'lost'`: only if it was not shown; when several in a room are
+   * dropped together, only for the last.
    */
   readonly report?: boolean | 'lost';
-  /** One line that stands for this message in a digest while the room is throttled. Without it the row is never folded. */
+  /** One line that represents this message in a digest while the room is rate-limited. Without it, it is never part of one. */
   readonly line?: string;
 }
 
 export interface NotifyOptions {
   readonly key: string;
-  /** Default true. False: a change of what was shown, which nobody needs to notice. */
+  /** Default true. False: edit the message without notifying anyone. */
   readonly ring?: boolean;
   /** Default `page`. */
   readonly queue?: 'page' | 'bulk';
@@ -39,17 +39,17 @@ export interface TaskReference {
   readonly id: string;
 }
 
-/** What a room shows of a message, as far as is known. */
+/** The last known delivery state of a message in a room. */
 export interface Shown {
   readonly state: 'waiting' | 'shown' | 'dead' | 'dropped';
   readonly at: Date | null;
   readonly reason: string | null;
 }
 
-/** Everything a handler may do. Revoked when the handler settles or after 5 s. */
+/** Everything a handler may do. Every call throws once the handler has settled, or after 5 s. */
 export interface Context<Options = unknown> {
   readonly options: Options;
-  /** The time by the database's clock, fixed for the whole handler. */
+  /** The database's time, the same throughout the handler. */
   readonly now: Date;
   readonly timeZone: string;
   readonly log: Log;
@@ -73,90 +73,89 @@ export interface Context<Options = unknown> {
     byAddress(address: RoomAddress): Room | undefined;
   };
 
-  /** Says something new in a room (name or address); every call is one more message. */
+  /** Posts a new message to a room (name or address). Each call is another message. */
   say(room: string | RoomAddress, message: MessageLike, options?: PostOptions): Promise<void>;
   /**
-   * Makes a room show `message` under `key`, from now on, whatever it showed under that key before.
-   * Called often it is still one message, edited. A room name that stands for several addresses posts in each.
+   * Makes a room show `message` under `key`, in place of what it showed under that key before: however often it is called, it
+   * is one message, which gets edited. A room name with several addresses posts to each of them.
    */
   post(room: string | RoomAddress, key: string, message: MessageLike, options?: PostOptions): Promise<void>;
   /**
-   * Keeps a file of at most 8 MiB for `files` of a message, as long as a message names it.
+   * Stores a file of at most 8 MiB, for `files` of a message; it is kept while a message refers to it.
    * @throws {TypeError} when it is larger.
    */
   file(file: Omit<FileRef, 'hash' | 'size'> & { readonly bytes: Uint8Array }): Promise<FileRef>;
-  /** Takes the message under `key` away again. */
+  /** Deletes the message under `key`. */
   remove(room: string | RoomAddress, key: string): Promise<void>;
   /**
-   * Makes a listed person see `message` under `key`: a living message in the direct conversation with them, at the first of
-   * their accounts, in the order of `contact`, that shows it. The next account is taken when one is dead, or shows nothing
-   * for a minute. `deliveryReport` is told, with `person` and `account` that it was shown, or that no account is left.
+   * Makes a listed person see `message` under `key`, as a direct message that later calls edit. Accounts are tried in the
+   * order of `contact`: the next one when delivery fails for good, or nothing is shown within a minute. `deliveryReport` gets
+   * `person` and `account` once it is shown, or when no account is left.
    */
   notify(person: string, message: MessageLike, options: NotifyOptions): Promise<void>;
-  /** What the room shows under the key. */
+  /** The delivery state of the message under `key`; undefined when there is none. */
   shown(room: string | RoomAddress, key: string): Promise<Shown | undefined>;
 
-  /** Fires `timer` with `payload` at `time`; a second call with the same key replaces the first. A time in the past fires at once. */
+  /** Fires `timer` with `payload` at `time`, at once if that is past. A second call with the same key replaces the first. */
   at(key: string, time: Date, timer: string, payload?: Json): Promise<void>;
-  /** Takes a timer back, also one that is due and not handled yet. */
+  /** Cancels a timer, even one that is due but has not been handled yet. */
   cancel(key: string): Promise<void>;
 
   /**
-   * Starts a task once this transaction has committed. A `key` is unique in the skill while its task lives: asked for again
-   * under it, the living one is the answer, whatever its payload. Awaited, not returned: what a handler returns is said.
+   * Starts a task once this transaction has committed. A `key` is unique in the skill until its task ends: starting another
+   * under it returns the existing task, whatever the payload. Await it, do not return it: what a handler returns is its reply.
    */
   task(name: string, payload?: Json, options?: { readonly key?: string }): Promise<TaskReference>;
   /**
-   * Calls off the task that lives under a key. `cancelled`: it had not begun and never will; its `done` hears so next.
-   * `running`: it is aborted within a second or two, wherever it runs, and `done` hears what became of it. `none`: no task
-   * lives under the key.
+   * Cancels the task under a key. `cancelled`: it had not started and never will; its `done` is called next. `running`: it is
+   * aborted within a second or two, on whichever replica it runs, and `done` gets the outcome. `none`: there is no such task.
    */
   cancelTask(key: string): Promise<'cancelled' | 'running' | 'none'>;
-  /** An event to every skill that listens to it, handled after this transaction has committed. @throws when the payload is not what the event declares. */
+  /** Sends an event to every skill that listens to it, once this transaction has committed. @throws when the payload does not match the event's schema. */
   emit<Payload>(event: EventType<Payload>, payload: Payload): Promise<void>;
-  /** Counts `value` in one of this skill's `histograms` once this transaction has committed. */
+  /** Records `value` in one of this skill's `histograms` once this transaction has committed. */
   observe(histogram: string, value: number): Promise<void>;
   /**
-   * Says which of this skill's queries answer differently once this transaction has committed. A handler that says nothing
-   * of this counts as having changed them all.
+   * Names one of this skill's queries whose answer changes with this transaction. A handler that never calls it counts as
+   * having changed them all.
    */
   changed(query: string): Promise<void>;
 
   /**
-   * From now on this skill, and no other, listens in a conversation that one of its tasks opened, with the access rules of
-   * the configured room that the conversation belongs to.
+   * Makes this skill, and no other, listen in a conversation that one of its tasks opened. The access rules of `room`, a
+   * configured room, apply there.
    */
   listen(conversation: RoomAddress, room: string): Promise<void>;
 
   /**
-   * The configured options of a room, person or alert are decided by the skill; this asks the access policy on behalf of
-   * `asker`, about a `resource` where the command names one.
+   * Whether the access policy lets `actor` run `command` in `room`, on `resource` where the command has one. The skill itself
+   * decides what its own options permit.
    */
   can(actor: Actor, command: string, room: RoomAddress, resource?: string): Promise<boolean>;
 }
 
-/** The context of something said or tapped in a room. */
+/** The context of a command that was typed or tapped in a room. */
 export interface CommandContext<Options = unknown, Args = Record<string, never>> extends Context<Options> {
   readonly args: Args;
   readonly sender: Actor;
-  /** Where it was said. */
+  /** Where the command came from. */
   readonly room: RoomAddress & { readonly name: string | undefined; readonly direct: boolean };
-  /** Unique id of the event; the same in the reply's audit row and the log. */
+  /** Unique id of the event; the audit row and the log have the same one. */
   readonly eventId: string;
-  /** Key under which this skill posted the message that was answered, tapped, or whose thread this is in. */
+  /** Key of this skill's message that the command replies to, taps, or is in the thread of. */
   readonly about: string | undefined;
-  /** True: tapped or pressed rather than typed; a reply is then best left out, or short. */
+  /** True when it was a reaction or a button rather than typed; reply briefly then, or not at all. */
   readonly tapped: boolean;
-  /** How long ago it was said, in ms, when that is unusually long; else 0. */
+  /** How long ago it was sent, in ms, when it arrived unusually late; else 0. */
   readonly lateMs: number;
-  /** Answers in the same room and thread, in the queue that goes first. A returned string or message does the same. */
+  /** Replies in the same room and thread, ahead of all posts. Returning a string or message does the same. */
   reply(message: MessageLike): Promise<void>;
-  /** Counts the command as `wrong` (valid, but at the wrong moment) and answers. */
+  /** Replies, and counts the command as `wrong`: valid, but not possible right now. */
   wrong(message: MessageLike): Promise<void>;
-  /** Counts the command as `cancelled` (it ended what an earlier one began) and answers. */
+  /** Replies, and counts the command as `cancelled`: it stopped what an earlier command started. */
   cancelled(message: MessageLike): Promise<void>;
-  /** Counts the command as `invalid` (an argument that only the skill can judge) and answers. */
+  /** Replies, and counts the command as `invalid`: an argument that only the skill can check is wrong. */
   invalid(message: MessageLike): Promise<void>;
-  /** Asks back, and has done nothing yet: `say` are the words that do it. Over REST they come as `say` with the answer. */
+  /** Asks for confirmation; nothing is done yet. `say` is the command that confirms, which REST returns as `say`. */
   confirm(message: MessageLike, say: string): Promise<void>;
 }

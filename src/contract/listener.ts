@@ -2,13 +2,13 @@ import type { z } from 'zod';
 import type { Context } from './context.ts';
 import type { EventType } from './event-type.ts';
 
-/** What a skill does about an event of another: see `on`. */
+/** A skill's handler for another skill's event: see `on`. */
 export interface Listener<Options = unknown, Payload = unknown> {
   readonly payload: z.ZodType<Payload>;
   readonly run: (context: Context<Options>, payload: Payload) => void | Promise<void>;
 }
 
-/** Listens to an event, with the type of its payload. */
+/** Declares a listener, with the type of the event's payload. */
 export function on<Options, Payload>(
   event: EventType<Payload>,
   run: Listener<Options, Payload>['run'],

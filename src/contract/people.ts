@@ -13,20 +13,20 @@ export interface People {
   byAccount(connector: string, accountId: string): Person | undefined;
   byId(id: string): Person | undefined;
   /**
-   * What to call an account: the configured name, else its display name on one line, with its id where that name could be
-   * taken for somebody's who is listed. Hostile text: escape it in `text`.
+   * The name to show for an account: the configured one, else its display name on one line, followed by its id if it could be
+   * mistaken for a listed person. Untrusted text: escape it in `text`.
    */
   nameOf(connector: string, accountId: string, displayName: string): string;
-  /** Everybody who is listed. */
+  /** All listed people. */
   all(): readonly Person[];
   inGroup(group: string): readonly Person[];
 }
 
-/** Who is on call by a schedule of the configuration, and what was agreed otherwise. */
+/** Who is on call for a configured schedule, overrides included. */
 export interface OnCall {
-  /** Empty: nobody is. */
+  /** Empty when nobody is on call. */
   readonly people: readonly Person[];
-  /** When somebody else, or nobody, is; undefined: not in sight. */
+  /** When that changes; undefined when no change is in sight. */
   readonly until: Date | undefined;
   readonly from: 'layer' | 'override' | undefined;
 }
@@ -37,28 +37,28 @@ export interface OverrideRequest {
   readonly person: string;
   readonly from: Date;
   readonly until: Date;
-  /** Who asked for it, for those who look at it later. */
+  /** Who asked for it, for the record. */
   readonly by?: string;
 }
 
-/** Somebody takes a schedule for a while, before all layers. Of those that overlap the one that was made last holds. */
+/** Puts a person on call for a while, whatever the layers say. Where overrides overlap, the latest one wins. */
 export interface Override extends OverrideRequest {
   readonly id: number;
 }
 
-/** The directory, and who is on call. Names of schedules and people that are not known throw. */
-export interface PeopleNow extends People {
+/** The directory, and who is on call. @throws for unknown schedules and people. */
+export interface PeopleAndSchedules extends People {
   /** Names of the configured schedules. */
   schedules(): readonly string[];
-  /** Default: now. */
+  /** Who is on call at a time; default now. */
   onCall(schedule: string, at?: Date): Promise<OnCall>;
-  /** Those that are not over, in the order in which they begin. */
+  /** Current and future overrides, by start. */
   overrides(schedule: string): Promise<readonly Override[]>;
 }
 
-/** What a handler may change in that besides. */
-export interface PeopleOnCall extends PeopleNow {
+/** As handlers have it: they may also change overrides. */
+export interface PeopleOnCall extends PeopleAndSchedules {
   override(request: OverrideRequest): Promise<Override>;
-  /** Takes one back that is not over; undefined: there is none. */
+  /** Deletes a current or future override; undefined when there is none with that id. */
   withdrawOverride(id: number): Promise<Override | undefined>;
 }

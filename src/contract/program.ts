@@ -4,18 +4,18 @@ import type { SecretRef } from './secret.ts';
 import type { Json, Sql } from './sql.ts';
 
 /**
- * A command of the program, by its usage: `pair <room>`, `import coffeebot <file>`. It runs in a process of its own, beside
- * the bot or without one; `run` imports what it needs when it is called.
+ * A command of the `watchbell` program, by its usage: `pair <room>`, `import coffeebot <file>`. It runs in its own process,
+ * whether or not the bot is running; `run` imports what it needs when it is called.
  */
 export interface ProgramCommand<Options = unknown> {
   readonly help: string;
   readonly flags?: readonly ProgramFlag[];
-  /** Resolves to the exit status: 0 it worked, 1 it did not. @throws {StartFailed} it could not begin: 2. */
+  /** Resolves to the exit status: 0 on success, 1 on failure. @throws {StartFailed} when it could not start: status 2. */
   readonly run: (program: Program<Options>) => Promise<number>;
 }
 
 export interface ProgramFlag {
-  /** `--dry-run`, `--url <address>`; `--dry-run` is `flags['dryRun']`. */
+  /** `--dry-run`, `--url <address>`; `run` reads `--dry-run` as `flags['dryRun']`. */
   readonly flags: string;
   readonly help: string;
   readonly default?: string;
@@ -26,30 +26,30 @@ export interface Program<Options = unknown> {
   readonly args: readonly string[];
   readonly flags: Readonly<Record<string, string | boolean | undefined>>;
   print(line: string): void;
-  /** The skill's options; of the last good configuration where the file has a problem. Undefined: it is off. */
+  /** The skill's options, from the last good configuration if the file has a problem. Undefined when the skill is off. */
   options(): Promise<Options | undefined>;
   secret(reference: SecretRef): Promise<string>;
-  /** Works at the bot's database, with the last good configuration where the file has a problem. */
-  atDatabase<T>(work: (database: ProgramDatabase<Options>) => Promise<T>): Promise<T>;
-  /** The same for what is to prove the configuration as it stands: one with a problem is refused. */
-  proving<T>(work: (database: ProgramDatabase<Options>) => Promise<T>): Promise<T>;
+  /** Runs `work` on the bot's database, with the last good configuration if the file has a problem. */
+  withDatabase<T>(work: (database: ProgramDatabase<Options>) => Promise<T>): Promise<T>;
+  /** As `withDatabase`, for work that tests the current configuration. @throws {StartFailed} when the file has a problem. */
+  withValidConfig<T>(work: (database: ProgramDatabase<Options>) => Promise<T>): Promise<T>;
 }
 
 export interface ProgramDatabase<Options = unknown> {
   readonly options: Options | undefined;
   readonly people: People;
-  /** Reads whatever there is; writes the skill's own tables. */
+  /** Reads every table; writes the skill's own. */
   readonly sql: Sql;
-  /** An event to this skill, which the running bot handles; the same `id` is one event. */
+  /** Sends an event to this skill, which the running bot handles. Repeating an `id` has no effect. */
   emit(name: string, payload: Json, id: string): Promise<void>;
-  /** What somebody in that room would say to the bot. */
+  /** Sends the bot a message, as if somebody had written it in that room. */
   say(room: RoomAddress, text: string): Promise<void>;
   /**
-   * Waits until every replica that lives has this configuration; resolves to their number. What it waits for is told once.
-   * @throws {StartFailed} when the time is up, saying what was missing.
+   * Waits until every live replica has loaded this configuration; resolves to their number. `onWait` gets one line about what
+   * it is waiting for. @throws {StartFailed} after `timeoutMs`, naming what was missing.
    */
   untilConfigured(
-    patience: { readonly timeoutMs: number; readonly everyMs: number },
+    options: { readonly timeoutMs: number; readonly everyMs: number },
     onWait: (line: string) => void,
   ): Promise<number>;
 }

@@ -2,21 +2,21 @@ import { z } from 'zod';
 import type { RoomAddress } from '../chat/message.ts';
 import type { Log } from '../log.ts';
 import type { Actor, CommandClass } from './actor.ts';
-import type { PeopleNow } from './people.ts';
+import type { PeopleAndSchedules } from './people.ts';
 import type { Room } from './room.ts';
 import type { Sql } from './sql.ts';
 
-/** What a query may look at. Nothing it does changes anything. */
+/** What a query may read. It cannot change anything. */
 export interface QueryContext<Options = unknown> {
   readonly options: Options;
-  /** The time by the database's clock. */
+  /** The database's time. */
   readonly now: Date;
   readonly timeZone: string;
   readonly log: Log;
-  readonly people: PeopleNow;
+  readonly people: PeopleAndSchedules;
   /** Public address for links, without a trailing slash; undefined when not configured. */
   readonly publicUrl: string | undefined;
-  /** In one READ ONLY transaction, so that all that is read fits together; 5 s a statement. */
+  /** Reads in one READ ONLY transaction, so that all results are consistent; at most 5 s a statement. */
   readonly sql: Sql;
   readonly actor: Actor;
   /** Configured rooms by name. */
@@ -25,23 +25,22 @@ export interface QueryContext<Options = unknown> {
     byAddress(address: RoomAddress): Room | undefined;
     all(): readonly Room[];
   };
-  /** Whether the asker may ask this in that room: what belongs to rooms of which they may not is left out of the answer. */
+  /** Whether the actor may run this query in that room. Leave out of the answer what belongs to rooms where they may not. */
   canIn(room: string): boolean;
 }
 
 /**
- * A typed question that changes nothing. Access rules name it like a command, by skill and name: `alerts open`.
- * `input` is an object of strings, numbers and booleans; both schemas stand in the OpenAPI document, so they say exactly
- * what is taken and given.
+ * A typed, read-only question. Access rules name it like a command, by skill and name: `alerts open`. `input` is an object of
+ * strings, numbers and booleans. Both schemas are published in the OpenAPI document, so they must be exact.
  */
 export interface Query<Options = unknown, Input extends z.ZodObject = z.ZodObject, Output = unknown> {
-  /** One line, lower case, no full stop: what it answers. */
+  /** One line, lower case, no full stop: what it returns. */
   readonly help: string;
   /** Default `read`. */
   readonly class?: CommandClass;
   readonly input: Input;
   readonly output: z.ZodType<Output>;
-  /** @throws {CommandError} saying that what was asked for is not there: 404. */
+  /** @throws {CommandError} when what was asked for does not exist: answered with 404. */
   readonly run: (context: QueryContext<Options>, input: z.output<Input>) => Output | Promise<Output>;
 }
 
@@ -54,19 +53,19 @@ export function defineQuery<Options, Input extends z.ZodObject, Output>(
 
 const MOST_ITEMS = 200;
 
-/** What every list takes: how many items, and where to go on. `cursor` says which cursors the list itself has given. */
+/** The input of every list: a page size and a cursor. `cursor` validates the cursors that this list returns. */
 export function listInput(cursor: z.ZodType<string> = z.string().min(1).max(300)) {
   return {
-    limit: z.int().min(1).max(MOST_ITEMS).default(50).describe('Most items in one answer.'),
-    cursor: cursor.optional().describe('`next` of the answer before: goes on behind it.'),
+    limit: z.int().min(1).max(MOST_ITEMS).default(50).describe('Page size.'),
+    cursor: cursor.optional().describe('`next` of the previous page.'),
   };
 }
 
-/** What every list answers. */
+/** The output of every list. */
 export function listOutput<Item>(item: z.ZodType<Item>) {
   return z.object({
     items: z.array(item),
-    next: z.string().optional().describe('There are more: ask again with this as `cursor`.'),
+    next: z.string().optional().describe('Present when there are more: pass it as `cursor`.'),
   });
 }
 
@@ -75,14 +74,14 @@ export interface List<Item> {
   readonly next?: string;
 }
 
-/** One answer of rows that were read with one more than `limit`. */
+/** One page from rows that were read with a limit of `limit + 1`. */
 export function listOf<Item>(rows: readonly Item[], limit: number, cursorOf: (item: Item) => string): List<Item> {
   const items = rows.slice(0, limit);
   const last = items.at(-1);
   return rows.length > limit && last !== undefined ? { items, next: cursorOf(last) } : { items };
 }
 
-/** One answer of a list that is in memory, in the order of its keys. */
+/** One page of a list in memory, sorted by key. */
 export function listByKey<Item>(
   all: readonly Item[],
   { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },

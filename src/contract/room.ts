@@ -1,6 +1,6 @@
 import type { RoomAddress } from '../chat/message.ts';
 
-/** A configured room with the addresses it stands for on each platform. */
+/** A configured room, with its addresses on each platform. */
 export interface Room {
   readonly name: string;
   readonly addresses: readonly RoomAddress[];

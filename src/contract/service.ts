@@ -8,39 +8,39 @@ import type { SecretRef } from './secret.ts';
 import type { Json, Sql } from './sql.ts';
 
 /**
- * A loop that runs for as long as the bot does, in one replica at a time: it watches, probes, reconciles. What it finds are
- * events, handled in transactions of their own. It never writes rows itself.
+ * A loop that runs as long as the bot does, on one replica at a time: it watches, probes or reconciles. It reports findings as
+ * events, each handled in its own transaction, and never writes rows itself.
  */
 export interface Service<Options = unknown> {
-  /** Pure. Default: always. */
-  readonly wanted?: (options: Options) => boolean;
+  /** Whether to run it with these options; default always. Pure. */
+  readonly enabled?: (options: Options) => boolean;
   /**
-   * Until `signal` aborts: the options changed, the bot stops, or another replica took over. When it returns or throws before
-   * that, it is begun again, after a pause that grows to a minute.
+   * Runs until `signal` aborts: the options changed, the bot is stopping, or another replica took over. If it returns or throws
+   * earlier, it is restarted, after a pause that grows up to a minute.
    */
   readonly run: (service: ServiceRun<Options>) => Promise<void>;
-  /** What it may `emit`. */
+  /** The events that it may `emit`. */
   // oxlint-disable-next-line typescript/no-explicit-any -- each entry has a payload type of its own
   readonly events: Readonly<Record<string, ServiceEvent<Options, any>>>;
 }
 
 export interface ServiceEvent<Options = unknown, Payload = unknown> {
-  /** Ignores unknown fields: another release may read it. */
+  /** Must ignore unknown fields: another release may read it. */
   readonly payload: z.ZodType<Payload>;
   readonly run: (context: Context<Options>, payload: Payload, found: Finding) => void | Promise<void>;
 }
 
 export interface Finding {
-  /** The database's time before it was looked: rows that were changed after it may know better. */
+  /** The database's time before the read: rows changed since then are more recent than this finding. */
   readonly readAt: Date;
 }
 
 export interface EmitOptions {
-  /** Names what was found: emitted again, also by another replica, it is the event that is there. */
+  /** Identifies the finding: emitting it again, even from another replica, has no effect. */
   readonly id: string;
-  /** From `now()`, asked before the read. */
+  /** From `now()`, called before the read. */
   readonly readAt: Date;
-  /** Events of one lane are handled one after another. Default: one lane for the service. */
+  /** Events in one lane are handled one after another. Default: one lane for the whole service. */
   readonly lane?: string;
 }
 
@@ -59,15 +59,15 @@ export interface ServiceRun<Options = unknown> extends Abilities {
   /** The database's time. */
   now(): Promise<Date>;
   /**
-   * Resolves after the event is stored. @throws when it could not be, because the database is away or another replica holds
-   * the service now: let it throw, and look again.
+   * Resolves once the event is stored. @throws when it could not be stored, because the database is unreachable or another
+   * replica runs the service now: let it propagate; the service is restarted and reads again.
    */
   emit(event: string, payload: Json, options: EmitOptions): Promise<void>;
-  /** Waits; ends early when `signal` aborts. */
+  /** Waits; resolves early when `signal` aborts. */
   pause(ms: number): Promise<void>;
 }
 
-/** Declares what a service emits, with the type of its payload. */
+/** Declares an event that a service emits, with the type of its payload. */
 export function defineServiceEvent<Options, Payload>(
   event: ServiceEvent<Options, Payload>,
 ): ServiceEvent<Options, Payload> {

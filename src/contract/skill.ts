@@ -15,13 +15,13 @@ import type { Webhook } from './webhook.ts';
 export interface Problem {
   /** Path inside this skill's options: `['route', 'rooms', 0]`. */
   readonly path: readonly (string | number)[];
-  /** What is wrong and the remedy, one sentence. */
+  /** What is wrong and how to fix it, in one sentence. */
   readonly message: string;
-  /** It can be used all the same. */
+  /** The configuration is still usable. */
   readonly warning?: true;
 }
 
-/** The names a configuration defines, for checking references offline. */
+/** The names that a configuration defines, for checking references offline. */
 export interface Names {
   readonly rooms: readonly string[];
   readonly people: readonly string[];
@@ -34,15 +34,15 @@ export interface Skill<Options = unknown> {
   readonly name: string;
   /** One line for `skills` and the docs. */
   readonly description?: string;
-  /** A key whose schema says `.meta({ noEffect: 'what follows from it' })` is accepted, and whoever writes it is warned. */
+  /** A key with `.meta({ noEffect: 'why' })` in its schema is accepted, with a warning that it does nothing. */
   readonly options?: z.ZodType<Options>;
-  /** References in the options that nothing answers to, and rules nobody can reach. Pure. */
+  /** Finds references to names that do not exist, and rules that can never match. Pure. */
   readonly check?: (options: Options, names: Names) => readonly Problem[];
-  /** Rooms this skill listens in; undefined: every configured room. It answers nowhere else. */
+  /** Rooms where this skill listens and answers; undefined for every configured room. */
   readonly rooms?: (options: Options) => readonly string[] | undefined;
-  /** By pattern; made from the options where they say what can be said. Pure. */
+  /** Commands by pattern; a pure function of the options where those define commands. */
   readonly commands?: Commands<Options> | ((options: Options) => Commands<Options>);
-  /** Commands of the program itself, by usage: `pair <room>`. */
+  /** Commands of the `watchbell` program, by usage: `pair <room>`. */
   readonly cli?: Readonly<Record<string, ProgramCommand<Options>>>;
   // oxlint-disable-next-line typescript/no-explicit-any -- each query has input and output types of its own
   readonly queries?: Readonly<Record<string, Query<Options, any, any>>>;
@@ -53,22 +53,22 @@ export interface Skill<Options = unknown> {
   readonly tasks?: Readonly<Record<string, Task<Options, any, any, any>>>;
   readonly services?: Readonly<Record<string, Service<Options>>>;
   readonly crons?: Readonly<Record<string, Cron<Options>>>;
-  /** What other skills say, by the event's name: `{ [down.name]: on(down, …) }`. */
+  /** Handlers for other skills' events, by the event's name: `{ [down.name]: on(down, …) }`. */
   // oxlint-disable-next-line typescript/no-explicit-any -- each entry has a payload type of its own
   readonly events?: Readonly<Record<string, Listener<Options, any>>>;
-  /** What of the world outside its tasks and services use. */
+  /** The outside resources that its tasks and services use. */
   readonly needs?: readonly Need[];
-  /** Hears of messages posted with `notify`. */
+  /** Gets the outcome of messages that were posted with `report`, or sent with `notify`. */
   readonly deliveryReport?: (context: Context<Options>, deliveryReport: DeliveryReport) => void | Promise<void>;
-  /** Numbers this skill exports, read by the one replica that holds the `metrics` lease. */
+  /** Metrics read from the database, by the one replica that holds the `metrics` lease. */
   readonly gauges?: Readonly<Record<string, Gauge>>;
-  /** Distributions this skill counts with `observe`, on whichever replica handled the event. */
+  /** Metrics filled by `observe`, on whichever replica handled the event. */
   readonly histograms?: Readonly<Record<string, Histogram>>;
 }
 
 export interface Histogram {
   readonly help: string;
-  /** Upper bounds, rising. */
+  /** Upper bounds, in ascending order. */
   readonly buckets: readonly number[];
 }
 
@@ -80,7 +80,7 @@ export interface Gauge {
   ) => Promise<readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[]>;
 }
 
-/** Declares a skill; the one default export of its `index.ts`. Types flow from `options` into every handler. */
+/** Declares a skill: the default export of its `index.ts`. The type of `options` flows into every handler. */
 export function defineSkill<Options = Record<string, never>>(skill: Skill<Options>): Skill<Options> {
   return skill;
 }

@@ -5,18 +5,18 @@ export interface TimerFired<Payload> {
   readonly key: string;
   readonly payload: Payload;
   readonly dueAt: Date;
-  /** How late it is: > 0 after downtime. */
+  /** How late it fires, in ms: more than a moment only after downtime. */
   readonly lateMs: number;
 }
 
 export interface Timer<Options = unknown, Payload = unknown> {
-  /** Ignores unknown fields: another release may read it. */
+  /** Must ignore unknown fields: another release may read it. */
   readonly payload: z.ZodType<Payload>;
   readonly run: (context: Context<Options>, fired: TimerFired<Payload>) => void | Promise<void>;
 }
 
 export interface Cron<Options = unknown> {
-  /** Five-field cron expression, from the options; undefined: not scheduled. Several by key: each ticks on its own. */
+  /** A five-field cron expression, or several by key, each with its own ticks; undefined: not scheduled. */
   readonly schedule: (options: Options) => string | undefined | Readonly<Record<string, Schedule>>;
   readonly run: (
     context: Context<Options>,
@@ -27,11 +27,11 @@ export interface Cron<Options = unknown> {
 export interface Schedule {
   /** Five-field cron expression. */
   readonly cron: string;
-  /** Ticks so long before each time of the expression: a day ahead, to remind of it. Default 0. */
-  readonly aheadMs?: number;
+  /** Tick this long before each time of the expression, for example a day ahead for a reminder. Default 0. */
+  readonly leadTimeMs?: number;
 }
 
-/** Declares a timer with the type of its payload. */
+/** Declares a timer, with the type of its payload. */
 export function defineTimer<Options, Payload>(timer: Timer<Options, Payload>): Timer<Options, Payload> {
   return timer;
 }

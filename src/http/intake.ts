@@ -31,7 +31,7 @@ export interface IntakeTarget {
   /** Headers that go along, in lower case. */
   readonly headers?: readonly string[];
   /** One sentence when a body is not acceptable at all. */
-  refuse?(body: unknown): string | undefined;
+  reject?(body: unknown): string | undefined;
   /** What a body of this source may have at most, inflated; default `http.maxBody`. */
   readonly maxBodyBytes?: number;
 }

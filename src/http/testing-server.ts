@@ -20,14 +20,14 @@ export class MemoryIntake implements Intake {
   constructor() {
     const current = (): readonly IntakeToken[] =>
       this.tokens.map((_, index) => ({ name: `token ${index}`, read: async () => this.tokens[index] }));
-    const refuse = (body: unknown) => (Array.isArray(body) ? 'send an object' : undefined);
+    const reject = (body: unknown) => (Array.isArray(body) ? 'send an object' : undefined);
     const alertmanager: IntakeTarget = {
       verify: {
         get bearer() {
           return current();
         },
       },
-      refuse,
+      reject,
     };
     const github: IntakeTarget = {
       verify: {
@@ -40,7 +40,7 @@ export class MemoryIntake implements Intake {
         },
       },
       headers: ['x-github-event'],
-      refuse,
+      reject,
     };
     this.#targets = new Map(Object.entries({ 'alertmanager/prod': alertmanager, 'github/prod': github }));
   }

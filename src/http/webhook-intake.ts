@@ -65,7 +65,7 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
           targets.set(`${name}/${source}`, {
             verify: intakeVerification(verify, (reference) => tokenOf(reference, secret)),
             headers: (webhook.headers ?? []).filter((header) => !SECRET_HEADERS.has(header)),
-            ...(webhook.refuse && { refuse: webhook.refuse }),
+            ...(webhook.reject && { reject: webhook.reject }),
             ...(!webhook.keep && { maxBodyBytes: MAX_KEPT_BYTES }),
           });
         }

@@ -83,15 +83,15 @@ class Webhooks {
     const given = secret === undefined ? undefined : hashSecret(secret);
     const call: Call = { request, response, name, source, label, given };
     if (request.method !== 'POST')
-      return this.#refuse(call, 405, 'not posted', 'webhooks are sent with POST', { Allow: 'POST' });
+      return this.#reject(call, 405, 'not posted', 'webhooks are sent with POST', { Allow: 'POST' });
     if (target === 'no such webhook') {
       const sentence = 'no webhook has this address: compare it with the documentation of the skill';
-      return this.#refuse(call, 404, target, sentence);
+      return this.#reject(call, 404, target, sentence);
     }
     if (target === 'no such source') {
       // A newer configuration may be on its way to this replica, and senders give up for good on a 404.
       const sentence = `this replica does not know source ${source} yet: add it to the configuration, or wait`;
-      return this.#refuse(call, 503, target, sentence, { 'Retry-After': '10' });
+      return this.#reject(call, 503, target, sentence, { 'Retry-After': '10' });
     }
     await this.#receive(call, target);
   }
@@ -123,9 +123,9 @@ class Webhooks {
     if ('problem' in body) return this.#refuseBody(call, body.problem, most);
     const parsed = parseJson(body.text);
     if ('problem' in parsed)
-      return this.#refuse(call, parsed.tooLarge ? 413 : 400, 'body', parsed.problem, {}, parsed.detail);
-    const problem = target.refuse?.(parsed.value);
-    if (problem !== undefined) return this.#refuse(call, 400, 'body', problem);
+      return this.#reject(call, parsed.tooLarge ? 413 : 400, 'body', parsed.problem, {}, parsed.detail);
+    const problem = target.reject?.(parsed.value);
+    if (problem !== undefined) return this.#reject(call, 400, 'body', problem);
     // A program that stood still finds requests whose senders gave up long ago and posted them elsewhere; "firing" would come
     // after its "resolved". So the end of the connection is read first, if it is there: it comes with the next look at it.
     for (let turns = 0; turns < 2 && this.#stoodStill(); turns++) await new Promise(setImmediate);
@@ -136,7 +136,7 @@ class Webhooks {
       await intake.accept({ name, source, rawBody: body.text, body: parsed.value, headers, remoteAddress });
     } catch (error) {
       this.#storeTrouble(error);
-      return this.#refuse(call, 503, 'not stored', 'the event could not be stored now: send it again', SOON);
+      return this.#reject(call, 503, 'not stored', 'the event could not be stored now: send it again', SOON);
     }
     this.#countAccepted(label);
     response.writeHead(200, ACCEPTED_HEADERS).end(ACCEPTED_BODY);
@@ -146,22 +146,22 @@ class Webhooks {
     if (problem === 'cut off') return this.#options.metrics.webhookRequests.inc({ source: call.label, code: '499' });
     if (problem === 'too large') {
       const raise = most === this.#options.maxBodyBytes ? ', or raise http.maxBody' : '';
-      return this.#refuse(call, 413, 'body', `the body is larger than ${formatBytes(most)}: send less at once${raise}`);
+      return this.#reject(call, 413, 'body', `the body is larger than ${formatBytes(most)}: send less at once${raise}`);
     }
     if (problem === 'too many')
-      return this.#refuse(call, 503, 'not stored', 'too many bodies are being received: send it again', SOON);
-    if (problem === 'not gzip') return this.#refuse(call, 400, 'body', 'the body is not the gzip it claims to be');
+      return this.#reject(call, 503, 'not stored', 'too many bodies are being received: send it again', SOON);
+    if (problem === 'not gzip') return this.#reject(call, 400, 'body', 'the body is not the gzip it claims to be');
     const sentence = 'the body is encoded in a way not known here: send it plain or as gzip';
-    return this.#refuse(call, 415, 'body', sentence, { 'Accept-Encoding': 'gzip' });
+    return this.#reject(call, 415, 'body', sentence, { 'Accept-Encoding': 'gzip' });
   }
 
   #deny(call: Call, { status, reason, sentence, headers, isFormer = false }: Denied): void {
     const sender = isFormer ? { source: call.label, isCurrent: false } : undefined;
-    this.#refuse({ ...call, sender }, status, reason, sentence, headers);
+    this.#reject({ ...call, sender }, status, reason, sentence, headers);
   }
 
   /** `detail` is for the sender only. */
-  #refuse(
+  #reject(
     call: Call,
     status: number,
     reason: RefusalReason,

@@ -1,7 +1,7 @@
 import { ClockShift, createClock } from '../clock.ts';
 import { Alarms } from './alarms.ts';
 
-test('rooms that are due in the same moment ring together, each once, and not before it', async () => {
+test('rooms that are due at the same moment ring together, each once, and never early', async () => {
   const shift = new ClockShift();
   const clock = createClock(shift);
   const rung: { rooms: string[]; at: Date }[] = [];
@@ -15,14 +15,14 @@ test('rooms that are due in the same moment ring together, each once, and not be
   for (const room of ['a', 'b', 'a']) alarms.set(room, due);
   alarms.set('c', before);
   alarms.set('late', new Date(due.getTime() + 60));
-  // The clock turns out to be fast: whoever sleeps until then would be too early.
+  // The clock turns out to be fast: a plain timer would ring too early.
   shift.set(-30);
   await promise;
   expect(rung.map(({ rooms }) => rooms)).toEqual([['a', 'b', 'c'], ['late']]);
   expect(rung.every(({ at }) => at >= due)).toBe(true);
 });
 
-test('what is cleared does not ring', async () => {
+test('cleared alarms do not ring', async () => {
   const clock = createClock();
   const rung: string[] = [];
   const alarms = new Alarms(clock, (rooms) => void rung.push(...rooms));

@@ -2,26 +2,26 @@ import type { Clock } from '../clock.ts';
 import { Rejected, type Connector, type Receiver } from '../connectors/connector.ts';
 import type { Query } from '../db/database.ts';
 import type { Lease } from '../replicas/lease.ts';
-import { UNSETTLED } from './message-rows.ts';
+import { FENCE } from './message-rows.ts';
 
 const DIRECT = 'direct:';
-/** For so long a person is taken to be in the conversation still. */
-const STAYS_MS = 60_000;
+/** After this the person may have left the conversation, and it is opened again. */
+const REOPEN_AFTER_MS = 60_000;
 
-/** The conversation with one account, as message rows call it. */
+/** The room name, in message rows, of the conversation with one account. */
 export const directRoom = (account: string): string => `${DIRECT}${account}`;
 
-/** A row that only one account is to see. */
+/** A row that may be visible to one account only. */
 export interface AskerOnly {
   readonly visible_to: string | null;
   readonly respond_token: string | null;
   readonly respond_until: Date | null;
 }
 
-/** How what only one account may see gets there: as an answer to what it did, or else in the conversation with it; never in the room. */
+/** How a private message reaches its account: as a private reply, or else in the conversation with it; never in the room. */
 export type AskerOnlyRoute = { readonly to: Receiver } | { readonly direct: string };
 
-/** Undefined: there is no way. Pure. */
+/** Undefined when the platform cannot do it. Pure. */
 export function askerOnlyRoute(
   { visible_to: accountId, respond_token: token, respond_until: until }: AskerOnly,
   { asker, direct }: Connector['capabilities'],
@@ -41,7 +41,7 @@ export interface DirectRoomsOptions {
   readonly clock: Clock;
 }
 
-/** Which of the platform's rooms message rows mean: conversations with one account are opened when something is said there. */
+/** Maps the rooms of message rows to the platform's. Conversations with one account are opened when needed. */
 export class DirectRooms {
   readonly #options: DirectRoomsOptions;
   readonly #known = new Map<string, { readonly place: string; readonly openedAtMs: number }>();
@@ -50,26 +50,26 @@ export class DirectRooms {
     this.#options = options;
   }
 
-  /** Where a row is shown. @throws what `openDirect` throws. */
-  async placeOf(room: string, signal: AbortSignal): Promise<string> {
+  /** The room where a row is shown. @throws what `openDirect` throws. */
+  async remoteRoomOf(room: string, signal: AbortSignal): Promise<string> {
     if (!room.startsWith(DIRECT)) return room;
-    return this.#known.get(room)?.place ?? (await this.#stored(room)) ?? (await this.placeToSpeak(room, signal));
+    return this.#known.get(room)?.place ?? (await this.#stored(room)) ?? (await this.openRemoteRoom(room, signal));
   }
 
   /**
-   * Where something new is said: as `placeOf`, but on some platforms a person may have left meanwhile, whom only opening the
-   * conversation invites again. What nobody sees must not count as shown.
+   * The room for a new message. As `remoteRoomOf`, but a person may have left the conversation, and only opening it invites
+   * them again: a message that nobody sees must not count as shown.
    */
-  async placeToSpeak(room: string, signal: AbortSignal): Promise<string> {
+  async openRemoteRoom(room: string, signal: AbortSignal): Promise<string> {
     if (!room.startsWith(DIRECT)) return room;
     const { query, lease, name, connector, clock } = this.#options;
     const known = this.#known.get(room);
-    if (known && clock.steady() - known.openedAtMs < STAYS_MS) return known.place;
-    if (!connector.openDirect) throw new Rejected(`on ${name} nobody can be written to alone`);
+    if (known && clock.steady() - known.openedAtMs < REOPEN_AFTER_MS) return known.place;
+    if (!connector.openDirect) throw new Rejected(`${name} has no direct messages`);
     const account = room.slice(DIRECT.length);
     const place = await connector.openDirect(account, signal);
     await query(
-      `with ${UNSETTLED} insert into direct_rooms (connector, account, room) select $3, $4, $5 from held
+      `with ${FENCE} insert into direct_rooms (connector, account, room) select $3, $4, $5 from held
        on conflict (connector, account) do update set room = excluded.room`,
       [lease.name, lease.epoch, name, account, place],
     );

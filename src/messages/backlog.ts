@@ -1,17 +1,17 @@
 import type { Query } from '../db/database.ts';
 
-/** What a connector has not shown. */
+/** What a connector has not delivered. */
 export interface Backlog {
   readonly connector: string;
-  /** Messages whose latest version is not shown yet, also those with a time of their own ahead. */
+  /** Messages whose latest version is not shown yet, including those scheduled for later. */
   readonly pending: number;
-  /** Since the oldest should have been shown: since its own time, where it has one. 0: nothing is due. */
+  /** How long the oldest has been overdue, counted from its scheduled time if it has one; 0: nothing is due. */
   readonly oldestSeconds: number;
-  /** Messages that will not be shown unless a person says so. */
+  /** Messages that will not be shown unless somebody replays them. */
   readonly dead: number;
 }
 
-/** Connectors without any of it are left out. */
+/** Connectors without a backlog are left out. */
 export function readBacklog(query: Query): Promise<Backlog[]> {
   return query<{ connector: string; pending: number; oldestSeconds: number; dead: number }>(
     `select connector, count(*) filter (where pending)::int as pending, count(*) filter (where state = 'dead')::int as dead,

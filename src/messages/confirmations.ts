@@ -1,7 +1,7 @@
 import type { Query } from '../db/database.ts';
 import type { Accepted } from '../events/event.ts';
 import type { Lease } from '../replicas/lease.ts';
-import { LOCKING, type MessageRow, UNSETTLED } from './message-rows.ts';
+import { LOCK_IN_ORDER, type MessageRow, FENCE } from './message-rows.ts';
 import { withOffer } from './offered-actions.ts';
 import type { Attempt, Copy } from './plan.ts';
 
@@ -11,25 +11,25 @@ export interface Confirmation {
   readonly attempt: Attempt | null;
   readonly version: number;
   readonly ring: number;
-  /** JSON: what it offers from now on. */
+  /** JSON: the actions that it offers now. */
   readonly offered: string;
-  /** A new message on the platform, for replies and taps on it. */
+  /** The new message on the platform, so that replies and taps can be matched to the row. */
   readonly remote: { readonly room: string; readonly id: string } | null;
   readonly members: Attempt['members'];
-  /** The bot should add its taps to the newest copy. */
+  /** The bot should add its reactions to the newest copy. */
   readonly react: boolean;
 }
 
-const FATE_INTO = 'insert into events (source, source_id, lane, kind, skill, name, payload, happened_at)';
+const INSERT_REPORT = 'insert into events (source, source_id, lane, kind, skill, name, payload, happened_at)';
 
-/** `rows` needs id, skill, connector, room, key and reason; `once` tells one fate of a row from its next. */
+/** Inserts delivery reports. `rows` needs id, skill, connector, room, key and reason; `once` distinguishes reports of one row. */
 export const reportsOf = (
   state: 'shown' | 'dead' | 'dropped',
   rows: string,
   once: string,
   everyMs = 'null::float8',
 ): string =>
-  `${FATE_INTO} select 'fate', id::text || ':' || ${once} || ':${state}', skill || ':' || key, 'fate', skill, 'fate',
+  `${INSERT_REPORT} select 'fate', id::text || ':' || ${once} || ':${state}', skill || ':' || key, 'fate', skill, 'fate',
      json_build_object('connector', connector, 'room', room, 'key', key, 'state', '${state}', 'at', clock_timestamp(), 'reason', reason, 'everyMs', ${everyMs})::text, clock_timestamp()
    from ${rows} on conflict (source, source_id) do nothing returning id, lane`;
 
@@ -39,23 +39,23 @@ export interface Confirmed {
 }
 
 /**
- * Records confirmed requests, with all that follows from them, in one fenced statement. Returns the ids of the rows
- * concerned, and fates as events; a row that is missing was recorded before (by an echo), or the lease has gone.
+ * Records confirmed requests and their consequences in one fenced statement. Returns the ids of the recorded rows, and the
+ * delivery reports as events. A row that is missing was recorded before (by an echo), or the lease is lost.
  */
 export async function recordSent(
   query: Query,
   lease: Lease,
   confirmed: readonly Confirmed[],
-): Promise<{ readonly recorded: ReadonlySet<string>; readonly fates: readonly Accepted[] }> {
+): Promise<{ readonly recorded: ReadonlySet<string>; readonly reports: readonly Accepted[] }> {
   const members = confirmed.flatMap(({ row, done }) =>
     (done.members ?? []).map((member) => ({ digest: row.id, ...member })),
   );
   const rows = await query<{ id: string | null; event: number | null; lane: string | null }>(
-    `with ${UNSETTLED},
+    `with ${FENCE},
      given as materialized (
        select * from unnest($3::uuid[], $4::int[], $5::text[], $6::text[], $7::int[], $8::int[], $9::text[], $10::text[], $11::text[], $12::bool[])
          as g (id, sends, copies, attempt, version, ring, offered, remote, place, react)),
-     locked as materialized (select m.id from messages m where m.id = any($3) ${LOCKING}),
+     locked as materialized (select m.id from messages m where m.id = any($3) ${LOCK_IN_ORDER}),
      sent as (
        update messages m set copies = given.copies, sends = m.sends + 1, attempt = given.attempt,
          delivered_version = case when given.attempt is null then given.version else delivered_version end,
@@ -70,7 +70,7 @@ export async function recordSent(
      members as (
        update messages m set delivered_version = greatest(m.delivered_version, one.version), delivered_ring = greatest(m.delivered_ring, one.ring),
          shown_at = coalesce(m.shown_at, clock_timestamp()),
-         -- It rang again while the digest was on its way: that needs a message of its own.
+         -- It rang again while the digest was being sent: that needs its own message.
          fold = case when m.ring_version > one.ring then null else m.fold end
        from unnest($13::uuid[], $14::uuid[], $15::int[], $16::int[]) as one (digest, id, version, ring), sent
        where sent.id = one.digest and sent.finished and m.id = one.id and m.fold = sent.id
@@ -103,14 +103,14 @@ export async function recordSent(
   );
   return {
     recorded: new Set(rows.flatMap((one) => (one.id === null ? [] : [one.id]))),
-    fates: rows.flatMap((one) => (one.event === null ? [] : [{ id: one.event, lane: one.lane }])),
+    reports: rows.flatMap((one) => (one.event === null ? [] : [{ id: one.event, lane: one.lane }])),
   };
 }
 
-/** Nothing has to be sent: the room shows it already. False: it is under way, or the lease has gone. */
+/** Records that the room shows a row already, so nothing has to be sent. False: an attempt is in progress, or the lease is lost. */
 export async function markShown(query: Query, lease: Lease, row: MessageRow, attempt: Attempt): Promise<boolean> {
   const rows = await query(
-    `with ${UNSETTLED}, shown as (update messages set delivered_version = $4, delivered_ring = greatest(delivered_ring, $5), offered = $6 from held where messages.id = $3 and attempt is null returning id),
+    `with ${FENCE}, shown as (update messages set delivered_version = $4, delivered_ring = greatest(delivered_ring, $5), offered = $6 from held where messages.id = $3 and attempt is null returning id),
      members as (
        update messages m set delivered_version = greatest(m.delivered_version, given.version), fold = case when m.ring_version > given.ring then null else m.fold end
        from unnest($7::uuid[], $8::int[], $9::int[]) as given (id, version, ring), shown where m.id = given.id and m.fold = shown.id)
@@ -131,8 +131,8 @@ export async function markShown(query: Query, lease: Lease, row: MessageRow, att
 }
 
 /**
- * Drops what is too late to be worth saying in a room, all at once. Returns the fates of those who want to know; of those
- * who only want to know what was lost, about the last of each skill. `everyMs` is how far apart the room takes messages now; null: it is not slowed down.
+ * Drops all expired messages of a room. Returns the delivery reports as events; for `lost`, only of the last message of each
+ * skill. `everyMs` is the room's current interval between messages; null: it is not rate-limited.
  */
 export async function dropExpired(
   query: Query,
@@ -142,15 +142,15 @@ export async function dropExpired(
   everyMs: number | null,
 ): Promise<Accepted[]> {
   return query<{ id: number; lane: string | null }>(
-    `with ${UNSETTLED}, locked as materialized (
-       select m.id from messages m where m.connector = $3 and m.room = $4 and m.pending and m.until < $5 and m.attempt is null and m.fold is null ${LOCKING}),
+    `with ${FENCE}, locked as materialized (
+       select m.id from messages m where m.connector = $3 and m.room = $4 and m.pending and m.until < $5 and m.attempt is null and m.fold is null ${LOCK_IN_ORDER}),
      gone as (
-       update messages m set state = 'dropped', reason = case when $6::float8 is null then 'it came too late' else 'the room takes messages more slowly' end
+       update messages m set state = 'dropped', reason = case when $6::float8 is null then 'it expired before it was sent' else 'the room is rate-limited' end
        from held, locked where m.id = locked.id returning m.*)
      ${reportsOf(
        'dropped',
        `(select * from gone where notify = 'fate' and key is not null
-        union all (select distinct on (skill) * from gone where notify = 'lost' and key is not null order by skill, position desc)) told`,
+        union all (select distinct on (skill) * from gone where notify = 'lost' and key is not null order by skill, position desc)) reported`,
        'version',
        '$6::float8',
      )}`,
@@ -158,10 +158,10 @@ export async function dropExpired(
   );
 }
 
-/** What only one account was to see is given up: it is not shown elsewhere, nor carried to another room. */
+/** Drops a message that only one account may see: it is not posted anywhere else, failover included. */
 export async function dropPrivate(query: Query, lease: Lease, row: MessageRow, reason: string): Promise<void> {
   await query(
-    `with ${UNSETTLED} update messages set state = 'dropped', reason = $4, attempt = null from held where messages.id = $3`,
+    `with ${FENCE} update messages set state = 'dropped', reason = $4, attempt = null from held where messages.id = $3`,
     [lease.name, lease.epoch, row.id, reason],
   );
 }

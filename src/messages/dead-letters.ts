@@ -2,11 +2,11 @@ import type { Query } from '../db/database.ts';
 import type { Accepted } from '../events/event.ts';
 import type { Lease } from '../replicas/lease.ts';
 import { reportsOf } from './confirmations.ts';
-import { UNSETTLED, type MessageRow } from './message-rows.ts';
+import { FENCE, type MessageRow } from './message-rows.ts';
 
 /**
- * The platform will never take it. Returns the fate events; undefined: it is dead already, the lease has gone, or it is not
- * `version` any more, which is as if never attempted.
+ * Marks a message that the platform rejects for good. Returns the delivery reports as events; undefined: it is dead already,
+ * the lease is lost, or it is no longer `version`, in which case its attempt is undone.
  */
 export async function markDead(
   query: Query,
@@ -16,14 +16,14 @@ export async function markDead(
   version: number | undefined,
 ): Promise<Accepted[] | undefined> {
   const rows = await query<{ id: number | null; lane: string | null }>(
-    `with ${UNSETTLED},
-     -- As it is once nobody else is changing it.
+    `with ${FENCE},
+     -- Waits for whoever is changing it.
      locked as materialized (select id, version from messages where id = $3 and state = 'live' for update),
      dead as (
        update messages set state = case when digest then 'dropped' else 'dead' end, reason = $4, attempt = null
        from held, locked where messages.id = locked.id and locked.version = coalesce($5, locked.version) returning messages.*),
-     anew as (update messages set attempt = null from held, locked where messages.id = locked.id and locked.version <> $5),
-     -- A digest that is refused stands for nothing: what it was to show is dead too, what it had shown is on its own from now on.
+     undone as (update messages set attempt = null from held, locked where messages.id = locked.id and locked.version <> $5),
+     -- When a digest is rejected, the members it has not shown are dead too; the others become messages of their own.
      members as (
        update messages m set fold = null, state = case when m.pending then 'dead' else m.state end, reason = case when m.pending then $4 else m.reason end
        from dead where m.fold = dead.id returning m.*),
@@ -39,8 +39,12 @@ export async function markDead(
   return rows.flatMap((one) => (one.id === null ? [] : [{ id: one.id, lane: one.lane }]));
 }
 
-/** What is meant for connectors that are configured no more becomes dead letters after a while. Returns their ids. */
-export function buryPending(query: Query, connectors: readonly string[], afterMs: number): Promise<{ id: string }[]> {
+/** Marks messages dead that have waited for `afterMs` for a connector that is no longer configured. Returns their ids. */
+export function markOrphansDead(
+  query: Query,
+  connectors: readonly string[],
+  afterMs: number,
+): Promise<{ id: string }[]> {
   return query<{ id: string }>(
     `with dead as (
        update messages set state = case when digest then 'dropped' else 'dead' end, reason = 'its connector is no longer configured', attempt = null
@@ -69,7 +73,7 @@ export function listDead(query: Query, limit: number): Promise<DeadRow[]> {
   );
 }
 
-/** Tries dead letters again; `ids` undefined: all. Returns the rooms concerned. */
+/** Queues dead letters again, all of them if `ids` is undefined. Returns their rooms. */
 export function replayDead(
   query: Query,
   ids: readonly string[] | undefined,

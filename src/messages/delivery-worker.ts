@@ -1,6 +1,6 @@
 import type { RequestKey } from '../connectors/connector.ts';
 import { messageOf } from '../errors.ts';
-import { AHEAD_MS, Alarms } from './alarms.ts';
+import { FREEZE_EARLY_MS, Alarms } from './alarms.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
 import { dueSoon, messageById, pendingRooms } from './message-rows.ts';
 import { offerReactions } from './offered-reactions.ts';
@@ -11,15 +11,15 @@ import { RoomWorker, type Turn } from './room-worker.ts';
 export type DeliveryWorkerOptions = DeliveryOptions;
 
 const LOOK_EVERY_MS = 1000;
-/** A look finds what becomes due until a little after the next one. */
-const DUE_WITHIN_MS = LOOK_EVERY_MS + AHEAD_MS + 200;
-/** Rooms that have their turn; and looked into with one statement. */
+/** Each look covers a little more than the time until the next one. */
+const DUE_WITHIN_MS = LOOK_EVERY_MS + FREEZE_EARLY_MS + 200;
+/** Most rooms that have a turn at the same time, and that are read with one statement. */
 const ROOMS_AT_ONCE = 5000;
 const ROOMS_A_TAKE = 250;
-/** Looks into the database at the same time, each for all rooms that became ready meanwhile. */
+/** Concurrent reads, each for all rooms that have become ready. */
 const TAKES_AT_ONCE = 2;
 
-/** Makes every room of one connector show what its rows say, as long as this replica holds the connector's lease: finds work, and gives rooms their turn. */
+/** Makes every room of one connector show what its rows say, while this replica holds the lease: finds work and schedules rooms. */
 export class DeliveryWorker {
   readonly #options: DeliveryWorkerOptions;
   readonly #limits: RateLimits;
@@ -27,9 +27,9 @@ export class DeliveryWorker {
   readonly #scheduler: RoomScheduler;
   readonly #alarms: Alarms;
   readonly #workers = new Map<string, RoomWorker>();
-  /** Rooms that have something to send, as far as is known, in the order in which that became known. */
+  /** Rooms that probably have something to send, in the order in which they became ready. */
   readonly #ready = new Set<RoomWorker>();
-  #callOff: (() => void) | undefined;
+  #cancel: (() => void) | undefined;
   #lookAtMs = 0;
   #stopped = true;
   #working = 0;
@@ -48,7 +48,7 @@ export class DeliveryWorker {
       ...options,
       limits: this.#limits,
       onEnd: (worker, turn) => this.#end(worker, turn),
-      onError: (error, what) => this.#coped(error, what),
+      onError: (error, what) => this.#warn(error, what),
     });
   }
 
@@ -57,26 +57,26 @@ export class DeliveryWorker {
     this.#schedule(0);
   }
 
-  /** Begins nothing new and resolves when the requests in flight have been recorded. */
+  /** Starts nothing new; resolves when the requests in flight are recorded. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#delivery.stop();
     this.#ready.clear();
-    this.#callOff?.();
+    this.#cancel?.();
     this.#alarms.clear();
-    // None sits and waits for the time of what it froze.
+    // So that none keeps waiting for the time of a message that it froze early.
     for (const worker of this.#workers.values()) if (worker.isWorking) worker.wake(false);
     while (this.#working > 0 || this.#looking) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
-  /** Something changed in this room; `notBefore`: it is to be sent then, at the earliest; `urgent`: it goes before bulk. */
+  /** Something changed in this room. `notBefore`: the earliest time to send it; `urgent`: it goes before bulk. */
   wake(room: string, notBefore: Date | null = null, urgent = false): void {
     if (this.#stopped) return;
     const { clock } = this.#options;
     const worker = this.#worker(room);
     if (notBefore && notBefore > clock.now()) {
-      // It may be what is frozen ahead, said anew.
-      if (worker.mayHoldAhead) worker.wake(urgent);
+      // It may be a new version of a message that is frozen early.
+      if (worker.mayHoldEarly) worker.wake(urgent);
       return this.#alarm(room, notBefore);
     }
     worker.wake(urgent);
@@ -86,12 +86,12 @@ export class DeliveryWorker {
     else this.#schedule(this.#limits.account.waitMs(nowMs));
   }
 
-  /** Anything may have changed. */
+  /** Looks at all rooms again. */
   wakeAll(): void {
     this.#schedule(0);
   }
 
-  /** One of our requests was seen in the platform's stream: settles it, whatever became of its answer. */
+  /** One of our requests showed up in the platform's stream: settles it, even if its response was lost. */
   async echo(key: RequestKey, remoteId: string): Promise<void> {
     if (this.#delivery.isSettled(key)) return;
     const row = await messageById(this.#options.database.query, key.uuid);
@@ -100,8 +100,8 @@ export class DeliveryWorker {
     this.wake(row.room);
   }
 
-  /** Does `work` while nothing is on its way to a room, and looks at all that waits there anew. */
-  async quietly(room: string, work: () => Promise<void>): Promise<void> {
+  /** Runs `work` while nothing is being sent to a room, then looks at the room's messages again. */
+  async whileIdle(room: string, work: () => Promise<void>): Promise<void> {
     const worker = this.#worker(room);
     while (worker.isWorking) await worker.ended();
     this.#begin(worker);
@@ -124,29 +124,29 @@ export class DeliveryWorker {
 
   #schedule(waitMs: number): void {
     if (this.#stopped) return;
-    // The earliest counts: a room that waits for long must not put off the look that finds everything else.
+    // The earliest time wins: a room with a long wait must not delay the look for everything else.
     const { clock } = this.#options;
     const atMs = clock.steady() + Math.min(waitMs, LOOK_EVERY_MS);
-    if (this.#callOff && this.#lookAtMs <= atMs) return;
-    this.#callOff?.();
+    if (this.#cancel && this.#lookAtMs <= atMs) return;
+    this.#cancel?.();
     this.#lookAtMs = atMs;
     const look = (): void => {
-      this.#callOff = undefined;
+      this.#cancel = undefined;
       void this.#look();
     };
-    this.#callOff = clock.after(Math.min(waitMs, LOOK_EVERY_MS), look);
+    this.#cancel = clock.after(Math.min(waitMs, LOOK_EVERY_MS), look);
   }
 
   #alarm(room: string, due: Date): void {
     const { clock } = this.#options;
-    // What is further away is found by a later look.
+    // A later look finds what is further away.
     if (due.getTime() - clock.now().getTime() > DUE_WITHIN_MS) return;
-    // While the account is throttled nothing is frozen ahead.
-    const aheadMs = this.#limits.account.isThrottled(clock.steady()) ? 0 : AHEAD_MS;
-    this.#alarms.set(room, new Date(due.getTime() - aheadMs));
+    // While the account is throttled nothing is frozen early.
+    const freezeEarlyMs = this.#limits.account.isThrottled(clock.steady()) ? 0 : FREEZE_EARLY_MS;
+    this.#alarms.set(room, new Date(due.getTime() - freezeEarlyMs));
   }
 
-  /** Looks for work everywhere; while the account is throttled, one request at a time goes to the most urgent room. */
+  /** Looks for work in all rooms. While the account is throttled, one request at a time goes to the most urgent room. */
   async #look(): Promise<void> {
     if (this.#looking) {
       this.#lookAgain = true;
@@ -165,7 +165,7 @@ export class DeliveryWorker {
       else for (const room of rooms) this.#enqueue(this.#worker(room));
       if (rooms.length === 0) await this.#offerReactions();
     } catch (error) {
-      this.#coped(error, 'delivery worker could not look for work');
+      this.#warn(error, 'delivery worker could not look for work');
     }
     this.#looking = false;
     const soonMs = this.#lookAgain ? this.#limits.account.waitMs(this.#options.clock.steady()) : waitMs;
@@ -184,15 +184,15 @@ export class DeliveryWorker {
       const { spent } = this.#limits;
       await this.#scheduler
         .work([worker], 1)
-        .catch((error: unknown) => this.#coped(error, 'delivery to a room ended early'));
-      // A room where nothing could be sent must not keep the others waiting.
+        .catch((error: unknown) => this.#warn(error, 'delivery to a room ended early'));
+      // A room where nothing could be sent must not delay the others.
       if (this.#limits.spent > spent) return 0;
     }
     return LOOK_EVERY_MS;
   }
 
-  /** The next look begins anew; a database that is away is told of elsewhere. */
-  #coped(error: unknown, what: string): void {
+  /** The next look retries. An unreachable database is logged elsewhere. */
+  #warn(error: unknown, what: string): void {
     const { database, log } = this.#options;
     if (database.available) log.warn({ reason: messageOf(error) }, what);
   }
@@ -216,7 +216,7 @@ export class DeliveryWorker {
     this.#takeSoon();
   }
 
-  /** Its pace, or the account's, does not allow a request now; a look comes back to it. */
+  /** The rate limit of the room or the account does not allow a request now; a later look returns to it. */
   #mustWait({ room }: RoomWorker): boolean {
     const nowMs = this.#options.clock.steady();
     const waitMs = this.#limits.waitMs(room, nowMs);
@@ -228,7 +228,7 @@ export class DeliveryWorker {
   #takeSoon(): void {
     if (this.#taking >= TAKES_AT_ONCE) return;
     this.#taking++;
-    // Rooms that are woken by the same commit, or are due in the same moment, are looked into together.
+    // Rooms woken by the same commit, or due at the same moment, are read together.
     setImmediate(() => void this.#take());
   }
 
@@ -239,7 +239,7 @@ export class DeliveryWorker {
       for (const worker of new Set([...urgent, ...others])) {
         if (taken.length >= Math.min(ROOMS_A_TAKE, ROOMS_AT_ONCE - this.#working)) break;
         this.#ready.delete(worker);
-        // What was refused since it became ready counts.
+        // It may have been rate-limited since it became ready.
         if (worker.isWorking || this.#mustWait(worker)) continue;
         this.#begin(worker);
         taken.push(worker);
@@ -247,7 +247,7 @@ export class DeliveryWorker {
       if (taken.length === 0) continue;
       await this.#scheduler
         .work(taken)
-        .catch((error: unknown) => this.#coped(error, 'delivery worker could not decide what to send'));
+        .catch((error: unknown) => this.#warn(error, 'delivery worker could not decide what to send'));
     }
     this.#taking--;
   }
@@ -264,7 +264,7 @@ export class DeliveryWorker {
         clock,
         log,
         signal,
-        placeOf: (row) => this.#delivery.placeOf(row),
+        remoteRoomOf: (row) => this.#delivery.remoteRoomOf(row),
       },
       this.#limits,
       () => this.#stopped,

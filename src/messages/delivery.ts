@@ -22,12 +22,12 @@ import { applyStep, newest, operationOf, type Attempt, type Copy, type PlannedSt
 import type { RateLimits } from './rate-limiter.ts';
 import { Recorder } from './recorder.ts';
 
-/** A request shorter than this is not worth beginning; the lease is renewed soon. */
+/** With less time than this left, a request is not worth starting; the lease is renewed soon. */
 const MIN_REQUEST_MS = 1000;
 const MAX_REQUEST_MS = 10_000;
 const SHARED_SIGNAL_MS = 200;
 const MAX_CONFIRMED = 5000;
-/** Fewer than a connector has sockets: a request that waits for one would use up its time. */
+/** Fewer than a connector has sockets: a request would lose time waiting for one. */
 const REQUESTS_AT_ONCE = 50;
 
 export interface DeliveryOptions {
@@ -39,18 +39,18 @@ export interface DeliveryOptions {
   readonly crashPoint: CrashHook;
   readonly metrics: Metrics;
   readonly log: Log;
-  /** The platform will never take this one: in the transaction that keeps it, somebody else is told. */
+  /** Called when the platform rejects a message for good, in the transaction that marks it dead. */
   readonly onDead: (transaction: Transaction, row: MessageRow, message: Message, reason: string) => Promise<Committed>;
   readonly afterCommit: Pick<AfterCommit, 'eventsAccepted' | 'outboxWritten'>;
-  /** The account does not work: pause everything. */
+  /** The account's credentials are rejected: pause everything. */
   readonly onUnauthorised: (error: unknown) => void;
-  /** The platform is reachable otherwise: an outage makes no dead letters. */
+  /** Whether the platform is reachable at all: an outage must not create dead letters. */
   readonly isUp: () => boolean;
 }
 
-/** What came of a request. */
+/** The outcome of a request. */
 export type RequestOutcome =
-  /** Done, or gone already; `next` is what remains of the message. */
+  /** Done, or already gone; `next` is the rest of the message. */
   | {
       readonly type: 'done';
       readonly step: PlannedStep;
@@ -58,13 +58,13 @@ export type RequestOutcome =
       readonly place: string;
       readonly next: Planned;
     }
-  /** Certainly not done. `goesOn`: only such requests have to wait. */
-  | { readonly type: 'refused'; readonly turn: { readonly waitMs: number }; readonly goesOn?: boolean }
-  /** It never will be. */
+  /** Certainly not done. `othersMayProceed`: only requests of this kind have to wait. */
+  | { readonly type: 'refused'; readonly turn: { readonly waitMs: number }; readonly othersMayProceed?: boolean }
+  /** It can never be done. */
   | { readonly type: 'never'; readonly reason: string }
   | { readonly type: 'unknown'; readonly reason: string };
 
-/** Makes single requests, keeps what the platform says of its limits, and sees to it that what came of them is recorded. */
+/** Makes single requests, obeys the platform's rate limits, and records outcomes. */
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #limits: RateLimits;
@@ -82,7 +82,7 @@ export class Delivery {
     this.#recorder = new Recorder(options.database, options.lease, options.afterCommit);
   }
 
-  /** Makes no further request. */
+  /** Makes no further requests. */
   stop(): void {
     this.#stopped = true;
   }
@@ -91,17 +91,17 @@ export class Delivery {
     return this.#stopped;
   }
 
-  /** Waits for a place among the requests that are under way at the same time; urgent ones come first. */
+  /** Runs `work` when one of the request slots is free; urgent rows go first. */
   async inTurn<T>(row: MessageRow, work: () => Promise<T>): Promise<T> {
-    await this.#slots.take(row.queue === 0);
+    await this.#slots.acquire(row.queue === 0);
     try {
       return await work();
     } finally {
-      this.#slots.give();
+      this.#slots.release();
     }
   }
 
-  /** What ends a request before the lease does. Shared by those that begin together: each signal costs as much as the request. */
+  /** Aborts a request before the lease ends. Requests that start together share one: a signal costs as much as a request. */
   signal(): AbortSignal {
     const { clock, lease } = this.#options;
     const nowMs = clock.monotonic();
@@ -113,40 +113,42 @@ export class Delivery {
     return this.#shared.signal;
   }
 
-  /** One request was seen in the platform's stream: settles it. */
+  /** A request showed up in the platform's stream: settles it. */
   async echo(row: MessageRow, remoteId: string): Promise<void> {
     const attempt = JSON.parse(row.attempt ?? '') as Attempt;
     const step = attempt.steps[attempt.next];
     if (!step) return;
-    const place = await this.placeOf(row, attempt);
+    const place = await this.remoteRoomOf(row, attempt);
     const recording = this.confirm(row, attempt, done({ row, attempt, step, place }, remoteId));
     this.flush();
     await recording;
   }
 
-  /** Most echoes are of what its own answer has settled long ago. */
+  /** Most echoes are of requests that their response has settled already. */
   isSettled({ uuid, count }: RequestKey): boolean {
     return this.#confirmed.has(`${uuid} ${count}`);
   }
 
-  /** Records now what was confirmed. */
+  /** Records what was confirmed, without waiting for more. */
   flush(): void {
     this.#recorder.flush();
   }
 
-  /** Asks for the next step of a message; `tries`: how often that was asked before with an unknown outcome. */
+  /** Makes the request for the next step of a message. `tries`: earlier requests for it with an unknown outcome. */
   async request(row: MessageRow, attempt: Attempt, tries: number): Promise<RequestOutcome> {
     const { lease, clock, connector, metrics, name, crashPoint: reached } = this.#options;
     const step = attempt.steps[attempt.next];
-    if (!step) return { type: 'never', reason: 'its plan has no step left' };
+    if (!step) return { type: 'never', reason: 'its plan has no steps left' };
     if (lease.leftMs() < MIN_REQUEST_MS)
       return { type: 'refused', turn: { waitMs: this.#limits.room(row.room).failed(clock.steady()) } };
     const asked =
-      step.type === 'send' ? this.#rooms.placeToSpeak(roomOf(row, attempt), this.signal()) : this.placeOf(row, attempt);
+      step.type === 'send'
+        ? this.#rooms.openRemoteRoom(roomOf(row, attempt), this.signal())
+        : this.remoteRoomOf(row, attempt);
     const place = await asked.catch((error: unknown) => ({ error }));
-    if (typeof place !== 'string') return this.#unplaced(row, place.error);
+    if (typeof place !== 'string') return this.#notOpened(row, place.error);
     const about = await this.#about(row, attempt, step);
-    if (!about) return { type: 'never', reason: 'a file of it is no longer kept' };
+    if (!about) return { type: 'never', reason: 'one of its files has been deleted' };
     const operation = operationOf(step, { ...row, room: place }, about, tries);
     this.#limits.spend(operation);
     try {
@@ -154,14 +156,14 @@ export class Delivery {
       reached('delivery.after-send');
       metrics.sends.inc({ connector: name, result: 'ok' });
       this.#limits.succeeded(row.room);
-      // Its echo, which may come before it is recorded, has nothing to add.
+      // Its echo may arrive before it is recorded, and is ignored.
       if (this.#confirmed.size >= MAX_CONFIRMED) this.#confirmed.clear();
       this.#confirmed.add(`${row.id} ${row.sends}`);
       return done({ row, attempt, step, place }, remoteId);
     } catch (error) {
       const result = RESULTS[codeOf(error) ?? ''] ?? 'unknown';
       metrics.sends.inc({ connector: name, result });
-      // Gone is what a delete wanted; an edit of what somebody deleted is given up.
+      // For a delete, gone is success; an edit of a deleted message is given up.
       if (result === 'gone' && (step.type === 'edit' || step.type === 'delete'))
         return done({ row, attempt, step, place }, step.type === 'edit' ? null : step.target);
       if (result === 'rejected') return { type: 'never', reason: reasonOf(error) };
@@ -169,7 +171,7 @@ export class Delivery {
     }
   }
 
-  /** The platform says that it did nothing, and why; undefined: it does not say so. */
+  /** The platform states that it did nothing, and why; undefined: it does not. */
   #refused(row: MessageRow, operation: Operation | undefined, error: unknown): RequestOutcome | undefined {
     const nowMs = this.#options.clock.steady();
     const { room } = row;
@@ -193,22 +195,22 @@ export class Delivery {
     const waitMs = this.#limits.waitMs(room, nowMs);
     if (waitMs > 0) return { type: 'refused', turn: { waitMs } };
     const ownMs = operation ? this.#limits.ownWaitMs(operation, nowMs) : 0;
-    return { type: 'refused', turn: { waitMs: Math.max(1, ownMs) }, goesOn: true };
+    return { type: 'refused', turn: { waitMs: Math.max(1, ownMs) }, othersMayProceed: true };
   }
 
-  /** The platform's room for what a row says. */
-  placeOf(row: Pick<MessageRow, 'room'>, attempt?: Attempt): Promise<string> {
-    return this.#rooms.placeOf(roomOf(row, attempt), this.signal());
+  /** The platform's room for a row. */
+  remoteRoomOf(row: Pick<MessageRow, 'room'>, attempt?: Attempt): Promise<string> {
+    return this.#rooms.remoteRoomOf(roomOf(row, attempt), this.signal());
   }
 
   /** The conversation could not be opened, so nothing was sent. */
-  #unplaced(row: MessageRow, error: unknown): RequestOutcome {
+  #notOpened(row: MessageRow, error: unknown): RequestOutcome {
     if (codeOf(error) === 'WB_REJECTED') return { type: 'never', reason: reasonOf(error) };
     const waitMs = (): number => this.#limits.room(row.room).failed(this.#options.clock.steady());
     return this.#refused(row, undefined, error) ?? { type: 'refused', turn: { waitMs: waitMs() } };
   }
 
-  /** What a step has beside its part. In a conversation of its own a message answers nothing. Undefined: its file is gone. */
+  /** What a step needs besides its part. Private messages in a direct conversation are not replies. Undefined: its file is gone. */
   async #about(row: MessageRow, { way, uploads }: Attempt, step: PlannedStep): Promise<Relation | undefined> {
     const { query } = this.#options.database;
     const file = step.type === 'upload' ? step.file : 'part' in step ? step.part.file : undefined;
@@ -220,7 +222,7 @@ export class Delivery {
     return { replyTo: row.reply_to, thread: row.thread ?? root, to: way?.to, upload, file: content };
   }
 
-  /** Resolves after the commit. False: it was recorded before, by an echo, or the lease has gone. */
+  /** Resolves after the commit. False: it was recorded before, by an echo, or the lease is lost. */
   async confirm(row: MessageRow, attempt: Attempt, answer: RequestOutcome & { type: 'done' }): Promise<boolean> {
     const { metrics, name, connector, clock } = this.#options;
     const { step, next, remoteId, place } = answer;
@@ -248,21 +250,21 @@ export class Delivery {
     return recorded;
   }
 
-  /** It cannot be shown to the one account that may see it; nobody else is told. */
+  /** Drops a message that cannot be shown to the one account that may see it. */
   async drop(row: MessageRow, reason: string): Promise<void> {
     const { database, lease, log } = this.#options;
     await dropPrivate(database.query, lease, row, reason);
-    log.warn({ message: row.id, reason }, 'an answer for one account alone is dropped');
+    log.warn({ message: row.id, reason }, 'private reply was dropped');
   }
 
   /**
-   * The platform will never take it: kept, and somebody else is told. With a `version` only if it still says what was
-   * refused; what it says by now is tried.
+   * Turns a message that the platform rejects for good into a dead letter, and runs `onDead`. With a `version`, only if that is
+   * still its latest one; otherwise the latest one is tried.
    */
   async dead(row: MessageRow, reason: string, version?: number): Promise<void> {
     if (row.visible_to !== null) return this.drop(row, reason);
     const { database, lease, afterCommit, onDead, log } = this.#options;
-    const told = await database.transaction(async (transaction) => {
+    const dead = await database.transaction(async (transaction) => {
       const members = row.digest ? await digestEntries(transaction.query, row.id) : undefined;
       const accepted = await markDead(transaction.query, lease, row, reason, version);
       if (!accepted) return undefined;
@@ -271,20 +273,20 @@ export class Delivery {
         : (JSON.parse(row.content) as Message);
       return { accepted, committed: await onDead(transaction, row, lost, reason) };
     });
-    if (!told) return;
-    log.error({ message: row.id, reason }, 'message cannot be shown and became a dead letter');
-    afterCommit.eventsAccepted(told.accepted);
-    afterCommit.outboxWritten(told.committed);
+    if (!dead) return;
+    log.error({ message: row.id, reason }, 'message cannot be delivered and became a dead letter');
+    afterCommit.eventsAccepted(dead.accepted);
+    afterCommit.outboxWritten(dead.committed);
   }
 }
 
-/** The room of a row, or the conversation that it goes to instead. */
+/** The room of a row, or the conversation where it is sent instead. */
 function roomOf({ room }: Pick<MessageRow, 'room'>, attempt?: Attempt): string {
   const { way } = attempt ?? {};
   return way && 'direct' in way ? way.direct : room;
 }
 
-/** What is counted of what a connector throws. */
+/** Error codes of connectors → `result` of `watchbell_sends_total`. */
 const RESULTS: Readonly<Record<string, string>> = {
   WB_RATE_LIMITED: 'rate_limited',
   WB_GONE: 'gone',
@@ -294,14 +296,14 @@ const RESULTS: Readonly<Record<string, string>> = {
   WB_MOVED: 'moved',
 };
 
-/** A request, and the platform's room that it was made in. */
-interface Made extends Planned {
+/** A request, with the platform's room where it was made. */
+interface MadeRequest extends Planned {
   readonly step: PlannedStep;
   readonly place: string;
 }
 
-/** A step was confirmed; `remoteId` null: what it was to edit is gone, and with it the rest. */
-function done({ row, attempt, step, place }: Made, remoteId: string | null): RequestOutcome & { type: 'done' } {
+/** A step was confirmed. `remoteId` null: the message to edit is gone, so the remaining steps are skipped. */
+function done({ row, attempt, step, place }: MadeRequest, remoteId: string | null): RequestOutcome & { type: 'done' } {
   const before = JSON.parse(row.copies) as Copy[];
   const copies =
     remoteId === null
@@ -319,7 +321,7 @@ function done({ row, attempt, step, place }: Made, remoteId: string | null): Req
   };
 }
 
-/** So many at the same time; who is urgent comes next. */
+/** Limits how many run at the same time; urgent ones go first. */
 class Slots {
   readonly #first: (() => void)[] = [];
   readonly #others: (() => void)[] = [];
@@ -329,12 +331,12 @@ class Slots {
     this.#free = count;
   }
 
-  async take(urgent: boolean): Promise<void> {
+  async acquire(urgent: boolean): Promise<void> {
     if (this.#free > 0) this.#free--;
     else await new Promise<void>((resolve) => (urgent ? this.#first : this.#others).push(resolve));
   }
 
-  give(): void {
+  release(): void {
     const next = this.#first.shift() ?? this.#others.shift();
     if (next) next();
     else this.#free++;

@@ -1,17 +1,17 @@
 import type { Query } from '../db/database.ts';
 import type { Lease } from '../replicas/lease.ts';
-import { COLUMNS, type MessageRow, UNSETTLED } from './message-rows.ts';
+import { COLUMNS, type MessageRow, FENCE } from './message-rows.ts';
 
-/** The digest that stands for messages; undefined: it is no more. */
-export async function livingDigest(query: Query, id: string): Promise<MessageRow | undefined> {
+/** The digest that a message is folded into; undefined: it no longer exists. */
+export async function liveDigest(query: Query, id: string): Promise<MessageRow | undefined> {
   const [row] = await query<MessageRow>(`select ${COLUMNS} from messages m where id = $1 and state = 'live'`, [id]);
   return row;
 }
 
-/** A message whose digest is no more is on its own from now on. False: it is already, or the lease has gone. */
+/** Unfolds a message whose digest no longer exists. False: it is unfolded already, or the lease is lost. */
 export async function unfold(query: Query, lease: Lease, row: MessageRow): Promise<boolean> {
   const rows = await query(
-    `with ${UNSETTLED} update messages set fold = null from held where messages.id = $3 and fold = $4 returning messages.id`,
+    `with ${FENCE} update messages set fold = null from held where messages.id = $3 and fold = $4 returning messages.id`,
     [lease.name, lease.epoch, row.id, row.fold],
   );
   return rows.length > 0;
@@ -19,7 +19,7 @@ export async function unfold(query: Query, lease: Lease, row: MessageRow): Promi
 
 export interface DigestEntry {
   readonly id: string;
-  /** The room does not show it as it is. */
+  /** The room does not show its latest version. */
   readonly pending: boolean;
   readonly version: number;
   readonly ring_version: number;
@@ -27,7 +27,7 @@ export interface DigestEntry {
   readonly removed: boolean;
 }
 
-/** The rows that a digest stands for, in order. */
+/** The rows that are folded into a digest, in order. */
 export function digestEntries(query: Query, digest: string): Promise<DigestEntry[]> {
   return query<DigestEntry>(
     `select id, pending, version, ring_version, line, removed from messages where fold = $1 and state = 'live' order by position`,

@@ -15,34 +15,34 @@ const member = (line: string | null, more: Partial<DigestEntry> = {}): DigestEnt
   ...more,
 });
 
-describe('what a digest says', () => {
-  test('each member is named once, in order, and counted in the title', () => {
+describe('the content of a digest', () => {
+  test('it lists each member once, in order, and counts them in the title', () => {
     const { title, text } = digestMessage([member('one'), member('two')]);
-    expect(title).toContain('2 at once');
+    expect(title).toBe('2 messages combined: this room is rate-limited');
     expect(text).toBe('one\ntwo');
   });
 
-  test('members that were taken away meanwhile are left out', () => {
+  test('it leaves out members that have been removed', () => {
     const { title, text } = digestMessage([member('one'), member('two', { removed: true }), member(null)]);
-    expect(title).toContain('1 at once');
+    expect(title).toContain('1 message combined');
     expect(text).toBe('one');
   });
 
-  test('what comes from outside is shown as it is', () => {
+  test('it escapes text from outside', () => {
     expect(digestMessage([member('**bold** [x](https://evil.example)')]).text).toBe(
       '\\*\\*bold\\*\\* \\[x\\](https://evil.example)',
     );
   });
 
-  test('what does not fit is counted, with the command that lists it', () => {
+  test('it counts what does not fit, and names the command that lists everything', () => {
     const { title, text } = digestMessage(Array.from({ length: 1000 }, (_, index) => member(`alert ${index}`)));
-    expect(title).toContain('1000 at once');
+    expect(title).toContain('1000 messages combined');
     const lines = (text ?? '').split('\n');
     expect(lines.slice(0, 600)).toEqual(Array.from({ length: 600 }, (_, index) => `alert ${index}`));
     expect(lines.slice(600)).toEqual(['… and 400 more: say `alerts`']);
   });
 
-  test('a long line is cut, and a line end in it adds no line', () => {
+  test('it truncates a long line, and a line break in a member adds no line', () => {
     const { text } = digestMessage([member('x'.repeat(5000)), member('a\nb')]);
     expect(text?.split('\n')[0]).toHaveLength(160);
     expect(text?.split('\n')).toHaveLength(2);
@@ -95,7 +95,7 @@ describe('folding', () => {
     );
   const fold = (by = lease): Promise<number> => foldRoom(database, by, 'm', 'r');
 
-  test('a few are not folded, many are, and more of them join a digest that was not tried yet', async () => {
+  test('more than five messages are folded, and later ones join a digest that has not been attempted', async () => {
     for (let count = 0; count < 5; count++) await add();
     expect(await fold()).toBe(0);
     await add();
@@ -106,7 +106,7 @@ describe('folding', () => {
     expect(await digests()).toHaveLength(1);
   });
 
-  test('a digest that was tried takes nobody in any more', async () => {
+  test('a digest that has been attempted takes no more messages', async () => {
     for (let count = 0; count < 6; count++) await add();
     await fold();
     await database.query(`update messages set attempt = '{}' where digest`);
@@ -115,14 +115,14 @@ describe('folding', () => {
     expect(await folded()).toHaveLength(6);
   });
 
-  test('what was tried, shown, or has no line of its own is never folded', async () => {
+  test('messages that were attempted, are shown, or have no line are never folded', async () => {
     const kept = [await add({ attempt: '{}' }), await add({ delivered: 1 }), await add({ line: null })];
     for (let count = 0; count < 6; count++) await add();
     expect(await fold()).toBe(6);
     for (const id of kept) expect(await folded()).not.toContain(id);
   });
 
-  test('what has a time or a place of its own is never folded', async () => {
+  test('messages with a time, a thread or a message they reply to are never folded', async () => {
     const kept = [await add(), await add(), await add(), await add()];
     const own = [
       `not_before = now() + interval '1 day'`,
@@ -137,7 +137,7 @@ describe('folding', () => {
     for (const id of kept) expect(await folded()).not.toContain(id);
   });
 
-  test('a look says beforehand whether anything would be folded', async () => {
+  test('a check without locks tells whether anything would be folded', async () => {
     const foldable = (): Promise<boolean> => isFoldable(database.query, 'm', 'r');
     for (let count = 0; count < 5; count++) await add();
     expect(await foldable()).toBe(false);
@@ -149,7 +149,7 @@ describe('folding', () => {
     expect(await foldable()).toBe(true);
   });
 
-  test('a digest is as urgent as the most urgent in it, comes where its first was, and rings', async () => {
+  test('a digest has the urgency of its most urgent member, the place of its first, and rings', async () => {
     const begin = position + 1;
     await add();
     await add({ queue: 0 });
@@ -158,7 +158,7 @@ describe('folding', () => {
     expect(await digests()).toMatchObject([{ queue: 0, position: begin, ring_version: 1 }]);
   });
 
-  test('whoever does not hold the lease any more folds nothing', async () => {
+  test('a replica that lost the lease folds nothing', async () => {
     for (let count = 0; count < 6; count++) await add();
     await expect(fold({ ...lease, epoch: 0 })).rejects.toMatchObject({ code: 'WB_LEASE_LOST' });
     expect(await folded()).toEqual([]);

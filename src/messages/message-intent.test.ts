@@ -27,7 +27,7 @@ const shownAs = () =>
     'select key, content, version from messages order by position',
   );
 
-test('what is said at one time stands in the order in which it was said, whether it changes or begins', async () => {
+test('messages of one transaction appear in the order in which they were posted, whether new or changed', async () => {
   await say(intents('b', 'b1'));
   await database.query('update messages set delivered_version = version');
   await say(intents('c', 'c1'), intents(null, 'said'), intents('b', 'b2'), intents('a', 'a1'));
@@ -39,19 +39,19 @@ test('what is said at one time stands in the order in which it was said, whether
   ]);
 });
 
-test('the rooms in which something waits now are told, and from when on', async () => {
+test('writing returns the rooms where something is waiting now, and from what time', async () => {
   await say(intents('a', 'same'));
   const later = new Date('2100-01-01');
   const woken = await say(intents('a', 'same'), intents('b', 'x', { room: 'later', notBefore: later, queue: 0 }));
   expect(woken).toEqual([{ connector: 'c', room: 'later', queue: 0, notBefore: later }]);
 });
 
-test('half an emoji in a line is no reason to fail', async () => {
+test('half an emoji in a line is replaced', async () => {
   await say(intents('a', 'x', { line: `cut \ud83d` }));
   expect(await database.query('select line from messages')).toEqual([{ line: 'cut \ufffd' }]);
 });
 
-test('of two that make the same key at the same time the second begins again, and changes what is there then', async () => {
+test('when two transactions create the same key at once, the second is rerun and changes the existing row', async () => {
   let second: Promise<unknown> = Promise.resolve();
   await database.transaction(async (transaction) => {
     await write(transaction, intents('k', 'first'));
@@ -59,9 +59,9 @@ test('of two that make the same key at the same time the second begins again, an
     second = database
       .transaction(async (other) => {
         const all = [intents('k', 'second')];
-        const standing = await lockMessages(other.query, all);
+        const existing = await lockMessages(other.query, all);
         asked.resolve();
-        await writeIntents(other.query, all, standing);
+        await writeIntents(other.query, all, existing);
       })
       .catch((error: unknown) => error);
     await asked.promise;

@@ -2,7 +2,7 @@ import type { Query } from '../db/database.ts';
 import type { AskerOnly } from './asker-only.ts';
 import type { Copy } from './plan.ts';
 
-/** A row of `messages` as delivery works on it. */
+/** A row of `messages`, as delivery uses it. */
 export interface MessageRow extends AskerOnly {
   readonly id: string;
   readonly connector: string;
@@ -34,13 +34,13 @@ export interface MessageRow extends AskerOnly {
 export const COLUMNS = `m.id, m.connector, m.room, m.skill, m.key, m.queue, m.content, m.version, m.ring_version, m.removed, m.not_before, m.until, m.thread_key, m.reply_to, m.thread,
   m.digest, m.fold, m.delivered_version, m.sends, m.copies, m.attempt, m.wanted_at, m.offered, m.visible_to, m.respond_token, m.respond_until`;
 
-/** The fence as part of one statement: nothing is written by a holder whose lease has gone. `$1` name, `$2` epoch. */
-export const UNSETTLED = 'held as materialized (select 1 from leases where name = $1 and epoch = $2 for key share)';
+/** The fence, as part of a statement: a replica that lost its lease writes nothing. `$1` is the lease's name, `$2` its epoch. */
+export const FENCE = 'held as materialized (select 1 from leases where name = $1 and epoch = $2 for key share)';
 
-/** Rows are locked in the order in which handlers lock them, so that nobody waits for each other in a circle. */
-export const LOCKING = 'order by m.connector, m.room, m.skill, m.key nulls last, m.position for update of m';
+/** Locks rows in the same order as handlers do, to avoid deadlocks. */
+export const LOCK_IN_ORDER = 'order by m.connector, m.room, m.skill, m.key nulls last, m.position for update of m';
 
-/** Rooms of a connector in which something may be sent now, the most urgent first. Walks from room to room, whatever waits in each. */
+/** Rooms of a connector where something may be sent now, the most urgent first. Skips from room to room, however many messages each has. */
 export async function pendingRooms(query: Query, connector: string, now: Date): Promise<string[]> {
   const rows = await query<{ room: string }>(
     `with recursive rooms as (
@@ -57,8 +57,8 @@ export async function pendingRooms(query: Query, connector: string, now: Date): 
 }
 
 /**
- * What becomes due in rooms before `until`, and when. In one row: thousands of them, which the driver
- * reads one by one, would stop everything else for 10 ms each second.
+ * What becomes due in rooms before `until`, and when. Read as one row: the driver parses rows one by one, and thousands of
+ * them would block the event loop for 10 ms each second.
  */
 export async function dueSoon(
   query: Query,
@@ -75,7 +75,7 @@ export async function dueSoon(
   return (row?.rooms ?? []).map((room, index) => ({ room, due: new Date(Math.ceil(row?.dues?.[index] ?? 0)) }));
 }
 
-/** What rooms must resolve before anything else: messages with requests that nobody recorded as confirmed, in order. */
+/** What rooms must settle before anything else: messages with requests not recorded as confirmed, in order. */
 export function unresolvedIn(query: Query, connector: string, rooms: readonly string[]): Promise<MessageRow[]> {
   return query<MessageRow>(
     `select ${COLUMNS} from messages m where connector = $1 and room = any($2) and pending and attempt is not null order by queue, position`,
@@ -84,8 +84,8 @@ export function unresolvedIn(query: Query, connector: string, rooms: readonly st
 }
 
 /**
- * What rooms should be sent next, and what is due until then, at most `limit` rows each: replies and pages before bulk, each in
- * order. Found by what is pending, never by a highest id.
+ * What to send to rooms next, of what is due by `until`: at most `limit` rows a room, replies and pages before bulk, each in
+ * order. Found by `pending`, never by a highest id.
  */
 export async function takePending(
   query: Query,
@@ -109,7 +109,7 @@ export async function messageById(query: Query, id: string): Promise<MessageRow 
   return row;
 }
 
-/** Remote id of the message shown under a key, for replies and threads; undefined: none, and then it is a plain message. */
+/** Remote id of the thread's first message; undefined: it is not shown, and the row becomes a plain message. */
 export async function threadRoot(query: Query, row: MessageRow): Promise<string | undefined> {
   const [root] = await query<{ copies: string }>(
     `select copies from messages where connector = $1 and room = $2 and skill = $3 and key = $4 and state = 'live' and not removed`,

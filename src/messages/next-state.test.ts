@@ -14,54 +14,64 @@ const row = (more: Partial<MessageState> = {}): MessageState => ({
 });
 
 test.each<[string, Partial<MessageIntent>, Partial<MessageState> | undefined, boolean]>([
-  ['what was never there is to be written', {}, undefined, false],
-  ['what was never there need not be taken away', { removed: true }, undefined, true],
-  ['the same is the same', {}, {}, true],
-  ['the same while it waits is the same', {}, { pending: true }, true],
-  ['other words', { content: 'other' }, {}, false],
+  ['a new message', {}, undefined, false],
+  ['removing what does not exist', { removed: true }, undefined, true],
+  ['the same content', {}, {}, true],
+  ['the same content while pending', {}, { pending: true }, true],
+  ['other content', { content: 'other' }, {}, false],
   ['another line in the digest', { line: null }, {}, false],
   ['a ring', { ring: true }, {}, false],
-  ['taken away', { removed: true }, {}, false],
-  ['taken away before', { removed: true }, { removed: true }, true],
-  ['wanted again', {}, { removed: true }, false],
-  ['dropped, and wanted again', {}, { state: 'dropped' }, false],
-  ['dropped, and taken away before', { removed: true }, { state: 'dropped', removed: true }, true],
-  ['a dead letter that says the same', {}, { state: 'dead' }, true],
-  ['another time while it waits', { notBefore: at(2) }, { pending: true, not_before: at(1) }, false],
-  ['the same time while it waits', { notBefore: at(1) }, { pending: true, not_before: at(1) }, true],
-  ['another end while it waits', { until: at(2) }, { pending: true, until: at(1) }, false],
-  ['another time once it is shown', { notBefore: at(2) }, { not_before: at(1) }, true],
-])('nothing to write? %s', (_, want, standing, same) => {
-  expect(isSame(intent(want), standing && row(standing))).toBe(same);
+  ['removing', { removed: true }, {}, false],
+  ['removing again', { removed: true }, { removed: true }, true],
+  ['posting again after removal', {}, { removed: true }, false],
+  ['posting again after it was dropped', {}, { state: 'dropped' }, false],
+  ['removing again after it was dropped', { removed: true }, { state: 'dropped', removed: true }, true],
+  ['the same content as a dead letter', {}, { state: 'dead' }, true],
+  ['another time while pending', { notBefore: at(2) }, { pending: true, not_before: at(1) }, false],
+  ['the same time while pending', { notBefore: at(1) }, { pending: true, not_before: at(1) }, true],
+  ['another expiry while pending', { until: at(2) }, { pending: true, until: at(1) }, false],
+  ['another time after it is shown', { notBefore: at(2) }, { not_before: at(1) }, true],
+])('is there nothing to write for %s?', (_, intended, existing, same) => {
+  expect(isSame(intent(intended), existing && row(existing))).toBe(same);
 });
 
 test.each<[string, Partial<MessageIntent>, Partial<MessageState> | undefined, object]>([
-  ['begins', {}, undefined, { id: 'w', is_new: true, version: 1, ring_version: 0, anew: true, moves: true }],
-  ['begins with a ring', { ring: true }, undefined, { version: 1, ring_version: 1 }],
-  ['changes', { content: 'x' }, {}, { id: 'row', is_new: false, version: 4, ring_version: 1, anew: true, moves: true }],
-  ['rings', { ring: true }, {}, { version: 4, ring_version: 2 }],
-  ['changes while it waits: it keeps its place', {}, { pending: true }, { version: 4, anew: false, moves: false }],
-  ['becomes urgent while it waits', { queue: 0 }, { pending: true }, { queue: 0 }],
-  ['stays urgent while it waits', { queue: 1 }, { pending: true, queue: 0 }, { queue: 0 }],
-  ['was urgent, and is shown', { queue: 1 }, { queue: 0 }, { queue: 1 }],
-  ['somebody wants to know', { notify: 'lost' }, {}, { notify: 'lost' }],
-  ['somebody wants to know all', { notify: 'lost' }, { notify: 'fate' }, { notify: 'fate' }],
-  ['changes in its digest', { content: 'x' }, { fold: 'd' }, { fold: 'd' }],
-  ['rings before its digest was shown', { ring: true }, { fold: 'd', delivered_version: 0 }, { fold: 'd' }],
-  ['rings after its digest was shown', { ring: true }, { fold: 'd' }, { fold: null }],
-  ['gets a time of its own', { notBefore: at(1) }, { fold: 'd' }, { fold: null }],
-  ['gets an end of its own', { until: at(1) }, { fold: 'd' }, { fold: null }],
+  ['is new', {}, undefined, { id: 'w', is_new: true, version: 1, ring_version: 0, starts_waiting: true, to_end: true }],
+  ['is new and rings', { ring: true }, undefined, { version: 1, ring_version: 1 }],
   [
-    'gets a time while its digest is under way',
+    'changes',
+    { content: 'x' },
+    {},
+    { id: 'row', is_new: false, version: 4, ring_version: 1, starts_waiting: true, to_end: true },
+  ],
+  ['rings', { ring: true }, {}, { version: 4, ring_version: 2 }],
+  [
+    'changes while pending keeps its position',
+    {},
+    { pending: true },
+    { version: 4, starts_waiting: false, to_end: false },
+  ],
+  ['becomes urgent while pending', { queue: 0 }, { pending: true }, { queue: 0 }],
+  ['stays urgent while pending', { queue: 1 }, { pending: true, queue: 0 }, { queue: 0 }],
+  ['was urgent and is shown', { queue: 1 }, { queue: 0 }, { queue: 1 }],
+  ['wants a report if lost', { notify: 'lost' }, {}, { notify: 'lost' }],
+  ['wants every report keeps it', { notify: 'lost' }, { notify: 'fate' }, { notify: 'fate' }],
+  ['changes while in a digest', { content: 'x' }, { fold: 'd' }, { fold: 'd' }],
+  ['rings before its digest is shown', { ring: true }, { fold: 'd', delivered_version: 0 }, { fold: 'd' }],
+  ['rings after its digest is shown', { ring: true }, { fold: 'd' }, { fold: null }],
+  ['gets a time', { notBefore: at(1) }, { fold: 'd' }, { fold: null }],
+  ['gets an expiry', { until: at(1) }, { fold: 'd' }, { fold: null }],
+  [
+    'gets a time while its digest is being sent',
     { notBefore: at(1) },
     { fold: 'd', fold_is_under_way: true },
     { fold: 'd' },
   ],
-])('a row that %s', (_, want, standing, expected) => {
-  expect(next(intent(want), standing && row(standing))).toMatchObject(expected);
+])('a row that %s', (_, intended, existing, expected) => {
+  expect(next(intent(intended), existing && row(existing))).toMatchObject(expected);
 });
 
-test('what one handler says under a key twice is said once, the last words with the ring and the hurry of both', () => {
+test('a key posted twice by one handler is written once, with the last content and the ring and urgency of both', () => {
   const said = [
     intent({ id: '1', content: 'first', ring: true, queue: 0 }),
     intent({ id: '2', content: 'elsewhere', room: 'other' }),

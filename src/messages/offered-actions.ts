@@ -6,26 +6,26 @@ interface Offer {
   readonly actions: readonly Action[];
 }
 
-/** What is older is out of date, whatever it offered. */
-const MOST_OFFERS = 20;
+/** Older versions are out of date, whatever they offered. */
+const MAX_OFFERS = 20;
 
 function offersOf(offered: string | null): Offer[] {
   return JSON.parse(offered ?? '[]') as Offer[];
 }
 
-/** Adds what a version offers, now that the room shows it; `actions` is JSON. One that offers the same adds nothing. Pure. */
+/** Adds the actions of a version that the room shows now, unless they are the same as before; `actions` is JSON. Pure. */
 export function withOffer(offered: string | null, version: number, actions: string): string {
   const offers = offersOf(offered);
   if (JSON.stringify(offers.at(-1)?.actions ?? []) === actions) return JSON.stringify(offers);
-  return JSON.stringify([...offers, { version, actions: JSON.parse(actions) as Action[] }].slice(-MOST_OFFERS));
+  return JSON.stringify([...offers, { version, actions: JSON.parse(actions) as Action[] }].slice(-MAX_OFFERS));
 }
 
-/** What the room offers now. */
+/** The actions that the message offers now. */
 export function actionsOf(offered: string | null): readonly Action[] {
   return offersOf(offered).at(-1)?.actions ?? [];
 }
 
-/** The command that a press means; of an older version only if it is still offered. Undefined: the button is out of date. */
+/** The command that a press stands for; of an older version, only if it is still offered. Undefined: the button is out of date. */
 export function offeredCommand(
   offered: string | null,
   press: { readonly version: number; readonly index: number },

@@ -20,12 +20,12 @@ export interface OfferReactionsOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** The platform's room for a row. */
-  readonly placeOf: (row: { readonly room: string }) => Promise<string>;
-  /** Ends a request before the lease does. */
+  readonly remoteRoomOf: (row: { readonly room: string }) => Promise<string>;
+  /** Aborts a request before the lease ends. */
   readonly signal: () => AbortSignal;
 }
 
-/** The least urgent thing: adds the emoji to tap. Left out altogether while the account is throttled. */
+/** Adds the emoji to tap. The least urgent of all requests, and skipped while the account is throttled. */
 export async function offerReactions(
   options: OfferReactionsOptions,
   limits: RateLimits,
@@ -43,7 +43,7 @@ export async function offerReactions(
 }
 
 async function offer(
-  { connector, signal, placeOf, clock, log }: OfferReactionsOptions,
+  { connector, signal, remoteRoomOf, clock, log }: OfferReactionsOptions,
   limits: RateLimits,
   row: Reactable,
 ): Promise<void> {
@@ -55,17 +55,17 @@ async function offer(
   try {
     for (const [index, { emoji }] of actions.entries()) {
       const key = { uuid: uuidOf(target), count: index };
-      operation = { type: 'react', key, room: await placeOf(row), target, emoji, unknownTries: 0 };
+      operation = { type: 'react', key, room: await remoteRoomOf(row), target, emoji, unknownTries: 0 };
       limits.spend(operation);
       await connector.perform(operation, signal());
     }
   } catch (error) {
     if (codeOf(error) === 'WB_RATE_LIMITED') limits.refused(row.room, operation, error as RateLimited, clock.steady());
-    log.debug({ reason: messageOf(error) }, 'tap not offered');
+    log.debug({ reason: messageOf(error) }, 'reaction could not be added');
   }
 }
 
-/** The key depends on the message on the platform alone, so a repeat after a crash is recognised without a row for it. */
+/** The key depends only on the message on the platform, so a repeat after a crash is recognised without a row. */
 function uuidOf(target: string): string {
   const hex = createHash('sha256').update(target).digest('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');

@@ -13,11 +13,11 @@ import { codeOf, messageOf, reasonOf } from '../errors.ts';
 import type { AskerOnlyRoute } from './asker-only.ts';
 import { withFilesOf } from './files.ts';
 
-/** One remote message that shows a row, in as many parts as the platform needed. */
+/** One remote message that shows a row, in as many parts as the platform needs. */
 export interface Copy {
   readonly ring: number;
   readonly parts: readonly { readonly remoteId: string; readonly hash: string }[];
-  /** Somebody deleted it on the platform; it is not made again unless it must ring. */
+  /** Somebody deleted it on the platform; it is not sent again unless it must ring. */
   readonly gone?: boolean;
 }
 
@@ -34,23 +34,23 @@ export type PlannedStep =
   | { readonly type: 'upload'; readonly copy: number; readonly file: FileRef };
 
 /**
- * The requests that bring a room from what it shows to what a row says, decided once and stored before the first is sent:
- * a repeat under the same key must be the same request.
+ * The requests that make a room show what a row says. Decided once and stored before the first is sent: a repeat under the
+ * same key must be the same request.
  */
 export interface Attempt {
   readonly version: number;
   readonly ring: number;
   readonly steps: readonly PlannedStep[];
   readonly next: number;
-  /** Actions a tap will mean once this is shown. */
+  /** The actions offered once this is shown, as JSON. */
   readonly actions: string;
-  /** When it was decided; the platform knows its keys for a while from then on. */
+  /** When it was decided; the platform remembers its keys for a while from then. */
   readonly at: string;
   /** What uploads resolved to, by the hash of the file. */
   readonly uploads?: Readonly<Record<string, string>>;
-  /** Where what only one account may see goes instead of the room. */
+  /** Where a private message goes instead of the room. */
   readonly way?: AskerOnlyRoute;
-  /** For a digest: the rows it stands for, with the version of each that it shows. */
+  /** For a digest: the rows folded into it, with the version of each that it shows. */
   readonly members?: readonly { readonly id: string; readonly version: number; readonly ring: number }[];
 }
 
@@ -75,7 +75,7 @@ export function hashOf(part: Part): string {
     .slice(0, 16);
 }
 
-/** Pure. No steps: the room shows it already. */
+/** Decides the steps; none if the room shows the message already. Pure. */
 export function plan(input: PlanInput): Attempt {
   return {
     version: input.version,
@@ -89,7 +89,7 @@ export function plan(input: PlanInput): Attempt {
   };
 }
 
-/** What a connector has to be asked for; or why nothing can be. */
+/** `plan` for a connector; or why the message cannot be shown. */
 export function planFor(
   connector: Connector,
   input: Omit<PlanInput, 'capabilities' | 'render'>,
@@ -114,7 +114,7 @@ function stepsOf(input: PlanInput): PlannedStep[] {
   const parts = input
     .render(withFilesOf(capabilities, input.message), {
       ring: input.ringVersion > 0,
-      // Each version would be an edit else, though nothing of it can be pressed.
+      // Only with actions: otherwise the version alone would make each change an edit.
       ...(input.message.actions && { press: { message: input.id, version: input.version } }),
     })
     .map((part) => ({ part, hash: hashOf(part) }));
@@ -138,27 +138,27 @@ function stepsOf(input: PlanInput): PlannedStep[] {
   return [...changed, ...(capabilities.delete ? deletes(last, copy, parts.length) : [])];
 }
 
-/** Where a platform takes a file by a request of its own, that comes before the part that shows it. */
+/** Where a platform takes files by a separate request, that goes before the part that shows the file. */
 function withUploads(steps: readonly PlannedStep[], { files }: Capabilities): readonly PlannedStep[] {
   if (files === false || !files.upload) return steps;
   const uploaded = new Set<string>();
   return steps.flatMap((step): PlannedStep[] => {
     const file = 'part' in step ? step.part.file : undefined;
-    // What several parts show is uploaded once.
+    // A file that several parts show is uploaded once.
     if (!file || uploaded.has(file.hash)) return [step];
     uploaded.add(file.hash);
     return [{ type: 'upload', copy: step.copy, file }, step];
   });
 }
 
-/** The copy above a new one says only that it goes on below, so that an old message never shows a state that has passed. */
+/** The copy above a new one only says "continued below", so that an old message never shows an outdated state. */
 function pointer(input: PlanInput, last: Copy): PlannedStep[] {
   const first = last.parts[0];
   if (!first) return [];
   const what = input.message.title ?? '';
   const [part] = input.render(
     {
-      text: `_goes on below_ ⤵`,
+      text: `_continued below_ ⤵`,
       ...(what !== '' && { title: what.replace(/^\p{Extended_Pictographic}️?\s*/u, '') }),
       tone: 'neutral',
       notice: true,
@@ -181,7 +181,7 @@ function deletes(copy: Copy, index: number, from: number): PlannedStep[] {
     .reverse();
 }
 
-/** What the room shows once a step is confirmed. Pure. */
+/** What the room shows after a confirmed step. Pure. */
 export function applyStep(copies: readonly Copy[], step: PlannedStep, remoteId: string): Copy[] {
   if (step.type === 'upload') return [...copies];
   const next = [...copies];
@@ -198,15 +198,15 @@ export function applyStep(copies: readonly Copy[], step: PlannedStep, remoteId: 
   return next;
 }
 
-/** A row that rings for months would grow with each ring: what is older than this many copies is not deleted with it. */
-const MOST_COPIES = 100;
+/** Each ring adds a copy to the row. Only this many are kept; older ones are not deleted with the message. */
+const MAX_COPIES = 100;
 
-/** What is remembered of what a room shows, once nothing is under way; pure. */
+/** The copies to keep once no attempt is in progress. Pure. */
 export function newest(copies: readonly Copy[]): readonly Copy[] {
-  return copies.slice(-MOST_COPIES);
+  return copies.slice(-MAX_COPIES);
 }
 
-/** Where a step belongs. */
+/** The row that a step belongs to. */
 export interface OperationPlace {
   readonly id: string;
   readonly room: string;
@@ -214,7 +214,7 @@ export interface OperationPlace {
   readonly sends: number;
 }
 
-/** What a new message answers, the thread it stands in, who alone sees it, and its file. */
+/** What a new message replies to, its thread, who alone may see it, and its file. */
 export interface Relation {
   readonly replyTo?: string | null;
   readonly thread?: string | undefined;
@@ -224,7 +224,7 @@ export interface Relation {
   readonly file?: FileContent | undefined;
 }
 
-/** The request of a step. Its key is the row's uuid and the count of confirmed requests, so it never belongs to two. */
+/** The request of a step. Its key is the row's uuid and the count of confirmed requests, so no two requests share one. */
 export function operationOf(step: PlannedStep, row: OperationPlace, about: Relation = {}, unknownTries = 0): Operation {
   const base = { key: { uuid: row.id, count: row.sends }, room: row.room, unknownTries };
   if (step.type === 'send')
@@ -245,7 +245,7 @@ function filesOf({ upload, file }: Relation): { uploads?: readonly string[]; fil
   return { ...(upload !== undefined && { uploads: [upload] }), ...(file && { files: [file] }) };
 }
 
-/** As it comes from the stored attempt. */
+/** Revives the date, which is a string in a stored attempt. */
 function receiver({ accountId, respond }: Receiver): Receiver {
   return { accountId, ...(respond && { respond: { token: respond.token, until: new Date(respond.until) } }) };
 }

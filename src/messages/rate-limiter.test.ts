@@ -8,14 +8,14 @@ const limitsOf = (rate?: Rate, buckets?: (operation: Operation) => readonly stri
 const inRoom = (room: string, type: 'edit' | 'delete' = 'delete'): Operation =>
   ({ type, key: { uuid: 'u', count: 0 }, room, target: 't', unknownTries: 0 }) as Operation;
 
-test('without a configured rate a request may be made at once, however many there were', () => {
+test('without a configured rate there is never a wait', () => {
   const limits = limitsOf();
   for (let count = 0; count < 1000; count++) limits.spend(inRoom('a'));
   expect(limits.waitMs('a', T)).toBe(0);
   expect(limits.isThrottled('a', T)).toBe(false);
 });
 
-test('a configured rate lets its burst through and then one in so many seconds', () => {
+test('a configured rate allows a burst, then one request each interval', () => {
   const limits = limitsOf({ perSecond: 0.2, burst: 3 });
   for (let count = 0; count < 3; count++) {
     expect(limits.waitMs('a', T)).toBe(0);
@@ -27,7 +27,7 @@ test('a configured rate lets its burst through and then one in so many seconds',
   expect(limits.waitMs('a', T + 5000)).toBe(0);
 });
 
-test('a long rest saves up no more than the burst', () => {
+test('a long idle time allows no more than the burst', () => {
   const limiter = new RateLimiter({ perSecond: 1, burst: 2 });
   limiter.waitMs(T);
   limiter.waitMs(T + 3_600_000);
@@ -47,7 +47,7 @@ test('waiting for the rate counts as throttled', () => {
   expect(limits.everyMs('a', T)).toBe(1000);
 });
 
-test('what a platform refuses for one room holds up that room only', () => {
+test('a rate limit for one room delays only that room', () => {
   const limits = limitsOf();
   limits.of('room:a').refused(7000, T);
   expect([limits.waitMs('a', T), limits.waitMs('a', T + 6999), limits.waitMs('a', T + 7000)]).toEqual([7000, 1, 0]);
@@ -59,14 +59,14 @@ test('what a platform refuses for one room holds up that room only', () => {
   ]);
 });
 
-test('what it refuses for the account holds up every room', () => {
+test('a rate limit for the account delays every room', () => {
   const limits = limitsOf();
   limits.of('account').refused(7000, T);
   expect([limits.waitMs('a', T), limits.waitMs('b', T), limits.account.waitMs(T)]).toEqual([7000, 7000, 7000]);
   expect(limits.isThrottled('b', T)).toBe(true);
 });
 
-test('what it refuses for a kind of request holds up that kind, in every room', () => {
+test('a rate limit for a kind of request delays that kind, in every room', () => {
   const limits = limitsOf(undefined, ({ type }) => (type === 'edit' ? ['chat.update'] : []));
   limits.of('chat.update').refused(7000, T);
   expect(limits.waitMs('a', T)).toBe(0);
@@ -76,7 +76,7 @@ test('what it refuses for a kind of request holds up that kind, in every room', 
   expect(limits.isThrottled('a', T)).toBe(false);
 });
 
-test('a later, shorter refusal does not shorten the wait', () => {
+test('a later, shorter rate limit does not shorten the wait', () => {
   const limiter = new RateLimiter();
   limiter.refused(7000, T);
   limiter.refused(1000, T);
@@ -84,13 +84,13 @@ test('a later, shorter refusal does not shorten the wait', () => {
   expect(limiter.everyMs()).toBe(7000);
 });
 
-test('a platform that says "wait 0 ms" is not asked in a circle', () => {
+test('a platform that answers "retry after 0 ms" does not cause a busy loop', () => {
   const limiter = new RateLimiter();
   limiter.refused(0, T);
   expect(limiter.waitMs(T)).toBeGreaterThan(0);
 });
 
-test('a room counts as throttled for a while after the refusal, and no longer', () => {
+test('a room counts as throttled for 20 seconds after a rate limit', () => {
   const limits = limitsOf();
   limits.room('a').refused(1000, T);
   expect(limits.isThrottled('a', T + 19_999)).toBe(true);
@@ -98,7 +98,7 @@ test('a room counts as throttled for a while after the refusal, and no longer', 
   expect([limits.everyMs('a', T), limits.everyMs('a', T + 20_000)]).toEqual([1000, null]);
 });
 
-test('waits grow with each failure up to half a minute, and begin anew after a success', () => {
+test('waits grow with each failure up to half a minute, and start over after a success', () => {
   const limits = limitsOf();
   let nowMs = T;
   const fail = (limiter: RateLimiter): number => {
@@ -115,14 +115,14 @@ test('waits grow with each failure up to half a minute, and begin anew after a s
   expect(fail(limits.account)).toBe(500);
 });
 
-test('requests that fail together are one failure', () => {
+test('requests that fail together count as one failure', () => {
   const limiter = new RateLimiter();
   for (let request = 0; request < 30; request++) limiter.failed(T);
   expect(limiter.waitMs(T)).toBeLessThanOrEqual(625);
   expect(limiter.failed(T + 700)).toBe(1000);
 });
 
-test('a wait after a failure is spread, so that rooms do not all come back at once', () => {
+test('waits after a failure vary, so that rooms do not all retry at once', () => {
   const waits = new Set<number>();
   for (let count = 0; count < 50; count++) {
     const limiter = new RateLimiter();
@@ -135,7 +135,7 @@ test('a wait after a failure is spread, so that rooms do not all come back at on
   expect(waits.size).toBeGreaterThan(10);
 });
 
-test('a failure, and a pause, is no throttling: nothing is folded because of it', () => {
+test('failures and pauses do not count as throttling', () => {
   const limits = limitsOf();
   limits.room('a').failed(T);
   limits.room('b').pause(1000, T);
@@ -144,7 +144,7 @@ test('a failure, and a pause, is no throttling: nothing is folded because of it'
   expect(limits.waitMs('b', T)).toBe(0);
 });
 
-test('a refusal by a bucket that the operation does not draw from makes the account wait, not nobody', () => {
+test('a rate limit for a bucket that the operation does not use makes the account wait', () => {
   const limits = limitsOf(undefined, () => ['chat.update']);
   limits.refused('a', inRoom('a', 'edit'), new RateLimited('chat.update', 5000), T);
   expect([limits.waitMs('a', T), limits.ownWaitMs(inRoom('a', 'edit'), T)]).toEqual([0, 5000]);

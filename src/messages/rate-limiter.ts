@@ -1,6 +1,6 @@
 import type { Connector, Operation, RateLimited } from '../connectors/connector.ts';
 
-/** For so long after a refusal a bucket counts as throttled: storms are folded and taps are not offered. */
+/** How long a bucket counts as throttled after a rate limit: messages are folded and reactions are not added. */
 const THROTTLED_MS = 20_000;
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 30_000;
@@ -10,7 +10,7 @@ export interface Rate {
   readonly burst: number;
 }
 
-/** One bucket: when the next request that draws from it may be made, by a configured rate and by what the platform answered. */
+/** One bucket: when the next request that uses it may be made, by the configured rate and the platform's answers. */
 export class RateLimiter {
   readonly #rate: Rate | undefined;
   #tokens: number;
@@ -25,7 +25,7 @@ export class RateLimiter {
     this.#tokens = rate?.burst ?? 0;
   }
 
-  /** Milliseconds until a request may be made; 0: now. */
+  /** Milliseconds until a request may be made; 0 for now. */
   waitMs(nowMs: number): number {
     return Math.max(0, this.#until - nowMs, this.#tokenWaitMs(nowMs));
   }
@@ -45,41 +45,41 @@ export class RateLimiter {
     this.#tokens -= 1;
   }
 
-  /** The platform took one: failures are over. */
+  /** The platform accepted a request: resets the backoff. */
   succeeded(): void {
     this.#failures = 0;
   }
 
-  /** The platform asks to wait. */
+  /** The platform answered with a rate limit. */
   refused(retryAfterMs: number, nowMs: number): void {
     this.pause(Math.max(retryAfterMs, 10), nowMs);
-    // A refusal near the end of a wait says little of how long a whole one is.
+    // An answer near the end of a wait says little about the full interval.
     this.#retryAfterMs = this.isThrottled(nowMs) ? Math.max(this.#retryAfterMs, retryAfterMs) : retryAfterMs;
     this.#throttledAt = nowMs;
   }
 
-  /** Nothing is asked for so long; that is no throttling. */
+  /** Makes no requests for a while, without counting as throttled. */
   pause(forMs: number, nowMs: number): void {
     this.#until = Math.max(this.#until, nowMs + forMs);
   }
 
-  /** No answer, or none that says anything: wait longer each time. Returns the wait. */
+  /** No answer, or no usable one: waits longer each time. Returns the wait. */
   failed(nowMs: number): number {
-    // Requests that were under way together fail together: that is one failure.
+    // Requests in flight together fail together: that is one failure.
     if (nowMs < this.#until) return this.#until - nowMs;
     const waitMs = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failures);
     this.#failures = Math.min(this.#failures + 1, 10);
-    // Spread, so that rooms do not all come back at once.
+    // With jitter, so that rooms do not all retry at once.
     this.#until = nowMs + waitMs * (0.75 + Math.random() / 2);
     return waitMs;
   }
 
-  /** The platform, or the configured rate, slowed it down lately. */
+  /** The platform or the configured rate limited it recently. */
   isThrottled(nowMs: number): boolean {
     return nowMs - this.#throttledAt < THROTTLED_MS;
   }
 
-  /** About how far apart requests are taken while it is throttled. */
+  /** The approximate interval between requests while it is throttled. */
   everyMs(): number {
     return Math.max(this.#retryAfterMs, this.#rate ? 1000 / this.#rate.perSecond : 0);
   }
@@ -88,7 +88,7 @@ export class RateLimiter {
 /** The bucket of a room. */
 export const roomBucket = (room: string): string => `room:${room}`;
 
-/** The limiters of one connector. Every request draws from the account's bucket and its room's, and from those that the connector names. */
+/** The limiters of one connector. Every request uses the buckets of the account and its room, and those that the connector names. */
 export class RateLimits {
   readonly account: RateLimiter;
   readonly #bucketsOf: Connector['buckets'];
@@ -121,12 +121,12 @@ export class RateLimits {
     return Math.max(this.account.waitMs(nowMs), this.room(room).waitMs(nowMs));
   }
 
-  /** Milliseconds until this operation may be performed in a room that others may be sent to now: an edit must not hold up a reply. */
+  /** Milliseconds until this operation may be performed, by its own buckets alone: an edit must not delay a reply. */
   ownWaitMs(operation: Operation, nowMs: number): number {
     return Math.max(0, ...this.#own(operation).map((limiter) => limiter.waitMs(nowMs)));
   }
 
-  /** Some bucket that only some requests draw from is closed. */
+  /** Whether a bucket that only some requests use is exhausted. */
   isAnyClosed(nowMs: number): boolean {
     if (!this.#bucketsOf) return false;
     for (const [bucket, limiter] of this.#others)
@@ -144,9 +144,8 @@ export class RateLimits {
   }
 
   /**
-   * The platform refuses an operation for a room as rows name it (the operation's own is the platform's), and asks to wait. A
-   * bucket that the operation does not draw from would hold back nothing, and it would be asked for again at once: then the
-   * whole account waits.
+   * The platform rate-limited an operation. `room` is the row's name for it (the operation has the platform's). If the bucket is
+   * none that the operation uses, the whole account waits: otherwise nothing would wait, and it would be retried at once.
    */
   refused(room: string, operation: Operation | undefined, { bucket, retryAfterMs }: RateLimited, nowMs: number): void {
     const isRoom = bucket === roomBucket(operation?.room ?? room);
@@ -164,12 +163,12 @@ export class RateLimits {
     return this.account.isThrottled(nowMs) || this.room(room).isThrottled(nowMs);
   }
 
-  /** About how far apart a room takes messages while it is slowed down; null: it is not. */
+  /** The approximate interval between messages to a room; null: it is not throttled. */
   everyMs(room: string, nowMs: number): number | null {
     return this.isThrottled(room, nowMs) ? Math.max(this.account.everyMs(), this.room(room).everyMs()) : null;
   }
 
-  /** A room may be sent to again, whatever was the matter with it. */
+  /** Clears a room's waits. */
   forget(room: string): void {
     this.#others.delete(roomBucket(room));
   }

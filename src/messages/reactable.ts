@@ -1,6 +1,6 @@
 import type { Query } from '../db/database.ts';
 import type { Lease } from '../replicas/lease.ts';
-import { UNSETTLED } from './message-rows.ts';
+import { FENCE } from './message-rows.ts';
 
 export interface Reactable {
   readonly id: string;
@@ -9,7 +9,7 @@ export interface Reactable {
   readonly offered: string | null;
 }
 
-/** The newest message that waits for the bot's taps, if its room has nothing more urgent. */
+/** The newest message that waits for the bot's reactions, if nothing else is pending. */
 export async function nextReact(query: Query, connector: string, now: Date): Promise<Reactable | undefined> {
   const [row] = await query<Reactable>(
     `select id, room, copies, offered from messages m where connector = $1 and react
@@ -21,7 +21,7 @@ export async function nextReact(query: Query, connector: string, now: Date): Pro
 
 export async function endReact(query: Query, lease: Lease, ids: readonly string[] | undefined): Promise<void> {
   await query(
-    `with ${UNSETTLED} update messages set react = false from held where connector = $3 and react and ($4::uuid[] is null or id = any($4))`,
+    `with ${FENCE} update messages set react = false from held where connector = $3 and react and ($4::uuid[] is null or id = any($4))`,
     [lease.name, lease.epoch, lease.name.replace(/^connector:/, ''), ids ?? null],
   );
 }

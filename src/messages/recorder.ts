@@ -5,7 +5,7 @@ import { recordSent, type Confirmation, type Confirmed } from './confirmations.t
 import type { MessageRow } from './message-rows.ts';
 
 const BATCH = 200;
-/** While a room's next request is on its way the record of the last may wait for so long. */
+/** While a room's next request is in flight, the record of the previous one may wait this long. */
 const GATHER_MS = 15;
 
 interface Waiting extends Confirmed {
@@ -13,7 +13,7 @@ interface Waiting extends Confirmed {
   readonly reject: (error: unknown) => void;
 }
 
-/** Records what platforms confirmed. What is confirmed while a commit is in flight shares the next one. */
+/** Records confirmed requests. Those confirmed during a commit share the next one. */
 export class Recorder {
   readonly #database: Database;
   readonly #lease: Lease;
@@ -28,7 +28,7 @@ export class Recorder {
     this.#afterCommit = afterCommit;
   }
 
-  /** Resolves after the commit, which `flush` begins, or a short time. False: it was recorded before (by an echo), or the lease has gone. */
+  /** Resolves after the commit, which `flush` starts, or a short timer. False: it was recorded before (by an echo), or the lease is lost. */
   record(row: MessageRow, done: Confirmation): Promise<boolean> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ row, done, resolve, reject });
@@ -47,9 +47,9 @@ export class Recorder {
     while (this.#waiting.length > 0) {
       const batch = this.#take();
       try {
-        const { recorded, fates } = await rerun(() => recordSent(this.#database.query, this.#lease, batch));
+        const { recorded, reports } = await rerun(() => recordSent(this.#database.query, this.#lease, batch));
         for (const one of batch) one.resolve(recorded.has(one.row.id));
-        if (fates.length > 0) this.#afterCommit.eventsAccepted(fates);
+        if (reports.length > 0) this.#afterCommit.eventsAccepted(reports);
       } catch (error) {
         for (const one of batch) one.reject(error);
       }
@@ -57,7 +57,7 @@ export class Recorder {
     this.#writing = false;
   }
 
-  /** One confirmation a row: an answer and its echo may come at once, and the second is nothing new. */
+  /** At most one confirmation for each row: a response and its echo may arrive together, and the second one adds nothing. */
   #take(): Waiting[] {
     const batch = new Map<string, Waiting>();
     const left: Waiting[] = [];

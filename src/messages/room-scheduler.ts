@@ -1,17 +1,17 @@
 import { rerun } from '../db/database.ts';
-import { AHEAD_MS } from './alarms.ts';
+import { FREEZE_EARLY_MS } from './alarms.ts';
 import { beginAttempts, withdrawAttempts, type Planned } from './attempts.ts';
 import type { DeliveryOptions } from './delivery.ts';
 import { foldRoom, isFoldable } from './digest.ts';
 import { takePending, unresolvedIn, type MessageRow } from './message-rows.ts';
 import { earlyMsOf } from './not-before.ts';
 import type { RateLimits } from './rate-limiter.ts';
-import { AGAIN_MS, type Decided, type RoomWorker, type Turn, type Unsettled } from './room-worker.ts';
+import { LOOK_AGAIN_MS, type Decided, type RoomWorker, type Turn, type Unsettled } from './room-worker.ts';
 
-/** Messages of one room whose commits are shared while many wait. */
+/** Most messages of one room that share a commit. */
 const BATCH = 16;
-/** Looked at in a room while some bucket is closed: what waits for that must not hide what stands behind it. */
-const MOST_LOOKED_AT = 500;
+/** Rows read in a room while some bucket is exhausted: rows that wait for it must not hide those behind them. */
+const MAX_ROWS_READ = 500;
 
 export interface RoomSchedulerOptions {
   readonly limits: RateLimits;
@@ -20,13 +20,13 @@ export interface RoomSchedulerOptions {
   readonly onError: (error: unknown, what: string) => void;
 }
 
-/** What waits in a room; `earlyMs`: until something is due that was left out. */
+/** The pending rows of a room. `earlyMs`: time until a row that was left out is due. */
 interface Waiting {
   readonly rows: readonly MessageRow[];
   readonly earlyMs: number | undefined;
 }
 
-/** The turns of many rooms: what they have in common, one look and one commit for all of them. */
+/** Runs the turns of many rooms, with one read and one commit for all of them. */
 export class RoomScheduler {
   readonly #options: DeliveryOptions & RoomSchedulerOptions;
 
@@ -35,8 +35,8 @@ export class RoomScheduler {
   }
 
   /**
-   * Gives rooms that have begun their turn, and ends each when it is done with it; `budget`: requests that each may make.
-   * Resolves when everything is decided and stored; with a budget, when it is also sent.
+   * Runs the turns of rooms, and calls `onEnd` for each; `budget`: requests that each may make. Resolves when everything is
+   * decided and stored; with a budget, when everything is sent.
    */
   async work(workers: readonly RoomWorker[], budget = Number.POSITIVE_INFINITY): Promise<void> {
     const { lease, onEnd, limits, clock } = this.#options;
@@ -53,10 +53,10 @@ export class RoomScheduler {
       for (const [worker, { first }] of unsettled) if (first) finish(worker, () => worker.settle(first, budget));
       for (const worker of left) await this.#fold(worker);
       const decided: [RoomWorker, Decided][] = [];
-      const asked = limits.isAnyClosed(clock.steady()) ? MOST_LOOKED_AT : limit;
-      const aheadMs = budget === Number.POSITIVE_INFINITY ? AHEAD_MS : 0;
-      for (const [worker, { rows, earlyMs }] of await this.#waitingIn([...left], asked, aheadMs)) {
-        const one = await worker.decide(rows, { limit, asked, earlyMs }, unsettled.get(worker)?.putOff);
+      const asked = limits.isAnyClosed(clock.steady()) ? MAX_ROWS_READ : limit;
+      const freezeEarlyMs = budget === Number.POSITIVE_INFINITY ? FREEZE_EARLY_MS : 0;
+      for (const [worker, { rows, earlyMs }] of await this.#waitingIn([...left], asked, freezeEarlyMs)) {
+        const one = await worker.decide(rows, { limit, asked, earlyMs }, unsettled.get(worker)?.deferred);
         const { special } = one;
         if (special) finish(worker, () => worker.single(special, (planned) => this.#beginOne(planned), budget));
         else if (one.batch.length === 0) finish(worker, async () => one.after);
@@ -70,7 +70,7 @@ export class RoomScheduler {
     if (budget !== Number.POSITIVE_INFINITY) await Promise.all(sending);
   }
 
-  /** What failed is found again by the next look. */
+  /** The next look retries what failed. */
   async #finish(worker: RoomWorker, rest: () => Promise<Turn>): Promise<void> {
     const { onEnd, onError } = this.#options;
     let turn: Turn = 'done';
@@ -83,7 +83,7 @@ export class RoomScheduler {
     onEnd(worker, turn);
   }
 
-  /** In each room where that is not known, what nobody recorded as confirmed. */
+  /** Reads unconfirmed requests of rooms where they are not known. */
   async #unsettled(workers: readonly RoomWorker[]): Promise<ReadonlyMap<RoomWorker, Unsettled>> {
     const { database, name } = this.#options;
     const unseen = workers.filter((worker) => !worker.isSettled);
@@ -97,14 +97,18 @@ export class RoomScheduler {
     return new Map(unseen.map((worker) => [worker, worker.unsettled(found.get(worker.room) ?? [])]));
   }
 
-  async #waitingIn(workers: readonly RoomWorker[], limit: number, aheadMs: number): Promise<[RoomWorker, Waiting][]> {
+  async #waitingIn(
+    workers: readonly RoomWorker[],
+    limit: number,
+    freezeEarlyMs: number,
+  ): Promise<[RoomWorker, Waiting][]> {
     if (workers.length === 0) return [];
     const { database, name, clock } = this.#options;
     const now = clock.now();
     const take = (rooms: readonly string[], until: Date) => takePending(database.query, name, rooms, { until, limit });
     const rooms = workers.map(({ room }) => room);
-    const rows = await take(rooms, new Date(now.getTime() + aheadMs));
-    // What has to wait for its time must not hide what stands behind it.
+    const rows = await take(rooms, new Date(now.getTime() + freezeEarlyMs));
+    // A row that waits for its time must not hide those behind it.
     const earlyMs = new Map<string, number>();
     for (const [room, there] of rows) {
       const early = there.map((row) => earlyMsOf(row, now)).filter((ms) => ms > 0);
@@ -128,8 +132,8 @@ export class RoomScheduler {
   }
 
   /**
-   * Sends what stands before one that changed, is being changed, or was not frozen because the lease has gone; takes back
-   * what stands behind it. Whoever changes it wakes the room.
+   * Sends the batch up to the first row that was not frozen: it changed, is locked, or the lease is lost. Undoes the attempts
+   * after it. Whoever changes that row wakes the room.
    */
   async #deliver(
     worker: RoomWorker,
@@ -143,7 +147,7 @@ export class RoomScheduler {
     const behind = batch.slice(frozen.length).flatMap(({ row }) => (begun.has(row.id) ? [row] : []));
     if (behind.length > 0) await withdrawAttempts(database.query, lease, behind);
     const turn = frozen.length > 0 ? await worker.deliver(frozen, budget) : 'done';
-    if (changed >= 0) return { waitMs: AGAIN_MS };
+    if (changed >= 0) return { waitMs: LOOK_AGAIN_MS };
     return turn === 'done' ? after : turn;
   }
 

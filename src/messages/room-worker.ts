@@ -1,52 +1,52 @@
 import type { Message } from '../chat/message.ts';
 import { rerun } from '../db/database.ts';
-import { AHEAD_MS } from './alarms.ts';
+import { FREEZE_EARLY_MS } from './alarms.ts';
 import { askerOnlyRoute } from './asker-only.ts';
 import { changeAttempt, withdrawAttempts, type Planned } from './attempts.ts';
 import { dropExpired, markShown } from './confirmations.ts';
 import type { Delivery, DeliveryOptions } from './delivery.ts';
-import { livingDigest, digestEntries, unfold } from './digest-rows.ts';
+import { liveDigest, digestEntries, unfold } from './digest-rows.ts';
 import { digestMessage } from './digest.ts';
 import type { MessageRow } from './message-rows.ts';
 import { byTime, earlyMsOf, takeEarly } from './not-before.ts';
 import { operationOf, planFor, type Attempt, type Copy } from './plan.ts';
 import type { RateLimits } from './rate-limiter.ts';
 
-/** What changes right now, or has just changed, is looked at again so soon. */
-export const AGAIN_MS = 100;
+/** A row that is locked, or has just changed, is looked at again after this. */
+export const LOOK_AGAIN_MS = 100;
 /** About ten minutes with the pauses between them. */
 const MAX_UNKNOWN_TRIES = 24;
-/** Platforms have no keys for such answers. */
-const NOT_REPEATED = 'nobody knows whether it was shown, and it is not repeated';
+/** Platforms have no idempotency keys for private replies. */
+const NOT_REPEATED = 'it may or may not have been shown, and cannot be repeated safely';
 
 /**
- * `idle`: nothing to do, as far as is known. `ready`, `urgent`: something may be sent; urgent comes before bulk. `working`: it
- * has its turn. `woken`, `pressed`: something, or something urgent, came during its turn.
+ * `idle`: nothing known to do. `ready`, `urgent`: something may be sent; urgent goes before bulk. `working`: it has its turn.
+ * `woken`, `preempted`: something, or something urgent, was added during its turn.
  */
-type State = 'idle' | 'ready' | 'urgent' | 'working' | 'woken' | 'pressed';
+type State = 'idle' | 'ready' | 'urgent' | 'working' | 'woken' | 'preempted';
 
-/** What a turn leaves: nothing, perhaps more to send now, or a wait until the room is looked into again. */
+/** The end of a turn: nothing left, perhaps more to send now, or a wait until the next look at the room. */
 export type Turn = 'done' | 'more' | { readonly waitMs: number };
 
-/** What nobody recorded as confirmed in a room. */
+/** The requests of a room that are not recorded as confirmed. */
 export interface Unsettled {
-  /** Comes before anything else. */
+  /** Must be sent before anything else. */
   readonly first: MessageRow | undefined;
-  /** Each goes on with what was confirmed, and has to wait for a bucket of its own: others need not. */
-  readonly putOff: readonly MessageRow[];
+  /** Partly sent, and waiting for a bucket of their own; others may be sent meanwhile. */
+  readonly deferred: readonly MessageRow[];
 }
 
-/** What waits in a room, once it is decided. */
+/** What to do next in a room. */
 export interface Decided {
   /** To be frozen and sent, in order. */
   readonly batch: readonly Planned[];
-  /** The first, where it is not simply something to send. */
+  /** The first row, if it needs more than being sent. */
   readonly special: MessageRow | undefined;
-  /** What is left for later. */
+  /** What to do after that. */
   readonly after: Turn;
 }
 
-/** One room of a connector: decides what it is sent, sends it in order, and remembers which requests nobody knows the outcome of. */
+/** Delivers to one room: decides what to send, sends it in order, and tracks requests with an unknown outcome. */
 export class RoomWorker {
   readonly room: string;
   readonly #options: DeliveryOptions;
@@ -54,13 +54,13 @@ export class RoomWorker {
   readonly #delivery: Delivery;
   #state: State = 'idle';
   #turn = Promise.withResolvers<void>();
-  /** What it froze ahead of its time in its turn and has not sent; undefined: that is not decided yet. */
-  #ahead: Set<string> | undefined;
-  /** Something came during its turn. */
-  #called = Promise.withResolvers<void>();
-  /** False: a former holder, or a failure, may have left a request without a known outcome; the rows say. */
+  /** Rows that it froze before their time in this turn and has not sent; undefined: not decided yet. */
+  #frozenEarly: Set<string> | undefined;
+  /** Resolves when something is added during its turn. */
+  #added = Promise.withResolvers<void>();
+  /** False: there may be requests with an unknown outcome, left by another replica or a failure; the rows tell. */
   isSettled = false;
-  /** Requests that are not recorded as confirmed, and how often each was tried without an answer; 0: it follows what was confirmed. */
+  /** Unconfirmed requests, and how often each was tried without an answer; 0: not sent yet, but an earlier step was. */
   readonly #tries = new Map<string, number>();
 
   constructor(room: string, options: DeliveryOptions, limits: RateLimits, delivery: Delivery) {
@@ -71,12 +71,12 @@ export class RoomWorker {
   }
 
   get isWorking(): boolean {
-    return this.#state === 'working' || this.#state === 'woken' || this.#state === 'pressed';
+    return this.#state === 'working' || this.#state === 'woken' || this.#state === 'preempted';
   }
 
-  /** It is deciding what to send, or holds what is not due yet. */
-  get mayHoldAhead(): boolean {
-    return this.isWorking && (this.#ahead === undefined || this.#ahead.size > 0);
+  /** It is deciding what to send, or has frozen rows that are not due yet. */
+  get mayHoldEarly(): boolean {
+    return this.isWorking && (this.#frozenEarly === undefined || this.#frozenEarly.size > 0);
   }
 
   get isUrgent(): boolean {
@@ -85,55 +85,55 @@ export class RoomWorker {
 
   wake(urgent: boolean): void {
     if (this.isWorking) {
-      this.#state = urgent || this.#state === 'pressed' ? 'pressed' : 'woken';
-      this.#called.resolve();
+      this.#state = urgent || this.#state === 'preempted' ? 'preempted' : 'woken';
+      this.#added.resolve();
     } else this.#state = urgent || this.#state === 'urgent' ? 'urgent' : 'ready';
   }
 
   begin(): void {
     this.#state = 'working';
     this.#turn = Promise.withResolvers();
-    this.#called = Promise.withResolvers();
-    this.#ahead = undefined;
+    this.#added = Promise.withResolvers();
+    this.#frozenEarly = undefined;
   }
 
-  /** True: it is to be looked into again now. */
+  /** True: look at it again now. */
   end(turn: Turn): boolean {
     const woken = this.#state;
-    this.#state = woken === 'pressed' ? 'urgent' : woken === 'woken' || turn === 'more' ? 'ready' : 'idle';
+    this.#state = woken === 'preempted' ? 'urgent' : woken === 'woken' || turn === 'more' ? 'ready' : 'idle';
     this.#turn.resolve();
     return this.#state !== 'idle';
   }
 
-  /** Resolves when its turn is over; whoever waits comes before the next turn, which begins in another task. */
+  /** Resolves at the end of its turn, before the next turn, which starts in another macrotask. */
   ended(): Promise<void> {
     return this.isWorking ? this.#turn.promise : Promise.resolve();
   }
 
-  /** What was known of its requests is no longer true. */
+  /** Discards what it knows about requests and waits. */
   forget(): void {
     this.isSettled = false;
     this.#tries.clear();
     this.#limits.forget(this.room);
   }
 
-  /** A request was found whose outcome nobody recorded; somebody who is gone may have made it. */
+  /** An unknown request counts as tried once: a replica that is gone may have made it. */
   #triesOf(row: MessageRow): number {
     return this.#tries.get(requestOf(row)) ?? 1;
   }
 
-  /** Of what is not recorded as confirmed in its room: requests without an answer come first, whatever else could go on. */
+  /** Sorts out unconfirmed requests: those without an answer go first, before anything else. */
   unsettled(rows: readonly MessageRow[]): Unsettled {
     this.isSettled = rows.length === 0;
     if (this.isSettled) this.#tries.clear();
     const unknown = rows.find((row) => this.#triesOf(row) > 0);
-    if (unknown) return { first: unknown, putOff: [] };
+    if (unknown) return { first: unknown, deferred: [] };
     const mustWait = (row: MessageRow): boolean =>
       this.#ownWaitMs({ row, attempt: JSON.parse(row.attempt ?? '') as Attempt }) > 0;
-    return { first: rows.find((row) => !mustWait(row)), putOff: rows };
+    return { first: rows.find((row) => !mustWait(row)), deferred: rows };
   }
 
-  /** What a former holder, or a request without an answer, left. */
+  /** Settles an attempt that another replica left, or that got no answer. */
   async settle(row: MessageRow, budget: number): Promise<Turn> {
     const attempt = JSON.parse(row.attempt ?? '') as Attempt;
     const tries = this.#triesOf(row);
@@ -142,22 +142,22 @@ export class RoomWorker {
       return 'more';
     }
     const repeat = await this.#repeatOf(row, attempt);
-    // It changed meanwhile.
-    if (!repeat) return { waitMs: AGAIN_MS };
+    // It has changed since.
+    if (!repeat) return { waitMs: LOOK_AGAIN_MS };
     this.#tries.set(requestOf(row), tries);
     const turn = await this.deliver([{ row, attempt: repeat }], budget);
-    // There may be another one.
+    // There may be another.
     return turn === 'done' ? 'more' : turn;
   }
 
   /**
-   * The very same, as long as the platform knows its key; after that a send says that it may be a repeat. Undefined: it
-   * changed meanwhile, and is to be looked at again.
+   * Repeats the same request while the platform remembers its key; after that, a send is marked as a possible repeat.
+   * Undefined: the row has changed since; look at it again.
    */
   async #repeatOf(row: MessageRow, attempt: Attempt): Promise<Attempt | undefined> {
     const { connector, clock, database, lease } = this.#options;
     const known = clock.now().getTime() - Date.parse(attempt.at) < connector.capabilities.keyWindowMs;
-    // What is half done goes on as it was begun, and what was taken away since is deleted after it.
+    // A partly sent message is completed as decided. If it was removed since, it is deleted afterwards.
     if (known || attempt.next > 0 || row.removed || attempt.steps[0]?.type !== 'send') return attempt;
     const marked = await this.#plan(row, (message) => ({
       ...message,
@@ -168,8 +168,8 @@ export class RoomWorker {
   }
 
   /**
-   * What can be attempted together: messages that depend on nothing before them. Their requests still go out one after
-   * another; only the commits before and after are shared. `earlyMs`: until something is due that is not among the rows.
+   * Decides what can be attempted together: messages that do not depend on earlier ones. Their requests still go out one after
+   * another; only the commits are shared. `earlyMs`: time until a row that is not in `rows` is due.
    */
   async decide(
     rows: readonly MessageRow[],
@@ -178,15 +178,15 @@ export class RoomWorker {
       asked,
       earlyMs,
     }: { readonly limit: number; readonly asked: number; readonly earlyMs?: number | undefined },
-    putOff: readonly MessageRow[] = [],
+    deferred: readonly MessageRow[] = [],
   ): Promise<Decided> {
     const now = this.#options.clock.now();
     const batch: Planned[] = [];
-    const waits = putOff.length > 0 ? [AGAIN_MS] : [];
+    const waits = deferred.length > 0 ? [LOOK_AGAIN_MS] : [];
     if (earlyMs !== undefined) waits.push(earlyMs);
     for (const row of byTime(rows, now)) {
       if (batch.length === limit) break;
-      if (putOff.some(({ id }) => id === row.id || id === row.fold)) continue;
+      if (deferred.some(({ id }) => id === row.id || id === row.fold)) continue;
       const attempt = this.#isSpecial(row) ? undefined : await this.#plan(row);
       const isPlain = attempt !== undefined && !('impossible' in attempt) && attempt.steps.length > 0;
       const inMs = earlyMsOf(row, now);
@@ -194,14 +194,14 @@ export class RoomWorker {
         waits.push(inMs);
         continue;
       }
-      // What stands in a thread is told its root once that is shown.
+      // A message in a thread needs the remote id of the thread's first message, which must be shown before.
       if (!isPlain || (row.thread_key && batch.length > 0))
         return { batch, special: batch.length === 0 ? row : undefined, after: 'more' };
       const waitMs = this.#ownWaitMs({ row, attempt });
       if (waitMs > 0) waits.push(waitMs);
       else batch.push({ row, attempt });
     }
-    // Who waits for a time must not keep what could go before it.
+    // A message that is not due must not delay one that could be sent before it.
     if (waits.length > 0) waits.push(...takeEarly(batch, now));
     const isFull = batch.length === limit || rows.length === asked;
     const isMore = batch.length > 0 && (isFull || batch.some(({ attempt }) => attempt.steps.length > 1));
@@ -209,18 +209,18 @@ export class RoomWorker {
     return { batch, special: undefined, after: isMore ? 'more' : later };
   }
 
-  /** Resolves when what was frozen ahead is to be sent. False: something else came before that, and may have changed it. */
+  /** Resolves when a message frozen early is due. False: the room was woken before, and the message may have changed. */
   async #isDue(row: MessageRow): Promise<boolean> {
-    if (!this.#ahead?.has(row.id)) return true;
+    if (!this.#frozenEarly?.has(row.id)) return true;
     const { clock } = this.#options;
     for (let waitMs; this.#state === 'working' && (waitMs = earlyMsOf(row, clock.now())) > 0;) {
       const rung = Promise.withResolvers<void>();
-      const callOff = clock.after(waitMs, rung.resolve);
-      await Promise.race([rung.promise, this.#called.promise]);
-      callOff();
+      const cancel = clock.after(waitMs, rung.resolve);
+      await Promise.race([rung.promise, this.#added.promise]);
+      cancel();
     }
     if (this.#state !== 'working') return false;
-    this.#ahead.delete(row.id);
+    this.#frozenEarly.delete(row.id);
     return true;
   }
 
@@ -243,10 +243,10 @@ export class RoomWorker {
     return step ? this.#limits.ownWaitMs(operationOf(step, row), this.#options.clock.steady()) : 0;
   }
 
-  /** The first message of a room, where it is not simply something to send. `begin` freezes it. */
+  /** Handles the first message of a room if it needs more than being sent. `begin` freezes it. */
   async single(next: MessageRow, begin: (planned: Planned) => Promise<boolean>, budget: number): Promise<Turn> {
     const { database, lease, clock, afterCommit } = this.#options;
-    const row = next.fold ? await livingDigest(database.query, next.fold) : next;
+    const row = next.fold ? await liveDigest(database.query, next.fold) : next;
     if (!row) return (await unfold(database.query, lease, next)) ? 'more' : 'done';
     if (row.attempt) {
       this.isSettled = false;
@@ -258,17 +258,17 @@ export class RoomWorker {
       return 'more';
     }
     if (row.visible_to !== null && !this.#way(row)) {
-      await this.#delivery.drop(row, 'the platform cannot show it to one account alone');
+      await this.#delivery.drop(row, 'the platform has no private messages');
       return 'more';
     }
     const attempt = await this.#plan(row);
-    // Whatever is wrong with it must not keep what is behind it.
+    // A message that cannot be shown must not block those behind it.
     if ('impossible' in attempt) {
       await this.#delivery.dead(row, attempt.impossible, row.version);
       return 'more';
     }
     if (attempt.steps.length === 0) return (await markShown(database.query, lease, row, attempt)) ? 'more' : 'done';
-    if (!(await begin({ row, attempt }))) return { waitMs: AGAIN_MS };
+    if (!(await begin({ row, attempt }))) return { waitMs: LOOK_AGAIN_MS };
     const turn = await this.deliver([{ row, attempt }], budget);
     return turn === 'done' ? 'more' : turn;
   }
@@ -283,7 +283,7 @@ export class RoomWorker {
       id: row.id,
       version: row.version,
       ringVersion: row.ring_version,
-      // A digest of what was taken away says nothing.
+      // A digest whose members were all removed is removed too.
       removed: row.removed || members?.every((member) => member.removed) === true,
       message: mark(members ? digestMessage(members) : (JSON.parse(row.content) as Message)),
       copies: JSON.parse(row.copies) as Copy[],
@@ -294,15 +294,15 @@ export class RoomWorker {
   }
 
   /**
-   * Sends what is frozen, in order, with `budget` requests at most. What is not sent after all is withdrawn, unless it may
-   * have been sent before.
+   * Sends frozen rows in order, with at most `budget` requests. The attempts of those that were not sent are undone, unless
+   * they may have been sent before.
    */
   async deliver(frozen: readonly Planned[], budget: number): Promise<Turn> {
     const { database, lease, crashPoint } = this.#options;
     const now = this.#options.clock.now();
-    // What may have been sent before, and was said anew for later, holds nothing up.
-    const isAhead = (inMs: number): boolean => inMs > 0 && inMs <= AHEAD_MS;
-    this.#ahead = new Set(frozen.filter(({ row }) => isAhead(earlyMsOf(row, now))).map(({ row }) => row.id));
+    // One that may have been sent before, and got a later time since, is not waited for.
+    const isEarly = (inMs: number): boolean => inMs > 0 && inMs <= FREEZE_EARLY_MS;
+    this.#frozenEarly = new Set(frozen.filter(({ row }) => isEarly(earlyMsOf(row, now))).map(({ row }) => row.id));
     const sending = { left: budget, sent: 0, recording: [] as Promise<unknown>[] };
     const unsent: MessageRow[] = [];
     let turn: Turn = 'done';
@@ -314,7 +314,7 @@ export class RoomWorker {
         if (!planned || !end) continue;
         if (end.withdraw) unsent.push(planned.row);
         if (end.turn !== undefined) turn = end.turn;
-        if (!end.goesOn) break;
+        if (!end.othersMayProceed) break;
       }
     } finally {
       this.#delivery.flush();
@@ -327,7 +327,7 @@ export class RoomWorker {
     return turn;
   }
 
-  /** All requests of one message. Undefined: it is shown, or never will be. */
+  /** Makes all requests of one message. Undefined: it is shown, or never will be. */
   async #send(planned: Planned, sending: Sending): Promise<Ended | undefined> {
     let { row, attempt } = planned;
     while (attempt.next < attempt.steps.length) {
@@ -346,7 +346,11 @@ export class RoomWorker {
         case 'not asked':
         case 'refused':
           if (!untouched) this.isSettled = false;
-          return { withdraw: untouched, goesOn: answer.goesOn === true && untouched, turn: answer.turn };
+          return {
+            withdraw: untouched,
+            othersMayProceed: answer.othersMayProceed === true && untouched,
+            turn: answer.turn,
+          };
         case 'never':
           this.#tries.delete(request);
           await this.#delivery.dead(row, answer.reason, isRepeat ? undefined : attempt.version);
@@ -361,9 +365,9 @@ export class RoomWorker {
           sending.recording.push(recorded.then((isOurs) => void (isOurs || (this.isSettled = false))));
           if (after.attempt.next >= after.attempt.steps.length) return undefined;
           this.#tries.set(requestOf(after.row), 0);
-          // The next step is asked for under a key that the row counts to.
+          // The next step's key contains the recorded count.
           this.#delivery.flush();
-          if (!(await recorded)) return { withdraw: false, goesOn: false, turn: 'more' };
+          if (!(await recorded)) return { withdraw: false, othersMayProceed: false, turn: 'more' };
           ({ row, attempt } = after);
         }
       }
@@ -371,15 +375,15 @@ export class RoomWorker {
     return undefined;
   }
 
-  /** A pace that changed since this was decided counts, and what came meanwhile may go before the rest. */
+  /** Rate limits may have changed since this was decided, and urgent messages may have been added. */
   #stopBefore(row: MessageRow, attempt: Attempt, { left, sent }: Sending): NotAsked | undefined {
     const nowMs = this.#options.clock.steady();
     const waitMs = this.#limits.waitMs(row.room, nowMs);
     if (waitMs > 0) return { type: 'not asked', turn: { waitMs } };
     const ownMs = this.#ownWaitMs({ row, attempt });
-    if (ownMs > 0) return { type: 'not asked', turn: { waitMs: ownMs }, goesOn: true };
-    const isPressed = sent > 0 && row.queue > 0 && this.#state === 'pressed';
-    if (this.#delivery.isStopped || left <= 0 || isPressed || (attempt.next === 0 && this.#isLate(row)))
+    if (ownMs > 0) return { type: 'not asked', turn: { waitMs: ownMs }, othersMayProceed: true };
+    const isPreempted = sent > 0 && row.queue > 0 && this.#state === 'preempted';
+    if (this.#delivery.isStopped || left <= 0 || isPreempted || (attempt.next === 0 && this.#isLate(row)))
       return { type: 'not asked', turn: 'more' };
     return undefined;
   }
@@ -395,24 +399,21 @@ export class RoomWorker {
       return undefined;
     }
     if (tries >= MAX_UNKNOWN_TRIES && isUp()) {
-      await this.#delivery.dead(
-        row,
-        'the server answers, but never says whether it took this one; it may have been shown',
-      );
+      await this.#delivery.dead(row, 'the server is up, but never confirmed this message; it may have been shown');
       return undefined;
     }
     const waitMs = this.#limits.room(row.room).failed(this.#options.clock.steady());
     log.warn(
       { message: row.id, tries, waitMs: Math.round(waitMs), reason },
-      'send has an unknown outcome and is repeated under the same key',
+      'outcome of a request is unknown; repeating it under the same key',
     );
-    return { withdraw: false, goesOn: false, turn: { waitMs } };
+    return { withdraw: false, othersMayProceed: false, turn: { waitMs } };
   }
 }
 
 const NOT_YET: NotAsked = { type: 'not asked', turn: 'more' };
 
-/** Names a request: as its key does. */
+/** Identifies a request, as its key does. */
 function requestOf(row: MessageRow): string {
   return `${row.id} ${row.sends}`;
 }
@@ -421,21 +422,21 @@ interface Sending {
   /** Requests that may still be made. */
   left: number;
   sent: number;
-  /** What is recorded while the next request is on its way. */
+  /** Records in progress, while the next request is in flight. */
   readonly recording: Promise<unknown>[];
 }
 
-/** A message that was not sent to its end. */
+/** A message that was not sent completely. */
 interface Ended {
-  /** Certainly nothing of it was done. */
+  /** Certainly none of it was sent. */
   readonly withdraw: boolean;
-  /** Those behind it need not wait. */
-  readonly goesOn: boolean;
+  /** The messages behind it need not wait. */
+  readonly othersMayProceed: boolean;
   readonly turn: Turn | undefined;
 }
 
 interface NotAsked {
   readonly type: 'not asked';
   readonly turn: Turn;
-  readonly goesOn?: boolean;
+  readonly othersMayProceed?: boolean;
 }

@@ -7,7 +7,7 @@ import { messageOf } from '../errors.ts';
 import { forgetSources } from '../http/heard-sources.ts';
 import type { Log } from '../log.ts';
 import { readBacklog } from '../messages/backlog.ts';
-import { buryPending } from '../messages/dead-letters.ts';
+import { markOrphansDead } from '../messages/dead-letters.ts';
 import type { Metrics } from '../metrics.ts';
 import { webhookSources, type Registry } from '../registry/registry.ts';
 
@@ -94,7 +94,7 @@ export class Housekeeper {
 
   /** What was meant for a connector that is configured no more will not be shown: it is kept as dead letters. */
   async #bury(database: Database): Promise<void> {
-    const rows = await buryPending(database.query, [...this.#options.registry().connectors], BURY_AFTER_MS);
+    const rows = await markOrphansDead(database.query, [...this.#options.registry().connectors], BURY_AFTER_MS);
     if (rows.length > 0) await this.#options.onBuried(rows.length);
   }
 

@@ -17,7 +17,7 @@ const watch = defineSkill<Options>({
   commands: { knock: { help: 'is not needed', run: () => 'who is there?' } },
   services: {
     eye: {
-      wanted: ({ on }) => on,
+      enabled: ({ on }) => on,
       run: (run) => (runs.push(run), behave(run)),
       events: {
         saw: defineServiceEvent<Options, { what: string }>({

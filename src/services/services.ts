@@ -32,7 +32,7 @@ export class Services {
   }
 
   /** A lease was won: its service begins, if it is one's. */
-  held(lease: Lease): void {
+  leaseAcquired(lease: Lease): void {
     const declared = declaredIn(this.#options.registry()).get(lease.name);
     if (!declared) return;
     const { loaded, name, service } = declared;
@@ -77,7 +77,7 @@ function declaredIn(registry: Registry): Map<string, Declared> {
   return new Map(
     [...registry.skills.values()].flatMap((loaded) =>
       Object.entries(loaded.skill.services ?? {})
-        .filter(([, service]) => service.wanted?.(loaded.options) ?? true)
+        .filter(([, service]) => service.enabled?.(loaded.options) ?? true)
         .map(([name, service]) => [`service:${loaded.skill.name}.${name}`, { loaded, name, service }]),
     ),
   );

@@ -28,8 +28,8 @@ function specsOf(
 ): CronSpec[] {
   if (schedule === undefined) return [];
   if (typeof schedule === 'string') return [{ ...always, expression: schedule }];
-  return Object.entries(schedule).map(([key, { cron: expression, aheadMs }]) => ({
+  return Object.entries(schedule).map(([key, { cron: expression, leadTimeMs }]) => ({
     ...{ ...always, key, expression },
-    ...(aheadMs !== undefined && { aheadMs }),
+    ...(leadTimeMs !== undefined && { leadTimeMs }),
   }));
 }

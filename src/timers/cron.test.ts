@@ -40,7 +40,7 @@ const times = async (): Promise<string[]> =>
   ).map((row) => row.happened_at.toISOString());
 
 test('one name may have several schedules, each with its key and its own lead', async () => {
-  const early: CronSpec = { ...daily, name: 'warn', key: 'random', aheadMs: 3_600_000 };
+  const early: CronSpec = { ...daily, name: 'warn', key: 'random', leadTimeMs: 3_600_000 };
   const other: CronSpec = { ...daily, name: 'warn', key: 'lunch', expression: '0 12 * * *' };
   for (const now of ['07:30:00', '08:00:01', '09:00:01', '12:00:01']) await tick(`2026-01-10T${now}Z`, early, other);
   const rows = await database.query(
@@ -153,7 +153,7 @@ test('a tick that was missed while its schedule could not be told is made when i
 test.each([
   ['expression', { expression: '30 12 * * *' }],
   ['time zone', { timeZone: 'America/St_Johns' }],
-  ['lead', { aheadMs: 20.5 * 3_600_000 }],
+  ['lead', { leadTimeMs: 20.5 * 3_600_000 }],
 ])('another %s begins now: nothing of the new one was missed', async (_, change) => {
   await tick('2026-01-10T09:30:00Z', daily);
   expect(await tick('2026-01-10T13:00:00Z', { ...daily, ...change })).toEqual([]);

@@ -13,7 +13,7 @@ export interface CronSpec {
   readonly expression: string;
   readonly timeZone: string;
   /** So long before each time. Default 0. */
-  readonly aheadMs?: number;
+  readonly leadTimeMs?: number;
 }
 
 /** What is known of a cron: up to when its ticks were made, and by which schedule. */
@@ -108,8 +108,8 @@ export function planCrons(rows: readonly CronRow[], { specs, broken, failed: unk
 
 const identity = ({ skill, name, key }: Pick<CronRow, 'skill' | 'name' | 'key'>): string => `${skill}\n${name}\n${key}`;
 
-function scheduleOf({ expression, timeZone, aheadMs }: CronSpec): string {
-  return `${expression} ${timeZone}${aheadMs ? ` -${aheadMs}` : ''}`;
+function scheduleOf({ expression, timeZone, leadTimeMs }: CronSpec): string {
+  return `${expression} ${timeZone}${leadTimeMs ? ` -${leadTimeMs}` : ''}`;
 }
 
 function eventOf({ skill, name, key }: CronSpec, tick: Date): NewEvent {
@@ -142,9 +142,9 @@ async function forgetCrons(query: Query, rows: readonly CronRow[]): Promise<void
 }
 
 function lastTick(spec: CronSpec, after: Date, now: Date): Date | undefined {
-  const aheadMs = spec.aheadMs ?? 0;
-  const found = lastTime(spec, new Date(after.getTime() + aheadMs), new Date(now.getTime() + aheadMs));
-  return found && new Date(found.getTime() - aheadMs);
+  const leadTimeMs = spec.leadTimeMs ?? 0;
+  const found = lastTime(spec, new Date(after.getTime() + leadTimeMs), new Date(now.getTime() + leadTimeMs));
+  return found && new Date(found.getTime() - leadTimeMs);
 }
 
 function lastTime({ expression, timeZone }: CronSpec, after: Date, now: Date): Date | undefined {

@@ -26,7 +26,7 @@ async function roomId(): Promise<string> {
 async function heads(): Promise<string[]> {
   const shown = await homeserver.shown(room);
   return shown
-    .filter(({ sender, text }) => sender === bot && !text.includes('goes on below'))
+    .filter(({ sender, text }) => sender === bot && !text.includes('continued below'))
     .map(({ text }) => text.split('\n')[0] ?? '');
 }
 

@@ -10,7 +10,7 @@ import type { NumberedAlert } from '../../skills/alerts/alert.ts';
 import { alertMessage } from '../../skills/alerts/message.ts';
 import { alertOptions } from '../../skills/alerts/options.ts';
 import { readNotification } from '../../skills/alerts/notification.ts';
-import { keep, laneOf, refuse } from '../../skills/alerts/payload.ts';
+import { keep, laneOf, reject } from '../../skills/alerts/payload.ts';
 import { loadContent } from '../../src/config/load.ts';
 import { PLATFORMS } from '../../src/connectors/platforms.ts';
 import { createSecrets, SecretMissing } from '../../src/config/secrets.ts';
@@ -45,7 +45,7 @@ const webhookBodies: Target = {
   input: body,
   run(input) {
     const parsed = parseJson(input);
-    if ('problem' in parsed || refuse(parsed.value) !== undefined) return;
+    if ('problem' in parsed || reject(parsed.value) !== undefined) return;
     laneOf(parsed.value, 'prod');
     for (const part of keep(parsed.value)) {
       const { reports } = readNotification(JSON.parse(JSON.stringify(part)), { cluster: 'prod' });

@@ -30,7 +30,7 @@ export async function verify(
   for (const alert of plan.alerts) {
     const subject = new RegExp(`\\b${alert.name} #\\d+`);
     const copies = lines.filter((line) => subject.test(line.text.split('\n')[0] ?? ''));
-    const living = copies.filter((line) => !line.text.includes('goes on below'));
+    const living = copies.filter((line) => !line.text.includes('continued below'));
     const row = rows.get(alert.name);
     if (row?.fold) {
       checkFolded(alert, lines, living.length, verdict);
@@ -83,7 +83,7 @@ function checkFolded(
   verdict: Verdict,
 ): void {
   const named = lines.flatMap((line) =>
-    line.text.includes(' at once, in one message')
+    line.text.includes(' combined: this room is rate-limited')
       ? line.text.split('\n').filter((one) => new RegExp(`\\b${alert.name} #\\d+`).test(one))
       : [],
   );

@@ -74,7 +74,7 @@ test('where there is no way at all it is dropped', async () => {
   interact('secret');
   await bot.settle();
   expect(bot.texts()).toEqual([]);
-  expect(await dropped()).toEqual([{ reason: 'the platform cannot show it to one account alone' }]);
+  expect(await dropped()).toEqual([{ reason: 'the platform has no private messages' }]);
 });
 
 test('what was typed for all to read is answered for all to read', async () => {
@@ -101,7 +101,7 @@ test('a private answer that nobody knows the outcome of, or that is refused, is 
   await bot.settle();
   expect(asked).toBe(2);
   expect((await dropped()).map(({ reason }) => reason).toSorted()).toEqual([
-    'nobody knows whether it was shown, and it is not repeated',
+    'it may or may not have been shown, and cannot be repeated safely',
     'not today',
   ]);
 });

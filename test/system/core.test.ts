@@ -106,7 +106,7 @@ test('a living message is edited in place, and a ring makes a new one and folds 
   expect(bot.texts()).not.toContain('one');
   await bot.say('ring a three');
   expect(bot.texts().filter((text) => text === 'three')).toHaveLength(1);
-  expect(bot.texts().filter((text) => text.includes('goes on below'))).toHaveLength(1);
+  expect(bot.texts().filter((text) => text.includes('continued below'))).toHaveLength(1);
   await bot.say('gone a');
   expect(bot.texts()).not.toContain('three');
 });

@@ -176,7 +176,7 @@ test('after an absence longer than its leases the bot speaks again', async () =>
   await bot.say('ping 0');
   await line.cut();
   await until(() => !bot.app.database.available);
-  await until(() => bot.app.parts()['memory']?.detail === 'another replica speaks for it');
+  await until(() => bot.app.parts()['memory']?.detail === 'active on another replica');
   hear('ping 1');
   await line.mend();
   await bot.settle();

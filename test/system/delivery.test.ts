@@ -226,8 +226,8 @@ test('what rings again and again is remembered with its newest copies, and its r
   expect(kept.slice(-2).map(({ parts }) => parts[0]?.remoteId)).toEqual(bot.messages('a').map(({ id }) => id));
   await bot.say('ring three');
   expect(bot.texts('a')).toEqual([
-    expect.stringContaining('goes on below'),
-    expect.stringContaining('goes on'),
+    expect.stringContaining('continued below'),
+    expect.stringContaining('continued'),
     'three',
   ]);
 });
@@ -248,7 +248,7 @@ test('an edit that is refused for its kind holds back nothing else in its room, 
   await until(() => bot.texts('a').includes('poke'));
   expect(bot.texts('a').slice(0, 2)).toEqual(['before', 'one']);
   refusing = false;
-  await until(() => bot.texts('a')[0] === 'after' && bot.texts('a')[1]?.includes('goes on') === true);
+  await until(() => bot.texts('a')[0] === 'after' && bot.texts('a')[1]?.includes('continued') === true);
   await until(async () => (await bot.query('select 1 from messages where pending')).length === 0);
   expect(bot.texts('a').slice(2)).toEqual(['two', 'poke']);
 });

@@ -76,7 +76,7 @@ test.each(['account', 'room'] as const)(
     await bot.settle();
     expect(named()).toEqual(PODS.map(() => 1));
     expect(bot.texts()[0]).toBe('watchbell 0.0.0-test');
-    expect(bot.texts().filter((text) => text.includes('at once'))).not.toEqual([]);
+    expect(bot.texts().filter((text) => text.includes('combined: this room'))).not.toEqual([]);
     expect(bot.messages().length).toBeLessThan(10);
   },
 );
@@ -128,7 +128,7 @@ test('a storm that nobody slows down is shown one by one', async () => {
   await bot.settle();
   expect(named()).toEqual(PODS.map(() => 1));
   expect(bot.messages()).toHaveLength(60);
-  expect(bot.messages().some((one) => textOf(one.message).includes('at once'))).toBe(false);
+  expect(bot.messages().some((one) => textOf(one.message).includes('combined: this room'))).toBe(false);
 });
 
 test('a page goes before the digest', async () => {

@@ -61,7 +61,7 @@ afterEach(async () => {
   await one.stop();
 });
 
-const speaks = (bot: TestBot): boolean => bot.app.parts()['memory']?.detail !== 'another replica speaks for it';
+const speaks = (bot: TestBot): boolean => bot.app.parts()['memory']?.detail !== 'active on another replica';
 const sorted = (texts: readonly string[]): string[] => [...texts].sort();
 const expected = (word: string, of = NUMBERS): string[] => sorted(of.map((n) => `${word} ${n}`));
 

@@ -216,7 +216,7 @@ test('what is said, changed and taken away is seen by a reader of each replica, 
   await bot.say('board two');
   expect(await texts(other.app)).toEqual(['two']);
   await bot.say('ring three');
-  expect(await texts(other.app)).toEqual(['_goes on below_ ⤵', 'three']);
+  expect(await texts(other.app)).toEqual(['_continued below_ ⤵', 'three']);
   await bot.say('wipe');
   expect(await texts(other.app)).toEqual([]);
 });
