@@ -5,7 +5,7 @@ import { listeningRoomOf, postInRooms } from './rounds.ts';
 import type { GroupMember } from './person-ids.ts';
 import { count, list } from './wording.ts';
 
-/** More names than this are no message any more. */
+/** A longer list is cut. */
 const MAX_NAMES = 10;
 
 interface AnnouncedGroup {
@@ -17,7 +17,7 @@ interface AnnouncedGroup {
   readonly connector: string;
 }
 
-/** Tells one group, in its conversation, or in the room where the platform has none. */
+/** Posts the first message to a group: in its conversation, or in the room if the platform has no private conversations. */
 export async function announceGroup(
   context: Context<CoffeeOptions>,
   group: number,
@@ -58,7 +58,7 @@ function placeOn(
     .find((address) => address.connector === connector);
 }
 
-/** Every group was told, or given up. */
+/** Ends a round once every group was told or has failed; reports the failed ones in the round's rooms. */
 export async function finishRound(context: Context<CoffeeOptions>, id: string): Promise<void> {
   const [round] = await context.sql<{ rooms: readonly string[] }>(
     "update coffee_rounds set state = 'told', moved_at = $2 where id = $1 and state = 'opening' returning rooms",
@@ -75,7 +75,7 @@ export async function finishRound(context: Context<CoffeeOptions>, id: string): 
       await context.post(room, `failed:${id}`, 'Every group now has its conversation.');
 }
 
-/** A round that hangs is said in its rooms after an hour, and once more when it is over. */
+/** Reports in the round's rooms that some conversations could still not be opened; `finishRound` updates that message. */
 export async function reportPendingGroups(context: Context<CoffeeOptions>, id: string): Promise<void> {
   const [round] = await context.sql<{ rooms: readonly string[] }>('select rooms from coffee_rounds where id = $1', [
     id,

@@ -1,6 +1,6 @@
 import type { Context } from '#skill';
 
-/** What `watchbell pair` waits for; see cli-pair.ts. */
+/** The answer that `watchbell pair` waits for; see cli-pair.ts. */
 export interface Answer {
   readonly ok: boolean;
   readonly says: string;
@@ -8,7 +8,7 @@ export interface Answer {
 
 const KEPT_MS = 3_600_000;
 
-/** Leaves an answer where the command line looks for it, for an hour. */
+/** Stores an answer where the command line polls for it. It is deleted after an hour. */
 export async function answerRequest(context: Context, request: string | undefined, answer: Answer): Promise<void> {
   if (request === undefined) return;
   await context.state.set(`request:${request}`, { ...answer });

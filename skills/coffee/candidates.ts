@@ -4,12 +4,12 @@ import type { Edge } from './matching.ts';
 import { seededRandom } from './random.ts';
 import type { Roster } from './roster.ts';
 
-/** Up to this many people every pair is looked at; the blossom algorithm takes seconds on a complete graph of 1,000. */
+/** Up to this many people every pair is a candidate; the blossom algorithm takes seconds on a complete graph of 1,000. */
 const COMPLETE_GRAPH_SIZE = 48;
-/** So many people met long ago are offered to whoever has met nearly everyone. */
+/** With fewer strangers than this left, people they met long ago become candidates too. */
 const MIN_CANDIDATES = 8;
 
-/** Whom each person faces in the circle this round, by number; undefined: an empty seat. */
+/** The person each one faces in the circle this round, by number; undefined: an empty seat. */
 export type Facing = readonly (number | undefined)[];
 
 export function facingEach(roster: Roster, seats: readonly number[], count: number): Facing {
@@ -18,9 +18,9 @@ export function facingEach(roster: Roster, seats: readonly number[], count: numb
 }
 
 /**
- * The pairs of `people` that the matching may choose from: for each person those they have not met (a sample of `width`
- * where they are many), the one they face in the circle, and where nearly all were met, those met longest ago. A round of
- * strangers is found in a sparse graph as surely as in the complete one, thousands of times faster.
+ * The pairs of `people` that the matching may choose from. For each person: people they have not met (a sample of `width` if
+ * there are many), the one they face in the circle, and once they have met nearly everyone, those they met longest ago. A
+ * sparse graph yields a round of strangers as reliably as the complete one, thousands of times faster.
  */
 export function candidates(
   roster: Roster,
@@ -46,7 +46,7 @@ export function candidates(
   for (const one of people) {
     const faced = circle?.[one];
     if (faced !== undefined && among.has(faced)) add(one, faced);
-    // Where few are met, what chance picks is nearly always a stranger; else all are looked at, from a random one on.
+    // With few people met, a random pick is nearly always a stranger; otherwise scan everyone from a random start.
     const isFresh = people.length - roster.metWith(one).length > width * 4;
     const first = Math.floor(random() * people.length);
     const tries = isFresh ? width * 8 : people.length;

@@ -60,14 +60,14 @@ function coffeebot(): void {
 
 function run(...args: string[]): Promise<CliResult> {
   const config = join(directory, 'watchbell.yaml');
-  // The database by its own words: DATABASE_URL is how every command finds it.
+  // Every command finds the database by DATABASE_URL.
   return runCli(['import', 'coffeebot', ...args], { config, secrets: directory, databaseUrl: database.url });
 }
 
 const met = async (): Promise<unknown[]> =>
   (await client.query('select name, one, other, times, last from coffee_met order by one, other')).rows;
 
-test('pairs that met are taken over, by person where it is said who somebody is, and a second time changes nothing', async () => {
+test('past pairs are imported, mapped to people where a file says so, and importing again changes nothing', async () => {
   await writeFile(join(directory, 'who'), '# who is who\n7ann ann\nzbob, bob\n');
   const first = await run(join(directory, 'coffeebot.db'), '--people', join(directory, 'who'));
   expect(first).toEqual({
@@ -86,7 +86,7 @@ test('pairs that met are taken over, by person where it is said who somebody is,
   expect(await met()).toHaveLength(2);
 }, 30_000);
 
-test('what is no such file is said in one sentence', async () => {
+test('a wrong file or name is reported in one sentence', async () => {
   await writeFile(join(directory, 'text'), 'hello');
   await writeFile(join(directory, 'bad'), '4xp9 nobody\n');
   const file = join(directory, 'coffeebot.db');

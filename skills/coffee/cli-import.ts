@@ -10,7 +10,7 @@ interface Pair {
   readonly times: number;
 }
 
-/** Takes over who was paired with whom how often from mattermost-coffeebot's database. Said twice it changes nothing more. */
+/** Imports from mattermost-coffeebot's database how often each pair met. Running it again changes nothing. */
 export function importCoffeebot({ args, flags, print, withDatabase }: Program<CoffeeOptions>): Promise<number> {
   const [file = ''] = args;
   const connector = textOf(flags['connector']) ?? 'mattermost';
@@ -72,13 +72,13 @@ async function readPeople(file: string, people: People): Promise<Map<string, str
   return found;
 }
 
-/** Pairs that were made at least once. That bot keeps a row for every possible pair, most of them with 0. */
+/** Pairs that met at least once. That bot stores a row for every possible pair, most of them with 0. */
 async function readPairs(file: string): Promise<Pair[]> {
   if (!existsSync(file))
     throw new StartFailed(
       `${file} does not exist; the database of mattermost-coffeebot is usually called coffeebot.db`,
     );
-  // Only this command needs it, and Node warns that it is young.
+  // Imported here because only this command needs it, and Node warns that it is experimental.
   const { DatabaseSync } = await import('node:sqlite');
   try {
     const source = new DatabaseSync(file, { readOnly: true });

@@ -5,7 +5,7 @@ import { roundsNamed, type CoffeeOptions } from './options.ts';
 
 const POLL_EVERY_MS = 200;
 
-/** Asks the running bot for a round, or to show the one that would be, and prints what came of it. */
+/** Asks the running bot to start a round or to show the next one (`--dry-run`), and prints the result. */
 export function pair({ args, flags, print, withDatabase }: Program<CoffeeOptions>): Promise<number> {
   const [target = ''] = args;
   const { dryRun = false, explain, wait = '120' } = flags;
@@ -16,7 +16,7 @@ export function pair({ args, flags, print, withDatabase }: Program<CoffeeOptions
   return withDatabase(async ({ options, sql, emit }) => {
     const rounds = options?.rounds;
     if (!rounds) throw new StartFailed('the coffee skill is off: configure a round under skills.coffee.rounds');
-    // A slip is told at once; the bot has the last word, since its configuration may be newer.
+    // Typos fail right away. The bot decides in the end: its configuration may be newer.
     const names = roundsNamed({ rounds }, target);
     if (names.length === 0)
       throw new StartFailed(
@@ -41,7 +41,7 @@ interface Answer {
   readonly says: string;
 }
 
-/** One answer a round, or one that there is no such round. */
+/** One answer per round, or a single one if there is no such round. */
 async function waitFor(sql: Sql, id: string, rounds: number, waitMs: number): Promise<Answer[]> {
   for (const deadline = performance.now() + waitMs; ;) {
     const rows = await sql<{ key: string; value: string }>(

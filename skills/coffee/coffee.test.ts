@@ -16,7 +16,7 @@ import {
   warnedRound,
 } from './test-bot.ts';
 
-/** What `watchbell pair` stores. */
+/** Stores the same event as `watchbell pair`, and returns the answer. */
 async function ask(bot: TestBot, id: string, more: object = {}): Promise<{ ok: boolean; says: string } | undefined> {
   const payload = JSON.stringify({ id, target: 'lobby', ...more });
   const event = {
@@ -39,7 +39,7 @@ async function ask(bot: TestBot, id: string, more: object = {}): Promise<{ ok: b
 }
 
 describe('a round', () => {
-  test('pairs everybody, opens a conversation for each pair and tells the room', async () => {
+  test('pairs everyone, opens a conversation for each pair and tells the room', async () => {
     await using bot = await startCoffeeBot();
     await bot.say('coffee pair');
     expect(together(bot).join('+').split('+').toSorted()).toEqual(['ann', 'bob', 'cem', 'dia']);
@@ -51,7 +51,7 @@ describe('a round', () => {
     ]);
   });
 
-  test('mentions people by the account on that platform and suggests times in the hours of both', async () => {
+  test('mentions people by their account on that platform and suggests times within the working hours of both', async () => {
     const people = {
       ann: { name: 'Ann', accounts: { memory: '@ann:test' }, timeZone: 'Europe/Berlin', hours: 'Mon-Fri 09:00-17:00' },
       bob: {
@@ -74,7 +74,7 @@ describe('a round', () => {
     expect(message?.message.text).toMatch(/1[5-6]:[03]0 CES?T \(Ann\) = .*(09|10):[03]0 E[SD]T \(Bob\), or /);
   });
 
-  test('never repeats a pair before all have met, and uses the conversation again afterwards', async () => {
+  test('never repeats a pair before all have met, and reuses the conversation afterwards', async () => {
     await using bot = await startCoffeeBot();
     const seen: string[] = [];
     for (let round = 0; round < 3; round++) {
@@ -90,7 +90,7 @@ describe('a round', () => {
     expect(openers.filter((text) => text.includes('You were paired before, in round'))).toHaveLength(2);
   });
 
-  test('leaves out guests, bots, and whom the configuration names', async () => {
+  test('leaves out guests, bots, and people excluded by the configuration', async () => {
     await using bot = await startCoffeeBot({ round: { without: ['@hal:test', '*-bot', '@bridge_*:test'] } });
     const one = { name: 'x', bot: false, guest: false };
     bot.platform.fill('lobby', [
@@ -105,7 +105,7 @@ describe('a round', () => {
     expect(together(bot).join('+').split('+').toSorted()).toEqual(['ann', 'bob', 'cem', 'dia']);
   });
 
-  test('a name that is cut in the middle of an emoji stops nobody', async () => {
+  test('a name that is cut in the middle of an emoji does no harm', async () => {
     const long = '😀'.repeat(200);
     await using bot = await startCoffeeBot();
     const one = { bot: false, guest: false };
@@ -118,7 +118,7 @@ describe('a round', () => {
     for (const { name } of bot.platform.conversations.values()) expect(name.isWellFormed()).toBe(true);
   });
 
-  test('an odd one rests where that is wanted, and the room hears who', async () => {
+  test('with `odd: rest` a leftover person rests, and the room is told who', async () => {
     await using bot = await startCoffeeBot({
       members: ['@ann:test', '@bob:test', '@cem:test'],
       round: { odd: 'rest' },
@@ -127,16 +127,16 @@ describe('a round', () => {
     expect(bot.texts().at(-1)).toMatch(/1 pair\. .*\n\w+ sits this one out and will be paired first next time\./);
   });
 
-  test('of somebody alone it says that there is nobody to pair', async () => {
+  test('with a single person it reports that there are no groups', async () => {
     await using bot = await startCoffeeBot({ members: ['@ann:test'] });
     await bot.say('coffee pair');
     expect(bot.texts().at(-1)).toBe('☕ Coffee round 1: no groups, because only one person takes part.');
   });
 
-  test('pairs 5,000 people and keeps them whole', async () => {
+  test('pairs 5,000 people and stores all of them', async () => {
     const members = Array.from({ length: 5000 }, (_, at) => `@p${at}:test`);
     await using bot = await startCoffeeBot({ members, crashPoint: () => {} });
-    // Conversations are another matter: here the first one has to wait.
+    // Opening conversations is not tested here: the first one has to wait.
     bot.platform.beforeOpen = () => {
       throw new RateLimited('account', DAY_MS);
     };
@@ -152,10 +152,10 @@ describe('a round', () => {
   });
 });
 
-describe('one round, however often it is asked for', () => {
-  test('the cron and the command line at once make one', async () => {
+describe('one round, however often it is requested', () => {
+  test('the cron and the command line at the same time start one round', async () => {
     await using bot = await startCoffeeBot({ round: { every: '10:00' } });
-    // The cron is looked at within a second, just when these come in.
+    // The cron is checked within a second, while these requests arrive.
     await advanceTo(bot, 10);
     const answers = await Promise.all([ask(bot, 'one'), ask(bot, 'two')]);
     await settledOnce(bot, async () => (await bot.query("select 1 from events where kind = 'cron'")).length > 0);
@@ -164,7 +164,7 @@ describe('one round, however often it is asked for', () => {
     expect(together(bot)).toHaveLength(2);
   });
 
-  test('asked for again within 12 hours it is the same, a week later a new one', async () => {
+  test('a request within 12 hours refers to the same round, a week later to a new one', async () => {
     await using bot = await startCoffeeBot();
     await bot.say('coffee pair');
     expect(await bot.say('coffee pair')).toEqual([
@@ -174,7 +174,7 @@ describe('one round, however often it is asked for', () => {
     expect(await bot.say('coffee pair')).toContain('Round 2 of lobby is starting.');
   });
 
-  test('a dry run shows the round that will be and changes nothing', async () => {
+  test('a dry run shows the round that will follow and changes nothing', async () => {
     await using bot = await startCoffeeBot();
     const dry = await ask(bot, 'dry', { dry: true, explain: 'Ann' });
     expect(dry?.says).toMatch(/^Round 1, seed \d+: 4 people, 2 pairs\.\n/);
@@ -185,7 +185,7 @@ describe('one round, however often it is asked for', () => {
     expect(dry?.says.startsWith(real?.says ?? '-')).toBe(true);
   });
 
-  test('an unknown room is refused in one sentence', async () => {
+  test('an unknown room is rejected in one sentence', async () => {
     await using bot = await startCoffeeBot();
     expect(await ask(bot, 'x', { target: 'kitchen' })).toEqual({
       ok: false,
@@ -194,8 +194,8 @@ describe('one round, however often it is asked for', () => {
   });
 });
 
-describe('a platform in trouble', () => {
-  test('that asks to wait is waited for, and everybody is told once', async () => {
+describe('a platform', () => {
+  test('that rate-limits is given time, and everyone is told once', async () => {
     await using bot = await startCoffeeBot();
     let refusals = 0;
     bot.platform.beforeOpen = () => {
@@ -208,7 +208,7 @@ describe('a platform in trouble', () => {
     for (const room of bot.platform.conversations.keys()) expect(bot.texts(room)).toHaveLength(1);
   });
 
-  test('that loses its answer has one conversation all the same', async () => {
+  test('that loses its answer still gets one conversation per pair', async () => {
     await using bot = await startCoffeeBot();
     let lost = false;
     bot.platform.afterOpen = () => {
@@ -221,7 +221,7 @@ describe('a platform in trouble', () => {
     expect([...bot.platform.conversations.keys()].map((room) => bot.texts(room).length)).toEqual([1, 1]);
   });
 
-  test('that refuses one conversation for good still opens the others, and the room is told whom it concerns', async () => {
+  test('that rejects one conversation still opens the others, and the room is told whose it was', async () => {
     await using bot = await startCoffeeBot();
     bot.platform.beforeOpen = ({ people }) => {
       if (people.includes('@ann:test')) throw new Rejected('@ann:test cannot be invited');
@@ -233,7 +233,7 @@ describe('a platform in trouble', () => {
     );
   });
 
-  test('that fails for one conversation for a while is tried again after the others', async () => {
+  test('that fails temporarily for one conversation is retried after the others', async () => {
     await using bot = await startCoffeeBot();
     let down = true;
     bot.platform.beforeOpen = ({ people }) => {
@@ -248,7 +248,7 @@ describe('a platform in trouble', () => {
   });
 });
 
-test('a room that cannot be read makes no round, is tried again, and is said at last', async () => {
+test('if the members of a room cannot be listed, the round is retried and finally reported as failed', async () => {
   await using bot = await startCoffeeBot();
   bot.platform.beforeMembers = () => {
     throw new Rejected('the bot is not in the lobby');
@@ -264,8 +264,8 @@ test('a room that cannot be read makes no round, is tried again, and is said at 
   expect(await bot.say('coffee pair')).toContain('Round 2 of lobby is starting.');
 }, 60_000);
 
-describe('people say what they want', () => {
-  test('who pauses is left out until the day, and who skips once', async () => {
+describe('taking part', () => {
+  test('a pause lasts until its date, a skip for one round', async () => {
     await using bot = await startCoffeeBot();
     expect(await bot.say('coffee pause for 2w', { by: '@bob:test' })).toEqual([
       expect.stringMatching(/^You are paused until 20.* Say `!coffee join` to come back sooner\.$/),
@@ -286,7 +286,7 @@ describe('people say what they want', () => {
     expect(last?.quality.people).toBe(4);
   });
 
-  test('who stops stays out until they join again', async () => {
+  test('`coffee stop` lasts until `coffee join`', async () => {
     await using bot = await startCoffeeBot();
     await bot.say('coffee stop', { by: '@bob:test' });
     await bot.advance(400 * DAY_MS);
@@ -303,7 +303,7 @@ describe('people say what they want', () => {
     ['America/New_York', '00:00 EST'],
     ['Europe/Berlin', '00:00 CET'],
     ['UTC', '00:00 UTC'],
-  ])('a day begins at midnight in %s', async (timeZone, clock) => {
+  ])('a pause until a day ends at midnight in %s', async (timeZone, clock) => {
     await using bot = await startCoffeeBot({ config: { timeZone } });
     const day = `${new Date().getUTCFullYear() + 1}-12-01`;
     expect(await bot.say(`coffee pause until ${day}`)).toEqual([
@@ -311,13 +311,13 @@ describe('people say what they want', () => {
     ]);
   });
 
-  test.each(['2026-02-30', 'tomorrow', '2020-01-01'])('%s is no day to pause until', async (day) => {
+  test.each(['2026-02-30', 'tomorrow', '2020-01-01'])('"%s" is rejected as the end of a pause', async (day) => {
     await using bot = await startCoffeeBot();
     expect((await bot.say(`coffee pause until ${day}`)).join('')).toMatch(/is not a date|is in the past/);
     expect(await bot.query('select 1 from coffee_absences')).toEqual([]);
   });
 
-  test('the room is warned before a round, and a tap skips it', async () => {
+  test('a round is announced in the room beforehand, and a reaction skips it', async () => {
     const hour = hourIn(3);
     const round = warnedRound(hour);
     await using bot = await startCoffeeBot({ round });
@@ -331,8 +331,8 @@ describe('people say what they want', () => {
   });
 });
 
-describe('afterwards', () => {
-  test('a group is asked whether they met, answers by a button, and history and statistics know', async () => {
+describe('follow-up', () => {
+  test('a group is asked whether they met; the answer shows in history and statistics', async () => {
     await using bot = await startCoffeeBot({ round: { followUp: '5d' } });
     await bot.say('coffee pair');
     await bot.advance(5 * DAY_MS);
@@ -351,7 +351,7 @@ describe('afterwards', () => {
     expect(bot.messages().at(-1)?.message.image?.alt).toBe('Who has met whom: 2 of 6 pairs of 4 people');
   });
 
-  test('what was planned is asked about again, and a stranger has no say', async () => {
+  test('a group that plans to meet is asked again, and only its members can answer', async () => {
     await using bot = await startCoffeeBot({ round: { followUp: '5d' } });
     await bot.say('coffee pair');
     await bot.advance(5 * DAY_MS);
@@ -368,7 +368,7 @@ describe('afterwards', () => {
     expect(bot.texts(room).at(-1)).toContain('☕ somebody said it was planned. Did you meet?');
   });
 
-  test('people can talk in their conversation without the bot, which listens to coffee only', async () => {
+  test('in a conversation the bot reacts only to `!coffee …`, so that people can talk', async () => {
     await using bot = await startCoffeeBot();
     await bot.say('coffee pair');
     const room = conversationOf(bot, '@bob:test');
@@ -400,7 +400,7 @@ test('where a platform has no private conversations, listed people are paired in
   ]);
 });
 
-test('any of several replicas opens conversations, and each is opened and told once', async () => {
+test('several replicas open conversations, and each is opened and announced once', async () => {
   const members = Array.from({ length: 40 }, (_, at) => `@p${at}:test`);
   await using one = await startCoffeeBot({ members });
   await using other = await startCoffeeBot({ members, sharedWith: one });
@@ -413,7 +413,7 @@ test('any of several replicas opens conversations, and each is opened and told o
   expect([...one.platform.conversations.keys()].map((room) => one.texts(room).length)).toEqual(Array(20).fill(1));
 });
 
-test('a replica that does not speak for the platform opens conversations too, while the one that does is busy', async () => {
+test('a replica that does not hold the connector opens conversations too while the holder is busy', async () => {
   const { promise: free, resolve: release } = Promise.withResolvers<object>();
   const busy = defineSkill({
     name: 'busy',
@@ -450,7 +450,7 @@ test('a replica that does not speak for the platform opens conversations too, wh
   for (const room of one.platform.conversations.keys()) expect(one.texts(room)).toHaveLength(1);
 });
 
-test('somebody who is listed later keeps what was known of the account', async () => {
+test('a person listed later keeps the history of their account', async () => {
   await using bot = await startCoffeeBot({ members: ['@ann:test', '@bob:test'] });
   await bot.query(
     "insert into coffee_met (name, one, other, times, last) values ('lobby', 'memory @ann:test', 'memory @bob:test', 3, 0)",
@@ -459,7 +459,7 @@ test('somebody who is listed later keeps what was known of the account', async (
   expect(dry?.says).toContain('bob: met 3 times, last in round 0, chosen');
 });
 
-test('names in the options that nothing answers to are said, each with what to do', () => {
+test('unknown names in the options are problems that say what to do', () => {
   const options = coffee.options?.parse({
     rounds: {
       random: { room: ['kitchen', 'lobby'], across: ['sre'], warn: '1d' },
@@ -483,7 +483,7 @@ test('names in the options that nothing answers to are said, each with what to d
   ]);
 });
 
-test('options are read as people write them', () => {
+test('options accept the forms people write', () => {
   const read = (round: object) => coffee.options?.safeParse({ rounds: { random: { room: 'random', ...round } } });
   expect(read({ every: 'Mon 10:00', size: 2, followUp: '5d' })?.data?.rounds['random']).toMatchObject({
     ...{ room: ['random'], every: '0 10 * * Mon', size: 2, odd: 'join' },

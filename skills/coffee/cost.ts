@@ -2,8 +2,8 @@ import { hash } from './random.ts';
 import type { Roster } from './roster.ts';
 
 /**
- * What is bad about putting two together, in whole numbers, since the matching compares sums exactly. Each kind outweighs
- * all that is below it, summed over the 2,500 pairs of 5,000 people: a repeat, one team, how recently, chance.
+ * The cost of pairing two people, in integers, since the matching compares sums exactly. Each kind outweighs everything
+ * below it, summed over the 2,500 pairs of 5,000 people: a repeat, the same team, how recently they met, chance.
  */
 export const COST = {
   /** For each time they have met before. */
@@ -11,11 +11,11 @@ export const COST = {
   sameTeam: 100_000,
   /** Divided by the number of rounds since they met. */
   recent: 50_000,
-  /** Taken off for the partner in the circle, more than chance can weigh. */
+  /** Deducted for the partner in the circle; more than chance can add. */
   circle: 20,
   chance: 10,
 } as const;
-/** Beyond this many meetings no difference is made, so that sums stay exact. */
+/** More meetings than this count the same, so that sums stay exact. */
 const MAX_TIMES = 500;
 
 export function costOf(roster: Roster, one: number, other: number): number {

@@ -4,16 +4,16 @@ import { MemoryPlatform, type TestBot } from '../../src/testing/index.ts';
 import { advanceTo, conversationOf, DAY_MS, FOUR, settledOnce, startCoffeeBot, together } from './test-bot.ts';
 
 const HOUR_MS = 3_600_000;
-/** Something that is said in the lobby, and not waited for. */
+/** A message in the lobby that the test does not wait for. */
 const said = (bot: TestBot, text: string): Parameters<TestBot['platform']['happen']>[0] => ({
   ...{ type: 'message', id: randomUUID(), room: 'lobby', direct: false, mentionsBot: false, text: `!${text}` },
   sender: { accountId: '@ann:test', name: 'Ann', bot: false, guest: false },
   at: bot.app.clock.now(),
 });
-describe('a round that broke', () => {
+describe('a round', () => {
   const states = (bot: TestBot) => bot.query('select number, state from coffee_rounds order by number');
 
-  test('while it was computed begins again when one is asked for', async () => {
+  test('interrupted while it was computed starts again when one is requested', async () => {
     await using bot = await startCoffeeBot();
     await bot.query(
       `insert into coffee_rounds (id, name, number, seed, state, began_at, moved_at, rooms)
@@ -30,7 +30,7 @@ describe('a round that broke', () => {
     expect(await states(bot)).toEqual([{ number: 1, state: 'told' }]);
   });
 
-  test('while its conversations were opened goes on with those that are left', async () => {
+  test('interrupted while its conversations were opened continues with the remaining ones', async () => {
     await using bot = await startCoffeeBot();
     let isLimited = false;
     bot.platform.afterOpen = () => void (isLimited = true);
@@ -53,7 +53,7 @@ describe('a round that broke', () => {
     expect(await states(bot)).toEqual([{ number: 1, state: 'told' }]);
   });
 
-  test('is taken up once, however many ask: each group is tried once more', async () => {
+  test('that stalled is resumed once, however many requests arrive', async () => {
     await using bot = await startCoffeeBot({ members: Array.from({ length: 12 }, (_, at) => `@p${at}:test`) });
     bot.platform.beforeOpen = () => {
       throw new Error('the server is down');
@@ -65,7 +65,7 @@ describe('a round that broke', () => {
     expect(await bot.query('select distinct tries from coffee_groups')).toEqual([{ tries: 2 }]);
   });
 
-  test('while it was to wait for long is not taken up again after that wait', async () => {
+  test('resumed during a long wait is not resumed again after it', async () => {
     await using bot = await startCoffeeBot();
     bot.platform.beforeOpen = () => {
       throw new RateLimited('account', DAY_MS);
@@ -78,7 +78,7 @@ describe('a round that broke', () => {
     expect(await bot.query('select key from timers')).toEqual([]);
   });
 
-  test('while it could not be computed has all its tries again, and nothing of before comes between', async () => {
+  test('that could not be computed starts over with all its tries when it is resumed', async () => {
     await using bot = await startCoffeeBot();
     bot.platform.beforeMembers = () => {
       throw new Error('the server is down');
@@ -98,7 +98,7 @@ describe('a round that broke', () => {
   test.each([
     ['told', { ok: true, says: 'Round 1 of lobby already exists.' }],
     ['failed', { ok: false, says: 'Round 1 of lobby has already failed.' }],
-  ])('and is computed twice answers both who asked: %s', async (state, answer) => {
+  ])('computed twice answers both requests: %s', async (state, answer) => {
     await using bot = await startCoffeeBot();
     await bot.say('coffee pair');
     await bot.query('update coffee_rounds set state = $1', [state]);
@@ -111,7 +111,7 @@ describe('a round that broke', () => {
     expect(JSON.parse(said?.value ?? '{}')).toEqual(answer);
   });
 
-  test('just before it was over makes way for the next', async () => {
+  test('interrupted just before its end does not block the next one', async () => {
     await using bot = await startCoffeeBot();
     await bot.say('coffee pair');
     await bot.query("update coffee_rounds set state = 'opening'");
@@ -123,7 +123,7 @@ describe('a round that broke', () => {
     ]);
   });
 
-  test('or is not over at the time of the next is said in the room', async () => {
+  test('that is unfinished when the next is due is reported in the room', async () => {
     await using bot = await startCoffeeBot({ round: { every: '10:00' } });
     bot.platform.beforeOpen = () => {
       throw new RateLimited('account', 40 * DAY_MS);
@@ -138,7 +138,7 @@ describe('a round that broke', () => {
   });
 });
 
-test('a round that was due more than a day ago is not made behind everybody’s back', async () => {
+test('a round that was due more than a day ago is reported, not started', async () => {
   await using bot = await startCoffeeBot({ round: { every: '10:00' } });
   const since = new Date(Date.now() - 2 * DAY_MS).toISOString();
   await bot.query(
@@ -151,7 +151,7 @@ test('a round that was due more than a day ago is not made behind everybody’s 
   expect(await bot.query('select 1 from coffee_rounds')).toEqual([]);
 });
 
-test('a round that is renamed while its conversations are opened is told to its end', async () => {
+test('a round that is renamed while its conversations are opened is still announced to everyone', async () => {
   const platform = new MemoryPlatform();
   platform.fill('lobby', FOUR);
   await using bot = await startCoffeeBot({ platform, round: { followUp: '5d' } });
@@ -175,7 +175,7 @@ test('a round that is renamed while its conversations are opened is told to its 
 });
 
 describe('a platform that fails', () => {
-  test('is asked for every group each time, and the room hears of it after an hour and at the end', async () => {
+  test('is retried for every group, and the room is told after an hour and at the end', async () => {
     const members = Array.from({ length: 12 }, (_, at) => `@p${at}:test`);
     await using bot = await startCoffeeBot({ members });
     let isDown = true;
@@ -201,7 +201,7 @@ describe('a platform that fails', () => {
   }, 120_000);
 });
 
-test('what a platform gives no reason for is said to have none', async () => {
+test('a failure without a reason is reported as such', async () => {
   await using bot = await startCoffeeBot();
   bot.platform.beforeMembers = () => {
     throw new Error('');
@@ -217,7 +217,7 @@ test('what a platform gives no reason for is said to have none', async () => {
 });
 
 describe('whether they met', () => {
-  test('is answered where it was said, unless the question stands there', async () => {
+  test('is answered where the command was sent, unless the question is there', async () => {
     await using bot = await startCoffeeBot({ round: { followUp: '1d' }, members: ['@ann:test', '@bob:test'] });
     await bot.say('coffee pair');
     await bot.advance(DAY_MS);
@@ -236,7 +236,7 @@ describe('whether they met', () => {
     expect(await bot.say('coffee met', { by: '@bob:test' })).toEqual(['✅ You met. Thank you, B$&b!']);
   });
 
-  test('what is planned again and again is asked about three times at most', async () => {
+  test('a group that keeps planning is asked three times at most', async () => {
     await using bot = await startCoffeeBot({ round: { followUp: '1d' }, members: ['@ann:test', '@bob:test'] });
     await bot.say('coffee pair');
     for (let day = 0; day < 5; day++) {

@@ -16,7 +16,7 @@ type Answer = 'met' | 'planned' | 'no';
 
 const asked = z.object({ group: z.int(), place: z.object({ connector: z.string(), room: z.string() }) });
 
-/** Somebody who has planned it for later is asked again so often. */
+/** How often a group is asked while the answer is "planned". */
 const MAX_QUESTIONS = 3;
 
 interface GroupRow {
@@ -39,7 +39,7 @@ export const followUpTimer = defineTimer<CoffeeOptions, z.output<typeof asked>>(
       [group],
     );
     if (!row) return;
-    // Its rooms may have other names by now, or be gone: what nobody would hear the answer to is not asked.
+    // If no room of the round is configured any more, the bot would not hear the answer, so it does not ask.
     const home =
       row.conversation === null ? context.rooms.byAddress(place)?.name : listeningRoomOf(context.options, row);
     if (home === undefined) return;
@@ -70,7 +70,7 @@ const WORDS: Readonly<Record<Answer, string>> = {
   no: '❌ {} says it did not work out. Maybe another time.',
 };
 
-/** `coffee met`, `coffee planned`, `coffee no`: by somebody of the group, for the group that is named or their last one. */
+/** `coffee met`, `coffee planned`, `coffee no`: sent by a member of the group, for the given group or their latest one. */
 export function answerCommand(answer: Answer, help: string): Command<CoffeeOptions> {
   return {
     help,
@@ -100,14 +100,14 @@ export function answerCommand(answer: Answer, help: string): Command<CoffeeOptio
       if (group.asked > 0 && changed)
         await context.post(place, keyOf(group.number), thanks(answer, sender.name, group));
       await scheduleQuestion(context, group, answer, place);
-      // Where the question stands, it changes.
+      // Here the question itself is edited, which is reply enough.
       const isHere = place.connector === room.connector && place.room === room.room;
       return tapped || (isHere && group.asked > 0 && changed) ? undefined : words(answer, sender.name);
     },
   };
 }
 
-/** Buttons stay, so that a slip can be put right and what was planned can happen. */
+/** The buttons stay, so that people can correct a mistake, and report a planned meeting later. */
 function thanks(answer: Answer, name: string, group: GroupRow): Message {
   return { ...question(group), mentions: [], text: words(answer, name) };
 }

@@ -2,14 +2,14 @@ import { COST, costOf } from './cost.ts';
 import { seededRandom, shuffled } from './random.ts';
 import type { Roster } from './roster.ts';
 
-/** Dearer than any group of people who may meet. */
+/** Costs more than any allowed group. */
 const FORBIDDEN = 1e14;
 const CANDIDATES_TRIED = 40;
 const SWAPS_PER_PERSON = 60;
 
 /**
- * How many groups of which size: none smaller than `size` where that makes none larger than one more, else one group more
- * and some smaller by one. Sizes differ by one at most.
+ * Group sizes, which differ by one at most: none below `size` if that makes none larger than `size + 1`; otherwise there is
+ * one more group, and some are smaller by one.
  */
 export function groupSizes(people: number, size: number): number[] {
   if (people < 2) return [];
@@ -19,8 +19,8 @@ export function groupSizes(people: number, size: number): number[] {
 }
 
 /**
- * Groups of three and more: filled one by one with whoever fits best, then mended by swapping people as long as that
- * helps. (An exact answer is out of reach: even triples are NP-hard.) Resolves to numbers of the roster.
+ * Groups of three or more: filled one by one with the person who fits best, then improved by swapping people while that
+ * helps. (An exact solution is not feasible: even triples are NP-hard.) Returns numbers of the roster.
  */
 export function makeGroups(roster: Roster, people: readonly number[], sizes: readonly number[]): number[][] {
   const random = seededRandom(roster.input.seed);
@@ -33,7 +33,7 @@ export function makeGroups(roster: Roster, people: readonly number[], sizes: rea
     const one = people[Math.floor(random() * people.length)] ?? 0;
     const other = people[Math.floor(random() * people.length)] ?? 0;
     const [a, b] = [groupOf.get(one) ?? 0, groupOf.get(other) ?? 0];
-    // Strangers of different teams: nothing to mend.
+    // Strangers from different teams: nothing to improve.
     if (a === b || (costs[a] ?? 0) + (costs[b] ?? 0) < COST.sameTeam) continue;
     const withOther = (groups[a] ?? []).map((each) => (each === one ? other : each));
     const withOne = (groups[b] ?? []).map((each) => (each === other ? one : each));
@@ -45,7 +45,7 @@ export function makeGroups(roster: Roster, people: readonly number[], sizes: rea
   return groups;
 }
 
-/** Takes `size` people out of `left`: the first, then each time the best of a few. */
+/** Takes `size` people out of `left`: the first, then repeatedly the best of a few. */
 function fill(roster: Roster, left: number[], size: number): number[] {
   const group = left.splice(0, 1);
   while (group.length < size && left.length > 0) {

@@ -12,10 +12,10 @@ import { stats } from './stats.ts';
 import { history, status } from './status.ts';
 import { exampleDay } from './wording.ts';
 
-/** A round that is later than this, after a long time away, is nobody's expectation any more. */
+/** After longer downtime a missed round is reported instead of started: nobody expects it any more. */
 const MAX_LATE_MS = 24 * 3_600_000;
 
-/** Asked for by `watchbell pair`. */
+/** A request from `watchbell pair`. */
 const request = z.object({
   id: z.string(),
   /** A room or a round. */
@@ -119,15 +119,15 @@ export default defineSkill<CoffeeOptions>({
         const { options, sql, now, timeZone } = context;
         const round = options.rounds[key];
         if (!round) return;
-        const begins = new Date(at.getTime() + (round.warn ?? 0));
-        // After downtime: what has begun needs no warning.
-        if (begins <= now) return;
+        const startsAt = new Date(at.getTime() + (round.warn ?? 0));
+        // After downtime: too late for a warning.
+        if (startsAt <= now) return;
         const which = `${key} ${((await latestRound(sql, key))?.number ?? 0) + 1}`;
         const message = {
-          text: `☕ The next coffee round is ${formatTime(begins, timeZone, now)}. Not this time? Tap 🚫 or say \`!coffee skip\`; for longer, \`!coffee pause until ${exampleDay(now)}\`.`,
+          text: `☕ The next coffee round is ${formatTime(startsAt, timeZone, now)}. Not this time? Tap 🚫 or say \`!coffee skip\`; for longer, \`!coffee pause until ${exampleDay(now)}\`.`,
           actions: [{ label: 'Skip', emoji: '🚫', command: `coffee skip ${which}`, undo: `coffee unskip ${which}` }],
         };
-        await postInRooms(context, round.room, `warn:${key}:${begins.toISOString()}`, message, { until: begins });
+        await postInRooms(context, round.room, `warn:${key}:${startsAt.toISOString()}`, message, { until: startsAt });
       },
     },
   },

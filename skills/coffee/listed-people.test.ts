@@ -7,7 +7,7 @@ const listed = (...names: string[]) => ({
 test.each([
   ['under another key', { robert: { name: 'Bob', accounts: { memory: '@bob:test' } } }],
   ['no longer', {}],
-])('who is listed under people: %s keeps their pause, their skip and their history', async (_, people) => {
+])('a person listed under people: %s keeps their pause, skip and history', async (_, people) => {
   const config = { people: { ...listed('ann').people, ...people } };
   await using bot = await startCoffeeBot({ config: listed('ann', 'bob', 'cem') });
   await bot.say('coffee pair');
@@ -25,7 +25,7 @@ test.each([
   ]);
 });
 
-test('who is listed under people: later while they are away keeps their seat', async () => {
+test('a person listed under people: while they are away keeps their seat', async () => {
   await using bot = await startCoffeeBot({ config: listed('ann') });
   await bot.say('coffee pair');
   await bot.say('coffee pause', { by: '@bob:test' });
@@ -42,7 +42,7 @@ test('who is listed under people: later while they are away keeps their seat', a
   expect(await seat()).toEqual(before);
 });
 
-test('meetings under several accounts of two people count together', async () => {
+test('meetings under several accounts of two people are added up', async () => {
   await using bot = await startCoffeeBot({ members: FOUR.slice(0, 2), config: listed('ann') });
   await bot.say('coffee pair');
   await bot.query(
@@ -59,7 +59,7 @@ test('meetings under several accounts of two people count together', async () =>
   expect((await heir.say('coffee stats'))[0]).toContain('\nBob 4');
 });
 
-test('who is listed under people: later keeps their pause, their history and their say', async () => {
+test('a person listed under people: later keeps their pause, history and answers', async () => {
   await using bot = await startCoffeeBot({ round: { followUp: '5d' } });
   await bot.say('coffee pair');
   await bot.say('coffee pause', { by: '@bob:test' });

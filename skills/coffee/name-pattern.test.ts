@@ -11,7 +11,7 @@ test.each([
   ['*', '@ann:example.org'],
   ['hal', 'hal'],
   ['@hal:e.org', '@hal:e.org'],
-])('%s names %s', (listed, name) => {
+])('%s matches %s', (listed, name) => {
   expect(matchesAny([listed], ['ann', name])).toBe(true);
 });
 
@@ -24,11 +24,11 @@ test.each([
   ['@h.l:e.org*', '@hal:e.org'],
   ['hal', '@hal:e.org'],
   ['[a-z]*', '@ann:e.org'],
-])('%s does not name %s', (listed, name) => {
+])('%s does not match %s', (listed, name) => {
   expect(matchesAny([listed], [name])).toBe(false);
 });
 
-test('what a pattern is filled in with fits it', () => {
+test('a pattern matches any text that fills in its asterisks', () => {
   const piece = fc.string({ unit: fc.constantFrom('a', 'b', '.', '[', '$'), maxLength: 4 });
   fc.assert(
     fc.property(fc.array(fc.tuple(piece, piece), { minLength: 1 }), piece, (pairs, last) => {

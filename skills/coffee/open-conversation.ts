@@ -25,7 +25,7 @@ const openResult = z.union([
 ]);
 type OpenResult = z.output<typeof openResult>;
 
-/** The waits between tries double up to an hour: so many take an hour, and so many a day. */
+/** Delays between tries double up to an hour: the first limit is reached in about an hour, the second in about a day. */
 const TRIES_WITHIN_AN_HOUR = 8;
 const MAX_TRIES = 30;
 const FIRST_WAIT_MS = 30_000;
@@ -54,7 +54,7 @@ export const openConversationTask = defineTask<CoffeeOptions, OpenPayload, OpenR
 
 const roundRef = z.object({ round: z.string() });
 
-/** Goes on after a wait. */
+/** Continues a round after a delay. */
 export const openNextTimer = {
   payload: roundRef,
   run: (context: Context<CoffeeOptions>, { payload }: { payload: z.output<typeof roundRef> }) =>
@@ -70,7 +70,7 @@ interface WaitingGroup {
   readonly accounts: readonly string[];
 }
 
-/** Takes up the next group that has not been told; without one the round is over. There is one such chain for each round. */
+/** Opens the conversation of the next waiting group, or finishes the round. Each round has one such chain of tasks. */
 export async function openNextConversation(context: Context<CoffeeOptions>, round: string): Promise<void> {
   const { sql, task } = context;
   const [group] = await sql<WaitingGroup>(
@@ -132,7 +132,7 @@ function wait({ at, now }: Context<CoffeeOptions>, round: string, ms: number): P
   return at(`open:${round}`, new Date(now.getTime() + ms), 'open', { round });
 }
 
-/** All that failed as often as this one come next; when none is left, the platform is given time, once for all. */
+/** First tries all other groups that have failed less often; only then waits, once for all of them. */
 async function continueRound(context: Context<CoffeeOptions>, round: string, tries: number): Promise<void> {
   const [least] = await context.sql<{ tries: number | null }>(
     "select min(tries) as tries from coffee_groups where round_id = $1 and state = 'waiting'",

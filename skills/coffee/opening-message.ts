@@ -13,7 +13,7 @@ export interface OpeningFacts {
   readonly followUpMs: number | null;
 }
 
-/** The first words in a conversation: who, whether they know each other, and when they could meet. */
+/** The first message of a conversation: who is in it, whether they were paired before, and when they could meet. */
 export async function openingMessage(context: Context<CoffeeOptions>, opening: OpeningFacts): Promise<Message> {
   const { now, timeZone } = context;
   const { people, connector, followUpMs } = opening;

@@ -1,7 +1,7 @@
 import { nextTick, parseDuration, z, type Names, type Problem } from '#skill';
 import { isPattern } from './name-pattern.ts';
 
-/** A round that began less than this ago is the one that was asked for: a CronJob and `every` may both call. */
+/** A request this soon after a round's start refers to that round: a CronJob and `every` may both request it. */
 export const SAME_ROUND_MS = 12 * 3_600_000;
 
 const duration = z.string().transform((text, context) => {
@@ -14,7 +14,7 @@ const duration = z.string().transform((text, context) => {
 const DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'];
 const AT = /^(?:([a-z,-]+) )?([01]?\d|2[0-3]):([0-5]\d)$/i;
 
-/** `Mon`, `Mon-Fri`, `Fri-Mon`, `Mon,Thu`, in any case, as cron has them; undefined: none. */
+/** Turns `Mon`, `Mon-Fri`, `Fri-Mon`, `Mon,Thu`, in any case, into days for cron; undefined: not a list of days. */
 function daysOf(text: string): string | undefined {
   const days = text.split(',').flatMap((range) => {
     const [first = -1, last = first, ...more] = range
@@ -26,7 +26,7 @@ function daysOf(text: string): string | undefined {
   return days.includes(undefined) ? undefined : [...new Set(days)].join(',');
 }
 
-/** `Mon 10:00`, `Mon,Thu 10:00`, `10:00`, or five fields of cron; resolves to the fields. */
+/** `Mon 10:00`, `Mon,Thu 10:00`, `10:00`, or a cron expression; becomes a cron expression. */
 const every = z.string().transform((text, context): string => {
   const at = AT.exec(text);
   const days = at?.[1] === undefined ? '*' : daysOf(at[1]);
@@ -38,7 +38,7 @@ const every = z.string().transform((text, context): string => {
   try {
     if (fields.trim().split(/\s+/).length === 5 && nextTick(fields, 'UTC', new Date(0))) return fields;
   } catch {
-    // said below, in our words
+    // reported below
   }
   context.addIssue({
     code: 'custom',
@@ -127,7 +127,7 @@ export function checkCoffee(options: CoffeeOptions, names: Names): Problem[] {
   });
 }
 
-/** Looks at as many times as a week of any such schedule has. */
+/** Checks the first 50 times of a schedule: more than a week of any that is allowed. */
 function isTooFrequent(every: string): boolean {
   let before: Date | undefined;
   for (let at = nextTick(every, 'UTC', new Date(0)), times = 0; at && times < 50; times++) {
@@ -137,7 +137,7 @@ function isTooFrequent(every: string): boolean {
   return false;
 }
 
-/** The rounds that a word means: a round's own name, else those of a room. */
+/** The rounds a word refers to: the round of that name, otherwise the rounds of that room. */
 export function roundsNamed(options: CoffeeOptions, word: string): string[] {
   if (Object.hasOwn(options.rounds, word)) return [word];
   return Object.keys(options.rounds).filter((key) => options.rounds[key]?.room.includes(word));

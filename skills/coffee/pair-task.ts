@@ -11,16 +11,16 @@ import { idOf } from './person-ids.ts';
 import { reasonIn } from './wording.ts';
 
 const pairPayload = z.object({
-  /** Of the round's row; left out: a dry run. */
+  /** Id of the round's row; undefined: a dry run. */
   id: z.string().optional(),
   name: z.string(),
   number: z.int(),
   seed: z.number(),
-  /** When it began: who is away then is left out. */
+  /** Start of the round: people who are away at that time are left out. */
   at: z.coerce.date(),
-  /** Who wants to know what came of it. */
+  /** Id of the request that gets the result. */
   request: z.string().optional(),
-  /** Whose partner is to be explained, in the report. */
+  /** Person whose pairing the report explains. */
   explain: z.string().optional(),
 });
 export type PairPayload = z.output<typeof pairPayload>;
@@ -45,7 +45,7 @@ const computedRound = z.object({
     repeats: z.number(),
     sameTeam: z.number(),
   }),
-  /** Whose seats stay theirs, though they miss this round. */
+  /** People who miss this round but keep their seats. */
   keeping: z.array(z.string()),
   skipping: z.array(z.string()),
   report: z.string(),
@@ -55,10 +55,10 @@ export type ComputedRound = z.output<typeof computedRound>;
 /** A round of 5,000 people takes 150 MB. */
 const HEAP_MB = 300;
 const MAX_WAIT_MS = 3_600_000;
-/** With an hour between them, the last comes half a day after the first. */
+/** The last try comes about half a day after the first. */
 const MAX_TRIES = 20;
 
-/** Computes a round outside the bot's own thread and keeps it whole. */
+/** Computes a round in a worker thread and stores it in one transaction. */
 export const pairTask = defineTask<CoffeeOptions, PairPayload, ComputedRound>({
   payload: pairPayload,
   result: computedRound,
@@ -124,7 +124,7 @@ async function storeOutcome(context: Context<CoffeeOptions>, outcome: Outcome, i
   );
   const { name, number, request } = outcome.payload;
   if (round?.state !== 'pairing') {
-    // It was taken up twice, and the other was faster.
+    // Computed twice; the other one was faster.
     const isMade = round?.state !== 'failed';
     const says = `Round ${number} of ${name} ${isMade ? 'already exists' : 'has already failed'}.`;
     return answerRequest(context, request, { ok: isMade, says });

@@ -42,7 +42,7 @@ const input = fc
   }));
 
 describe('any round', () => {
-  test('everyone is in exactly one group or rests, and no group is of one', () => {
+  test('everyone is in exactly one group or rests, and no group has a single member', () => {
     fc.assert(
       fc.property(input, (given) => {
         const { groups, resting } = pairRound(given);
@@ -74,7 +74,7 @@ describe('any round', () => {
     );
   });
 
-  test('seats are single', () => {
+  test('no two people have the same seat', () => {
     fc.assert(
       fc.property(input, (given) => {
         const seats = [...pairRound(given).seats.values()];
@@ -85,14 +85,14 @@ describe('any round', () => {
 });
 
 describe('over many rounds', () => {
-  test.each([6, 7, 10, 25, 50, 100])('%i people all meet before anybody meets again', (count) => {
+  test.each([6, 7, 10, 25, 50, 100])('%i people all meet before anyone meets again', (count) => {
     const team = new SimulatedTeam(ids(count));
     const rounds = count % 2 === 0 ? count - 1 : count;
     for (let round = 0; round < rounds; round++) expect(team.hold(pairRound(team.next()))).toBe(0);
     expect(team.met.size).toBe((count * (count - 1)) / 2);
   });
 
-  test('a second time round they meet in turn again, and nobody a third time before', () => {
+  test('in a second cycle all meet again before anyone meets a third time', () => {
     const team = new SimulatedTeam(ids(8));
     for (let round = 0; round < 14; round++) team.hold(pairRound(team.next()));
     expect([...team.met.values()].every(({ times }) => times === 2)).toBe(true);
@@ -129,7 +129,7 @@ describe('over many rounds', () => {
   test.each([
     [25, 2],
     [50, 0],
-  ])('with one in twenty of %i coming and going at most %i of 1,000 pairs repeat', (count, most) => {
+  ])('with 5 %% of %i people joining and leaving at most %i of 1,000 pairs repeat', (count, most) => {
     const team = new SimulatedTeam(ids(count));
     let [pairs, repeats, joined, turnover] = [0, 0, count, 0];
     for (let round = 0; round < 52; round++) {
@@ -146,7 +146,7 @@ describe('over many rounds', () => {
   });
 });
 
-describe('sizes and odd ones', () => {
+describe('group sizes and leftover people', () => {
   test.each([
     [2, 2, [2]],
     [5, 2, [3, 2]],
@@ -156,24 +156,24 @@ describe('sizes and odd ones', () => {
     [11, 4, [4, 4, 3]],
     [4, 5, [4]],
     [1, 2, []],
-  ])('%i people in groups of %i are %j', (people, size, sizes) => {
+  ])('%i people in groups of %i make %j', (people, size, sizes) => {
     expect(groupSizes(people, size)).toEqual(sizes);
   });
 
-  test('an odd one makes a trio when nobody should rest', () => {
+  test('a leftover person makes a trio if nobody should rest', () => {
     const { groups, resting } = pairRound(new SimulatedTeam(ids(7)).next({ odd: 'join' }));
     expect(groups.map((group) => group.length).toSorted((one, other) => one - other)).toEqual([2, 2, 3]);
     expect(resting).toEqual([]);
   });
 
-  test('somebody who may meet nobody rests, and the others do not suffer', () => {
+  test('a person who cannot be paired with anyone rests, and the others are paired as usual', () => {
     const apart = [1, 2, 3, 4, 5].map((other) => ['p0', `p${other}`]);
     const { groups, resting } = pairRound(new SimulatedTeam(ids(6)).next({ apart, odd: 'join' }));
     expect(resting).toEqual([{ id: 'p0', why: 'nobody left' }]);
     expect(groups.flat()).toHaveLength(5);
   });
 
-  test('people of different teams are preferred, and strangers before that', () => {
+  test('people from different teams are preferred, and strangers even more', () => {
     const team = new SimulatedTeam(ids(12));
     team.people = team.people.map((one, at) => ({ ...one, teams: [at < 6 ? 'red' : 'blue'] }));
     for (let round = 0; round < 6; round++) {
@@ -206,11 +206,11 @@ test('in the circle each seat faces every other once', () => {
   }
 });
 
-test('those who stay keep their seats, newcomers take the free ones', () => {
+test('people who stay keep their seats, newcomers take free ones', () => {
   expect(seating([undefined, 3, 0, undefined], [1])).toEqual({ seats: [2, 3, 0, 4], count: 6 });
 });
 
-test('the matching is the cheapest of all that are as large', () => {
+test('the matching is the cheapest of the largest ones', () => {
   const graph = fc.uniqueArray(fc.tuple(fc.nat(7), fc.nat(7), fc.integer({ min: 0, max: 50 })), {
     maxLength: 20,
     selector: ([one, other]) => Math.min(one, other) * 8 + Math.max(one, other),

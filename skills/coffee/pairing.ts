@@ -9,7 +9,7 @@ import { Roster, type RoundInput } from './roster.ts';
 export interface Pairing {
   /** Ids, each group sorted. */
   readonly groups: readonly (readonly string[])[];
-  /** Who has nobody this time: it was their turn to rest, or nobody they may meet was left. */
+  /** People without a group: it was their turn to rest, or nobody they can be paired with was left. */
   readonly resting: readonly { readonly id: string; readonly why: 'turn' | 'nobody left' }[];
   readonly seats: ReadonlyMap<string, number>;
   readonly quality: Quality;
@@ -18,20 +18,20 @@ export interface Pairing {
 export interface Quality {
   readonly people: number;
   readonly groups: number;
-  /** Pairs of people in one group, how many of them had met before, and how many are of one team. */
+  /** Pairs of people in the same group; how many of them had met before; how many are from the same team. */
   readonly pairs: number;
   readonly repeats: number;
   readonly sameTeam: number;
 }
 
-/** Candidates for each person to begin with; more where that is not enough. */
+/** Candidates per person at first; more if that is not enough. */
 const WIDTH = 12;
 const MAX_WIDTH = 400;
-/** The blossom algorithm takes 60 ms for so many people, and 9 s for ten times as many. */
+/** The blossom algorithm takes 60 ms for this many people, and 9 s for ten times as many. */
 const BLOCK = 600;
-/** Below this the whole graph is looked at each time: there repeats are forced, and which ones matters. */
+/** Up to this many people always use the complete graph: repeats are unavoidable there, and it matters which ones. */
 const SMALL = 48;
-/** One rank of who has waited longer for a rest outweighs a hundred repeats. */
+/** One rank in the order of waiting for a rest outweighs a hundred repeats. */
 const REST_RANK = 100 * COST.repeat;
 
 /** Computes one round. Pure: the same input gives the same groups. */
@@ -62,7 +62,7 @@ interface Found {
 function pairs(roster: Roster, table: { seats: readonly number[]; count: number }): Found {
   const isOdd = roster.size % 2 === 1;
   const { odd, across } = roster.input;
-  // With trios or teams the circle is broken every round, and its bonus only leads away from strangers (measured).
+  // Trios and teams break the circle every round; its bonus would only lead away from strangers (measured).
   const circle = across || (isOdd && odd === 'join') ? undefined : facingEach(roster, table.seats, table.count);
   const mates = matched(roster, circle);
   const left = roster.people.flatMap((_, number) => (mates.has(number) ? [] : [number]));
@@ -73,7 +73,7 @@ function pairs(roster: Roster, table: { seats: readonly number[]; count: number 
   return { groups, resting: turn === undefined ? resting : [{ number: turn, why: 'turn' }, ...resting] };
 }
 
-/** Mates by number; the number after the last person is the place to rest. */
+/** Mates by number; the number after the last person stands for resting. */
 function matched(roster: Roster, circle: Facing | undefined): ReadonlyMap<number, number> {
   const everyone = roster.people.map((_, number) => number);
   if (everyone.length <= (circle ? SMALL : BLOCK)) return matchedAmong(roster, everyone, circle);
@@ -84,7 +84,7 @@ function matched(roster: Roster, circle: Facing | undefined): ReadonlyMap<number
   return isGood ? quick : matchedAmong(roster, everyone, circle);
 }
 
-/** Widens the graph until nobody is left over. */
+/** Adds candidates until nobody is left over. */
 function matchedAmong(
   roster: Roster,
   people: readonly number[],
@@ -101,8 +101,8 @@ function matchedAmong(
 }
 
 /**
- * Of many people most face a stranger in the circle: those are taken as they are, the others are matched a few
- * hundred at a time. Good enough where nobody has to meet again; else the whole graph is looked at.
+ * In a large group most people face a stranger in the circle: those pairs are used as they are, the others are matched a few
+ * hundred at a time. Good enough if it avoids repeats; otherwise the caller uses the complete graph.
  */
 function matchedInBlocks(roster: Roster, everyone: readonly number[], circle: Facing | undefined): Map<number, number> {
   const mates = new Map<number, number>();
@@ -127,7 +127,7 @@ function matchedInBlocks(roster: Roster, everyone: readonly number[], circle: Fa
   return mates;
 }
 
-/** Whose turn it is to rest: who has waited longest. A newcomer has waited least, so newcomers come first. */
+/** Edges to the place to rest, cheapest for the person who has waited longest for it; newcomers have waited least. */
 function restEdges(roster: Roster, people: readonly number[], circle: Facing | undefined): Edge[] {
   const waitedSince = new Map(people.map((number) => [number, lastRest(roster, number)]));
   const ranks = new Map(
@@ -142,13 +142,13 @@ function restEdges(roster: Roster, people: readonly number[], circle: Facing | u
   });
 }
 
-/** Larger: has rested later, or as late and more often. */
+/** Larger for people who rested more recently, or equally recently but more often. */
 function lastRest(roster: Roster, number: number): number {
   const { rested, rests = 0, joined = roster.input.round } = roster.person(number);
   return (rested ?? joined - 1) * 1000 + Math.min(rests, 999);
 }
 
-/** Whoever is left over joins the pair where they meet most strangers; no group takes two. */
+/** Leftover people each join the pair where they meet most strangers; a pair gets one at most. */
 function joined(roster: Roster, groups: number[][], left: readonly number[]): Found {
   const resting: Found['resting'] = [];
   for (const number of left) {
@@ -175,7 +175,7 @@ function larger(roster: Roster): Found {
   const playing = numbers.filter((number) => !turn.has(number));
   const resting: Found['resting'] = [...turn].map((number) => ({ number, why: 'turn' }));
   const groups = makeGroups(roster, playing, groupSizes(playing.length, size)).flatMap((group) => {
-    // What swapping could not mend: those who may not meet the others rest.
+    // Conflicts that swapping could not resolve: people who cannot be with the others rest.
     const kept = [...group];
     while (kept.length > 1 && !roster.mayAllMeet(kept)) {
       const worst = kept.reduce((one, other) =>

@@ -27,7 +27,7 @@ export const pause: Command<CoffeeOptions> = {
   },
 };
 
-/** Undefined: for good. */
+/** Undefined: until they join again. */
 function pauseEnd({ args, now, timeZone }: CoffeeCommand): Date | undefined {
   const { date, time } = args;
   if (date !== undefined && time !== undefined)
@@ -45,12 +45,12 @@ function pauseEnd({ args, now, timeZone }: CoffeeCommand): Date | undefined {
   return until;
 }
 
-/** One's next round: of the name that is given, of this room, or of all where that says nothing. */
+/** Skips the sender's next round: of the given name, of this room, or of all rounds in a direct message. */
 export const skip: Command<CoffeeOptions> = {
   help: 'skips only the next round',
   class: 'respond',
   late: 'run',
-  // Under the warning before a round: with the number of that round.
+  // The button under a warning: with the number of that round.
   also: ['coffee skip {name} {n:int}'],
   async run(context) {
     const { sql, now, tapped } = context;
@@ -70,7 +70,7 @@ export const skip: Command<CoffeeOptions> = {
   },
 };
 
-/** The tap on a warning, taken away. A pause is none of its business, nor is a round that has begun. */
+/** Undoes the reaction to a warning. Does not touch a pause, nor a round that has started. */
 export const unskip: Command<CoffeeOptions> = {
   help: 'takes part in the next round after all',
   class: 'respond',

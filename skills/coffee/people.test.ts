@@ -13,8 +13,8 @@ const named = (groups: Readonly<Record<string, readonly string[]>> = {}) => ({
   ),
 });
 
-describe('who meets whom', () => {
-  test('people who are kept apart never meet, by key or by account', async () => {
+describe('pairing', () => {
+  test('people who are kept apart, by key or account, never meet', async () => {
     const apart = [
       ['ann', '@bob:test'],
       ['ann', 'cem'],
@@ -24,7 +24,7 @@ describe('who meets whom', () => {
     expect(together(bot)).toEqual(['ann+dia', 'bob+cem']);
   });
 
-  test('groups that should mix do, where they would not by chance', async () => {
+  test('groups that should mix do, even if they would not by chance', async () => {
     await using bot = await startCoffeeBot({ config: named() });
     await bot.say('coffee pair');
     const pairs = together(bot);
@@ -34,7 +34,7 @@ describe('who meets whom', () => {
     expect(together(mixed).filter((pair) => pairs.includes(pair))).toEqual([]);
   });
 
-  test('who only misses a round keeps the seat and has rested; who left gives it up', async () => {
+  test('missing a round keeps the seat and counts as a rest; leaving gives up the seat', async () => {
     await using bot = await startCoffeeBot();
     await bot.say('coffee pair');
     await bot.say('coffee pause', { by: '@bob:test' });
@@ -55,7 +55,7 @@ describe('who meets whom', () => {
     expect(seats.find(({ person }) => person === 'memory @bob:test')?.rests).toBe(1);
   });
 
-  test('what is said when nobody can be paired names the reason', async () => {
+  test('if nobody can be paired, the reason is reported', async () => {
     await using few = await startCoffeeBot({ members: FOUR.slice(0, 2), round: { size: 3, odd: 'rest' } });
     await few.say('coffee pair');
     expect(few.texts().at(-1)).toBe('☕ Coffee round 1: no groups, because 2 people take part and a group needs 3.');
@@ -66,7 +66,7 @@ describe('who meets whom', () => {
     );
   });
 
-  test('who rests because nobody they may meet is left is not promised a turn', async () => {
+  test('people who rest because nobody is left for them are not promised a turn', async () => {
     const apart = [FOUR.slice(0, 3)];
     await using bot = await startCoffeeBot({ round: { apart } });
     await bot.say('coffee pair');
@@ -74,7 +74,7 @@ describe('who meets whom', () => {
   });
 });
 
-test('a name is no markup', async () => {
+test('markup in a name is escaped', async () => {
   await using bot = await startCoffeeBot();
   const one = { bot: false, guest: false };
   bot.platform.fill('lobby', ['@ann:test', { ...one, accountId: '@bob:test', name: '**all** <b>' }]);
@@ -82,7 +82,7 @@ test('a name is no markup', async () => {
   expect(bot.texts(conversationOf(bot, '@bob:test'))[0]).toContain('\\*\\*all\\*\\* \\<b\\>');
 });
 
-test('a conversation that is opened a second time is not told again, and is asked when it was to be', async () => {
+test('a conversation that is opened twice is announced once, and followed up on time', async () => {
   await using bot = await startCoffeeBot({ round: { followUp: '1d' } });
   await bot.say('coffee pair');
   await bot.advance(DAY_MS / 2);
@@ -107,18 +107,18 @@ test.each([
     { date: 'until yesterday' },
     /^"yesterday" is not a date; write for example `!coffee pause until \d{4}-\d\d-\d\d`\.$/,
   ],
-])('a pause that is not understood is answered with one that would be: %j', async ({ date }, answer) => {
+])('a pause that is not understood is answered with an example: %j', async ({ date }, answer) => {
   await using bot = await startCoffeeBot();
   expect(await bot.say(`coffee pause ${date}`)).toEqual([expect.stringMatching(answer)]);
   expect(await bot.query('select 1 from coffee_absences')).toEqual([]);
 });
 
-test('a number that is too large is said to be so', async () => {
+test('a number that is too large is rejected', async () => {
   await using bot = await startCoffeeBot();
   expect(await bot.say('coffee met 99999999999')).toEqual([expect.stringMatching(/^"99999999999" is too large\./)]);
 });
 
-test('who is left out by the configuration is told that', async () => {
+test('`coffee status` says if the configuration excludes the person', async () => {
   await using bot = await startCoffeeBot({ round: { without: ['@bob:test'] } });
   expect(await bot.say('coffee status', { by: '@bob:test' })).toEqual([
     expect.stringContaining('You are not paired: the configuration excludes you (`without`).'),
@@ -145,7 +145,7 @@ describe('where coffee does not listen', () => {
     return bot.texts(room).at(-1);
   }
 
-  test('it says where it does, to whoever names the bot or a command', async () => {
+  test('it says where it does, if the bot or a command is addressed', async () => {
     await using bot = await start();
     const says = '`coffee` does not listen in this room; it does in lobby.';
     expect(await bot.say('coffee status', { room: 'ops' })).toEqual([says]);
@@ -154,7 +154,7 @@ describe('where coffee does not listen', () => {
     expect(await bot.say('coffee status', { room: 'elsewhere' })).toEqual([]);
   });
 
-  test('while it has no room at all it says where to give it one', async () => {
+  test('it says how to configure a room if it has none', async () => {
     await using bot = await startTestBot({
       skills: [coffee],
       migrations: { coffee: join(import.meta.dirname, 'migrations') },
@@ -164,7 +164,7 @@ describe('where coffee does not listen', () => {
     ]);
   });
 
-  test('in the conversation of a pair nothing is offered that is not heard there', async () => {
+  test('no commands are suggested that do not work in the conversation', async () => {
     await using bot = await start();
     await bot.say('coffee pair');
     const room = conversationOf(bot, '@ann:test');

@@ -1,6 +1,6 @@
 import type { CommandContext, Context, People } from '#skill';
 
-/** Somebody in a group, with the account to reach them by. `name` is hostile text. */
+/** A member of a group, with the account to reach them by. `name` is hostile text. */
 export interface GroupMember {
   /** Connector and account. */
   readonly id: string;
@@ -9,21 +9,21 @@ export interface GroupMember {
 }
 
 /**
- * What rows call somebody. Not the key in `people:`, so that whoever is listed later, under another key or no longer
- * keeps what was known. No such key has a space.
+ * How rows refer to a person: by account, not by the key in `people:`, so that people keep their data when they are added,
+ * removed or get another key. Contains a space, which keys cannot.
  */
 export function idOf(connector: string, accountId: string): string {
   return `${connector} ${accountId}`;
 }
 
-/** Whom rows mean, as of now: the key in `people:` of whoever has that account, else the id itself. */
+/** The current key in `people:` of the person with that account, otherwise the id itself. */
 export function personOf(people: People, id: string): string {
   const space = id.indexOf(' ');
-  // Pairs that were imported may have a key.
+  // Imported pairs may have a key.
   return space < 0 ? id : (people.byAccount(id.slice(0, space), id.slice(space + 1))?.id ?? id);
 }
 
-/** All that rows may call somebody: that account first, then every other that they have. */
+/** All ids that rows may have for a person: this account first, then their other accounts. */
 export function idsOf(people: People, connector: string, accountId: string): string[] {
   const accounts = Object.entries(people.byAccount(connector, accountId)?.accounts ?? {});
   return [...new Set([idOf(connector, accountId), ...accounts.map(([name, account]) => idOf(name, account))])];

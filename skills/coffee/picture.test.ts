@@ -19,7 +19,7 @@ function drawn(name: string): string {
   ).toString('base64');
 }
 
-test('two who met are joined by a line, and the picture says in words what it shows', async () => {
+test('people who met are joined by a line, and the alternative text says what the picture shows', async () => {
   const people = named('Ann', 'Bob', 'Çem', 'Dia');
   const image = await drawPicture(people, [{ one: '0', other: '2', times: 1 }], signal);
   expect(image?.alt).toBe('Who has met whom: 1 of 6 pairs of 4 people');
@@ -68,7 +68,7 @@ test.each([
   ['Jose\u0301 김철수', 'Jose\u0301 김철주'],
   ['A 👩‍👩‍👧‍👦 B', 'A 👨‍👩‍👧‍👦 B'],
   ['👍🏽 ok', '👎🏽 ok'],
-])('%s has its own letters beside those of another font', (name, other) => {
+])('%s is drawn in letters although it needs several fonts', (name, other) => {
   // In boxes the two would be alike.
   expect(drawn(name)).not.toBe(drawn(other));
 });

@@ -1,4 +1,4 @@
-/** Numbers in [0, 1) that are the same for the same seed, on every machine: splitmix32. */
+/** Pseudo-random numbers in [0, 1), the same for the same seed on every machine: splitmix32. */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -7,7 +7,7 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** A number in 0…2³²−1 that looks random and depends on nothing but its arguments. */
+/** A pseudo-random integer in 0…2³²−1 that depends only on the arguments. */
 export function hash(...values: readonly number[]): number {
   let state = 0x2545f491;
   for (const value of values) state = mix((state ^ (value >>> 0)) + 0x9e3779b9);

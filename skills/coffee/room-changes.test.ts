@@ -7,7 +7,7 @@ const rooms = { rooms: { lobby: { in: { memory: 'lobby' } }, den: { in: { memory
 describe('a conversation whose room', () => {
   const config = { rooms: { plaza: { in: { memory: 'lobby' } }, den: { in: { memory: 'den' } } } };
   const round = { followUp: '1d' };
-  /** Asks in a conversation that was opened under another configuration, and answers there. */
+  /** Follows up in a conversation that was opened under another configuration, and answers there. */
   async function ask(bot: TestBot): Promise<string | undefined> {
     const room = conversationOf(bot, '@bob:test');
     await bot.advance(DAY_MS);
@@ -16,7 +16,7 @@ describe('a conversation whose room', () => {
     return bot.texts(room).at(-1);
   }
 
-  /** A round whose conversations could not be opened, and whose bot is gone. */
+  /** A round whose conversations could not be opened before its bot stopped. */
   async function leftBeforeItOpened(): Promise<TestBot> {
     const platform = new MemoryPlatform();
     platform.beforeOpen = () => {
@@ -29,7 +29,7 @@ describe('a conversation whose room', () => {
     return bot;
   }
 
-  test('is renamed hears the answer to what is asked there', async () => {
+  test('is renamed still accepts the answer to the follow-up question', async () => {
     await using bot = await startCoffeeBot({ round });
     await bot.say('coffee pair');
     await bot.leave();
@@ -37,7 +37,7 @@ describe('a conversation whose room', () => {
     expect(await ask(heir)).toBe('✅ You met. Thank you, somebody!');
   });
 
-  test('is gone, but not the others of its round, hears it too', async () => {
+  test('is removed, but not the other rooms of its round, accepts it too', async () => {
     const platform = new MemoryPlatform();
     platform.fill('den', FOUR);
     await using bot = await startCoffeeBot({ platform, config: rooms, round: { ...round, room: ['lobby', 'den'] } });
@@ -47,7 +47,7 @@ describe('a conversation whose room', () => {
     expect(await ask(heir)).toBe('✅ You met. Thank you, somebody!');
   });
 
-  test('is gone is asked nothing, since nobody would hear the answer', async () => {
+  test('is removed gets no follow-up question, because nobody would hear the answer', async () => {
     await using bot = await startCoffeeBot({ round });
     await bot.say('coffee pair');
     await bot.leave();
@@ -56,7 +56,7 @@ describe('a conversation whose room', () => {
     expect(await ask(heir)).toContain('you are having coffee together');
   });
 
-  test('is renamed before it was opened hears people from its first words on', async () => {
+  test('is renamed before it was opened accepts commands from the start', async () => {
     await using bot = await leftBeforeItOpened();
     await using heir = await startCoffeeBot({ sharedWith: bot, config, round: { ...round, room: 'plaza' } });
     await heir.advance(5000);
@@ -66,7 +66,7 @@ describe('a conversation whose room', () => {
     ]);
   });
 
-  test('is gone before it was opened promises no question', async () => {
+  test('is removed before it was opened does not announce a follow-up question', async () => {
     await using bot = await leftBeforeItOpened();
     const options = { coffee: { rounds: { other: { room: 'den' } } } };
     await using heir = await startCoffeeBot({ sharedWith: bot, config, options });

@@ -1,22 +1,22 @@
-/** Somebody who takes part in a round. */
+/** A person who takes part in a round. */
 export interface Participant {
   /** Key in `people:`, else connector and account. */
   readonly id: string;
-  /** Round in which they took part for the first time; undefined: this is the first. */
+  /** Their first round; undefined: this one. */
   readonly joined?: number | undefined;
-  /** Round in which they last rested: sat out or were away. Undefined: never. */
+  /** The last round they sat out or were away. Undefined: none. */
   readonly rested?: number | undefined;
-  /** How often they sat out, or were away. */
+  /** How many rounds they sat out or were away. */
   readonly rests?: number | undefined;
-  /** Seat in the circle, as the last round gave it. */
+  /** Seat in the circle after the last round. */
   readonly seat?: number | undefined;
-  /** Of the groups that should mix, those they are in. */
+  /** The groups they are in, of those that should mix. */
   readonly teams: readonly string[];
   /** Connectors on which a conversation with them can be opened. */
   readonly reach: readonly string[];
 }
 
-/** Two people who were together before; `last` is the round. */
+/** Two people who were in the same group before; `last` is the last such round. */
 export interface PairHistory {
   readonly one: string;
   readonly other: string;
@@ -30,13 +30,13 @@ export interface RoundInput {
   /** The same seed and input give the same round. */
   readonly seed: number;
   readonly size: number;
-  /** Who is left over joins another group, or rests. */
+  /** Leftover people join another group, or rest. */
   readonly odd: 'join' | 'rest';
   readonly participants: readonly Participant[];
   readonly met: readonly PairHistory[];
-  /** Lists of people of whom no two are ever put together. */
+  /** Lists of people who are never put together. */
   readonly apart: readonly (readonly string[])[];
-  /** Prefer people of different teams. */
+  /** Prefer people from different teams. */
   readonly across: boolean;
   /** Seats of people who only miss this round. */
   readonly keptSeats: readonly number[];
@@ -48,8 +48,8 @@ export interface PastMeetings {
 }
 
 /**
- * The participants by number, with what lies between any two of them. Sorted by id, so that the order in which a
- * platform lists its members changes nothing.
+ * The participants by number, and what is known about each pair. Sorted by id, so that the order in which a platform lists
+ * its members makes no difference.
  */
 export class Roster {
   readonly input: RoundInput;
@@ -90,7 +90,7 @@ export class Roster {
     return this.#numbers.get(id);
   }
 
-  /** By number, which is always one of this roster's. */
+  /** Throws if the number is not one of this roster's. */
   person(number: number): Participant {
     const found = this.people[number];
     if (!found) throw new RangeError(`nobody has the number ${number}`);
@@ -105,7 +105,7 @@ export class Roster {
     return this.#metWith[one] ?? [];
   }
 
-  /** They may be put together: nobody wants them apart, and there is a platform on which both are. */
+  /** Whether two people can be paired: not kept apart, and with a platform in common. */
   mayMeet(one: number, other: number): boolean {
     if (one === other || this.#apart.has(this.#key(one, other))) return false;
     return this.#reach([one, other]);
@@ -115,7 +115,7 @@ export class Roster {
     return this.#apart.has(this.#key(one, other));
   }
 
-  /** No two of them apart, and one platform for all. */
+  /** Whether no two of them are kept apart, and all have a platform in common. */
   mayAllMeet(group: readonly number[]): boolean {
     return (
       group.every((one, at) => group.slice(at + 1).every((other) => this.mayMeet(one, other))) && this.#reach(group)

@@ -4,7 +4,7 @@ import { matchesAny } from './name-pattern.ts';
 import type { PairHistory, Participant, RoundInput } from './roster.ts';
 import { idOf, personOf } from './person-ids.ts';
 
-/** Which round is to be computed; `dry`: nothing is kept. */
+/** The round to compute. */
 export interface RoundId {
   readonly name: string;
   readonly number: number;
@@ -14,13 +14,13 @@ export interface RoundId {
 
 export interface RoundInputs {
   readonly input: RoundInput;
-  /** Name and accounts by connector of everybody who takes part. */
+  /** Name, and accounts by connector, of everyone in the rooms. */
   readonly who: ReadonlyMap<string, { readonly name: string; readonly accounts: Readonly<Record<string, string>> }>;
-  /** Who is in the rooms and does not take part this time. */
+  /** People in the rooms who do not take part this time. */
   readonly away: readonly string[];
-  /** Whose seats stay theirs meanwhile, as their rows have them. */
+  /** People who miss this round but keep their seats; ids as stored. */
   readonly keeping: readonly string[];
-  /** Who skips this round, as their rows have them. */
+  /** People who skip this round; ids as stored. */
   readonly skipping: readonly string[];
 }
 
@@ -32,7 +32,7 @@ interface Seat {
   readonly rests: number;
 }
 
-/** Everything a round is computed from: who is in the rooms now, who is away, and what was before. */
+/** Reads everything a round is computed from: who is in the rooms now, who is away, and past rounds. */
 export async function readRoundInput(run: TaskRun<CoffeeOptions, RoundId>): Promise<RoundInputs> {
   const { name, number, seed } = run.payload;
   const options = run.options.rounds[name];

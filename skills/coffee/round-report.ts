@@ -7,7 +7,7 @@ export interface RoundReport {
   readonly input: RoundInput;
   readonly pairing: Pairing;
   readonly nameOf: (id: string) => string;
-  /** How many are in the room and take no part this time. */
+  /** Number of people in the room who do not take part this time. */
   readonly away: number;
   /** An id, account or name. */
   readonly explain?: string;
@@ -15,7 +15,7 @@ export interface RoundReport {
 
 const MAX_GROUPS = 200;
 
-/** A round in plain lines for a terminal: who with whom, how good it is, and why for one person. */
+/** A round as plain text for a terminal: the groups, how good they are, and the explanation for one person. */
 export function roundReport({ input, pairing, nameOf, away, explain }: RoundReport): string {
   const { groups, resting, quality } = pairing;
   const lines = groups.slice(0, MAX_GROUPS).map((group) => `  ${group.map(nameOf).join(' + ')}`);
@@ -38,7 +38,7 @@ export function roundReport({ input, pairing, nameOf, away, explain }: RoundRepo
   ].join('\n');
 }
 
-/** Why somebody meets whom they meet: what was wrong with everybody else, best first. */
+/** Explains a person's group: how well everyone else would have fitted, best first. */
 function explained(word: string, input: RoundInput, pairing: Pairing, nameOf: (id: string) => string): string[] {
   const roster = new Roster(input);
   const id = roster.people.find((one) => [one.id, nameOf(one.id)].includes(word) || one.id.endsWith(` ${word}`))?.id;

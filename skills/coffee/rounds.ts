@@ -2,7 +2,7 @@ import type { Context, MessageLike, PostOptions, Sql } from '#skill';
 import type { CoffeeOptions } from './options.ts';
 import { count } from './wording.ts';
 
-/** The last round under a name, and how far it is. */
+/** The last round of a name, and its progress. */
 export interface LatestRound {
   readonly id: string;
   readonly number: number;
@@ -25,7 +25,7 @@ export async function latestRound(sql: Sql, name: string): Promise<LatestRound |
   return last;
 }
 
-/** What keeps a round from being over, in a sentence; undefined: nothing. Not escaped. */
+/** What an unfinished round is waiting for, in a sentence, not escaped; undefined: it is finished. */
 export function progressOf({ state, reason, groups, waiting }: LatestRound): string | undefined {
   if (state === 'opening')
     return `${waiting} of ${count(groups, 'group')} ${waiting === 1 ? 'is' : 'are'} still waiting for a conversation.`;
@@ -45,7 +45,7 @@ export async function postInRooms(
   for (const room of rooms) if (context.rooms.byName(room)) await context.post(room, key, message, options);
 }
 
-/** The room to which a round's conversations belong: one it had, else one it has now, in which coffee still listens. */
+/** The room a round's conversations belong to: of those it started with, or has now, the first that coffee still listens in. */
 export function listeningRoomOf(
   { rounds }: CoffeeOptions,
   { name, rooms }: { name: string; rooms: readonly string[] },

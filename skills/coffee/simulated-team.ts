@@ -1,7 +1,7 @@
 import type { Pairing } from './pairing.ts';
 import type { PairHistory, Participant, RoundInput } from './roster.ts';
 
-/** What a team remembers between rounds, for simulations: tests, and the benchmark. */
+/** State of a team between rounds, for tests and the benchmark. */
 export class SimulatedTeam {
   readonly met = new Map<string, PairHistory>();
   people: Participant[];
@@ -26,7 +26,7 @@ export class SimulatedTeam {
     };
   }
 
-  /** Takes a round as held. Returns how many of its pairs had met before. */
+  /** Records a round. Returns how many of its pairs had met before. */
   hold({ groups, resting, seats }: Pick<Pairing, 'groups' | 'resting' | 'seats'>): number {
     this.round++;
     const rest = new Set(resting.map(({ id }) => id));

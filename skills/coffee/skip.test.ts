@@ -4,12 +4,12 @@ import { until } from '../../test/harness/until.ts';
 import { advanceTo, hourIn, settledOnce, startCoffeeBot, together, warnedRound } from './test-bot.ts';
 
 const HOUR_MS = 3_600_000;
-/** Another round of the same people, beside the lobby's. */
+/** Another round of the same people, besides the lobby's. */
 const two = { coffee: { rounds: { lobby: { room: 'lobby' }, den: { room: 'den' } } } };
 const rooms = { rooms: { lobby: { in: { memory: 'lobby' } }, den: { in: { memory: 'den' } } } };
 
-describe('who skips', () => {
-  test('misses the next round of that room, whatever other rounds come before', async () => {
+describe('a person who skips', () => {
+  test('misses the next round of that room, even if other rounds come first', async () => {
     await using bot = await startCoffeeBot({ options: two, config: rooms });
     bot.platform.fill('den', ['@cem:test', '@dia:test']);
     await bot.say('coffee skip', { by: '@bob:test' });
@@ -19,7 +19,7 @@ describe('who skips', () => {
     expect(await bot.query('select 1 from coffee_skips')).toEqual([]);
   });
 
-  test('while a round is being computed is in it, and misses the next', async () => {
+  test('while a round is being computed is in it, and misses the next one', async () => {
     let said: Promise<unknown> = Promise.resolve();
     const skip = (): void => {
       said = bot.query("insert into coffee_skips (name, person) values ('lobby', 'memory @bob:test')");
@@ -37,7 +37,7 @@ describe('who skips', () => {
     expect(await bot.query('select name from coffee_skips')).toEqual([{ name: 'lobby' }]);
   });
 
-  test('by a tap takes that back by another, and a pause stays what it was', async () => {
+  test('by a reaction can undo that by removing it, and pauses are not affected', async () => {
     const hour = hourIn(3);
     await using bot = await startCoffeeBot({ round: warnedRound(hour) });
     await advanceTo(bot, hour - 1);
@@ -51,7 +51,7 @@ describe('who skips', () => {
     expect(await bot.query('select 1 from coffee_skips')).toEqual([]);
   });
 
-  test('by a tap on a warning whose round has begun is told so, and misses nothing', async () => {
+  test('by a reaction to a warning whose round has started is told so, and misses nothing', async () => {
     const hour = hourIn(3);
     await using bot = await startCoffeeBot({ round: warnedRound(hour) });
     await advanceTo(bot, hour - 1);
@@ -63,7 +63,7 @@ describe('who skips', () => {
     expect(await bot.query('select 1 from coffee_skips')).toEqual([]);
   });
 
-  test('of the next round still does when the tap on the warning of the last one is taken away', async () => {
+  test('still skips the next round after removing the reaction to the previous warning', async () => {
     const hour = hourIn(3);
     await using bot = await startCoffeeBot({ round: warnedRound(hour) });
     await advanceTo(bot, hour - 1);
@@ -76,7 +76,7 @@ describe('who skips', () => {
     expect(await bot.query('select person from coffee_skips')).toEqual([{ person: 'memory @bob:test' }]);
   });
 
-  test('a warning that could not be sent before its round is never shown', async () => {
+  test('gets no warning that could not be sent before its round', async () => {
     await using bot = await startCoffeeBot({ round: warnedRound(hourIn(12)) });
     let isAway = true;
     bot.platform.before = () => {
@@ -93,7 +93,7 @@ describe('who skips', () => {
     expect(bot.texts().join()).not.toContain('The next coffee round is');
   });
 
-  test('a warning that comes after its round is left out', async () => {
+  test('gets no warning after the round has started', async () => {
     await using bot = await startCoffeeBot({ round: warnedRound(hourIn(12)) });
     await bot.query(
       `insert into events (source, source_id, lane, kind, skill, name, key, payload, happened_at)

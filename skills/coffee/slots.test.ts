@@ -3,7 +3,7 @@ import { parseHours, suggestSlots } from './slots.ts';
 
 const monday = new Date('2026-01-05T10:00:00Z');
 
-test('two slots lie in the working hours of everybody, on different days', () => {
+test('two slots are within the working hours of everyone, on different days', () => {
   const berlin = { timeZone: 'Europe/Berlin', hours: 'Mon-Fri 09:00-18:00' };
   const boston = { timeZone: 'America/New_York', hours: 'Mon-Thu 08:00-16:00' };
   fc.assert(
@@ -21,21 +21,21 @@ test('two slots lie in the working hours of everybody, on different days', () =>
   );
 });
 
-test('hours that do not overlap give no slot', () => {
+test('working hours that do not overlap give no slots', () => {
   const early = { timeZone: 'UTC', hours: 'Mon-Fri 06:00-09:00' };
   const late = { timeZone: 'UTC', hours: 'Mon-Fri 09:00-12:00' };
   expect(suggestSlots([early, late], monday, 1)).toEqual([]);
   expect(suggestSlots([early, { timeZone: 'UTC', hours: 'Sat,Sun 06:00-09:00' }], monday, 1)).toEqual([]);
 });
 
-test('one day in common gives one slot, and those who said nothing work usual hours', () => {
+test('one common day gives one slot, and people without working hours have the usual ones', () => {
   const wednesday = { timeZone: 'Asia/Kolkata', hours: 'Wed 10:00-11:00' };
   const [slot, ...more] = suggestSlots([wednesday, { timeZone: 'Asia/Kolkata', hours: undefined }], monday, 3);
   expect(slot?.toISOString()).toMatch(/^2026-01-07T0(4:30|5:00)/);
   expect(more).toEqual([]);
 });
 
-test('ranges of days may go round the week', () => {
+test('ranges of days can wrap around the week', () => {
   expect([...parseHours('Sat-Mon,Wed 08:00-24:00').days]).toEqual(['Sat', 'Sun', 'Mon', 'Wed']);
   expect(parseHours('Mon 08:30-24:00')).toMatchObject({ from: 510, to: 1440 });
 });

@@ -1,13 +1,13 @@
 import { hash } from './random.ts';
 
-/** Whose working hours a slot must lie in. `hours`: `Mon-Fri 09:00-18:00`. */
+/** Working hours that a slot must be within. `hours`: `Mon-Fri 09:00-18:00`. */
 export interface Availability {
   readonly timeZone: string;
   readonly hours: string | undefined;
 }
 
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
-/** Of people who did not say. */
+/** For people who have none configured. */
 const USUAL_HOURS = 'Mon-Fri 09:00-17:00';
 const SLOT_MS = 30 * 60_000;
 const WITHIN_DAYS = 8;
@@ -20,8 +20,8 @@ interface Hours {
 }
 
 /**
- * Two half hours, on different days where that can be, in everybody's working hours, from tomorrow on; fewer where
- * those hours do not overlap. Nobody's calendar is known, so it is a suggestion: which ones depends on `seed` alone.
+ * Two half-hour slots from tomorrow on, within everyone's working hours and on different days if possible; fewer if those
+ * hours do not overlap. Calendars are unknown, so these are suggestions; the choice depends on `seed` alone.
  */
 export function suggestSlots(availabilities: readonly Availability[], now: Date, seed: number): Date[] {
   const all = availabilities.map(({ timeZone, hours }) => ({ timeZone, hours: parseHours(hours ?? USUAL_HOURS) }));
@@ -59,7 +59,7 @@ function localTime(time: number, timeZone: string): { day: string; minute: numbe
   return { day: parts['weekday'] ?? '', minute: Number(parts['hour']) * 60 + Number(parts['minute']) };
 }
 
-/** `Mon-Fri 09:00-18:00`, `Mon,Wed-Thu 08:00-24:00`. What is not understood counts as the usual hours. */
+/** `Mon-Fri 09:00-18:00`, `Mon,Wed-Thu 08:00-24:00`. Anything else counts as the usual hours. */
 export function parseHours(text: string): Hours {
   const match = /^(.+) (\d\d):(\d\d)-(\d\d):(\d\d)$/.exec(text);
   if (!match?.[1]) return parseHours(USUAL_HOURS);

@@ -12,10 +12,10 @@ test.each([
   // They skip midnight, and show it twice.
   ['America/Santiago', '2024-09-08', '2024-09-08T04:00:00.000Z'],
   ['America/Havana', '2024-11-03', '2024-11-03T04:00:00.000Z'],
-])('in %s %s begins at %s', (timeZone, day, begin) => {
+])('in %s %s starts at %s', (timeZone, day, begin) => {
   expect(startOfDay(day, timeZone)?.toISOString()).toBe(begin);
 });
 
-test.each(['2026-02-30', '2026-2-3', 'tomorrow', '', '0000-01-01'])('"%s" is no day', (text) => {
+test.each(['2026-02-30', '2026-2-3', 'tomorrow', '', '0000-01-01'])('"%s" is not a day', (text) => {
   expect(startOfDay(text, 'America/New_York')).toBeUndefined();
 });

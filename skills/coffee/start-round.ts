@@ -5,18 +5,18 @@ import { SAME_ROUND_MS, type CoffeeOptions } from './options.ts';
 import { hash } from './random.ts';
 import { latestRound, progressOf, type LatestRound } from './rounds.ts';
 
-/** One that is not over and stands still for longer is broken: no more than an hour lies between two tries. */
+/** An unfinished round without progress for this long is broken: tries are at most an hour apart. */
 const STALLED_AFTER_MS = 2 * 3_600_000;
 
 export interface StartResult {
   readonly started: boolean;
   /** A sentence or two, not escaped. */
   readonly says: string;
-  /** The last round is not over, so there is no new one. */
+  /** No new round was started because the last one is unfinished. */
   readonly blocked?: boolean;
 }
 
-/** Begins a round, unless it has begun already. `request` gets a report of what came of it. */
+/** Starts a round unless it has already started; resumes a stalled one. The result is stored for `request`. */
 export async function startRound(
   context: Context<CoffeeOptions>,
   name: string,
@@ -41,10 +41,10 @@ export async function startRound(
         blocked: rest !== undefined,
       };
   }
-  return beginRound(context, name, (last?.number ?? 0) + 1, request);
+  return startNewRound(context, name, (last?.number ?? 0) + 1, request);
 }
 
-/** True for whoever finds that it stands still, and for nobody else until it does so again: several would all go on. */
+/** True for the first caller that finds the round stalled; the others must not resume it as well. */
 async function claimStalledRound({ sql, now }: Context<CoffeeOptions>, id: string): Promise<boolean> {
   const taken = await sql(
     `update coffee_rounds set moved_at = $2 where id = $1 and state in ('pairing', 'opening') and moved_at <= $3 returning id`,
@@ -53,7 +53,7 @@ async function claimStalledRound({ sql, now }: Context<CoffeeOptions>, id: strin
   return taken.length > 0;
 }
 
-/** Nothing was decided yet, so it begins as a new one would, under the number that it has. */
+/** No groups exist yet, so it starts like a new round, under the number it already has. */
 async function restartPairing(
   context: Context<CoffeeOptions>,
   name: string,
@@ -69,7 +69,7 @@ async function restartPairing(
   return { started: true, says: `Round ${number} of ${name} had stalled and is being restarted.` };
 }
 
-async function beginRound(
+async function startNewRound(
   context: Context<CoffeeOptions>,
   name: string,
   number: number,
@@ -82,14 +82,14 @@ async function beginRound(
      values ($1, $2, $3, $4, 'pairing', $5, $5, $6, $7) on conflict (name, number) do nothing returning id`,
     [id, name, number, seed, context.now, ...roundSettings(context, name)],
   );
-  // Somebody else began it between our two statements.
+  // Another transaction started it between our two statements.
   if (made.length === 0)
     return { started: false, says: `Round ${number} of ${name} is just starting, so no other one was started.` };
   await startPairing(context, { id, name, number, seed }, request);
   return { started: true, says: `Round ${number} of ${name} is starting.` };
 }
 
-/** What stays as it is until the round is over, whatever becomes of the configuration. */
+/** Settings that a round keeps to its end, even if the configuration changes. */
 function roundSettings({ options }: Context<CoffeeOptions>, name: string): [readonly string[], number | null] {
   const round = options.rounds[name];
   return [round?.room ?? [], round?.followUp ?? null];
@@ -103,7 +103,7 @@ async function startPairing(
   await task('pair', { ...round, at: now.toISOString(), ...(request !== undefined && { request }) });
 }
 
-/** Known before the round is made, so that a dry run shows the round that would be. */
+/** Depends only on name and number, so that a dry run shows the round that will follow. */
 export function seedOf(name: string, number: number): number {
   return hash(number, ...Buffer.from(name));
 }

@@ -15,7 +15,7 @@ interface Totals {
 /** A handler has 5 s in all. */
 const DRAWING_MS = 3000;
 
-/** How many rounds and meetings there were, and who has met whom. */
+/** Counts rounds and meetings, and shows who has met whom. */
 export const stats: Command<CoffeeOptions> = {
   help: 'shows how many met, and a picture of who has met whom',
   async run(context): Promise<Message | string> {
@@ -65,7 +65,7 @@ export const stats: Command<CoffeeOptions> = {
   },
 };
 
-/** Two people have several rows when they were together under several accounts of theirs. */
+/** Adds up the rows of two people who met under several of their accounts. */
 function together(rows: readonly PairCount[], personOfId: (id: string) => string): PairCount[] {
   const pairs = new Map<string, PairCount>();
   for (const { times, ...ids } of rows) {

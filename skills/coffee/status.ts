@@ -12,7 +12,7 @@ interface PastGroup {
   readonly answer: string | null;
 }
 
-/** What is still to be told is left out. */
+/** Past groups of a person, newest first, without those that have not been told yet. */
 async function pastGroups(
   { sql }: Context<CoffeeOptions>,
   ids: readonly string[],
@@ -32,7 +32,7 @@ function withWhom({ people }: PastGroup, ids: readonly string[]): string {
   return list(people.filter(({ id }) => !ids.includes(id)).map(({ name }) => name));
 }
 
-/** Whether I take part, when the next round is, how the last one is, and with whom I was last. */
+/** When the next round is, the state of the last one, whether the sender takes part, and whom they were last paired with. */
 export const status: Command<CoffeeOptions> = {
   help: 'shows when the next round is, and whether you take part',
   also: ['coffee'],
@@ -62,7 +62,7 @@ export const status: Command<CoffeeOptions> = {
   },
 };
 
-/** Whether I take part in these rounds, and how to change that. */
+/** Whether the sender takes part in these rounds, and how to change that. */
 async function participation(
   context: CommandContext<CoffeeOptions, Record<string, unknown>>,
   rounds: readonly (readonly [string, CoffeeOptions['rounds'][string]])[],

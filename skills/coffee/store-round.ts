@@ -8,10 +8,10 @@ import { count, groupsInWords, list } from './wording.ts';
 
 const MAX_NAMES = 8;
 
-/** A round that has a row, and its rooms. */
+/** A round with a row, and its rooms. */
 type StoredRound = PairPayload & { readonly id: string; readonly rooms: readonly string[] };
 
-/** Keeps a computed round whole, in the transaction of its task's result; conversations are opened from then on. */
+/** Stores a computed round in the transaction of its task's result, announces it and starts opening conversations. */
 export async function storeRound(
   context: Context<CoffeeOptions>,
   stored: StoredRound,
@@ -28,7 +28,7 @@ export async function storeRound(
      on conflict (name, one, other) do update set times = coffee_met.times + 1, last = excluded.last`,
     [stored.name, stored.number, JSON.stringify(round.groups.map(({ people }) => people))],
   );
-  // Who missed this round has rested too. Who has left gives up the seat.
+  // Missing a round counts as a rest. People who left lose their seats.
   await sql('update coffee_seats set rested = $2, rests = rests + 1 where name = $1', [stored.name, stored.number]);
   await sql('delete from coffee_seats where name = $1 and person <> all($2)', [
     stored.name,
@@ -41,7 +41,7 @@ export async function storeRound(
      on conflict (name, person) do update set seat = excluded.seat, rested = excluded.rested, rests = excluded.rests`,
     [stored.name, JSON.stringify(round.seats)],
   );
-  // Who said so while it was being computed is in it, and misses the next.
+  // People who skip while it is being computed are still in it, and miss the next round.
   await sql('delete from coffee_skips where name = $1 and person = any($2)', [stored.name, round.skipping]);
   await sql(
     "update coffee_rounds set state = 'opening', reason = null, quality = $2, resting = $3, moved_at = $4 where id = $1",
@@ -77,7 +77,7 @@ async function writeGroups({ sql }: Context<CoffeeOptions>, id: string, { groups
   );
 }
 
-/** The room hears that a round began, in one message that is edited when something went wrong. */
+/** Announces the round in its rooms, in the message that is also edited when pairing fails. */
 async function announceRound(
   context: Context<CoffeeOptions>,
   stored: StoredRound,

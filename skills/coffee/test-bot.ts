@@ -43,13 +43,13 @@ export function conversationOf(bot: TestBot, person: string): string {
   return found[0];
 }
 
-/** Crons are looked at once a second. */
+/** Waits for what a cron does; crons are checked once a second. */
 export async function settledOnce(bot: TestBot, condition: () => Promise<boolean>): Promise<void> {
   await until(condition);
   await bot.settle();
 }
 
-/** An hour of the day that comes in about so many: whatever the time is, what is to happen then has not happened today. Not midnight. */
+/** The hour of the day about `hours` from now, never midnight: tests work at any time of day. */
 export function hourIn(hours: number): number {
   return ((new Date().getUTCHours() + hours - 1) % 23) + 1;
 }
@@ -57,7 +57,7 @@ export function hourIn(hours: number): number {
 /** A daily round at this hour, with its warning an hour before. */
 export const warnedRound = (hour: number) => ({ every: `${String(hour).padStart(2, '0')}:00`, warn: '1h' });
 
-/** To the next time that a clock in Greenwich shows this hour, once the bot has seen its crons. */
+/** Advances to the next time it is this hour in UTC, once the bot has registered its crons. */
 export async function advanceTo(bot: TestBot, hour: number): Promise<void> {
   await settledOnce(bot, async () => (await bot.query('select 1 from crons')).length > 0);
   const now = bot.app.clock.now();

@@ -1,6 +1,6 @@
 import { escape } from '#skill';
 
-/** A day three weeks ahead, for examples. */
+/** A date three weeks ahead, for examples in replies. */
 export function exampleDay(now: Date): string {
   return new Date(now.getTime() + 21 * 86_400_000).toISOString().slice(0, 10);
 }
@@ -15,7 +15,7 @@ export function count(number: number, one: string, many = `${one}s`): string {
   return number === 1 ? `1 ${one}` : `${number} ${many}`;
 }
 
-/** Somebody else's words for why it failed, which may be none. */
+/** A reason given by a platform, which may be empty. */
 export function reasonIn(text: string): string {
   return text || 'no reason was given';
 }

@@ -32,7 +32,7 @@ const anyCount = fc
   .map(count);
 const numbers = (of: Count): string[] => numbersBetween(of, 1, of.length).map((k) => numberOf(of, k));
 
-test('a length is a whole number in plain digits, within the limit', () => {
+test('a length is an integer in plain digits, within the limit', () => {
   expect(['1', '10', '9999', '10.', '3!', '7?'].map((text) => parseLength(text, 9999))).toEqual([
     1, 10, 9999, 10, 3, 7,
   ]);
@@ -61,7 +61,7 @@ test('a length is a whole number in plain digits, within the limit', () => {
   expect(parseLength('61', 60)).toBeUndefined();
 });
 
-test('a count says its numbers upwards or downwards, in steps only the round ones, and always the last', () => {
+test('a count goes up or down, with steps only by multiples, and always posts the last number', () => {
   expect(numbers(count({ length: 4 }))).toEqual(['1', '2', '3', '4']);
   expect(numbers(count({ length: 4, down: true }))).toEqual(['4', '3', '2', '1']);
   expect(numbers(count({ length: 22, step: 5 }))).toEqual(['5', '10', '15', '20', '22']);
@@ -69,7 +69,7 @@ test('a count says its numbers upwards or downwards, in steps only the round one
   expect(numbers(count({ length: 3, step: 60 }))).toEqual(['3']);
 });
 
-test('whatever the step, no number is good beyond the moment before the next, and none is said twice', () => {
+test('whatever the step, each number expires before the next is due, and none is posted twice', () => {
   fc.assert(
     fc.property(anyCount, (any) => {
       const all = numbersBetween(any, 1, any.length);
@@ -84,13 +84,13 @@ test('whatever the step, no number is good beyond the moment before the next, an
   );
 });
 
-test('how far a count is follows the clock and nothing else', () => {
+test('the position of a count depends only on the clock', () => {
   const ten = count({ startedAt: new Date(5000) });
   const at = (ms: number): number => positionAt(ten, new Date(ms));
   expect([0, 5000, 5999, 6000, 14_999, 15_000, 99_000].map(at)).toEqual([0, 0, 0, 1, 9, 10, 10]);
 });
 
-test('a step that was too small grows, to a round one that the room can keep', () => {
+test('a step that was too fast becomes a multiple of 5 that the room allows', () => {
   expect(slowerStep(1, 1500)).toBe(5);
   expect(slowerStep(1, 5000)).toBe(5);
   expect(slowerStep(5, 5000)).toBe(10);

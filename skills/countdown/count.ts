@@ -24,7 +24,7 @@ export interface Count extends RoomAddress {
   readonly told: number;
 }
 
-/** A number is dropped so long before the next is due: a stall shifts the count, it never ends in a burst. */
+/** A number expires this long before the next is due, so that a stall never ends in a burst. */
 const MARGIN_MS = 100;
 
 /** A whole number from 1 to `max` in plain digits; undefined for anything else: `1e3`, `0x10`, `٣`, `007`, `1.5`. */
@@ -37,24 +37,24 @@ export const dueAt = (count: Count, k: number): Date => new Date(count.startedAt
 /** The last k that is due at `now`; 0 before the first. */
 export const positionAt = ({ startedAt, length }: Count, now: Date): number =>
   Math.max(0, Math.min(length, Math.floor((now.getTime() - startedAt.getTime()) / 1000)));
-/** What the room reads as the k-th number. */
+/** The text of the k-th number. */
 export const numberOf = ({ down, length }: Count, k: number): string => String(down ? length + 1 - k : k);
 
-/** Each k in `from` … `to` that is said at the present step, in order: the round numbers, and the last. */
+/** Each k in `from` … `to` that is posted at the current step, in order: multiples of the step, and the last. */
 export function numbersBetween(count: Count, from: number, to: number): number[] {
   const all = Array.from({ length: Math.max(0, Math.min(to, count.length) - from + 1) }, (_, index) => from + index);
   return all.filter((k) => k >= 1 && (k === count.length || Number(numberOf(count, k)) % count.step === 0));
 }
 
-/** Until when the k-th number is worth sending: just before the one that follows it. */
+/** When the k-th number expires: just before the next one is due. */
 export function validUntil(count: Count, k: number): Date {
   const [next = k + count.step] = numbersBetween(count, k + 1, k + count.step);
   return new Date(dueAt(count, next).getTime() - MARGIN_MS);
 }
 
 /**
- * A step that a room can keep which takes a message every `everyMs`; larger than `step`, which it could not keep. By fives,
- * since the first refusal may have come near the end of a wait and then says too little.
+ * A step for a room that allows one message every `everyMs`; larger than `step`, which was too fast. Rounded up to a multiple
+ * of 5, because the first rate limit may arrive near the end of a wait and then understates the interval.
  */
 export function slowerStep(step: number, everyMs: number): number {
   const needed = Math.ceil(Math.max(everyMs / 1000, step + 1));

@@ -22,7 +22,7 @@ async function start(options: object = {}, sharedWith?: TestBot, still = true): 
   return bot;
 }
 
-/** Resolves to what the room shows when its last text is like that. */
+/** Resolves to the room's texts once the last one matches. */
 async function until(last: RegExp, room = 'lobby', withinMs = 15_000): Promise<string[]> {
   for (const end = performance.now() + withinMs; ; await new Promise((resolve) => setTimeout(resolve, 10))) {
     const texts = bot.texts(room);
@@ -30,11 +30,11 @@ async function until(last: RegExp, room = 'lobby', withinMs = 15_000): Promise<s
     if (performance.now() > end) throw new Error(`no ${last} within ${withinMs} ms: ${texts.join(' | ')}`);
   }
 }
-/** Lets so many seconds pass, one after another. */
+/** Advances the clock second by second. */
 async function pass(seconds: number): Promise<void> {
   for (let nth = 0; nth < seconds; nth++) await bot.advance(1000);
 }
-/** Lets time pass where the platform is slow, so that something always waits, until the room shows that. */
+/** Lets time pass on a rate-limited platform, where something is always waiting, until the room's last text matches. */
 async function flow(last: RegExp, room = 'lobby', withinMs = 45_000): Promise<string[]> {
   for (const end = performance.now() + withinMs; ; await new Promise((resolve) => setTimeout(resolve, 20))) {
     const texts = bot.texts(room);
@@ -43,14 +43,14 @@ async function flow(last: RegExp, room = 'lobby', withinMs = 45_000): Promise<st
     bot.pass(100);
   }
 }
-/** Resolves when the room's count is over. */
+/** Resolves when the count has ended. */
 async function over(withinMs = 15_000): Promise<void> {
   for (const end = performance.now() + withinMs; (await bot.query('select 1 from countdowns')).length > 0;) {
-    if (performance.now() > end) throw new Error('it is not over');
+    if (performance.now() > end) throw new Error('the count has not ended');
     await bot.advance(250);
   }
 }
-/** A test about real seconds. */
+/** A test in real time. */
 const timed = (name: string, body: () => Promise<void>): void =>
   test(name, () => inRealTime(body, () => bot.stop()), 180_000);
 const metrics = (): Promise<string> => bot.app.metrics.registry.metrics();
@@ -60,7 +60,7 @@ const numberIn = (text: string): number => Number(/^(?:…back at )?(\d+)/.exec(
 const rises = (texts: readonly string[]): boolean =>
   texts.map(numberIn).every((number, index, all) => index === 0 || number > (all[index - 1] ?? Number.NaN));
 
-test('what is no whole number from 1 to 9999 in plain digits is refused with what is understood', async () => {
+test('anything but an integer from 1 to 9999 in plain digits is rejected with the valid format', async () => {
   await start();
   const said = ['0', '10000', '-1', '1.5', '1e3', '0x10', '٣', '007', 'ten', '3 4'];
   for (const n of said)
@@ -76,7 +76,7 @@ test('what is no whole number from 1 to 9999 in plain digits is refused with wha
   expect(await bot.query('select 1 from countdowns')).toEqual([]);
 });
 
-timed('numbers come one a second, on the second, up or down, in any number of rooms, and ring nobody', async () => {
+timed('numbers come one a second, on the second, up or down, in several rooms, and notify nobody', async () => {
   await start({}, undefined, false);
   const at = new Map<string, number>();
   bot.platform.before = (operation) => {
@@ -103,7 +103,7 @@ timed('numbers come one a second, on the second, up or down, in any number of ro
   expect(bot.texts()).toEqual(['1', '2', '3', '1']);
 });
 
-test('a count longer than what is handed over at once goes on without a seam', async () => {
+test('a count longer than one batch continues without a gap', async () => {
   await start();
   await bot.say('count to 13');
   await pass(13);
@@ -111,7 +111,7 @@ test('a count longer than what is handed over at once goes on without a seam', a
   expect(bot.messages().every(({ edits }) => edits === 0)).toBe(true);
 });
 
-test('a room counts one thing at a time, and says how far that is', async () => {
+test('a room has one count at a time, and says how far it is', async () => {
   await start();
   await bot.say('count to 50');
   expect(await bot.say('count to 5')).toEqual(['Busy with the count to 50, about to start. Say `stop` first.']);
@@ -121,7 +121,7 @@ test('a room counts one thing at a time, and says how far that is', async () => 
   expect(await metrics()).toContain('watchbell_countdown_length_count 1');
 });
 
-test('stop says where it stopped, and no number comes after', async () => {
+test('stop reports where it stopped, and no number follows', async () => {
   await start();
   expect(await bot.say('stop')).toEqual(['No count is running here.']);
   expect(await metrics()).toContain(commands('stop', 'wrong', 1));
@@ -138,7 +138,7 @@ test('stop says where it stopped, and no number comes after', async () => {
   expect((await bot.say('stop')).at(-1)).toBe('Stopped the count to 9.');
 });
 
-test('anybody stops what is theirs; what somebody else began is stopped by listed people', async () => {
+test('everyone can stop their own count; only listed people can stop those of others', async () => {
   await start();
   await bot.say('count to 50', { by: '@bob:test' });
   expect(await bot.say('stop', { by: '@eve:test' })).toEqual([
@@ -152,7 +152,7 @@ test('anybody stops what is theirs; what somebody else began is stopped by liste
   expect((await bot.say('stop countdown', { by: '@ann:test' })).at(-1)).toMatch(/^Stopped/);
 });
 
-test('countdowns lists what is counted in configured rooms and here, with its end', async () => {
+test('`countdowns` lists the counts in configured rooms and here, with their ends', async () => {
   await start();
   expect(await bot.say('countdowns')).toEqual(['No count is running. Say `count to 10`.']);
   await bot.say('count to 500', { room: 'annex' });
@@ -166,7 +166,7 @@ test('countdowns lists what is counted in configured rooms and here, with its en
   );
 });
 
-test('after being away it goes on at the number of the clock, says so once, and repeats nothing', async () => {
+test('after downtime it continues at the number that matches the clock, says so once, and repeats nothing', async () => {
   await start();
   await bot.say('count to 200');
   await pass(2);
@@ -182,11 +182,11 @@ test('after being away it goes on at the number of the clock, says so once, and 
   const texts = await until(new RegExp(`^${numberIn(back ?? '') + 3}$`));
   expect(rises(texts)).toBe(true);
   expect(texts.filter((text) => text.startsWith('…'))).toHaveLength(1);
-  // What was due meanwhile does not come in a burst.
+  // Missed numbers do not arrive in a burst.
   expect(texts.indexOf(back ?? '')).toBeLessThanOrEqual(4);
 });
 
-test('a replica that takes over goes on where the clock is', async () => {
+test('a replica that takes over continues at the number that matches the clock', async () => {
   const first = await start({}, undefined, false);
   await first.say('count to 100');
   await until(/^1$/);
@@ -199,7 +199,7 @@ test('a replica that takes over goes on where the clock is', async () => {
   bot = first;
 });
 
-test('a count that ended while it was away says so, once', async () => {
+test('a count that ended during downtime says so, once', async () => {
   await start();
   await bot.say('count to 12');
   await pass(1);
@@ -211,7 +211,7 @@ test('a count that ended while it was away says so, once', async () => {
   expect(await bot.say('stop')).toEqual(['No count is running here.']);
 });
 
-test('what was lost just before the end is spoken of, though its fate comes later than the end', async () => {
+test('a number lost just before the end is reported, even if that becomes known after the end', async () => {
   await start();
   await bot.say('count to 2');
   await bot.query(`delete from messages where key like '%:1' and sends = 0`);
@@ -223,7 +223,7 @@ test('what was lost just before the end is spoken of, though its fate comes late
   expect(bot.texts()).toEqual(['2', expect.stringMatching(/^the count to 2 ended at .*; I was offline\.$/)]);
 });
 
-/** From now on the platform takes a message every so many ms. */
+/** From now on the platform allows one message every `everyMs`. */
 function slowDown(everyMs: number): void {
   let freeAt = 0;
   bot.platform.before = ({ room }) => {
@@ -233,7 +233,7 @@ function slowDown(everyMs: number): void {
   };
 }
 
-test('somebody whose name is cut in the middle of an emoji can count', async () => {
+test('a sender whose name is cut in the middle of an emoji can start a count', async () => {
   await start();
   bot.platform.happen({
     ...{ type: 'message', id: 'one', room: 'lobby', direct: false, text: '!count to 1', mentionsBot: false },
@@ -245,7 +245,7 @@ test('somebody whose name is cut in the middle of an emoji can count', async () 
   await until(/^1$/);
 });
 
-timed('where the platform is too slow it says how fast it can, and goes on in steps', async () => {
+timed('in a rate-limited room it says so, and continues in steps', async () => {
   await start({}, undefined, false);
   await bot.say('count to 200');
   await until(/^2$/);
@@ -258,7 +258,7 @@ timed('where the platform is too slow it says how fast it can, and goes on in st
   expect(texts.at(-2)).toBe(word);
 });
 
-test('with slow: edit it goes on in one message', async () => {
+test('with `slow: edit` it continues in one message', async () => {
   await start({ slow: 'edit' });
   await bot.say('count to 14');
   await pass(2);
@@ -270,7 +270,7 @@ test('with slow: edit it goes on in one message', async () => {
   await over();
 });
 
-test('with slow: stop it stops, and says why', async () => {
+test('with `slow: stop` it stops, and says why', async () => {
   await start({ slow: 'stop' });
   await bot.say('count to 50');
   await pass(2);
@@ -279,7 +279,7 @@ test('with slow: stop it stops, and says why', async () => {
   await over();
 });
 
-test('in a room that refuses the bot it ends, instead of leaving a dead letter a second', async () => {
+test('in a room that rejects the bot it ends, instead of leaving a dead letter every second', async () => {
   await start();
   await bot.say('count to 50');
   await pass(1);
@@ -292,7 +292,7 @@ test('in a room that refuses the bot it ends, instead of leaving a dead letter a
   expect(await bot.query(`select 1 from messages where state = 'dead' and skill = 'countdown'`)).toHaveLength(1);
 });
 
-test('rooms and max are as configured, and a room that does not exist is a problem', async () => {
+test('`rooms` and `max` apply, and an unknown room is a problem', async () => {
   await start({ rooms: ['annex'], max: 20 });
   expect(await bot.say('count to 3')).toEqual(['`countdown` does not listen in this room; it does in annex.']);
   expect((await bot.say('count to 21', { room: 'annex' }))[0]).toContain('from 1 to 20');

@@ -37,7 +37,7 @@ const start = (down: boolean) => async (context: CountdownCommand) => {
   await context.observe('watchbell_countdown_length', length);
 };
 
-/** Stops one's own count; with the right to say `stop countdown`, anybody's. */
+/** Stops the sender's own count; with permission for `stop countdown`, anyone's. */
 async function stop(context: CountdownCommand): Promise<void> {
   const { sql, room, sender, now } = context;
   const [count] = await findCounts(sql, HERE, room.connector, room.room);
@@ -55,7 +55,7 @@ async function list({ sql, rooms, room, now, timeZone }: CountdownCommand): Prom
   const lines = (await findCounts(sql, 'order by id')).flatMap((count) => {
     const isHere = count.connector === room.connector && count.room === room.room;
     const name = rooms.byAddress(count)?.name ?? (isHere ? 'here' : undefined);
-    // A direct conversation is nobody else's business.
+    // Counts in direct messages are private.
     if (name === undefined || !isRunning(count, now)) return [];
     const ends = formatTime(dueAt(count, count.length), timeZone, now);
     return `**${escape(name)}**: ${titleOf(count)}, ${progressText(count, now)}, ends ${ends}, started by ${escape(count.began.name)}`;

@@ -11,15 +11,15 @@ import {
 } from './count.ts';
 
 type CountdownContext = Context<CountdownOptions>;
-/** What a room is told of numbers that it missed: with the next one, and why. */
+/** How a room learns about missed numbers: the text of the next number, and the reason. */
 type Gap = readonly [message: (number: string) => string, why: string];
 
-/** Numbers handed to the core at once, and when the next ones follow: early, in case that is late. */
+/** Numbers scheduled at once, and when the next ones are scheduled: early, in case the timer is late. */
 const BATCH = 10;
 const NEXT_BATCH_AFTER_S = 8;
-/** A number due sooner than this may be on its way already: the text about a gap goes with a later one. */
+/** A number due sooner than this may already be on its way: a later one explains the gap. */
 const MIN_LEAD_MS = 250;
-/** The last number is sent or given up this long after it is due. */
+/** This long after it is due, the last number is either sent or dropped. */
 const GRACE_MS = 2000;
 const AWAY: Gap = [(number) => `…back at ${number}`, 'I was offline'];
 const keyOf = (count: Count, k: number): string => `${count.id}:${k}`;
@@ -29,7 +29,7 @@ const isShownByEdits = ({ options }: CountdownContext, { step }: Count): boolean
 export const findCounts = (sql: Sql, rest: string, ...parameters: unknown[]): Promise<Count[]> =>
   sql(`select *, started_at as "startedAt" from countdowns ${rest}`, parameters);
 
-/** Nothing more is said of it, but for `last`. */
+/** Ends a count: cancels what is planned, and posts `last` if given. */
 export async function end(context: CountdownContext, count: Count, last?: string): Promise<void> {
   await cancelPlanned(context, count, positionAt(count, context.now) + 1);
   await context.cancel(`count:${count.id}`);
@@ -37,12 +37,12 @@ export async function end(context: CountdownContext, count: Count, last?: string
   if (last !== undefined) await context.say(count, { text: last, notice: true });
 }
 
-/** Takes back what is planned from number `from` on, but for `still`. */
+/** Cancels planned numbers from `from` on, except those in `still`. */
 async function cancelPlanned(context: CountdownContext, count: Count, from: number, still: readonly number[] = []) {
   for (let k = from; k <= count.planned; k++) if (!still.includes(k)) await context.remove(count, keyOf(count, k));
 }
 
-/** The number that the room saw last, or is about to see. */
+/** The last number that the room shows or is about to show. */
 export async function lastShown(context: CountdownContext, count: Count): Promise<string | undefined> {
   if (isShownByEdits(context, count)) return numberOf(count, count.planned);
   const at = positionAt(count, context.now);
@@ -53,30 +53,30 @@ export async function lastShown(context: CountdownContext, count: Count): Promis
   return undefined;
 }
 
-/** Hands the next numbers to the core, each to be sent at its second, and comes back before they run out. */
+/** Schedules the next numbers, each for its second, and a timer before they run out. `gap`: explains missed numbers. */
 export async function plan(context: CountdownContext, count: Count, gap?: Gap): Promise<void> {
   if (isShownByEdits(context, count)) return edit(context, count);
   const at = positionAt(count, new Date(context.now.getTime() + (gap ? MIN_LEAD_MS : 0)));
   const first = gap ? at + 1 : Math.max(count.planned, at) + 1;
-  // Nobody planned for a while: what was due meanwhile is missed.
+  // The bot was offline: numbers that were due in the meantime are missed.
   const missed = gap ?? (numbersBetween(count, count.planned + 1, first - 1).length > 0 ? AWAY : undefined);
   if (missed && first > count.length) return end(context, count, endedText(context, count, missed[1]));
   const said = numbersBetween(count, first, at + BATCH * count.step);
   for (const [index, k] of said.entries()) {
-    if (gap === AWAY && index > 0 && k <= count.planned) continue; // planned already, and as it should be
+    if (gap === AWAY && index > 0 && k <= count.planned) continue; // already planned, and correct
     const text = missed && index === 0 ? missed[0](numberOf(count, k)) : numberOf(count, k);
     const times = { notBefore: dueAt(count, k), until: validUntil(count, k) };
     await context.post(count, keyOf(count, k), { text, notice: true }, { ...times, report: 'lost' });
   }
   await cancelPlanned(context, count, first, said);
   const planned = said.at(-1) ?? count.planned;
-  // Counts that began together do not all come back together.
+  // Spreads the timers of counts that started together.
   const wait = NEXT_BATCH_AFTER_S * 1000 * count.step * (count.planned === 0 ? 0.1 + 0.9 * Math.random() : 1);
   const next = planned < count.length ? context.now.getTime() + wait : dueAt(count, planned).getTime() + GRACE_MS;
   await scheduleNext(context, { ...count, planned, told: missed ? first : count.told }, new Date(next));
 }
 
-/** One message that shows the number of the moment. Several changes may reach the room as one, so each says why. */
+/** One message that shows the current number. Edits may be merged, so each one repeats the reason. */
 async function edit(context: CountdownContext, count: Count): Promise<void> {
   const at = Math.max(1, positionAt(count, context.now));
   const why = at < count.length ? `, edited every ${count.step} s: this room is rate-limited` : '';
@@ -97,7 +97,7 @@ async function scheduleNext({ sql, at }: CountdownContext, count: Count, time: D
 const endedText = ({ timeZone, now }: CountdownContext, count: Count, why: string): string =>
   `${titleOf(count)} ended at ${formatTime(dueAt(count, count.length), timeZone, now)}; ${why}.`;
 
-/** The timer of a count: hands on more numbers, or ends it once its last one is said or given up. */
+/** A count's timer: schedules more numbers, or ends the count once the last one is sent or dropped. */
 export async function continueCount(
   context: CountdownContext,
   { payload: { id } }: TimerFired<{ id: number }>,
@@ -105,19 +105,19 @@ export async function continueCount(
   const [count] = await findCounts(context.sql, 'where id = $1 for update', id);
   if (!count) return;
   if (count.planned < count.length) return plan(context, count);
-  // What is lost just before the end may be heard of after it.
+  // The report about a number lost just before the end may arrive after it.
   const ends = numbersBetween(count, count.told, count.length).slice(-2);
   const states = await Promise.all(ends.map(async (k) => (await context.shown(count, keyOf(count, k)))?.state));
   if (states.at(-1) === 'waiting') return scheduleNext(context, count, new Date(context.now.getTime() + GRACE_MS));
   await end(context, count, states.includes('dropped') ? endedText(context, count, AWAY[1]) : undefined);
 }
 
-/** A number was not sent: the next one says why, once; a room that is too slow gets fewer from now on. */
+/** A number was not sent: the next one explains why, once. A rate-limited room gets fewer numbers from now on. */
 export async function numberLost(context: CountdownContext, { key, state, everyMs }: DeliveryReport): Promise<void> {
   const [id, k = Number.NaN] = key.split(':').map(Number);
   const [count] = await findCounts(context.sql, 'where id = $1 for update', id);
   if (!count || !(k >= count.told)) return;
-  // The room refuses the bot: nobody there can be told, and every further number would be one more dead letter.
+  // The room rejects the bot: nobody there can be told, and each further number would become a dead letter.
   if (state === 'dead') return end(context, count);
   if (everyMs === null || everyMs <= 1000) return plan(context, count, AWAY);
   const why = `this room allows one message every ${Math.ceil(everyMs / 100) / 10} s`;

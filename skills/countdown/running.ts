@@ -2,7 +2,7 @@ import { defineQuery, listByKey, listInput, listOutput, z, type QueryContext } f
 import { dueAt, numberOf, positionAt, type CountdownOptions } from './count.ts';
 import { findCounts } from './plan.ts';
 
-/** What is being counted in configured rooms; a direct conversation is nobody else's business. */
+/** Running counts in configured rooms; those in direct messages are private. */
 export const running = defineQuery({
   help: 'lists the running counts',
   input: z.object(listInput()),
