@@ -22,7 +22,7 @@ test(
     expect(await verifyTold(setting, PEOPLE)).toEqual([]);
     expect((await asked).status).toBe(0);
     expect((await setting.cli('pair', 'random')).output).toMatch(
-      /^Round 1 of random began .* ago; there is no other\.$/,
+      /^Round 1 of random started .* ago, so no new one was started\.$/,
     );
     expect(setting.replicas.flatMap((replica) => replica.failures)).toEqual([]);
   },
