@@ -1,4 +1,4 @@
-/** A bot that speaks through a connector from outside. */
+/** A bot that uses a connector from outside the program. */
 import { defineSkill } from '../../src/skill.ts';
 import { startTestBot } from '../../src/testing/index.ts';
 import { until } from '../harness/until.ts';
@@ -13,7 +13,7 @@ const tea = defineSkill({
   },
 });
 
-test('what is said on the line is answered there once, changed in place, and not lost while the line is cut', async () => {
+test('commands over the line are answered once, edited in place, and not lost while the line is cut', async () => {
   const server = new LineServer();
   await server.listen();
   await using bot = await startTestBot({

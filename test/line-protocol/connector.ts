@@ -1,6 +1,6 @@
 /**
- * A chat platform of JSON lines over TCP: `{ hello }` is answered with `{ welcome }`, each `{ ask, … }` with `{ answer, … }`,
- * and what is said or pressed comes as `{ said }` with a number that rises, or is posted.
+ * A chat platform of JSON lines over TCP: `{ hello }` is answered with `{ welcome }`, each `{ ask, … }` with `{ answer, … }`;
+ * messages and presses arrive as `{ said }` with an increasing number, or are posted over HTTP.
  */
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
@@ -23,7 +23,7 @@ interface Answer {
   readonly waitMs?: number;
 }
 
-/** A connection on which the server has said welcome, when `newest` was the newest. */
+/** A connection after the server's welcome, at which time `newest` was the newest entry. */
 interface Line {
   readonly socket: Socket;
   readonly account: string;
@@ -80,7 +80,7 @@ class LineConnector implements Connector {
     if (answer.refused === 'slow') throw new RateLimited('account', answer.waitMs ?? 1000);
     if (answer.refused === 'gone') throw new Gone();
     if (answer.refused === 'token') throw new Unauthorised('the server does not know this token any more');
-    if (answer.id === undefined) throw new Error('the server answered without an id');
+    if (answer.id === undefined) throw new Error('the response of the server has no id');
     return answer.id;
   }
 
@@ -95,7 +95,7 @@ class LineConnector implements Connector {
         if (answer instanceof Error) reject(answer);
         else resolve(answer);
       };
-      const give = (): void => end(new Error('the time for this request is up'));
+      const give = (): void => end(new Error('this request timed out'));
       this.#waiting.set(number, end);
       signal.addEventListener('abort', give);
       line.socket.write(`${JSON.stringify({ ask: number, ...what })}\n`);
@@ -110,7 +110,7 @@ class LineConnector implements Connector {
     if (this.#stopping.signal.aborted) socket.destroy();
     socket.write(`${JSON.stringify({ hello: token, since: cursor === null ? null : Number(cursor) })}\n`);
     const reader = createInterface({ input: socket });
-    reader.on('error', () => {}); // it hears of the socket's errors too
+    reader.on('error', () => {}); // it also gets the socket's errors
     socket.on('close', () => reader.close());
     const said = reader[Symbol.asyncIterator]();
     const first = await said.next().catch(() => undefined);
@@ -121,10 +121,10 @@ class LineConnector implements Connector {
     return this.#line;
   }
 
-  /** Listens until it is stopped, on one connection after another. */
+  /** Listens until it is stopped, reconnecting as needed. */
   async #run(host: ConnectorHost, first: Line): Promise<void> {
     const { signal } = this.#stopping;
-    // What was said before the first start is the past.
+    // Messages from before the first start are ignored.
     let cursor = host.cursor ?? String(first.newest);
     if (host.cursor === null) await this.#offer(host, [], cursor);
     for (let line: Line | undefined = first; !signal.aborted;) {
@@ -146,7 +146,7 @@ class LineConnector implements Connector {
       for await (const row of said) {
         const heard = JSON.parse(row) as Answer | { said: Said };
         if ('answer' in heard) this.#waiting.get(heard.answer)?.(heard);
-        // Answers need not wait for what is being stored.
+        // Answers do not have to wait for events that are being stored.
         else offering = offering.then(async () => void (cursor = await this.#hear(host, account, heard.said, cursor)));
       }
     } catch {
@@ -164,7 +164,7 @@ class LineConnector implements Connector {
     return (await this.#offer(host, [], cursor)) ? cursor : since;
   }
 
-  /** Until it is stored, or the connector is stopped. */
+  /** Retries until it is stored, or the connector is stopped. */
   async #offer(host: ConnectorHost, events: readonly IncomingEvent[], cursor: string): Promise<boolean> {
     while (!this.#stopping.signal.aborted) {
       try {

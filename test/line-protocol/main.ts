@@ -1,4 +1,4 @@
-// The server of the line protocol as a process of its own, driven over IPC by `remote.ts`; it ends with whoever started it.
+// The server of the line protocol as a separate process, controlled over IPC by `remote.ts`; it exits with its parent.
 import { seeded } from '../fakes/matrix/faults.ts';
 import type { LineCall } from './remote.ts';
 import { LineServer, type Mode } from './server.ts';

@@ -7,7 +7,7 @@ export type LineOptions = z.infer<typeof options>;
 
 export const MAX_BYTES = 16 * 1024;
 
-/** JSON lines over TCP; what is pressed may also be posted to any replica. */
+/** JSON lines over TCP; presses can also be posted to any replica. */
 export const lines: Platform<LineOptions> = {
   type: 'lines',
   options,

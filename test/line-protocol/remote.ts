@@ -2,21 +2,21 @@ import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import type { LineServer, Mode, Whisper } from './server.ts';
 
-/** One call of the server in the other process. */
+/** A call to the server in the other process. */
 export interface LineCall {
   readonly number: number;
   readonly name: 'say' | 'shown' | 'whispers' | 'chance' | 'clearFaults';
   readonly given: readonly unknown[];
 }
 
-/** A server of the line protocol in a process of its own. */
+/** A server of the line protocol in a separate process. */
 export interface RemoteLineServer {
   readonly port: number;
   readonly token: string;
   say(...given: Parameters<LineServer['say']>): Promise<string>;
   shown(room: string): Promise<ReturnType<LineServer['shown']>>;
   whispers(): Promise<readonly Whisper[]>;
-  /** From now on requests fail so by chance, and what was told before is told again on each connection. */
+  /** From now on requests fail randomly in these ways, and earlier entries are sent again on each connection. */
   chance(seed: number, odds: Partial<Record<Mode, number>>): Promise<void>;
   clearFaults(): Promise<void>;
   close(): void;
@@ -31,7 +31,7 @@ export async function spawnLineServer(): Promise<RemoteLineServer> {
   const child = fork(join(import.meta.dirname, 'main.ts'));
   const place = await new Promise<{ port: number; token: string }>((resolve, reject) => {
     child.once('message', (listening) => resolve(listening as { port: number; token: string }));
-    child.once('exit', () => reject(new Error('the server of the line protocol ended at once')));
+    child.once('exit', () => reject(new Error('the server of the line protocol exited at once')));
   });
   const waiting = new Map<number, (answer: unknown) => void>();
   child.on('message', (reply) => {

@@ -5,7 +5,7 @@ import type { Message } from '../../src/chat/message.ts';
 import type { Part, RenderOptions } from '../../src/connectors/connector.ts';
 import { MAX_BYTES } from './platform.ts';
 
-/** One part of plain text, with the labels of its buttons and what a press on them names. */
+/** One part of plain text, with the labels of its buttons and the identifiers for presses. */
 export function render(message: Message, { press }: RenderOptions): Part[] {
   const { title, text, fields = [], code, actions = [] } = fit(message, MAX_BYTES / 2);
   const rows = [title, text && markdownToPlain(text), ...fields.map(({ label, value }) => `${label}: ${value}`), code];

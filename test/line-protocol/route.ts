@@ -8,7 +8,7 @@ export function signatureOf(token: string, body: string | Buffer): string {
   return createHmac('sha256', token).update(body).digest('hex');
 }
 
-/** What was said or pressed, posted as JSON and signed with the account's token. */
+/** Messages and presses, posted as JSON and signed with the account's token. */
 export function postedRoute(token: () => Promise<string>): Route {
   return {
     path: '',

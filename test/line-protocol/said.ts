@@ -1,7 +1,7 @@
 import { cut } from '../../src/chat/cut.ts';
 import type { IncomingEvent, InteractionTarget } from '../../src/connectors/connector.ts';
 
-/** What somebody said or pressed, as the server tells of it. */
+/** A message or press, as sent by the server. */
 export interface Said {
   readonly number: number;
   readonly id: string;
@@ -9,7 +9,7 @@ export interface Said {
   readonly by: string;
   readonly text: string;
   readonly at: string;
-  /** Of what the bot itself said. */
+  /** Set on the bot's own messages. */
   readonly key?: string;
   readonly press?: InteractionTarget & { readonly index: number };
 }

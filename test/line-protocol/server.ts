@@ -8,13 +8,13 @@ import type { Said } from './said.ts';
 interface Buttons {
   /** Their labels. */
   buttons?: readonly string[] | undefined;
-  /** What a press on them names. */
+  /** The identifiers for a press on them. */
   press?: InteractionTarget | undefined;
 }
 
 type Entry = Omit<Said, 'text' | 'press'> & { text: string | undefined } & { shows: Buttons; press?: Said['press'] };
 
-/** What becomes of a request; `cut` and `lose` end the connection, before and after it is done. */
+/** What happens to a request; `cut` and `lose` close the connection, before and after it is executed. */
 export type Mode = 'ordinary' | 'slow' | 'lose' | 'hang' | 'cut';
 
 interface Asked {
@@ -38,18 +38,18 @@ export interface Whisper {
 }
 
 /**
- * The server of the line protocol. It keeps every key, but those of what only one account sees: repeated, that is seen twice.
- * Tests can make it fail once, or by chance.
+ * The server of the line protocol. It remembers every key, except those of messages for one account: if repeated, they are
+ * shown twice. Tests can make it fail once, or randomly.
  */
 export class LineServer {
   readonly account = 'bot';
   token = 'line-token';
   port = 0;
-  /** What becomes of the next request. */
+  /** What happens to the next request. */
   next: Mode = 'ordinary';
-  /** What becomes of those after it. */
+  /** What happens to later requests. */
   usually: () => Mode = () => 'ordinary';
-  /** How many entries before those asked for a new connection is told again. */
+  /** How many earlier entries a new connection gets again. */
   repeats = 0;
   slowMs = 1500;
   readonly whispers: Whisper[] = [];
@@ -71,7 +71,7 @@ export class LineServer {
     await closed;
   }
 
-  /** What the room shows; to one account with what only it sees. */
+  /** The messages of the room; for an account, including those only it can see. */
   shown(room: string, account?: string): { id: string; text: string; mine: boolean; press?: InteractionTarget }[] {
     const toAll = this.#log.flatMap(({ id, room: at, text, by, press, shows }) =>
       at === room && text !== undefined && !press
@@ -86,10 +86,10 @@ export class LineServer {
     return this.#add({ room, by, text, shows: {} });
   }
 
-  /** Somebody presses a button that the room shows. */
+  /** Presses a button that the room shows. */
   press(room: string, by: string, target: string, index: number): void {
     const press = this.shown(room).find(({ id }) => id === target)?.press;
-    if (!press) throw new Error(`nothing of "${target}" can be pressed in the room "${room}"`);
+    if (!press) throw new Error(`no button of "${target}" can be pressed in the room "${room}"`);
     this.#add({ room, by, text: '', shows: {}, press: { ...press, index } });
   }
 
@@ -104,7 +104,7 @@ export class LineServer {
     socket.on('error', () => {});
     socket.on('close', () => this.#sockets.delete(socket));
     const reader = createInterface({ input: socket });
-    reader.on('error', () => {}); // it hears of the socket's errors too
+    reader.on('error', () => {}); // it also gets the socket's errors
     reader.on('line', (row) => {
       const heard = JSON.parse(row) as Asked | { hello: string; since: number | null };
       if ('ask' in heard) this.#answer(socket, heard);
@@ -149,7 +149,7 @@ export class LineServer {
     return entry.id;
   }
 
-  /** From now on the account is not let in, and what is connected is told so. */
+  /** From now on the account is rejected, and existing connections are told so. */
   lockOut(): void {
     this.token = randomUUID();
     this.#sockets.clear();
