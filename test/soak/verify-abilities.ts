@@ -46,7 +46,7 @@ async function verifyPresses(
     'select * from probe_presses',
   );
   const { rows: dropped } = await client.query<{ account: string }>(
-    `select visible_to as account from messages where connector = 'lines' and visible_to is not null and state = 'dropped' and reason like '%not repeated%'`,
+    `select visible_to as account from messages where connector = 'lines' and visible_to is not null and state = 'dropped' and reason like '%cannot be repeated%'`,
   );
   const whispers = await lines.whispers();
   const shown = (await lines.shown(KITCHEN)).filter(({ mine }) => mine).map(({ text }) => text);
