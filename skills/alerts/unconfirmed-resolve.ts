@@ -32,16 +32,11 @@ export async function scheduleConfirmations(
   for (const { alert, end } of unconfirmed) {
     if (!isNumbered(alert)) continue;
     // The key is stored: both releases of a rolling upgrade must replace the same timer.
-    await context.at(
-      `${alertKey(alert.number)}:doubt`,
-      new Date(context.now.getTime() + CONFIRM_AFTER_MS),
-      'settle',
-      {
-        alert: alert.number,
-        endedAt: end.endedAt.toISOString(),
-        order: end.order,
-      } satisfies z.output<typeof unconfirmedEnd>,
-    );
+    await context.at(`${alertKey(alert.number)}:doubt`, new Date(context.now.getTime() + CONFIRM_AFTER_MS), 'settle', {
+      alert: alert.number,
+      endedAt: end.endedAt.toISOString(),
+      order: end.order,
+    } satisfies z.output<typeof unconfirmedEnd>);
   }
 }
 
