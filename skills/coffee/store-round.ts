@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Context } from '#skill';
 import type { CoffeeOptions } from './options.ts';
 import { openNextConversation } from './open-conversation.ts';
-import type { ComputedRound, PairPayload } from './pair-task.ts';
+import type { ComputedRound, PairPayload } from './round-payload.ts';
 import { postInRooms } from './rounds.ts';
 import { count, groupsInWords, list } from './wording.ts';
 
