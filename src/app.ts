@@ -20,7 +20,7 @@ import { Dispatcher } from './dispatch/dispatcher.ts';
 import { QueryRunner } from './dispatch/query-runner.ts';
 import { messageOf } from './errors.ts';
 import { Acceptor } from './events/acceptor.ts';
-import { suspectNew } from './events/suspects.ts';
+import { markSuspects } from './events/suspects.ts';
 import { FollowUp } from './follow-up.ts';
 import { noticeOps } from './handlers/notice.ts';
 import { HeardSources } from './http/heard-sources.ts';
@@ -217,7 +217,7 @@ export class App {
       generation: () => this.#registry.generation,
       onOthers: (count) => this.#notifier.others(count),
       onDead: async (query, dead) => {
-        const events = await suspectNew(query, dead.until);
+        const events = await markSuspects(query, dead.until);
         await releaseTasks(query, dead.ids);
         this.#changes.all();
         if (events > 0) log.warn({ events }, 'a replica died; the events that were not handled are handled one by one');

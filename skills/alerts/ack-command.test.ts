@@ -179,7 +179,7 @@ test('a typo in a number acknowledges nothing', async () => {
   await post(bot, { pod: 'a' });
   for (const slip of ['99999999999999999999', '0', '١', '-1', 'all ٧', '1 for 2hours']) {
     const [answer] = await bot.say(`ack ${slip}`);
-    expect(answer).toMatch(/^"\S+" is not .*\. Say it like this: `ack/);
+    expect(answer).toMatch(/^"\S+" is not .*\. Usage: `ack/);
   }
   expect(titles()).toEqual([expect.stringContaining('🔴 CRITICAL')]);
 });

@@ -147,7 +147,7 @@ describe('where coffee does not listen', () => {
 
   test('it says where it does, if the bot or a command is addressed', async () => {
     await using bot = await start();
-    const says = '`coffee` does not listen in this room; it does in lobby.';
+    const says = '`coffee` does not listen in this room, only in lobby.';
     expect(await bot.say('coffee status', { room: 'ops' })).toEqual([says]);
     expect(await bot.say('coffee is ready in the kitchen', { room: 'ops' })).toEqual([]);
     expect(await mention(bot, 'ops', 'coffee is ready')).toBe(says);
@@ -160,7 +160,7 @@ describe('where coffee does not listen', () => {
       migrations: { coffee: join(import.meta.dirname, 'migrations') },
     });
     expect(await bot.say('coffee status')).toEqual([
-      '`coffee` does not listen in this room, nor in any other yet: give it one under `skills.coffee`.',
+      '`coffee` does not listen in this room or in any other; configure a room under `skills.coffee`.',
     ]);
   });
 

@@ -68,7 +68,7 @@ test('anything but an integer from 1 to 9999 in plain digits is rejected with th
       n,
       answers: ['I count to a whole number from 1 to 9999, in plain digits.'],
     });
-  expect((await bot.say('count to'))[0]).toContain('Say it like this: `count to N`');
+  expect((await bot.say('count to'))[0]).toContain('Usage: `count to N`');
   expect((await bot.say('count down from 0'))[0]).toContain('I count down from a whole number');
   expect(await metrics()).toContain(commands('count to', 'invalid', said.length + 1));
   expect(await metrics()).toContain(commands('count down from', 'invalid', 1));
@@ -294,9 +294,9 @@ test('in a room that rejects the bot it ends, instead of leaving a dead letter e
 
 test('`rooms` and `max` apply, and an unknown room is a problem', async () => {
   await start({ rooms: ['annex'], max: 20 });
-  expect(await bot.say('count to 3')).toEqual(['`countdown` does not listen in this room; it does in annex.']);
+  expect(await bot.say('count to 3')).toEqual(['`countdown` does not listen in this room, only in annex.']);
   expect((await bot.say('count to 21', { room: 'annex' }))[0]).toContain('from 1 to 20');
-  expect(await bot.say('countdowns')).toEqual(['`countdown` does not listen in this room; it does in annex.']);
+  expect(await bot.say('countdowns')).toEqual(['`countdown` does not listen in this room, only in annex.']);
   const options = countdown.options?.parse({ rooms: ['annex', 'attic'] }) ?? { slow: 'steps', max: 1 };
   const names = { rooms: ['annex'], people: [], groups: [], schedules: [], timeIntervals: [] };
   expect(countdown.check?.(options, names)).toEqual([

@@ -32,7 +32,7 @@ let streams: ChangeStreams;
 beforeAll(async () => {
   streams = new ChangeStreams({
     changes,
-    mayHear: (_asker, name) => !name.startsWith('secret '),
+    mayRun: (_asker, name) => !name.startsWith('secret '),
     isStillIn: async () => isIn,
     beatMs: 5,
   });

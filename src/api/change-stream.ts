@@ -12,7 +12,7 @@ const MOST_OF_ONE = 20;
 export interface ChangeStreamsOptions {
   readonly changes: Pick<Changes, 'follow'>;
   /** Whether they may ask this query, or any for `all`. */
-  readonly mayHear: (actor: Actor, name: string) => boolean;
+  readonly mayRun: (actor: Actor, name: string) => boolean;
   /** Whether whoever asked is still let in. */
   readonly isStillIn: (request: Request) => Promise<boolean>;
   readonly beatMs?: number;
@@ -38,7 +38,7 @@ export class ChangeStreams {
 
   /** Begins with `all`. Undefined: it goes on until either side ends it. */
   open(actor: Actor, request: Request, response: Response): Problem | undefined {
-    const { changes, mayHear, isStillIn, beatMs = BEAT_MS } = this.#options;
+    const { changes, mayRun, isStillIn, beatMs = BEAT_MS } = this.#options;
     if (request.method === 'HEAD') return void response.writeHead(200, HEADERS).end();
     const leave = this.#places.take(`${actor.connector} ${actor.accountId}`);
     if (!leave) return TOO_MANY;
@@ -51,7 +51,7 @@ export class ChangeStreams {
       response.write(names.map((name) => `data: ${name}\n\n`).join(''));
     };
     const stop = changes.follow((names) => {
-      for (const name of names) if (mayHear(actor, name)) waiting.add(name);
+      for (const name of names) if (mayRun(actor, name)) waiting.add(name);
       send();
     });
     let unread = 0;

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { Actor } from '../contract/actor.ts';
 import type { CrashHook } from '../crash-points.ts';
 import type { Database } from '../db/database.ts';
-import { findCommandState, noRoom, remoteEvent, untilOver, type RemoteAnswer } from '../dispatch/remote-command.ts';
+import { findCommandState, noRoom, remoteEvent, waitUntilDone, type RemoteAnswer } from '../dispatch/remote-command.ts';
 import type { AfterCommit } from '../events/after-commit.ts';
 import { insertEvents } from '../events/event.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -89,7 +89,7 @@ export async function sayOnce(
   const accepted = await insertEvents(database.query, [event]);
   crashPoint('accept.after-commit');
   afterCommit.urgentAccepted(accepted);
-  const over = await untilOver(database.query, { source, sourceId }, waitMs);
+  const over = await waitUntilDone(database.query, { source, sourceId }, waitMs);
   if (!over) return NOT_YET;
   // Two came at one moment: the other one was first.
   return over.key === event.key ? over.answer : OTHER_BODY;

@@ -45,7 +45,7 @@ export function createApi(options: ApiOptions): Pages {
   addCommands(router, options);
   const streams = new ChangeStreams({
     changes: options.changes,
-    mayHear: (actor, name) => options.queries.mayHear(actor, name),
+    mayRun: (actor, name) => options.queries.mayRun(actor, name),
     isStillIn: async (request) => !('status' in (await identify(request))),
   });
   only(router, 'get', '/api/v1/changes', (request: Request, response: Response) => {

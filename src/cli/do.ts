@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { printMessage } from '../connectors/console/print.ts';
-import { noRoom, remoteEvent, untilOver, type RemoteMessage } from '../dispatch/remote-command.ts';
+import { noRoom, remoteEvent, waitUntilDone, type RemoteMessage } from '../dispatch/remote-command.ts';
 import { StartFailed } from '../errors.ts';
 import { insertEvents } from '../events/event.ts';
 import { offlineRegistry } from './offline-registry.ts';
@@ -27,7 +27,7 @@ export function say(words: readonly string[], { room, json, wait, ...options }: 
     await insertEvents(database.query, [
       remoteEvent({ actor, say: words.join(' '), room }, { ...id, now: new Date() }),
     ]);
-    const over = await untilOver(database.query, id, waitMs);
+    const over = await waitUntilDone(database.query, id, waitMs);
     if (!over) {
       console.log('Stored: it is run as soon as a bot runs. None has answered yet; `watchbell doctor` says more.');
       return 1;

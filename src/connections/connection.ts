@@ -7,8 +7,8 @@ import { codeOf, messageOf, sentenceOf } from '../errors.ts';
 import type { AfterCommit } from '../events/after-commit.ts';
 import type { Committed } from '../events/committed.ts';
 import { insertBatch, readCursor, type Accepted, type NewEvent } from '../events/event.ts';
-import { mayNotice, recordError, shortId } from '../handlers/failure.ts';
-import { coreMessage, noticeOps, opsAddresses, sayToOps, type OpsNotice } from '../handlers/notice.ts';
+import { claimNotice, recordError, shortId } from '../handlers/failure.ts';
+import { coreMessage, noticeOps, opsAddresses, postToOps, type OpsNotice } from '../handlers/notice.ts';
 import { Outbox } from '../handlers/outbox.ts';
 import type { Log } from '../log.ts';
 import { DeliveryWorker } from '../messages/delivery-worker.ts';
@@ -321,7 +321,7 @@ export class Connection {
     if (state !== 'encrypted') return;
     const committed = await database.transaction(async (transaction) => {
       // Only once a room: the bot cannot read an answer there.
-      if (!(await mayNotice(transaction, `encrypted:${name}:${room}`, 365 * 86_400_000))) return undefined;
+      if (!(await claimNotice(transaction, `encrypted:${name}:${room}`, 365 * 86_400_000))) return undefined;
       const outbox = new Outbox();
       outbox.intend(
         coreMessage(
@@ -365,9 +365,9 @@ export class Connection {
     }
     if (
       opsAddresses(registry, name).length > 0 &&
-      (await mayNotice(transaction, `dead:${row.connector}:${row.room}`, NOTICE_EVERY_MS))
+      (await claimNotice(transaction, `dead:${row.connector}:${row.room}`, NOTICE_EVERY_MS))
     )
-      sayToOps(registry, outbox, {
+      postToOps(registry, outbox, {
         connector: name,
         except: here,
         text: `I cannot post in ${where}: ${escape(reason)}. The messages are kept: \`watchbell messages dead\` lists them. Once this is fixed, \`watchbell messages replay all\` sends them.`,

@@ -20,7 +20,7 @@ export interface AddressedInput {
   readonly transaction: Transaction;
   readonly outbox: Outbox;
   readonly now: Date;
-  /** Default: what a handler may take. */
+  /** Default: the time limit of handlers. */
   readonly timeoutMs?: number;
 }
 
@@ -46,7 +46,7 @@ const progressPayload = z.object({
   progress: z.unknown(),
 });
 const servicePayload = z.object({ payload: z.unknown(), readAt: z.coerce.date() });
-const fatePayload = z.object({
+const reportPayload = z.object({
   connector: z.string(),
   room: z.string(),
   key: z.string(),
@@ -58,13 +58,13 @@ const fatePayload = z.object({
 });
 
 /**
- * Handles what is addressed to one skill: webhooks, a timer, cron, task result, word from another skill, fate.
- * @throws {Error} when the skill or the name is not known, or the payload is not understood: the event fails visibly.
+ * Handles an event addressed to one skill: webhook calls, a timer, cron tick, task result, event of another skill, or delivery
+ * report. @throws {Error} when the skill or the name is unknown, or the payload is invalid, so that the event fails visibly.
  */
 export async function handleAddressed({ rows, ...input }: AddressedInput): Promise<'ok'> {
   const [{ skill }] = rows;
   const loaded = input.registry.skills.get(skill ?? '');
-  if (!loaded) throw new Error(`no skill is called "${skill ?? ''}" here`);
+  if (!loaded) throw new Error(`this replica has no skill "${skill ?? ''}"`);
   const given = rows.map((row) => ({ row, revocable: createContext({ ...input, loaded, eventId: row.id }) }));
   const calls = given.map(({ row, revocable }) => ({ row, context: revocable.context }));
   const all = { revoke: () => given.forEach(({ revocable }) => revocable.revoke()) };
@@ -90,7 +90,7 @@ function call(input: Surroundings, skill: Skill<unknown>, calls: readonly Call[]
   const { row, context } = one;
   const declared = <T>(of: Readonly<Record<string, T>> | undefined): T => {
     const found = of?.[row.name ?? ''];
-    if (found === undefined) throw new Error(`the skill "${skill.name}" has no ${row.kind} called "${row.name ?? ''}"`);
+    if (found === undefined) throw new Error(`the skill "${skill.name}" has no ${row.kind} "${row.name ?? ''}"`);
     return found;
   };
   if (row.kind === 'webhook') return declared(skill.webhooks).run(calls.map(requestOf));
@@ -125,29 +125,29 @@ function call(input: Surroundings, skill: Skill<unknown>, calls: readonly Call[]
       return listener.run(context, listener.payload.parse(payload));
     }
     case 'fate': {
-      const { connector, room, ...rest } = fatePayload.parse(payload);
-      return tell(input, { row, context }, skill, { ...rest, room: { connector, room } });
+      const { connector, room, ...rest } = reportPayload.parse(payload);
+      return deliverReport(input, { row, context }, skill, { ...rest, room: { connector, room } });
     }
     default:
-      throw new Error(`the skill "${skill.name}" hears nothing of ${row.kind}`);
+      throw new Error(`events of kind ${row.kind} cannot be addressed to the skill "${skill.name}"`);
   }
 }
 
-async function tell(
+async function deliverReport(
   input: Surroundings,
   { row, context }: Call,
   skill: Skill<unknown>,
   deliveryReport: DeliveryReport,
 ): Promise<void> {
-  const told = await handleReport(input, postFor(input, row), skill.name, deliveryReport);
-  if (told) await skill.deliveryReport?.(context, told);
+  const report = await handleReport(input, postFor(input, row), skill.name, deliveryReport);
+  if (report) await skill.deliveryReport?.(context, report);
 }
 
-/** Messages of another skill than the one that is called; for what the core decides about them. */
+/** Posts as another skill, for direct messages that the core redirects. */
 function postFor(input: Surroundings, { id }: EventRow): PostFor {
   return (skill) => {
     const loaded = input.registry.skills.get(skill);
-    if (!loaded) throw new Error(`no skill is called "${skill}" here`);
+    if (!loaded) throw new Error(`this replica has no skill "${skill}"`);
     return createContext({ ...input, loaded, eventId: id }).context.post;
   };
 }

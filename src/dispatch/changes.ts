@@ -2,10 +2,10 @@ import type { Database, Query } from '../db/database.ts';
 import type { Registry } from '../registry/registry.ts';
 import { nameOf, queriesOf } from './query-runner.ts';
 
-/** What comes in one go is told in one go. */
-const TELL_AFTER_MS = 100;
-const LOOK_EVERY_MS = 1000;
-/** Stands for every query, in the table too: no skill is called so. */
+/** Changes within this time are reported together. */
+const NOTIFY_AFTER_MS = 100;
+const POLL_EVERY_MS = 1000;
+/** Stands for every query, in the table too; no skill can have this name. */
 export const ALL = 'all';
 
 export type Follower = (names: readonly string[]) => void;
@@ -13,85 +13,85 @@ export type Follower = (names: readonly string[]) => void;
 export interface ChangesOptions {
   readonly database: Database;
   readonly registry: () => Registry;
-  readonly lookEveryMs?: number;
+  readonly pollEveryMs?: number;
 }
 
 /**
- * Knows which queries' answers may have changed, at whichever replica. What was committed here is told at once, and then
- * counted in a table, apart from the transaction of any handler; the other replicas look there each second while somebody
- * follows. A replica that died before it counted is found dead by another, which counts `all`.
+ * Tracks which queries' answers may have changed, on any replica. Changes committed here are reported at once and then counted
+ * in a table, outside any handler's transaction; other replicas poll it each second while they have followers. If a replica
+ * dies before it counted, the one that notices counts `all`.
  */
 export class Changes {
   readonly #options: ChangesOptions;
   readonly #followers = new Set<Follower>();
-  readonly #waiting = new Set<string>();
-  /** Undefined: nobody has looked since somebody follows. */
+  readonly #uncounted = new Set<string>();
+  /** Undefined: not polled yet since the first follower. */
   #known: ReadonlyMap<string, number> | undefined;
-  #telling: NodeJS.Timeout | undefined;
-  #looking: NodeJS.Timeout | undefined;
+  #notifyTimer: NodeJS.Timeout | undefined;
+  #pollTimer: NodeJS.Timeout | undefined;
   #stopped = false;
 
   constructor(options: ChangesOptions) {
     this.#options = options;
   }
 
-  /** A handler of this skill has committed; `queries`: those it named, none: it may have changed what any of them answers. */
+  /** A handler of this skill has committed. `queries`: those it named; none: it may have changed all of them. */
   committed(skill: string, queries: readonly string[]): void {
     const loaded = this.#options.registry().skills.get(skill);
     if (!loaded) return;
     for (const query of queries.length > 0 ? queries : Object.keys(queriesOf(loaded)))
-      this.#waiting.add(nameOf({ skill, query }));
-    this.#tellSoon();
+      this.#uncounted.add(nameOf({ skill, query }));
+    this.#notifySoon();
   }
 
   /** Everything may have changed. */
   all(): void {
-    this.#waiting.add(ALL);
-    this.#tellSoon();
+    this.#uncounted.add(ALL);
+    this.#notifySoon();
   }
 
-  /** Tells `follower` what changes from now on; it begins by asking for everything itself. Returns how to stop that. */
+  /** Reports changes to `follower` from now on; it should read everything once first. Returns a function that ends it. */
   follow(follower: Follower): () => void {
     this.#followers.add(follower);
-    this.#looking ??= setInterval(() => void this.#look(), this.#options.lookEveryMs ?? LOOK_EVERY_MS);
+    this.#pollTimer ??= setInterval(() => void this.#poll(), this.#options.pollEveryMs ?? POLL_EVERY_MS);
     return () => {
       this.#followers.delete(follower);
       if (this.#followers.size > 0) return;
-      clearInterval(this.#looking);
-      this.#looking = undefined;
+      clearInterval(this.#pollTimer);
+      this.#pollTimer = undefined;
       this.#known = undefined;
     };
   }
 
-  /** Counts what waits. */
+  /** Counts what has not been counted yet. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#telling);
-    clearInterval(this.#looking);
+    clearTimeout(this.#notifyTimer);
+    clearInterval(this.#pollTimer);
     await this.#count();
   }
 
-  #tellSoon(): void {
-    if (this.#waiting.size === 0 || this.#stopped) return;
-    this.#telling ??= setTimeout(() => {
-      this.#telling = undefined;
-      this.#tell([...this.#waiting]);
+  #notifySoon(): void {
+    if (this.#uncounted.size === 0 || this.#stopped) return;
+    this.#notifyTimer ??= setTimeout(() => {
+      this.#notifyTimer = undefined;
+      this.#notify([...this.#uncounted]);
       void this.#count();
-    }, TELL_AFTER_MS);
+    }, NOTIFY_AFTER_MS);
   }
 
-  #tell(names: readonly string[]): void {
+  #notify(names: readonly string[]): void {
     if (names.length > 0) for (const follower of this.#followers) follower(names);
   }
 
-  /** Never fails: what could not be counted is counted with the next, and after an outage everything counts as changed. */
+  /** Never fails: what could not be counted is counted next time, and after an outage everything counts as changed. */
   async #count(): Promise<void> {
-    const names = [...this.#waiting].sort();
+    const names = [...this.#uncounted].sort();
     if (names.length === 0) return;
-    this.#waiting.clear();
+    this.#uncounted.clear();
     try {
       const counted = await countChanges(this.#options.database.query, names);
-      // Told here already; what another replica has counted meanwhile was not.
+      // Reported here already, unless another replica has counted the same query meanwhile.
       const known = this.#known;
       if (known)
         this.#known = new Map([
@@ -99,22 +99,22 @@ export class Changes {
           ...counted.filter(({ name, number }) => number === (known.get(name) ?? 0) + 1).map(toEntry),
         ]);
     } catch {
-      for (const name of names) this.#waiting.add(name);
+      for (const name of names) this.#uncounted.add(name);
     }
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     try {
       const rows = await readChanges(this.#options.database.query);
       const before = this.#known;
       this.#known = new Map(rows.map(toEntry));
-      if (!before) this.#tell([ALL]);
-      else this.#tell(rows.filter(({ name, number }) => number > (before.get(name) ?? 0)).map(({ name }) => name));
+      if (!before) this.#notify([ALL]);
+      else this.#notify(rows.filter(({ name, number }) => number > (before.get(name) ?? 0)).map(({ name }) => name));
     } catch {
-      // The database is away: when it is back everything counts as changed.
+      // The database is unreachable: once it is back, everything counts as changed.
       this.#known = undefined;
     }
-    this.#tellSoon();
+    this.#notifySoon();
   }
 }
 

@@ -3,7 +3,7 @@ import { addressed, firstLine, type Addressing } from '../commands/addressing.ts
 import type { IncomingEvent, Sender } from '../connectors/connector.ts';
 import type { Actor } from '../contract/actor.ts';
 import type { Transaction } from '../db/database.ts';
-import { laneBefore, type EventRow } from '../events/event.ts';
+import { originalLane, type EventRow } from '../events/event.ts';
 import { findConversation, type ConversationRow } from '../handlers/conversation.ts';
 import { coreMessage } from '../handlers/notice.ts';
 import type { Outbox } from '../handlers/outbox.ts';
@@ -25,10 +25,10 @@ export interface ChatInput {
 
 export interface ChatResult {
   /**
-   * `aside`: the message tapped on is not known yet; the event waits out of its room's way. `back`: it is known by now; the event
-   * is handled in its room's lane, where nothing else is handled at the same time.
+   * `park`: the message tapped on is not confirmed yet; the event waits without blocking its room. `unpark`: it is confirmed now;
+   * the event returns to its room's lane, where events are handled one at a time.
    */
-  readonly result: Exclude<Outcome, 'confirm'> | 'ignored' | 'aside' | 'back';
+  readonly result: Exclude<Outcome, 'confirm'> | 'ignored' | 'park' | 'unpark';
   readonly skill?: string;
   readonly command?: string;
 }
@@ -38,17 +38,17 @@ const TAP_WAIT_MS = 5 * 60_000;
 
 const NOT_CONFIGURED = 'This room is not in my configuration, so I do nothing here.';
 
-/** What was said, as far as the event alone tells. */
+/** The request, as far as the event alone determines it. */
 type Line = Pick<CommandRequest, 'text' | 'answerUnknown' | 'tapped' | 'about' | 'unnamed'>;
 
-/** Handles one thing said, tapped or pressed in a room: who, may they, which command, run it, answer. */
+/** Handles a message, reaction or interaction in a room: finds the actor and the command, checks access, runs it and answers. */
 export async function handleChat(input: ChatInput): Promise<ChatResult> {
   const { registry, row } = input;
   const address: RoomAddress = { connector: row.source, room: input.event.room };
   const room = registry.rooms.byAddress(address);
   if (input.event.sender.bot) return { result: 'ignored' };
   const conversation = room ? undefined : await findConversation(input.transaction.query, address);
-  // People talk to each other there, also while only one of them has come.
+  // People talk to each other there, even if only one of them has joined so far.
   if (conversation) return inConversation({ ...input, event: { ...input.event, direct: false } }, conversation);
   if (!room && !input.event.direct) {
     if (input.event.type === 'interaction') answerAsker(input, address, coreAnswer(NOT_CONFIGURED));
@@ -57,7 +57,7 @@ export async function handleChat(input: ChatInput): Promise<ChatResult> {
   return inRoom(input, { address, name: room?.name, direct: input.event.direct });
 }
 
-/** The skill that opened it listens there, as in the room it belongs to. Without that room nobody does. */
+/** In a conversation, the skill that opened it listens as in the room it belongs to. Once that room is gone, none does. */
 function inConversation(input: ChatInput, { skill, belongsTo, ...address }: ConversationRow): Promise<ChatResult> {
   if (!input.registry.rooms.byName(belongsTo)) return Promise.resolve({ result: 'ignored' });
   return inRoom(input, { address, name: belongsTo, direct: false, onlySkill: skill });
@@ -67,8 +67,8 @@ async function inRoom(input: ChatInput, place: Place): Promise<ChatResult> {
   const { registry, event, row, transaction, outbox, now, onCommand } = input;
   const actor = accountActor(registry, row.source, event.sender);
   const line = event.type === 'message' ? await typed(input, event) : await tapped(input, event, place.address);
-  if (line === 'aside') return { result: 'aside' };
-  if (row.lane !== null && laneBefore(row.lane) !== row.lane) return { result: 'back' };
+  if (line === 'park') return { result: 'park' };
+  if (row.lane !== null && originalLane(row.lane) !== row.lane) return { result: 'unpark' };
   if (line === undefined) return { result: 'ignored' };
   const press = pressOf(event, actor, line.text);
   const before = press && (await recordInteraction(transaction.query, press, now));
@@ -85,11 +85,11 @@ async function inRoom(input: ChatInput, place: Place): Promise<ChatResult> {
     { ...line, actor, place, lateMs: row.late_ms },
   );
   if (press) await keepAnswers(transaction.query, press, answers);
-  // Whoever pressed must see that it was heard, also where there is nothing to say.
+  // Whoever pressed must get a response, even if the command has none.
   if (event.type === 'interaction' && answers.length === 0)
     answerAsker(input, place.address, coreAnswer(outcome === 'ignored' ? 'That does nothing here.' : 'Done.'));
   return {
-    // A question back was asked in good order: it counts as `ok`, as an answer of any other words does.
+    // Asking for confirmation counts as `ok`, like any other answer.
     result: outcome === 'confirm' ? 'ok' : outcome,
     ...(skill !== undefined && { skill }),
     ...(command !== undefined && { command }),
@@ -101,13 +101,13 @@ function pressOf(event: IncomingEvent, actor: Actor, command: string): RecordedI
   return { message: event.press.message, account: `${actor.connector}:${actor.accountId}`, command };
 }
 
-/** Only to whoever did it; where the platform cannot do that, nobody is told: what was said before stands there already. */
+/** Answers only whoever did it. Where the platform cannot do that, there is no answer: the room shows the previous one. */
 function answerAsker(input: ChatInput, address: RoomAddress, answer: Answer): void {
   if (input.registry.capabilities(address.connector)?.asker)
     reply(input, address, input.event, { ...answer, visibility: 'asker' });
 }
 
-/** Who an account of a platform is here. */
+/** The actor for a platform account. */
 export function accountActor(registry: Registry, connector: string, sender: Sender): Actor {
   const person = registry.people.byAccount(connector, sender.accountId);
   return {
@@ -123,7 +123,7 @@ export function accountActor(registry: Registry, connector: string, sender: Send
 }
 
 async function typed(input: ChatInput, event: IncomingEvent & { type: 'message' }): Promise<Line | undefined> {
-  // An edited command is not run again: what was said first was run.
+  // An edited command is not run again: the original was.
   if (event.edits !== undefined) return undefined;
   const line = addressed(event, [input.registry.botName, ...(event.names ?? [])]);
   const target = event.replyTo ?? event.thread;
@@ -131,7 +131,7 @@ async function typed(input: ChatInput, event: IncomingEvent & { type: 'message' 
   const root = own ?? (event.replyTo && event.thread ? await findShown(hereOf(input), event.thread) : undefined);
   const about = root?.about ?? undefined;
   if (line.to === 'nobody') {
-    // Below a message of the bot people also talk to each other.
+    // In threads of the bot's messages people also talk to each other.
     const text = firstLine(event.text);
     const lookup = input.registry.commands.find(text);
     const isMeant = lookup.found === 'command' || (lookup.found === 'misfit' && lookup.isSlip);
@@ -142,12 +142,12 @@ async function typed(input: ChatInput, event: IncomingEvent & { type: 'message' 
   return { text, answerUnknown: isQuestion(line, event), tapped: false, about };
 }
 
-/** Whether words that are no command get an answer. */
+/** Whether to answer if it is not a command. */
 function isQuestion(line: Addressing & { to: 'bot' }, event: IncomingEvent & { type: 'message' }): boolean {
   if (line.by === 'prefix') return false;
-  // The name may be a word of what people say to each other.
+  // The bot's name may be a word in a conversation between people.
   if (line.whole !== undefined && !event.mentionsBot) return event.direct;
-  // Clients mention whoever is replied to: a plain reply to the bot is no question to it.
+  // Clients mention whoever is replied to, so a plain reply to the bot is not a question to it.
   return (line.by !== 'mention' && line.whole === undefined) || event.replyTo === undefined;
 }
 
@@ -155,16 +155,16 @@ async function tapped(
   input: ChatInput,
   event: Exclude<IncomingEvent, { type: 'message' }>,
   address: RoomAddress,
-): Promise<Line | 'aside' | undefined> {
+): Promise<Line | 'park' | undefined> {
   const { now, row } = input;
   if (event.type === 'interaction' && event.words !== undefined)
     return { text: event.words, answerUnknown: true, tapped: false, about: undefined };
   const meaning = await meaningOf(hereOf(input), event, now);
-  if (meaning === 'unconfirmed') return now.getTime() - row.accepted_at.getTime() < TAP_WAIT_MS ? 'aside' : undefined;
+  if (meaning === 'unconfirmed') return now.getTime() - row.accepted_at.getTime() < TAP_WAIT_MS ? 'park' : undefined;
   if (meaning !== 'nothing') return { text: meaning.command, answerUnknown: false, tapped: true, about: meaning.about };
   if (event.type === 'interaction')
     reply(input, address, event, {
-      ...coreAnswer(`That button is out of date; look at the newest message.`),
+      ...coreAnswer(`That button is out of date; use the newest message.`),
       ...(input.registry.capabilities(address.connector)?.asker && { visibility: 'asker' }),
     });
   return undefined;
@@ -179,12 +179,12 @@ function hereOf({ transaction, row, event }: ChatInput): Location {
   return { query: transaction.query, connector: row.source, room: event.room };
 }
 
-/** What the bot itself says about what was said to it. */
+/** An answer by the bot itself, rather than by a skill. */
 export function coreAnswer(message: MessageLike): Answer {
   return { skill: 'core', message: toMessage(message), visibility: 'everyone' };
 }
 
-/** Answers in the same room and thread, ahead of bulk. Chatter by default: it rings nobody. */
+/** Answers in the same room and thread, ahead of bulk. By default a notice, which does not notify. */
 export function reply(
   input: Pick<ChatInput, 'registry' | 'outbox' | 'row'>,
   address: RoomAddress,
@@ -197,7 +197,7 @@ export function reply(
     skill,
     replyTo: typedMessage?.id ?? null,
     thread: typedMessage?.thread ?? null,
-    // What was typed for all to read is answered there; in a conversation with one person there is nobody else.
+    // Typed messages are answered where everyone can read them; in a direct conversation there is nobody else.
     ...(visibility === 'asker' && !typedMessage && !event.direct && { visibleTo: event.sender.accountId }),
     ...(event.type === 'interaction' &&
       event.respond && { respond: { ...event.respond, until: new Date(event.respond.until) } }),

@@ -4,33 +4,32 @@ import { beginSuspect, takeSuspects, uncountTries, type Suspect } from '../event
 import { EventHandler, type HandlerOptions } from './event-handler.ts';
 import { WorkQueues, type Turn, type Work } from './work-queues.ts';
 
-/** While senders wait for their 200, accepting goes first: alone for a second, then with some handling beside it. */
+/** Most concurrent handlers. While senders wait for their 200, accepting has priority: none for a second, then a few. */
 const WORKERS = { none: 8, burst: 0, long: 3 };
 const WORKERS_FOR_PEOPLE = 2;
 const SWEEP_EVERY_MS = 1000;
 const SWEEP_LIMIT = 1000;
-/** So often a program may die while it handles one event; then a person has to look. */
+/** After this many crashes while handling an event, it fails, and a person has to look at it. */
 const MAX_DEATHS = 3;
-/** Of several taken at once; the rest is left before another replica may take it. */
+/** Time for suspects that were taken together; the rest is released before another replica may take it. */
 const SUSPECTS_MS = 1000;
 
-export interface DispatcherOptions extends Omit<HandlerOptions, 'onBack'> {
+export interface DispatcherOptions extends Omit<HandlerOptions, 'onUnparked'> {
   readonly pressure: () => 'none' | 'burst' | 'long';
 }
 
 /**
- * Decides which accepted events are handled when: each in a transaction of its own, or the waiting calls of one webhook in
- * one. Woken by whoever accepted them; a sweep each second takes what is left over from a crash, from another replica, or
- * from a full queue.
+ * Schedules the handling of accepted events: each in its own transaction, or the waiting calls of one webhook in one. Woken by
+ * whoever accepts events; a sweep each second picks up what was left by a crash, another replica or a full queue.
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #handler: EventHandler;
-  readonly #lines = new WorkQueues();
+  readonly #queues = new WorkQueues();
   #working = 0;
   #stopped = true;
   #suspecting: Promise<void> | undefined;
-  /** Suspected events whose try did not end, in a program that goes on. */
+  /** Suspected events whose attempt did not complete, although the process survived. */
   #survived: number[] = [];
   #sweepTimer: NodeJS.Timeout | undefined;
 
@@ -38,12 +37,12 @@ export class Dispatcher {
     this.#options = options;
     this.#handler = new EventHandler({
       ...options,
-      onBack: (back) => this.#add([back], { urgent: true, drain: true }),
+      onUnparked: (event) => this.#add([event], { urgent: true, drain: true }),
     });
     options.database.onAvailability((available) => {
-      // Nothing in memory is trusted after the database was away; the sweep finds what is there.
+      // After an outage nothing in memory is trusted; the sweep finds what there is.
       if (available) this.#queueSweep(0);
-      else this.#lines.clear();
+      else this.#queues.clear();
     });
   }
 
@@ -52,57 +51,57 @@ export class Dispatcher {
     this.#queueSweep(0);
   }
 
-  /** Takes up nothing new and resolves when what was begun has ended. */
+  /** Starts nothing new; resolves when running handlers have ended. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#sweepTimer);
-    this.#lines.clear();
+    this.#queues.clear();
     await this.#suspecting;
     while (this.#working > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
-  /** `drain`: there may be more in a lane than was heard of. */
+  /** `drain`: a lane may contain more events than these. */
   wake(accepted: readonly Accepted[], drain = false): void {
     this.#add(accepted, { urgent: false, drain });
   }
 
-  /** What people say goes before everything else. */
+  /** For events from people, which go before everything else. */
   wakeFirst(accepted: readonly Accepted[]): void {
     this.#add(accepted, { urgent: true, drain: false });
   }
 
   get backlog(): number {
-    return this.#lines.length + this.#working;
+    return this.#queues.length + this.#working;
   }
 
   #add(accepted: readonly Accepted[], how: { readonly urgent: boolean; readonly drain: boolean }): void {
     if (this.#stopped) return;
-    for (const one of accepted) this.#lines.add(one, how);
+    for (const one of accepted) this.#queues.add(one, how);
     this.#pump();
   }
 
   #pump(): void {
     const { registry, database, pressure } = this.#options;
     while (!this.#stopped && registry() && database.available && this.#working < WORKERS.none + WORKERS_FOR_PEOPLE) {
-      const turn = this.#lines.take(this.#working < WORKERS[pressure()]);
+      const turn = this.#queues.take(this.#working < WORKERS[pressure()]);
       if (!turn) return;
       this.#working++;
       void this.#work(turn).finally(() => {
         this.#working--;
-        turn.line.takers--;
+        turn.queue.active--;
         this.#pump();
       });
     }
   }
 
-  async #work({ line, works }: Turn): Promise<void> {
+  async #work({ queue, works }: Turn): Promise<void> {
     const [work, ...more] = works;
-    if (line.webhook === null || more.length === 0) return this.#workAlone(work);
-    const outcome = await this.#handler.attemptCalls(line.webhook, works);
+    if (queue.webhook === null || more.length === 0) return this.#workAlone(work);
+    const outcome = await this.#handler.attemptCalls(queue.webhook, works);
     for (const one of works) {
       const key = one.lane ?? one.id;
-      if (!outcome) this.#lines.setApart(one);
-      else this.#lines.ended(one, outcome.handled.has(key) ? 'handled' : outcome.left.has(key) ? 'left' : 'none');
+      if (!outcome) this.#queues.queueAlone(one);
+      else this.#queues.ended(one, outcome.handled.has(key) ? 'handled' : outcome.left.has(key) ? 'left' : 'none');
     }
   }
 
@@ -113,7 +112,7 @@ export class Dispatcher {
         lane === null ? beginEvent(transaction, id, known) : beginLane(transaction, lane, known),
       lane === null ? id : undefined,
     );
-    this.#lines.ended(work, handled ? 'handled' : 'none');
+    this.#queues.ended(work, handled ? 'handled' : 'none');
   }
 
   #queueSweep(waitMs: number): void {
@@ -129,17 +128,17 @@ export class Dispatcher {
     if (!registry || !this.#options.database.available) return;
     this.#pump();
     this.#suspecting ??= this.#workSuspects().finally(() => (this.#suspecting = undefined));
-    if (this.#lines.length > SWEEP_LIMIT) return;
+    if (this.#queues.length > SWEEP_LIMIT) return;
     try {
       this.wake(await findNew(this.#options.database.query, this.#handler.known(registry), SWEEP_LIMIT), true);
     } catch {
-      // the database is away; the next sweep looks again
+      // the database is unreachable; the next sweep retries
     }
   }
 
   /**
-   * One after another, each alone in its transaction. Several share the count of a try only while none of them was tried: an
-   * event that ends the program takes no more than that one from the others.
+   * Handles suspected events one after another, each in its own transaction. Attempts are counted for several at once only while
+   * none of them has been attempted: an event that crashes the process costs the others no more than that one attempt.
    */
   async #workSuspects(): Promise<void> {
     const { database, registry: current, log } = this.#options;
@@ -158,21 +157,21 @@ export class Dispatcher {
         }
       }
     } catch (error) {
-      // the next sweep goes on
-      log.debug({ reason: messageOf(error) }, 'suspected events wait');
+      // the next sweep continues
+      log.debug({ reason: messageOf(error) }, 'suspected events are left for later');
     }
   }
 
-  /** False: its try did not end. Never fails. */
+  /** False: the attempt did not complete. Never fails. */
   async #workSuspect(suspect: Suspect): Promise<boolean> {
     const { log } = this.#options;
     const { id, lane, deaths } = suspect;
     const ended = await (
       deaths >= MAX_DEATHS
-        ? this.#handler.setAside(suspect)
+        ? this.#handler.quarantine(suspect)
         : this.#handler.attempt((transaction) => beginSuspect(transaction, suspect), id)
     ).catch((error: unknown) => {
-      log.debug({ event: id, reason: messageOf(error) }, 'suspected event waits');
+      log.debug({ event: id, reason: messageOf(error) }, 'suspected event is left for later');
       return false;
     });
     if (lane !== null) this.wake([suspect], true);

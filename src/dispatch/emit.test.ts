@@ -2,18 +2,18 @@ import { defineEvent, defineSkill, on, z, type Context } from '../skill.ts';
 import { startTestBot, type TestBot } from '../testing/index.ts';
 
 const down = defineEvent('monitors.down', z.object({ check: z.string(), since: z.iso.datetime() }));
-/** As a skill of an earlier release declares it. */
+/** The same event as declared by a skill of an earlier release. */
 const downOfBefore = defineEvent('monitors.down', z.object({ check: z.number() }));
 
 const emitter = defineSkill({
   name: 'monitors',
   commands: {
     'fall {check}': {
-      help: 'says that a check fails',
+      help: 'reports a failed check',
       run: ({ emit, args, now }) => emit(down, { check: String(args['check']), since: now.toISOString() }),
     },
     'stumble {check}': {
-      help: 'says it wrongly',
+      help: 'emits an invalid payload',
       run: ({ emit, args }) => emit(down, { check: String(args['check']), since: 'lately' }),
     },
   },
@@ -34,15 +34,15 @@ beforeAll(async () => {
 });
 afterAll(() => bot.stop());
 
-test('an event reaches every skill that listens, once, each in a transaction of its own', async () => {
+test('an event reaches every listening skill once, each in its own transaction', async () => {
   await bot.say('fall shop');
   expect(bot.texts().toSorted()).toEqual(['one heard of shop', 'two heard of shop']);
-  // The third declares it in another way: that fails, and takes nobody else along.
+  // The third declares it differently: that fails, without affecting the others.
   expect(await bot.query(`select skill from events where state = 'failed'`)).toEqual([{ skill: 'deaf' }]);
 });
 
-test('a payload that is not what was declared is not emitted', async () => {
-  expect(await bot.say('stumble shop')).toEqual([expect.stringContaining('went wrong')]);
+test('a payload that does not match its declaration is not emitted', async () => {
+  expect(await bot.say('stumble shop')).toEqual([expect.stringContaining('something failed')]);
   expect(await bot.query(`select skill from events where kind = 'emit' order by skill`)).toHaveLength(3);
   expect(bot.texts()).toHaveLength(3);
 });

@@ -7,13 +7,13 @@ import { messageOf } from '../errors.ts';
 import type { AfterCommit } from '../events/after-commit.ts';
 import type { Committed } from '../events/committed.ts';
 import {
-  asideOf,
+  parkedLane,
   beginCalls,
   commitEvents,
   failEvent,
   isChat,
   knownLiteral,
-  laneBefore,
+  originalLane,
   moveEvent,
   retryLater,
   type Accepted,
@@ -22,7 +22,7 @@ import {
 } from '../events/event.ts';
 import { beginSuspect, type Suspect } from '../events/suspects.ts';
 import { recordError, shortId } from '../handlers/failure.ts';
-import { sayToOps } from '../handlers/notice.ts';
+import { postToOps } from '../handlers/notice.ts';
 import { Outbox } from '../handlers/outbox.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -34,7 +34,7 @@ import { handleRemote } from './remote-command.ts';
 const MAX_RERUNS = 10;
 const MAX_TRIES = 6;
 const TAP_LOOK_EVERY_MS = 500;
-/** Several calls share it: one that takes longer is better handled alone. */
+/** Time limit for calls that share a transaction; slower ones are handled one by one. */
 const CALLS_MS = 500;
 
 export interface HandlerOptions {
@@ -43,25 +43,25 @@ export interface HandlerOptions {
   readonly crashPoint: CrashHook;
   readonly metrics: Metrics;
   readonly log: Log;
-  /** The configuration in force; undefined: this replica leaves handling to others for now. */
+  /** The current registry; undefined: this replica does not handle events for now. */
   readonly registry: () => Registry | undefined;
-  /** After each commit: what has to be looked at. */
+  /** Told about each commit. */
   readonly afterCommit: Pick<AfterCommit, 'outboxWritten' | 'answersChanged'>;
-  /** What was put aside is back in the lane of its room. */
-  readonly onBack: (back: Accepted) => void;
+  /** A parked event is back in the lane of its room. */
+  readonly onUnparked: (event: Accepted) => void;
 }
 
-/** Skill and name of the command that an event turned out to be. */
-type Begun = [skill: string, command: string];
+/** Skill and name of the command that an event started. */
+type StartedCommand = [skill: string, command: string];
 
-/** Calls of one webhook that were handled or left, by lane or else by id. */
+/** Calls of one webhook that were handled or left, by lane, or by id if they have none. */
 export interface CallsOutcome {
   readonly handled: ReadonlySet<string | number>;
-  /** There was no room for these. */
+  /** They did not fit into the batch. */
   readonly left: ReadonlySet<string | number>;
 }
 
-/** Handles one event, or the waiting calls of one webhook, in a transaction, and sees to what fails. */
+/** Handles one event, or the waiting calls of one webhook, in a transaction; retries or fails the event on errors. */
 export class EventHandler {
   readonly #options: HandlerOptions;
   #knownOf: { registry: Registry; literal: Known } | undefined;
@@ -70,7 +70,7 @@ export class EventHandler {
     this.#options = options;
   }
 
-  /** Handles the event that `begin` locks until it is done, failed, or left for later. False: there was none, or it is left. */
+  /** Handles the event that `begin` locks, until it is done, failed or left for later. False: there was none, or it is left. */
   async attempt(
     begin: (transaction: Transaction, known: Known) => Promise<EventRow | undefined>,
     id?: number,
@@ -80,7 +80,7 @@ export class EventHandler {
       const registry = this.#options.registry();
       if (!registry) return false;
       let row: EventRow | undefined;
-      let begun: Begun | undefined;
+      let started: StartedCommand | undefined;
       try {
         return await database.connection(async (transaction) => {
           row = await begin(transaction, this.known(registry));
@@ -88,26 +88,26 @@ export class EventHandler {
             await transaction.script('rollback');
             return false;
           }
-          await this.#handle(transaction, [row], registry, { onCommand: (...command) => (begun = command) });
+          await this.#handle(transaction, [row], registry, { onCommand: (...command) => (started = command) });
           return true;
         });
       } catch (error) {
         if (!database.available) {
-          log.warn({ event: row?.id ?? id, reason: messageOf(error) }, 'event is left until the database is back');
+          log.warn({ event: row?.id ?? id, reason: messageOf(error) }, 'event waits until the database is back');
           return false;
         }
         if (isRerunError(error) && rerun < MAX_RERUNS) continue;
         if (row && isTransientError(error) && (await this.#retryLater(row, error))) return false;
         if (!row) {
-          log.error({ event: id, reason: messageOf(error) }, 'event could not be taken up');
+          log.error({ event: id, reason: messageOf(error) }, 'event could not be read');
           return false;
         }
-        return this.#fail(row, error, begun);
+        return this.#fail(row, error, started);
       }
     }
   }
 
-  /** Handles waiting calls of one webhook in one transaction. Undefined: it failed, and each is to be handled alone. */
+  /** Handles waiting calls of one webhook in one transaction. Undefined: that failed, and each must be handled alone. */
   async attemptCalls(
     webhook: string,
     calls: readonly { readonly id: number; readonly lane: string | null }[],
@@ -127,35 +127,35 @@ export class EventHandler {
         return { handled: keysOf(row ? [row, ...rows] : []), left: keysOf(found.filter(({ fits }) => !fits)) };
       });
     } catch (error) {
-      // A lock that somebody else holds is nobody's fault.
+      // A lock held elsewhere is not an error.
       const level = isRerunError(error) || isTransientError(error) || !database.available ? 'debug' : 'warn';
-      log[level]({ webhook, calls: calls.length, reason: messageOf(error) }, 'calls are handled one by one');
+      log[level]({ webhook, calls: calls.length, reason: messageOf(error) }, 'webhook calls are handled one by one');
       return undefined;
     }
   }
 
-  /** Fails an event that ended the program each time it was tried. False: it is left. */
-  async setAside(suspect: Suspect): Promise<boolean> {
+  /** Fails an event that crashed the process each time it was attempted. False: it is left. */
+  async quarantine(suspect: Suspect): Promise<boolean> {
     const row = await this.#options.database.connection(async (transaction) => {
       const found = await beginSuspect(transaction, suspect);
       await transaction.script('rollback');
       return found;
     });
     if (!row) return false;
-    const reason = `the program died ${suspect.deaths} times while it handled this, so it is not tried again`;
+    const reason = `the program crashed ${suspect.deaths} times while handling this event, so it is not retried`;
     return this.#fail(row, new Error(reason), undefined);
   }
 
-  /** A slow or locked database, or a process that stood still, is not the event's fault. False: that was often enough. */
+  /** Retries after a slow or locked database or a stalled process, which are not the event's fault. False: no retries left. */
   async #retryLater(row: EventRow, error: unknown): Promise<boolean> {
     const { database, log } = this.#options;
     const tries = await retryLater(database.query, row.id).catch(() => 1);
     if (tries !== undefined && tries > MAX_TRIES) return false;
-    log.warn({ event: row.id, tries, reason: messageOf(error) }, 'event is tried again later');
+    log.warn({ event: row.id, tries, reason: messageOf(error) }, 'event will be retried later');
     return true;
   }
 
-  /** Which addressed events this program can handle, with this configuration. */
+  /** Which addressed events this program can handle with this configuration. */
   known(registry: Registry): Known {
     if (this.#knownOf?.registry !== registry)
       this.#knownOf = { registry, literal: knownLiteral(knownNames(registry).all) };
@@ -166,7 +166,7 @@ export class EventHandler {
     transaction: Transaction,
     rows: readonly [EventRow, ...EventRow[]],
     registry: Registry,
-    how: { readonly onCommand?: (...command: Begun) => void; readonly timeoutMs?: number },
+    how: { readonly onCommand?: (...command: StartedCommand) => void; readonly timeoutMs?: number },
   ): Promise<void> {
     const { clock, crashPoint } = this.#options;
     const outbox = new Outbox();
@@ -179,12 +179,12 @@ export class EventHandler {
         ? await handleRemote(saying)
         : { result: await handleAddressed({ ...given, rows }) };
     const lane = row.lane ?? row.source;
-    if (outcome.result === 'aside') return moveEvent(transaction, row.id, asideOf(lane, row.id), TAP_LOOK_EVERY_MS);
-    if (outcome.result === 'back') {
-      await moveEvent(transaction, row.id, laneBefore(lane), 0);
-      return this.#options.onBack({ id: row.id, lane: laneBefore(lane) });
+    if (outcome.result === 'park') return moveEvent(transaction, row.id, parkedLane(lane, row.id), TAP_LOOK_EVERY_MS);
+    if (outcome.result === 'unpark') {
+      await moveEvent(transaction, row.id, originalLane(lane), 0);
+      return this.#options.onUnparked({ id: row.id, lane: originalLane(lane) });
     }
-    // The commit leaves with the last of it: where one statement fails, those behind it do, and the commit rolls back.
+    // The commit is pipelined after the last statements: if one fails, those after it fail too, and the commit rolls back.
     const ids = rows.map(({ id }) => id);
     const committed = await outbox.write(transaction, () => {
       crashPoint('handle.before-commit');
@@ -194,7 +194,7 @@ export class EventHandler {
     this.#handled(rows, outcome, committed);
   }
 
-  /** They are committed: whatever fails now must not look as if they were not. */
+  /** The events are committed: an error here must not make them look failed. */
   #handled(
     rows: readonly EventRow[],
     outcome: { result: string; skill?: string; command?: string },
@@ -221,13 +221,13 @@ export class EventHandler {
     } catch (error) {
       log.error(
         { events: rows.map((row) => row.id), reason: messageOf(error) },
-        'events were handled, but what follows from them may be late',
+        'events were handled, but their effects may be delayed',
       );
     }
   }
 
-  /** A second transaction: the event is failed with its payload, the error has an id, the asker is told once. */
-  async #fail(row: EventRow, error: unknown, begun: Begun | undefined): Promise<boolean> {
+  /** In a second transaction: fails the event and keeps its payload, records the error, and tells whoever asked. */
+  async #fail(row: EventRow, error: unknown, started: StartedCommand | undefined): Promise<boolean> {
     const { database, clock, log, metrics, crashPoint, afterCommit, registry: current } = this.#options;
     const chat = isChat(row);
     try {
@@ -244,17 +244,17 @@ export class EventHandler {
         });
         const outbox = new Outbox();
         const registry = current();
-        if (registry) tellFailure({ registry, row, outbox, errorId, chat });
+        if (registry) reportFailure({ registry, row, outbox, errorId, chat });
         return { errorId, committed: await outbox.write(transaction) };
       });
       crashPoint('fail.after-commit');
       if (!done) {
-        log.warn({ event: row.id, reason: messageOf(error) }, 'event failed here after it was handled');
+        log.warn({ event: row.id, reason: messageOf(error) }, 'event failed here after another replica handled it');
         return true;
       }
       afterCommit.outboxWritten(done.committed);
       metrics.events.inc({ source: sourceLabel(row), result: 'failed' });
-      if (begun) metrics.commands.inc({ skill: begun[0], command: begun[1], result: 'failed' });
+      if (started) metrics.commands.inc({ skill: started[0], command: started[1], result: 'failed' });
       log.error(
         {
           event: row.id,
@@ -269,7 +269,7 @@ export class EventHandler {
     } catch (second) {
       log.error(
         { event: row.id, reason: messageOf(error), second: messageOf(second) },
-        'event failed and could not be marked; it will be tried again',
+        'event failed and could not be marked as failed; it will be retried',
       );
       return false;
     }
@@ -286,11 +286,11 @@ function incoming(row: EventRow): IncomingEvent {
 }
 
 function sourceLabel(row: EventRow): string {
-  // `api:ci` is of the API, `cli:root` of the command line.
+  // `api:ci` counts as `api`, `cli:root` as `cli`.
   return row.kind === 'command' ? row.source.replace(/:.*$/s, '') : row.kind === 'webhook' ? 'webhook' : row.source;
 }
 
-function tellFailure(failure: {
+function reportFailure(failure: {
   registry: Registry;
   row: EventRow;
   outbox: Outbox;
@@ -300,11 +300,11 @@ function tellFailure(failure: {
   const { registry, row, outbox, errorId, chat } = failure;
   if (chat) {
     const event = incoming(row);
-    const text = `Sorry, that went wrong here, and nothing was done. Show an admin this number: \`${shortId(errorId)}\``;
+    const text = `Sorry, something failed; nothing was changed. Give an admin this error number: \`${shortId(errorId)}\``;
     return reply({ registry, outbox, row }, { connector: row.source, room: event.room }, event, coreAnswer(text));
   }
-  sayToOps(registry, outbox, {
+  postToOps(registry, outbox, {
     eventId: row.id,
-    text: `A ${row.kind} for the skill ${row.skill ?? '?'} failed and is kept. See why: \`watchbell events failed\`; try again: \`watchbell events replay ${row.id}\` (error \`${shortId(errorId)}\`)`,
+    text: `A ${row.kind} event of the skill ${row.skill ?? '?'} failed and is kept (error \`${shortId(errorId)}\`). \`watchbell events failed\` shows why; \`watchbell events replay ${row.id}\` retries it.`,
   });
 }

@@ -1,10 +1,10 @@
 import type { Query } from '../db/database.ts';
 import type { Answer } from './run-command.ts';
 
-/** So long the same press counts as the one before. */
+/** The same press within this time counts as a repeat. */
 const SAME_WITHIN_MS = 60_000;
 
-/** The command that an account pressed on a message. */
+/** A command that an account pressed on a message. */
 export interface RecordedInteraction {
   readonly message: string;
   readonly account: string;
@@ -12,8 +12,8 @@ export interface RecordedInteraction {
 }
 
 /**
- * Notes a press. Resolves to the answers of the one before when that was the same, less than a minute ago: nothing is to be run
- * then. One room is one lane, so no two presses on a message are handled at a time.
+ * Records a press. If the same one was recorded less than a minute ago, resolves to its answers, and nothing is run. A room is
+ * one lane, so presses on a message are handled one at a time.
  */
 export async function recordInteraction(
   query: Query,
@@ -35,7 +35,7 @@ export async function recordInteraction(
   return JSON.parse(before?.answers ?? '[]') as Answer[];
 }
 
-/** Keeps what a press was answered. */
+/** Stores the answers to a press. */
 export async function keepAnswers(
   query: Query,
   { message, account }: RecordedInteraction,

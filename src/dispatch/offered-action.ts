@@ -3,28 +3,28 @@ import type { IncomingEvent } from '../connectors/connector.ts';
 import type { Query } from '../db/database.ts';
 import { actionsOf, offeredCommand } from '../messages/offered-actions.ts';
 
-/** A message of the bot that somebody answers, taps on or presses. */
+/** A message of the bot that somebody replies to, taps or presses. */
 interface ShownMessage {
-  /** The key of what it is about: its own; that of the message it stands below; of one that was carried here, that one's. */
+  /** The key that commands on it refer to: its own, that of its thread's first message, or that of the message it is the failover of. */
   readonly about: string | null;
   readonly offered: string | null;
   readonly version: number;
   /** A request for it has not been confirmed yet. */
-  readonly underWay: boolean;
+  readonly hasAttempt: boolean;
 }
 
-const SHOWN = `select coalesce(c.key, c.thread_key, m.key, m.thread_key) as about, m.offered, m.delivered_version as version, m.attempt is not null as "underWay"`;
+const SHOWN = `select coalesce(c.key, c.thread_key, m.key, m.thread_key) as about, m.offered, m.delivered_version as version, m.attempt is not null as "hasAttempt"`;
 const CARRIED = `left join messages c on c.id = case when m.skill = 'core' and m.key like 'failover:%' then substr(m.key, 10)::uuid end`;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Where something is said; an id of elsewhere says nothing here. */
+/** Where an event happened. Message ids of other rooms are not found. */
 export interface Location {
   readonly query: Query;
   readonly connector: string;
   readonly room: string;
 }
 
-/** By the platform's id. */
+/** Finds a message by the platform's id. */
 export async function findShown(
   { query, connector, room }: Location,
   remoteId: string,
@@ -46,10 +46,10 @@ async function findMessage({ query, connector, room }: Location, id: string): Pr
   return found;
 }
 
-/** What a tap or a press means. `unconfirmed`: nobody knows yet, because a request has no answer. */
+/** What a tap or a press means. `unconfirmed`: not known yet, because a request has not been confirmed. */
 export type Meaning = { readonly command: string; readonly about: string | undefined } | 'nothing' | 'unconfirmed';
 
-/** Resolved against what the room was last shown, with the arguments frozen there. */
+/** Looks up the action in what the room shows now, whose commands contain their arguments. */
 export async function meaningOfReaction(
   here: Location,
   event: Extract<IncomingEvent, { type: 'reaction' }>,
@@ -58,26 +58,26 @@ export async function meaningOfReaction(
   const shown = await findShown(here, event.target);
   if (!shown) return (await isUnconfirmed(here, now)) ? 'unconfirmed' : 'nothing';
   const emoji = plainEmoji(event.emoji);
-  const isMeant = (action: Action): boolean =>
+  const matches = (action: Action): boolean =>
     [action.emoji, ...(action.also ?? [])].some((other) => plainEmoji(other) === emoji);
-  const action = actionsOf(shown.offered).find(isMeant);
+  const action = actionsOf(shown.offered).find(matches);
   const command = event.taken ? action?.undo : action?.command;
   return command === undefined ? 'nothing' : { command, about: shown.about ?? undefined };
 }
 
-/** Resolved against what the presser saw, as far as it is offered still. */
+/** Looks up the action in the version that was pressed, if it is still offered. */
 export async function meaningOfInteraction(
   here: Location,
   press: { readonly message: string; readonly version: number; readonly index: number },
 ): Promise<Meaning> {
   const shown = await findMessage(here, press.message);
   if (!shown) return 'nothing';
-  if (press.version > shown.version && shown.underWay) return 'unconfirmed';
+  if (press.version > shown.version && shown.hasAttempt) return 'unconfirmed';
   const command = offeredCommand(shown.offered, press);
   return command === undefined ? 'nothing' : { command, about: shown.about ?? undefined };
 }
 
-/** What is frozen ahead of its time shows nothing yet that could be tapped on. */
+/** A message that was frozen before its time is not shown yet, so it cannot have been tapped. */
 async function isUnconfirmed({ query, connector, room }: Location, now: Date): Promise<boolean> {
   const rows = await query(
     'select 1 from messages where connector = $1 and room = $2 and pending and attempt is not null and (not_before is null or not_before <= $3) limit 1',
@@ -86,7 +86,7 @@ async function isUnconfirmed({ query, connector, room }: Location, now: Date): P
   return rows.length > 0;
 }
 
-/** Clients differ in the variation selector and in skin tones. */
+/** Without variation selectors and skin tones, which depend on the client. */
 function plainEmoji(emoji: string): string {
   return emoji.replace(/[\ufe0e\ufe0f]|[\u{1f3fb}-\u{1f3ff}]/gu, '');
 }

@@ -19,7 +19,7 @@ const shelf = defineSkill({
         ),
     }),
     rooms: defineQuery({
-      help: 'lists rooms of whoever asks',
+      help: 'lists the rooms of the actor',
       input: z.object({}),
       output: z.array(z.string()),
       run: ({ rooms, canIn }) =>
@@ -47,7 +47,7 @@ const shelf = defineSkill({
       },
     }),
     untrue: defineQuery({
-      help: 'answers something else',
+      help: 'returns something else',
       input: z.object({}),
       output: z.object({ count: z.int() }),
       run: () => ({ count: 'many' as unknown as number, extra: true }),
@@ -88,7 +88,7 @@ function ask(query: string, input: Record<string, string> = {}, actor = ann): Pr
   return bot.app.queries.ask({ actor, skill: 'shelf', query, input });
 }
 
-test('a list is given in pages, to its end', async () => {
+test('a list is returned in pages', async () => {
   const first = await ask('books', { limit: '4' });
   expect(first).toEqual({
     outcome: 'ok',
@@ -108,19 +108,19 @@ test.each([
   [{ colour: 'red' }, /colour/],
   [{ constructor: 'x' }, /constructor/],
 ] as [Record<string, string>, RegExp][])(
-  'input that the schema does not know is refused: %j',
+  'input that does not match the schema is rejected: %j',
   async (input, message) => {
     expect(await ask('books', input)).toEqual({ outcome: 'invalid', message: expect.stringMatching(message) });
   },
 );
 
-test('what does not exist is said, with what does', async () => {
+test('an unknown query is answered with the known ones', async () => {
   expect(await ask('boooks')).toEqual({ outcome: 'unknown', message: expect.stringContaining('books, rooms, one') });
   expect(await ask('toString')).toMatchObject({ outcome: 'unknown' });
   expect(await ask('one', { id: '10' }, program)).toEqual({ outcome: 'missing', message: 'there is no book 10' });
 });
 
-test('the access policy of commands decides, by skill and name and by room', async () => {
+test('access rules apply to queries, by skill and name, and by room', async () => {
   expect(await ask('one', { id: '1' })).toEqual({ outcome: 'denied', message: 'Ann has read them all' });
   expect(await ask('rooms')).toEqual({ outcome: 'ok', answer: ['lobby'] });
   expect(await ask('books', {}, stranger)).toMatchObject({ outcome: 'denied' });
@@ -129,11 +129,11 @@ test('the access policy of commands decides, by skill and name and by room', asy
 });
 
 test('a query cannot write', async () => {
-  await expect(ask('writes')).rejects.toThrow('the query shelf writes wrote something: a query only reads');
+  await expect(ask('writes')).rejects.toThrow('the query shelf writes tried to write; queries are read-only');
   expect(await bot.query(`select 1 from skill_state where skill = 'shelf'`)).toEqual([]);
   expect(bot.app.database.available).toBe(true);
 });
 
-test('an answer that is not what its schema says is an error in tests', async () => {
-  await expect(ask('untrue')).rejects.toThrow('the answer of shelf untrue is not what its schema says: count: ');
+test('an answer that does not match its schema is an error in tests', async () => {
+  await expect(ask('untrue')).rejects.toThrow('the answer of shelf untrue does not match its schema: count: ');
 });

@@ -10,13 +10,13 @@ import { runHandler } from '../handlers/run-handler.ts';
 import { createPeopleOnCall } from '../people/people-on-call.ts';
 import type { LoadedSkill, Registry } from '../registry/registry.ts';
 
-/** What one statement of a query may take. */
+/** Time limit of each statement in a query. */
 const STATEMENT_MS = 5000;
 /** The rest of the pool is for handling events. */
 const QUERIES_AT_ONCE = 4;
 const BEGIN = `begin isolation level repeatable read read only; set local statement_timeout = ${STATEMENT_MS}`;
 
-/** A query as an asker names it. Input comes as text by name, as in an address: the query's schema says what it means. */
+/** A query as it is asked. Input is text by name, as in a URL; the query's schema defines the types. */
 export interface Asked {
   readonly actor: Actor;
   readonly skill: string;
@@ -26,28 +26,28 @@ export interface Asked {
 
 export type QueryOutcome =
   | { readonly outcome: 'ok'; readonly answer: unknown }
-  /** `unknown`: there is no such query; `missing`: nor what it was asked about. `says` is a sentence with the remedy. */
+  /** `unknown`: there is no such query; `missing`: what it was asked about does not exist. `says` is one sentence for people. */
   | { readonly outcome: 'unknown' | 'missing' | 'invalid' | 'denied'; readonly message: string };
 
 export interface QueryRunnerOptions {
   readonly registry: () => Registry;
   readonly database: Database;
   readonly clock: Clock;
-  /** For tests: an answer that is not what its schema says is an error. Otherwise readers get it, and the log says so. */
+  /** For tests: fail if an answer does not match its schema. Otherwise it is returned, with a warning in the log. */
   readonly isStrict?: boolean;
 }
 
-/** Asks the queries of skills, with the access policy of commands. */
+/** Runs queries of skills, under the same access policy as commands. */
 export class QueryRunner {
   readonly #options: QueryRunnerOptions;
   readonly #inTurn = pLimit(QUERIES_AT_ONCE);
-  readonly #complained = new Set<string>();
+  readonly #warned = new Set<string>();
 
   constructor(options: QueryRunnerOptions) {
     this.#options = options;
   }
 
-  /** @throws {DatabaseAway} and what fails in the query; isTransientError tells what may pass. */
+  /** @throws {DatabaseAway} and the query's own errors; `isTransientError` tells which are worth a retry. */
   async ask(asked: Asked): Promise<QueryOutcome> {
     const registry = this.#options.registry();
     const loaded = registry.skills.get(asked.skill);
@@ -64,15 +64,15 @@ export class QueryRunner {
       return { outcome: 'ok', answer: this.#checked(loaded, asked, query, answer) };
     } catch (error) {
       if (codeOf(error) === 'WB_COMMAND') return { outcome: 'missing', message: messageOf(error) };
-      // 25006: the transaction is read only. Elsewhere it means a database that takes no writes.
+      // 25006: the transaction is read-only. Anywhere else it means that the database is.
       if (codeOf(error) === '25006' || codeOf((error as Error).cause) === '25006')
-        throw new Error(`the query ${nameOf(asked)} wrote something: a query only reads`, { cause: error });
+        throw new Error(`the query ${nameOf(asked)} tried to write; queries are read-only`, { cause: error });
       throw error;
     }
   }
 
-  /** Whether they may ask it at all, apart from any room; `all`: any. */
-  mayHear(actor: Actor, name: string): boolean {
+  /** Whether the actor may run a query at all, in any room; always true for `all`. */
+  mayRun(actor: Actor, name: string): boolean {
     const registry = this.#options.registry();
     const [skill = '', query = ''] = name.split(' ');
     const declared = own(queriesIn(registry, skill), query);
@@ -86,7 +86,7 @@ export class QueryRunner {
       let revoked = false;
       const now = clock.now();
       const read: Sql = async (text, parameters) => {
-        if (revoked) throw new Error(`the query ${nameOf(asked)} asked after it had ended: an await is missing`);
+        if (revoked) throw new Error(`the query ${nameOf(asked)} used sql after it had ended: an await is missing`);
         return sql(text, parameters);
       };
       const context: QueryContext = {
@@ -101,7 +101,7 @@ export class QueryRunner {
         canIn: (room) => may(room).allow,
         sql: read,
       };
-      // Not awaited: it goes out together with the first question.
+      // Not awaited: it is sent together with the first statement.
       const begun = script(BEGIN);
       const answering = runHandler({ revoke: () => void (revoked = true) }, () => query.run(context, input));
       const [answer] = await Promise.all([answering, begun]);
@@ -115,9 +115,9 @@ export class QueryRunner {
     if (checked.success) return checked.data;
     const name = nameOf(asked);
     const reason = problemsOf(checked.error);
-    if (this.#options.isStrict) throw new Error(`the answer of ${name} is not what its schema says: ${reason}`);
-    if (!this.#complained.has(name)) log.warn({ query: name, reason }, 'answer of a query is not what its schema says');
-    this.#complained.add(name);
+    if (this.#options.isStrict) throw new Error(`the answer of ${name} does not match its schema: ${reason}`);
+    if (!this.#warned.has(name)) log.warn({ query: name, reason }, 'answer of a query does not match its schema');
+    this.#warned.add(name);
     return answer;
   }
 }
@@ -141,12 +141,12 @@ export function queriesOf({ skill }: LoadedSkill): Readonly<Record<string, Query
   return skill.queries ?? {};
 }
 
-/** What access rules, `changes` and people call it. */
+/** The name in access rules and `changes`, and for people. */
 export function nameOf({ skill, query }: { readonly skill: string; readonly query: string }): string {
   return `${skill} ${query}`;
 }
 
-/** Apart from any room it is asked as in a direct message; what belongs to a room is asked about as if said there. */
+/** Without a room, access is that of a direct message; otherwise as if it was asked in the room. */
 function decide(
   registry: Registry,
   { actor, skill, query: name }: Pick<Asked, 'actor' | 'skill' | 'query'>,
@@ -161,13 +161,13 @@ function decide(
   });
 }
 
-/** What is taken of a query: which inputs are numbers or booleans, and a schema that refuses unknown ones. */
+/** How to read a query's input: the types of numbers and booleans, and a schema that rejects unknown names. */
 interface ReadInput {
   readonly types: Readonly<Record<string, string>>;
   readonly input: z.ZodObject;
 }
 
-/** A schema is compiled when it is used first, which takes longer than most queries. */
+/** Cached, because compiling a schema takes longer than most queries. */
 const readInputs = new WeakMap<Query, ReadInput>();
 
 function inputOf(query: Query): ReadInput {
@@ -188,7 +188,7 @@ function readInput({ types }: ReadInput, given: Readonly<Record<string, string>>
   return Object.fromEntries(Object.entries(given).map(([name, text]) => [name, readScalar(text, own(types, name))]));
 }
 
-/** What is not written as such stays text, which the schema refuses. */
+/** Text that is not a number or boolean stays text, which the schema rejects. */
 function readScalar(text: string, type: string | undefined): string | number | boolean {
   if ((type === 'integer' || type === 'number') && /^-?\d+(?:\.\d+)?$/.test(text)) return Number(text);
   if (type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true';
@@ -205,7 +205,7 @@ function problemsOf({ issues }: z.ZodError): string {
 function unknownText(registry: Registry, { skill, query }: Asked): string {
   const loaded = registry.skills.get(skill);
   const known = loaded ? Object.keys(queriesOf(loaded)) : [];
-  if (!loaded) return `no skill is called "${skill}": there are ${[...registry.skills.keys()].join(', ')}`;
-  if (known.length === 0) return `the skill ${skill} answers no queries`;
-  return `the skill ${skill} has no query "${query}": there are ${known.join(', ')}`;
+  if (!loaded) return `there is no skill "${skill}"; skills: ${[...registry.skills.keys()].join(', ')}`;
+  if (known.length === 0) return `the skill ${skill} has no queries`;
+  return `the skill ${skill} has no query "${query}"; queries: ${known.join(', ')}`;
 }

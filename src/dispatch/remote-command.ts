@@ -12,23 +12,23 @@ import type { Registry } from '../registry/registry.ts';
 import { accountActor } from './chat-event.ts';
 import { runCommand, type Outcome, type Place } from './run-command.ts';
 
-/** A command said apart from any chat: over REST, or on the command line of the program. */
+/** A command that does not come from a chat: over REST, or from the program's command line. */
 export interface RemoteCommand {
   readonly actor: Actor;
   readonly say: string;
-  /** Name of the configured room in which it is as if said; undefined: as in a direct message. */
+  /** Runs as if it was sent in this configured room; undefined: as in a direct message. */
   readonly room: string | undefined;
 }
 
-/** What came of it, as it is kept with the event and given out as JSON. */
+/** The answer, as it is stored with the event and returned as JSON. */
 export interface RemoteAnswer {
   readonly outcome: Outcome | 'failed';
   readonly message: RemoteMessage | null;
-  /** With `confirm`: the words that do it. */
+  /** With `confirm`: the command that confirms. */
   readonly say?: string;
 }
 
-/** A message without what only its platform understands. */
+/** A message without platform-specific parts. */
 export type RemoteMessage = Pick<Message, 'title' | 'tone' | 'fields' | 'links' | 'code'> & {
   /** Without markup. */
   readonly text?: string;
@@ -36,7 +36,7 @@ export type RemoteMessage = Pick<Message, 'title' | 'tone' | 'fields' | 'links' 
   readonly actions?: readonly { readonly label: string; readonly say: string }[];
 };
 
-/** Skill and name of its event: a replica of an earlier release leaves it to one that knows them. */
+/** Skill and name of its event: a replica of an earlier release leaves it to one that supports them. */
 export const ADDRESSED_TO = { skill: 'core', name: 'say' } as const;
 
 const payloadSchema = z.object({
@@ -51,8 +51,8 @@ const payloadSchema = z.object({
 });
 
 /**
- * The event of a command; `source` and `sourceId` make it one however often it is said. Its `key` tells a repeat from
- * another command under the same id.
+ * The event of a command; sending it again with the same `source` and `sourceId` has no effect. Its `key` distinguishes a
+ * repeat from another command under the same id.
  */
 export function remoteEvent(
   { actor, say, room }: RemoteCommand,
@@ -76,7 +76,7 @@ export interface RemoteInput {
   readonly onCommand: (skill: string, command: string) => void;
 }
 
-/** Says it for its actor, as the configuration has that one now, and keeps the answer with the event. */
+/** Runs the command for its actor, as currently configured, and stores the answer with the event. */
 export async function handleRemote(
   input: RemoteInput,
 ): Promise<{ readonly result: string; readonly skill?: string; readonly command?: string }> {
@@ -105,17 +105,17 @@ export async function handleRemote(
   };
   await keepAnswer(transaction.query, row.id, answer);
   const { skill, command } = said;
-  // A question back was asked in good order.
+  // Asking for confirmation counts as `ok`.
   const result = answer.outcome === 'confirm' ? 'ok' : answer.outcome;
   return { result, ...(skill !== undefined && { skill }), ...(command !== undefined && { command }) };
 }
 
 export function noRoom(registry: Registry, room: string): string {
   const names = registry.rooms.all().map(({ name }) => name);
-  return `No room is called "${room}"; there are: ${names.join(', ') || 'none'}`;
+  return `There is no room "${room}"; rooms: ${names.join(', ') || 'none'}`;
 }
 
-/** Without a room it has an address where nothing can be shown. */
+/** Without a room, the address is one where nothing can be posted. */
 function placeOf(registry: Registry, actor: ActorRow, room: string | undefined): Place | undefined {
   if (room === undefined)
     return { address: { connector: actor.connector, room: actor.accountId }, name: undefined, direct: true };
@@ -155,9 +155,9 @@ async function keepAnswer(query: Query, id: number, answer: RemoteAnswer): Promi
   await query('update events set answer = $2 where id = $1', [id, JSON.stringify(answer)]);
 }
 
-/** How a command stands that was said under an id. `key` is that of `remoteEvent`. */
+/** The state of a command sent under an id. `key` is that of `remoteEvent`. */
 export type CommandState = { readonly key: string | null } & (
-  { readonly state: 'new' } | { readonly state: 'over'; readonly answer: RemoteAnswer }
+  { readonly state: 'new' } | { readonly state: 'done'; readonly answer: RemoteAnswer }
 );
 
 export async function findCommandState(
@@ -172,28 +172,28 @@ export async function findCommandState(
   if (!row) return undefined;
   if (row.state === 'new') return { key: row.key, state: 'new' };
   const answer = row.answer === null ? failed(row.error_id) : (JSON.parse(row.answer) as RemoteAnswer);
-  return { key: row.key, state: 'over', answer };
+  return { key: row.key, state: 'done', answer };
 }
 
 function failed(errorId: string | null): RemoteAnswer {
-  const number = errorId === null ? '' : ` Show an admin this number: ${shortId(errorId)}`;
-  return { outcome: 'failed', message: { text: `That went wrong here, and nothing was done.${number}` } };
+  const number = errorId === null ? '' : ` Give an admin this error number: ${shortId(errorId)}`;
+  return { outcome: 'failed', message: { text: `Something failed; nothing was changed.${number}` } };
 }
 
-/** Most commands take a few milliseconds; another replica may handle it, so the database is asked. */
+/** Most commands take a few milliseconds. Another replica may handle it, so the database is polled. */
 const LOOK_AFTER_MS = [4, 4, 8, 8, 16, 32, 64, 125];
 const LOOK_EVERY_MS = 250;
 
-/** Resolves when it is over; undefined: not within this time. */
-export async function untilOver(
+/** Resolves when the command is done; undefined: not within this time. */
+export async function waitUntilDone(
   query: Query,
   { source, sourceId }: { readonly source: string; readonly sourceId: string },
   withinMs: number,
-): Promise<Extract<CommandState, { state: 'over' }> | undefined> {
+): Promise<Extract<CommandState, { state: 'done' }> | undefined> {
   const deadline = performance.now() + withinMs;
   for (let look = 0; ; look++) {
-    const standing = await findCommandState(query, source, sourceId);
-    if (standing?.state === 'over') return standing;
+    const existing = await findCommandState(query, source, sourceId);
+    if (existing?.state === 'done') return existing;
     if (performance.now() >= deadline) return undefined;
     await sleep(LOOK_AFTER_MS[look] ?? LOOK_EVERY_MS);
   }

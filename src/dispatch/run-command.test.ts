@@ -26,7 +26,7 @@ const shop = defineSkill({
         context.args['n'] === undefined ? context.confirm('All 7?', 'clear 7') : context.cancelled('Cleared.'),
     },
     'fail {how}': {
-      help: 'answers, then refuses',
+      help: 'answers, then rejects',
       run: async (context) => {
         await context.reply('half said');
         await context.state.set('half', 'written');
@@ -80,7 +80,7 @@ test.each([
   ['sell gold', 'denied', 'Not allowed: gold is not for sale'],
   ['clear', 'confirm', 'All 7?'],
   ['clear 7', 'cancelled', 'Cleared.'],
-  ['clear x', 'invalid', expect.stringContaining('Say it like this: `clear [n]`')],
+  ['clear x', 'invalid', expect.stringContaining('Usage: `clear [n]`')],
   ['claer', 'invalid', 'I do not know that. Did you mean `clear [n]`?'],
   ['fail refuse', 'wrong', 'no, thanks'],
 ] as const)('%j is %s, with an answer', async (text, outcome, answer) => {
@@ -88,24 +88,24 @@ test.each([
   expect(said).toMatchObject({ outcome, texts: [answer] });
 });
 
-test('a question back comes with the words that do it', async () => {
+test('asking for confirmation returns the command that confirms', async () => {
   expect((await say('clear')).say).toBe('clear 7');
   expect(await say('fail question')).toMatchObject({ outcome: 'wrong', texts: ['no, thanks'] });
   expect(await say('fail question')).not.toHaveProperty('say');
 });
 
-test('who sees the answer is declared with the command, and refusals follow it', async () => {
+test('the command declares who sees its answers, including "not allowed"', async () => {
   const seen = async (text: string) => (await say(text)).answers.map(({ visibility }) => visibility);
   expect(await seen('sell cups')).toEqual(['asker']);
   expect(await seen('sell gold')).toEqual(['asker']);
   expect(await seen('tea')).toEqual(['everyone']);
 });
 
-test('a handler that breaks rejects, so that its event fails', async () => {
+test('a handler that throws rejects, so that its event fails', async () => {
   await expect(say('fail hard')).rejects.toThrow('broken on purpose');
 });
 
-test('what an actor of the API said is in the audit as that of an account', async () => {
+test('commands over the API are in the audit', async () => {
   await bot.query('delete from audit');
   await say('sell gold');
   await say('clear');
@@ -115,7 +115,7 @@ test('what an actor of the API said is in the audit as that of an account', asyn
   ]);
 });
 
-test('an answer is given where it stands among what the handler says, also when it is taken back', async () => {
+test('answers are reported in order with other messages, even those that are rolled back', async () => {
   const given: string[] = [];
   await bot.app.database.transaction(async (transaction) => {
     const outbox = new Outbox();

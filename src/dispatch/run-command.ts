@@ -11,34 +11,34 @@ import { createContext } from '../handlers/context.ts';
 import type { Outbox } from '../handlers/outbox.ts';
 import { runHandler } from '../handlers/run-handler.ts';
 import type { Registry } from '../registry/registry.ts';
-import { answerElsewhere, answerUnknown, isListening, usageReply } from './unknown-command.ts';
+import { notListeningReply, answerUnknown, isListening, usageReply } from './unknown-command.ts';
 
-/** What became of a line that was a command, or was meant as one. A handler that throws fails the event instead. */
+/** The outcome of a command, or of text that looks like one. A handler that throws fails the event instead. */
 export type Outcome = 'ok' | 'invalid' | 'denied' | 'wrong' | 'cancelled' | 'confirm';
 
-/** Where something is said: a room, a direct message, or a way in that has no room (REST, the command line). */
+/** Where a command comes from: a room, a direct message, or somewhere without a room (REST, the command line). */
 export interface Place {
   readonly address: RoomAddress;
-  /** The configured name, which access rules and skills go by. */
+  /** The configured name, which access rules and skills use. */
   readonly name: string | undefined;
   readonly direct: boolean;
   /** In a conversation: the skill that opened it. */
   readonly onlySkill?: string;
 }
 
-/** A line that an actor says, wherever from. */
+/** A line of text from an actor. */
 export interface CommandRequest {
   readonly actor: Actor;
   readonly place: Place;
   readonly text: string;
-  /** Words that are no command get an answer. */
+  /** Answer even if it is not a command. */
   readonly answerUnknown: boolean;
   readonly tapped: boolean;
-  /** Key of the message that it is about. */
+  /** Key of the message that it refers to. */
   readonly about: string | undefined;
-  /** Nothing but its place, below a message of the bot, says that the bot is meant. */
+  /** Only its place, in a thread of the bot's message, suggests that it is for the bot. */
   readonly unnamed?: boolean;
-  /** Nobody was listening when it was said, so long ago; else 0. */
+  /** How long ago it was sent, in ms, if the bot was offline then; else 0. */
   readonly lateMs: number;
 }
 
@@ -56,7 +56,7 @@ export interface CommandInput {
   readonly eventId: number;
   /** Called before a command runs, which may fail. */
   readonly onCommand: (skill: string, command: string) => void;
-  /** Called for each answer, at its place among the effects; one that is taken back is taken out of the effects alone. */
+  /** Called for each answer, in order with the outbox. If the command is rolled back, its answers are removed only from the outbox. */
   readonly answer?: (answer: Answer) => void;
 }
 
@@ -64,46 +64,46 @@ export interface CommandResult {
   readonly outcome: Outcome | 'ignored';
   readonly skill?: string;
   readonly command?: string;
-  /** All answers that stand, in order. */
+  /** All answers that were not rolled back, in order. */
   readonly answers: readonly Answer[];
-  /** With `confirm`: the words that do it. */
+  /** With `confirm`: the command that confirms. */
   readonly say?: string;
 }
 
 type Known = Exclude<Lookup, { readonly found: 'nothing' }>;
 type Fit = Extract<Lookup, { readonly found: 'command' }>;
 
-/** Finds the command that a line says, asks whether the actor may, runs it, and writes the audit. */
-export function runCommand(input: CommandInput, said: CommandRequest): Promise<CommandResult> {
-  return new Saying(input, said).run();
+/** Finds the command in a line, checks access, runs it, and writes the audit. */
+export function runCommand(input: CommandInput, request: CommandRequest): Promise<CommandResult> {
+  return new CommandRun(input, request).run();
 }
 
-/** One line on its way through lookup, access and handler. */
-class Saying {
+/** One line going through lookup, access check and handler. */
+class CommandRun {
   readonly #input: CommandInput;
-  readonly #said: CommandRequest;
+  readonly #request: CommandRequest;
   #answers: Answer[] = [];
   #say: string | undefined;
 
-  constructor(input: CommandInput, said: CommandRequest) {
+  constructor(input: CommandInput, request: CommandRequest) {
     this.#input = input;
-    this.#said = said;
+    this.#request = request;
   }
 
   async run(): Promise<CommandResult> {
     const { registry } = this.#input;
-    const { place, text } = this.#said;
+    const { place, text } = this.#request;
     const lookup = registry.commands.find(text);
-    if (lookup.found === 'nothing') return this.#noCommand(answerUnknown(registry, this.#said));
+    if (lookup.found === 'nothing') return this.#unknown(answerUnknown(registry, this.#request));
     const { skill } = lookup.entry;
-    const isDeaf = place.onlySkill !== undefined && place.onlySkill !== skill && skill !== 'core';
-    if (isDeaf) return { outcome: 'ignored', answers: [] };
-    if (!isListening(registry, skill, place)) return this.#noCommand(answerElsewhere(registry, this.#said, lookup));
+    const isForeign = place.onlySkill !== undefined && place.onlySkill !== skill && skill !== 'core';
+    if (isForeign) return { outcome: 'ignored', answers: [] };
+    if (!isListening(registry, skill, place)) return this.#unknown(notListeningReply(registry, this.#request, lookup));
     return this.#known(lookup);
   }
 
-  /** No command was said, so nothing is to be audited. */
-  #noCommand(text: string | undefined): CommandResult {
+  /** It is not a command, so there is nothing to audit. */
+  #unknown(text: string | undefined): CommandResult {
     if (text === undefined) return { outcome: 'ignored', skill: 'core', command: 'other', answers: [] };
     this.#answer('core', text);
     return { outcome: 'invalid', skill: 'core', command: 'other', answers: this.#answers };
@@ -111,7 +111,7 @@ class Saying {
 
   async #known(lookup: Known): Promise<CommandResult> {
     const { registry } = this.#input;
-    const { actor, place } = this.#said;
+    const { actor, place } = this.#request;
     const { entry } = lookup;
     const args = lookup.found === 'command' ? withRooms(registry, lookup) : undefined;
     const loaded = registry.skills.get(entry.skill);
@@ -126,9 +126,9 @@ class Saying {
     });
     const { outcome, because } = await this.#decided(lookup, decision, args);
     await this.#audit(entry, outcome, because);
-    const said = { outcome, skill: entry.skill, command: entry.name, answers: this.#answers };
-    // One that asked and then refused itself asks for nothing any more.
-    return outcome === 'confirm' && this.#say !== undefined ? { ...said, say: this.#say } : said;
+    const result = { outcome, skill: entry.skill, command: entry.name, answers: this.#answers };
+    // A command that asked for confirmation and then failed no longer asks.
+    return outcome === 'confirm' && this.#say !== undefined ? { ...result, say: this.#say } : result;
   }
 
   async #decided(
@@ -137,26 +137,26 @@ class Saying {
     given: WithRooms | undefined,
   ): Promise<{ outcome: Outcome; because: string }> {
     const { entry } = lookup;
-    const refuse = (outcome: Outcome, why: string, text: string) => {
+    const reject = (outcome: Outcome, why: string, text: string) => {
       this.#answer(entry, text);
       return { outcome, because: why };
     };
-    if (!allow) return refuse('denied', because, `Not allowed: ${escape(because)}`);
-    if (lookup.found === 'misfit') return refuse('invalid', because, usageReply(lookup));
-    const { text, unnamed, lateMs } = this.#said;
+    if (!allow) return reject('denied', because, `Not allowed: ${escape(because)}`);
+    if (lookup.found === 'misfit') return reject('invalid', because, usageReply(lookup));
+    const { text, unnamed, lateMs } = this.#request;
     if (unnamed && lookup.isLoose && entry.command.class === 'act') {
       const again = escape(`${this.#input.registry.botName}: ${text}`);
-      return refuse('wrong', 'not addressed', `If you mean me, say it with my name: \`${again}\``);
+      return reject('wrong', 'not addressed', `If that was for me, send it with my name: \`${again}\``);
     }
     if (lateMs > 0 && (entry.command.late ?? 'ask') === 'ask')
-      return refuse(
+      return reject(
         'wrong',
         'late',
-        `I was away, and this is ${formatDuration(lateMs)} old. If you still want it, say it again: \`${escape(text)}\``,
+        `I was offline when you sent this ${formatDuration(lateMs)} ago. If you still want it, send it again: \`${escape(text)}\``,
       );
     if (!given?.args) {
       const strange = escape(given?.unknownRoom ?? '');
-      return refuse('invalid', because, `No room is called "${strange}"; say \`rooms\` to see them`);
+      return reject('invalid', because, `There is no room "${strange}"; \`rooms\` lists them`);
     }
     return { outcome: await this.#handle(entry, given.args), because };
   }
@@ -169,14 +169,14 @@ class Saying {
     const revocable = createContext({ registry, loaded, transaction, outbox, now, eventId });
     let outcome: Outcome = 'ok';
     const answerAs =
-      (counts?: Outcome) =>
+      (asOutcome?: Outcome) =>
       async (message: MessageLike, say?: string): Promise<void> => {
-        revocable.alive();
-        outcome = counts ?? outcome;
-        if (counts === 'confirm') this.#say = say;
+        revocable.assertActive();
+        outcome = asOutcome ?? outcome;
+        if (asOutcome === 'confirm') this.#say = say;
         this.#answer(entry, message);
       };
-    const { actor, place, about, tapped, lateMs } = this.#said;
+    const { actor, place, about, tapped, lateMs } = this.#request;
     const context: CommandContext<unknown, Record<string, unknown>> = {
       ...revocable.context,
       args,
@@ -198,7 +198,7 @@ class Saying {
     } catch (error) {
       if (codeOf(error) !== 'WB_COMMAND') throw error;
       outcome = 'wrong';
-      // A command that refuses itself half-way has done nothing.
+      // A command that fails halfway must have done nothing.
       await transaction.script('rollback to savepoint command');
       outbox.rewind(before);
       this.#answers = [];
@@ -219,7 +219,7 @@ class Saying {
 
   async #audit(entry: IndexedCommand, result: Outcome, because: string): Promise<void> {
     const { transaction, now, eventId } = this.#input;
-    const { actor, place, text } = this.#said;
+    const { actor, place, text } = this.#request;
     await writeAudit(transaction.query, {
       at: now,
       eventId,
@@ -234,7 +234,7 @@ class Saying {
   }
 }
 
-/** The arguments with rooms for their names, or the name that no room has. */
+/** The arguments with room names resolved, or the name of a room that does not exist. */
 interface WithRooms {
   readonly args?: Record<string, unknown>;
   readonly unknownRoom?: string;

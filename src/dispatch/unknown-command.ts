@@ -4,16 +4,16 @@ import type { Actor } from '../contract/actor.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Place, CommandRequest } from './run-command.ts';
 
-/** Of so many rooms the first are named. */
-const MOST_ROOMS = 5;
+/** Further rooms are counted, not listed. */
+const MAX_ROOMS = 5;
 
-/** The skill listens where this is said. */
+/** Whether the skill listens in that place. */
 export function isListening(registry: Registry, skill: string, place: Pick<Place, 'name' | 'direct'>): boolean {
   const rooms = registry.skills.get(skill)?.rooms;
   return place.direct || rooms === undefined || (place.name !== undefined && rooms.has(place.name));
 }
 
-/** The commands that an actor may say there, in the order of `help`. */
+/** The commands that an actor may run there, in the order of `help`. */
 export function usableCommands(
   registry: Registry,
   actor: Actor,
@@ -35,7 +35,7 @@ export function usableCommands(
   );
 }
 
-/** What is said to words that are no command; undefined: nothing. */
+/** The reply to text that is not a command; undefined: none. */
 export function answerUnknown(
   registry: Registry,
   { actor, place, text, answerUnknown: isAsked }: CommandRequest,
@@ -48,10 +48,10 @@ export function answerUnknown(
 }
 
 /**
- * A skill is asked where it does not listen: by name or mention it says where it does, by `!` only to one of its commands.
- * To whoever may ask for the rooms; not after an outage, when a room's own bot has answered long ago.
+ * The reply where a skill does not listen: it names the rooms where it does. With `!` only for an actual command; only to
+ * actors who may list the rooms; and not for late commands, which the room's own bot has answered already.
  */
-export function answerElsewhere(
+export function notListeningReply(
   registry: Registry,
   { actor, place, tapped, lateMs, answerUnknown: isAsked }: CommandRequest,
   { found, entry }: Exclude<Lookup, { readonly found: 'nothing' }>,
@@ -60,16 +60,16 @@ export function answerElsewhere(
   const asked = { actor, skill: 'core', command: 'rooms', class: 'read' as const };
   if (!registry.decide({ ...asked, room: place.name, direct: place.direct }).allow) return undefined;
   const rooms = [...(registry.skills.get(entry.skill)?.rooms ?? [])].map(escape);
-  const named = rooms.slice(0, MOST_ROOMS).join(', ');
+  const named = rooms.slice(0, MAX_ROOMS).join(', ');
   const where =
     rooms.length === 0
-      ? `, nor in any other yet: give it one under \`skills.${entry.skill}\``
-      : `; it does in ${named}${rooms.length > MOST_ROOMS ? ` and ${rooms.length - MOST_ROOMS} more` : ''}`;
+      ? ` or in any other; configure a room under \`skills.${entry.skill}\``
+      : `, only in ${named}${rooms.length > MAX_ROOMS ? ` and ${rooms.length - MAX_ROOMS} more` : ''}`;
   return `\`${entry.skill}\` does not listen in this room${where}.`;
 }
 
-/** What was not understood, and how the command is said. */
+/** What was not understood, and the usage of the command. */
 export function usageReply({ entry, mismatch }: Extract<Lookup, { readonly found: 'misfit' }>): string {
-  const usage = `Say it like this: \`${readable(entry)}\``;
+  const usage = `Usage: \`${readable(entry)}\``;
   return mismatch ? `${escape(mismatch.message)}. ${usage}` : usage;
 }

@@ -1,44 +1,44 @@
 import type { Accepted } from '../events/event.ts';
 
-/** An event without a lane, or whatever comes next in a lane. */
+/** An event without a lane, or the next event of a lane. */
 export interface Work {
   readonly id: number;
   readonly lane: string | null;
-  line: WorkQueue;
-  /** Of a lane: events heard of and not handled yet. */
+  queue: WorkQueue;
+  /** For a lane: events added and not handled yet. */
   expected: number;
-  /** There may be more than was heard of. */
+  /** There may be more events than were added. */
   drain: boolean;
-  /** Something was heard of since it was taken. */
-  heard: boolean;
+  /** An event was added since it was taken. */
+  woken: boolean;
 }
 
-/** Work of one sort, in order. */
+/** Work of one kind, in order. */
 export interface WorkQueue {
   waiting: Work[];
-  /** How many take from it now, and how many may. */
-  takers: number;
-  readonly maxTakers: number;
-  /** How much of it one transaction takes. */
+  /** Turns in progress, and the most at a time. */
+  active: number;
+  readonly maxActive: number;
+  /** Most works in one transaction. */
   readonly batch: number;
-  /** `skill name` of the webhook it belongs to. */
+  /** `skill name` of the webhook it belongs to, if any. */
   readonly webhook: string | null;
 }
 
 export interface Turn {
-  readonly line: WorkQueue;
+  readonly queue: WorkQueue;
   readonly works: readonly [Work, ...Work[]];
 }
 
-/** Calls of one webhook share a transaction, up to so many, and two such run side by side. */
-const CALLS = 32;
-const WEBHOOK_TAKERS = 2;
+/** Most calls of one webhook in a transaction, and most such transactions at a time. */
+const MAX_CALLS = 32;
+const MAX_WEBHOOK_TURNS = 2;
 
-/** What waits to be handled: each event and each lane once, what people say before everything else. */
+/** Events waiting to be handled: each event and each lane once, those from people before all others. */
 export class WorkQueues {
-  readonly #people = newLine(null);
-  readonly #alone = newLine(null);
-  /** All but what people say; whose turn it is comes first. */
+  readonly #people = newQueue(null);
+  readonly #alone = newQueue(null);
+  /** All but those from people, the next one first. */
   readonly #others = new Map<string | null, WorkQueue>([[null, this.#alone]]);
   readonly #works = new Map<string | number, Work>();
 
@@ -46,75 +46,76 @@ export class WorkQueues {
     return [this.#people, ...this.#others.values()].reduce((sum, { waiting }) => sum + waiting.length, 0);
   }
 
-  /** `drain`: there may be more in its lane than was heard of. */
+  /** `drain`: its lane may contain more events. */
   add(
     { id, lane, webhook = null }: Accepted,
     { urgent, drain }: { readonly urgent: boolean; readonly drain: boolean },
   ) {
     const known = this.#works.get(lane ?? id);
     if (!known) {
-      const line = urgent ? this.#people : this.#lineOf(webhook);
-      const work = { id, lane, line, expected: 1, drain, heard: false };
+      const queue = urgent ? this.#people : this.#queueOf(webhook);
+      const work = { id, lane, queue, expected: 1, drain, woken: false };
       this.#works.set(lane ?? id, work);
-      line.waiting.push(work);
+      queue.waiting.push(work);
     } else if (drain) known.drain = true;
     else if (lane !== null) {
       known.expected++;
-      known.heard = true;
+      known.woken = true;
     }
   }
 
-  /** What is to be handled next, in one transaction; `others`: also what nobody said. `ended` must follow for each work. */
+  /** Takes what to handle next, in one transaction. `others`: not only events from people. Call `ended` for each work. */
   take(others: boolean): Turn | undefined {
     if (this.#people.waiting.length > 0) return takeFrom(this.#people);
     if (!others) return undefined;
-    for (const [webhook, line] of this.#others) {
-      if (line.waiting.length === 0 || line.takers >= line.maxTakers) continue;
+    for (const [webhook, queue] of this.#others) {
+      if (queue.waiting.length === 0 || queue.active >= queue.maxActive) continue;
       this.#others.delete(webhook);
-      this.#others.set(webhook, line);
-      return takeFrom(line);
+      this.#others.set(webhook, queue);
+      return takeFrom(queue);
     }
     return undefined;
   }
 
-  /** `none`: it was handled before it was heard of, or somebody else has it. `left`: it is still there. */
+  /** `none`: it was handled already, or another replica has it. `left`: it is still waiting. */
   ended(work: Work, outcome: 'handled' | 'none' | 'left'): void {
     if (outcome === 'handled') work.expected--;
-    const isMore = work.lane !== null && (outcome === 'handled' ? work.expected > 0 || work.drain : work.heard);
-    if (outcome === 'left' || isMore) work.line.waiting.push(work);
+    const isMore = work.lane !== null && (outcome === 'handled' ? work.expected > 0 || work.drain : work.woken);
+    if (outcome === 'left' || isMore) work.queue.waiting.push(work);
     else this.#works.delete(work.lane ?? work.id);
   }
 
-  /** It is to be handled by itself from now on. */
-  setApart(work: Work): void {
-    work.line = this.#alone;
-    work.line.waiting.push(work);
+  /** Queues it to be handled alone. */
+  queueAlone(work: Work): void {
+    work.queue = this.#alone;
+    work.queue.waiting.push(work);
   }
 
-  /** What is being handled goes on. */
+  /** Clears the queues; turns in progress continue. */
   clear(): void {
-    for (const line of [this.#people, ...this.#others.values()]) {
-      for (const work of line.waiting) this.#works.delete(work.lane ?? work.id);
-      line.waiting = [];
+    for (const queue of [this.#people, ...this.#others.values()]) {
+      for (const work of queue.waiting) this.#works.delete(work.lane ?? work.id);
+      queue.waiting = [];
     }
   }
 
-  #lineOf(webhook: string | null): WorkQueue {
-    let line = this.#others.get(webhook);
-    if (!line) this.#others.set(webhook, (line = newLine(webhook)));
-    return line;
+  #queueOf(webhook: string | null): WorkQueue {
+    let queue = this.#others.get(webhook);
+    if (!queue) this.#others.set(webhook, (queue = newQueue(webhook)));
+    return queue;
   }
 }
 
-function newLine(webhook: string | null): WorkQueue {
-  const limits = webhook === null ? { maxTakers: Infinity, batch: 1 } : { maxTakers: WEBHOOK_TAKERS, batch: CALLS };
-  return { waiting: [], takers: 0, ...limits, webhook };
+function newQueue(webhook: string | null): WorkQueue {
+  const limits =
+    webhook === null ? { maxActive: Infinity, batch: 1 } : { maxActive: MAX_WEBHOOK_TURNS, batch: MAX_CALLS };
+  return { waiting: [], active: 0, ...limits, webhook };
 }
 
-function takeFrom(line: WorkQueue): Turn | undefined {
-  const [first, ...rest] = line.waiting.splice(0, line.batch);
+function takeFrom(queue: WorkQueue): Turn | undefined {
+  const [first, ...rest] = queue.waiting.splice(0, queue.batch);
   if (!first) return undefined;
-  line.takers++;
-  for (const work of [first, ...rest]) work.heard = false;
-  return { line, works: [first, ...rest] };
+  queue.active++;
+  for (const work of [first, ...rest]) work.woken = false;
+  return { queue, works: [first, ...rest] };
 }

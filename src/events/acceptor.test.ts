@@ -23,10 +23,10 @@ const event = (sourceId: string, payload = '{}'): NewEvent => ({
   happenedAt: new Date(),
 });
 
-/** An acceptor whose statements a test can count, hold up and break. */
+/** An acceptor whose statements a test can count, delay and fail. */
 function make() {
   const state = {
-    ...{ statements: 0, available: true, relieved: 0 },
+    ...{ statements: 0, available: true, eased: 0 },
     before: async (): Promise<void> => {},
     accepted: [] as Accepted[],
   };
@@ -47,7 +47,7 @@ function make() {
     crashPoint: () => {},
     afterCommit: {
       eventsAccepted: (accepted) => void state.accepted.push(...accepted),
-      acceptingCaughtUp: () => void state.relieved++,
+      acceptingCaughtUp: () => void state.eased++,
     },
   });
   return { acceptor, state };
@@ -56,14 +56,14 @@ function make() {
 const stored = async (): Promise<string[]> =>
   (await real.query<{ source_id: string }>('select source_id from events order by id')).map((row) => row.source_id);
 
-test('what was accepted is stored, in order, and is handed on once', async () => {
+test('accepted events are stored in order and reported once', async () => {
   const { acceptor, state } = make();
   await acceptor.accept([event('a'), event('b')]);
   expect(await stored()).toEqual(['a', 'b']);
   expect(state.accepted).toHaveLength(2);
 });
 
-test('a repeat is accepted and stored once', async () => {
+test('a repeat is accepted, but not stored again', async () => {
   const { acceptor, state } = make();
   await acceptor.accept([event('a')]);
   await acceptor.accept([event('a')]);
@@ -72,22 +72,22 @@ test('a repeat is accepted and stored once', async () => {
   expect(state.accepted).toHaveLength(1);
 });
 
-test('whatever arrives while a commit is in flight shares the next one', async () => {
+test('events that arrive during a commit share the next one', async () => {
   const { acceptor, state } = make();
-  let goOn = (): void => {};
-  const held = new Promise<void>((resolve) => (goOn = resolve));
+  let release = (): void => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
   state.before = () => held;
   const first = acceptor.accept([event('0')]);
   while (state.statements === 0) await new Promise((resolve) => setImmediate(resolve));
   const all = Array.from({ length: 49 }, (_, index) => acceptor.accept([event(String(index + 1))]));
-  goOn();
+  release();
   await first;
   await Promise.all(all);
   expect(state.statements).toBe(2);
   expect(await stored()).toEqual(Array.from({ length: 50 }, (_, index) => String(index)));
 });
 
-test('a flood is cut into statements that stay small', async () => {
+test('a flood is split into statements of limited size', async () => {
   const { acceptor, state } = make();
   await Promise.all(Array.from({ length: 1000 }, (_, index) => acceptor.accept([event(String(index))])));
   expect(await stored()).toHaveLength(1000);
@@ -100,46 +100,46 @@ test('a flood is cut into statements that stay small', async () => {
 
 test('nothing resolves before its commit', async () => {
   const { acceptor, state } = make();
-  let goOn = (): void => {};
-  const held = new Promise<void>((resolve) => (goOn = resolve));
+  let release = (): void => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
   state.before = () => held;
   let settled = false;
   const accepting = acceptor.accept([event('a')]).then(() => (settled = true));
   await real.query('select 1');
   expect(settled).toBe(false);
-  goOn();
+  release();
   await accepting;
   expect(await stored()).toEqual(['a']);
 });
 
-test('one that Postgres will not take is refused alone', async () => {
+test('an event that Postgres rejects does not affect the others', async () => {
   const { acceptor, state } = make();
-  let goOn = (): void => {};
-  const held = new Promise<void>((resolve) => (goOn = resolve));
+  let release = (): void => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
   state.before = () => held;
   const outcomes = Promise.allSettled(
     ['first', 'a', 'bad', 'b'].map((id) => acceptor.accept([event(id, id === 'bad' ? 'NUL \u0000' : '{}')])),
   );
-  goOn();
+  release();
   expect((await outcomes).map((one) => one.status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
   expect(await stored()).toEqual(['first', 'a', 'b']);
   expect(state.accepted).toHaveLength(3);
 });
 
-test('senders that wait all the time press until they are gone, however the commits cut them', async () => {
+test('pressure lasts as long as senders keep waiting, across commits', async () => {
   const { acceptor, state } = make();
   expect(acceptor.pressure).toBe('none');
   for (let round = 0; round < 30; round++) {
     await Promise.all(Array.from({ length: 16 }, (_, index) => acceptor.accept([event(`${round} ${index}`)])));
     expect(acceptor.pressure).not.toBe('none');
   }
-  expect(state.relieved).toBe(0);
-  await until(() => state.relieved > 0);
+  expect(state.eased).toBe(0);
+  await until(() => state.eased > 0);
   expect(acceptor.pressure).toBe('none');
-  expect(state.relieved).toBe(1);
+  expect(state.eased).toBe(1);
 });
 
-test('a few senders do not press', async () => {
+test('a few senders cause no pressure', async () => {
   const { acceptor } = make();
   for (let round = 0; round < 10; round++) {
     await Promise.all(Array.from({ length: 7 }, (_, index) => acceptor.accept([event(`${round} ${index}`)])));
@@ -147,14 +147,14 @@ test('a few senders do not press', async () => {
   }
 });
 
-test('without a database everybody is refused at once, and nothing is sent to it', async () => {
+test('without a database every event is rejected at once, and no statement is sent', async () => {
   const { acceptor, state } = make();
   state.available = false;
   await expect(acceptor.accept([event('a')])).rejects.toMatchObject({ code: 'WB_DATABASE_AWAY' });
   expect(state.statements).toBe(0);
 });
 
-test('when the database goes away in the middle those who wait are refused, and later ones are taken again', async () => {
+test('when the database goes down, waiting events are rejected, and later ones are accepted again', async () => {
   const { acceptor, state } = make();
   state.before = async () => {
     state.available = false;

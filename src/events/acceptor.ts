@@ -9,14 +9,14 @@ interface Submission {
   readonly reject: (error: unknown) => void;
 }
 
-/** Keeps one statement's parameters well below any limit, and a commit short. */
+/** Keeps a statement's parameters well below any limit, and commits short. */
 const MAX_BATCH_EVENTS = 256;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
-/** Senders that wait for their answer at one time from which on they count as a queue. */
-const PRESSING = 8;
-/** The queue counts as gone when none was seen for so long: it comes and goes with each commit. */
-const RELIEVED_AFTER_MS = 50;
-/** Pressure counts as a burst for so long, and, when it comes and goes, for this share of the time between. */
+/** From this many waiting senders, there is pressure. */
+const PRESSURE_FROM = 8;
+/** Pressure ends when there was none for this long: it comes and goes with each commit. */
+const EASED_AFTER_MS = 50;
+/** Pressure counts as a burst for this long; when it comes and goes, for this share of the time in between. */
 const BURST_MS = 1000;
 const BURST_SHARE = 0.2;
 
@@ -27,8 +27,8 @@ export interface AcceptorOptions {
 }
 
 /**
- * Accepts events that come from outside without a connector's cursor: webhooks, the web, the command line.
- * Whatever arrives while a commit is in flight shares the next one, so that the cost of a commit is divided by the load.
+ * Accepts events without a connector's cursor: webhooks, the web, the command line. Events that arrive during a commit share the
+ * next one, so that under load many events share the cost of a commit.
  */
 export class Acceptor {
   readonly #options: AcceptorOptions;
@@ -36,19 +36,19 @@ export class Acceptor {
   #flushing = false;
   /** Not answered yet. */
   #open = 0;
-  #pressedSinceMs: number | undefined;
-  #lastPressedMs = 0;
-  #relievedAtMs = 0;
-  /** What is left of a burst; it grows again while nothing presses. */
+  #pressureSinceMs: number | undefined;
+  #lastPressureMs = 0;
+  #easedAtMs = 0;
+  /** What is left of the burst allowance; it grows again while there is no pressure. */
   #allowanceMs = BURST_MS;
 
   constructor(options: AcceptorOptions) {
     this.#options = options;
   }
 
-  /** Resolves after the commit. @throws {DatabaseAway} at once when there is no database; the sender repeats. */
+  /** Resolves after the commit. @throws {DatabaseAway} at once when there is no database; the sender should retry. */
   accept(events: readonly NewEvent[]): Promise<void> {
-    if (!this.#options.database.available) return Promise.reject(new DatabaseAway('the database is away'));
+    if (!this.#options.database.available) return Promise.reject(new DatabaseAway('the database is unreachable'));
     this.#open++;
     return new Promise<void>((resolve, reject) => {
       this.#waiting.push({ events, resolve, reject });
@@ -56,25 +56,25 @@ export class Acceptor {
     }).finally(() => void this.#open--);
   }
 
-  /** How much is being asked of this: a `burst` is short, and worth leaving everything else for. */
+  /** The load: a `burst` is short, and worth pausing everything else for. */
   get pressure(): 'none' | 'burst' | 'long' {
-    if (this.#pressedSinceMs === undefined) return 'none';
-    return performance.now() - this.#pressedSinceMs < this.#allowanceMs ? 'burst' : 'long';
+    if (this.#pressureSinceMs === undefined) return 'none';
+    return performance.now() - this.#pressureSinceMs < this.#allowanceMs ? 'burst' : 'long';
   }
 
   #flushSoon(): void {
     if (this.#flushing) return;
     this.#flushing = true;
-    // Whatever else can be read from the sockets right now goes along.
+    // Includes everything else that can be read from the sockets right now.
     setImmediate(() => void this.#flush());
   }
 
   async #flush(): Promise<void> {
     try {
       while (this.#waiting.length > 0) {
-        if (this.#open >= PRESSING) this.#press();
+        if (this.#open >= PRESSURE_FROM) this.#raisePressure();
         await this.#commit(this.#take());
-        // Those who were answered just now may have sent their next.
+        // Senders that were just answered may have sent their next event.
         await new Promise((resolve) => setImmediate(resolve));
       }
     } finally {
@@ -95,29 +95,29 @@ export class Acceptor {
       afterCommit.eventsAccepted(accepted);
     } catch (error) {
       if (batch.length === 1 || !database.available) for (const one of batch) one.reject(error);
-      // One sender's event that Postgres will not take must not cost the others theirs.
+      // An event that Postgres rejects must not affect the other senders.
       else await this.#oneByOne(batch);
     }
   }
 
-  #press(): void {
+  #raisePressure(): void {
     const nowMs = performance.now();
-    this.#lastPressedMs = nowMs;
-    if (this.#pressedSinceMs !== undefined) return;
-    this.#allowanceMs = Math.min(BURST_MS, this.#allowanceMs + (nowMs - this.#relievedAtMs) * BURST_SHARE);
-    this.#pressedSinceMs = nowMs;
-    this.#relieveIn(nowMs, RELIEVED_AFTER_MS);
+    this.#lastPressureMs = nowMs;
+    if (this.#pressureSinceMs !== undefined) return;
+    this.#allowanceMs = Math.min(BURST_MS, this.#allowanceMs + (nowMs - this.#easedAtMs) * BURST_SHARE);
+    this.#pressureSinceMs = nowMs;
+    this.#easeAfter(nowMs, EASED_AFTER_MS);
   }
 
-  #relieveIn(pressedSinceMs: number, waitMs: number): void {
+  #easeAfter(pressureSinceMs: number, waitMs: number): void {
     setTimeout(() => {
       const nowMs = performance.now();
-      if (this.#open >= PRESSING) this.#lastPressedMs = nowMs;
-      const leftMs = this.#lastPressedMs + RELIEVED_AFTER_MS - nowMs;
-      if (leftMs > 0) return this.#relieveIn(pressedSinceMs, leftMs);
-      this.#relievedAtMs = nowMs;
-      this.#allowanceMs = Math.max(0, this.#allowanceMs - (nowMs - pressedSinceMs));
-      this.#pressedSinceMs = undefined;
+      if (this.#open >= PRESSURE_FROM) this.#lastPressureMs = nowMs;
+      const leftMs = this.#lastPressureMs + EASED_AFTER_MS - nowMs;
+      if (leftMs > 0) return this.#easeAfter(pressureSinceMs, leftMs);
+      this.#easedAtMs = nowMs;
+      this.#allowanceMs = Math.max(0, this.#allowanceMs - (nowMs - pressureSinceMs));
+      this.#pressureSinceMs = undefined;
       this.#options.afterCommit.acceptingCaughtUp();
     }, waitMs).unref();
   }

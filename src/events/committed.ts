@@ -1,15 +1,15 @@
 import type { WokenRoom } from '../replicas/notifier.ts';
 import type { Accepted } from './event.ts';
 
-/** What a transaction leaves for others to look at once it has committed. */
+/** What to react to once a transaction has committed. */
 export interface Committed {
   readonly rooms: readonly WokenRoom[];
   readonly timersAt: Date | undefined;
   readonly tasks: boolean;
   readonly events: readonly Accepted[];
-  /** To be counted in histograms. */
+  /** For histograms. */
   readonly observed: readonly Observed[];
-  /** Queries whose answers the handler said it changed. */
+  /** Queries whose answers the handler named as changed. */
   readonly changed: readonly string[];
 }
 

@@ -1,6 +1,6 @@
 import type { Query, Transaction } from '../db/database.ts';
 
-/** `unreaction` and `press`: accepted by the build before, and still waiting. */
+/** `unreaction` and `press` are kinds of earlier builds that may still be waiting. */
 export type EventKind =
   | 'message'
   | 'reaction'
@@ -20,14 +20,14 @@ export type EventKind =
 /** Something that happened, ready to be accepted. `payload` must survive JSON. */
 export interface NewEvent {
   readonly source: string;
-  /** Unique within `source` for ever; a repeat is dropped. */
+  /** Unique within `source`, forever; a repeat is ignored. */
   readonly sourceId: string;
   readonly lane?: string | undefined;
   readonly kind: EventKind;
   readonly skill?: string | undefined;
   readonly name?: string | undefined;
   readonly key?: string | undefined;
-  /** JSON. A string is taken to be JSON already. */
+  /** JSON text. */
   readonly payload: string;
   readonly happenedAt: Date;
   readonly lateMs?: number;
@@ -49,7 +49,7 @@ export interface EventRow {
   readonly late_ms: number;
 }
 
-/** What a worker is woken with. */
+/** What the dispatcher needs to know about an accepted event. */
 export interface Accepted {
   readonly id: number;
   readonly lane: string | null;
@@ -81,7 +81,7 @@ const SELECT =
 
 const WEBHOOK = `case when kind = 'webhook' then skill || ' ' || name end as webhook`;
 
-/** Accepts what arrived together, in one statement; repeats are left out of the answer. */
+/** Accepts events in one statement; repeats are left out of the result. */
 export function insertEvents(query: Query, events: readonly NewEvent[]): Promise<Accepted[]> {
   return query<Accepted>(
     `${INTO} ${SELECT} from ${UNNEST} order by given.nth on conflict (source, source_id) do nothing returning id, lane, ${WEBHOOK}`,
@@ -96,7 +96,7 @@ export interface CursorUpdate {
   readonly cursor: string | null;
 }
 
-/** Accepts a connector's batch and its cursor in one fenced statement. Undefined: the lease is held elsewhere, nothing was stored. */
+/** Accepts a connector's batch and its cursor in one fenced statement. Undefined: another replica holds the lease, and nothing was stored. */
 export async function insertBatch(
   query: Query,
   events: readonly NewEvent[],
@@ -128,8 +128,8 @@ export async function readCursor(
 
 const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 export const DUE = `(not_before is null or not_before <= clock_timestamp())`;
-/** What was new when a replica died is left to `takeSuspects`. */
-const FREE = `${DUE} and deaths is null`;
+/** Events that were new when a replica died are left to `takeSuspects`. */
+const READY = `${DUE} and deaths is null`;
 /** Which addressed events this program can handle: `skill name` pairs as an SQL array. */
 export type Known = string & { readonly known: true };
 
@@ -137,29 +137,29 @@ export function knownLiteral(names: readonly string[]): Known {
   return `(skill is null or skill || ' ' || coalesce(name, '') = any(array[${names.map(quote).join(', ')}]::text[]))` as Known;
 }
 
-/** Begins the transaction of one event without a lane and locks it; undefined: another took it. */
+/** Begins the transaction of one event without a lane and locks it; undefined: another worker has it. */
 export async function beginEvent(transaction: Transaction, id: number, known: Known): Promise<EventRow | undefined> {
   const [, [row]] = await Promise.all([
     transaction.script('begin'),
     transaction.query<EventRow>(
-      `select ${EVENT_COLUMNS} from events where state = 'new' and ${FREE} and ${known} and id = $1 for update skip locked`,
+      `select ${EVENT_COLUMNS} from events where state = 'new' and ${READY} and ${known} and id = $1 for update skip locked`,
       [id],
     ),
   ]);
   return row;
 }
 
-const ASIDE = /:tap:\d+$/;
+const PARKED = /:tap:\d+$/;
 
-/** The lane of its own that an event waits in, out of the way of its lane. It is not handled there. */
-export const asideOf = (lane: string, id: number): string => (ASIDE.test(lane) ? lane : `${lane}:tap:${id}`);
+/** The lane where a parked event waits, so that it does not block its own lane. It is not handled there. */
+export const parkedLane = (lane: string, id: number): string => (PARKED.test(lane) ? lane : `${lane}:tap:${id}`);
 
-/** The lane that an event was put aside from; of any other lane that one itself. */
-export const laneBefore = (lane: string): string => lane.replace(ASIDE, '');
+/** The lane that a parked event came from; any other lane is returned as it is. */
+export const originalLane = (lane: string): string => lane.replace(PARKED, '');
 
 /**
- * Begins the transaction of a lane's next event under the lane's advisory lock. Undefined: the lane is empty, another
- * works it, or its first event must wait or is for a newer program; what is behind it waits too.
+ * Begins the transaction of a lane's next event under the lane's advisory lock. Undefined: the lane is empty, another worker has
+ * it, or its first event must wait or is for a newer program; then those behind it wait too.
  */
 export async function beginLane(transaction: Transaction, lane: string, known: Known): Promise<EventRow | undefined> {
   const [, [row]] = await Promise.all([
@@ -168,24 +168,24 @@ export async function beginLane(transaction: Transaction, lane: string, known: K
       `with free as materialized (select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as got)
        select ${EVENT_COLUMNS} from (
          select * from events where state = 'new' and lane = $1 and (select got from free) order by id limit 1 for update of events
-       ) head where ${FREE} and ${known}`,
+       ) head where ${READY} and ${known}`,
       [lane],
     ),
   ]);
   return row;
 }
 
-/** Characters of payloads in one call, about: a large one is better handled by itself. */
-const CALL = 65_536;
+/** Approximate limit for the payloads of a batch, in bytes; a larger call is handled alone. */
+const MAX_BATCH_BYTES = 65_536;
 
-/** One of several calls of a webhook; one that is left comes without its payload. */
+/** One of several calls of a webhook; one that does not fit has no payload here. */
 export interface CallRow extends EventRow {
   readonly fits: boolean;
 }
 
 /**
  * Begins one transaction for waiting calls of one webhook, those without a lane by id and the first of some lanes, and locks
- * them. It waits for other transactions only briefly: two such might wait for each other.
+ * them. With a short lock timeout, because two such transactions could deadlock.
  */
 export async function beginCalls(
   transaction: Transaction,
@@ -204,18 +204,18 @@ export async function beginCalls(
            select * from events where state = 'new' and lane = wanted and got order by id limit 1 for update of events) first),
        measured as (
          select *, octet_length(payload) as length, sum(octet_length(payload)) over (order by id) as length_so_far
-         from (select * from single union all select * from head) found where ${FREE} and ${known} and kind = 'webhook' and skill || ' ' || name = $3)
+         from (select * from single union all select * from head) found where ${READY} and ${known} and kind = 'webhook' and skill || ' ' || name = $3)
        select id, source, source_id, lane, kind, skill, name, key, fits, case when fits then payload else '' end as payload, happened_at, accepted_at, late_ms
-       from (select *, length_so_far <= ${CALL} or length_so_far = length as fits from measured) all_of_them order by id`,
+       from (select *, length_so_far <= ${MAX_BATCH_BYTES} or length_so_far = length as fits from measured) all_of_them order by id`,
       [ids, lanes, webhook],
     ),
   ]);
   return rows;
 }
 
-/** Ends the transaction: the events are done, their payloads dropped. `result` comes from a closed list. */
+/** Ends the transaction: the events are done and their payloads are deleted. `result` is from a closed list. */
 export async function commitEvents(transaction: Transaction, ids: readonly number[], result: string): Promise<void> {
-  // Where the first fails, the second rolls back.
+  // If the first statement fails, the commit rolls back.
   await Promise.all([
     transaction.query(
       `update events set state = 'done', result = $2, payload = null, handled_at = clock_timestamp() where id = any($1)`,
@@ -227,12 +227,12 @@ export async function commitEvents(transaction: Transaction, ids: readonly numbe
 
 export const CHAT: readonly string[] = ['message', 'reaction', 'interaction', 'unreaction', 'press'];
 
-/** What a person did in a room. */
+/** Whether it is something a person did in a room. */
 export function isChat(row: EventRow): boolean {
   return CHAT.includes(row.kind);
 }
 
-/** Marks an event as failed for good, keeping its payload. False: it is not new any more. */
+/** Marks an event as failed for good, keeping its payload. False: it is no longer new. */
 export async function failEvent(query: Query, id: number, errorId: string): Promise<boolean> {
   const rows = await query(
     `update events set state = 'failed', error_id = $2, result = 'failed', handled_at = clock_timestamp() where id = $1 and state = 'new' returning id`,
@@ -241,7 +241,7 @@ export async function failEvent(query: Query, id: number, errorId: string): Prom
   return rows.length > 0;
 }
 
-/** The database was slow or locked: the event stays where it is in its lane and is tried again after a while. Returns its tries, or undefined when it is not new any more. */
+/** Delays an event, which keeps its place in its lane. Returns its tries; undefined when it is no longer new. */
 export async function retryLater(query: Query, id: number): Promise<number | undefined> {
   const [row] = await query<{ tries: number }>(
     `update events set tries = tries + 1, not_before = clock_timestamp() + least(30, 0.5 * 2 ^ tries) * interval '1 second' where id = $1 and state = 'new' returning tries`,
@@ -250,46 +250,46 @@ export async function retryLater(query: Query, id: number): Promise<number | und
   return row?.tries;
 }
 
-/** Moves an event to another lane, to be looked at after a while. */
+/** Moves an event to another lane, to be handled after `waitMs`. */
 export async function moveEvent(transaction: Transaction, id: number, lane: string, waitMs: number): Promise<void> {
   await transaction.query(
-    // A suspected one that waits ended, and no program with it.
+    // For a suspect: the attempt ended without crashing the process.
     `update events set lane = $2, not_before = clock_timestamp() + $3 * interval '1 millisecond', deaths = deaths - 1 where id = $1`,
     [id, lane, waitMs],
   );
   await transaction.script('commit');
 }
 
-/** Newer events than these are looked at only where the oldest must wait, or are of few lanes. */
-const OLDEST = 4000;
+/** Newer events than these are read only if most of the oldest must wait or share lanes. */
+const SCAN_OLDEST = 4000;
 const ENOUGH = 250;
 
-/** Events that nobody has handled yet and this program may handle now, about the oldest first; of each lane the first. */
+/** New events that this program may handle now, roughly oldest first; of each lane only the first. */
 export async function findNew(query: Query, known: Known, limit: number): Promise<Accepted[]> {
   const oldest = await query<{ seen: number; id: number | null; lane: string | null; webhook: string | null }>(
-    `with oldest as materialized (select id, lane, kind, not_before, deaths, skill, name from events where state = 'new' order by id limit ${OLDEST})
+    `with oldest as materialized (select id, lane, kind, not_before, deaths, skill, name from events where state = 'new' order by id limit ${SCAN_OLDEST})
      select seen, found.* from (select count(*)::int as seen from oldest) all_of_them left join (
-       select id, lane, ${WEBHOOK} from oldest where lane is null and ${FREE} and ${known}
-       union all select id, lane, ${WEBHOOK} from (select distinct on (lane) * from oldest where lane is not null order by lane, id) head where ${FREE} and ${known}
+       select id, lane, ${WEBHOOK} from oldest where lane is null and ${READY} and ${known}
+       union all select id, lane, ${WEBHOOK} from (select distinct on (lane) * from oldest where lane is not null order by lane, id) head where ${READY} and ${known}
        order by id limit $1) found on true`,
     [limit],
   );
   const found = oldest.flatMap(({ id, lane, webhook }) => (id === null ? [] : [{ id, lane, webhook }]));
-  return found.length >= ENOUGH || (oldest[0]?.seen ?? 0) < OLDEST ? found : findEverywhere(query, known, limit);
+  return found.length >= ENOUGH || (oldest[0]?.seen ?? 0) < SCAN_OLDEST ? found : findEverywhere(query, known, limit);
 }
 
-/** Walks from lane to lane, whatever waits in each: what it costs depends on how many they are. */
+/** Skips from lane to lane: the cost depends on the number of lanes, not of events. */
 function findEverywhere(query: Query, known: Known, limit: number): Promise<Accepted[]> {
   return query<Accepted>(
     `with recursive lanes as (
        (select lane from events where state = 'new' and lane is not null order by lane limit 1)
        union all
        select (select e.lane from events e where state = 'new' and e.lane > lanes.lane order by e.lane limit 1) from lanes where lanes.lane is not null)
-     (select id, lane, ${WEBHOOK} from events where state = 'new' and lane is null and ${FREE} and ${known} order by id limit $1)
+     (select id, lane, ${WEBHOOK} from events where state = 'new' and lane is null and ${READY} and ${known} order by id limit $1)
      union all (select id, lane, ${WEBHOOK} from (
        select first.* from lanes cross join lateral (
          select id, lane, kind, not_before, deaths, skill, name from events e where state = 'new' and e.lane = lanes.lane order by id limit 1) first) head
-       where ${FREE} and ${known} order by id limit $1)`,
+       where ${READY} and ${known} order by id limit $1)`,
     [limit],
   );
 }

@@ -20,7 +20,7 @@ export function listFailed(query: Query, limit: number): Promise<FailedEvent[]> 
   );
 }
 
-/** How many events failed and wait for a person, and when the last one did. */
+/** How many events have failed and wait for a person, and when the last one failed. */
 export async function countFailed(query: Query): Promise<{ count: number; lastAt: Date | null }> {
   const [row] = await query<{ count: number; lastAt: Date | null }>(
     `select count(*)::int as count, max(handled_at) as "lastAt" from events where state = 'failed'`,
@@ -28,7 +28,7 @@ export async function countFailed(query: Query): Promise<{ count: number; lastAt
   return row ?? { count: 0, lastAt: null };
 }
 
-/** Makes failed events new again; `ids` undefined: all of them. Returns those that were. */
+/** Makes failed events new again, all of them if `ids` is undefined. Returns their ids. */
 export function replayFailed(query: Query, ids: readonly number[] | undefined): Promise<{ id: number }[]> {
   return query<{ id: number }>(
     `update events set state = 'new', error_id = null, result = null, handled_at = null, not_before = null, deaths = case when deaths is not null then 0 end where state = 'failed' and ($1::bigint[] is null or id = any($1)) returning id`,

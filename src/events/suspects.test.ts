@@ -1,6 +1,6 @@
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
 import { knownLiteral, moveEvent } from './event.ts';
-import { beginSuspect, suspectNew, takeSuspects, uncountTries } from './suspects.ts';
+import { beginSuspect, markSuspects, takeSuspects, uncountTries } from './suspects.ts';
 
 const known = knownLiteral([]);
 
@@ -15,7 +15,7 @@ afterAll(async () => {
   await home.close();
 });
 
-/** Events that were new when a replica died; their ids. */
+/** Creates events that were new when a replica died; returns their ids. */
 async function suspects(count: number, { lanes = count, deaths = 0 } = {}): Promise<number[]> {
   const { query } = home.database;
   const rows = await query<{ id: number }>(
@@ -24,7 +24,7 @@ async function suspects(count: number, { lanes = count, deaths = 0 } = {}): Prom
      from generate_series(1, $1::int) n returning id`,
     [count, lanes],
   );
-  expect(await suspectNew(query, new Date())).toBe(count);
+  expect(await markSuspects(query, new Date())).toBe(count);
   const ids = rows.map(({ id }) => id);
   if (deaths > 0) await query('update events set deaths = $1 where id = any($2)', [deaths, ids]);
   return ids;
@@ -49,7 +49,7 @@ async function begins(suspect: Awaited<ReturnType<typeof take>>[number] | undefi
   });
 }
 
-test('events that were never tried since a death are taken together; one that was tried is taken alone', async () => {
+test('suspects without an attempt since the crash are taken together; one with an attempt is taken alone', async () => {
   const [tried, ...others] = await suspects(40);
   await home.database.query('update events set deaths = 2 where id = $1', [tried]);
   expect(await take()).toEqual([{ id: tried, lane: 'lane 1', deaths: 2 }]);
@@ -59,7 +59,7 @@ test('events that were never tried since a death are taken together; one that wa
   expect(await take()).toHaveLength(others.length - 32);
 });
 
-test('one that waits, and so ended no program, has no death counted', async () => {
+test('an attempt that parks the event does not count as a crash', async () => {
   const [id = 0] = await suspects(1);
   const [taken] = await take();
   await home.database.connection(async (transaction) => {
@@ -69,7 +69,7 @@ test('one that waits, and so ended no program, has no death counted', async () =
   expect(await deathsOf([id])).toEqual([0]);
 });
 
-test('of a lane only the first begins, whatever was taken with it', async () => {
+test('only the first event of a lane begins, whatever was taken with it', async () => {
   await suspects(3, { lanes: 1 });
   const [first, second] = await take();
   expect([await begins(first), await begins(second)]).toEqual([true, false]);
@@ -78,10 +78,10 @@ test('of a lane only the first begins, whatever was taken with it', async () => 
   expect(await begins(second)).toBe(true);
 });
 
-test('a backlog of tens of thousands is marked whole, and gone through without a look at all of it for each event', async () => {
+test('a backlog of tens of thousands is marked completely, and taking events does not read all of it', async () => {
   await suspects(10_000, { lanes: 300 });
   const beganMs = performance.now();
   expect(await take()).toHaveLength(32);
-  // To look for them one at a time took 155 ms each: 5 s.
+  // Searching for them one at a time took 155 ms each: 5 s.
   expect(performance.now() - beganMs).toBeLessThan(1000);
 }, 30_000);

@@ -1,15 +1,15 @@
 import type { Query, Transaction } from '../db/database.ts';
 import { CHAT, DUE, EVENT_COLUMNS, type Accepted, type EventRow, type Known } from './event.ts';
 
-/** So many are marked by one statement: 100,000 took 14 s, and a statement may take 10. */
+/** Events marked by one statement: 100,000 took 14 s, and the statement timeout is 10 s. */
 const MARKED_AT_ONCE = 2000;
 
-/** What was new when a replica died may have killed it. Returns how many events are suspected from now on. */
-export async function suspectNew(query: Query, acceptedBefore: Date): Promise<number> {
+/** Marks events that were new when a replica died, as one of them may have crashed it. Returns how many were marked. */
+export async function markSuspects(query: Query, acceptedBefore: Date): Promise<number> {
   let count = 0;
   for (let after: number | null = 0; after !== null;) {
     const [marked]: { count: number; last: number | null }[] = await query(
-      // Locked: somebody who lives has it.
+      // Locked ones are skipped: a live replica is handling them.
       `with unmarked as materialized (
          select id from events where state = 'new' and deaths is null and accepted_at <= $1 and id > $2 order by id limit ${MARKED_AT_ONCE} for update skip locked),
        marked as (update events set deaths = 0 where id = any(array(select id from unmarked)) returning id)
@@ -22,20 +22,20 @@ export async function suspectNew(query: Query, acceptedBefore: Date): Promise<nu
   return count;
 }
 
-/** A suspected event, taken: the try that follows is counted. */
+/** A suspected event that was taken; the attempt that follows is counted already. */
 export interface Suspect extends Accepted {
-  /** Tries before this one; none of them ended. */
+  /** Earlier attempts, none of which completed. */
   readonly deaths: number;
 }
 
-/** Longer than most handlers take: another replica that takes it meanwhile would count a try that is only slow. */
+/** Longer than most handlers take: another replica that takes the event would count a slow attempt as a crash. */
 const SUSPECT_PAUSE = `interval '2 s'`;
-/** Of those never tried since; to look for each by itself cost 1 s among 50,000. */
+/** Suspects without an attempt that are taken together; searching for each one cost 1 s among 50,000. */
 const SUSPECTS_AT_ONCE = 32;
 
 /**
- * Takes the next suspected events, what people said first, and counts a try of each: one that was tried before by itself, or
- * several that were not. Whether each is the first of its lane shows when it is begun.
+ * Takes the next suspects, those from people first, and counts an attempt for each: a single one that was attempted before, or
+ * several that were not. Whether each is the first of its lane is checked when it begins.
  */
 export async function takeSuspects(query: Query, known: Known): Promise<Suspect[]> {
   const rows = await query<Suspect>(
@@ -51,12 +51,12 @@ export async function takeSuspects(query: Query, known: Known): Promise<Suspect[
   return rows.toSorted((one, other) => one.id - other.id);
 }
 
-/** Takes back what was counted for tries that did not end, but did not end the program either. */
+/** Uncounts attempts that did not complete, but did not crash the process either. */
 export async function uncountTries(query: Query, ids: readonly number[]): Promise<void> {
   await query(`update events set deaths = deaths - 1 where id = any($1) and state = 'new' and deaths > 0`, [ids]);
 }
 
-/** Begins the transaction of a suspected event that was taken; undefined: it is not new any more, or not the first of its lane. */
+/** Begins the transaction of a suspect; undefined: it is no longer new, or not the first of its lane. */
 export async function beginSuspect(transaction: Transaction, { id, lane }: Suspect): Promise<EventRow | undefined> {
   const [, , [row]] = await Promise.all([
     transaction.script('begin'),

@@ -14,8 +14,8 @@ import { notifyPerson } from './notify.ts';
 import type { Outbox } from './outbox.ts';
 import { taskCalls } from './task-calls.ts';
 
-/** Where commands come from that are said apart from any chat: there is no room to speak in. */
-const NOWHERE: ReadonlySet<string> = new Set(['api', 'cli']);
+/** Where commands come from without a room to post in. */
+const ROOMLESS: ReadonlySet<string> = new Set(['api', 'cli']);
 
 export interface ContextSource {
   readonly registry: Registry;
@@ -28,15 +28,15 @@ export interface ContextSource {
 
 export interface RevocableContext {
   readonly context: Context<unknown>;
-  /** From now on every call throws: a forgotten `await` must not write into another event's transaction. */
+  /** Makes every further call throw: a forgotten `await` must not write into another event's transaction. */
   revoke(): void;
   /** Throws when revoked. */
-  readonly alive: () => void;
+  readonly assertActive: () => void;
 }
 
-/** A promise that a skill forgot to await must not end the process: every promise handed out is listened to. */
-function handOutAll<Methods extends object>(methods: Methods): Methods {
-  const listened =
+/** Handles rejections of every returned promise: one that a skill forgot to await must not crash the process. */
+function withHandledRejections<Methods extends object>(methods: Methods): Methods {
+  const wrapped =
     (method: (...given: unknown[]) => unknown) =>
     (...given: unknown[]): unknown => {
       const answer = method(...given);
@@ -44,27 +44,27 @@ function handOutAll<Methods extends object>(methods: Methods): Methods {
       return answer;
     };
   return Object.fromEntries(
-    Object.entries(methods).map(([name, value]) => [name, typeof value === 'function' ? listened(value) : value]),
+    Object.entries(methods).map(([name, value]) => [name, typeof value === 'function' ? wrapped(value) : value]),
   ) as Methods;
 }
 
-/** Builds what one handler may touch. */
+/** Creates the context of one handler. */
 export function createContext(source: ContextSource): RevocableContext {
   const { registry, loaded, transaction, outbox, now, eventId } = source;
   const skill = loaded.skill.name;
   let revoked = false;
-  const alive = (): void => {
+  const assertActive = (): void => {
     if (revoked)
       throw new Error(`the skill "${skill}" used its context after its handler had ended: an await is missing`);
   };
 
   const addresses = (room: string | RoomAddress): readonly RoomAddress[] => {
     if (typeof room !== 'string') {
-      if (NOWHERE.has(room.connector)) throw new CommandError('That speaks in a room: say in which one (`room`).');
+      if (ROOMLESS.has(room.connector)) throw new CommandError('That posts in a room: set `room` to its name.');
       return [room];
     }
     const found = registry.rooms.byName(room);
-    if (!found) throw new Error(`no room is called "${room}"`);
+    if (!found) throw new Error(`there is no room "${room}"`);
     return found.addresses;
   };
 
@@ -75,11 +75,11 @@ export function createContext(source: ContextSource): RevocableContext {
     options: PostOptions,
     removed = false,
   ): void => {
-    alive();
-    for (const address of addresses(room)) outbox.intend({ ...wantedRow(address, key, message, options), removed });
+    assertActive();
+    for (const address of addresses(room)) outbox.intend({ ...intentFor(address, key, message, options), removed });
   };
 
-  const wantedRow = (address: RoomAddress, key: string | null, message: MessageLike, options: PostOptions) => ({
+  const intentFor = (address: RoomAddress, key: string | null, message: MessageLike, options: PostOptions) => ({
     id: randomUUID(),
     connector: address.connector,
     room: address.room,
@@ -99,22 +99,22 @@ export function createContext(source: ContextSource): RevocableContext {
     removed: false,
   });
 
-  const context: Context<unknown> = handOutAll({
+  const context: Context<unknown> = withHandledRejections({
     options: loaded.options,
     now,
     timeZone: registry.timeZone,
     log: loaded.log,
-    people: handOutAll(peopleOf(source, alive)),
+    people: withHandledRejections(peopleOf(source, assertActive)),
     botName: registry.botName,
     publicUrl: registry.publicUrl,
     rooms: registry.rooms,
     sql: async (text, parameters) => {
-      alive();
+      assertActive();
       return transaction.query(text, parameters);
     },
-    state: handOutAll({
+    state: withHandledRejections({
       get: async <T extends Json>(key: string) => {
-        alive();
+        assertActive();
         const [row] = await transaction.query<{ value: string }>(
           'select value from skill_state where skill = $1 and key = $2 for update',
           [skill, key],
@@ -122,7 +122,7 @@ export function createContext(source: ContextSource): RevocableContext {
         return row && (JSON.parse(row.value) as T);
       },
       set: async (key, value) => {
-        alive();
+        assertActive();
         if (value === undefined)
           await transaction.query('delete from skill_state where skill = $1 and key = $2', [skill, key]);
         else
@@ -135,16 +135,16 @@ export function createContext(source: ContextSource): RevocableContext {
     say: async (room, message, options = {}) => intend(room, null, message, options),
     post: async (room, key, message, options = {}) => intend(room, key, message, options),
     notify: async (person, message, options) => {
-      alive();
+      assertActive();
       await notifyPerson(source, context.post, { skill, person }, message, options);
     },
     file: async (file) => {
-      alive();
+      assertActive();
       return keepFile(transaction.query, file);
     },
     remove: async (room, key) => intend(room, key, '', {}, true),
     shown: async (room, key): Promise<Shown | undefined> => {
-      alive();
+      assertActive();
       const [address] = addresses(room);
       if (!address) return undefined;
       if (outbox.intentUnder(address.connector, address.room, skill, key))
@@ -163,8 +163,8 @@ export function createContext(source: ContextSource): RevocableContext {
       return { state, at: row.shown_at, reason: row.reason };
     },
     at: async (key, time, timer, payload) => {
-      alive();
-      if (!loaded.skill.timers?.[timer]) throw new Error(`the skill "${skill}" has no timer called "${timer}"`);
+      assertActive();
+      if (!loaded.skill.timers?.[timer]) throw new Error(`the skill "${skill}" has no timer "${timer}"`);
       outbox.timer(skill, key, {
         name: timer,
         payload: JSON.stringify(payload ?? null),
@@ -172,12 +172,12 @@ export function createContext(source: ContextSource): RevocableContext {
       });
     },
     cancel: async (key) => {
-      alive();
+      assertActive();
       outbox.timer(skill, key, null);
     },
-    ...taskCalls(source, alive),
+    ...taskCalls(source, assertActive),
     emit: async ({ name, payload: schema }, payload) => {
-      alive();
+      assertActive();
       schema.parse(payload);
       // One event for each skill that listens, so that each handles it in a transaction of its own.
       for (const [listener, { skill: one }] of registry.skills) {
@@ -195,23 +195,23 @@ export function createContext(source: ContextSource): RevocableContext {
       }
     },
     listen: async (conversation, room) => {
-      alive();
+      assertActive();
       await writeConversation(transaction.query, { ...conversation, skill, belongsTo: room });
     },
     changed: async (query) => {
-      alive();
-      if (!loaded.skill.queries?.[query]) throw new Error(`the skill "${skill}" has no query called "${query}"`);
+      assertActive();
+      if (!loaded.skill.queries?.[query]) throw new Error(`the skill "${skill}" has no query "${query}"`);
       outbox.change(query);
     },
     observe: async (histogram, value) => {
-      alive();
+      assertActive();
       if (!loaded.skill.histograms?.[histogram])
-        throw new Error(`the skill "${skill}" has no histogram called "${histogram}"`);
-      if (!Number.isFinite(value)) throw new TypeError(`${histogram} counts finite numbers, not ${value}`);
+        throw new Error(`the skill "${skill}" has no histogram "${histogram}"`);
+      if (!Number.isFinite(value)) throw new TypeError(`the histogram ${histogram} takes finite numbers, not ${value}`);
       outbox.observe(histogram, value);
     },
     can: async (actor: Actor, command: string, room: RoomAddress, resource?: string) => {
-      alive();
+      assertActive();
       const entry = registry.commands.all.find((one) => one.skill === skill && one.name === command);
       return (
         entry !== undefined &&
@@ -227,13 +227,13 @@ export function createContext(source: ContextSource): RevocableContext {
       );
     },
   });
-  return { context, alive, revoke: () => void (revoked = true) };
+  return { context, assertActive, revoke: () => void (revoked = true) };
 }
 
-/** The directory, which stays; who is on call is asked in the handler's transaction. */
-function peopleOf({ registry, transaction, now }: ContextSource, alive: () => void): PeopleOnCall {
+/** The directory; who is on call is read in the handler's transaction. */
+function peopleOf({ registry, transaction, now }: ContextSource, assertActive: () => void): PeopleOnCall {
   const query: Query = async (text, parameters) => {
-    alive();
+    assertActive();
     return transaction.query(text, parameters);
   };
   return createPeopleOnCall({ people: registry.people, schedules: registry.schedules, query, now });

@@ -1,7 +1,7 @@
 import type { RoomAddress } from '../chat/message.ts';
 import type { Query } from '../db/database.ts';
 
-/** A private conversation that a skill opened: it alone listens there, with the access rules of the room it belongs to. */
+/** A private conversation that a skill opened. Only that skill listens there, under the access rules of the room it belongs to. */
 export interface ConversationRow extends RoomAddress {
   readonly skill: string;
   /** Name of a configured room. */

@@ -14,7 +14,7 @@ export interface Failure {
   readonly at: Date;
 }
 
-/** Keeps an error where a person finds it by the id it was told. Returns the id. */
+/** Stores an error, so that a person can look it up by its id. Returns the id. */
 export async function recordError(query: Query, failure: Failure): Promise<string> {
   const id = failure.id ?? randomUUID();
   const stack =
@@ -36,18 +36,18 @@ export async function recordError(query: Query, failure: Failure): Promise<strin
   return id;
 }
 
-/** Postgres cannot hold NUL; an error's text may carry what somebody sent. */
+/** Postgres cannot store NUL, and an error's text may contain what somebody sent. */
 function clean(text: string): string {
   return cut(text.replaceAll('\u0000', ''), 20_000);
 }
 
-/** What people say to look an error up: the first eight characters of its id. */
+/** The error number that people see: the first eight characters of its id. */
 export function shortId(id: string): string {
   return id.slice(0, 8);
 }
 
-/** True at most once per `everyMs` for one `about`, over all replicas. */
-export async function mayNotice(transaction: Transaction, about: string, everyMs: number): Promise<boolean> {
+/** True at most once per `everyMs` for each `about`, across all replicas. */
+export async function claimNotice(transaction: Transaction, about: string, everyMs: number): Promise<boolean> {
   const rows = await transaction.query(
     `insert into notices (about, at) values ($1, clock_timestamp())
      on conflict (about) do update set at = excluded.at where notices.at < clock_timestamp() - $2 * interval '1 millisecond' returning about`,

@@ -3,45 +3,45 @@ import type { Message, RoomAddress } from '../chat/message.ts';
 import type { Database } from '../db/database.ts';
 import type { Committed } from '../events/committed.ts';
 import type { Registry } from '../registry/registry.ts';
-import { mayNotice } from './failure.ts';
+import { claimNotice } from './failure.ts';
 import { Outbox } from './outbox.ts';
 
 export interface OpsNotice {
   readonly text: string;
-  /** The connector it is about: its ops room is told; left out: every ops room. */
+  /** The connector it is about: posted in its ops room. Left out: in every ops room. */
   readonly connector?: string;
-  /** Not there: that room is the trouble. */
+  /** A room to leave out, because it is the problem. */
   readonly except?: RoomAddress;
   readonly eventId?: number;
 }
 
-/** Where the operators of the bot listen; empty when no `opsRoom` is configured. */
+/** Addresses of the ops rooms; empty if no `opsRoom` is configured. */
 export function opsAddresses(registry: Registry, connector?: string): RoomAddress[] {
   const names = new Set(
     (connector === undefined ? [...registry.connectors] : [connector])
       .map((one) => registry.opsRoom(one))
       .filter((name) => name !== undefined),
   );
-  // Without an ops room of its own a connector's trouble is told wherever there is one.
+  // If the connector has no ops room, its notices go to all others.
   if (names.size === 0 && connector !== undefined) return opsAddresses(registry);
   return [...names].flatMap((name) => registry.rooms.byName(name)?.addresses ?? []);
 }
 
-/** Puts a word to the operators among the effects of a transaction. */
-export function sayToOps(registry: Registry, outbox: Outbox, word: OpsNotice): void {
-  for (const address of opsAddresses(registry, word.connector)) {
-    if (word.except?.connector === address.connector && word.except.room === address.room) continue;
+/** Adds a notice to the ops rooms to an outbox. */
+export function postToOps(registry: Registry, outbox: Outbox, notice: OpsNotice): void {
+  for (const address of opsAddresses(registry, notice.connector)) {
+    if (notice.except?.connector === address.connector && notice.except.room === address.room) continue;
     outbox.intend(
       coreMessage(
         address,
-        { text: word.text },
-        { eventId: word.eventId ?? null, line: word.text.replaceAll('\\', '').replaceAll('`', '') },
+        { text: notice.text },
+        { eventId: notice.eventId ?? null, line: notice.text.replaceAll('\\', '').replaceAll('`', '') },
       ),
     );
   }
 }
 
-/** A message of the core itself: said once, unless it has a key; ahead of bulk. */
+/** A message of the bot itself, ahead of bulk. */
 export function coreMessage(
   address: RoomAddress,
   message: Message,
@@ -68,16 +68,16 @@ export function coreMessage(
   };
 }
 
-/** Tells the operators something in a transaction of its own, at most once per `everyMs` for one `about`. */
+/** Posts a notice to the ops rooms in its own transaction, at most once per `everyMs` for each `about`. */
 export async function noticeOps(
   database: Database,
   registry: Registry,
-  word: OpsNotice & { about: string; everyMs: number },
+  notice: OpsNotice & { about: string; everyMs: number },
 ): Promise<Committed | undefined> {
   return database.transaction(async (transaction) => {
-    if (!(await mayNotice(transaction, word.about, word.everyMs))) return undefined;
+    if (!(await claimNotice(transaction, notice.about, notice.everyMs))) return undefined;
     const outbox = new Outbox();
-    sayToOps(registry, outbox, word);
+    postToOps(registry, outbox, notice);
     return outbox.write(transaction);
   });
 }

@@ -3,7 +3,7 @@ import { Rejected, type Operation } from '../connectors/connector.ts';
 import { defineSkill, type DeliveryReport } from '../skill.ts';
 import { startTestBot, textOf, type TestBot } from '../testing/index.ts';
 
-const fates: DeliveryReport[] = [];
+const reports: DeliveryReport[] = [];
 const pager = defineSkill({
   name: 'pager',
   commands: {
@@ -12,12 +12,12 @@ const pager = defineSkill({
       run: ({ notify, args }) => notify(String(args['person']), String(args['text']), { key: String(args['key']) }),
     },
     'amend {person} {key} {text...}': {
-      help: 'changes what was shown',
+      help: 'changes a page',
       run: ({ notify, args }) =>
         notify(String(args['person']), String(args['text']), { key: String(args['key']), ring: false }),
     },
   },
-  deliveryReport: (_, deliveryReport) => void fates.push(deliveryReport),
+  deliveryReport: (_, deliveryReport) => void reports.push(deliveryReport),
 });
 
 let bot: TestBot;
@@ -36,23 +36,23 @@ beforeAll(async () => {
 });
 afterAll(() => bot.stop());
 beforeEach(() => {
-  fates.splice(0);
+  reports.splice(0);
   bot.platform.before = () => {};
 });
 
-/** Texts in direct conversations with an account, wherever the platform keeps them. */
+/** Texts in the direct conversation with an account. */
 const shownTo = (account: string): string[] =>
   bot.platform.shown(roomOf(account)).map(({ message }) => textOf(message));
 const roomOf = (account: string): string => `direct-${account}`;
-const told = () => fates.map(({ key, state, person, account }) => [key, state, person, account]);
+const report = () => reports.map(({ key, state, person, account }) => [key, state, person, account]);
 
-test('a person is shown it at the first account in the order of contact, and its skill hears which', async () => {
+test('a person gets the message at the first account in the order of contact, and the skill learns which', async () => {
   await bot.say('page ann a wake up');
   await bot.say('page bob b and you');
   expect(shownTo('@ann:test')).toEqual(['wake up']);
   expect(shownTo('@bob2:test')).toEqual(['and you']);
   expect([...shownTo('@ann2:test'), ...shownTo('@bob:test')]).toEqual([]);
-  expect(told()).toEqual([
+  expect(report()).toEqual([
     ['a', 'shown', 'ann', '@ann:test'],
     ['b', 'shown', 'bob', '@bob2:test'],
   ]);
@@ -60,7 +60,7 @@ test('a person is shown it at the first account in the order of contact, and its
   expect(shownTo('@ann2:test')).toEqual([]);
 });
 
-test('what is changed without a ring is an edit where it was shown', async () => {
+test('a change without a ring is an edit at the same account', async () => {
   await bot.say('amend ann a stay up');
   expect(shownTo('@ann:test')).toEqual(['stay up']);
   await bot.advance(61_000);
@@ -72,22 +72,22 @@ const refuse = (...accounts: string[]) =>
     if (accounts.some((account) => room === roomOf(account))) throw new Rejected('blocked the bot');
   });
 
-test('an account that refuses it is dead at once, and the next is taken', async () => {
+test('an account that rejects the message is skipped at once', async () => {
   refuse('@ann:test');
   await bot.say('page ann c wake up');
   expect(shownTo('@ann2:test')).toEqual(['wake up']);
-  expect(told()).toEqual([['c', 'shown', 'ann', '@ann2:test']]);
+  expect(report()).toEqual([['c', 'shown', 'ann', '@ann2:test']]);
 });
 
-test('when no account is left, its skill hears so once', async () => {
+test('when no account is left, the skill is told once', async () => {
   refuse('@ann:test', '@ann2:test');
   await bot.say('page ann d wake up');
-  expect(told()).toEqual([['d', 'dead', 'ann', '@ann2:test']]);
+  expect(report()).toEqual([['d', 'dead', 'ann', '@ann2:test']]);
   await bot.say('page cem d wake up');
-  expect(told().at(-1)).toEqual(['d', 'dead', 'cem', undefined]);
+  expect(report().at(-1)).toEqual(['d', 'dead', 'cem', undefined]);
 });
 
-test('an account that shows nothing for a minute is passed over, once, and may still be the one that is read', async () => {
+test('an account that shows nothing for a minute is skipped once, and may still show it later', async () => {
   let away = true;
   bot.platform.before = ({ room }: Operation) => {
     if (away && room === roomOf('@bob2:test')) throw new Error('the network is away');
@@ -105,13 +105,13 @@ test('an account that shows nothing for a minute is passed over, once, and may s
   await bot.advance(60_000);
   expect(shownTo('@bob:test')).toEqual(['wake up']);
   expect(shownTo('@bob2:test').at(-1)).toBe('wake up');
-  expect(new Set(told().map((deliveryReport) => deliveryReport.join()))).toEqual(
+  expect(new Set(report().map((deliveryReport) => deliveryReport.join()))).toEqual(
     new Set(['e,shown,bob,@bob:test', 'e,shown,bob,@bob2:test']),
   );
   expect(await waiting()).toEqual([]);
 });
 
-test('who is shown it while the bot cannot handle events is not paged again, whatever it handles first', async () => {
+test('somebody who was reached while the bot could not handle events is not paged again, in whatever order it catches up', async () => {
   let away = true;
   bot.platform.before = ({ room }: Operation) => {
     if (away && room === roomOf('@ann:test')) throw new Error('the network is away');
@@ -130,20 +130,20 @@ test('who is shown it while the bot cannot handle events is not paged again, wha
   await bot.query(`update events set not_before = null where kind = 'fate' and state = 'new'`);
   await bot.settle();
   expect(shownTo('@ann:test').at(-1)).toBe('wake up');
-  expect(told()).toEqual([['g', 'shown', 'ann', '@ann:test']]);
+  expect(report()).toEqual([['g', 'shown', 'ann', '@ann:test']]);
 });
 
-test('whoever could not be reached is tried again by the same words, also without a ring', async () => {
+test('after a failure the same message is sent again, even without a ring', async () => {
   bot.platform.before = () => {
     throw new Rejected('gone');
   };
   await bot.say('page ann again wake up');
-  expect(told().at(-1)).toEqual(['again', 'dead', 'ann', '@ann2:test']);
+  expect(report().at(-1)).toEqual(['again', 'dead', 'ann', '@ann2:test']);
   bot.platform.before = () => {};
   await bot.say('amend ann again wake up');
-  expect(told().at(-1)).toEqual(['again', 'shown', 'ann', '@ann:test']);
+  expect(report().at(-1)).toEqual(['again', 'shown', 'ann', '@ann:test']);
 });
 
-test('nobody is not reached', async () => {
-  expect(await bot.say('page dora f hello')).toEqual([expect.stringContaining('went wrong')]);
+test('notifying a person who is not listed fails', async () => {
+  expect(await bot.say('page dora f hello')).toEqual([expect.stringContaining('something failed')]);
 });

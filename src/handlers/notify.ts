@@ -13,7 +13,7 @@ import {
 import type { Registry } from '../registry/registry.ts';
 import type { Outbox } from './outbox.ts';
 
-/** An account that shows nothing for this long is taken not to reach anybody now. */
+/** If an account has not shown the message by then, the next one is tried. */
 const UNCONFIRMED_MS = 60_000;
 
 export interface NotifySource {
@@ -23,7 +23,7 @@ export interface NotifySource {
   readonly now: Date;
 }
 
-/** How a skill's messages are posted: its own context's. */
+/** The `post` of a skill's own context. */
 export type PostFor = (skill: string) => Context['post'];
 
 interface Account {
@@ -31,7 +31,7 @@ interface Account {
   readonly account: string;
 }
 
-/** The conversation with one account, before anybody has opened it. */
+/** The room of the conversation with one account; it is opened when needed. */
 export function directRoom({ connector, account }: Account): RoomAddress {
   return { connector, room: `direct:${account}` };
 }
@@ -45,29 +45,29 @@ export async function notifyPerson(
   { key, ring = true, queue = 'page' }: NotifyOptions,
 ): Promise<void> {
   const { registry, transaction, outbox, now } = source;
-  if (!registry.people.byId(to.person)) throw new Error(`nobody is listed as "${to.person}"`);
+  if (!registry.people.byId(to.person)) throw new Error(`there is no person "${to.person}" under people`);
   const accounts = accountsOf(registry, to.person);
   const before = await lockNotification(transaction.query, { ...to, key });
-  // One that has reached somebody goes on where it did.
+  // A message that has been shown stays at that account.
   const wasLost = before?.state === 'dead';
-  const at = wasLost ? undefined : accounts.find((one) => isAt(one, before));
+  const at = wasLost ? undefined : accounts.find((one) => isSameAccount(one, before));
   const next = at ?? accounts[0];
   if (!next) {
-    const reason = `${to.person} has no account that can be written to`;
+    const reason = `${to.person} has no account that takes direct messages`;
     outbox.event(noAccount(to, { key, reason, now }));
     return;
   }
   const state = before?.state === 'shown' && at && !ring ? 'shown' : 'waiting';
   const content = JSON.stringify(toMessage(message));
-  // What changes while it waits gives it no more time.
+  // A change while waiting does not extend the wait.
   const isWatched = before?.state === 'waiting' && at !== undefined;
   const watch = state === 'waiting' && !isWatched;
-  await reach(source, post, { ...to, key, ...next, content, queue, state }, { ring: ring || wasLost, watch });
+  await send(source, post, { ...to, key, ...next, content, queue, state }, { ring: ring || wasLost, watch });
 }
 
 /**
- * What became of a message in a direct room, where it was sent to reach a person: told to the skill, or undefined when
- * the next account is tried or nothing has changed. One that is no such message is told as it is.
+ * Handles the report of a direct message sent by `notify`. Returns the report for the skill, or undefined if the next account is
+ * tried or nothing has changed. Reports of other messages are returned unchanged.
  */
 export async function handleReport(
   source: NotifySource,
@@ -84,38 +84,38 @@ export async function handleReport(
   const found =
     person && (await lockNotification(source.transaction.query, { skill, key: deliveryReport.key, person: person.id }));
   if (!found) return deliveryReport;
-  const told: DeliveryReport = { ...deliveryReport, person: found.person, account: account.account };
+  const report: DeliveryReport = { ...deliveryReport, person: found.person, account: account.account };
   if (deliveryReport.state === 'shown') {
-    // Also by an account that had been given up: whoever reads it has been reached.
+    // Even at an account that was skipped: the person has been reached.
     source.outbox.timer('core', found.id, null);
     await writeNotification(source.transaction.query, { ...found, ...account, state: 'shown' }, source.now);
-    return told;
+    return report;
   }
-  if (!isAt(account, found)) return undefined;
-  if (await goOn(source, postFor, found)) return undefined;
+  if (!isSameAccount(account, found)) return undefined;
+  if (await tryNext(source, postFor, found)) return undefined;
   source.outbox.timer('core', found.id, null);
   await writeNotification(source.transaction.query, { ...found, state: 'dead' }, source.now);
-  return told;
+  return report;
 }
 
-/** The time is up: the next account is tried, unless it has been shown meanwhile or there is none. */
+/** The wait is over: tries the next account, unless the message has been shown or there is none. */
 export async function checkShown(source: NotifySource, postFor: PostFor, id: string): Promise<void> {
   const found = await lockNotificationById(source.transaction.query, id);
   if (found?.state !== 'waiting' || !(await isUnshown(source.transaction.query, found))) return;
-  await goOn(source, postFor, found);
+  await tryNext(source, postFor, found);
 }
 
 /** False: there is no further account. */
-async function goOn(source: NotifySource, postFor: PostFor, found: Notification): Promise<boolean> {
+async function tryNext(source: NotifySource, postFor: PostFor, found: Notification): Promise<boolean> {
   if (!source.registry.skills.has(found.skill)) return false;
   const accounts = accountsOf(source.registry, found.person);
-  const next = accounts[accounts.findIndex((one) => isAt(one, found)) + 1];
+  const next = accounts[accounts.findIndex((one) => isSameAccount(one, found)) + 1];
   if (!next) return false;
-  await reach(source, postFor(found.skill), { ...found, ...next, state: 'waiting' }, { ring: true, watch: true });
+  await send(source, postFor(found.skill), { ...found, ...next, state: 'waiting' }, { ring: true, watch: true });
   return true;
 }
 
-async function reach(
+async function send(
   { transaction, outbox, now }: NotifySource,
   post: Context['post'],
   to: Omit<Notification, 'id'>,
@@ -138,7 +138,7 @@ function accountsOf(registry: Registry, person: string): Account[] {
     .map(([connector, account]) => ({ connector, account }));
 }
 
-function isAt(one: Account, found: Account | undefined): boolean {
+function isSameAccount(one: Account, found: Account | undefined): boolean {
   return one.connector === found?.connector && one.account === found.account;
 }
 

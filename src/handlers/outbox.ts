@@ -7,8 +7,8 @@ import { writeTasks, type NewTask } from '../tasks/task.ts';
 import { cancelTimers, writeTimers, type NewTimer } from '../timers/timer.ts';
 
 /**
- * What a handler said should happen, collected while it runs and written in a few statements at its end: timers, then
- * tasks and events, then messages, which is also the order in which locks are taken.
+ * The effects of a handler, collected while it runs and written in a few statements at the end: timers, then tasks and events,
+ * then messages, which is also the order in which locks are taken.
  */
 export class Outbox {
   #intents: MessageIntent[] = [];
@@ -19,7 +19,7 @@ export class Outbox {
   #observed: Observed[] = [];
   #changed: string[] = [];
 
-  /** What has been said so far, for `rewind`. */
+  /** Remembers the current content, for `rewind`. */
   mark(): () => void {
     const [intents, timers, tasks, events, observed] = [
       [...this.#intents],
@@ -43,7 +43,7 @@ export class Outbox {
     this.#intents.push(intents);
   }
 
-  /** What this handler already wants under a key, not yet written. */
+  /** What this handler has posted under a key and is not yet written. */
   intentUnder(connector: string, room: string, skill: string, key: string): MessageIntent | undefined {
     return this.#intents.findLast(
       (one) => one.connector === connector && one.room === room && one.skill === skill && one.key === key,
@@ -76,8 +76,8 @@ export class Outbox {
   }
 
   /**
-   * Sends everything: in one go, or two where messages change that may be there already. `last` ends the transaction, and
-   * leaves with the second. @throws for what cannot be sent, before `last` is, or for what the database says.
+   * Writes everything in one round trip, or in two if messages with keys may exist already. `last` ends the transaction and goes
+   * with the last round trip. @throws if something cannot be sent, before `last` is, and on database errors.
    */
   async write(transaction: Transaction, last?: () => Promise<void>): Promise<Committed> {
     const { query } = transaction;
@@ -88,7 +88,7 @@ export class Outbox {
       ([skill]) => skill ?? '',
     );
     const timersAt = set.length > 0 ? new Date(Math.min(...set.map((timer) => timer.dueAt.getTime()))) : undefined;
-    // They run in this order.
+    // Pipelined: they run in this order.
     const first = [...cancelled].map(([skill, keys]) =>
       cancelTimers(
         query,
@@ -100,10 +100,10 @@ export class Outbox {
     if (this.#tasks.length > 0) first.push(writeTasks(query, this.#tasks));
     const events = this.#events.length > 0 ? insertEvents(query, this.#events) : [];
     const before = Promise.all([events, ...first]);
-    // It is awaited below; what fails meanwhile fails what follows in the same transaction.
+    // Awaited below; an error here also fails the statements that follow in this transaction.
     before.catch(() => {});
-    const standing = await lockMessages(query, intents);
-    const [[accepted], rooms] = await Promise.all([before, writeIntents(query, intents, standing), last?.()]);
+    const existing = await lockMessages(query, intents);
+    const [[accepted], rooms] = await Promise.all([before, writeIntents(query, intents, existing), last?.()]);
     const tasks = this.#wakesTasks || this.#tasks.length > 0;
     return { rooms, timersAt, tasks, events: accepted, observed: this.#observed, changed: this.#changed };
   }

@@ -1,9 +1,9 @@
 import type { RevocableContext } from './context.ts';
 
-/** What a handler may still do after this much time. */
+/** Time limit of a handler. */
 export const HANDLER_TIMEOUT_MS = 5000;
 
-/** It may have been the handler, or a database or machine that stood still: tried again a few times. */
+/** The cause may be the handler, or a stalled database or machine, so the event is retried a few times. */
 class HandlerTimeout extends Error {
   readonly code = 'WB_HANDLER_TIMEOUT';
 }

@@ -88,7 +88,7 @@ test('a schedule of the configuration says who is on call; an override holds unt
 test.each(['duty secondary', 'take primary carl 1', 'take primary bob 0'])(
   '%s fails, and nothing is stored',
   async (text) => {
-    expect(await bot.say(text)).toEqual([expect.stringContaining('went wrong')]);
+    expect(await bot.say(text)).toEqual([expect.stringContaining('something failed')]);
     expect(await bot.say('taken primary')).toEqual(['none']);
   },
 );

@@ -79,7 +79,7 @@ test('a key is one task, its reports are told while it runs, and its result afte
 
 test('one that was taken back before it began never runs, and its skill hears so', async () => {
   await bot.say('waste black');
-  expect(bot.texts().slice(2)).toEqual(['cancelled', 'it was cancelled before it began, false']);
+  expect(bot.texts().slice(2)).toEqual(['cancelled', 'it was cancelled before it started, false']);
   expect(runs).toEqual([]);
 });
 

@@ -148,7 +148,7 @@ test('an event that crashes the program is quarantined after three crashes of it
   expect(new Set(drunk.map(({ word }) => word)).size).toBe(drunk.length);
   expect(drunk.map(({ word }) => word)).toEqual(expect.arrayContaining(['juice', 'tea']));
   expect(await rows(`select message from errors`)).toEqual([
-    { message: 'the program died 3 times while it handled this, so it is not tried again' },
+    { message: 'the program crashed 3 times while handling this event, so it is not retried' },
   ]);
 }, 120_000);
 

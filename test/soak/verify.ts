@@ -63,7 +63,7 @@ function countCommands(plan: LoadPlan, lines: readonly ShownLine[], failuresBefo
     const word = /^echo (\S+)$/.exec(text.trim())?.[1];
     if (word) answers.set(word, (answers.get(word) ?? 0) + 1);
   }
-  const failures = lines.filter((line) => line.text.startsWith('Sorry, that went wrong')).length - failuresBefore;
+  const failures = lines.filter((line) => line.text.startsWith('Sorry, something failed')).length - failuresBefore;
   const booms = plan.commands.filter((command) => command.verb === 'boom').length;
   if (failures < booms) verdict.lost.push(`${booms} commands failed, ${failures} were reported`);
   if (failures > booms) verdict.doubled.push(`${booms} commands failed, ${failures} were reported`);

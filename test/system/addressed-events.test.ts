@@ -87,7 +87,7 @@ describe("below the bot's own message", () => {
 
   test('what changes things for all is not done because somebody begins a sentence like that', async () => {
     const place = { replyTo: shown('brewing green') };
-    const asked = expect.stringContaining('say it with my name: `watchbell: spill the beans, Bob`');
+    const asked = expect.stringContaining('send it with my name: `watchbell: spill the beans, Bob`');
     expect(await answers('spill the beans, Bob', place)).toEqual([asked]);
     expect(await answers('watchbell: spill the beans, Bob', place)).toEqual(['spilled']);
     expect(await answers('spill', place)).toEqual(['spilled']);

@@ -108,16 +108,16 @@ test.each([
   ['buy all', 200, 'confirm', 'All 7?'],
   ['buy all 7', 200, 'cancelled', 'Nothing is left.'],
   ['weigh 12', 400, 'invalid', 'Too heavy.'],
-  ['weigh much', 400, 'invalid', expect.stringContaining('Say it like this: weigh N')],
+  ['weigh much', 400, 'invalid', expect.stringContaining('Usage: weigh N')],
   ['sel tea', 400, 'invalid', 'I do not know that. Did you mean sell THING?'],
   ['lock', 403, 'denied', expect.stringContaining('is for the group admins; ask one of them')],
   ['sell tea', 409, 'wrong', 'Nothing to sell.'],
-  ['shout', 409, 'wrong', 'That speaks in a room: say in which one (room).'],
+  ['shout', 409, 'wrong', 'That posts in a room: set room to its name.'],
   [
     'break',
     500,
     'failed',
-    expect.stringMatching(/^That went wrong here, and nothing was done\. Show an admin this number: [0-9a-f]{8}$/),
+    expect.stringMatching(/^Something failed; nothing was changed\. Give an admin this error number: [0-9a-f]{8}$/),
   ],
 ])('%s is answered with %d, %s', async (words, status, outcome, text) => {
   expect(await say({ say: words })).toMatchObject({ status, body: { outcome, message: { text } } });
@@ -185,7 +185,7 @@ test.each([
   [{ say: 'buy tea', where: 'lobby' }, 'k1', 'send JSON such as'],
   [['buy tea'], 'k1', 'send JSON such as'],
   ['{', 'k1', 'the request cannot be read'],
-  [{ say: 'buy tea', room: 'cellar' }, 'k1', 'No room is called "cellar"; there are: lobby'],
+  [{ say: 'buy tea', room: 'cellar' }, 'k1', 'There is no room "cellar"; rooms: lobby'],
 ])('%j with the key "%s" is refused', async (body, key, title) => {
   expect(await say(body, key)).toMatchObject({ status: 400, body: { title: expect.stringContaining(title) } });
 });

@@ -136,8 +136,8 @@ test('who shows no token, a wrong one, or one that is too old, is told what to d
 });
 
 test.each([
-  ['v1/alerts/nothing', 404, 'the skill alerts has no query "nothing": there are open, one'],
-  ['v1/nothing/open', 404, 'no skill is called "nothing": there are core, alerts, coffee, countdown'],
+  ['v1/alerts/nothing', 404, 'the skill alerts has no query "nothing"; queries: open, one'],
+  ['v1/nothing/open', 404, 'there is no skill "nothing"; skills: core, alerts, coffee, countdown'],
   ['v1/alerts/open?limit=1&limit=2', 400, 'limit is given more than once: say it once'],
   ['v1/alerts/open?limit=0', 400, expect.stringContaining('limit: ')],
   ['v1/alerts/open?cursor=x', 400, expect.stringContaining('cursor: ')],

@@ -34,7 +34,7 @@ test('what is said on the command line is done by the running bot, and read with
   expect(await watchbell('get', 'countdown', 'running')).toEqual({ status: 0, output: 'none' });
   expect(await watchbell('do', 'count to 5000')).toEqual({
     status: 1,
-    output: 'That speaks in a room: say in which one (room).',
+    output: 'That posts in a room: set room to its name.',
   });
   expect((await watchbell('do', 'count', 'to', '5000', '--room', 'lobby')).status).toBe(0);
   const { output } = await watchbell('get', 'countdown', 'running');
@@ -54,11 +54,11 @@ test('what comes from outside changes nothing in the terminal', async () => {
 });
 
 test.each([
-  [['get', 'countdown', 'nothing'], 'the skill countdown has no query "nothing": there are running'],
-  [['get', 'nothing', 'open'], 'no skill is called "nothing": there are core, countdown'],
+  [['get', 'countdown', 'nothing'], 'the skill countdown has no query "nothing"; queries: running'],
+  [['get', 'nothing', 'open'], 'there is no skill "nothing"; skills: core, countdown'],
   [['get', 'countdown', 'running', 'limit'], '"limit" is not key=value, such as limit=10'],
   [['get', 'countdown', 'running', 'limit=0'], 'limit: '],
-  [['do', 'stop', '--room', 'cellar'], 'No room is called "cellar"; there are: lobby'],
+  [['do', 'stop', '--room', 'cellar'], 'There is no room "cellar"; rooms: lobby'],
 ])('%j is refused with what is wrong', async (args, message) => {
   expect(await watchbell(...args)).toEqual({ status: 2, output: expect.stringContaining(message) });
 });

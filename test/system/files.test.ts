@@ -92,7 +92,7 @@ test('where there is no upload the file goes with its message; where there are n
 });
 
 test('a file that is too large makes its handler fail', async () => {
-  expect((await bot.say('large'))[0]).toContain('that went wrong');
+  expect((await bot.say('large'))[0]).toContain('something failed');
   expect(await files()).toEqual([]);
 });
 

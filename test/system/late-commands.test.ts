@@ -53,7 +53,7 @@ async function comeBack(awayMs: number, said: readonly [text: string, agoMs: num
 test('after a gap a command is asked about, with its age and its words', async () => {
   const bot = await comeBack(190 * MINUTE_MS, [['!begin *deploy*', 180 * MINUTE_MS]]);
   expect(bot.texts()).toEqual([
-    'I was away, and this is 3 h old. If you still want it, say it again: `begin \\*deploy\\*`',
+    'I was offline when you sent this 3 h ago. If you still want it, send it again: `begin \\*deploy\\*`',
   ]);
   expect(await bot.say('begin again')).toEqual(['begun again']);
 });

@@ -83,7 +83,7 @@ test('what one handler says is shown in that order, whether or not it can be sen
 
 test.each(['nothing', 'never'])('a handler that says %s fails as a whole, and visibly', async (command) => {
   const [answer] = await bot.say(command);
-  expect(answer).toContain('that went wrong');
+  expect(answer).toContain('something failed');
   expect(await bot.query(`select 1 from skill_state where key = 'done'`)).toEqual([]);
   const errors = await bot.query<{ message: string }>('select message from errors');
   expect(errors.map(({ message }) => message)).toEqual([expect.stringMatching(/not undefined|valid Date/)]);

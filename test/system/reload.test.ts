@@ -58,7 +58,7 @@ describe('a running bot', () => {
       rooms: { ...bot.app.config.rooms, annex: { in: { memory: ['annex'] } } },
       skills: { ...bot.app.config.skills, probe: { word: 'pong', room: 'annex' } },
     });
-    expect(await bot.say('ping')).toEqual(['`probe` does not listen in this room; it does in annex.']);
+    expect(await bot.say('ping')).toEqual(['`probe` does not listen in this room, only in annex.']);
     expect(await bot.say('ping', { room: 'annex' })).toEqual(['pong']);
     // Who may not ask for the rooms is not told of them.
     await reload({

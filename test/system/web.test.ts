@@ -49,7 +49,7 @@ const CONFIG = {
   rooms: { lobby: { in: { memory: 'lobby' } }, board: { in: { web: 'board' } } },
 };
 
-const OUT_OF_DATE = 'That button is out of date; look at the newest message.';
+const OUT_OF_DATE = 'That button is out of date; use the newest message.';
 
 let bot: TestBot;
 let cookie: string;
