@@ -1,0 +1,120 @@
+import type { Json, JsonMap } from './json.ts';
+
+export interface SlackOptions {
+  /** Default 0: any free port. */
+  readonly port?: number;
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** The app's bot user. Default `bell`. */
+  readonly botName?: string;
+  /** Default `xoxb-bot`. */
+  readonly botToken?: string;
+  /** Default `xapp-app`. */
+  readonly appToken?: string;
+  /** Default `signing-secret`. */
+  readonly signingSecret?: string;
+  /** Of the bot token. Default: what a bot of this kind needs. */
+  readonly scopes?: readonly string[];
+  /** Slack's rate limits: one post a second and channel, and the tier of each method. Default false. */
+  readonly limits?: boolean;
+  /** After a failed delivery, the pauses before the next ones. Slack: at once, 1 min, 5 min. Default [10, 60_000, 300_000]. */
+  readonly retryDelaysMs?: readonly number[];
+  /** Default 3000. */
+  readonly ackTimeoutMs?: number;
+  /** Lists are never longer than this, whatever `limit` says. */
+  readonly maxPage?: number;
+  /** Messages older than this cannot be edited. Default: no limit. */
+  readonly editWindowMs?: number;
+  /** Between `files.completeUploadExternal` and the message that shows the file. Default 20. */
+  readonly shareDelayMs?: number;
+  /** Names of metadata whose payload the app's manifest subscribes to: only those come with their payload in events. */
+  readonly metadataSubscriptions?: readonly string[];
+  /** Which events the app subscribes to. Default: all that are known here. */
+  readonly subscriptions?: readonly string[];
+  readonly now?: () => number;
+}
+
+export type FaultKind =
+  /** 429 with Retry-After; nothing is done. */
+  | 'limited'
+  /** 500 before doing, or after: it is done and the answer lost. */
+  | 'error'
+  | 'errorAfter'
+  /** 502 with a page of HTML, before doing or after. */
+  | 'html'
+  | 'htmlAfter'
+  /** No answer until the client gives up. */
+  | 'hang'
+  | 'hangAfter'
+  /** The connection is cut without an answer. */
+  | 'drop'
+  | 'dropAfter'
+  /** Done, and answered after `delayMs`. */
+  | 'slow'
+  /** `{ ok: false, error }`; nothing is done. */
+  | 'refuse'
+  /** `{ ok: false, error: "invalid_auth" }`; nothing is done. */
+  | 'unauthorised';
+
+export interface Fault {
+  readonly kind: FaultKind;
+  /** Methods, and `upload`, `response_url`, `socket` for what is no method. Default: what changes messages. */
+  readonly on?: readonly string[];
+  /** Default 1. */
+  readonly times?: number;
+  /** Only requests that mention this channel. */
+  readonly channel?: string;
+  /** Of `limited`; default 1. */
+  readonly retryAfterSeconds?: number;
+  /** Of `refuse`; default `restricted_action`. */
+  readonly error?: string;
+  /** Of `slow`; default 100. */
+  readonly delayMs?: number;
+}
+
+/** Faults by chance, the same for the same seed and the same order of requests. */
+export interface Chance {
+  readonly seed: number;
+  readonly odds: Partial<Record<FaultKind, number>>;
+  readonly on?: readonly string[];
+  readonly retryAfterSeconds?: number;
+  readonly delayMs?: number;
+}
+
+/** A message as people see it now. */
+export interface ShownMessage {
+  readonly ts: string;
+  readonly user: string;
+  readonly botId: string | null;
+  /** The text as Slack keeps it; what a client shows where there are no blocks. */
+  readonly text: string;
+  readonly blocks: readonly Json[];
+  readonly thread: string | null;
+  /** Reply that also shows in the channel. */
+  readonly broadcast: boolean;
+  readonly reactions: readonly { readonly name: string; readonly users: readonly string[] }[];
+  readonly edits: number;
+  /** Who alone sees it. */
+  readonly onlyFor: string | null;
+  readonly files: readonly { readonly id: string; readonly name: string; readonly title: string }[];
+  readonly metadata: JsonMap | null;
+  readonly at: number;
+}
+
+export interface UserOptions {
+  readonly displayName?: string;
+  readonly realName?: string;
+  /** A bot of another app. */
+  readonly bot?: boolean;
+  /** A multi-channel guest, or a guest of one channel. */
+  readonly guest?: 'multi' | 'single';
+  readonly deleted?: boolean;
+}
+
+export interface ChannelOptions {
+  readonly private?: boolean;
+  /** Names or ids; the bot is one of them only when it is listed. */
+  readonly members?: readonly string[];
+  readonly archived?: boolean;
+  readonly topic?: string;
+}
