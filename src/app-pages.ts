@@ -35,7 +35,7 @@ export interface AppPagesOptions {
   /** The web connector's name and options; undefined: none is configured. */
   readonly web: readonly [name: string, options: object] | undefined;
   readonly isStarted: () => boolean;
-  readonly tellOps: (about: string, text: string) => Promise<void>;
+  readonly notifyOps: (about: string, text: string) => Promise<void>;
 }
 
 /** What the HTTP server serves besides webhooks: REST, and the web chat where it is configured. */
@@ -66,7 +66,7 @@ function api(options: AppPagesOptions, signedIn: ReturnType<typeof createSignedI
     tokens: new ApiTokens({ config: () => options.config().api, secret, log }),
     onWrongToken: occasionally((sender: string) => {
       log.warn({ address: sender }, 'wrong token on the API');
-      void options.tellOps(
+      void options.notifyOps(
         'api:wrong token',
         "A request to the REST API had a wrong token. If it came from one of your programs, give it a token listed in `api.tokens`. The sender's address is in my log.",
       );

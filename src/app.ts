@@ -12,8 +12,8 @@ import type { Platform } from './connectors/connector.ts';
 import type { SecretRef } from './contract/secret.ts';
 import type { CrashHook } from './crash-points.ts';
 import { createDatabase, type Database } from './db/database.ts';
-import { migrate, tablesMade, type SkillMigrations } from './db/migrate.ts';
-import { refuseUnfit } from './db/surroundings.ts';
+import { migrate, createdTables, type SkillMigrations } from './db/migrate.ts';
+import { assertUsable } from './db/surroundings.ts';
 import { waitForDatabase } from './db/wait-for-database.ts';
 import { Changes } from './dispatch/changes.ts';
 import { Dispatcher } from './dispatch/dispatcher.ts';
@@ -146,7 +146,7 @@ export class App {
       crashPoint,
       metrics,
       log,
-      registry: () => (this.#heartbeat.standsBack || !this.#incarnation.isUsable ? undefined : this.#registry),
+      registry: () => (this.#heartbeat.isOutdated || !this.#incarnation.isUsable ? undefined : this.#registry),
       pressure: () => this.acceptor.pressure,
       afterCommit,
     });
@@ -196,16 +196,16 @@ export class App {
       holder: this.#replica.id,
       clock,
       crashPoint,
-      mayHold: (name) => !OF_THE_NEWEST.includes(name) || !this.#heartbeat.standsBack,
-      onHeld: (lease) => this.#held(lease),
+      canHold: (name) => !OF_THE_NEWEST.includes(name) || !this.#heartbeat.isOutdated,
+      onAcquired: (lease) => this.#held(lease),
     });
     this.#notifier = new Notifier(database, this.#replica.id, (changes) => afterCommit.changedElsewhere(changes));
     this.#incarnation = new Incarnation({
       database,
       log,
       prepare: (onMade) => this.#prepare(onMade),
-      made: () => tablesMade(this.#migrations()),
-      onAnew: () => this.#beginAnew(),
+      expectedTables: () => createdTables(this.#migrations()),
+      onReplaced: () => this.#beginAnew(),
       onChange: () => this.#databaseChanged(),
     });
     this.#heartbeat = new Heartbeat({
@@ -252,7 +252,7 @@ export class App {
       ages: () => ({ eventsMs: this.#config.keep.events, historyMs: this.#config.keep.history }),
       isCounting: () => this.#leases.held.has('housekeeping'),
       onBuried: (count) =>
-        this.tellOps(
+        this.notifyOps(
           'buried',
           `${count} messages were meant for a connector that is no longer configured. They are kept: watchbell messages dead lists them.`,
         ),
@@ -321,7 +321,7 @@ export class App {
         ...{ crashPoint: this.#options.crashPoint ?? (() => {}), afterCommit: this.#followUp, webChat: this.#webChat },
         web: this.#web,
         isStarted: () => this.#started,
-        tellOps: (about, text) => this.tellOps(about, text),
+        notifyOps: (about, text) => this.notifyOps(about, text),
       }),
     });
     if (!(await waitForDatabase(log, () => this.#prepare(), givenUp))) {
@@ -367,7 +367,7 @@ export class App {
     this.#config = config;
     await Promise.all([this.#connections.disconnectChanged(before), this.#services.endChanged(registryBefore)]);
     this.#connect();
-    await this.#heardSources.look();
+    await this.#heardSources.update();
     this.#changes.all();
     this.metrics.configReloadOk.set(1);
     this.metrics.configReloadTime.set(this.clock.now().getTime() / 1000);
@@ -407,7 +407,7 @@ export class App {
   }
 
   /** Tells the ops rooms, at most once per 10 minutes for one `about`. Never fails: it is said, or it is in the log. */
-  async tellOps(about: string, text: string): Promise<void> {
+  async notifyOps(about: string, text: string): Promise<void> {
     try {
       const committed = await noticeOps(this.database, this.#registry, {
         about,
@@ -421,7 +421,7 @@ export class App {
   }
 
   async #prepare(onMade?: Parameters<typeof migrate>[2]): Promise<void> {
-    await refuseUnfit(this.database);
+    await assertUsable(this.database);
     await migrate(this.database, this.#migrations(), onMade);
   }
 
@@ -432,8 +432,8 @@ export class App {
   /** Leases are gone with the rest, so connectors are given back and begin anew by themselves. */
   async #beginAnew(): Promise<void> {
     this.#registry = this.#build(this.#config, await this.#options.generation(this.database));
-    await this.#heardSources.look();
-    await this.tellOps(
+    await this.#heardSources.update();
+    await this.notifyOps(
       'emptied',
       'My database was emptied or exchanged for another one, so I began anew: what it does not hold of alerts, acknowledgements, reminders and history is gone, and numbers go on above those of before. Alertmanager posts again what still fires. To have the rest back, restore a backup: docs/operating.md, Restoring.',
     );

@@ -5,7 +5,7 @@ import type { AfterCommit } from './events/after-commit.ts';
 import type { Committed } from './events/committed.ts';
 import type { Accepted } from './events/event.ts';
 import type { Metrics } from './metrics.ts';
-import type { Notifier, WokenRoom } from './replicas/notifier.ts';
+import type { Notifier, ChangedRoom } from './replicas/notifier.ts';
 import type { TaskRunner } from './tasks/runner.ts';
 import type { Ticker } from './timers/ticker.ts';
 import type { StoredWebChat } from './web/chat-store.ts';
@@ -67,7 +67,7 @@ export class FollowUp implements AfterCommit {
   }
 
   /** Another replica has committed; `all`: it is not known what. */
-  changedElsewhere(changes: readonly WokenRoom[] | 'all'): void {
+  changedElsewhere(changes: readonly ChangedRoom[] | 'all'): void {
     const { connections } = this.#parts();
     if (changes === 'all') return connections.wakeAll();
     for (const changed of changes) {

@@ -11,7 +11,7 @@ export function endingAtOnce(): Disposable {
 }
 
 /** While `work` runs a signal ends the process at once, and `clear` runs before it is gone. */
-export async function clearingAtExit<T>(clear: () => void, work: () => Promise<T>): Promise<T> {
+export async function withCleanupAtExit<T>(clear: () => void, work: () => Promise<T>): Promise<T> {
   using _ = endingAtOnce();
   process.on('exit', clear);
   try {

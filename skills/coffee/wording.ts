@@ -17,7 +17,7 @@ export function count(number: number, one: string, many = `${one}s`): string {
 
 /** A reason given by a platform, which may be empty. */
 export function reasonIn(text: string): string {
-  return text || 'no reason was given';
+  return text || 'no reason given';
 }
 
 /** `12 pairs and a trio`, `4 groups of 3 or 4`. */

@@ -33,7 +33,7 @@ beforeAll(async () => {
   streams = new ChangeStreams({
     changes,
     mayRun: (_asker, name) => !name.startsWith('secret '),
-    isStillIn: async () => isIn,
+    isStillAuthenticated: async () => isIn,
     beatMs: 5,
   });
   const app = express();
@@ -46,7 +46,7 @@ afterAll(() => {
   server.closeAllConnections();
 });
 
-test('a stream begins with all, beats while nothing happens, and names what may be heard', async () => {
+test('a stream starts with "all", sends heartbeats when idle, and names only permitted queries', async () => {
   const { text } = await open();
   await until(() => text().includes(': beat\n\n'));
   expect(text()).toMatch(/^data: all\n\n/);
@@ -58,7 +58,7 @@ test('a stream begins with all, beats while nothing happens, and names what may 
   expect(text()).not.toContain('alerts one');
 });
 
-test('HEAD is answered and opens no stream', async () => {
+test('HEAD is answered but opens no stream', async () => {
   const before = followers.size;
   const { port } = server.address() as AddressInfo;
   const response = await fetch(`http://127.0.0.1:${port}/`, { method: 'HEAD' });
@@ -67,7 +67,7 @@ test('HEAD is answered and opens no stream', async () => {
   expect(followers.size).toBe(before);
 });
 
-test('a stream ends when its token is taken away, and all end when the server drains', async () => {
+test('a stream ends when its token is revoked, and all end when the server drains', async () => {
   isIn = false;
   const taken = await open();
   await until(() => taken.ended());

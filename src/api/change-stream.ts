@@ -4,17 +4,17 @@ import { ALL, type Changes } from '../dispatch/changes.ts';
 import { createPlaces } from '../web/places.ts';
 import type { Problem } from './problems.ts';
 
-/** Below the 60 s after which common proxies cut an idle response. */
+/** Below the 60 s after which common proxies close an idle response. */
 const BEAT_MS = 15_000;
-const MOST_STREAMS = 200;
-const MOST_OF_ONE = 20;
+const MAX_STREAMS = 200;
+const MAX_PER_ACTOR = 20;
 
 export interface ChangeStreamsOptions {
   readonly changes: Pick<Changes, 'follow'>;
-  /** Whether they may ask this query, or any for `all`. */
+  /** Whether the actor may use this query, or any for `all`. */
   readonly mayRun: (actor: Actor, name: string) => boolean;
-  /** Whether whoever asked is still let in. */
-  readonly isStillIn: (request: Request) => Promise<boolean>;
+  /** Whether the sender is still authenticated. */
+  readonly isStillAuthenticated: (request: Request) => Promise<boolean>;
   readonly beatMs?: number;
 }
 
@@ -22,27 +22,27 @@ const HEADERS = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-stor
 
 const TOO_MANY: Problem = {
   status: 503,
-  sentence: 'too many streams are open: close some of them',
+  sentence: 'too many open streams: close some of them',
   headers: { 'Retry-After': '10' },
 };
 
-/** Server-sent events with the names of queries whose answers may have changed, never what they answer. */
+/** Server-sent events with the names of queries whose answers may have changed, never the answers. */
 export class ChangeStreams {
   readonly #options: ChangeStreamsOptions;
-  readonly #places = createPlaces(MOST_STREAMS, MOST_OF_ONE);
+  readonly #places = createPlaces(MAX_STREAMS, MAX_PER_ACTOR);
   readonly #open = new Set<Response>();
 
   constructor(options: ChangeStreamsOptions) {
     this.#options = options;
   }
 
-  /** Begins with `all`. Undefined: it goes on until either side ends it. */
+  /** Sends `all` first. Undefined: the stream is open until either side closes it. */
   open(actor: Actor, request: Request, response: Response): Problem | undefined {
-    const { changes, mayRun, isStillIn, beatMs = BEAT_MS } = this.#options;
+    const { changes, mayRun, isStillAuthenticated, beatMs = BEAT_MS } = this.#options;
     if (request.method === 'HEAD') return void response.writeHead(200, HEADERS).end();
     const leave = this.#places.take(`${actor.connector} ${actor.accountId}`);
     if (!leave) return TOO_MANY;
-    // What a slow reader has not been told: as many names as there are queries at most.
+    // Names that a slow reader has not received yet: at most as many as there are queries.
     const waiting = new Set([ALL]);
     const send = (): void => {
       if (response.writableEnded || response.writableLength > 0 || waiting.size === 0) return;
@@ -56,14 +56,14 @@ export class ChangeStreams {
     });
     let unread = 0;
     const beat = setInterval(() => {
-      // Whoever read nothing since the last beat is gone.
+      // A client that read nothing since the last beat is gone.
       if (unread > 0 && response.writableLength >= unread) response.destroy();
       if (response.writableEnded || response.destroyed) return;
       response.write(': beat\n\n');
       unread = response.writableLength;
-      isStillIn(request).then(
+      isStillAuthenticated(request).then(
         (isIn) => void (isIn || response.end()),
-        () => {}, // the database is away
+        () => {}, // the database is unreachable
       );
     }, beatMs);
     this.#open.add(response);

@@ -16,21 +16,21 @@ export interface CommandsOptions {
   readonly clock: Clock;
   readonly crashPoint: CrashHook;
   readonly afterCommit: Pick<AfterCommit, 'urgentAccepted'>;
-  /** How long a request waits for its answer. Default 20,000. */
+  /** How long a request waits for the answer. Default 20,000. */
   readonly waitMs?: number;
 }
 
-/** Longer than any handler; below the 30 s after which many clients give up. */
+/** Longer than any handler, but below the 30 s timeout of many clients. */
 const WAIT_MS = 20_000;
 
 export const commandBody = z.strictObject({
-  say: z.string().min(1).max(4000).describe('The words, as in a room: `ack 12`.'),
+  say: z.string().min(1).max(4000).describe('The command as typed in a room: `ack 12`.'),
   room: z
     .string()
     .min(1)
     .max(63)
     .optional()
-    .describe('Room of the configuration in which it is as if said; left out: as in a direct message.'),
+    .describe('Configured room in which to run the command. Default: as in a direct message.'),
 });
 
 export const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,200}$/;
@@ -47,22 +47,22 @@ export const STATUS: Readonly<Record<RemoteAnswer['outcome'], number>> = {
 
 const RUNNING: Problem = {
   status: 409,
-  sentence: 'the command with this Idempotency-Key is still running: ask again with the same key',
+  sentence: 'the command with this Idempotency-Key is still running: try again with the same key',
   headers: { 'Retry-After': '1' },
 };
 const OTHER_BODY: Problem = {
   status: 422,
   sentence:
-    'this Idempotency-Key belongs to another command: make a new key for each, and repeat a command with its own',
+    'this Idempotency-Key was used for another command: use a new key for each command, and the same one only for repeats',
 };
-const NOT_YET: Problem = {
+const NOT_RUN_YET: Problem = {
   status: 503,
-  sentence: 'the command is stored and has not been run yet: ask again with the same Idempotency-Key',
+  sentence: 'the command is stored but has not been run yet: try again with the same Idempotency-Key',
   headers: { 'Retry-After': '1' },
 };
 
-/** Says a command for an actor, once for each key, and resolves to what came of it, however often it is asked. */
-export async function sayOnce(
+/** Runs a command for an actor, once per key, and resolves to its answer, also for repeats. */
+export async function runOnce(
   { registry, database, clock, crashPoint, afterCommit, waitMs = WAIT_MS }: CommandsOptions,
   actor: Actor,
   request: Request,
@@ -71,11 +71,12 @@ export async function sayOnce(
   if (typeof sourceId !== 'string' || !IDEMPOTENCY_KEY.test(sourceId))
     return {
       status: 400,
-      sentence: 'send an Idempotency-Key of 1 to 200 visible characters: a new one for each command, such as a uuid',
+      sentence:
+        'send an Idempotency-Key of 1 to 200 printable ASCII characters: a new one for each command, such as a UUID',
     };
   const body = commandBody.safeParse(request.body);
   if (!body.success)
-    return { status: 400, sentence: 'send JSON such as { "say": "ack 12", "room": "ops" }; "room" may be left out' };
+    return { status: 400, sentence: 'send JSON such as { "say": "ack 12", "room": "ops" }; "room" is optional' };
   const { say, room } = body.data;
   const source =
     actor.kind === 'token' ? `api:${actor.name.slice('token:'.length)}` : `api:${actor.connector}/${actor.accountId}`;
@@ -89,8 +90,8 @@ export async function sayOnce(
   const accepted = await insertEvents(database.query, [event]);
   crashPoint('accept.after-commit');
   afterCommit.urgentAccepted(accepted);
-  const over = await waitUntilDone(database.query, { source, sourceId }, waitMs);
-  if (!over) return NOT_YET;
-  // Two came at one moment: the other one was first.
-  return over.key === event.key ? over.answer : OTHER_BODY;
+  const done = await waitUntilDone(database.query, { source, sourceId }, waitMs);
+  if (!done) return NOT_RUN_YET;
+  // Two requests came at once, and the other one was first.
+  return done.key === event.key ? done.answer : OTHER_BODY;
 }

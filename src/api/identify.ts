@@ -6,18 +6,18 @@ import type { ApiTokens } from './tokens.ts';
 
 export interface IdentifyOptions {
   readonly tokens: ApiTokens;
-  /** The person who is signed in on the pages with this browser. */
+  /** The actor signed in to the pages with this browser. */
   readonly signedIn: (request: Request) => Promise<Actor | undefined>;
-  /** Told of each wrong token. Tokens are long, so nobody needs to be kept from guessing. */
+  /** Called for each wrong token. Tokens are long, so guessing is not rate-limited. */
   readonly onWrongToken: (sender: string) => void;
 }
 
 const OTHER_SITE: Problem = {
   status: 403,
-  sentence: 'this came from a page of another site: use a token, or the page of the bot itself',
+  sentence: 'this request came from another website: use a token, or the page of the bot',
 };
 
-/** Says who asks: a token, or else whoever is signed in. */
+/** Identifies the sender: by a token, or else by the web session. */
 export function createIdentify(options: IdentifyOptions): (request: Request) => Promise<Actor | Problem> {
   const { tokens, signedIn, onWrongToken } = options;
   return async (request) => {
@@ -25,7 +25,7 @@ export function createIdentify(options: IdentifyOptions): (request: Request) => 
     if (given === undefined) {
       const actor = await signedIn(request);
       if (!actor) return NO_TOKEN;
-      // A browser sends its cookie whoever made it ask.
+      // A browser sends its cookie with requests of other sites too.
       return request.method === 'GET' || request.method === 'HEAD' || isSameOrigin(request) ? actor : OTHER_SITE;
     }
     const found = await tokens.find(given);

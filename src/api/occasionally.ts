@@ -1,11 +1,11 @@
 const QUIET_MS = 10_000;
 
-/** Calls `tell` at most once in 10 s: anybody may send requests, and a line for each would fill the log. */
-export function occasionally<Told>(tell: (told: Told) => void): (told: Told) => void {
+/** Calls `report` at most once in 10 s: anyone can send requests, and a line for each would fill the log. */
+export function occasionally<Value>(report: (value: Value) => void): (value: Value) => void {
   let quietUntilMs = -Infinity;
-  return (told) => {
+  return (value) => {
     if (performance.now() < quietUntilMs) return;
     quietUntilMs = performance.now() + QUIET_MS;
-    tell(told);
+    report(value);
   };
 }

@@ -8,13 +8,13 @@ type Json = Readonly<Record<string, unknown>>;
 
 const documents = new WeakMap<Registry, Json>();
 
-/** OpenAPI 3.1 of what this configuration answers and takes, from the schemas by which it is checked. */
+/** OpenAPI 3.1 document of the current configuration, from the schemas that validate requests. */
 export function openApi(registry: Registry, version: string): Json {
   const known = documents.get(registry);
   if (known) return known;
-  const made = documentOf(registry, version);
-  documents.set(registry, made);
-  return made;
+  const document = documentOf(registry, version);
+  documents.set(registry, document);
+  return document;
 }
 
 function documentOf(registry: Registry, version: string): Json {
@@ -24,13 +24,13 @@ function documentOf(registry: Registry, version: string): Json {
     info: {
       title: registry.botName,
       version,
-      description: 'What the skills of this bot answer and take. Errors are one sentence that says what to do.',
+      description: 'Queries and commands of the skills of this bot. Errors are one sentence that says what to do.',
     },
     servers: [{ url: registry.publicUrl ?? '/' }],
     security: [{ token: [] }],
     tags: skills.map(({ skill }) => ({ name: skill.name, description: skill.description ?? '' })),
     paths: Object.assign(
-      { '/api/v1/commands': { post: SAYING }, '/api/v1/changes': { get: CHANGES } },
+      { '/api/v1/commands': { post: RUN_COMMAND }, '/api/v1/changes': { get: CHANGES } },
       ...skills.map(pathsOf),
     ),
     components: {
@@ -62,7 +62,7 @@ function operationOf(skill: string, name: string, query: Query): Json {
         description: 'The answer.',
         content: { 'application/json': { schema: schemaOf(query.output, 'output') } },
       },
-      ...refusals(400, 401, 403, 404, 405, 503),
+      ...problems(400, 401, 403, 404, 405, 503),
     },
   };
 }
@@ -98,62 +98,62 @@ const outcome = z.object({
       fields: z.array(z.object({ label: z.string(), value: z.string() })),
       links: z.array(url),
       code: z.string(),
-      actions: z.array(z.object({ label: z.string(), say: z.string() })).describe('What may be said next.'),
+      actions: z.array(z.object({ label: z.string(), say: z.string() })).describe('Possible next commands.'),
     })
     .partial()
     .nullable()
-    .describe('What a room would have shown.'),
-  say: z.string().optional().describe('With `confirm`: the words that do it.'),
+    .describe('The reply that a room would show.'),
+  say: z.string().optional().describe('With `confirm`: the command that confirms.'),
 });
 
-const OUTCOME_SAYS: Readonly<Record<number, string>> = {
-  200: 'It was done (`ok`), it ended what an earlier one began (`cancelled`), or it asks back (`confirm`).',
-  400: 'No such command, or its words do not fit (`invalid`).',
-  403: 'Whoever asks may not say it (`denied`).',
-  409: 'It cannot be done now (`wrong`), or it is still running.',
-  500: 'It failed in the bot (`failed`): nothing was done.',
+const OUTCOME_DESCRIPTIONS: Readonly<Record<number, string>> = {
+  200: 'Done (`ok`), cancelled something (`cancelled`), or needs a confirmation (`confirm`).',
+  400: 'Unknown command, or wrong arguments (`invalid`).',
+  403: 'The actor may not use this command (`denied`).',
+  409: 'Not possible in the current state (`wrong`), or still running.',
+  500: 'Internal error (`failed`): nothing was changed.',
 };
 
 function outcomesOf(): Json {
-  const said = { 'application/json': { schema: { $ref: '#/components/schemas/Outcome' } } };
-  const both = { ...said, 'application/problem+json': PROBLEM_CONTENT };
+  const outcomeContent = { 'application/json': { schema: { $ref: '#/components/schemas/Outcome' } } };
+  const both = { ...outcomeContent, 'application/problem+json': PROBLEM_CONTENT };
   return Object.fromEntries(
-    Object.entries(OUTCOME_SAYS).map(([status, description]) => [
+    Object.entries(OUTCOME_DESCRIPTIONS).map(([status, description]) => [
       status,
-      { description, content: status === '200' ? said : both },
+      { description, content: status === '200' ? outcomeContent : both },
     ]),
   );
 }
 
 const PROBLEM_CONTENT = { schema: { $ref: '#/components/schemas/Problem' } };
 
-const SAYING = {
+const RUN_COMMAND = {
   operationId: 'say',
-  summary: 'says a command, once for each Idempotency-Key',
+  summary: 'runs a command, once per Idempotency-Key',
   parameters: [
     {
       name: 'Idempotency-Key',
       in: 'header',
       required: true,
       description:
-        'A new one for each command, such as a uuid; a repeat gets the same answer for as long as events are kept.',
+        'A new one for each command, such as a UUID; a repeat gets the same answer as long as events are kept.',
       schema: { type: 'string', pattern: IDEMPOTENCY_KEY.source },
     },
   ],
   requestBody: { required: true, content: { 'application/json': { schema: schemaOf(commandBody, 'input') } } },
-  responses: { ...outcomesOf(), ...refusals(401, 404, 405, 413, 415, 422, 503) },
+  responses: { ...outcomesOf(), ...problems(401, 404, 405, 413, 415, 422, 503) },
 };
 
 const CHANGES = {
   operationId: 'changes',
   summary: 'streams the names of queries whose answers may have changed',
-  description: 'Server-sent events, each with one name such as `alerts open`. Begins with `all`: ask for everything.',
+  description: 'Server-sent events, each with one name such as `alerts open`. The first is `all`: reload everything.',
   responses: {
     200: {
-      description: 'Goes on until either side ends it.',
+      description: 'Stays open until either side closes it.',
       content: { 'text/event-stream': { schema: { type: 'string' } } },
     },
-    ...refusals(401, 403, 405, 503),
+    ...problems(401, 403, 405, 503),
   },
 };
 
@@ -163,29 +163,29 @@ const PROBLEM = {
   properties: {
     type: { const: 'about:blank' },
     status: { type: 'integer' },
-    title: { type: 'string', description: 'What is wrong, and what to do.' },
+    title: { type: 'string', description: 'The problem, and what to do.' },
   },
 };
 
-const SAYS: Readonly<Record<number, string>> = {
-  400: 'What was sent is not what is taken here.',
+const PROBLEM_DESCRIPTIONS: Readonly<Record<number, string>> = {
+  400: 'The request is not valid.',
   401: 'The token is missing or wrong.',
-  403: 'Whoever asks may not.',
-  404: 'There is no such thing.',
-  405: 'The address knows other methods; `Allow` names them.',
+  403: 'The actor may not do this.',
+  404: 'Not found.',
+  405: 'Method not allowed; `Allow` lists the allowed ones.',
   413: 'The body is too large.',
-  415: 'The body is encoded in a way that is not known here.',
-  422: 'The Idempotency-Key belongs to another command.',
-  503: 'The bot cannot do that now: ask again.',
+  415: 'The body has an unsupported encoding.',
+  422: 'The Idempotency-Key was used for another command.',
+  503: 'The bot cannot do this now: try again.',
 };
 
 const RESPONSES = Object.fromEntries(
-  Object.entries(SAYS).map(([status, description]) => [
+  Object.entries(PROBLEM_DESCRIPTIONS).map(([status, description]) => [
     `Problem${status}`,
     { description, content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } },
   ]),
 );
 
-function refusals(...statuses: readonly number[]): Json {
+function problems(...statuses: readonly number[]): Json {
   return Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/Problem${status}` }]));
 }

@@ -7,10 +7,10 @@ import { sendProblem } from '../http/problem.ts';
 import type { Pages } from '../http/server.ts';
 import type { Registry } from '../registry/registry.ts';
 import { ChangeStreams } from './change-stream.ts';
-import { sayOnce, STATUS as OF_OUTCOME, type CommandsOptions } from './commands.ts';
+import { runOnce, STATUS as OF_OUTCOME, type CommandsOptions } from './commands.ts';
 import { createIdentify, type IdentifyOptions } from './identify.ts';
 import { openApi } from './openapi.ts';
-import { passing, STARTING, unreadable, type Problem } from './problems.ts';
+import { transientProblem, STARTING, malformed, type Problem } from './problems.ts';
 
 export interface ApiOptions extends IdentifyOptions {
   readonly version: string;
@@ -46,7 +46,7 @@ export function createApi(options: ApiOptions): Pages {
   const streams = new ChangeStreams({
     changes: options.changes,
     mayRun: (actor, name) => options.queries.mayRun(actor, name),
-    isStillIn: async (request) => !('status' in (await identify(request))),
+    isStillAuthenticated: async (request) => !('status' in (await identify(request))),
   });
   only(router, 'get', '/api/v1/changes', (request: Request, response: Response) => {
     const problem = streams.open(askerOf(response), request, response);
@@ -54,7 +54,7 @@ export function createApi(options: ApiOptions): Pages {
   });
   addQueries(router, options);
   router.use('/api', (error: unknown, _request: Request, response: Response, next: NextFunction) => {
-    const problem = unreadable(error) ?? passing(error);
+    const problem = malformed(error) ?? transientProblem(error);
     if (problem && !response.headersSent) refuse(response, problem);
     else next(error);
   });
@@ -65,7 +65,7 @@ const readJson = express.json({ limit: '64kb' });
 
 function addCommands(router: Router, { commands }: ApiOptions): void {
   only(router, 'post', '/api/v1/commands', readJson, async (request: Request, response: Response) => {
-    const said = await sayOnce(commands, askerOf(response), request);
+    const said = await runOnce(commands, askerOf(response), request);
     if ('status' in said) refuse(response, said);
     else response.status(OF_OUTCOME[said.outcome]).json(said);
   });

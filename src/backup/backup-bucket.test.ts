@@ -33,7 +33,7 @@ function watchbell(
 ): Promise<{ status: number; output: string }> {
   const env = {
     ...{ PATH: process.env['PATH'], TMPDIR: directory, DATABASE_URL: database.url },
-    // With a temporary directory of its own each command would compile the program anew.
+    // Otherwise each command, with its separate temporary directory, would compile the program again.
     NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
     ...{ AWS_ENDPOINT_URL: s3.endpoint, AWS_ACCESS_KEY_ID: KEY_ID, AWS_SECRET_ACCESS_KEY: KEY, ...more },
   };
@@ -49,7 +49,7 @@ const leftHere = async (): Promise<string[]> =>
   (await readdir(directory)).filter((name) => name.startsWith('watchbell-on-its-way-'));
 const kept = (): string[] => [...s3.objects.keys()].toSorted();
 
-test('the newest are kept in the bucket, other objects are left alone, and the newest is what is restored', async () => {
+test('backup keeps the newest backups in the bucket and other objects, and restore takes the newest', async () => {
   s3.objects.set('bells/prod/eu/notes & more.txt', Buffer.from('x'));
   s3.objects.set('bells/prod/eu-2/watchbell-2020-01-01T00-00-00-000Z.jsonl.gz', Buffer.from('x'));
   for (let nth = 0; nth < 4; nth++)
@@ -61,19 +61,19 @@ test('the newest are kept in the bucket, other objects are left alone, and the n
   expect(kept()).toHaveLength(2 + backups.length);
   expect(backups).toHaveLength(2);
   const [older = '', newest = ''] = backups;
-  expect((await watchbell(['restore', '--check', TO])).output).toContain(`s3://${newest} is whole`);
-  expect((await watchbell(['restore', '--check', `s3://${older}`])).output).toContain(`s3://${older} is whole`);
+  expect((await watchbell(['restore', '--check', TO])).output).toContain(`s3://${newest} is complete`);
+  expect((await watchbell(['restore', '--check', `s3://${older}`])).output).toContain(`s3://${older} is complete`);
   expect(await watchbell(['restore', TO])).toMatchObject({ status: 0, output: expect.stringContaining('Restored') });
   expect(await leftHere()).toEqual([]);
 });
 
-test('a store that is busy for a moment is asked again', async () => {
+test('a request to a busy store is retried', async () => {
   s3.busy = 2;
   expect(await watchbell(['backup', '--to', TO])).toMatchObject({ status: 0 });
   expect(kept()).toHaveLength(1);
 });
 
-test('what arrives damaged is refused, and no older backup goes for it', async () => {
+test('a damaged upload is rejected, and no older backup is deleted for it', async () => {
   await watchbell(['backup', '--to', TO]);
   const before = kept();
   s3.damaging = true;
@@ -84,27 +84,27 @@ test('what arrives damaged is refused, and no older backup goes for it', async (
   expect(kept()).toEqual(before);
 });
 
-test('an answer that all is well is no backup where nothing was stored', async () => {
+test('a success response without a stored object is not a backup', async () => {
   await watchbell(['backup', '--to', TO]);
   const [before, recorded] = [kept(), await lastBackup(database.database.query)];
   s3.forgetting = true;
   expect(await watchbell(['backup', '--to', TO, '--keep', '1'])).toEqual({
     status: 2,
-    output: expect.stringContaining(`${TO}: the backup is not there after it was sent; look at AWS_ENDPOINT_URL`),
+    output: expect.stringContaining(`${TO}: the backup is missing after the upload; check AWS_ENDPOINT_URL`),
   });
   expect([kept(), await lastBackup(database.database.query)]).toEqual([before, recorded]);
 });
 
-test('a key that may not look at what it sent makes no backup that counts', async () => {
+test('a key that cannot read its upload makes no valid backup', async () => {
   s3.denied.add('HEAD');
   expect(await watchbell(['backup', '--to', TO])).toEqual({
     status: 2,
-    output: expect.stringContaining('the key may not look at it: let it read (s3:GetObject)'),
+    output: expect.stringContaining('the key cannot read it: allow s3:GetObject'),
   });
   expect(await lastBackup(database.database.query)).toBeUndefined();
 });
 
-test('a key that may not list or delete makes a backup that counts, and older ones stay', async () => {
+test('a key that cannot list or delete makes a valid backup, and older ones stay', async () => {
   for (const asking of ['DELETE', 'LIST'] as const) {
     await watchbell(['backup', '--to', TO]);
     const before = kept();
@@ -112,7 +112,7 @@ test('a key that may not list or delete makes a backup that counts, and older on
     expect(await watchbell(['backup', '--to', TO, '--keep', '1'])).toEqual({
       status: 0,
       output: expect.stringContaining(
-        `watchbell: the backup is kept, and older ones could not be cleared away: ${TO}: AccessDenied: Access Denied; look at`,
+        `watchbell: the backup was made, but older ones could not be deleted: ${TO}: AccessDenied: Access Denied; check`,
       ),
     });
     expect(kept()).toEqual([...before, expect.stringContaining('bells/prod/eu/watchbell-')]);
@@ -121,15 +121,15 @@ test('a key that may not list or delete makes a backup that counts, and older on
   expect(await lastBackup(database.database.query)).toBeGreaterThan(0);
 });
 
-test('the backup just written stays where the clock is behind those of others', async () => {
+test('the backup just written is kept, even if the clock is behind', async () => {
   s3.objects.set('bells/prod/eu/watchbell-2099-01-01T00-00-00-000Z.jsonl.gz', Buffer.from('x'));
   s3.objects.set('bells/prod/eu/watchbell-2098-01-01T00-00-00-000Z.jsonl.gz', Buffer.from('x'));
   const { output } = await watchbell(['backup', '--to', TO, '--keep', '1']);
   expect(kept()).toEqual([/^s3:\/\/(\S+): /.exec(output)?.[1]]);
 });
 
-describe('ended in the middle', () => {
-  /** Ends a backup that is being sent. */
+describe('interrupted', () => {
+  /** Kills a backup during the upload. */
   async function endedBy(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     s3.silent = true;
     s3.asked.length = 0;
@@ -142,12 +142,12 @@ describe('ended in the middle', () => {
     s3.silent = false;
   }
 
-  test('by SIGTERM it leaves nothing on this machine', async () => {
+  test('by SIGTERM, it leaves no files behind', async () => {
     await endedBy('SIGTERM');
     expect(await leftHere()).toEqual([]);
   });
 
-  test("by kill -9 it leaves what the next one clears away, when it is old enough to be nobody's", async () => {
+  test('by kill -9, it leaves files that a later run deletes once they are old', async () => {
     await endedBy('SIGKILL');
     expect(await watchbell(['backup', '--to', TO])).toMatchObject({ status: 0 });
     const [left = ''] = await leftHere();
@@ -157,23 +157,26 @@ describe('ended in the middle', () => {
   });
 });
 
-test('what is no store of S3 is called so', async () => {
+test('a server that is not S3 is reported', async () => {
   await watchbell(['backup', '--to', TO]);
   const [one] = kept();
   s3.isPage = true;
   for (const [args, message] of [
-    [['backup', '--to', TO], `${TO}: the backup is not there after it was sent; look at AWS_ENDPOINT_URL`],
-    [['restore', '--check', TO], `${s3.endpoint} answers, and not as S3 does: look at AWS_ENDPOINT_URL`],
-    [['restore', '--check', `s3://${one}`], `s3://${one} is not a whole backup: incorrect header check; take another`],
+    [['backup', '--to', TO], `${TO}: the backup is missing after the upload; check AWS_ENDPOINT_URL`],
+    [['restore', '--check', TO], `${s3.endpoint} answers, but is not S3: check AWS_ENDPOINT_URL`],
+    [
+      ['restore', '--check', `s3://${one}`],
+      `s3://${one} is not a complete backup: incorrect header check; use another one`,
+    ],
   ] as const)
     expect(await watchbell(args)).toEqual({ status: 2, output: `watchbell: ${message}\n` });
 });
 
-test('what cannot be is one sentence that names the remedy', async () => {
-  const cannot: [string[], Record<string, string>, string][] = [
-    [['backup', '--to', 's3:///prod'], {}, 'names no bucket: write s3://BUCKET/PREFIX'],
+test('impossible requests are rejected in one sentence with the remedy', async () => {
+  const rejected: [string[], Record<string, string>, string][] = [
+    [['backup', '--to', 's3:///prod'], {}, 'has no bucket: write s3://BUCKET/PREFIX'],
     [['backup', '--to', 's3://bell/prod'], {}, 's3://bell/prod: NoSuchBucket: The specified bucket does not exist;'],
-    [['backup', '--to', TO], { AWS_ENDPOINT_URL: '' }, 'AWS_ENDPOINT_URL is no address: write https://HOST'],
+    [['backup', '--to', TO], { AWS_ENDPOINT_URL: '' }, 'AWS_ENDPOINT_URL is not an address: write https://HOST'],
     [['restore', 'gs://bells/prod'], {}, 'gs:…: name a directory, or write s3://BUCKET/PREFIX'],
     [['backup', '--to', TO], { AWS_ACCESS_KEY_ID: '' }, 'needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'],
     [['backup', '--to', TO], { AWS_SECRET_ACCESS_KEY: 'wrong' }, 'SignatureDoesNotMatch: The signature & the key'],
@@ -181,7 +184,7 @@ test('what cannot be is one sentence that names the remedy', async () => {
     [['restore', TO], {}, `no backup in ${TO}`],
     [['restore', `${TO}/watchbell-2020-01-01T00-00-00-000Z.jsonl.gz`], {}, 'NoSuchKey'],
   ];
-  for (const [args, env, message] of cannot) {
+  for (const [args, env, message] of rejected) {
     const { status, output } = await watchbell(args, env);
     expect({ args, status, output }).toEqual({ args, status: 2, output: expect.stringContaining(message) });
     expect(output.trim()).not.toContain('\n');

@@ -9,12 +9,12 @@ import type { BucketResponse } from './bucket-request.ts';
 import { bucketStore, tag, unescape } from './bucket-store.ts';
 import { withTemporaryFile } from './temporary-file.ts';
 
-/** What can be sent in one piece: a `Blob` of a file counts its bytes with 32 bits, and S3 would take a fifth GiB. */
+/** Maximum size of one upload: a `Blob` of a file counts bytes in 32 bits; S3 itself would accept 5 GiB. */
 const MAX_BYTES = 4 * 1024 ** 3 - 1;
 
 /**
- * Backups in a bucket of S3, or of anything that speaks its protocol. Each is one object. `through`: a directory in which
- * files lie on their way; `firstWaitMs`: before a second try.
+ * Backups in an S3 bucket, or in any compatible store. Each is one object. `through`: a directory for temporary
+ * files; `firstWaitMs`: delay before the first retry.
  */
 export function bucket(address: string, through: string, env: NodeJS.ProcessEnv, firstWaitMs?: number): BackupPlace {
   const to = readBucketAddress(address, env);
@@ -26,9 +26,9 @@ export function bucket(address: string, through: string, env: NodeJS.ProcessEnv,
     const hash = createHash('sha256');
     await pipeline(createReadStream(path), hash);
     const body = await openAsBlob(path);
-    // The other side refuses what does not arrive as it was sent.
+    // The store rejects a damaged upload.
     await store.ask('PUT', key, text, { body, sha256: hash.digest('hex') });
-    // What answers may be no store at all.
+    // The server may not be an object store at all.
     const stored = await store.ask(
       'HEAD',
       key,
@@ -38,11 +38,9 @@ export function bucket(address: string, through: string, env: NodeJS.ProcessEnv,
       },
     );
     if (stored.status === 403)
-      throw new StartFailed(
-        `${address}: the backup was sent, and the key may not look at it: let it read (s3:GetObject)`,
-      );
+      throw new StartFailed(`${address}: the backup was uploaded, but the key cannot read it: allow s3:GetObject`);
     if (!stored.ok || stored.headers.get('content-length') !== String(body.size))
-      throw new StartFailed(`${address}: the backup is not there after it was sent; look at AWS_ENDPOINT_URL`);
+      throw new StartFailed(`${address}: the backup is missing after the upload; check AWS_ENDPOINT_URL`);
   }
 
   return {
@@ -52,11 +50,11 @@ export function bucket(address: string, through: string, env: NodeJS.ProcessEnv,
       const keys: string[] = [];
       for (let more: string | undefined = ''; more !== undefined;) {
         const query = { 'list-type': '2', prefix, ...(more !== '' && { 'continuation-token': more }) };
-        const said = await store.ask('GET', '', text, { query });
-        if (!said.includes('<ListBucketResult'))
-          throw new StartFailed(`${to.endpoint} answers, and not as S3 does: look at AWS_ENDPOINT_URL`);
-        keys.push(...[...said.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, key = '']) => unescape(key)));
-        more = tag(said, 'NextContinuationToken');
+        const response = await store.ask('GET', '', text, { query });
+        if (!response.includes('<ListBucketResult'))
+          throw new StartFailed(`${to.endpoint} answers, but is not S3: check AWS_ENDPOINT_URL`);
+        keys.push(...[...response.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, key = '']) => unescape(key)));
+        more = tag(response, 'NextContinuationToken');
       }
       return backupsIn(keys.map((key) => key.slice(prefix.length)));
     },
@@ -67,7 +65,7 @@ export function bucket(address: string, through: string, env: NodeJS.ProcessEnv,
         const { size } = await stat(path);
         if (size > MAX_BYTES)
           throw new StartFailed(
-            `the backup has ${(size / 1024 ** 3).toFixed(1)} GB, and one object has less than 4 GB: write it to a directory, or keep less (keep.history)`,
+            `the backup has ${(size / 1024 ** 3).toFixed(1)} GB, but an object is limited to 4 GB: write it to a directory, or keep less (keep.history)`,
           );
         await send(prefix + file, path);
         return done;
@@ -85,7 +83,7 @@ export function bucket(address: string, through: string, env: NodeJS.ProcessEnv,
       await store.ask('DELETE', prefix + file, text);
     },
 
-    // What was cut off never became an object.
+    // An interrupted upload never becomes an object.
     tidy: async () => {},
   };
 }

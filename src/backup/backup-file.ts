@@ -1,6 +1,6 @@
 /**
- * A backup is one gzip file of lines: a manifest, then for each table its name and its rows as JSON written by Postgres, then the
- * counts, which prove that nothing is missing at the end. Rows are never parsed here: what Postgres wrote goes back as it is.
+ * A backup is one gzip file of lines: a manifest, then each table's name and its rows as JSON written by Postgres, then the
+ * counts, which prove that nothing is missing at the end. Rows are never parsed here: Postgres gets back exactly what it wrote.
  */
 import { createReadStream, createWriteStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
@@ -10,14 +10,14 @@ import { StartFailed, messageOf } from '../errors.ts';
 
 export interface Manifest {
   readonly watchbell: string;
-  /** Of this file, not of the database. */
+  /** Version of this file format, not of the database. */
   readonly format: 1;
   readonly takenAt: string;
   /** Number of the newest migration, by `core` and skill. */
   readonly schema: Readonly<Record<string, number>>;
-  /** In an order in which rows can be put back. */
+  /** In an order in which rows can be restored. */
   readonly tables: readonly { readonly name: string; readonly columns: readonly string[] }[];
-  /** Where each sequence stands. */
+  /** Last value of each sequence. */
   readonly sequences: Readonly<Record<string, string>>;
 }
 
@@ -25,12 +25,12 @@ export type Line =
   | { readonly type: 'manifest'; readonly manifest: Manifest }
   | { readonly type: 'row'; readonly table: string; readonly json: string };
 
-/** What a file is called until it is complete. */
+/** The name of a file until it is complete. */
 export function draftOf(path: string): string {
   return `${path}.partial`;
 }
 
-/** Writes beside the file first and gives it its name when it is complete and on the disk. Resolves to the rows by table. */
+/** Writes a draft, and renames it when it is complete and synced to disk. Resolves to the number of rows by table. */
 export async function writeBackup(path: string, lines: AsyncIterable<Line>): Promise<Record<string, number>> {
   const draft = draftOf(path);
   const counts: Record<string, number> = {};
@@ -55,14 +55,14 @@ export async function writeBackup(path: string, lines: AsyncIterable<Line>): Pro
     await file.close();
     await rename(draft, path);
   } catch (error) {
-    // On a full disk it would leave the next one no room either.
+    // On a full disk it would leave no space for the next one either.
     await rm(draft, { force: true }).catch(() => {});
     throw error;
   }
   return counts;
 }
 
-/** Reads a backup to its end; `address`: what an error calls it. @throws {StartFailed} when it is none, is cut short, or its counts do not agree. */
+/** Reads a complete backup; `address` is its name in errors. @throws {StartFailed} when it is not a backup, is truncated, or its counts do not match. */
 export async function* readBackup(path: string, address = path): AsyncGenerator<Line> {
   const counts: Record<string, number> = {};
   let table: string | undefined;
@@ -81,21 +81,23 @@ export async function* readBackup(path: string, address = path): AsyncGenerator<
         yield { type: 'manifest', manifest };
       } else if (line.startsWith('table ')) table = line.slice(6);
       else if (line.startsWith('end ')) ended = line.slice(4);
-      else if (table === undefined) throw new Error('a row stands outside any table');
+      else if (table === undefined) throw new Error('a row is outside any table');
       else {
         counts[table] = (counts[table] ?? 0) + 1;
         yield { type: 'row', table, json: line };
       }
     }
-    if (ended !== JSON.stringify(counts)) throw new Error('it is cut short: rows are missing');
+    if (ended !== JSON.stringify(counts)) throw new Error('it is truncated: rows are missing');
   } catch (error) {
-    throw new StartFailed(`${address} is not a whole backup: ${messageOf(error)}; take another`, { cause: error });
+    throw new StartFailed(`${address} is not a complete backup: ${messageOf(error)}; use another one`, {
+      cause: error,
+    });
   } finally {
     input.destroy();
   }
 }
 
-/** At line feeds only: `readline` also splits at U+2028, which stands in what people write. */
+/** Splits at line feeds only: `readline` also splits at U+2028, which occurs in messages. */
 async function* linesOf(stream: AsyncIterable<Buffer>): AsyncGenerator<string> {
   let rest: Buffer[] = [];
   for await (const chunk of stream) {

@@ -7,10 +7,10 @@ test.each([
   ['s3:bells', 's3'],
   ['file:///backups', 'file'],
   ['https://bell:hunter2@s3.example.org/bells', 'https'],
-])('%s is taken for no directory', async (address, scheme) => {
+])('%s is not taken for a directory', async (address, scheme) => {
   await expect(placeOf(address)).rejects.toMatchObject({
     code: 'WB_START_FAILED',
-    message: `backups are not kept in ${scheme}:…: name a directory, or write s3://BUCKET/PREFIX`,
+    message: `backups cannot be kept in ${scheme}:…: name a directory, or write s3://BUCKET/PREFIX`,
   });
 });
 
@@ -27,9 +27,9 @@ test.each([
   [{ code: 'ECONNRESET', syscall: 'read' }, 'what happened'],
   [{ code: 'EPIPE', syscall: 'write' }, 'what happened'],
   [{ code: 'ETIMEDOUT', syscall: 'connect' }, 'what happened'],
-  // A socket of Postgres that is a file.
+  // A Unix socket of Postgres.
   [{ code: 'ENOENT', syscall: 'connect' }, 'what happened'],
-])('of %j only what a disk says is taken for the disk', async (error, message) => {
+])('%j: only disk errors are reported as disk errors', async (error, message) => {
   const work = onDisk('/b', () => Promise.reject(Object.assign(new Error('what happened'), error)));
   await expect(work).rejects.toMatchObject({ message: expect.stringMatching(`^${message}`) });
 });

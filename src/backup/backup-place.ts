@@ -3,29 +3,29 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { codeOf, messageOf, StartFailed } from '../errors.ts';
-import { clearingAtExit } from '../signals.ts';
+import { withCleanupAtExit } from '../signals.ts';
 import { draftOf } from './backup-file.ts';
 
 /** Where backups are kept. */
 export interface BackupPlace {
-  /** How people find it. */
+  /** The address shown to people. */
   addressOf(name: string): string;
-  /** Names of whole backups, newest first. */
+  /** Names of complete backups, newest first. */
   list(): Promise<readonly string[]>;
-  /** Keeps what `work` writes to the path that it is given; nothing when that fails. */
+  /** Stores what `work` writes to the given path; nothing if that fails. */
   write<T>(name: string, work: (path: string) => Promise<T>): Promise<T>;
-  /** Lends a path at which the backup can be read. */
+  /** Runs `work` with a path from which the backup can be read. */
   read<T>(name: string, work: (path: string) => Promise<T>): Promise<T>;
   remove(name: string): Promise<void>;
-  /** Clears away what backups that were cut off have left. */
+  /** Deletes leftovers of interrupted backups. */
   tidy(): Promise<void>;
 }
 
 const DAY_MS = 86_400_000;
-/** What an error of a disk is called, and none of a connection. */
-const OF_DISK =
+/** Error codes of disks, but not of connections. */
+const DISK_ERROR =
   /^E(?:ACCES|BUSY|DQUOT|EXIST|FBIG|INVAL|IO|ISDIR|LOOP|MFILE|NAMETOOLONG|NFILE|NODEV|NOENT|NOSPC|NOTDIR|NOTEMPTY|NXIO|PERM|ROFS|STALE|XDEV)$/;
-/** Something is meant that has a scheme: of one letter it would be a drive. */
+/** An address with a scheme; a single letter would be a drive. */
 const WITH_SCHEME = /^(?:s3:|[a-z][a-z0-9+.-]+:\/)/i;
 const NAME = /^watchbell-\d{4}-\d{2}-\d{2}T[\d-]+Z\.jsonl\.gz$/;
 
@@ -33,7 +33,7 @@ export function newName(): string {
   return `watchbell-${new Date().toISOString().replaceAll(/[:.]/g, '-')}.jsonl.gz`;
 }
 
-/** Of names, those of backups, newest first. */
+/** The names that are backups, newest first. */
 export function backupsIn(names: readonly string[]): string[] {
   return names
     .filter((name) => NAME.test(name))
@@ -41,19 +41,19 @@ export function backupsIn(names: readonly string[]): string[] {
     .toReversed();
 }
 
-/** A directory on this machine, or with `s3://BUCKET/PREFIX` a bucket; files on their way there lie in `through`. */
+/** A local directory, or for `s3://BUCKET/PREFIX` a bucket, with temporary files in `through`. */
 export async function placeOf(address: string, through = tmpdir()): Promise<BackupPlace> {
   if (!address.startsWith('s3://')) {
     if (!WITH_SCHEME.test(address)) return directory(address);
-    // Not the rest of it, which may hold a password.
+    // Do not show the rest, which may contain a password.
     const scheme = address.slice(0, address.indexOf(':') + 1);
-    throw new StartFailed(`backups are not kept in ${scheme}…: name a directory, or write s3://BUCKET/PREFIX`);
+    throw new StartFailed(`backups cannot be kept in ${scheme}…: name a directory, or write s3://BUCKET/PREFIX`);
   }
   const { bucket } = await import('./backup-bucket.ts');
   return bucket(address, through, process.env);
 }
 
-/** The backup that is meant: itself, or the newest of a place. */
+/** Finds the backup at an address, or the newest one of a place. */
 export async function findBackup(
   address: string,
   through?: string,
@@ -75,7 +75,7 @@ function directory(path: string): BackupPlace {
       onDisk(path, async () => {
         await makeDirectory(path);
         const file = join(path, name);
-        return clearingAtExit(
+        return withCleanupAtExit(
           () => rmSync(draftOf(file), { force: true }),
           () => work(file),
         );
@@ -87,7 +87,7 @@ function directory(path: string): BackupPlace {
         if (!name.endsWith('.gz.partial')) continue;
         const draft = join(path, name);
         const found = await stat(draft).catch(() => undefined);
-        // One that another process is writing is younger.
+        // A younger one may still be written by another process.
         if (found && Date.now() - found.mtimeMs > DAY_MS) await rm(draft, { force: true });
       }
     },
@@ -102,25 +102,25 @@ async function namesIn(path: string): Promise<string[]> {
   }
 }
 
-/** A directory that is none, may not be written or is full is nothing that a stack trace would explain; nor is it the network. */
+/** Turns disk errors of `work` (no directory, no permission, no space) into a {StartFailed}; network errors pass through. */
 export async function onDisk<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (!OF_DISK.test(codeOf(error) ?? '') || isOfConnection(error)) throw error;
+    if (!DISK_ERROR.test(codeOf(error) ?? '') || isConnectionError(error)) throw error;
     throw new StartFailed(
-      `the backup cannot be written to ${path}: ${messageOf(error)}; name a directory that may be written and has room`,
+      `the backup cannot be written to ${path}: ${messageOf(error)}; choose a writable directory with enough space`,
       { cause: error },
     );
   }
 }
 
-/** A socket that is a file has the codes of one. */
-function isOfConnection(error: unknown): boolean {
+/** A Unix socket causes errors with the codes of files. */
+function isConnectionError(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'syscall' in error && error.syscall === 'connect';
 }
 
-/** With those it lies in. Node's own `recursive` never ends where none can be made, as below /proc. */
+/** Creates parents too. Node's own `recursive` never returns where none can be created, as below /proc. */
 async function makeDirectory(path: string): Promise<void> {
   try {
     await mkdir(path);

@@ -1,6 +1,6 @@
 import type { Query } from '../db/database.ts';
 
-/** Notes that a backup is complete, for the metric. */
+/** Records that a backup is complete, for the metric. */
 export async function recordBackup(query: Query): Promise<void> {
   await query(
     `insert into skill_state (skill, key, value) values ('core', 'backup', to_json(extract(epoch from clock_timestamp()))::text)

@@ -16,16 +16,16 @@ import { restore } from './restore.ts';
 const { skills } = await loadSkills([BUILT_IN_SKILLS]);
 let directory: string;
 let path: string;
-let empties: TestDatabase[];
+let databases: TestDatabase[];
 let source: Database;
 let target: Database;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'watchbell-backup-'));
   path = join(directory, 'backup.jsonl.gz');
-  empties = [await emptyDatabase(), await emptyDatabase()];
+  databases = [await emptyDatabase(), await emptyDatabase()];
   [source, target] = (await Promise.all(
-    empties.map(async ({ url }) => {
+    databases.map(async ({ url }) => {
       const database = createDatabase({
         url: async () => ({ connectionString: url }),
         poolSize: 3,
@@ -42,7 +42,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await Promise.all([source.close(), target.close()]);
-  await Promise.all(empties.map((one) => one.drop()));
+  await Promise.all(databases.map((one) => one.drop()));
   await rm(directory, { recursive: true, force: true });
 });
 
@@ -60,7 +60,7 @@ async function contents(database: Database): Promise<Record<string, string[]>> {
 
 const NASTY = `'"\\ \n\t\u2028 ünï 🔔 {"a":1} end table x`;
 
-/** One row at least in each table that holds what people would miss, with every kind of value. */
+/** At least one row in each important table, with every kind of value. */
 async function fill(): Promise<void> {
   const message = randomUUID();
   await source.query(
@@ -104,7 +104,7 @@ async function fill(): Promise<void> {
 
 const take = (): Promise<Record<string, number>> => writeBackup(path, dump(source, '0.1.0'));
 
-test('what was restored is what was there, value for value', async () => {
+test('a restore reproduces the backup, value for value', async () => {
   await fill();
   const counts = await take();
   expect(counts).toMatchObject({ audit: 1234, alerts: 1, messages: 1, message_remotes: 1 });
@@ -112,12 +112,12 @@ test('what was restored is what was there, value for value', async () => {
   const [before, after] = [await contents(source), await contents(target)];
   const sends = after['messages']?.map((row) => (JSON.parse(row) as { sends: number }).sends);
   expect(sends?.every((count) => count > 20_000_000)).toBe(true);
-  const uncounted = (rows: string[] = []): string[] => rows.map((row) => row.replace(/"sends":\d+/, ''));
-  for (const one of [before, after]) one['messages'] = uncounted(one['messages']);
+  const withoutSends = (rows: string[] = []): string[] => rows.map((row) => row.replace(/"sends":\d+/, ''));
+  for (const one of [before, after]) one['messages'] = withoutSends(one['messages']);
   expect(after).toEqual(before);
 });
 
-test('a restore writes each message once: one statement over all of them would take longer than a statement may', async () => {
+test('a restore writes each message once, because one update of all could exceed the statement timeout', async () => {
   await fill();
   await take();
   await target.connection(({ script }) =>
@@ -127,7 +127,7 @@ test('a restore writes each message once: one statement over all of them would t
   expect(await restore(target, readBackup(path))).toMatchObject({ messages: 0 });
 });
 
-/** The next numbers in the restored database; `last`: of alerts at the backup, which was taken so long ago after so long a life. */
+/** The next numbers in the restored database, if the backup was taken `agoDays` ago, after `lifeDays`, when the last alert was `last`. */
 async function numbersAfter({ last, agoDays, lifeDays }: { last: number; agoDays: number; lifeDays: number }) {
   await source.query(`select setval('alert_numbers', $1)`, [last]);
   await source.query(
@@ -156,17 +156,17 @@ test.each([
   ['a fresh one', { last: 3713, agoDays: 1, lifeDays: 100 }, { alert: 14_001, audit: 12_001, event: 10_001 }],
   ['an old one', { last: 49_500, agoDays: 90, lifeDays: 30 }, { alert: 1_535_001, audit: 39_001, event: 10_001 }],
   ['few numbers left', { last: 2_147_418_112, agoDays: 90, lifeDays: 1 }, { alert: 2_147_450_880 }],
-])('%s: numbers that may have been given since a backup are not given again', async (_, when, numbers) => {
+])('%s: numbers that may have been assigned since the backup are not assigned again', async (_, when, numbers) => {
   await fill();
-  // Had begun to count only after it.
+  // A sequence that started only after the backup.
   await source.query('delete from events; alter sequence events_id_seq restart');
   expect(await numbersAfter(when)).toMatchObject(numbers);
 });
 
-test('a disk that stands still for a while ends neither a backup nor a restore', async () => {
+test('a disk that stalls for a while aborts neither a backup nor a restore', async () => {
   await fill();
   await take();
-  const [from, to] = empties.map(({ url }) =>
+  const [from, to] = databases.map(({ url }) =>
     createDatabase({
       url: async () => ({ connectionString: url }),
       poolSize: 1,
@@ -180,7 +180,7 @@ test('a disk that stands still for a while ends neither a backup nor a restore',
   await Promise.all([from.close(), to.close()]);
 });
 
-/** Stops in the middle until somebody's transaction has been idle for a second. */
+/** Pauses halfway until some transaction has been idle for a second. */
 async function* slowly<T>(lines: AsyncIterable<T>, { query }: Database): AsyncGenerator<T> {
   let count = 0;
   for await (const line of lines) {
@@ -195,7 +195,7 @@ async function* slowly<T>(lines: AsyncIterable<T>, { query }: Database): AsyncGe
   }
 }
 
-test('a backup is one moment: what is committed while it is taken is not in it', async () => {
+test('a backup is a snapshot: later commits are not in it', async () => {
   await fill();
   const lines = dump(source, '0.1.0');
   const first = await lines.next();
@@ -212,7 +212,7 @@ test('a backup is one moment: what is committed while it is taken is not in it',
   expect(state).toHaveLength(1);
 });
 
-test('a restore begins anew: cursors are gone, and what waited is held until a person says otherwise', async () => {
+test('a restore starts from now: cursors are gone, and pending work is held until a person decides', async () => {
   const ids = Array.from({ length: 3 }, () => randomUUID());
   await source.query(`insert into cursors values ('matrix', 's1', now())`);
   await source.query(`insert into leases values ('connector:matrix', $1, 7, now() + interval '1 hour')`, [ids[0]]);
@@ -256,7 +256,7 @@ test('a restore begins anew: cursors are gone, and what waited is held until a p
   });
 });
 
-test.each(['release', 'drop'] as const)('what a restore holds is named, and a person may %s it', async (what) => {
+test.each(['release', 'drop'] as const)('held work is listed, and a person can %s it', async (what) => {
   await source.query(
     `insert into timers (id, skill, key, name, payload, due_at) values (gen_random_uuid(), 'alerts', 'k', 'remind', '{}', now() - interval '1 s'),
        (gen_random_uuid(), 'alerts', 'later', 'remind', '{}', now() + interval '1 day')`,
@@ -278,7 +278,7 @@ test.each(['release', 'drop'] as const)('what a restore holds is named, and a pe
   expect(left).toEqual(what === 'release' ? { timers: 2, tasks: 1 } : { timers: 1, tasks: 0 });
 });
 
-test('a backup that is cut short or damaged is refused, and nothing of it is restored', async () => {
+test('a truncated or damaged backup is rejected, and nothing of it is restored', async () => {
   await fill();
   await take();
   const text = gunzipSync(await readFile(path)).toString();
@@ -292,7 +292,7 @@ test('a backup that is cut short or damaged is refused, and nothing of it is res
   ];
   for (const bytes of damaged) {
     await writeFile(path, bytes);
-    await expect(restore(target, readBackup(path))).rejects.toThrow(/not a whole backup/);
+    await expect(restore(target, readBackup(path))).rejects.toThrow(/not a complete backup/);
     expect(await contents(target)).toEqual(before);
   }
 });
@@ -305,7 +305,7 @@ test('a backup that cannot be written leaves no transaction open, and no file th
   expect(await readdir(directory)).toEqual([]);
 });
 
-test('a database that is in use, or that a running bot uses, is not overwritten', async () => {
+test('a database that is not empty, or in use by a running bot, is not overwritten', async () => {
   await fill();
   await take();
   await expect(restore(source, readBackup(path))).rejects.toThrow('into an empty one');
@@ -315,7 +315,7 @@ test('a database that is in use, or that a running bot uses, is not overwritten'
   await expect(restore(target, readBackup(path))).rejects.toThrow('a bot is running');
 });
 
-test('a backup of a newer release is refused by name; one of an older release gets the defaults of new columns', async () => {
+test('a backup of a newer release is rejected with the release; one of an older release gets the defaults of new columns', async () => {
   await fill();
   await take();
   await target.query('drop table alert_timeline');
@@ -334,11 +334,11 @@ test('a backup of a newer release is refused by name; one of an older release ge
   expect(await newer.query('select mood from web_lines')).toEqual([{ mood: 'calm' }]);
 });
 
-test('files are large: a backup has one in memory at a time', async () => {
+test('a backup holds only one file in memory at a time', async () => {
   await source.query(
     `insert into files (hash, bytes) select n::text, decode(repeat('00', 500000), 'hex') from generate_series(1, 4) n`,
   );
-  let most = 0;
+  let largest = 0;
   const measured: Database = {
     ...source,
     connection: (work, longestMs) =>
@@ -348,7 +348,7 @@ test('files are large: a backup has one in memory at a time', async () => {
             ...transaction,
             script: async <R extends object>(text: string) => {
               const rows = await transaction.script<R>(text);
-              most = Math.max(most, JSON.stringify(rows).length);
+              largest = Math.max(largest, JSON.stringify(rows).length);
               return rows;
             },
           }),
@@ -356,28 +356,28 @@ test('files are large: a backup has one in memory at a time', async () => {
       ),
   };
   await writeBackup(path, dump(measured, '1'));
-  expect(most).toBeGreaterThan(1_000_000);
-  expect(most).toBeLessThan(2_000_000);
+  expect(largest).toBeGreaterThan(1_000_000);
+  expect(largest).toBeLessThan(2_000_000);
   await restore(target, readBackup(path));
   expect(await target.query('select sum(length(bytes)) as bytes from files')).toEqual([{ bytes: 2_000_000 }]);
 });
 
-test('a large backup is put back, also where its statements take longer than any other may', async () => {
+test('a large backup is restored, even if its statements exceed the usual timeout', async () => {
   await source.query(
     `insert into messages (id, connector, room, skill, key, queue, content, delivered_version, copies)
      select gen_random_uuid(), 'matrix', '!r:x', 'alerts', 'alert:' || n, 1, repeat('x', 500), 1, '[]' from generate_series(1, 20000) n`,
   );
   await writeBackup(path, dump(source, '1'));
-  const hasty = createDatabase({
-    url: async () => ({ connectionString: empties[1]?.url ?? '' }),
+  const impatient = createDatabase({
+    url: async () => ({ connectionString: databases[1]?.url ?? '' }),
     poolSize: 1,
     idleInTransactionMs: 10_000,
     statementTimeoutMs: 100,
   });
   try {
-    await restore(hasty, readBackup(path));
+    await restore(impatient, readBackup(path));
   } finally {
-    await hasty.close();
+    await impatient.close();
   }
   expect(await target.query('select count(*) as count from messages where sends > 0')).toEqual([{ count: 20_000 }]);
 });

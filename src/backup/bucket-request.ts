@@ -7,10 +7,10 @@ import type { ReadableStream } from 'node:stream/web';
 import { messageOf } from '../errors.ts';
 import { createAgent } from '../proxies.ts';
 
-/** As long as a store may say nothing. */
-const SILENT_MS = 300_000;
+/** Timeout without any data from the store. */
+const TIMEOUT_MS = 300_000;
 
-/** What a store answers; its body is read once, or thrown away. */
+/** A response of the store; its body must be read once, or discarded. */
 export interface BucketResponse {
   readonly ok: boolean;
   readonly status: number;
@@ -20,10 +20,10 @@ export interface BucketResponse {
 }
 
 /**
- * Sends a signed request. Not with `fetch`: Node's ended the program (an assertion in its parser, 24.22) where the store
+ * Sends a signed request. Not with `fetch`: Node's crashed (an assertion in its parser, 24.22) when the store
  * closed the connection while the disk was slower than the network.
  *
- * @throws an error with a `cause` when the store was not reached or did not answer; nothing may have come of it.
+ * @throws an error with a `cause` when the store was not reached or did not answer; the request may have had no effect.
  */
 export function sendSigned({ url, method, headers }: Request, body: Blob | undefined): Promise<BucketResponse> {
   const { protocol } = new URL(url);
@@ -33,11 +33,11 @@ export function sendSigned({ url, method, headers }: Request, body: Blob | undef
       method,
       agent: createAgent(protocol === 'https:' ? 'https:' : 'http:', {}),
       headers: { ...Object.fromEntries(headers), ...(body && { 'content-length': body.size }) },
-      timeout: SILENT_MS,
+      timeout: TIMEOUT_MS,
     };
     const request = (protocol === 'https:' ? overHttps : overHttp)(url, options, (answer) => resolve(answerOf(answer)));
     request.on('error', fail);
-    request.on('timeout', () => request.destroy(new Error(`no answer for ${SILENT_MS / 1000} s`)));
+    request.on('timeout', () => request.destroy(new Error(`no answer for ${TIMEOUT_MS / 1000} s`)));
     if (body) pipeline(Readable.fromWeb(body.stream() as ReadableStream), request).catch(fail);
     else request.end();
   });

@@ -29,7 +29,7 @@ const failureOf = (work: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-test('a connection that breaks is made again, whatever was asked', async () => {
+test('every request is retried after a broken connection', async () => {
   for (const work of [() => write('a backup'), read, () => place.list(), () => place.remove(NAME)]) {
     s3.dropping = 2;
     await work();
@@ -40,7 +40,7 @@ test('a connection that breaks is made again, whatever was asked', async () => {
   expect(s3.objects.size).toBe(0);
 });
 
-test('an answer that is cut off in its middle is asked for again, and none of it is kept', async () => {
+test('a truncated response is requested again, and none of it is kept', async () => {
   await write('a backup');
   s3.cutting = 2;
   expect(await read()).toBe('a backup');
@@ -49,15 +49,10 @@ test('an answer that is cut off in its middle is asked for again, and none of it
 });
 
 test.each([
-  ['no answer', { dropping: 99 }, 'GET', /^http:\S+ cannot be reached \(.+\): look at AWS_ENDPOINT_URL, and whether/],
-  [
-    'half an answer',
-    { cutting: 99 },
-    'GET',
-    /^http:\S+ cannot be reached \(.+\): look at AWS_ENDPOINT_URL, and whether/,
-  ],
-  ['too much to do', { busy: 99 }, 'GET', /^s3:\/\/bells\/prod: SlowDown: Please reduce .* rate; try again later$/],
-])('of %s five times it is one sentence', async (_, fault, asking, message) => {
+  ['no answer', { dropping: 99 }, 'GET', /^http:\S+ cannot be reached \(.+\): check AWS_ENDPOINT_URL, and whether/],
+  ['half an answer', { cutting: 99 }, 'GET', /^http:\S+ cannot be reached \(.+\): check AWS_ENDPOINT_URL, and whether/],
+  ['too many requests', { busy: 99 }, 'GET', /^s3:\/\/bells\/prod: SlowDown: Please reduce .* rate; try again later$/],
+])('after %s five times, one sentence is reported', async (_, fault, asking, message) => {
   await write('a backup');
   s3.asked.length = 0;
   Object.assign(s3, fault);
@@ -66,17 +61,17 @@ test.each([
   expect(await readdir(through)).toEqual([]);
 });
 
-test('what is refused is not asked twice', async () => {
+test('a rejected request is not retried', async () => {
   s3.denied.add('PUT');
   expect(await failureOf(write('a backup'))).toMatchObject({
     code: 'WB_START_FAILED',
     message:
-      's3://bells/prod: AccessDenied: Access Denied; look at the address and at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and at what they allow',
+      's3://bells/prod: AccessDenied: Access Denied; check the address and AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and their permissions',
   });
   expect(s3.asked).toEqual(['PUT']);
 });
 
-test('a bucket in another region is found by the region that the answer names', async () => {
+test('a bucket in another region is reported with that region', async () => {
   s3.region = 'eu-central-1';
   expect(await failureOf(write('a backup'))).toMatchObject({
     code: 'WB_START_FAILED',
@@ -86,7 +81,7 @@ test('a bucket in another region is found by the region that the answer names', 
   expect(s3.asked).toEqual(['PUT']);
 });
 
-test('a file that is too large for one piece is not sent, and a directory is named instead', async () => {
+test('a file that is too large for one upload is not sent, and a directory is suggested', async () => {
   const work = place.write(NAME, async (path) => {
     await writeFile(path, '');
     await truncate(path, 4 * 1024 ** 3);
@@ -94,14 +89,14 @@ test('a file that is too large for one piece is not sent, and a directory is nam
   expect(await failureOf(work)).toMatchObject({
     code: 'WB_START_FAILED',
     message: expect.stringContaining(
-      'the backup has 4.0 GB, and one object has less than 4 GB: write it to a directory, or keep less',
+      'the backup has 4.0 GB, but an object is limited to 4 GB: write it to a directory, or keep less',
     ),
   });
   expect(s3.asked).toEqual([]);
   expect(await readdir(through)).toEqual([]);
 });
 
-test('what fails beside the store is said as it is', async () => {
+test('other failures are reported unchanged', async () => {
   const refused = Object.assign(new Error('connect ECONNREFUSED 10.0.0.1:5432'), { code: 'ECONNREFUSED' });
   const failing = (): Promise<never> => Promise.reject(refused);
   expect(await failureOf(place.write(NAME, failing))).toBe(refused);
@@ -110,11 +105,11 @@ test('what fails beside the store is said as it is', async () => {
   const env = { AWS_ENDPOINT_URL: s3.endpoint, AWS_ACCESS_KEY_ID: KEY_ID, AWS_SECRET_ACCESS_KEY: KEY };
   const nowhere = bucket('s3://bells/prod', join(through, 'nowhere'), env, 1);
   expect(await failureOf(nowhere.read(NAME, failing))).toMatchObject({
-    message: expect.stringMatching(/nowhere: ENOENT.*name a directory that may be written and has room$/),
+    message: expect.stringMatching(/nowhere: ENOENT.*choose a writable directory with enough space$/),
   });
 });
 
-test('what another run left long ago is cleared away, and no more than that', async () => {
+test('only old leftovers of other runs are deleted', async () => {
   const names = ['watchbell-on-its-way-Abc123', 'watchbell-on-its-way-Def456', 'watchbell-backup-weekly'];
   for (const name of names) {
     await mkdir(join(through, name));

@@ -5,23 +5,23 @@ import { KEYS, type BucketAddress } from './bucket-address.ts';
 import { sendSigned, type BucketResponse } from './bucket-request.ts';
 
 const TRIES = 5;
-/** Before the second try; then twice as long each time, 3 s in all. */
+/** Delay before the first retry; doubled each time, 3 s in total. */
 const FIRST_WAIT_MS = 200;
 
 export interface SignedRequest {
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: Blob;
   readonly sha256?: string;
-  /** Further statuses that are answers, and no failures. */
+  /** Further statuses that are not failures. */
   readonly expects?: readonly number[];
 }
 
-/** What speaks the protocol of S3. */
+/** A store with the S3 protocol. */
 export interface BucketStore {
   /**
-   * Asks for a key of the bucket, or with `''` for the bucket, and resolves to what `take` makes of the answer. All that is
-   * asked here may be asked twice: what is busy, unreachable or breaks off, also under `take`, is tried again.
-   * @throws {StartFailed} one sentence without a key in it.
+   * Sends a request for a key of the bucket, or with `''` for the bucket itself, and resolves to the result of `take`. All requests
+   * are safe to repeat: they are retried if the store is busy or unreachable, or the connection breaks, also during `take`.
+   * @throws {StartFailed} one sentence without secrets.
    */
   ask<T>(method: string, key: string, take: (answer: BucketResponse) => Promise<T>, asked?: SignedRequest): Promise<T>;
 }
@@ -42,7 +42,7 @@ export function bucketStore(to: BucketAddress, firstWaitMs = FIRST_WAIT_MS): Buc
     key: string,
     take: (answer: BucketResponse) => Promise<T>,
     { query = {}, body, sha256, expects = [] }: SignedRequest,
-  ): Promise<{ readonly taken: T } | { readonly busy: StartFailed }> {
+  ): Promise<{ readonly result: T } | { readonly busy: StartFailed }> {
     try {
       const signed = await client.sign(urlOf(key, query), {
         method,
@@ -50,20 +50,20 @@ export function bucketStore(to: BucketAddress, firstWaitMs = FIRST_WAIT_MS): Buc
       });
       const answer = await sendSigned(signed, body);
       const { ok, status } = answer;
-      if (ok || expects.includes(status)) return { taken: await take(answer) };
-      const said = await answer.text();
-      const refused = `${address}: ${reasonIn(said, status)}`;
-      const elsewhere = answer.headers.get('x-amz-bucket-region') ?? tag(said, 'Region') ?? region;
+      if (ok || expects.includes(status)) return { result: await take(answer) };
+      const response = await answer.text();
+      const rejected = `${address}: ${reasonIn(response, status)}`;
+      const bucketRegion = answer.headers.get('x-amz-bucket-region') ?? tag(response, 'Region') ?? region;
       // PermanentRedirect, AuthorizationHeaderMalformed.
-      if (elsewhere !== region && (status === 301 || status === 400))
-        throw new StartFailed(`${refused}; the bucket is in ${elsewhere}: set AWS_REGION to that`);
-      if (status >= 500 || status === 429) return { busy: new StartFailed(`${refused}; try again later`) };
-      const more = status === 403 ? ', and at what they allow' : '';
-      throw new StartFailed(`${refused}; look at the address and at ${KEYS}${more}`);
+      if (bucketRegion !== region && (status === 301 || status === 400))
+        throw new StartFailed(`${rejected}; the bucket is in ${bucketRegion}: set AWS_REGION to that`);
+      if (status >= 500 || status === 429) return { busy: new StartFailed(`${rejected}; try again later`) };
+      const more = status === 403 ? ', and their permissions' : '';
+      throw new StartFailed(`${rejected}; check the address and ${KEYS}${more}`);
     } catch (error) {
-      if (!isOfNetwork(error)) throw error;
+      if (!isNetworkError(error)) throw error;
       const reason = messageOf(causeOf(error) ?? error);
-      const message = `${endpoint} cannot be reached (${reason}): look at AWS_ENDPOINT_URL, and whether it answers from here`;
+      const message = `${endpoint} cannot be reached (${reason}): check AWS_ENDPOINT_URL, and whether it is reachable from here`;
       return { busy: new StartFailed(message, { cause: error }) };
     }
   }
@@ -72,7 +72,7 @@ export function bucketStore(to: BucketAddress, firstWaitMs = FIRST_WAIT_MS): Buc
     async ask(method, key, take, asked = {}) {
       for (let tries = 1; ; tries++) {
         const outcome = await once(method, key, take, asked);
-        if ('taken' in outcome) return outcome.taken;
+        if ('result' in outcome) return outcome.result;
         if (tries === TRIES) throw outcome.busy;
         await sleep(firstWaitMs * 2 ** (tries - 1));
       }
@@ -80,25 +80,25 @@ export function bucketStore(to: BucketAddress, firstWaitMs = FIRST_WAIT_MS): Buc
   };
 }
 
-/** Of what ends a body before its time. */
-const CUT_OFF: readonly unknown[] = ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ERR_STREAM_PREMATURE_CLOSE'];
+/** Error codes of a truncated body. */
+const TRUNCATED: readonly unknown[] = ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ERR_STREAM_PREMATURE_CLOSE'];
 
-/** A request wraps what happened to the connection; the body of its answer does not. */
-function isOfNetwork(error: unknown): boolean {
+/** A request wraps connection errors in a `cause`; the body of its response does not. */
+function isNetworkError(error: unknown): boolean {
   if (codeOf(error)?.startsWith('WB_')) return false;
-  return causeOf(error) !== undefined || CUT_OFF.includes(codeOf(error));
+  return causeOf(error) !== undefined || TRUNCATED.includes(codeOf(error));
 }
 
 function causeOf(error: unknown): unknown {
   return typeof error === 'object' && error !== null && 'cause' in error ? error.cause : undefined;
 }
 
-function reasonIn(said: string, status: number): string {
-  const reason = (tag(said, 'Message') ?? 'no reason was given').replace(/\.$/, '');
-  return `${tag(said, 'Code') ?? status}: ${reason}`;
+function reasonIn(response: string, status: number): string {
+  const reason = (tag(response, 'Message') ?? 'no reason given').replace(/\.$/, '');
+  return `${tag(response, 'Code') ?? status}: ${reason}`;
 }
 
-/** What stands in the first element of this name. */
+/** The text of the first element with this name. */
 export function tag(xml: string, name: string): string | undefined {
   const found = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
   return found === undefined || found === '' ? undefined : unescape(found);

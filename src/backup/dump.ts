@@ -2,12 +2,12 @@ import { allow, LONGEST_MS, type Database, type Query } from '../db/database.ts'
 import { readCounts } from '../db/serial-numbers.ts';
 import type { Line, Manifest } from './backup-file.ts';
 
-/** Rows may be large: 600 webhooks of 0.9 MB that had failed took 690 MB of memory at 500 rows a time, and the chart's limit is 512. */
+/** Rows may be large: 600 failed webhooks of 0.9 MB took 690 MB of memory at 500 rows a time, and the chart's limit is 512. */
 const FETCH = 50;
-/** One has up to 8 MiB, and twice as many characters as JSON. */
+/** A file has up to 8 MiB, and twice as many characters as JSON. */
 const FETCH_FILES = 1;
 
-/** Everything in the database as it stood at one moment, while the bot goes on. One transaction is open until the end. */
+/** A snapshot of the complete database, while the bot continues. One transaction is open until the end. */
 export async function* dump(database: Database, version: string): AsyncGenerator<Line> {
   const lines = new TransformStream<Line, Line>();
   const writer = lines.writable.getWriter();
@@ -19,11 +19,11 @@ export async function* dump(database: Database, version: string): AsyncGenerator
       await script(
         `declare backup no scroll cursor for select row_to_json(t)::text as json from (select ${columns.map(quote).join(', ')} from ${quote(name)}) t`,
       );
-      const most = name === 'files' ? FETCH_FILES : FETCH;
+      const batchSize = name === 'files' ? FETCH_FILES : FETCH;
       for (;;) {
-        const rows = await script<{ json: string }>(`fetch ${most} from backup`);
+        const rows = await script<{ json: string }>(`fetch ${batchSize} from backup`);
         for (const { json } of rows) await writer.write({ type: 'row', table: name, json });
-        if (rows.length < most) break;
+        if (rows.length < batchSize) break;
       }
       await script('close backup');
     }
@@ -58,7 +58,7 @@ export async function readSchema(query: Query): Promise<Record<string, number>> 
   return Object.fromEntries(rows.map(({ skill, number }) => [skill, number]));
 }
 
-/** Tables and the columns that can be written, those that others refer to first; not how far the schema is, which `readSchema` tells. */
+/** Tables with their writable columns, referenced tables first; without the schema version, which `readSchema` returns. */
 export async function readTables(query: Query): Promise<Manifest['tables']> {
   const rows = await query<{ name: string; columns: string[]; refers: string[] }>(
     `select c.relname as name,
@@ -72,14 +72,14 @@ export async function readTables(query: Query): Promise<Manifest['tables']> {
   const waiting = [...rows];
   while (waiting.length > 0) {
     const next = waiting.findIndex(({ refers }) => refers.every((one) => sorted.some(({ name }) => name === one)));
-    // Tables that refer to each other in a circle could not be filled one after another; no migration makes such.
+    // Tables with circular references could not be filled one after another; no migration creates such.
     const [table] = waiting.splice(Math.max(next, 0), 1);
     if (table) sorted.push({ name: table.name, columns: table.columns });
   }
   return sorted;
 }
 
-/** A name of ours, inside a statement. */
+/** Quotes an identifier. */
 export function quote(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }

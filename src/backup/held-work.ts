@@ -1,16 +1,16 @@
 import type { Query } from '../db/database.ts';
 
-/** Work of one kind that a restore holds, because it may have happened after the backup. */
+/** Work of one kind that a restore holds, because it may have been done after the backup. */
 export interface HeldWork {
   readonly kind: 'timer' | 'task';
   readonly skill: string;
   readonly name: string;
   readonly count: number;
-  /** When the first of them was due, or was asked for. */
+  /** When the first of them was due, or was requested. */
   readonly since: Date;
 }
 
-/** Held tasks wait for a time that never comes; see `restore`. */
+/** Held tasks wait for a time that is never reached; see `restore`. */
 const TASK_HELD = `state = 'queued' and run_at = 'infinity'`;
 
 export function listHeld(query: Query): Promise<HeldWork[]> {
@@ -21,14 +21,14 @@ export function listHeld(query: Query): Promise<HeldWork[]> {
   );
 }
 
-/** Lets held timers fire and held tasks run, within a second, on whichever replica lives. */
+/** Lets held timers fire and held tasks run, within a second, on any live replica. */
 export async function releaseHeld(query: Query): Promise<void> {
   await query(
     `with timer as (update timers set held = false where held) update tasks set run_at = clock_timestamp() where ${TASK_HELD}`,
   );
 }
 
-/** Forgets held timers and tasks; their skills hear nothing of them. */
+/** Discards held timers and tasks; their skills are not notified. */
 export async function dropHeld(query: Query): Promise<void> {
   await query(
     `with timer as (delete from timers where held) update tasks set state = 'done', finished_at = clock_timestamp() where ${TASK_HELD}`,

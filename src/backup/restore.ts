@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { LONGEST_MS, type Database, type Query, type Transaction } from '../db/database.ts';
-import { passOver, type Since } from '../db/serial-numbers.ts';
+import { skipUsedNumbers, type Since } from '../db/serial-numbers.ts';
 import { StartFailed } from '../errors.ts';
 import type { Line, Manifest } from './backup-file.ts';
 import { quote, readSchema, readTables } from './dump.ts';
 
-/** What stands still until a person says otherwise. */
+/** Work that is held until a person decides. */
 export interface HeldCounts {
   readonly messages: number;
   readonly timers: number;
@@ -16,22 +16,22 @@ export interface HeldCounts {
 const BATCH_BYTES = 1024 * 1024;
 const REASON = 'held by a restore';
 /**
- * The count is a part of the key of a request. After the backup the bot went on counting, and a platform that sees such a
- * key again answers with what it did then, so counting goes on where no earlier incarnation has been. Said as each row goes
- * in: afterwards it would be one statement over all messages, and each index of theirs (300,000: a minute).
+ * The count is part of a request's idempotency key. After the backup the bot continued counting, and a platform that gets such a
+ * key again returns its earlier result, so counting continues above all earlier incarnations. Done while inserting each row:
+ * afterwards it would be one statement over all messages and their indexes (300,000: a minute).
  */
 const SENDS = 'sends + extract(epoch from transaction_timestamp())::bigint / 60';
 
 /**
- * Puts a backup into a database that holds nothing yet but the schema, in one transaction: all of it or nothing. What was
- * waiting when the backup was taken may have happened since, so it is held, and connectors read on from now. Numbers go on
- * above what may have been given since.
+ * Restores a backup into a database that only has the schema, in one transaction. Work that was pending
+ * when the backup was taken may have been done since, so it is held, and connectors read from now. Numbers continue
+ * above any that may have been assigned since.
  * @throws {StartFailed} when the database is in use, or the backup is of a newer release.
  */
 export async function restore(database: Database, lines: AsyncIterable<Line>): Promise<HeldCounts> {
   return database.transaction(async (transaction) => {
     const { query, script } = transaction;
-    await refuseUsed(query);
+    await assertUnused(query);
     const schema = await readSchema(query);
     const tables = new Map((await readTables(query)).map(({ name, columns }) => [name, columns]));
     await script(`truncate ${[...tables.keys()].map(quote).join(', ')}`);
@@ -46,7 +46,7 @@ export async function restore(database: Database, lines: AsyncIterable<Line>): P
     for await (const line of lines) {
       if (line.type === 'manifest') {
         manifest = line.manifest;
-        refuseNewer(manifest, schema, tables);
+        assertNotNewer(manifest, schema, tables);
         continue;
       }
       if (line.table !== batch.table || batch.bytes > BATCH_BYTES) {
@@ -57,12 +57,12 @@ export async function restore(database: Database, lines: AsyncIterable<Line>): P
       batch.bytes += line.json.length;
     }
     await flush();
-    if (manifest) await passOver(query, manifest.sequences, await since(query, manifest));
+    if (manifest) await skipUsedNumbers(query, manifest.sequences, await since(query, manifest));
     return beginIncarnation(transaction);
   }, LONGEST_MS);
 }
 
-/** The first configuration is as old as the database: none is ever deleted. */
+/** The first configuration is as old as the database, because none is ever deleted. */
 async function since(query: Query, { takenAt }: Manifest): Promise<Since> {
   const [row] = await query<{ elapsed: number; lifetime: number | null }>(
     `select 1000 * extract(epoch from clock_timestamp() - $1::timestamptz)::float8 as elapsed,
@@ -72,7 +72,7 @@ async function since(query: Query, { takenAt }: Manifest): Promise<Since> {
   return { elapsedMs: row?.elapsed ?? 0, lifetimeMs: row?.lifetime ?? 0 };
 }
 
-async function refuseUsed(query: Query): Promise<void> {
+async function assertUnused(query: Query): Promise<void> {
   const [alive] = await query<{ count: number }>(
     `select count(*)::int as count from replicas where seen_at > clock_timestamp() - interval '30 seconds'`,
   );
@@ -85,11 +85,11 @@ async function refuseUsed(query: Query): Promise<void> {
   );
   if (used?.used)
     throw new StartFailed(
-      'this database is in use: restore into an empty one (createdb --owner USER NAME), and point the bot at that',
+      'this database is in use: restore into an empty one (createdb --owner USER NAME), and point the bot to that',
     );
 }
 
-function refuseNewer(
+function assertNotNewer(
   manifest: Manifest,
   schema: Readonly<Record<string, number>>,
   tables: ReadonlyMap<string, readonly string[]>,
@@ -97,7 +97,7 @@ function refuseNewer(
   for (const [part, number] of Object.entries(manifest.schema))
     if (number > (schema[part] ?? 0))
       throw new StartFailed(
-        `the backup is of watchbell ${manifest.watchbell}, whose ${part} tables are newer than this program's: restore with that release${part === 'core' ? '' : `, or add the skill ${part}`}`,
+        `the backup is of watchbell ${manifest.watchbell}, whose ${part} tables are newer than this program: restore with that release${part === 'core' ? '' : `, or add the skill ${part}`}`,
       );
   for (const { name, columns } of manifest.tables)
     for (const column of columns)
@@ -116,10 +116,10 @@ async function insert(query: Query, table: string, columns: readonly string[], r
   );
 }
 
-/** Nothing said before is run, and nothing is shown, sent or rung a second time. */
+/** Ensures that no older command runs, and nothing is shown, sent or rung twice. */
 async function beginIncarnation({ query, script }: Transaction): Promise<HeldCounts> {
-  // Who was signed in then may have been signed out since.
-  // Without a cursor a connector begins with what comes from now on.
+  // Sessions of that time may have been signed out since.
+  // Without a cursor a connector starts with new events.
   await script(
     'delete from cursors; delete from leases; delete from replicas; delete from web_sessions; delete from web_sign_ins; update crons set last_at = clock_timestamp(); update schema_info set incarnation = gen_random_uuid()',
   );

@@ -1,6 +1,6 @@
 import { formatDuration, parseDuration } from './duration.ts';
 
-test('durations are read with one or several units, and nothing else is', () => {
+test('durations have one or several units; anything else is rejected', () => {
   expect(parseDuration('90s')).toBe(90_000);
   expect(parseDuration('1h30m')).toBe(5_400_000);
   expect(parseDuration('5D')).toBe(432_000_000);
@@ -8,7 +8,7 @@ test('durations are read with one or several units, and nothing else is', () => 
     expect(parseDuration(wrong)).toBeUndefined();
 });
 
-test('durations are said in at most two units', () => {
+test('durations are formatted in at most two units', () => {
   expect(formatDuration(12_000)).toBe('12 s');
   expect(formatDuration(37 * 60_000)).toBe('37 min');
   expect(formatDuration(125 * 60_000)).toBe('2 h 5 min');

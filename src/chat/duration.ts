@@ -10,7 +10,7 @@ export function parseDuration(text: string): number | undefined {
   return total > 0 && total <= 3650 * 86_400_000 ? total : undefined;
 }
 
-/** Milliseconds as people say them, two units at most: `37 min`, `2 h 5 min`, `3 d 4 h`, `12 s`. */
+/** Formats milliseconds for people, with at most two units: `37 min`, `2 h 5 min`, `3 d 4 h`, `12 s`. */
 export function formatDuration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 60) return `${seconds} s`;

@@ -1,11 +1,11 @@
 import { cut } from './cut.ts';
 import type { Message } from './message.ts';
 
-/** Less than this of a text is not worth cutting further. */
-const LEAST = 200;
-const KEPT = 0.8;
+/** Shorter texts are not cut further. */
+const MIN_TEXT = 200;
+const CUT_FACTOR = 0.8;
 
-/** A message that is at most so many bytes of JSON: of its longest text, then of its fields, the end is left out. Pure. */
+/** Cuts a message to at most `maxBytes` of JSON: first its image, then the end of its longest text, then its last fields. */
 export function fit(message: Message, maxBytes: number): Message {
   let shown = message;
   while (Buffer.byteLength(JSON.stringify(shown)) > maxBytes) {
@@ -14,9 +14,10 @@ export function fit(message: Message, maxBytes: number): Message {
     const longest = text.length >= code.length ? 'text' : 'code';
     const value = shown[longest] ?? '';
     if (image) shown = withoutImage;
-    else if (value.length > LEAST) shown = { ...shown, [longest]: `${cut(value, Math.floor(value.length * KEPT))}…` };
+    else if (value.length > MIN_TEXT)
+      shown = { ...shown, [longest]: `${cut(value, Math.floor(value.length * CUT_FACTOR))}…` };
     else if (fields.length > 0) shown = { ...shown, fields: fields.slice(0, -1) };
-    else return { title: cut(message.title ?? '', LEAST) };
+    else return { title: cut(message.title ?? '', MIN_TEXT) };
   }
   return shown;
 }

@@ -1,6 +1,6 @@
 import { parseMarkdown, type Block, type Inline } from './markdown.ts';
 
-/** One line as the HTML that Matrix allows, everything escaped. */
+/** One line as HTML allowed by Matrix, escaped. */
 export function inlinesToHtml(inlines: readonly Inline[]): string {
   return inlines
     .map((inline) => {
@@ -20,7 +20,7 @@ export function inlinesToHtml(inlines: readonly Inline[]): string {
     .join('');
 }
 
-/** Matrix HTML of a whole text, `<br>` between lines. */
+/** A text as HTML allowed by Matrix, with `<br>` between lines. */
 export function markdownToHtml(text: string): string {
   let html = '';
   let before: Block['type'] | undefined;
@@ -28,8 +28,8 @@ export function markdownToHtml(text: string): string {
     if (before === 'quote' && block.type !== 'quote') html += '</blockquote>';
     if (block.type === 'code') html += `<pre><code>${escapeHtml(block.text)}</code></pre>`;
     else {
-      const begins = block.type === 'quote' && before !== 'quote';
-      html += `${begins ? '<blockquote>' : before === block.type ? '<br>' : ''}${inlinesToHtml(block.children)}`;
+      const opens = block.type === 'quote' && before !== 'quote';
+      html += `${opens ? '<blockquote>' : before === block.type ? '<br>' : ''}${inlinesToHtml(block.children)}`;
     }
     before = block.type;
   }

@@ -4,7 +4,7 @@ import { markdownToHtml } from './html.ts';
 import { clean, inlinesToPlain, markdownToPlain, parseMarkdown, safeUrl } from './markdown.ts';
 import { escape, quote } from './message.ts';
 
-test('bold, italic, code and links become their tags and lose their marks in plain text', () => {
+test('bold, italic, code and links become tags in HTML, and lose their marks in plain text', () => {
   const text = 'a **bold** and _thin_ `x < y` [run **book**](https://e.org/a_(b)?c=1&d=2)';
   expect(markdownToHtml(text)).toBe(
     'a <strong>bold</strong> and <em>thin</em> <code>x &lt; y</code> <a href="https://e.org/a_(b)?c=1&amp;d=2">run <strong>book</strong></a>',
@@ -12,19 +12,19 @@ test('bold, italic, code and links become their tags and lose their marks in pla
   expect(markdownToPlain(text)).toBe('a bold and thin x < y run book (https://e.org/a_(b)?c=1&d=2)');
 });
 
-test('lines are kept, and fenced code is a block of its own', () => {
+test('lines are kept, and fenced code is a separate block', () => {
   expect(markdownToHtml('one\n\ntwo\n```\na\n <b>\n```\nthree')).toBe(
     'one<br><br>two<pre><code>a\n &lt;b&gt;</code></pre>three',
   );
   expect(markdownToPlain('one\n```sh\nls\n```\ntwo')).toBe('one\nls\ntwo');
 });
 
-test('what follows a fence and is no language is not lost', () => {
+test('text after a fence that is not a language is not lost', () => {
   expect(markdownToPlain('```two words\nls')).toBe('```two words\nls');
   expect(markdownToPlain('```sh\nls\n``` more\n```\nend')).toBe('ls\n``` more\nend');
 });
 
-test('marks that nothing closes, and underscores inside words, are shown as typed', () => {
+test('unclosed marks, and underscores inside words, are shown as typed', () => {
   for (const text of [
     '2 ** 3',
     'snake_case_name',
@@ -55,7 +55,7 @@ test('only http, https and mailto are linked', () => {
   expect(markdownToHtml("[x](https://e.org/'><i>)")).not.toContain('<i>');
 });
 
-test('control and bidirectional characters are taken out, emojis are not', () => {
+test('control and bidirectional characters are removed, but not emojis', () => {
   expect(clean('a\u0000b\u202ec\r\nd\u2028e\ud800\t👩‍🚒✔️')).toBe('abc\nd\ne\ufffd\t👩‍🚒✔️');
 });
 
@@ -86,7 +86,7 @@ const hostile = fc.string({
   maxLength: 60,
 });
 
-test('escaped text is shown as it is on one line, alone, in bold, in code and in a label', () => {
+test('escaped text is shown unchanged on one line, alone, in bold, in code and in a label', () => {
   fc.assert(
     fc.property(hostile, (text) => {
       const line = text.replace(/\r\n?|[\n\u2028]/g, ' ');
@@ -102,7 +102,7 @@ test('escaped text is shown as it is on one line, alone, in bold, in code and in
   );
 });
 
-test('text from outside adds no line to those of the bot, and quoted each of its lines is marked', () => {
+test('external text cannot add a line to those of the bot, and when quoted, each of its lines is marked', () => {
   fc.assert(
     fc.property(hostile, (text) => {
       expect(parseMarkdown(`${escape(text)}\nours`).map((block) => block.type)).toEqual(['line', 'line']);
@@ -114,17 +114,17 @@ test('text from outside adds no line to those of the bot, and quoted each of its
   );
 });
 
-test('quoted lines are one block in HTML, and marked one by one in plain text', () => {
+test('quoted lines are one block in HTML, and individually marked in plain text', () => {
   const text = `ours\n${quote('a *b*\n> c')}\nours`;
   expect(markdownToHtml(text)).toBe('ours<blockquote>a *b*<br>&gt; c</blockquote>ours');
   expect(markdownToPlain(text)).toBe('ours\n> a *b*\n> > c\nours');
 });
 
-test('a mark that nothing closes may stand before any number of others', () => {
+test('an unclosed mark may precede any number of others', () => {
   expect(() => parseMarkdown(`**${'`a` '.repeat(100_000)}`)).not.toThrow();
 });
 
-test('whatever the text, the HTML has only the tags we make, closed in order', () => {
+test('for any text, the HTML has only our tags, closed in order', () => {
   fc.assert(
     fc.property(hostile, (text) => {
       const open: string[] = [];

@@ -1,7 +1,7 @@
 /**
  * The small Markdown of `Message.text`, as a neutral tree: `**bold**`, `_italic_`, `` `code` ``, fenced code,
  * `[label](https://…)`, `> quoted` and lines. A backslash before a special character makes it plain, inside code as well, so that
- * `escape()` is right wherever outside text is placed. Whatever does not parse is shown as typed. Linear in the input.
+ * `escape()` is right wherever external text is placed. Text that does not parse is shown as typed. Linear in the input.
  */
 export type Inline =
   | { readonly type: 'text'; readonly text: string }
@@ -9,51 +9,51 @@ export type Inline =
   | { readonly type: 'bold' | 'italic'; readonly children: readonly Inline[] }
   | { readonly type: 'link'; readonly url: string; readonly children: readonly Inline[] };
 
-/** A `quote` is one line of text from outside; neighbouring ones are shown as one. */
+/** A `quote` is one line of external text; adjacent ones are shown as one block. */
 export type Block =
   | { readonly type: 'line' | 'quote'; readonly children: readonly Inline[] }
   | { readonly type: 'code'; readonly text: string };
 
-// C0 but tab and newline, DEL, C1; marks, embeddings, overrides and isolates of writing direction; the byte order mark.
-const UNSEEN =
-  // oxlint-disable-next-line no-control-regex -- control characters are what this removes
+// C0 except tab and newline, DEL, C1; marks, embeddings, overrides and isolates of writing direction; the byte order mark.
+const INVISIBLE =
+  // oxlint-disable-next-line no-control-regex -- this removes control characters
   /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
 
-/** Takes out what can hide, reorder or break text (control and bidirectional characters, lone surrogates); lines end in `\n`. */
+/** Removes characters that can hide, reorder or break text (control and bidirectional characters, lone surrogates); lines end in `\n`. */
 export function clean(text: string): string {
   return text
     .toWellFormed()
     .replace(/\r\n?|[\u2028\u2029]/g, '\n')
-    .replace(UNSEEN, '');
+    .replace(INVISIBLE, '');
 }
 
-/** `clean`, on one line: for what is a line of its own, such as a title or a name. */
+/** `clean` on one line, for a title or a name. */
 export function cleanLine(text: string): string {
   return clean(text).replaceAll('\n', ' ');
 }
 
-/** The address as it may be linked, or undefined: only http, https and mailto are, and only where they parse. */
+/** The normalised URL if it may be linked, else undefined: only valid http, https and mailto URLs are. */
 export function safeUrl(url: string): string | undefined {
   if (url.length > 2000 || !/^(https?:\/\/|mailto:)[^\s]+$/i.test(url)) return undefined;
   return URL.canParse(url) ? new URL(url).href : undefined;
 }
 
-/** How a quoted line begins, in the text that is read and in plain text. */
+/** Prefix of a quoted line, in Markdown and in plain text. */
 export const QUOTED = '> ';
 
-/** Reads text into blocks; an unclosed fence runs to the end. Pure. */
+/** Parses text into blocks; an unclosed fence runs to the end. */
 export function parseMarkdown(text: string): Block[] {
   const blocks: Block[] = [];
   let fenced: string[] | undefined;
   for (const line of clean(text).split('\n')) {
-    // "```one```" on a line of its own is code too, not a fence that swallows the rest.
+    // "```one```" on a separate line is code too, not a fence that swallows the rest.
     const single = /^\s{0,3}```(.+?)```\s*$/.exec(line);
     if (fenced && /^\s{0,3}```\s*$/.test(line)) {
       blocks.push({ type: 'code', text: fenced.map(unescape).join('\n') });
       fenced = undefined;
     } else if (fenced) fenced.push(line);
     else if (single) blocks.push({ type: 'code', text: unescape(single[1] ?? '') });
-    // Only the name of a language may follow it, for that is not shown.
+    // Only the name of a language may follow, because it is not shown.
     else if (/^\s{0,3}```[\w+#.-]*\s*$/.test(line)) fenced = [];
     else if (line.startsWith(QUOTED)) blocks.push({ type: 'quote', children: parseLine(line.slice(QUOTED.length)) });
     else blocks.push({ type: 'line', children: parseLine(line) });
@@ -71,7 +71,7 @@ function unescape(text: string): string {
 type Mark = 'bold' | 'italic' | 'link';
 interface Frame {
   readonly mark: Mark | undefined;
-  /** What the opening mark looks like, should nothing close it. */
+  /** The opening mark as text, in case it is never closed. */
   readonly literal: string;
   readonly children: Inline[];
 }
@@ -136,10 +136,10 @@ class LineParser {
     this.at = end + 1;
   }
 
-  private toggle(mark: 'bold' | 'italic', literal: string, mayOpen: boolean, mayClose: boolean): void {
+  private toggle(mark: 'bold' | 'italic', literal: string, canOpen: boolean, canClose: boolean): void {
     const open = this.stack.findIndex((frame) => frame.mark === mark);
-    if (open === -1) return mayOpen ? this.open(mark, literal) : this.take(literal, literal.length);
-    if (!mayClose) return this.take(literal, literal.length);
+    if (open === -1) return canOpen ? this.open(mark, literal) : this.take(literal, literal.length);
+    if (!canClose) return this.take(literal, literal.length);
     this.flush();
     while (this.stack.length - 1 > open) this.abandon();
     const frame = this.stack.pop();
@@ -150,7 +150,7 @@ class LineParser {
 
   private open(mark: Mark, literal: string): void {
     this.flush();
-    // Only the innermost "[" can begin a link.
+    // Only the innermost "[" can start a link.
     const outer = this.stack.findIndex((frame) => frame.mark === mark);
     if (outer !== -1) while (this.stack.length > outer) this.abandon();
     this.stack.push({ mark, literal, children: [] });
@@ -174,14 +174,14 @@ class LineParser {
     this.at = target.end;
   }
 
-  /** The topmost mark was never closed: it is text, and so belongs to what surrounds it. */
+  /** The topmost mark was never closed: it becomes text of its parent. */
   private abandon(): void {
     this.flush();
     const frame = this.stack.pop();
     if (!frame) return;
     const around = this.stack.at(-1)?.children;
     around?.push({ type: 'text', text: frame.literal });
-    // One by one: there may be more of them than a call takes arguments.
+    // One by one: there may be more than the arguments a call accepts.
     for (const child of frame.children) around?.push(child);
   }
 }
@@ -190,7 +190,7 @@ function parseLine(line: string): Inline[] {
   return merge(new LineParser(line).parse());
 }
 
-/** Neighbouring texts become one. */
+/** Joins adjacent texts. */
 function merge(inlines: readonly Inline[]): Inline[] {
   const merged: Inline[] = [];
   for (const inline of inlines) {
@@ -247,7 +247,7 @@ function blockToPlain(block: Block): string {
   return `${block.type === 'quote' ? QUOTED : ''}${inlinesToPlain(block.children)}`;
 }
 
-/** Plain text of a whole text, newlines kept. */
+/** A text as plain text, newlines kept. */
 export function markdownToPlain(text: string): string {
   return parseMarkdown(text).map(blockToPlain).join('\n');
 }

@@ -1,6 +1,6 @@
-/** The platform-neutral words: what a skill says, before any connector has rendered it. */
+/** Platform-neutral messages, as skills create them, before a connector renders them. */
 
-/** Red, orange, green, blue or grey, by what it means; always shown as a word or sign too, never as colour alone. */
+/** Meaning of red, orange, blue, green or grey; always shown as a word or sign too, never by colour alone. */
 export type Tone = 'critical' | 'warning' | 'info' | 'ok' | 'neutral';
 
 /** A labelled link; `url` is http(s) or mailto, anything else is shown as text. */
@@ -9,7 +9,7 @@ export interface Link {
   readonly url: string;
 }
 
-/** Something a reader can press: a command said by whoever presses it, with its arguments frozen (`ack 12 13`). */
+/** A button: a command with fixed arguments (`ack 12 13`), run as the person who presses it. */
 export interface Action {
   /** The word on the button, for example `Ack`. */
   readonly label: string;
@@ -17,7 +17,7 @@ export interface Action {
   readonly emoji: string;
   /** The command it stands for, without a prefix: `ack 12`. */
   readonly command: string;
-  /** The command when the reaction is taken away again: `unack 12`. */
+  /** The command when the reaction is removed: `unack 12`. */
   readonly undo?: string;
   /** Further emojis with the same meaning; understood when tapped, never added by the bot. */
   readonly also?: readonly string[];
@@ -38,20 +38,20 @@ export interface Image {
   /** Pixels. */
   readonly width: number;
   readonly height: number;
-  /** What it shows, in a line: said where pictures cannot be shown, and to those who do not see it. */
+  /** Describes the picture in one line, where pictures cannot be shown and for screen readers. */
   readonly alt: string;
 }
 
-/** A file that is kept, as `context.file` gives it. */
+/** A stored file, as returned by `context.file`. */
 export interface FileRef {
-  /** Hostile where it comes from outside. */
+  /** May be hostile if it comes from outside. */
   readonly name: string;
   /** `image/png`, `text/csv`. */
   readonly mediaType: string;
   readonly hash: string;
   /** Bytes. */
   readonly size: number;
-  /** What it shows, in a line: for those who do not see it. */
+  /** Describes the content in one line, for screen readers. */
   readonly alt?: string;
   /** Of a picture, in pixels. */
   readonly width?: number;
@@ -62,7 +62,7 @@ export interface FileRef {
  * What a room should show.
  *
  * `text` is a small Markdown: `**bold**`, `_italic_`, `` `code` ``, fenced code, `[label](https://…)`, `> quoted`, lines.
- * Whatever comes from outside must pass through `escape()` (a name, a label) or `quote()` (lines of its own), or be placed in
+ * External text must pass through `escape()` (a name, a label) or `quote()` (separate lines), or be placed in
  * `fields`, `code` or `title`, which are never interpreted.
  */
 export interface Message {
@@ -77,24 +77,24 @@ export interface Message {
   readonly code?: string;
   /** Shown below everything else. */
   readonly image?: Image;
-  /** Each a part of its own below the rest; named in words where a platform does not take it. */
+  /** Each is shown separately below the rest; only its name is shown where a platform does not accept it. */
   readonly files?: readonly FileRef[];
   /** Mentioned in the top-level text, so that they are notified. */
   readonly mentions?: readonly Mention[];
   readonly actions?: readonly Action[];
-  /** True for chatter (help, replies): Matrix sends `m.notice`, which rings nobody. Alerts are not chatter. */
+  /** True for help and replies, but not for alerts: Matrix sends `m.notice`, which notifies nobody. */
   readonly notice?: boolean;
 }
 
 /** A string is a message with only `text`. */
 export type MessageLike = string | Message;
 
-/** @throws {TypeError} for what a skill written in JavaScript may hand over instead. */
+/** @throws {TypeError} for other values, which skills written in JavaScript may pass. */
 export function toMessage(message: MessageLike): Message {
   if (typeof message === 'string') return { text: message };
   if (typeof message !== 'object' || message === null || Array.isArray(message))
     throw new TypeError(
-      `a message is a text or an object such as { text }, not ${JSON.stringify(message) ?? typeof message}`,
+      `a message must be text or an object such as { text }, not ${JSON.stringify(message) ?? typeof message}`,
     );
   return message;
 }
@@ -103,14 +103,14 @@ const SPECIAL = /[\\`*_[\]<>~|]/g;
 const LINE_END = /\r\n?|[\n\u2028\u2029]/g;
 
 /**
- * Makes text from outside safe inside a line of `text`: shown as it is, never markup, never a mention of a person or a
- * room. Line ends become spaces, or it could add lines that look like the bot's own; `quote` keeps them.
+ * Makes external text safe inside a line of `text`: shown unchanged, never markup, never a mention of a person or a
+ * room. Newlines become spaces, because it could otherwise add lines that look like the bot's; `quote` keeps them.
  */
 export function escape(text: string): string {
   return text.replace(LINE_END, ' ').replace(SPECIAL, '\\$&');
 }
 
-/** Text from outside as lines of their own, each marked as quoted, so that none passes for one of the bot's. */
+/** External text as separate lines, each marked as quoted, so that none looks like the bot's own. */
 export function quote(text: string): string {
   return text === ''
     ? ''
@@ -120,7 +120,7 @@ export function quote(text: string): string {
         .join('\n');
 }
 
-/** Where a message goes: a connector and the room's id on its platform. */
+/** Destination of a message: a connector and the room's id on its platform. */
 export interface RoomAddress {
   readonly connector: string;
   readonly room: string;

@@ -10,7 +10,7 @@ test.each([
   ['straße: help', 'STRASSE', ': help'],
   ['Οδος help', 'ΟΔΟΣ', ' help'],
   ['WatchBell help', 'watchbell', ' help'],
-])('"%s" begins with the name %s in any case, and what follows is what was typed', (text, name, rest) => {
+])('"%s" starts with the name %s, ignoring case, and the rest is as typed', (text, name, rest) => {
   expect(text.slice(nameEnd(text, foldName(name)))).toBe(rest);
 });
 
@@ -19,18 +19,18 @@ test.each([
   ['strasse', 'straßen'],
   ['', 'bell'],
   ['bell', ''],
-])('"%s" does not begin with "%s"', (text, name) => {
+])('"%s" does not start with "%s"', (text, name) => {
   expect(nameEnd(text, foldName(name))).toBeUndefined();
 });
 
-test('a name further on begins a word, and its place is that in the text as typed', () => {
+test('a name further on must start a word, and its position refers to the text as typed', () => {
   const text = 'İİİ lütfen @İzleme help';
   expect(nameAt(text, foldName('@izleme'))).toEqual({ from: 11, to: 18 });
   expect(nameAt('x@izleme help', foldName('@izleme'))).toBeUndefined();
   expect(nameAt('x@izleme @izleme', foldName('@izleme'))).toEqual({ from: 9, to: 16 });
 });
 
-test('whatever the text and the name, the place lies inside the text', () => {
+test('for any text and name, the position is inside the text', () => {
   const text = fc.string({
     unit: fc.constantFrom('İ', 'i', '\u0307', 'ß', 's', 'Σ', '😀', '\ud800', ' '),
     maxLength: 20,

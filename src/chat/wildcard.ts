@@ -1,6 +1,6 @@
 /**
- * Whether a pattern, in which each `*` stands for any characters or none, fits the whole text. It never goes back, so
- * text from outside cannot make it slow, as it could a regular expression. Pure.
+ * Whether a pattern, in which each `*` matches any number of characters, matches the complete text. It never backtracks, so
+ * external text cannot make it slow, unlike a regular expression.
  */
 export function matchesWildcard(pattern: string, text: string): boolean {
   const [first = '', ...rest] = pattern.split('*');

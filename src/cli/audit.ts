@@ -7,7 +7,8 @@ const PAGE = 1000;
 
 export function exportAudit(options: ProgramSetupOptions & { since?: string }): Promise<number> {
   let after = Number(options.since ?? 0);
-  if (!Number.isSafeInteger(after) || after < 0) throw new StartFailed('--since is the id of an entry: a whole number');
+  if (!Number.isSafeInteger(after) || after < 0)
+    throw new StartFailed('--since must be the id of an entry: a whole number');
   return withBareDatabase(options, async (database) => {
     for (;;) {
       const rows = await readAudit(database.query, after, PAGE);

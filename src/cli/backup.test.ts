@@ -39,7 +39,7 @@ function watchbellAs(url: string, ...args: string[]): Promise<{ status: number; 
   });
 }
 
-test('the newest are kept, other files are left alone, and the newest is what is restored', async () => {
+test('backup keeps the newest backups and other files, and restore takes the newest', async () => {
   for (let nth = 0; nth < 3; nth++)
     expect(await watchbell('backup', '--to', to, '--keep', '2')).toMatchObject({ status: 0 });
   expect(await readdir(to)).toHaveLength(2);
@@ -51,18 +51,18 @@ test('the newest are kept, other files are left alone, and the newest is what is
   expect(new Set(await readdir(to))).toEqual(new Set([newest, 'notes.txt', 'watchbell-new.jsonl.gz.partial']));
   expect(await watchbell('restore', '--check', to)).toMatchObject({
     status: 0,
-    output: expect.stringContaining(`${newest} is whole`),
+    output: expect.stringContaining(`${newest} is complete`),
   });
   expect(await watchbell('restore', to)).toMatchObject({
     status: 0,
-    output: expect.stringMatching(/Restored[^]*none means two things: alert 10001, .*audit 10001/),
+    output: expect.stringMatching(/Restored[^]*none is used twice: alert 10001, .*audit 10001/),
   });
 });
 
-test('a signal in the middle of it leaves no beginning of a backup behind', async () => {
+test('a signal during a backup leaves no partial file behind', async () => {
   const client = new pg.Client({ connectionString: database.url });
   await client.connect();
-  // Nobody can read this one, so the backup stays in its middle.
+  // This table is locked, so the backup gets stuck halfway.
   await client.query('begin; lock table messages in access exclusive mode');
   const env = { PATH: process.env['PATH'], DATABASE_URL: database.url };
   const running = spawn(process.execPath, [BIN, 'backup', '--to', to], { cwd: directory, env, stdio: 'ignore' });
@@ -74,7 +74,7 @@ test('a signal in the middle of it leaves no beginning of a backup behind', asyn
   expect(await readdir(to)).toEqual([]);
 });
 
-test('a database without tables, or one whose user may not read them, is called so in one sentence', async () => {
+test('a database without tables, or whose user may not read them, is reported in one sentence', async () => {
   const client = new pg.Client({ connectionString: database.url });
   await client.connect();
   const role = `reader_${randomUUID().replaceAll('-', '')}`;
@@ -101,15 +101,15 @@ test('a database without tables, or one whose user may not read them, is called 
   await client.end();
 });
 
-test('what cannot be is said, and nothing is done', async () => {
+test('impossible requests are rejected and change nothing', async () => {
   await mkdir(to);
-  const cannot: [string[], string][] = [
+  const rejected: [string[], string][] = [
     [['backup', '--to', to, '--keep', 'many'], '--keep'],
     [['backup'], '--to'],
     [['restore', join(directory, 'nothing')], 'there is no'],
     [['restore', to], 'no backup in'],
   ];
-  for (const [args, message] of cannot)
+  for (const [args, message] of rejected)
     expect(await watchbell(...args)).toEqual({ status: 2, output: expect.stringContaining(message) });
   expect(await readdir(to)).toEqual([]);
 });

@@ -11,14 +11,15 @@ export interface BackupOptions extends ProgramSetupOptions {
   readonly to: string;
   /** How many to keep; older ones are deleted. */
   readonly keep: string;
-  /** Where the file lies until a bucket has it. */
+  /** Where the file is stored until it is uploaded to a bucket. */
   readonly through?: string;
 }
 
-/** Writes one file, reads it once more to its end, notes when, and only then deletes the oldest. */
+/** Writes one file, reads it back completely, records the time, and only then deletes the oldest. */
 export async function backup({ to, keep, through, ...options }: BackupOptions): Promise<number> {
-  const most = Number(keep);
-  if (!Number.isSafeInteger(most) || most < 1) throw new StartFailed(`--keep: "${keep}" is not a number from 1 up`);
+  const keepCount = Number(keep);
+  if (!Number.isSafeInteger(keepCount) || keepCount < 1)
+    throw new StartFailed(`--keep "${keep}" must be a whole number from 1`);
   const place = await placeOf(to, through);
   return withBareDatabase(options, async (database) => {
     const name = newName();
@@ -31,19 +32,19 @@ export async function backup({ to, keep, through, ...options }: BackupOptions): 
     const rows = Object.values(counts).reduce((sum, count) => sum + count, 0);
     console.log(`${place.addressOf(name)}: ${rows} rows of ${Object.keys(counts).length} tables`);
     try {
-      await clearOld(place, name, most);
+      await deleteOld(place, name, keepCount);
     } catch (error) {
-      // A backup is there: to fail now would only have it made and sent again.
-      console.error(`watchbell: the backup is kept, and older ones could not be cleared away: ${messageOf(error)}`);
+      // The backup exists: failing now would only make and upload it again.
+      console.error(`watchbell: the backup was made, but older ones could not be deleted: ${messageOf(error)}`);
     }
     return 0;
   });
 }
 
-async function clearOld(place: BackupPlace, newest: string, most: number): Promise<void> {
-  // By a clock that is behind, the one just written is not the newest.
+async function deleteOld(place: BackupPlace, newest: string, keepCount: number): Promise<void> {
+  // If the clock is behind, the one just written is not the newest by name.
   const others = (await place.list()).filter((one) => one !== newest);
-  for (const old of others.slice(most - 1)) {
+  for (const old of others.slice(keepCount - 1)) {
     await place.remove(old);
     console.log(`deleted ${old}`);
   }

@@ -15,8 +15,8 @@ async function run(text: string): Promise<{ status: number; lines: string[] }> {
   const path = join(directory, 'watchbell.yaml');
   await writeFile(path, text);
   const lines: string[] = [];
-  const surroundings = { configPath: undefined, secretsDirectory: '/nowhere', logLevel: 'info', env: {} } as const;
-  const status = await check({ path, print: (line) => lines.push(line.replaceAll(`${directory}/`, '')), surroundings });
+  const environment = { configPath: undefined, secretsDirectory: '/nowhere', logLevel: 'info', env: {} } as const;
+  const status = await check({ path, print: (line) => lines.push(line.replaceAll(`${directory}/`, '')), environment });
   return { status, lines };
 }
 
@@ -26,7 +26,7 @@ test('a good configuration is one line with counts', async () => {
   expect(lines[0]).toMatch(/^watchbell\.yaml: ok \(1 connector, 1 room, 0 people, 0 access rules, \d+ skills\)$/);
 });
 
-test('every problem is a line, then their number, and the status is 1', async () => {
+test('prints one line per problem and their number, with status 1', async () => {
   const { status, lines } = await run('connectors: { webb: {} }\nrooms: { ops: { in: { web: ops } } }\nnmae: x');
   expect(status).toBe(1);
   expect(lines).toEqual([
@@ -37,7 +37,7 @@ test('every problem is a line, then their number, and the status is 1', async ()
   ]);
 });
 
-test('a mistake in a skill hides no name that leads nowhere, and brings forth no others', async () => {
+test('a mistake in a skill hides no unknown name, and causes no further problems', async () => {
   const { lines } = await run(`connectors: { web: {} }
 rooms: { ops: { in: { web: ops } } }
 skills:
@@ -59,7 +59,7 @@ skills:
   ]);
 });
 
-test('a list where a map of names belongs is one problem, and of its names none is said to be missing', async () => {
+test('a list where a map of names belongs is one problem, and none of its names is reported as unknown', async () => {
   const pathsIn = (lines: readonly string[]): string[] =>
     lines.map((line) => /^\S+:\d+:\d+ (.*)/.exec(line)?.[1] ?? line);
   const alerts = await run(`connectors: { web: {} }
@@ -89,7 +89,7 @@ skills:
   ]);
 });
 
-test('a warning is printed and changes nothing', async () => {
+test('a warning is printed and does not change the status', async () => {
   const { status, lines } = await run('connectors: { web: {} }\naccess: [{ deny: [everyone], commands: [helpp] }]');
   expect(status).toBe(0);
   expect(lines[0]).toBe(
@@ -97,7 +97,7 @@ test('a warning is printed and changes nothing', async () => {
   );
 });
 
-test('skills of its own are read from directories relative to the file, and a broken one is a problem with its file', async () => {
+test('skill directories are relative to the file, and a broken skill is a problem that names its file', async () => {
   await mkdir(join(directory, 'mine', 'gong'), { recursive: true });
   await mkdir(join(directory, 'mine', 'broken'), { recursive: true });
   await writeFile(
@@ -127,13 +127,13 @@ test('two skills that claim one command are named', async () => {
   expect(lines.join('\n')).toMatch(/status.*core.*gong|gong.*core|core.*gong/);
 });
 
-test('a configuration that is not there is one sentence', async () => {
+test('a missing configuration is reported in one sentence', async () => {
   const lines: string[] = [];
   expect(await check({ path: join(directory, 'none.yaml'), print: (line) => lines.push(line) })).toBe(1);
   expect(lines[0]).toMatch(/there is no such file or directory/);
 });
 
-test('a key that has no effect yet is a warning with what follows from it, wherever it stands', async () => {
+test('a key without effect in this release is a warning with the consequence, at any depth', async () => {
   const { status, lines } = await run(`
 connectors: { web: {} }
 rooms: { ops: { in: { web: ops } } }
@@ -177,13 +177,13 @@ skills:
   );
 });
 
-test('the example of the reference is good, and nothing in it is without effect', async () => {
+test('the example in the reference is valid, and every key in it has an effect', async () => {
   const path = resolve(import.meta.dirname, '../../docs/reference/example.yaml');
   const lines: string[] = [];
   await check({
     path,
     print: (line) => lines.push(line),
-    surroundings: { configPath: undefined, secretsDirectory: '/nowhere', logLevel: 'info', env: {} },
+    environment: { configPath: undefined, secretsDirectory: '/nowhere', logLevel: 'info', env: {} },
   });
   expect(lines).toEqual([expect.stringContaining('example.yaml: ok (')]);
 });

@@ -1,5 +1,5 @@
 import { CommandIndex } from '../commands/command-index.ts';
-import { readEnvironment, type Surroundings } from '../config/environment.ts';
+import { readEnvironment, type EnvironmentSettings } from '../config/environment.ts';
 import type { Config } from '../config/schema.ts';
 import { messageOf } from '../errors.ts';
 import { provideSkillImports } from '../skills/load.ts';
@@ -9,25 +9,25 @@ export interface CheckOptions {
   readonly path?: string | undefined;
   /** Receives one line at a time. Default: standard output. */
   readonly print?: (line: string) => void;
-  readonly surroundings?: Surroundings;
-  /** Lets skills elsewhere import `#skill`; once for the whole process, so tests leave it out. */
+  readonly environment?: EnvironmentSettings;
+  /** Lets skills in other directories import `#skill`; works once per process, so tests leave it out. */
   readonly provideImports?: () => void;
 }
 
-/** `watchbell check`: prints every problem and warning, or one line that all is well. Resolves to the exit status, 0 or 1. */
+/** `watchbell check`: prints every problem and warning, or one line when there are none. Resolves to the exit status, 0 or 1. */
 export async function check({
   path: given,
   print = printLine,
-  surroundings = readEnvironment(),
+  environment = readEnvironment(),
   provideImports = provideSkillImports,
 }: CheckOptions): Promise<number> {
-  const path = await findConfiguration(given, surroundings);
+  const path = await findConfiguration(given, environment);
   if (path === undefined) {
-    print('there is no watchbell.yaml here: name a file, `watchbell check FILE`');
+    print('there is no watchbell.yaml in this directory; name a file: `watchbell check FILE`');
     return 1;
   }
   provideImports();
-  const { result, folders, skills } = await readConfiguration(path, surroundings);
+  const { result, folders, skills } = await readConfiguration(path, environment);
   const problems = result.ok ? [] : [...result.problems];
   for (const { file, reason } of folders.broken) problems.push(`${file}: the skill cannot be loaded: ${reason}`);
   try {

@@ -15,10 +15,10 @@ export interface DoOptions extends ProgramSetupOptions {
   readonly wait: string;
 }
 
-/** Says a command to the running bot and prints its answer. 0: it was done, or is asked back; 1: not, or nobody answers. */
+/** Sends a command to the running bot and prints its answer. 0: done, or confirmation requested; 1: rejected, failed, or no answer. */
 export function say(words: readonly string[], { room, json, wait, ...options }: DoOptions): Promise<number> {
   const waitMs = Number(wait) * 1000;
-  if (!Number.isFinite(waitMs) || waitMs < 0) throw new StartFailed(`--wait ${wait} is no number of seconds`);
+  if (!Number.isFinite(waitMs) || waitMs < 0) throw new StartFailed(`--wait ${wait} is not a number of seconds`);
   return withLastGood(options, async (database, setup, config) => {
     const registry = offlineRegistry(setup, config);
     if (room !== undefined && !registry.rooms.byName(room)) throw new StartFailed(noRoom(registry, room));
@@ -27,12 +27,14 @@ export function say(words: readonly string[], { room, json, wait, ...options }: 
     await insertEvents(database.query, [
       remoteEvent({ actor, say: words.join(' '), room }, { ...id, now: new Date() }),
     ]);
-    const over = await waitUntilDone(database.query, id, waitMs);
-    if (!over) {
-      console.log('Stored: it is run as soon as a bot runs. None has answered yet; `watchbell doctor` says more.');
+    const done = await waitUntilDone(database.query, id, waitMs);
+    if (!done) {
+      console.log(
+        'Stored, but no bot has answered yet; it runs as soon as a bot does. `watchbell doctor` shows what is wrong.',
+      );
       return 1;
     }
-    const { answer } = over;
+    const { answer } = done;
     if (json) console.log(JSON.stringify(answer, null, 2));
     else console.log(answer.message ? print(answer.message) : answer.outcome);
     return ['ok', 'cancelled', 'confirm'].includes(answer.outcome) ? 0 : 1;

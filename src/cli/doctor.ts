@@ -12,40 +12,40 @@ import { createLogger } from '../log.ts';
 import { examineDatabase, examineSurroundings } from './examine-database.ts';
 import { readLastGood } from './last-good.ts';
 import { createProgramSetup, type ProgramSetup, type ProgramSetupOptions } from './program-setup.ts';
-import { findWay, openWay, type Way } from './with-database.ts';
+import { findTarget, openTarget, type DatabaseTarget } from './with-database.ts';
 
 const EXAMINE_MS = 20_000;
 
 /**
- * One line for each thing looked at, with the remedy where it is not well. 0: all is well. With a configuration that has
- * problems it looks at what the bot goes on with.
+ * Prints one line for each check, with the fix where it fails. 0: no problems. If the configuration has problems, it
+ * checks the one that the bot runs with instead.
  */
 export async function doctor(options: ProgramSetupOptions): Promise<number> {
   const setup = await createProgramSetup(options);
   const result = await setup.load();
   const findings = examineConfiguration(result);
-  const way = await findWay(setup, result).catch((error: unknown) => {
+  const target = await findTarget(setup, result).catch((error: unknown) => {
     if (result.ok) throw error;
     return undefined;
   });
-  if (way) findings.push(...(await examineAlong(way, setup, result)));
-  else findings.push({ ok: false, what: 'database', message: 'not looked at: nothing good says where it is' });
+  if (target) findings.push(...(await examineTarget(target, setup, result)));
+  else findings.push({ ok: false, what: 'database', message: 'not checked: no valid setting says where it is' });
   findings.push(...setup.folders.broken.map((one) => ({ ok: false, what: `skill ${one.file}`, message: one.reason })));
   for (const { ok, what, message } of findings) console.log(`${ok ? 'ok ' : 'BAD'}  ${what}: ${message}`);
   const bad = findings.filter((finding) => !finding.ok).length;
-  console.log(bad === 0 ? 'All is well.' : `${bad} of ${findings.length} need you.`);
+  console.log(bad === 0 ? 'No problems found.' : `${bad} of ${findings.length} checks need attention.`);
   return bad === 0 ? 0 : 1;
 }
 
 function examineConfiguration(result: LoadResult): Finding[] {
   const what = 'configuration';
   const wrong = result.ok ? result.warnings : result.problems;
-  if (wrong.length === 0) return [{ ok: true, what, message: 'all of it counts' }];
+  if (wrong.length === 0) return [{ ok: true, what, message: 'no warnings' }];
   return wrong.map((message) => ({ ok: false, what, message }));
 }
 
-async function examineAlong(way: Way, setup: ProgramSetup, result: LoadResult): Promise<Finding[]> {
-  const database = openWay(way);
+async function examineTarget(target: DatabaseTarget, setup: ProgramSetup, result: LoadResult): Promise<Finding[]> {
+  const database = openTarget(target);
   try {
     const findings = await examineDatabase(database);
     if (findings.some(({ what, ok }) => what === 'database' && ok))
@@ -53,12 +53,15 @@ async function examineAlong(way: Way, setup: ProgramSetup, result: LoadResult): 
     const good = result.ok ? undefined : await readLastGood(database.query, setup).catch(() => undefined);
     const config = result.ok ? result.config : good?.loaded.config;
     if (!config)
-      return [...findings, { ok: false, what: 'last good configuration', message: 'there is none to look further by' }];
+      return [
+        ...findings,
+        { ok: false, what: 'last good configuration', message: 'there is none, so nothing else can be checked' },
+      ];
     if (good)
       findings.push({
         ok: true,
         what: 'last good configuration',
-        message: `of ${good.since.toISOString()}; the bot and its jobs go by it, and so does what follows`,
+        message: `of ${good.since.toISOString()}; the bot and its jobs use it, and the checks below too`,
       });
     const connectors = Object.keys(config.connectors);
     return [
@@ -102,7 +105,7 @@ async function examineToken(what: string, reference: SecretRef, secrets: Secrets
   }
 }
 
-/** Of a connector's entry: its secrets that cannot be used. */
+/** The secrets of a connector's entry that cannot be read. */
 async function examineReferences(name: string, options: object, secrets: Secrets): Promise<Finding[]> {
   const found = referencesIn(name, options).map(([what, reference]) =>
     secrets.read(reference).then(
@@ -113,7 +116,7 @@ async function examineReferences(name: string, options: object, secrets: Secrets
   return (await Promise.all(found)).flat();
 }
 
-/** Every `{ file }` and `{ env }`, with where it stands: `web.password`. */
+/** Every `{ file }` and `{ env }` with its path: `web.password`. */
 function referencesIn(path: string, value: unknown): [string, SecretRef][] {
   if (typeof value !== 'object' || value === null) return [];
   const [key, ...more] = Object.keys(value);
@@ -141,7 +144,7 @@ async function examineConnector(
       pages: { query: database.query, changed: () => {} },
       log,
     });
-    if (!connector.examine) return [{ ok: true, what: name, message: 'nothing outside this program to look at' }];
+    if (!connector.examine) return [{ ok: true, what: name, message: 'nothing external to check' }];
     const rooms = Object.values(config.rooms).flatMap((room) => room.in[name] ?? []);
     const findings = await connector.examine(rooms, AbortSignal.timeout(EXAMINE_MS));
     return findings.map((finding) => ({ ...finding, what: `${name} ${finding.what}` }));

@@ -1,7 +1,7 @@
 import { examineDatabase } from './examine-database.ts';
 
-/** What is said of the clock when the answer comes after so long, and was made `thereMs` after it was asked for by a clock so far ahead. */
-async function clockOf({ tookMs, thereMs, aheadMs }: { tookMs: number; thereMs: number; aheadMs: number }) {
+/** The finding about the clock if the answer took `tookMs`, and the database, whose clock is `aheadMs` ahead, read it after `thereMs`. */
+async function clockFinding({ tookMs, thereMs, aheadMs }: { tookMs: number; thereMs: number; aheadMs: number }) {
   const real = Date.now;
   let nowMs = 1_000_000;
   Date.now = () => nowMs;
@@ -20,10 +20,10 @@ async function clockOf({ tookMs, thereMs, aheadMs }: { tookMs: number; thereMs: 
   }
 }
 
-test('a clock is called wrong when it is, and not because an answer was slow', async () => {
-  expect(await clockOf({ tookMs: 2, thereMs: 1, aheadMs: 0 })).toMatchObject({ ok: true });
-  expect(await clockOf({ tookMs: 2, thereMs: 1, aheadMs: 2500 })).toMatchObject({ ok: false });
-  expect(await clockOf({ tookMs: 5000, thereMs: 4999, aheadMs: 0 })).toMatchObject({ ok: true });
-  expect(await clockOf({ tookMs: 5000, thereMs: 1, aheadMs: 0 })).toMatchObject({ ok: true });
-  expect(await clockOf({ tookMs: 5000, thereMs: 4999, aheadMs: 2500 })).toMatchObject({ ok: false });
+test('a clock is reported when it is wrong, and not because an answer was slow', async () => {
+  expect(await clockFinding({ tookMs: 2, thereMs: 1, aheadMs: 0 })).toMatchObject({ ok: true });
+  expect(await clockFinding({ tookMs: 2, thereMs: 1, aheadMs: 2500 })).toMatchObject({ ok: false });
+  expect(await clockFinding({ tookMs: 5000, thereMs: 4999, aheadMs: 0 })).toMatchObject({ ok: true });
+  expect(await clockFinding({ tookMs: 5000, thereMs: 1, aheadMs: 0 })).toMatchObject({ ok: true });
+  expect(await clockFinding({ tookMs: 5000, thereMs: 4999, aheadMs: 2500 })).toMatchObject({ ok: false });
 });

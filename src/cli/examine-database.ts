@@ -7,12 +7,12 @@ import { messageOf } from '../errors.ts';
 import { countFailed } from '../events/failed.ts';
 import { readBacklog } from '../messages/backlog.ts';
 
-/** More than this is told, beyond what a slow answer leaves open. */
+/** A larger difference is reported, after subtracting the uncertainty of a slow answer. */
 const CLOCK_OFF_MS = 2000;
-/** As the chart's alert WatchbellMessagesWaiting has it. */
-const LONG_SECONDS = 300;
+/** Same as in the chart's alert WatchbellMessagesWaiting. */
+const OVERDUE_SECONDS = 300;
 
-/** Whether it answers, is durable, has a schema, agrees about the time, and what in it waits for a person. */
+/** Checks that it answers, is durable, has a schema and agrees about the time, and looks for work that needs a person. */
 export async function examineDatabase(database: Database): Promise<Finding[]> {
   try {
     const before = Date.now();
@@ -20,7 +20,7 @@ export async function examineDatabase(database: Database): Promise<Finding[]> {
       `select clock_timestamp() as now, current_setting('server_version') as version, current_setting('synchronous_commit') as synchronous_commit, current_setting('fsync') as fsync`,
     );
     const after = Date.now();
-    if (!row) return [{ ok: false, what: 'database', message: 'it gives no answer' }];
+    if (!row) return [{ ok: false, what: 'database', message: 'it returned no rows' }];
     const offMs = row.now.getTime() - (before + after) / 2;
     const durable = row.synchronous_commit !== 'off' && row.fsync === 'on';
     const [schema] = await database.query<{ version: number }>('select version from schema_info').catch(() => []);
@@ -28,20 +28,20 @@ export async function examineDatabase(database: Database): Promise<Finding[]> {
       { ok: true, what: 'database', message: `Postgres ${row.version} answers in ${after - before} ms` },
       schema
         ? { ok: true, what: 'schema', message: `version ${schema.version}` }
-        : { ok: false, what: 'schema', message: 'there is none yet; run `watchbell migrate`, or start the bot' },
+        : { ok: false, what: 'schema', message: 'missing; run `watchbell migrate` or start the bot' },
       durable
         ? { ok: true, what: 'durability', message: `synchronous_commit ${row.synchronous_commit}, fsync on` }
         : {
             ok: false,
             what: 'durability',
-            message: `synchronous_commit is ${row.synchronous_commit} and fsync ${row.fsync}: what was accepted can be lost when the server crashes; set both to on`,
+            message: `synchronous_commit is ${row.synchronous_commit} and fsync ${row.fsync}: accepted events can be lost if the server crashes; set both to on`,
           },
       Math.abs(offMs) < CLOCK_OFF_MS + (after - before) / 2
         ? { ok: true, what: 'clock', message: `within ${Math.round(Math.abs(offMs))} ms of the database's` }
         : {
             ok: false,
             what: 'clock',
-            message: `${Math.round(offMs / 1000)} s off the database's; the bot goes by the database's, but set up time synchronisation on both`,
+            message: `${Math.round(offMs / 1000)} s off the database's clock; the bot uses the database's, but set up time synchronisation on both`,
           },
       ...(schema ? await examineWork(database) : []),
     ];
@@ -56,45 +56,45 @@ export async function examineDatabase(database: Database): Promise<Finding[]> {
   }
 }
 
-/** What of the database, and of the way to it, keeps the bot from working there. */
+/** Properties of the database, or of the connection to it, that the bot cannot work with. */
 export async function examineSurroundings(database: Database): Promise<Finding[]> {
   try {
     const obstacles = await findObstacles(database);
     if (obstacles.length === 0)
-      return [{ ok: true, what: 'surroundings', message: 'UTF-8, tables may be made and used, sessions are kept' }];
+      return [{ ok: true, what: 'surroundings', message: 'UTF-8, tables can be created and used, sessions are kept' }];
     return obstacles.map(({ what, message }) => ({ ok: false, what, message }));
   } catch (error) {
     return [{ ok: false, what: 'surroundings', message: messageOf(error) }];
   }
 }
 
-/** What failed, could not be shown, or waits to be. */
+/** Work that failed, could not be sent, or waits to be sent. */
 async function examineWork({ query }: Database): Promise<Finding[]> {
   const failed = await countFailed(query);
   const backlog = await readBacklog(query);
   const dead = backlog.filter((one) => one.dead > 0);
-  const waiting = backlog.filter((one) => one.oldestSeconds > LONG_SECONDS);
+  const waiting = backlog.filter((one) => one.oldestSeconds > OVERDUE_SECONDS);
   return [
     failed.lastAt === null
-      ? { ok: true, what: 'events', message: 'none has failed' }
+      ? { ok: true, what: 'events', message: 'none failed' }
       : {
           ok: false,
           what: 'events',
           message: `${failed.count} failed, the last one ${ago(failed.lastAt)} ago, and ${failed.count === 1 ? 'is' : 'are'} kept; \`watchbell events failed\` says why, \`watchbell events replay all\` tries again`,
         },
     dead.length === 0
-      ? { ok: true, what: 'dead letters', message: 'there are none' }
+      ? { ok: true, what: 'dead letters', message: 'none' }
       : {
           ok: false,
           what: 'dead letters',
           message: `${dead.map((one) => `${one.dead} for ${one.connector}`).join(', ')}; \`watchbell messages dead\` says why, \`watchbell messages replay all\` sends them`,
         },
     waiting.length === 0
-      ? { ok: true, what: 'messages', message: `none waits longer than ${formatDuration(LONG_SECONDS * 1000)}` }
+      ? { ok: true, what: 'messages', message: `none has waited longer than ${formatDuration(OVERDUE_SECONDS * 1000)}` }
       : {
           ok: false,
           what: 'messages',
-          message: `${waiting.map((one) => `the oldest of ${one.pending} for ${one.connector} waits for ${formatDuration(one.oldestSeconds * 1000)}`).join(', ')}; look at what is said of ${waiting.map((one) => one.connector).join(' and ')} below, and whether the bot runs`,
+          message: `${waiting.map((one) => `the oldest of ${one.pending} for ${one.connector} waits for ${formatDuration(one.oldestSeconds * 1000)}`).join(', ')}; see ${waiting.map((one) => one.connector).join(' and ')} below, and check whether the bot is running`,
         },
   ];
 }

@@ -7,7 +7,7 @@ import type { ProgramSetupOptions } from './program-setup.ts';
 import { tableOf } from './table.ts';
 import { withLastGood } from './with-database.ts';
 
-/** Asks a query of a skill, straight at the database, and prints the answer. 1: what was asked about is not there. */
+/** Runs a query of a skill directly on the database and prints the answer. 1: the requested item does not exist. */
 export function get(
   [skill = '', query = '', ...pairs]: readonly string[],
   { json, ...options }: ProgramSetupOptions & { readonly json?: boolean },

@@ -5,14 +5,14 @@ import type { Query } from '../db/database.ts';
 import type { ProgramSetup } from './program-setup.ts';
 
 /**
- * Where the database is, of a configuration with problems: `DATABASE_URL`; what it says of the database, when no problem is
- * there; or the secret that the chart mounts. Undefined: a good configuration would have to say.
+ * Where the database is when the configuration has problems: `DATABASE_URL`; its `database:`, if that part has no
+ * problem; or the secret that the chart mounts. Undefined: only a valid configuration could tell.
  */
 export async function whereDatabaseIs(
-  { surroundings, secrets }: Pick<ProgramSetup, 'surroundings' | 'secrets'>,
+  { environment, secrets }: Pick<ProgramSetup, 'environment' | 'secrets'>,
   { database }: Pick<NotLoaded, 'database'>,
 ): Promise<DatabaseConfig | undefined> {
-  if (surroundings.env['DATABASE_URL']) return { url: { env: 'DATABASE_URL' } };
+  if (environment.env['DATABASE_URL']) return { url: { env: 'DATABASE_URL' } };
   if (database) return database;
   const url = { file: 'database-uri' };
   return secrets.read(url).then(
@@ -23,11 +23,11 @@ export async function whereDatabaseIs(
 
 export interface LastGood {
   readonly loaded: Loaded;
-  /** When a replica took it. */
+  /** When a replica accepted it. */
   readonly since: Date;
 }
 
-/** The last configuration that any replica accepted; undefined where there is none, or this release has no use for it. */
+/** The last configuration that any replica accepted; undefined if there is none, or this release rejects it. */
 export async function readLastGood(
   query: Query,
   setup: Pick<ProgramSetup, 'loadStored'>,

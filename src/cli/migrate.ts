@@ -1,11 +1,11 @@
 import { migrate } from '../db/migrate.ts';
-import { refuseUnfit } from '../db/surroundings.ts';
+import { assertUsable } from '../db/surroundings.ts';
 import type { ProgramSetupOptions } from './program-setup.ts';
 import { withBareDatabase } from './with-database.ts';
 
 export function migrateCommand(options: ProgramSetupOptions): Promise<number> {
   return withBareDatabase(options, async (database, setup) => {
-    await refuseUnfit(database);
+    await assertUsable(database);
     const applied = await migrate(
       database,
       setup.folders.skills.map((folder) => folder.migrations),

@@ -7,7 +7,7 @@ import { createCoreSkill } from '../skills/core.ts';
 import { readVersion } from '../version.ts';
 import type { ProgramSetup } from './program-setup.ts';
 
-/** What a configuration decides, for a command that looks or speaks beside the bot; it handles nothing. */
+/** A registry for CLI commands that read or post next to the running bot; it handles no events. */
 export function offlineRegistry({ folders }: ProgramSetup, config: Config): Registry {
   const { skills, broken } = folders;
   const core = createCoreSkill({ version: readVersion(), registry: () => registry, parts: () => ({}), broken });

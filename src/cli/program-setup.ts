@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import type pg from 'pg';
 import { readAddress } from '../config/address.ts';
 import { clientConfig } from '../config/database.ts';
-import { readEnvironment, type Surroundings } from '../config/environment.ts';
+import { readEnvironment, type EnvironmentSettings } from '../config/environment.ts';
 import { loadConfig, loadContent, readSkillDirectories, type Loaded, type LoadResult } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { createSecrets, type Secrets } from '../config/secrets.ts';
@@ -20,13 +20,13 @@ export interface ProgramSetupOptions {
   readonly config?: string;
   /** Where a trial keeps its data. */
   readonly data?: string;
-  /** Default: those that come with the program; a test may bring more. */
+  /** Default: the built-in ones; tests add more. */
   readonly platforms?: readonly Platform[];
 }
 
-/** What every command begins with: the configuration, the skills and the secrets. */
+/** What every command needs: the configuration, the skills and the secrets. */
 export interface ProgramSetup {
-  readonly surroundings: Surroundings;
+  readonly environment: EnvironmentSettings;
   /** Undefined: the built-in trial. */
   readonly path: string | undefined;
   readonly folders: SkillFolders;
@@ -38,11 +38,11 @@ export interface ProgramSetup {
   loadStored(content: string): LoadResult;
 }
 
-/** Finds the configuration and loads the skills; reads nothing that could be wrong yet. */
+/** Finds the configuration and loads the skills; does not parse the configuration yet. */
 export async function createProgramSetup(options: ProgramSetupOptions): Promise<ProgramSetup> {
-  const surroundings = readEnvironment();
-  const { env } = surroundings;
-  const path = await findConfiguration(options.config, surroundings);
+  const environment = readEnvironment();
+  const { env } = environment;
+  const path = await findConfiguration(options.config, environment);
   provideSkillImports();
   const extra = path === undefined ? [] : await readSkillDirectories(path, env);
   const folders = await loadSkills([BUILT_IN_SKILLS, ...extra]);
@@ -50,12 +50,12 @@ export async function createProgramSetup(options: ProgramSetupOptions): Promise<
   const { platforms = PLATFORMS } = options;
   const reading = { platforms, skills: allSkills(folders), brokenSkills: brokenNames(folders), env };
   return {
-    surroundings,
+    environment,
     path,
     folders,
     platforms,
     dataDirectory,
-    secrets: createSecrets({ directory: surroundings.secretsDirectory, env }),
+    secrets: createSecrets({ directory: environment.secretsDirectory, env }),
     load: async () =>
       path === undefined
         ? loadTrialConfig({
@@ -101,11 +101,11 @@ export async function openDatabase(
   return { config: async () => readAddress(embedded.url, 'the trial'), embedded };
 }
 
-/** Where the trial running in this directory has its Postgres, and where it listens; written by `run`. */
+/** Files with the trial's Postgres URL and its HTTP address; written by `run`. */
 export const TRIAL_URL_FILE = 'database-url';
 export const TRIAL_ADDRESS_FILE = 'address';
 
-/** @throws {StartFailed} when none is. */
+/** The Postgres URL of the trial running in this directory. @throws {StartFailed} when none is. */
 export async function runningTrial(directory: string): Promise<string> {
   const url = await readFile(join(directory, TRIAL_URL_FILE), 'utf8').catch(() => undefined);
   if (url === undefined)
@@ -115,7 +115,7 @@ export async function runningTrial(directory: string): Promise<string> {
   return url.trim();
 }
 
-/** The token of the trial's webhook: made once, kept beside its data. */
+/** The token of the trial's webhook: created once, stored with its data. */
 async function trialTokenFile(directory: string): Promise<string> {
   const file = join(directory, 'webhook-token');
   if (!(await exists(file))) {

@@ -4,23 +4,23 @@ import type { Program } from '../contract/program.ts';
 import { StartFailed } from '../errors.ts';
 import { readVersion } from '../version.ts';
 
-const EXITS = `
-Exit status: 0 it worked; 1 it did not (check: the configuration has problems; doctor: something needs you;
-recover: something overdue waits on);
-2 it could not begin (a wrong option, configuration, database, port or place of backups).`;
+const EXIT_STATUS = `
+Exit status: 0 success; 1 failure (check: the configuration has problems; doctor: something needs attention;
+recover: something is still overdue);
+2 could not start (a problem with an option, the configuration, the database, a port or the place of backups).`;
 
 interface Globals {
   readonly config?: string;
 }
 
-/** The command line. `run` resolves to an exit status, or to undefined while the program goes on running. */
+/** The command line. `run` resolves to an exit status, or to undefined if the program keeps running. */
 export function createProgram(): { run(argv: readonly string[]): Promise<number | undefined> } {
   let status: number | undefined;
   const program = new Command('watchbell')
     .description('A chat bot for teams on Kubernetes: what it accepts, it does exactly once.')
     .version(readVersion())
     .option('-c, --config <path>', 'configuration file or directory (also WATCHBELL_CONFIG; default ./watchbell.yaml)')
-    .addHelpText('after', EXITS)
+    .addHelpText('after', EXIT_STATUS)
     .enablePositionalOptions()
     .exitOverride();
 
@@ -46,14 +46,14 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
   add(
     program,
     'run',
-    'runs the bot (also when no command is given)',
+    'runs the bot (the default command)',
     async (_, options) => (await import('./run.ts')).run(options),
     { isDefault: true },
   );
   add(program, 'check [file]', 'validates a configuration offline and lists every problem', async ([file], options) =>
     (await import('./check.ts')).check({ path: file ?? options.config }),
   );
-  add(program, 'migrate', 'brings the database schema up to this release', async (_, options) =>
+  add(program, 'migrate', 'migrates the database schema to this release', async (_, options) =>
     (await import('./migrate.ts')).migrateCommand(options),
   );
   add(program, 'skills', 'lists the skills and their commands', async (_, options) =>
@@ -62,28 +62,28 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
   add(
     program,
     'say <room> <text...>',
-    'says something in a configured room, through the running bot',
+    'posts a message to a configured room, through the running bot',
     async ([room = '', ...text], options) => (await import('./say.ts')).say(room, text.join(' '), options),
   );
   add<{ json?: boolean }>(
     program,
     'get <skill> <query> [key=value...]',
-    'asks what a skill knows: `get alerts open limit=5`; `get core skills` lists the queries',
+    'runs a query of a skill: `get alerts open limit=5`; `get core skills` lists the queries',
     async (args, options) => (await import('./get.ts')).get(args, options),
-  ).option('--json', 'the answer as JSON, whole');
+  ).option('--json', 'the complete answer as JSON');
   add<{ room?: string; json?: boolean; wait: string }>(
     program,
     'do <words...>',
-    "says a command to the running bot and prints its answer: `do 'ack 12'`",
+    "sends a command to the running bot and prints the answer: `do 'ack 12'`",
     async (words, options) => (await import('./do.ts')).say(words, options),
   )
-    .option('--room <name>', 'room in which it is as if said (default: as in a direct message)')
+    .option('--room <name>', 'run the command as if sent in this room (default: as in a direct message)')
     .option('--json', 'outcome and message as JSON')
     .option('--wait <seconds>', 'how long to wait for the answer', '60');
   add<{ url?: string }>(
     program,
     'sign-in',
-    'prints an address that signs one browser in to the web chat, once, within a day',
+    'prints a link that signs one browser in to the web chat, once, within a day',
     async (_, options) => (await import('./sign-in.ts')).signIn(options),
   ).option('--url <address>', 'how the browser reaches the bot (default: http.publicUrl, else this machine)');
   add(program, 'sign-out', 'ends every session of the web chat', async (_, options) =>
@@ -92,7 +92,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
 
   const through = [
     '--through <directory>',
-    'where a file lies on its way to or from a bucket (default: /tmp)',
+    'where to store the file temporarily on its way to or from a bucket (default: /tmp)',
   ] as const;
   add<{ to: string; keep: string; through?: string }>(
     program,
@@ -106,10 +106,10 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
   add<{ check?: boolean; through?: string }>(
     program,
     'restore <from>',
-    'puts a backup (of a directory or s3://BUCKET/PREFIX: the newest) into an empty database; what was waiting is held',
+    'restores a backup (from a directory or s3://BUCKET/PREFIX: the newest) into an empty database; pending work is held',
     async ([from = ''], options) => (await import('./restore.ts')).restoreCommand(from, options),
   )
-    .option('--check', 'reads the backup to its end and touches nothing')
+    .option('--check', 'reads the complete backup and changes nothing')
     .option(...through);
   const events = program.command('events').description('events that could not be handled').exitOverride();
   add<{ json?: boolean }>(events, 'failed', 'lists failed events, newest first', async (_, options) =>
@@ -125,14 +125,14 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
   add(messages, 'replay <id...>', 'tries to show dead letters again ("all": every one)', async (ids, options) =>
     (await import('./messages.ts')).replay(ids, options),
   );
-  const audit = program.command('audit').description('who asked for what, and what came of it').exitOverride();
-  add<{ since?: string }>(audit, 'export', 'writes the audit as one JSON object a line', async (_, options) =>
+  const audit = program.command('audit').description('who asked for what, and the outcome').exitOverride();
+  add<{ since?: string }>(audit, 'export', 'writes the audit log, one JSON object a line', async (_, options) =>
     (await import('./audit.ts')).exportAudit(options),
   ).option('--since <id>', 'only entries after this id', '0');
   add<{ olderThan: string; held?: string }>(
     program,
     'recover',
-    'hands over countdowns and other timers that are overdue and that no replica fires',
+    'hands overdue timers (of countdowns and others) that no replica has fired to a running replica',
     async (_, options) => (await import('./recover.ts')).recover(options),
   )
     .option('--older-than <time span>', 'how long overdue', '30s')
@@ -140,13 +140,13 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
   add(
     program,
     'doctor',
-    'looks at configuration, database, what failed or waits, connectors, rooms and secrets; one line each, with the remedy',
+    'checks configuration, database, failed and waiting work, connectors, rooms and secrets; one line each, with the fix',
     async (_, options) => (await import('./doctor.ts')).doctor(options),
   );
 
   program
     .command('help [command...]')
-    .description('says how a command is used')
+    .description('shows how to use a command')
     .action((words: string[]) => {
       let command = program;
       for (const word of words) command = named(command, word);
@@ -154,7 +154,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
       status = 0;
     });
 
-  /** Skills are loaded only where one of their commands may be meant: that takes a while. */
+  /** Skills are loaded only if one of their commands may be meant, because loading is slow. */
   async function addSkillCommands(argv: readonly string[]): Promise<void> {
     const { findSkillCommands, runSkillCommand } = await import('./skill-commands.ts');
     for (const found of await findSkillCommands(configOf(argv))) {
@@ -162,7 +162,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
       const group = /^[a-z]/.test(words[1] ?? '') ? words.shift() : undefined;
       const parent = group === undefined ? program : groupOf(group);
       if (parent.commands.some((command) => command.name() === words[0]))
-        throw new StartFailed(`the skill ${found.skill} brings the command "${found.usage}", which there is already`);
+        throw new StartFailed(`the skill ${found.skill} brings the command "${found.usage}", which already exists`);
       const added = add<Program['flags']>(parent, words.join(' '), found.command.help, (args, options) =>
         runSkillCommand(found, args, options),
       );
@@ -178,7 +178,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
     return known ?? program.command(name).description(`see \`watchbell help ${name}\``).exitOverride();
   }
 
-  /** The command that a word means, below another. @throws {CommanderError} when there is none, having said so. */
+  /** The subcommand with this name. @throws {CommanderError} when there is none, after printing an error. */
   function named(parent: Command, word: string): Command {
     const found = parent.commands.find((command) => command.name() === word);
     const known = parent.commands.map((command) => command.name());
@@ -189,7 +189,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
   return {
     async run(argv) {
       try {
-        // The default command would be given every word that is no command, and complain of the options behind it.
+        // Otherwise the default command would get every unknown word, and complain about the options after it.
         const { operands, unknown } = program.parseOptions([...argv]);
         const [word] = [...operands, ...unknown];
         const isOwn = word === undefined || program.commands.some((command) => command.name() === word);
@@ -205,7 +205,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
   };
 }
 
-/** Where the configuration is, wherever among the words it is said. */
+/** The value of --config, at any position. */
 function configOf(argv: readonly string[]): string | undefined {
   const at = argv.findIndex((word) => word === '-c' || word === '--config' || word.startsWith('--config='));
   const word = argv[at];

@@ -9,17 +9,17 @@ import { withLastGood } from './with-database.ts';
 export interface RecoverCommandOptions extends ProgramSetupOptions {
   /** Time span such as `30s`. */
   readonly olderThan: string;
-  /** What to do with what a restore holds: `list`, `release` or `drop`. Without it only what is overdue is looked at. */
+  /** What to do with the work that a restore holds: `list`, `release` or `drop`. Without it, only overdue timers are handled. */
   readonly held?: string;
 }
 
-/** Hands over what is overdue and nobody does. 0: nothing is overdue, or a replica that lives has it now; 1: something waits on. */
+/** Hands over overdue timers that no replica fired. 0: nothing is overdue, or a live replica has it now; 1: something is still overdue. */
 export function recover(options: RecoverCommandOptions): Promise<number> {
   const olderThanMs = parseDuration(options.olderThan);
   if (olderThanMs === undefined)
     throw new StartFailed(`--older-than "${options.olderThan}" is not a time span like 30s or 5m`);
   if (options.held !== undefined && !['list', 'release', 'drop'].includes(options.held))
-    throw new StartFailed(`--held takes list, release or drop, and not "${options.held}"`);
+    throw new StartFailed(`--held takes list, release or drop, not "${options.held}"`);
   return withLastGood(options, async (database, setup, config) => {
     if (options.held !== undefined) return recoverHeld(database.query, options.held);
     const known = setup.folders.skills
@@ -27,26 +27,30 @@ export function recover(options: RecoverCommandOptions): Promise<number> {
       .flatMap(({ skill }) => Object.keys(skill.timers ?? {}).map((name) => `${skill.name} ${name}`));
     const { replicas, handedOver, unknown, unhandled } = await recoverTimers(database.query, { olderThanMs, known });
     for (const one of handedOver) console.log(`${describe(one)}: handed over.`);
-    for (const one of unhandled) console.log(`${describe(one)}: fired, and not handled yet.`);
+    for (const one of unhandled) console.log(`${describe(one)}: fired, but not handled yet.`);
     for (const one of unknown)
-      console.log(`${describe(one)}: left, since this configuration has no such skill; configure it, or forget them.`);
+      console.log(
+        `${describe(one)}: skipped, because this configuration has no such skill; configure the skill, or ignore them.`,
+      );
     if (handedOver.length + unknown.length + unhandled.length === 0) {
-      console.log(`Nothing is overdue by more than ${formatDuration(olderThanMs)}.`);
+      console.log(`No timer is overdue by more than ${formatDuration(olderThanMs)}.`);
       return 0;
     }
     if (replicas === 0)
-      console.log('No replica is alive: they are handled when the next one starts. Look at why none runs.');
+      console.log(
+        'No replica is alive: the timers are handled when the next one starts. Find out why none is running.',
+      );
     else if (handedOver.length > 0)
       console.log(`${replicas === 1 ? 'One replica is' : `${replicas} replicas are`} alive; it takes a second.`);
     if (replicas > 0 && unhandled.length > 0)
       console.log(
-        'A replica is alive and leaves some: look at its log, and whether its configuration is older than this.',
+        'A replica is alive but does not handle some of them: check its log, and whether its configuration is older than this one.',
       );
     return replicas > 0 && unknown.length === 0 && unhandled.length === 0 ? 0 : 1;
   });
 }
 
-/** What a restore holds is a person's decision: it may have happened after the backup. */
+/** A person decides about the work that a restore holds: it may have been done after the backup. */
 async function recoverHeld(query: Query, what: string): Promise<number> {
   const held = await listHeld(query);
   if (held.length === 0) {
@@ -55,14 +59,14 @@ async function recoverHeld(query: Query, what: string): Promise<number> {
   }
   if (what === 'release') await releaseHeld(query);
   if (what === 'drop') await dropHeld(query);
-  const became = what === 'release' ? 'released' : what === 'drop' ? 'dropped' : 'held';
+  const outcome = what === 'release' ? 'released' : what === 'drop' ? 'dropped' : 'held';
   for (const { kind, skill, name, count, since } of held)
     console.log(
-      `${skill} ${name}: ${count === 1 ? `one ${kind}` : `${count} ${kind}s`}, ${kind === 'timer' ? 'due' : 'asked for'} ${since.toISOString()}: ${became}.`,
+      `${skill} ${name}: ${count === 1 ? `one ${kind}` : `${count} ${kind}s`}, ${kind === 'timer' ? 'due' : 'requested'} ${since.toISOString()}: ${outcome}.`,
     );
   if (what === 'list')
     console.log(
-      'They may have happened after the backup: `watchbell recover --held release` does them now, `--held drop` forgets them.',
+      'These may have been done after the backup was made: `watchbell recover --held release` does them now, `--held drop` discards them.',
     );
   return 0;
 }

@@ -24,25 +24,23 @@ import { welcome } from './welcome.ts';
 
 const DEFAULT_PORT = 8080;
 const DEFAULT_OPS_PORT = 8081;
-const WRONG = 'changed configuration is wrong; the one before stays in use';
+const INVALID_CHANGE = 'changed configuration is invalid; still using the previous one';
 
 /** What a test adds to the program; see `AppOptions`. */
 export type RunHooks = Pick<AppOptions, 'shift' | 'crashPoint'> & { readonly acceptForMs?: number };
 
-/** Runs the bot until it is told to stop; resolves when it is up. @throws {StartFailed} or {ConfigInvalid}. */
+/** Runs the bot until it gets a stop signal; resolves when it is up. @throws {StartFailed} or {ConfigInvalid}. */
 export async function run(options: ProgramSetupOptions, hooks: RunHooks = {}): Promise<undefined> {
   const setup = await createProgramSetup(options);
   const trial = setup.path === undefined;
   const log = createLogger({
-    level: trial && setup.surroundings.logLevel === 'info' ? 'warn' : setup.surroundings.logLevel,
+    level: trial && setup.environment.logLevel === 'info' ? 'warn' : setup.environment.logLevel,
     pretty: trial,
   });
-  // A crash is a crash: whatever was accepted is in the database. Say why and end; the next process goes on.
-  process.on('unhandledRejection', (error) =>
-    log.error({ error }, 'a promise was forgotten; whatever it belonged to has failed'),
-  );
+  // Everything accepted is in the database: log why and exit; the next process continues.
+  process.on('unhandledRejection', (error) => log.error({ error }, 'unhandled promise rejection'));
   process.on('uncaughtException', (error) => {
-    log.fatal({ error }, 'ended by an error that nobody expected');
+    log.fatal({ error }, 'exiting after an unexpected error');
     process.exit(1);
   });
   let bot: Bot | undefined;
@@ -59,9 +57,9 @@ export async function run(options: ProgramSetupOptions, hooks: RunHooks = {}): P
   app.metrics.configReloadOk.set(fallback === undefined ? 1 : 0);
   app.metrics.configReloadTime.set(Date.now() / 1000);
   if (fallback !== undefined)
-    await app.tellOps(
+    await app.notifyOps(
       'config',
-      `I run with my last good configuration, because the one I was given has problems:\n${fallback.slice(0, 10).join('\n')}`,
+      `I am running with my last good configuration, because the current one has problems:\n${fallback.slice(0, 10).join('\n')}`,
     );
   if (opened.embedded) {
     await writeFile(join(setup.dataDirectory, TRIAL_URL_FILE), `${opened.embedded.url}\n`, { mode: 0o600 });
@@ -72,7 +70,7 @@ export async function run(options: ProgramSetupOptions, hooks: RunHooks = {}): P
   }
   if (trial) await welcome(app, setup);
   else if (Object.values(app.config.connectors).some((one) => one.type === 'web' && one['password'] === undefined))
-    log.info({}, 'the web chat has no password: `watchbell sign-in` prints an address that opens it');
+    log.info({}, 'the web chat has no password: `watchbell sign-in` prints a link to open it');
   stop.armed();
   return undefined;
 }
@@ -82,7 +80,7 @@ interface Bot extends StartupConfig {
   readonly watch: ConfigWatch | undefined;
 }
 
-/** Undefined when the configuration was changed while the database did not answer: it may name another one now. */
+/** Undefined when the configuration was changed while the database did not answer: it may name a different one now. */
 async function start(
   setup: ProgramSetup,
   startup: StartupConfig,
@@ -93,14 +91,14 @@ async function start(
   logWarnings(log, loaded);
   for (const { skill, because } of loaded.disabled) log.info({ skill, because }, 'skill is off');
   const { http } = loaded.config;
-  // What is in use: a database that was emptied must remember that, and not what the program began with.
+  // What is in use now: an emptied database must store this one, not the one the program started with.
   let current: Pick<Loaded, 'hash' | 'content'> = loaded;
   const app = new App({
     version: readVersion(),
     config: loaded.config,
     platforms: setup.platforms,
     folders: setup.folders,
-    generation: (database) => remember(database, current),
+    generation: (database) => storeConfig(database, current),
     database: opened.config,
     secret: (reference) => setup.secrets.read(reference),
     log,
@@ -112,29 +110,31 @@ async function start(
     },
     ...hooks,
   });
-  const counts = (result: LoadResult): boolean => {
-    if (!result.ok) log.error({ problems: result.problems }, WRONG);
+  const shouldAbort = (result: LoadResult): boolean => {
+    if (!result.ok) log.error({ problems: result.problems }, INVALID_CHANGE);
     return result.ok;
   };
   try {
-    if (await untilChanged({ setup, sourceHash, log, counts }, (changed) => app.start(changed))) {
+    if (await untilChanged({ setup, sourceHash, log, shouldAbort }, (changed) => app.start(changed))) {
       const { path } = setup;
       const watch =
         path === undefined
           ? undefined
-          : watchReloads({ setup, path, app, log, sourceHash, taken: (one) => (current = one) });
+          : watchReloads({ setup, path, app, log, sourceHash, onReloaded: (one) => (current = one) });
       return { ...startup, app, watch };
     }
   } catch (error) {
     await opened.embedded?.stop();
-    throw error instanceof StartFailed ? error : new StartFailed(await whyNot(error, opened), { cause: error });
+    throw error instanceof StartFailed
+      ? error
+      : new StartFailed(await explainStartFailure(error, opened), { cause: error });
   }
-  log.info({}, 'configuration was changed before the database answered; beginning with it');
+  log.info({}, 'configuration was changed before the database answered; starting with it');
   await opened.embedded?.stop();
   return undefined;
 }
 
-async function whyNot(error: unknown, { config }: OpenedDatabase): Promise<string> {
+async function explainStartFailure(error: unknown, { config }: OpenedDatabase): Promise<string> {
   const place = placeOf(await config());
   const message = isRefusal(error) ? explainRejected(error, place) : (explainMissing(error, place) ?? messageOf(error));
   return `cannot start: ${message}`;
@@ -144,44 +144,44 @@ function logWarnings(log: Logger, { warnings }: Loaded): void {
   for (const warning of warnings) log.warn({ warning }, 'configuration warning');
 }
 
-function remember(database: Database, loaded: Pick<Loaded, 'hash' | 'content'>): Promise<number> {
+function storeConfig(database: Database, loaded: Pick<Loaded, 'hash' | 'content'>): Promise<number> {
   return database.transaction(({ query }) => storeGeneration(query, loaded));
 }
 
-/** Whole or not at all: a changed file with a problem changes nothing but the log, the metric and a word in the ops room. */
+/** All or nothing: a changed file with a problem only causes a log entry, a metric and a notice in the ops room. */
 function watchReloads({
   setup,
   path,
   app,
   log,
   sourceHash,
-  taken,
+  onReloaded,
 }: {
   readonly setup: ProgramSetup;
   readonly path: string;
   readonly app: App;
   readonly log: Logger;
   readonly sourceHash: string;
-  readonly taken: (loaded: Loaded) => void;
+  readonly onReloaded: (loaded: Loaded) => void;
 }): ConfigWatch {
   return watchConfig({
     path,
     sourceHash,
     load: () => setup.load(),
-    onError: (error) => log.warn({ reason: messageOf(error) }, 'configuration could not be looked at'),
+    onError: (error) => log.warn({ reason: messageOf(error) }, 'configuration could not be read'),
     onChange: async (result) => {
       if (result.ok) {
-        await app.reload(result.config, await remember(app.database, result));
-        taken(result);
+        await app.reload(result.config, await storeConfig(app.database, result));
+        onReloaded(result);
         logWarnings(log, result);
         log.info({ generation: app.registry.generation }, 'configuration reloaded');
         return;
       }
       app.metrics.configReloadOk.set(0);
-      log.error({ problems: result.problems }, WRONG);
-      await app.tellOps(
+      log.error({ problems: result.problems }, INVALID_CHANGE);
+      await app.notifyOps(
         'config',
-        `The changed configuration has problems, so the one before stays in use:\n${result.problems.slice(0, 10).join('\n')}`,
+        `The changed configuration has problems, so I am still using the previous one:\n${result.problems.slice(0, 10).join('\n')}`,
       );
     },
   });

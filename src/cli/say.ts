@@ -6,14 +6,14 @@ import { offlineRegistry } from './offline-registry.ts';
 import type { ProgramSetupOptions } from './program-setup.ts';
 import { withLastGood } from './with-database.ts';
 
-/** Stores the message; the running bot shows it within a second, or as soon as it runs again. */
+/** Stores the message; the running bot posts it within a second, or as soon as it runs again. */
 export function say(room: string, text: string, options: ProgramSetupOptions): Promise<number> {
   return withLastGood(options, async (database, setup, config) => {
     const registry = offlineRegistry(setup, config);
     const found = registry.rooms.byName(room);
     if (!found)
       throw new CommandError(
-        `no room is called "${room}"; configured are: ${
+        `no room is called "${room}"; configured rooms: ${
           registry.rooms
             .all()
             .map((one) => one.name)
@@ -27,7 +27,7 @@ export function say(room: string, text: string, options: ProgramSetupOptions): P
       await outbox.write(transaction);
     });
     console.log(
-      `Stored for ${found.addresses.map((address) => `${address.connector} ${address.room}`).join(', ')}; the running bot shows it within a second.`,
+      `Stored for ${found.addresses.map((address) => `${address.connector} ${address.room}`).join(', ')}; the running bot posts it within a second.`,
     );
     return 0;
   });

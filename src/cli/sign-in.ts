@@ -8,20 +8,20 @@ import { TRIAL_ADDRESS_FILE, type ProgramSetup, type ProgramSetupOptions } from 
 import { withBareDatabase, withLastGood } from './with-database.ts';
 
 export interface SignInOptions extends ProgramSetupOptions {
-  /** How the browser reaches the bot. */
+  /** The bot's URL as the browser sees it. */
   readonly url?: string;
 }
 
-/** Whoever may ask the database may let a browser in: the address is made there, and any replica takes it. */
+/** Whoever can use the database can sign in a browser: the key is stored there, and any replica accepts it. */
 export function signIn(options: SignInOptions): Promise<number> {
   if (options.url !== undefined && !/^https?:\/\//.test(options.url))
     throw new StartFailed(`--url "${options.url}" is not an address such as https://bell.example.org`);
   return withLastGood(options, async (database, setup, config) => {
     if (!Object.values(config.connectors).some(({ type }) => type === 'web'))
-      throw new StartFailed('there is no web chat: add `web: {}` under connectors, and to a room');
+      throw new StartFailed('there is no web chat: add `web: {}` under connectors, and a room that uses it');
     const key = await createSignIn(createSessionStore(database.query), new Date());
     const url = options.url ?? (await addressOf(setup, config));
-    console.log(`Open this address; it works once, within a day:\n\n  ${url.replace(/\/+$/, '')}/sign-in#${key}\n`);
+    console.log(`Open this link; it works once, within a day:\n\n  ${url.replace(/\/+$/, '')}/sign-in#${key}\n`);
     return 0;
   });
 }
@@ -30,7 +30,7 @@ export function signOut(options: ProgramSetupOptions): Promise<number> {
   return withBareDatabase(options, async (database) => {
     const count = await endAllSessions(database.query);
     console.log(
-      `${count === 1 ? 'One browser was' : `${count} browsers were`} signed out of the web chat. Printed addresses that were not used yet no longer work.`,
+      `${count === 1 ? 'One browser was' : `${count} browsers were`} signed out of the web chat. Links that were printed but not used yet no longer work.`,
     );
     return 0;
   });

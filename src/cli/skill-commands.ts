@@ -8,7 +8,7 @@ import { createProgramSetup, loadOrThrow, type ProgramSetup, type ProgramSetupOp
 import { untilConfigured } from './until-configured.ts';
 import { withDatabase, withLastGood } from './with-database.ts';
 
-/** A command of the program that a skill declares. */
+/** A CLI command that a skill declares. */
 export interface SkillCommand {
   readonly skill: string;
   /** `import coffeebot <file>`. */
@@ -16,7 +16,7 @@ export interface SkillCommand {
   readonly command: ProgramCommand;
 }
 
-/** Those of the skills that come with the program and of the directories that the configuration names. */
+/** CLI commands of the built-in skills and of the directories that the configuration names. */
 export async function findSkillCommands(config: string | undefined): Promise<SkillCommand[]> {
   const { folders } = await createProgramSetup(config === undefined ? {} : { config });
   return folders.skills.flatMap(({ skill }) =>
@@ -24,7 +24,7 @@ export async function findSkillCommands(config: string | undefined): Promise<Ski
   );
 }
 
-/** Runs it to its exit status. */
+/** Resolves to the exit status. */
 export function runSkillCommand(
   { skill, command }: SkillCommand,
   args: readonly string[],
@@ -44,7 +44,7 @@ export function runSkillCommand(
     print: (line) => console.log(line),
     options: async () => {
       const result = await (await createProgramSetup(options)).load();
-      // A good configuration needs no database.
+      // With a valid configuration no database is needed.
       if (result.ok) return result.config.skills[skill];
       return withLastGood(options, async (_database, _setting, config) => config.skills[skill]);
     },
@@ -85,7 +85,7 @@ function programDatabase(skill: string, { database, setup, config }: Opened): Pr
       ]);
     },
     untilConfigured: async (options, onWait) => {
-      // Read again: it is the newest configuration that is waited for. A trial's is made for the terminal it was started in.
+      // Read again, to wait for the newest configuration. A trial's depends on the terminal it was started in, so any will do.
       const hash = setup.path === undefined ? undefined : (await loadOrThrow(setup)).hash;
       return untilConfigured(database, hash, options, onWait);
     },

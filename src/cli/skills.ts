@@ -6,7 +6,7 @@ import { allSkills } from './read-configuration.ts';
 export async function listSkills(options: ProgramSetupOptions): Promise<number> {
   const setup = await createProgramSetup(options);
   const read = await setup.load();
-  // Problems in it are for `check`; but of a file that is not there the skills would be missing without a word.
+  // `check` reports problems in it; but if the file is missing, its skills would be missing without notice.
   if (!read.ok && read.sourceHash === undefined) throw new StartFailed(read.problems.join('\n'));
   const { folders } = setup;
   const where = new Map(folders.skills.map(({ skill, directory }) => [skill.name, directory]));

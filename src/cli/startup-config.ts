@@ -8,17 +8,17 @@ import type { Logger } from '../log.ts';
 import { readLastGood, whereDatabaseIs } from './last-good.ts';
 import { invalid, openDatabase, type OpenedDatabase, type ProgramSetup } from './program-setup.ts';
 
-/** What the bot begins with. */
+/** What the bot starts with. */
 export interface StartupConfig {
   readonly loaded: Loaded;
   readonly opened: OpenedDatabase;
-  /** Of the files as they were read, also when it begins with something else. */
+  /** Of the files as read, even if the bot starts with something else. */
   readonly sourceHash: string;
-  /** Problems for which it begins with its last good configuration. */
+  /** Problems because of which it starts with the last good configuration. */
   readonly fallback: readonly string[] | undefined;
 }
 
-/** @throws {ConfigInvalid} when the configuration is wrong and there was none before that was good. */
+/** @throws {ConfigInvalid} when the configuration is invalid and there is no last good one. */
 export async function findStartupConfig(setup: ProgramSetup, log: Logger): Promise<StartupConfig> {
   for (;;) {
     const result = await setup.load();
@@ -32,8 +32,8 @@ export async function findStartupConfig(setup: ProgramSetup, log: Logger): Promi
 }
 
 /**
- * A wrong file must not keep the bot away: the last configuration that was good is in the database it names. Undefined
- * when the file was changed before that answered.
+ * An invalid file must not keep the bot from starting: the last good configuration is in the database it names. Undefined
+ * when the file was changed before the database answered.
  */
 async function lastGood(setup: ProgramSetup, result: NotLoaded, log: Logger): Promise<StartupConfig | undefined> {
   const { problems, sourceHash = '' } = result;
@@ -43,33 +43,33 @@ async function lastGood(setup: ProgramSetup, result: NotLoaded, log: Logger): Pr
   if (!(await address().catch(() => undefined))) throw invalid(problems);
   const database = createDatabase({ url: address, poolSize: 1, idleInTransactionMs: 5000, statementTimeoutMs: 5000 });
   try {
-    const found = await untilChanged({ setup, sourceHash, log, counts: () => true }, (changed) =>
+    const found = await untilChanged({ setup, sourceHash, log, shouldAbort: () => true }, (changed) =>
       waitForDatabase(log.child({ problems }), () => readLastGood(database.query, setup), changed).catch(() => ({
-        answer: undefined, // an empty database, or one that lets nobody in
+        answer: undefined, // an empty database, or one that rejects us
       })),
     );
     if (!found) return undefined;
     const { answer } = found;
     if (!answer) throw invalid(problems);
-    log.error({ problems }, 'configuration is wrong; running with the last good one');
+    log.error({ problems }, 'configuration is invalid; running with the last good one');
     return { loaded: answer.loaded, opened: { config: address, embedded: undefined }, sourceHash, fallback: problems };
   } finally {
     await database.close();
   }
 }
 
-/** Work that waits for what the configuration names must hear, by the signal, when it was changed; `counts`: by what. */
+/** Runs `work`, and aborts its signal once the configuration was changed to one that `shouldAbort` accepts. */
 export async function untilChanged<T>(
   {
     setup,
     sourceHash,
     log,
-    counts,
+    shouldAbort,
   }: {
     readonly setup: ProgramSetup;
     readonly sourceHash: string;
     readonly log: Logger;
-    readonly counts: (result: LoadResult) => boolean;
+    readonly shouldAbort: (result: LoadResult) => boolean;
   },
   work: (changed: AbortSignal) => Promise<T>,
 ): Promise<T> {
@@ -81,9 +81,9 @@ export async function untilChanged<T>(
           path: setup.path,
           sourceHash,
           load: () => setup.load(),
-          onError: (error) => log.warn({ reason: messageOf(error) }, 'configuration could not be looked at'),
+          onError: (error) => log.warn({ reason: messageOf(error) }, 'configuration could not be read'),
           onChange: (result) => {
-            if (counts(result)) changed.abort();
+            if (shouldAbort(result)) changed.abort();
           },
         });
   try {

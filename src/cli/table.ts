@@ -1,14 +1,14 @@
 import { cleanLine } from '../chat/markdown.ts';
 
-/** Longer cells would break every line of a terminal. */
+/** Longer cells would wrap every line of a terminal. */
 const MAX_CELL = 60;
 
-/** An answer for a terminal: a list is a table, anything else a line a key. What comes from outside loses its control characters. */
+/** An answer for a terminal: a list becomes a table, anything else one line a key. Control characters are removed. */
 export function tableOf(answer: unknown): string {
   if (!isMap(answer)) return cellOf(answer, Infinity);
   const { items, next } = answer;
   if (Array.isArray(items)) {
-    const more = typeof next === 'string' ? `\nThere are more: add cursor=${cleanLine(next)}` : '';
+    const more = typeof next === 'string' ? `\nMore results: add cursor=${cleanLine(next)}` : '';
     return `${rowsOf(items)}${more}`;
   }
   return Object.entries(answer)

@@ -2,26 +2,26 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Database } from '../db/database.ts';
 import { StartFailed, codeOf, messageOf } from '../errors.ts';
 
-interface Patience {
+interface WaitOptions {
   readonly timeoutMs: number;
   readonly everyMs: number;
 }
 
 interface Replica {
   readonly name: string;
-  /** Of its configuration; null: it has none yet. */
+  /** Hash of its configuration; null: it has none yet. */
   readonly hash: string | null;
 }
 
 /**
- * Waits until every replica that lives has the configuration with this hash (undefined: any); resolves to their number. Meanwhile
- * the database may be away or without tables, as it is right after an install. Each other thing that it waits for is said once.
- * @throws {StartFailed} when the time is up, saying what was missing.
+ * Waits until every live replica has the configuration with this hash (undefined: any); resolves to their number. Meanwhile
+ * the database may be unreachable or without tables, as right after an install. `onWait` is called once per reason for waiting.
+ * @throws {StartFailed} at the timeout, naming what was missing.
  */
 export async function untilConfigured(
   database: Database,
   hash: string | undefined,
-  { timeoutMs, everyMs }: Patience,
+  { timeoutMs, everyMs }: WaitOptions,
   onWait: (line: string) => void,
 ): Promise<number> {
   const deadline = performance.now() + timeoutMs;
@@ -43,12 +43,12 @@ async function look(database: Database, hash: string | undefined): Promise<numbe
     );
   } catch (error) {
     if (codeOf(error) === 'WB_DATABASE_AWAY') return `the database cannot be reached (${messageOf(error)})`;
-    // 42P01: no such table. The first replica makes them.
-    if (codeOf(error) === '42P01') return 'the database has no tables yet; look at the log of the bot';
+    // 42P01: no such table. The first replica creates them.
+    if (codeOf(error) === '42P01') return 'the database has no tables yet; check the log of the bot';
     throw error;
   }
-  if (replicas.length === 0) return 'no replica of the bot has been alive in the last 10 s; look at its pods';
+  if (replicas.length === 0) return 'no replica of the bot has been alive in the last 10 s; check its pods';
   const others = replicas.filter((replica) => hash !== undefined && replica.hash !== hash).map(({ name }) => name);
   if (others.length === 0) return replicas.length;
-  return `${others.join(', ')} ${others.length === 1 ? 'has' : 'have'} another configuration than this command; in a cluster a changed one takes up to 80 s to arrive, and \`watchbell doctor\` says whether it was refused`;
+  return `${others.join(', ')} ${others.length === 1 ? 'has' : 'have'} a different configuration from this command; in a cluster a change takes up to 80 s to arrive, and \`watchbell doctor\` shows whether it was rejected`;
 }

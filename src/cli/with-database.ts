@@ -17,16 +17,16 @@ import {
   type ProgramSetupOptions,
 } from './program-setup.ts';
 
-export interface Way {
+export interface DatabaseTarget {
   readonly client: () => Promise<pg.ClientConfig>;
-  /** It leads to the Postgres of a trial that is running right now. */
+  /** It is the Postgres of a trial that is running right now. */
   readonly trial: boolean;
 }
 
 /**
- * Runs a short command against the database that the bot uses, or that of a trial that is running right now. For what is
- * to prove the configuration as it stands: one with a problem is refused.
- * @throws {ConfigInvalid}, or {StartFailed} also when the database does not answer, naming where it should be.
+ * Runs a short command against the database that the bot uses, or that of a running trial. For commands that test the
+ * current configuration: one with a problem is rejected.
+ * @throws {ConfigInvalid}, or {StartFailed}, also when the database does not answer, with its address.
  */
 export async function withDatabase<T>(
   options: ProgramSetupOptions,
@@ -34,49 +34,49 @@ export async function withDatabase<T>(
 ): Promise<T> {
   const setup = await createProgramSetup(options);
   const result = await loadOrThrow(setup);
-  return along(await findWay(setup, result), (database) => work(database, setup, result.config));
+  return withTarget(await findTarget(setup, result), (database) => work(database, setup, result.config));
 }
 
-/** The same for what goes on while the bot does: when the configuration has a problem, by the last good one, saying so. */
+/** The same, but if the configuration has a problem, it continues with the last good one, as the bot does, and prints a warning. */
 export async function withLastGood<T>(
   options: ProgramSetupOptions,
   work: (database: Database, setup: ProgramSetup, config: Config) => Promise<T>,
 ): Promise<T> {
   const setup = await createProgramSetup(options);
   const result = await setup.load();
-  const way = await findWay(setup, result);
-  return along(way, async (database) => {
+  const target = await findTarget(setup, result);
+  return withTarget(target, async (database) => {
     if (result.ok) return work(database, setup, result.config);
     const { problems } = invalid(result.problems);
     const found = await readLastGood(database.query, setup).catch(async (error: unknown) => {
-      const reason = messageOf(await explained(error, way, database));
-      throw new ConfigInvalid([...problems, `the last good one is out of reach: ${reason}`], error);
+      const reason = messageOf(await explained(error, target, database));
+      throw new ConfigInvalid([...problems, `the last good one cannot be read: ${reason}`], error);
     });
     if (!found) throw new ConfigInvalid(problems);
-    warn(result, `going on with the last good configuration, of ${found.since.toISOString()}`);
+    warn(result, `continuing with the last good configuration, from ${found.since.toISOString()}`);
     return work(database, setup, found.loaded.config);
   });
 }
 
-/** The same for what needs no more of the configuration than where the database is. */
+/** The same for commands that only need to know where the database is. */
 export async function withBareDatabase<T>(
   options: ProgramSetupOptions,
   work: (database: Database, setup: ProgramSetup) => Promise<T>,
 ): Promise<T> {
   const setup = await createProgramSetup(options);
   const result = await setup.load();
-  const way = await findWay(setup, result);
-  if (!result.ok) warn(result, 'going on, since this needs no more of the configuration than its database');
-  return along(way, (database) => work(database, setup));
+  const target = await findTarget(setup, result);
+  if (!result.ok) warn(result, 'continuing, because this command only needs the database');
+  return withTarget(target, (database) => work(database, setup));
 }
 
-/** On standard error: what a command prints may be read by a program. */
+/** On standard error: the output of a command may be read by a program. */
 function warn({ problems }: NotLoaded, message: string): void {
   console.error(`watchbell: ${message}: ${invalid(problems).message}`);
 }
 
-/** @throws {ConfigInvalid} where only a good configuration would tell, {StartFailed} where one leads to a trial that does not run. */
-export async function findWay(setup: ProgramSetup, result: LoadResult): Promise<Way> {
+/** @throws {ConfigInvalid} if only a valid configuration could tell, {StartFailed} if it points to a trial that is not running. */
+export async function findTarget(setup: ProgramSetup, result: LoadResult): Promise<DatabaseTarget> {
   const database = result.ok ? result.config.database : await whereDatabaseIs(setup, result);
   if (database) return { client: () => clientConfig(database, setup.secrets), trial: false };
   const url = await runningTrial(setup.dataDirectory).catch((error: unknown) => {
@@ -86,23 +86,23 @@ export async function findWay(setup: ProgramSetup, result: LoadResult): Promise<
 }
 
 /** Opens no connection yet. */
-export function openWay({ client }: Way): Database {
+export function openTarget({ client }: DatabaseTarget): Database {
   return createDatabase({ url: client, poolSize: 2, idleInTransactionMs: 10_000, statementTimeoutMs: 30_000 });
 }
 
-async function along<T>(way: Way, work: (database: Database) => Promise<T>): Promise<T> {
-  const database = openWay(way);
+async function withTarget<T>(target: DatabaseTarget, work: (database: Database) => Promise<T>): Promise<T> {
+  const database = openTarget(target);
   try {
     return await work(database);
   } catch (error) {
-    throw await explained(error, way, database);
+    throw await explained(error, target, database);
   } finally {
     await database.close();
   }
 }
 
-/** An error of the database's as a sentence with the remedy; others as they are. */
-async function explained(error: unknown, { client, trial }: Way, database: Database): Promise<unknown> {
+/** Turns a database error into a sentence with the remedy; returns other errors unchanged. */
+async function explained(error: unknown, { client, trial }: DatabaseTarget, database: Database): Promise<unknown> {
   const code = codeOf(error);
   if (code !== 'WB_DATABASE_AWAY' && code?.startsWith('WB_')) return error;
   const place = placeOf(await client());
@@ -113,6 +113,6 @@ async function explained(error: unknown, { client, trial }: Way, database: Datab
   const lack = answers ? explainMissing(error, place) : undefined;
   if (lack !== undefined) return new StartFailed(lack, { cause: error });
   if (answers && code !== 'WB_DATABASE_AWAY') return error;
-  const remedy = trial ? 'is the bot of this directory still running? Start it: npm start' : undefined;
+  const remedy = trial ? 'is the bot in this directory still running? Start it: npm start' : undefined;
   return new StartFailed(explainRejected(error, place, remedy), { cause: error });
 }

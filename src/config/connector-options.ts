@@ -1,19 +1,19 @@
-/** What an entry of `connectors:` may say: what every platform has, and what each platform's own module adds. */
+/** The options of an entry under `connectors:`: those of every platform, and those that each platform's module adds. */
 import { z } from 'zod';
 import { name } from './words.ts';
 
-/** As much of a platform as the configuration asks of it. Handed in: platforms import the configuration's words, not the other way. */
+/** The part of a platform that the configuration needs. Passed in: platforms import the configuration, not the other way. */
 export interface PlatformOptions {
   readonly type: string;
   readonly options: z.ZodObject;
 }
 
-/** Known words whose connectors come in a later release. */
+/** Known platforms whose connectors come in a later release. */
 export const LATER_PLATFORMS: readonly string[] = ['slack', 'mattermost', 'discord'];
 
 const opsRoom = name.optional().describe('Room in which this connector reports its own problems.');
 
-/** An entry of any platform, with what only that platform reads. */
+/** An entry of any platform, including platform-specific options. */
 export const anyConnector = z.looseObject({ type: z.string(), opsRoom });
 export type ConnectorConfig = z.infer<typeof anyConnector>;
 

@@ -38,11 +38,11 @@ test.each([
     { application_name: 'bell' },
   ],
   ['postgres://db/bell?channel_binding=require', 'db:5432', { enableChannelBinding: true }],
-])('%s is an address, and %s what people are told of it', async (address, place, meaning) => {
+])('%s is an address, shown to people as %s', async (address, place, meaning) => {
   const config = await read(address);
   expect(placeOf(config)).toBe(place);
   expect(config).toMatchObject(meaning);
-  // What the driver would take for a setting of its own stays out.
+  // Not passed to the driver, which would take it for a setting of its own.
   expect(Object.keys(config)).not.toContain('connect_timeout');
 });
 
@@ -54,47 +54,44 @@ test.each([
   'postgres://bell:hu#sh@db/bell',
   'postgres://bell:hu/sh@db/bell',
   'host=db password=hu@sh',
-])('%s is none, and no part of it is told', async (address) => {
+])('%s is rejected, without showing any part of it', async (address) => {
   const error = await read(address).catch((caught: unknown) => caught);
-  expect(String(error)).toContain('with %-escapes for signs in the password');
+  expect(String(error)).toContain('with %-escapes for special characters in the password');
   expect(String(error)).not.toMatch(/hu@|sh@|sh\/x|mysql/);
 });
 
-/** How the driver is told to encrypt, and what it looks at: the authority, and the name. */
-const looksAt = ({ ssl }: Awaited<ReturnType<typeof read>>): string => {
-  if (!ssl) return 'nothing: in the clear';
-  if (ssl === true) return 'authority and name';
+/** Whether the driver encrypts, and what it verifies: the CA, and the host name. */
+const verifies = ({ ssl }: Awaited<ReturnType<typeof read>>): string => {
+  if (!ssl) return 'unencrypted';
+  if (ssl === true) return 'CA and name';
   const name = ssl.checkServerIdentity ? '' : ' and name';
-  return `${ssl.rejectUnauthorized === false ? 'nothing' : `authority${name}`}${ssl.ca === undefined ? '' : ', its own'}`;
+  return `${ssl.rejectUnauthorized === false ? 'nothing' : `CA${name}`}${ssl.ca === undefined ? '' : ', given CA'}`;
 };
 
 test.each([
-  ['disable', 'nothing: in the clear', 'nothing: in the clear'],
-  ['require', 'nothing', 'authority, its own'],
-  ['verify-ca', undefined, 'authority, its own'],
-  ['verify-full', 'authority and name', 'authority and name, its own'],
-] as const)('sslmode=%s means the same as that word in database.tls', async (mode, plain, withCa) => {
+  ['disable', 'unencrypted', 'unencrypted'],
+  ['require', 'nothing', 'CA, given CA'],
+  ['verify-ca', undefined, 'CA, given CA'],
+  ['verify-full', 'CA and name', 'CA and name, given CA'],
+] as const)('sslmode=%s means the same as that mode in database.tls', async (mode, plain, withCa) => {
   if (plain !== undefined) {
-    expect(looksAt(await read(`postgres://db/bell?sslmode=${mode}`))).toBe(plain);
-    expect(looksAt(await read('postgres://db/bell', { tls: { mode } }))).toBe(plain);
+    expect(verifies(await read(`postgres://db/bell?sslmode=${mode}`))).toBe(plain);
+    expect(verifies(await read('postgres://db/bell', { tls: { mode } }))).toBe(plain);
   }
   if (mode === 'disable') return;
-  expect(looksAt(await read(`postgres://db/bell?sslmode=${mode}&sslrootcert=${ca}`))).toBe(withCa);
-  expect(looksAt(await read('postgres://db/bell', { tls: { mode, ca: { file: 'ca' } } }))).toBe(withCa);
+  expect(verifies(await read(`postgres://db/bell?sslmode=${mode}&sslrootcert=${ca}`))).toBe(withCa);
+  expect(verifies(await read('postgres://db/bell', { tls: { mode, ca: { file: 'ca' } } }))).toBe(withCa);
   const apart = clientConfig({ host: 'db', tls: { mode, ca: { file: 'ca' } } }, secrets(''));
-  expect(looksAt(await apart)).toBe(withCa);
+  expect(verifies(await apart)).toBe(withCa);
 });
 
 test.each([
-  ['postgres://h1,h2/bell', 'write the one name that leads to the primary'],
-  ['postgres://bell:hush@h1:5432,h2:5433/bell', 'write the one name that leads to the primary'],
-  ['postgres:///bell?host=h1,h2', 'write the one name that leads to the primary'],
-  ['postgres://db/bell?port=5432,5433', 'write the one name that leads to the primary'],
+  ['postgres://h1,h2/bell', 'write the one name that points to the primary'],
+  ['postgres://bell:hush@h1:5432,h2:5433/bell', 'write the one name that points to the primary'],
+  ['postgres:///bell?host=h1,h2', 'write the one name that points to the primary'],
+  ['postgres://db/bell?port=5432,5433', 'write the one name that points to the primary'],
   ['postgres://db/bell?port=99999', 'write a number from 1 to 65535'],
-  [
-    'postgres://db/bell?sslmode=prefer',
-    'says sslmode=prefer: write sslmode=require for encryption, or sslmode=disable',
-  ],
+  ['postgres://db/bell?sslmode=prefer', 'has sslmode=prefer: write sslmode=require for encryption, or sslmode=disable'],
   ['postgres://db/bell?sslmode=no-verify', 'write sslmode=require, which means the same'],
   ['postgres://db/bell?sslmode=full', 'write sslmode=disable, sslmode=require, sslmode=verify-ca, sslmode=verify-full'],
   ['postgres://db/bell?ssl=no-verify', 'write sslmode=disable, sslmode=require'],
@@ -104,10 +101,10 @@ test.each([
     'names the file /nowhere/ca.crt, which cannot be read (ENOENT): mount it',
   ],
   ['postgres://db/bell?sslrootcert=system', 'names the file system, which cannot be read'],
-  ['postgres://db/bell?target_session_attrs=standby', 'says target_session_attrs with a value that is not to be had'],
-  ['postgres://db/bell?statement_timeout=5', 'says statement_timeout, which has no meaning here: take it out'],
-  ['postgres://bell:12?hush=@db/bell', 'says a word behind the "?", which has no meaning here: take it out'],
-])('%s is refused with what to write', async (address, message) => {
+  ['postgres://db/bell?target_session_attrs=standby', 'has an unsupported value for target_session_attrs'],
+  ['postgres://db/bell?statement_timeout=5', 'has statement_timeout, which is not supported: remove it'],
+  ['postgres://bell:12?hush=@db/bell', 'has a parameter after the "?", which is not supported: remove it'],
+])('%s is rejected with what to write instead', async (address, message) => {
   const error = await read(address).catch((caught: unknown) => caught);
   expect(String(error)).toContain(`the file database-uri `);
   expect(String(error)).toContain(message);
@@ -115,13 +112,13 @@ test.each([
   expect(error).toMatchObject({ code: 'WB_START_FAILED' });
 });
 
-test('how to encrypt is said in one place', async () => {
+test('encryption may be set in only one place', async () => {
   await expect(read('postgres://db/bell?sslmode=require', { tls: { mode: 'verify-full' } })).rejects.toThrow(
-    'says how to encrypt, and so does database.tls: say it in one place',
+    'sets the encryption, and so does database.tls: set it in one place',
   );
 });
 
-test.each(['h1,h2', 'postgres://db/bell'])('database.host: %s is a problem that `check` finds', (host) => {
-  expect(configSchema.safeParse({ database: { host } }).error?.issues[0]?.message).toContain('is not one host');
+test.each(['h1,h2', 'postgres://db/bell'])('database.host: %s is rejected by `check`', (host) => {
+  expect(configSchema.safeParse({ database: { host } }).error?.issues[0]?.message).toContain('is not a single host');
   expect(configSchema.safeParse({ database: { host: '/run/postgresql' } }).success).toBe(true);
 });

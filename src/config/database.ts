@@ -6,8 +6,8 @@ import type { DatabaseConfig } from './schema.ts';
 import type { Secrets } from './secrets.ts';
 
 /**
- * How to connect, with the secrets as they are now: read again for each new pool, so a rotated password is picked up.
- * @throws {StartFailed} when what should be an address is none, or says what cannot be had.
+ * Connection settings with the current secrets: read again for each new pool, so a rotated password is picked up.
+ * @throws {StartFailed} when the address is invalid or has unsupported settings.
  */
 export async function clientConfig(database: DatabaseConfig, secrets: Secrets): Promise<pg.ClientConfig> {
   const { url, host, port = 5432, name = 'watchbell', user = 'watchbell', password, tls } = database;
@@ -21,7 +21,7 @@ export async function clientConfig(database: DatabaseConfig, secrets: Secrets): 
   const where = whereIs(url);
   const config = readAddress(await secrets.read(url), where);
   if (encryption && config.ssl !== undefined)
-    throw new StartFailed(`${where} says how to encrypt, and so does database.tls: say it in one place`);
+    throw new StartFailed(`${where} sets the encryption, and so does database.tls: set it in one place`);
   return { ...config, ...encryption };
 }
 
@@ -30,7 +30,7 @@ async function encryptionOf(
   secrets: Secrets,
 ): Promise<pg.ClientConfig['ssl']> {
   if (mode === 'disable') return false;
-  // In Postgres's words only verify-full looks at the name, and `require` means verify-ca where an authority is given.
+  // In Postgres only verify-full checks the host name, and `require` means verify-ca if a CA is given.
   return {
     rejectUnauthorized: mode !== 'require' || ca !== undefined,
     ...(ca && { ca: await secrets.readLines(ca) }),

@@ -2,8 +2,8 @@ import type { LogLevel } from '../log.ts';
 import type { Config } from './schema.ts';
 import type { Environment } from './substitute.ts';
 
-/** What the environment says besides the configuration. */
-export interface Surroundings {
+/** Settings from environment variables. */
+export interface EnvironmentSettings {
   /** `WATCHBELL_CONFIG`. */
   readonly configPath: string | undefined;
   /** `WATCHBELL_SECRETS`; default `/run/secrets/watchbell`. */
@@ -16,8 +16,8 @@ export interface Surroundings {
 
 const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
-/** The one reader of `process.env`. An unknown `LOG_LEVEL` is taken for `info`: not a reason to stay away. */
-export function readEnvironment(env: Environment = process.env): Surroundings {
+/** The one reader of `process.env`. An unknown `LOG_LEVEL` means `info`: no reason not to start. */
+export function readEnvironment(env: Environment = process.env): EnvironmentSettings {
   const level = env['LOG_LEVEL']?.toLowerCase();
   return {
     configPath: env['WATCHBELL_CONFIG'] || undefined,
@@ -27,16 +27,16 @@ export function readEnvironment(env: Environment = process.env): Surroundings {
   };
 }
 
-/** What Kubernetes sets for each Service of a namespace, as Docker's links once did: `OPS_PORT=tcp://10.0.0.1:80`. */
+/** Kubernetes sets such variables for each Service in a namespace, like Docker links: `OPS_PORT=tcp://10.0.0.1:80`. */
 const SERVICE_LINK = /^(?:tcp|udp|sctp):\/\//i;
 
-export interface Remarks {
+export interface Reporter {
   readonly problem: (message: string) => void;
   readonly warning: (message: string) => void;
 }
 
-/** `PORT`, `OPS_PORT` and `DATABASE_URL` work without any file, and win over one: they are said for this process. */
-export function applyEnvironment(config: Config, env: Environment, { problem, warning }: Remarks): void {
+/** `PORT`, `OPS_PORT` and `DATABASE_URL` work without any file, and override one: they are set for this process. */
+export function applyEnvironment(config: Config, env: Environment, { problem, warning }: Reporter): void {
   const port = (name: string): number | undefined => {
     const text = env[name];
     if (text === undefined || text === '') return undefined;
@@ -44,7 +44,7 @@ export function applyEnvironment(config: Config, env: Environment, { problem, wa
     if (SERVICE_LINK.test(text)) {
       const service = name.replace(/_?PORT$/, '').toLowerCase();
       warning(
-        `${name} is passed over: Kubernetes set it to the address of a Service${service && ` called "${service}"`}, which is no port to listen on (enableServiceLinks: false in the pod keeps it away)`,
+        `${name} is ignored: Kubernetes set it to the address of a Service${service && ` called "${service}"`}, which is not a port (enableServiceLinks: false in the pod avoids this)`,
       );
       return undefined;
     }

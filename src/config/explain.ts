@@ -6,9 +6,9 @@ import { SECRET_REMEDY } from './words.ts';
 
 type Issue = z.core.$ZodIssue;
 
-const MANY = 200;
+const MAX_FINDINGS = 200;
 
-const WANTED: Readonly<Record<string, string>> = {
+const EXPECTED_TYPES: Readonly<Record<string, string>> = {
   string: 'must be text',
   number: 'must be a number',
   int: 'must be a whole number',
@@ -19,13 +19,13 @@ const WANTED: Readonly<Record<string, string>> = {
 };
 
 /**
- * Says zod's issues in the reader's words. Values never occur in them: what stands in the wrong place may be a secret.
+ * Turns zod's issues into messages for people. They never contain values, which may be misplaced secrets.
  * `value` is what was parsed, `base` its path in the whole configuration.
  */
 export function explain(issues: readonly Issue[], value: unknown, shape: Shape, base: Path): Finding[] {
   const findings = issues.flatMap((issue) => explainOne(issue, value, shape));
-  // What zod strips without a word would be a setting that silently does nothing.
-  const unknown = shape.unknownKeys(value).slice(0, MANY);
+  // A key that zod strips silently would be a setting without effect.
+  const unknown = shape.unknownKeys(value).slice(0, MAX_FINDINGS);
   const reported = new Set(findings.map(({ path, atKey }) => (atKey ? JSON.stringify(path) : '')));
   for (const { path, key } of unknown) {
     if (!reported.has(JSON.stringify([...path, key]))) findings.push(unknownKey(path, key, value, shape));
@@ -61,9 +61,9 @@ function explainOne(issue: Issue, value: unknown, shape: Shape): Finding[] {
   }
   switch (issue.code) {
     case 'unrecognized_keys':
-      // Beyond some number it is not a configuration, and the nearest words would take seconds.
+      // With more it is not a configuration, and finding the nearest words would take seconds.
       return issue.keys.map((key, index) =>
-        index < MANY
+        index < MAX_FINDINGS
           ? unknownKey(path, key, value, shape)
           : { path: [...path, key], message: 'unknown key', atKey: true },
       );
@@ -80,11 +80,11 @@ function explainOne(issue: Issue, value: unknown, shape: Shape): Finding[] {
     case 'invalid_union':
       return union(issue, value, found, shape, path);
     default:
-      return [{ path, message: ours(issue.message) }];
+      return [{ path, message: lowerFirst(issue.message) }];
   }
 }
 
-/** The alternative that was meant is the one whose issues lie deepest: its type fitted, something inside it did not. */
+/** The intended alternative is the one whose type fits and whose issues are inside it. */
 function union(
   issue: Issue & { code: 'invalid_union' },
   value: unknown,
@@ -107,23 +107,23 @@ function union(
   if (isUnquoted(found)) return [{ path, message: wrongType('string', found, '') }];
   const wanted = new Set(
     branches.flatMap((branch) =>
-      branch.map((inner) => (inner.code === 'invalid_type' ? (WANTED[inner.expected] ?? '') : '')),
+      branch.map((inner) => (inner.code === 'invalid_type' ? (EXPECTED_TYPES[inner.expected] ?? '') : '')),
     ),
   );
   const words = [...wanted].filter(Boolean);
-  return [{ path, message: words.length > 0 ? words.join(', or ') : 'is not one of the forms that may stand here' }];
+  return [{ path, message: words.length > 0 ? words.join(', or ') : 'has none of the accepted forms' }];
 }
 
 function deepest(issue: Issue): string | undefined {
-  if (issue.code !== 'invalid_union') return ours(issue.message);
+  if (issue.code !== 'invalid_union') return lowerFirst(issue.message);
   const inner = issue.errors.flat().find(({ code }) => code !== 'invalid_type' && code !== 'unrecognized_keys');
-  return inner && ours(inner.message);
+  return inner && lowerFirst(inner.message);
 }
 
 function unknownKey(path: Path, key: string, value: unknown, shape: Shape): Finding {
   const known = shape.keysAt(path, lookUp(value, [...path, 'type']));
   const meant = didYouMean(key, known);
-  const list = known.length > 0 && meant === '' ? ` (there are ${known.slice(0, 20).join(', ')})` : '';
+  const list = known.length > 0 && meant === '' ? ` (known: ${known.slice(0, 20).join(', ')})` : '';
   return { path: [...path, key], message: `unknown key${meant === '' ? list : meant}`, atKey: true };
 }
 
@@ -132,10 +132,10 @@ function wrongType(expected: string, found: unknown, message: string): string {
   if (found === undefined) return 'is missing';
   if (expected === 'string') {
     if (found === null) return 'is empty (a value that begins with "#" must be quoted)';
-    if (typeof found === 'number') return 'is a number, and text is wanted: quote it';
-    if (typeof found === 'boolean') return 'is true or false, and text is wanted: quote it';
+    if (typeof found === 'number') return 'is a number but must be text: quote it';
+    if (typeof found === 'boolean') return 'is true or false but must be text: quote it';
   }
-  return WANTED[expected] ?? `must be: ${expected}`;
+  return EXPECTED_TYPES[expected] ?? `must be: ${expected}`;
 }
 
 function wrongValue(values: readonly unknown[], found: unknown): string {
@@ -144,8 +144,8 @@ function wrongValue(values: readonly unknown[], found: unknown): string {
   return `must be ${words.map((word) => `"${word}"`).join(' or ')}${typeof found === 'string' ? didYouMean(found, words) : ''}`;
 }
 
-/** Zod's own sentences begin with a capital, and some skills quote what was written there: those stay as they are. */
-function ours(message: string): string {
+/** Zod's own sentences begin with a capital letter. */
+function lowerFirst(message: string): string {
   return message.slice(0, 1).toLowerCase() + message.slice(1);
 }
 

@@ -31,11 +31,11 @@ async function transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
   }
 }
 
-test('the first start has none', async () => {
+test('on the first start there is no generation', async () => {
   expect(await transaction(latestGeneration)).toBeUndefined();
 });
 
-test('the same configuration keeps its generation, another gets a higher one, and going back is one more', async () => {
+test('the same configuration keeps its generation, a different one gets a higher one, and so does going back', async () => {
   const a = await transaction((sql) => storeGeneration(sql, { hash: 'a', content: '{"name":"a"}' }));
   expect(await transaction((sql) => storeGeneration(sql, { hash: 'a', content: '{"name":"a"}' }))).toBe(a);
   const b = await transaction((sql) => storeGeneration(sql, { hash: 'b', content: '{}' }));

@@ -1,7 +1,7 @@
 import type { Sql } from '../contract/sql.ts';
 
 export interface Generation {
-  /** Counts up with each other configuration that was accepted. */
+  /** Increases with each different configuration that was accepted. */
   readonly generation: number;
   readonly hash: string;
   /** See `Loaded.content`. */
@@ -10,7 +10,7 @@ export interface Generation {
 }
 
 /**
- * Records an accepted configuration and returns its generation; when it is the latest already, that one. The lock makes
+ * Records an accepted configuration and returns its generation, unchanged if it is the latest already. The lock makes
  * replicas that load the same change at once agree on one number. Run it in a transaction.
  */
 export async function storeGeneration(

@@ -11,7 +11,7 @@ import { secretReference } from './words.ts';
 
 const bell = defineSkill({
   name: 'bell',
-  // Not strict, as a skill author may write it.
+  // Not strict: skill authors may write such a schema.
   options: z.object({
     rooms: z.array(z.string()).default([]),
     token: secretReference.optional(),
@@ -55,7 +55,7 @@ connectors: { web: {} }
 rooms: { ops: { in: { web: ops } } }
 `;
 
-test('a good file gives defaults, parsed durations and sizes, and the options of every skill that is on', async () => {
+test('a valid file yields defaults, parsed durations and sizes, and the options of every enabled skill', async () => {
   const { config, disabled, warnings } = await loaded(
     `${GOOD}\nbacklog: { maxAge: 15m }\nhttp: { maxBody: 64KiB }\nskills: { bell: { rooms: [ops] } }`,
   );
@@ -73,7 +73,7 @@ test('a good file gives defaults, parsed durations and sizes, and the options of
 });
 
 describe('problems', () => {
-  test('all are reported at once, each with its place, in the order of the file', async () => {
+  test('all are reported at once, each with its position, in the order of the file', async () => {
     expect(
       await problemsOf(`
 databse: { url: { file: a } }
@@ -97,13 +97,13 @@ skills:
       'watchbell.yaml:6:3 connectors.matrx: no platform is called "matrx"; did you mean "matrix"?',
       'watchbell.yaml:8:26 rooms.ops.in.wb: no connector is called "wb"; did you mean "web"?',
       'watchbell.yaml:8:45 rooms.ops.failover: no room is called "opps"; did you mean "ops"?',
-      'watchbell.yaml:10:42 people.ann.contact[0]: "wbe" is not among the accounts of ann; did you mean "web"?',
+      'watchbell.yaml:10:42 people.ann.contact[0]: "wbe" is not one of the accounts of ann; did you mean "web"?',
       'watchbell.yaml:12:15 access[0].allow[0]: no group or person is called "sre"',
       'watchbell.yaml:12:32 access[0].commands[0]: no class is called "akt"; did you mean "act"?',
       'watchbell.yaml:12:51 access[0].in[0]: no room is called "op"; did you mean "ops"?',
       'watchbell.yaml:14:19 skills.bell.rooms[0]: no room is called "opps"',
       'watchbell.yaml:14:41 skills.bell.tone.pitch: must be "high" or "low"',
-      'watchbell.yaml:14:49 skills.bell.ruum: unknown key (there are rooms, token, tone)',
+      'watchbell.yaml:14:49 skills.bell.ruum: unknown key (known: rooms, token, tone)',
       'watchbell.yaml:15:3 skills.bel: no skill is called "bel"; did you mean "bell"?',
     ]);
   });
@@ -114,40 +114,40 @@ skills:
     ]);
   });
 
-  test('a key that a skill would drop without a word is refused, also below', async () => {
+  test('a key that a skill would silently drop is rejected, also when nested', async () => {
     expect(await problemsOf(`${GOOD}\nskills: { bell: { tone: { pich: low } } }`)).toEqual([
       'watchbell.yaml:5:27 skills.bell.tone.pich: unknown key; did you mean "pitch"?',
     ]);
   });
 
-  test('a plain secret is refused with the remedy, and is never repeated', async () => {
+  test('a plain secret is rejected with the remedy, and never shown', async () => {
     const problems = await problemsOf(`
 connectors: { matrix: { homeserver: 'https://m.example.org', token: hunter2secret } }
 database: { url: 'postgres://bell:hunter2secret@db/bell' }
 skills: { bell: { token: hunter2secret } }`);
     expect(problems).toHaveLength(3);
     for (const problem of problems) {
-      expect(problem).toMatch(/a secret is not written here: .*\{ file: NAME \}/);
+      expect(problem).toMatch(/a secret must not be written here: .*\{ file: NAME \}/);
       expect(problem).not.toContain('hunter2');
     }
   });
 
-  test('a secret in the place of its name, or in an address, is refused and never repeated', async () => {
+  test('a secret in place of its name, or in an address, is rejected and never shown', async () => {
     const problems = await problemsOf(`
 connectors:
   matrix: { homeserver: 'https://bell:hunter2@m.example.org', token: { file: syt_aHVudGVy_hunter2 } }
 database: { url: { file: 'postgres://bell:hunter2@db/bell' } }
 skills: { bell: { token: { env: xoxb-12345678-hunter2 } } }`);
     expect(problems.map((line) => line.replace(/:\d+:\d+/, ''))).toEqual([
-      'watchbell.yaml connectors.matrix.homeserver: has a password in it, which would be shown and stored: write the address without it',
-      expect.stringMatching(/ connectors\.matrix\.token\.file: a secret is not written here: /),
-      expect.stringMatching(/ database\.url\.file: a secret is not written here: /),
+      'watchbell.yaml connectors.matrix.homeserver: contains a password, which would be shown and stored: write the address without it',
+      expect.stringMatching(/ connectors\.matrix\.token\.file: a secret must not be written here: /),
+      expect.stringMatching(/ database\.url\.file: a secret must not be written here: /),
       expect.stringMatching(/ skills\.bell\.token/),
     ]);
     expect(problems.join()).not.toContain('hunter2');
   });
 
-  test('what only looks like a secret is let through: values of labels, and keys file and env that name none', async () => {
+  test('values that only look like secrets are accepted: in labels, and under keys `file` and `env` that are no references', async () => {
     const shelf = defineSkill({
       name: 'shelf',
       options: z.object({
@@ -174,11 +174,11 @@ skills:
     }
     await write('syt_12345678');
     expect(await loadConfig({ path, skills: [shelf], platforms, env: {} })).toMatchObject({
-      problems: [expect.stringContaining('connectors.matrix.token.file: a secret is not written here')],
+      problems: [expect.stringContaining('connectors.matrix.token.file: a secret must not be written here')],
     });
   });
 
-  test('a secret is found also where a map is called labels, and in a skill that could not be loaded', async () => {
+  test('a secret is also found in a map called labels, and in a skill that could not be loaded', async () => {
     const path = join(directory, 'watchbell.yaml');
     await writeFile(
       path,
@@ -188,22 +188,22 @@ skills: { lost: { token: { env: ghp_12345678 } } }`,
     const result = await loadConfig({ path, skills: [], platforms, env: {}, brokenSkills: ['lost'] });
     expect(result).toMatchObject({
       problems: expect.arrayContaining([
-        expect.stringContaining('connectors.labels.homeserver: has a password in it'),
-        expect.stringContaining('skills.lost.token.env: a secret is not written here'),
+        expect.stringContaining('connectors.labels.homeserver: contains a password'),
+        expect.stringContaining('skills.lost.token.env: a secret must not be written here'),
       ]),
     });
   });
 
-  test('a secret with both or wrong keys says what to write', async () => {
+  test('a secret with both keys or a wrong name is rejected with what to write', async () => {
     expect(await problemsOf('database: { url: { file: a, env: B } }')).toEqual([
       'watchbell.yaml:1:18 database.url: write one of { file: NAME } and { env: NAME }',
     ]);
     expect(await problemsOf('database: { url: { file: ../../etc/passwd } }')).toEqual([
-      'watchbell.yaml:1:26 database.url.file: a secret file is named without ".."',
+      'watchbell.yaml:1:26 database.url.file: the name of a secret file must not contain ".."',
     ]);
   });
 
-  test('a bare number, a truth value or nothing where an id belongs is refused with "quote it"', async () => {
+  test('a bare number, a boolean or nothing where an id belongs is rejected with "quote it"', async () => {
     expect(
       await problemsOf(`
 connectors: { web: {} }
@@ -217,11 +217,11 @@ rooms:
 people:
   ann: { accounts: { web: 12 } }`),
     ).toEqual([
-      'watchbell.yaml:4:19 rooms.a.in.web: is a number, and text is wanted: quote it',
-      'watchbell.yaml:5:19 rooms.b.in.web: is true or false, and text is wanted: quote it',
+      'watchbell.yaml:4:19 rooms.a.in.web: is a number but must be text: quote it',
+      'watchbell.yaml:5:19 rooms.b.in.web: is true or false but must be text: quote it',
       'watchbell.yaml:8:12 rooms.c.in.web: is empty (a value that begins with "#" must be quoted)',
-      'watchbell.yaml:9:20 rooms.d.in.web[0]: is a number, and text is wanted: quote it',
-      'watchbell.yaml:11:27 people.ann.accounts.web: is a number, and text is wanted: quote it',
+      'watchbell.yaml:9:20 rooms.d.in.web[0]: is a number but must be text: quote it',
+      'watchbell.yaml:11:27 people.ann.accounts.web: is a number but must be text: quote it',
     ]);
   });
 
@@ -234,8 +234,8 @@ people:
     ['\tname: x', /is not YAML|1:1/],
     ['- a\n- b', /must be a map/],
     ['just text', /must be a map/],
-    ['{ [a, b]: c }', /key that is not a word/],
-    ['__proto__: { polluted: true }', /key that is not a word/],
+    ['{ [a, b]: c }', /key that is not text/],
+    ['__proto__: { polluted: true }', /key that is not text/],
     ['', /is empty: write at least/],
     ['# nothing\n', /is empty: write at least/],
     ['skills: [bell]', /skills: must be a map/],
@@ -246,53 +246,53 @@ people:
     ['keep: { events: 1h }', /at least 7d/],
     ['http: { port: 70000 }', /is not a port/],
     ['http: { basePath: bell }', /http\.basePath: is not a path: write \/bell/],
-    ['http: { basePath: /webhooks/ }', /http\.basePath: is where webhooks are themselves/],
+    ['http: { basePath: /webhooks/ }', /http\.basePath: is the path of webhooks/],
     ['backlog: { maxAge: soon }', /is not a duration/],
     ['database: { host: a, url: { file: b } }', /either url, or host/],
     ['access: [{ commands: [ring] }]', /either allow or deny/],
     ['access: [{ allow: [], commands: [ring] }]', /names nobody/],
-    ['people: { everyone: {} }', /means somebody else/],
-    ['people: { sre: { groups: [sre] } }', /name of a group too/],
-    ['people: { a: { groups: [guests] } }', /means somebody else/],
+    ['people: { everyone: {} }', /is reserved in access rules/],
+    ['people: { sre: { groups: [sre] } }', /also the name of a group/],
+    ['people: { a: { groups: [guests] } }', /is reserved in access rules/],
   ])('%j', async (text, expected) => {
     expect((await problemsOf(text)).join('\n')).toMatch(expected);
   });
 
-  test('a key that is there twice names both lines, also when one is quoted', async () => {
+  test('a duplicate key is reported with both lines, also when one is quoted', async () => {
     expect(await problemsOf('name: a\ntimeZone: UTC\n"name": b')).toEqual([
-      'watchbell.yaml:3:1 name: is there twice, first in line 1',
+      'watchbell.yaml:3:1 name: is a duplicate, first used in line 1',
     ]);
   });
 
-  test('failover that goes round is reported once', async () => {
+  test('a failover cycle is reported once', async () => {
     const problems = await problemsOf(`
 connectors: { web: {} }
 rooms:
   a: { in: { web: a }, failover: b }
   b: { in: { web: b }, failover: c }
   c: { in: { web: c }, failover: b }`);
-    expect(problems).toEqual(['watchbell.yaml:5:34 rooms.b.failover: goes round in a circle: b → c → b']);
+    expect(problems).toEqual(['watchbell.yaml:5:34 rooms.b.failover: forms a cycle: b → c → b']);
   });
 
-  test('an account or a room that two entries claim is refused', async () => {
+  test('an account or a room in two entries is rejected', async () => {
     expect(
       await problemsOf(`
 connectors: { web: {} }
 rooms: { a: { in: { web: x } }, b: { in: { web: [y, x] } } }
 people: { ann: { accounts: { web: u } }, bob: { accounts: { web: u } } }`),
     ).toEqual([
-      'watchbell.yaml:3:49 rooms.b.in.web: is the room "a" already: one room has one name',
-      'watchbell.yaml:4:66 people.bob.accounts.web: is the account of "ann" already',
+      'watchbell.yaml:3:49 rooms.b.in.web: is already the room "a": a room can have only one name',
+      'watchbell.yaml:4:66 people.bob.accounts.web: is already the account of "ann"',
     ]);
   });
 
-  test('binary, huge and missing files are each one sentence', async () => {
+  test('binary, huge and missing files are each reported in one sentence', async () => {
     expect(await problemsOf(new Uint8Array([0xff, 0xfe, 0, 1]))).toEqual([
       'watchbell.yaml: is not a text file in UTF-8',
     ]);
     expect(await problemsOf('name: \0')).toEqual(['watchbell.yaml: is not a text file in UTF-8']);
     expect(await problemsOf('#'.repeat(1024 * 1024 + 1))).toEqual([
-      'watchbell.yaml: is larger than 1 MiB: not a configuration',
+      'watchbell.yaml: is larger than 1 MiB, so it is not a configuration',
     ]);
     const missing = await loadConfig({ path: join(directory, 'none.yaml'), skills, platforms, env: {} });
     expect(missing).toMatchObject({ ok: false, problems: [expect.stringMatching(/no such file.*--config/)] });
@@ -312,13 +312,13 @@ people: { ann: { accounts: { web: u } }, bob: { accounts: { web: u } } }`),
       Array.from({ length: 8_000 }, (_, index) => `k${index}: 1`).join('\n'),
       /\nand 78\d{2} more: fix these first$/,
     ],
-  ])('%s is refused at once', async (_, text, expected) => {
+  ])('%s is rejected quickly', async (_, text, expected) => {
     const began = performance.now();
     expect((await problemsOf(text)).join('\n')).toMatch(expected);
     expect(performance.now() - began).toBeLessThan(20_000);
   });
 
-  test('text that a parser multiplies is refused within a small heap', async () => {
+  test('text that a parser would expand is rejected within a small heap', async () => {
     const program = `
       import { loadContent } from './src/config/load.ts';
       const inputs = ${JSON.stringify(['"', '[', '{', '- ', '&a ', '*a ', '!a ', '[]', 'a:\n', '%\n', "a: '\n", '? ', '- |\n'])};
@@ -336,7 +336,7 @@ people: { ann: { accounts: { web: u } }, bob: { accounts: { web: u } } }`),
     expect({ status, said: status === 0 ? '' : said.join('').slice(-2000) }).toEqual({ status: 0, said: '' });
   });
 
-  test('whatever stands in the file, there is an answer and no exception', async () => {
+  test('no content of a file causes an exception', async () => {
     const yaml = fc.stringMatching(/^[a-z:{}[\]&*!|>'"%@`#,?\-\n $~0-9]{0,80}$/);
     await fc.assert(
       fc.asyncProperty(yaml, async (text) => {
@@ -347,7 +347,7 @@ people: { ann: { accounts: { web: u } }, bob: { accounts: { web: u } } }`),
     );
   });
 
-  test('any JSON under known keys gives problems with places, not exceptions', async () => {
+  test('any JSON under known keys yields problems with positions, not exceptions', async () => {
     const keys = fc.constantFrom(
       'connectors',
       'rooms',
@@ -390,7 +390,7 @@ describe('YAML', () => {
     expect(config.people['ann']?.accounts).toEqual({ web: 'x' });
   });
 
-  test('an entry with nothing below it counts as there', async () => {
+  test('an entry with nothing below it counts as present', async () => {
     const { config } = await loaded('connectors:\n  web:\nrooms:\nskills:\n  plain:\n');
     expect(config.connectors).toEqual({ web: { type: 'web' } });
   });
@@ -402,7 +402,7 @@ describe('a directory', () => {
     return loadConfig({ path: directory, skills, platforms, env: {} });
   }
 
-  test('is merged by key, in order, without hidden and other files', async () => {
+  test('is merged by key, in order, ignoring hidden and other files', async () => {
     const result = await loadDirectory({
       '10-base.yaml': 'connectors: { web: {} }\nrooms: { a: { in: { web: a } } }',
       '20-team.yml': 'rooms: { b: { in: { web: b }, failover: a } }',
@@ -418,11 +418,11 @@ describe('a directory', () => {
     ]);
   });
 
-  test('the same key in two files is a problem that names both', async () => {
+  test('the same key in two files is reported with both files', async () => {
     const result = await loadDirectory({ 'a.yaml': 'name: x\nconnectors: { web: {} }', 'b.yaml': 'name: y' });
     expect(result).toMatchObject({
       ok: false,
-      problems: [`${directory}/b.yaml:1:7 name: is also in ${directory}/a.yaml:1:7: say it in one of the two`],
+      problems: [`${directory}/b.yaml:1:7 name: is also in ${directory}/a.yaml:1:7: set it in only one of them`],
     });
   });
 
@@ -437,7 +437,7 @@ describe('a directory', () => {
     });
   });
 
-  test('mounted by Kubernetes is read once, through its links', async () => {
+  test('mounted by Kubernetes is read once, through its symlinks', async () => {
     await mkdir(join(directory, '..2026_01'));
     await writeFile(join(directory, '..2026_01', 'a.yaml'), GOOD);
     await symlink('..2026_01', join(directory, '..data'));
@@ -472,40 +472,40 @@ describe('the environment', () => {
     });
   });
 
-  test('a variable that is not set is a problem with its place', async () => {
+  test('an unset variable is reported with its position', async () => {
     expect(await problemsOf('connectors: { web: {} }\nname: a${MISSING}')).toEqual([
       expect.stringMatching(/^watchbell\.yaml:2:7 name: the variable MISSING is not set/),
       expect.stringMatching(/^watchbell\.yaml:2:7 name: is not a name/),
     ]);
   });
 
-  test('a value can bring no structure of its own', async () => {
+  test('a variable cannot inject YAML structure', async () => {
     const { config } = await loaded('people:\n  ann:\n    name: ${X}', { X: 'a\nevil: { groups: [admins] }' });
     expect(config.people['ann']).toEqual({ name: 'a\nevil: { groups: [admins] }', accounts: {}, groups: [] });
   });
 
-  test('what Kubernetes sets for a Service called ops is no port, and is passed over with a warning', async () => {
+  test('a variable that Kubernetes set for a Service called ops is ignored with a warning', async () => {
     const result = (await load('name: a\nhttp: { opsPort: 9000 }', {
       OPS_PORT: 'tcp://10.0.0.1:80',
       WATCHBELL_PORT: 'tcp://10.0.0.2:80',
     })) as Loaded;
     expect(result.config.http.opsPort).toBe(9000);
     expect(result.warnings.filter((warning) => warning.startsWith('environment'))).toEqual([
-      'environment: OPS_PORT is passed over: Kubernetes set it to the address of a Service called "ops", which is no port to listen on (enableServiceLinks: false in the pod keeps it away)',
+      'environment: OPS_PORT is ignored: Kubernetes set it to the address of a Service called "ops", which is not a port (enableServiceLinks: false in the pod avoids this)',
     ]);
   });
 
-  test('a variable of Kubernetes that is written for a port is refused with what it is', async () => {
+  test('such a variable in place of a port is rejected with an explanation', async () => {
     expect(
       await problemsOf('name: a\nhttp: { port: "${WATCHBELL_PORT:-8080}" }', { WATCHBELL_PORT: 'tcp://10.0.0.2:80' }),
     ).toEqual([
       expect.stringContaining(
-        'http.port: is the address of a Service, which Kubernetes puts into variables called NAME_PORT: write a number',
+        'http.port: is the address of a Service, which Kubernetes sets in variables called NAME_PORT: write a number',
       ),
     ]);
   });
 
-  test('PORT, OPS_PORT and DATABASE_URL win over the file', async () => {
+  test('PORT, OPS_PORT and DATABASE_URL override the file', async () => {
     const { config } = await loaded('http: { port: 1 }', {
       PORT: '8000',
       OPS_PORT: '8001',
@@ -518,19 +518,19 @@ describe('the environment', () => {
   });
 });
 
-test('a skill that is switched off, and one whose folder is broken, take nothing else down', async () => {
+test('a skill that is off, or whose folder is broken, affects nothing else', async () => {
   const path = join(directory, 'watchbell.yaml');
   await writeFile(path, `${GOOD}\nskills: { bell: false, lost: { a: 1 } }`);
   const result = await loadConfig({ path, skills, platforms, env: {}, brokenSkills: ['lost'] });
   expect(result).toMatchObject({
     ok: true,
-    disabled: [{ skill: 'bell', because: 'it is switched off' }, { skill: 'needy' }],
+    disabled: [{ skill: 'bell', because: 'it is turned off' }, { skill: 'needy' }],
     warnings: [expect.stringContaining('skills.lost: this skill could not be loaded and is off')],
   });
   expect(result.ok && Object.keys(result.config.skills)).toEqual(['plain']);
 });
 
-test('an access rule for a command nobody has is a warning with the nearest one', async () => {
+test('an access rule for an unknown command is a warning with the nearest one', async () => {
   const { warnings } = await loaded(
     `${GOOD}\naccess: [{ deny: [everyone], commands: [rign, job, job run, 'skill:bell'] }]`,
   );
@@ -539,14 +539,14 @@ test('an access rule for a command nobody has is a warning with the nearest one'
   ]);
 });
 
-test('a platform in an access rule stands for each connector of that type', async () => {
+test('a platform in an access rule means each connector of that type', async () => {
   const { config } = await loaded(
     "connectors: { web: {}, site: { type: web }, memory: {} }\naccess: [{ deny: ['platform:web', guests] }]",
   );
   expect(config.access[0]?.deny).toEqual(['platform:web', 'platform:site', 'guests']);
 });
 
-test('a skill whose check throws is a problem, not a crash', async () => {
+test('a skill whose check throws is reported as a problem', async () => {
   const path = join(directory, 'watchbell.yaml');
   await writeFile(path, 'skills: { odd: {} }');
   const odd = defineSkill({
@@ -562,7 +562,7 @@ test('a skill whose check throws is a problem, not a crash', async () => {
   });
 });
 
-test('the stored content gives the same configuration again, without substituting twice', async () => {
+test('the stored content yields the same configuration again, without substituting twice', async () => {
   const first = await loaded(
     'name: ${BOT:-bell}\nconnectors: { web: { password: { file: pw } } }\npeople: { ann: { name: "$${HOME}" } }',
   );
@@ -571,7 +571,7 @@ test('the stored content gives the same configuration again, without substitutin
   expect(first.config.people['ann']?.name).toBe('${HOME}');
 });
 
-test('what an earlier release stored with a secret in it can be gone on with all the same', async () => {
+test('a configuration with a secret, stored by an earlier release, can still be used', async () => {
   const content = JSON.stringify({
     connectors: { matrix: { homeserver: 'https://bell:hunter2@m.example.org', token: { file: 'syt_12345678' } } },
     skills: { bell: { token: { env: 'ghp_12345678' } } },

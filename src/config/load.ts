@@ -27,7 +27,7 @@ import {
 
 export type { ReadOptions } from './skill-options.ts';
 
-/** Nobody reads more, and a log, a chat room or a terminal must not get 50,000. */
+/** Nobody reads more, and logs, rooms and terminals must not get 50,000. */
 const MAX_LINES = 200;
 
 export interface LoadOptions extends ReadOptions {
@@ -38,7 +38,7 @@ export interface LoadOptions extends ReadOptions {
 export interface Loaded {
   readonly ok: true;
   readonly config: Config;
-  /** Lines for people, like problems; the configuration can be used all the same. */
+  /** Lines for people, like problems; the configuration can still be used. */
   readonly warnings: readonly string[];
   /** Skills that are off: switched off, or not mentioned and in need of options. */
   readonly disabled: readonly DisabledSkill[];
@@ -46,9 +46,9 @@ export interface Loaded {
   readonly sources: readonly string[];
   /** The merged source as JSON with references instead of secrets: what is stored as a generation. */
   readonly content: string;
-  /** Of `content`: the same on every replica, wherever its files lie. */
+  /** Of `content`: the same on every replica, wherever its files are. */
   readonly hash: string;
-  /** Of the files as they were read; see `watchConfig`. */
+  /** Of the files as read; see `watchConfig`. */
   readonly sourceHash: string;
 }
 
@@ -56,7 +56,7 @@ export interface NotLoaded {
   readonly ok: false;
   /** Every problem, as `file:line:col path: message`. */
   readonly problems: readonly string[];
-  /** What it says of the database, when no problem is there: enough to find the last good configuration. */
+  /** Its `database:`, if that part has no problem: enough to find the last good configuration. */
   readonly database?: DatabaseConfig;
   /** Undefined when nothing could be read. */
   readonly sourceHash: string | undefined;
@@ -64,7 +64,7 @@ export interface NotLoaded {
 
 export type LoadResult = Loaded | NotLoaded;
 
-/** Reads, merges and checks a configuration. Never throws for what stands in it, and reports everything at once. */
+/** Reads, merges and checks a configuration. Never throws because of its content, and reports everything at once. */
 export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   try {
     const { files, hash } = await readSource(options.path);
@@ -77,15 +77,15 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
 
 /**
  * Reads the `content` of a stored generation (or of the trial): nothing is substituted a second time, and no secret is
- * looked for. What an earlier release stored must still be there to go on with when the file is wrong.
+ * looked for. A configuration stored by an earlier release must still work when the file is invalid.
  */
 export function loadContent(content: string, name: string, options: ReadOptions): LoadResult {
   return readConfig([{ name, bytes: Buffer.from(content) }], '', undefined, options);
 }
 
 /**
- * The directories with further skills, absolute; in the file they lie relative to it. They must be known before the
- * rest can be checked. Empty when in doubt: `loadConfig` tells why.
+ * The directories with additional skills, as absolute paths; in the file they are relative to it. They must be known before the
+ * rest can be checked. Empty when they cannot be read: `loadConfig` reports why.
  */
 export async function readSkillDirectories(path: string, env: Environment): Promise<string[]> {
   try {
@@ -128,7 +128,7 @@ function readConfig(
   const problem = (finding: Finding): void => void problems.push(finding);
 
   const tree = mergeFiles(files, env, problem);
-  // What a file with broken syntax would have defined is missing everywhere else: only noise would follow.
+  // Everything that a file with broken syntax would define is missing, which would only cause noise.
   if (problems.some(({ path }) => path.length === 0)) return notLoaded();
   if (tree.kind !== 'map') {
     problem({ path: [], message: 'is empty: write at least connectors: and rooms:', at: { ...tree.at, line: 0 } });
@@ -167,7 +167,7 @@ function readConfig(
 
   const config: Config = { ...parsed.data, access: expandPlatforms(parsed.data), skills };
   if (Object.keys(config.connectors).length === 0)
-    warnings.push({ path: ['connectors'], message: 'there are none: the bot is in no room' });
+    warnings.push({ path: ['connectors'], message: 'there are none, so the bot is in no room' });
   return {
     ok: true,
     config,
@@ -180,23 +180,23 @@ function readConfig(
   };
 
   function notLoaded(): NotLoaded {
-    const database = tree.kind === 'map' ? soundDatabase(toValue(tree), problems) : undefined;
+    const database = tree.kind === 'map' ? validDatabase(toValue(tree), problems) : undefined;
     return { ok: false, problems: lines(tree, problems), ...(database && { database }), sourceHash };
   }
 }
 
-/** Files with broken syntax are not in `raw` at all, so what is there is whole. */
-function soundDatabase(raw: unknown, problems: readonly Finding[]): DatabaseConfig | undefined {
+/** Files with broken syntax are not in `raw` at all, so what is in it is complete. */
+function validDatabase(raw: unknown, problems: readonly Finding[]): DatabaseConfig | undefined {
   if (!isMap(raw) || problems.some(({ path }) => path[0] === 'database')) return undefined;
   return configSchema.shape.database.safeParse(raw['database']).data;
 }
 
-/** Whether a secret's name belongs at a path, of the core or of a skill. */
+/** Whether a path expects a reference to a secret, in the core or in a skill. */
 function isReference(path: Path, core: Shape, { skills }: ReadOptions): boolean {
   const [part, name, ...rest] = path;
   if (part !== 'skills') return core.isSecret(path);
   const schema = skills.find((skill) => skill.name === name)?.options;
-  // Of a skill that could not be loaded nobody knows.
+  // Unknown for a skill that could not be loaded.
   return schema === undefined || shapeOf(schema).isSecret(rest);
 }
 
@@ -209,7 +209,10 @@ function vocabularyOf(
     try {
       return Object.keys(commandsOf(skill, options[skill.name]));
     } catch (error) {
-      problem({ path: ['skills', skill.name], message: `makes no commands of its options: ${messageOf(error)}` });
+      problem({
+        path: ['skills', skill.name],
+        message: `could not build its commands from its options: ${messageOf(error)}`,
+      });
       return [];
     }
   });
@@ -229,11 +232,11 @@ function lines(tree: Tree, findings: readonly Finding[]): string[] {
     (one, other) =>
       compare(one.at.file, other.at.file) || one.at.line - other.at.line || one.at.column - other.at.column,
   );
-  const told = placed
+  const shown = placed
     .slice(0, MAX_LINES)
     .map(({ at, path, message }) => `${placeText(at)}${path.length > 0 ? ` ${pathText(path)}` : ''}: ${message}`);
-  const more = placed.length - told.length;
-  return more > 0 ? [...told, `and ${more} more: fix these first`] : told;
+  const more = placed.length - shown.length;
+  return more > 0 ? [...shown, `and ${more} more: fix these first`] : shown;
 }
 
 function compare(one: string, other: string): number {

@@ -3,17 +3,17 @@ import type { Finding, Path } from './tree.ts';
 import { SECRET_REMEDY } from './words.ts';
 
 /**
- * What tokens of the platforms begin with. They are random: a name that people gave, such as mat_access_token, may begin so too,
- * and has hardly three digits or capitals in it.
+ * Prefixes of platform tokens. Tokens are random: a name chosen by people, such as mat_access_token, may have the same prefix,
+ * but rarely three digits or capitals.
  */
 const TOKEN = /^(?:syt_|mat_|mct_|xox[a-z]-|xapp-|gh[pousr]_|glpat-)(?=(?:\S*?[A-Z0-9]){3})\S{8}/;
 const WITH_PASSWORD = /^[a-z][a-z0-9+.-]*:\/\/[^/?#\s]*:[^/?#\s]*@/i;
-/** Maps with keys and values of people's own. */
-const OF_THEIR_OWN = ['labels', 'annotations'];
+/** Maps whose keys and values users choose freely. */
+const FREE_FORM = ['labels', 'annotations'];
 
 /**
- * Secrets that stand where their name belongs, and passwords in addresses: both would be shown in logs and stored.
- * `isReference` says of a path whether `{ file }` or `{ env }` is wanted there.
+ * Finds secrets in place of their names, and passwords in addresses: both would be logged and stored.
+ * `isReference` tells whether a path expects `{ file }` or `{ env }`.
  */
 export function misplacedSecrets(value: unknown, isReference: (path: Path) => boolean, path: Path = []): Finding[] {
   const below = (key: string | number, inner: unknown): Finding[] =>
@@ -24,11 +24,11 @@ export function misplacedSecrets(value: unknown, isReference: (path: Path) => bo
     if (more.length === 0 && (name === 'file' || name === 'env') && isReference(path))
       return isSecret(name, value[name]) ? [{ path: [...path, name], message: SECRET_REMEDY }] : [];
     return Object.entries(value).flatMap(([key, inner]) =>
-      path.length > 1 && OF_THEIR_OWN.includes(key) && isFlat(inner) ? [] : below(key, inner),
+      path.length > 1 && FREE_FORM.includes(key) && isFlat(inner) ? [] : below(key, inner),
     );
   }
   if (typeof value === 'string' && WITH_PASSWORD.test(value))
-    return [{ path, message: 'has a password in it, which would be shown and stored: write the address without it' }];
+    return [{ path, message: 'contains a password, which would be shown and stored: write the address without it' }];
   return [];
 }
 

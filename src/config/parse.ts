@@ -4,11 +4,11 @@ import { boundedDocument, DocumentTooLarge, SeveralDocuments } from './bounded-d
 import { plainValue, substitute, type Environment } from './substitute.ts';
 import { emptyMap, type Entry, type Finding, type Path, type Place, type Tree } from './tree.ts';
 
-/** A ConfigMap holds 1 MiB; beyond that something else was named by mistake. */
+/** The limit of a ConfigMap; a larger file is not a configuration. */
 export const MAX_FILE_BYTES = 1024 * 1024;
 const MAX_NODES = 50_000;
 const MAX_DEPTH = 100;
-/** More than anybody is told; a text that is no configuration has one for each of its lines. */
+/** More than are ever shown; text that is not a configuration may have one per line. */
 const MAX_PROBLEMS = 1000;
 
 export interface SourceFile {
@@ -23,7 +23,9 @@ export function parseFile(file: SourceFile, env: Environment | undefined, proble
   const text = decode(file.bytes);
   if (text === undefined) {
     const message =
-      file.bytes.length > MAX_FILE_BYTES ? 'is larger than 1 MiB: not a configuration' : 'is not a text file in UTF-8';
+      file.bytes.length > MAX_FILE_BYTES
+        ? 'is larger than 1 MiB, so it is not a configuration'
+        : 'is not a text file in UTF-8';
     problem({ path: [], message, at: { ...start, line: 0 } });
     return emptyMap(start);
   }
@@ -32,7 +34,7 @@ export function parseFile(file: SourceFile, env: Environment | undefined, proble
   } catch (error) {
     const message =
       error instanceof SeveralDocuments
-        ? `${error.message}: make it one, or several files in a directory`
+        ? `${error.message}: merge them, or use several files in a directory`
         : `cannot be read: ${messageOf(error)}`;
     problem({ path: [], message, at: start });
     return emptyMap(start);
@@ -71,7 +73,7 @@ class Reader {
 
   read(): Tree {
     const document = boundedDocument(this.#text, this.#lines);
-    // Only the first: after it the rest is a guess, and so is every problem found in it.
+    // Only the first: what the parser makes of the rest is a guess.
     const [error] = document.errors;
     if (error) this.#problem({ path: [], message: this.#explain(error.message), at: this.#at(error.pos[0]) });
     for (const warning of document.warnings) {
@@ -134,19 +136,19 @@ class Reader {
     const entries = new Map<string, Entry>();
     for (const { key, value } of items) {
       const keyAt = isRanged(key) ? this.#at(key.range[0]) : at;
-      // The source, not the value: as a number 1045678901234567890 has lost its last digits already.
+      // The source, not the value: as a number, 1045678901234567890 would lose its last digits.
       const name = isScalar(key)
         ? typeof key.value === 'string'
           ? key.value
           : (key.source ?? String(key.value))
         : undefined;
       if (name === undefined || name === '__proto__') {
-        this.#problem({ path, message: 'has a key that is not a word', at: keyAt });
+        this.#problem({ path, message: 'has a key that is not text', at: keyAt });
         continue;
       }
       const before = entries.get(name);
       if (before) {
-        const message = `is there twice, first in line ${before.keyAt.line}`;
+        const message = `is a duplicate, first used in line ${before.keyAt.line}`;
         this.#problem({ path: [...path, name], message, at: keyAt });
         continue;
       }
@@ -159,7 +161,7 @@ class Reader {
     const { value } = node;
     if (typeof value === 'number' || typeof value === 'boolean' || value === null) return value;
     if (typeof value !== 'string') {
-      this.#problem({ path, message: 'is neither text, number, list nor map', at });
+      this.#problem({ path, message: 'must be text, a number, a list or a map', at });
       return null;
     }
     if (this.#env === undefined) return value;

@@ -1,4 +1,4 @@
-/** What happens to a merged source before it is parsed, and after. */
+/** Transforms a merged source before it is parsed, and access rules after. */
 import { LATER_PLATFORMS } from './connector-options.ts';
 import { didYouMean } from './nearest.ts';
 import type { Config } from './schema.ts';
@@ -38,7 +38,7 @@ export function withTypes(connectors: unknown): unknown {
   );
 }
 
-/** `platform:matrix` becomes `platform:ENTRY` for each entry of that type, since an asker is known by the entry. */
+/** `platform:matrix` becomes `platform:ENTRY` for each entry of that type, because an actor is identified by the entry. */
 export function expandPlatforms({ access, connectors }: Config): Config['access'] {
   const expand = (who: string): string[] => {
     if (!who.startsWith('platform:')) return [who];
@@ -54,7 +54,7 @@ export function expandPlatforms({ access, connectors }: Config): Config['access'
   }));
 }
 
-/** `rooms:` with nothing below it says nothing; `countdown:` below skills means the skill with its defaults. */
+/** `rooms:` with nothing below it is ignored; `countdown:` below skills means the skill with its defaults. */
 export function withoutNulls(raw: Raw): Raw {
   const filled = Object.entries(raw).filter(([, value]) => value !== null);
   return Object.fromEntries(

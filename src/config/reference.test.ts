@@ -19,13 +19,13 @@ test('the reference that is checked in is current: run `node scripts/config-sche
   expect(await readFile(resolve(directory, 'configuration.md'), 'utf8')).toBe(reference(schema));
 });
 
-test('every reference inside the schema leads somewhere', () => {
+test('every reference inside the schema resolves', () => {
   const schema = jsonSchema([], PLATFORMS);
   const references = JSON.stringify(schema).matchAll(/"\$ref":"#\/\$defs\/([^"]+)"/g);
   for (const [, name = ''] of references) expect(schema.$defs).toHaveProperty([name]);
 });
 
-test('every key of the core and of the skills that come with it says what it is', async () => {
+test('every key of the core and of the built-in skills has a description', async () => {
   const undescribed: string[] = [];
   const seen = new Set<JsonSchema>();
   const visit = (schema: JsonSchema, path: string): void => {
@@ -52,7 +52,7 @@ test('every key of the core and of the skills that come with it says what it is'
   expect(undescribed).toEqual([]);
 });
 
-test('of alternatives none is required, a connector for tests is not told of, and what has no effect yet says so', async () => {
+test('alternatives are not required, the test connector is not listed, and keys without effect are marked', async () => {
   const { skills } = await loadSkills([BUILT_IN_SKILLS]);
   const page = reference(
     jsonSchema(

@@ -3,7 +3,7 @@ import { entryOf, type PlatformOptions } from './connector-options.ts';
 import { configSchemaOf } from './schema.ts';
 import type { AnySkill } from './skill-options.ts';
 
-/** As much of JSON Schema as zod writes. */
+/** The subset of JSON Schema that zod writes. */
 export interface JsonSchema {
   $schema?: string;
   $id?: string;
@@ -11,7 +11,7 @@ export interface JsonSchema {
   $defs?: Record<string, JsonSchema>;
   title?: string;
   description?: string;
-  /** Ours: accepted, and what follows from its having no effect yet. Becomes a part of the description. */
+  /** Our extension: the key is accepted but has no effect yet, with the consequence. Becomes part of the description. */
   noEffect?: string;
   type?: string | string[];
   default?: unknown;
@@ -26,7 +26,7 @@ export interface JsonSchema {
   items?: JsonSchema;
 }
 
-/** The schema of a whole configuration for editors and the chart: the core's words, each platform's and each skill's. */
+/** The complete schema for editors and the chart: the core's keys, each platform's and each skill's. */
 export function jsonSchema(skills: readonly AnySkill[], platforms: readonly PlatformOptions[]): JsonSchema {
   const schema = toJsonSchema(configSchemaOf(platforms));
   schema.$id = 'watchbell.schema.json';
@@ -34,7 +34,7 @@ export function jsonSchema(skills: readonly AnySkill[], platforms: readonly Plat
   const $defs = (schema.$defs ??= {});
   const properties = (schema.properties ??= {});
 
-  // An entry named after its platform needs no `type`: the discriminated union of the parser cannot say that.
+  // An entry named after its platform needs no `type`: the parser's discriminated union cannot express that.
   const connectors: Record<string, JsonSchema> = {};
   const typed: JsonSchema[] = [];
   for (const platform of platforms) {
@@ -80,7 +80,7 @@ function toJsonSchema(schema: z.ZodType): JsonSchema {
   }) as JsonSchema;
 }
 
-/** Moves the definitions of a schema into the whole one, under names of their own, and points its references there. */
+/** Moves the definitions of a schema into the complete one, under prefixed names, and updates its references. */
 function embed(schema: JsonSchema, prefix: string, $defs: Record<string, JsonSchema>): JsonSchema {
   const { $schema: _, $defs: own = {}, ...rest } = schema;
   const rename = (value: unknown): unknown => {
@@ -127,10 +127,10 @@ function table(rows: readonly Row[]): string {
   ].join('\n');
 }
 
-/** A connector that nobody needs to read of. */
-const FOR_TESTS = 'memory';
+/** A connector that is not documented. */
+const TEST_CONNECTOR = 'memory';
 
-/** `isOneOf`: another alternative may stand here, so none of its keys is required. */
+/** `isOneOf`: this is one of several alternatives, so none of its keys is required. */
 function rowsOf(
   schema: JsonSchema,
   root: JsonSchema,
@@ -144,7 +144,7 @@ function rowsOf(
   const rows: Row[] = [];
   for (const [key, inner] of Object.entries(target.properties ?? {})) {
     const path = prefix === '' ? key : `${prefix}.${key}`;
-    if (path === FOR_TESTS) continue;
+    if (path === TEST_CONNECTOR) continue;
     rows.push(
       row(path, inner, root, !isOneOf && (target.required ?? []).includes(key)),
       ...rowsOf(inner, root, path, inside),

@@ -2,7 +2,7 @@ import type { Names } from '../contract/skill.ts';
 import { didYouMean } from './nearest.ts';
 import type { Finding, Path } from './tree.ts';
 
-/** The words commands begin with and the names of skills, as far as they are known. */
+/** The known first words of commands, names of skills, and queries. */
 export interface Vocabulary {
   readonly skills: readonly string[];
   readonly commands: readonly string[];
@@ -25,7 +25,7 @@ const DEFINED_IN: Readonly<Record<string, string>> = {
 };
 const RESERVED = ['everyone', 'guests'];
 
-/** The names a configuration defines. Works on raw values, since one bad entry should not hide what is wrong elsewhere. */
+/** The names a configuration defines. Works on raw values, so that one bad entry hides no problem elsewhere. */
 export function namesOf(raw: Raw): Names {
   const groups = entriesOf(raw['people']).flatMap(([, person]) =>
     stringsOf(person['groups']).map(([, group]) => group),
@@ -39,14 +39,14 @@ export function namesOf(raw: Raw): Names {
   };
 }
 
-/** Kinds of names of which nothing is known, since something else stands where the map that defines them belongs. */
+/** Kinds of names that are unknown, because the value that should define them is not a map. */
 export function unknownNames(raw: Raw): (keyof Names)[] {
   const kinds = ['rooms', 'people', 'schedules', 'timeIntervals'] as const;
   const unknown: (keyof Names)[] = kinds.filter((kind) => isUnreadable(raw[kind]));
   return unknown.includes('people') ? [...unknown, 'groups'] : unknown;
 }
 
-/** References that nothing answers to. `warnings` are what is odd and still works. */
+/** References to names that do not exist. `warnings` are odd but still work. */
 export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: Finding[]; warnings: Finding[] } {
   const names = namesOf(raw);
   const connectors = keysOf(raw['connectors']);
@@ -70,7 +70,8 @@ export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: F
       for (const id of typeof ids === 'string' ? [ids] : stringsOf(ids).map(([, one]) => one)) {
         const other = addresses.get(`${connector}\n${id}`);
         if (other !== undefined) {
-          const message = other === name ? 'is named twice' : `is the room "${other}" already: one room has one name`;
+          const message =
+            other === name ? 'is named twice' : `is already the room "${other}": a room can have only one name`;
           problems.push({ path: ['rooms', name, 'in', connector], message });
         }
         addresses.set(`${connector}\n${id}`, name);
@@ -80,7 +81,7 @@ export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: F
   for (const cycle of failoverCycles(raw)) {
     problems.push({
       path: ['rooms', cycle[0] ?? '', 'failover'],
-      message: `goes round in a circle: ${[...cycle, cycle[0]].join(' → ')}`,
+      message: `forms a cycle: ${[...cycle, cycle[0]].join(' → ')}`,
     });
   }
 
@@ -89,23 +90,23 @@ export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: F
     if (RESERVED.includes(id))
       problems.push({
         path: ['people', id],
-        message: 'means somebody else in access rules: choose another key',
+        message: 'is reserved in access rules: choose another key',
         atKey: true,
       });
     else if (names.groups.includes(id))
-      problems.push({ path: ['people', id], message: 'is the name of a group too: choose another key', atKey: true });
+      problems.push({ path: ['people', id], message: 'is also the name of a group: choose another key', atKey: true });
     const own = asMap(person['accounts']);
     for (const [connector, account] of Object.entries(own)) {
       known(['people', id, 'accounts', connector], 'connector', connector, connectors, true);
       if (typeof account !== 'string') continue;
       const other = accounts.get(`${connector}\n${account}`);
       if (other !== undefined)
-        problems.push({ path: ['people', id, 'accounts', connector], message: `is the account of "${other}" already` });
+        problems.push({ path: ['people', id, 'accounts', connector], message: `is already the account of "${other}"` });
       accounts.set(`${connector}\n${account}`, id);
     }
     for (const [index, connector] of stringsOf(person['contact'])) {
       if (!Object.hasOwn(own, connector)) {
-        const message = `"${shown(connector)}" is not among the accounts of ${id}${didYouMean(connector, Object.keys(own))}`;
+        const message = `"${shown(connector)}" is not one of the accounts of ${id}${didYouMean(connector, Object.keys(own))}`;
         problems.push({ path: ['people', id, 'contact', index], message });
       }
     }
@@ -113,7 +114,7 @@ export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: F
       if (RESERVED.includes(group))
         problems.push({
           path: ['people', id, 'groups', index],
-          message: 'means somebody else in access rules: choose another name',
+          message: 'is reserved in access rules: choose another name',
         });
     }
   }
@@ -135,14 +136,14 @@ export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: F
       ...connectors,
       ...entriesOf(raw['connectors']).flatMap(([, { type }]) => (typeof type === 'string' ? [type] : [])),
     ];
-    const whoever = [...RESERVED, ...names.groups, ...names.people];
+    const everyone = [...RESERVED, ...names.groups, ...names.people];
     for (const [index, rule] of mapsOf(raw['access'])) {
       const path = ['access', index];
       for (const word of ['allow', 'deny']) {
         for (const [at, who] of stringsOf(rule[word])) {
           if (who.startsWith('platform:')) known([...path, word, at], 'platform', who.slice(9), platforms);
           else if (who.startsWith('token:')) known([...path, word, at], 'API token', who.slice(6), Object.keys(tokens));
-          else known([...path, word, at], 'group or person', who, whoever);
+          else known([...path, word, at], 'group or person', who, everyone);
         }
       }
       for (const [at, room] of stringsOf(rule['in'])) known([...path, 'in', at], 'room', room, names.rooms);
@@ -165,13 +166,13 @@ export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: F
     else {
       const wanted = words.toLowerCase().split(/\s+/).filter(Boolean).join(' ');
       if (list.some((one) => one === wanted || one.startsWith(`${wanted} `))) return;
-      // Not a problem: the skill it belongs to may be missing for a while, and the bot should start all the same.
+      // Only a warning: the skill it belongs to may be missing for a while, and the bot should still start.
       warnings.push({ path, message: `no ${what} begins with "${shown(words)}"${didYouMean(wanted, list)}` });
     }
   }
 }
 
-/** Each circle once, beginning where it is first written. */
+/** Each cycle once, starting at its first entry in the file. */
 function failoverCycles(raw: Raw): string[][] {
   const next = new Map(entriesOf(raw['rooms']).map(([name, room]) => [name, room['failover']]));
   const done = new Set<string>();

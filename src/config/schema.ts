@@ -1,5 +1,5 @@
 /**
- * The words of a configuration: the one source of its types, of the JSON Schema and of the reference in docs/reference.
+ * The configuration schema: the only source of its types, of the JSON Schema and of the reference in docs/reference.
  * Durations are parsed to milliseconds and sizes to bytes. References between names are checked in `references.ts`.
  */
 import { z } from 'zod';
@@ -30,7 +30,7 @@ const database = z
       .min(1)
       .refine((value) => !/[,\s]|:\/\//.test(value), {
         error:
-          'is not one host: an address belongs into url, and of several hosts write the one that leads to the primary',
+          'is not a single host: an address belongs in url; of several hosts, write the one that points to the primary',
       })
       .optional()
       .describe('Host name, or the directory of a Unix socket.'),
@@ -55,7 +55,7 @@ const database = z
   .refine(
     (value) => value.url === undefined || (value.port ?? value.name ?? value.user ?? value.password) === undefined,
     {
-      error: 'url already says port, name, user and password: write them in one place',
+      error: 'url already includes port, name, user and password: set them in one place',
     },
   );
 export type DatabaseConfig = z.infer<typeof database>;
@@ -74,8 +74,8 @@ const http = z.strictObject({
     .string()
     .regex(/^(?:\/[A-Za-z0-9][A-Za-z0-9._~-]*)*\/?$/, 'is not a path: write /bell, or /tools/bell')
     .transform((path) => path.replace(/\/$/, ''))
-    // Where a proxy takes the path away, and where none does, are told apart by what follows.
-    .refine((path) => path !== '/webhooks', 'is where webhooks are themselves: write another one, or none')
+    // Whether a proxy strips the path is detected by what follows it.
+    .refine((path) => path !== '/webhooks', 'is the path of webhooks: choose another one, or none')
     .default('')
     .describe(
       'Path below which an ingress serves the public port, such as /bell; applies to webhooks, pages and cookies, but not to the ops port. Default: none.',
@@ -180,7 +180,7 @@ export type ScheduleConfig = z.infer<typeof schedule>;
 
 const ENTRIES = 'One entry per account on a chat platform.';
 
-/** The core's own words; entries of `connectors` are checked further by `configSchemaOf`, options of skills by `readSkills`. */
+/** The core's keys; entries of `connectors` are checked by `configSchemaOf`, options of skills by `readSkills`. */
 export const configSchema = z.strictObject({
   name: name
     .default('watchbell')
@@ -243,14 +243,14 @@ export const configSchema = z.strictObject({
     .describe('Retention of old rows.'),
 });
 
-/** The whole schema, with the options of these platforms. */
+/** The complete schema, with the options of these platforms. */
 export function configSchemaOf(platforms: readonly PlatformOptions[]): typeof configSchema {
   const connectors = z.record(name, connectorOf(platforms)).default({}).describe(ENTRIES);
   return configSchema.extend({ connectors }) as unknown as typeof configSchema;
 }
 
 /**
- * A loaded configuration. `skills` holds the parsed options of each skill that is on, by name, whether mentioned or not.
+ * A loaded configuration. `skills` holds the parsed options of each enabled skill, by name, whether mentioned or not.
  * Durations (`backlog.maxAge`, `keep.*`) are milliseconds, `http.maxBody` is bytes.
  */
 export type Config = z.infer<typeof configSchema>;

@@ -31,7 +31,7 @@ test('an absolute file is read where it is', async () => {
   expect(await createSecrets({ directory: '/nowhere', env: {} }).read({ file: path })).toBe('x');
 });
 
-test('a rotated file is picked up after a second, also through the links of Kubernetes', async () => {
+test('a rotated file is picked up after a second, also through Kubernetes symlinks', async () => {
   for (const version of ['1', '2']) {
     await mkdir(join(directory, `..v${version}`));
     await writeFile(join(directory, `..v${version}`, 'token'), `secret-${version}`);
@@ -47,22 +47,22 @@ test('a rotated file is picked up after a second, also through the links of Kube
   expect(await secrets.read({ file: 'token' })).toBe('secret-2');
 });
 
-test('a missing file is named with the remedy, and found as soon as it is there', async () => {
+test('a missing file is reported with the remedy, and found as soon as it exists', async () => {
   await expect(secrets.read({ file: 'late' })).rejects.toThrow(
-    `there is no secret file ${directory}/late: create it, or say with WATCHBELL_SECRETS where it lies`,
+    `there is no secret file ${directory}/late: create it, or set WATCHBELL_SECRETS to its directory`,
   );
   await writeFile(join(directory, 'late'), 'x');
   expect(await secrets.read({ file: 'late' })).toBe('x');
 });
 
-test('an empty secret is none: it would be equal to no token at all', async () => {
+test('an empty secret is rejected, because it would equal a missing token', async () => {
   await writeFile(join(directory, 'empty'), '\n');
   await expect(secrets.read({ file: 'empty' })).rejects.toThrow('is empty');
   await expect(secrets.read({ env: 'EMPTY' })).rejects.toThrow('EMPTY is empty');
   await expect(secrets.read({ env: 'NONE' })).rejects.toThrow('NONE is not set');
 });
 
-test('a directory or a huge file is refused without its contents', async () => {
+test('a directory or a huge file is rejected without showing its contents', async () => {
   await mkdir(join(directory, 'folder'));
   await writeFile(join(directory, 'huge'), 'hunter2'.repeat(20_000));
   await expect(secrets.read({ file: 'folder' })).rejects.toMatchObject({ code: 'WB_SECRET_MISSING' });
@@ -79,7 +79,7 @@ test.each([
   ['a tab', '\thunter2', 'a control character (character 1)'],
   ['a byte order mark', '\ufeffhunter2', 'a byte order mark (character 1)'],
   ['another encoding', Buffer.from([0x68, 0xfc, 0x6e]), 'a character that is not UTF-8 (character 2)'],
-])('a secret with %s is refused with its file and without its value', async (_what, content, message) => {
+])('a secret with %s is rejected, with its file but not its value', async (_what, content, message) => {
   await writeFile(join(directory, 'token'), content);
   await expect(secrets.read({ file: 'token' })).rejects.toMatchObject({
     code: 'WB_SECRET_MISSING',
@@ -88,7 +88,7 @@ test.each([
   });
 });
 
-test('a secret that was read is masked in errors from then on, a refused one too, line by line', async () => {
+test('a secret that was read is masked in errors from then on, also a rejected one, line by line', async () => {
   await writeFile(join(directory, 'good'), 'hunter2-hunter2');
   await writeFile(join(directory, 'lines'), 'first-hunter\nsecond-hunter');
   await secrets.read({ file: 'good' });
@@ -98,7 +98,7 @@ test('a secret that was read is masked in errors from then on, a refused one too
   );
 });
 
-test('what is gone is told from what cannot be used', async () => {
+test('a missing secret is distinguished from an unusable one', async () => {
   await writeFile(join(directory, 'empty'), '\n');
   await mkdir(join(directory, 'folder'));
   await expect(secrets.read({ file: 'none' })).rejects.toMatchObject({ gone: true });
@@ -107,7 +107,7 @@ test('what is gone is told from what cannot be used', async () => {
   await expect(secrets.read({ file: 'folder' })).rejects.toMatchObject({ gone: false });
 });
 
-test('whatever bytes a file holds, it is one clean line or a refusal that quotes none of them', async () => {
+test('any file yields one clean line, or an error that quotes none of its bytes', async () => {
   const path = join(directory, 'fuzzed');
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 60 }), async (bytes) => {

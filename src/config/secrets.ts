@@ -8,7 +8,7 @@ import type { Environment } from './substitute.ts';
 /** A secret cannot be read; the message names the file or variable and the remedy, never a value. */
 export class SecretMissing extends Error {
   readonly code = 'WB_SECRET_MISSING';
-  /** Nothing is there: no file, or an empty one. False: it is there, and cannot be read or used. */
+  /** There is no file, or it is empty. False: it exists but cannot be read or used. */
   readonly gone: boolean;
   constructor(message: string, { gone = false, cause }: { gone?: boolean; cause?: unknown } = {}) {
     super(message, { cause });
@@ -22,12 +22,12 @@ export interface Secrets {
    * @throws {SecretMissing}
    */
   read(reference: SecretRef): Promise<string>;
-  /** The same of what has several lines by its nature, such as a certificate in PEM. @throws {SecretMissing} */
+  /** The same for secrets with several lines, such as a certificate in PEM. @throws {SecretMissing} */
   readLines(reference: SecretRef): Promise<string>;
 }
 
 export interface SecretsOptions {
-  /** Where relative files lie. */
+  /** Directory of relative files. */
   readonly directory: string;
   readonly env: Environment;
   /** Monotonic milliseconds. */
@@ -38,8 +38,8 @@ const CACHE_MS = 1000;
 const MAX_BYTES = 64 * 1024;
 
 /**
- * Files are read again after a second rather than watched: Kubernetes exchanges a mounted Secret by moving a symbolic
- * link, of which a watch on the file hears nothing.
+ * Files are read again after a second rather than watched: Kubernetes replaces a mounted Secret by switching a symbolic
+ * link, which a watch on the file does not notice.
  */
 export function createSecrets({ directory, env, nowMs = () => performance.now() }: SecretsOptions): Secrets {
   const cache = new Map<string, { readonly value: Promise<string>; readonly readAtMs: number }>();
@@ -51,7 +51,7 @@ export function createSecrets({ directory, env, nowMs = () => performance.now() 
     const entry = { value: readFile(path), readAtMs: nowMs() };
     cache.set(path, entry);
     entry.value.catch(() => {
-      if (cache.get(path) === entry) cache.delete(path); // as soon as the file is there it should be found
+      if (cache.get(path) === entry) cache.delete(path); // retry at once when the file appears
     });
     return entry.value;
   }
@@ -77,19 +77,19 @@ export function createSecrets({ directory, env, nowMs = () => performance.now() 
       if (at < 0) return value;
       const place =
         'file' in reference ? `file ${pathOf(directory, reference.file)}` : `environment variable ${reference.env}`;
-      // Sent as a header it would be invalid, and the error would quote it.
+      // As a header it would be invalid, and the error would quote it.
       throw new SecretMissing(
-        `the secret ${place} has ${whatIs(value[at] ?? '')} (character ${at + 1}): write the secret alone, on one line of UTF-8`,
+        `the secret ${place} has ${describe(value[at] ?? '')} (character ${at + 1}): write the secret alone, on one line of UTF-8`,
       );
     },
   };
 }
 
-/** Control characters, the line separators of Unicode, and the signs of another encoding than UTF-8. */
-// oxlint-disable-next-line no-control-regex -- these are what is refused
+/** Control characters, the line separators of Unicode, and signs of an encoding other than UTF-8. */
+// oxlint-disable-next-line no-control-regex -- these are rejected
 const NOT_ONE_LINE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufeff\ufffd]/;
 
-function whatIs(character: string): string {
+function describe(character: string): string {
   if (/[\r\n\u2028\u2029]/.test(character)) return 'more than one line';
   if (character === '\ufeff') return 'a byte order mark';
   return character === '\ufffd' ? 'a character that is not UTF-8' : 'a control character';
@@ -104,7 +104,7 @@ async function readFile(path: string): Promise<string> {
   if (text.length > MAX_BYTES)
     throw new SecretMissing(`the secret file ${path} is larger than 64 KiB: is it the right one?`);
   const value = cutNewline(text);
-  // An empty token would be equal to the one of a request without any.
+  // An empty token would match a request without a token.
   if (value === '') throw new SecretMissing(`the secret file ${path} is empty: put the secret into it`, { gone: true });
   return value;
 }
@@ -121,12 +121,12 @@ async function readSome(path: string): Promise<string> {
   } catch (error) {
     const code = codeOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR')
-      throw new SecretMissing(
-        `there is no secret file ${path}: create it, or say with WATCHBELL_SECRETS where it lies`,
-        { gone: true, cause: error },
-      );
+      throw new SecretMissing(`there is no secret file ${path}: create it, or set WATCHBELL_SECRETS to its directory`, {
+        gone: true,
+        cause: error,
+      });
     if (code === 'EACCES')
-      throw new SecretMissing(`the secret file ${path} may not be read: give this user the right to`, { cause: error });
+      throw new SecretMissing(`the secret file ${path} cannot be read: give this user permission`, { cause: error });
     throw new SecretMissing(`the secret file ${path} cannot be read: ${code ?? messageOf(error)}`, { cause: error });
   }
 }

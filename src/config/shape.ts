@@ -2,19 +2,19 @@ import { z } from 'zod';
 import type { Path } from './tree.ts';
 
 /**
- * What a schema lets one write, read from its JSON Schema: zod neither says which keys it would have known, nor minds
+ * The keys that a schema accepts, read from its JSON Schema: zod neither lists the keys it knows, nor rejects
  * unknown ones in a skill that declares its options with `z.object`.
  */
 export interface Shape {
-  /** Keys that may stand in the map at a path; `type` chooses among alternatives that have one. */
+  /** Keys accepted in the map at a path; `type` selects among alternatives that have one. */
   keysAt(path: Path, type?: unknown): string[];
-  /** Whether `{ file }` or `{ env }` is wanted there. */
+  /** Whether `{ file }` or `{ env }` is expected there. */
   isSecret(path: Path): boolean;
-  /** Keys of a value that no part of the schema knows. */
+  /** Keys of a value that the schema does not know. */
   unknownKeys(value: unknown): { readonly path: Path; readonly key: string }[];
   /**
-   * Keys of a value that are accepted and have no effect in this release: those whose schema says so,
-   * `.meta({ noEffect: 'nobody is paged' })`, with what follows from it. The one list of them is the schema.
+   * Keys of a value that are accepted but have no effect in this release: those whose schema is marked with
+   * `.meta({ noEffect: 'nobody is paged' })`, with the consequence.
    */
   keysWithoutEffect(value: unknown): { readonly path: Path; readonly because: string }[];
 }
@@ -38,7 +38,7 @@ export function shapeOf(schema: z.ZodType): Shape {
   try {
     root = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as Schema;
   } catch {
-    root = {}; // something JSON Schema has no word for: nothing is known about its keys
+    root = {}; // not representable in JSON Schema: its keys are unknown
   }
 
   function alternatives(schemas: readonly Schema[], seen = new Set<Schema>()): Schema[] {

@@ -11,10 +11,10 @@ import type { Environment } from './substitute.ts';
 import { pathText, type Finding, type Path } from './tree.ts';
 import { validPart } from './valid-part.ts';
 
-// oxlint-disable-next-line typescript/no-explicit-any -- each skill has options of its own type
+// oxlint-disable-next-line typescript/no-explicit-any -- each skill has its own type of options
 export type AnySkill = Skill<any>;
 
-/** By pattern. A skill that makes its commands from its options has none without them. */
+/** Commands by pattern. A skill that builds its commands from its options has none without options. */
 export function commandsOf(skill: Pick<AnySkill, 'commands'>, options: unknown): Commands {
   const { commands = {} } = skill;
   if (typeof commands !== 'function') return commands;
@@ -25,7 +25,7 @@ export interface ReadOptions {
   readonly platforms: readonly PlatformOptions[];
   readonly skills: readonly AnySkill[];
   readonly env: Environment;
-  /** Names of skills whose folder could not be loaded: their options are kept aside instead of refused. */
+  /** Names of skills whose folder could not be loaded: their options are ignored instead of rejected. */
   readonly brokenSkills?: readonly string[];
 }
 
@@ -42,7 +42,7 @@ interface Findings {
   readonly disabled: DisabledSkill[];
 }
 
-/** The parsed options of each skill that is on. A skill nobody mentions is on with its defaults, or off when it needs more. */
+/** The parsed options of each enabled skill. A skill that is not mentioned is on with its defaults, or off if it requires options. */
 export function readSkills(
   raw: Raw,
   { skills, brokenSkills = [] }: ReadOptions,
@@ -70,7 +70,7 @@ export function readSkills(
     const value = isMentioned ? given[skill.name] : {};
     const path = ['skills', skill.name];
     if (value === false) {
-      disabled.push({ skill: skill.name, because: 'it is switched off' });
+      disabled.push({ skill: skill.name, because: 'it is turned off' });
       continue;
     }
     if (!skill.options) {
@@ -83,7 +83,7 @@ export function readSkills(
     const found: Finding[] = [];
     const result = parseOptions(skill, value, found);
     if (found.length === 0) found.push(...checkNames(skill, { value, options: result }, names, unknown));
-    else if (isMentioned) found.push(...checkSoundPart(skill, value, names, unknown));
+    else if (isMentioned) found.push(...checkValidPart(skill, value, names, unknown));
     if (found.length === 0) parsed[skill.name] = result;
     else if (isMentioned) {
       for (const finding of found) (isWarning(finding) ? warnings : problems).push(finding);
@@ -99,7 +99,7 @@ export function readSkills(
   return parsed;
 }
 
-/** A warning for each key below `base` that does nothing in this release. */
+/** A warning for each key below `base` that has no effect in this release. */
 export function warnNoEffect(shape: Shape, value: unknown, base: Path): Finding[] {
   return shape.keysWithoutEffect(value).map(({ path, because }) => ({
     path: [...base, ...path],
@@ -131,7 +131,7 @@ function checkOptions(skill: AnySkill, options: unknown, names: Names): Finding[
   }
 }
 
-/** Without what is said only because the core's names are `unknown`: why they are is said already. */
+/** Drops findings that only result from `unknown` names of the core, which have been reported already. */
 function checkNames(
   skill: AnySkill,
   { value, options }: { readonly value: unknown; readonly options: unknown },
@@ -144,18 +144,18 @@ function checkNames(
   return found.filter(({ path }) => left.has(JSON.stringify(path)));
 }
 
-/** References that nothing answers to, in options that have other problems too; what else a skill may say could come of what is missing. */
-function checkSoundPart(skill: AnySkill, value: unknown, names: Names, unknown: readonly (keyof Names)[]): Finding[] {
-  const sound = skill.options && validPart(skill.options, value);
-  if (!sound) return [];
-  const found = checkNames(skill, { value, options: sound.data }, names, unknown).filter(({ path, message }) =>
+/** Unknown names in options that have other problems; other findings of the skill could result from the missing parts. */
+function checkValidPart(skill: AnySkill, value: unknown, names: Names, unknown: readonly (keyof Names)[]): Finding[] {
+  const valid = skill.options && validPart(skill.options, value);
+  if (!valid) return [];
+  const found = checkNames(skill, { value, options: valid.data }, names, unknown).filter(({ path, message }) =>
     [lookUp({ skills: { [skill.name]: value } }, path)]
       .flat()
-      .some((word) => typeof word === 'string' && message.includes(`"${word}"`) && !sound.without.has(word)),
+      .some((word) => typeof word === 'string' && message.includes(`"${word}"`) && !valid.without.has(word)),
   );
-  if (found.length === 0 || !sound.lacksNames) return found;
-  // Of names of its own nothing is known: what stays when the core has every name was about those.
-  const own = pathsOf(checkOptions(skill, sound.data, withWords(names, NAMES, value)));
+  if (found.length === 0 || !valid.lacksNames) return found;
+  // The skill's own names are unknown: findings that remain if the core had every name are about those.
+  const own = pathsOf(checkOptions(skill, valid.data, withWords(names, NAMES, value)));
   return found.filter(({ path }) => !own.has(JSON.stringify(path)));
 }
 
@@ -163,7 +163,7 @@ function pathsOf(findings: readonly Finding[]): Set<string> {
   return new Set(findings.map(({ path }) => JSON.stringify(path)));
 }
 
-/** As if each word in `value` were a name of these kinds. */
+/** `names`, plus each word in `value` as a name of these kinds. */
 function withWords(names: Names, kinds: readonly (keyof Names)[], value: unknown): Names {
   const words = [...textsIn(value)];
   return { ...names, ...Object.fromEntries(kinds.map((kind) => [kind, [...names[kind], ...words]])) };
@@ -174,7 +174,7 @@ function* textsIn(value: unknown): Generator<string> {
   else if (typeof value === 'object' && value !== null) for (const inner of Object.values(value)) yield* textsIn(inner);
 }
 
-/** A skill may mark what is odd and works: `{ path, message, warning: true }`. */
+/** A skill may report a finding that is odd but works: `{ path, message, warning: true }`. */
 function isWarning(finding: Finding): boolean {
   return 'warning' in finding && finding.warning === true;
 }

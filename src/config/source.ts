@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { codeOf, messageOf } from '../errors.ts';
 import { MAX_FILE_BYTES, type SourceFile } from './parse.ts';
 
-/** Of all files of a directory: what a few ConfigMaps hold. */
+/** Total size of a directory's files: a few ConfigMaps. */
 const MAX_ALL_BYTES = 4 * MAX_FILE_BYTES;
 
 export interface Source {
   readonly files: readonly SourceFile[];
-  /** Of names and contents: another hash means that something was written. */
+  /** Of names and contents: a different hash means that something changed. */
   readonly hash: string;
 }
 
@@ -19,9 +19,9 @@ export class SourceMissing extends Error {
 }
 
 /**
- * Reads a file, or all `*.yaml` and `*.yml` of a directory in order of their names; hidden ones are Kubernetes' own.
- * While Kubernetes exchanges a ConfigMap (`..data` is switched between two reads) old and new files can be mixed, so
- * it reads until two readings agree.
+ * Reads a file, or all `*.yaml` and `*.yml` of a directory in order of their names; hidden ones belong to Kubernetes.
+ * While Kubernetes replaces a ConfigMap (`..data` is switched between two reads) old and new files can be mixed, so
+ * it reads until two reads agree.
  */
 export async function readSource(path: string): Promise<Source> {
   let last = await readOnce(path);
@@ -43,7 +43,7 @@ async function readOnce(path: string): Promise<Source> {
       const file = { name, bytes: await readSome(name) };
       bytes += file.bytes.length;
       if (bytes > MAX_ALL_BYTES)
-        throw new SourceMissing(`${path}: its files are larger than 4 MiB together: not a configuration`);
+        throw new SourceMissing(`${path}: its files are larger than 4 MiB in total, so they are not a configuration`);
       files.push(file);
     }
     return { files, hash: hashOf(files) };
@@ -64,7 +64,7 @@ async function listDirectory(path: string): Promise<string[]> {
   return files;
 }
 
-/** Enough of a file to know that it is too large; a device or a dump named by mistake is not read to its end. */
+/** Enough of a file to know that it is too large; a device or a dump named by mistake is not read completely. */
 async function readSome(name: string): Promise<Uint8Array> {
   const { size, isFile } = await stat(name).then((info) => ({ size: info.size, isFile: info.isFile() }));
   if (!isFile) throw new SourceMissing(`${name}: is not a file`);

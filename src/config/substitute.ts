@@ -2,7 +2,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Replaces `${NAME}` and `${NAME:-default}` in one value; `$$` is a plain `$`, and a `$` before anything else stays.
- * The default also counts when the variable is empty. Values are never looked at again, so nothing can be injected.
+ * The default is also used when the variable is empty. Values are not substituted again, so nothing can be injected.
  */
 export function substitute(text: string, env: Environment, problem: (message: string) => void): string {
   if (!text.includes('$')) return text;
@@ -23,7 +23,7 @@ export function substitute(text: string, env: Environment, problem: (message: st
   });
 }
 
-/** What an unquoted value stands for in YAML 1.2 (core schema), so that `${PORT}` can be a number. */
+/** The value of unquoted text in YAML 1.2 (core schema), so that `${PORT}` can be a number. */
 export function plainValue(text: string): string | number | boolean | null {
   if (/^(?:~|null|Null|NULL)?$/.test(text)) return null;
   if (/^(?:true|True|TRUE)$/.test(text)) return true;

@@ -1,4 +1,4 @@
-/** A configuration as written: values together with the place of each, so that every problem can name line and column. */
+/** A configuration as written: each value with its position, so that every problem can name line and column. */
 
 export interface Place {
   readonly file: string;
@@ -18,7 +18,7 @@ export type Tree =
 
 export type Path = readonly (string | number)[];
 
-/** Something wrong at a path of the configuration; `at` when the place is not what the path leads to. */
+/** Something wrong at a path of the configuration; `at` if the position is not that of the path. */
 export interface Finding {
   readonly path: Path;
   readonly message: string;
@@ -37,7 +37,7 @@ export function toValue(tree: Tree): unknown {
   return Object.fromEntries([...tree.entries].map(([key, entry]) => [key, toValue(entry.node)]));
 }
 
-/** Where a path is written: the value, for a missing or unknown end of the path the key that is nearest to it. */
+/** The position of a path: its value, or the nearest key if the end of the path is missing or unknown. */
 export function placeOf(tree: Tree, path: Path, preferKey = false): Place {
   let node = tree;
   let at = tree.at;
@@ -58,7 +58,7 @@ export function placeOf(tree: Tree, path: Path, preferKey = false): Place {
   return at;
 }
 
-/** `skills.alerts.route.rooms[0]`; keys that are no plain words are quoted. */
+/** `skills.alerts.route.rooms[0]`; keys that are not plain words are quoted. */
 export function pathText(path: Path): string {
   let text = '';
   for (const step of path) {
@@ -73,12 +73,12 @@ export function placeText({ file, line, column }: Place): string {
   return line === 0 ? file : `${file}:${line}:${column}`;
 }
 
-/** Maps are merged key by key; anything else may be said in one file only. */
+/** Maps are merged key by key; anything else may be set in one file only. */
 export function merge(one: Tree, other: Tree, problem: (finding: Finding) => void, path: Path = []): Tree {
   if (one.kind === 'scalar' && one.value === null) return other;
   if (other.kind === 'scalar' && other.value === null) return one;
   if (one.kind !== 'map' || other.kind !== 'map') {
-    problem({ path, message: `is also in ${placeText(one.at)}: say it in one of the two`, at: other.at });
+    problem({ path, message: `is also in ${placeText(one.at)}: set it in only one of them`, at: other.at });
     return one;
   }
   const entries = new Map(one.entries);

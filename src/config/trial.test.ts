@@ -43,7 +43,7 @@ test.each([true, false])('with a terminal: %p, the trial loads and its user may 
   }
 });
 
-test('the environment counts in a trial too', () => {
+test('environment variables apply to a trial too', () => {
   const result = loadTrialConfig({
     platforms,
     skills: [],

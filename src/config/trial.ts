@@ -1,7 +1,7 @@
 import { loadContent, type LoadResult, type ReadOptions } from './load.ts';
 
 export interface TrialOptions extends ReadOptions {
-  /** There is a terminal to talk in. */
+  /** Whether there is a terminal to chat in. */
   readonly console: boolean;
   /** Absolute path of the file with the token of the webhook. */
   readonly tokenFile: string;

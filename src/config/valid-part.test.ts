@@ -8,7 +8,7 @@ const schema = z.strictObject({
   routes: z.array(z.strictObject({ to: z.string().optional(), from: z.string().optional() })).default([]),
 });
 
-test('what is right is left as it is', () => {
+test('a valid value is unchanged', () => {
   expect(validPart(schema, { name: 'x' })).toEqual({
     data: { name: 'x', items: {}, routes: [] },
     without: new Set(),
@@ -16,7 +16,7 @@ test('what is right is left as it is', () => {
   });
 });
 
-test('what is wrong is left out, and no more than that', () => {
+test('only the invalid parts are left out', () => {
   const value = {
     name: 5,
     nmae: 'x',
@@ -33,7 +33,7 @@ test('what is wrong is left out, and no more than that', () => {
   expect(value).toEqual(before);
 });
 
-test('where a map of names is none, nothing is known of its names', () => {
+test('if something else is in place of a map of names, its names are unknown', () => {
   expect(validPart(schema, { items: ['one'], routes: [{ to: 'one' }] })).toEqual({
     data: { items: {}, routes: [{ to: 'one' }] },
     without: new Set(['items']),
@@ -41,10 +41,10 @@ test('where a map of names is none, nothing is known of its names', () => {
   });
 });
 
-test.each([['x'], [null], [[]]])('of %j nothing is left', (value) => {
+test.each([['x'], [null], [[]]])('nothing of %j is valid', (value) => {
   expect(validPart(schema, value)).toBeUndefined();
 });
 
-test('where what is left is refused too, nothing is', () => {
+test('if the rest is rejected too, nothing is valid', () => {
   expect(validPart(z.strictObject({ host: z.string() }), { host: 5 })).toBeUndefined();
 });

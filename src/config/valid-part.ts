@@ -1,19 +1,19 @@
 import type { z } from 'zod';
 import { isMap } from './raw.ts';
 
-/** As much of a value as its schema takes. */
+/** The part of a value that its schema accepts. */
 export interface ValidPart {
   readonly data: unknown;
-  /** The keys that were left out, each with all that stands below it. */
+  /** The keys that were left out, each with everything below it. */
   readonly without: ReadonlySet<string>;
-  /** Something else stood where a map of names belongs: which names there are is not known. */
+  /** Something else was in place of a map of names, so its names are unknown. */
   readonly lacksNames: boolean;
 }
 
-/** What is wrong with a whole shows only when its parts are right. */
+/** Problems of a value as a whole appear only when its parts are valid. */
 const ROUNDS = 5;
 
-/** Reads a value without what its schema refuses; undefined where that is all of it. */
+/** Parses a value without the parts that its schema rejects; undefined if nothing is left. */
 export function validPart(schema: z.ZodType, value: unknown): ValidPart | undefined {
   const rest: unknown = structuredClone(value);
   const without = new Set<string>();
@@ -25,7 +25,7 @@ export function validPart(schema: z.ZodType, value: unknown): ValidPart | undefi
       lacksNames ||= issue.code === 'invalid_type' && issue.expected === 'record';
       const keys = issue.code === 'unrecognized_keys' ? issue.keys : [];
       for (const path of keys.length > 0 ? keys.map((key) => [...issue.path, key]) : [issue.path]) {
-        const key = leaveOut(rest, path);
+        const key = removeAt(rest, path);
         if (key === undefined) return undefined;
         without.add(key);
       }
@@ -34,8 +34,8 @@ export function validPart(schema: z.ZodType, value: unknown): ValidPart | undefi
   return undefined;
 }
 
-/** Deletes the lowest key of a map on the way to `path`, and says which; what stands in a list keeps its place. */
-function leaveOut(value: unknown, path: readonly PropertyKey[]): string | undefined {
+/** Deletes the deepest map key along `path`, and returns it; items of lists keep their index. */
+function removeAt(value: unknown, path: readonly PropertyKey[]): string | undefined {
   let at = value;
   let lowest: { readonly map: Record<string, unknown>; readonly key: string } | undefined;
   for (const step of path) {

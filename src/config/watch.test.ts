@@ -16,7 +16,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-async function begin(
+async function start(
   path: string,
   everyMs = 3_600_000,
 ): Promise<{ watch: ConfigWatch; seen: LoadResult[]; errors: unknown[] }> {
@@ -38,10 +38,10 @@ async function begin(
 
 const nameOf = (result: LoadResult | undefined): string | undefined => (result?.ok ? result.config.name : undefined);
 
-test('each change is reported once, and a rewrite of the same is none', async () => {
+test('each change is reported once, and rewriting the same content is not a change', async () => {
   const path = join(directory, 'watchbell.yaml');
   await writeFile(path, 'name: one');
-  const { watch, seen } = await begin(path);
+  const { watch, seen } = await start(path);
   await watch.check();
   expect(seen).toHaveLength(0);
   await writeFile(path, 'name: two');
@@ -51,10 +51,10 @@ test('each change is reported once, and a rewrite of the same is none', async ()
   expect(seen.map(nameOf)).toEqual(['two']);
 });
 
-test('a broken file is reported with its problems, and once it is mended that is reported too', async () => {
+test('a broken file is reported with its problems, and so is its repair', async () => {
   const path = join(directory, 'watchbell.yaml');
   await writeFile(path, 'name: one');
-  const { watch, seen } = await begin(path);
+  const { watch, seen } = await start(path);
   await writeFile(path, 'name: [');
   await watch.check();
   await watch.check();
@@ -63,10 +63,10 @@ test('a broken file is reported with its problems, and once it is mended that is
   expect(seen.map((result) => result.ok)).toEqual([false, true]);
 });
 
-test('a file that is away for a moment is not a change', async () => {
+test('a file that is missing for a moment is not a change', async () => {
   const path = join(directory, 'watchbell.yaml');
   await writeFile(path, 'name: one');
-  const { watch, seen, errors } = await begin(path);
+  const { watch, seen, errors } = await start(path);
   await rm(path);
   await watch.check();
   await writeFile(path, 'name: one');
@@ -74,21 +74,21 @@ test('a file that is away for a moment is not a change', async () => {
   expect([seen, errors]).toEqual([[], []]);
 });
 
-test('the exchange of a ConfigMap is noticed by itself', async () => {
+test('the replacement of a ConfigMap is detected without a call', async () => {
   for (const version of ['1', '2']) {
     await mkdir(join(directory, `..v${version}`));
     await writeFile(join(directory, `..v${version}`, 'a.yaml'), `name: v${version}`);
   }
   await symlink('..v1', join(directory, '..data'));
   await symlink(join('..data', 'a.yaml'), join(directory, 'a.yaml'));
-  const { seen } = await begin(directory, 10);
+  const { seen } = await start(directory, 10);
   await symlink('..v2', join(directory, '..data_tmp'));
   await rename(join(directory, '..data_tmp'), join(directory, '..data'));
   while (seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   expect(seen.map(nameOf)).toEqual(['v2']);
 });
 
-test('an exception of the listener is handed on, and the change is offered again until it is taken', async () => {
+test('an exception of the listener is reported, and the change is offered again until it is handled', async () => {
   const path = join(directory, 'watchbell.yaml');
   await writeFile(path, 'name: one');
   const errors: unknown[] = [];
@@ -115,7 +115,7 @@ test('an exception of the listener is handed on, and the change is offered again
 test('after stop nothing is reported', async () => {
   const path = join(directory, 'watchbell.yaml');
   await writeFile(path, 'name: one');
-  const { watch, seen } = await begin(path);
+  const { watch, seen } = await start(path);
   await watch.stop();
   await writeFile(path, 'name: two');
   await watch.check();

@@ -4,25 +4,25 @@ import { readSource } from './source.ts';
 
 export interface WatchOptions {
   readonly path: string;
-  /** `sourceHash` of what is loaded now. */
+  /** `sourceHash` of the current configuration. */
   readonly sourceHash: string;
   readonly load: () => Promise<LoadResult>;
-  /** Called once for each change, with what was loaded; whether to take it is the caller's decision. One call at a time. */
+  /** Called once per change with the result of `load`; the caller decides whether to use it. One call at a time. */
   readonly onChange: (result: LoadResult) => void | Promise<void>;
   readonly onError: (error: unknown) => void;
   readonly everyMs?: number;
 }
 
 export interface ConfigWatch {
-  /** Looks now; resolves when a change, if there is one, has been handled. */
+  /** Checks now; resolves when a change, if there is one, has been handled. */
   check(): Promise<void>;
-  /** No call of `onChange` begins after it resolves. */
+  /** No call of `onChange` starts after it resolves. */
   stop(): Promise<void>;
 }
 
 /**
- * Compares contents every 2 s, since ConfigMap mounts, network file systems and editors that rename leave file watches
- * behind; a watch only makes it faster. Files that are away for a moment are the middle of an exchange, not a change.
+ * Compares contents every 2 s, because ConfigMap mounts, network file systems and editors that rename files break file
+ * watches; a watch only makes it faster. Files that are missing for a moment are being replaced, which is not a change.
  */
 export function watchConfig({ path, sourceHash, load, onChange, onError, everyMs = 2000 }: WatchOptions): ConfigWatch {
   let current = sourceHash;
@@ -38,7 +38,7 @@ export function watchConfig({ path, sourceHash, load, onChange, onError, everyMs
     if (hash === undefined || hash === current) return;
     const result = await load();
     if (result.sourceHash === undefined || result.sourceHash === current || isStopped) return;
-    // Only what was handled counts as seen: a change that came while the database was away is offered again.
+    // Only a handled change counts as seen: one that arrived while the database was unreachable is offered again.
     await onChange(result);
     current = result.sourceHash;
   }
@@ -77,6 +77,6 @@ function tryWatch(path: string, onEvent: () => void): FSWatcher | undefined {
     watcher.on('error', () => watcher.close());
     return watcher;
   } catch {
-    return undefined; // out of watches, or a file system without: the timer is enough
+    return undefined; // no watches left, or not supported by the file system: the timer is enough
   }
 }

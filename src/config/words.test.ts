@@ -17,7 +17,7 @@ test.each([
   expect(parseSize(text)).toBe(bytes);
 });
 
-test('times are those of SURFACE: days, hours, dates that exist', () => {
+test('days, hours and existing dates are accepted', () => {
   for (const text of ['Mon-Fri', 'Mon,Wed-Thu', 'Sat, Sun']) expect(days.safeParse(text).success).toBe(true);
   for (const text of ['mon', 'Mon-', 'Mo', '']) expect(days.safeParse(text).success).toBe(false);
   expect(workingHours.safeParse('Mon-Fri 09:00-18:00').success).toBe(true);
@@ -28,12 +28,12 @@ test('times are those of SURFACE: days, hours, dates that exist', () => {
   expect(date.safeParse('2028-02-29').success).toBe(true);
 });
 
-test('a time zone has a name, and is no offset', () => {
+test('a time zone is a name, not an offset', () => {
   expect(['Europe/Berlin', 'UTC'].map(isTimeZone)).toEqual([true, true]);
   expect(['+02:00', 'Europe/Belin', '', 'Mars'].map(isTimeZone)).toEqual([false, false, false, false]);
 });
 
-test('the nearest word is found, two swapped letters are one slip, and far ones are no suggestion', () => {
+test('the nearest word is suggested, two swapped letters count once, and distant words are not suggested', () => {
   expect(nearest('opps', ['random', 'ops'])).toBe('ops');
   expect(nearest('rign', ['ring', 'rain'])).toBe('ring');
   expect(nearest('x', ['y', 'ops'])).toBeUndefined();
@@ -56,12 +56,12 @@ test.each([
   ['${1}', '${1}', 1],
   ['${X', '${X', 1],
 ])('%s becomes %s', (text, expected, problems) => {
-  const message: string[] = [];
-  expect(substitute(text, { X: '1', E: '' }, (one) => message.push(one))).toBe(expected);
-  expect(message).toHaveLength(problems);
+  const problemsFound: string[] = [];
+  expect(substitute(text, { X: '1', E: '' }, (one) => problemsFound.push(one))).toBe(expected);
+  expect(problemsFound).toHaveLength(problems);
 });
 
-test('the environment has defaults, and an unknown log level is info', () => {
+test('environment variables have defaults, and an unknown log level means info', () => {
   expect(readEnvironment({})).toMatchObject({
     configPath: undefined,
     secretsDirectory: '/run/secrets/watchbell',

@@ -1,9 +1,9 @@
-/** The small words that many places of a configuration share. They import nothing of the rest, so that connectors may use them. */
+/** Schemas shared by many parts of the configuration. They import nothing from the rest, so that connectors can use them. */
 import { z } from 'zod';
 import { parseDuration } from '../chat/duration.ts';
 
 export const SECRET_REMEDY =
-  'a secret is not written here: put it into a file of the secrets directory and write { file: NAME }, or { env: NAME } for a trial';
+  'a secret must not be written here: put it in a file in the secrets directory and write { file: NAME }, or { env: NAME } for a trial';
 
 /** `{ file: NAME }` or `{ env: NAME }`; see `createSecrets`. */
 export const secretReference = z
@@ -12,7 +12,7 @@ export const secretReference = z
       file: z
         .string()
         .min(1, 'name a file')
-        .refine((file) => !file.split(/[\\/]/).includes('..'), 'a secret file is named without ".."')
+        .refine((file) => !file.split(/[\\/]/).includes('..'), 'the name of a secret file must not contain ".."')
         .describe('File in WATCHBELL_SECRETS (default /run/secrets/watchbell), or an absolute path.'),
     }),
     z.strictObject({
@@ -58,12 +58,12 @@ export const size = z
 const NOT_A_PORT = 'is not a port: write a number from 1 to 65535';
 
 const SERVICE_LINK =
-  'is the address of a Service, which Kubernetes puts into variables called NAME_PORT: write a number, or use a variable of another name';
+  'is the address of a Service, which Kubernetes sets in variables called NAME_PORT: write a number, or use a variable with another name';
 
 const notAPort = ({ input }: { readonly input?: unknown }): string =>
   typeof input === 'string' && /^(?:tcp|udp|sctp):\/\//i.test(input) ? SERVICE_LINK : NOT_A_PORT;
 
-/** A TCP port; digits in quotes count too, because `"${PORT}"` has to be quoted in places. 0 means any free one. */
+/** A TCP port; quoted digits are accepted too, because `"${PORT}"` must be quoted in places. 0 means any free one. */
 export const port = z
   .union(
     [z.int(NOT_A_PORT).min(0, NOT_A_PORT).max(65_535, NOT_A_PORT), z.string().regex(/^\d{1,5}$/, { error: notAPort })],
@@ -80,7 +80,7 @@ export const timeZone = z
   .meta({ id: 'timeZone', description: 'An IANA time zone such as Europe/Berlin.' });
 
 export function isTimeZone(text: string): boolean {
-  // Offsets such as +02:00 are taken by Intl too, but have no summer time: surely not what was meant.
+  // Intl also accepts offsets such as +02:00, but they have no daylight saving time: surely not what was meant.
   if (!/^[A-Za-z]/.test(text)) return false;
   try {
     new Intl.DateTimeFormat('en', { timeZone: text });
@@ -135,7 +135,7 @@ export const name = z
     'is not a name: letters, digits, "-", "_" and ".", at most 63 of them',
   );
 
-/** An id on some platform, exactly as it stands there. Always a string: as a number it would lose digits. */
+/** An id on some platform, exactly as shown there. Always a string: as a number it would lose digits. */
 export const id = z
   .string()
   .min(1, 'is empty')

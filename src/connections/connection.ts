@@ -17,7 +17,7 @@ import { storeRoomAddress } from '../messages/room-addresses.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Registry } from '../registry/registry.ts';
 import { LeaseLost, type Lease } from '../replicas/lease.ts';
-import type { WokenRoom } from '../replicas/notifier.ts';
+import type { ChangedRoom } from '../replicas/notifier.ts';
 import { rowOf } from './accept-routes.ts';
 
 const FIRST_PAUSE_MS = 1000;
@@ -86,7 +86,7 @@ export class Connection {
     await this.#running;
   }
 
-  wake({ room, notBefore, queue }: WokenRoom): void {
+  wake({ room, notBefore, queue }: ChangedRoom): void {
     this.#deliveryWorker?.wake(room, notBefore, queue === 0);
   }
 

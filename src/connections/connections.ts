@@ -12,7 +12,7 @@ import type { Metrics } from '../metrics.ts';
 import type { PartState } from '../part-state.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Lease, LeaseKeeper } from '../replicas/lease.ts';
-import type { WokenRoom } from '../replicas/notifier.ts';
+import type { ChangedRoom } from '../replicas/notifier.ts';
 import { Connection } from './connection.ts';
 
 export interface ConnectionsOptions {
@@ -113,7 +113,7 @@ export class Connections {
     await listening?.then((connector) => connector.stop()).catch(() => {});
   }
 
-  wake(committed: WokenRoom): void {
+  wake(committed: ChangedRoom): void {
     this.#connections.get(committed.connector)?.wake(committed);
   }
 

@@ -1,11 +1,11 @@
 export interface AvailabilityOptions {
-  /** Whether a fresh connection can be made, and written on. */
+  /** Whether a new connection can be opened, and can write. */
   readonly answers: () => Promise<boolean>;
-  /** Before each look while the database is away. */
-  readonly onLook: () => void;
+  /** Called before each check while the database is away. */
+  readonly onCheck: () => void;
 }
 
-/** Knows whether the database is there: it is away when a connection broke and a fresh one fails too, until one does not. */
+/** Tracks whether the database is reachable: it is away once a connection broke and a new one fails too, until one succeeds. */
 export class Availability {
   readonly #options: AvailabilityOptions;
   readonly #listeners: ((available: boolean) => void)[] = [];
@@ -30,7 +30,7 @@ export class Availability {
     this.#listeners.push(listener);
   }
 
-  /** One connection broke, or none was to be had in time. */
+  /** Call this when a connection broke, or none was available in time. */
   suspect(): void {
     if (!this.available || this.#suspecting) return;
     this.#suspecting = true;
@@ -58,7 +58,7 @@ export class Availability {
   #probe(waitMs: number): void {
     if (this.#closed) return;
     this.#probing = setTimeout(() => {
-      this.#options.onLook();
+      this.#options.onCheck();
       void this.#options
         .answers()
         .catch(() => false)

@@ -22,11 +22,11 @@ afterEach(async () => {
   await empty.drop();
 });
 
-/** The server ends the session that runs this. */
+/** Makes the server end the current session. */
 const cut = (): Promise<unknown> =>
   database.query('select pg_terminate_backend(pg_backend_pid())').catch((error: unknown) => error);
 
-test('of statements that were sent together the first that failed says why', async () => {
+test('of statements sent together, the error of the first that failed is reported', async () => {
   const work = database.transaction(async ({ query }) => {
     const first = query('select 1 / $1::int', [0]);
     const behind = [query('select $1::int + 1', [1]), query('select $1::int + 1', [2])];
@@ -36,7 +36,7 @@ test('of statements that were sent together the first that failed says why', asy
   await expect(work).rejects.toMatchObject({ code: '22012' });
 });
 
-test('what failed before a savepoint was gone back to explains nothing that fails after it', async () => {
+test('an error before a rollback to a savepoint is not reported for a later failure', async () => {
   const work = database.transaction(async ({ query, script }) => {
     await script('savepoint here');
     await query('select 1 / $1::int', [0]).catch(() => {});
@@ -49,7 +49,7 @@ test('what failed before a savepoint was gone back to explains nothing that fail
   await expect(work).rejects.toMatchObject({ code: '22007' });
 });
 
-test('a password that could not be read once does not hide the next loss', async () => {
+test('a password that could not be read once does not hide the next outage', async () => {
   const states: boolean[] = [];
   database.onAvailability((available) => void states.push(available));
   const reachable = url;
@@ -70,7 +70,7 @@ test('a password that could not be read once does not hide the next loss', async
   await until(() => database.available);
 });
 
-test('after a server that vanished without a word one call fails, not one for each connection there was', async () => {
+test('when a server vanishes silently, one call fails, not one per open connection', async () => {
   const line = new Line(empty.url);
   await line.mend();
   const through = new URL(empty.url);
@@ -93,13 +93,13 @@ test('after a server that vanished without a word one call fails, not one for ea
 });
 
 (process.platform === 'linux' ? test : test.skip)(
-  'what waits long for a statement asks within half a minute whether the server is still there',
+  'TCP keepalive checks the server within 30 s during a long statement',
   async () => {
     await database.connection(async ({ query }) => {
       const [row] = await query<{ port: number }>('select inet_client_port() as port');
       const end = `:${row?.port.toString(16).toUpperCase().padStart(4, '0')}`;
       const sockets = (await readFile('/proc/net/tcp', 'utf8')).split('\n').map((line) => line.trim().split(/\s+/));
-      // Kind of the timer (2: keepalive), and when it goes off in hundredths of a second.
+      // Kind of the timer (2: keepalive), and when it fires, in hundredths of a second.
       const [kind, when] = sockets.find(([, local]) => local?.endsWith(end))?.[5]?.split(':') ?? [];
       expect(kind).toBe('02');
       expect(Number.parseInt(when ?? '', 16) / 100).toBeLessThanOrEqual(30);

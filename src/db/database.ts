@@ -23,36 +23,36 @@ export interface Transaction {
 export interface Database {
   readonly query: Query;
   /**
-   * Runs `work` on one connection. `work` begins and ends the transaction itself through `script`, so that it can send
-   * those words together with its first and last statement; whatever it leaves open is rolled back. `longestMs`: how long
-   * the driver waits for a statement, where that is more than others may take; the server is told by `allow`.
+   * Runs `work` on one connection. `work` begins and ends the transaction itself with `script`, so that it can send
+   * those statements together with its first and last one; a transaction left open is rolled back. `longestMs`: how long
+   * the driver waits for a statement, if longer than the default; `allow` tells the server.
    */
   connection<T>(work: (transaction: Transaction) => Promise<T>, longestMs?: number): Promise<T>;
-  /** `begin`, `work`, `commit`; READ COMMITTED. `longestMs`: what a statement, or what is done between two, may take. */
+  /** `begin`, `work`, `commit`; READ COMMITTED. `longestMs`: maximum time of a statement, and between two statements. */
   transaction<T>(work: (transaction: Transaction) => Promise<T>, longestMs?: number): Promise<T>;
   /** False from the first lost connection until a probe has succeeded. */
   readonly available: boolean;
-  /** Called with false and true as the database goes and comes back. */
+  /** Called with false when the database becomes unreachable, and with true when it is back. */
   onAvailability(listener: (available: boolean) => void): void;
-  /** A connection of its own, for LISTEN and NOTIFY. The caller ends it. */
+  /** A separate connection for LISTEN and NOTIFY. The caller closes it. */
   dedicated(): Promise<pg.Client>;
   close(): Promise<void>;
 }
 
-/** For what may take its time, and holds up nobody: migrations, backups, restores. A busy disk may take it too. */
+/** Limit for long work that blocks nobody: migrations, backups, restores, even on a slow disk. */
 export const LONGEST_MS = 3_600_000;
 
-/** To be said in a transaction: how long a statement may take, and how long the transaction may wait for the next one. */
+/** SQL that sets, for the current transaction, how long a statement may take and how long it may be idle in between. */
 export const allow = (ms: number): string =>
   `set local statement_timeout = ${ms}; set local idle_in_transaction_session_timeout = ${ms}`;
 
 export interface DatabaseOptions {
   readonly url: () => Promise<pg.ClientConfig>;
   readonly poolSize: number;
-  /** Sessions that sit in a transaction longer than this are ended by the server: below the lease's time to live. */
+  /** The server ends sessions that are idle in a transaction longer than this: less than the lifetime of a lease. */
   readonly idleInTransactionMs: number;
   readonly statementTimeoutMs: number;
-  /** What the driver waits beyond that for a server that has vanished without a word. Default 5000. */
+  /** How much longer the driver waits, for a server that vanished silently. Default 5000. */
   readonly graceMs?: number;
 }
 
@@ -66,10 +66,10 @@ const types: pg.CustomTypesConfig = {
 
 const MAX_PREPARED = 500;
 
-/** Errors of the driver after which a connection, or the whole server, is not to be trusted. */
+/** Errors of the driver after which the connection, or the whole server, cannot be trusted. */
 function isConnectionError(error: unknown): boolean {
   const code = codeOf(error) ?? '';
-  // 25006: a primary that was demoted to a standby; 25P03: the server ended a session that sat in a transaction.
+  // 25006: a primary that was demoted to a standby; 25P03: the server ended a session that was idle in a transaction.
   if (/^(08...|57P0[1-4]|53300|25P03|25006|WB_DATABASE_AWAY)$/.test(code)) return true;
   if (/^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH)/.test(code)) return true;
   return (
@@ -80,8 +80,8 @@ function isConnectionError(error: unknown): boolean {
   );
 }
 
-/** An error of the driver: `DatabaseAway` where the connection broke, or there was none in time; others as they are. */
-export function awayOr(error: unknown): unknown {
+/** Turns a driver error into `DatabaseAway` if the connection broke or none was available in time; returns others unchanged. */
+export function asDatabaseAway(error: unknown): unknown {
   return isConnectionError(error) ? new DatabaseAway(messageOf(error), { cause: error }) : error;
 }
 
@@ -90,24 +90,24 @@ function isStalePlan(error: unknown): boolean {
   return /^(0A000|26000|42P05)$/.test(codeOf(error) ?? '');
 }
 
-/** The database itself was slow, locked or full: the same work may well succeed later. */
+/** The database itself was slow, locked or full: the same work may succeed later. */
 export function isTransientError(error: unknown): boolean {
   return /^(57014|55P03|53...|WB_DATABASE_AWAY|WB_HANDLER_TIMEOUT)$/.test(codeOf(error) ?? '');
 }
 
-/** Failures that are nobody's fault and go away when the whole transaction is run again. */
+/** Failures that disappear when the whole transaction is run again. */
 export function isRerunError(error: unknown): boolean {
-  return /^(40001|40P01)$/.test(codeOf(error) ?? '') || isStalePlan(error) || isNewKeyTwice(error);
+  return /^(40001|40P01)$/.test(codeOf(error) ?? '') || isStalePlan(error) || isKeyConflict(error);
 }
 
-/** Two transactions made the first message under one key at the same time: the other one's is there now. */
-function isNewKeyTwice(error: unknown): boolean {
+/** Two transactions inserted the first message with the same key at once: the other one's exists now. */
+function isKeyConflict(error: unknown): boolean {
   return codeOf(error) === '23505' && (error as { constraint?: string }).constraint === 'messages_key';
 }
 
 const MAX_RERUNS = 5;
 
-/** Runs a statement again that lost against another one. */
+/** Runs a statement again if it failed because of a concurrent one. */
 export async function rerun<T>(statement: () => Promise<T>): Promise<T> {
   for (let runs = 0; ; runs++) {
     try {
@@ -126,8 +126,8 @@ const rowsOf = <R extends object>(result: pg.QueryResult | pg.QueryResult[]): R[
 /** Opens no connection yet. */
 export function createDatabase(options: DatabaseOptions): Database {
   const { graceMs = 5000 } = options;
-  // Old sessions and an old password may be of no use any more.
-  const availability = new Availability({ answers, onLook: () => renew(pool) });
+  // Old sessions and an old password may no longer work.
+  const availability = new Availability({ answers, onCheck: () => renew(pool) });
   let pool: pg.Pool | undefined;
   let hasConnected = false;
   const names = new Map<string, string>();
@@ -135,22 +135,22 @@ export function createDatabase(options: DatabaseOptions): Database {
   async function open(): Promise<pg.Pool> {
     if (pool) return pool;
     const config = await options.url();
-    // Another call may have been as fast.
+    // A concurrent call may have been faster.
     if (pool) return pool;
     pool = new pg.Pool({
       ...config,
       types,
       max: options.poolSize,
       connectionTimeoutMillis: 5000,
-      // A server that has vanished without a word is noticed by this, not by the operating system's 15 minutes.
+      // Detects a server that vanished silently long before the operating system's 15 minutes.
       query_timeout: options.statementTimeoutMs + graceMs,
       keepAlive: true,
-      // Left out, the operating system asks after two hours: what may take an hour (`longestMs`) would wait for all of it.
+      // The default is two hours: a statement that may take an hour (`longestMs`) would wait all of it.
       keepAliveInitialDelayMillis: 30_000,
-      // Statements given together go out together: what begins and ends a transaction costs no round trip of its own.
+      // Statements issued together are sent together: begin and commit need no round trip of their own.
       pipeline: true,
       idleTimeoutMillis: 60_000,
-      // Runs before the connection is handed out. SET rather than startup options: poolers refuse those.
+      // Runs before the connection is used. SET rather than startup options: poolers reject those.
       onConnect: async (client: pg.ClientBase) => {
         await client.query(
           `set jit = off; set idle_in_transaction_session_timeout = ${options.idleInTransactionMs};
@@ -158,18 +158,18 @@ export function createDatabase(options: DatabaseOptions): Database {
         );
       },
     } as pg.PoolConfig);
-    pool.on('error', () => {}); // an idle connection was cut; the next use finds out
+    pool.on('error', () => {}); // an idle connection was closed; the next use notices
     return pool;
   }
 
-  /** Begins with a new pool, unless that has happened already; what is under way on the old one ends there. */
+  /** Switches to a new pool, unless that has happened already; running work finishes on the old one. */
   function renew(old: pg.Pool | undefined): void {
     if (!old || pool !== old || availability.closed) return;
     pool = undefined;
     void old.end().catch(() => {});
   }
 
-  /** Asked on a connection of its own; a standby answers too, or a server whose disk is full, and can store nothing. */
+  /** Uses a separate connection, and checks that it can write: a standby, or a server with a full disk, answers too. */
   async function answers(): Promise<boolean> {
     const client = new pg.Client({ ...(await options.url()), connectionTimeoutMillis: 3000, query_timeout: 3000 });
     client.on('error', () => {});
@@ -185,8 +185,8 @@ export function createDatabase(options: DatabaseOptions): Database {
   }
 
   /**
-   * Statements with parameters are prepared once a connection: planning the larger ones costs more than running them.
-   * What is written by hand is a few hundred texts; beyond that somebody builds them, and those are not kept.
+   * Statements with parameters are prepared once per connection: planning the larger ones costs more than running them.
+   * There are a few hundred handwritten texts; more than that are generated, and those are not kept.
    */
   function prepared(text: string, parameters: readonly unknown[] | undefined): pg.QueryConfig {
     if (parameters === undefined) return { text };
@@ -199,27 +199,27 @@ export function createDatabase(options: DatabaseOptions): Database {
     return name === undefined ? { text, values } : { name, text, values };
   }
 
-  /** Runs one call of the driver; a connection that broke under it is told apart from whatever else may fail. */
-  async function driven<T>(call: () => Promise<T>, broke: (error: unknown) => void): Promise<T> {
+  /** Runs one call of the driver, and distinguishes a broken connection from other failures. */
+  async function callDriver<T>(call: () => Promise<T>, onBroken: (error: unknown) => void): Promise<T> {
     try {
       return await call();
     } catch (error) {
-      if (isStalePlan(error)) broke(error);
+      if (isStalePlan(error)) onBroken(error);
       if (!isConnectionError(error)) throw error;
-      broke(error);
+      onBroken(error);
       availability.suspect();
       throw new DatabaseAway(messageOf(error), { cause: error });
     }
   }
 
   async function connection<T>(work: (transaction: Transaction) => Promise<T>, longestMs?: number): Promise<T> {
-    if (!availability.available) throw new DatabaseAway('the database is away; trying again');
+    if (!availability.available) throw new DatabaseAway('the database cannot be reached; trying again');
     let from: pg.Pool | undefined;
-    const client = await driven(
+    const client = await callDriver(
       async () => (from = await open()).connect(),
       () => {},
     ).catch((error: unknown) => {
-      // Where it worked before, what refuses the connection now (a new password, a certificate) is mended elsewhere.
+      // If it worked before, the reason for the rejection (a new password, a certificate) will be fixed elsewhere.
       if (!hasConnected || codeOf(error) === 'WB_DATABASE_AWAY') throw error;
       availability.suspect();
       throw new DatabaseAway(messageOf(error), { cause: error });
@@ -227,40 +227,40 @@ export function createDatabase(options: DatabaseOptions): Database {
     hasConnected = true;
     // Without a listener a connection that breaks between two statements would end the process.
     let broken = false;
-    const broke = (error: unknown): void => {
+    const onBroken = (error: unknown): void => {
       broken = true;
-      // A server that vanished without a word: the other connections lead nowhere either, and each would cost as long.
+      // A server that vanished silently: the other connections are dead too, and each would take as long.
       if (/query read timeout/i.test(messageOf(error))) renew(from);
     };
-    client.on('error', broke);
-    // A statement that was not awaited may have failed; those behind it only say that the transaction is over.
+    client.on('error', onBroken);
+    // A statement that was not awaited may have failed; later ones only report an aborted transaction.
     let failed: unknown;
-    const say = async (call: () => Promise<pg.QueryResult | pg.QueryResult[]>): Promise<never[]> => {
+    const run = async (call: () => Promise<pg.QueryResult | pg.QueryResult[]>): Promise<never[]> => {
       try {
-        return rowsOf(await driven(call, broke));
+        return rowsOf(await callDriver(call, onBroken));
       } catch (error) {
-        // 26000: it was to be prepared, and was not.
+        // 26000: it should have been prepared, but was not.
         if (failed !== undefined && /^(25P02|26000)$/.test(codeOf(error) ?? '')) throw failed;
         failed ??= error;
         throw error;
       }
     };
-    const patient = (config: pg.QueryConfig): pg.QueryConfig =>
+    const withTimeout = (config: pg.QueryConfig): pg.QueryConfig =>
       longestMs === undefined ? config : Object.assign(config, { query_timeout: longestMs });
-    const query: Query = (text, parameters) => say(() => client.query(patient(prepared(text, parameters))));
+    const query: Query = (text, parameters) => run(() => client.query(withTimeout(prepared(text, parameters))));
     const script: Transaction['script'] = async (text) => {
-      const rows = await say(() => client.query(patient({ text })));
-      // What failed before the savepoint's end is made good.
+      const rows = await run(() => client.query(withTimeout({ text })));
+      // An earlier failure is undone.
       if (/^rollback to /i.test(text)) failed = undefined;
       return rows;
     };
     try {
       return await work({ query, script });
     } catch (error) {
-      if (!broken) await client.query('rollback').catch(broke);
+      if (!broken) await client.query('rollback').catch(onBroken);
       throw error;
     } finally {
-      client.off('error', broke);
+      client.off('error', onBroken);
       client.release(broken);
     }
   }
@@ -292,7 +292,7 @@ export function createDatabase(options: DatabaseOptions): Database {
         query_timeout: options.statementTimeoutMs + graceMs,
       });
       client.on('error', () => {});
-      await driven(
+      await callDriver(
         () => client.connect(),
         () => {},
       );

@@ -3,15 +3,15 @@ import { randomBytes } from 'node:crypto';
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Where the password of the embedded Postgres lies, beside its data. */
+/** Path of the file with the embedded Postgres's password, next to its data. */
 export function passwordFile(directory: string): string {
   return join(directory, 'postgres-password');
 }
 
 /**
- * The superuser's password of the Postgres in `data`, which must not be running: a superuser may run programs as whoever
- * started the server, so it is random and only its owner can read it. Where there is none yet, or `fresh` data, one is set;
- * data of releases that had a fixed one get theirs that way. @throws when it cannot be set, with what Postgres says.
+ * The superuser's password of the Postgres in `data`, which must not be running: a superuser can run programs as the user
+ * who started the server, so it is random and only its owner can read it. If there is none yet, or `fresh` data, one is set;
+ * data of releases with a fixed password get one this way. @throws when it cannot be set, with Postgres's message.
  */
 export async function embeddedPassword({
   directory,
@@ -27,7 +27,7 @@ export async function embeddedPassword({
   if (kept !== '') return kept;
   const password = randomBytes(24).toString('base64url');
   await setPassword(data, password);
-  // Only now: after a crash in between, the next start sets another one. Removed first, since a mode counts for new files only.
+  // Only now: after a crash in between, the next start sets a new one. Removed first, because a mode applies to new files only.
   await rm(file, { force: true });
   await writeFile(file, `${password}\n`, { mode: 0o600 });
   return password;
@@ -50,10 +50,10 @@ async function setPassword(data: string, password: string): Promise<void> {
     child.once('error', reject);
     child.once('close', resolve);
   });
-  child.stdin.on('error', () => {}); // it ended before it read; its output says why
+  child.stdin.on('error', () => {}); // it exited before reading; its output says why
   child.stdin.end(`alter user postgres password '${password}'\n`);
   const status = await ended;
   const wrong = /^.*(?:ERROR|FATAL|PANIC):.*$/m.exec(output)?.[0];
   if (status !== 0 || wrong !== undefined)
-    throw new Error(wrong ?? output.trim().split('\n').at(-1) ?? `postgres --single ended with ${status}`);
+    throw new Error(wrong ?? output.trim().split('\n').at(-1) ?? `postgres --single exited with status ${status}`);
 }

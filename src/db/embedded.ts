@@ -13,17 +13,17 @@ export interface EmbeddedServer {
 }
 
 /**
- * A real Postgres in `directory`, for trials. Data of an earlier run are used again, also when that run was killed.
- * @throws {StartFailed} saying what to run, when it cannot start.
+ * A real Postgres in `directory`, for trials. Data of an earlier run is reused, also if that run was killed.
+ * @throws {StartFailed} with what to run, when it cannot start.
  */
 export async function startEmbedded(directory: string, onLine: (line: string) => void): Promise<EmbeddedServer> {
   const EmbeddedPostgres = await importQuietly();
   const data = resolve(directory, 'postgres');
   const root = process.getuid?.() === 0;
   await mkdir(data, { recursive: true });
-  if (root) await letOthersIn(data);
-  await refuseSecondRun(directory);
-  await endFormerRun(data);
+  if (root) await makeReachable(data);
+  await rejectSecondRun(directory);
+  await stopPreviousRun(data);
   const port = await freePort();
   const output: string[] = [];
   const note = (line: unknown): void => {
@@ -34,7 +34,7 @@ export async function startEmbedded(directory: string, onLine: (line: string) =>
     databaseDir: data,
     port,
     user: 'postgres',
-    // While initdb runs it lies in a file that others on this machine can read; replaced before anybody can connect.
+    // While initdb runs, it is in a file that other users can read; it is replaced before anyone can connect.
     password: randomBytes(24).toString('base64url'),
     persistent: true,
     createPostgresUser: root,
@@ -62,8 +62,8 @@ export async function startEmbedded(directory: string, onLine: (line: string) =>
 }
 
 /**
- * The package stops every Postgres by itself as soon as a signal arrives, under a program that is still draining. When to
- * stop is the program's business, so those handlers are taken off again.
+ * The package stops every Postgres as soon as a signal arrives, while the program is still draining. The program decides
+ * when to stop, so those handlers are removed.
  */
 async function importQuietly(): Promise<typeof EmbeddedPostgresClass> {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'] as const;
@@ -76,7 +76,7 @@ async function importQuietly(): Promise<typeof EmbeddedPostgresClass> {
     return EmbeddedPostgres;
   } catch (error) {
     throw new StartFailed(
-      'there is no database: set DATABASE_URL, or database.url in the configuration (the embedded Postgres comes only with a full npm install)',
+      'there is no database: set DATABASE_URL, or database.url in the configuration (the embedded Postgres is only included in a full npm install)',
       { cause: error },
     );
   }
@@ -94,8 +94,8 @@ async function ensureDatabase(port: number, password: string): Promise<void> {
   }
 }
 
-/** As root, Postgres runs as a user of its own, who must be able to reach the directory. */
-async function letOthersIn(data: string): Promise<void> {
+/** If started by root, Postgres runs as a separate user, who must be able to reach the directory. */
+async function makeReachable(data: string): Promise<void> {
   await chmod(dirname(data), 0o755);
   const blocked = await new Promise<boolean>((done) => {
     const child = spawn('su', ['-s', '/bin/sh', 'nobody', '-c', `test -x "${dirname(data)}"`], { stdio: 'ignore' });
@@ -104,24 +104,24 @@ async function letOthersIn(data: string): Promise<void> {
   });
   if (blocked)
     throw new StartFailed(
-      `Postgres does not run as root, and no other user may enter ${dirname(data)}. Run as an ordinary user, move this folder (for example to /srv), or set DATABASE_URL.`,
+      `Postgres does not run as root, and no other user can enter ${dirname(data)}. Run as an ordinary user, move this folder (for example to /srv), or set DATABASE_URL.`,
     );
 }
 
-/** Two programs on one directory would end each other's Postgres. */
-async function refuseSecondRun(directory: string): Promise<void> {
+/** Two programs in one directory would stop each other's Postgres. */
+async function rejectSecondRun(directory: string): Promise<void> {
   const file = join(directory, 'program.pid');
   const pid = Number((await readFile(file, 'utf8').catch(() => '')).trim());
   const command = pid > 1 && pid !== process.pid ? await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '') : '';
   if (command.includes('watchbell'))
     throw new StartFailed(
-      `a watchbell is running with ${directory} already (process ${pid}); stop it, or choose another directory with --data`,
+      `another watchbell is already using ${directory} (process ${pid}); stop it, or choose another directory with --data`,
     );
   await writeFile(file, `${process.pid}\n`);
 }
 
-/** A program that was killed leaves its Postgres running, or its pid file lying about: end the one, remove the other. */
-async function endFormerRun(data: string): Promise<void> {
+/** A program that was killed leaves its Postgres running, or a stale pid file: stops the one, removes the other. */
+async function stopPreviousRun(data: string): Promise<void> {
   const file = join(data, 'postmaster.pid');
   const pid = Number((await readFile(file, 'utf8').catch(() => '')).split('\n')[0]);
   if (!Number.isInteger(pid) || pid <= 1) return;
@@ -137,7 +137,7 @@ async function endFormerRun(data: string): Promise<void> {
       if (!alive) return;
       await new Promise((done) => setTimeout(done, 100));
     }
-    throw new StartFailed(`a Postgres of an earlier run (process ${pid}) does not end; stop it: kill ${pid}`);
+    throw new StartFailed(`a Postgres of an earlier run (process ${pid}) does not stop; stop it: kill ${pid}`);
   }
   await rm(file, { force: true });
 }
@@ -158,10 +158,10 @@ function remedyOf(error: unknown, output: readonly string[], data: string): stri
   if (codeOf(error) === 'EACCES' || /Permission denied/.test(text))
     return `Postgres cannot use ${data}: no permission. Make it writable, remove it, or set DATABASE_URL.`;
   if (/incompatible|initialized by PostgreSQL version/.test(text))
-    return `${data} was made by another version of Postgres. Move it away (mv ${data} ${data}.old) and start again, or set DATABASE_URL.`;
+    return `${data} was created by another version of Postgres. Move it away (mv ${data} ${data}.old) and start again, or set DATABASE_URL.`;
   if (codeOf(error) === '28P01')
-    return `Postgres in ${data} does not take the password in ${passwordFile(dirname(data))}. Remove that file (rm ${passwordFile(dirname(data))}) and start again: a new password is set.`;
+    return `Postgres in ${data} rejects the password in ${passwordFile(dirname(data))}. Remove that file (rm ${passwordFile(dirname(data))}) and start again: a new password is set.`;
   if (/No space left on device/.test(text))
-    return `Postgres cannot start in ${data}: the disk is full. Make room and start again; nothing is lost. Or set DATABASE_URL.`;
-  return `Postgres cannot start in ${data}: ${output.findLast((line) => line !== '') ?? messageOf(error ?? 'no reason given')}. What is stored there is untouched; to begin anew beside it, move it away (mv ${data} ${data}.old), or set DATABASE_URL.`;
+    return `Postgres cannot start in ${data}: the disk is full. Free some space and start again; nothing is lost. Or set DATABASE_URL.`;
+  return `Postgres cannot start in ${data}: ${output.findLast((line) => line !== '') ?? messageOf(error ?? 'no reason given')}. The data there is unchanged; to start with an empty database, move it away (mv ${data} ${data}.old), or set DATABASE_URL.`;
 }

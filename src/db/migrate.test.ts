@@ -35,7 +35,7 @@ const skill = (...sql: string[]): SkillMigrations => ({
 const CREATE = 'create table coffee_rounds (id int primary key)';
 const FILL = 'insert into coffee_rounds select coalesce(max(id), 0) + 1 from coffee_rounds';
 
-test('five that start at once apply each migration once', async () => {
+test('five replicas that start at once apply each migration once', async () => {
   const applied = await Promise.all(databases.map((database) => migrate(database, [skill(CREATE, FILL)])));
   const all = applied.flat();
   expect(new Set(all).size).toBe(all.length);
@@ -46,7 +46,7 @@ test('five that start at once apply each migration once', async () => {
 });
 
 test('a migration may take longer than any other statement, and so may the wait for it', async () => {
-  const hasty = [0, 1].map(() =>
+  const impatient = [0, 1].map(() =>
     createDatabase({
       url: async () => ({ connectionString: empty.url }),
       poolSize: 1,
@@ -54,22 +54,22 @@ test('a migration may take longer than any other statement, and so may the wait 
       statementTimeoutMs: 500,
     }),
   );
-  databases.push(...hasty);
+  databases.push(...impatient);
   await migrate(one(), []);
   // The driver gives up 5 s after the server would have.
   const slow = [skill('select pg_sleep(6.5)')];
-  const applied = await Promise.all(hasty.map((database) => migrate(database, slow)));
+  const applied = await Promise.all(impatient.map((database) => migrate(database, slow)));
   expect(applied.flat()).toEqual(['coffee 1 step-1']);
-  await expect(hasty[0]?.query('select pg_sleep(1)')).rejects.toMatchObject({ code: '57014' });
+  await expect(impatient[0]?.query('select pg_sleep(1)')).rejects.toMatchObject({ code: '57014' });
 });
 
-test('a second start applies nothing, a new migration of a skill is applied alone', async () => {
+test('a second start applies nothing, and only a new migration of a skill is applied', async () => {
   await migrate(one(), [skill(CREATE)]);
   expect(await migrate(one(), [skill(CREATE)])).toEqual([]);
   expect(await migrate(one(), [skill(CREATE, FILL)])).toEqual(['coffee 2 step-2']);
 });
 
-test('a program that vanishes between two statements of a migration holds the tables no longer than a minute', async () => {
+test('a program that vanishes in the middle of a migration locks the tables for at most a minute', async () => {
   const said = `create table said as select setting::int / 1000 as seconds from pg_settings where name = $$idle_in_transaction_session_timeout$$`;
   await migrate(one(), [skill(said)]);
   const [row] = await one().query<{ seconds: number }>('select seconds from said');
@@ -77,7 +77,7 @@ test('a program that vanishes between two statements of a migration holds the ta
   expect(row?.seconds).toBeLessThanOrEqual(60);
 });
 
-test('a program that is too old for the schema refuses with the remedy and touches nothing', async () => {
+test('a program that is too old for the schema does not start, gives the remedy and changes nothing', async () => {
   await migrate(one(), []);
   await one().query('update schema_info set version = 42, oldest_program = 40');
   await expect(migrate(one(), [skill(CREATE)])).rejects.toMatchObject({
@@ -87,14 +87,14 @@ test('a program that is too old for the schema refuses with the remedy and touch
   expect(await one().query(`select to_regclass('coffee_rounds') as there`)).toEqual([{ there: null }]);
 });
 
-test('a newer schema that still allows this program is used as it is', async () => {
+test('a newer schema that still supports this program is used unchanged', async () => {
   await migrate(one(), []);
   await one().query('update schema_info set version = 42');
   expect(await migrate(one(), [])).toEqual([]);
   expect(await one().query('select version from schema_info')).toEqual([{ version: 42 }]);
 });
 
-test('a migration that breaks leaves nothing of the others behind', async () => {
+test('a failed migration also rolls back the others', async () => {
   await expect(migrate(one(), [skill(CREATE, 'select broken from nowhere')])).rejects.toThrow(/nowhere/);
   expect(await one().query(`select to_regclass('coffee_rounds') as there, to_regclass('events') as core`)).toEqual([
     { there: null, core: null },
@@ -110,7 +110,7 @@ describe('the files', () => {
   afterEach(() => rm(directory, { recursive: true }));
   const put = (name: string): Promise<void> => writeFile(join(directory, name), `-- ${name}`);
 
-  test('are read in order, and other files are left alone', async () => {
+  test('are read in order, and other files are ignored', async () => {
     for (const name of ['002-more.sql', '001-first.sql', 'README.md']) await put(name);
     expect(await readMigrations(directory)).toEqual([
       { number: 1, name: 'first', sql: '-- 001-first.sql' },
@@ -118,19 +118,21 @@ describe('the files', () => {
     ]);
   });
 
-  test('a gap, a number twice and a wrong name are each refused with the file', async () => {
+  test('a gap, a duplicate number and a wrong name are each rejected with the file', async () => {
     await put('001-first.sql');
     await put('003-third.sql');
-    await expect(readMigrations(directory)).rejects.toThrow(/003-third\.sql: the number before it is missing/);
+    await expect(readMigrations(directory)).rejects.toThrow(/003-third\.sql: the previous number is missing/);
     await rm(join(directory, '003-third.sql'));
     await put('001-other.sql');
     await expect(readMigrations(directory)).rejects.toThrow(/001-other\.sql/);
     await rm(join(directory, '001-other.sql'));
     await put('more.sql');
-    await expect(readMigrations(directory)).rejects.toThrow(/more\.sql: a migration is called 001-what-it-does\.sql/);
+    await expect(readMigrations(directory)).rejects.toThrow(
+      /more\.sql: the name of a migration must look like 001-what-it-does\.sql/,
+    );
   });
 
-  test('a directory that is not there has none', async () => {
+  test('a missing directory has none', async () => {
     expect(await readMigrations(join(directory, 'none'))).toEqual([]);
   });
 });

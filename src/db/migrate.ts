@@ -7,7 +7,7 @@ import { LONGEST_MS, type Database, type Query, type Transaction } from './datab
 const MIGRATION_LOCK = 7_236_110_001;
 
 const NAME = /^(\d{3})-([a-z0-9-]+)\.sql$/;
-/** In a migration: the level of the oldest program that still works once it is applied. */
+/** In a migration: the level of the oldest program that still works after it. */
 const OLDEST = /^-- oldest-program: (\d+)$/m;
 
 export interface Migration {
@@ -16,18 +16,18 @@ export interface Migration {
   readonly sql: string;
 }
 
-/** Numbered files of a directory in order; an empty list where there is none. @throws {StartFailed} on a gap or a wrong name. */
+/** Numbered files of a directory in order; empty if the directory does not exist. @throws {StartFailed} on a gap or a wrong name. */
 export async function readMigrations(directory: string): Promise<Migration[]> {
   const files = (await readdir(directory).catch(() => [] as string[])).filter((file) => file.endsWith('.sql')).sort();
   return Promise.all(
     files.map(async (file, index) => {
       const match = NAME.exec(file);
       if (!match?.[1] || !match[2])
-        throw new StartFailed(`${join(directory, file)}: a migration is called 001-what-it-does.sql`);
+        throw new StartFailed(`${join(directory, file)}: the name of a migration must look like 001-what-it-does.sql`);
       const number = Number(match[1]);
       if (number !== index + 1)
         throw new StartFailed(
-          `${join(directory, file)}: the number before it is missing; migrations count from 001 without a gap`,
+          `${join(directory, file)}: the previous number is missing; migrations are numbered from 001 without gaps`,
         );
       return { number, name: match[2], sql: await readFile(join(directory, file), 'utf8') };
     }),
@@ -36,15 +36,15 @@ export async function readMigrations(directory: string): Promise<Migration[]> {
 
 const CORE = join(import.meta.dirname, 'migrations');
 
-/** The migrations that come with this program. */
+/** The built-in migrations. */
 export function readCoreMigrations(): Promise<Migration[]> {
   return readMigrations(CORE);
 }
 
 const CREATES = /\bcreate\s+(?:unlogged\s+)?table\s+(?:if\s+not\s+exists\s+)?"?([a-z_][a-z0-9_]*)/gi;
 
-/** Names of the tables that the migrations of the core, and those of `skills`, make; later ones may have taken some away. */
-export async function tablesMade(skills: readonly SkillMigrations[] = []): Promise<Set<string>> {
+/** Names of the tables that the migrations of the core and of `skills` create; later ones may have dropped some. */
+export async function createdTables(skills: readonly SkillMigrations[] = []): Promise<Set<string>> {
   const all = [...(await readCoreMigrations()), ...skills.flatMap(({ migrations }) => migrations)];
   const names = all.flatMap(({ sql }) => [...sql.matchAll(CREATES)].map(([, name = '']) => name.toLowerCase()));
   return new Set([...names, 'schema_info', 'skill_migrations']);
@@ -56,23 +56,23 @@ export interface SkillMigrations {
 }
 
 /**
- * Brings the schema up to this program, in one transaction under a lock, so that any number of replicas may start at once.
- * Returns what was applied. `onMade`: runs before others see tables that were made from nothing. @throws {StartFailed} when the schema says that this program is too old for it.
+ * Migrates the schema to this release, in one transaction under a lock, so that any number of replicas may start at once.
+ * Returns what was applied. `onCreated` runs before others see newly created tables. @throws {StartFailed} when this program is too old for the schema.
  */
 export async function migrate(
   database: Database,
   skills: readonly SkillMigrations[],
-  onMade?: (query: Query) => Promise<void>,
+  onCreated?: (query: Query) => Promise<void>,
 ): Promise<string[]> {
   const core = await readCoreMigrations();
   return database.transaction(async (transaction) => {
-    // Waiting for another replica's migrations may take longer than for any ordinary lock. Between two statements nothing does:
-    // of a program whose node vanished there the server hears nothing, and what it has locked would stand still as long.
+    // Waiting for another replica's migrations may take longer than for an ordinary lock. The time between statements stays
+    // short: if a node vanishes there, the server does not notice, and the tables stay locked that long.
     await transaction.script(
       `set local idle_in_transaction_session_timeout = '30s'; set local lock_timeout = '10min'; select pg_advisory_xact_lock(${MIGRATION_LOCK})`,
     );
     await transaction.script(
-      // The incarnation tells one database from another at the same address, such as one that was emptied.
+      // The incarnation distinguishes databases at the same address, such as one that was emptied.
       'create table if not exists schema_info (version integer not null, oldest_program integer not null, incarnation uuid not null default gen_random_uuid())',
     );
     const [info] = await transaction.query<SchemaInfo>(
@@ -82,14 +82,14 @@ export async function migrate(
       await transaction.script(
         'alter table schema_info add column incarnation uuid not null default gen_random_uuid()',
       );
-    if (!info) await refuseRest(transaction);
+    if (!info) await rejectOrphanedTables(transaction);
     const level = core.length;
     if (info && info.oldest_program > level)
       throw new StartFailed(
         `the database needs a newer watchbell (schema ${info.version}, this program knows ${level}); deploy the newer release again, or restore a backup`,
       );
     const applied = [...(await applyCore(transaction, core, info)), ...(await applySkills(transaction, skills))];
-    if (!info) await onMade?.(transaction.query);
+    if (!info) await onCreated?.(transaction.query);
     return applied;
   }, LONGEST_MS);
 }
@@ -97,16 +97,16 @@ export async function migrate(
 interface SchemaInfo {
   readonly version: number;
   readonly oldest_program: number;
-  /** It has an incarnation; what the first programs made has none. */
+  /** It has an incarnation; schemas created by the first releases have none. */
   readonly numbered: boolean;
 }
 
-/** Whoever deleted rows by hand took this one with them; what version the tables are of is not known then. */
-async function refuseRest({ query }: Transaction): Promise<void> {
+/** If someone deleted this row by hand, the version of the tables is unknown. */
+async function rejectOrphanedTables({ query }: Transaction): Promise<void> {
   const [rest] = await query<{ there: boolean }>(`select to_regclass('events') is not null as there`);
   if (rest?.there)
     throw new StartFailed(
-      'the database has tables and no row in schema_info that says of which version: restore a backup into an empty database, or begin anew with: drop schema public cascade; create schema public',
+      'the database has tables but no row in schema_info with their version: restore a backup into an empty database, or start over with: drop schema public cascade; create schema public',
     );
 }
 

@@ -30,7 +30,7 @@ async function message(days: number, more: { state?: string; delivered?: number 
   return id;
 }
 
-test('old messages go with the platform ids that belong to them; what is young, waits or is dead stays', async () => {
+test('old messages are deleted with their platform ids; recent, pending and dead ones are kept', async () => {
   await message(40);
   const kept = [await message(20), await message(40, { delivered: 0 }), await message(40, { state: 'dead' })];
   expect(await run()).toBe(1);
@@ -40,7 +40,7 @@ test('old messages go with the platform ids that belong to them; what is young, 
   expect(await database.query('select 1 from message_remotes')).toHaveLength(kept.length);
 });
 
-test('what a handler takes up again while it is pruned stays', async () => {
+test('rows that a handler is changing during pruning are kept', async () => {
   const id = await message(40);
   await database.query(`insert into files (hash, bytes, made_at) values ('h', '', now() - interval '40 days')`);
   await database.transaction(async ({ query }) => {
@@ -52,7 +52,7 @@ test('what a handler takes up again while it is pruned stays', async () => {
   expect(await database.query('select hash from files')).toEqual([{ hash: 'h' }]);
 });
 
-test('a digest stays as long as a message that it stands for', async () => {
+test('a digest is kept as long as any message it replaces', async () => {
   const [digest, member] = [await message(40), await message(20)];
   await database.query('update messages set digest = true where id = $1', [digest]);
   await database.query('update messages set fold = $1 where id = $2', [digest, member]);
@@ -66,7 +66,7 @@ test('a digest stays as long as a message that it stands for', async () => {
   expect(await database.query('select 1 from messages')).toEqual([]);
 });
 
-test('handled events go by their age, but not before a connector has read past them', async () => {
+test('handled events are deleted by age, but not before every connector has read past them', async () => {
   const event = (days: number, state: string): Promise<unknown> =>
     database.query(
       `insert into events (source, source_id, kind, state, happened_at, handled_at) values ('test', $1, 'webhook', $2, now(), now() - $3 * interval '1 day')`,

@@ -1,23 +1,23 @@
 import type { Database } from './database.ts';
 
 const BATCH = 5000;
-/** A row that a handler is changing is not old any more once that has committed; a delete that waits for it would not look again. */
+/** A row that a handler is changing is no longer old once that commits, but a delete waiting for it would not check again. */
 const UNTOUCHED = 'for update skip locked';
 
 export interface PruneAges {
-  /** Handled events; their ids are what recognises repeats. */
+  /** Handled events; repeats are recognised by their ids. */
   readonly eventsMs: number;
   /** Messages, audit, errors. */
   readonly historyMs: number;
 }
 
 /**
- * Deletes old rows in small batches, so that no other statement waits for long. Keeps what is not finished: new and
- * failed events, living alerts' messages that changed lately, dead letters, digests as long as anything they stand for. Events are kept longer than any living connector's
- * cursor is old, whatever the age says; one that has not moved for 30 days belongs to a connector that was removed. Returns how many rows went.
+ * Deletes old rows in small batches, so that no other statement waits long. Keeps unfinished work: new and
+ * failed events, recently changed messages, dead letters, and digests as long as any message they replace. Events are kept longer than any active connector's
+ * cursor is old, whatever the age; a cursor that has not moved for 30 days belongs to a removed connector. Returns the number of deleted rows.
  */
 export async function prune(database: Database, ages: PruneAges, stopped: () => boolean): Promise<number> {
-  const statements: readonly [deletes: string, ageMs: number, besides?: string][] = [
+  const statements: readonly [deletes: string, ageMs: number, alsoDeletes?: string][] = [
     [
       `delete from events where id = any(array(select id from events where state = 'done'
          and handled_at < least(clock_timestamp() - $1 * interval '1 millisecond', (select min(stored_at) - interval '1 day' from cursors where stored_at > clock_timestamp() - interval '30 days')) limit ${BATCH}))`,
@@ -69,11 +69,11 @@ export async function prune(database: Database, ages: PruneAges, stopped: () => 
     ],
   ];
   let total = 0;
-  for (const [statement, ageMs, besides] of statements) {
+  for (const [statement, ageMs, alsoDeletes] of statements) {
     for (;;) {
       if (stopped()) return total;
       const [row] = await database.query<{ count: number }>(
-        `with gone as (${statement} returning *) ${besides ? `, besides as (${besides})` : ''} select count(*)::int as count from gone`,
+        `with gone as (${statement} returning *) ${alsoDeletes ? `, besides as (${alsoDeletes})` : ''} select count(*)::int as count from gone`,
         [ageMs],
       );
       total += row?.count ?? 0;

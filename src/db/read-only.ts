@@ -1,6 +1,6 @@
 import type { Database } from './database.ts';
 
-/** Runs one statement of a skill outside any transaction of the program; one that writes fails. */
+/** Runs one statement of a skill in a read-only transaction; one that writes fails. */
 export function readOnly(
   database: Database,
   text: string,

@@ -8,16 +8,16 @@ import type { Logger } from '../log.ts';
 export async function waitForDatabase<T>(
   log: Logger,
   work: () => Promise<T>,
-  givenUp?: AbortSignal,
+  abort?: AbortSignal,
 ): Promise<{ readonly answer: T } | undefined> {
   for (let waitMs = 100; ; waitMs = Math.min(waitMs * 2, 2000)) {
     try {
       return { answer: await work() };
     } catch (error) {
       if (codeOf(error) !== 'WB_DATABASE_AWAY') throw error;
-      if (waitMs === 100) log.warn({ reason: messageOf(error) }, 'database does not answer yet; waiting for it');
+      if (waitMs === 100) log.warn({ reason: messageOf(error) }, 'database does not answer yet; waiting');
     }
-    if (givenUp?.aborted) return undefined;
+    if (abort?.aborted) return undefined;
     await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
 }

@@ -1,9 +1,9 @@
-import type { WokenRoom } from '../replicas/notifier.ts';
+import type { ChangedRoom } from '../replicas/notifier.ts';
 import type { Accepted } from './event.ts';
 
 /** What to react to once a transaction has committed. */
 export interface Committed {
-  readonly rooms: readonly WokenRoom[];
+  readonly rooms: readonly ChangedRoom[];
   readonly timersAt: Date | undefined;
   readonly tasks: boolean;
   readonly events: readonly Accepted[];

@@ -12,14 +12,14 @@ test.each([
   '/bell//webhooks/alertmanager/prod-eu',
   '//bell/webhooks/alertmanager/prod-eu/',
   '/webhooks/alertmanager/prod%2Deu',
-])('%s is one address, below /bell or not', (target) => {
+])('%s is the same address, below /bell or not', (target) => {
   const local = localTarget(target, '/bell');
   expect(local).toMatch(/^\/webhooks\b/);
   expect(webhookAddress(local)).toEqual({ name: 'alertmanager', source: 'prod-eu' });
 });
 
 test.each(['/webhooks/alertmanager', '/webhooks/alertmanager/', '/webhooks//alertmanager//?a=b'])(
-  '%s is the source default',
+  '%s means the source "default"',
   (target) => expect(webhookAddress(target)).toEqual({ name: 'alertmanager', source: 'default' }),
 );
 
@@ -36,7 +36,7 @@ test.each([
   ['/webhooks/a%60b', undefined],
   ['/webhooks/%ff', undefined],
   ['/webhooks/@room', undefined],
-])('%s is no webhook, and %s of it is shown', (target, shown) => {
+])('%s is not a webhook, and is shown as %s', (target, shown) => {
   expect(webhookAddress(target)).toBeUndefined();
   expect(shownPath(target)).toBe(shown);
 });
@@ -50,7 +50,7 @@ test.each([
   ['/web/session', '/web/session'],
 ])('below /bell %s is %s', (target, local) => expect(localTarget(target, '/bell')).toBe(local));
 
-test('whatever a client asks for is answered by one of these at once, and nothing of it becomes markup', () => {
+test('any request target is parsed without an exception, and none of it becomes markup', () => {
   const piece = fc.constantFrom(
     '/',
     '//',

@@ -4,13 +4,13 @@ export interface WebhookAddress {
 }
 
 const WEBHOOKS = '/webhooks/';
-/** Letters and digits of any script, as names in the configuration; nothing that means something in an address or a message. */
+/** Letters and digits of any script, as in configured names; no characters with a meaning in a URL or a message. */
 const SEGMENT = /^[\p{L}\p{N}][\p{L}\p{N}._~-]{0,99}$/u;
 const MAX_SHOWN = 200;
 
 /**
- * The path of a request target as this program knows it: without `basePath`, whether a proxy before it took that away or
- * not. Slashes too many at its beginning are passed over, and so are scheme and host where a client sent them (RFC 9112 3.2.2).
+ * The path of a request target inside this program: without `basePath`, whether or not a proxy has stripped it.
+ * Ignores extra slashes at the start, and scheme and host if a client sent them (RFC 9112 3.2.2).
  */
 export function localTarget(target: string, basePath: string): string {
   let local = target;
@@ -24,7 +24,7 @@ export function localTarget(target: string, basePath: string): string {
 
 const SLASH = 0x2f;
 
-/** The webhook that a target names: `/webhooks/NAME[/SOURCE]`; empty segments are passed over. */
+/** The webhook that a target names: `/webhooks/NAME[/SOURCE]`; empty segments are ignored. */
 export function webhookAddress(target: string): WebhookAddress | undefined {
   const segments = segmentsOf(target);
   if (!segments || segments.length === 0 || segments.length > 2) return undefined;
@@ -32,7 +32,7 @@ export function webhookAddress(target: string): WebhookAddress | undefined {
   return { name, source };
 }
 
-/** The way in of a connector that a target names: `/webhooks/PLATFORM/NAME[/…]`. */
+/** The connector route that a target names: `/webhooks/PLATFORM/NAME[/…]`. */
 export function routeAddress(target: string): { platform: string; name: string; path: string } | undefined {
   const [platform, name, ...rest] = segmentsOf(target) ?? [];
   return platform === undefined || name === undefined
@@ -40,7 +40,7 @@ export function routeAddress(target: string): { platform: string; name: string; 
     : { platform, name, path: rest.map((segment) => `/${segment}`).join('') };
 }
 
-/** What people may be shown of a target below `/webhooks/`; undefined when it has signs that no address of ours has. */
+/** A target below `/webhooks/` in a form safe to show; undefined if it has characters that none of our addresses has. */
 export function shownPath(target: string): string | undefined {
   const segments = segmentsOf(target);
   return segments && [WEBHOOKS.slice(0, -1), ...segments].join('/').slice(0, MAX_SHOWN);

@@ -5,19 +5,19 @@ import { codeOf } from '../errors.ts';
 export type BodyProblem = 'too large' | 'cut off' | 'not gzip' | 'unknown encoding' | 'too many';
 export type BodyText = { readonly text: string } | { readonly problem: BodyProblem };
 
-/** From here on a body is large: it is inflated, parsed and stored while no other large one is. */
+/** A body above this size is large: it is inflated, parsed and stored one at a time. */
 const LARGE_BYTES = 1024 * 1024;
-/** Of all bodies that are received at one time, as they come over the wire. */
+/** Total size of all bodies being received, before inflating. */
 export const MAX_HELD_BYTES = 64 * 1024 * 1024;
 
-/** What the bodies of all requests together may cost: 40 senders of 23 kB of gzip could inflate to a gigabyte at one time. */
+/** Memory budget for the bodies of all requests: 40 senders of 23 kB of gzip could inflate to a gigabyte at once. */
 export class BodyBudget {
   #held = 0;
   #large: Promise<unknown> = Promise.resolve();
 
   /**
-   * Reads a request's body as UTF-8, plain or gzip, and stops at `maxBytes` (of the inflated body too). Its memory is held
-   * until `run` has ended; large bodies run one after another. `admit` sees it as it came, and may end it there.
+   * Reads a request's body as UTF-8, plain or gzip, and stops at `maxBytes` (also after inflating). Its memory is reserved
+   * until `run` has ended; large bodies run one after another. `admit` gets the raw body, and may reject it.
    */
   async withBody(
     request: IncomingMessage,
@@ -59,7 +59,7 @@ export class BodyBudget {
 
 const ENCODINGS = ['identity', 'gzip', 'x-gzip'];
 
-/** `hold` is asked whether so many bytes more may be held. */
+/** `hold` decides whether this many more bytes may be held. */
 export function readBytes(
   request: IncomingMessage,
   maxBytes: number,
@@ -97,7 +97,7 @@ function inflate(bytes: Buffer, maxBytes: number): Promise<BodyText> {
   });
 }
 
-/** Bytes that are not UTF-8 become U+FFFD: an alert with one bad character is worth more than none. */
+/** Bytes that are not UTF-8 become U+FFFD: an alert with a bad character is better than none. */
 function decode(bytes: Buffer): string {
   const text = bytes.toString('utf8');
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;

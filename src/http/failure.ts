@@ -8,22 +8,22 @@ export const handleUnknown: RequestHandler = (request, response) => {
     request,
     response,
     404,
-    'nothing is at this address: look at / for the pages, /webhooks/NAME for webhooks',
+    'there is nothing at this address: see / for the pages, /webhooks/NAME for webhooks',
   );
 };
 
-/** The one place that turns an error into a status: what express says of a bad request, else 500 with an id to look for. */
+/** Turns an error into a response: the status that express sets for a bad request, else 500 with an id to search the log for. */
 export function handleFailure(log: Logger): ErrorRequestHandler {
   return (error: unknown, request, response, _next) => {
     const status = statusOf(error);
     if (status !== undefined) {
-      sendProblem(request, response, status, 'the request cannot be read: send it again as the page does');
+      sendProblem(request, response, status, 'the request is malformed');
       return;
     }
     const reference = randomUUID().slice(0, 8);
     log.error({ error, reference, method: request.method, path: request.path }, 'request failed');
     if (response.headersSent) response.destroy();
-    else sendProblem(request, response, 500, `this failed in the bot: its log has the reason under ${reference}`);
+    else sendProblem(request, response, 500, `internal error: the log of the bot has the reason under ${reference}`);
   };
 }
 

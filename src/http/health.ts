@@ -1,8 +1,8 @@
-/** What the probes answer from. */
+/** State behind the probes. */
 export interface Health {
-  /** The configuration is read, the first connection made, the migrations are done. */
+  /** Configuration read, first connection made, migrations done. */
   started(): boolean;
-  /** The program was asked to end. */
+  /** The program is shutting down. */
   draining(): boolean;
   /** Each part by name; `since` is when `ok` last changed. */
   parts(): Record<string, HealthPart>;

@@ -38,7 +38,7 @@ function worldWith(...sources: string[]): Registry {
   });
 }
 
-/** One replica; `exported` is what it tells Prometheus, in seconds after `began`, to the next ten. */
+/** One replica; `exported` returns its metrics in seconds after `began`, rounded to ten. */
 function replica(registry: Registry, began = clock.now().getTime() / 1000) {
   const metrics = createMetrics({ version: 'test', ofProcess: false });
   const state = { registry };
@@ -55,89 +55,89 @@ function replica(registry: Registry, began = clock.now().getTime() / 1000) {
   };
 }
 
-test('a source that was never heard counts from when it was first configured, on each replica and after a restart', async () => {
+test('a source that never posted counts from when it was first configured, on each replica and after a restart', async () => {
   const registry = worldWith('prod', 'staging');
   const one = replica(registry);
-  await one.sources.look();
+  await one.sources.update();
   expect(await one.exported()).toEqual({ 'bell/prod': 0, 'bell/staging': 0 });
   const began = clock.now().getTime() / 1000;
   shift.set(3_600_000);
   const other = replica(registry, began);
-  await other.sources.look();
+  await other.sources.update();
   expect(await other.exported()).toEqual({ 'bell/prod': 0, 'bell/staging': 0 });
 });
 
-test('what one replica heard the others know, and so do those that come later', async () => {
+test('all replicas, also later ones, know what one of them received', async () => {
   const registry = worldWith('prod', 'staging');
   const [one, other] = [replica(registry), replica(registry)];
-  await one.sources.look();
+  await one.sources.update();
   shift.set(600_000);
   one.sources.heard('bell/prod');
-  await one.sources.look();
-  await other.sources.look();
+  await one.sources.update();
+  await other.sources.update();
   const later = replica(registry, clock.now().getTime() / 1000 - 600);
-  await later.sources.look();
+  await later.sources.update();
   for (const each of [one, other, later])
     expect(await each.exported()).toEqual({ 'bell/prod': 600, 'bell/staging': 0 });
 });
 
-test('the database is written once a minute, however often a source is heard, and once more at the end', async () => {
+test('the database is written once a minute, however often a source posts, and once more at stop', async () => {
   const one = replica(worldWith('prod'));
   const writes = async (): Promise<string | undefined> =>
     (await database.query<{ xmin: string }>('select xmin::text from webhook_sources'))[0]?.xmin;
-  await one.sources.look();
+  await one.sources.update();
   const first = await writes();
   for (let ms = 10_000; ms <= 50_000; ms += 10_000) {
     shift.set(ms);
     one.sources.heard('bell/prod');
-    await one.sources.look();
+    await one.sources.update();
   }
   expect(await writes()).toBe(first);
   expect(await one.exported()).toEqual({ 'bell/prod': 50 });
   shift.set(70_000);
   one.sources.heard('bell/prod');
-  await one.sources.look();
+  await one.sources.update();
   const second = await writes();
   expect(second).not.toBe(first);
   shift.set(80_000);
   one.sources.heard('bell/prod');
-  await one.sources.look();
+  await one.sources.update();
   expect(await writes()).toBe(second);
   await one.sources.stop();
   expect(await writes()).not.toBe(second);
 });
 
-test('a replica that writes later what it heard earlier does not turn the time back', async () => {
+test('a late write of an earlier time does not move the time back', async () => {
   const one = replica(worldWith('prod'));
-  await one.sources.look();
+  await one.sources.update();
   const earlierMs = clock.now().getTime();
   shift.set(200_000);
   one.sources.heard('bell/prod');
   await one.sources.stop();
   await writeHeard(database.query, new Map([['bell/prod', earlierMs]]));
   const later = replica(one.state.registry, earlierMs / 1000);
-  await later.sources.look();
+  await later.sources.update();
   expect(await later.exported()).toEqual({ 'bell/prod': 200 });
 });
 
-test('a source that is configured no more is not exported, and one that comes back counts from then', async () => {
+test('a removed source is not exported, and one that returns counts from then', async () => {
   const one = replica(worldWith('prod', 'staging'));
-  await one.sources.look();
+  await one.sources.update();
   one.sources.heard('bell/staging');
   one.state.registry = worldWith('prod');
-  await one.sources.look();
+  await one.sources.update();
   expect(await one.exported()).toEqual({ 'bell/prod': 0 });
   await forgetSources(database.query, ['bell/prod']);
   shift.set(600_000);
   one.state.registry = worldWith('prod', 'staging');
-  await one.sources.look();
+  await one.sources.update();
   expect(await one.exported()).toEqual({ 'bell/prod': 0, 'bell/staging': 600 });
 });
 
-test('a look that fails leaves the gauges as they are', async () => {
+test('a failed update leaves the gauges unchanged', async () => {
   const one = replica(worldWith('prod'));
-  await one.sources.look();
+  await one.sources.update();
   await database.query('drop table webhook_sources');
-  await one.sources.look();
+  await one.sources.update();
   expect(await one.exported()).toEqual({ 'bell/prod': 0 });
 });

@@ -1,13 +1,13 @@
 import { messageOf } from '../errors.ts';
 
-/** Alertmanager nests 3 levels, GitHub 8; deeper ones are built to hurt whoever walks them. */
+/** Alertmanager nests 3 levels, GitHub 8; deeper ones are attacks. */
 const MAX_DEPTH = 64;
-/** Commas and opened brackets; 10,000 alerts have about 400,000. Each costs up to 60 bytes once parsed, and one to send. */
+/** Commas and opening brackets; 10,000 alerts have about 400,000. Each costs up to 60 bytes once parsed, but one to send. */
 const MAX_VALUES = 1_000_000;
 export type ParsedJson =
   | { readonly value: unknown }
   | {
-      /** One sentence that quotes nothing of the text: it also goes to the log and the ops room. */
+      /** One sentence that does not quote the text: it is also logged and posted in the ops room. */
       readonly problem: string;
       /** Node's own message, which may quote some 20 characters of the text: for its sender only. */
       readonly detail?: string;
@@ -18,8 +18,8 @@ export type ParsedJson =
 export function parseJson(text: string): ParsedJson {
   if (text.trim() === '') return { problem: 'the body is empty: send JSON' };
   const outsized = findOutsized(text);
-  if (outsized === 'levels') return { problem: `the body nests deeper than ${MAX_DEPTH} levels: send it flatter` };
-  if (outsized) return { problem: 'the body has more than 1,000,000 values: send less at once', tooLarge: true };
+  if (outsized === 'levels') return { problem: `the body is nested deeper than ${MAX_DEPTH} levels` };
+  if (outsized) return { problem: 'the body has more than 1,000,000 values: split it', tooLarge: true };
   try {
     return { value: JSON.parse(text) };
   } catch (error) {
@@ -28,12 +28,12 @@ export function parseJson(text: string): ParsedJson {
   }
 }
 
-/** `Unexpected token 'o', ..."b": oops}" is not valid JSON` without what it quotes. Other messages of V8 give the position. */
+/** `Unexpected token 'o', ..."b": oops}" is not valid JSON` without the quoted part. Other messages of V8 give the position. */
 function withoutExcerpt(message: string): string {
   return message.replace(/(?: '.',)?(?: ?(?:\.\.\.)?".*)$/s, '');
 }
 
-/** Looked for before parsing: 32 MB of `[` or `{},` would become a gigabyte of objects. */
+/** Checked before parsing: 32 MB of `[` or `{},` would become a gigabyte of objects. */
 function findOutsized(text: string): 'levels' | 'values' | undefined {
   let depth = 0;
   let values = 0;

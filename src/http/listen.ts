@@ -7,13 +7,13 @@ const TRIES = 20;
 export interface Listening {
   readonly port: number;
   readonly host?: string;
-  /** The port was set by a person: another one would surprise. */
+  /** The port was set explicitly, so no other one is tried. */
   readonly portFixed: boolean;
-  /** What to set to move it: `http.port (PORT)`. */
+  /** The setting that changes it: `http.port (PORT)`. */
   readonly setting: string;
 }
 
-/** Listens and resolves to the port taken: the one asked for, or unless that is fixed the next free one. */
+/** Listens and resolves to the port used: the given one, or, unless it is fixed, the next free one. */
 export async function listen(server: Server, { port, host, portFixed, setting }: Listening): Promise<number> {
   for (let tried = 0; ; tried++) {
     try {
@@ -24,10 +24,10 @@ export async function listen(server: Server, { port, host, portFixed, setting }:
       if (code === 'EADDRINUSE' && !isLast) continue;
       if (code === 'EADDRINUSE') {
         const message = portFixed ? `port ${port} is in use` : `ports ${port} to ${port + tried} are in use`;
-        throw new StartFailed(`${message}: stop the program that holds it, or set ${setting}`, { cause: error });
+        throw new StartFailed(`${message}: stop the program that uses it, or set ${setting}`, { cause: error });
       }
       if (code === 'EACCES')
-        throw new StartFailed(`port ${port} is not allowed for this user: set ${setting} to one above 1023`, {
+        throw new StartFailed(`port ${port} is not allowed for this user: set ${setting} to a port above 1023`, {
           cause: error,
         });
       throw error;

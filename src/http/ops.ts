@@ -7,8 +7,8 @@ import { handleFailure, handleUnknown } from './failure.ts';
 import type { Health, HealthPart } from './health.ts';
 
 /**
- * The pages of the ops port. `/livez` says only that the process answers: a lost database must not get every pod
- * killed, nor (`/readyz`) taken out of the Service, since webhooks answer 503 by themselves.
+ * The endpoints of the ops port. `/livez` only shows that the process responds: a lost database must not get every pod
+ * killed, nor (`/readyz`) removed from the Service, because webhooks answer 503 anyway.
  */
 export function createOpsApp(health: Health, metrics: Metrics, log: Logger): Express {
   const app = express().disable('x-powered-by').disable('etag');

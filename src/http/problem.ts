@@ -1,18 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** An unauthenticated or refused body is read no further than this. */
+/** At most this much of an unauthenticated or rejected body is read. */
 export const UNTRUSTED_BODY_BYTES = 64 * 1024;
-/** How long a refused sender may take to read its answer. */
+/** How long a rejected sender may take to read the response. */
 const LINGER_MS = 2_000;
 
 export type Headers = Readonly<Record<string, string>>;
 
 /**
- * Answers with `application/problem+json` and one sentence, however much of the body is still to come.
+ * Responds with `application/problem+json` and one sentence, even if the body has not been received completely.
  *
- * Closing a socket that holds unread data resets the connection, and the sender may then never see the answer. So the
- * answer is written whole, up to 64 KiB of the body are thrown away, and the sender has 2 s to be done: a short body
- * keeps the connection alive, a longer one costs it.
+ * Closing a socket with unread data resets the connection, and the sender may never see the response. So the
+ * response is written completely, up to 64 KiB of the body are discarded, and the sender has 2 s to finish: after a short body
+ * the connection stays open, after a longer one it is closed.
  */
 export function sendProblem(
   request: IncomingMessage,
@@ -42,7 +42,7 @@ export function sendProblem(
   discard(request, response);
 }
 
-/** Ends the response once the rest of the body is read, or the sender has had its time. */
+/** Ends the response once the rest of the body was read, or the time is up. */
 function discard(request: IncomingMessage, response: ServerResponse): void {
   let discardedBytes = 0;
   const overdue = setTimeout(() => {

@@ -7,9 +7,9 @@ import { routeAddress } from './address.ts';
 import { MAX_HELD_BYTES, readBytes } from './body.ts';
 import { sendProblem } from './problem.ts';
 
-/** What connectors bring; the core implements it. */
+/** The routes of connectors; the core implements it. */
 export interface Routes {
-  /** Those of one connector; undefined: no connector of this platform has this name. Rejects when that cannot be told now. */
+  /** The routes of one connector; undefined: no connector of this platform has this name. Rejects if that is unknown now. */
   of(platform: string, name: string): Promise<readonly Route[] | undefined>;
   /** Resolves after the commit. */
   accept(connector: string, events: readonly IncomingEvent[]): Promise<void>;
@@ -21,19 +21,19 @@ export interface RoutesOptions {
   readonly log: Logger;
 }
 
-const SOON = { 'Retry-After': '1' };
+const RETRY_SOON = { 'Retry-After': '1' };
 
-/** Answers `POST /webhooks/PLATFORM/NAME[/…]`, mounted at `/webhooks`; what no connector has is for the next handler. */
+/** Answers `POST /webhooks/PLATFORM/NAME[/…]`, mounted at `/webhooks`; other requests go to the next handler. */
 export function createRouteHandler({ routes, metrics, log }: RoutesOptions): RequestHandler {
   let heldBytes = 0;
 
   async function receive(request: Request, response: Response, route: Route, connector: string): Promise<number> {
-    const refuse = (status: number, sentence: string, headers = {}): number => {
+    const reject = (status: number, sentence: string, headers = {}): number => {
       sendProblem(request, response, status, sentence, headers);
       return status;
     };
     if (Number(request.headers['content-length'] ?? 0) > route.maxBodyBytes)
-      return refuse(413, 'the body is too large');
+      return reject(413, 'the body is too large');
     if (request.headers.expect !== undefined) response.writeContinue();
     let held = 0;
     try {
@@ -43,8 +43,8 @@ export function createRouteHandler({ routes, metrics, log }: RoutesOptions): Req
         return heldBytes <= MAX_HELD_BYTES;
       });
       if (rawBody === 'cut off') return 499;
-      if (rawBody === 'too large') return refuse(413, 'the body is too large');
-      if (typeof rawBody === 'string') return refuse(503, 'too many bodies are being received: send it again', SOON);
+      if (rawBody === 'too large') return reject(413, 'the body is too large');
+      if (typeof rawBody === 'string') return reject(503, 'too many requests at once: send it again', RETRY_SOON);
       let notStored: unknown;
       const accept = (events: readonly IncomingEvent[]): Promise<void> =>
         routes.accept(connector, events).catch((error: unknown) => {
@@ -56,15 +56,15 @@ export function createRouteHandler({ routes, metrics, log }: RoutesOptions): Req
       const call = { headers, rawBody, query, remoteAddress: socket.remoteAddress ?? '' };
       const answer = await route.handle(call, accept).catch((error: unknown) => ({ error }));
       if (notStored !== undefined) {
-        log.warn({ connector, reason: messageOf(notStored) }, 'what a platform sent could not be stored');
-        return refuse(503, 'this could not be stored now: send it again', SOON);
+        log.warn({ connector, reason: messageOf(notStored) }, 'request from a platform could not be stored');
+        return reject(503, 'the request could not be stored: send it again', RETRY_SOON);
       }
       if ('error' in answer) {
         log.error(
           { connector, path: route.path, reason: messageOf(answer.error) },
-          'what a platform sent could not be read',
+          'request from a platform could not be handled',
         );
-        return refuse(500, 'this failed in the bot: look into its log');
+        return reject(500, 'internal error: see the log of the bot');
       }
       return send(response, answer);
     } finally {
@@ -83,17 +83,17 @@ export function createRouteHandler({ routes, metrics, log }: RoutesOptions): Req
       if (!found) return next();
       const route = found.find((one) => one.path === path);
       if (!route) {
-        sendProblem(request, response, 404, `${platform} has no such address: compare it with its documentation`);
+        sendProblem(request, response, 404, `${platform} has no such address: see its documentation`);
         return count(404);
       }
       if (request.method !== 'POST') {
-        sendProblem(request, response, 405, 'platforms send with POST', { Allow: 'POST' });
+        sendProblem(request, response, 405, 'use POST', { Allow: 'POST' });
         return count(405);
       }
       count(await receive(request, response, route, name));
     } catch (error) {
-      log.warn({ connector: name, reason: messageOf(error) }, 'a connector cannot be asked for its addresses');
-      sendProblem(request, response, 503, 'the bot cannot take this now: send it again', SOON);
+      log.warn({ connector: name, reason: messageOf(error) }, 'could not get the routes of a connector');
+      sendProblem(request, response, 503, 'the bot cannot accept requests now: send it again', RETRY_SOON);
     }
   };
 }

@@ -12,7 +12,7 @@ async function get(url: string) {
   };
 }
 
-test('the probes follow the state, and a lost database leaves the replica ready', async () => {
+test('the probes reflect the state, and a replica without its database stays ready', async () => {
   const running = await startTestServer();
   const { state, opsUrl } = running;
   state.started = false;
@@ -38,7 +38,7 @@ test('the probes follow the state, and a lost database leaves the replica ready'
   await running.end();
 });
 
-test('metrics are on the ops port only', async () => {
+test('metrics are available on the ops port only', async () => {
   const running = await startTestServer();
   const response = await fetch(`${running.opsUrl}/metrics`);
   expect(await response.text()).toContain('watchbell_build_info{version="test"} 1');
@@ -47,7 +47,7 @@ test('metrics are on the ops port only', async () => {
   await running.end();
 });
 
-test('an error in a page is one id for the reader and the reason in the log', async () => {
+test('an error in a page shows an id, and the log has the reason', async () => {
   const handler = express.Router().get('/', () => {
     throw new Error('select failed');
   });
@@ -61,19 +61,19 @@ test('an error in a page is one id for the reader and the reason in the log', as
   await running.end();
 });
 
-test('a busy port makes room for the next free one, unless a person set it', async () => {
+test('if a port is busy the next free one is used, unless it was set explicitly', async () => {
   const first = await startTestServer();
   const { port } = first.server;
   const second = await startTestServer({ port });
   expect(second.server.port).toBeGreaterThan(port);
   await expect(startTestServer({ port, portFixed: true })).rejects.toMatchObject({
     code: 'WB_START_FAILED',
-    message: `port ${port} is in use: stop the program that holds it, or set http.port (PORT)`,
+    message: `port ${port} is in use: stop the program that uses it, or set http.port (PORT)`,
   });
   await Promise.all([first.end(), second.end()]);
 });
 
-test('a drain takes requests on for a while, finishes what is under way, and ends', async () => {
+test('a drain accepts requests for a while, finishes running ones, and ends', async () => {
   const running = await startTestServer();
   const headers = { Authorization: 'Bearer secret' };
   const send = () => fetch(`${running.url}/webhooks/alertmanager/prod`, { method: 'POST', body: '{}', headers });
@@ -83,8 +83,8 @@ test('a drain takes requests on for a while, finishes what is under way, and end
   let isDrained = false;
   const drained = running.server.drain({ acceptForMs: 2000, boundMs: 30_000 }).then(() => (isDrained = true));
   const late = send();
-  await until('the late request is taken', () => commit !== undefined);
-  await until('nothing new is taken', async () => {
+  await until('the late request is accepted', () => commit !== undefined);
+  await until('no new request is accepted', async () => {
     try {
       await fetch(running.url, { headers: { Connection: 'close' } });
       return false;
@@ -99,7 +99,7 @@ test('a drain takes requests on for a while, finishes what is under way, and end
   await drained;
 });
 
-test('a connection that was opened ahead, and asked nothing, does not hold up a drain', async () => {
+test('an idle preconnected socket does not delay a drain', async () => {
   const running = await startTestServer();
   const ahead = connect(running.server.port, '127.0.0.1');
   await once(ahead, 'connect');
@@ -109,7 +109,7 @@ test('a connection that was opened ahead, and asked nothing, does not hold up a 
   expect(performance.now() - began).toBeLessThan(8000);
 });
 
-test('a connection that never ends does not hold up the drain beyond its bound', async () => {
+test('a hanging connection does not delay a drain beyond its limit', async () => {
   const running = await startTestServer();
   const socket = connect(running.server.port, '127.0.0.1');
   socket.on('error', () => {});

@@ -18,12 +18,12 @@ import { createWebhookHandler } from './webhook.ts';
 export interface HttpServerOptions {
   readonly port: number;
   readonly opsPort: number;
-  /** Set by a person: a busy port then fails the start instead of taking the next one. */
+  /** The port was set explicitly: if it is busy, the start fails instead of trying the next one. */
   readonly portFixed?: boolean;
   readonly opsPortFixed?: boolean;
   /** Default: all addresses. */
   readonly host?: string;
-  /** `/bell`: the public port answers below it, and without it where a proxy takes it away. Default: none. */
+  /** `/bell`: the public port responds below it, and also without it, if a proxy strips it. Default: none. */
   readonly basePath?: string;
   readonly maxBodyBytes: number;
   readonly intake: Intake;
@@ -37,14 +37,14 @@ export interface HttpServerOptions {
 
 export interface Pages {
   readonly handler: RequestHandler;
-  /** Ends what would never end by itself (event streams), when the server drains. */
+  /** Called when the server drains, to end open-ended responses (event streams). */
   close?(): void;
 }
 
 export interface DrainOptions {
-  /** Requests are taken on for so long: load balancers need it to notice. Default 5,000. */
+  /** How long requests are still accepted, so that load balancers notice. Default 5,000. */
   readonly acceptForMs?: number;
-  /** After so long in total everything still open is cut. Default 15,000. */
+  /** Total time after which open connections are closed. Default 15,000. */
   readonly boundMs?: number;
 }
 
@@ -57,7 +57,7 @@ export interface HttpServer {
 
 /**
  * Starts the public and the ops server; resolves when both listen.
- * @throws {StartFailed} a port is not to be had.
+ * @throws {StartFailed} when a port cannot be used.
  */
 export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { health, metrics, log, host, basePath = '', pages = [] } = options;
@@ -93,16 +93,16 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
 
 interface BoundedServer {
   readonly server: Server;
-  /** Connections on which nothing was asked yet. Browsers and clients open some ahead; Node does not count them as idle. */
+  /** Connections without a request so far. Browsers and clients preconnect; Node does not count these as idle. */
   readonly unused: ReadonlySet<Socket>;
 }
 
-/** Senders of half requests (on purpose or not) lose their connection; keep-alive outlasts the 60 s of common proxies. */
+/** Incomplete requests are disconnected after a timeout; keep-alive outlasts the 60 s of common proxies. */
 function createBoundedServer(listener: RequestListener, basePath: string): BoundedServer {
   const unused = new Set<Socket>();
   const answer: RequestListener = (request, response) => {
     unused.delete(request.socket);
-    // The page asks for its parts by relative addresses, and needs the slash.
+    // The page loads its parts by relative URLs, which need the slash.
     if (basePath !== '' && request.url === basePath) {
       response.writeHead(308, { Location: `${basePath}/` }).end();
       return;
@@ -126,14 +126,14 @@ function createPublicApp({ pages = [], ...options }: HttpServerOptions): express
   const { log } = options;
   const app = express().disable('x-powered-by').disable('etag').enable('case sensitive routing');
   if (options.routes) app.use('/webhooks', createRouteHandler({ ...options, routes: options.routes }));
-  // Before everything that pages need: each middleware costs some of what the commit of a webhook needs.
+  // Before the middleware of the pages, which would slow down webhooks.
   app.use('/webhooks', createWebhookHandler(options));
-  // Webhooks say for themselves when a body may come, after their secret is checked.
+  // Webhooks send their own 100 Continue, after their secret is checked.
   app.use((request, response, next) => {
     if (request.headers.expect !== undefined) response.writeContinue();
     next();
   });
-  // Whether the outside speaks TLS is for whoever terminates it to say; the pages set a content security policy of their own.
+  // HSTS is up to whoever terminates TLS; the pages set their own content security policy.
   app.use(helmet({ strictTransportSecurity: false, referrerPolicy: { policy: 'same-origin' } }));
   for (const page of pages) app.use(page.handler);
   app.use(handleUnknown);
@@ -147,18 +147,18 @@ async function drain(
   pages: readonly Pages[],
   { acceptForMs = 5_000, boundMs = 15_000 }: DrainOptions,
 ): Promise<void> {
-  const began = performance.now();
-  // A client told to close comes back to another replica.
+  const started = performance.now();
+  // A client whose connection is closed reconnects to another replica.
   publicServer.server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
     response.shouldKeepAlive = false;
   });
   await new Promise((resolve) => setTimeout(resolve, acceptForMs));
   for (const page of pages) page.close?.();
-  await close(publicServer, boundMs - (performance.now() - began));
+  await close(publicServer, boundMs - (performance.now() - started));
   await close(opsServer, 0);
 }
 
-/** Resolves when the last connection is gone; those left after `withinMs` are cut. */
+/** Resolves when the last connection is closed; those left after `withinMs` are closed forcibly. */
 function close({ server, unused }: BoundedServer, withinMs: number): Promise<void> {
   return new Promise((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), Math.max(0, withinMs));

@@ -1,18 +1,18 @@
 const BEAT_MS = 250;
-/** Shorter than any sender waits for its answer. */
-const STANDSTILL_MS = 1000;
+/** Shorter than the timeout of any sender. */
+const STALL_MS = 1000;
 
-/** Whether this program came to nothing for a while until just now: stopped, starved, or on a machine that was. */
-export function createStandstillWatch(): () => boolean {
+/** Returns a function that tells whether this process was stalled until just now: stopped, starved, or on a suspended machine. */
+export function createStallDetector(): () => boolean {
   let beatAt = performance.now();
-  let goneOnUntil = -Infinity;
+  let stalledUntil = -Infinity;
   setInterval(() => {
     const now = performance.now();
-    if (now - beatAt > STANDSTILL_MS) goneOnUntil = now + STANDSTILL_MS;
+    if (now - beatAt > STALL_MS) stalledUntil = now + STALL_MS;
     beatAt = now;
   }, BEAT_MS).unref();
   return () => {
     const now = performance.now();
-    return now - beatAt > STANDSTILL_MS || now < goneOnUntil;
+    return now - beatAt > STALL_MS || now < stalledUntil;
   };
 }

@@ -1,19 +1,19 @@
 import { createLogger } from '../log.ts';
 import { createMetrics } from '../metrics.ts';
 import type { HealthPart } from './health.ts';
-import type { Intake, IntakeCall, IntakeTarget, IntakeToken, Refusal } from './intake.ts';
+import type { Intake, IntakeCall, IntakeTarget, IntakeToken, Rejection } from './intake.ts';
 import { createHttpServer } from './server.ts';
 import type { HttpServerOptions } from './server.ts';
 
-/** An intake in memory that remembers what it was told: webhooks `alertmanager`, and `github` with signatures; one source `prod`. */
+/** An intake in memory that records its calls: webhooks `alertmanager`, and `github` with signatures; one source `prod`. */
 export class MemoryIntake implements Intake {
   readonly accepted: string[] = [];
   readonly headers: Readonly<Record<string, string>>[] = [];
-  /** Where each came from. */
+  /** Remote address of each call. */
   readonly addresses: string[] = [];
-  readonly refusals: Refusal[] = [];
+  readonly rejections: Rejection[] = [];
   tokens: readonly string[] = ['secret'];
-  /** Throw or wait to be out of order. */
+  /** Throws or waits to simulate a failure. */
   store: () => void | Promise<void> = () => {};
   readonly #targets: ReadonlyMap<string, IntakeTarget>;
 
@@ -61,12 +61,12 @@ export class MemoryIntake implements Intake {
     return this.#targets;
   }
 
-  refused(refusal: Refusal): void {
-    this.refusals.push(refusal);
+  rejected(rejection: Rejection): void {
+    this.rejections.push(rejection);
   }
 }
 
-/** A server on free ports for tests; `end` cuts whatever is still open. */
+/** A server on free ports for tests; `end` closes all connections. */
 export async function startTestServer(options: Partial<HttpServerOptions> = {}) {
   const intake = new MemoryIntake();
   const state = { started: true, draining: false, parts: {} as Record<string, HealthPart> };
@@ -97,11 +97,11 @@ export async function startTestServer(options: Partial<HttpServerOptions> = {}) 
   };
 }
 
-/** Waits until `check` is true; a test that waits in vain fails with `what`. */
+/** Waits until `check` is true; on a timeout the test fails with `what`. */
 export async function until(what: string, check: () => boolean | Promise<boolean>, withinMs = 30_000): Promise<void> {
   const endMs = performance.now() + withinMs;
   while (!(await check())) {
-    if (performance.now() > endMs) throw new Error(`waited in vain until ${what}`);
+    if (performance.now() > endMs) throw new Error(`timed out waiting until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

@@ -4,14 +4,14 @@ import type { Logger } from '../log.ts';
 import { hashSecret, isOneOf } from './credentials.ts';
 import type { IntakeTarget, IntakeToken, TokenOwner } from './intake.ts';
 
-const READ_AGAIN_MS = 1_000;
-/** A token that is there and cannot be read stays good for so long. */
+const CACHE_MS = 1_000;
+/** How long a token stays valid if its file exists but cannot be read. */
 const GRACE_MS = 10_000;
-/** A file that is written in place is empty for a moment. */
-const LOOKS_AGAIN = 3;
-const LOOK_AGAIN_MS = 100;
-const SAY_AGAIN_MS = 10 * 60_000;
-/** Of each source. */
+/** A file that is rewritten in place is empty for a moment. */
+const MAX_REREADS = 3;
+const REREAD_AFTER_MS = 100;
+const LOG_EVERY_MS = 10 * 60_000;
+/** Per source. */
 const MAX_FORMER = 8;
 
 export interface TokenCacheOptions {
@@ -21,24 +21,24 @@ export interface TokenCacheOptions {
   readonly wait?: (ms: number) => Promise<unknown>;
 }
 
-/** What is known of the tokens of one source right now. */
+/** The current tokens of one source. */
 export interface SourceTokens {
-  /** Proofs of those that open it: the hash of a token, the key of signatures. */
+  /** Proofs of the valid ones: the hash of a token, or the key for signatures. */
   readonly accepted: readonly Buffer[];
-  /** Proofs of those that did since this program began: whoever shows one is no stranger. */
+  /** Proofs of those valid earlier since this program started, to recognise their senders. */
   readonly former: readonly Buffer[];
-  /** Some token cannot be read, so nobody can say of another one that it is wrong. */
+  /** Some token cannot be read, so an unknown one may be valid. */
   readonly isUnsure: boolean;
 }
 
 interface Token {
-  /** Of the value read last; undefined once it is gone. */
+  /** Of the last value read; undefined once it is gone. */
   proof: Buffer | undefined;
-  /** When it was read last. */
+  /** When it was last read. */
   readAtMs: number;
   state: 'unread' | 'good' | 'gone' | 'unreadable';
-  /** When its trouble was said last. */
-  saidAtMs: number | undefined;
+  /** When its problem was last logged. */
+  loggedAtMs: number | undefined;
 }
 
 interface Source {
@@ -50,8 +50,8 @@ interface Source {
 }
 
 /**
- * Keeps the proofs of each source's tokens for a second: a rotated or revoked one counts within that time, and no request
- * reads files. Each token stands by itself: one that is gone is revoked, whatever becomes of the others.
+ * Caches the proofs of each source's tokens for a second: rotation and revocation apply within that time, and requests
+ * do not read files. Tokens are independent: one that is gone is revoked, whatever happens to the others.
  */
 export class TokenCache {
   readonly #log: Logger;
@@ -68,7 +68,7 @@ export class TokenCache {
   /** `name` as in `alertmanager/prod-eu`. Never rejects. */
   of(name: string, target: IntakeTarget): SourceTokens | Promise<SourceTokens> {
     let source = this.#sources.get(name);
-    // Another target is another configuration: what it no longer lists is not good for a second longer.
+    // A new target means a new configuration: tokens that it no longer lists are invalid at once.
     if (source?.target !== target) {
       source = {
         target,
@@ -79,12 +79,12 @@ export class TokenCache {
       };
       this.#sources.set(name, source);
     }
-    if (source.known && this.#nowMs() - source.readAtMs < READ_AGAIN_MS) return source.known;
+    if (source.known && this.#nowMs() - source.readAtMs < CACHE_MS) return source.known;
     return (source.reading ??= this.#read(name, source));
   }
 
   /**
-   * Whose token has this hash, among all that are configured; `first` where several sources share one. Never rejects.
+   * The source whose token has this hash, among all configured ones; `first` if several sources share it. Never rejects.
    */
   async ownerOf(
     given: Buffer,
@@ -119,7 +119,7 @@ export class TokenCache {
       former,
       isUnsure:
         now.some((token) => token.state === 'unreadable' && !this.#isGood(token)) ||
-        // None was ever there: not mounted yet, more likely than revoked.
+        // There never was one: more likely not mounted yet than revoked.
         (now.length > 0 && former.length === 0 && now.every((token) => token.state === 'gone')),
     };
     source.readAtMs = this.#nowMs();
@@ -134,19 +134,19 @@ export class TokenCache {
     prove: (secret: string) => Buffer,
   ): Promise<void> {
     let found = await attempt(read, prove);
-    for (let looks = 0; token.state === 'good' && found.state !== 'good' && looks < LOOKS_AGAIN; looks++) {
-      await this.#wait(LOOK_AGAIN_MS);
+    for (let rereads = 0; token.state === 'good' && found.state !== 'good' && rereads < MAX_REREADS; rereads++) {
+      await this.#wait(REREAD_AFTER_MS);
       found = await attempt(read, prove);
     }
     token.state = found.state;
     if (found.state === 'good') {
-      if (token.saidAtMs !== undefined) this.#log.info({ source, name }, 'webhook token can be read again');
-      Object.assign(token, { proof: found.proof, readAtMs: this.#nowMs(), saidAtMs: undefined });
+      if (token.loggedAtMs !== undefined) this.#log.info({ source, name }, 'webhook token can be read again');
+      Object.assign(token, { proof: found.proof, readAtMs: this.#nowMs(), loggedAtMs: undefined });
       return;
     }
     if (found.state === 'gone') token.proof = undefined;
-    if (token.saidAtMs !== undefined && this.#nowMs() - token.saidAtMs < SAY_AGAIN_MS) return;
-    token.saidAtMs = this.#nowMs();
+    if (token.loggedAtMs !== undefined && this.#nowMs() - token.loggedAtMs < LOG_EVERY_MS) return;
+    token.loggedAtMs = this.#nowMs();
     this.#log.warn({ source, name, reason: found.reason }, 'webhook token cannot be read');
   }
 
@@ -156,7 +156,7 @@ export class TokenCache {
 }
 
 function newToken(): Token {
-  return { proof: undefined, readAtMs: -Infinity, state: 'unread', saidAtMs: undefined };
+  return { proof: undefined, readAtMs: -Infinity, state: 'unread', loggedAtMs: undefined };
 }
 
 type Found =
@@ -166,9 +166,9 @@ type Found =
 async function attempt(read: IntakeToken['read'], prove: (secret: string) => Buffer): Promise<Found> {
   try {
     const token = await read();
-    // An empty secret file must not open the door to an empty token.
+    // An empty secret file must not accept an empty token.
     if (token) return { state: 'good', proof: prove(token) };
-    return { state: 'gone', reason: 'it is gone or empty: it is not accepted' };
+    return { state: 'gone', reason: 'it is missing or empty, so it is rejected' };
   } catch (error) {
     return { state: 'unreadable', reason: messageOf(error) };
   }

@@ -1,23 +1,23 @@
 import { createHmac } from 'node:crypto';
 import { isOneOf } from './credentials.ts';
-import type { RefusalReason, SignatureOptions } from './intake.ts';
+import type { RejectionReason, SignatureOptions } from './intake.ts';
 import type { Headers } from './problem.ts';
 import type { SourceTokens } from './token-cache.ts';
 
-/** Why a request may not come in. */
+/** Why a request is rejected. */
 export interface Denied {
   readonly status: 401 | 503;
-  readonly reason: RefusalReason;
+  readonly reason: RejectionReason;
   readonly sentence: string;
   readonly headers: Headers;
-  /** It is signed with a secret that was good since this program began. */
+  /** It is signed with a secret that was valid earlier since this program started. */
   readonly isFormer?: boolean;
 }
 
 const CHALLENGE = { 'WWW-Authenticate': 'Bearer realm="watchbell", Basic realm="watchbell"' };
 const SIGNATURE_BYTES = 32;
 
-/** `given`: hash of the token that the request shows. Undefined: it may come in. */
+/** `given`: hash of the token in the request. Undefined: the request is allowed. */
 export function denyToken(source: string, given: Buffer | undefined, known: SourceTokens): Denied | undefined {
   if (given === undefined) {
     const sentence = 'a token is missing: send it as "Authorization: Bearer TOKEN" or as the password of Basic';
@@ -25,18 +25,18 @@ export function denyToken(source: string, given: Buffer | undefined, known: Sour
   }
   if (isOneOf(known.accepted, given)) return undefined;
   if (known.isUnsure && !isOneOf(known.former, given)) return unreadable(`a token of source ${source}`);
-  const sentence = `the token is wrong: send one of those configured for source ${source}`;
+  const sentence = `the token is wrong: send one that is configured for source ${source}`;
   return { status: 401, reason: 'wrong token', sentence, headers: CHALLENGE };
 }
 
-/** What can be said before the body is there. */
+/** The check that is possible before the body was received. */
 export function denyUnsigned({ header }: SignatureOptions, given: unknown): Denied | undefined {
   if (typeof given === 'string' && given !== '') return undefined;
   const sentence = `a signature is missing: send the HMAC-SHA256 of the body in the header ${header}`;
   return { status: 401, reason: 'no token', sentence, headers: {} };
 }
 
-/** `given`: the header that carries the signature of `body`. Undefined: it may come in. */
+/** `given`: the header with the signature of `body`. Undefined: the request is allowed. */
 export function denySignature(
   source: string,
   { prefix }: SignatureOptions,
@@ -63,6 +63,6 @@ function sign(key: Buffer, body: Buffer): Buffer {
 }
 
 function unreadable(what: string): Denied {
-  const sentence = `${what} cannot be read: look into the log of the bot`;
+  const sentence = `${what} cannot be read: see the log of the bot`;
   return { status: 503, reason: 'token unreadable', sentence, headers: { 'Retry-After': '1' } };
 }

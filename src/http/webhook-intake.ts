@@ -11,13 +11,13 @@ import type { Log } from '../log.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { HeardSources } from './heard-sources.ts';
 import type { Intake, IntakeCall, IntakeTarget, IntakeToken } from './intake.ts';
-import { RefusedWebhooks } from './rejected-webhooks.ts';
+import { RejectedWebhooks } from './rejected-webhooks.ts';
 
-/** What a sender calls one of its deliveries is kept as it is where it is short and plain. */
+/** A short, plain delivery id of a sender is stored unchanged. */
 const PLAIN_ID = /^[\x21-\x7e]{1,200}$/;
-/** Never kept, whatever a skill asks for. */
+/** Never stored, whatever a skill requests. */
 const SECRET_HEADERS: ReadonlySet<string> = new Set(['authorization', 'cookie', 'proxy-authorization']);
-/** Of a body that is stored as it came. An event is read whole, several at a time. */
+/** Maximum size of a body that is stored unchanged. Events are read completely, several at a time. */
 const MAX_KEPT_BYTES = 1024 * 1024;
 
 export interface WebhookIntakeOptions {
@@ -27,27 +27,27 @@ export interface WebhookIntakeOptions {
   readonly clock: Clock;
   readonly secret: (reference: SecretRef) => Promise<string>;
   readonly log: Log;
-  /** A webhook of this source was accepted; `alertmanager/prod-eu`. */
+  /** Notified of each accepted webhook by source, `alertmanager/prod-eu`. */
   readonly heardSources: Pick<HeardSources, 'heard'>;
   readonly afterCommit: Pick<AfterCommit, 'outboxWritten'>;
 }
 
-/** A webhook as the current configuration has it, with its sources. */
+/** A webhook in the current configuration, with its sources. */
 interface Owner {
   readonly skill: string;
   readonly webhook: Webhook<unknown>;
   readonly sources: readonly string[];
 }
 
-/** Leads webhook addresses to the skills that declare them, and stores what arrives as events. */
+/** Maps webhook addresses to the skills that declare them, and stores accepted requests as events. */
 export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
   const { registry, acceptor, database, clock, secret, log, heardSources, afterCommit } = options;
-  const refusals = new RefusedWebhooks(clock);
+  const rejections = new RejectedWebhooks(clock);
   let seen: Registry | undefined;
   let targets = new Map<string, IntakeTarget>();
   let owners = new Map<string, Owner>();
 
-  /** One look through the skills for each configuration, not for each request. */
+  /** Reads the skills once per configuration, not per request. */
   function refresh(): void {
     const current = registry();
     if (current === seen) return;
@@ -89,7 +89,7 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
       const owner = owners.get(name);
       const lane = owner?.webhook.lane?.(body, source);
       const id = sourceId(call, owner?.webhook);
-      // As it came where nothing is left out: it is JSON, and would only grow by being quoted.
+      // Unchanged if nothing is dropped: it is JSON already, and quoting would only make it longer.
       const bodies = owner?.webhook.keep?.(body).map((part) => JSON.stringify(part)) ?? [rawBody];
       await acceptor.accept(
         bodies.map((kept, nth) => ({
@@ -104,27 +104,28 @@ export function createWebhookIntake(options: WebhookIntakeOptions): Intake {
         })),
       );
       heardSources.heard(`${name}/${source}`);
-      refusals.accepted(`${name}/${source}`);
+      rejections.accepted(`${name}/${source}`);
     },
-    refused(refusal) {
+    rejected(rejection) {
       refresh();
       if (!database.available) return;
-      const notice = refusals.notice(refusal, owners.get(refusal.name)?.sources ?? []);
+      const notice = rejections.notice(rejection, owners.get(rejection.name)?.sources ?? []);
       if (!notice) return;
-      const { name, source, path, status, sentence } = refusal;
-      log.warn({ webhook: name, source, path, status, sentence }, 'webhook refused');
+      const { name, source, path, status, sentence } = rejection;
+      log.warn({ webhook: name, source, path, status, sentence }, 'webhook rejected');
       noticeOps(database, registry(), notice).then(
         (committed) => committed && afterCommit.outboxWritten(committed),
-        (error: unknown) => log.warn({ reason: messageOf(error) }, 'notice of a refused webhook could not be stored'),
+        (error: unknown) =>
+          log.warn({ reason: messageOf(error) }, 'notice about a rejected webhook could not be stored'),
       );
     },
   };
 }
 
-/** The same for a repeat, where the webhook can tell one; no two sources share any. */
+/** The same id for a repeat, if the webhook can recognise one; unique per source. */
 function sourceId({ name, source, headers, body }: IntakeCall, webhook: Webhook<unknown> | undefined): string {
   const id = webhook?.id?.({ source, headers, body });
-  // An empty one tells nothing apart.
+  // An empty id does not identify anything.
   return id ? `${name}/${source} ${PLAIN_ID.test(id) ? id : short(id)}` : randomUUID();
 }
 
@@ -144,7 +145,7 @@ function intakeVerification(
   return { hmac: { header: header.toLowerCase(), prefix, secrets: secrets.map(token) } };
 }
 
-/** All secrets that a source may be opened with. */
+/** All secrets that a source accepts. */
 export function secretsOf(verify: Verification | undefined): readonly SecretRef[] {
   if (!verify) return [];
   return 'bearer' in verify ? verify.bearer : verify.hmac.secrets;
@@ -161,7 +162,7 @@ export function tokenOf(reference: SecretRef, secret: WebhookIntakeOptions['secr
   };
 }
 
-/** There is no such secret (any more), as `SecretMissing` says; whatever else keeps it from being read may pass. */
+/** Whether the secret does not exist, according to `SecretMissing`; other read errors may be temporary. */
 function isGone(error: unknown): boolean {
   return codeOf(error) === 'WB_SECRET_MISSING' && (error as { readonly gone?: boolean }).gone === true;
 }

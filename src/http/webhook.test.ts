@@ -24,7 +24,7 @@ async function post(path: string, body: BodyInit, headers: Record<string, string
   };
 }
 
-/** A connection on which a test writes HTTP itself. */
+/** A connection for raw HTTP. */
 function open(text: string | Buffer): { socket: Socket; received: () => string; closed: () => boolean } {
   const socket = connect(running.server.port, '127.0.0.1');
   let received = '';
@@ -41,7 +41,7 @@ async function counted(source: string, code: string): Promise<number> {
   return values.find(({ labels }) => labels.source === source && labels.code === code)?.value ?? 0;
 }
 
-test('a body is accepted as it was sent, and only then answered with 200', async () => {
+test('a body is stored unchanged, and only then answered with 200', async () => {
   let commit: (() => void) | undefined;
   running.intake.store = () => new Promise<void>((resolve) => (commit = resolve));
   let answered = false;
@@ -55,7 +55,7 @@ test('a body is accepted as it was sent, and only then answered with 200', async
   expect(await counted('alertmanager/prod', '200')).toBe(1);
 });
 
-test('the address of the connection goes along, the same for a server that listens on IPv6 too, whatever a header claims', async () => {
+test('the remote address is that of the connection, in the same form for an IPv6 listener, whatever the headers claim', async () => {
   const both = await startTestServer({ host: '' });
   try {
     for (const { url } of [running, both])
@@ -69,7 +69,7 @@ test('the address of the connection goes along, the same for a server that liste
   }
 });
 
-test('the token is taken as Bearer or as the password of Basic, any of several', async () => {
+test('any of several tokens is accepted, as Bearer or as the password of Basic', async () => {
   running.intake.tokens = ['old', 'new:with:colons'];
   const basic = `Basic ${Buffer.from('anyone:new:with:colons').toString('base64')}`;
   for (const Authorization of ['Bearer old', 'bearer new:with:colons', basic])
@@ -82,24 +82,24 @@ test.each([
   ['an empty token', { Authorization: 'Bearer ' }],
   ['another scheme', { Authorization: 'Digest secret' }],
   ['Basic without a password', { Authorization: `Basic ${Buffer.from('secret').toString('base64')}` }],
-])('%s instead of the token is 401, told and counted, and nothing is stored', async (_what, headers) => {
+])('%s instead of the token is 401, reported and counted, and nothing is stored', async (_what, headers) => {
   const answer = await post('/webhooks/alertmanager/prod', '{}', headers as Record<string, string>);
   expect(answer.status).toBe(401);
   expect(answer.title).toMatch(/token/);
   expect(answer.headers.get('www-authenticate')).toContain('Bearer');
   expect(running.intake.accepted).toEqual([]);
-  expect(running.intake.refusals).toMatchObject([{ source: 'prod', status: 401 }]);
+  expect(running.intake.rejections).toMatchObject([{ source: 'prod', status: 401 }]);
   expect(await counted('alertmanager/prod', '401')).toBe(1);
 });
 
-test('a source whose secret is empty lets nobody in', async () => {
+test('a source with an empty secret rejects everyone', async () => {
   running.intake.tokens = [''];
   expect(await post('/webhooks/alertmanager/prod', '{}', { Authorization: 'Basic Og==' })).toMatchObject({
     status: 401,
   });
 });
 
-test('an unknown webhook is 404; an unknown source is 503, so that the sender tries again', async () => {
+test('an unknown webhook is 404; an unknown source is 503, so that the sender retries', async () => {
   expect(await post('/webhooks/nagios', '{}')).toMatchObject({ status: 404 });
   const answer = await post('/webhooks/alertmanager/staging', '{}');
   expect(answer).toMatchObject({ status: 503, title: expect.stringContaining('does not know source staging yet') });
@@ -112,7 +112,7 @@ test('an unknown webhook is 404; an unknown source is 503, so that the sender tr
   expect(await counted('other', '503')).toBe(2);
 });
 
-test('slashes too many are passed over, and so is a base path that is configured', async () => {
+test('extra slashes and a configured base path are ignored', async () => {
   for (const path of ['/webhooks/alertmanager/prod/', '//webhooks//alertmanager///prod//'])
     expect(await post(path, '{}')).toMatchObject({ status: 200 });
   const below = await startTestServer({ basePath: '/bell' });
@@ -120,7 +120,7 @@ test('slashes too many are passed over, and so is a base path that is configured
     (await fetch(below.url + path, { method: 'POST', body: '{}', headers: BEARER, redirect: 'manual' })).status;
   try {
     expect(await statusOf('/bell/webhooks/alertmanager/prod')).toBe(200);
-    // By the Service inside of the cluster, or from an ingress that takes the prefix away.
+    // Through the Service inside the cluster, or an ingress that strips the prefix.
     expect(await statusOf('/webhooks/alertmanager/prod')).toBe(200);
     expect(await statusOf('/bells/webhooks/alertmanager/prod')).toBe(404);
   } finally {
@@ -128,13 +128,13 @@ test('slashes too many are passed over, and so is a base path that is configured
   }
 });
 
-test('whatever else is posted below /webhooks/ is counted and told, with the address and whose token it shows', async () => {
+test('other requests below /webhooks/ are counted and reported, with the address and the owner of the token', async () => {
   await post('/webhooks/alertmanager/prod/v2', '{}');
   await post('/webhooks/', '{}', { Authorization: 'Bearer guess' });
   await post('/webhooks/%60@room%60', '{}', {});
   await fetch(`${running.url}/webhooks/alertmanager/prod`);
-  await until('all are told', () => running.intake.refusals.length === 4);
-  expect(running.intake.refusals).toMatchObject([
+  await until('all are reported', () => running.intake.rejections.length === 4);
+  expect(running.intake.rejections).toMatchObject([
     {
       ...{ status: 404, reason: 'no such webhook', path: '/webhooks/alertmanager/prod/v2' },
       sender: { source: 'alertmanager/prod', isCurrent: true },
@@ -146,17 +146,17 @@ test('whatever else is posted below /webhooks/ is counted and told, with the add
   expect([await counted('other', '404'), await counted('other', '405')]).toEqual([3, 1]);
 });
 
-test('a revoked token is refused for good within a second, and its sender is known by it', async () => {
+test('a revoked token is rejected within a second, and its sender is recognised', async () => {
   running.intake.tokens = ['leaked', 'fresh'];
   expect(await post('/webhooks/alertmanager/prod', '{}', { Authorization: 'Bearer leaked' })).toMatchObject({
     status: 200,
   });
   running.intake.tokens = ['', 'fresh'];
-  await until('it is refused', async () => {
+  await until('it is rejected', async () => {
     const { status } = await post('/webhooks/alertmanager/prod', '{}', { Authorization: 'Bearer leaked' });
     return status === 401;
   });
-  expect(running.intake.refusals).toMatchObject([{ sender: { source: 'alertmanager/prod', isCurrent: false } }]);
+  expect(running.intake.rejections).toMatchObject([{ sender: { source: 'alertmanager/prod', isCurrent: false } }]);
   expect(await post('/webhooks/alertmanager/prod', '{}', { Authorization: 'Bearer fresh' })).toMatchObject({
     status: 200,
   });
@@ -167,19 +167,19 @@ test('another method is 405', async () => {
   expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST']);
 });
 
-test('what is not JSON, or not what the skill takes, is 400 with a sentence', async () => {
+test('invalid JSON, or a body that the skill rejects, is 400 with one sentence', async () => {
   const { text } = await post('/webhooks/alertmanager/prod', '{"a": secret}');
   const title = 'the body is not JSON: Unexpected token';
   const detail = `Unexpected token 's', "{"a": secret}" is not valid JSON`;
   expect(JSON.parse(text)).toEqual({ type: 'about:blank', status: 400, title, detail });
-  await until('the refusal is reported', () => running.intake.refusals.length > 0);
-  expect(running.intake.refusals).toEqual([expect.objectContaining({ sentence: title })]);
-  expect(JSON.stringify([running.intake.refusals, running.written])).not.toContain('secret}');
+  await until('the rejection is reported', () => running.intake.rejections.length > 0);
+  expect(running.intake.rejections).toEqual([expect.objectContaining({ sentence: title })]);
+  expect(JSON.stringify([running.intake.rejections, running.written])).not.toContain('secret}');
   expect(await post('/webhooks/alertmanager/prod', '[]')).toMatchObject({ status: 400, title: 'send an object' });
   expect(running.intake.accepted).toEqual([]);
 });
 
-test('gzip is taken, inflated past the limit it is 413, another encoding 415', async () => {
+test('gzip is accepted; inflated beyond the limit it is 413, another encoding is 415', async () => {
   const send = (body: Buffer, encoding: string) =>
     post('/webhooks/alertmanager/prod', new Uint8Array(body), { ...BEARER, 'Content-Encoding': encoding });
   expect(await send(gzipSync('{"a":1}'), 'gzip')).toMatchObject({ status: 200 });
@@ -189,7 +189,7 @@ test('gzip is taken, inflated past the limit it is 413, another encoding 415', a
   expect(await send(Buffer.from('{}'), 'br')).toMatchObject({ status: 415 });
 });
 
-test('a body over the limit is 413, also when its length was not announced', async () => {
+test('a body over the limit is 413, also without a Content-Length', async () => {
   expect(await post('/webhooks/alertmanager/prod', 'x'.repeat(1024 * 1024 + 1))).toMatchObject({
     status: 413,
     title: expect.stringContaining('larger than 1 MiB'),
@@ -203,7 +203,7 @@ test('a body over the limit is 413, also when its length was not announced', asy
   socket.destroy();
 });
 
-test('a database that is away is 503 at once, and the sender may repeat', async () => {
+test('an unreachable database is 503 at once, and the sender may repeat', async () => {
   running.intake.store = () => {
     throw new Error('the database is away');
   };
@@ -213,7 +213,7 @@ test('a database that is away is 503 at once, and the sender may repeat', async 
   expect(running.written).toHaveLength(1);
 });
 
-test('without the token a large body is not read, and the sender still sees the 401', async () => {
+test('without a token a large body is not read, and the sender still gets the 401', async () => {
   const length = 100 * 1024 * 1024;
   const { socket, received, closed } = open(
     `POST /webhooks/alertmanager/prod HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`,
@@ -226,7 +226,7 @@ test('without the token a large body is not read, and the sender still sees the 
       if (!socket.write(block)) return void socket.once('drain', pour);
     }
   };
-  // A sender that looks for the answer only once it is stuck: a reset would have thrown the answer away by then.
+  // This sender reads the response only once it is stuck: after a reset, the response would be lost by then.
   socket.pause();
   pour();
   let stuckAt = -1;
@@ -234,30 +234,30 @@ test('without the token a large body is not read, and the sender still sees the 
   await until('the sender is stuck', () => {
     looks = socket.bytesWritten === stuckAt ? looks + 1 : 0;
     stuckAt = socket.bytesWritten;
-    return running.intake.refusals.length === 1 && looks > 20;
+    return running.intake.rejections.length === 1 && looks > 20;
   });
   socket.resume();
   await until('the connection is closed', closed);
   expect(received()).toMatch(/^HTTP\/1.1 401 .*connection: close/is);
-  // What the kernel took into its buffers counts as written here; the program read 64 KiB of it.
+  // Data in kernel buffers counts as written here; the program read 64 KiB of it.
   expect(socket.bytesWritten).toBeLessThan(20 * 1024 * 1024);
 });
 
-test('a sender who waits for "100 Continue" with a wrong token is refused before it sends', async () => {
+test('a sender with a wrong token that waits for "100 Continue" is rejected before it sends', async () => {
   const head = (token: string): string =>
     `POST /webhooks/alertmanager/prod HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n`;
   const wrong = open(head('wrong'));
   await until('an answer arrives', () => wrong.received() !== '');
   expect(wrong.received()).toMatch(/^HTTP\/1.1 401/);
   const right = open(head('secret'));
-  await until('it may go on', () => right.received().startsWith('HTTP/1.1 100'));
+  await until('it may continue', () => right.received().startsWith('HTTP/1.1 100'));
   right.socket.write('{}');
   await until('200 arrives', () => right.received().includes('HTTP/1.1 200'));
   wrong.socket.destroy();
   right.socket.destroy();
 });
 
-test('a refused short body leaves the connection usable', async () => {
+test('the connection stays usable after a short rejected body', async () => {
   const { socket, received } = open(
     'POST /webhooks/alertmanager/prod HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}' +
       'POST /webhooks/alertmanager/prod HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret\r\nContent-Length: 2\r\n\r\n{}',
@@ -266,20 +266,20 @@ test('a refused short body leaves the connection usable', async () => {
   socket.destroy();
 });
 
-test('what a sender has hung up on while the program stood still is not stored: it was posted elsewhere meanwhile', async () => {
+test('a request whose sender disconnected while the program was stalled is not stored, because it was sent elsewhere meanwhile', async () => {
   const request =
     'POST /webhooks/alertmanager/prod HTTP/1.1\r\nHost: bell\r\nAuthorization: Bearer secret\r\nContent-Length: 2\r\n\r\n{}';
   const send = `for (let count = 0; count < 20; count++) {
     const socket = require('node:net').connect(${running.server.port}, '127.0.0.1');
     socket.write(${JSON.stringify(request)}, () => setTimeout(() => count % 2 ? socket.destroy() : socket.resetAndDestroy(), 2000));
   }`;
-  // This process does nothing else until the other has ended: all requests wait, and so do their ends.
+  // This process is blocked until the other one has ended: all requests and disconnects wait.
   execFileSync(process.execPath, ['-e', send]);
   expect(await post('/webhooks/alertmanager/prod', '{"later":1}')).toMatchObject({ status: 200 });
   expect(running.intake.accepted).toEqual(['{"later":1}']);
 });
 
-test('an upload that is cut off is forgotten and the next one is served', async () => {
+test('an aborted upload is dropped and the next one is served', async () => {
   for (let count = 0; count < 20; count++) {
     const { socket, closed } = open(
       'POST /webhooks/alertmanager/prod HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret\r\nContent-Length: 1000\r\n\r\n{"a"',
@@ -293,12 +293,12 @@ test('an upload that is cut off is forgotten and the next one is served', async 
   expect(running.intake.accepted).toEqual(['{}']);
 });
 
-describe('where bodies are signed', () => {
+describe('signed bodies', () => {
   const signature = (body: string | Buffer, secret = 'secret'): string =>
     `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`;
   const send = (body: string, headers: Record<string, string>) => post('/webhooks/github/prod', body, headers);
 
-  test('the signature of the body opens, by any of the secrets, and the headers that are asked for go along', async () => {
+  test('a signature with any of the secrets is accepted, and the requested headers are passed on', async () => {
     running.intake.tokens = ['old', 'new'];
     for (const secret of ['old', 'new'])
       expect(
@@ -312,7 +312,7 @@ describe('where bodies are signed', () => {
     expect(await counted('github/prod', '200')).toBe(2);
   });
 
-  test('of a body that comes as gzip it is the signature of what is sent', async () => {
+  test('the signature of a gzip body is that of the compressed bytes', async () => {
     const body = gzipSync('{"a":1}');
     const answer = await fetch(`${running.url}/webhooks/github/prod`, {
       ...{ method: 'POST', body: new Uint8Array(body) },
@@ -328,36 +328,36 @@ describe('where bodies are signed', () => {
     ['a signature with another secret', { 'X-Hub-Signature-256': signature('{}', 'other') }, /the signature is wrong/],
     ['a signature without its prefix', { 'X-Hub-Signature-256': signature('{}').slice(7) }, /the signature is wrong/],
     ['half a signature', { 'X-Hub-Signature-256': signature('{}').slice(0, 40) }, /the signature is wrong/],
-  ])('%s is 401, told and counted, and nothing is stored', async (_, headers, title) => {
+  ])('%s is 401, reported and counted, and nothing is stored', async (_, headers, title) => {
     expect(await send('{}', headers)).toMatchObject({ status: 401, title: expect.stringMatching(title) });
-    await until('it is told', () => running.intake.refusals.length === 1);
-    expect(running.intake.refusals).toMatchObject([{ name: 'github', source: 'prod', status: 401 }]);
+    await until('it is reported', () => running.intake.rejections.length === 1);
+    expect(running.intake.rejections).toMatchObject([{ name: 'github', source: 'prod', status: 401 }]);
     expect(running.intake.accepted).toEqual([]);
     expect(await counted('github/prod', '401')).toBe(1);
   });
 
-  test('whose secret signed a body that is refused is known', async () => {
+  test('the owner of the secret that signed a rejected body is known', async () => {
     expect(await send('[]', { 'X-Hub-Signature-256': signature('[]') })).toMatchObject({ status: 400 });
     running.intake.tokens = ['next'];
-    await until('the old secret is refused', async () => {
+    await until('the old secret is rejected', async () => {
       const { status } = await send('{}', { 'X-Hub-Signature-256': signature('{}') });
       return status === 401;
     });
-    await until('both are told', () => running.intake.refusals.length === 2);
-    expect(running.intake.refusals).toMatchObject([
+    await until('both are reported', () => running.intake.rejections.length === 2);
+    expect(running.intake.rejections).toMatchObject([
       { status: 400, sender: { source: 'github/prod', isCurrent: true } },
       { status: 401, sender: { source: 'github/prod', isCurrent: false } },
     ]);
   });
 
-  test('bodies that nobody has vouched for yet keep none from getting in that show a token', async () => {
+  test('unverified signed bodies do not block requests with a token', async () => {
     const large = await startTestServer({ maxBodyBytes: 32 * 1024 * 1024 });
     const address = (path: string): string => `${large.url}/webhooks/${path}`;
     const part = 'x'.repeat(24 * 1024 * 1024);
     const sockets: Socket[] = [];
     let answers = '';
     try {
-      // Each stays short of its end, so that all are held at one time; four are more than may be.
+      // Each stays incomplete, so that all are held at once; four exceed the limit.
       for (let count = 0; count < 4; count++) {
         const socket = connect(large.server.port, '127.0.0.1');
         socket.on('data', (chunk) => (answers += chunk.toString()));
@@ -368,7 +368,7 @@ describe('where bodies are signed', () => {
         socket.write(part);
         sockets.push(socket);
       }
-      await until('more is too much', () => answers.startsWith('HTTP/1.1 503'));
+      await until('the limit is reached', () => answers.startsWith('HTTP/1.1 503'));
       expect((await fetch(address('alertmanager/prod'), { method: 'POST', body: '{}', headers: BEARER })).status).toBe(
         200,
       );

@@ -7,10 +7,10 @@ import type { Metrics } from '../metrics.ts';
 import { shownPath, webhookAddress } from './address.ts';
 import { BodyBudget, type BodyProblem, type BodyText } from './body.ts';
 import { hashSecret, secretOf } from './credentials.ts';
-import type { Intake, IntakeTarget, RefusalReason, TokenOwner } from './intake.ts';
+import type { Intake, IntakeTarget, RejectionReason, TokenOwner } from './intake.ts';
 import { parseJson } from './json.ts';
 import { sendProblem, type Headers } from './problem.ts';
-import { createStandstillWatch } from './standstill.ts';
+import { createStallDetector } from './standstill.ts';
 import { TokenCache } from './token-cache.ts';
 import { denySignature, denyToken, denyUnsigned, type Denied } from './verify.ts';
 
@@ -21,7 +21,7 @@ export interface WebhookOptions {
   readonly maxBodyBytes: number;
 }
 
-/** Signed bodies are read before their sender is known: what they may cost is counted apart from the others. */
+/** Signed bodies are read before their sender is known, so they have a separate memory budget. */
 const MAX_SIGNED_BYTES = 25 * 1024 * 1024;
 const ACCEPTED_BODY = '{}';
 const ACCEPTED_HEADERS = {
@@ -29,7 +29,7 @@ const ACCEPTED_HEADERS = {
   'Content-Length': '2',
   'X-Content-Type-Options': 'nosniff',
 };
-const SOON = { 'Retry-After': '1' };
+const RETRY_SOON = { 'Retry-After': '1' };
 
 /** One request below `/webhooks/`. */
 interface Call {
@@ -37,24 +37,24 @@ interface Call {
   readonly response: Response;
   readonly name: string;
   readonly source: string;
-  /** As metrics call it. */
+  /** Label in metrics. */
   readonly label: string;
-  /** Hash of the token that it shows. */
+  /** Hash of the token in the request. */
   readonly given: Buffer | undefined;
-  /** Whose secret signed it. */
+  /** Owner of the secret that signed it. */
   readonly sender?: TokenOwner | undefined;
 }
 
 /**
  * Answers `POST /webhooks/NAME[/SOURCE]`, mounted at `/webhooks`; the bare path is the source `default`. Anything else below
- * is refused, counted and told like a webhook: it may be one, sent to an address with a mistake in it.
+ * is rejected, counted and reported like a webhook: it may be one, sent to a wrong address.
  */
 export function createWebhookHandler(options: WebhookOptions): RequestHandler {
   const webhooks = new Webhooks(options);
   return (request, response) =>
     webhooks.handle(request, response).catch((error: unknown) => {
       options.log.error({ error, url: request.originalUrl }, 'webhook failed');
-      sendProblem(request, response, 503, 'this failed in the bot: send it again, and look into its log', SOON);
+      sendProblem(request, response, 503, 'internal error: send it again, and see the log of the bot', RETRY_SOON);
     });
 }
 
@@ -62,10 +62,10 @@ class Webhooks {
   readonly #options: WebhookOptions;
   readonly #tokens: TokenCache;
   readonly #storeTrouble: (error: unknown) => void;
-  readonly #stoodStill = createStandstillWatch();
+  readonly #wasStalled = createStallDetector();
   readonly #budget = new BodyBudget();
   readonly #signedBudget = new BodyBudget();
-  /** Label lookups cost a hash of all labels each time; the few known sources keep theirs. */
+  /** Looking up labels hashes all of them each time, so the counters of the few known sources are cached. */
   readonly #accepted = new Map<string, { inc(): void }>();
 
   constructor(options: WebhookOptions) {
@@ -74,7 +74,7 @@ class Webhooks {
     this.#storeTrouble = createOccasionalWarning(options.log);
   }
 
-  /** The secret is checked before the body is read, or before it is looked at; 200 is sent after the commit. */
+  /** A token is checked before the body is read, a signature before it is parsed; 200 is sent after the commit. */
   async handle(request: Request, response: Response): Promise<void> {
     const { name, source } = webhookAddress(request.originalUrl) ?? { name: '', source: '' };
     const target = name === '' ? 'no such webhook' : this.#options.intake.webhook(name, source);
@@ -83,13 +83,13 @@ class Webhooks {
     const given = secret === undefined ? undefined : hashSecret(secret);
     const call: Call = { request, response, name, source, label, given };
     if (request.method !== 'POST')
-      return this.#reject(call, 405, 'not posted', 'webhooks are sent with POST', { Allow: 'POST' });
+      return this.#reject(call, 405, 'not posted', 'use POST for webhooks', { Allow: 'POST' });
     if (target === 'no such webhook') {
-      const sentence = 'no webhook has this address: compare it with the documentation of the skill';
+      const sentence = 'no webhook has this address: see the documentation of the skill';
       return this.#reject(call, 404, target, sentence);
     }
     if (target === 'no such source') {
-      // A newer configuration may be on its way to this replica, and senders give up for good on a 404.
+      // A newer configuration may be on its way to this replica, and senders do not retry after a 404.
       const sentence = `this replica does not know source ${source} yet: add it to the configuration, or wait`;
       return this.#reject(call, 503, target, sentence, { 'Retry-After': '10' });
     }
@@ -106,7 +106,7 @@ class Webhooks {
     if (denied) return this.#deny(call, denied);
     if (request.headers.expect !== undefined) response.writeContinue();
     const { maxBodyBytes } = this.#options;
-    const most = Math.min(maxBodyBytes, target.maxBodyBytes ?? Infinity, isBearer ? Infinity : MAX_SIGNED_BYTES);
+    const limit = Math.min(maxBodyBytes, target.maxBodyBytes ?? Infinity, isBearer ? Infinity : MAX_SIGNED_BYTES);
     const admit = (raw: Buffer): boolean => {
       const wrong = isBearer ? undefined : denySignature(source, verify.hmac, String(signature), raw, known);
       if (wrong) this.#deny(call, wrong);
@@ -114,21 +114,21 @@ class Webhooks {
     };
     const sender = isBearer ? undefined : { source: label, isCurrent: true };
     const budget = isBearer ? this.#budget : this.#signedBudget;
-    await budget.withBody(request, most, admit, (body) => this.#take({ ...call, sender }, target, body, most));
+    await budget.withBody(request, limit, admit, (body) => this.#take({ ...call, sender }, target, body, limit));
   }
 
-  async #take(call: Call, target: IntakeTarget, body: BodyText, most: number): Promise<void> {
+  async #take(call: Call, target: IntakeTarget, body: BodyText, limit: number): Promise<void> {
     const { request, response, name, source, label } = call;
     const { intake, metrics } = this.#options;
-    if ('problem' in body) return this.#refuseBody(call, body.problem, most);
+    if ('problem' in body) return this.#refuseBody(call, body.problem, limit);
     const parsed = parseJson(body.text);
     if ('problem' in parsed)
       return this.#reject(call, parsed.tooLarge ? 413 : 400, 'body', parsed.problem, {}, parsed.detail);
     const problem = target.reject?.(parsed.value);
     if (problem !== undefined) return this.#reject(call, 400, 'body', problem);
-    // A program that stood still finds requests whose senders gave up long ago and posted them elsewhere; "firing" would come
-    // after its "resolved". So the end of the connection is read first, if it is there: it comes with the next look at it.
-    for (let turns = 0; turns < 2 && this.#stoodStill(); turns++) await new Promise(setImmediate);
+    // After a stall there are requests whose senders gave up long ago and posted elsewhere; "firing" would come
+    // after its "resolved". So let the event loop process closed connections first.
+    for (let turns = 0; turns < 2 && this.#wasStalled(); turns++) await new Promise(setImmediate);
     if (!request.socket.writable) return metrics.webhookRequests.inc({ source: label, code: '499' });
     const headers = pick(request.headers, target.headers ?? []);
     const remoteAddress = remoteAddressOf(request.socket);
@@ -136,22 +136,27 @@ class Webhooks {
       await intake.accept({ name, source, rawBody: body.text, body: parsed.value, headers, remoteAddress });
     } catch (error) {
       this.#storeTrouble(error);
-      return this.#reject(call, 503, 'not stored', 'the event could not be stored now: send it again', SOON);
+      return this.#reject(call, 503, 'not stored', 'the event could not be stored: send it again', RETRY_SOON);
     }
     this.#countAccepted(label);
     response.writeHead(200, ACCEPTED_HEADERS).end(ACCEPTED_BODY);
   }
 
-  #refuseBody(call: Call, problem: BodyProblem, most: number): void {
+  #refuseBody(call: Call, problem: BodyProblem, limit: number): void {
     if (problem === 'cut off') return this.#options.metrics.webhookRequests.inc({ source: call.label, code: '499' });
     if (problem === 'too large') {
-      const raise = most === this.#options.maxBodyBytes ? ', or raise http.maxBody' : '';
-      return this.#reject(call, 413, 'body', `the body is larger than ${formatBytes(most)}: send less at once${raise}`);
+      const raise = limit === this.#options.maxBodyBytes ? ', or raise http.maxBody' : '';
+      return this.#reject(
+        call,
+        413,
+        'body',
+        `the body is larger than ${formatBytes(limit)}: send less at once${raise}`,
+      );
     }
     if (problem === 'too many')
-      return this.#reject(call, 503, 'not stored', 'too many bodies are being received: send it again', SOON);
-    if (problem === 'not gzip') return this.#reject(call, 400, 'body', 'the body is not the gzip it claims to be');
-    const sentence = 'the body is encoded in a way not known here: send it plain or as gzip';
+      return this.#reject(call, 503, 'not stored', 'too many requests at once: send it again', RETRY_SOON);
+    if (problem === 'not gzip') return this.#reject(call, 400, 'body', 'the body is not valid gzip');
+    const sentence = 'the body has an unsupported encoding: send it plain or as gzip';
     return this.#reject(call, 415, 'body', sentence, { 'Accept-Encoding': 'gzip' });
   }
 
@@ -164,7 +169,7 @@ class Webhooks {
   #reject(
     call: Call,
     status: number,
-    reason: RefusalReason,
+    reason: RejectionReason,
     sentence: string,
     headers?: Headers,
     detail?: string,
@@ -172,12 +177,12 @@ class Webhooks {
     const { request, response, name, source, label } = call;
     const { metrics, log, intake } = this.#options;
     metrics.webhookRequests.inc({ source: label, code: String(status) });
-    log.debug({ webhook: name, source, status, sentence }, 'webhook refused');
+    log.debug({ webhook: name, source, status, sentence }, 'webhook rejected');
     sendProblem(request, response, status, sentence, headers, detail);
-    const refusal = { name, source, path: shownPath(request.originalUrl), status, reason, sentence };
+    const rejection = { name, source, path: shownPath(request.originalUrl), status, reason, sentence };
     this.#senderOf(call).then(
-      (sender) => intake.refused({ ...refusal, sender }),
-      (error: unknown) => log.error({ error }, 'refused webhook could not be told'),
+      (sender) => intake.rejected({ ...rejection, sender }),
+      (error: unknown) => log.error({ error }, 'rejected webhook could not be reported'),
     );
   }
 
@@ -205,12 +210,12 @@ function pick(headers: IncomingHttpHeaders, names: readonly string[]): Record<st
   );
 }
 
-/** A server that listens on IPv6 too sees IPv4 as `::ffff:10.0.0.1`. */
+/** An IPv6 listener sees IPv4 addresses as `::ffff:10.0.0.1`. */
 function remoteAddressOf({ remoteAddress = '' }: Socket): string {
   return remoteAddress.startsWith('::ffff:') ? remoteAddress.slice(7) : remoteAddress;
 }
 
-/** One line per 10 s at most: a lost database would otherwise write one for every request. */
+/** Logs at most one line in 10 s: otherwise an unreachable database would cause one for every request. */
 function createOccasionalWarning(log: Logger): (error: unknown) => void {
   let quietUntilMs = 0;
   let unreported = 0;
@@ -221,7 +226,7 @@ function createOccasionalWarning(log: Logger): (error: unknown) => void {
     quietUntilMs = nowMs + 10_000;
     log.warn(
       { error, requests: unreported, reason: messageOf(error) },
-      'webhooks could not be stored, senders were told to repeat them',
+      'webhooks could not be stored; their senders will repeat them',
     );
     unreported = 0;
   };

@@ -1,6 +1,6 @@
 import type { Message } from '../chat/message.ts';
 import type { Query } from '../db/database.ts';
-import type { WokenRoom } from '../replicas/notifier.ts';
+import type { ChangedRoom } from '../replicas/notifier.ts';
 import { isSame, next, type Next, type MessageState } from './next-state.ts';
 
 /** What a handler wants a room to show, written at the end of its transaction. */
@@ -78,7 +78,7 @@ order by m.connector, m.room, m.skill, m.key for update of m`;
  * then the transaction is rerun. Returns the rooms where something is waiting now, and from what time.
  * @throws before anything is sent; database errors reject.
  */
-export function writeIntents(query: Query, all: readonly MessageIntent[], existing = NONE): Promise<WokenRoom[]> {
+export function writeIntents(query: Query, all: readonly MessageIntent[], existing = NONE): Promise<ChangedRoom[]> {
   const changed = all.filter((one) => !isSame(one, existing.get(identityOf(one))));
   if (changed.length === 0) return Promise.resolve([]);
   const rows = changed.map((one) => rowOf(one, next(one, existing.get(identityOf(one)))));

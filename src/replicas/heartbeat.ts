@@ -7,46 +7,46 @@ import {
   removeReplicas,
   findDeadReplicas,
   forgetReplica,
-  seeReplica,
-  seenBefore,
+  recordHeartbeat,
+  findPredecessors,
   type DeadReplicas,
   type Replica,
 } from './replicas.ts';
 
 const BEAT_MS = 1000;
-const STAND_BACK_MS = 120_000;
+const OUTDATED_MS = 120_000;
 
 export interface HeartbeatOptions {
   readonly database: Database;
   readonly replica: Replica;
   readonly clock: Clock;
   readonly log: Log;
-  /** Hears whether the tables are still there. */
+  /** Is told whether the tables still exist. */
   readonly incarnation: Incarnation;
-  /** Of the configuration in force here. */
+  /** Generation of the current configuration of this replica. */
   readonly generation: () => number;
-  /** How many other replicas live. */
+  /** Gets the number of other live replicas. */
   readonly onOthers: (count: number) => void;
-  /** Replicas died. They are forgotten when this has ended; when it fails it is called again. */
+  /** Called when replicas died. They are removed once it resolves; if it fails, it is called again. */
   readonly onDead: (query: Query, dead: DeadReplicas) => Promise<void>;
 }
 
-/** Tells the other replicas each second that this one lives and which configuration it has, and hears the same of them. */
+/** Every second, records that this replica is alive and which configuration it has, and reads the same of the others. */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
-  #burying: Promise<void> | undefined;
-  #standBackUntilMs = 0;
-  #standingBackFor: number | undefined;
+  #handlingDead: Promise<void> | undefined;
+  #outdatedUntilMs = 0;
+  #outdatedFor: number | undefined;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
   }
 
-  /** Resolves after the first beat; each next one follows the end of the last, so that slow ones do not add up. */
+  /** Resolves after the first beat. Each beat starts after the previous one has ended, so that slow ones do not pile up. */
   async start(): Promise<void> {
-    await this.#buryPredecessors();
+    await this.#handleDeadPredecessors();
     await this.#beatAndWait();
   }
 
@@ -60,44 +60,45 @@ export class Heartbeat {
     clearTimeout(this.#timer);
   }
 
-  /** The last word: the others need not wait to find this one gone. Never fails. */
+  /** Removes this replica, so that the others need not wait to notice that it is gone. Never fails. */
   async forget(): Promise<void> {
     const { database, replica } = this.#options;
     await forgetReplica(database.query, replica.id).catch(() => {});
   }
 
-  /** This pod's configuration is older than another's: it accepts, and leaves handling to the others for now. */
-  get standsBack(): boolean {
-    return this.#options.clock.monotonic() < this.#standBackUntilMs;
+  /** Whether another replica has a newer configuration: then this one accepts events, but leaves handling to the others for now. */
+  get isOutdated(): boolean {
+    return this.#options.clock.monotonic() < this.#outdatedUntilMs;
   }
 
   async #beat(): Promise<void> {
     const { database, replica, generation, onOthers, incarnation } = this.#options;
     try {
-      const seen = await seeReplica(database.query, { ...replica, generation: generation() }, incarnation.tables);
+      const seen = await recordHeartbeat(database.query, { ...replica, generation: generation() }, incarnation.tables);
       onOthers(seen.others);
-      this.#standBack(seen.newest);
-      await incarnation.found(seen);
-      // Beside the beats: among many events it takes longer than a replica may be unseen.
-      if (seen.dead && !this.#burying) this.#burying = this.#bury().finally(() => (this.#burying = undefined));
+      this.#updateOutdated(seen.newest);
+      await incarnation.check(seen);
+      // In parallel with the beats: with many events it takes longer than the heartbeat timeout.
+      if (seen.dead && !this.#handlingDead)
+        this.#handlingDead = this.#handleDead().finally(() => (this.#handlingDead = undefined));
     } catch (error) {
       if (database.available && codeOf(error) !== 'WB_DATABASE_AWAY') await incarnation.failed(error);
     }
   }
 
-  /** A program that dies at its start is started again at once; who came before it must not count as alive for 10 s. */
-  async #buryPredecessors(): Promise<void> {
+  /** A program that crashes at start is restarted at once; its predecessor must not count as alive for 10 s. */
+  async #handleDeadPredecessors(): Promise<void> {
     const { database, replica, log } = this.#options;
     try {
-      const before = await seenBefore(database.query, replica, process.uptime());
-      await this.#bury(before.filter(({ pid }) => pid !== null && !isAlive(pid)).map(({ id }) => id));
+      const before = await findPredecessors(database.query, replica, process.uptime());
+      await this.#handleDead(before.filter(({ pid }) => pid !== null && !isAlive(pid)).map(({ id }) => id));
     } catch (error) {
-      log.warn({ reason: messageOf(error) }, 'could not look for replicas that died');
+      log.warn({ reason: messageOf(error) }, 'could not check for dead replicas');
     }
   }
 
   /** Never fails. */
-  async #bury(known: readonly string[] = []): Promise<void> {
+  async #handleDead(known: readonly string[] = []): Promise<void> {
     const { database, onDead, log } = this.#options;
     try {
       const dead = await findDeadReplicas(database.query, known);
@@ -105,24 +106,24 @@ export class Heartbeat {
       await onDead(database.query, dead);
       await removeReplicas(database.query, dead);
     } catch (error) {
-      log.warn({ reason: messageOf(error) }, 'replicas that died are not dealt with yet');
+      log.warn({ reason: messageOf(error) }, 'could not clean up after dead replicas; trying again');
     }
   }
 
-  /** Not for ever: a newer configuration may never come here. */
-  #standBack(newest: number): void {
+  /** Only for a limited time: the newer configuration may never arrive here. */
+  #updateOutdated(newest: number): void {
     const { generation, clock } = this.#options;
     if (newest <= generation()) {
-      this.#standingBackFor = undefined;
-      this.#standBackUntilMs = 0;
-    } else if (this.#standingBackFor !== newest) {
-      this.#standingBackFor = newest;
-      this.#standBackUntilMs = clock.monotonic() + STAND_BACK_MS;
+      this.#outdatedFor = undefined;
+      this.#outdatedUntilMs = 0;
+    } else if (this.#outdatedFor !== newest) {
+      this.#outdatedFor = newest;
+      this.#outdatedUntilMs = clock.monotonic() + OUTDATED_MS;
     }
   }
 }
 
-/** Whether another process with this number runs here; in a container its predecessor had this one's own number. */
+/** Whether another process with this pid runs here; in a container the predecessor had our own pid. */
 function isAlive(pid: number): boolean {
   if (pid === process.pid) return false;
   try {

@@ -1,5 +1,5 @@
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
-import { tablesMade } from '../db/migrate.ts';
+import { createdTables } from '../db/migrate.ts';
 import type { Log } from '../skill.ts';
 import { Incarnation, readDatabaseState, type DatabaseState } from './incarnation.ts';
 
@@ -13,57 +13,59 @@ afterAll(async () => {
   await home.close();
 });
 
-async function begun(more: { prepare?: () => Promise<void>; onAnew?: () => Promise<void> } = {}): Promise<Incarnation> {
+async function startedIncarnation(
+  more: { prepare?: () => Promise<void>; onReplaced?: () => Promise<void> } = {},
+): Promise<Incarnation> {
   const incarnation = new Incarnation({
     database: home.database,
     log,
     prepare: more.prepare ?? (async () => {}),
-    made: () => tablesMade(),
-    onAnew: more.onAnew ?? (async () => {}),
+    expectedTables: () => createdTables(),
+    onReplaced: more.onReplaced ?? (async () => {}),
     onChange: () => {},
   });
   await incarnation.begin();
   return incarnation;
 }
 
-const ground = (tables: readonly string[] = []): Promise<DatabaseState> =>
+const readState = (tables: readonly string[] = []): Promise<DatabaseState> =>
   readDatabaseState(home.database.query, tables);
 
-test('tables that come back by themselves, after they could not be made, are used again', async () => {
+test('tables that reappear, after they could not be created, are used again', async () => {
   let isDenied = true;
-  const incarnation = await begun({
+  const incarnation = await startedIncarnation({
     prepare: async () => {
       if (isDenied) throw new Error('permission denied');
     },
   });
-  await incarnation.found({ ...(await ground()), missing: ['crons'] });
+  await incarnation.check({ ...(await readState()), missing: ['crons'] });
   isDenied = false;
-  await incarnation.found(await ground());
+  await incarnation.check(await readState());
   expect([incarnation.isUsable, incarnation.trouble]).toEqual([true, undefined]);
 });
 
-test('what is in memory is taken up anew until that has worked', async () => {
+test('reloading the state in memory is retried until it succeeds', async () => {
   let calls = 0;
-  const incarnation = await begun({
-    onAnew: async () => {
+  const incarnation = await startedIncarnation({
+    onReplaced: async () => {
       if (++calls === 1) throw new Error('the configuration could not be stored');
     },
   });
   await home.database.query('update schema_info set incarnation = gen_random_uuid()');
-  await incarnation.found(await ground());
+  await incarnation.check(await readState());
   expect([calls, incarnation.isUsable, incarnation.trouble]).toEqual([
     1,
     false,
     'the configuration could not be stored',
   ]);
-  await incarnation.found(await ground());
+  await incarnation.check(await readState());
   expect([calls, incarnation.isUsable, incarnation.trouble]).toEqual([2, true, undefined]);
 });
 
-test("other programs' tables in the same schema may come and go", async () => {
+test('tables of other programs in the same schema do not matter', async () => {
   await home.database.query('create table elsewhere (id int)');
-  const incarnation = await begun();
+  const incarnation = await startedIncarnation();
   await home.database.query('drop table elsewhere');
   expect(incarnation.tables).toContain('events');
-  expect((await ground(incarnation.tables)).missing).toEqual([]);
+  expect((await readState(incarnation.tables)).missing).toEqual([]);
 });

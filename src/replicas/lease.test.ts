@@ -5,14 +5,14 @@ import { createDatabase, type Database } from '../db/database.ts';
 import { createMigratedDatabase, type TestDatabase } from '../testing/test-database.ts';
 import { fence, LeaseKeeper, type Lease } from './lease.ts';
 
-/** A machine may stand still for a second. */
+/** A test machine may stall for a second. */
 const TTL_MS = 1500;
 
 let made: TestDatabase;
 let database: Database;
-const keepers: Competitor[] = [];
+const competitors: Competitor[] = [];
 
-/** Short only where a test waits for the server to end a session: a machine may stand still for a second or more. */
+/** Short only where a test waits for the server to end a session, because a test machine may stall for a second or more. */
 const open = ({ idleInTransactionMs = 30_000 } = {}): Database =>
   createDatabase({
     url: async () => ({ connectionString: made.url }),
@@ -26,7 +26,7 @@ beforeEach(async () => {
   database = open();
 });
 afterEach(async () => {
-  for (const competitor of keepers.splice(0)) await competitor.keeper.stop();
+  for (const competitor of competitors.splice(0)) await competitor.keeper.stop();
   await database.close();
   await made.drop();
 });
@@ -34,10 +34,10 @@ afterEach(async () => {
 interface Competitor {
   readonly keeper: LeaseKeeper;
   readonly won: Lease[];
-  /** While true it has no database: as if stopped, or cut off. */
+  /** While true it cannot reach the database, as if stopped or disconnected. */
   cut: boolean;
-  /** While true it leaves what it wants to others. */
-  standsBack: boolean;
+  /** While true it leaves leases to others. */
+  declines: boolean;
 }
 
 function compete(...names: string[]): Competitor {
@@ -45,7 +45,7 @@ function compete(...names: string[]): Competitor {
   const competitor: Competitor = {
     won,
     cut: false,
-    standsBack: false,
+    declines: false,
     keeper: new LeaseKeeper({
       database: {
         ...database,
@@ -57,19 +57,19 @@ function compete(...names: string[]): Competitor {
       clock: createClock(),
       crashPoint: () => {},
       ttlMs: TTL_MS,
-      mayHold: () => !competitor.standsBack,
-      onHeld: (lease) => void won.push(lease),
+      canHold: () => !competitor.declines,
+      onAcquired: (lease) => void won.push(lease),
     }),
   };
   competitor.keeper.want(names);
   competitor.keeper.start();
-  keepers.push(competitor);
+  competitors.push(competitor);
   return competitor;
 }
 
 const expiresAt = async (): Promise<number> =>
   (await database.query<{ expires_at: Date }>('select expires_at from leases'))[0]?.expires_at.getTime() ?? 0;
-/** Cuts a holder off and shortens what is left of its lease: the whole of it takes a test too long. */
+/** Disconnects a holder and shortens its lease, because waiting for all of it would be slow. */
 async function endSoon(holder: Competitor): Promise<void> {
   holder.cut = true;
   await database.query(`update leases set expires_at = clock_timestamp() + interval '700 milliseconds'`);
@@ -80,12 +80,12 @@ const only = (competitor: Competitor): Lease => {
   return lease;
 };
 
-test('of several that want it one holds it, and keeps it as long as it renews', async () => {
+test('one of several competitors gets the lease, and keeps it as long as it renews', async () => {
   const all = [compete('x'), compete('x'), compete('x')];
   await until(() => all.some((one) => one.won.length > 0));
   const holder = all.find((one) => one.won.length > 0);
   const first = await expiresAt();
-  // Long enough that without renewal another would have it.
+  // Long enough that another would get it without renewal.
   await until(async () => (await expiresAt()) > first + TTL_MS + 500);
   expect(all.filter((one) => one.won.length === 0)).toHaveLength(2);
   expect(holder?.won).toHaveLength(1);
@@ -93,7 +93,7 @@ test('of several that want it one holds it, and keeps it as long as it renews', 
   expect(holder?.keeper.held.get('x')?.leftMs()).toBeGreaterThan(0);
 });
 
-test('each of several leases has a holder of its own', async () => {
+test('each lease has its own holder', async () => {
   const one = compete('x', 'y');
   await until(() => one.won.length === 2);
   const other = compete('x', 'y', 'z');
@@ -102,7 +102,7 @@ test('each of several leases has a holder of its own', async () => {
   expect(other.won.map((lease) => lease.name)).toEqual(['z']);
 });
 
-test('a holder that is cut off is followed only after its lease has ended, and has given up by then', async () => {
+test('a disconnected holder is succeeded only after its lease has expired, and has stopped by then', async () => {
   const first = compete('x');
   await until(() => first.won.length === 1);
   const lease = only(first);
@@ -119,7 +119,7 @@ test('a holder that is cut off is followed only after its lease has ended, and h
   expect(first.keeper.held.size).toBe(0);
 });
 
-test('nobody takes over before the lease has ended by the clock of the database', async () => {
+test('no one takes over before the lease has expired by the clock of the database', async () => {
   const first = compete('x');
   await until(() => first.won.length === 1);
   await endSoon(first);
@@ -130,42 +130,42 @@ test('nobody takes over before the lease has ended by the clock of the database'
   expect(row?.now.getTime()).toBeGreaterThanOrEqual(ends);
 });
 
-test('a lease that is given back is taken at the next look', async () => {
+test('a released lease is acquired at the next attempt', async () => {
   const first = compete('x');
   await until(() => first.won.length === 1);
   const second = compete('x');
   first.keeper.want([]);
   await first.keeper.release('x');
   expect(only(first).signal.aborted).toBe(true);
-  // It is free from now on, and does not run out by itself.
+  // It is free at once, without waiting for its expiry.
   const kept = 'select 1 from leases where epoch = $1 and expires_at > clock_timestamp()';
   expect(await database.query(kept, [only(first).epoch])).toEqual([]);
   await until(() => second.won.length === 1);
   expect(only(second).epoch).toBe(only(first).epoch + 1);
 });
 
-test('who should leave a lease to others gives it back, and takes it again when it may and it is free', async () => {
+test('a replica that must not hold a lease releases it, and acquires it again later when allowed', async () => {
   const first = compete('x');
   await until(() => first.won.length === 1);
-  first.standsBack = true;
+  first.declines = true;
   const second = compete('x');
   await until(() => second.won.length === 1);
   expect(only(first).signal.aborted).toBe(true);
   expect(first.keeper.held.size).toBe(0);
   await second.keeper.stop();
-  first.standsBack = false;
+  first.declines = false;
   await until(() => first.won.length === 2);
   expect(only(first).epoch).toBe(only(second).epoch + 1);
 });
 
-test('a keeper that stops gives everything back', async () => {
+test('stopping a keeper releases all its leases', async () => {
   const first = compete('x', 'y');
   await until(() => first.won.length === 2);
   await first.keeper.stop();
   expect(await database.query('select 1 from leases where expires_at > clock_timestamp()')).toEqual([]);
 });
 
-test('a write under a lease that went to another is refused', async () => {
+test('a write under a lease that has a new holder is rejected', async () => {
   const first = compete('x');
   await until(() => first.won.length === 1);
   await expect(database.transaction((transaction) => fence(transaction, only(first)))).resolves.toBeUndefined();
@@ -178,12 +178,12 @@ test('a write under a lease that went to another is refused', async () => {
   await expect(database.transaction((transaction) => fence(transaction, only(second)))).resolves.toBeUndefined();
 });
 
-test('a holder stopped in the middle of a transaction cannot commit after the take-over', async () => {
+test('a holder that stalls in a transaction cannot commit after the takeover', async () => {
   const first = compete('x');
   await until(() => first.won.length === 1);
   const lease = only(first);
-  let goOn = (): void => {};
-  const stopped = new Promise<void>((resolve) => (goOn = resolve));
+  let resume = (): void => {};
+  const stopped = new Promise<void>((resolve) => (resume = resolve));
   const write = open({ idleInTransactionMs: 1000 });
   let fenced = (): void => {};
   const isFenced = new Promise<void>((resolve) => (fenced = resolve));
@@ -200,15 +200,15 @@ test('a holder stopped in the middle of a transaction cannot commit after the ta
   await isFenced;
   await endSoon(first);
   const second = compete('x');
-  // The server ends the stopped session, so that the take-over need not wait for it for ever.
+  // The server ends the stalled session, so that the takeover need not wait forever.
   await until(() => second.won.length === 1);
-  goOn();
+  resume();
   await expect(writing).rejects.toBeDefined();
   await write.close();
   expect(await database.query('select 1 from notices')).toEqual([]);
 });
 
-test('a take-over waits for a transaction of the holder that is still at work', async () => {
+test('a takeover waits for a running transaction of the holder', async () => {
   const first = compete('x');
   await until(() => first.won.length === 1);
   const lease = only(first);
@@ -229,8 +229,8 @@ test('a take-over waits for a transaction of the holder that is still at work', 
   await writing;
 });
 
-test('what was given back is not competed for until it is wanted again', async () => {
-  // Won after x in the first turn in which it is free: by then x would have been taken as well.
+test('a released lease is not acquired until it is wanted again', async () => {
+  // Acquired after x in the first turn in which it is free: by then x would have been acquired too.
   await database.query(
     `insert into leases (name, holder, epoch, expires_at) values ('z', $1, 1, clock_timestamp() + interval '500 ms')`,
     [randomUUID()],
@@ -244,9 +244,9 @@ test('what was given back is not competed for until it is wanted again', async (
   await until(() => one.keeper.held.has('x'));
 });
 
-test('what is wanted no more when it is won is given back at once', async () => {
-  let let_go = (): void => {};
-  const asked = new Promise<void>((resolve) => (let_go = resolve));
+test('a lease that is no longer wanted when acquired is released at once', async () => {
+  let signalAsked = (): void => {};
+  const asked = new Promise<void>((resolve) => (signalAsked = resolve));
   const keeper: LeaseKeeper = new LeaseKeeper({
     database,
     holder: randomUUID(),
@@ -254,10 +254,10 @@ test('what is wanted no more when it is won is given back at once', async () => 
     crashPoint: () => {
       void keeper.release('x');
       keeper.want([]);
-      let_go();
+      signalAsked();
     },
-    onHeld: () => {
-      throw new Error('nothing is to begin');
+    onAcquired: () => {
+      throw new Error('nothing may start');
     },
   });
   keeper.want(['x']);

@@ -2,20 +2,20 @@ import type { Clock } from '../clock.ts';
 import type { CrashHook } from '../crash-points.ts';
 import type { Database, Transaction } from '../db/database.ts';
 
-/** How long a lease lives without renewal. A peer takes over within this and one look. */
+/** Lifetime of a lease without renewal. A peer takes over within this time plus one turn. */
 export const LEASE_TTL_MS = 4000;
-/** Renewals within the life of a lease. */
+/** Renewals per lifetime of a lease. */
 const RENEWALS = 5;
-/** Part of its life that is kept between the end of what a holder does and the moment a successor may begin. */
+/** Fraction of the lifetime between the last work of a holder and the earliest start of a successor. */
 const SAFETY = 0.1;
 
-/** One thing that only one replica may do at a time, held by this replica since `epoch`. */
+/** The right to do something that only one replica may do at a time, held by this replica in `epoch`. */
 export interface Lease {
   readonly name: string;
   readonly epoch: number;
-  /** Milliseconds that a request may still take; ≤ 0: nothing may be begun. Counted from before the last renewal. */
+  /** Milliseconds that a request may still take; ≤ 0: nothing may be started. Counted from before the last renewal. */
   leftMs(): number;
-  /** Aborts when the lease is lost or given back. */
+  /** Aborts when the lease is lost or released. */
   readonly signal: AbortSignal;
 }
 
@@ -26,10 +26,10 @@ export interface LeaseKeeperOptions {
   readonly crashPoint: CrashHook;
   /** Default `LEASE_TTL_MS`. */
   readonly ttlMs?: number;
-  /** False: this replica should leave it to others for now, and gives it back at once: two may work under it for a moment. Default: any. */
-  readonly mayHold?: (name: string) => boolean;
-  /** Called once for each time a lease is won. */
-  readonly onHeld: (lease: Lease) => void;
+  /** False: this replica leaves it to others for now, and releases it at once; two may work under it for a moment. Default: any. */
+  readonly canHold?: (name: string) => boolean;
+  /** Called each time a lease is acquired. */
+  readonly onAcquired: (lease: Lease) => void;
 }
 
 interface Held extends Lease {
@@ -38,8 +38,8 @@ interface Held extends Lease {
 }
 
 /**
- * Competes for the wanted leases, renews the held ones in one statement, and aborts what was lost. First come keeps it.
- * Every write done under a lease names it in the same transaction: see `fence`.
+ * Acquires the wanted leases if they are free, renews the held ones in one statement, and aborts lost ones.
+ * Every write under a lease names it in the same transaction: see `fence`.
  */
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
@@ -55,7 +55,7 @@ export class LeaseKeeper {
     this.#ttlMs = options.ttlMs ?? LEASE_TTL_MS;
   }
 
-  /** From now on competes for exactly these; others that are held are to be given back by `release`. */
+  /** Sets the leases to acquire; other held ones must be released with `release`. */
   want(names: readonly string[]): void {
     this.#wanted = names;
   }
@@ -75,16 +75,16 @@ export class LeaseKeeper {
   }
 
   /**
-   * Gives a lease back at once, so that another replica need not wait, and competes for it no more until it is wanted again.
-   * What runs under it must have ended.
+   * Releases a lease at once, so that another replica need not wait, and does not acquire it until it is wanted again.
+   * Work under it must have ended.
    */
   async release(name: string): Promise<void> {
     this.#wanted = this.#wanted.filter((wanted) => wanted !== name);
     const held = this.#held.get(name);
-    if (held) await this.#giveBack(held);
+    if (held) await this.#releaseHeld(held);
   }
 
-  async #giveBack(held: Held): Promise<void> {
+  async #releaseHeld(held: Held): Promise<void> {
     this.#drop(held);
     await this.#options.database
       .query(`update leases set expires_at = clock_timestamp() where name = $1 and holder = $2 and epoch = $3`, [
@@ -92,7 +92,7 @@ export class LeaseKeeper {
         this.#options.holder,
         held.epoch,
       ])
-      .catch(() => {}); // it expires by itself
+      .catch(() => {}); // it expires anyway
   }
 
   async stop(): Promise<void> {
@@ -103,18 +103,18 @@ export class LeaseKeeper {
   }
 
   async #turn(): Promise<void> {
-    const { clock, mayHold = () => true } = this.#options;
+    const { clock, canHold = () => true } = this.#options;
     try {
       await this.#renew();
-      for (const held of this.#held.values()) if (!mayHold(held.name)) await this.#giveBack(held);
-      for (const name of this.#wanted) if (this.#isMissing(name) && mayHold(name)) await this.#acquire(name);
+      for (const held of this.#held.values()) if (!canHold(held.name)) await this.#releaseHeld(held);
+      for (const name of this.#wanted) if (this.#isMissing(name) && canHold(name)) await this.#acquire(name);
     } catch {
-      // the database is away: what is held runs out by its deadline
+      // the database is unreachable: held leases expire at their deadline
     }
     for (const held of this.#held.values()) if (held.deadline - clock.monotonic() <= 0) this.#drop(held);
   }
 
-  /** What is wanted may have changed while others were competed for. */
+  /** The wanted names may have changed while others were acquired. */
   #isMissing(name: string): boolean {
     return this.#wanted.includes(name) && !this.#held.has(name);
   }
@@ -141,11 +141,11 @@ export class LeaseKeeper {
   }
 
   async #acquire(name: string): Promise<void> {
-    const { database, clock, holder, crashPoint, onHeld } = this.#options;
+    const { database, clock, holder, crashPoint, onAcquired } = this.#options;
     const before = clock.monotonic();
     const epoch = await database.transaction(async ({ query }) => {
       await query(
-        // From the clock: an epoch of before the table was emptied must not come again.
+        // From the clock: an epoch from before the table was emptied must not recur.
         `insert into leases (name, holder, epoch, expires_at) values ($1, $2, extract(epoch from clock_timestamp())::bigint, '-infinity') on conflict do nothing`,
         [name, holder],
       );
@@ -173,11 +173,11 @@ export class LeaseKeeper {
     };
     this.#held.set(name, held);
     crashPoint('lease.after-acquire');
-    if (this.#wanted.includes(name)) onHeld(held);
+    if (this.#wanted.includes(name)) onAcquired(held);
     else await this.release(name);
   }
 
-  /** Of a lease that was won or renewed by a statement which began then. */
+  /** Deadline of a lease that was acquired or renewed by a statement started at `beforeMs`. */
   #deadline(beforeMs: number): number {
     return beforeMs + this.#ttlMs * (1 - SAFETY);
   }
@@ -188,14 +188,14 @@ export class LeaseKeeper {
   }
 }
 
-/** Thrown when a write meant for a lease's holder finds that the lease has gone to another. */
+/** Thrown when a write under a lease finds that it has a new holder. */
 export class LeaseLost extends Error {
   readonly code = 'WB_LEASE_LOST';
 }
 
 /**
  * The first statement of a holder's transaction: keeps the lease from being taken over until it ends.
- * @throws {LeaseLost} when this epoch does not hold it any more.
+ * @throws {LeaseLost} when this epoch no longer holds it.
  */
 export async function fence(transaction: Transaction, lease: Lease): Promise<void> {
   const rows = await transaction.query('select 1 from leases where name = $1 and epoch = $2 for key share', [

@@ -2,7 +2,7 @@ import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts'
 import { Line } from '../../test/harness/line.ts';
 import { until } from '../../test/harness/until.ts';
 import { createDatabase, type Database } from '../db/database.ts';
-import { Notifier, type WokenRoom } from './notifier.ts';
+import { Notifier, type ChangedRoom } from './notifier.ts';
 
 let home: OpenDatabase;
 let database: Database;
@@ -21,10 +21,10 @@ afterAll(async () => {
 async function listen(
   name: string,
   to: Database = database,
-): Promise<{ notifier: Notifier; heard: WokenRoom[]; all: () => number }> {
-  const heard: WokenRoom[] = [];
+): Promise<{ notifier: Notifier; heard: ChangedRoom[]; all: () => number }> {
+  const heard: ChangedRoom[] = [];
   let all = 0;
-  const onChange = (changes: readonly WokenRoom[] | 'all'): void => {
+  const onChange = (changes: readonly ChangedRoom[] | 'all'): void => {
     if (changes === 'all') all++;
     else heard.push(...changes);
   };
@@ -35,7 +35,7 @@ async function listen(
   return { notifier, heard, all: () => all };
 }
 
-test('the other replicas hear of each room that changed, however many did', async () => {
+test('other replicas are notified of each changed room, however many there are', async () => {
   const a = await listen('a');
   const b = await listen('b');
   const changes = Array.from({ length: 1000 }, (_, n) => ({
@@ -48,7 +48,7 @@ test('the other replicas hear of each room that changed, however many did', asyn
   expect(a.heard).toEqual([]);
 });
 
-test('what was said while nobody listened may be anything', async () => {
+test('after a reconnect, everything may have changed', async () => {
   const a = await listen('a');
   expect(a.all()).toBe(1);
   await database.query(
@@ -57,7 +57,7 @@ test('what was said while nobody listened may be anything', async () => {
   await until(() => a.all() === 2);
 });
 
-test('a connection that says nothing any more, though nobody ended it, is given up for another', async () => {
+test('a silently dead connection is replaced', async () => {
   const line = new Line(home.url);
   await line.mend();
   const through = new URL(home.url);
@@ -84,7 +84,7 @@ test('a connection that says nothing any more, though nobody ended it, is given 
   }
 });
 
-test('what is stopped in the middle of a ping does not ping for ever', async () => {
+test('a notifier stopped during a ping does not ping again', async () => {
   const pings: (() => void)[] = [];
   let breakOff = (): void => {};
   const client = {

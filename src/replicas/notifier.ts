@@ -2,32 +2,32 @@ import type pg from 'pg';
 import type { Database } from '../db/database.ts';
 
 const CHANNEL = 'watchbell';
-/** NOTIFY takes a lock on the whole database at commit, so it is sent seldom and never inside an event's transaction. */
+/** NOTIFY takes a lock on the whole database at commit, so it is sent rarely and never inside an event's transaction. */
 const SEND_EVERY_MS = 10;
-/** Postgres refuses more than 8,000 bytes. */
+/** Postgres rejects more than 8,000 bytes. */
 const MAX_PAYLOAD = 7000;
 const RECONNECT_MS = 2000;
-/** A server that has vanished without a word is noticed by this; who only listens would never hear of it. */
+/** Pings detect a server that vanished silently; LISTEN alone would never notice. */
 const PING_EVERY_MS = 5000;
 const END_WITHIN_MS = 1000;
 
-/** A room in which something waits. */
-export interface WokenRoom {
+/** A room with pending messages. */
+export interface ChangedRoom {
   readonly connector: string;
   readonly room: string;
-  /** Nothing can be sent before then; null: look now. */
+  /** Nothing can be sent before then; null: check now. */
   readonly notBefore: Date | null;
-  /** 0 goes before 1. */
+  /** 0 has priority over 1. */
   readonly queue: number;
 }
 
-/** Tells other replicas which rooms have changed. Only makes things faster: polling each second does the same work. */
+/** Notifies other replicas of changed rooms. It only saves time: polling each second finds the same. */
 export class Notifier {
   readonly #database: Database;
   readonly #pauses: { readonly pingEveryMs: number; readonly reconnectMs: number };
   readonly #replica: string;
-  readonly #onChange: (changes: readonly WokenRoom[] | 'all') => void;
-  readonly #waiting = new Map<string, WokenRoom>();
+  readonly #onChange: (changes: readonly ChangedRoom[] | 'all') => void;
+  readonly #waiting = new Map<string, ChangedRoom>();
   #client: pg.Client | undefined;
   #timer: NodeJS.Timeout | undefined;
   #ping: NodeJS.Timeout | undefined;
@@ -38,7 +38,7 @@ export class Notifier {
   constructor(
     database: Database,
     replica: string,
-    onChange: (changes: readonly WokenRoom[] | 'all') => void,
+    onChange: (changes: readonly ChangedRoom[] | 'all') => void,
     { pingEveryMs = PING_EVERY_MS, reconnectMs = RECONNECT_MS } = {},
   ) {
     this.#pauses = { pingEveryMs, reconnectMs };
@@ -62,7 +62,7 @@ export class Notifier {
       }
       this.#client = client;
       this.#pingSoon(client);
-      // What was said while nobody listened.
+      // Notifications may have been missed.
       this.#onChange('all');
     } catch {
       await client?.end().catch(() => {});
@@ -76,16 +76,16 @@ export class Notifier {
     clearTimeout(this.#ping);
     clearTimeout(this.#reconnect);
     const ended = this.#client?.end().catch(() => {});
-    // One that nobody answers on would not end for a quarter of an hour.
+    // A dead connection would take a quarter of an hour to end.
     await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, END_WITHIN_MS).unref())]);
   }
 
-  /** How many other replicas live; nobody is told when nobody listens. */
+  /** Number of other live replicas; without any, nothing is sent. */
   others(count: number): void {
     this.#alone = count === 0;
   }
 
-  changed(changes: readonly WokenRoom[]): void {
+  changed(changes: readonly ChangedRoom[]): void {
     if (this.#alone || this.#stopped) return;
     for (const change of changes)
       this.#waiting.set(
@@ -95,7 +95,7 @@ export class Notifier {
     if (this.#waiting.size > 0) this.#timer ??= setTimeout(() => void this.#send(), SEND_EVERY_MS);
   }
 
-  /** One after another: on a connection that hangs no more than what changed meanwhile waits. */
+  /** One at a time, so that on a hanging connection only the latest changes wait. */
   async #send(): Promise<void> {
     const client = this.#client;
     for (const payload of this.#take())
@@ -128,7 +128,7 @@ export class Notifier {
     }, this.#pauses.pingEveryMs);
   }
 
-  /** A connection that fails is given up; its end makes another. */
+  /** Ends a connection that fails, which opens a new one. */
   async #ask(client: pg.Client, text: string, parameters?: string[]): Promise<void> {
     try {
       await client.query(text, parameters);
@@ -148,7 +148,7 @@ export class Notifier {
         })),
       );
     } catch {
-      // not one of ours; polling finds what it may have meant
+      // not one of ours; polling finds anything missed
     }
   }
 

@@ -3,32 +3,32 @@ import { DATABASE_STATE, type DatabaseState } from './incarnation.ts';
 
 export interface Replica {
   readonly id: string;
-  /** Of its host. */
+  /** Host name. */
   readonly name: string;
   readonly pid: number;
 }
 
-/** Unseen for this long a replica counts as dead. */
+/** A replica without a heartbeat for this long counts as dead. */
 const DEAD_AFTER = `interval '10 s'`;
-/** A replica that was seen may have worked on until its next beat, which may have been late. */
+/** After its last heartbeat a replica may have worked until the next one was due, which may have been late. */
 const BEAT = `interval '5 s'`;
 
-/** What a replica hears when it says that it is alive. */
-export interface Seen extends DatabaseState {
-  /** How many others were seen lately, and their newest configuration. */
+/** The result of a heartbeat. */
+export interface HeartbeatResult extends DatabaseState {
+  /** Number of other live replicas, and their newest configuration. */
   readonly others: number;
   readonly newest: number;
-  /** Some were not seen for so long that they are dead. */
+  /** Whether some replicas are dead. */
   readonly dead: boolean;
 }
 
-/** Says that this replica is alive; `tables`: those that should be there. */
-export async function seeReplica(
+/** Records a heartbeat; `tables`: those that should exist. */
+export async function recordHeartbeat(
   query: Query,
   replica: Replica & { readonly generation: number | null },
   tables: readonly string[] = [],
-): Promise<Seen> {
-  const [row] = await query<Seen>(
+): Promise<HeartbeatResult> {
+  const [row] = await query<HeartbeatResult>(
     `with me as (
        insert into replicas (id, name, pid, seen_at, generation) values ($1, $2, $4, clock_timestamp(), $3)
        on conflict (id) do update set seen_at = excluded.seen_at, generation = excluded.generation),
@@ -40,8 +40,8 @@ export async function seeReplica(
   return row ?? { others: 0, newest: 0, dead: false, incarnation: null, missing: [] };
 }
 
-/** Other replicas of this host that were last seen before this process, which began `uptimeSeconds` ago. */
-export function seenBefore(
+/** Other replicas on this host, last seen before this process started `uptimeSeconds` ago. */
+export function findPredecessors(
   query: Query,
   { id, name }: Replica,
   uptimeSeconds: number,
@@ -54,11 +54,11 @@ export function seenBefore(
 
 export interface DeadReplicas {
   readonly ids: readonly string[];
-  /** One of them may have worked until then. */
+  /** Time until which one of them may have worked. */
   readonly until: Date;
 }
 
-/** The dead, those `known` to be and those unseen for too long; undefined: there are none. */
+/** Dead replicas: the `known` ones and those without a recent heartbeat; undefined: there are none. */
 export async function findDeadReplicas(query: Query, known: readonly string[] = []): Promise<DeadReplicas | undefined> {
   const rows = await query<{ id: string; until: Date }>(
     `select id, seen_at + ${BEAT} as until from replicas where id = any($1) or seen_at < clock_timestamp() - ${DEAD_AFTER}`,
@@ -68,7 +68,7 @@ export async function findDeadReplicas(query: Query, known: readonly string[] = 
   return last && { ids: rows.map(({ id }) => id), until: last.until };
 }
 
-/** Forgets the dead, but for those that were seen again since. */
+/** Deletes dead replicas, except those seen again since. */
 export async function removeReplicas(query: Query, { ids, until }: DeadReplicas): Promise<void> {
   // A Date has no microseconds.
   await query(`delete from replicas where id = any($1) and seen_at + ${BEAT} < $2::timestamptz + interval '1 ms'`, [

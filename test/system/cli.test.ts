@@ -41,24 +41,24 @@ const message = (state: string, more: { agoSeconds?: number; inSeconds?: number 
   );
 
 describe('doctor', () => {
-  /** But for that of the server of these tests, which need not survive a crash. */
+  /** Except durability: the server of these tests need not survive a crash. */
   const badOf = (output: string): string[] =>
     output.split('\n').filter((line) => line.startsWith('BAD') && !line.startsWith('BAD  durability'));
 
-  test('says that all is well where nothing failed and nothing waits, but for what is due later', async () => {
+  test('reports no problems when nothing failed and nothing waits, except messages due later', async () => {
     await message('live', { agoSeconds: 3600, inSeconds: 3600 });
     const { output } = await watchbell(['doctor']);
     for (const line of [
-      'ok   configuration: all of it counts',
-      'ok   events: none has failed',
-      'ok   dead letters: there are none',
-      'ok   messages: none waits longer than 5 min',
+      'ok   configuration: no warnings',
+      'ok   events: none failed',
+      'ok   dead letters: none',
+      'ok   messages: none has waited longer than 5 min',
     ])
       expect(output.split('\n')).toContain(line);
     expect(badOf(output)).toEqual([]);
   });
 
-  test('names what failed, what could not be shown, what waits and what has no effect, each with the remedy', async () => {
+  test('reports failed events, dead letters, waiting messages and keys without effect, each with the remedy', async () => {
     await database.query(
       `insert into events (source, source_id, kind, state, happened_at, handled_at) values ('webhook', '1', 'webhook', 'failed', now(), now() - interval '10 min')`,
     );
@@ -72,16 +72,16 @@ describe('doctor', () => {
     );
     const { status, output } = await runCli(['doctor'], { config: path, secrets: directory, databaseUrl: home.url });
     expect(badOf(output)).toEqual([
-      `BAD  configuration: ${path}:3:1 timeIntervals: has no effect in this release: only layers of schedules know them; routes apply at all hours`,
+      `BAD  configuration: ${path}:3:1 timeIntervals: has no effect in this release: only layers of schedules use them; routes apply at all hours`,
       'BAD  events: 1 failed, the last one 10 min ago, and is kept; `watchbell events failed` says why, `watchbell events replay all` tries again',
       'BAD  dead letters: 2 for web; `watchbell messages dead` says why, `watchbell messages replay all` sends them',
-      'BAD  messages: the oldest of 2 for web waits for 12 min; look at what is said of web below, and whether the bot runs',
+      'BAD  messages: the oldest of 2 for web waits for 12 min; see web below, and check whether the bot is running',
     ]);
-    expect(output).toMatch(/ of \d+ need you\.$/);
+    expect(output).toMatch(/ of \d+ checks need attention\.$/);
     expect(status).toBe(1);
   });
 
-  test('names each secret that cannot be used, with its place and without its value', async () => {
+  test('reports each unusable secret with its path and without its value', async () => {
     const secrets = join(directory, 'bad-secrets');
     await mkdir(secrets);
     await writeFile(join(secrets, 'two-lines'), 'hunter2-hunter2-old\nhunter2-hunter2-new\n');
@@ -100,19 +100,19 @@ api: { tokens: { ci: { token: [{ file: good }, { file: short }] } } }
     const remedy = 'has more than one line (character 20): write the secret alone, on one line of UTF-8';
     expect(badOf(output).filter((line) => line.includes('secret'))).toEqual([
       `BAD  webhook alertmanager/prod: the secret file ${secrets}/two-lines ${remedy}`,
-      `BAD  webhook alertmanager/prod: there is no secret file ${secrets}/none: create it, or say with WATCHBELL_SECRETS where it lies`,
+      `BAD  webhook alertmanager/prod: there is no secret file ${secrets}/none: create it, or set WATCHBELL_SECRETS to its directory`,
       `BAD  web.password: the secret file ${secrets}/two-lines ${remedy}`,
     ]);
     expect(output).toContain('ok   webhook alertmanager/prod: its token can be read');
     expect(output).toContain('ok   API token ci: its token can be read');
     expect(output).toContain('BAD  API token ci: its token has only 9 characters');
     expect(output).not.toContain('hunter2');
-    await Promise.all([secrets, path].map((made) => rm(made, { recursive: true })));
+    await Promise.all([secrets, path].map((created) => rm(created, { recursive: true })));
   });
 });
 
 describe('without a command', () => {
-  test('the bot is run, with the options there are', async () => {
+  test('the bot runs with the given options', async () => {
     const none = { config: join(directory, 'none.yaml'), secrets: directory, databaseUrl: home.url };
     for (const args of [[], ['--data', directory]])
       expect(await runCli(args, none)).toEqual({
@@ -127,28 +127,28 @@ describe('without a command', () => {
     [['--config', 'x', 'backupp', '--help'], `'backupp'; did you mean "backup"?`],
     [['help', 'nope'], "'nope'; `watchbell help` lists them"],
     [['help', 'events', 'faild'], `'faild'; did you mean "failed"?`],
-  ])('%j is refused for the word that is no command', async (args, message) => {
-    const surroundings = { secrets: directory, databaseUrl: home.url };
-    expect(await runCli(args, surroundings)).toEqual({ status: 2, output: `error: no command is called ${message}` });
+  ])('%j is rejected for the unknown command', async (args, message) => {
+    const environment = { secrets: directory, databaseUrl: home.url };
+    expect(await runCli(args, environment)).toEqual({ status: 2, output: `error: no command is called ${message}` });
   });
 
-  test('help says how a command is used, also one below another', async () => {
-    const surroundings = { secrets: directory, databaseUrl: home.url };
+  test('help shows how to use a command or subcommand', async () => {
+    const environment = { secrets: directory, databaseUrl: home.url };
     for (const [args, message] of [
       [['help'], 'Usage: watchbell [options] [command]'],
       [['help', 'backup'], 'Usage: watchbell backup [options]'],
       [['help', 'events', 'failed'], 'Usage: watchbell events failed [options]'],
     ] as const)
-      expect(await runCli(args, surroundings)).toEqual({ status: 0, output: expect.stringContaining(message) });
+      expect(await runCli(args, environment)).toEqual({ status: 0, output: expect.stringContaining(message) });
   });
 
   test.each(['events', 'messages', 'import', 'audit'])(
-    '%s lists what it can do, and has done nothing',
+    '%s alone lists its commands and does nothing',
     async (group) => {
       const output = expect.stringMatching(`^Usage: watchbell ${group}`) as string;
-      const surroundings = { secrets: directory, databaseUrl: home.url };
-      expect(await runCli([group, '--help'], surroundings)).toEqual({ status: 0, output });
-      expect(await runCli([group], surroundings)).toEqual({ status: 2, output });
+      const environment = { secrets: directory, databaseUrl: home.url };
+      expect(await runCli([group, '--help'], environment)).toEqual({ status: 0, output });
+      expect(await runCli([group], environment)).toEqual({ status: 2, output });
     },
   );
 });
@@ -161,31 +161,31 @@ describe('a database that cannot be reached', () => {
     ['audit', 'export'],
     ['messages', 'dead'],
     ['say', 'ops', 'x'],
-  ])('is named by %s %s, with the remedy', async (...args) => {
+  ])('is reported by %s %s, with the remedy', async (...args) => {
     const port = await freePort();
     expect(await watchbell(args, `postgres://bell:hush@127.0.0.1:${port}/bell`)).toEqual({
       status: 2,
-      output: `watchbell: the database at 127.0.0.1:${port} cannot be reached: connect ECONNREFUSED 127.0.0.1:${port}; look at database.url in the configuration, and whether the server runs`,
+      output: `watchbell: the database at 127.0.0.1:${port} cannot be reached: connect ECONNREFUSED 127.0.0.1:${port}; check database.url in the configuration, and whether the server is running`,
     });
   });
 
-  test('because it refuses the name is a sentence as well', async () => {
+  test('because the database does not exist is reported in one sentence', async () => {
     const url = new URL(home.url);
     url.pathname = '/nowhere';
     expect(await watchbell(['events', 'failed'], url.href)).toEqual({
       status: 2,
       output: expect.stringMatching(
-        /^watchbell: the database at 127\.0\.0\.1:\d+ cannot be reached: .*"nowhere".*; look at database\.url/,
+        /^watchbell: the database at 127\.0\.0\.1:\d+ cannot be reached: .*"nowhere".*; check database\.url/,
       ),
     });
   });
 
   test.each([['run'], ['events', 'failed'], ['doctor']])(
-    'because its address is none stops %s %s at once, and the address is not shown',
+    'because its address is invalid stops %s %s at once, without showing the address',
     async (...args) => {
       const { status, output } = await watchbell(args, 'hush-no-address');
       expect(output).toContain(
-        'the variable DATABASE_URL holds no address of a database: write postgres://USER:PASSWORD@HOST:5432/NAME there',
+        'the variable DATABASE_URL is not a database address: write postgres://USER:PASSWORD@HOST:5432/NAME there',
       );
       expect(output).not.toContain('hush');
       expect(status).toBe(args[0] === 'doctor' ? 1 : 2);
@@ -193,25 +193,25 @@ describe('a database that cannot be reached', () => {
   );
 });
 
-test('a database that will not do is refused by run and migrate, and named by doctor, before anything is made there', async () => {
+test('an unusable database is rejected by run and migrate and reported by doctor, before anything is created in it', async () => {
   const name = `t_${randomUUID().replaceAll('-', '')}`;
   await database.query(`create database ${name} encoding 'LATIN1' locale 'C' template template0`);
   const url = Object.assign(new URL(home.url), { pathname: name }).href;
   const [run, migrate, doctor] = await Promise.all(
     ['run', 'migrate', 'doctor'].map((command) => watchbell([command], url)),
   );
-  const message = `the database ${name} is in LATIN1, which lacks most of what people write: make one in UTF-8 (createdb --encoding UTF8`;
+  const message = `the database ${name} is in LATIN1, which cannot store most languages: create one in UTF-8 (createdb --encoding UTF8`;
   for (const result of [run, migrate])
     expect(result).toEqual({
       status: 2,
-      output: expect.stringContaining(`watchbell: this database will not do: ${message}`),
+      output: expect.stringContaining(`watchbell: this database cannot be used: ${message}`),
     });
   expect(doctor?.output).toContain(`BAD  encoding: ${message}`);
-  expect(doctor?.output).toContain('BAD  schema: there is none yet');
+  expect(doctor?.output).toContain('BAD  schema: missing; run');
   await database.query(`drop database ${name} with (force)`);
 });
 
-test('a wrong option or file is refused before anything is done', async () => {
+test('a wrong option or file is rejected before anything is done', async () => {
   expect(await watchbell(['alert', '--severity', 'bogus'])).toMatchObject({
     status: 2,
     output: expect.stringContaining('Allowed choices are critical, warning, info'),
@@ -222,7 +222,7 @@ test('a wrong option or file is refused before anything is done', async () => {
   });
 });
 
-test('a backup into a directory that cannot be made ends with a sentence', async () => {
+test('a backup into a directory that cannot be created fails with one sentence', async () => {
   expect(await watchbell(['backup', '--to', '/proc/nope/backups'])).toEqual({
     status: 2,
     output: expect.stringMatching(/^watchbell: the backup cannot be written to \/proc\/nope\/backups: E[A-Z]+/),
@@ -232,13 +232,13 @@ test('a backup into a directory that cannot be made ends with a sentence', async
   await rm(join(directory, 'secrets'), { recursive: true });
 });
 
-test('a backup into what is no directory is one sentence and leaves nothing behind', async () => {
+test('a backup into a file fails with one sentence and leaves nothing behind', async () => {
   const to = join(directory, 'watchbell.yaml', 'x');
   expect(await watchbell(['backup', '--to', to])).toEqual({
     status: 2,
     output: expect.stringMatching(
       new RegExp(
-        `^watchbell: the backup cannot be written to ${to}: ENOTDIR.*; name a directory that may be written and has room$`,
+        `^watchbell: the backup cannot be written to ${to}: ENOTDIR.*; choose a writable directory with enough space$`,
       ),
     ) as string,
   });

@@ -47,7 +47,7 @@ test('a typo before anything was good stops what needs the configuration, and no
     status: 1,
     output: expect.stringMatching(/BAD {2}last good configuration: there is none/),
   });
-  expect(backup.output).toMatch(/going on, since this needs no more of the configuration than its database/);
+  expect(backup.output).toMatch(/continuing, because this command only needs the database/);
   expect(backup).toMatchObject({ status: 0, output: expect.stringMatching(PROBLEM) });
 });
 
@@ -83,7 +83,7 @@ describe('commands go on with the last good configuration, as the bot does, and 
     expect(output).toMatch(new RegExp(`^BAD {2}configuration: .*${PROBLEM.source}`, 'm'));
     expect(output).toMatch(/^ok {3}database: Postgres/m);
     expect(output).toMatch(/^ok {3}last good configuration: of 20.*Z; /m);
-    expect(output).toMatch(/^ok {3}web: nothing outside this program to look at$/m);
+    expect(output).toMatch(/^ok {3}web: nothing external to check$/m);
     expect(status).toBe(1);
   });
 });

@@ -126,9 +126,9 @@ test('a webhook for an address nobody configured is told once, whatever names so
   await bot.settle();
   // Each is told in a transaction of its own, whichever commits first.
   expect(told().toSorted()).toEqual([
-    'A sender with the token of `bell/prod` posts to `/webhooks/bell/prod/v2` and is refused (no webhook has this address: compare it with the documentation of the skill); its alerts are being lost.',
+    'A sender with the token of `bell/prod` posts to `/webhooks/bell/prod/v2` and is refused (no webhook has this address: see the documentation of the skill); its alerts are being lost.',
     'Somebody sent a request to `/webhooks/bell/prodd`, and it was refused: this replica does not know source prodd yet: add it to the configuration, or wait. If that was meant for me, correct the address there, or add the source here. Configured: `bell/prod`.',
-    'Somebody sent a request to `/webhooks/gong/x`, and it was refused: no webhook has this address: compare it with the documentation of the skill. If that was meant for me, correct the address there.',
+    'Somebody sent a request to `/webhooks/gong/x`, and it was refused: no webhook has this address: see the documentation of the skill. If that was meant for me, correct the address there.',
   ]);
   expect(await bot.query('select about from notices order by about')).toEqual([
     { about: 'webhook:address:404' },

@@ -115,7 +115,7 @@ test('a probe that comes before the bot waits for it, and one of a changed confi
 
   const changed = await configure({ rooms: ['ops'] }, { file: 'changed.yaml', source: 'next' });
   const late = startProbe(['--config', changed, '--url', bell.url]);
-  await late.printed('has another configuration');
+  await late.printed('has a different configuration');
   await configure({ rooms: ['ops'] }, { source: 'next' });
   expect(await late.done).toEqual({
     status: 0,

@@ -15,7 +15,7 @@ beforeEach(async () => {
     join(directory, 'watchbell.yaml'),
     'connectors: { web: {} }\nrooms: { lobby: { in: { web: lobby } } }\n',
   );
-  // It knows no skill, so it leaves every timer that these tests set to `recover`.
+  // Without skills, it leaves every timer of these tests to `recover`.
   bot = await startTestBot({ skills: [] });
 });
 afterEach(async () => {
@@ -23,7 +23,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** The real command, in a process of its own. */
+/** Runs the real command in a separate process. */
 function recover(...more: string[]): Promise<{ status: number; said: string }> {
   return new Promise((done) => {
     execFile(
@@ -44,14 +44,14 @@ const setTimer = (skill: string, name: string, ageSeconds: number): Promise<obje
 const events = (): Promise<{ skill: string; name: string }[]> =>
   bot.query(`select skill, name from events where kind = 'timer'`);
 
-test('nothing overdue is said in a sentence, and what is due later or just now is left to the replicas', async () => {
+test('nothing overdue is reported in one sentence, and timers due later or just now are left to the replicas', async () => {
   await setTimer('countdown', 'goOn', 10);
   await setTimer('countdown', 'goOn', -3600);
-  expect(await recover()).toEqual({ status: 0, said: 'Nothing is overdue by more than 30 s.\n' });
+  expect(await recover()).toEqual({ status: 0, said: 'No timer is overdue by more than 30 s.\n' });
   expect(await events()).toEqual([]);
 });
 
-test('a countdown that nobody goes on with is handed over, once', async () => {
+test('a stalled countdown is handed over, once', async () => {
   await setTimer('countdown', 'goOn', 120);
   await setTimer('countdown', 'goOn', 60);
   const { status, said } = await recover('--older-than', '45s');
@@ -60,50 +60,50 @@ test('a countdown that nobody goes on with is handed over, once', async () => {
   );
   expect(status).toBe(0);
   expect(await events()).toHaveLength(2);
-  expect((await recover()).said).toBe('Nothing is overdue by more than 30 s.\n');
+  expect((await recover()).said).toBe('No timer is overdue by more than 30 s.\n');
   expect(await events()).toHaveLength(2);
 });
 
-test('with no replica alive it is handed over all the same, and the status says that somebody must look', async () => {
+test('with no live replica it is handed over too, and the exit status is 1', async () => {
   await bot.leave();
   await setTimer('countdown', 'goOn', 60);
   const { status, said } = await recover();
-  expect(said).toContain('handed over.\nNo replica is alive: they are handled when the next one starts.');
+  expect(said).toContain('handed over.\nNo replica is alive: the timers are handled when the next one starts.');
   expect(status).toBe(1);
   expect(await events()).toHaveLength(1);
 });
 
-test('a timer that fired long ago and was never handled is named', async () => {
+test('a timer that fired long ago but was never handled is reported', async () => {
   await setTimer('countdown', 'goOn', 60);
   await recover();
   await bot.query(`update events set accepted_at = now() - interval '1 min' where kind = 'timer'`);
   const { status, said } = await recover();
   expect(said).toContain('countdown goOn: one timer, due 1 min ago');
-  expect(said).toContain('fired, and not handled yet.\nA replica is alive and leaves some');
+  expect(said).toContain('fired, but not handled yet.\nA replica is alive but does not handle some');
   expect(status).toBe(1);
 });
 
-test('a timer of a skill that is not configured is left and named', async () => {
+test('a timer of a skill that is not configured is skipped and reported', async () => {
   await setTimer('gone', 'poll', 60);
   const { status, said } = await recover();
   expect(said).toContain('gone poll: one timer, due 1 min ago');
-  expect(said).toContain('left, since this configuration has no such skill');
+  expect(said).toContain('skipped, because this configuration has no such skill');
   expect(status).toBe(1);
   expect(await events()).toEqual([]);
 });
 
-test('what a replica is firing at this moment is not touched', async () => {
+test('a timer that a replica is firing right now is not touched', async () => {
   await setTimer('countdown', 'goOn', 60);
   const replica = new pg.Client({ connectionString: bot.databaseUrl });
   await replica.connect();
   await replica.query('begin');
   await replica.query('select 1 from timers for update');
-  expect(await recover()).toEqual({ status: 0, said: 'Nothing is overdue by more than 30 s.\n' });
+  expect(await recover()).toEqual({ status: 0, said: 'No timer is overdue by more than 30 s.\n' });
   await replica.end();
   expect(await events()).toEqual([]);
 });
 
-test('a time span that cannot be read is refused', async () => {
+test('an invalid time span is rejected', async () => {
   const { status, said } = await recover('--older-than', 'soon');
   expect(said).toContain('--older-than "soon" is not a time span like 30s or 5m');
   expect(status).toBe(2);

@@ -16,7 +16,7 @@ const probe = defineSkill({
   rooms: ({ room }) => (room === undefined ? undefined : [room]),
   commands: {
     ping: { help: 'answers', run: ({ options }) => options.word },
-    'tell {room} {text...}': { help: 'says something elsewhere', run: ({ args, say }) => say(args.room, args.text) },
+    'tell {room} {text...}': { help: 'posts in another room', run: ({ args, say }) => say(args.room, args.text) },
   },
 });
 const rival = defineSkill({ name: 'rival', commands: { echo: { help: 'echoes', run: () => 'echo' } } });
@@ -33,7 +33,7 @@ describe('a running bot', () => {
   const epoch = async (): Promise<number | undefined> =>
     (await bot.query<{ epoch: number }>(`select epoch from leases where name = 'connector:memory'`))[0]?.epoch;
 
-  test("a changed option of a skill counts from the next command on, and the connector isn't touched", async () => {
+  test('a changed option of a skill applies from the next command, and the connector is not restarted', async () => {
     expect(await bot.say('ping')).toEqual(['pong']);
     const before = await epoch();
     await reload({ skills: { ...bot.app.config.skills, probe: { word: 'changed' } } });
@@ -41,7 +41,7 @@ describe('a running bot', () => {
     expect(await epoch()).toBe(before);
   });
 
-  test('a new room is listened in and can be spoken in, one that is taken out is silent', async () => {
+  test('the bot listens and posts in a new room, and ignores a removed one', async () => {
     expect(await bot.say('ping', { room: 'annex' })).toEqual([]);
     await reload({ rooms: { ...bot.app.config.rooms, annex: { in: { memory: ['annex'] } } } });
     expect(await bot.say('ping', { room: 'annex' })).toEqual(['pong']);
@@ -53,14 +53,14 @@ describe('a running bot', () => {
     expect(await bot.say('ping')).toEqual(['pong']);
   });
 
-  test('a skill listens where its changed options say', async () => {
+  test('a skill listens in the rooms of its changed options', async () => {
     await reload({
       rooms: { ...bot.app.config.rooms, annex: { in: { memory: ['annex'] } } },
       skills: { ...bot.app.config.skills, probe: { word: 'pong', room: 'annex' } },
     });
     expect(await bot.say('ping')).toEqual(['`probe` does not listen in this room, only in annex.']);
     expect(await bot.say('ping', { room: 'annex' })).toEqual(['pong']);
-    // Who may not ask for the rooms is not told of them.
+    // People who may not list the rooms are not told.
     await reload({
       access: [
         { deny: ['everyone'], commands: ['rooms'] },
@@ -71,7 +71,7 @@ describe('a running bot', () => {
     expect(await bot.say('ping', { room: 'annex' })).toEqual(['pong']);
   });
 
-  test('a skill that is switched off is gone, and comes back', async () => {
+  test('a skill can be turned off and on again', async () => {
     const { rival: options, ...others } = bot.app.config.skills;
     await reload({ skills: others });
     expect(await bot.say('echo')).toEqual([]);
@@ -79,12 +79,12 @@ describe('a running bot', () => {
     expect(await bot.say('echo')).toEqual(['echo']);
   });
 
-  test('who may do what changes with the rules', async () => {
+  test('changed access rules apply', async () => {
     await reload({ access: [{ deny: ['everyone'], commands: ['ping'], reason: 'not today' }] });
     expect(await bot.say('ping')).toEqual(['Not allowed: not today']);
   });
 
-  test('a connector whose entry changed is handed over and started again, and nothing said meanwhile is lost', async () => {
+  test('a connector with a changed entry is restarted, and no message is lost meanwhile', async () => {
     await bot.say('ping');
     const before = (await epoch()) ?? 0;
     const { memory } = bot.app.config.connectors;
@@ -96,7 +96,7 @@ describe('a running bot', () => {
     expect(await epoch()).toBe(before + 1);
   });
 
-  test('a connector that is taken out says nothing more and is given back', async () => {
+  test('a removed connector stops, and its lease is released', async () => {
     await reload({ connectors: {} });
     expect(bot.app.parts()).not.toHaveProperty('memory');
     expect(
@@ -121,7 +121,7 @@ describe('the program and its file', () => {
       },
     },
   });
-  /** In one step, as editors and ConfigMaps do. */
+  /** Replaces the file atomically, as editors and ConfigMaps do. */
   async function write(text: string, to = file()): Promise<void> {
     await writeFile(`${to}.new`, text);
     await rename(`${to}.new`, to);
@@ -163,7 +163,7 @@ describe('the program and its file', () => {
     (await readFile(join(directory, 'log'), 'utf8')).match(/timeIntervals: has no effect in this release/g)?.length ??
     0;
 
-  test('a valid change is taken up while it runs, an invalid one changes nothing and is told', async () => {
+  test('a valid change is applied at runtime, an invalid one is only reported', async () => {
     expect([await status('one'), await status('two')]).toEqual([200, 503]);
     expect(await warnings()).toBe(1);
     await write(JSON.stringify(configuration('default', 'two')));
@@ -183,7 +183,7 @@ describe('the program and its file', () => {
     expect(bell.failures).toEqual([]);
   });
 
-  test('started with a wrong file while its database is away it waits, and goes on with its last good one', async () => {
+  test('started with an invalid file while the database is down, it waits, and then runs with the last good one', async () => {
     const line = new Line(database.url, await freePort());
     const wrong = join(directory, 'wrong.yaml');
     await writeFile(wrong, 'rooms: { ops: { in: { webb: ops } } }');
@@ -197,15 +197,15 @@ describe('the program and its file', () => {
       opsPort: await freePort(),
       logFile: join(directory, 'later'),
     });
-    const said = (): Promise<string> => readFile(join(directory, 'later'), 'utf8').catch(() => '');
+    const logText = (): Promise<string> => readFile(join(directory, 'later'), 'utf8').catch(() => '');
     const starting = later.start();
     try {
-      await until(async () => !later.isAlive || (await said()).includes('waiting for it'));
-      expect(await said()).toContain('no connector is called \\"webb\\"');
+      await until(async () => !later.isAlive || (await logText()).includes('does not answer yet; waiting'));
+      expect(await logText()).toContain('no connector is called \\"webb\\"');
       await line.mend();
       await starting;
       expect(later.failures).toEqual([]);
-      expect(await said()).toContain('running with the last good one');
+      expect(await logText()).toContain('running with the last good one');
     } finally {
       await later.stop();
       await line.cut();
@@ -215,10 +215,10 @@ describe('the program and its file', () => {
   test.each([
     ['names a database that does not answer', { database: { url: { file: 'database-uri' } } }],
     [
-      'is wrong, while the database does not answer',
+      'is invalid, while the database does not answer',
       { database: { url: { file: 'database-uri' } }, rooms: { ops: { in: { webb: 'ops' } } } },
     ],
-  ])('a file that %s is mended while the bot waits, and the bot goes by it', async (_, mistake) => {
+  ])('a file that %s can be fixed while the bot waits, and the bot uses it', async (_, mistake) => {
     const gone = new URL(database.url);
     gone.port = String(await freePort());
     const own = await mkdtemp(join(directory, 'waits-'));
@@ -226,31 +226,31 @@ describe('the program and its file', () => {
     await mkdir(secrets);
     for (const [name, secret] of Object.entries({ token: 'secret', here: database.url, 'database-uri': gone.href }))
       await writeFile(join(secrets, name), secret);
-    const mended = { ...configuration('mended'), database: { url: { file: 'here' } } };
-    await write(JSON.stringify({ ...mended, ...mistake }), config);
+    const fixed = { ...configuration('fixed'), database: { url: { file: 'here' } } };
+    await write(JSON.stringify({ ...fixed, ...mistake }), config);
     const [port, opsPort] = [await freePort(), await freePort()];
     const waiting = new ProgramProcess({ config, secrets, databaseUrl: '', port, opsPort, logFile: log });
     const waited = async (times: number): Promise<boolean> => {
-      const said = await readFile(log, 'utf8').catch(() => '');
-      return (said.match(/waiting for it|changed configuration is wrong/g)?.length ?? 0) >= times;
+      const logText = await readFile(log, 'utf8').catch(() => '');
+      return (logText.match(/does not answer yet; waiting|changed configuration is invalid/g)?.length ?? 0) >= times;
     };
     const starting = waiting.start();
     try {
       await until(async () => !waiting.isAlive || (await waited(1)));
-      // Another mistake is not the end of it.
+      // It survives another mistake.
       await write('{ not: [yaml', config);
       await until(async () => !waiting.isAlive || (await waited(2)));
-      await write(JSON.stringify(mended), config);
+      await write(JSON.stringify(fixed), config);
       await until(() => waiting.isReady || !waiting.isAlive);
       expect(waiting.failures).toEqual([]);
-      expect(await status('mended', waiting.url)).toBe(200);
+      expect(await status('fixed', waiting.url)).toBe(200);
     } finally {
       await waiting.kill();
       await starting;
     }
   });
 
-  test('a start with a wrong file finds the last good one in the database that the file names', async () => {
+  test('a start with an invalid file finds the last good one in the database that the file names', async () => {
     const own = await mkdtemp(join(directory, 'named-'));
     const [config, log] = [join(own, 'watchbell.yaml'), join(own, 'log')];
     await writeFile(join(own, 'here'), database.url);
@@ -267,7 +267,7 @@ describe('the program and its file', () => {
     }
   });
 
-  test('a first start with a wrong file ends and says what is wrong', async () => {
+  test('a first start with an invalid file fails and reports the problem', async () => {
     const empty = await createDatabase();
     const wrong = join(directory, 'wrong.yaml');
     await writeFile(wrong, 'rooms: { ops: { in: { webb: ops } } }');

@@ -92,13 +92,13 @@ async function post(
   expect(response.status).toBe(200);
 }
 
-/** What the bot shows that holds `text`. */
+/** The messages of the bot that contain `text`. */
 async function shown(text: string): Promise<string[]> {
   const messages = await homeserver.shown(room);
   return messages.filter((one) => one.sender === '@bell:fake.test' && one.text.includes(text)).map((one) => one.text);
 }
 
-test('a restored bot says nothing twice, runs nothing said before, and its next change is shown', async () => {
+test('a restored bot posts nothing twice, runs no older command, and shows its next change', async () => {
   const bell = await startBell(old);
   await post(bell, 'Shown');
   await until(async () => (await shown('Shown')).length === 1);
@@ -110,7 +110,7 @@ test('a restored bot says nothing twice, runs nothing said before, and its next 
   await client.end();
   const path = join(directory, 'backup.jsonl.gz');
   await writeBackup(path, dump(connect(old), '0.1.0'));
-  // After the backup what waited is shown, and what was shown is changed: requests whose keys the homeserver remembers.
+  // After the backup the pending message is sent, and the other is edited: the homeserver remembers the keys of these requests.
   await homeserver.setRate(null);
   await post(bell, 'Shown', 'resolved');
   await until(async () => (await shown('RESOLVED')).length === 1 && (await shown('Waiting')).length === 1);
@@ -133,7 +133,7 @@ test('a restored bot says nothing twice, runs nothing said before, and its next 
   expect(await shown('0.1.0')).toHaveLength(0);
   expect(await listDead(database.query, 10)).toMatchObject([{ reason: 'held by a restore' }]);
 
-  // For the restored bot the alert still fires, so the change that comes next must not be taken for the one of before.
+  // For the restored bot the alert still fires, so the homeserver must not take its next change for the earlier one.
   await post(again, 'Shown', 'firing', 'and then this');
   await until(async () => (await shown('and then this')).length === 1);
   expect(await shown('payments Shown')).toHaveLength(1);
