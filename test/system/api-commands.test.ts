@@ -184,7 +184,7 @@ test.each([
   [{ say: '' }, 'k1', 'send JSON such as'],
   [{ say: 'buy tea', where: 'lobby' }, 'k1', 'send JSON such as'],
   [['buy tea'], 'k1', 'send JSON such as'],
-  ['{', 'k1', 'the request cannot be read'],
+  ['{', 'k1', 'the request is malformed'],
   [{ say: 'buy tea', room: 'cellar' }, 'k1', 'There is no room "cellar"; rooms: lobby'],
 ])('%j with the key "%s" is refused', async (body, key, title) => {
   expect(await say(body, key)).toMatchObject({ status: 400, body: { title: expect.stringContaining(title) } });

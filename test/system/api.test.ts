@@ -141,7 +141,7 @@ test.each([
   ['v1/alerts/open?limit=1&limit=2', 400, 'limit is given more than once: say it once'],
   ['v1/alerts/open?limit=0', 400, expect.stringContaining('limit: ')],
   ['v1/alerts/open?cursor=x', 400, expect.stringContaining('cursor: ')],
-  ['nothing', 404, expect.stringContaining('nothing is at this address')],
+  ['nothing', 404, expect.stringContaining('there is nothing at this address')],
   ['v1/%ff/open', 400, expect.any(String)],
 ])('%s is answered with %d', async (path, status, title) => {
   expect(await problem(get(path))).toEqual([status, title]);
