@@ -30,7 +30,7 @@ import type { Logger } from './log.ts';
 import { createMetrics, declareHistograms, type Metrics } from './metrics.ts';
 import type { PartState } from './part-state.ts';
 import { buildRegistry } from './registry/build-registry.ts';
-import { beginSeries } from './registry/metric-series.ts';
+import { initSeries } from './registry/metric-series.ts';
 import { knownNames, type Registry } from './registry/registry.ts';
 import { Heartbeat } from './replicas/heartbeat.ts';
 import { Incarnation } from './replicas/incarnation.ts';
@@ -251,10 +251,10 @@ export class App {
       registry: () => this.#registry,
       ages: () => ({ eventsMs: this.#config.keep.events, historyMs: this.#config.keep.history }),
       isCounting: () => this.#leases.held.has('housekeeping'),
-      onBuried: (count) =>
+      onOrphansDead: (count) =>
         this.notifyOps(
           'buried',
-          `${count} messages were meant for a connector that is no longer configured. They are kept: watchbell messages dead lists them.`,
+          `${count} messages are for a connector that is no longer configured. They are kept: watchbell messages dead lists them.`,
         ),
     });
     database.onAvailability((available) => {
@@ -365,7 +365,7 @@ export class App {
     const [before, registryBefore] = [this.#config, this.#registry];
     this.#registry = this.#build(config, generation);
     this.#config = config;
-    await Promise.all([this.#connections.disconnectChanged(before), this.#services.endChanged(registryBefore)]);
+    await Promise.all([this.#connections.disconnectChanged(before), this.#services.stopChanged(registryBefore)]);
     this.#connect();
     await this.#heardSources.update();
     this.#changes.all();
@@ -464,12 +464,12 @@ export class App {
       this.metrics,
       [...registry.skills.values()].map((loaded) => loaded.skill),
     );
-    beginSeries(this.metrics, registry);
+    initSeries(this.metrics, registry);
     return registry;
   }
 
   #connect(): void {
-    this.#leases.want([...OF_THE_NEWEST, ...this.#connections.connect(), ...this.#services.wanted()]);
+    this.#leases.want([...OF_THE_NEWEST, ...this.#connections.connect(), ...this.#services.leases()]);
   }
 
   #held(lease: Lease): void {

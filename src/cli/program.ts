@@ -135,7 +135,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
     'hands overdue timers (of countdowns and others) that no replica has fired to a running replica',
     async (_, options) => (await import('./recover.ts')).recover(options),
   )
-    .option('--older-than <time span>', 'how long overdue', '30s')
+    .option('--older-than <duration>', 'how long overdue', '30s')
     .option('--held <what>', 'list, release or drop what a restore holds');
   add(
     program,

@@ -7,7 +7,7 @@ import type { ProgramSetupOptions } from './program-setup.ts';
 import { withLastGood } from './with-database.ts';
 
 export interface RecoverCommandOptions extends ProgramSetupOptions {
-  /** Time span such as `30s`. */
+  /** Duration such as `30s`. */
   readonly olderThan: string;
   /** What to do with the work that a restore holds: `list`, `release` or `drop`. Without it, only overdue timers are handled. */
   readonly held?: string;
@@ -17,7 +17,7 @@ export interface RecoverCommandOptions extends ProgramSetupOptions {
 export function recover(options: RecoverCommandOptions): Promise<number> {
   const olderThanMs = parseDuration(options.olderThan);
   if (olderThanMs === undefined)
-    throw new StartFailed(`--older-than "${options.olderThan}" is not a time span like 30s or 5m`);
+    throw new StartFailed(`--older-than "${options.olderThan}" is not a duration like 30s or 5m`);
   if (options.held !== undefined && !['list', 'release', 'drop'].includes(options.held))
     throw new StartFailed(`--held takes list, release or drop, not "${options.held}"`);
   return withLastGood(options, async (database, setup, config) => {

@@ -39,21 +39,21 @@ describe('without a rule', () => {
     ['admin', ann, false],
     ['admin', bob, true],
     ['read', guest, false],
-  ] as const)('class %s, asker %#: %p', (commandClass, actor, allow) => {
+  ] as const)('class %s, actor %#: %p', (commandClass, actor, allow) => {
     expect(decide([], ask(actor, { class: commandClass })).allow).toBe(allow);
   });
 
-  test('a refusal says what is needed', () => {
+  test('a denial says what is needed', () => {
     expect(decide([], ask(stranger, { command: 'close', class: 'act' })).because).toBe(
-      '`close` needs somebody listed under people:; ask an admin',
+      '`close` is for people listed under people:; ask an admin',
     );
   });
 
-  test('a class nobody knows is refused, even to an admin', () => {
+  test('an unknown class is denied, even to an admin', () => {
     expect(decide([], ask(bob, { class: 'super' as never })).allow).toBe(false);
   });
 
-  test('a guest is refused even when listed as an admin', () => {
+  test('a guest is denied even when listed as an admin', () => {
     expect(decide([], ask({ ...bob, guest: true }, { class: 'read' })).allow).toBe(false);
   });
 });
@@ -65,7 +65,7 @@ describe('rules', () => {
   );
   const silence = { command: 'silence', class: 'act' } as const;
 
-  test('the first one that matches decides', () => {
+  test('the first match decides', () => {
     expect(decide(access, ask(ann, silence))).toEqual({ allow: true, because: 'access rule 1 allows it to sre' });
     expect(decide(access, ask(ann, { ...silence, room: 'random' }))).toEqual({
       allow: false,
@@ -74,11 +74,11 @@ describe('rules', () => {
     expect(decide(access, ask(stranger, silence)).because).toBe('silences are for SRE');
   });
 
-  test('a rule for rooms does not count in a direct message', () => {
+  test('a rule for rooms does not apply in a direct message', () => {
     expect(decide(access, ask(ann, { ...silence, room: undefined, direct: true })).allow).toBe(false);
   });
 
-  test('commands match by whole first words, whatever their case', () => {
+  test('commands match by complete leading words, in any case', () => {
     const deny = rules({ deny: ['everyone'], commands: ['Job Run'] });
     expect(decide(deny, ask(ann, { command: 'job run' })).allow).toBe(false);
     expect(decide(deny, ask(ann, { command: 'job runs' })).allow).toBe(true);
@@ -88,7 +88,7 @@ describe('rules', () => {
     );
   });
 
-  test('a skill, a person, a platform and everything can be named', () => {
+  test('rules can name a skill, a person, a platform and everyone', () => {
     expect(decide(rules({ deny: ['ann'], commands: ['skill:alerts'] }), ask(ann)).allow).toBe(false);
     expect(decide(rules({ deny: ['ann'], commands: ['skill:jobs'] }), ask(ann)).allow).toBe(true);
     expect(decide(rules({ deny: ['ann'], commands: ['skill:alerts'] }), ask(bob)).allow).toBe(true);
@@ -97,14 +97,14 @@ describe('rules', () => {
     expect(decide(rules({ allow: ['everyone'] }), ask(stranger, { class: 'admin' })).allow).toBe(true);
   });
 
-  test('a guest gets what is given to guests by name, not what everyone gets', () => {
+  test('a guest gets what guests are allowed explicitly, not what everyone is allowed', () => {
     expect(decide(rules({ allow: ['everyone'] }), ask(guest)).allow).toBe(false);
     expect(decide(rules({ allow: ['platform:matrix'] }), ask(guest)).allow).toBe(false);
     expect(decide(rules({ allow: ['guests'], commands: ['ack'] }), ask(guest)).allow).toBe(true);
     expect(decide(rules({ allow: ['guests'], commands: ['ack'] }), ask(guest, { command: 'close' })).allow).toBe(false);
   });
 
-  test('the account id is no name: it cannot pass for a person or a group', () => {
+  test('an account id cannot pass for a person or a group', () => {
     expect(
       decide(rules({ allow: ['sre', 'ann'] }), ask({ ...stranger, accountId: 'ann', name: 'sre' }, { class: 'act' }))
         .allow,
@@ -131,7 +131,7 @@ const anyRule = fc
   })
   .map(({ list, deny, commands }) => (deny ? { deny: list, commands } : { allow: list, commands }));
 
-test('whatever the rules are: bots, unconfigured rooms and unlisted direct messages get nothing', () => {
+test('under any rules, bots, unconfigured rooms and direct messages from unlisted people get nothing', () => {
   fc.assert(
     fc.property(
       fc.array(anyRule, { maxLength: 4 }),
@@ -148,13 +148,13 @@ test('whatever the rules are: bots, unconfigured rooms and unlisted direct messa
   );
 });
 
-test('a configured room with two people in it is a room like any other', () => {
+test('a configured room with only two members counts as a room', () => {
   const stranger = { ...ann, person: undefined, groups: [] };
   expect(decide([], ask(stranger, { direct: true })).allow).toBe(true);
   expect(decide([], ask(stranger, { direct: true, room: undefined })).allow).toBe(false);
 });
 
-test('without rules nothing at all is for a guest', () => {
+test('without rules a guest may do nothing', () => {
   fc.assert(
     fc.property(anyAsker, fc.constantFrom('read', 'respond', 'act', 'admin'), (actor, commandClass) => {
       expect(decide([], ask({ ...actor, guest: true }, { class: commandClass as never })).allow).toBe(false);
@@ -162,7 +162,7 @@ test('without rules nothing at all is for a guest', () => {
   );
 });
 
-describe('what a command is about', () => {
+describe('rules for resources', () => {
   const site = rules({ allow: ['sre'], on: ['job:site/*'] }, { deny: ['everyone'], on: ['job:site/*'] });
   const on = (actor: Actor, resource?: string) =>
     decide(site, ask(actor, { command: 'job run', class: 'act', ...(resource !== undefined && { resource }) }));
@@ -175,11 +175,11 @@ describe('what a command is about', () => {
     [carl, 'job:shop/deploy', true],
     [carl, 'xjob:site/deploy', true],
     [carl, undefined, true],
-  ])('%# is decided by a glob', (actor, resource, allow) => {
+  ])('a glob decides %#', (actor, resource, allow) => {
     expect(on(actor, resource).allow).toBe(allow);
   });
 
-  test('an allow alone restricts nobody', () => {
+  test('an allow rule alone restricts nobody', () => {
     const alone = rules({ allow: ['sre'], on: ['job:site/*'] });
     expect(decide(alone, ask(carl, { class: 'act', resource: 'job:site/deploy' })).allow).toBe(true);
   });
@@ -194,7 +194,7 @@ describe('what a command is about', () => {
     expect(decide(rules({ deny: ['everyone'], on: [glob] }), ask(ann, { resource })).allow).toBe(!matches);
   });
 
-  test('a glob matches as the same regular expression does', () => {
+  test('a glob matches like the equivalent regular expression', () => {
     const text = fc.string({ unit: fc.constantFrom('a', 'b', '/'), maxLength: 8 });
     const glob = fc.string({ unit: fc.constantFrom('a', 'b', '/', '*'), minLength: 1, maxLength: 8 });
     fc.assert(
@@ -207,7 +207,7 @@ describe('what a command is about', () => {
   });
 });
 
-describe('who is no account', () => {
+describe('actors without an account', () => {
   const token: Actor = { ...stranger, kind: 'token', connector: 'api', accountId: 'token:ci', name: 'token:ci' };
   const operator: Actor = { ...token, kind: 'program', connector: 'cli', accountId: 'cli:root' };
   const tokens = { ci: { commands: ['*'], queries: ['alerts open'] } };
@@ -222,19 +222,21 @@ describe('who is no account', () => {
     expect(decide([], ask(actor, { ...nowhere, class: commandClass }), tokens).allow).toBe(allow);
   });
 
-  test('a rule names a token, and everyone holds it too', () => {
+  test('rules can name a token, and everyone includes it', () => {
     expect(decide(rules({ deny: ['token:ci'] }), ask(token, nowhere), tokens).allow).toBe(false);
     expect(decide(rules({ deny: ['everyone'] }), ask(token, nowhere), tokens).allow).toBe(false);
     expect(decide(rules({ deny: ['token:cd'] }), ask(token, nowhere), tokens).allow).toBe(true);
   });
 
-  test('a token is for what its entry lists, commands and queries apart', () => {
+  test('a token may do what its entry lists, separately for commands and queries', () => {
     const query = { ...nowhere, isQuery: true, class: 'read' as const };
     expect(decide([], ask(token, { ...query, command: 'alerts open' }), tokens).allow).toBe(true);
     expect(decide([], ask(token, { ...query, command: 'alerts one' }), tokens).because).toContain(
       'api.tokens.ci.queries',
     );
     expect(decide([], ask(token, nowhere), { ci: { commands: ['class:read'], queries: ['*'] } }).allow).toBe(false);
-    expect(decide(rules({ allow: ['token:ci'] }), ask(token, nowhere)).because).toContain('not in the configuration');
+    expect(decide(rules({ allow: ['token:ci'] }), ask(token, nowhere)).because).toContain(
+      'no longer in the configuration',
+    );
   });
 });

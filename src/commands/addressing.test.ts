@@ -21,11 +21,11 @@ test.each([
   'bell: ack 12',
   'ack 12 @watchbell',
   'ack @watchbell 12',
-])('"%s" is said to the bot by name', (text) => {
+])('"%s" addresses the bot by name', (text) => {
   expect(said(text)).toMatchObject({ to: 'bot', by: 'name', text: 'ack 12' });
 });
 
-test('a name alone is an address with nothing said', () => {
+test('a name alone addresses the bot with an empty text', () => {
   for (const text of ['@watchbell', 'watchbell:', '@watchbell, ']) expect(said(text)).toEqual(to('name', ''));
   expect(said('watchbell')).toEqual(bare('', 'watchbell'));
 });
@@ -34,12 +34,12 @@ test.each([
   ['Watchbell ack 12', 'ack 12', 'Watchbell ack 12'],
   ['watchbell, anyone?', 'anyone?', 'watchbell, anyone?'],
   ['it broke\n bell is ready.', 'is ready', 'bell is ready'],
-])('in "%s" the name may be a word of what is said', (text, rest, whole) => {
+])('in "%s" the name may be part of the sentence', (text, rest, whole) => {
   expect(said(text)).toEqual(bare(rest, whole));
 });
 
 test.each(['İzleme help', 'İzleme: help', '@İzleme help', 'izleme, help', 'help @İZLEME', 'İİİ\nİzleme help'])(
-  '"%s" is said to a bot called İzleme: small letters are longer than what was typed',
+  '"%s" addresses a bot called İzleme, whose lower-case name is longer',
   (text) => {
     expect(addressed({ text, mentionsBot: false, direct: false }, ['İzleme'])).toMatchObject({
       to: 'bot',
@@ -53,23 +53,23 @@ test.each([
   ['! ack 12', 'ack 12'],
   ['   !ack 12.', 'ack 12'],
   ['!ack 12\nand more below', 'ack 12'],
-])('"%s" is said by prefix', (text, expected) => {
+])('"%s" addresses the bot by prefix', (text, expected) => {
   expect(said(text)).toEqual(to('prefix', expected));
 });
 
-test('anything in a direct message is said to the bot, its first line', () => {
+test('a direct message always addresses the bot, with its first line', () => {
   expect(said('ack 12\nthanks', { direct: true })).toEqual(to('direct', 'ack 12'));
   expect(said('watchbell: ack 12', { direct: true })).toEqual(to('name', 'ack 12'));
 });
 
-test('a mention anywhere is an address, and the line that says something is the command', () => {
+test('a mention anywhere addresses the bot, and the first line with text is the command', () => {
   expect(said(' ack 12', { mentionsBot: true })).toEqual(to('mention', 'ack 12'));
   expect(said(': ack 12', { mentionsBot: true })).toEqual(to('mention', 'ack 12'));
   expect(said('\n \n ack 12', { mentionsBot: true })).toEqual(to('mention', 'ack 12'));
   expect(said('', { mentionsBot: true })).toEqual(to('mention', ''));
 });
 
-test('a name on a later line counts, and then that line is the command', () => {
+test('with the name on a later line, that line is the command', () => {
   expect(said('it broke again\nwatchbell: ack 12\nthanks')).toEqual(to('name', 'ack 12'));
   expect(said('it broke again\nplease, @watchbell ack 12')).toMatchObject({ to: 'bot', by: 'name' });
   expect(said('it broke again\r\n@watchbell ack 12\r\n')).toEqual(to('name', 'ack 12'));
@@ -82,11 +82,11 @@ test.each([
   ['override', '\u202ewatchbell: ack 12'],
   ['NUL', 'watchbell:\u0000 ack 12\u0007'],
   ['joiner', '\u2060watchbell: ack 12'],
-])('a %s does not matter', (_, text) => {
+])('a %s is ignored', (_, text) => {
   expect(said(text)).toEqual(to('name', 'ack 12'));
 });
 
-test.each(['ack 12.', 'ack 12:', 'ack 12 ;', ' ack 12...', ': ack 12', ', ack 12 '])('"%s" is tidied', (text) => {
+test.each(['ack 12.', 'ack 12:', 'ack 12 ;', ' ack 12...', ': ack 12', ', ack 12 '])('"%s" is trimmed', (text) => {
   expect(tidy(text)).toBe('ack 12');
 });
 
@@ -105,7 +105,7 @@ test.each([
   'doorbell: ack 12',
   '',
   '\n\n',
-])('"%s" is said to nobody here', (text) => {
+])('"%s" does not address the bot', (text) => {
   expect(said(text)).toEqual({ to: 'nobody' });
 });
 
@@ -113,7 +113,7 @@ test('an empty name addresses nobody', () => {
   expect(addressed({ text: ': hello', mentionsBot: false, direct: false }, [''])).toEqual({ to: 'nobody' });
 });
 
-test('no line throws, and what is left is tidy and has no invisible character', () => {
+test('no text throws, and the result is trimmed, without invisible characters', () => {
   const piece = fc.oneof(
     fc.constantFrom('@watchbell', 'watchbell', ':', '!', '\n', ' ', '\u200b', '\u0000', 'İ', 'ß', '\ud800', 'ack'),
     fc.string({ unit: 'binary', maxLength: 30 }),
@@ -137,7 +137,7 @@ test.each([
   ['line ends', '\n'],
   ['lines', 'w\n'],
   ['colons', ':'],
-])('30 kB of %s are read within half a second', (_, piece) => {
+])('30 kB of %s are parsed within half a second', (_, piece) => {
   const line = `!x${piece.repeat(30_000 / piece.length)}x`;
   expect(fastestMs(() => said(line))).toBeLessThan(500);
 });

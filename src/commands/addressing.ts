@@ -1,15 +1,15 @@
 import { cut } from '../chat/cut.ts';
 import { foldName, nameAt, nameEnd } from '../chat/name.ts';
 
-/** How a line was addressed to the bot. */
+/** Whether and how a message addresses the bot. */
 export type Addressing =
   | { readonly to: 'nobody' }
-  /** By mention, by name or in a direct message: unknown words get an answer. `prefix`: by `!`, where they do not. */
+  /** By mention, by name or in a direct message, where unknown commands are answered; `prefix`: by `!`, where they are not. */
   | {
       readonly to: 'bot';
       readonly by: 'mention' | 'name' | 'direct' | 'prefix';
       readonly text: string;
-      /** By name without `@` or `:`, which may as well be a word of what is said: the line with the name. */
+      /** The line including the name, when that has neither `@` nor `:` and may be part of the sentence. */
       readonly whole?: string;
     };
 
@@ -21,13 +21,13 @@ export interface Line {
 
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
-/** Longer than any command; what is behind it is a paste. */
+/** Longer than any command; the rest must be pasted text. */
 const MAX_LINE = 4100;
 const AROUND = new Set([' ', '\t', '\n', '\r', '\u00a0', '.', ':', ',', ';']);
 
 /**
- * Spare spaces, a trailing full stop or colon, and invisible characters do not matter. Walked from both ends: a regular
- * expression that looks for an end of dots takes seconds over 30 kB of them.
+ * Removes extra spaces, a trailing full stop or colon, and invisible characters. Walks from both ends: a regular expression for
+ * trailing dots takes seconds on 30 kB of them.
  */
 export function tidy(text: string): string {
   const line = cut(text, MAX_LINE).replace(CONTROL, '');
@@ -39,8 +39,8 @@ export function tidy(text: string): string {
 }
 
 /**
- * Reads `@name …`, `name: …`, `!…`, a mention anywhere, or anything in a direct message. A mention or name on a later
- * line counts too, and then that line is the command. Pure.
+ * Recognises `@name …`, `name: …`, `!…`, a mention anywhere, and anything in a direct message. With a mention or name on a later
+ * line, that line is the command. Pure.
  */
 export function addressed(line: Line, names: readonly string[]): Addressing {
   const text = line.text.replace(CONTROL, '');
@@ -57,7 +57,7 @@ export function firstLine(text: string): string {
   return tidy(text.trimStart().split('\n', 1)[0] ?? '');
 }
 
-/** The first line that says anything besides the (already removed) mention. */
+/** The first line with any text besides the mention, which is already removed. */
 function mentionedLine(text: string): string {
   return text.split('\n').find((one) => tidy(one) !== '') ?? '';
 }

@@ -12,7 +12,7 @@ export interface AuditEntry {
   readonly command: string;
   readonly text: string;
   readonly result: string;
-  /** Why it was allowed or refused. */
+  /** Why it was allowed or denied. */
   readonly because: string;
 }
 

@@ -43,19 +43,19 @@ test.each([
   'acknowledge 12',
   'Acknowledge12',
   '  ack   12  ',
-])('"%s" is one command', (text) => {
+])('"%s" is the same command', (text) => {
   expect(args(text)).toEqual({ name: 'ack', ids: ['12'] });
 });
 
-test.each(['ack 12 13', 'ack 12,13', 'ack12,13', 'ack 12, #13.', 'ack12 13'])('"%s" names two', (text) => {
+test.each(['ack 12 13', 'ack 12,13', 'ack12,13', 'ack 12, #13.', 'ack12 13'])('"%s" has two ids', (text) => {
   expect(args(text)).toEqual({ name: 'ack', ids: ['12', '13'] });
 });
 
-test('what is glued to the verb keeps what follows it', () => {
+test('text after an id without a space is parsed as usual', () => {
   expect(args('ack12 for 2h on it')).toEqual({ name: 'ack', ids: ['12'], for: 7_200_000, note: 'on it' });
 });
 
-test('the longest beginning wins', () => {
+test('the longest prefix wins', () => {
   expect(args('ack all')).toEqual({ name: 'ack all' });
   expect(args('ack all 7')).toEqual({ name: 'ack all', n: 7 });
   expect(args('job run site deploy staging now')).toEqual({
@@ -67,17 +67,17 @@ test('the longest beginning wins', () => {
   expect(found('job list')).toEqual({ found: 'command', name: 'job list' });
 });
 
-test('a shorter beginning takes what does not fit the longest', () => {
+test('a shorter prefix is used when the longest does not match', () => {
   expect(args('ack all of them')).toEqual({ name: 'ack', note: 'all of them' });
 });
 
-test('a slip in the number of the longest beginning is not left to a shorter one', () => {
+test('a mistyped number after the longest prefix does not fall back to a shorter one', () => {
   for (const number of ['٧', '99999999999', '7x', '1.5'])
     expect(index.find(`ack all ${number}`)).toMatchObject({ found: 'misfit', entry: { name: 'ack all' } });
   expect(index.find('ack0')).toMatchObject({ found: 'misfit', entry: { name: 'ack' } });
 });
 
-test('a line that begins like a command and does not fit says what was expected', () => {
+test('a line with a command but wrong arguments returns what was expected', () => {
   const lookup = index.find('count to ten');
   expect(lookup).toMatchObject({
     found: 'misfit',
@@ -88,19 +88,19 @@ test('a line that begins like a command and does not fit says what was expected'
 });
 
 test.each(['', '   ', 'please ack 12', 'count', 'backpack 12', 'ackall', 'ack12x', '12', '{ids:ids}', 'constructor'])(
-  '"%s" is no command',
+  '"%s" is not a command',
   (text) => {
     expect(found(text)).toBeUndefined();
   },
 );
 
-test('a synonym is the same command under its one name', () => {
+test('an alias is the same command, under its main name', () => {
   const entries = new Set(['ack 1', 'acknowledge 1'].map((text) => JSON.stringify(found(text))));
   expect([...entries]).toEqual(['{"found":"command","name":"ack"}']);
   expect(index.all.map((entry) => entry.name)).not.toContain('acknowledge');
 });
 
-test('two skills that claim one command are both named', () => {
+test('when two skills claim one command, the error names both', () => {
   expect(() => new CommandIndex([skill('one', 'go {n:int}'), skill('other', 'go {place?}')])).toThrow(
     /skills "one" and "other" both claim the command "go"/,
   );
@@ -108,7 +108,7 @@ test('two skills that claim one command are both named', () => {
   expect(() => new CommandIndex([skill('one', 'go {n:int}'), synonym])).toThrow(/"one" and "third".*"go"/);
 });
 
-test('one skill may have two commands that begin alike, but not two that are alike', () => {
+test('one skill may have two commands with the same prefix, but not with the same arguments', () => {
   expect(() => new CommandIndex([skill('one', 'go', 'go {n:int}')])).not.toThrow();
   expect(() => new CommandIndex([skill('one', 'go {n:int}', 'go {m:int}')])).toThrow(/both claim the command "go"/);
 });
@@ -128,7 +128,7 @@ test.each([
   expect(index.nearest(text, index.all)?.name).toBe(name);
 });
 
-test('only candidates are near', () => {
+test('only candidates are suggested', () => {
   expect(index.nearest('stob', [])).toBeUndefined();
   expect(
     index.nearest(
@@ -138,7 +138,7 @@ test('only candidates are near', () => {
   ).toBeUndefined();
 });
 
-test('no line makes finding throw or take long', () => {
+test('no line makes the lookup throw or take long', () => {
   const verbs = fc.constantFrom(
     'ack',
     'ack12',
@@ -181,7 +181,7 @@ test.each([
   expect(fastestMs(look)).toBeLessThan(1000);
 });
 
-test('what it costs does not grow with the number of commands', () => {
+test('the cost of a lookup does not grow with the number of commands', () => {
   const commands = Array.from({ length: 3000 }, (_, number) => `command${number} {n:int}`);
   const small = new CommandIndex([skill('one', ...commands.slice(0, 3))]);
   const large = new CommandIndex([skill('one', ...commands)]);
@@ -189,6 +189,6 @@ test('what it costs does not grow with the number of commands', () => {
     fastestMs(() => {
       for (let count = 0; count < 2000; count++) measured.find('command2 7');
     }, 10);
-  // A walk through all of them would cost a thousand times as much.
+  // Checking all of them would cost a thousand times as much.
   expect(measure(large)).toBeLessThan(20 * Math.max(measure(small), 4));
 });

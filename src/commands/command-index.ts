@@ -13,13 +13,13 @@ import {
 
 export interface IndexedCommand {
   readonly skill: string;
-  /** The literal words of the main pattern: `ack`, `job run`. What access rules, metrics and the audit call it. */
+  /** The literal words of the main pattern: `ack`, `job run`. The name in access rules, metrics and the audit. */
   readonly name: string;
   readonly pattern: string;
   readonly command: Command<unknown>;
 }
 
-/** A pattern as people read it: `ack [ID…] [for 2h] [note]`. */
+/** A pattern in the form shown to people: `ack [ID…] [for 2h] [note]`. */
 export function readable(entry: IndexedCommand): string {
   return entry.pattern
     .replace(/\{\w+:ids\?\}/g, '[ID…]')
@@ -37,10 +37,10 @@ export type Lookup =
       readonly entry: IndexedCommand;
       readonly args: Record<string, unknown>;
       readonly rooms: readonly string[];
-      /** Free text stands right behind its words, so the line may as well be what people say to each other. */
+      /** Free text follows the command's words directly, so the line may be part of a conversation. */
       readonly isLoose: boolean;
     }
-  /** The beginning is a command's, the rest is not. `isSlip`: a number was meant, and is none. */
+  /** It starts with a command's words, but the arguments do not match. `isSlip`: a number was mistyped. */
   | {
       readonly found: 'misfit';
       readonly entry: IndexedCommand;
@@ -56,28 +56,28 @@ interface Entry {
   readonly command: IndexedCommand;
 }
 
-const GLUED = /^([a-z]+)(#?\d[\d,]*)$/i;
-/** A line longer than this is a paste, not a command. */
+const ID_WITHOUT_SPACE = /^([a-z]+)(#?\d[\d,]*)$/i;
+/** A longer line is pasted text, not a command. */
 const MAX_TEXT = 4000;
 
 /**
- * Finds the command that a line says. Lines are looked up by the literal words they begin with, longest beginning first,
- * so the cost does not grow with the number of commands.
+ * Finds the command in a line. Looks up the literal words that the line starts with, longest prefix first, so that the cost does
+ * not grow with the number of commands.
  */
 export class CommandIndex {
-  readonly #byBeginning = new Map<string, Entry[]>();
+  readonly #byPrefix = new Map<string, Entry[]>();
   readonly #all: IndexedCommand[] = [];
   #longest = 0;
 
   /**
-   * `options` are by skill; one that makes its commands from them and has none says nothing.
+   * `options` are by skill; a skill that derives its commands from options, and has none, has no commands.
    * @throws {StartFailed} naming both skills, when two claim the same words.
    */
   constructor(skills: readonly Pick<AnySkill, 'name' | 'commands'>[], options: Readonly<Record<string, unknown>> = {}) {
     for (const skill of skills) {
       for (const [source, command] of Object.entries(commandsOf(skill, options[skill.name]))) {
         const main = compilePattern(source);
-        const indexed = { skill: skill.name, name: main.beginning.join(' '), pattern: source, command };
+        const indexed = { skill: skill.name, name: main.prefix.join(' '), pattern: source, command };
         this.#all.push(indexed);
         for (const pattern of [main, ...(command.also ?? []).map(compilePattern)])
           this.#add({ pattern, rooms: roomArguments(pattern.items), command: indexed });
@@ -86,78 +86,78 @@ export class CommandIndex {
   }
 
   #add(entry: Entry): void {
-    const key = entry.pattern.beginning.join(' ');
-    const there = this.#byBeginning.get(key) ?? [];
-    const other = there.find(
+    const key = entry.pattern.prefix.join(' ');
+    const existing = this.#byPrefix.get(key) ?? [];
+    const other = existing.find(
       (one) => one.command.skill !== entry.command.skill || shape(one.pattern) === shape(entry.pattern),
     );
     if (other)
       throw new StartFailed(
         `the skills "${other.command.skill}" and "${entry.command.skill}" both claim the command "${key}" (${other.pattern.source} / ${entry.pattern.source}); remove one of them, or rename its command`,
       );
-    there.push(entry);
-    this.#byBeginning.set(key, there);
-    this.#longest = Math.max(this.#longest, entry.pattern.beginning.length);
+    existing.push(entry);
+    this.#byPrefix.set(key, existing);
+    this.#longest = Math.max(this.#longest, entry.pattern.prefix.length);
   }
 
   get all(): readonly IndexedCommand[] {
     return this.#all;
   }
 
-  /** Pure. `text` has no prefix and no mention any more. */
+  /** `text` is without prefix and mention. Pure. */
   find(text: string): Lookup {
     if (text.length > MAX_TEXT) return { found: 'nothing' };
     const words = splitWords(text);
     const direct = this.#lookup(words);
     if (direct.found === 'command') return direct;
-    // `ack12`: ids glued to the verb, tried only when the plain reading is no command.
-    const glued = GLUED.exec(words.words[0] ?? '');
-    if (!glued?.[1] || !glued[2]) return direct;
-    const apart = this.#lookup(splitWords(`${glued[1]} ${glued[2]} ${words.rest(1)}`));
-    return apart.found === 'nothing' ? direct : apart;
+    // `ack12`: an id without a space, tried only if the text as it is is not a command.
+    const joined = ID_WITHOUT_SPACE.exec(words.words[0] ?? '');
+    if (!joined?.[1] || !joined[2]) return direct;
+    const separated = this.#lookup(splitWords(`${joined[1]} ${joined[2]} ${words.rest(1)}`));
+    return separated.found === 'nothing' ? direct : separated;
   }
 
   #lookup(words: ReturnType<typeof splitWords>): Lookup {
-    const said = words.words.slice(0, this.#longest).map((word) => word.toLowerCase().replace(/[.,;:!?]+$/, ''));
+    const given = words.words.slice(0, this.#longest).map((word) => word.toLowerCase().replace(/[.,;:!?]+$/, ''));
     let mismatch: Lookup = { found: 'nothing' };
-    let refused: { at: number; lookup: Lookup } | undefined;
-    for (let length = said.length; length > 0; length--) {
-      for (const entry of this.#byBeginning.get(said.slice(0, length).join(' ')) ?? []) {
+    let slip: { at: number; lookup: Lookup } | undefined;
+    for (let length = given.length; length > 0; length--) {
+      for (const entry of this.#byPrefix.get(given.slice(0, length).join(' ')) ?? []) {
         const result = matchPattern(entry.pattern, words);
         if (result.ok) {
-          // `ack all ٣` is no `ack` with the note "all ٣".
-          if (refused && (result.restAt ?? Infinity) <= refused.at) return refused.lookup;
+          // `ack all ٣` must not become `ack` with the note "all ٣".
+          if (slip && (result.restAt ?? Infinity) <= slip.at) return slip.lookup;
           const isLoose = result.restAt === length;
           return { found: 'command', entry: entry.command, args: result.args, rooms: entry.rooms, isLoose };
         }
-        const isSlip = result.refusedAt !== undefined;
+        const isSlip = result.slipAt !== undefined;
         const lookup: Lookup = { found: 'misfit', entry: entry.command, mismatch: result.mismatch, isSlip };
         if (mismatch.found === 'nothing') mismatch = lookup;
-        if (!refused && result.refusedAt !== undefined) refused = { at: result.refusedAt, lookup };
+        if (!slip && result.slipAt !== undefined) slip = { at: result.slipAt, lookup };
       }
     }
-    return refused?.lookup ?? mismatch;
+    return slip?.lookup ?? mismatch;
   }
 
-  /** The command whose words are nearest to those the text begins with, or to the whole of a text that is shorter. */
+  /** The command whose words are most similar to the first words of the text, or to all of a shorter text. */
   nearest(text: string, candidates: readonly IndexedCommand[]): IndexedCommand | undefined {
     const words = text.trim().slice(0, 100).split(/\s+/);
     for (let length = Math.min(words.length, this.#longest); length > 0; length--) {
       const named = candidates
         .map((entry) => ({ entry, name: entry.name.split(' ') }))
         .filter(({ name }) => name.length === length || (name.length > length && words.length === length))
-        .map(({ entry, name }) => ({ entry, beginning: name.slice(0, length).join(' ') }));
+        .map(({ entry, name }) => ({ entry, prefix: name.slice(0, length).join(' ') }));
       const found = nearest(
         words.slice(0, length).join(' '),
-        named.map(({ beginning }) => beginning),
+        named.map(({ prefix }) => prefix),
       );
-      if (found !== undefined) return named.find(({ beginning }) => beginning === found)?.entry;
+      if (found !== undefined) return named.find(({ prefix }) => prefix === found)?.entry;
     }
     return undefined;
   }
 }
 
-/** Two patterns of one skill may begin alike (`coffee`, `coffee {room}`), but not be alike. */
+/** Two patterns of one skill may share a prefix (`coffee`, `coffee {room}`), but not the arguments. */
 function shape(pattern: CompiledPattern): string {
   return JSON.stringify(pattern.items, (key, value: unknown) => (key === 'name' ? undefined : value));
 }

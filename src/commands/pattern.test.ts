@@ -14,7 +14,7 @@ const mismatch = (pattern: string, text: string): string | undefined => {
 
 const ACK = 'ack {ids:ids?} [for {for:duration}] {note...?}';
 
-test('words match whatever their case and their punctuation', () => {
+test('words match in any case, with or without punctuation', () => {
   expect(args('count to {n:int}', 'COUNT To 10')).toEqual({ n: 10 });
   expect(args('help', 'Help!')).toEqual({});
   expect(args('help', 'helps')).toBeUndefined();
@@ -32,7 +32,7 @@ test.each([
   ['ack {ids:ids}', 'ack 12 13', { ids: ['12', '13'] }],
   ['make {size:small|large}', 'make LARGE', { size: 'large' }],
   ['make {size:small|large?}', 'make', {}],
-])('%s reads "%s"', (pattern, text, expected) => {
+])('%s matches "%s"', (pattern, text, expected) => {
   expect(args(pattern, text)).toEqual(expected);
 });
 
@@ -47,17 +47,17 @@ test.each([
 });
 
 test.each(['', ',', '0', '012', '+12', '-12', '1.5', '12a', 'a12', '12-13', '##12', '1234567890', '1e3', '٣'])(
-  '"%s" is no id',
+  '"%s" is not an id',
   (word) => {
     expect(idsOf(word)).toBeUndefined();
   },
 );
 
-test('an id said twice counts once, and a list ends at the first word that is none', () => {
+test('a repeated id counts once, and the list ends at the first word that is not an id', () => {
   expect(args(ACK, 'ack 12 #12, 13,12 on it')).toEqual({ ids: ['12', '13'], note: 'on it' });
 });
 
-test('an optional group is taken as a whole or not at all', () => {
+test('an optional group matches completely or not at all', () => {
   expect(args(ACK, 'ack 12 for 2h')).toEqual({ ids: ['12'], for: 7_200_000 });
   expect(args(ACK, 'ack 12 for 2h looking at it')).toEqual({ ids: ['12'], for: 7_200_000, note: 'looking at it' });
   expect(args(ACK, 'ack for 2h')).toEqual({ for: 7_200_000 });
@@ -76,60 +76,63 @@ test.each([
   ['ack １２', '１２'],
   ['ack 12 0', '0'],
   ['ack 12 013 on it', '013'],
-])('"%s" is refused: a slip in a number is no note about something else', (text, word) => {
+])('"%s" is rejected: a mistyped number must not become a note', (text, word) => {
   expect(match(ACK, text)).toMatchObject({ ok: false, mismatch: { message: `"${word}" is not a number like 12` } });
 });
 
-test('behind numbers a note may begin with a digit, as words do', () => {
+test('after ids a note may start with a digit', () => {
   expect(args(ACK, 'ack 12 2nd time today')).toEqual({ ids: ['12'], note: '2nd time today' });
   expect(args(ACK, 'ack 12 5xx are gone')).toEqual({ ids: ['12'], note: '5xx are gone' });
   expect(args(ACK, 'ack #fire')).toEqual({ note: '#fire' });
 });
 
-test.each(['2hours', '1.5h', '٣h', '2', '30min'])('"for %s" is refused: who says it wants an end', (word) => {
-  expect(mismatch(ACK, `ack 12 for ${word} then lunch`)).toBe(`"${word}" is not a time span like 90s, 15m, 2h or 5d`);
-});
+test.each(['2hours', '1.5h', '٣h', '2', '30min'])(
+  '"for %s" is rejected: a mistyped duration must not become a note',
+  (word) => {
+    expect(mismatch(ACK, `ack 12 for ${word} then lunch`)).toBe(`"${word}" is not a duration like 90s, 15m, 2h or 5d`);
+  },
+);
 
-test('more than 100 numbers at once are refused, and none of them is a note', () => {
+test('more than 100 ids are rejected, and none of them becomes a note', () => {
   const numbers = Array.from({ length: 101 }, (_, index) => index + 1);
   for (const list of [numbers.join(' '), numbers.join(',')]) {
-    expect(mismatch(ACK, `ack ${list}`)).toBe('that is more than 100 numbers at once');
-    expect(mismatch('unack {ids:ids?}', `unack ${list}`)).toBe('that is more than 100 numbers at once');
+    expect(mismatch(ACK, `ack ${list}`)).toBe('at most 100 numbers are allowed at once');
+    expect(mismatch('unack {ids:ids?}', `unack ${list}`)).toBe('at most 100 numbers are allowed at once');
   }
   expect(args(ACK, `ack ${numbers.slice(1).join(' ')} x`)).toMatchObject({ note: 'x' });
 });
 
-test('a word is said back in short', () => {
+test('a long word is truncated in the reply', () => {
   expect(mismatch(ACK, `ack ${'9'.repeat(3000)}`)?.length).toBeLessThan(80);
 });
 
-test('"for" belongs to the note when no time span follows it', () => {
+test('"for" belongs to the note when no duration follows it', () => {
   expect(args(ACK, 'ack 12 for now')).toEqual({ ids: ['12'], note: 'for now' });
   expect(args(ACK, 'ack 12 waiting for 2h')).toEqual({ ids: ['12'], note: 'waiting for 2h' });
   expect(args(ACK, 'ack 12 for')).toEqual({ ids: ['12'], note: 'for' });
 });
 
-test('the rest of a line is as it was typed', () => {
+test('the rest of a line is kept as typed', () => {
   expect(args('say {text...}', 'say A  B\tC: *d*')).toEqual({ text: 'A  B\tC: *d*' });
 });
 
 test.each([
   ['count {n:int}', 'count ten', '"ten" is not a whole number'],
   ['count {n:int}', 'count', 'n is missing'],
-  ['wait {for:duration}', 'wait soon', '"soon" is not a time span like 90s, 15m, 2h or 5d'],
-  ['make {size:small|large}', 'make huge', 'size is one of small, large'],
+  ['wait {for:duration}', 'wait soon', '"soon" is not a duration like 90s, 15m, 2h or 5d'],
+  ['make {size:small|large}', 'make huge', 'size must be one of small, large'],
   ['alert {ids:ids}', 'alert twelve', '"twelve" is not a number like 12'],
   ['run {job} {n:int}', 'run deploy x', '"x" is not a whole number'],
-])('%s says of "%s" what it would have understood', (pattern, text, message) => {
+])('%s answers "%s" with what was expected', (pattern, text, message) => {
   expect(mismatch(pattern, text)).toBe(message);
 });
 
 test.each([
   ['', 'must begin with a word'],
   ['{name}', 'must begin with a word'],
-  ['go {1st}', 'cannot be read'],
+  ['go {1st}', 'has an invalid argument'],
   ['go {to:place}', 'unknown type: place'],
-])('the pattern "%s" is refused with its name', (pattern, message) => {
+])('the invalid pattern "%s" is rejected with its name', (pattern, message) => {
   expect(() => compilePattern(pattern)).toThrow(message);
   expect(() => compilePattern(pattern)).toThrow(`"${pattern}"`);
 });
@@ -146,7 +149,7 @@ const WORDS = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 20 }),
 );
 
-test('no line makes matching throw, and each is read quickly', () => {
+test('no line makes matching throw or take long', () => {
   fc.assert(
     fc.property(fc.array(WORDS, { maxLength: 60 }), fc.constantFrom(' ', '\t', '\n', '  '), (words, gap) => {
       const text = `${words[0] === 'ack' ? '' : 'a '}${words.join(gap)}`;
@@ -157,7 +160,7 @@ test('no line makes matching throw, and each is read quickly', () => {
   );
 });
 
-test('the longest line that is looked up may end in dots without an end', () => {
+test('the longest possible line may consist of dots', () => {
   const longest = `count ${'.'.repeat(4000)}x`;
   expect(mismatch('count {n:int}', longest)).toContain('is not a whole number');
   expect(fastestMs(() => mismatch('count {n:int}', longest))).toBeLessThan(500);
@@ -170,9 +173,9 @@ test.each([
   ['one list of ids', `ack ${'1,'.repeat(50_000)}`],
   ['many commas', `ack ${','.repeat(100_000)}`],
   ['many groups that nearly fit', `ack ${'for '.repeat(25_000)}`],
-  ['a time span without an end', `wait ${'1'.repeat(100_000)}`],
+  ['an endless duration', `wait ${'1'.repeat(100_000)}`],
   ['white space', `a${' '.repeat(100_000)}b`],
-])('100 kB of %s are read within a second', (_, text) => {
+])('100 kB of %s are parsed within a second', (_, text) => {
   const read = (): void => {
     const words = splitWords(text);
     for (const pattern of [...PATTERNS, compilePattern('wait {for:duration}'), compilePattern('count {n:int}')])

@@ -1,7 +1,7 @@
 import { cut } from '../chat/cut.ts';
 import { parseDuration } from '../chat/duration.ts';
 
-/** One command as it was said, cut at white space; `rest(i)` is the text from word `i` on as it was typed. */
+/** A line split at white space; `rest(i)` is the text from word `i` on, as typed. */
 export interface Words {
   readonly words: readonly string[];
   rest(index: number): string;
@@ -18,23 +18,23 @@ export type Item =
 export interface CompiledPattern {
   readonly source: string;
   readonly items: readonly Item[];
-  /** The literal words it begins with, lower case; the index looks for these. */
-  readonly beginning: readonly string[];
+  /** The literal words at its start, in lower case, which the index looks up. */
+  readonly prefix: readonly string[];
 }
 
-/** A parse that failed at an argument: which one, and what would have been understood. */
+/** The argument where parsing failed, and a sentence for people. */
 export interface Mismatch {
   readonly argument: string;
   readonly message: string;
 }
 
 /**
- * `restAt`: the word from which on it was taken as it is. `refusedAt`: a word that begins like the number that was expected
- * and is none. It is a slip, never part of a note: what it was meant for is not done to something else.
+ * `restAt`: the word where free text starts. `slipAt`: a word that starts like the expected number or duration, but is not
+ * one. It is a mistyped number, never part of a note: the command must not affect something else.
  */
 export type MatchResult =
   | { readonly ok: true; readonly args: Record<string, unknown>; readonly restAt?: number }
-  | { readonly ok: false; readonly mismatch?: Mismatch; readonly refusedAt?: number };
+  | { readonly ok: false; readonly mismatch?: Mismatch; readonly slipAt?: number };
 
 export function splitWords(text: string): Words {
   const found = [...text.matchAll(/\S+/g)];
@@ -44,16 +44,16 @@ export function splitWords(text: string): Words {
   };
 }
 
-/** @throws {Error} naming the pattern, when it cannot be read. */
+/** @throws {Error} naming the pattern, when it is invalid. */
 export function compilePattern(source: string): CompiledPattern {
   const items = compileItems(source, source);
-  const beginning: string[] = [];
+  const prefix: string[] = [];
   for (const item of items) {
     if (item.type !== 'literal') break;
-    beginning.push(item.word);
+    prefix.push(item.word);
   }
-  if (beginning.length === 0) throw new Error(`the pattern "${source}" must begin with a word`);
-  return { source, items, beginning };
+  if (prefix.length === 0) throw new Error(`the pattern "${source}" must begin with a word`);
+  return { source, items, prefix };
 }
 
 function compileItems(text: string, source: string): Item[] {
@@ -68,7 +68,7 @@ function compileItems(text: string, source: string): Item[] {
 
 function compileArgument(inner: string, source: string): Item {
   const match = /^([a-zA-Z]\w*)(\.\.\.)?(?::([^?]+))?(\?)?$/.exec(inner) ?? /^([a-zA-Z]\w*)(\.\.\.)?(\?)?$/.exec(inner);
-  if (!match?.[1]) throw new Error(`the pattern "${source}" has an argument that cannot be read: {${inner}}`);
+  if (!match?.[1]) throw new Error(`the pattern "${source}" has an invalid argument: {${inner}}`);
   const [, name, rest, type, optional] = match;
   const argument: Item = { type: 'argument', name, as: rest ? 'rest' : argumentType(type, source) };
   return optional ? { type: 'optional', items: [argument] } : argument;
@@ -81,10 +81,10 @@ function argumentType(type: string | undefined, source: string): ArgumentType {
   throw new Error(`the pattern "${source}" has an unknown type: ${type}`);
 }
 
-/** `#12.`, `12,` and `12` are ids; so are lists such as `12,13`. Leading zeros and signs are not. */
+/** `#12.`, `12,` and `12` are ids, and so are lists such as `12,13`. Leading zeros and signs are not allowed. */
 const ID = /^#?([1-9]\d{0,8})[.,;:]?$/;
 
-/** The ids in a word, or undefined when it is not made of ids. */
+/** The ids in a word, or undefined if it contains anything else. */
 export function idsOf(word: string): string[] | undefined {
   const ids: string[] = [];
   for (const piece of word.split(',').filter((one) => one !== '')) {
@@ -95,14 +95,14 @@ export function idsOf(word: string): string[] | undefined {
   return ids.length > 0 ? ids : undefined;
 }
 
-/** More at once are a slip, or do not fit into an answer. */
-const MOST_IDS = 100;
-/** Digits of any script: `٣` is typed for a number as well. */
-const BEGINS_LIKE_NUMBER = /^[#+.,−-]*\p{N}/u;
+/** More would be a mistake, or not fit into the answer. */
+const MAX_IDS = 100;
+/** Digits of any script: `٣` is meant as a number too. */
+const STARTS_LIKE_NUMBER = /^[#+.,−-]*\p{N}/u;
 const LOOKS_LIKE_NUMBER = /^[#+.,;:−-]*\p{N}[#+.,;:−\p{N}-]*$/u;
 
 const INT = /^-?\d+$/;
-/** What Postgres takes as an integer. */
+/** The largest integer of Postgres. */
 const MAX_INT = 2 ** 31 - 1;
 const bare = (word: string): string => word.toLowerCase().replace(/[.,;:!?]+$/, '');
 
@@ -117,17 +117,17 @@ export function roomArguments(items: readonly Item[]): string[] {
   );
 }
 
-/** Pure; looks at each word a small, bounded number of times. Rooms come out as the word, resolved by the caller. */
+/** Looks at each word a small, bounded number of times. Rooms are returned as the word; the caller resolves them. Pure. */
 export function matchPattern(pattern: CompiledPattern, text: Words): MatchResult {
   let mismatch: { at: number; value: Mismatch } | undefined;
-  const complain = (at: number, argument: string, message: string): undefined => {
+  const fail = (at: number, argument: string, message: string): undefined => {
     if (!mismatch || at >= mismatch.at) mismatch = { at, value: { argument, message } };
     return undefined;
   };
-  let refusedAt: number | undefined;
-  const refuse = (at: number, argument: string, message: string): undefined => {
-    refusedAt = Math.max(refusedAt ?? at, at);
-    return complain(at, argument, message);
+  let slipAt: number | undefined;
+  const reject = (at: number, argument: string, message: string): undefined => {
+    slipAt = Math.max(slipAt ?? at, at);
+    return fail(at, argument, message);
   };
   let restAt: number | undefined;
 
@@ -144,22 +144,22 @@ export function matchPattern(pattern: CompiledPattern, text: Words): MatchResult
       return match([...current.items, ...items.slice(item + 1)], 0, at, args) ?? match(items, item + 1, at, args);
     }
     if (word === undefined)
-      return current.type === 'argument' ? complain(at, current.name, `${current.name} is missing`) : undefined;
+      return current.type === 'argument' ? fail(at, current.name, `${current.name} is missing`) : undefined;
     if (current.type === 'literal')
       return bare(word) === current.word || word.toLowerCase() === current.word
         ? match(items, item + 1, at + 1, args)
         : undefined;
     const { name, as } = current;
     if (as === 'rest') {
-      if (item !== items.length - 1 || (refusedAt ?? -1) >= at) return undefined;
+      if (item !== items.length - 1 || (slipAt ?? -1) >= at) return undefined;
       restAt = at;
       return { ...args, [name]: text.rest(at) };
     }
     if (as === 'ids') return matchIds(items, item, at, args, name);
     const value = convert(word, as);
     if (value === undefined) {
-      const isSlip = (as === 'int' || as === 'duration') && BEGINS_LIKE_NUMBER.test(word);
-      return (isSlip ? refuse : complain)(at, name, expectation(word, name, as));
+      const isSlip = (as === 'int' || as === 'duration') && STARTS_LIKE_NUMBER.test(word);
+      return (isSlip ? reject : fail)(at, name, expectation(word, name, as));
     }
     return match(items, item + 1, at + 1, { ...args, [name]: value });
   }
@@ -175,21 +175,21 @@ export function matchPattern(pattern: CompiledPattern, text: Words): MatchResult
     let next = at;
     for (let more = idsOf(text.words[next] ?? ''); more; more = idsOf(text.words[++next] ?? '')) {
       for (const id of more) ids.add(id);
-      if (ids.size > MOST_IDS) return refuse(next, name, `that is more than ${MOST_IDS} numbers at once`);
+      if (ids.size > MAX_IDS) return reject(next, name, `at most ${MAX_IDS} numbers are allowed at once`);
     }
     const word = text.words[next] ?? '';
-    const isSlip = (ids.size === 0 ? BEGINS_LIKE_NUMBER : LOOKS_LIKE_NUMBER).test(word);
-    if (isSlip) return refuse(next, name, `"${short(word)}" is not a number like 12`);
-    if (ids.size === 0) return complain(at, name, `"${short(word)}" is not a number like 12`);
+    const isSlip = (ids.size === 0 ? STARTS_LIKE_NUMBER : LOOKS_LIKE_NUMBER).test(word);
+    if (isSlip) return reject(next, name, `"${short(word)}" is not a number like 12`);
+    if (ids.size === 0) return fail(at, name, `"${short(word)}" is not a number like 12`);
     return match(items, item + 1, next, { ...args, [name]: [...ids] });
   }
 
   const args = match(pattern.items, 0, 0, {});
   if (args) return { ok: true, args, ...(restAt !== undefined && { restAt }) };
-  return { ok: false, ...(mismatch && { mismatch: mismatch.value }), ...(refusedAt !== undefined && { refusedAt }) };
+  return { ok: false, ...(mismatch && { mismatch: mismatch.value }), ...(slipAt !== undefined && { slipAt }) };
 }
 
-/** A word as it is said back. */
+/** A word, truncated for the reply. */
 function short(word: string): string {
   return word.length <= 40 ? word : `${cut(word, 39)}…`;
 }
@@ -205,8 +205,8 @@ function convert(word: string, as: Exclude<ArgumentType, 'rest' | 'ids'>): unkno
 }
 
 function expectation(word: string, name: string, as: Exclude<ArgumentType, 'rest' | 'ids'>): string {
-  if (as === 'duration') return `"${short(word)}" is not a time span like 90s, 15m, 2h or 5d`;
+  if (as === 'duration') return `"${short(word)}" is not a duration like 90s, 15m, 2h or 5d`;
   if (as === 'int') return `"${short(word)}" is ${INT.test(bare(word)) ? 'too large' : 'not a whole number'}`;
-  if (typeof as === 'object') return `${name} is one of ${as.choices.join(', ')}`;
+  if (typeof as === 'object') return `${name} must be one of ${as.choices.join(', ')}`;
   return `"${short(word)}" is not a ${name}`;
 }

@@ -9,17 +9,17 @@ const people = createPeople(
     },
   }),
 );
-const called = (name: string): string => people.nameOf('matrix', '@mallory:e.org', name);
+const nameOf = (name: string): string => people.nameOf('matrix', '@mallory:e.org', name);
 
-test('who is listed has the configured name, whatever the account calls itself', () => {
+test('a listed person has the configured name, whatever the display name', () => {
   expect(people.nameOf('matrix', '@ann:e.org', 'Bob')).toBe('Ann Li');
 });
 
-test('who is not has the display name on one line, or the id where there is none', () => {
-  expect(called('Mallory\n acked  by')).toBe('Mallory acked by');
-  expect(called('Anna Lind')).toBe('Anna Lind');
-  expect(called(' \u200b ')).toBe('@mallory:e.org');
-  expect(called('x'.repeat(1000))).toHaveLength(255);
+test('an unlisted account has its display name on one line, or its id if that is empty', () => {
+  expect(nameOf('Mallory\n acked  by')).toBe('Mallory acked by');
+  expect(nameOf('Anna Lind')).toBe('Anna Lind');
+  expect(nameOf(' \u200b ')).toBe('@mallory:e.org');
+  expect(nameOf('x'.repeat(1000))).toHaveLength(255);
 });
 
 test.each([
@@ -35,11 +35,11 @@ test.each([
   'Ann',
   'ｂｏｂ',
   'В0b',
-])('%j could be taken for somebody who is listed, so it shows its id', (name) => {
-  expect(called(name)).toMatch(/ \(@mallory:e\.org\)$/);
+])('%j could be mistaken for a listed person, so it is shown with its id', (name) => {
+  expect(nameOf(name)).toMatch(/ \(@mallory:e\.org\)$/);
 });
 
-test('the id is in sight behind a long name, and the name has none of its own', () => {
-  expect(called(`Ann Li${' x'.repeat(100)}`).slice(0, 40)).toContain('(@mal');
-  expect(called('Ann Li (@ann:e.org)')).toBe('Ann Li ann:e.org (@mallory:e.org)');
+test('the id stays visible after a long name, and a fake id in the name is removed', () => {
+  expect(nameOf(`Ann Li${' x'.repeat(100)}`).slice(0, 40)).toContain('(@mal');
+  expect(nameOf('Ann Li (@ann:e.org)')).toBe('Ann Li ann:e.org (@mallory:e.org)');
 });

@@ -2,13 +2,13 @@ import { cut } from '../chat/cut.ts';
 import { cleanLine } from '../chat/markdown.ts';
 import type { Person } from '../contract/people.ts';
 
-/** A display name longer than this is none. */
-const MOST_NAME = 255;
-/** Of a name that needs its id behind it; both are to fit where names are cut. */
-const MOST_WITH_ID = 30;
+/** Display names are cut at this. */
+const MAX_NAME = 255;
+/** For a name that is followed by its id, so that both fit where names are truncated. */
+const MAX_NAME_WITH_ID = 30;
 
-/** Letters of other scripts, and digits, that look like Latin ones in lower case; the second of each pair is what they look like. */
-const ALIKE = new Map(
+/** Letters of other scripts, and digits, each with the lower-case Latin letter that it looks like. */
+const LOOKALIKES = new Map(
   [
     'аa',
     'вb',
@@ -35,30 +35,31 @@ const ALIKE = new Map(
     .map((pair): [string, string] => [pair.charAt(0), pair.charAt(1)]),
 );
 
-/** Words as an eye takes them: without accents, cases, punctuation, and which of two like letters it is. */
-function lookOf(name: string): string {
+/** A name reduced to what it looks like: without accents, case, punctuation and lookalike letters. */
+function skeletonOf(name: string): string {
   const plain = name
     .normalize('NFKD')
     .replace(/[\p{M}\p{Cf}]/gu, '')
     .toLowerCase();
   const words = plain.match(/[\p{L}\p{N}]+/gu) ?? [];
-  return ` ${words.map((word) => [...word].map((letter) => ALIKE.get(letter) ?? letter).join('')).join(' ')} `;
+  return ` ${words.map((word) => [...word].map((letter) => LOOKALIKES.get(letter) ?? letter).join('')).join(' ')} `;
 }
 
 /**
- * How an account is called that is not listed: by its display name, and by its id as well where that name could be taken
- * for somebody's who is, or by the id alone where there is no name.
+ * The name of an unlisted account: its display name, followed by its id if it could be mistaken for a listed person, or the id
+ * alone if there is no name.
  */
 export function createNaming(people: readonly Person[]): (accountId: string, displayName: string) => string {
-  const listed = [...new Set(people.flatMap(({ id, name }) => [lookOf(id), lookOf(name)]))].filter(
-    (look) => look.trim() !== '',
+  const listed = [...new Set(people.flatMap(({ id, name }) => [skeletonOf(id), skeletonOf(name)]))].filter(
+    (skeleton) => skeleton.trim() !== '',
   );
   return (accountId, displayName) => {
-    const name = cleanLine(cut(displayName, MOST_NAME)).replace(/\s+/g, ' ').trim();
+    const name = cleanLine(cut(displayName, MAX_NAME)).replace(/\s+/g, ' ').trim();
     if (name === '') return accountId;
-    const look = lookOf(name);
-    if (!listed.some((one) => look.includes(one) || (look.trim() !== '' && one.includes(look)))) return name;
-    // An id in the name would be taken for the account's own.
-    return `${cut(name.replace(/[()@]/g, ''), MOST_WITH_ID).trim()} (${accountId})`;
+    const skeleton = skeletonOf(name);
+    if (!listed.some((one) => skeleton.includes(one) || (skeleton.trim() !== '' && one.includes(skeleton))))
+      return name;
+    // An id inside the name could be mistaken for the account's.
+    return `${cut(name.replace(/[()@]/g, ''), MAX_NAME_WITH_ID).trim()} (${accountId})`;
   };
 }

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Query } from '../db/database.ts';
 
-/** The core's timer that looks whether it was shown by then; its key is the notification. */
+/** The core's timer that checks whether a notification was shown; its key is the notification's id. */
 export const NOTIFY_TIMER = 'notify';
 
-/** Where somebody is being reached. */
+/** A message to a person, and the account where it is being tried. */
 export interface Notification {
   readonly id: string;
   readonly skill: string;
@@ -20,7 +20,7 @@ export interface Notification {
 
 const COLUMNS = 'id, skill, key, person, connector, account, content, queue, state';
 
-/** The one under a key, locked: whoever decides about it decides alone. */
+/** Reads and locks a notification, so that decisions about it are made one at a time. */
 export async function lockNotification(
   query: Query,
   at: Pick<Notification, 'skill' | 'key' | 'person'>,
@@ -37,7 +37,7 @@ export async function lockNotificationById(query: Query, id: string): Promise<No
   return row;
 }
 
-/** The account does not show it yet. What it shows, or never will, its skill is told by another event, however late that is handled. */
+/** Whether the account does not show it yet. If it does, or never will, a delivery report follows, however late. */
 export async function isUnshown(query: Query, { skill, key, connector, account }: Notification): Promise<boolean> {
   const [row] = await query<{ pending: boolean }>(
     'select pending from messages where skill = $1 and key = $2 and connector = $3 and room = $4',
@@ -46,7 +46,7 @@ export async function isUnshown(query: Query, { skill, key, connector, account }
   return row?.pending ?? true;
 }
 
-/** Writes it as it is to be, and resolves to its id. */
+/** Writes a notification; resolves to its id. */
 export async function writeNotification(query: Query, given: Omit<Notification, 'id'>, now: Date): Promise<string> {
   const { skill, key, person, connector, account, content, queue, state } = given;
   const [row] = await query<{ id: string }>(

@@ -17,7 +17,7 @@ describe('a weekly rotation', () => {
     ['2026-01-05T08:00:00Z', 'ann', 'layer', '2026-01-12T08:00:00.000Z'],
     ['2026-01-12T07:59:59Z', 'ann', 'layer', '2026-01-12T08:00:00.000Z'],
     ['2026-01-12T08:00:00Z', 'bob', 'layer', '2026-01-19T08:00:00.000Z'],
-    // Clocks go forward on March 29th, so it is 09:00 an hour earlier.
+    // Clocks go forward on 29 March, so 09:00 is an hour earlier.
     ['2026-03-30T06:59:59Z', 'bob', 'layer', '2026-03-30T07:00:00.000Z'],
     ['2026-03-30T07:00:00Z', 'ann', 'layer', '2026-04-06T07:00:00.000Z'],
     ['2026-10-26T07:59:59Z', 'bob', 'layer', '2026-10-26T08:00:00.000Z'],
@@ -25,27 +25,27 @@ describe('a weekly rotation', () => {
     expect(duty(schedule(weekly), time)).toEqual(expected);
   });
 
-  test('that starts in the middle of a week has a shorter first turn', () => {
+  test('starting in the middle of a week has a shorter first turn', () => {
     const late = schedule({ ...weekly, start: '2026-01-07' });
     expect(duty(late, '2026-01-08T00:00:00Z')).toEqual(['ann', 'layer', '2026-01-12T08:00:00.000Z']);
     expect(duty(late, '2026-01-12T08:00:00Z')).toEqual(['bob', 'layer', '2026-01-19T08:00:00.000Z']);
   });
 
-  test('of one person does not end', () => {
+  test('with one person never ends', () => {
     expect(duty(schedule({ ...weekly, people: ['ann'] }), '2026-02-01T00:00:00Z')).toEqual(['ann', 'layer', undefined]);
   });
 });
 
-describe('clocks that change', () => {
+describe('daylight saving time', () => {
   const night: Layer = { rotation: 'daily', handover: '02:30', start: '2026-03-01', people: ['ann', 'bob'] };
 
-  test('a handover that is left out is at the end of the gap', () => {
-    // 02:00 becomes 03:00 on March 29th, at 01:00 UTC.
+  test('a handover at a skipped time is at the end of the gap', () => {
+    // 02:00 becomes 03:00 on 29 March, at 01:00 UTC.
     expect(duty(schedule(night), '2026-03-29T00:59:59Z')).toEqual(['bob', 'layer', '2026-03-29T01:00:00.000Z']);
     expect(duty(schedule(night), '2026-03-29T01:00:00Z')).toEqual(['ann', 'layer', '2026-03-30T00:30:00.000Z']);
   });
 
-  test('one that is there twice is at the first, and is not undone when the hour begins again', () => {
+  test('a handover at a repeated time is at the first occurrence, and is not undone by the second', () => {
     const before = duty(schedule(night), '2026-10-25T00:29:59Z');
     expect(before[2]).toBe('2026-10-25T00:30:00.000Z');
     const [after] = duty(schedule(night), '2026-10-25T00:30:00Z');
@@ -53,7 +53,7 @@ describe('clocks that change', () => {
     expect(duty(schedule(night), '2026-10-25T01:10:00Z')).toEqual([after, 'layer', '2026-10-26T01:30:00.000Z']);
   });
 
-  test('turns of hours keep their hours', () => {
+  test('turns of several hours keep their wall-clock times', () => {
     const shifts = schedule({
       rotation: 12 * 3_600_000,
       handover: '08:00',
@@ -73,7 +73,7 @@ describe('layers and overrides', () => {
     ['2026-01-09T20:59:59Z', 'ann', '2026-01-09T21:00:00.000Z'],
     ['2026-01-09T21:00:00Z', 'cem', '2026-01-10T05:00:00.000Z'],
     ['2026-01-10T05:00:00Z', 'ann', '2026-01-10T21:00:00.000Z'],
-    // Sunday's night ends on Monday, and Monday has none.
+    // Sunday's night ends on Monday; Monday has no night.
     ['2026-01-12T04:59:59Z', 'cem', '2026-01-12T05:00:00.000Z'],
     ['2026-01-12T22:00:00Z', 'bob', '2026-01-16T21:00:00.000Z'],
   ])('the later layer wins during its hours: %s', (time, person, until) => {
@@ -85,7 +85,7 @@ describe('layers and overrides', () => {
     ...{ from: at(from), until: at(until) },
   });
 
-  test('an override wins over every layer, and of two the one that was made later', () => {
+  test('an override wins over every layer, and a later override over an earlier one', () => {
     const made = [
       override(1, 'dora', '2026-01-09T20:00:00Z', '2026-01-09T23:00:00Z'),
       override(2, 'eve', '2026-01-09T22:00:00Z', '2026-01-09T22:30:00Z'),
@@ -112,7 +112,7 @@ const zones = fc.constantFrom(
 );
 const instants = fc.integer({ min: Date.parse('2025-06-01'), max: Date.parse('2028-01-01') });
 
-test('a wall time is found again, unless clocks leave it out', () => {
+test('converting an instant to wall time and back returns the same wall time', () => {
   fc.assert(
     fc.property(instants, zones, (instant, zone) => {
       const wall = wallAt(instant, zone);
@@ -138,7 +138,7 @@ const layers = fc.record({
   ),
 });
 
-test('who is on call is so until the end that is told, and not after', () => {
+test('the person on call stays the same until the returned end, and changes then', () => {
   fc.assert(
     fc.property(
       fc.array(layers, { maxLength: 3 }),

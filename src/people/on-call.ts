@@ -2,8 +2,8 @@ import { clockMs, isWithin, nextEdge, weekdayOf, type Interval } from './interva
 import { instantOf, wallAt } from './wall-time.ts';
 
 const DAY_MS = 86_400_000;
-/** A schedule that has not changed hands after so many chances, or so long, is taken not to. */
-const MOST_BOUNDARIES = 500;
+/** If nobody else is on call after this many boundaries, or this long, there is no end in sight. */
+const MAX_BOUNDARIES = 500;
 const FAR_MS = 400 * DAY_MS;
 
 export interface Layer {
@@ -22,7 +22,7 @@ export interface Schedule {
   readonly layers: readonly Layer[];
 }
 
-/** Somebody takes a schedule for a while; the one with the highest id wins. */
+/** Somebody takes over a schedule for a while; the override with the highest id wins. */
 export interface Override {
   readonly id: number;
   readonly person: string;
@@ -32,9 +32,9 @@ export interface Override {
 
 export interface Duty {
   readonly person: string | undefined;
-  /** What gave it to this person; undefined: nobody is on call. */
+  /** Where this comes from; undefined: nobody is on call. */
   readonly from: 'layer' | 'override' | undefined;
-  /** When somebody else, or nobody, is; undefined: not in sight. */
+  /** When that changes; undefined: no change in sight. */
   readonly until: Date | undefined;
 }
 
@@ -43,7 +43,7 @@ export function dutyAt(schedule: Schedule, overrides: readonly Override[], at: D
   const who = holderAt(schedule, overrides, at.getTime());
   const duty = { person: who?.person, from: who?.from };
   let next: number | undefined = at.getTime();
-  for (let count = 0; count < MOST_BOUNDARIES; count++) {
+  for (let count = 0; count < MAX_BOUNDARIES; count++) {
     next = nextBoundary(schedule, overrides, next);
     if (next === undefined || next - at.getTime() > FAR_MS) break;
     if (holderAt(schedule, overrides, next)?.person !== who?.person) return { ...duty, until: new Date(next) };
@@ -76,7 +76,7 @@ function nextBoundary(
 ): number | undefined {
   const edges = overrides.flatMap(({ from, until }) => [from.getTime(), until.getTime()]).filter((edge) => edge > atMs);
   for (const layer of layers) {
-    edges.push(beginningOf(layer, timeZone, (turnAt(layer, timeZone, atMs) ?? -1) + 1));
+    edges.push(startOf(layer, timeZone, (turnAt(layer, timeZone, atMs) ?? -1) + 1));
     const edge = layer.during && nextEdge(layer.during, atMs);
     if (edge !== undefined) edges.push(edge);
   }
@@ -86,21 +86,21 @@ function nextBoundary(
 /** The number of the turn, from 0; undefined before the first. */
 function turnAt(layer: Layer, timeZone: string, atMs: number): number | undefined {
   const { first, length } = turnsOf(layer);
-  // By the clock on the wall; around a change of it the turn before or after may be the one.
+  // An estimate by wall time; around a clock change an adjacent turn may be the right one.
   const near = Math.floor((wallAt(atMs, timeZone) - first) / length) + 1;
   for (const turn of [near + 1, near, near - 1, near - 2])
-    if (turn >= 0 && beginningOf(layer, timeZone, turn) <= atMs) return turn;
+    if (turn >= 0 && startOf(layer, timeZone, turn) <= atMs) return turn;
   return undefined;
 }
 
-function beginningOf(layer: Layer, timeZone: string, turn: number): number {
+function startOf(layer: Layer, timeZone: string, turn: number): number {
   const { start, first, length } = turnsOf(layer);
   return instantOf(turn === 0 ? start : first + (turn - 1) * length, timeZone);
 }
 
 /**
- * In wall time, so that a handover stays at its hour when clocks change: when turn 0 begins and turn 1 does, and how long
- * each other one is. A weekly turn 0 that does not begin on the day of the handover is shorter.
+ * The start of turns 0 and 1, and the length of later ones, in wall time, so that a handover keeps its hour when clocks change.
+ * A weekly turn 0 that does not start on the handover day is shorter.
  */
 function turnsOf({ rotation, handover, start: date }: Layer): { start: number; first: number; length: number } {
   const words = handover.split(' ');

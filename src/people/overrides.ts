@@ -24,7 +24,7 @@ export async function writeOverride(
   return overrideOf(row);
 }
 
-/** Those that stand and are not over at an instant. */
+/** Overrides that end after an instant and were not withdrawn. */
 export async function readOverrides(query: Query, schedule: string, at: Date): Promise<Override[]> {
   const rows = await query<Row>(
     `select ${COLUMNS} from overrides where schedule = $1 and until_at > $2 and withdrawn_at is null order by from_at, id`,

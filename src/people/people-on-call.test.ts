@@ -6,7 +6,7 @@ const duty = defineSkill({
   name: 'duty',
   queries: {
     now: defineQuery({
-      help: 'who is on call, and who has taken it',
+      help: 'who is on call, and the overrides',
       input: z.object({ schedule: z.string() }),
       output: z.object({ person: z.string().optional(), taken: z.array(z.string()) }),
       run: async ({ people }, { schedule }) => {
@@ -17,14 +17,14 @@ const duty = defineSkill({
   },
   commands: {
     'duty {schedule}': {
-      help: 'says who is on call',
+      help: 'shows who is on call',
       run: async ({ people, args }) => {
         const { people: found, from, until } = await people.onCall(String(args['schedule']));
         return `${found.map(({ name }) => escape(name)).join()} ${from} ${until?.toISOString()}`;
       },
     },
     'take {schedule} {person} {hours:int}': {
-      help: 'takes it for some hours',
+      help: 'puts a person on call for some hours',
       run: async ({ people, args, now, sender }) => {
         const until = new Date(now.getTime() + Number(args['hours']) * HOUR_MS);
         const [schedule, person] = [String(args['schedule']), String(args['person'])];
@@ -33,11 +33,11 @@ const duty = defineSkill({
       },
     },
     'give back {id:int}': {
-      help: 'takes it back',
+      help: 'withdraws an override',
       run: async ({ people, args }) => ((await people.withdrawOverride(args['id'] as number)) ? 'done' : 'nothing'),
     },
     'taken {schedule}': {
-      help: 'lists them',
+      help: 'lists overrides',
       run: async ({ people, args }) =>
         (await people.overrides(String(args['schedule'])))
           .map(({ id, person, by }) => `${id} ${person} ${by}`)
@@ -69,7 +69,7 @@ beforeAll(async () => {
 });
 afterAll(() => bot.stop());
 
-test('a schedule of the configuration says who is on call; an override holds until it ends or is taken back', async () => {
+test('a configured schedule decides who is on call; an override lasts until it ends or is withdrawn', async () => {
   expect(await bot.say('duty primary')).toEqual(['Ann layer undefined']);
   expect(await bot.say('take primary bob 2')).toEqual(['taken, 1']);
   expect(await bot.say('taken primary')).toEqual(['1 bob Ann']);

@@ -10,11 +10,11 @@ export interface PeopleSource {
   readonly now: Date;
 }
 
-/** The directory as one transaction sees it, with who is on call. */
+/** The directory, with who is on call as seen by one transaction. */
 export function createPeopleOnCall({ people, schedules, query, now }: PeopleSource): PeopleOnCall {
   const scheduleOf = (name: string): Schedule => {
     const found = schedules.get(name);
-    if (!found) throw new Error(`no schedule is called "${name}"`);
+    if (!found) throw new Error(`there is no schedule "${name}"`);
     return found;
   };
   return {
@@ -27,8 +27,8 @@ export function createPeopleOnCall({ people, schedules, query, now }: PeopleSour
     },
     async override(request) {
       scheduleOf(request.schedule);
-      if (!people.byId(request.person)) throw new Error(`nobody is listed as "${request.person}"`);
-      if (!(request.from < request.until)) throw new RangeError('an override ends after it begins');
+      if (!people.byId(request.person)) throw new Error(`there is no person "${request.person}" under people`);
+      if (!(request.from < request.until)) throw new RangeError('an override must end after it starts');
       return writeOverride(query, request);
     },
     async overrides(name) {

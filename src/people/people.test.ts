@@ -17,27 +17,27 @@ const people = createPeople(
   }),
 );
 
-test('a person is found by any account, on the connector it belongs to only', () => {
+test('a person is found by each account, only on its own connector', () => {
   expect(people.byAccount('acme', 'U012AB3CD')?.id).toBe('ann');
   expect(people.byAccount('matrix', 'U012AB3CD')).toBeUndefined();
   expect(people.byAccount('matrix', '@ANN:example.org')).toBeUndefined();
 });
 
-test('name and time zone fall back to the key and to the zone of the bot', () => {
+test("the defaults for name and time zone are the key and the bot's zone", () => {
   expect(people.byId('ann')).toMatchObject({ name: 'Ann Li', timeZone: 'Europe/London' });
   expect(people.byId('bob')).toMatchObject({ name: 'bob', timeZone: 'Europe/Berlin' });
 });
 
-test('a group lists each member once, and an unknown group nobody', () => {
+test('a group lists each member once, and an unknown group is empty', () => {
   expect(people.inGroup('sre').map(({ id }) => id)).toEqual(['ann', 'bob']);
   expect(people.inGroup('nobody')).toEqual([]);
 });
 
-test('contact orders the accounts', () => {
+test('accounts are in the order of contact', () => {
   expect(Object.keys(people.byId('ann')?.accounts ?? {})).toEqual(['acme', 'matrix']);
 });
 
-test('names of the language are nobody', () => {
+test('property names of JavaScript objects are not people or groups', () => {
   for (const word of ['constructor', '__proto__', 'toString']) {
     expect(people.byId(word)).toBeUndefined();
     expect(people.byAccount('matrix', word)).toBeUndefined();

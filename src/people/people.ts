@@ -2,7 +2,7 @@ import type { Config } from '../config/schema.ts';
 import type { People, Person } from '../contract/people.ts';
 import { createNaming } from './naming.ts';
 
-/** The directory of listed people. Accounts and groups are looked up in maps: this is asked for every message in every room. */
+/** The directory of listed people. Accounts and groups are in maps, because every message in every room looks them up. */
 export function createPeople(config: Pick<Config, 'people' | 'timeZone'>): People {
   const byId = new Map<string, Person>();
   const byAccount = new Map<string, Person>();
@@ -36,7 +36,7 @@ function accountKey(connector: string, accountId: string): string {
   return `${connector}\n${accountId}`;
 }
 
-/** `contact` orders direct messages: what it names comes first, the rest as written. */
+/** Accounts in the order of `contact`, then the rest as configured. */
 function inOrder(accounts: Readonly<Record<string, string>>, contact: readonly string[]): Record<string, string> {
   const rank = (connector: string): number =>
     contact.includes(connector) ? contact.indexOf(connector) : contact.length;

@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.ts';
 import type { Schedule } from './on-call.ts';
 
-/** The schedules of a configuration, with zones and time intervals filled in; what is not known is refused there. */
+/** The schedules of a valid configuration, with zones and time intervals filled in. */
 export function createSchedules({ schedules, timeIntervals, timeZone }: Config): ReadonlyMap<string, Schedule> {
   return new Map(
     Object.entries(schedules).map(([name, schedule]) => {

@@ -2,19 +2,18 @@ const formats = new Map<string, Intl.DateTimeFormat>();
 const offsets = new Map<string, number>();
 const DAY_MS = 86_400_000;
 const QUARTER_MS = 900_000;
-const MOST_OFFSETS = 10_000;
+const MAX_OFFSETS = 10_000;
 
-/** What clocks in a zone show at an instant, in ms as if it were UTC. */
+/** The wall-clock time in a zone at an instant, in ms as if it were UTC. */
 export function wallAt(instantMs: number, timeZone: string): number {
   return instantMs + offsetAt(instantMs, timeZone);
 }
 
 /**
- * When clocks in a zone show a wall time: the first time where they show it twice, the end of the gap where they leave it
- * out.
+ * The instant of a wall-clock time in a zone: the first of two if clocks repeat it, the end of the gap if they skip it.
  */
 export function instantOf(wallMs: number, timeZone: string): number {
-  // The zone's offsets before and after any change that is near.
+  // The zone's offsets before and after any nearby change.
   const [before, after] = [wallMs - DAY_MS, wallMs + DAY_MS].map((near) => offsetAt(near, timeZone)) as [
     number,
     number,
@@ -22,7 +21,7 @@ export function instantOf(wallMs: number, timeZone: string): number {
   const early = wallMs - Math.max(before, after);
   const late = wallMs - Math.min(before, after);
   for (const instant of [early, late]) if (wallAt(instant, timeZone) === wallMs) return instant;
-  // Left out, so the change lies between the two.
+  // Skipped, so the change is between the two.
   let [low, high] = [early, late];
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
@@ -32,14 +31,14 @@ export function instantOf(wallMs: number, timeZone: string): number {
   return high;
 }
 
-/** Zones change on quarter hours, so one answer holds for a quarter: asking Intl each time takes 50 times as long. */
+/** Cached by quarter hour, as zones change only on those; asking Intl each time takes 50 times as long. */
 function offsetAt(instantMs: number, timeZone: string): number {
   const quarter = Math.floor(instantMs / QUARTER_MS);
   const key = `${quarter} ${timeZone}`;
   let offset = offsets.get(key);
   if (offset === undefined) {
     offset = findOffset(quarter * QUARTER_MS, timeZone);
-    if (offsets.size >= MOST_OFFSETS) offsets.clear();
+    if (offsets.size >= MAX_OFFSETS) offsets.clear();
     offsets.set(key, offset);
   }
   return offset;
@@ -55,7 +54,7 @@ function findOffset(instantMs: number, timeZone: string): number {
   return Date.UTC(year, month - 1, day, hour, minute, second) - instantMs;
 }
 
-/** A formatter costs far more to make than to use. */
+/** Cached, because creating a formatter costs far more than using it. */
 function formatOf(timeZone: string): Intl.DateTimeFormat {
   let found = formats.get(timeZone);
   if (!found) {

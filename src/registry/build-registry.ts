@@ -18,7 +18,7 @@ export interface RegistrySource {
   readonly skillLog: (skill: string) => Log;
 }
 
-/** What handlers look up, from a valid configuration. @throws {StartFailed} when two skills claim one command. */
+/** Builds the registry from a valid configuration. @throws {StartFailed} when two skills claim one command. */
 export function buildRegistry({ config, platforms, skills, generation, skillLog }: RegistrySource): Registry {
   const on = skills.filter((skill) => skill.name === 'core' || Object.hasOwn(config.skills, skill.name));
   const loaded = new Map(

@@ -9,11 +9,11 @@ import type { Log } from '../log.ts';
 import { NOTIFY_TIMER } from '../people/notifications.ts';
 import type { Schedule } from '../people/on-call.ts';
 
-/** A skill with its options, as the current configuration has them. */
+/** A skill with its options from the current configuration. */
 export interface LoadedSkill {
   readonly skill: Skill<unknown>;
   readonly options: unknown;
-  /** Rooms it listens in, by name; undefined: every configured one. */
+  /** Names of the rooms where it listens; undefined: all configured ones. */
   readonly rooms: ReadonlySet<string> | undefined;
   readonly log: Log;
 }
@@ -25,8 +25,8 @@ export interface Rooms {
 }
 
 /**
- * Everything that handlers look up and that a configuration decides. Immutable: a reload builds a new one and swaps it in
- * whole, and an event that is being handled keeps the one it began with.
+ * Everything that handlers look up and that depends on the configuration. Immutable: a reload builds a new one and swaps it
+ * atomically, and an event that is being handled keeps the one it started with.
  */
 export interface Registry {
   /** Number of the configuration in `config_generations`. */
@@ -43,14 +43,14 @@ export interface Registry {
   readonly decide: (question: DecisionQuestion) => Decision;
   /** Names of configured connectors. */
   readonly connectors: ReadonlySet<string>;
-  /** What a connector's platform can do; undefined: it is not configured. */
+  /** The capabilities of a connector; undefined: it is not configured. */
   readonly capabilities: (connector: string) => Capabilities | undefined;
-  /** The room that hears about a connector's own trouble. */
+  /** The name of the room for notices about the connector's problems. */
   readonly opsRoom: (connector: string) => string | undefined;
   readonly backlogMaxAgeMs: number;
 }
 
-/** `alertmanager/prod-eu`: each source of each webhook that is configured, as metrics and notices call it. */
+/** `alertmanager/prod-eu`: every configured source of every webhook, as named in metrics and notices. */
 export function webhookSources(registry: Registry): string[] {
   return [...registry.skills.values()].flatMap(({ skill, options }) =>
     Object.entries(skill.webhooks ?? {}).flatMap(([name, webhook]) =>
@@ -67,8 +67,8 @@ export function knownNames(registry: Registry): { timers: string[]; tasks: strin
     );
   const timers = [...of((skill) => skill.timers), `core ${NOTIFY_TIMER}`];
   const tasks = of((skill) => skill.tasks);
-  // Also of a skill that hears nothing of them: what became of a notification decides what follows.
-  const fates = [...registry.skills.keys()].map((name) => `${name} fate`);
+  // Also for skills without `deliveryReport`: the core uses reports to try a person's next account.
+  const reports = [...registry.skills.keys()].map((name) => `${name} fate`);
   const services = [...registry.skills].flatMap(([skill, loaded]) =>
     Object.entries(loaded.skill.services ?? {}).flatMap(([name, { events }]) =>
       Object.keys(events).map((event) => `${skill} ${name}/${event}`),
@@ -78,11 +78,11 @@ export function knownNames(registry: Registry): { timers: string[]; tasks: strin
     timers,
     tasks,
     all: [
-      // Commands that are said apart from any chat.
+      // Commands over REST and the command line.
       'core say',
       ...timers,
       ...tasks,
-      ...fates,
+      ...reports,
       ...services,
       ...of((skill) => skill.crons),
       ...of((skill) => skill.events),

@@ -24,7 +24,7 @@ afterEach(async () => {
   await home.close();
 });
 
-const worldWith = (connectors: readonly string[], skills = [bell]) =>
+const registryWith = (connectors: readonly string[], skills = [bell]) =>
   buildRegistry({
     platforms: [],
     config: configSchema.parse({
@@ -36,7 +36,7 @@ const worldWith = (connectors: readonly string[], skills = [bell]) =>
     skillLog: () => log,
   });
 
-function keep(registry: ReturnType<typeof worldWith>) {
+function keep(registry: ReturnType<typeof registryWith>) {
   const metrics = createMetrics({ version: 'test', ofProcess: false });
   const state = { registry, counting: true };
   const housekeeper = new Housekeeper({
@@ -46,7 +46,7 @@ function keep(registry: ReturnType<typeof worldWith>) {
     registry: () => state.registry,
     ages: () => ({ eventsMs: 1, historyMs: 1 }),
     isCounting: () => state.counting,
-    onBuried: async () => {},
+    onOrphansDead: async () => {},
   });
   return {
     state,
@@ -66,11 +66,11 @@ async function message(connector: string, more: { state?: string; agoSeconds?: n
   );
 }
 
-test('what waits and what is dead is counted by connector, and a connector that has none stands at 0', async () => {
+test('pending messages and dead letters are counted by connector, and a connector without any is at 0', async () => {
   await message('one', { agoSeconds: 600 });
   await message('one', {});
   await message('one', { state: 'dead' });
-  const { counted } = keep(worldWith(['one', 'other']));
+  const { counted } = keep(registryWith(['one', 'other']));
   expect(await counted()).toEqual([
     'messages_pending{connector="one"} 2',
     'messages_pending{connector="other"} 0',
@@ -82,17 +82,17 @@ test('what waits and what is dead is counted by connector, and a connector that 
   ]);
 });
 
-test('a message with a time of its own waits from then on, not from when it was said', async () => {
+test('a scheduled message counts as pending from its time, not from when it was posted', async () => {
   await message('one', { agoSeconds: 3600, inSeconds: 60 });
-  const { counted } = keep(worldWith(['one']));
+  const { counted } = keep(registryWith(['one']));
   expect(await counted()).toContain('messages_oldest_pending_seconds{connector="one"} 0');
   await message('one', { agoSeconds: 3600, inSeconds: -300 });
   expect((await counted()).join('\n')).toMatch(/oldest_pending_seconds\{connector="one"\} 30\d\./);
 });
 
-test('what waits for a connector that is configured no more is counted until it is done', async () => {
+test('messages of a removed connector are counted until they are gone', async () => {
   await message('gone', { state: 'dead' });
-  const { counted } = keep(worldWith(['one'], []));
+  const { counted } = keep(registryWith(['one'], []));
   expect((await counted()).filter((line) => line.includes('gone'))).toEqual([
     'messages_pending{connector="gone"} 0',
     'messages_oldest_pending_seconds{connector="gone"} 0',
@@ -102,10 +102,10 @@ test('what waits for a connector that is configured no more is counted until it 
   expect((await counted()).filter((line) => line.includes('gone'))).toEqual([]);
 });
 
-test('a connector or skill that is configured no more is not exported, nor anything where another replica counts', async () => {
-  const { state, counted } = keep(worldWith(['one', 'gone']));
+test('gauges of removed connectors and skills are not exported, and none are while another replica counts', async () => {
+  const { state, counted } = keep(registryWith(['one', 'gone']));
   expect((await counted()).filter((line) => line.includes('gone'))).toHaveLength(3);
-  state.registry = worldWith(['one'], []);
+  state.registry = registryWith(['one'], []);
   expect(await counted()).toEqual([
     'messages_pending{connector="one"} 0',
     'messages_oldest_pending_seconds{connector="one"} 0',
@@ -116,16 +116,16 @@ test('a connector or skill that is configured no more is not exported, nor anyth
   expect((await counted()).filter((line) => line.includes('one'))).toEqual([]);
 });
 
-test('what was meant for a connector that is configured no more becomes a dead letter, and its skill is told', async () => {
+test('messages for a removed connector become dead letters, and their skill is told', async () => {
   await message('gone', { agoSeconds: 3600 });
   await message('gone', {});
   await database.query(`update messages set key = id::text, notify = 'lost'`);
-  await keep(worldWith(['one'])).counted();
+  await keep(registryWith(['one'])).counted();
   expect(await database.query(`select count(*)::int as count from messages where state = 'dead'`)).toEqual([
     { count: 1 },
   ]);
-  const fates = await database.query<{ payload: string }>(`select payload from events where kind = 'fate'`);
-  expect(fates.map(({ payload }) => JSON.parse(payload) as unknown)).toMatchObject([
+  const reports = await database.query<{ payload: string }>(`select payload from events where kind = 'fate'`);
+  expect(reports.map(({ payload }) => JSON.parse(payload) as unknown)).toMatchObject([
     { connector: 'gone', state: 'dead', reason: 'its connector is no longer configured' },
   ]);
 });

@@ -12,12 +12,12 @@ import type { Metrics } from '../metrics.ts';
 import { webhookSources, type Registry } from '../registry/registry.ts';
 
 const COUNT_EVERY_MS = 10_000;
-/** A storm fills empty tables within seconds. */
+/** Often, because a storm fills empty tables within seconds. */
 const MEASURE_EVERY_MS = 2000;
 const PRUNE_EVERY_MS = 3_600_000;
 const FIRST_PRUNE_MS = 60_000;
-/** Another replica may have a newer configuration that knows the connector. */
-const BURY_AFTER_MS = 10 * 60_000;
+/** Not at once: another replica may have a newer configuration with the connector. */
+const ORPHANED_AFTER_MS = 10 * 60_000;
 
 export interface HousekeeperOptions {
   readonly database: Database;
@@ -25,19 +25,19 @@ export interface HousekeeperOptions {
   readonly log: Log;
   readonly registry: () => Registry;
   readonly ages: () => PruneAges;
-  /** Told of messages that became dead letters because their connector is gone. */
-  readonly onBuried: (count: number) => Promise<void>;
-  /** Only the replica that holds the lease counts and prunes. */
+  /** Called when messages became dead letters because their connector was removed. */
+  readonly onOrphansDead: (count: number) => Promise<void>;
+  /** Whether this replica holds the lease for counting and pruning. */
   readonly isCounting: () => boolean;
 }
 
-/** Reads gauges from the database, keeps its statistics fresh and prunes old rows, on one replica. */
+/** Reads gauges from the database, refreshes its statistics and prunes old rows, on one replica. */
 export class Housekeeper {
   readonly #options: HousekeeperOptions;
   readonly #gauges = new Map<string, Gauge>();
-  #counting: NodeJS.Timeout | undefined;
-  #measuring: NodeJS.Timeout | undefined;
-  #pruning: NodeJS.Timeout | undefined;
+  #countTimer: NodeJS.Timeout | undefined;
+  #statisticsTimer: NodeJS.Timeout | undefined;
+  #pruneTimer: NodeJS.Timeout | undefined;
   #stopped = false;
 
   constructor(options: HousekeeperOptions) {
@@ -45,26 +45,26 @@ export class Housekeeper {
   }
 
   start(): void {
-    this.#counting = setInterval(() => void this.count(), COUNT_EVERY_MS);
-    this.#measuring = setInterval(() => void this.#measure(), MEASURE_EVERY_MS);
-    this.#pruning = setTimeout(() => void this.#prune(), FIRST_PRUNE_MS);
+    this.#countTimer = setInterval(() => void this.count(), COUNT_EVERY_MS);
+    this.#statisticsTimer = setInterval(() => void this.#measure(), MEASURE_EVERY_MS);
+    this.#pruneTimer = setTimeout(() => void this.#prune(), FIRST_PRUNE_MS);
   }
 
   stop(): void {
     this.#stopped = true;
-    clearInterval(this.#counting);
-    clearInterval(this.#measuring);
-    clearTimeout(this.#pruning);
+    clearInterval(this.#countTimer);
+    clearInterval(this.#statisticsTimer);
+    clearTimeout(this.#pruneTimer);
   }
 
-  /** Sets the gauges, or takes them away where another replica counts. Never fails. */
+  /** Sets the gauges, or removes them if another replica counts. Never fails. */
   async count(): Promise<void> {
     const { database, metrics, registry, isCounting, log } = this.#options;
     const ours = [metrics.messagesPending, metrics.oldestPending, metrics.deadLetters, ...this.#gauges.values()];
     if (!isCounting() || !database.available) return ours.forEach((gauge) => gauge.reset());
     try {
       const backlogs = new Map((await readBacklog(database.query)).map((one) => [one.connector, one]));
-      // A connector that went with a reload stands here only while something of it waits for a person.
+      // A removed connector is listed only while it has a backlog.
       for (const gauge of [metrics.messagesPending, metrics.oldestPending, metrics.deadLetters]) gauge.reset();
       for (const connector of new Set([...registry().connectors, ...backlogs.keys()])) {
         const backlog = backlogs.get(connector);
@@ -75,9 +75,9 @@ export class Housekeeper {
       const backup = await lastBackup(database.query);
       if (backup !== undefined) metrics.lastBackup.set(backup);
       await this.#countSkills();
-      await this.#bury(database);
+      await this.#markOrphansDead(database);
     } catch (error) {
-      log.warn({ reason: messageOf(error) }, 'gauges could not be read');
+      log.warn({ reason: messageOf(error) }, 'could not read gauges');
     }
   }
 
@@ -86,16 +86,16 @@ export class Housekeeper {
     if (!isCounting() || !database.available) return;
     try {
       const tables = await refreshStatistics(database.query);
-      if (tables.length > 0) log.debug({ tables }, 'tables have grown: their statistics were read anew');
+      if (tables.length > 0) log.debug({ tables }, 'refreshed the statistics of tables that have grown');
     } catch (error) {
-      log.warn({ reason: messageOf(error) }, 'statistics could not be read');
+      log.warn({ reason: messageOf(error) }, 'could not refresh table statistics');
     }
   }
 
-  /** What was meant for a connector that is configured no more will not be shown: it is kept as dead letters. */
-  async #bury(database: Database): Promise<void> {
-    const rows = await markOrphansDead(database.query, [...this.#options.registry().connectors], BURY_AFTER_MS);
-    if (rows.length > 0) await this.#options.onBuried(rows.length);
+  /** Turns messages for removed connectors into dead letters. */
+  async #markOrphansDead(database: Database): Promise<void> {
+    const rows = await markOrphansDead(database.query, [...this.#options.registry().connectors], ORPHANED_AFTER_MS);
+    if (rows.length > 0) await this.#options.onOrphansDead(rows.length);
   }
 
   async #countSkills(): Promise<void> {
@@ -128,11 +128,11 @@ export class Housekeeper {
       if (isCounting() && database.available) {
         await forgetSources(database.query, webhookSources(this.#options.registry()));
         const rows = await prune(database, ages(), () => this.#stopped);
-        if (rows > 0) log.info({ rows }, 'old rows were pruned');
+        if (rows > 0) log.info({ rows }, 'pruned old rows');
       }
     } catch (error) {
-      log.warn({ reason: messageOf(error) }, 'pruning stopped early; the next round goes on');
+      log.warn({ reason: messageOf(error) }, 'pruning stopped early; it continues next time');
     }
-    if (!this.#stopped) this.#pruning = setTimeout(() => void this.#prune(), PRUNE_EVERY_MS);
+    if (!this.#stopped) this.#pruneTimer = setTimeout(() => void this.#prune(), PRUNE_EVERY_MS);
   }
 }

@@ -17,9 +17,9 @@ import { createAbilities } from '../tasks/abilities.ts';
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 60_000;
-/** What ran for longer has begun well: it is begun again soon. */
-const WELL_AFTER_MS = 60_000;
-/** A loop that does not listen to its signal is not waited for longer. */
+/** After running this long, the restart backoff is reset. */
+const HEALTHY_AFTER_MS = 60_000;
+/** How long to wait for a service that ignores its signal. */
 const STOP_WITHIN_MS = 3000;
 
 export interface LoopOptions {
@@ -31,7 +31,7 @@ export interface LoopOptions {
   readonly afterCommit: Pick<AfterCommit, 'eventsAccepted'>;
 }
 
-/** One service while this replica holds its lease: run, and begun again when it ends. */
+/** Runs one service while this replica holds its lease, and restarts it when it ends. */
 export class ServiceLoop {
   readonly #options: LoopOptions;
   readonly #loaded: LoadedSkill;
@@ -68,22 +68,22 @@ export class ServiceLoop {
     const { log } = this.#loaded;
     for (let failures = 0; !this.#signal.aborted;) {
       const began = clock.steady();
-      let reason = 'it ended by itself';
+      let reason = 'it returned';
       try {
         await this.#service.run(this.#run());
       } catch (error) {
         reason = messageOf(error);
       }
       if (this.#signal.aborted) return;
-      failures = clock.steady() - began > WELL_AFTER_MS ? 0 : failures;
+      failures = clock.steady() - began > HEALTHY_AFTER_MS ? 0 : failures;
       const waitMs = Math.min(FIRST_PAUSE_MS * 2 ** failures++, LONGEST_PAUSE_MS);
-      log.warn({ service: this.#name, reason, waitMs }, 'service ended and will be begun again');
-      this.#become(false, reason);
+      log.warn({ service: this.#name, reason, waitMs }, 'service ended and will be restarted');
+      this.#setState(false, reason);
       await clock.pause(waitMs, this.#signal);
     }
   }
 
-  #become(ok: boolean, detail?: string): void {
+  #setState(ok: boolean, detail?: string): void {
     const { since, ok: before } = this.#state;
     this.#state = { ok, since: ok === before ? since : this.#options.clock.now(), detail };
   }
@@ -100,13 +100,13 @@ export class ServiceLoop {
       read: (async (text, parameters) => readOnly(database, text, parameters)) as Sql,
       now: async () => {
         const [row] = await database.query<{ now: Date }>('select clock_timestamp() as now');
-        if (!row) throw new Error('the database tells no time');
+        if (!row) throw new Error('the database returned no time');
         return row.now;
       },
       emit: (name: string, payload: Json, given: EmitOptions) => this.#emit(name, payload, given),
       pause: (ms: number) => {
-        // It has come round once, so it is well.
-        this.#become(true);
+        // It completed a round, so it is healthy.
+        this.#setState(true);
         return this.#options.clock.pause(ms, signal);
       },
     });
@@ -117,7 +117,7 @@ export class ServiceLoop {
     const skill = this.#loaded.skill.name;
     const service = `${skill}.${this.#name}`;
     const event = this.#service.events[name];
-    if (!event) throw new Error(`the service ${service} has no event called "${name}"`);
+    if (!event) throw new Error(`the service ${service} has no event "${name}"`);
     event.payload.parse(payload);
     const accepted = await insertBatch(
       database.query,
@@ -132,9 +132,9 @@ export class ServiceLoop {
       ],
       { connector: service, lease: this.#lease.name, epoch: this.#lease.epoch, cursor: null },
     );
-    if (!accepted) throw new LeaseLost(`the service ${service} is held elsewhere`);
+    if (!accepted) throw new LeaseLost(`another replica runs the service ${service}`);
     crashPoint('service.after-emit');
-    this.#become(true);
+    this.#setState(true);
     afterCommit.eventsAccepted(accepted);
   }
 }

@@ -45,7 +45,7 @@ async function start(more: Partial<Parameters<typeof startTestBot>[0]> = {}): Pr
   return bot;
 }
 
-test('what it finds is handled once, however often it is found', async () => {
+test('a finding is handled once, however often it is emitted', async () => {
   await start();
   await until(() => runs.length === 1);
   const readAt = await runs[0]?.now();
@@ -54,16 +54,16 @@ test('what it finds is handled once, however often it is found', async () => {
   expect(bot.texts()).toEqual(['seen 1', 'seen 2']);
 });
 
-test('what was not declared is refused', async () => {
+test('undeclared events, invalid payloads and undeclared abilities throw', async () => {
   await start();
   await until(() => runs.length === 1);
   const given = { id: '1', readAt: new Date() };
-  await expect(runs[0]?.emit('heard', {}, given)).rejects.toThrow('has no event called "heard"');
+  await expect(runs[0]?.emit('heard', {}, given)).rejects.toThrow('has no event "heard"');
   await expect(runs[0]?.emit('saw', { what: 7 }, given)).rejects.toThrow('expected string');
   expect(() => runs[0]?.http).toThrow(`needs: ['http']`);
 });
 
-test('one that throws or ends is begun again, and told by /healthz until it is well', async () => {
+test('a service that throws is restarted, and /healthz shows it until it is healthy', async () => {
   behave = async (run) => {
     if (runs.length === 1) throw new Error('no light');
     return run.pause(600_000);
@@ -75,17 +75,17 @@ test('one that throws or ends is begun again, and told by /healthz until it is w
   await until(() => runs.length === 2 && part()?.ok === true);
 });
 
-test('of two replicas one runs it; the other goes on when that leaves', async () => {
+test('one of two replicas runs it, and the other takes over when that one leaves', async () => {
   const first = await start();
   await until(() => runs.length === 1);
   await start({ sharedWith: first });
-  expect(bot.app.parts()['service watch.eye']).toMatchObject({ ok: true, detail: 'another replica runs it' });
+  expect(bot.app.parts()['service watch.eye']).toMatchObject({ ok: true, detail: 'active on another replica' });
   await first.leave();
   expect(runs[0]?.signal.aborted).toBe(true);
   await until(() => runs.length === 2);
 });
 
-test('one that does not listen to its signal stores nothing after another replica has taken over', async () => {
+test('a service that ignores its signal stores nothing after another replica has taken over', async () => {
   const first = await start();
   await until(() => runs.length === 1);
   await first.query(`update leases set epoch = epoch + 1 where name = 'service:watch.eye'`);
@@ -95,7 +95,7 @@ test('one that does not listen to its signal stores nothing after another replic
   expect(await first.query('select 1 from events')).toEqual([]);
 });
 
-test('another configuration begins it with its options, or ends it', async () => {
+test('a new configuration restarts it with the new options, or stops it', async () => {
   await start();
   await until(() => runs.length === 1);
   const reload = (options: Options, generation: number) =>

@@ -17,7 +17,7 @@ interface Declared {
 /** The services of all skills: each runs while this replica holds its lease, `service:SKILL.NAME`. */
 export class Services {
   readonly #options: ServicesOptions;
-  /** By lease. */
+  /** By name of the lease. */
   readonly #loops = new Map<string, ServiceLoop>();
   #since: Date;
 
@@ -26,12 +26,12 @@ export class Services {
     this.#since = options.clock.now();
   }
 
-  /** The leases that are wanted for them. */
-  wanted(): readonly string[] {
+  /** The leases to compete for. */
+  leases(): readonly string[] {
     return [...declaredIn(this.#options.registry()).keys()];
   }
 
-  /** A lease was won: its service begins, if it is one's. */
+  /** A lease was acquired: starts its service, if it is a service's. */
   leaseAcquired(lease: Lease): void {
     const declared = declaredIn(this.#options.registry()).get(lease.name);
     if (!declared) return;
@@ -41,8 +41,8 @@ export class Services {
     lease.signal.addEventListener('abort', () => this.#forget(lease.name, loop), { once: true });
   }
 
-  /** After another configuration was taken: ends those whose options changed, or that are gone, and gives back their leases. */
-  async endChanged(before: Registry): Promise<void> {
+  /** After a reload: stops services whose options changed or that were removed, and releases their leases. */
+  async stopChanged(before: Registry): Promise<void> {
     const [old, now] = [declaredIn(before), declaredIn(this.#options.registry())];
     const optionsOf = (one: Declared | undefined): string | undefined => one && JSON.stringify(one.loaded.options);
     const ended = [...old.keys()].filter((name) => optionsOf(old.get(name)) !== optionsOf(now.get(name)));
@@ -60,9 +60,9 @@ export class Services {
 
   parts(): Record<string, PartState> {
     return Object.fromEntries(
-      this.wanted().map((lease) => [
+      this.leases().map((lease) => [
         lease.replace(':', ' '),
-        this.#loops.get(lease)?.state ?? { ok: true, since: this.#since, detail: 'another replica runs it' },
+        this.#loops.get(lease)?.state ?? { ok: true, since: this.#since, detail: 'active on another replica' },
       ]),
     );
   }

@@ -9,11 +9,11 @@ export interface CoreQueryServices {
 
 const words = z.array(z.string());
 
-/** What one may know of the bot itself. No ids of platforms, no accounts. */
+/** Queries about the bot itself. They return no platform ids or accounts, except for the audit. */
 export function createCoreQueries({ version, registry }: CoreQueryServices) {
   return {
     version: defineQuery({
-      help: 'says which release is running',
+      help: 'returns the running version',
       input: z.object({}),
       output: z.object({ name: z.string(), version: z.string() }),
       run: () => ({ name: registry().botName, version }),
@@ -32,7 +32,7 @@ export function createCoreQueries({ version, registry }: CoreQueryServices) {
       },
     }),
     skills: defineQuery({
-      help: 'lists the skills with what can be said and asked',
+      help: 'lists the skills with their commands and queries',
       input: z.object(listInput()),
       output: listOutput(z.object({ name: z.string(), description: z.string(), commands: words, queries: words })),
       run: (_context, page) => {
@@ -48,7 +48,7 @@ export function createCoreQueries({ version, registry }: CoreQueryServices) {
       },
     }),
     people: defineQuery({
-      help: 'lists the people of the configuration',
+      help: 'lists the configured people',
       input: z.object(listInput()),
       output: listOutput(z.object({ id: z.string(), name: z.string() })),
       run: ({ people }, page) =>
@@ -77,11 +77,11 @@ interface AuditRow {
 }
 
 const audit = defineQuery({
-  help: 'lists who said what, newest first, and what came of it',
+  help: 'lists commands with actor and result, newest first',
   class: 'admin',
   input: z.object({
     ...listInput(z.string().regex(/^[0-9]{1,15}$/)),
-    person: z.string().min(1).max(63).optional().describe('Only what this person said: their key under people:.'),
+    person: z.string().min(1).max(63).optional().describe('Only commands of this person: their key under people:.'),
     skill: z.string().min(1).max(63).optional().describe('Only commands of this skill.'),
   }),
   output: listOutput(
@@ -89,7 +89,7 @@ const audit = defineQuery({
       id: z.int(),
       at: z.iso.datetime(),
       who: z.string().describe('The person, else the account or token.'),
-      room: z.string().nullable().describe('Null: a direct message, or another way in.'),
+      room: z.string().nullable().describe('Null: a direct message, the API or the command line.'),
       skill: z.string(),
       command: z.string(),
       text: z.string(),

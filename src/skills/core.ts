@@ -18,61 +18,65 @@ export interface CoreServices {
   readonly broken: readonly { readonly file: string; readonly reason: string }[];
 }
 
-/** The commands of the bot itself: what can be said, how it is, who one is, why something was refused. */
+/** The commands of the bot itself: help, status, whoami, why and the like. */
 export function createCoreSkill(services: CoreServices): Skill<unknown> {
   return defineSkill<unknown>({
     name: 'core',
     description: 'help, status and who may do what',
     queries: createCoreQueries(services),
     commands: {
-      'help {skill?}': { help: 'lists what you can say here', late: 'run', run: (context) => help(services, context) },
-      status: { help: 'says how the bot and its connections are', run: (context) => status(services, context) },
-      whoami: { help: 'says who the bot takes you for', run: whoami },
+      'help {skill?}': {
+        help: 'lists the commands you can use here',
+        late: 'run',
+        run: (context) => help(services, context),
+      },
+      status: { help: 'shows the state of the bot and its connections', run: (context) => status(services, context) },
+      whoami: { help: 'shows who you are to the bot', run: whoami },
       rooms: { help: 'lists the configured rooms', run: rooms },
-      skills: { help: 'lists the skills and what they are for', run: () => skills(services) },
-      version: { help: 'says which release is running', run: () => `watchbell ${services.version}` },
+      skills: { help: 'lists the skills', run: () => skills(services) },
+      version: { help: 'shows the running version', run: () => `watchbell ${services.version}` },
       'why {ref?}': {
-        help: 'explains why your last command, or the one with this number, was allowed or refused',
+        help: 'explains why your last command was allowed or denied, or looks up an error number',
         run: why,
       },
     },
   });
 }
 
-type Asking = CommandContext<unknown, Record<string, unknown>>;
+type CoreContext = CommandContext<unknown, Record<string, unknown>>;
 
-function help(services: CoreServices, context: Asking): string {
+function help(services: CoreServices, context: CoreContext): string {
   const registry = services.registry();
-  const wanted = context.args['skill'] === undefined ? undefined : String(context.args['skill']).toLowerCase();
+  const topic = context.args['skill'] === undefined ? undefined : String(context.args['skill']).toLowerCase();
   const entries = usableCommands(registry, context.sender, context.room);
   const names = [...new Set(entries.map((entry) => entry.skill))];
   const line = (entry: IndexedCommand): string => `\`${readable(entry)}\` ${escape(entry.command.help)}`;
-  if (wanted !== undefined && names.includes(wanted)) {
-    const description = registry.skills.get(wanted)?.skill.description;
+  if (topic !== undefined && names.includes(topic)) {
+    const description = registry.skills.get(topic)?.skill.description;
     return [
-      `**${escape(wanted)}**${description ? `: ${escape(description)}` : ''}`,
-      ...entries.filter((entry) => entry.skill === wanted).map(line),
+      `**${escape(topic)}**${description ? `: ${escape(description)}` : ''}`,
+      ...entries.filter((entry) => entry.skill === topic).map(line),
     ].join('\n');
   }
-  if (wanted !== undefined) {
-    const matching = entries.filter((entry) => entry.name.split(' ')[0] === wanted);
+  if (topic !== undefined) {
+    const matching = entries.filter((entry) => entry.name.split(' ')[0] === topic);
     if (matching.length === 0)
       throw new CommandError(
-        `There is no skill or command called ${escape(wanted)} here. Skills: ${names.map(escape).join(', ')}`,
+        `There is no skill or command "${escape(topic)}" here. Skills: ${names.map(escape).join(', ')}`,
       );
     return matching.map(line).join('\n');
   }
   const first =
     context.room.direct || registry.capabilities(context.room.connector)?.addressed
-      ? 'Say any of these:'
-      : `Say any of these after \`${escape(context.botName)}:\` or \`!\`:`;
+      ? 'You can say:'
+      : `Start with \`${escape(context.botName)}:\` or \`!\`, then:`;
   return [
     first,
     ...names.flatMap((name) => [`**${escape(name)}**`, ...entries.filter((entry) => entry.skill === name).map(line)]),
   ].join('\n');
 }
 
-function status(services: CoreServices, context: Asking): string {
+function status(services: CoreServices, context: CoreContext): string {
   const lines = Object.entries(services.parts()).map(
     ([name, part]) =>
       `${part.ok ? '🟢' : '🔴'} ${escape(name)}: ${part.ok ? 'ok' : 'down'} for ${formatDuration(context.now.getTime() - part.since.getTime())}${part.detail ? ` (${escape(part.detail)})` : ''}`,
@@ -84,15 +88,15 @@ function status(services: CoreServices, context: Asking): string {
   ].join('\n');
 }
 
-function whoami({ sender, room }: Asking): string {
+function whoami({ sender, room }: CoreContext): string {
   const listed = sender.person === undefined ? 'not listed under `people:`' : `listed as ${escape(sender.person)}`;
   const groups = sender.groups.length > 0 ? `, in the groups ${sender.groups.map(escape).join(', ')}` : '';
   return `You are ${escape(sender.name)}, \`${escape(sender.accountId)}\` on ${escape(sender.connector)}, ${listed}${groups}${sender.guest ? ', a guest' : ''}. This room is ${room.name === undefined ? 'not configured' : escape(room.name)}.`;
 }
 
-function rooms(context: Asking): string {
+function rooms(context: CoreContext): string {
   const all = context.rooms.all();
-  if (all.length === 0) return 'No room is configured yet: add some under `rooms:`.';
+  if (all.length === 0) return 'No rooms are configured yet; add some under `rooms:`.';
   return all
     .map(
       (room) =>
@@ -110,11 +114,11 @@ function skills(services: CoreServices): string {
   );
 }
 
-async function why(context: Asking): Promise<string> {
+async function why(context: CoreContext): Promise<string> {
   const reference = context.args['ref'] === undefined ? undefined : String(context.args['ref']).replace(/^#/, '');
   if (reference !== undefined && /^[0-9a-f]{8}$/.test(reference)) return whyError(context, reference);
   if (reference !== undefined && !/^\d{1,15}$/.test(reference))
-    throw new CommandError('Say `why` for your last command, or `why` and the number you were told.');
+    throw new CommandError('Say `why` for your last command, or `why` and an error number.');
   const [row] = await context.sql<{
     at: Date;
     text: string;
@@ -130,18 +134,18 @@ async function why(context: Asking): Promise<string> {
       ? [context.room.connector, context.room.room, context.sender.accountId]
       : [context.room.connector, context.room.room, context.sender.accountId, reference],
   );
-  if (!row) throw new CommandError('I know of no such command in this room.');
+  if (!row) throw new CommandError('I have no record of that command in this room.');
   return `\`${escape(row.text)}\` (${formatTime(row.at, context.timeZone, context.now)}) was the command ${escape(row.command)} of ${escape(row.skill)}: ${escape(row.result)}, because ${escape(row.because)}`;
 }
 
-/** What went wrong may name things that are nobody's business: admins only. */
-async function whyError(context: Asking, short: string): Promise<string> {
+/** Admins only, because error messages may contain confidential details. */
+async function whyError(context: CoreContext, short: string): Promise<string> {
   if (!context.sender.groups.includes('admins'))
-    throw new CommandError('Only the group admins may look at errors; show one of them this number.');
+    throw new CommandError('Only admins can look up errors; give one of them this number.');
   const [row] = await context.sql<{ at: Date; skill: string | null; message: string; event_id: number | null }>(
     `select at, skill, message, event_id from errors where id::text like $1 || '%' limit 1`,
     [short],
   );
-  if (!row) throw new CommandError('I know of no error with this number; old ones are pruned.');
-  return `${formatTime(row.at, context.timeZone, context.now)}${row.skill ? `, skill ${escape(row.skill)}` : ''}: ${escape(cut(row.message, 500))}${row.event_id ? `\nTry it again: \`watchbell events replay ${row.event_id}\`` : ''}`;
+  if (!row) throw new CommandError('There is no error with this number; old errors are deleted.');
+  return `${formatTime(row.at, context.timeZone, context.now)}${row.skill ? `, skill ${escape(row.skill)}` : ''}: ${escape(cut(row.message, 500))}${row.event_id ? `\nTo retry: \`watchbell events replay ${row.event_id}\`` : ''}`;
 }

@@ -17,7 +17,7 @@ async function put(path: string, text: string): Promise<void> {
 const good = (name: string): string => `export default { name: '${name}', commands: {} };`;
 const names = (loaded: Awaited<ReturnType<typeof loadSkills>>): string[] => loaded.skills.map((one) => one.skill.name);
 
-test('folders are read in order of name, each with its migrations; other files are left alone', async () => {
+test('folders are loaded by name, each with its migrations, and other files are ignored', async () => {
   await put('b/index.js', good('bravo'));
   await put('a/index.mjs', good('alpha'));
   await put('b/migrations/001-first.sql', 'select 1');
@@ -36,12 +36,12 @@ test('folders are read in order of name, each with its migrations; other files a
 test.each([
   ['a syntax error', 'export default {{', /./],
   ['an error while it loads', `throw new Error('no kettle')`, /no kettle/],
-  ['an import that is not there', `import './gone.js'; export default {};`, /gone\.js/],
+  ['a missing import', `import './gone.js'; export default {};`, /gone\.js/],
   ['no default export', 'export const x = 1;', /no default export made by defineSkill/],
   ['a default export without a name', 'export default {};', /no default export made by defineSkill/],
-  ['a name that is none', `export default { name: 'Bad Name' };`, /"Bad Name" is not a name for a skill/],
-  ['the name of the core', `export default { name: 'core' };`, /"core" is not a name/],
-])('a skill with %s is named with file and reason, and takes nothing else down', async (_, text, reason) => {
+  ['an invalid name', `export default { name: 'Bad Name' };`, /"Bad Name" is not a valid name for a skill/],
+  ['the name of the core', `export default { name: 'core' };`, /"core" is not a valid name/],
+])('a skill with %s is reported with file and reason, and does not affect the others', async (_, text, reason) => {
   await put('a/index.js', good('alpha'));
   await put('bad/index.js', text);
   await put('z/index.js', good('zulu'));
@@ -50,7 +50,7 @@ test.each([
   expect(loaded.broken).toEqual([{ file: join(directory, 'bad', 'index.js'), reason: expect.stringMatching(reason) }]);
 });
 
-test('a directory that is named twice, once in other words, is read once', async () => {
+test('a directory that is listed twice, in different spellings, is read once', async () => {
   await put('a/index.js', good('alpha'));
   const loaded = await loadSkills([directory, `${directory}/`]);
   expect(loaded.broken).toEqual([]);
@@ -66,7 +66,7 @@ test('a skill whose migrations have a gap is broken, with the file', async () =>
   ]);
 });
 
-test('the second skill of one name is broken, and says where the first is', async () => {
+test('a second skill with the same name is broken, and the reason names the first', async () => {
   await put('one/a/index.js', good('alpha'));
   await put('two/a/index.js', good('alpha'));
   const loaded = await loadSkills([join(directory, 'one'), join(directory, 'two')]);
@@ -74,25 +74,25 @@ test('the second skill of one name is broken, and says where the first is', asyn
   expect(loaded.broken).toEqual([
     {
       file: join(directory, 'two', 'a', 'index.js'),
-      reason: expect.stringContaining(`a skill called "alpha" is in ${join(directory, 'one', 'a')} already`),
+      reason: expect.stringContaining(`${join(directory, 'one', 'a')} already has a skill named "alpha"`),
     },
   ]);
 });
 
-test('a directory that is not there is named, and the others are read', async () => {
+test('a missing directory is reported, and the others are read', async () => {
   await put('a/index.js', good('alpha'));
   const loaded = await loadSkills([join(directory, 'none'), directory]);
   expect(names(loaded)).toEqual(['alpha']);
   expect(loaded.broken).toEqual([{ file: join(directory, 'none'), reason: expect.stringContaining('cannot be read') }]);
 });
 
-test('the skills that come with the program all load', async () => {
+test('all built-in skills load', async () => {
   const loaded = await loadSkills([BUILT_IN_SKILLS]);
   expect(loaded.broken).toEqual([]);
   expect(names(loaded)).toEqual(expect.arrayContaining(['alerts', 'hello']));
 });
 
-/** In a process of its own: what makes `#skill` known is process-wide. */
+/** In its own process, because the hook that resolves `#skill` is process-wide. */
 async function loadInProcess(withImports: boolean): Promise<{ names: string[]; broken: { reason: string }[] }> {
   const load = JSON.stringify(join(import.meta.dirname, 'load.ts'));
   const program = `

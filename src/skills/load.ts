@@ -12,7 +12,7 @@ export interface LoadedFolder {
   readonly migrations: SkillMigrations;
 }
 
-/** A folder that holds no usable skill; it takes nothing else down. */
+/** A folder whose skill cannot be used; others are not affected. */
 export interface BrokenFolder {
   readonly file: string;
   readonly reason: string;
@@ -23,17 +23,17 @@ export interface SkillFolders {
   readonly broken: readonly BrokenFolder[];
 }
 
-/** The skills that come with the program. */
+/** The directory of the built-in skills. */
 export const BUILT_IN_SKILLS = resolve(import.meta.dirname, '../../skills');
 
-/** What a skill may import by name wherever its folder lies. */
+/** What a skill may import by name, wherever its folder is. */
 const ALIASES: Readonly<Record<string, string>> = {
   '#skill': pathToFileURL(join(import.meta.dirname, '../skill.ts')).href,
   'watchbell/skill': pathToFileURL(join(import.meta.dirname, '../skill.ts')).href,
   'watchbell/testing': pathToFileURL(join(import.meta.dirname, '../testing/index.ts')).href,
 };
 
-/** Lets skills outside this package import `#skill`: their folder has no package.json that would say where that is. */
+/** Lets skills outside this package import `#skill`, which their folder has no package.json to resolve. */
 export function provideSkillImports(): void {
   registerHooks({
     resolve: (specifier, context, next) => {
@@ -43,11 +43,11 @@ export function provideSkillImports(): void {
   });
 }
 
-/** Reads every folder with an `index.ts` or `index.js` in the directories, in order of name. A later skill of the same name is broken. */
+/** Loads every folder with an `index.ts` or `index.js` in the directories, by name. A later skill with the same name is broken. */
 export async function loadSkills(directories: readonly string[]): Promise<SkillFolders> {
   const skills: LoadedFolder[] = [];
   const broken: BrokenFolder[] = [];
-  // The chart adds its own to those of the configuration, which may name that too ("/skills/").
+  // The chart adds its own directory to the configured ones, which may include it too ("/skills/").
   for (const directory of new Set(directories.map((one) => resolve(one)))) {
     let names: string[];
     try {
@@ -63,7 +63,7 @@ export async function loadSkills(directories: readonly string[]): Promise<SkillF
         const loaded = await loadFolder(join(directory, name), file);
         const other = skills.find((one) => one.skill.name === loaded.skill.name);
         if (other)
-          throw new Error(`a skill called "${loaded.skill.name}" is in ${other.directory} already; rename one of them`);
+          throw new Error(`${other.directory} already has a skill named "${loaded.skill.name}"; rename one of them`);
         skills.push(loaded);
       } catch (error) {
         broken.push({ file, reason: messageOf(error) });
@@ -93,7 +93,7 @@ async function loadFolder(directory: string, file: string): Promise<LoadedFolder
   if (typeof skill !== 'object' || skill === null || !('name' in skill) || typeof skill.name !== 'string')
     throw new Error('it has no default export made by defineSkill({ name: … })');
   if (!/^[a-z][a-z0-9-]{0,40}$/.test(skill.name) || skill.name === 'core')
-    throw new Error(`"${skill.name}" is not a name for a skill: use lower-case letters, digits and dashes`);
+    throw new Error(`"${skill.name}" is not a valid name for a skill: use lower-case letters, digits and dashes`);
   return {
     skill: skill as Skill<unknown>,
     directory,

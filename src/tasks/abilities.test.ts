@@ -10,13 +10,13 @@ import { createAbilities } from './abilities.ts';
 const all = (signal = new AbortController().signal) => createAbilities('jobs', ['http', 'exec'], signal);
 const node = (program: string): [string, ...string[]] => [process.execPath, '-e', program];
 
-test('what a skill did not declare is refused by name', () => {
+test('using an undeclared ability throws, naming it', () => {
   const none = createAbilities('jobs', ['http'], new AbortController().signal);
-  expect(() => none.exec).toThrow(`the skill "jobs" uses exec and does not declare it: needs: ['exec']`);
+  expect(() => none.exec).toThrow(`the skill "jobs" uses exec without declaring it: add needs: ['exec']`);
   expect(none.http).toBeInstanceOf(Function);
 });
 
-test('a program gets its arguments without a shell, its input, and no environment but what is given', async () => {
+test('a program gets its arguments without a shell, its input, and only the given environment', async () => {
   const program = `
     process.stdin.on('data', (text) => process.stdout.write(String(text)));
     process.stdout.write(JSON.stringify([process.argv.slice(1), Object.keys(process.env), process.env.REGION]));
@@ -32,19 +32,19 @@ test('a program gets its arguments without a shell, its input, and no environmen
   });
 });
 
-test('of a long output the beginning is kept, and the program is not held up', async () => {
+test('a long output is truncated, and the program is not blocked', async () => {
   const ran = await all().exec(node(`process.stdout.write('x'.repeat(300_000))`), { maxOutputBytes: 1000 });
   expect(ran).toMatchObject({ status: 0, stdout: 'x'.repeat(1000), truncated: true });
 });
 
-test('a program that is not there is an error', async () => {
+test('a program that does not exist is an error', async () => {
   await expect(all().exec(['/no/such/program'])).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
-test('what runs, and what that has started, ends with the task', async () => {
+test('a program and its child processes end with the task', async () => {
   const marker = join(await mkdtemp(join(tmpdir(), 'watchbell-exec-')), 'runs');
   const controller = new AbortController();
-  // It holds the output open, so that the end of that is its own.
+  // The child keeps the output open, so the output ends only with the child.
   const inner = `require('node:fs').writeFileSync(${JSON.stringify(marker)}, ''); setInterval(() => {}, 1000)`;
   const program = `
     require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(inner)}], { stdio: 'inherit' });
@@ -55,7 +55,7 @@ test('what runs, and what that has started, ends with the task', async () => {
   expect(await running).toMatchObject({ status: null, signal: 'SIGTERM' });
 });
 
-test('a request takes no longer than it may, and ends with the task', async () => {
+test('a request ends at its timeout, and with the task', async () => {
   const server = createServer(() => {}).listen(0);
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   await expect(all().http(url, { timeoutMs: 20 })).rejects.toMatchObject({ name: 'TimeoutError' });

@@ -4,14 +4,14 @@ import type { Abilities, Exec, ExecResult, Http, Need } from '../contract/abilit
 
 const HTTP_TIMEOUT_MS = 30_000;
 const OUTPUT_BYTES = 1024 ** 2;
-/** Between asking a process to end and ending it. */
+/** Time between SIGTERM and SIGKILL. */
 const KILL_AFTER_MS = 3000;
 
-/** What a skill declared under `needs`; what it did not declare throws when it is used. All of it ends with `signal`. */
+/** The abilities of a skill. One that is not declared under `needs` throws when it is used. All end with `signal`. */
 export function createAbilities(skill: string, needs: readonly Need[], signal: AbortSignal): Abilities {
   const declared = <T>(need: Need, ability: T): T => {
     if (needs.includes(need)) return ability;
-    throw new Error(`the skill "${skill}" uses ${need} and does not declare it: needs: ['${need}']`);
+    throw new Error(`the skill "${skill}" uses ${need} without declaring it: add needs: ['${need}']`);
   };
   const abilities = { http: createHttp(signal), exec: createExec(signal) };
   return {
@@ -24,7 +24,7 @@ export function createAbilities(skill: string, needs: readonly Need[], signal: A
   };
 }
 
-/** The proxies of the environment hold for `fetch` as for everything: see `useProxies`. */
+/** `fetch` uses the proxies from the environment: see `useProxies`. */
 function createHttp(outer: AbortSignal): Http {
   return (url, { timeoutMs = HTTP_TIMEOUT_MS, signal, ...init } = {}) =>
     fetch(url, {
@@ -41,7 +41,7 @@ function createExec(signal: AbortSignal): Exec {
   return ([program, ...args], { env = {}, cwd, input = '', maxOutputBytes = OUTPUT_BYTES } = {}) =>
     new Promise<ExecResult>((resolve, reject) => {
       signal.throwIfAborted();
-      // A group of its own, so that what it starts ends with it.
+      // Its own process group, so that its child processes can be killed too.
       const child = spawn(program, args, { env, cwd, stdio: 'pipe', shell: false, detached: true });
       const output = new Output(maxOutputBytes);
       child.stdout.on('data', (bytes: Buffer) => output.add('stdout', bytes));
@@ -72,13 +72,13 @@ function createExec(signal: AbortSignal): Exec {
         settled();
         resolve({ status, signal: by, ...output.read() });
       });
-      // One that does not read its input is no failure.
+      // A program that does not read its input has not failed.
       child.stdin.on('error', () => {});
       child.stdin.end(input);
     });
 }
 
-/** The first bytes of both streams together; the rest is read and dropped, so that the process is not held up. */
+/** Collects the first bytes of both streams together. The rest is read and dropped, so that the process is not blocked. */
 class Output {
   readonly #parts = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
   #left: number;

@@ -17,13 +17,13 @@ import type { ClaimedTask } from './task.ts';
 
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
-/** So often the program may die while one task runs. */
+/** After this many crashes while a task runs, it fails. */
 const MAX_DEATHS = 3;
-/** What runs is given so long to say what it did before it was cancelled. */
+/** How long a cancelled task may take to report what it has done. */
 const CANCEL_GRACE_MS = 5000;
-/** How long `find` may look for what a cancelled task has done. */
+/** Time limit of `find` after a cancellation. */
 const FIND_MS = 15_000;
-/** Until the next look at what still runs elsewhere, where nothing can be attached to it. */
+/** Interval of `find` while a task still runs elsewhere and there is no `attach`. */
 const STILL_RUNNING_MS = 5000;
 const TIMEOUT_MS = 60_000;
 
@@ -31,7 +31,7 @@ export interface RunnableTask {
   readonly task: Task<unknown, unknown, unknown, unknown>;
   readonly options: unknown;
   readonly log: Log;
-  /** What its skill declared. */
+  /** Declared by its skill. */
   readonly needs: readonly Need[];
 }
 
@@ -41,7 +41,7 @@ export interface AttemptOptions {
   readonly crashPoint: CrashHook;
   readonly secret: (reference: SecretRef) => Promise<string>;
   readonly ownUrl: () => string;
-  /** What tasks may ask of chat platforms; closed when the task has ended. */
+  /** Chat platforms for one task; closed when it has ended. */
   readonly chat: (signal: AbortSignal) => TaskChat & { close(): Promise<void> };
   readonly people: () => People;
   readonly room: (name: string) => Room | undefined;
@@ -50,20 +50,20 @@ export interface AttemptOptions {
   readonly cancelGraceMs?: number;
 }
 
-/** How an attempt ended: with an outcome that is to be accepted, or with another attempt. */
+/** How an attempt ended: with an outcome to accept, or with a retry. */
 export type Ending =
   | { readonly outcome: object }
-  | { readonly again: { readonly waitMs: number; readonly ran: boolean }; readonly reason?: string };
+  | { readonly retry: { readonly waitMs: number; readonly ran: boolean }; readonly reason?: string };
 
 type Run = TaskRun<unknown, unknown, unknown>;
 
 class Cancelled extends Error {}
 const STILL_RUNNING = Symbol('still running');
 
-/** One attempt of one task, from its claim to its ending. */
+/** One attempt of one task, from its claim to its end. */
 export class Attempt {
   readonly claimed: ClaimedTask;
-  /** Its holder died while it ran. */
+  /** An earlier holder died while running it. */
   readonly suspect: boolean;
   readonly #options: AttemptOptions;
   readonly #runnable: RunnableTask;
@@ -77,12 +77,12 @@ export class Attempt {
     this.#runnable = runnable;
   }
 
-  /** Somebody called it off: it may still say what it had done by then. */
+  /** Cancels it; it may still report what it has done. */
   cancel(): void {
     this.#controller.abort(new Cancelled('it was cancelled'));
   }
 
-  /** The program ends, or another attempt is current: what it does from now on counts for nothing. */
+  /** Aborts it because the process is stopping, or another attempt has replaced it. */
   stop(): void {
     this.#stopping = true;
     this.#controller.abort();
@@ -91,7 +91,7 @@ export class Attempt {
   async run(): Promise<Ending> {
     const { task, log } = this.#runnable;
     const parsed = task.payload.safeParse(JSON.parse(this.claimed.payload));
-    if (!parsed.success) return this.#failed(`its payload is not understood: ${messageOf(parsed.error)}`);
+    if (!parsed.success) return this.#failed(`its payload is invalid: ${messageOf(parsed.error)}`);
     const timeoutMs = Math.min(task.timeoutMs ?? TIMEOUT_MS, LONGEST_TIMER_MS);
     const chat = this.#options.chat(this.#controller.signal);
     const progress = new Progress(this.#options, this.claimed, task.progress, log);
@@ -114,12 +114,12 @@ export class Attempt {
     const { task } = this.#runnable;
     if (deaths >= MAX_DEATHS)
       return this.#failed(
-        `the bot died ${deaths} times while it ran, so it is not tried again; it may have happened`,
+        `the bot crashed ${deaths} times while running it, so it is not retried; it may have happened`,
         true,
       );
-    if (cancelled) return attempt === 1 ? this.#cancelled(false) : this.#lookAfterCancel(run);
+    if (cancelled) return attempt === 1 ? this.#cancelled(false) : this.#findAfterCancel(run);
     if (attempt > 1 && !task.idempotent && !task.find)
-      return this.#failed('the bot went away while it ran; it may have happened', true);
+      return this.#failed('the bot stopped while running it; it may have happened', true);
     const settled = this.#work(run).then(
       (result) => ({ result }),
       (error: unknown) => ({ error }),
@@ -127,14 +127,14 @@ export class Attempt {
     const { signal } = this.#controller;
     const ended = await Promise.race([settled, aborted(signal)]);
     if (ended && 'result' in ended) return this.#done(ended.result);
-    if (!(signal.reason instanceof Cancelled)) return this.#broken(ended?.error);
+    if (!(signal.reason instanceof Cancelled)) return this.#failedRun(ended?.error);
     const last = ended ?? (await Promise.race([settled, pause(this.#options.cancelGraceMs ?? CANCEL_GRACE_MS)]));
     if (last && 'result' in last) return this.#done(last.result);
     if (last && codeOf(last.error) === 'WB_NOTHING_DONE') return this.#cancelled(false);
-    return this.#lookAfterCancel(run);
+    return this.#findAfterCancel(run);
   }
 
-  /** Runs it, unless an earlier attempt did it, or still does. */
+  /** Runs it, unless an earlier attempt finished it or is still running. */
   async #work(run: Run): Promise<unknown> {
     const { task } = this.#runnable;
     const found = this.claimed.attempt > 1 && task.find ? await task.find(run) : undefined;
@@ -144,27 +144,27 @@ export class Attempt {
   }
 
   #done(result: unknown): Ending {
-    if (result === STILL_RUNNING) return { again: { waitMs: STILL_RUNNING_MS, ran: false } };
+    if (result === STILL_RUNNING) return { retry: { waitMs: STILL_RUNNING_MS, ran: false } };
     const parsed = this.#runnable.task.result.safeParse(result);
-    if (!parsed.success) return this.#broken(parsed.error);
+    if (!parsed.success) return this.#failedRun(parsed.error);
     this.#options.crashPoint('task.after-run');
     return { outcome: { ...this.#base, ok: true, result: parsed.data } };
   }
 
-  /** It failed, took too long, or was stopped. */
-  #broken(error: unknown): Ending {
+  /** It failed, timed out, or was stopped. */
+  #failedRun(error: unknown): Ending {
     const { signal } = this.#controller;
     const reason = messageOf(signal.reason instanceof Error && signal.aborted ? signal.reason : error);
-    if (this.#stopping && this.#isRepeatable) return { again: { waitMs: 0, ran: true } };
-    if (this.#mayTryAgain) return this.#again(reason);
+    if (this.#stopping && this.#isRepeatable) return { retry: { waitMs: 0, ran: true } };
+    if (this.#mayRetry) return this.#retry(reason);
     return this.#failed(reason, !this.#isRepeatable && signal.aborted);
   }
 
-  /** Nobody can know what a cancelled attempt did but `find`. */
-  async #lookAfterCancel(run: Run): Promise<Ending> {
+  /** Only `find` can tell what a cancelled attempt did. */
+  async #findAfterCancel(run: Run): Promise<Ending> {
     const { find } = this.#runnable.task;
     if (!find) return this.#cancelled(true);
-    // Its own, for everything that `find` uses: what was cancelled has ended with the other one.
+    // `find` needs its own signal: the abilities of the cancelled attempt have ended with theirs.
     const signal = AbortSignal.timeout(FIND_MS);
     const chat = this.#options.chat(signal);
     try {
@@ -174,9 +174,9 @@ export class Attempt {
       ]);
       if (!found) return this.#cancelled(false);
       if ('done' in found) return this.#done(found.done);
-      return this.#mayTryAgain ? this.#again('it was cancelled, and still runs') : this.#cancelled(true);
+      return this.#mayRetry ? this.#retry('it was cancelled, but is still running') : this.#cancelled(true);
     } catch (error) {
-      return this.#mayTryAgain ? this.#again(messageOf(error)) : this.#cancelled(true);
+      return this.#mayRetry ? this.#retry(messageOf(error)) : this.#cancelled(true);
     } finally {
       await chat.close();
     }
@@ -187,7 +187,7 @@ export class Attempt {
     return task.idempotent === true || task.find !== undefined;
   }
 
-  get #mayTryAgain(): boolean {
+  get #mayRetry(): boolean {
     return this.#isRepeatable && this.claimed.attempt < (this.#runnable.task.attempts ?? 5);
   }
 
@@ -195,9 +195,9 @@ export class Attempt {
     return { id: this.claimed.id, payload: JSON.parse(this.claimed.payload), startedAt: this.claimed.started_at };
   }
 
-  #again(reason: string): Ending {
+  #retry(reason: string): Ending {
     const waitMs = Math.min(FIRST_PAUSE_MS * 2 ** (this.claimed.attempt - 1), LONGEST_PAUSE_MS);
-    return { again: { waitMs, ran: true }, reason };
+    return { retry: { waitMs, ran: true }, reason };
   }
 
   #failed(reason: string, unknown = false): Ending {
@@ -205,7 +205,7 @@ export class Attempt {
   }
 
   #cancelled(unknown: boolean): Ending {
-    const reason = unknown ? 'it was cancelled while it ran; it may have happened' : 'it was cancelled';
+    const reason = unknown ? 'it was cancelled while running; it may have happened' : 'it was cancelled';
     return { outcome: { ...this.#base, ok: false, cancelled: true, unknown, reason } };
   }
 
@@ -235,7 +235,7 @@ export class Attempt {
   }
 }
 
-/** Resolves when the signal aborts: a task that does not listen to its signal must not hold its place for ever. */
+/** Resolves when the signal aborts: a task that ignores its signal must not keep its slot forever. */
 function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve(undefined);

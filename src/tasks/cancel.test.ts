@@ -17,7 +17,7 @@ afterAll(() => tasks.close());
 const cancel = (key = 'it') => cancelTask(tasks.database.query, 'math', key);
 const never = () => new Promise<never>(() => {});
 
-/** Runs a task until it waits for its cancel, and cancels it. */
+/** Starts a task, and cancels it once it is running. */
 async function cancelled(
   more: Partial<TestTask>,
   run: (signal: AbortSignal) => Promise<number>,
@@ -35,11 +35,11 @@ async function cancelled(
   return (await tasks.results())[0];
 }
 
-/** Settles as told when the signal aborts. */
+/** Calls `settle` when the signal aborts. */
 const onAbort = (signal: AbortSignal, settle: (resolve: (n: number) => void, reject: (error: Error) => void) => void) =>
   new Promise<number>((resolve, reject) => signal.addEventListener('abort', () => settle(resolve, reject)));
 
-test('a key is one task while it lives, and free again after', async () => {
+test('a key belongs to one task until it ends, and can then be used again', async () => {
   const first = await tasks.queue({ n: 1 }, { key: 'it' });
   expect(await tasks.queue({ n: 2 }, { key: 'it' })).toBe(first);
   const runner = tasks.start(job({ run: async ({ payload, key }) => (expect(key).toBe('it'), payload.n) }));
@@ -51,7 +51,7 @@ test('a key is one task while it lives, and free again after', async () => {
   expect((await tasks.results()).map(({ result }) => result)).toEqual([1, 3]);
 });
 
-test('one that was cancelled before it began never runs', async () => {
+test('a task cancelled before it starts never runs', async () => {
   await tasks.queue({ n: 1 }, { key: 'it' });
   expect(await cancel()).toMatchObject({ never_ran: true, key: 'it' });
   expect(await cancel()).toBeUndefined();
@@ -62,12 +62,12 @@ test('one that was cancelled before it began never runs', async () => {
   expect(runs).toBe(1);
 });
 
-test('one that runs is aborted on whichever replica it runs', async () => {
+test('a running task is aborted on whichever replica runs it', async () => {
   const outcome = await cancelled({}, (signal) => onAbort(signal, (_, reject) => reject(new NothingDone('in time'))));
   expect(outcome).toMatchObject({ ok: false, cancelled: true, unknown: false, reason: 'it was cancelled' });
 });
 
-test('one that was done before the cancel came has its result', async () => {
+test('a task that finishes despite the cancellation has its result', async () => {
   expect(await cancelled({}, (signal) => onAbort(signal, (resolve) => resolve(7)))).toMatchObject({
     ok: true,
     result: 7,
@@ -75,9 +75,9 @@ test('one that was done before the cancel came has its result', async () => {
 });
 
 test.each([
-  ['does not listen', never],
+  ['ignores its signal', never],
   ['fails', (signal: AbortSignal) => onAbort(signal, (_, reject) => reject(new Error('cut off')))],
-])('of one that %s nobody knows what it did', async (_, run) => {
+])('the outcome of a cancelled task that %s is unknown', async (_, run) => {
   expect(await cancelled({ idempotent: true }, run)).toMatchObject({ ok: false, cancelled: true, unknown: true });
 });
 
@@ -85,11 +85,11 @@ test.each([
   [undefined, { ok: false, cancelled: true, unknown: false }],
   [{ done: 9 }, { ok: true, result: 9 }],
   [{ running: true as const }, { ok: false, cancelled: true, unknown: true }],
-])('unless it can be looked for: %j', async (found, outcome) => {
+])('with find, the outcome of a cancelled task is known: %j', async (found, outcome) => {
   expect(await cancelled({ find: async () => found, attempts: 1 }, never)).toMatchObject(outcome);
 });
 
-test('one that was cancelled while its replica died is looked for, and not run again', async () => {
+test('a task cancelled after its replica died is not run again', async () => {
   let runs = 0;
   await tasks.abandon(await tasks.queue({ n: 1 }, { key: 'it' }));
   expect(await cancel()).toMatchObject({ never_ran: false });
@@ -99,7 +99,7 @@ test('one that was cancelled while its replica died is looked for, and not run a
   expect(await tasks.results()).toMatchObject([{ ok: false, cancelled: true, unknown: true }]);
 });
 
-test('what still runs elsewhere is waited for by whoever can attach to it', async () => {
+test('a task with attach waits for what still runs elsewhere', async () => {
   await tasks.abandon(await tasks.queue());
   tasks.start(
     job({
@@ -112,7 +112,7 @@ test('what still runs elsewhere is waited for by whoever can attach to it', asyn
   expect(await tasks.results()).toMatchObject([{ ok: true, result: 200 }]);
 });
 
-test('a long task never blocks the short, and a pool of its own is as large as it says', async () => {
+test('long tasks never block short ones, and a pool has its declared size', async () => {
   let [long, pool] = [0, 0];
   let release = (): void => {};
   const held = new Promise<void>((resolve) => (release = resolve));
@@ -134,7 +134,7 @@ test('a long task never blocks the short, and a pool of its own is as large as i
   await tasks.ended(13);
 });
 
-test('a handler that has one task locked costs the others of that replica no beat', async () => {
+test('a handler that locks one task does not delay the heartbeats of the others', async () => {
   const { database } = tasks;
   const holder = randomUUID();
   const ids = [await tasks.queue({ n: 1 }, { key: 'it' }), await tasks.queue()];
@@ -149,7 +149,7 @@ test('a handler that has one task locked costs the others of that replica no bea
   expect(await beatTasks(database.query, holder, [ids[0] ?? ''])).toEqual([{ id: ids[0], cancelled: true }]);
 });
 
-test('what looks for a cancelled task may ask the network', async () => {
+test('find can use the network after a cancellation', async () => {
   const server = createServer((_, response) => response.end('9')).listen(0, '127.0.0.1');
   server.unref();
   await once(server, 'listening');

@@ -9,7 +9,7 @@ const tea = defineSkill({
   name: 'tea',
   commands: {
     'brew {pot}': {
-      help: 'brews tea, a pot once at a time',
+      help: 'brews tea, one task for each pot',
       run: async ({ task, args }) => {
         const pot = String(args['pot']);
         const [first, again] = [
@@ -20,14 +20,14 @@ const tea = defineSkill({
       },
     },
     'waste {pot}': {
-      help: 'begins, and takes it back in the same breath',
+      help: 'starts a task and cancels it in the same handler',
       run: async ({ task, cancelTask, args }) => {
         await task('brew', { pot: args['pot'] as string }, { key: String(args['pot']) });
         return cancelTask(String(args['pot']));
       },
     },
     'spoil {pot}': {
-      help: 'begins, and refuses itself',
+      help: 'starts a task, then fails',
       run: async ({ task, args }) => {
         await task('brew', { pot: args['pot'] as string }, { key: String(args['pot']) });
         throw new CommandError('no tea');
@@ -68,7 +68,7 @@ beforeEach(() => {
   held = new Promise((resolve) => (release = resolve));
 });
 
-test('a key is one task, its reports are told while it runs, and its result after', async () => {
+test('a key is one task; its reports are handled while it runs, and its result afterwards', async () => {
   bot.begin('brew green');
   await bot.shows('green: 50 %');
   release();
@@ -77,13 +77,13 @@ test('a key is one task, its reports are told while it runs, and its result afte
   expect(runs).toEqual(['green']);
 });
 
-test('one that was taken back before it began never runs, and its skill hears so', async () => {
+test('a task cancelled before it starts never runs, and its skill is told', async () => {
   await bot.say('waste black');
   expect(bot.texts().slice(2)).toEqual(['cancelled', 'it was cancelled before it started, false']);
   expect(runs).toEqual([]);
 });
 
-test('one that runs is stopped, and says what it did', async () => {
+test('a running task is stopped, and reports what it did', async () => {
   bot.begin('brew mint');
   await bot.shows('mint: 50 %');
   await bot.say('pour mint away');
@@ -91,7 +91,7 @@ test('one that runs is stopped, and says what it did', async () => {
   expect(await bot.say('pour mint away')).toEqual(['none']);
 });
 
-test('a command that refuses itself has begun nothing under the key', async () => {
+test('a command that fails has not started its task', async () => {
   expect(await bot.say('spoil red')).toEqual(['no tea']);
   expect(await bot.say('pour red away')).toEqual(['none']);
   expect(runs).toEqual([]);

@@ -15,7 +15,7 @@ const reports = async (): Promise<unknown[]> =>
   ).map((row) => (JSON.parse(row.payload) as { progress: unknown }).progress);
 const reporting = { progress: z.object({ percent: z.number() }) as z.ZodType<unknown> };
 
-test('of reports that are not handled only the newest is kept, before the result', async () => {
+test('of reports that were not handled yet only the newest is kept, before the result', async () => {
   const id = await tasks.queue({ n: 1 }, { key: 'it' });
   tasks.start(
     job({
@@ -38,16 +38,16 @@ test('of reports that are not handled only the newest is kept, before the result
   expect(JSON.parse(events[0]?.payload ?? '')).toEqual({ id, key: 'it', payload: { n: 1 }, progress: { percent: 90 } });
 });
 
-test('a report while an earlier one is being handled is one more', async () => {
+test('a report does not replace one that is being handled', async () => {
   await tasks.queue();
   let more = (): void => {};
-  const told = new Promise<void>((resolve) => (more = resolve));
+  const handled = new Promise<void>((resolve) => (more = resolve));
   tasks.start(
     job({
       ...reporting,
       run: async ({ report }) => {
         await report({ percent: 1 });
-        await told;
+        await handled;
         await report({ percent: 50 });
         return 1;
       },
@@ -62,7 +62,7 @@ test('a report while an earlier one is being handled is one more', async () => {
   expect(await reports()).toEqual([{ percent: 1 }, { percent: 50 }]);
 });
 
-test('an attempt that is not current any more reports nothing', async () => {
+test('reports of a superseded attempt are ignored', async () => {
   const id = await tasks.queue();
   let reported = false;
   tasks.start(
@@ -80,7 +80,7 @@ test('an attempt that is not current any more reports nothing', async () => {
   expect(await reports()).toEqual([]);
 });
 
-test('a report that is not what was declared fails the task', async () => {
+test('a report that does not match its schema fails the task', async () => {
   await tasks.queue();
   tasks.start(job({ ...reporting, run: async ({ report }) => (await report({ percent: 'half' }), 1) }));
   await tasks.ended();

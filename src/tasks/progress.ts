@@ -12,7 +12,7 @@ export interface ProgressOptions {
   readonly afterCommit: Pick<AfterCommit, 'eventsAccepted'>;
 }
 
-/** What one attempt reports of how far it is: one statement at a time, and of what came meanwhile only the newest. */
+/** Stores the progress reports of one attempt, one statement at a time; of those that arrive meanwhile, only the newest. */
 export class Progress {
   readonly #options: ProgressOptions;
   readonly #claimed: ClaimedTask;
@@ -29,7 +29,7 @@ export class Progress {
     this.#log = log;
   }
 
-  /** Resolves when this, or something newer, is stored or could not be. @throws when it is not what was declared. */
+  /** Resolves when this report, or a newer one, is stored or failed to be. @throws when it does not match the schema. */
   async report(value: unknown): Promise<void> {
     if (!this.#schema) throw new Error(`the task "${this.#claimed.name}" declares no progress`);
     this.#newest = { value: this.#schema.parse(value) };
@@ -37,7 +37,7 @@ export class Progress {
     await this.#writing;
   }
 
-  /** Resolves when nothing is left to be stored. */
+  /** Resolves when nothing is left to store. */
   async settle(): Promise<void> {
     await this.#writing;
   }
@@ -54,8 +54,8 @@ export class Progress {
         crashPoint('task.after-report');
         afterCommit.eventsAccepted(accepted);
       } catch (error) {
-        // The next one says more, and the result all of it.
-        this.#log.warn({ task: name, id, reason: messageOf(error) }, 'progress of a task could not be stored');
+        // Not critical: the next report is newer, and the result follows.
+        this.#log.warn({ task: name, id, reason: messageOf(error) }, 'could not store task progress');
       }
     }
     this.#writing = undefined;

@@ -19,7 +19,7 @@ const results: OpenTasks['results'] = () => tasks.results();
 const ended: OpenTasks['ended'] = (count) => tasks.ended(count);
 const abandon: OpenTasks['abandon'] = (id) => tasks.abandon(id);
 
-test('a task is run with its payload and uuid, and its result is one event', async () => {
+test('a task runs with its payload and uuid, and its result is one event', async () => {
   const seen: TestRun[] = [];
   const id = await queue();
   start(job({ run: async (run) => (seen.push(run), run.payload.n * 2) }));
@@ -29,7 +29,7 @@ test('a task is run with its payload and uuid, and its result is one event', asy
   expect(await database.query('select state from tasks')).toEqual([{ state: 'done' }]);
 });
 
-test('of two replicas one runs it', async () => {
+test('only one of two replicas runs a task', async () => {
   let runs = 0;
   const task = job({ run: async () => ++runs });
   start(task);
@@ -40,7 +40,7 @@ test('of two replicas one runs it', async () => {
   expect(await results()).toHaveLength(20);
 });
 
-test('a task that fails and may be repeated is tried again under the same uuid', async () => {
+test('an idempotent task that fails is retried under the same uuid', async () => {
   const seen: [string, number][] = [];
   const id = await queue();
   start(
@@ -61,14 +61,14 @@ test('a task that fails and may be repeated is tried again under the same uuid',
   expect(await results()).toMatchObject([{ ok: true, result: 1 }]);
 });
 
-test('after its last attempt it has failed, with the reason', async () => {
+test('after its last attempt a task has failed, with the reason', async () => {
   await queue();
   start(job({ idempotent: true, attempts: 2, run: () => Promise.reject(new Error('the pump is dry')) }));
   await ended();
   expect(await results()).toMatchObject([{ ok: false, unknown: false, reason: 'the pump is dry' }]);
 });
 
-test('a task that may not be repeated is tried once', async () => {
+test('a task that must not be repeated has one attempt', async () => {
   let runs = 0;
   await queue();
   start(job({ run: () => (runs++, Promise.reject(new Error('refused'))) }));
@@ -77,7 +77,7 @@ test('a task that may not be repeated is tried once', async () => {
   expect(await results()).toMatchObject([{ ok: false, unknown: false, reason: 'refused' }]);
 });
 
-test('what a dead replica was running and may not be repeated is not run, and a person is asked', async () => {
+test('a task of a dead replica that must not be repeated has an unknown outcome', async () => {
   let runs = 0;
   await abandon(await queue());
   start(job({ run: async () => ++runs }));
@@ -88,7 +88,7 @@ test('what a dead replica was running and may not be repeated is not run, and a 
   ]);
 });
 
-test('what a dead replica was running and may be repeated is run by another', async () => {
+test('an idempotent task of a dead replica is run by another', async () => {
   const id = await queue();
   await abandon(id);
   start(job({ idempotent: true, run: async (run) => run.attempt * 100 }));
@@ -96,7 +96,7 @@ test('what a dead replica was running and may be repeated is run by another', as
   expect(await results()).toMatchObject([{ id, ok: true, result: 200 }]);
 });
 
-test('a task that can look whether it was done does so before it is run again', async () => {
+test('find is called before a task is run again', async () => {
   const looked: string[] = [];
   const ran: string[] = [];
   const [done, undone] = [await queue(), await queue()];
@@ -114,7 +114,7 @@ test('a task that can look whether it was done does so before it is run again', 
   expect(new Set(outcomes.map((outcome) => outcome['result']))).toEqual(new Set([7, 8]));
 });
 
-test('the result of an attempt that was taken over is dropped', async () => {
+test('the result of a superseded attempt is ignored', async () => {
   let release = (): void => {};
   const held = new Promise<void>((resolve) => (release = resolve));
   const id = await queue();
@@ -133,7 +133,7 @@ test('the result of an attempt that was taken over is dropped', async () => {
   expect(await results()).toMatchObject([{ result: 2 }]);
 });
 
-test('a long task is kept by its heartbeat', async () => {
+test('heartbeats keep a long task on its replica', async () => {
   let release = (): void => {};
   const held = new Promise<void>((resolve) => (release = resolve));
   let runs = 0;
@@ -141,7 +141,7 @@ test('a long task is kept by its heartbeat', async () => {
   start(job({ idempotent: true, run: async () => (runs++, await held, 1) }));
   await until(() => runs === 1);
   start(job({ idempotent: true, run: async () => (runs++, 1) }));
-  // Not so old that the other takes it for dead before the next beat, however slow that is.
+  // Recent enough that the other replica does not consider it dead before the next, possibly slow, heartbeat.
   await database.query(`update tasks set heartbeat_at = clock_timestamp() - interval '2 seconds' where id = $1`, [id]);
   await until(
     async () =>
@@ -153,7 +153,7 @@ test('a long task is kept by its heartbeat', async () => {
   expect(runs).toBe(1);
 });
 
-test('a task that takes too long is aborted, also when it does not listen', async () => {
+test('a task is aborted at its timeout, even if it ignores its signal', async () => {
   await queue();
   let signal: AbortSignal | undefined;
   start(job({ timeoutMs: 50, run: (run) => ((signal = run.signal), new Promise<number>(() => {})) }));
@@ -162,7 +162,7 @@ test('a task that takes too long is aborted, also when it does not listen', asyn
   expect(await results()).toMatchObject([{ ok: false, unknown: true, reason: 'it took longer than 0.05 s' }]);
 });
 
-test('a task may have longer than a timer can ring', async () => {
+test('a timeout may be longer than the longest JavaScript timer', async () => {
   await queue();
   let release = (): void => {};
   let signal: AbortSignal | undefined;
@@ -172,14 +172,14 @@ test('a task may have longer than a timer can ring', async () => {
   };
   start(job({ timeoutMs: 30 * 86_400_000, run }));
   await until(() => signal !== undefined);
-  // A timer that is too long rings after a millisecond.
+  // A JavaScript timer that is too long fires after a millisecond.
   await new Promise((resolve) => setTimeout(resolve, 5));
   release();
   await ended();
   expect(await results()).toMatchObject([{ result: 3 }]);
 });
 
-test('a task that fails at once and is aborted while that is stored ends nothing but itself', async () => {
+test('a task that fails and is aborted while that is stored causes no unhandled rejection', async () => {
   const rejected: unknown[] = [];
   const listen = (reason: unknown): number => rejected.push(reason);
   process.on('unhandledRejection', listen);
@@ -202,7 +202,7 @@ test('a task that fails at once and is aborted while that is stored ends nothing
   expect(await results()).toMatchObject([{ ok: false, reason: 'at once' }]);
 });
 
-test('a stop aborts what runs; what may be repeated is queued again for another replica', async () => {
+test('stopping aborts running tasks, and idempotent ones are queued again for another replica', async () => {
   const id = await queue();
   let running = false;
   const first = start(
@@ -223,7 +223,7 @@ test('a stop aborts what runs; what may be repeated is queued again for another 
   expect(await results()).toMatchObject([{ id, ok: true, result: 5 }]);
 });
 
-test('a payload or a result that is not what was declared is a failure with a reason', async () => {
+test('a payload or a result that does not match its schema is a failure with a reason', async () => {
   let runs = 0;
   await queue({ n: 'many' });
   start(job({ run: async () => (runs++, 'text' as unknown as number) }));
@@ -232,12 +232,12 @@ test('a payload or a result that is not what was declared is a failure with a re
   await queue();
   await ended(2);
   expect(await results()).toMatchObject([
-    { ok: false, reason: expect.stringContaining('payload is not understood') },
+    { ok: false, reason: expect.stringContaining('payload is invalid') },
     { ok: false, reason: expect.stringContaining('expected number') },
   ]);
 });
 
-test('no more than four run at once in one replica', async () => {
+test('at most four tasks run at once on a replica', async () => {
   let now = 0;
   let most = 0;
   const waiting: (() => void)[] = [];
@@ -260,7 +260,7 @@ test('no more than four run at once in one replica', async () => {
   expect(most).toBe(4);
 });
 
-test('no more than four run at once, also when two end one after another while it looks', async () => {
+test('at most four tasks run at once, even when two end during one look', async () => {
   let now = 0;
   let most = 0;
   const waiting: (() => void)[] = [];
@@ -275,8 +275,8 @@ test('no more than four run at once, also when two end one after another while i
   for (let count = 0; count < 8; count++) await queue();
   let claims = 0;
   let slow: Promise<unknown> | undefined;
-  let goOn = (): void => {};
-  const held = new Promise<void>((resolve) => (goOn = resolve));
+  let release = (): void => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
   start(task, {
     query: (text, parameters) =>
       text.includes('deaths = 0') && ++claims === 2
@@ -288,9 +288,9 @@ test('no more than four run at once, also when two end one after another while i
   await until(() => claims === 2);
   waiting.shift()?.();
   await until(async () => (await results()).length === 2);
-  // Long enough for another look, had it begun beside the one that waits.
+  // Long enough for a second look, if it could start during the first.
   await new Promise((resolve) => setTimeout(resolve, 200));
-  goOn();
+  release();
   await slow;
   await until(() => waiting.length >= 4);
   while ((await results()).length < 8) {

@@ -5,17 +5,17 @@ import { beatTasks, claimSuspect, claimTasks, finishTask, requeueTask, type Clai
 export type { RunnableTask } from './attempt.ts';
 
 const LOOK_EVERY_MS = 1000;
-/** Of those that end soon, and of those that need not; pools with a name say their size themselves. */
+/** Slots for short and long tasks; named pools declare their own size. */
 const SIZES = { short: 4, long: 4 };
 
 export interface TaskRunnerOptions extends AttemptOptions {
   readonly holder: string;
-  /** `skill name` of each task that the configuration has. */
+  /** `skill name` of each configured task. */
   readonly known: () => readonly string[];
   readonly find: (skill: string, name: string) => RunnableTask | undefined;
 }
 
-/** Slots that some tasks share: what takes long in one never blocks another. */
+/** Slots shared by some tasks, so that slow tasks in one pool never block another. */
 interface Pool {
   readonly size: number;
   readonly known: string[];
@@ -23,15 +23,15 @@ interface Pool {
 
 interface Running {
   readonly attempt: Attempt;
-  /** Whose slot it has. */
+  /** The pool of its slot. */
   readonly pool: string;
 }
 
-/** Runs tasks outside any transaction, at least once, and accepts the result of the current attempt, once. */
+/** Runs tasks at least once, outside any transaction, and accepts the result of the current attempt exactly once. */
 export class TaskRunner {
   readonly #options: TaskRunnerOptions;
   readonly #running = new Map<string, Running>();
-  #callOff = (): void => {};
+  #cancel = (): void => {};
   #looking = false;
   #again = false;
   #stopped = true;
@@ -45,15 +45,15 @@ export class TaskRunner {
     this.#schedule(0);
   }
 
-  /** Aborts what runs and waits for it; a repeatable task is queued again and found by another replica. */
+  /** Aborts running tasks and waits for them; repeatable ones are queued again for another replica. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#callOff();
+    this.#cancel();
     for (const { attempt } of this.#running.values()) attempt.stop();
     while (this.#running.size > 0 || this.#looking) await new Promise((resolve) => setTimeout(resolve, 20));
   }
 
-  /** Something was queued or cancelled: look now. */
+  /** A task was queued or cancelled: looks now. */
   wake(): void {
     if (this.#looking) this.#again = true;
     else this.#schedule(0);
@@ -61,8 +61,8 @@ export class TaskRunner {
 
   #schedule(waitMs: number): void {
     if (this.#stopped) return;
-    this.#callOff();
-    this.#callOff = this.#options.clock.after(waitMs, () => void this.#look());
+    this.#cancel();
+    this.#cancel = this.#options.clock.after(waitMs, () => void this.#look());
   }
 
   async #look(): Promise<void> {
@@ -74,12 +74,12 @@ export class TaskRunner {
       for (const [name, pool] of this.#pools()) {
         const claimed = await this.#claim(name, pool);
         if (claimed.length > 0) crashPoint('task.after-claim');
-        // Claimed while this was being stopped: given back, not run.
+        // Claimed while stopping: queued again, not run.
         if (this.#stopped) for (const task of claimed) await this.#requeue(task, { waitMs: 0, ran: false });
         else for (const task of claimed) void this.#run(task, name);
       }
     } catch {
-      // the database is away; the next round looks again
+      // the database is unreachable; the next look retries
     }
     this.#looking = false;
     this.#schedule(this.#again ? 0 : LOOK_EVERY_MS);
@@ -108,8 +108,8 @@ export class TaskRunner {
     for (const known of this.#options.known()) {
       const [skill = '', name = ''] = known.split(' ');
       const [pool, size] = slotsOf(skill, this.#options.find(skill, name)?.task);
-      const there = pools.get(pool);
-      if (there) there.known.push(known);
+      const existing = pools.get(pool);
+      if (existing) existing.known.push(known);
       else pools.set(pool, { size, known: [known] });
     }
     return pools;
@@ -139,7 +139,7 @@ export class TaskRunner {
     if (!runnable) return this.#requeue(claimed, { waitMs: 1000, ran: false }).catch(() => {});
     const attempt = new Attempt(this.#options, claimed, runnable);
     this.#running.set(claimed.id, { attempt, pool });
-    const told = { task: claimed.name, id: claimed.id, attempt: claimed.attempt };
+    const context = { task: claimed.name, id: claimed.id, attempt: claimed.attempt };
     try {
       const ending = await attempt.run();
       if ('outcome' in ending) {
@@ -147,24 +147,24 @@ export class TaskRunner {
         crashPoint('task.after-result');
         afterCommit.eventsAccepted(accepted);
       } else {
-        const { again, reason } = ending;
-        if (reason !== undefined) runnable.log.warn({ ...told, reason }, 'task failed and will be tried again');
-        await this.#requeue(claimed, again);
+        const { retry, reason } = ending;
+        if (reason !== undefined) runnable.log.warn({ ...context, reason }, 'task failed and will be retried');
+        await this.#requeue(claimed, retry);
       }
     } catch (error) {
       runnable.log.warn(
-        { ...told, reason: messageOf(error) },
-        'task result could not be stored and will be found again',
+        { ...context, reason: messageOf(error) },
+        'task result could not be stored; the task will be retried',
       );
     } finally {
       this.#running.delete(claimed.id);
-      // Never two looks at once: each would fill the places that are free now.
+      // Never two looks at once: both would fill the same free slots.
       this.wake();
     }
   }
 }
 
-/** A pool with a name is the skill's own. */
+/** A named pool belongs to its skill. */
 function slotsOf(skill: string, task: RunnableTask['task'] | undefined): [pool: string, size: number] {
   const { slots = 'short' } = task ?? {};
   return typeof slots === 'string' ? [slots, SIZES[slots]] : [`${skill} ${slots.pool}`, slots.size];

@@ -14,11 +14,11 @@ export interface ClaimedTask {
   readonly name: string;
   readonly key: string | null;
   readonly payload: string;
-  /** 1 for the first try. */
+  /** Starts at 1. */
   readonly attempt: number;
-  /** How often its holder died while it ran. */
+  /** How often a holder died while running it. */
   readonly deaths: number;
-  /** It is not to be run, only to be looked at: what has become of it? */
+  /** Cancelled: it must not be run, only its outcome found out. */
   readonly cancelled: boolean;
   readonly started_at: Date;
 }
@@ -36,8 +36,8 @@ export async function writeTasks(query: Query, tasks: readonly NewTask[]): Promi
 }
 
 /**
- * Queues a task under a key, or finds the one that lives under it; resolves to the id of that. Its row is locked, so it
- * does not end before the transaction does.
+ * Queues a task under a key, or finds the unfinished one under it; resolves to its id. The row is locked, so the task does not
+ * end before the transaction does.
  */
 export async function writeKeyedTask(query: Query, task: NewTask & { readonly key: string }): Promise<string> {
   const [row] = await query<{ id: string }>(
@@ -54,11 +54,11 @@ export interface CancelledTask {
   readonly name: string;
   readonly payload: string;
   readonly key: string;
-  /** No attempt was made: nobody else will say what became of it. */
+  /** It never started, so the runner will not report its outcome. */
   readonly never_ran: boolean;
 }
 
-/** Cancels the task that lives under a key. One that may have begun is left to the runner, which finds out what it did. */
+/** Cancels the unfinished task under a key. If it may have started, the runner finds out what it did. */
 export async function cancelTask(query: Query, skill: string, key: string): Promise<CancelledTask | undefined> {
   const [task] = await query<CancelledTask>(
     `select id, name, payload, key, state = 'queued' and attempt = 0 as never_ran from tasks
@@ -74,7 +74,7 @@ export async function cancelTask(query: Query, skill: string, key: string): Prom
   return task;
 }
 
-/** Without a heartbeat for this long a task's holder counts as dead. */
+/** A task's holder counts as dead after this long without a heartbeat. */
 export const TASK_DEAD_AFTER_MS = 6000;
 
 const CLAIM = `update tasks set state = 'running', attempt = attempt + 1, deaths = deaths + (state = 'running')::int, holder = $1,
@@ -82,10 +82,10 @@ const CLAIM = `update tasks set state = 'running', attempt = attempt + 1, deaths
 const CLAIMED =
   'returning id, skill, name, key, payload, attempt, deaths, cancelled_at is not null as cancelled, started_at';
 
-/** By the clock that wrote it: the program's own is a little slow or fast beside Postgres's, and is moved by tests. */
+/** By either clock, as both write `run_at`: the program's differs a little from Postgres's, and tests move it. */
 const DUE = 'run_at <= greatest($4, clock_timestamp())';
 
-/** Claims tasks that wait; each claim is one more attempt. */
+/** Claims queued tasks; each claim is a new attempt. */
 export function claimTasks(
   query: Query,
   holder: string,
@@ -100,7 +100,7 @@ export function claimTasks(
   );
 }
 
-/** Claims a task whose holder died, now or before; it may have been its death, so nobody runs two such at one time. */
+/** Claims a task whose holder died at some point. It may have crashed it, so a replica runs only one of these at a time. */
 export async function claimSuspect(
   query: Query,
   holder: string,
@@ -118,14 +118,14 @@ export async function claimSuspect(
   return row;
 }
 
-/** The holders are known to be dead: their tasks need not wait for a heartbeat. */
+/** Makes the tasks of holders that are known to be dead available at once. */
 export async function releaseTasks(query: Query, holders: readonly string[]): Promise<void> {
   await query(`update tasks set heartbeat_at = '-infinity' where holder = any($1) and state = 'running'`, [holders]);
 }
 
 /**
- * Keeps the running tasks of this holder; returns those that are still its own, and whether they are to be cancelled. One
- * whose row a handler has locked misses a beat: waiting for it would cost the others theirs, and then their replica.
+ * Renews the running tasks of this holder; returns those that it still holds, and whether they are cancelled. A row that a handler
+ * has locked is skipped: waiting for it would delay the others until their holder counts as dead.
  */
 export function beatTasks(
   query: Query,
@@ -140,7 +140,7 @@ export function beatTasks(
   );
 }
 
-/** Queues a task again for `at`, if this attempt is still the current one; one that never `ran` does not count. */
+/** Queues a task again for `at`, if this attempt is still current. An attempt that never `ran` is not counted. */
 export async function requeueTask(
   query: Query,
   task: ClaimedTask,
@@ -153,12 +153,12 @@ export async function requeueTask(
 }
 
 /**
- * Accepts how far a task is as an event, in place of what is still unhandled of that; nothing happens when another attempt
- * is current. `nth` names the report among those of this attempt.
+ * Accepts a progress report as an event, replacing one that was not handled yet; does nothing if another attempt is current.
+ * `nth` numbers the reports of this attempt.
  */
 export function reportProgress(query: Query, task: ClaimedTask, nth: number, payload: string): Promise<Accepted[]> {
   return query<{ id: number; lane: string | null }>(
-    // `for share`: it waits for a statement that ends the task, and so never comes after the result.
+    // `for share` waits for a statement that ends the task, so that no report follows the result.
     `with mine as materialized (select id, skill, name, key, skill || ':task:' || id as lane from tasks where id = $1 and attempt = $2 and state = 'running' for share),
      waiting as materialized (
        select e.id from events e join mine on e.lane = mine.lane where e.state = 'new' and e.kind = 'progress' order by e.id desc limit 1 for update of e skip locked),
@@ -171,7 +171,7 @@ export function reportProgress(query: Query, task: ClaimedTask, nth: number, pay
   );
 }
 
-/** Ends a task and accepts its result as an event, in one statement; nothing happens when another attempt is current. */
+/** Ends a task and accepts its result as an event, in one statement; does nothing if another attempt is current. */
 export function finishTask(query: Query, task: ClaimedTask, outcome: string): Promise<Accepted[]> {
   return query<{ id: number; lane: string | null }>(
     `with ended as (update tasks set state = 'done', finished_at = clock_timestamp() where id = $1 and attempt = $2 and state = 'running' returning id, skill, name)

@@ -3,7 +3,7 @@ import { messageOf } from '../errors.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { CronSpec, Crons, FailedCron } from './cron.ts';
 
-/** All schedules of a configuration; `configured`: names of the skills it mentions, of which some may not have been loaded. */
+/** All cron schedules of a configuration. `configured`: names of its skills, including those that could not be loaded. */
 export function cronsOf(
   { skills, timeZone }: Pick<Registry, 'skills' | 'timeZone'>,
   configured: readonly string[],

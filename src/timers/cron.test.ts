@@ -39,7 +39,7 @@ const times = async (): Promise<string[]> =>
     )
   ).map((row) => row.happened_at.toISOString());
 
-test('one name may have several schedules, each with its key and its own lead', async () => {
+test('one cron may have several schedules, each with its key and lead time', async () => {
   const early: CronSpec = { ...daily, name: 'warn', key: 'random', leadTimeMs: 3_600_000 };
   const other: CronSpec = { ...daily, name: 'warn', key: 'lunch', expression: '0 12 * * *' };
   for (const now of ['07:30:00', '08:00:01', '09:00:01', '12:00:01']) await tick(`2026-01-10T${now}Z`, early, other);
@@ -52,28 +52,28 @@ test('one name may have several schedules, each with its key and its own lead', 
   ]);
 });
 
-test('a cron seen for the first time begins now', async () => {
+test('a new cron starts now', async () => {
   expect(await tick('2026-01-10T12:00:00Z', daily)).toEqual([]);
   expect(await tick('2026-01-11T08:59:59Z', daily)).toEqual([]);
   expect(await tick('2026-01-11T09:00:00Z', daily)).toHaveLength(1);
   expect(await times()).toEqual(['2026-01-11T09:00:00.000Z']);
 });
 
-test('a tick is made once, however often anybody looks', async () => {
+test('a tick is made once, however often it is checked', async () => {
   await tick('2026-01-10T12:00:00Z', daily);
   for (let count = 0; count < 3; count++) await tick('2026-01-11T10:00:00Z', daily);
   await Promise.all(Array.from({ length: 5 }, () => tick('2026-01-12T10:00:00Z', daily)));
   expect(await times()).toEqual(['2026-01-11T09:00:00.000Z', '2026-01-12T09:00:00.000Z']);
 });
 
-test('a tick is not made again once its event is pruned', async () => {
+test('a tick is not made again after its event is pruned', async () => {
   await tick('2026-01-10T12:00:00Z', daily);
   await tick('2026-01-11T10:00:00Z', daily);
   await database.query('delete from events');
   expect(await tick('2026-01-11T10:00:05Z', daily)).toEqual([]);
 });
 
-test('whoever has lost the lease makes none, and moves nothing', async () => {
+test('a replica that lost the lease makes no ticks and changes nothing', async () => {
   await tick('2026-01-10T12:00:00Z', daily);
   await database.query(`update leases set epoch = 2 where name = 'cron'`);
   await expect(tick('2026-01-11T10:00:00Z', daily)).rejects.toThrow(LeaseLost);
@@ -82,13 +82,13 @@ test('whoever has lost the lease makes none, and moves nothing', async () => {
   expect(await times()).toEqual(['2026-01-11T09:00:00.000Z']);
 });
 
-test('however many were missed, the last one is made', async () => {
+test('of missed ticks, the last one is made', async () => {
   await tick('2026-01-10T12:00:00Z', daily, minutely);
   await tick('2026-01-20T12:00:30Z', daily, minutely);
   expect(await times()).toEqual(['2026-01-20T09:00:00.000Z', '2026-01-20T12:00:00.000Z']);
 });
 
-test('a year away costs no walk through every minute of it', async () => {
+test('catching up after a year does not walk through every minute', async () => {
   await tick('2025-01-10T12:00:00Z', minutely);
   const begun = performance.now();
   await tick('2026-01-10T12:00:30Z', minutely);
@@ -96,21 +96,21 @@ test('a year away costs no walk through every minute of it', async () => {
   expect(await times()).toEqual(['2026-01-10T12:00:00.000Z']);
 });
 
-test('a rare tick that was missed long ago is still made', async () => {
+test('a rare tick that was missed long ago is made', async () => {
   const yearly = { ...daily, expression: '0 9 1 3 *' };
   await tick('2025-02-10T12:00:00Z', yearly);
   await tick('2026-02-10T12:00:00Z', yearly);
   expect(await times()).toEqual(['2025-03-01T09:00:00.000Z']);
 });
 
-test('of several old ticks of a rare cron it is the last', async () => {
+test('of several missed ticks of a rare cron, the last one is made', async () => {
   const monthly = { ...daily, expression: '0 9 1 * *' };
   await tick('2025-01-10T12:00:00Z', monthly);
   await tick('2025-06-20T12:00:00Z', monthly);
   expect(await times()).toEqual(['2025-06-01T09:00:00.000Z']);
 });
 
-test('a schedule that is not configured any more is forgotten, and begins anew when it is back', async () => {
+test('a removed schedule is forgotten, and starts over when it is configured again', async () => {
   await tick('2026-01-10T12:00:00Z', daily, minutely);
   await tick('2026-01-10T12:00:05Z', minutely);
   expect(await database.query('select name from crons')).toEqual([{ name: 'look' }]);
@@ -118,14 +118,14 @@ test('a schedule that is not configured any more is forgotten, and begins anew w
   expect(await tick('2026-06-11T09:00:00Z', daily)).toHaveLength(1);
 });
 
-test('a tick that was missed while its skill could not be loaded is made when it can', async () => {
+test('a tick that was missed while its skill could not be loaded is made afterwards', async () => {
   await tick('2026-01-10T12:00:00Z', daily);
   for (const now of ['2026-01-11T08:59:00Z', '2026-01-11T09:01:00Z'])
     await look(now, [], { broken: new Set(['coffee']) });
   expect(await tick('2026-01-11T10:00:00Z', daily)).toHaveLength(1);
 });
 
-test('an expression that is none costs the other crons nothing, and is told from the first look on', async () => {
+test('an invalid expression does not affect other crons, and is reported from the first check', async () => {
   const bad = { ...daily, name: 'bad', expression: '61 9 * * *' };
   for (const now of ['2026-01-10T12:00:00Z', '2026-01-11T09:00:30Z'])
     expect((await look(now, [bad, daily])).failed).toEqual([
@@ -134,17 +134,17 @@ test('an expression that is none costs the other crons nothing, and is told from
   expect(await times()).toEqual(['2026-01-11T09:00:00.000Z']);
 });
 
-test('a tick that was missed while the expression was none is made when it is mended', async () => {
+test('a tick that was missed while the expression was invalid is made after it is fixed', async () => {
   await tick('2026-01-10T12:00:00Z', daily, minutely);
   await tick('2026-01-11T09:01:00Z', { ...daily, expression: 'at nine' }, minutely);
   expect(await tick('2026-01-11T10:00:30Z', daily)).toHaveLength(1);
   expect(await times()).toEqual(['2026-01-11T09:00:00.000Z', '2026-01-11T09:01:00.000Z']);
 });
 
-test('a tick that was missed while its schedule could not be told is made when it can', async () => {
+test('a tick that was missed while its schedule threw is made afterwards', async () => {
   await tick('2026-01-10T12:00:00Z', daily, minutely);
   const failed = [{ skill: 'coffee', name: 'round', reason: 'no room' }];
-  // Only of that one: the other is gone.
+  // Only that one is kept: the other was removed.
   expect(await look('2026-01-11T09:01:00Z', [], { failed })).toEqual({ accepted: [], failed });
   expect(await database.query('select name from crons')).toEqual([{ name: 'round' }]);
   expect(await tick('2026-01-11T10:00:00Z', daily)).toHaveLength(1);
@@ -153,8 +153,8 @@ test('a tick that was missed while its schedule could not be told is made when i
 test.each([
   ['expression', { expression: '30 12 * * *' }],
   ['time zone', { timeZone: 'America/St_Johns' }],
-  ['lead', { leadTimeMs: 20.5 * 3_600_000 }],
-])('another %s begins now: nothing of the new one was missed', async (_, change) => {
+  ['lead time', { leadTimeMs: 20.5 * 3_600_000 }],
+])('with a changed %s a cron starts over, without missed ticks', async (_, change) => {
   await tick('2026-01-10T09:30:00Z', daily);
   expect(await tick('2026-01-10T13:00:00Z', { ...daily, ...change })).toEqual([]);
   expect(await tick('2026-01-11T12:29:59Z', { ...daily, ...change })).toEqual([]);

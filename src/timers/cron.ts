@@ -7,20 +7,20 @@ import { nextTick } from './next-tick.ts';
 export interface CronSpec {
   readonly skill: string;
   readonly name: string;
-  /** Which of several schedules of one name. */
+  /** Distinguishes several schedules of one cron. */
   readonly key?: string;
   /** Five fields, minutes first. */
   readonly expression: string;
   readonly timeZone: string;
-  /** So long before each time. Default 0. */
+  /** How long before each time it ticks. Default 0. */
   readonly leadTimeMs?: number;
 }
 
-/** What is known of a cron: up to when its ticks were made, and by which schedule. */
+/** The stored state of a cron: its schedule, and up to when its ticks were made. */
 export interface CronRow {
   readonly skill: string;
   readonly name: string;
-  /** Empty: it has only one schedule. */
+  /** Empty if it has only one schedule. */
   readonly key: string;
   readonly schedule: string;
   readonly last_at: Date;
@@ -29,13 +29,13 @@ export interface CronRow {
 /** All schedules of one configuration. */
 export interface Crons {
   readonly specs: readonly CronSpec[];
-  /** Skills that are configured and could not be loaded: what is known of their crons is kept for when they can. */
+  /** Configured skills that could not be loaded: the state of their crons is kept. */
   readonly broken: ReadonlySet<string>;
-  /** Those whose schedule cannot be told. */
+  /** Crons whose `schedule` threw. */
   readonly failed: readonly FailedCron[];
 }
 
-/** A cron that makes no ticks; what is known of it is kept for when it is mended. */
+/** A cron with an invalid schedule. It makes no ticks; its state is kept until it is fixed. */
 export interface FailedCron {
   readonly skill: string;
   readonly name: string;
@@ -49,7 +49,7 @@ export interface CronChanges {
   readonly failed: readonly FailedCron[];
 }
 
-/** What became of one look. */
+/** The result of one check. */
 export interface Ticked {
   readonly accepted: readonly Accepted[];
   readonly failed: readonly FailedCron[];
@@ -58,11 +58,11 @@ export interface Ticked {
 const DAY_MS = 86_400_000;
 
 /**
- * Accepts the ticks that are due, as the holder of the lease `cron`: their events, each named after its minute, and how far
- * each cron has come, are one transaction. @throws {LeaseLost}
+ * Accepts due ticks, as the holder of the lease `cron`. Their events, each named after its minute, and the state of the crons are
+ * written in one transaction. @throws {LeaseLost}
  */
 export async function tickCrons(database: Database, lease: Lease, now: Date, crons: Crons): Promise<Ticked> {
-  // Nobody else writes them while the lease is held, and the fence says whether it was.
+  // Only the holder of the lease writes them, and the fence checks that it still is.
   const rows = await database.query<CronRow>('select skill, name, key, schedule, last_at from crons');
   const { written, ticks, gone, failed } = planCrons(rows, crons, now);
   if (written.length + gone.length === 0) return { accepted: [], failed };
@@ -75,9 +75,8 @@ export async function tickCrons(database: Database, lease: Lease, now: Date, cro
 }
 
 /**
- * What is to be done now. However many ticks were missed, the last one is made. A cron seen for the first time begins now,
- * and so does one whose schedule is another one; one that is not configured any more is forgotten. One that fails costs the
- * others nothing.
+ * Plans the changes. Of missed ticks, the last one is made. A new cron, or one with a changed schedule, starts now; one that is no
+ * longer configured is forgotten. An invalid one does not affect the others.
  */
 export function planCrons(rows: readonly CronRow[], { specs, broken, failed: unknown }: Crons, now: Date): CronChanges {
   const known = new Map(rows.map((row) => [identity(row), row]));
@@ -90,7 +89,7 @@ export function planCrons(rows: readonly CronRow[], { specs, broken, failed: unk
     const before = known.get(identity(row));
     known.delete(identity(row));
     try {
-      // Also of one that begins: an expression that is none must be told at once, and not at its first tick.
+      // For a new cron too: an invalid expression must be reported at once, not at its first tick.
       const tick = lastTick(spec, before?.last_at ?? now, now);
       if (before?.schedule !== row.schedule) written.push({ ...row, last_at: now });
       else if (tick) {
@@ -150,10 +149,10 @@ function lastTick(spec: CronSpec, after: Date, now: Date): Date | undefined {
 function lastTime({ expression, timeZone }: CronSpec, after: Date, now: Date): Date | undefined {
   let found: Date | undefined;
   let next = nextTick(expression, timeZone, after);
-  // A cron of each minute after a month away would walk 43,200 steps; begin near the end then.
+  // After a month of downtime a cron for each minute would take 43,200 steps, so start near the end.
   if (next && now.getTime() - next.getTime() > 2 * DAY_MS) {
     const near = nextTick(expression, timeZone, new Date(now.getTime() - DAY_MS));
-    // A rare one has no tick in the last day: its few missed ones are walked.
+    // A rare cron has no tick in the last day, and few missed ones.
     if (near && near <= now) next = near;
   }
   while (next && next <= now) {

@@ -2,17 +2,17 @@ import { createTask, parse } from 'node-cron';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
-/** Longest time between two ticks: 29 February of 2096 and of 2104. */
+/** Longest time between two ticks: 29 February 2096 to 29 February 2104. */
 const LONGEST_MS = 8 * 366 * DAY_MS;
-/** No change of the clocks is larger. */
+/** The largest clock change. */
 const CHANGE_MS = 3 * 3_600_000;
-const MAX_KNOWN = 500;
+const MAX_CACHED = 500;
 
-/** Times on the wall are counted as if they were UTC. */
+/** Wall times are in ms as if they were UTC. */
 interface Expression {
-  /** It ticks in each hour of the day: then hours that the clocks repeat or leave out are hours like others. */
+  /** It ticks in every hour of the day, so repeated and skipped hours need no special treatment. */
   readonly isHourly: boolean;
-  /** The first time on the wall, not before this one, at which it ticks; undefined: there is none in eight years. */
+  /** The first wall time at or after this one when it ticks; undefined: none within eight years. */
   first(wallMs: number): number | undefined;
 }
 
@@ -20,14 +20,14 @@ const expressions = new Map<string, Expression>();
 const zones = new Map<string, Intl.DateTimeFormat>();
 
 /**
- * The first time after `after` at which the expression (five fields, minutes first) ticks; undefined: never. A time that
- * the clocks leave out ticks at the first minute after the gap, one that they repeat ticks once.
+ * The first time after `after` when the expression (five fields, minutes first) ticks; undefined: never. A time that clocks skip
+ * ticks at the first minute after the gap, and one that they repeat ticks once.
  *
- * The expression is node-cron's to understand; how it treats changes of the clocks, and an expression that restricts both
- * days, differs from cron and Kubernetes, so both are decided here. @throws on what is no cron expression.
+ * node-cron parses the expression. Its behaviour at clock changes, and for expressions that restrict both days, differs from cron
+ * and Kubernetes, so both are handled here. @throws when the expression is invalid.
  */
 export function nextTick(expression: string, timeZone: string, after: Date): Date | undefined {
-  const { first, isHourly } = known(expressions, expression, () => understand(expression));
+  const { first, isHourly } = cached(expressions, expression, () => parseExpression(expression));
   const offsetAt = (ms: number): number => wallAt(timeZone, ms) - ms;
   let at = Math.floor(after.getTime() / MINUTE_MS) * MINUTE_MS;
   let offset = offsetAt(at);
@@ -36,7 +36,7 @@ export function nextTick(expression: string, timeZone: string, after: Date): Dat
   for (;;) {
     const match = first(from);
     if (match === undefined) return undefined;
-    // What the clocks do on days on which it does not tick is of no matter.
+    // Clock changes on days without a tick do not matter.
     const farMs = match - (match % DAY_MS) - CHANGE_MS - (at + offset);
     if (farMs > 0) {
       at += farMs;
@@ -48,20 +48,20 @@ export function nextTick(expression: string, timeZone: string, after: Date): Dat
     if (offsetAt(next) === offset) return new Date(next);
     const change = findChange(offsetAt, at, next);
     const changed = offsetAt(change);
-    const isLeftOut = match < change + changed;
-    if (isLeftOut && !isHourly) return new Date(change);
+    const isSkipped = match < change + changed;
+    if (isSkipped && !isHourly) return new Date(change);
     from = change + (isHourly ? changed : Math.max(changed, offset));
     [at, offset] = [change, changed];
   }
 }
 
-/** Until when, on the wall, `at` and what follows it were there before. */
+/** The wall time until which times after `at` are repeated ones. */
 function repeatedUntil(offsetAt: (ms: number) => number, at: number, offset: number): number {
   const before = offsetAt(at - CHANGE_MS);
   return before > offset ? findChange(offsetAt, at - CHANGE_MS, at) + before : -Infinity;
 }
 
-/** The first minute with another offset than `from` has; `to` has another. */
+/** The first minute with a different offset than `from`; `to` has a different one. */
 function findChange(offsetAt: (ms: number) => number, from: number, to: number): number {
   const offset = offsetAt(from);
   let [same, other] = [from, to];
@@ -74,7 +74,7 @@ function findChange(offsetAt: (ms: number) => number, from: number, to: number):
 }
 
 function wallAt(timeZone: string, ms: number): number {
-  const format = known(zones, timeZone, () => formatOf(timeZone));
+  const format = cached(zones, timeZone, () => formatOf(timeZone));
   const [month = 1, day = 1, year = 0, hour = 0, minute = 0, second = 0] = format.format(ms).split(/\D+/).map(Number);
   return Date.UTC(year, month - 1, day, hour, minute, second);
 }
@@ -85,32 +85,32 @@ function formatOf(timeZone: string): Intl.DateTimeFormat {
   return new Intl.DateTimeFormat('en-US', { timeZone, hourCycle: 'h23', ...fields });
 }
 
-function understand(expression: string): Expression {
+function parseExpression(expression: string): Expression {
   const given = expression.trim().split(/\s+/);
   const [minute = '', hour = '', day = '', month = '', weekday = ''] = given;
   if (given.length !== 5) throw new Error(`a cron expression has five fields: "${expression}" has ${given.length}`);
-  // By themselves: node-cron calls 30 February an error, and here it is a day that never comes.
+  // Months separately: node-cron rejects 30 February, which here is a day that never ticks.
   const { month: months } = parse(`0 0 * ${month} *`);
   const { minute: minutes, hour: hours } = parse(`${minute} ${hour} ${day} * ${weekday}`);
   const minutesOfDay = hours
     .flatMap((one) => minutes.map((other) => (one * 60 + other) * MINUTE_MS))
     .sort((x, y) => x - y);
   const isRestricted = (field: string): boolean => field !== '*' && field !== '?';
-  // Cron means "or" where both days are restricted.
+  // In cron, two restricted days mean "or".
   const isEither = isRestricted(day) && isRestricted(weekday);
-  const asked = (isEither ? [`${day} * *`, `* * ${weekday}`] : [`${day} * ${weekday}`]).map((days) =>
-    ask(`0 0 ${days}`),
+  const matchers = (isEither ? [`${day} * *`, `* * ${weekday}`] : [`${day} * ${weekday}`]).map((days) =>
+    matcherOf(`0 0 ${days}`),
   );
-  // node-cron does its time zone arithmetic anew each time, and a rare day is looked for among many.
+  // Cached: node-cron repeats its time zone arithmetic each time, and a rare day is searched among many.
   const days = new Map<number, boolean>();
   const isDay = (dayMs: number): boolean => {
     const date = new Date(dayMs);
     if (!months.includes(date.getUTCMonth() + 1)) return false;
-    return known(days, dayMs, () => asked.some((matches) => matches(date)));
+    return cached(days, dayMs, () => matchers.some((matches) => matches(date)));
   };
   const first = (wallMs: number): number | undefined => {
-    const begun = wallMs - (wallMs % DAY_MS);
-    for (let dayMs = begun; dayMs < begun + LONGEST_MS; dayMs += DAY_MS) {
+    const start = wallMs - (wallMs % DAY_MS);
+    for (let dayMs = start; dayMs < start + LONGEST_MS; dayMs += DAY_MS) {
       const found = isDay(dayMs) && minutesOfDay.find((ms) => dayMs + ms >= wallMs);
       if (typeof found === 'number') return dayMs + found;
     }
@@ -119,18 +119,18 @@ function understand(expression: string): Expression {
   return { isHourly: hours.length === 24, first };
 }
 
-/** Asks node-cron's matcher; a task that is not destroyed stays in its registry. */
-function ask(expression: string): (date: Date) => boolean {
+/** Creates node-cron's matcher. Its task must be destroyed, or it stays in node-cron's registry. */
+function matcherOf(expression: string): (date: Date) => boolean {
   const task = createTask(expression, () => {}, { timezone: 'UTC' });
   void task.destroy();
   return (date) => task.match(date);
 }
 
-function known<K, T>(cache: Map<K, T>, key: K, make: () => T): T {
+function cached<K, T>(cache: Map<K, T>, key: K, make: () => T): T {
   let found = cache.get(key);
   if (found === undefined) {
     found = make();
-    if (cache.size >= MAX_KNOWN) cache.clear();
+    if (cache.size >= MAX_CACHED) cache.clear();
     cache.set(key, found);
   }
   return found;

@@ -1,7 +1,7 @@
 import type { Query } from '../db/database.ts';
 import { fireDue } from './timer.ts';
 
-/** Timers of one kind that nobody fired. */
+/** Timers of one kind that are overdue. */
 export interface Overdue {
   readonly skill: string;
   readonly name: string;
@@ -11,13 +11,13 @@ export interface Overdue {
 }
 
 export interface Recovered {
-  /** Replicas that said within 10 s that they live. */
+  /** Replicas with a heartbeat in the last 10 s. */
   readonly replicas: number;
-  /** Now events: whoever lives handles them within a second, else the next replica that starts. */
+  /** Turned into events: a live replica handles them within a second, otherwise the next one that starts. */
   readonly handedOver: readonly Overdue[];
-  /** Of a skill, or a kind of timer, that `known` does not name: left as they are. */
+  /** Not in `known`, and left unchanged. */
   readonly unknown: readonly Overdue[];
-  /** Timers that fired longer ago than that, and have not been handled. */
+  /** Timers that fired longer ago than `olderThanMs` and have not been handled. */
   readonly unhandled: readonly Overdue[];
 }
 
@@ -30,9 +30,8 @@ export interface RecoverOptions {
 const BATCH = 500;
 
 /**
- * Fires the timers that are overdue for longer than `olderThanMs` and that nobody is firing or handling at this moment.
- * A timer fires by becoming an event in the statement that deletes it, so this may run at any time, twice, and beside
- * replicas that do the same.
+ * Fires timers that have been overdue for longer than `olderThanMs`, except those being fired or handled right now. The statement
+ * that deletes a timer also inserts its event, so this is safe to run at any time, repeatedly, and alongside replicas.
  */
 export async function recoverTimers(query: Query, { olderThanMs, known }: RecoverOptions): Promise<Recovered> {
   const [time] = await query<{ limit: Date; replicas: number }>(
@@ -40,7 +39,7 @@ export async function recoverTimers(query: Query, { olderThanMs, known }: Recove
        (select count(*)::int from replicas where seen_at > clock_timestamp() - interval '10 s') as replicas`,
     [olderThanMs],
   );
-  if (!time) throw new Error('the database gave no time');
+  if (!time) throw new Error('the database returned no time');
   const unhandled = await listUnhandled(query, time.limit);
   const overdue = await listOverdue(query, time.limit);
   const isKnown = ({ skill, name }: Overdue): boolean => known.includes(`${skill} ${name}`);
@@ -55,7 +54,7 @@ export async function recoverTimers(query: Query, { olderThanMs, known }: Recove
   };
 }
 
-/** What somebody is firing right now is locked and left out. */
+/** Timers being fired right now are locked and skipped. */
 function listOverdue(query: Query, limit: Date): Promise<Overdue[]> {
   return query<Overdue>(
     `select skill, name, count(*)::int as count, min(due_at) as since
@@ -65,7 +64,7 @@ function listOverdue(query: Query, limit: Date): Promise<Overdue[]> {
   );
 }
 
-/** What somebody is handling right now is locked and left out. */
+/** Timers being handled right now are locked and skipped. */
 function listUnhandled(query: Query, limit: Date): Promise<Overdue[]> {
   return query<Overdue>(
     `select skill, name, count(*)::int as count, min(happened_at) as since

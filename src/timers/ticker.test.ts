@@ -25,7 +25,7 @@ const log: Log = {
 const loaded = (name: string, schedule: Cron['schedule']) =>
   [name, { skill: defineSkill({ name, crons: { tick: { schedule, run: () => {} } } }) as Skill<unknown> }] as const;
 
-test('crons whose schedule throws or is no expression are each logged once, and the others tick', async () => {
+test('crons with an invalid schedule are logged once each, and the others tick', async () => {
   let reason = 'no room is configured';
   let looks = 0;
   const skills = new Map(
@@ -52,7 +52,7 @@ test('crons whose schedule throws or is no expression are each logged once, and 
     afterCommit: { eventsAccepted: () => {} },
   });
   const lookAgain = async (): Promise<void> => {
-    // One look has ended when the next begins.
+    // A look has ended when the next one begins.
     for (const _ of [1, 2]) {
       const before = looks;
       ticker.wakeCrons();

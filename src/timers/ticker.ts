@@ -7,9 +7,9 @@ import type { Lease } from '../replicas/lease.ts';
 import { tickCrons, type Crons } from './cron.ts';
 import { fireDue, nextDue } from './timer.ts';
 
-/** Looks at least this often, so that a timer set by another replica, or before a moved clock, is not missed. */
+/** Looks at least this often, to find timers set by other replicas or before a clock change. */
 const LOOK_EVERY_MS = 1000;
-/** Crons have minutes; looking each few seconds costs one small query. */
+/** Crons have a resolution of minutes; a check every few seconds costs one small query. */
 const CRON_EVERY_MS = 5000;
 const BATCH = 500;
 
@@ -19,23 +19,23 @@ export interface TickerOptions {
   readonly crashPoint: CrashHook;
   readonly known: () => readonly string[];
   readonly crons: () => Crons;
-  /** Undefined: another replica makes the ticks of crons. */
+  /** Undefined: another replica runs the crons. */
   readonly cronLease: () => Lease | undefined;
   readonly log: Log;
   readonly afterCommit: Pick<AfterCommit, 'eventsAccepted'>;
 }
 
-/** Fires timers and crons. Every replica runs one: rows decide who fires which timer, a lease who makes the ticks of crons. */
+/** Fires timers and crons. Runs on every replica: row locks decide which one fires a timer, and a lease which one runs crons. */
 export class Ticker {
   readonly #options: TickerOptions;
-  #callOff = (): void => {};
+  #cancel = (): void => {};
   #wakeAtMs = Number.POSITIVE_INFINITY;
   #cronsAtMs = 0;
   #running = false;
   #again = false;
   #stopped = true;
-  /** Crons that failed when they were looked at last, and why. */
-  #told: ReadonlySet<string> = new Set();
+  /** Crons that failed at the last check, and why. */
+  #reported: ReadonlySet<string> = new Set();
 
   constructor(options: TickerOptions) {
     this.#options = options;
@@ -43,21 +43,21 @@ export class Ticker {
 
   start(): void {
     this.#stopped = false;
-    this.#turn();
+    this.#run();
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#callOff();
+    this.#cancel();
   }
 
-  /** Something is due at `time`: look then, rather than at the next round. */
+  /** A timer is due at `time`: looks then rather than at the next interval. */
   wakeAt(time: Date): void {
     if (this.#running) this.#again = true;
     else if (time.getTime() < this.#wakeAtMs) this.#schedule(time);
   }
 
-  /** This replica makes the ticks of crons from now on. */
+  /** This replica runs the crons from now on. */
   wakeCrons(): void {
     this.#cronsAtMs = 0;
     this.wakeAt(this.#options.clock.now());
@@ -65,14 +65,14 @@ export class Ticker {
 
   #schedule(time: Date | undefined): void {
     if (this.#stopped) return;
-    this.#callOff();
+    this.#cancel();
     const nowMs = this.#options.clock.now().getTime();
     const waitMs = Math.min(LOOK_EVERY_MS, Math.max(0, (time?.getTime() ?? Number.POSITIVE_INFINITY) - nowMs));
     this.#wakeAtMs = nowMs + waitMs;
-    this.#callOff = this.#options.clock.after(waitMs, () => this.#turn());
+    this.#cancel = this.#options.clock.after(waitMs, () => this.#run());
   }
 
-  #turn(): void {
+  #run(): void {
     if (this.#running || this.#stopped) return;
     this.#running = true;
     this.#again = false;
@@ -97,7 +97,7 @@ export class Ticker {
       await this.#lookAtCrons();
       return await nextDue(database.query, known());
     } catch {
-      return undefined; // the database is away, or a deadlock, or the lease was lost: the next round does it
+      return undefined; // database unreachable, deadlock or lost lease: the next look retries
     }
   }
 
@@ -109,8 +109,8 @@ export class Ticker {
     const { accepted, failed } = await tickCrons(database, lease, clock.now(), crons());
     afterCommit.eventsAccepted(accepted);
     const failures = new Map(failed.map((one) => [`${one.skill} ${one.name} ${one.reason}`, one]));
-    for (const [told, one] of failures)
-      if (!this.#told.has(told)) log.error(one, 'cron has no valid schedule and does not run: correct its options');
-    this.#told = new Set(failures.keys());
+    for (const [reported, one] of failures)
+      if (!this.#reported.has(reported)) log.error(one, 'cron has no valid schedule and does not run; fix its options');
+    this.#reported = new Set(failures.keys());
   }
 }

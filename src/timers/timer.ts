@@ -1,7 +1,7 @@
 import type { Query } from '../db/database.ts';
 import type { Accepted } from '../events/event.ts';
 
-/** A timer as a handler set it; `id` names this setting of it, so that one that was replaced cannot fire. */
+/** A timer set by a handler. Each setting has its own `id`, so that a replaced timer cannot fire. */
 export interface NewTimer {
   readonly id: string;
   readonly skill: string;
@@ -12,8 +12,8 @@ export interface NewTimer {
 }
 
 /**
- * Sets timers, replacing those with the same key. One that was due and accepted but not handled is taken back; one that
- * is being handled right now is not waited for (its handler looks at the state it finds under its own locks).
+ * Sets timers, replacing those with the same key. The event of one that fired but was not handled is cancelled. One that is being
+ * handled right now is not waited for: its handler checks the state under its own locks.
  */
 export async function writeTimers(query: Query, timers: readonly NewTimer[]): Promise<void> {
   const sorted = [...new Map(timers.map((timer) => [`${timer.skill}\n${timer.key}`, timer])).values()].sort((a, b) =>
@@ -36,7 +36,7 @@ export async function writeTimers(query: Query, timers: readonly NewTimer[]): Pr
   );
 }
 
-/** Takes timers back, also those that are due and not handled yet; see `writeTimers`. */
+/** Cancels timers, including those that fired but were not handled; see `writeTimers`. */
 export async function cancelTimers(query: Query, skill: string, keys: readonly string[]): Promise<void> {
   await query(
     `with taken_back as (update events set state = 'done', result = 'cancelled', payload = null, handled_at = clock_timestamp() where id = any(array(
@@ -47,9 +47,9 @@ export async function cancelTimers(query: Query, skill: string, keys: readonly s
 }
 
 /**
- * Turns timers that are due into events, in one statement, so that each fires once however many replicas look.
- * Only those whose (skill, name) this program knows; `known` holds `skill name` pairs. An array rather than `in (select …)`,
- * here and elsewhere: a plan made while the table was empty would join row by row.
+ * Turns due timers into events in one statement, so that each fires once, however many replicas look. Only those in `known`, which
+ * has `skill name` pairs. Uses an array rather than `in (select …)`, here and elsewhere: a plan made while the table was empty
+ * would join row by row.
  */
 export function fireDue(query: Query, now: Date, known: readonly string[], limit: number): Promise<Accepted[]> {
   return query<{ id: number; lane: string | null }>(
@@ -62,7 +62,7 @@ export function fireDue(query: Query, now: Date, known: readonly string[], limit
   );
 }
 
-/** When the next timer is due, or undefined when none waits. */
+/** When the next timer is due; undefined if there is none. */
 export async function nextDue(query: Query, known: readonly string[]): Promise<Date | undefined> {
   const [row] = await query<{ due_at: Date | null }>(
     `select due_at from timers where not held and skill || ' ' || name = any($1) order by due_at limit 1`,

@@ -163,7 +163,7 @@ test('a task that crashes the program is ended after three crashes, and tasks ru
   await keepAlive(async () => (await rows(`select 1 from drinks`)).length >= 4);
   const results = await rows<{ word: string }>(`select word from drinks order by word`);
   expect(results.map(({ word }) => word)).toEqual([
-    'the bot died 3 times while it ran, so it is not tried again; it may have happened',
+    'the bot crashed 3 times while running it, so it is not retried; it may have happened',
     'well',
     'well',
     'well',

@@ -105,6 +105,6 @@ test('a timer that a replica is firing right now is not touched', async () => {
 
 test('an invalid time span is rejected', async () => {
   const { status, said } = await recover('--older-than', 'soon');
-  expect(said).toContain('--older-than "soon" is not a time span like 30s or 5m');
+  expect(said).toContain('--older-than "soon" is not a duration like 30s or 5m');
   expect(status).toBe(2);
 });
