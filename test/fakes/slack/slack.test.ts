@@ -77,7 +77,8 @@ async function listen(accept: (body: JsonMap) => unknown = () => {}): Promise<Js
   };
   receiver.init({ processEvent } as never);
   await receiver.start();
-  cleanups.push(async () => await receiver.stop());
+  // `receiver.stop()` does not wait for the end of the connection.
+  cleanups.push(() => receiver.client.disconnect());
   return bodies;
 }
 

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { Admin } from './admin.ts';
 import { answer } from './api.ts';
 import type { Channel } from './channel.ts';
@@ -47,6 +48,7 @@ export class FakeSlack {
   private readonly tokens = new Tokens();
   private readonly limiter = new Limiter();
   private readonly responseUrls: ResponseUrls;
+  private readonly connections = new Set<Socket>();
   private requestUrl: string | undefined;
   private isLimited: boolean;
   private server: Server | undefined;
@@ -92,6 +94,10 @@ export class FakeSlack {
   async listen(port = this.port): Promise<void> {
     const server = createServer((request, response) => void this.serve(request, response));
     server.keepAliveTimeout = 60_000;
+    server.on('connection', (connection: Socket) => {
+      this.connections.add(connection);
+      connection.once('close', () => this.connections.delete(connection));
+    });
     server.on('upgrade', (request, socket, head) => this.sockets.upgrade(request, socket, head));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -108,8 +114,7 @@ export class FakeSlack {
     this.server = undefined;
     if (!server) return;
     const closed = new Promise((resolve) => server.close(resolve));
-    this.sockets.cut();
-    server.closeAllConnections();
+    for (const connection of this.connections) connection.destroy();
     await closed;
   }
 

@@ -60,7 +60,7 @@ function setDisabled({ workspace, args }: Call, isDisabled: boolean): JsonMap {
 function groupOf({ workspace, args }: Call): UserGroup {
   const group = workspace.groups.get(args.required('usergroup'));
   if (!group) throw new Refusal('no_such_subteam');
-  if (group.isDisabled && !args.flag('include_disabled')) throw new Refusal('no_such_subteam');
+  if (group.isDisabled && !args.flag('include_disabled')) throw new Refusal('subteam_disabled');
   return group;
 }
 
