@@ -38,7 +38,7 @@ export interface AppPagesOptions {
   readonly notifyOps: (about: string, text: string) => Promise<void>;
 }
 
-/** What the HTTP server serves besides webhooks: REST, and the web chat where it is configured. */
+/** What the HTTP server serves besides webhooks: the REST API, and the web chat if it is configured. */
 export function createAppPages(options: AppPagesOptions): Pages[] {
   const { web, database, clock, secret, config, log, webChat } = options;
   if (!web) return [api(options, async () => undefined)];

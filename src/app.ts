@@ -48,12 +48,12 @@ import { createWebChat } from './web/chat-store.ts';
 import { createSessionStore } from './web/session-store.ts';
 import { createSignIn } from './web/session.ts';
 
-/** Sessions in a transaction for longer are ended by the server; below the lease's time to live. */
+/** The server ends sessions that are idle in a transaction for longer; less than the lifetime of a lease. */
 const IDLE_IN_TRANSACTION_MS = 2500;
 const STATEMENT_TIMEOUT_MS = 10_000;
 const POOL_SIZE = 12;
-/** Leases that a replica with an older configuration than another's leaves to the others for as long as it stands back. */
-const OF_THE_NEWEST: readonly string[] = ['housekeeping', 'cron'];
+/** Leases that a replica with an outdated configuration leaves to others. */
+const CURRENT_CONFIG_LEASES: readonly string[] = ['housekeeping', 'cron'];
 
 export interface AppOptions {
   readonly version: string;
@@ -70,14 +70,14 @@ export interface AppOptions {
     readonly portFixed: boolean;
     readonly opsPortFixed: boolean;
   };
-  /** For tests: moves the clock, and is called at each moment where a crash matters. */
+  /** For tests: moves the clock; `crashPoint` is called at each point where a crash matters. */
   readonly shift?: ClockShift;
   readonly crashPoint?: CrashHook;
-  /** For tests: a query whose answer is not what its schema says fails. */
+  /** For tests: fail queries whose answer does not match their schema. */
   readonly checkAnswers?: boolean;
 }
 
-/** The running program: everything is built here, started in order and stopped in reverse. */
+/** The running program: creates all parts, starts them in order and stops them in reverse order. */
 export class App {
   readonly clock: Clock;
   readonly database: Database;
@@ -87,7 +87,7 @@ export class App {
   readonly queries: QueryRunner;
   readonly #options: AppOptions;
   readonly #replica = { id: randomUUID(), name: hostname(), pid: process.pid };
-  /** Two connections of their own: a burst of work must not cost this replica its leases. */
+  /** Has two separate connections, so that a burst of work does not cost this replica its leases. */
   readonly #leaseDatabase: Database;
   readonly #followUp: FollowUp;
   readonly #leases: LeaseKeeper;
@@ -196,7 +196,7 @@ export class App {
       holder: this.#replica.id,
       clock,
       crashPoint,
-      canHold: (name) => !OF_THE_NEWEST.includes(name) || !this.#heartbeat.isOutdated,
+      canHold: (name) => !CURRENT_CONFIG_LEASES.includes(name) || !this.#heartbeat.isOutdated,
       onAcquired: (lease) => this.#held(lease),
     });
     this.#notifier = new Notifier(database, this.#replica.id, (changes) => afterCommit.changedElsewhere(changes));
@@ -205,7 +205,7 @@ export class App {
       log,
       prepare: (onMade) => this.#prepare(onMade),
       expectedTables: () => createdTables(this.#migrations()),
-      onReplaced: () => this.#beginAnew(),
+      onReplaced: () => this.#reloadState(),
       onChange: () => this.#databaseChanged(),
     });
     this.#heartbeat = new Heartbeat({
@@ -220,7 +220,7 @@ export class App {
         const events = await markSuspects(query, dead.until);
         await releaseTasks(query, dead.ids);
         this.#changes.all();
-        if (events > 0) log.warn({ events }, 'a replica died; the events that were not handled are handled one by one');
+        if (events > 0) log.warn({ events }, 'a replica died; its unhandled events will be handled one by one');
       },
     });
     this.#connections = new Connections({
@@ -262,7 +262,7 @@ export class App {
       if (available) {
         log.info({}, 'database is back');
         this.#changes.all();
-      } else log.error({}, 'database is away; webhooks are answered with 503 until it is back');
+      } else log.error({}, 'database is unreachable; webhooks get 503 until it is back');
     });
   }
 
@@ -283,10 +283,10 @@ export class App {
   }
 
   /**
-   * Listens, connects, migrates, begins. Resolves to false, and has let go of everything, when it was given up while it
-   * waited for its database. @throws {StartFailed} naming what is missing and the remedy.
+   * Listens, connects, migrates and starts all parts. Resolves to false, with everything closed, if aborted while it
+   * waited for the database. @throws {StartFailed} naming what is missing and the remedy.
    */
-  async start(givenUp?: AbortSignal): Promise<boolean> {
+  async start(abort?: AbortSignal): Promise<boolean> {
     const { log, folders, ports, version } = this.#options;
     const intake = createWebhookIntake({
       registry: () => this.#registry,
@@ -324,7 +324,7 @@ export class App {
         notifyOps: (about, text) => this.notifyOps(about, text),
       }),
     });
-    if (!(await waitForDatabase(log, () => this.#prepare(), givenUp))) {
+    if (!(await waitForDatabase(log, () => this.#prepare(), abort))) {
       await this.#http.drain({ acceptForMs: 0, boundMs: 1000 });
       this.#webChat.close();
       await this.database.close();
@@ -351,7 +351,7 @@ export class App {
         opsPort: this.opsPort,
         skills: [...this.#registry.skills.keys()],
         generation: this.#registry.generation,
-        // Since the process began.
+        // Since the start of the process.
         afterMs: Math.round(performance.now()),
       },
       'started',
@@ -360,7 +360,7 @@ export class App {
     return true;
   }
 
-  /** Takes a new configuration into use, whole. Connectors whose entry changed are handed over and started again. */
+  /** Applies a new configuration. Connectors whose entry changed are released and started again. */
   async reload(config: Config, generation: number): Promise<void> {
     const [before, registryBefore] = [this.#config, this.#registry];
     this.#registry = this.#build(config, generation);
@@ -373,7 +373,7 @@ export class App {
     this.metrics.configReloadTime.set(this.clock.now().getTime() / 1000);
   }
 
-  /** Not ready, leases handed over at once, requests still taken for `acceptForMs`, then drained. */
+  /** Stops being ready, releases leases at once, still accepts requests for `acceptForMs`, then drains. */
   async stop({ acceptForMs = 5000 } = {}): Promise<void> {
     this.#draining = true;
     this.#heartbeat.stop();
@@ -401,12 +401,12 @@ export class App {
     return { database, ...this.#connections.parts(), ...this.#services.parts() };
   }
 
-  /** Makes what signs one browser in to the web chat, once: it stands behind the # of `/sign-in`. */
+  /** Creates a key that signs in one browser to the web chat, once; it goes after the # of `/sign-in`. */
   createSignIn(): Promise<string> {
     return createSignIn(createSessionStore(this.database.query), this.clock.now());
   }
 
-  /** Tells the ops rooms, at most once per 10 minutes for one `about`. Never fails: it is said, or it is in the log. */
+  /** Posts a notice in the ops rooms, at most once in 10 minutes per `about`. Never fails: if it cannot be stored, it is logged. */
   async notifyOps(about: string, text: string): Promise<void> {
     try {
       const committed = await noticeOps(this.database, this.#registry, {
@@ -416,7 +416,7 @@ export class App {
       });
       if (committed) this.#followUp.outboxWritten(committed);
     } catch (error) {
-      this.#options.log.warn({ about, reason: messageOf(error) }, 'word to the ops room could not be stored');
+      this.#options.log.warn({ about, reason: messageOf(error) }, 'notice to the ops room could not be stored');
     }
   }
 
@@ -429,13 +429,13 @@ export class App {
     return this.#options.folders.skills.map((folder) => folder.migrations);
   }
 
-  /** Leases are gone with the rest, so connectors are given back and begin anew by themselves. */
-  async #beginAnew(): Promise<void> {
+  /** Reloads the state in memory. The leases are gone too, so connectors restart on their own. */
+  async #reloadState(): Promise<void> {
     this.#registry = this.#build(this.#config, await this.#options.generation(this.database));
     await this.#heardSources.update();
     await this.notifyOps(
       'emptied',
-      'My database was emptied or exchanged for another one, so I began anew: what it does not hold of alerts, acknowledgements, reminders and history is gone, and numbers go on above those of before. Alertmanager posts again what still fires. To have the rest back, restore a backup: docs/operating.md, Restoring.',
+      'My database was emptied or replaced, so I started over: alerts, acknowledgements, reminders and history that it does not contain are lost, and numbers continue above the earlier ones. Alertmanager will post active alerts again. To recover the rest, restore a backup: docs/operating.md, Restoring.',
     );
   }
 
@@ -469,7 +469,7 @@ export class App {
   }
 
   #connect(): void {
-    this.#leases.want([...OF_THE_NEWEST, ...this.#connections.connect(), ...this.#services.leases()]);
+    this.#leases.want([...CURRENT_CONFIG_LEASES, ...this.#connections.connect(), ...this.#services.leases()]);
   }
 
   #held(lease: Lease): void {
@@ -480,7 +480,7 @@ export class App {
     this.#services.leaseAcquired(lease);
   }
 
-  /** The connector whose rooms the pages show. */
+  /** The web connector, whose rooms the pages show. */
   get #web(): [name: string, options: object] | undefined {
     return Object.entries(this.#config.connectors).find(([, { type }]) => type === 'web');
   }

@@ -1,22 +1,22 @@
-/** Node's timers know no longer one, and ring at once instead. */
-export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** Node's timers fire at once if the delay is longer. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** The time by Postgres's clock, so that replicas agree. */
+/** The time of Postgres's clock, so that replicas agree. */
 export interface Clock {
   now(): Date;
-  /** Feeds one measurement: the database's time, taken between two readings of `monotonic`. */
+  /** Adds one measurement: the database's time, read between two readings of `monotonic`. */
   measured(databaseTime: Date, beforeMs: number, afterMs: number): void;
-  /** Milliseconds that never go back; has no meaning between processes. For limits on real requests; pauses go by `steady`. */
+  /** Milliseconds that never decrease, only meaningful within the process. For timeouts of real requests; pauses use `steady`. */
   monotonic(): number;
-  /** As `monotonic`, but moved by tests together with `now`. */
+  /** Like `monotonic`, but tests move it together with `now`. */
   steady(): number;
-  /** Calls `work` once `waitMs` have passed, by `steady`. Returns what calls it off. */
+  /** Calls `work` once `waitMs` have passed, by `steady`. Returns a function that cancels it. */
   after(waitMs: number, work: () => void): () => void;
   /** Resolves once `ms` have passed, by `steady`, or when the signal aborts. */
   pause(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-/** Moves a clock, in tests: what waits until then happens at once. */
+/** Moves a clock in tests: work that becomes due runs at once. */
 export class ClockShift {
   #ms = 0;
   #standsSince: number | undefined;
@@ -35,7 +35,7 @@ export class ClockShift {
     this.set(this.#ms + ms);
   }
 
-  /** From now on time passes only as it is moved: however slow the machine, a test sees each second. */
+  /** Stops the clock: from now on time only passes by `move`, so that a test sees each second even on a slow machine. */
   stand(): void {
     this.#standsSince = performance.now();
   }
@@ -49,29 +49,29 @@ export class ClockShift {
   }
 }
 
-/** Longer than this `setTimeout` cannot wait. */
-const LONGEST_MS = 2 ** 31 - 1;
+/** The maximum of `setTimeout`. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** Monotonic time plus the offset to Postgres's clock. Until the first measurement it is this machine's own time. */
+/** Monotonic time plus the offset to Postgres's clock. Until the first measurement it is this machine's time. */
 export function createClock(shift = new ClockShift()): Clock {
   const monotonic = (): number => performance.now();
   let offsetMs = Date.now() - monotonic();
   let bestRoundTripMs = 0;
   const steady = (): number => (shift.standsSince ?? monotonic()) + shift.ms;
-  /** What waits → when, by `steady`, and the timer that looks then. */
+  /** Waiting work → when it is due, by `steady`, and its timer. */
   const waiting = new Map<() => void, { readonly atMs: number; timer: NodeJS.Timeout }>();
-  const look = (ring: () => void, atMs: number): NodeJS.Timeout => {
-    const waitMs = Math.min(Math.max(0, atMs - steady()), LONGEST_MS);
+  const schedule = (fire: () => void, atMs: number): NodeJS.Timeout => {
+    const waitMs = Math.min(Math.max(0, atMs - steady()), MAX_TIMEOUT_MS);
     return setTimeout(() => {
-      // A clock that was moved back, or a wait longer than one timer's.
-      if (steady() < atMs - 1) waiting.set(ring, { atMs, timer: look(ring, atMs) });
-      else if (waiting.delete(ring)) ring();
+      // The clock was moved back, or the wait is longer than one timer allows.
+      if (steady() < atMs - 1) waiting.set(fire, { atMs, timer: schedule(fire, atMs) });
+      else if (waiting.delete(fire)) fire();
     }, waitMs);
   };
   shift.onMove(() => {
-    for (const [ring, one] of waiting) {
+    for (const [fire, one] of waiting) {
       clearTimeout(one.timer);
-      one.timer = look(ring, one.atMs);
+      one.timer = schedule(fire, one.atMs);
     }
   });
   const clock: Clock = {
@@ -79,12 +79,12 @@ export function createClock(shift = new ClockShift()): Clock {
     steady,
     now: () => new Date(offsetMs + steady()),
     after(waitMs, work) {
-      const ring = (): void => work();
+      const fire = (): void => work();
       const atMs = steady() + waitMs;
-      waiting.set(ring, { atMs, timer: look(ring, atMs) });
+      waiting.set(fire, { atMs, timer: schedule(fire, atMs) });
       return () => {
-        clearTimeout(waiting.get(ring)?.timer);
-        waiting.delete(ring);
+        clearTimeout(waiting.get(fire)?.timer);
+        waiting.delete(fire);
       };
     },
     pause: (ms, signal) =>
@@ -102,8 +102,8 @@ export function createClock(shift = new ClockShift()): Clock {
       if (shift.standsSince !== undefined) return;
       const roundTripMs = afterMs - beforeMs;
       const [least, most] = [databaseTime.getTime() - afterMs, databaseTime.getTime() - beforeMs];
-      // A quick answer pins the offset. A slow one only says between which two it lies, and the first of all may be one: on
-      // a machine that stood still over it, the middle of 600 ms was a clock 300 ms fast until the next measurement.
+      // A fast answer sets the offset. A slow one only gives its bounds, and the first one may be slow: on
+      // a stalled machine, the middle of 600 ms made the clock 300 ms fast until the next measurement.
       if (roundTripMs <= bestRoundTripMs * 2) offsetMs = (least + most) / 2;
       else offsetMs = Math.min(Math.max(offsetMs, least), most);
       bestRoundTripMs = Math.min(bestRoundTripMs || roundTripMs, roundTripMs);

@@ -1,5 +1,5 @@
 /**
- * The moments at which a crash matters. The program passes through them; a test hands in a hook that kills the process
+ * Points at which a crash matters. The program calls a hook at each; a test passes in a hook that kills the process
  * there. In production the hook does nothing.
  */
 export type CrashPoint =

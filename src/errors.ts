@@ -1,16 +1,16 @@
 import { mask } from './mask.ts';
 
-/** An expected failure of a command; its text is shown to the asker as it is. */
+/** An expected failure of a command; its message is shown to the user unchanged. */
 export class CommandError extends Error {
   readonly code = 'WB_COMMAND';
 }
 
-/** Thrown by a task that was cancelled in time: nothing of it has happened. */
+/** Thrown by a task that was cancelled in time: it had no effect. */
 export class NothingDone extends Error {
   readonly code = 'WB_NOTHING_DONE';
 }
 
-/** The configuration cannot be used; `problems` are lines for people, each with place and remedy. */
+/** The configuration cannot be used; `problems` are lines for people, each with position and remedy. */
 export class ConfigInvalid extends Error {
   readonly code = 'WB_CONFIG_INVALID';
   readonly problems: readonly string[];
@@ -20,7 +20,7 @@ export class ConfigInvalid extends Error {
   }
 }
 
-/** The program cannot start; the message names the thing and the remedy. Exit status 2 of the command line. */
+/** The program cannot start; the message names the thing and the remedy. Exit status 2 of the CLI. */
 export class StartFailed extends Error {
   readonly code = 'WB_START_FAILED';
 }
@@ -31,12 +31,12 @@ export function codeOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** A readable sentence of any thrown value, without the secrets that its author may have quoted. */
+/** The message of any thrown value, with secrets masked. */
 export function messageOf(error: unknown): string {
   return mask(textOf(error));
 }
 
-/** Why a platform refuses: the `reason` that such an error carries for people, else its message; masked like that. */
+/** Why a platform rejected a request: the error's `reason`, else its message; with secrets masked. */
 export function reasonOf(error: unknown): string {
   const named = typeof error === 'object' && error !== null && 'reason' in error ? error.reason : undefined;
   return typeof named === 'string' ? mask(named) : messageOf(error);
@@ -44,7 +44,7 @@ export function reasonOf(error: unknown): string {
 
 function textOf(error: unknown): string {
   if (typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string') {
-    // Node's AggregateError (a refused connection on two addresses) has an empty message of its own.
+    // Node's AggregateError (a refused connection on two addresses) has an empty message.
     if (error.message === '' && 'errors' in error && Array.isArray(error.errors))
       return error.errors.map(textOf).join('; ');
     return error.message;
@@ -52,7 +52,7 @@ function textOf(error: unknown): string {
   return String(error);
 }
 
-/** The same with its full stop, where another sentence follows. */
+/** `messageOf` with a full stop, to be followed by another sentence. */
 export function sentenceOf(error: unknown): string {
   return messageOf(error).replace(/(?<![.!?])$/, '.');
 }

@@ -23,11 +23,11 @@ export interface FollowUpParts {
   readonly webConnector: string | undefined;
 }
 
-/** Who looks at what after a commit, here and, through NOTIFY, on the other replicas. */
+/** Wakes the parts that must act after a commit, here and, through NOTIFY, on other replicas. */
 export class FollowUp implements AfterCommit {
   readonly #parts: () => FollowUpParts;
 
-  /** The parts are asked for at each call: they are built with this at hand, and the web connector changes with the configuration. */
+  /** `parts` is called each time, because they are created after this, and the web connector changes with the configuration. */
   constructor(parts: () => FollowUpParts) {
     this.#parts = parts;
   }
@@ -66,7 +66,7 @@ export class FollowUp implements AfterCommit {
     notifier.changed([{ connector, room, notBefore: null, queue: 1 }]);
   }
 
-  /** Another replica has committed; `all`: it is not known what. */
+  /** Another replica has committed; `all`: anything may have changed. */
   changedElsewhere(changes: readonly ChangedRoom[] | 'all'): void {
     const { connections } = this.#parts();
     if (changes === 'all') return connections.wakeAll();

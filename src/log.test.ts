@@ -6,7 +6,7 @@ function collect(pretty = false) {
   return { log, written, text: () => written.join('') };
 }
 
-test('whatever is named like a secret is not written, down to three levels', () => {
+test('fields named like secrets are not logged, down to three levels', () => {
   const { log, text } = collect();
   log.info(
     {
@@ -21,7 +21,7 @@ test('whatever is named like a secret is not written, down to three levels', () 
   expect(JSON.parse(text())).toMatchObject({ level: 'info', msg: 'asked', room: 'ops' });
 });
 
-test('an error is written with its causes, without the request it carries and the passwords in its message', () => {
+test('an error is logged with its causes, but without its request and the passwords in its message', () => {
   const { log, text } = collect();
   const cause = Object.assign(new Error('connect postgres://bell:hush1@db:5432/bell'), {
     code: 'ECONNREFUSED',
@@ -32,19 +32,19 @@ test('an error is written with its causes, without the request it carries and th
   expect(JSON.parse(text())).toMatchObject({ error: { cause: { code: 'ECONNREFUSED' } } });
 });
 
-test('the reason of a failure is written without the passwords in it', () => {
+test('the reason of a failure is logged without passwords', () => {
   const { log, text } = collect();
   log.warn({ reason: 'connect postgres://bell:hush1@db:5432/bell' }, 'database does not answer yet');
   expect(JSON.parse(text())).toMatchObject({ reason: 'connect postgres://bell:[redacted]@db:5432/bell' });
 });
 
-test('pretty lines hold the level, the sentence and the fields', () => {
+test('pretty lines contain the level, the message and the fields', () => {
   const { log, text } = collect(true);
   log.child({ connector: 'matrix' }).warn({ room: 'a b' }, 'throttled');
   expect(text()).toMatch(/^\d\d:\d\d:\d\d warn {2}throttled connector=matrix room="a b"\n$/);
 });
 
-test('lines below the level are not written', () => {
+test('entries below the level are not logged', () => {
   const { log, written } = collect();
   log.debug({}, 'each event');
   expect(written).toEqual([]);

@@ -2,10 +2,10 @@ import { pino } from 'pino';
 import type { DestinationStream, Logger as PinoLogger } from 'pino';
 import { mask } from './mask.ts';
 
-/** Object first, then one constant lower-case sentence. A child a unit: `log.child({ connector })`. */
+/** Object first, then one constant lower-case sentence. One child per unit: `log.child({ connector })`. */
 export type Logger = PinoLogger;
 
-/** What a unit needs of it. */
+/** The part of the logger that units use. */
 export interface Log {
   debug(fields: object, text: string): void;
   info(fields: object, text: string): void;
@@ -17,15 +17,15 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' |
 
 export interface LoggerOptions {
   readonly level: LogLevel;
-  /** One readable line an entry, for a terminal; else JSON lines. */
+  /** Readable lines for a terminal; otherwise JSON lines. */
   readonly pretty?: boolean;
-  /** Where lines go; default standard output, written at once so that nothing is lost with the process. */
+  /** Default: standard output, written synchronously so that nothing is lost if the process dies. */
   readonly destination?: DestinationStream;
 }
 
 /**
- * Makes the program's logger. Whatever is named like a secret is replaced at up to three levels of depth, errors are cut
- * to what a reader needs, and secrets are masked in the finished line, whichever field they came in.
+ * Creates the program's logger. Fields named like secrets are redacted at up to three levels of depth, errors are reduced
+ * to what a reader needs, and known secrets are masked in the complete line.
  */
 export function createLogger({ level, pretty = false, destination }: LoggerOptions): Logger {
   const target = destination ?? pino.destination({ fd: 1, sync: true });
@@ -59,7 +59,7 @@ const SECRET_KEYS = [
 ];
 const SECRET_PATHS = SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);
 
-/** Type, message, code, stack and causes only: the errors of HTTP clients carry whole requests with their headers. */
+/** Only type, message, code, stack and causes: errors of HTTP clients contain complete requests with headers. */
 function describeError(error: unknown, depth = 0): unknown {
   if (typeof error !== 'object' || error === null) return error;
   const { name, message, code, stack, cause } = error as {

@@ -4,10 +4,10 @@ import { codeOf, messageOf } from './errors.ts';
 import { mask } from './mask.ts';
 import { useProxies } from './proxies.ts';
 
-/** What the commands end with; `watchbell --help` tells people. */
+/** Exit statuses of commands, as described by `watchbell --help`. */
 export const EXIT_STATUS = { ok: 0, failed: 1, cannotStart: 2 } as const;
 
-/** argv to command. The only place that ends the process. */
+/** Runs the command in argv. The only place that exits the process. */
 export async function main(argv: readonly string[]): Promise<void> {
   const { createProgram } = await import('./cli/program.ts');
   try {

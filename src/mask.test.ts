@@ -5,7 +5,7 @@ import { forgetSecrets, mask, rememberSecret } from './mask.ts';
 
 afterEach(forgetSecrets);
 
-test('a secret that was read is masked wherever another program quotes it', () => {
+test('a known secret is masked in messages of other programs', () => {
   rememberSecret('s3cret-token');
   expect(mask('Headers.append: "Bearer s3cret-token" is an invalid header value')).toBe(
     'Headers.append: "Bearer [redacted]" is an invalid header value',
@@ -14,7 +14,7 @@ test('a secret that was read is masked wherever another program quotes it', () =
   expect(messageOf(new AggregateError([new Error('a s3cret-token'), new Error('b')]))).toBe('a [redacted]; b');
 });
 
-test('a secret is also found in an address, in JSON, and by its lines', () => {
+test('a secret is also found URL-encoded, in JSON, and line by line', () => {
   rememberSecret('p@ss"word/1');
   rememberSecret('first-line\nsecond-line');
   expect(mask('GET /?key=p%40ss%22word%2F1x')).not.toContain('word');
@@ -22,7 +22,7 @@ test('a secret is also found in an address, in JSON, and by its lines', () => {
   expect(mask('saw second-line')).toBe('saw [redacted]');
 });
 
-test('the password in the address of a database is masked without the address', () => {
+test('the password of a database address is also masked on its own', () => {
   rememberSecret('postgres://bell:hunter%232hunter@db/bell');
   expect(mask('getaddrinfo ENOTFOUND hunter#2hunter')).toBe('getaddrinfo ENOTFOUND [redacted]');
   expect(mask('no host hunter%232hunter')).toBe('no host [redacted]');
@@ -35,21 +35,21 @@ test.each([
   ['"Bearer abcdefghijklmnop"', '"Bearer [redacted]"'],
   ['the password of Basic authentication', 'the password of Basic authentication'],
   ['"http://127.0.0.1:8080","to":"@ann:example.org"', '"http://127.0.0.1:8080","to":"@ann:example.org"'],
-])('what looks like a secret: %s', (text, masked) => {
+])('text that looks like a secret: %s', (text, masked) => {
   expect(mask(text)).toBe(masked);
 });
 
-test('what is too short to be a secret masks nothing: it would blank out words', () => {
+test('values too short for secrets are not masked, because they would match words', () => {
   rememberSecret('secret');
   expect(mask('there is no secret file')).toBe('there is no secret file');
 });
 
-test('only so many are remembered, the newest', () => {
+test('only the newest secrets are remembered', () => {
   for (let count = 0; count < 1100; count++) rememberSecret(`rotated-token-${count}-`);
   expect(mask('rotated-token-1099- rotated-token-0-')).toBe('[redacted] rotated-token-0-');
 });
 
-test('no field of a log line holds a secret, and every line stays JSON', () => {
+test('no field of a log line contains a secret, and every line is still JSON', () => {
   const written: string[] = [];
   const log = createLogger({ level: 'info', destination: { write: (line) => void written.push(line) } });
   fc.assert(
@@ -68,7 +68,7 @@ test('no field of a log line holds a secret, and every line stays JSON', () => {
   );
 });
 
-test('the newest secrets are remembered, and large ones in no number that would fill the memory', () => {
+test('the memory for large secrets is bounded, and the newest are kept', () => {
   const large = (nth: number): string => `${nth}`.repeat(30_000);
   for (let nth = 10; nth < 90; nth++) rememberSecret(large(nth));
   rememberSecret('a small one');

@@ -1,27 +1,27 @@
 const REDACTED = '[redacted]';
-/** Shorter ones would blank out words; `doctor` warns of tokens below 16 characters. */
-const SHORTEST = 8;
+/** Shorter ones would match words; `doctor` reports tokens below 16 characters. */
+const MIN_LENGTH = 8;
 const MAX_REMEMBERED = 1000;
-/** Of all their forms. */
+/** Total of all forms. */
 const MAX_CHARACTERS = 2 * 1024 * 1024;
-/** Forms in one pattern, and how long one may be: V8 compiles no pattern of some megabytes. Others are looked for one by one. */
+/** Maximum size of the pattern, and of one form in it: V8 cannot compile patterns of megabytes. Other forms are replaced one by one. */
 const PATTERN_CHARACTERS = 128 * 1024;
 const PATTERN_LONGEST = 1024;
 
-/** Oldest first; each with the forms in which it may be quoted. */
+/** Oldest first; each with the forms in which it may appear. */
 const known = new Map<string, readonly string[]>();
 let characters = 0;
 let finder: Finder | undefined;
 
 /**
- * From now on `mask` replaces this value. One list for the whole process, and not one handed from place to place: an
- * error of a library may come out anywhere, and a place that was forgotten would be the one that leaks.
+ * From now on `mask` replaces this value. There is one list for the process, instead of one that is passed around: an
+ * error of a library may surface anywhere, and a place that was forgotten would leak.
  */
 export function rememberSecret(value: string): void {
   const before = known.get(value);
   const forms = before ?? formsOf(value);
   if (forms.length === 0) return;
-  known.delete(value); // read again: among the newest
+  known.delete(value); // it becomes the newest
   known.set(value, forms);
   if (before) return;
   characters += lengthOf(forms);
@@ -44,14 +44,14 @@ function lengthOf(forms: readonly string[]): number {
   return forms.reduce((sum, form) => sum + form.length, 0);
 }
 
-/** Takes the secrets out of a text of another program: those that were read, and what looks like one. */
+/** Redacts secrets in a text: known ones, and text that looks like one. */
 export function mask(text: string): string {
   if (known.size > 0) {
     finder ??= finderOf([...known.values()].flat());
     for (const form of finder.large) if (form.length <= text.length) text = text.replaceAll(form, REDACTED);
     text = text.replace(finder.pattern, REDACTED);
   }
-  // PASSWORD is how our own sentences write an address. A quote or a backslash ends each of these, so that a line of JSON stays one.
+  // PASSWORD is the placeholder in our own messages. A quote or a backslash ends each match, so that JSON stays valid.
   return text
     .replace(/(:\/\/[^\s:/@"'\\]*:)(?!PASSWORD@)[^\s@/"'\\]+@/g, `$1${REDACTED}@`)
     .replace(/([?&](?:access_token|token|key)=)[^\s&#"'\\]+/gi, `$1${REDACTED}`)
@@ -61,7 +61,7 @@ export function mask(text: string): string {
 function formsOf(value: string): string[] {
   const parts = [value, ...value.split(/[\r\n]+/), ...passwordIn(value)];
   const forms = parts.flatMap((part) => [part, encoded(part), JSON.stringify(part).slice(1, -1)]);
-  return [...new Set(forms)].filter((form) => form.trim().length >= SHORTEST);
+  return [...new Set(forms)].filter((form) => form.trim().length >= MIN_LENGTH);
 }
 
 function passwordIn(value: string): string[] {
@@ -73,7 +73,7 @@ function passwordIn(value: string): string[] {
   }
 }
 
-/** Half of a character pair has no encoding. */
+/** A lone surrogate cannot be encoded. */
 function encoded(text: string): string {
   return encodeURIComponent(text.toWellFormed());
 }
@@ -83,7 +83,7 @@ interface Finder {
   readonly pattern: RegExp;
 }
 
-/** The longest first: a form may begin with another. */
+/** Longest first, because a form may start with another one. */
 function finderOf(forms: readonly string[]): Finder {
   const small: string[] = [];
   const large: string[] = [];
@@ -93,6 +93,6 @@ function finderOf(forms: readonly string[]): Finder {
     (form.length <= PATTERN_LONGEST && left >= 0 ? small : large).unshift(form);
   }
   const parts = small.map((form) => RegExp.escape(form));
-  // Without any it finds nothing, not everything.
+  // Without forms it must match nothing, not everything.
   return { large, pattern: new RegExp(parts.length > 0 ? parts.join('|') : '(?!)', 'g') };
 }

@@ -1,6 +1,6 @@
 import type { Metrics } from './metrics.ts';
 
-/** A skill, as far as its gauges go; its histograms are in `Metrics` once they are declared. */
+/** The gauges of a skill; its histograms are in `Metrics` once they are declared. */
 interface Gauged {
   readonly gauges?: Readonly<Record<string, { readonly help: string; readonly labels: readonly string[] }>>;
 }
@@ -12,7 +12,7 @@ interface Row {
   readonly help: string;
 }
 
-/** Every metric of the program as a page in Markdown, but for those of the process. `metrics` is made without these. */
+/** A Markdown page of all metrics except those of the process. Create `metrics` without these. */
 export async function metricsPage({ registry }: Metrics, skills: Iterable<Gauged>): Promise<string> {
   const types = new Map((await registry.getMetricsAsJSON()).map(({ name, type }) => [name, String(type)]));
   const own = registry.getMetricsAsArray().map((metric): Row => {

@@ -4,7 +4,7 @@ import { metricsPage } from './metrics-page.ts';
 import { createMetrics, declareHistograms } from './metrics.ts';
 import { BUILT_IN_SKILLS, loadSkills } from './skills/load.ts';
 
-test('two programs in one process count apart, since nothing is registered globally', async () => {
+test('two programs in one process count separately, because nothing is registered globally', async () => {
   const one = createMetrics({ version: '1.0.0', ofProcess: false });
   const other = createMetrics({ version: '1.0.0', ofProcess: false });
   one.events.inc({ source: 'matrix', result: 'ok' });
@@ -12,7 +12,7 @@ test('two programs in one process count apart, since nothing is registered globa
   expect(await other.registry.metrics()).not.toContain('watchbell_events_total{');
 });
 
-test('every metric is called as documented', async () => {
+test('every metric has its documented name', async () => {
   const text = await createMetrics({ version: '1.2.3' }).registry.metrics();
   for (const name of [
     'build_info{version="1.2.3"} 1',
@@ -38,7 +38,7 @@ test('every metric is called as documented', async () => {
   expect(text).toContain('process_resident_memory_bytes');
 });
 
-test('the page that lists the metrics is current: run `node scripts/config-schema.ts`', async () => {
+test('the metrics page is up to date: run `node scripts/config-schema.ts`', async () => {
   const skills = (await loadSkills([BUILT_IN_SKILLS])).skills.map(({ skill }) => skill);
   const metrics = createMetrics({ version: '', ofProcess: false });
   declareHistograms(metrics, skills);

@@ -4,19 +4,19 @@ export type Metrics = ReturnType<typeof createMetrics>;
 
 export interface MetricsOptions {
   readonly version: string;
-  /** Also the memory, CPU, event loop and garbage collection of the process. Default true; tests leave it out. */
+  /** Also collect memory, CPU, event loop and garbage collection of the process. Default true; tests turn it off. */
   readonly ofProcess?: boolean;
 }
 
-/** Milliseconds to seconds: what a transaction takes, up to a handler's 5 s. */
+/** From milliseconds, for a transaction, to the 5 s limit of a handler. */
 const EVENT_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
-/** From idle to a room throttled for minutes. */
+/** From an idle system to a room that is throttled for minutes. */
 const DELIVERY_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900];
 const LATENESS_BUCKETS_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600];
 
 /**
- * Every metric of the core, in a registry of its own. Labels come from short closed lists: never a room, person or id.
- * What skills declare is added by the program: gauges by the housekeeper, histograms by `declareHistograms`.
+ * Every metric of the core, in a separate registry. Labels come from short closed lists: never a room, person or id.
+ * Metrics that skills declare are added later: gauges by the housekeeper, histograms by `declareHistograms`.
  */
 export function createMetrics({ version, ofProcess = true }: MetricsOptions) {
   const registry = new Registry();
@@ -120,12 +120,12 @@ export function createMetrics({ version, ofProcess = true }: MetricsOptions) {
   };
 }
 
-/** A skill, as far as histograms go. */
+/** The histograms of a skill. */
 interface Measured {
   readonly histograms?: Readonly<Record<string, { readonly help: string; readonly buckets: readonly number[] }>>;
 }
 
-/** Makes the histograms of these skills, at 0, where they are not there yet. */
+/** Creates missing histograms of these skills, at 0. */
 export function declareHistograms(metrics: Metrics, skills: Iterable<Measured>): void {
   for (const skill of skills) {
     for (const [name, { help, buckets }] of Object.entries(skill.histograms ?? {})) {

@@ -1,4 +1,4 @@
-/** A part of the program, as `status` and /healthz tell it. */
+/** State of a part of the program, as shown by `status` and /healthz. */
 export interface PartState {
   readonly ok: boolean;
   readonly since: Date;

@@ -10,18 +10,18 @@ export interface ProxyVariables {
   readonly NO_PROXY?: string;
 }
 
-/** Where the program asks itself; never through a proxy. */
-const ITSELF = ['localhost', '127.0.0.1', '::1', '[::1]'];
+/** Addresses of the program itself, never reached through a proxy. */
+const LOCAL_HOSTS = ['localhost', '127.0.0.1', '::1', '[::1]'];
 
 let chosen: ProxyVariables = {};
 
 /**
- * Sends what goes out by HTTP through the proxies that the environment names, whatever library sends it: for the whole
- * process, as Node keeps its own. Certificates of `NODE_EXTRA_CA_CERTS` are taken by Node itself. Called once, before
- * anything is sent. @throws {StartFailed} naming the variable and never its value: there may be a password in it.
+ * Sends outgoing HTTP of all libraries through the proxies from the environment. Applies to the complete
+ * process, like Node's own setting. Node itself reads `NODE_EXTRA_CA_CERTS`. Called once, before
+ * anything is sent. @throws {StartFailed} naming the variable but never its value, which may contain a password.
  */
 export function useProxies(env: Readonly<Record<string, string | undefined>>): void {
-  // As with curl, the name in small letters wins.
+  // As with curl, the lower-case name takes precedence.
   const read = (name: string): string | undefined => env[name.toLowerCase()] || env[name] || undefined;
   const http = addressOf('HTTP_PROXY', read('HTTP_PROXY'));
   const https = addressOf('HTTPS_PROXY', read('HTTPS_PROXY'));
@@ -34,7 +34,7 @@ export function useProxies(env: Readonly<Record<string, string | undefined>>): v
   setGlobalProxyFromEnv({ ...chosen });
 }
 
-/** An agent of one's own for `http.request`; Node's global one is not used where connections must be kept. */
+/** Creates an agent for `http.request`, where connections must be kept instead of using Node's global agent. */
 export function createAgent(protocol: 'http:' | 'https:', options: AgentOptions): HttpAgent {
   return new (protocol === 'https:' ? HttpsAgent : HttpAgent)({ ...options, proxyEnv: { ...chosen } });
 }
@@ -50,11 +50,11 @@ function addressOf(name: string, text: string | undefined): string | undefined {
   return url.href;
 }
 
-/** `example.org` also excepts what lies below it, as with curl and Go; Node's agents want `.example.org` for that. */
+/** `example.org` also exempts its subdomains, as with curl and Go; Node's agents need `.example.org` for that. */
 function exceptions(text: string): string[] {
   const written = text.split(/[\s,]+/).filter((one) => one !== '');
   return [
     ...written.flatMap((one) => (/^[a-z0-9]/i.test(one) && /[a-z]/i.test(one) ? [one, `.${one}`] : [one])),
-    ...ITSELF,
+    ...LOCAL_HOSTS,
   ];
 }

@@ -1,18 +1,18 @@
 import type { Logger } from './log.ts';
 
-/** From SIGTERM to gone; what is not done by then is found by the next process. */
-const GONE_WITHIN_MS = 14_000;
+/** Maximum time from SIGTERM to exit; the next process finds unfinished work. */
+const EXIT_WITHIN_MS = 14_000;
 
-/** Until it is disposed of, SIGTERM and SIGINT end the process at once; not by default where it is process 1, as in a container. */
-export function endingAtOnce(): Disposable {
+/** Until disposed, SIGTERM and SIGINT exit the process at once, which is not the default for process 1 in a container. */
+export function exitOnSignal(): Disposable {
   const end = (): never => process.exit(1);
   process.on('SIGTERM', end).on('SIGINT', end);
   return { [Symbol.dispose]: () => void process.off('SIGTERM', end).off('SIGINT', end) };
 }
 
-/** While `work` runs a signal ends the process at once, and `clear` runs before it is gone. */
+/** While `work` runs, a signal exits the process at once, after running `clear`. */
 export async function withCleanupAtExit<T>(clear: () => void, work: () => Promise<T>): Promise<T> {
-  using _ = endingAtOnce();
+  using _ = exitOnSignal();
   process.on('exit', clear);
   try {
     return await work();
@@ -22,17 +22,17 @@ export async function withCleanupAtExit<T>(clear: () => void, work: () => Promis
 }
 
 /**
- * Stops the program on SIGTERM and SIGINT: once in order, a second signal at once. `quick` is true for SIGINT, where a
- * person waits. Before `armed`, a signal ends the process at once.
+ * Stops the program on SIGTERM and SIGINT: gracefully on the first signal, at once on the second. `quick` is true for SIGINT, when a
+ * person is waiting. Before `armed`, a signal exits the process at once.
  */
 export function stoppable(log: Logger, stop: (quick: boolean) => Promise<void>): { armed(): void } {
   let stopping = false;
-  const unarmed = endingAtOnce();
+  const unarmed = exitOnSignal();
   const begin = (quick: boolean): void => {
     if (stopping) process.exit(1);
     stopping = true;
     log.info({}, 'stopping');
-    setTimeout(() => process.exit(1), GONE_WITHIN_MS).unref();
+    setTimeout(() => process.exit(1), EXIT_WITHIN_MS).unref();
     stop(quick).then(
       () => process.exit(0),
       (error: unknown) => {

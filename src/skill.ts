@@ -1,9 +1,9 @@
 /**
- * The public contract: all that a skill may touch. Skills import this as `#skill`, and their own folder, nothing else.
+ * The public API for skills. Skills import this as `#skill`, and their own folder, nothing else.
  *
- * A skill declares what it listens to; its handlers read and write rows inside one transaction and say what rooms
- * should show. Nothing a handler does is visible before its transaction commits, and a handler may run more than once:
- * only the run that commits counts. So handlers never call other systems; that is what tasks are for.
+ * A skill declares what it handles; its handlers read and write rows inside one transaction and set what rooms
+ * show. Nothing is visible before the transaction commits, and a handler may run more than once:
+ * only the run that commits counts. So handlers never call other systems; use tasks for that.
  */
 export { z } from 'zod';
 export { cut } from './chat/cut.ts';

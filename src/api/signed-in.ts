@@ -5,7 +5,7 @@ import type { Registry } from '../registry/registry.ts';
 import { createSessions, type SessionsOptions } from '../web/session.ts';
 import { cookiesOf } from '../web/sign-in.ts';
 
-/** Who is signed in on the pages with the browser that asks: the account for which the pages speak. */
+/** The actor of a browser that is signed in to the pages. */
 export function createSignedIn(
   options: SessionsOptions,
   connector: string,

@@ -7,8 +7,8 @@ import { TokenCache } from '../http/token-cache.ts';
 import { tokenOf } from '../http/webhook-intake.ts';
 import type { Logger } from '../log.ts';
 
-/** A shorter one can be guessed, however slowly. */
-const SHORTEST = 16;
+/** A shorter one could be guessed. */
+const MIN_LENGTH = 16;
 
 export interface ApiTokensOptions {
   readonly config: () => Config['api'];
@@ -16,7 +16,7 @@ export interface ApiTokensOptions {
   readonly log: Logger;
 }
 
-/** Knows which token of the configuration a request shows. */
+/** Finds the configured token of a request. */
 export class ApiTokens {
   readonly #options: ApiTokensOptions;
   readonly #cache: TokenCache;
@@ -28,12 +28,12 @@ export class ApiTokens {
     this.#cache = new TokenCache({ log: options.log });
   }
 
-  /** The actor whose token this is. `unsure`: some token cannot be read, so nobody can say that this is none. Never rejects. */
+  /** The actor with this token. `unsure`: some token cannot be read, so this may be a valid one. Never rejects. */
   async find(given: string): Promise<Actor | 'unsure' | undefined> {
     const hash = hashSecret(given);
     let found: string | undefined;
     let isUnsure = false;
-    // All of them are compared, so that the time taken does not tell which one came near.
+    // Compare all of them, so that the time does not reveal a match.
     for (const [name, target] of this.#current()) {
       const tokens = await this.#cache.of(`api/${name}`, target);
       if (isOneOf(tokens.accepted, hash)) found = name;
@@ -66,11 +66,11 @@ export class ApiTokens {
 }
 
 function longEnough(token: string | undefined): string | undefined {
-  if (token === undefined || token.length >= SHORTEST) return token;
-  throw new Error(`it has ${token.length} characters, which can be guessed: at least ${SHORTEST}, from a generator`);
+  if (token === undefined || token.length >= MIN_LENGTH) return token;
+  throw new Error(`it has ${token.length} characters, which can be guessed; generate one with at least ${MIN_LENGTH}`);
 }
 
-/** Who acts with a token: `token:ci` in access rules and the audit. */
+/** The actor of a token: `token:ci` in access rules and the audit log. */
 export function tokenActor(name: string): Actor {
   const id = `token:${name}`;
   return { kind: 'token', connector: 'api', accountId: id, name: id, groups: [], guest: false, bot: false };

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { LONGEST_TIMER_MS } from '../clock.ts';
+import { MAX_TIMER_MS } from '../clock.ts';
 import type { Abilities, Exec, ExecResult, Http, Need } from '../contract/abilities.ts';
 
 const HTTP_TIMEOUT_MS = 30_000;
@@ -31,7 +31,7 @@ function createHttp(outer: AbortSignal): Http {
       ...init,
       signal: AbortSignal.any([
         outer,
-        AbortSignal.timeout(Math.min(timeoutMs, LONGEST_TIMER_MS)),
+        AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS)),
         ...(signal ? [signal] : []),
       ]),
     });

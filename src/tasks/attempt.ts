@@ -1,4 +1,4 @@
-import { LONGEST_TIMER_MS, type Clock } from '../clock.ts';
+import { MAX_TIMER_MS, type Clock } from '../clock.ts';
 import type { Abilities, Need } from '../contract/abilities.ts';
 import type { People } from '../contract/people.ts';
 import type { Room } from '../contract/room.ts';
@@ -92,7 +92,7 @@ export class Attempt {
     const { task, log } = this.#runnable;
     const parsed = task.payload.safeParse(JSON.parse(this.claimed.payload));
     if (!parsed.success) return this.#failed(`its payload is invalid: ${messageOf(parsed.error)}`);
-    const timeoutMs = Math.min(task.timeoutMs ?? TIMEOUT_MS, LONGEST_TIMER_MS);
+    const timeoutMs = Math.min(task.timeoutMs ?? TIMEOUT_MS, MAX_TIMER_MS);
     const chat = this.#options.chat(this.#controller.signal);
     const progress = new Progress(this.#options, this.claimed, task.progress, log);
     const timer = setTimeout(

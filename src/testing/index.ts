@@ -1,5 +1,5 @@
 /**
- * The test kit for skill authors: a bot with one room in memory, on a real Postgres, with a clock to move.
+ * The test kit for skill authors: a bot with one room in memory, on a real Postgres, with a clock that tests can move.
  *
  * ```ts
  * const bot = await startTestBot({ skills: [hello] });
@@ -36,28 +36,28 @@ export interface TestBotOptions {
   readonly options?: Readonly<Record<string, unknown>>;
   /** Directory of the migrations of a skill, by its name. */
   readonly migrations?: Readonly<Record<string, string>>;
-  /** More of a configuration: people, access, rooms. */
+  /** Other parts of the configuration: people, access, rooms. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Secrets by the name in `{ file: NAME }`. */
   readonly secrets?: Readonly<Record<string, string>>;
-  /** A Postgres server in which databases may be made. Default: `WATCHBELL_TEST_POSTGRES`, else an embedded one. */
+  /** A Postgres server on which databases can be created. Default: `WATCHBELL_TEST_POSTGRES`, else an embedded one. */
   readonly postgres?: string;
   /** Use the database and the rooms of another test bot: a second replica. */
   readonly sharedWith?: TestBot;
-  /** A platform on which something has happened before the bot comes. Default: an empty one of its own. */
+  /** A platform with earlier events. Default: a new, empty one. */
   readonly platform?: MemoryPlatform;
-  /** More platforms than those that come with the program. */
+  /** Platforms in addition to the built-in ones. */
   readonly platforms?: readonly Platform[];
-  /** Port on this machine through which the bot reaches its database; the test itself goes straight to it. */
+  /** Port on this machine through which the bot reaches its database; the test itself connects directly. */
   readonly databasePort?: number;
-  /** Time passes only by `advance`, from the moment the bot has started. */
+  /** Once the bot has started, time only passes by `advance`. */
   readonly still?: boolean;
-  /** Called at each moment where a crash matters. */
+  /** Called at each point where a crash matters. */
   readonly crashPoint?: CrashHook;
 }
 
 export interface SayOptions {
-  /** Account that says it; default `@ann:test`, who is listed and in the group `admins`. */
+  /** Account of the sender; default `@ann:test`, who is listed and in the group `admins`. */
   readonly by?: string;
   readonly room?: string;
   readonly replyTo?: string;
@@ -68,19 +68,19 @@ export interface TestBot {
   readonly app: App;
   readonly platform: MemoryPlatform;
   readonly databaseUrl: string;
-  /** Says a line to the bot in the room `lobby` and resolves to the texts of its answers. */
+  /** Sends a line to the bot in the room `lobby` and resolves to the texts of its replies. */
   say(text: string, options?: SayOptions): Promise<string[]>;
-  /** Says a line and waits for nothing: for what goes on while a task runs. */
+  /** Sends a line without waiting, for tests of running tasks. */
   begin(text: string, options?: SayOptions): void;
   /** Resolves when a room shows a message with this text. */
   shows(text: string, room?: string): Promise<void>;
-  /** Asks a query, `alerts open`, with its input as text by name, as in an address. @throws when it is refused, saying why. */
+  /** Runs a query, `alerts open`, with its parameters as text, as in a URL. @throws with the reason if it is rejected. */
   ask(query: string, input?: Readonly<Record<string, string>>, options?: Pick<SayOptions, 'by'>): Promise<unknown>;
-  /** Taps an emoji on a message, or takes it away again. */
+  /** Adds a reaction to a message, or removes it. */
   tap(messageId: string, emoji: string, options?: SayOptions & { away?: boolean }): Promise<void>;
-  /** Presses an action of a message, by its place among them. */
+  /** Presses an action of a message, by its index. */
   press(messageId: string, index: number, options?: SayOptions): Promise<void>;
-  /** What a room shows now, as plain text, oldest first. */
+  /** Messages that a room shows now, as plain text, oldest first. */
   texts(room?: string): string[];
   messages(room?: string): readonly MemoryMessage[];
   /** Posts to one of the bot's webhook addresses: `alertmanager/default`. */
@@ -90,37 +90,37 @@ export interface TestBot {
     token?: string,
     headers?: Readonly<Record<string, string>>,
   ): Promise<Response>;
-  /** Moves the clock forward and waits for nothing; for what must wait longer than `settle` does, as where a platform is slow. */
+  /** Moves the clock forward without waiting, for tests where `settle` would time out, as with a slow platform. */
   pass(ms: number): void;
   /** Moves the clock forward; timers that become due fire. */
   advance(ms: number): Promise<void>;
-  /** Resolves when nothing is left to do now: no event, message, due timer or task. The clock leaps over pauses between a task's tries. */
+  /** Resolves when nothing is left to do now: no event, message, due timer or task. The clock skips pauses between attempts of a task. */
   settle(): Promise<void>;
   query<Row extends object>(text: string, parameters?: readonly unknown[]): Promise<Row[]>;
-  /** Stops this replica alone; what it shares with others, and what a test asks of it, is still there. */
+  /** Stops only this replica; shared state remains, and the test can still query it. */
   leave(): Promise<void>;
   stop(): Promise<void>;
-  /** For `await using bot = …`: stops it also when the test fails. */
+  /** For `await using bot = …`: stops the bot also when the test fails. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 const SETTLE_WITHIN_MS = 45_000;
-/** By so many milliseconds a clock that stands may move while a test waits. */
-const MOST_NUDGES = 8;
+/** How many milliseconds a stopped clock may move while a test waits. */
+const MAX_NUDGES = 8;
 
-/** What a bot still has to do. */
-interface Left {
+/** Remaining work of a bot. */
+interface RemainingWork {
   readonly events: boolean;
   readonly messages: boolean;
   readonly timers: boolean;
   readonly said: boolean;
-  /** When the first of its tasks may run; null: it has none. */
+  /** When its first task may run; null: there is none. */
   readonly task_at: Date | null;
-  /** All its tasks failed and wait for their next try. */
+  /** All its tasks failed and wait for a retry. */
   readonly is_pausing: boolean;
 }
 
-const LEFT = `
+const REMAINING = `
 select exists (select 1 from events where state = 'new') as events,
   exists (select 1 from messages where pending and (not_before is null or not_before <= $1)) as messages,
   exists (select 1 from timers where due_at <= $1) as timers,
@@ -171,7 +171,7 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     database: async () => ({ connectionString: appDatabaseUrl }),
     secret: async (reference) => {
       const found = 'file' in reference ? options.secrets?.[reference.file] : undefined;
-      if (found === undefined) throw new Error(`the test gave no secret ${JSON.stringify(reference)}`);
+      if (found === undefined) throw new Error(`the test has no secret ${JSON.stringify(reference)}`);
       return found;
     },
     log: createLogger({ level: 'silent' }),
@@ -221,7 +221,7 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     async shows(text, room) {
       for (const end = performance.now() + SETTLE_WITHIN_MS; !bot.texts(room).includes(text);) {
         if (performance.now() > end)
-          throw new Error(`after ${SETTLE_WITHIN_MS / 1000} s the room shows ${JSON.stringify(bot.texts(room))}`);
+          throw new Error(`after ${SETTLE_WITHIN_MS / 1000} s the room still shows ${JSON.stringify(bot.texts(room))}`);
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     },
@@ -263,18 +263,18 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     async settle() {
       let nudges = 0;
       for (const end = performance.now() + SETTLE_WITHIN_MS; ;) {
-        const [left] = await inspector.query<Left>(LEFT, [app.clock.now(), platform.stream.length]);
+        const [left] = await inspector.query<RemainingWork>(REMAINING, [app.clock.now(), platform.stream.length]);
         if (!left) continue;
         const { task_at: taskAt, is_pausing: isPausing, ...busy } = left;
         const isBusy = Object.values(busy).some(Boolean);
         if (!isBusy && taskAt === null) return;
-        // Nothing is left but tasks that failed and wait for their next try.
+        // Only failed tasks that wait for a retry are left.
         if (!isBusy && isPausing && taskAt) shift.move(Math.max(0, taskAt.getTime() - app.clock.now().getTime()) + 1);
-        // What is due now may be looked at together with what is due a few milliseconds later.
-        if (options.still && nudges++ < MOST_NUDGES) shift.move(1);
+        // Work that is due now may be checked together with work due a few milliseconds later.
+        if (options.still && nudges++ < MAX_NUDGES) shift.move(1);
         if (performance.now() > end)
           throw new Error(
-            `the bot is still busy after ${SETTLE_WITHIN_MS / 1000} s; something it does never ends, or always fails: ${JSON.stringify(left)}`,
+            `the bot is still busy after ${SETTLE_WITHIN_MS / 1000} s; some work never ends, or always fails: ${JSON.stringify(left)}`,
           );
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
@@ -296,7 +296,7 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
   return bot;
 }
 
-/** A configuration from a value, without files: each connector's type is its name, each skill reads its own options. */
+/** Parses a configuration without files: each connector's type is its name, each skill parses its options. */
 function parseConfig(
   value: { connectors: Record<string, object>; skills: Readonly<Record<string, unknown>> } & Record<string, unknown>,
   skills: TestBotOptions['skills'],
@@ -318,13 +318,13 @@ function throughPort(databaseUrl: string, port: number | undefined): string {
   return url.href;
 }
 
-/** A connector begins at now: what is said before its first cursor is stored would not be heard. */
+/** A connector starts from now: messages before its first cursor is stored would be missed. */
 async function ready(inspector: ReturnType<typeof createDatabase>): Promise<void> {
   while ((await inspector.query(`select 1 from cursors where connector = 'memory'`)).length === 0)
     await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-/** Title, text, fields, code and links, one below the other. */
+/** Title, text, fields, code and links, each on its own line. */
 export function textOf(message: Message): string {
   return [
     message.title,

@@ -12,7 +12,7 @@ export interface Asset {
 const SOURCE = join(import.meta.dirname, '..');
 const SCRIPT = 'text/javascript; charset=utf-8';
 
-/** Bare names of the page's modules, and the address each is served at, from any page of ours. */
+/** Bare module names of the page, and the URLs they are served at. */
 export const IMPORT_MAP = JSON.stringify({
   imports: {
     preact: './assets/lib/preact.mjs',
@@ -28,8 +28,8 @@ export const ENTRY = 'assets/src/web/page/main.ts';
 export const SIGN_IN_ENTRY = 'assets/src/web/page/sign-in.ts';
 
 /**
- * Reads everything the page loads, by address. The page's modules keep their names and places, so that their imports
- * hold in the browser as they do here; types are blanked out, so that line numbers hold too.
+ * Reads everything the page loads, by URL. The page's modules keep their names and paths, so that their imports
+ * work in the browser too; types are blanked out, so that line numbers stay the same.
  */
 export async function loadAssets(): Promise<ReadonlyMap<string, Asset>> {
   const assets = new Map<string, Asset>();
@@ -55,10 +55,10 @@ export async function loadAssets(): Promise<ReadonlyMap<string, Asset>> {
   return assets;
 }
 
-/** Modules outside `page/` that the page loads too; they import nothing of Node. */
+/** Modules outside `page/` that the page loads too; they do not import from Node. */
 const SHARED_MODULES = ['chat/markdown.ts'];
 
-/** Packages resolve to their CommonJS build here; the module beside it is what a browser takes. */
+/** Packages resolve to their CommonJS build here; a browser needs the ES module next to it. */
 function libraries(): readonly (readonly [string, string])[] {
   const require = createRequire(import.meta.url);
   const signals = require.resolve('@preact/signals');

@@ -22,7 +22,7 @@ async function signIn(): Promise<Response> {
   return ask('/bell/login', { method: 'POST', body: new URLSearchParams({ password: 'open sesame' }) });
 }
 
-test('below a path the page is found with and without a slash, and its cookie goes nowhere else', async () => {
+test('below a base path the page works with and without a slash, and its cookie is limited to the path', async () => {
   const bare = await ask('/bell');
   expect([bare.status, bare.headers.get('location')]).toEqual([308, '/bell/']);
   expect((await ask('/bell/')).status).toBe(401);
@@ -36,7 +36,7 @@ test('below a path the page is found with and without a slash, and its cookie go
   expect(left.headers.get('set-cookie')).toMatch(/; Path=\/bell;/);
 });
 
-test('everything the pages name is below that path, whether the proxy takes it away or not', async () => {
+test('all URLs of the pages are below that path, whether or not the proxy strips it', async () => {
   const cookie = (await signIn()).headers.get('set-cookie')?.split(';')[0] ?? '';
   for (const headers of [new Headers(), new Headers({ cookie })]) {
     const page = await (await ask('/bell/', { headers })).text();
@@ -47,7 +47,7 @@ test('everything the pages name is below that path, whether the proxy takes it a
     for (const address of addresses) {
       const { pathname } = new URL(address, 'http://x/bell/');
       expect(pathname).toMatch(/^\/bell\//);
-      // Those that are posted to.
+      // These accept only POST.
       if (['login', 'logout'].includes(address)) continue;
       expect([pathname, (await ask(pathname)).status]).toEqual([pathname, 200]);
       expect((await ask(pathname.slice('/bell'.length))).status).toBe(200);
@@ -55,7 +55,7 @@ test('everything the pages name is below that path, whether the proxy takes it a
   }
 });
 
-test('the ops port has no such path', async () => {
+test('the ops port does not use the base path', async () => {
   expect((await fetch(`${running.opsUrl}/livez`)).status).toBe(200);
   expect((await fetch(`${running.opsUrl}/bell/livez`)).status).toBe(404);
 });

@@ -6,7 +6,7 @@ import type { Connector } from '../connectors/connector.ts';
 import { create } from '../connectors/web/index.ts';
 import { until } from '../http/testing-server.ts';
 import { createWebChat, type StoredWebChat } from './chat-store.ts';
-import { MOST_BYTES, type WebLine, type WebReader, type WebSend } from './web-chat.ts';
+import { MAX_BYTES, type WebLine, type WebReader, type WebSend } from './web-chat.ts';
 
 let home: OpenDatabase;
 let connector: Connector;
@@ -44,7 +44,7 @@ const line = (text: string, more: Partial<WebSend> = {}): WebSend => ({
   ...more,
 });
 
-/** What the bot shows, as delivery has it: sent, or with a `target` edited. */
+/** Sends a message of the bot, or edits it if there is a `target`. */
 async function show(text: string, target?: string): Promise<string> {
   const [part] = connector.render({ text }, { ring: false });
   if (!part) throw new Error('nothing was rendered');
@@ -59,13 +59,13 @@ class Reader implements WebReader {
   ready = true;
   readonly told: (readonly WebLine[])[] = [];
   isReady = (): boolean => this.ready;
-  tell = (changed: readonly WebLine[]): void => void this.told.push(changed);
+  send = (changed: readonly WebLine[]): void => void this.told.push(changed);
   get texts(): string[] {
     return this.told.flat().map(({ message }) => message.text ?? '');
   }
 }
 
-test('a line counts once, and an id that belongs to another line, or to the bot, is refused', async () => {
+test('a line is accepted once, and an id of another line, or of the bot, is rejected', async () => {
   const said = line('ack 12');
   expect(await Promise.all([chat.send('ops', said), chat.send('ops', said)])).toEqual(['accepted', 'accepted']);
   expect(await chat.send('ops', said)).toBe('accepted');
@@ -88,7 +88,7 @@ test('a line counts once, and an id that belongs to another line, or to the bot,
   stop();
 });
 
-test('a press whose id is that of a line is a press all the same', async () => {
+test('a press with the id of a line is still accepted', async () => {
   const said = line('help');
   await chat.send('ops', said);
   await chat.press('ops', {
@@ -99,8 +99,8 @@ test('a press whose id is that of a line is a press all the same', async () => {
   expect(accepted).toBe(2);
 });
 
-test('an excerpt of big messages is bounded, and the rest comes page by page, each line once', async () => {
-  const sizes = Array.from({ length: 90 }, (_, number) => (number === 40 ? 2 * MOST_BYTES : 8_000));
+test('an excerpt of large messages is bounded, and the rest follows page by page, each line once', async () => {
+  const sizes = Array.from({ length: 90 }, (_, number) => (number === 40 ? 2 * MAX_BYTES : 8_000));
   for (const [number, size] of sizes.entries()) await show(`${number} ${'x'.repeat(size)}`);
   const seen: string[] = [];
   let { excerpt, stop } = await chat.follow('ops', new Reader());
@@ -108,47 +108,47 @@ test('an excerpt of big messages is bounded, and the rest comes page by page, ea
   for (;;) {
     seen.unshift(...excerpt.lines.map(({ message }) => message.text?.split(' ')[0] ?? ''));
     const bytes = Buffer.byteLength(JSON.stringify(excerpt));
-    expect(bytes < MOST_BYTES * 1.1 || excerpt.lines.length === 1).toBe(true);
+    expect(bytes < MAX_BYTES * 1.1 || excerpt.lines.length === 1).toBe(true);
     if (!excerpt.earlier) break;
     excerpt = await chat.earlier('ops', excerpt.lines[0]?.seq ?? 0);
   }
   expect(seen).toEqual(sizes.map((_, number) => String(number)));
 });
 
-test('each reader is told what changed since it began, once, by whichever replica it happened', async () => {
+test('each reader gets every later change once, from any replica', async () => {
   const id = await show('one');
   const [early, late] = [new Reader(), new Reader()];
   const first = await chat.follow('ops', early);
   await show('two');
-  await until('the first is told', () => early.texts.length === 1);
+  await until('the first is notified', () => early.texts.length === 1);
   const second = await chat.follow('ops', late);
   const other = start();
-  await other.send('ops', line('said elsewhere'));
+  await other.send('ops', line('sent elsewhere'));
   await show('one, changed', id);
-  await until('both are told', () =>
-    [early, late].every(({ texts }) => texts.includes('one, changed') && texts.includes('said elsewhere')),
+  await until('both are notified', () =>
+    [early, late].every(({ texts }) => texts.includes('one, changed') && texts.includes('sent elsewhere')),
   );
-  expect([...early.texts].sort()).toEqual(['one, changed', 'said elsewhere', 'two']);
-  expect([...late.texts].sort()).toEqual(['one, changed', 'said elsewhere']);
+  expect([...early.texts].sort()).toEqual(['one, changed', 'sent elsewhere', 'two']);
+  expect([...late.texts].sort()).toEqual(['one, changed', 'sent elsewhere']);
   first.stop();
   second.stop();
   other.close();
 });
 
-test('a reader that is not ready is told nothing, and when it asks, how things stand in bounded parts', async () => {
+test('a reader that is not ready gets nothing, and later the current state in bounded parts', async () => {
   const [slow, quick] = [new Reader(), new Reader()];
   const following = await Promise.all([chat.follow('ops', slow), chat.follow('ops', quick)]);
   slow.ready = false;
   const id = await show('first');
   for (let number = 0; number < 60; number++) await show(`${number} ${'x'.repeat(8_000)}`);
   await show('first, changed', id);
-  await until('the quick one knows', () => quick.texts.includes('first, changed'));
+  await until('the fast one has it', () => quick.texts.includes('first, changed'));
   expect(slow.told).toEqual([]);
   slow.ready = true;
   following[0].more();
   await until('the slow one has all', () => slow.told.flat().length === 61);
   expect(slow.texts).toContain('first, changed');
   expect(slow.texts).not.toContain('first');
-  for (const part of slow.told) expect(Buffer.byteLength(JSON.stringify(part))).toBeLessThan(MOST_BYTES * 1.1);
+  for (const part of slow.told) expect(Buffer.byteLength(JSON.stringify(part))).toBeLessThan(MAX_BYTES * 1.1);
   for (const { stop } of following) stop();
 });

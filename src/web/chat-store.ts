@@ -8,14 +8,14 @@ import { RoomWatch } from './room-watch.ts';
 import { ACCOUNT } from './web-chat.ts';
 import type { Following, WebChat, WebPress, WebReader, WebRoom, WebSend } from './web-chat.ts';
 
-/** Another replica's commits are found by looking; its NOTIFY only makes that faster. */
-const LOOK_EVERY_MS = 1000;
-/** Excerpts are the biggest thing read here: many pages that open at once must fill neither the memory nor the pool. */
+/** Commits of other replicas are found by polling; NOTIFY only makes that faster. */
+const POLL_EVERY_MS = 1000;
+/** Excerpts are the largest reads here: many pages that open at once must not exhaust the memory or the pool. */
 const EXCERPTS_AT_ONCE = 4;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export interface StoredWebChat extends WebChat {
-  /** What this room shows has changed. */
+  /** Call this when the content of a room changed. */
   changed(room: string): void;
   close(): void;
 }
@@ -24,18 +24,18 @@ export interface WebChatOptions {
   readonly database: Database;
   readonly now: () => Date;
   readonly rooms: () => Rooms;
-  /** The connector whose rooms are shown. */
+  /** Name of the web connector. */
   readonly connector: () => string;
   readonly accept: Accept;
 }
 
-/** The rooms of the web chat, as this replica's readers see them. */
+/** The web chat, for the readers of this replica. */
 export function createWebChat({ database, now, rooms, connector, accept }: WebChatOptions): StoredWebChat {
   const watched = new Map<string, RoomWatch>();
   const reading = pLimit(EXCERPTS_AT_ONCE);
   const timer = setInterval(() => {
-    for (const watch of watched.values()) watch.look();
-  }, LOOK_EVERY_MS);
+    for (const watch of watched.values()) watch.poll();
+  }, POLL_EVERY_MS);
   timer.unref();
 
   const linesOf = (room: string): LinesOf => ({ connector: connector(), room, account: ACCOUNT });
@@ -71,7 +71,7 @@ export function createWebChat({ database, now, rooms, connector, accept }: WebCh
       try {
         const { heads, ...excerpt } = await reading(() => readExcerpt(database.query, linesOf(room)));
         added.begin(heads);
-        return { excerpt, stop, more: () => watch.look() };
+        return { excerpt, stop, more: () => watch.poll() };
       } catch (error) {
         stop();
         throw error;
@@ -85,7 +85,7 @@ export function createWebChat({ database, now, rooms, connector, accept }: WebCh
 
     async send(room: string, line: WebSend): Promise<'accepted' | 'taken'> {
       const { id, text, sender } = line;
-      // Only what can be the id of a line is answered to.
+      // Ignore an id that cannot be that of a line.
       const replyTo = UUID.test(line.replyTo ?? '') ? line.replyTo : undefined;
       const event: IncomingEvent = {
         ...{ type: 'message', id, room, direct: false, sender, at: now(), text, mentionsBot: true },
@@ -98,12 +98,12 @@ export function createWebChat({ database, now, rooms, connector, accept }: WebCh
       let outcome = 'repeat';
       await accept(connector(), [event], async (query) => (outcome = await insertLine(query, stored)) === 'new');
       if (outcome === 'taken') return 'taken';
-      watched.get(room)?.look();
+      watched.get(room)?.poll();
       return 'accepted';
     },
 
     async press(room: string, { id, pressed, sender }: WebPress): Promise<void> {
-      // A page draws the ids of its lines and presses apart: one that both had would silence the later.
+      // A page generates ids of lines and presses independently; without a prefix, an equal id would suppress the later one.
       const event = {
         type: 'interaction',
         id: `press ${id}`,
@@ -117,7 +117,7 @@ export function createWebChat({ database, now, rooms, connector, accept }: WebCh
     },
 
     changed(room: string): void {
-      watched.get(room)?.look();
+      watched.get(room)?.poll();
     },
 
     close(): void {

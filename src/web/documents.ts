@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { ENTRY, IMPORT_MAP, SIGN_IN_ENTRY } from './assets.ts';
 
-/** Nothing but our own files; the import map is the one inline script, allowed by its hash. */
+/** Allows only our own files; the import map is the only inline script, allowed by its hash. */
 export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   `script-src 'self' 'sha256-${createHash('sha256').update(IMPORT_MAP).digest('base64')}'`,
   "style-src 'self'",
-  // Pictures of messages are in the messages.
+  // Pictures are embedded in messages.
   "img-src 'self' data:",
   "connect-src 'self'",
   "form-action 'self'",
@@ -15,14 +15,13 @@ export const CONTENT_SECURITY_POLICY = [
   "require-trusted-types-for 'script'",
 ].join('; ');
 
-const HOW_TO_SIGN_IN = `<p>An address that the bot prints signs one browser in, once. Type this where the bot runs, and open what
-it prints:</p>
+const HOW_TO_SIGN_IN = `<p>Sign in with a one-time link. Run this command where the bot runs, and open the link that it prints:</p>
 <pre><code>npm run watchbell sign-in</code></pre>
-<p class="quiet">In a container: <code>watchbell sign-in</code>. A trial prints an address when it starts, too.</p>
+<p class="quiet">In a container: <code>watchbell sign-in</code>. A trial also prints a link when it starts.</p>
 `;
 
 export function chatDocument(title: string): string {
-  return frame(
+  return htmlPage(
     title,
     `<script type="importmap">${IMPORT_MAP}</script>
 <script type="module" src="${ENTRY}"></script>`,
@@ -31,7 +30,7 @@ export function chatDocument(title: string): string {
 }
 
 export function loginDocument(title: string, problem?: string): string {
-  return frame(
+  return htmlPage(
     title,
     '',
     `<main class="login"><h1>${escapeHtml(title)}</h1>
@@ -44,9 +43,9 @@ ${problem === undefined ? '' : `<p role="alert">${escapeHtml(problem)}</p>`}
   );
 }
 
-/** Signs in with what stands behind the # of its address. */
+/** Signs in with the key after the # in its URL. */
 export function signInDocument(title: string): string {
-  return frame(
+  return htmlPage(
     title,
     `<script type="module" src="${SIGN_IN_ENTRY}"></script>`,
     `<main class="login"><h1>${escapeHtml(title)}</h1>
@@ -56,9 +55,9 @@ export function signInDocument(title: string): string {
   );
 }
 
-/** For whoever is not signed in, where there is no password. */
-export function closedDocument(title: string): string {
-  return frame(
+/** For people who are not signed in, if there is no password. */
+export function signedOutDocument(title: string): string {
+  return htmlPage(
     title,
     '',
     `<main class="login"><h1>${escapeHtml(title)}</h1>
@@ -67,16 +66,16 @@ ${HOW_TO_SIGN_IN}</main>`,
   );
 }
 
-export function awayDocument(title: string): string {
-  return frame(
+export function unavailableDocument(title: string): string {
+  return htmlPage(
     title,
     '<meta http-equiv="refresh" content="5">',
     `<main class="login"><h1>${escapeHtml(title)}</h1>
-<p>The bot cannot tell who you are right now: its log says why. This page tries again by itself.</p></main>`,
+<p>The bot cannot check your session right now; its log says why. This page retries automatically.</p></main>`,
   );
 }
 
-function frame(title: string, head: string, body: string): string {
+function htmlPage(title: string, head: string, body: string): string {
   return `<!doctype html>
 <html lang="en">
 <head>

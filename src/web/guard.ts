@@ -1,22 +1,22 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * True unless the request was made by a page of another site. Browsers say so in `Sec-Fetch-Site`, which no page can set;
- * over plain http and where they are older, `Origin` comes with every POST. Programs send neither and carry no cookies by
+ * True unless the request was made by a page of another site. Browsers send `Sec-Fetch-Site`, which no page can set;
+ * over plain http, and in older browsers, every POST has an `Origin`. Programs send neither, and no cookies by
  * accident.
  */
 export function isSameOrigin(request: IncomingMessage): boolean {
   const { origin, host } = request.headers;
   const site = request.headers['sec-fetch-site'];
-  // A plain proxy passes its own name on as Host, so where the browser judges, Host is not asked.
+  // Some proxies send their own name as Host, so Host is not used if the browser has decided.
   if (site !== undefined) return site === 'same-origin' || site === 'none';
   if (origin === undefined) return true;
   return URL.canParse(origin) && new URL(origin).host === host?.toLowerCase();
 }
 
 /**
- * Whom a request is from, to divide among senders what all of them may try: the connection's address, and whom the last
- * proxy says it speaks for. Both may be made up, so nothing else is decided by it.
+ * Identifies the sender of a request, to share a limit between senders: the address of the connection, and the one that the last
+ * proxy forwards for. Both can be forged, so it is used for nothing else.
  */
 export function senderOf(request: IncomingMessage): string {
   const forwarded = String(request.headers['x-forwarded-for'] ?? '');

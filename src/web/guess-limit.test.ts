@@ -8,7 +8,7 @@ function start() {
   return { state, limit, tries };
 }
 
-test('one sender who guesses does not keep another one out, and is told how long to wait', () => {
+test('a guessing sender does not lock out another one, and is told how long to wait', () => {
   const { state, limit, tries } = start();
   expect(tries('a', 100)).toBe(5);
   expect(limit.take({ sender: 'a' })).toBe(12_000);
@@ -17,7 +17,7 @@ test('one sender who guesses does not keep another one out, and is told how long
   expect(tries('a', 100)).toBe(1);
 });
 
-test('40 senders guess no more together than all may', () => {
+test('40 senders together are limited too', () => {
   const { state, tries } = start();
   const hour = (): number => {
     let count = 0;
@@ -30,7 +30,7 @@ test('40 senders guess no more together than all may', () => {
   expect(hour()).toBeLessThanOrEqual(30 + 360);
 });
 
-test('a browser that was signed in before has tries of its own, which strangers cannot use up', () => {
+test('a browser that was signed in before has a separate limit, which others cannot exhaust', () => {
   const { limit, tries } = start();
   for (let sender = 0; sender < 40; sender++) tries(`10.0.0.${sender}`, 5);
   expect(tries('10.0.1.1', 1)).toBe(0);
@@ -38,11 +38,11 @@ test('a browser that was signed in before has tries of its own, which strangers 
   expect(Array.from({ length: 6 }, () => limit.take(known))).toEqual([0, 0, 0, 0, 0, 12_000]);
 });
 
-test('the right password costs nothing, and a clock that is put back stops nobody', () => {
+test('a correct password does not count, and setting the clock back locks nobody out', () => {
   const { state, limit, tries } = start();
   for (let count = 0; count < 100; count++) {
     expect(limit.take({ sender: 'a' })).toBe(0);
-    limit.giveBack({ sender: 'a' });
+    limit.refund({ sender: 'a' });
   }
   expect(tries('a', 100)).toBe(5);
   state.nowMs -= 3_600_000;

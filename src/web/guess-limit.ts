@@ -1,21 +1,21 @@
-/** Wrong passwords that one sender, or one browser that was signed in before, may try at once; one more each 12 s. */
-const OF_ONE = { most: 5, everyMs: 12_000 };
-/** And all senders together; one more each 10 s: 8,640 a day, from however many addresses. */
-const OF_ALL = { most: 30, everyMs: 10_000 };
-const MOST_SENDERS = 1_000;
+/** Wrong passwords that one sender, or one browser that was signed in before, may try at once; plus one every 12 s. */
+const SENDER_LIMIT = { most: 5, everyMs: 12_000 };
+/** The same for all senders together; plus one every 10 s: 8,640 a day, from any number of addresses. */
+const TOTAL_LIMIT = { most: 30, everyMs: 10_000 };
+const MAX_SENDERS = 1_000;
 
 export interface Guesser {
-  /** Whom the connection is from. It may be made up: it only divides what all may try together. */
+  /** Sender of the request. It can be forged: it only shares the common limit. */
   readonly sender: string;
-  /** A browser that was signed in before: strangers cannot use up what it may try. */
+  /** Id of a browser that was signed in before: others cannot exhaust its limit. */
   readonly browser?: string | undefined;
 }
 
 export interface GuessLimit {
-  /** Counts a try before it is judged, so that parallel guesses do not slip through. Returns how long to wait, 0: go on. */
+  /** Counts a try before it is checked, so that parallel guesses count too. Returns how long to wait in ms; 0: allowed. */
   take(guesser: Guesser): number;
-  /** It was the right password. */
-  giveBack(guesser: Guesser): void;
+  /** Takes the try back, because the password was correct. */
+  refund(guesser: Guesser): void;
 }
 
 interface Bucket {
@@ -24,32 +24,32 @@ interface Bucket {
 }
 
 /**
- * What is guessed is one password, so all guesses together are limited. Each sender has a share of that, so that one who
- * guesses does not shut out the others.
+ * There is one password to guess, so all guesses together are limited. Each sender has a smaller limit, so that one that
+ * guesses does not lock out the others.
  */
 export function createGuessLimit(nowMs: () => number): GuessLimit {
   const all: Bucket = { tries: 0, atMs: nowMs() };
   const senders = new Map<string, Bucket>();
 
-  function refill(bucket: Bucket, { everyMs }: typeof OF_ONE): void {
+  function refill(bucket: Bucket, { everyMs }: typeof SENDER_LIMIT): void {
     const now = nowMs();
     bucket.tries = Math.max(0, bucket.tries - Math.max(0, now - bucket.atMs) / everyMs);
     bucket.atMs = now;
   }
 
-  function bucketsOf({ sender, browser }: Guesser): (readonly [Bucket, typeof OF_ONE])[] {
+  function bucketsOf({ sender, browser }: Guesser): (readonly [Bucket, typeof SENDER_LIMIT])[] {
     const key = browser === undefined ? `sender ${sender}` : `browser ${browser}`;
     const own = senders.get(key) ?? { tries: 0, atMs: nowMs() };
-    // The one that tried longest ago makes room.
+    // Evict the one with the oldest try.
     senders.delete(key);
-    if (senders.size >= MOST_SENDERS) senders.delete(senders.keys().next().value ?? '');
+    if (senders.size >= MAX_SENDERS) senders.delete(senders.keys().next().value ?? '');
     senders.set(key, own);
     return browser === undefined
       ? [
-          [own, OF_ONE],
-          [all, OF_ALL],
+          [own, SENDER_LIMIT],
+          [all, TOTAL_LIMIT],
         ]
-      : [[own, OF_ONE]];
+      : [[own, SENDER_LIMIT]];
   }
 
   return {
@@ -63,7 +63,7 @@ export function createGuessLimit(nowMs: () => number): GuessLimit {
       if (waitMs === 0) for (const [bucket] of buckets) bucket.tries++;
       return Math.ceil(waitMs);
     },
-    giveBack(guesser) {
+    refund(guesser) {
       for (const [bucket] of bucketsOf(guesser)) bucket.tries = Math.max(0, bucket.tries - 1);
     },
   };

@@ -3,7 +3,7 @@ import type { SessionStore } from './session-store.ts';
 
 /** Sessions in memory, for tests. */
 export class MemorySessionStore implements SessionStore {
-  /** Called first; throw to be out of order. */
+  /** Called before each operation; throws to simulate a failure. */
   before: () => void = () => {};
   private readonly signing = randomBytes(32);
   private readonly sessions = new Map<string, Date>();

@@ -1,17 +1,17 @@
 import { toMessage } from '../chat/message.ts';
 import type { MessageLike } from '../chat/message.ts';
-import { MOST_LINES } from './web-chat.ts';
+import { MAX_LINES } from './web-chat.ts';
 import type { Following, WebChat, WebExcerpt, WebLine, WebPress, WebReader, WebSend } from './web-chat.ts';
 
-/** A web chat in memory, for tests: idempotent by id as the real one is. */
+/** A web chat in memory, for tests: idempotent by id like the real one. */
 export class MemoryWebChat implements WebChat {
   readonly sent: WebSend[] = [];
   readonly pressed: WebPress[] = [];
-  /** Lines of an excerpt. */
-  most = MOST_LINES;
-  /** Called first; throw to be out of order. */
+  /** Maximum number of lines in an excerpt. */
+  most = MAX_LINES;
+  /** Called before each operation; throws to simulate a failure. */
   before: () => void = () => {};
-  /** A press is answered when this is. */
+  /** A press is answered when this resolves. */
   pressing: Promise<void> = Promise.resolve();
   private readonly readers = new Map<string, Map<WebReader, Map<string, WebLine>>>();
   private readonly lines = new Map<string, Map<string, WebLine>>();
@@ -30,7 +30,7 @@ export class MemoryWebChat implements WebChat {
     const stop = (): void => void readers.delete(reader);
     try {
       const excerpt = await this.earlier(room, Infinity);
-      return { excerpt, stop, more: () => this.tell(room) };
+      return { excerpt, stop, more: () => this.notify(room) };
     } catch (error) {
       stop();
       throw error;
@@ -81,15 +81,15 @@ export class MemoryWebChat implements WebChat {
       ...more,
     };
     lines.set(id, line);
-    for (const untold of this.readers.get(room)?.values() ?? []) untold.set(id, line);
-    this.tell(room);
+    for (const pending of this.readers.get(room)?.values() ?? []) pending.set(id, line);
+    this.notify(room);
   }
 
-  private tell(room: string): void {
-    for (const [reader, untold] of this.readers.get(room) ?? []) {
-      if (untold.size === 0 || !reader.isReady()) continue;
-      reader.tell([...untold.values()]);
-      untold.clear();
+  private notify(room: string): void {
+    for (const [reader, pending] of this.readers.get(room) ?? []) {
+      if (pending.size === 0 || !reader.isReady()) continue;
+      reader.send([...pending.values()]);
+      pending.clear();
     }
   }
 }

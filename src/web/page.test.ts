@@ -21,7 +21,7 @@ inBrowser('the page on a phone', () => {
   let chat: MemoryWebChat;
   let sessions: MemorySessionStore;
   let running: Awaited<ReturnType<typeof startTestServer>>;
-  const complaints: string[] = [];
+  const pageErrors: string[] = [];
 
   beforeAll(async () => {
     browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
@@ -29,16 +29,16 @@ inBrowser('the page on a phone', () => {
   afterAll(() => browser?.close());
 
   beforeEach(async () => {
-    complaints.length = 0;
+    pageErrors.length = 0;
     chat = new MemoryWebChat();
     sessions = new MemorySessionStore();
     running = await startTestServer({ pages: [pages()] });
     page = await (await browser.newContext({ viewport: { width: 390, height: 844 } })).newPage();
-    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('pageerror', (error) => pageErrors.push(error.message));
     page.on('console', (message) => {
-      // Requests that fail on purpose are written by the browser itself.
+      // The browser itself logs requests that fail on purpose.
       if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
-        complaints.push(message.text());
+        pageErrors.push(message.text());
     });
     await page.goto(`${running.url}/sign-in#${await createSignIn(sessions, new Date())}`);
     await page.getByRole('status').getByText('live').waitFor();
@@ -46,14 +46,14 @@ inBrowser('the page on a phone', () => {
   afterEach(async () => {
     await page.context().close();
     await running.end();
-    expect(complaints).toEqual([]);
+    expect(pageErrors).toEqual([]);
   });
 
   const pages = () => createWebPages({ chat, sessions, log: createLogger({ level: 'silent' }) });
   const line = (id: string) => page.locator(`[data-line="${id}"]`);
 
-  test('what is typed appears once, and what the bot shows appears by itself', async () => {
-    await page.getByLabel('Say something').fill('help');
+  test('a sent line appears once, and messages of the bot appear without a reload', async () => {
+    await page.getByLabel('Write a message').fill('help');
     await page.keyboard.press('Enter');
     await page.getByRole('article').getByText('help').waitFor();
     await page.locator('[data-unsent]').waitFor({ state: 'detached' });
@@ -64,7 +64,7 @@ inBrowser('the page on a phone', () => {
     expect(await page.getByRole('article').count()).toBe(2);
   });
 
-  test('a button pressed twice in haste arrives once, as the command it stands for', async () => {
+  test('a double-clicked button is sent once, as its command', async () => {
     const action = { label: 'Ack', emoji: '👀', command: 'ack 12' };
     chat.show('ops', 'm1', { tone: 'critical', title: 'pods crash #12', actions: [action] });
     let answer = (): void => {};
@@ -91,13 +91,13 @@ inBrowser('the page on a phone', () => {
     await line('m1').waitFor({ state: 'detached' });
   });
 
-  test('a line sent while the bot is away is shown as such and arrives once when it is back', async () => {
+  test('a line sent while the bot is unreachable is marked and arrives once when it is back', async () => {
     let tries = 0;
     chat.before = () => {
       tries++;
       throw new Error('away');
     };
-    await page.getByLabel('Say something').fill('ack all');
+    await page.getByLabel('Write a message').fill('ack all');
     await page.getByRole('button', { name: 'Send' }).click();
     await page.getByText('sending …').waitFor();
     await until('it was tried twice', () => tries >= 2);
@@ -106,7 +106,7 @@ inBrowser('the page on a phone', () => {
     expect(chat.sent.map(({ text }) => text)).toEqual(['ack all']);
   });
 
-  test('after the stream is cut the page comes back by itself with what it missed', async () => {
+  test('after the stream breaks, the page reconnects and shows what it missed', async () => {
     chat.show('ops', 'm1', 'before');
     await line('m1').waitFor();
     const { port } = running.server;
@@ -122,7 +122,7 @@ inBrowser('the page on a phone', () => {
     await page.getByRole('status').getByText('live').waitFor();
   });
 
-  test('text from outside stays text, and nothing is wider than the phone', async () => {
+  test('external text stays text, and nothing is wider than the phone', async () => {
     const hostile = '<img src=x onerror="document.title=1"><script>document.title=1</script>';
     chat.show('ops', 'm1', {
       tone: 'warning',
@@ -140,10 +140,10 @@ inBrowser('the page on a phone', () => {
     expect(await page.locator('main').evaluate((main) => main.scrollWidth - main.clientWidth)).toBe(0);
   });
 
-  test('a reply names the message it answers, and another room is one tap away', async () => {
+  test('a reply shows the message it answers, and another room is one tap away', async () => {
     chat.show('ops', 'm1', { title: 'pods crash #12' });
     await page.getByRole('button', { name: 'Reply to: pods crash #12' }).click();
-    await page.getByLabel('Say something').fill('ack');
+    await page.getByLabel('Write a message').fill('ack');
     await page.keyboard.press('Enter');
     await until('it arrives', () => chat.sent.length === 1);
     expect(chat.sent[0]).toMatchObject({ text: 'ack', replyTo: 'm1' });
@@ -153,7 +153,7 @@ inBrowser('the page on a phone', () => {
     expect(await line('m1').count()).toBe(0);
   });
 
-  test('an address that ends in no encoded text opens the first room', async () => {
+  test('an invalid encoding in the URL opens the first room', async () => {
     await page.goto('about:blank');
     await page.goto(`${running.url}/#%`);
     await page.getByRole('status').getByText('live').waitFor();
@@ -163,11 +163,11 @@ inBrowser('the page on a phone', () => {
     await page.getByRole('link', { name: 'ops' }).and(page.locator('[aria-current=page]')).waitFor();
   });
 
-  test('a line that was not sent yet outlives a reload of the page', async () => {
+  test('an unsent line survives a reload of the page', async () => {
     chat.before = () => {
       throw new Error('away');
     };
-    await page.getByLabel('Say something').fill('ack 12');
+    await page.getByLabel('Write a message').fill('ack 12');
     await page.getByRole('button', { name: 'Send' }).click();
     await page.getByText('sending …').waitFor();
     await page.reload();
@@ -177,12 +177,12 @@ inBrowser('the page on a phone', () => {
     expect(chat.sent.map(({ text }) => text)).toEqual(['ack 12']);
   });
 
-  test('what another program left in the storage of the page does not keep it from opening', async () => {
+  test('invalid data in the session storage does not break the page', async () => {
     for (const left of ['{}', '[null, 5, {"id": 1}]']) {
       await page.evaluate((value) => sessionStorage.setItem('watchbell.unsent', value), left);
       await page.reload();
       await page.getByRole('status').getByText('live').waitFor();
-      await page.getByText('Nothing was said here yet').waitFor();
+      await page.getByText('No messages yet').waitFor();
     }
   });
 
@@ -195,7 +195,7 @@ inBrowser('the page on a phone', () => {
     expect(await image.evaluate((node) => (node as HTMLImageElement).naturalWidth)).toBe(1);
   });
 
-  test('the printed address leads to the chat, opens one browser, and is left nowhere', async () => {
+  test('the printed link opens the chat in one browser, and leaves no trace in the history', async () => {
     expect(new URL(page.url())).toMatchObject({ pathname: '/', hash: '' });
     await page.goBack();
     expect(page.url()).toBe('about:blank');
@@ -205,7 +205,7 @@ inBrowser('the page on a phone', () => {
     await page.getByRole('status').getByText('live').waitFor();
     const other = await browser.newPage();
     await other.goto(`${running.url}/sign-in#${key}`);
-    await other.getByText('Not signed in: this address has been used').waitFor();
+    await other.getByText('Not signed in: this link has been used').waitFor();
     await other.getByText('npm run watchbell sign-in').waitFor();
     expect(other.url()).toBe(`${running.url}/sign-in`);
     await other.goto(running.url);
@@ -213,7 +213,7 @@ inBrowser('the page on a phone', () => {
     await other.close();
   });
 
-  test('a printed address that is opened while the bot is away signs in when it is back', async () => {
+  test('a printed link opened while the bot is unreachable signs in when it is back', async () => {
     const key = await createSignIn(sessions, new Date());
     sessions.before = () => {
       throw new Error('away');
@@ -228,19 +228,19 @@ inBrowser('the page on a phone', () => {
     await other.close();
   });
 
-  test('who signs out sees how to sign in, and other tabs do too', async () => {
+  test('after signing out, all tabs show how to sign in', async () => {
     const tab = await page.context().newPage();
     await tab.goto(running.url);
     await tab.getByRole('status').getByText('live').waitFor();
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByText('You are not signed in').waitFor();
-    await tab.getByLabel('Say something').fill('help');
+    await tab.getByLabel('Write a message').fill('help');
     await tab.keyboard.press('Enter');
     await tab.getByText('You are not signed in').waitFor();
     await tab.close();
   });
 
-  test('what does not fit into the first excerpt is one press away, and nothing jumps', async () => {
+  test('earlier lines are one press away, and the view does not jump', async () => {
     chat.most = 20;
     for (let number = 1; number <= 50; number++) chat.show('ops', `m${number}`, `line ${number}`);
     await page.reload();
@@ -253,7 +253,7 @@ inBrowser('the page on a phone', () => {
     expect(await place()).toBeGreaterThan(0);
     chat.show('ops', 'm11', 'line 11, changed');
     await line('m11').getByText('changed').waitFor();
-    // What is not on the page yet does not come up alone.
+    // A line that is not on the page yet does not appear alone.
     chat.show('ops', 'm1', 'line 1, changed');
     chat.show('ops', 'm51', 'line 51');
     await line('m51').waitFor();
@@ -264,7 +264,7 @@ inBrowser('the page on a phone', () => {
     expect(await page.getByRole('article').count()).toBe(51);
   });
 
-  test('below a base path it works as at the root', async () => {
+  test('works below a base path', async () => {
     const log = createLogger({ level: 'silent' });
     const below = await startTestServer({
       basePath: '/bell',
@@ -273,7 +273,7 @@ inBrowser('the page on a phone', () => {
     try {
       await page.goto(`${below.url}/bell/sign-in#${await createSignIn(sessions, new Date())}`);
       await page.getByRole('status').getByText('live').waitFor();
-      await page.getByLabel('Say something').fill('help');
+      await page.getByLabel('Write a message').fill('help');
       await page.keyboard.press('Enter');
       await until('it arrives', () => chat.sent.length === 1);
     } finally {

@@ -23,7 +23,7 @@ interface Answer {
   readonly text: string;
 }
 
-/** `fetch` does not let a test choose its Host. */
+/** `fetch` does not allow setting Host. */
 function ask(
   running: Running,
   method: string,
@@ -47,14 +47,14 @@ function ask(
 
 const cookieIn = (answer: Answer): string => String(answer.headers['set-cookie'] ?? '').split(';')[0] ?? '';
 
-/** A browser that opens what the bot prints. */
+/** Signs in with a printed link. */
 async function signIn(running: Running): Promise<string> {
   const key = await createSignIn(running.sessions, new Date());
   return cookieIn(await ask(running, 'POST', '/sign-in', JSON_BODY, JSON.stringify({ key })));
 }
 
 const JSON_BODY = { 'Content-Type': 'application/json' };
-const say = (text: string, id = randomUUID()): string => JSON.stringify({ id, text });
+const send = (text: string, id = randomUUID()): string => JSON.stringify({ id, text });
 
 async function follow(running: Running, room: string, cookie: string) {
   const leaving = new AbortController();
@@ -83,24 +83,24 @@ describe('without a password', () => {
 
   test.each([
     ['a browser on this machine', { Host: 'localhost:8080' }],
-    ['a plain proxy, which sends what a browser on this machine would', { Host: '127.0.0.1:8080' }],
-    ['a name that was made to point here', { Host: 'attacker.example.org' }],
-    ['a proxy that says for whom', { Host: 'localhost', 'X-Forwarded-For': '127.0.0.1' }],
-  ])('%s is told how to sign in, and nothing else', async (_what, headers) => {
+    ['a simple proxy, whose requests look like those of a browser on this machine', { Host: '127.0.0.1:8080' }],
+    ['a foreign name that resolves to this machine', { Host: 'attacker.example.org' }],
+    ['a proxy with X-Forwarded-For', { Host: 'localhost', 'X-Forwarded-For': '127.0.0.1' }],
+  ])('%s only gets instructions to sign in', async (_what, headers) => {
     const page = await ask(running, 'GET', '/', headers);
     expect(page).toMatchObject({ status: 401, text: expect.stringContaining('npm run watchbell sign-in') });
     expect(page.text).not.toContain('main.ts');
     for (const path of ['/web/session', '/web/rooms/ops/stream', '/web/rooms/ops/lines?before=9'])
       expect(await ask(running, 'GET', path, headers)).toMatchObject({ status: 401 });
     for (const path of ['/web/rooms/ops/lines', '/web/rooms/ops/presses'])
-      expect(await ask(running, 'POST', path, { ...headers, ...JSON_BODY }, say('help'))).toMatchObject({
+      expect(await ask(running, 'POST', path, { ...headers, ...JSON_BODY }, send('help'))).toMatchObject({
         status: 401,
       });
     expect(await ask(running, 'POST', '/login', headers, 'password=')).toMatchObject({ status: 404 });
     expect(running.chat.sent).toEqual([]);
   });
 
-  test('what the bot prints lets one browser in, once; opening its page uses nothing up', async () => {
+  test('a printed link signs in one browser, once; opening its page does not use it up', async () => {
     const body = JSON.stringify({ key: await createSignIn(running.sessions, new Date()) });
     for (let previews = 0; previews < 3; previews++)
       expect(await ask(running, 'GET', '/sign-in')).toMatchObject({ status: 200 });
@@ -112,7 +112,7 @@ describe('without a password', () => {
       status: 200,
       text: expect.stringContaining('main.ts'),
     });
-    // That browser may follow the address again; another one may not.
+    // That browser may open the link again, but not another one.
     expect(await ask(running, 'POST', '/sign-in', { ...JSON_BODY, Cookie }, body)).toMatchObject({ status: 200 });
     const other = await ask(running, 'POST', '/sign-in', JSON_BODY, body);
     expect([other.status, other.headers['set-cookie']]).toEqual([401, undefined]);
@@ -127,16 +127,16 @@ describe('without a password', () => {
     expect(await ask(running, 'POST', '/sign-in', JSON_BODY, body)).toMatchObject({ status: 200 });
   });
 
-  test('behind a plain proxy that serves https, the browser says where a request is from', async () => {
+  test('behind a simple https proxy, Sec-Fetch-Site identifies the origin of a request', async () => {
     const Cookie = await signIn(running);
     const headers = { Host: '127.0.0.1:8080', Origin: 'https://bell.example.org', Cookie, ...JSON_BODY };
     const path = '/web/rooms/ops/lines';
-    const post = (site: string) => ask(running, 'POST', path, { ...headers, 'Sec-Fetch-Site': site }, say('help'));
+    const post = (site: string) => ask(running, 'POST', path, { ...headers, 'Sec-Fetch-Site': site }, send('help'));
     expect(await post('same-origin')).toMatchObject({ status: 200 });
     expect(await post('same-site')).toMatchObject({ status: 403 });
   });
 
-  test("two bots of one machine do not take each other's cookies away", async () => {
+  test("two bots on one machine do not overwrite each other's cookies", async () => {
     const other = await start();
     const [one, two] = [await signIn(running), await signIn(other)];
     expect(one.split('=')[0]).not.toBe(two.split('=')[0]);
@@ -145,7 +145,7 @@ describe('without a password', () => {
     await other.end();
   });
 
-  test('who signs out is out, also with a copy of the cookie', async () => {
+  test('signing out also invalidates copies of the cookie', async () => {
     const Cookie = await signIn(running);
     expect(await ask(running, 'POST', '/logout', { Cookie, Origin: 'https://evil.example.org' })).toMatchObject({
       status: 403,
@@ -165,7 +165,7 @@ describe('signed in', () => {
   });
   afterEach(() => running.end());
 
-  test('what a page of another site sends is refused', async () => {
+  test('requests from pages of other sites are rejected', async () => {
     const path = '/web/rooms/ops/lines';
     const base = { Host: 'localhost:8080', Cookie, ...JSON_BODY };
     const others: Record<string, string>[] = [
@@ -174,52 +174,52 @@ describe('signed in', () => {
       { 'Sec-Fetch-Site': 'cross-site' },
     ];
     for (const more of others)
-      expect(await ask(running, 'POST', path, { ...base, ...more }, say('help'))).toMatchObject({ status: 403 });
-    expect(await ask(running, 'POST', path, { ...base, 'Content-Type': 'text/plain' }, say('help'))).toMatchObject({
+      expect(await ask(running, 'POST', path, { ...base, ...more }, send('help'))).toMatchObject({ status: 403 });
+    expect(await ask(running, 'POST', path, { ...base, 'Content-Type': 'text/plain' }, send('help'))).toMatchObject({
       status: 400,
     });
     expect(running.chat.sent).toEqual([]);
-    expect(await ask(running, 'POST', path, { ...base, Origin: 'http://localhost:8080' }, say('help'))).toMatchObject({
+    expect(await ask(running, 'POST', path, { ...base, Origin: 'http://localhost:8080' }, send('help'))).toMatchObject({
       status: 200,
     });
   });
 
-  test('a line is said by the local user, and a repeat under the same id counts once', async () => {
-    const body = say('ack 12');
+  test('a line is sent as the local user, and a repeat with the same id is ignored', async () => {
+    const body = send('ack 12');
     await ask(running, 'POST', '/web/rooms/ops/lines', { Cookie, ...JSON_BODY }, body);
     await ask(running, 'POST', '/web/rooms/ops/lines', { Cookie, ...JSON_BODY }, body);
     expect(running.chat.sent).toMatchObject([{ text: 'ack 12', sender: { accountId: 'local', guest: false } }]);
   });
 
-  test('bad bodies and unknown rooms get a sentence', async () => {
+  test('bad bodies and unknown rooms are rejected', async () => {
     const post = (path: string, body: string) => ask(running, 'POST', path, { Cookie, ...JSON_BODY }, body);
     expect(await post('/web/rooms/ops/lines', '{')).toMatchObject({ status: 400 });
     expect(await post('/web/rooms/ops/lines', '{"id":"1","text":"x"}')).toMatchObject({ status: 400 });
-    expect(await post('/web/rooms/ops/lines', say('  '))).toMatchObject({ status: 400 });
-    expect(await post('/web/rooms/ops/lines', say('x'.repeat(100_000)))).toMatchObject({ status: 413 });
-    expect(await post('/web/rooms/nowhere/lines', say('help'))).toMatchObject({ status: 404 });
-    expect(await post('/web/rooms/%E0%A4%A/lines', say('help'))).toMatchObject({ status: 400 });
+    expect(await post('/web/rooms/ops/lines', send('  '))).toMatchObject({ status: 400 });
+    expect(await post('/web/rooms/ops/lines', send('x'.repeat(100_000)))).toMatchObject({ status: 413 });
+    expect(await post('/web/rooms/nowhere/lines', send('help'))).toMatchObject({ status: 404 });
+    expect(await post('/web/rooms/%E0%A4%A/lines', send('help'))).toMatchObject({ status: 400 });
   });
 
-  test('a database that is away is 503, for the page to try again', async () => {
+  test('an unreachable database is 503, and the page retries', async () => {
     running.chat.before = () => {
       throw new Error('away');
     };
-    expect(await ask(running, 'POST', '/web/rooms/ops/lines', { Cookie, ...JSON_BODY }, say('help'))).toMatchObject({
+    expect(await ask(running, 'POST', '/web/rooms/ops/lines', { Cookie, ...JSON_BODY }, send('help'))).toMatchObject({
       status: 503,
     });
     expect(await ask(running, 'GET', '/web/rooms/ops/stream', { Cookie })).toMatchObject({ status: 503 });
     expect(running.chat.readersOf('ops')).toBe(0);
   });
 
-  test('a stream begins with the room whole, goes on with changes, and is forgotten when the reader leaves', async () => {
+  test('a stream starts with the room, continues with changes, and is dropped when the reader leaves', async () => {
     running.chat.show('ops', 'm1', 'one');
     const stream = await follow(running, 'ops', Cookie);
     await stream.readUntil(/event: room\ndata: \{"lines":\[\{"id":"m1".*\],"earlier":false\}\n\n/);
     running.chat.show('ops', 'm1', 'one, changed');
     await stream.readUntil(/event: changed\ndata: \[\{"id":"m1".*one, changed.*\]\n\n/);
     stream.leave();
-    await until('nobody follows it', () => running.chat.readersOf('ops') === 0);
+    await until('there are no readers', () => running.chat.readersOf('ops') === 0);
   });
 
   test('a change between following the room and reading its lines is not missed', async () => {
@@ -229,7 +229,7 @@ describe('signed in', () => {
     stream.leave();
   });
 
-  test('an open stream does not hold up the end of the server', async () => {
+  test('an open stream does not delay a drain', async () => {
     const response = await fetch(`${running.url}/web/rooms/ops/stream`, { headers: { cookie: Cookie } });
     const began = performance.now();
     await running.server.drain({ acceptForMs: 0, boundMs: 20_000 });
@@ -237,7 +237,7 @@ describe('signed in', () => {
     expect(performance.now() - began).toBeLessThan(10_000);
   });
 
-  test('the page may load nothing but its own files, and every module it names is there', async () => {
+  test('the page may only load its own files, and every imported module exists', async () => {
     const page = await ask(running, 'GET', '/', { Cookie });
     expect(page.headers['content-security-policy']).toMatch(/default-src 'none'.*script-src 'self' 'sha256-[^']+';/);
     expect(page.text).not.toMatch(/ on\w+=|style=|https?:\/\//);
@@ -279,18 +279,18 @@ describe('with a password', () => {
   beforeEach(async () => (running = await start(async () => 'open sesame')));
   afterEach(() => running.end());
 
-  test('everybody is asked for it, this machine too, and nothing is told before', async () => {
+  test('everyone must enter it, also on this machine, and nothing is shown before', async () => {
     expect(await ask(running, 'GET', '/', { Host: 'localhost' })).toMatchObject({
       status: 401,
       text: expect.stringContaining('Sign in'),
     });
     for (const path of ['/web/session', '/web/rooms/ops/stream'])
       expect(await ask(running, 'GET', path)).toMatchObject({ status: 401 });
-    expect(await ask(running, 'POST', '/web/rooms/ops/lines', JSON_BODY, say('help'))).toMatchObject({ status: 401 });
+    expect(await ask(running, 'POST', '/web/rooms/ops/lines', JSON_BODY, send('help'))).toMatchObject({ status: 401 });
     expect(running.chat.sent).toEqual([]);
   });
 
-  test('the right one opens the page with a cookie that scripts and other sites cannot use', async () => {
+  test('the correct one signs in with a cookie that scripts and other sites cannot use', async () => {
     const wrong = await ask(running, 'POST', '/login', headers, 'password=guess');
     expect([wrong.status, wrong.headers['set-cookie']]).toEqual([401, undefined]);
     const right = await ask(
@@ -312,7 +312,7 @@ describe('with a password', () => {
     expect(await ask(running, 'GET', '/web/session', { Cookie: `${Cookie}x` })).toMatchObject({ status: 401 });
   });
 
-  test('another site can neither sign in nor speak with the cookie', async () => {
+  test('another site can neither sign in nor use the cookie', async () => {
     const login = await ask(
       running,
       'POST',
@@ -330,12 +330,12 @@ describe('with a password', () => {
       'POST',
       '/web/rooms/ops/lines',
       { ...JSON_BODY, Cookie, Host: 'bell.example.org', Origin: 'https://evil.example.org' },
-      say('x'),
+      send('x'),
     );
     expect(line.status).toBe(403);
   });
 
-  test('a database that is away is no wrong password, and no end of a session', async () => {
+  test('an unreachable database neither rejects the password nor ends a session', async () => {
     const Cookie = cookieIn(await ask(running, 'POST', '/login', headers, 'password=open+sesame'));
     running.sessions.before = () => {
       throw new Error('away');
@@ -350,11 +350,11 @@ describe('with a password', () => {
     expect(await ask(running, 'GET', '/web/session', { Cookie })).toMatchObject({ status: 200 });
   });
 
-  test('an address of `watchbell sign-in` opens it too', async () => {
+  test('a link of `watchbell sign-in` works too', async () => {
     expect(await ask(running, 'GET', '/', { Cookie: await signIn(running) })).toMatchObject({ status: 200 });
   });
 
-  test('who guesses behind a proxy does not keep others behind it out, nor those who are in', async () => {
+  test('guessing behind a proxy locks out neither others behind it nor active sessions', async () => {
     const from = (address: string) => ({ ...headers, 'X-Forwarded-For': `192.0.2.1, ${address}` });
     const login = (address: string, password: string) =>
       ask(running, 'POST', '/login', from(address), `password=${password}`);
@@ -369,7 +369,7 @@ describe('with a password', () => {
     expect(await ask(running, 'GET', '/', { Cookie })).toMatchObject({ status: 200 });
   });
 
-  test('guessing is slowed down', async () => {
+  test('guessing is rate-limited', async () => {
     for (let count = 0; count < 5; count++) await ask(running, 'POST', '/login', headers, 'password=guess');
     expect(await ask(running, 'POST', '/login', headers, 'password=open+sesame')).toMatchObject({ status: 429 });
   });

@@ -8,12 +8,18 @@ import type { Pages } from '../http/server.ts';
 import type { Logger } from '../log.ts';
 import { loadAssets } from './assets.ts';
 import type { Asset } from './assets.ts';
-import { CONTENT_SECURITY_POLICY, awayDocument, chatDocument, loginDocument, closedDocument } from './documents.ts';
+import {
+  CONTENT_SECURITY_POLICY,
+  unavailableDocument,
+  chatDocument,
+  loginDocument,
+  signedOutDocument,
+} from './documents.ts';
 import { createPlaces } from './places.ts';
 import type { SessionStore } from './session-store.ts';
 import { createSessions } from './session.ts';
 import type { Sessions } from './session.ts';
-import { addSignIn, cookiesOf, refuseOtherSites } from './sign-in.ts';
+import { addSignIn, cookiesOf, rejectOtherSites } from './sign-in.ts';
 import { createStreams } from './stream.ts';
 import type { Streams } from './stream.ts';
 import { ACCOUNT } from './web-chat.ts';
@@ -24,24 +30,24 @@ export interface WebPagesOptions {
   readonly sessions: SessionStore;
   /** Heading of the page: the bot's name. Default `Watchbell`. */
   readonly title?: string;
-  /** Where the page lies: `/bell`. Default: at the root. */
+  /** Base path of the page: `/bell`. Default: the root. */
   readonly basePath?: string;
   readonly log: Logger;
-  /** Reads the current password; undefined: none is set, and only an address of `watchbell sign-in` lets somebody in. */
+  /** Reads the current password; undefined: none is set, and only a link of `watchbell sign-in` works. */
   readonly password?: () => Promise<string>;
-  /** What the user of the page is called in rooms. Default `Local user`. */
+  /** Name of the page's user in rooms. Default `Local user`. */
   readonly userName?: string;
   /** Default: the clock of this machine. */
   readonly now?: () => Date;
 }
 
-const SIGN_IN_FIRST = 'sign in first: open the page again';
+const NOT_SIGNED_IN = 'not signed in: reload the page';
 const LOG_EVERY_MS = 10_000;
-const TOO_MANY = 'too many pages are open: close some of them';
-/** Excerpts that are being sent, and how long one may take: what is not read of them is memory. */
+const TOO_MANY = 'too many open pages: close some of them';
+/** Limits of excerpts being sent, because unread ones occupy memory. */
 const EXCERPTS = { most: 50, ofOneSession: 10, withinMs: 30_000 };
 
-/** In one case, or the same line could be told from its repeat. */
+/** Lower-cased, so that a repeat of a line always has the same id. */
 const uuid = z.uuid().toLowerCase();
 const sendSchema = z.object({
   id: uuid,
@@ -60,8 +66,8 @@ const pressSchema = z.object({
 const placeSchema = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 /**
- * The chat page at `/` and what it calls under `/web/`. Everything but its code and the ways in asks who is there first. Its
- * addresses are relative: below which path it is seen is for the proxy before it to say.
+ * The chat page at `/` and its API under `/web/`. Everything except its assets and the sign-in requires a session. Its
+ * URLs are relative, so that it works behind a proxy with any base path.
  */
 export function createWebPages(options: WebPagesOptions): Pages {
   const { chat, title = 'Watchbell', basePath = '', log, password, userName = 'Local user' } = options;
@@ -77,7 +83,7 @@ export function createWebPages(options: WebPagesOptions): Pages {
     next();
   });
 
-  // Read at the first visit: most replicas never get one, and stripping types costs memory.
+  // Loaded on the first visit: most replicas never get one, and stripping types costs memory.
   router.get('/assets/{*path}', async (request, response, next) => {
     assets ??= loadAssets().catch((error: unknown) => {
       assets = undefined;
@@ -92,21 +98,21 @@ export function createWebPages(options: WebPagesOptions): Pages {
 
   router.get('/', async (request, response) => {
     if ((await sessions.find(cookiesOf(request))) !== undefined) response.send(chatDocument(title));
-    else response.status(401).send(password ? loginDocument(title) : closedDocument(title));
+    else response.status(401).send(password ? loginDocument(title) : signedOutDocument(title));
   });
   addSignIn(router, { sessions, title, cookiePath: basePath || '/', log, hasPassword: password !== undefined });
 
   router.use('/web', async (request, response, next) => {
     const session = await sessions.find(cookiesOf(request));
-    if (session === undefined) sendProblem(request, response, 401, SIGN_IN_FIRST);
-    else if (request.method === 'GET' || !refuseOtherSites(request, response)) {
+    if (session === undefined) sendProblem(request, response, 401, NOT_SIGNED_IN);
+    else if (request.method === 'GET' || !rejectOtherSites(request, response)) {
       response.locals['session'] = session;
       next();
     }
   });
-  addReading(router, { chat, streams, sessions, sender });
-  addSpeaking(router, { chat, sender });
-  router.use(handleAway(title, log));
+  addReadRoutes(router, { chat, streams, sessions, sender });
+  addWriteRoutes(router, { chat, sender });
+  router.use(handleUnavailable(title, log));
   return { handler: router, close: streams.close };
 }
 
@@ -119,7 +125,7 @@ interface ChatRoutes {
 
 type InRoom = Request<{ room: string }>;
 
-function addReading(router: Router, { chat, streams, sessions, sender }: ChatRoutes): void {
+function addReadRoutes(router: Router, { chat, streams, sessions, sender }: ChatRoutes): void {
   const places = createPlaces(EXCERPTS.most, EXCERPTS.ofOneSession);
   const sessionOf = (response: Response): string => String(response.locals['session']);
 
@@ -129,7 +135,7 @@ function addReading(router: Router, { chat, streams, sessions, sender }: ChatRou
 
   router.use('/web/rooms/:room', (request: InRoom, response: Response, next: NextFunction) => {
     if (chat.rooms().some(({ id }) => id === request.params.room)) next();
-    else sendProblem(request, response, 404, 'there is no such room any more: reload the page');
+    else sendProblem(request, response, 404, 'this room no longer exists: reload the page');
   });
 
   router.get('/web/rooms/:room/stream', async (request: InRoom, response) => {
@@ -141,7 +147,8 @@ function addReading(router: Router, { chat, streams, sessions, sender }: ChatRou
 
   router.get('/web/rooms/:room/lines', async (request: InRoom, response) => {
     const before = placeSchema.safeParse(request.query['before']);
-    if (!before.success) return sendProblem(request, response, 400, 'say before which place of the room: ?before=123');
+    if (!before.success)
+      return sendProblem(request, response, 400, 'the parameter "before" must be a position in the room: ?before=123');
     const leave = places.take(sessionOf(response));
     if (!leave) return sendProblem(request, response, 503, TOO_MANY, { 'Retry-After': '10' });
     const overdue = setTimeout(() => response.destroy(), EXCERPTS.withinMs);
@@ -153,7 +160,7 @@ function addReading(router: Router, { chat, streams, sessions, sender }: ChatRou
   });
 }
 
-function addSpeaking(router: Router, { chat, sender }: Pick<ChatRoutes, 'chat' | 'sender'>): void {
+function addWriteRoutes(router: Router, { chat, sender }: Pick<ChatRoutes, 'chat' | 'sender'>): void {
   const readJson = express.json({ limit: '64kb' });
 
   router.post('/web/rooms/:room/lines', readJson, async (request: InRoom, response) => {
@@ -161,7 +168,7 @@ function addSpeaking(router: Router, { chat, sender }: Pick<ChatRoutes, 'chat' |
     if (!line.success)
       return sendProblem(request, response, 400, 'a line needs an id and 1 to 8,000 characters of text');
     const outcome = await chat.send(request.params.room, { ...line.data, sender });
-    if (outcome === 'taken') sendProblem(request, response, 409, 'its id belongs to another line');
+    if (outcome === 'taken') sendProblem(request, response, 409, 'the id belongs to another line');
     else response.json({});
   });
 
@@ -180,19 +187,18 @@ function addSpeaking(router: Router, { chat, sender }: Pick<ChatRoutes, 'chat' |
   });
 }
 
-/** Whatever keeps the core from storing, reading or knowing somebody is for the page to try again. */
-function handleAway(title: string, log: Logger): express.ErrorRequestHandler {
+/** Answers 503 when the core cannot store or read, so that the page retries. */
+function handleUnavailable(title: string, log: Logger): express.ErrorRequestHandler {
   let quietUntilMs = 0;
   return (error: unknown, request: Request, response: Response, next: NextFunction) => {
-    // What express says of a bad request is for the one place that answers those.
+    // Bad requests are handled by `handleFailure`.
     if (typeof error === 'object' && error !== null && 'status' in error) return next(error);
-    // Anybody may ask: a line for each would fill the log.
+    // Anyone can send requests: a line for each would fill the log.
     if (performance.now() >= quietUntilMs) {
       quietUntilMs = performance.now() + LOG_EVERY_MS;
-      log.warn({ reason: messageOf(error), path: request.path }, 'the web page could not be served');
+      log.warn({ reason: messageOf(error), path: request.path }, 'web page could not be served');
     }
-    if (request.method === 'GET' && request.path === '/') response.status(503).send(awayDocument(title));
-    else
-      sendProblem(request, response, 503, 'the bot cannot do that now: the page tries again', { 'Retry-After': '1' });
+    if (request.method === 'GET' && request.path === '/') response.status(503).send(unavailableDocument(title));
+    else sendProblem(request, response, 503, 'the bot cannot do this now: the page will retry', { 'Retry-After': '1' });
   };
 }

@@ -1,6 +1,6 @@
-/** A bounded number of places, of which one holder may take only some. */
+/** A bounded number of places, with a lower limit per holder. */
 export interface Places {
-  /** Takes a place for `holder`; call what it returns, once, to leave it. Undefined: none is free. */
+  /** Takes a place for `holder`; call the returned function once to free it. Undefined: none is free. */
   take(holder: string): (() => void) | undefined;
 }
 

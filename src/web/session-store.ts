@@ -1,21 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import type { Query } from '../db/database.ts';
 
-/** Who is signed in, as all replicas know it. Every call rejects while the database is away. */
+/** Sessions shared by all replicas. Every call rejects while the database is unreachable. */
 export interface SessionStore {
-  /** The key that signs; the same for all replicas. */
+  /** The signing key; the same for all replicas. */
   key(): Promise<Buffer>;
   addSession(hash: Buffer, expiresAt: Date): Promise<void>;
   hasSession(hash: Buffer, now: Date): Promise<boolean>;
   endSession(hash: Buffer): Promise<void>;
-  /** What may sign somebody in, once. */
+  /** Adds a one-time sign-in. */
   addSignIn(hash: Buffer, expiresAt: Date): Promise<void>;
-  /** Uses it up and begins a session; false: it was used, has expired or was never there. */
+  /** Uses a sign-in up and adds a session; false: it was used, has expired or never existed. */
   redeem(signIn: Buffer, now: Date, session: Buffer, expiresAt: Date): Promise<boolean>;
 }
 
-/** So that neither table grows: rows are few, and written when somebody signs in. */
-const FORGET_EXPIRED = `with old_sessions as (delete from web_sessions where expires_at < clock_timestamp()),
+/** Keeps both tables small: rows are few, and only written at sign-in. */
+const DELETE_EXPIRED = `with old_sessions as (delete from web_sessions where expires_at < clock_timestamp()),
   old_sign_ins as (delete from web_sign_ins where expires_at < clock_timestamp())`;
 
 export function createSessionStore(query: Query): SessionStore {
@@ -24,12 +24,12 @@ export function createSessionStore(query: Query): SessionStore {
       const [row] = await query<{ key: Buffer }>('select key from web_keys');
       if (row) return row.key;
       await query('insert into web_keys (key) values ($1) on conflict do nothing', [randomBytes(32)]);
-      const [made] = await query<{ key: Buffer }>('select key from web_keys');
-      if (!made) throw new Error('the key of the web chat vanished from the database');
-      return made.key;
+      const [created] = await query<{ key: Buffer }>('select key from web_keys');
+      if (!created) throw new Error('the key of the web chat disappeared from the database');
+      return created.key;
     },
     async addSession(hash, expiresAt) {
-      await query(`${FORGET_EXPIRED} insert into web_sessions (hash, expires_at) values ($1, $2)`, [hash, expiresAt]);
+      await query(`${DELETE_EXPIRED} insert into web_sessions (hash, expires_at) values ($1, $2)`, [hash, expiresAt]);
     },
     async hasSession(hash, now) {
       const rows = await query('select from web_sessions where hash = $1 and expires_at > $2', [hash, now]);
@@ -39,7 +39,7 @@ export function createSessionStore(query: Query): SessionStore {
       await query('delete from web_sessions where hash = $1', [hash]);
     },
     async addSignIn(hash, expiresAt) {
-      await query(`${FORGET_EXPIRED} insert into web_sign_ins (hash, expires_at) values ($1, $2)`, [hash, expiresAt]);
+      await query(`${DELETE_EXPIRED} insert into web_sign_ins (hash, expires_at) values ($1, $2)`, [hash, expiresAt]);
     },
     async redeem(signIn, now, session, expiresAt) {
       const rows = await query(
@@ -52,7 +52,7 @@ export function createSessionStore(query: Query): SessionStore {
   };
 }
 
-/** Signs everybody out, and takes back what was printed to sign in with. Returns how many sessions ended. */
+/** Ends all sessions and invalidates all unused links. Returns the number of ended sessions. */
 export async function endAllSessions(query: Query): Promise<number> {
   const ended = await query('with taken_back as (delete from web_sign_ins) delete from web_sessions returning hash');
   return ended.length;

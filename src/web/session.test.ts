@@ -30,7 +30,7 @@ async function signIn(sessions: Sessions): Promise<SessionCookie> {
   return outcome;
 }
 
-test('a session is valid for 30 days, in every replica', async () => {
+test('a session is valid for 30 days, on every replica', async () => {
   const cookie = await signIn(start());
   const other = start();
   expect(await other.find(cookies(cookie))).toBeDefined();
@@ -38,7 +38,7 @@ test('a session is valid for 30 days, in every replica', async () => {
   expect(await other.find(cookies(cookie))).toBeUndefined();
 });
 
-test('what was signed out is over at once, in every replica, and nobody else is', async () => {
+test('signing out ends one session at once, on every replica', async () => {
   const [one, other] = [start(), start()];
   const [left, stays] = [await signIn(one), await signIn(one)];
   expect(await other.find(cookies(left))).toBeDefined();
@@ -49,7 +49,7 @@ test('what was signed out is over at once, in every replica, and nobody else is'
   }
 });
 
-test('all sessions can be ended, with what was made to sign in', async () => {
+test('all sessions and unused links can be ended', async () => {
   const sessions = start();
   const cookie = await signIn(sessions);
   const key = await createSignIn(store, now());
@@ -58,7 +58,7 @@ test('all sessions can be ended, with what was made to sign in', async () => {
   expect(await sessions.redeem(key)).toBeUndefined();
 });
 
-test('a session that was changed or made up is not valid, and no table is asked', async () => {
+test('a changed or forged session is invalid, without a database query', async () => {
   const sessions = start();
   const { name, value } = await signIn(sessions);
   await home.database.query('alter table web_sessions rename to away');
@@ -69,7 +69,7 @@ test('a session that was changed or made up is not valid, and no table is asked'
     (value.startsWith('x') ? 'y' : 'x') + value.slice(1),
     `${value.slice(0, 20)}${randomBytes(9).toString('base64url')}`,
     createToken(randomBytes(32), 'session').token,
-    // A stranger's bot signs with a key of its own; what signs in is no session.
+    // Another bot signs with another key; a sign-in is not a session.
     await createSignIn(store, now()).catch(() => createToken(randomBytes(32), 'sign-in').token),
   ])
     expect(await sessions.find(cookies({ name, value: forged }))).toBeUndefined();
@@ -84,7 +84,7 @@ test('a new password ends every session', async () => {
   expect(await sessions.login('right', '10.0.0.1', nobody)).toBe('wrong');
 });
 
-test('what signs in does so once, whoever is first, within a day, and in a bot without a password too', async () => {
+test('a sign-in works once, within a day, also without a password', async () => {
   const sessions = createSessions({ store, now });
   const key = await createSignIn(store, now());
   const outcomes = await Promise.all([1, 2, 3, 4].map(() => sessions.redeem(key)));
@@ -98,7 +98,7 @@ test('what signs in does so once, whoever is first, within a day, and in a bot w
   expect(await sessions.redeem(randomBytes(24).toString('base64url'))).toBeUndefined();
 });
 
-test('a browser whose session has expired may try its password while strangers guess', async () => {
+test('a browser with an expired session can sign in while others guess', async () => {
   const sessions = start();
   const cookie = await signIn(sessions);
   state.nowMs += 31 * DAY_MS;
@@ -107,12 +107,12 @@ test('a browser whose session has expired may try its password while strangers g
   expect(await sessions.login('right', '10.0.1.1', cookies(cookie))).toMatchObject({ name: cookie.name });
 });
 
-test('an empty password lets nobody in', async () => {
+test('an empty password rejects everyone', async () => {
   state.password = '';
   await expect(start().login('', '10.0.0.1', nobody)).rejects.toThrow('empty');
 });
 
-test('what has expired does not stay in the database', async () => {
+test('expired rows are deleted from the database', async () => {
   const sessions = start();
   await signIn(sessions);
   await createSignIn(store, now());

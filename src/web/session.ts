@@ -6,9 +6,9 @@ import { createToken, readToken } from './signed-token.ts';
 
 const SESSION_MS = 30 * 24 * 3_600_000;
 const SIGN_IN_MS = 24 * 3_600_000;
-const READ_AGAIN_MS = 1_000;
+const CACHE_MS = 1_000;
 
-/** A cookie to set. It outlives the session: a browser that comes back later is told from a stranger by it. */
+/** A cookie to set. It outlives the session, to recognise a returning browser. */
 export interface SessionCookie {
   readonly name: string;
   readonly value: string;
@@ -19,27 +19,27 @@ export type LoginOutcome = SessionCookie | 'wrong' | { readonly waitMs: number }
 /** The cookies of a request, by name. */
 export type Cookies = (name: string) => string | undefined;
 
-/** Every call rejects while the database is away, or the password cannot be read. */
+/** Every call rejects while the database is unreachable, or the password cannot be read. */
 export interface Sessions {
-  /** `sender`: whom the connection is from, as far as that can be told. */
+  /** `sender`: the presumed sender of the request. */
   login(password: string, sender: string, cookies: Cookies): Promise<LoginOutcome>;
-  /** Uses up what `createSignIn` made; undefined: it was used, has expired or was never made. */
+  /** Uses up a token of `createSignIn`; undefined: it was used, has expired or never existed. */
   redeem(signIn: string): Promise<SessionCookie | undefined>;
-  /** Names the session of a request; undefined: nobody is signed in. */
+  /** The id of the request's session; undefined: not signed in. */
   find(cookies: Cookies): Promise<string | undefined>;
-  /** Ends the session of a request in all replicas; returns the name of its cookie. */
+  /** Ends the session of a request on all replicas; returns the name of its cookie. */
   end(cookies: Cookies): Promise<string>;
 }
 
 export interface SessionsOptions {
   readonly store: SessionStore;
-  /** Reads the current password. Undefined: only a sign-in of `createSignIn` begins a session. */
+  /** Reads the current password. Undefined: only a token of `createSignIn` starts a session. */
   readonly password?: (() => Promise<string>) | undefined;
   readonly now: () => Date;
 }
 
 /**
- * A session is a row and a signed cookie that names it. The key of the cookies comes from the password, where there is one
+ * A session is a row and a signed cookie that identifies it. The signing key is derived from the password, if there is one
  * (by scrypt, so that a leaked cookie is a poor oracle to guess it from), so a new password ends every session.
  */
 export function createSessions({ store, password, now }: SessionsOptions): Sessions {
@@ -64,7 +64,7 @@ export function createSessions({ store, password, now }: SessionsOptions): Sessi
       const waitMs = limit.take(guesser);
       if (waitMs > 0) return { waitMs };
       if (!ofPassword || !timingSafeEqual(ofPassword, hashSecret(given))) return 'wrong';
-      limit.giveBack(guesser);
+      limit.refund(guesser);
       const { cookie, hash, expiresAt } = await begin();
       await store.addSession(hash, expiresAt);
       return cookie;
@@ -90,7 +90,7 @@ export function createSessions({ store, password, now }: SessionsOptions): Sessi
   };
 }
 
-/** Makes what signs one browser in, once, within a day. */
+/** Creates a token that signs in one browser, once, within a day. */
 export async function createSignIn(store: SessionStore, now: Date): Promise<string> {
   const { token, hash } = createToken(await store.key(), 'sign-in');
   await store.addSignIn(hash, new Date(now.getTime() + SIGN_IN_MS));
@@ -104,17 +104,17 @@ interface Keys {
   readonly ofSessions: Buffer;
   /** Undefined: there is no password. */
   readonly ofPassword: Buffer | undefined;
-  /** Name of the cookie. Browsers keep the cookies of all ports of a machine together, so each bot has a name of its own. */
+  /** Name of the cookie. Browsers share cookies between all ports of a host, so each bot has its own name. */
   readonly cookie: string;
 }
 
-/** @throws when the password is empty: nobody may come in by saying nothing. */
+/** @throws when the password is empty, because then anyone could sign in. */
 function createKeyCache({ store, password, now }: SessionsOptions): () => Promise<Keys> {
   let current: Keys | undefined;
   let readAtMs = -Infinity;
   return async () => {
     const nowMs = now().getTime();
-    if (current && nowMs >= readAtMs && nowMs - readAtMs < READ_AGAIN_MS) return current;
+    if (current && nowMs >= readAtMs && nowMs - readAtMs < CACHE_MS) return current;
     const [stored, value] = await Promise.all([store.key(), password?.()]);
     if (value === '') throw new Error('the password of the web page is empty: put one into its secret');
     if (!current || !current.stored.equals(stored) || current.password !== value)

@@ -10,66 +10,67 @@ import type { Cookies, SessionCookie, Sessions } from './session.ts';
 export interface SignInOptions {
   readonly sessions: Sessions;
   readonly title: string;
-  /** Where the cookie is sent. */
+  /** Path of the cookie. */
   readonly cookiePath: string;
   readonly log: Logger;
-  /** There is a password to sign in with; else only an address of `watchbell sign-in`. */
+  /** Whether there is a password; otherwise only links of `watchbell sign-in` work. */
   readonly hasPassword: boolean;
 }
 
-/** As long as browsers keep any. The session in it ends earlier, in the database. */
+/** The maximum of browsers. The session itself ends earlier, in the database. */
 const COOKIE_MS = 400 * 24 * 3_600_000;
-const ELSEWHERE = 'this came from a page of another site: use the page of the bot itself, and let a proxy pass Host on';
+const OTHER_SITE =
+  'this request came from another website: use the page of the bot, and make sure that a proxy passes Host on';
 
 export const cookiesOf =
   (request: Request): Cookies =>
   (name) =>
     cookieOf(request, name);
 
-export function refuseOtherSites(request: Request, response: Response): boolean {
+export function rejectOtherSites(request: Request, response: Response): boolean {
   if (isSameOrigin(request)) return false;
-  sendProblem(request, response, 403, ELSEWHERE);
+  sendProblem(request, response, 403, OTHER_SITE);
   return true;
 }
 
-/** How a browser gets a session, and how it ends it. Addresses are relative: the bot may be below a path of a proxy. */
+/** Adds the routes to sign in and out. URLs are relative, because a proxy may add a base path. */
 export function addSignIn(router: Router, options: SignInOptions): void {
   const { sessions, title, cookiePath: path, log, hasPassword } = options;
-  // What signs in stands behind the # of the address, which a browser keeps to itself. Reading this page uses nothing up,
-  // so previews and prefetches do no harm; the page posts it.
+  // The key is after the # of the URL, which browsers do not send. Loading this page does not use it up,
+  // so that previews and prefetches do no harm; the page posts it.
   router.get('/sign-in', (_request, response) => {
     response.send(signInDocument(title));
   });
 
   router.post('/sign-in', express.json({ limit: '1kb' }), async (request, response) => {
-    if (refuseOtherSites(request, response)) return;
+    if (rejectOtherSites(request, response)) return;
     const given = z.object({ key: z.string() }).safeParse(request.body);
     const cookie = await sessions.redeem(given.data?.key ?? '');
     if (cookie) setCookie(request, response, cookie, path);
-    // Who is in already may follow the address once more.
+    // A signed-in browser may open the link again.
     else if ((await sessions.find(cookiesOf(request))) === undefined)
-      return sendProblem(request, response, 401, 'this address has been used, or is more than a day old');
+      return sendProblem(request, response, 401, 'this link has been used, or is more than a day old');
     response.json({});
   });
 
   router.post('/logout', async (request, response) => {
-    if (refuseOtherSites(request, response)) return;
+    if (rejectOtherSites(request, response)) return;
     const name = await sessions.end(cookiesOf(request));
     response.clearCookie(name, { path }).redirect(303, './');
   });
 
   if (!hasPassword) return;
   router.post('/login', express.urlencoded({ extended: false, limit: '8kb' }), async (request, response) => {
-    if (refuseOtherSites(request, response)) return;
+    if (rejectOtherSites(request, response)) return;
     const given = z.object({ password: z.string() }).safeParse(request.body);
     const sender = senderOf(request);
     const outcome = await sessions.login(given.data?.password ?? '', sender, cookiesOf(request));
     if (outcome === 'wrong') {
       log.warn({ address: sender }, 'wrong password on the web page');
-      response.status(401).send(loginDocument(title, 'That is not the password.'));
+      response.status(401).send(loginDocument(title, 'Wrong password.'));
     } else if ('waitMs' in outcome) {
       const seconds = Math.ceil(outcome.waitMs / 1000);
-      const problem = `Too many wrong passwords: try again in ${seconds} s. Whoever runs the bot can let you in meanwhile: watchbell sign-in`;
+      const problem = `Too many wrong passwords: try again in ${seconds} s. The operator of the bot can give you a sign-in link meanwhile: watchbell sign-in`;
       response.status(429).set('Retry-After', String(seconds)).send(loginDocument(title, problem));
     } else {
       setCookie(request, response, outcome, path);

@@ -2,7 +2,7 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypt
 
 export interface SignedToken {
   readonly token: string;
-  /** What is stored of it: who reads that can make no token of it. */
+  /** The stored value, from which the token cannot be reconstructed. */
   readonly hash: Buffer;
 }
 
@@ -11,17 +11,17 @@ const SIGNATURE_BYTES = 9;
 /** Both in base64url. */
 const TOKEN = /^([A-Za-z0-9_-]{20})([A-Za-z0-9_-]{12})$/;
 
-/** A random token that carries its signature, so that one that was made up costs no look into the database. */
+/** A random token with a signature, so that forged ones are rejected without a database query. */
 export function createToken(key: Buffer, purpose: string): SignedToken {
   for (;;) {
     const random = randomBytes(RANDOM_BYTES).toString('base64url');
     const token = random + sign(key, purpose, random).toString('base64url');
-    // Terminals leave a sign at the end out of the link that they make of an address.
+    // Terminals exclude trailing punctuation from links.
     if (/[A-Za-z0-9]$/.test(token)) return { token, hash: hashOf(random) };
   }
 }
 
-/** The hash of a token that was signed with this key for this purpose; else undefined. */
+/** The hash of a token that is signed with this key for this purpose; otherwise undefined. */
 export function readToken(key: Buffer, purpose: string, token: string): Buffer | undefined {
   const [, random, signature] = TOKEN.exec(token) ?? [];
   if (random === undefined || signature === undefined) return undefined;

@@ -7,13 +7,13 @@ import { MemoryWebChat } from './memory-web-chat.ts';
 import { createStreams } from './stream.ts';
 
 const BEAT_MS = 20;
-/** More than what the sockets of both sides hold, so that it waits in the process. */
+/** More than the socket buffers of both sides, so that data is buffered in the process. */
 const BIG = 'x'.repeat(12_000_000);
 
 let chat: MemoryWebChat;
 let server: Server;
 let isSignedIn: boolean;
-/** Of each stream, in the order in which they were asked for. */
+/** Result of each request for a stream, in order. */
 let opened: boolean[];
 let unread: (() => number)[];
 const sockets: Socket[] = [];
@@ -37,7 +37,7 @@ afterEach(async () => {
   await new Promise((closed) => server.close(closed));
 });
 
-/** A reader that asks and does not read. */
+/** A client that sends a request but does not read. */
 function openUnread(session: string): Socket {
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
   sockets.push(socket);
@@ -46,10 +46,10 @@ function openUnread(session: string): Socket {
   return socket;
 }
 
-test('a session may have 20 pages open and all together 200; who leaves makes room', async () => {
+test('a session may have 20 open pages, and all sessions 200; leaving frees a place', async () => {
   await start();
   for (let count = 0; count < 25; count++) openUnread('one');
-  await until('one has its pages', () => opened.length === 25);
+  await until('the first session has its pages', () => opened.length === 25);
   expect(opened.filter(Boolean)).toHaveLength(20);
   for (let count = 0; count < 275; count++) openUnread(`s${count % 20}`);
   await until('all were answered', () => opened.length === 300);
@@ -57,11 +57,11 @@ test('a session may have 20 pages open and all together 200; who leaves makes ro
   for (const socket of sockets.splice(0)) socket.destroy();
   await until('all have left', () => chat.readersOf('ops') === 0);
   openUnread('one');
-  await until('there is room again', () => opened.length === 301);
+  await until('a place is free again', () => opened.length === 301);
   expect(opened.at(-1)).toBe(true);
 });
 
-test('a reader who does not read is told nothing more, and then how things stand', async () => {
+test('a client that does not read gets nothing more, and later the current state', async () => {
   await start();
   chat.show('ops', 'm1', BIG);
   const socket = openUnread('one');
@@ -77,12 +77,12 @@ test('a reader who does not read is told nothing more, and then how things stand
   expect(heard).not.toContain('change 48');
 });
 
-test('a reader who takes nothing from one beat to the next is let go', async () => {
+test('a client that reads nothing between two heartbeats is disconnected', async () => {
   await start(BEAT_MS);
   chat.show('ops', 'm1', BIG);
   openUnread('one');
   await until('it is open', () => opened.length === 1);
-  await until('it was let go', () => chat.readersOf('ops') === 0);
+  await until('it was disconnected', () => chat.readersOf('ops') === 0);
 });
 
 test('a stream ends with its session', async () => {

@@ -2,17 +2,17 @@ import type { Response } from 'express';
 import { createPlaces } from './places.ts';
 import type { Following, WebChat } from './web-chat.ts';
 
-/** Below the 60 s after which common proxies cut an idle response; the page gives up on a stream silent for three of these. */
+/** Below the 60 s after which common proxies close an idle response; the page reconnects after three missed heartbeats. */
 const BEAT_MS = 15_000;
-/** A reader with more than this unread is told nothing, so what waits for one is at most this and one excerpt. */
+/** A reader with more unread data than this gets nothing more, so that its buffer is at most this plus one excerpt. */
 const UNREAD_BYTES = 64 * 1024;
 /** Open pages. What they have not read is memory, and so many times `MOST_BYTES` is what a replica can give. */
-const MOST_STREAMS = 200;
-const MOST_OF_ONE_SESSION = 20;
+const MAX_STREAMS = 200;
+const MAX_PER_SESSION = 20;
 
 export interface StreamSession {
   readonly id: string;
-  /** Rejects when that cannot be told now. */
+  /** Rejects if that is unknown now. */
   isSignedIn(): Promise<boolean>;
 }
 
@@ -25,9 +25,9 @@ export interface Streams {
   close(): void;
 }
 
-/** Server-sent events without ids: whoever reconnects gets the newest lines again, so nothing needs to be remembered of them. */
+/** Server-sent events without ids: after a reconnect the newest lines are sent again, so no state is kept. */
 export function createStreams(chat: WebChat, beatMs = BEAT_MS): Streams {
-  const places = createPlaces(MOST_STREAMS, MOST_OF_ONE_SESSION);
+  const places = createPlaces(MAX_STREAMS, MAX_PER_SESSION);
   const open = new Set<Response>();
   return {
     async open(room, response, session) {
@@ -41,7 +41,7 @@ export function createStreams(chat: WebChat, beatMs = BEAT_MS): Streams {
       try {
         following = await chat.follow(room, {
           isReady: () => hasBegun && !response.writableEnded && response.writableLength < UNREAD_BYTES,
-          tell: (changed) => send('changed', changed),
+          send: (changed) => send('changed', changed),
         });
       } catch (error) {
         leave();
@@ -54,14 +54,14 @@ export function createStreams(chat: WebChat, beatMs = BEAT_MS): Streams {
       }
       let unread = 0;
       const beat = setInterval(() => {
-        // Whoever read nothing since the last beat is gone, or wants to be waited for.
+        // A client that read nothing since the last beat is gone or stuck.
         if (unread > 0 && response.writableLength >= unread) response.destroy();
         if (response.writableEnded || response.destroyed) return;
         unread = response.writableLength;
         if (unread === 0) send('beat', 0);
         session.isSignedIn().then(
           (isSignedIn) => void (isSignedIn || response.end()),
-          () => {}, // the database is away
+          () => {}, // the database is unreachable
         );
       }, beatMs);
       open.add(response);

@@ -8,8 +8,8 @@ import { readMigrations } from '../db/migrate.ts';
 import { createWebChat } from './chat-store.ts';
 
 const MIGRATIONS = join(import.meta.dirname, '../db/migrations');
-/** The one that carries the web chat over. */
-const CARRIES = 8;
+/** The migration that moves the web chat to its new tables. */
+const WEB_MIGRATION = 8;
 
 let home: TestDatabase;
 let database: Database;
@@ -25,14 +25,14 @@ afterEach(async () => {
   await home.drop();
 });
 
-/** A database as the build before left it, and the migrations since. */
+/** Creates a database as of the previous build, and applies the later migrations. */
 async function upgrade(rows: readonly object[]): Promise<void> {
   const migrations = await readMigrations(MIGRATIONS);
   const apply = async (isMeant: (number: number) => boolean): Promise<void> => {
     for (const { number, sql } of migrations)
       if (isMeant(number)) await database.transaction(({ script }) => script(sql));
   };
-  await apply((number) => number < CARRIES);
+  await apply((number) => number < WEB_MIGRATION);
   for (const row of rows)
     await database.query(
       `insert into messages (id, connector, room, skill, key, queue, content, version, delivered_version, delivered_ring, sends, copies, not_before, removed, fold, shown_actions)
@@ -40,10 +40,10 @@ async function upgrade(rows: readonly object[]): Promise<void> {
        from json_to_record($1) as given (id uuid, connector text, key text, content text, delivered int, sends int, copies text, "notBefore" timestamptz, removed bool, fold uuid, actions text)`,
       [JSON.stringify({ id: randomUUID(), connector: 'web', content: '{}', ...row })],
     );
-  await apply((number) => number >= CARRIES);
+  await apply((number) => number >= WEB_MIGRATION);
 }
 
-test('what the web chat showed is on its pages after an upgrade, with its buttons, and can be changed', async () => {
+test('after an upgrade the web chat still shows its messages, with working buttons, and they can be edited', async () => {
   const id = randomUUID();
   const action = { label: 'Ack', emoji: '👀', command: 'ack 12' };
   await upgrade([

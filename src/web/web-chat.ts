@@ -1,50 +1,50 @@
 import type { Message } from '../chat/message.ts';
 import type { InteractionTarget, Sender } from '../connectors/connector.ts';
 
-/** What the pages need of the core, which keeps it in Postgres; any replica may serve it. */
+/** The chat as needed by the pages. The core stores it in Postgres, and any replica can serve it. */
 export interface WebChat {
   rooms(): readonly WebRoom[];
-  /** Begins with the newest lines and tells `reader` what changes from then on. Rejects when the database is away. */
+  /** Returns the newest lines and sends later changes to `reader`. Rejects when the database is unreachable. */
   follow(room: string, reader: WebReader): Promise<Following>;
-  /** What stands before the line at `before`. Rejects when the database is away. */
+  /** Lines before the position `before`. Rejects when the database is unreachable. */
   earlier(room: string, before: number): Promise<WebExcerpt>;
   /**
-   * Accepts a line; resolves after the commit. `id` is the idempotency key, in lower case: the page repeats it until it
-   * hears, and the line comes back to those who follow the room under the same `id`. `taken`: the id belongs to another
+   * Accepts a line; resolves after the commit. `id` is the idempotency key, in lower case: the page retries until it gets
+   * an answer, and followers of the room get the line with the same `id`. `taken`: the id belongs to another
    * line, and nothing was accepted.
    */
   send(room: string, line: WebSend): Promise<'accepted' | 'taken'>;
-  /** Accepts the press of a button; idempotent by `id` as `send` is. */
+  /** Accepts the press of a button; idempotent by `id`, like `send`. */
   press(room: string, press: WebPress): Promise<void>;
 }
 
 export interface WebReader {
-  /** False while it has not taken in what it was told: it is told nothing more until it is ready or asks. */
+  /** False while it has unread data: it gets nothing more until it is ready or calls `more`. */
   isReady(): boolean;
-  /** Lines that are new, changed or deleted, up to about `MOST_BYTES` at once. The same change may be told twice. */
-  tell(changed: readonly WebLine[]): void;
+  /** Lines that are new, changed or deleted, up to about `MAX_BYTES` at once. The same change may be told twice. */
+  send(changed: readonly WebLine[]): void;
 }
 
 export interface Following {
   readonly excerpt: WebExcerpt;
-  /** To be called when the reader has become ready. */
+  /** Call this when the reader has become ready. */
   more(): void;
   stop(): void;
 }
 
-/** Neighbouring lines of a room, oldest first: at least one if there is any, else as many as fit. */
+/** Consecutive lines of a room, oldest first: as many as fit, but at least one if there is any. */
 export interface WebExcerpt {
   readonly lines: readonly WebLine[];
-  /** There are lines before these. */
+  /** Whether there are earlier lines. */
   readonly earlier: boolean;
 }
 
-/** The one account as which everybody speaks and reads. */
+/** The single account that all users of the pages share. */
 export const ACCOUNT = 'local';
 
-/** Of an excerpt: a room of big messages must not fill the memory of whoever serves or reads it. */
-export const MOST_LINES = 200;
-export const MOST_BYTES = 256 * 1024;
+/** Limits of an excerpt: a room of large messages must not exhaust the memory of server or browser. */
+export const MAX_LINES = 200;
+export const MAX_BYTES = 256 * 1024;
 
 export interface WebRoom {
   readonly id: string;
@@ -54,7 +54,7 @@ export interface WebRoom {
 export interface WebSend {
   readonly id: string;
   readonly text: string;
-  /** Id of the line this one answers. */
+  /** Id of the line this one replies to. */
   readonly replyTo?: string;
   readonly sender: Sender;
 }
@@ -67,17 +67,17 @@ export interface WebPress {
 
 export interface WebLine {
   readonly id: string;
-  /** Place in the room; lines are sorted by it. */
+  /** Position in the room; lines are sorted by it. */
   readonly seq: number;
-  /** `bot`, or the name of whoever said it. */
+  /** `bot`, or the name of the person. */
   readonly author: string;
   /** ISO 8601. */
   readonly at: string;
   readonly message: Message;
-  /** Rises with every change; an older version never replaces a newer one. */
+  /** Increases with every change; an older version never replaces a newer one. */
   readonly version: number;
   readonly replyTo?: string;
-  /** What a press on its buttons names. */
+  /** Target of a press on its buttons. */
   readonly press?: InteractionTarget;
   readonly deleted?: boolean;
 }

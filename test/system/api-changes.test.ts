@@ -58,11 +58,11 @@ async function follow(at: TestBot, token = CI) {
   return { response, said, close: () => closing.abort() };
 }
 
-test('what a handler has changed is told to those who follow, at every replica, and to each what they may ask', async () => {
+test('changes by a handler are streamed to followers on every replica, limited to permitted queries', async () => {
   const [here, there, narrow] = [await follow(bot), await follow(other), await follow(other, `${CI}-narrow`)];
   expect(here.response.headers.get('content-type')).toBe('text/event-stream');
   for (const { said } of [here, there, narrow]) expect(said.every((name) => name === 'all')).toBe(true);
-  // Each replica has looked once since: what it says from now on is what has changed.
+  // Each replica has polled once since: from now on it only sends changes.
   await until(() => here.said.length > 1 && there.said.length > 1 && narrow.said.length > 1);
   for (const { said } of [here, there, narrow]) said.length = 0;
 
@@ -76,7 +76,7 @@ test('what a handler has changed is told to those who follow, at every replica, 
   for (const { close } of [here, there, narrow]) close();
 });
 
-test('what failed has changed nothing', async () => {
+test('a failed command reports no changes', async () => {
   const here = await follow(bot);
   await until(() => here.said.length > 1);
   here.said.length = 0;
@@ -87,7 +87,7 @@ test('what failed has changed nothing', async () => {
   here.close();
 });
 
-test('one token may hold so many streams, and a place that is left is free again', async () => {
+test('the number of streams per token is limited, and closing one frees a place', async () => {
   const all = await Promise.all(Array.from({ length: 20 }, () => follow(bot)));
   const more = await follow(bot);
   expect(more.response.status).toBe(503);

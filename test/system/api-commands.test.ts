@@ -85,7 +85,7 @@ async function say(body: unknown, key: string | undefined = `key-${++keys}`, tok
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
-test('what a room would have shown comes back, without what only its platform understands', async () => {
+test('the response is the message for a room, without platform-specific parts', async () => {
   expect(await say({ say: 'buy tea', room: 'lobby' })).toEqual({
     status: 200,
     body: {
@@ -119,15 +119,15 @@ test.each([
     'failed',
     expect.stringMatching(/^Something failed; nothing was changed\. Give an admin this error number: [0-9a-f]{8}$/),
   ],
-])('%s is answered with %d, %s', async (words, status, outcome, text) => {
+])('%s returns %d, %s', async (words, status, outcome, text) => {
   expect(await say({ say: words })).toMatchObject({ status, body: { outcome, message: { text } } });
 });
 
-test('a question back comes with the words that do it', async () => {
+test('a confirmation request includes the confirming command', async () => {
   expect((await say({ say: 'buy all' })).body).toMatchObject({ outcome: 'confirm', say: 'buy all 7' });
 });
 
-test('who said it, and what came of it, stands in the audit', async () => {
+test('the actor and the outcome are in the audit log', async () => {
   await say({ say: 'sell audit' }, undefined, `${CI}-other`);
   expect(await bot.query(`select account, person, command, text, result from audit where text = 'sell audit'`)).toEqual(
     [{ account: 'token:other', person: null, command: 'sell', text: 'sell audit', result: 'wrong' }],
@@ -138,7 +138,7 @@ test('who said it, and what came of it, stands in the audit', async () => {
   });
 });
 
-test('a repeat runs nothing and gets the same answer, for each token by itself', async () => {
+test('a repeat runs nothing and gets the same answer, separately for each token', async () => {
   const first = await say({ say: 'buy milk' }, 'milk');
   expect(await say({ say: 'buy milk' }, 'milk')).toEqual(first);
   expect(await say({ room: 'lobby', say: 'buy milk' }, 'milk')).toMatchObject({ status: 422 });
@@ -151,7 +151,7 @@ test('a repeat runs nothing and gets the same answer, for each token by itself',
   expect(await say({ say: 'break' }, 'broken')).toEqual(failed);
 });
 
-test('while it runs a repeat is told so', async () => {
+test('a repeat during the run is told so', async () => {
   let release = (): void => {};
   held = new Promise((resolve) => (release = resolve));
   const first = say({ say: 'buy salt' }, 'salt');
@@ -166,7 +166,7 @@ test('while it runs a repeat is told so', async () => {
   expect(await first).toMatchObject({ status: 200 });
 });
 
-test('said at two replicas at one moment it is done once', async () => {
+test('the same command at two replicas at once runs once', async () => {
   await using other = await start({ sharedWith: bot });
   const all = await Promise.all(
     Array.from({ length: 20 }, (_, at) => say({ say: 'buy rice' }, 'rice', CI, at % 2 === 0 ? bot : other)),
@@ -186,6 +186,6 @@ test.each([
   [['buy tea'], 'k1', 'send JSON such as'],
   ['{', 'k1', 'the request is malformed'],
   [{ say: 'buy tea', room: 'cellar' }, 'k1', 'There is no room "cellar"; rooms: lobby'],
-])('%j with the key "%s" is refused', async (body, key, title) => {
+])('%j with the key "%s" is rejected', async (body, key, title) => {
   expect(await say(body, key)).toMatchObject({ status: 400, body: { title: expect.stringContaining(title) } });
 });

@@ -91,7 +91,7 @@ test('open alerts are listed worst first, in pages', async () => {
   expect(await answer('alerts/open?acked=true')).toEqual({ items: [] });
 });
 
-test('an alert is shown with its history, whoever acknowledged it', async () => {
+test('an alert is returned with its history, whoever acknowledged it', async () => {
   await bot.say('ack 1 on it');
   const shown = await answer('alerts/one?id=1');
   expect(shown).toMatchObject({ id: 1, state: 'acked', acked: { by: 'Ann', note: 'on it', until: null }, ended: null });
@@ -99,13 +99,13 @@ test('an alert is shown with its history, whoever acknowledged it', async () => 
   expect(await problem(get('v1/alerts/one?id=99'))).toEqual([404, 'there is no alert #99 that you may read']);
 });
 
-test('what belongs to a room of which a token may not ask is not there for it', async () => {
+test('a token does not see items of rooms that it may not query', async () => {
   const { items } = await answer('alerts/open', `${CI}-narrow`);
   expect((items as { id: number }[]).map(({ id }) => id)).toEqual([2, 1]);
   expect(await problem(get('v1/alerts/one?id=3', `${CI}-narrow`))).toEqual([404, expect.any(String)]);
 });
 
-test('a token is for what its entry lists, and says where to add to it', async () => {
+test('a token can only use what its entry lists, and the error says where to add more', async () => {
   expect(await problem(get('v1/core/version', `${CI}-narrow`))).toEqual([
     403,
     '`core version` is not among the queries of token:narrow; ask an admin to add it to api.tokens.narrow.queries',
@@ -113,7 +113,7 @@ test('a token is for what its entry lists, and says where to add to it', async (
   expect(await problem(get('v1/core/audit'))).toEqual([403, '`core audit` is for the group admins; ask one of them']);
 });
 
-test('the other skills answer too', async () => {
+test('queries of other skills work too', async () => {
   await bot.say('count to 500');
   expect(await answer('countdown/running')).toMatchObject({ items: [{ room: 'lobby', length: 500, by: 'Ann' }] });
   await bot.say('stop');
@@ -128,7 +128,7 @@ test('the other skills answer too', async () => {
   expect(await answer('core/skills?limit=1')).toMatchObject({ items: [{ name: 'alerts' }], next: 'alerts' });
 });
 
-test('who shows no token, a wrong one, or one that is too old, is told what to do', async () => {
+test('a request without a token, with a wrong one or a revoked one gets a remedy', async () => {
   expect(await problem(get('v1/core/version', ''))).toEqual([401, expect.stringContaining('a token is missing')]);
   expect(await problem(get('v1/core/version', 'wrong'))).toEqual([401, expect.stringContaining('the token is wrong')]);
   expect((await get('v1/core/version', 'wrong')).headers.get('www-authenticate')).toContain('Bearer');
@@ -138,29 +138,29 @@ test('who shows no token, a wrong one, or one that is too old, is told what to d
 test.each([
   ['v1/alerts/nothing', 404, 'the skill alerts has no query "nothing"; queries: open, one'],
   ['v1/nothing/open', 404, 'there is no skill "nothing"; skills: core, alerts, coffee, countdown'],
-  ['v1/alerts/open?limit=1&limit=2', 400, 'limit is given more than once: say it once'],
+  ['v1/alerts/open?limit=1&limit=2', 400, 'limit is given more than once'],
   ['v1/alerts/open?limit=0', 400, expect.stringContaining('limit: ')],
   ['v1/alerts/open?cursor=x', 400, expect.stringContaining('cursor: ')],
   ['nothing', 404, expect.stringContaining('there is nothing at this address')],
   ['v1/%ff/open', 400, expect.any(String)],
-])('%s is answered with %d', async (path, status, title) => {
+])('%s returns %d', async (path, status, title) => {
   expect(await problem(get(path))).toEqual([status, title]);
 });
 
-test('another method is refused with the ones there are', async () => {
+test('another method is rejected with the allowed ones', async () => {
   const response = await get('v1/alerts/open', CI, { method: 'DELETE' });
   expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
   expect((await get('v1/alerts/open', CI, { method: 'HEAD' })).status).toBe(200);
 });
 
-test('whoever is signed in on the pages asks as their person', async () => {
+test('a signed-in browser runs queries as its person', async () => {
   const cookie = await signIn(`http://127.0.0.1:${bot.app.port}`, await bot.app.createSignIn());
   const response = await get('v1/alerts/open?limit=1', '', { headers: { cookie } });
   expect(await response.json()).toMatchObject({ items: [{ id: 2 }] });
   expect((await get('v1/core/audit', '', { headers: { cookie } })).status).toBe(403);
 });
 
-test('whoever is signed in says commands as their person, but not through a page of another site', async () => {
+test('a signed-in browser runs commands as its person, but not from a page of another site', async () => {
   const cookie = await signIn(`http://127.0.0.1:${bot.app.port}`, await bot.app.createSignIn());
   const say = (key: string, headers: Record<string, string>) =>
     get('v1/commands', '', {
@@ -176,7 +176,7 @@ test('whoever is signed in says commands as their person, but not through a page
   });
 });
 
-test('the OpenAPI document says what is taken and given, to anybody', async () => {
+test('the OpenAPI document describes requests and responses, without a token', async () => {
   const document = (await (await get('openapi.json', '')).json()) as Record<string, never>;
   expect(document).toMatchObject({
     openapi: '3.1.0',

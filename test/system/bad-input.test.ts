@@ -40,7 +40,7 @@ beforeAll(async () => {
   });
 });
 afterAll(() => bot.stop());
-/** Whatever was sent before: nothing failed inside, and the bot answers. */
+/** Checks that nothing failed internally, and that the bot responds. */
 afterEach(async () => {
   expect(await bot.query('select message from errors')).toEqual([]);
   expect(await bot.query(`select id, payload from events where state = 'failed'`)).toEqual([]);
@@ -54,7 +54,7 @@ const send = (body: string | Uint8Array<ArrayBuffer>, headers: Record<string, st
     body,
   });
 
-/** One line for people: begins like a sentence in a log, says something. */
+/** One line for people that starts like a log sentence. */
 async function sentenceOf(response: Response): Promise<string> {
   expect(response.headers.get('content-type')).toBe('application/problem+json');
   const problem = (await response.json()) as { title: string; status: number };
@@ -70,26 +70,26 @@ const sample = (labels: Record<string, string>, more: object = {}): object => {
 };
 
 test.each([
-  ['nothing', '', 400, /empty/],
+  ['no content', '', 400, /empty/],
   ['white space', ' \n ', 400, /empty/],
-  ['half of JSON', '{"version":"4","alerts":[', 400, /not JSON: Unexpected end/],
-  ['no JSON', 'alert! <b>now</b>', 400, /not JSON/],
+  ['truncated JSON', '{"version":"4","alerts":[', 400, /not JSON: Unexpected end/],
+  ['text instead of JSON', 'alert! <b>now</b>', 400, /not JSON/],
   ['a list', '[]', 400, /not a JSON object/],
   ['null', 'null', 400, /not a JSON object/],
   ['a number', '42', 400, /not a JSON object/],
   ['no alerts', '{"version":"4"}', 400, /no list "alerts"/],
-  ['alerts that are no list', '{"version":"4","alerts":{"0":{}}}', 400, /no list "alerts"/],
+  ['alerts that are not a list', '{"version":"4","alerts":{"0":{}}}', 400, /no list "alerts"/],
   ['another version', '{"version":"5<img>","alerts":[]}', 400, /version/],
   ['65 levels', `{"version":"4","alerts":[${'['.repeat(70)}${']'.repeat(70)}]}`, 400, /deeper than 64/],
   ['a million open brackets', '['.repeat(1_000_000), 400, /deeper than 64/],
-  ['more than is taken', `{"version":"4","alerts":[],"x":"${'x'.repeat(9 * 1024 * 1024)}"}`, 413, /larger than 8 MiB/],
-])('a body that is %s is answered with its status and one sentence', async (_, body, status, sentence) => {
+  ['more than the limit', `{"version":"4","alerts":[],"x":"${'x'.repeat(9 * 1024 * 1024)}"}`, 413, /larger than 8 MiB/],
+])('a body with %s gets its status and one sentence', async (_, body, status, sentence) => {
   const response = await send(body);
   expect(response.status).toBe(status);
   expect(await sentenceOf(response)).toMatch(sentence);
 });
 
-test('what is packed is unpacked as far as it is allowed to be', async () => {
+test('a compressed body is inflated up to the limit', async () => {
   const bomb = await send(new Uint8Array(gzipSync(Buffer.alloc(64 * 1024 * 1024, 32))), { 'content-encoding': 'gzip' });
   expect(bomb.status).toBe(413);
   const broken = await send('no gzip', { 'content-encoding': 'gzip' });
@@ -98,7 +98,7 @@ test('what is packed is unpacked as far as it is allowed to be', async () => {
   expect([unknown.status, await sentenceOf(unknown)]).toEqual([415, expect.stringContaining('gzip')]);
 });
 
-test('of good and bad alerts in one body the good ones are shown, and the bad ones are named in one message', async () => {
+test('of good and bad alerts in one body, the good ones are shown, and one message reports the bad ones', async () => {
   const good = samplePayload({ name: 'StillShown', labels: { pod: 'good' } });
   const bad = [
     null,
@@ -130,8 +130,8 @@ test.each([
   ['lone surrogates', sample({ alertname: 'Lone\ud800Name', instance: '\udfff', ['\ud800']: '\ud800' })],
   ['control characters', sample({ alertname: '\u001b[31mRed\u0007', instance: '\r\n\t\u0085' })],
   ['names of objects', sample({ ['__proto__']: 'x', constructor: 'y', toString: 'z', hasOwnProperty: 'w' })],
-  ['times that are none', sample({}, { startsAt: '-271821-04-20T00:00:00Z', endsAt: {} })],
-  ['a time after all times', sample({}, { startsAt: '9999999-01-01T00:00:00Z' })],
+  ['invalid times', sample({}, { startsAt: '-271821-04-20T00:00:00Z', endsAt: {} })],
+  ['a time out of range', sample({}, { startsAt: '9999999-01-01T00:00:00Z' })],
   ['a fingerprint with NUL', sample({}, { fingerprint: '\u0000\ud800' })],
   ['no labels at all', sample({}, { labels: {} })],
   ['a thousand labels', sample(Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`l${n}`, 'v'])))],
@@ -141,7 +141,7 @@ test.each([
   const shown = bot.messages().slice(before);
   expect(shown).toHaveLength(1);
   for (const { message } of shown) {
-    // oxlint-disable-next-line no-control-regex -- what must not be there
+    // oxlint-disable-next-line no-control-regex -- these must not appear
     expect(JSON.stringify(message)).not.toMatch(/\\u00(?!0[9a])[01]|\\ud[89a-f]/);
     expect(message.title?.length).toBeLessThan(250);
     expect(JSON.stringify(message).length).toBeLessThan(10_000);
@@ -154,15 +154,15 @@ const HOSTILE: readonly [string, string][] = [
   ['a mention of the room', '@room @here @everyone <!channel> <@U012AB3CD> <@&1>'],
   ['marks', '**bold** _italic_ `code` ~~gone~~ ||hidden|| # heading'],
   ['a link', '[click](https://evil.example) ![x](https://evil.example/x.png)'],
-  ['a link that runs', '[click](javascript:alert(1)) <javascript:alert(1)>'],
+  ['a script link', '[click](javascript:alert(1)) <javascript:alert(1)>'],
   ['escaped marks', '\\**bold**\\ \\\\[click](https://evil.example)'],
   ['a fence', '```\n[click](https://evil.example)\n```'],
   ['a forged line', 'x\n🟢 RESOLVED after 1 min, Ann · all is well\n\nreply `close 1`'],
-  ['a turned direction', '\u202egnihtyna\u202c \u2066x\u2069'],
+  ['a reversed direction', '\u202egnihtyna\u202c \u2066x\u2069'],
   ['placeholders', '{pod} {cluster} $& $1 %s {{ template }}'],
 ];
 
-test.each(HOSTILE)('%s from outside is shown as it is and is never markup', async (_, text) => {
+test.each(HOSTILE)('external text with %s is shown unchanged and is never markup', async (_, text) => {
   const before = bot.messages().length;
   const body = sample(
     { alertname: text, namespace: text, cluster: text, instance: text, severity: text },
@@ -171,7 +171,7 @@ test.each(HOSTILE)('%s from outside is shown as it is and is never markup', asyn
   expect((await bot.webhook('alertmanager/prod', body, 'secret')).status).toBe(200);
   const [shown] = bot.messages().slice(before);
   if (!shown) throw new Error('nothing is shown');
-  // The title is one line, whatever the name of the alert is.
+  // The title is one line, whatever the name of the alert.
   expect(shown.message.title).not.toContain('\n');
   expect(shown.message.title).toMatch(/^🟡 WARNING /);
   const html = htmlOf(shown.message);
@@ -181,7 +181,7 @@ test.each(HOSTILE)('%s from outside is shown as it is and is never markup', asyn
     html.match(/<\w/g)?.length,
   );
   expect(html).not.toMatch(/<em>|[\u202a-\u202e\u2066-\u2069]/);
-  // What the alert says is quoted, and nothing else begins like a line of ours.
+  // The text of the alert is quoted, and nothing else looks like one of our lines.
   const ours = html.replace(/<blockquote>.*?<\/blockquote>/s, '\n').split(/<br>|\n/);
   expect(ours.slice(1).map((line) => /^(since |reply |<a href)/.test(line))).toEqual(ours.slice(1).map(() => true));
   // The only code is our own hint.
@@ -190,7 +190,7 @@ test.each(HOSTILE)('%s from outside is shown as it is and is never markup', asyn
   ]);
 });
 
-test('what a refused sender wrote is no markup in the ops room either', async () => {
+test('text of a rejected request is not markup in the ops room either', async () => {
   const response = await bot.webhook('alertmanager/other', { version: '[x](http://e.io)', alerts: [] }, 'secret');
   expect(response.status).toBe(400);
   const notice = () => bot.messages('ops').find(({ message }) => message.text?.includes('alertmanager/other'))?.message;
@@ -200,10 +200,10 @@ test('what a refused sender wrote is no markup in the ops room either', async ()
   expect(part?.body['text']).toContain('its alerts are being lost');
 });
 
-/** As Matrix gets it; checks on the way that nobody is called. */
+/** Renders for Matrix, and checks that nobody is mentioned. */
 function htmlOf(message: Parameters<typeof renderMatrix>[0]): string {
   const [part] = renderMatrix(message, { ring: true });
-  if (!part) throw new Error('nothing is rendered');
+  if (!part) throw new Error('nothing was rendered');
   const content = sendContent(part.body as MatrixBody, undefined, undefined);
   expect(content['m.mentions']).toEqual({});
   expect(String(content['body'])).not.toMatch(/@room/i);
@@ -224,7 +224,7 @@ function hear(text: string, more: { name?: string; mentionsBot?: boolean; direct
   });
 }
 
-/** What is answered to a line. */
+/** The replies to a line. */
 async function answers(...said: Parameters<typeof hear>): Promise<readonly (typeof shown)[number][]> {
   const before = bot.messages().length;
   hear(...said);
@@ -233,27 +233,16 @@ async function answers(...said: Parameters<typeof hear>): Promise<readonly (type
   return shown;
 }
 
-test.each(HOSTILE)(
-  '%s in a chat line, or in the name of who says it, is never markup in the answer',
-  async (_, text) => {
-    for (const said of [
-      `help ${text}`,
-      `alert ${text}`,
-      `count ${text}`,
-      `ack ${text}`,
-      `why ${text}`,
-      text,
-      'whoami',
-    ]) {
-      for (const { message } of await answers(said, { mentionsBot: true, name: text, by: '@stranger:test' })) {
-        const html = htmlOf({ ...message, text: message.text ?? '' });
-        if (html === 'undefined') continue; // nothing but plain text
-        const tags = [...html.matchAll(/<\/?([a-zA-Z!][^\s>]*)/g)].map((tag) => tag[1] ?? '');
-        expect(tags.filter((tag) => !['strong', 'br', 'code'].includes(tag))).toEqual([]);
-      }
+test.each(HOSTILE)('%s in a chat line, or in the name of its sender, is never markup in the reply', async (_, text) => {
+  for (const said of [`help ${text}`, `alert ${text}`, `count ${text}`, `ack ${text}`, `why ${text}`, text, 'whoami']) {
+    for (const { message } of await answers(said, { mentionsBot: true, name: text, by: '@stranger:test' })) {
+      const html = htmlOf({ ...message, text: message.text ?? '' });
+      if (html === 'undefined') continue; // only plain text
+      const tags = [...html.matchAll(/<\/?([a-zA-Z!][^\s>]*)/g)].map((tag) => tag[1] ?? '');
+      expect(tags.filter((tag) => !['strong', 'br', 'code'].includes(tag))).toEqual([]);
     }
-  },
-);
+  }
+});
 
 test.each([
   ['100 kB of one letter', `watchbell: ${'a'.repeat(100_000)}`],
@@ -263,22 +252,22 @@ test.each([
   ['NUL', 'watchbell: count \u0000\u0000'],
   ['lone surrogates', 'watchbell: count \ud800'],
   ['nothing but the name', 'watchbell'],
-])('a line with %s gets at most one answer', async (_, text) => {
+])('a line with %s gets at most one reply', async (_, text) => {
   expect((await answers(text)).length).toBeLessThanOrEqual(1);
 });
 
-test('a name that no database can hold does not keep a command from being answered', async () => {
+test('a command is answered even if the name of the sender cannot be stored unchanged', async () => {
   const [answer] = await answers('!ping', { name: 'A\u0000nn \ud800', by: '@odd:test' });
   expect(answer?.message.text).toBe('pong');
 });
 
-test('10,000 alerts in one body are taken, and a person is answered before they are all shown', async () => {
+test('10,000 alerts in one body are accepted, and a person gets a reply before all are shown', async () => {
   const list = Array.from({ length: 10_000 }, (_, n) => ({
     status: 'firing',
     labels: { alertname: 'Flood', severity: 'info', pod: `flood-${n}` },
     startsAt: new Date().toISOString(),
   }));
-  // Its room is throttled, as a real one would be.
+  // Its room is rate-limited, like a real one.
   const open = bot.platform.before;
   bot.platform.before = (operation) => {
     if (operation.type === 'send' && JSON.stringify(operation.part).includes('Flood'))
@@ -289,7 +278,7 @@ test('10,000 alerts in one body are taken, and a person is answered before they 
     await new Promise((resolve) => setTimeout(resolve, 20));
   hear('!count 77');
   while (!bot.texts().includes('counted 77')) await new Promise((resolve) => setTimeout(resolve, 20));
-  // Again, for a digest that was being made meanwhile.
+  // Again, for a digest that was created meanwhile.
   const drop = `update messages set state = 'dropped' where state = 'live' and pending returning 1`;
   await until(async () => (await bot.query(drop)).length === 0);
   bot.platform.before = open;
@@ -326,7 +315,7 @@ const notification = fc.record(
   { requiredKeys: [] },
 );
 
-test('whatever is posted is taken, or refused with one sentence', async () => {
+test('any posted body is accepted, or rejected with one sentence', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.oneof(
@@ -346,7 +335,7 @@ test('whatever is posted is taken, or refused with one sentence', async () => {
   await bot.settle();
 }, 60_000);
 
-test('somebody with an odd name takes an alert and is shown', async () => {
+test('a person with an odd name can acknowledge an alert', async () => {
   await send(JSON.stringify(sample({ namespace: 'odd' })));
   await bot.settle();
   const [alert] = await bot.query<{ number: number }>(`select number from alerts where labels->>'namespace' = 'odd'`);
@@ -355,7 +344,7 @@ test('somebody with an odd name takes an alert and is shown', async () => {
   expect(bot.messages().some(({ message }) => message.title?.includes('ACKED by N\ufffdu\ufffdl'))).toBe(true);
 });
 
-test('whatever is said, nothing fails, and nobody is called', async () => {
+test('no line causes a failure or a mention', async () => {
   const words = fc.oneof(
     fc.constantFrom(
       'ack',

@@ -30,7 +30,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-test('what is said on the command line is done by the running bot, and read with `get`', async () => {
+test('`do` runs commands through the running bot, and `get` reads the result', async () => {
   expect(await watchbell('get', 'countdown', 'running')).toEqual({ status: 0, output: 'none' });
   expect(await watchbell('do', 'count to 5000')).toEqual({
     status: 1,
@@ -49,7 +49,7 @@ test('what is said on the command line is done by the running bot, and read with
   expect(audit).toMatch(/cli:\S+ +lobby +countdown +stop +stop +cancelled/);
 });
 
-test('what comes from outside changes nothing in the terminal', async () => {
+test('external text cannot control the terminal', async () => {
   expect((await watchbell('get', 'core', 'people')).output).not.toContain('\u001b');
 });
 
@@ -59,6 +59,6 @@ test.each([
   [['get', 'countdown', 'running', 'limit'], '"limit" is not key=value, such as limit=10'],
   [['get', 'countdown', 'running', 'limit=0'], 'limit: '],
   [['do', 'stop', '--room', 'cellar'], 'There is no room "cellar"; rooms: lobby'],
-])('%j is refused with what is wrong', async (args, message) => {
+])('%j is rejected with the problem', async (args, message) => {
   expect(await watchbell(...args)).toEqual({ status: 2, output: expect.stringContaining(message) });
 });

@@ -22,7 +22,7 @@ const dashboard = JSON.parse(await readFile(file, 'utf8')) as {
 const panels = dashboard.panels.filter((panel) => panel.type !== 'row');
 const queries = panels.flatMap((panel) => (panel.targets ?? []).map(({ expr }) => ({ panel: panel.title, expr })));
 
-/** What the program exports: name → labels. Those of Prometheus itself are there for each. */
+/** Exported metrics: name → labels, including those that Prometheus adds. */
 async function exported(): Promise<Map<string, readonly string[]>> {
   const metrics = createMetrics({ version: '1.0.0' });
   const { skills } = await loadSkills([BUILT_IN_SKILLS]);
@@ -41,7 +41,7 @@ async function exported(): Promise<Map<string, readonly string[]>> {
   return all;
 }
 
-test('every metric that the dashboard asks for is exported, with the labels it asks by', async () => {
+test('every metric in the queries of the dashboard is exported, with their labels', async () => {
   const known = await exported();
   expect(queries.length).toBeGreaterThan(25);
   for (const { panel, expr } of queries) {
@@ -56,7 +56,7 @@ test('every metric that the dashboard asks for is exported, with the labels it a
   }
 });
 
-test('an operator finds each of these on it', () => {
+test('the dashboard shows each of these', () => {
   const asked = queries.map(({ expr }) => expr).join('\n');
   for (const name of [
     'events_total',
@@ -86,7 +86,7 @@ test('an operator finds each of these on it', () => {
     expect(panels.map((panel) => panel.title)).toContain(title);
 });
 
-test('each panel has a number of its own, a place of its own, a unit, a sentence, and the chosen data source', () => {
+test('each panel has a unique id and position, a unit, a description, and the selected data source', () => {
   expect(dashboard.templating.list.map(({ name }) => name)).toEqual(['datasource', 'job']);
   expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length);
   const cells = new Set<string>();

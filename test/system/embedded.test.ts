@@ -20,7 +20,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** A trial as `npm start` runs it; resolves when it has printed what to do, or has ended. */
+/** A trial as run by `npm start`; resolves when it has printed what to do, or has exited. */
 async function startTrial(): Promise<{ child: ChildProcess; output: () => string; exited: Promise<number | null> }> {
   const env = { PATH: process.env['PATH'], PORT: String(await freePort()), OPS_PORT: String(await freePort()) };
   const child = spawn(process.execPath, [BIN, 'run', '--data', join(directory, 'data')], {
@@ -43,7 +43,7 @@ async function startTrial(): Promise<{ child: ChildProcess; output: () => string
   return { child, output: () => output, exited };
 }
 
-/** What a person types who needs another address, and where that leads. */
+/** Creates another sign-in link on the command line, and opens it. */
 async function printAddress(): Promise<{ url: string; key: string }> {
   const { stdout } = await promisify(execFile)(process.execPath, [BIN, 'sign-in', '--data', join(directory, 'data')], {
     cwd: directory,
@@ -60,7 +60,7 @@ function addressIn(output: string): { url: string; key: string } {
 const databaseUrl = async (): Promise<URL> =>
   new URL((await readFile(join(directory, 'data/database-url'), 'utf8')).trim());
 
-/** What becomes of a connection to the trial's Postgres: undefined, or the code of the error. */
+/** Connects to the trial's Postgres; resolves to undefined, or the code of the error. */
 async function connectAs(password: string, sql = 'select 1'): Promise<string | undefined> {
   const client = new pg.Client({ connectionString: Object.assign(await databaseUrl(), { password }).href });
   try {
@@ -74,12 +74,12 @@ async function connectAs(password: string, sql = 'select 1'): Promise<string | u
   }
 }
 
-test('a trial starts its own Postgres, is found again after kill -9, and stops it on SIGTERM', async () => {
+test('a trial starts its own Postgres, reuses it after kill -9, and stops it on SIGTERM', async () => {
   const first = await startTrial();
   expect(first.output()).toContain('Three things to do');
   const second = await startTrial();
   expect(await second.exited).toBe(2);
-  expect(second.output()).toContain('is running with');
+  expect(second.output()).toContain('is already using');
 
   const address = /http:\/\/127\.0\.0\.1:\d+\/webhooks\/alertmanager/.exec(first.output())?.[0] ?? '';
   const token = /Bearer ([\w-]+)/.exec(first.output())?.[1] ?? '';
@@ -93,13 +93,13 @@ test('a trial starts its own Postgres, is found again after kill -9, and stops i
   expect((await fetch(address, { method: 'POST', body, headers: { authorization: `Bearer ${token}` } })).status).toBe(
     200,
   );
-  // Its superuser may run programs: the password is this directory's own, and readable for its owner only.
+  // A superuser can run programs, so the password is specific to the directory, and only readable by its owner.
   const { password } = await databaseUrl();
   expect(await connectAs('watchbell')).toBe('28P01');
   expect(password).toMatch(/^[\w-]{32}$/);
   for (const file of ['postgres-password', 'database-url'])
     expect((await stat(join(directory, 'data', file))).mode & 0o777).toBe(0o600);
-  // As a release left it that had the same password everywhere.
+  // As left by a release with a fixed password.
   await connectAs(password, `alter user postgres password 'watchbell'`);
   await rm(join(directory, 'data/postgres-password'));
   first.child.kill('SIGKILL');

@@ -41,7 +41,7 @@ const databaseUp = async (): Promise<string | undefined> =>
 const knocked = async (n: number): Promise<number> => (await bot.webhook('knock', { n }, 'secret')).status;
 const knockedIn = (n: number) => async (): Promise<boolean> => (await knocked(n)) === 200;
 
-test('in a database that was emptied the bot begins anew by itself, says so, and gives no number a second time', async () => {
+test('after its database was emptied the bot starts over, reports it, and uses no number twice', async () => {
   expect(await bot.say('ping 1')).toEqual(['pong 1']);
   expect(await knocked(1)).toBe(200);
   const [before] = await bot.query<{ last: number }>('select max(id)::int as last from events');
@@ -50,13 +50,13 @@ test('in a database that was emptied the bot begins anew by itself, says so, and
   await bot.settle();
   expect(await bot.say('ping 2')).toEqual(['pong 2']);
   expect(bot.texts()).toEqual(['pong 1', 'knock 1', 'knock 2', 'pong 2']);
-  expect(bot.texts('ops')).toEqual([expect.stringContaining('My database was emptied or exchanged for another one')]);
+  expect(bot.texts('ops')).toEqual([expect.stringContaining('My database was emptied or replaced')]);
   const [after] = await bot.query<{ first: number }>('select min(id)::int as first from events');
   expect(after?.first).toBeGreaterThan(before?.last ?? Number.NaN);
   expect([await databaseUp(), (await ops('/readyz')).status, (await ops('/healthz')).status]).toEqual(['1', 200, 200]);
 });
 
-test('where the tables cannot be made again the bot is not ready, says why, and goes on once they can', async () => {
+test('if the tables cannot be created again, the bot is not ready, reports why, and continues once they can', async () => {
   await admin.query('drop schema public cascade');
   await until(async () => (await ops('/readyz')).status === 503);
   expect(await databaseUp()).toBe('0');
@@ -70,7 +70,7 @@ test('where the tables cannot be made again the bot is not ready, says why, and 
   expect([await databaseUp(), (await ops('/readyz')).status]).toEqual(['1', 200]);
 });
 
-test('a single table that is gone is seen, and named', async () => {
+test('a single missing table is detected and named', async () => {
   await admin.query('alter table crons rename to hidden');
   await until(async () => (await ops('/readyz')).status === 503);
   await until(async () => (await (await ops('/healthz')).text()).includes('tables are gone (crons)'));
@@ -81,7 +81,7 @@ test('a single table that is gone is seen, and named', async () => {
   expect(bot.texts('ops')).toEqual([]);
 });
 
-test('a database that takes no writes is away, though it answers', async () => {
+test('a read-only database counts as unreachable', async () => {
   const [{ name } = { name: '' }] = await bot.query<{ name: string }>('select current_database() as name');
   await admin.query(`alter database ${name} set default_transaction_read_only = on`);
   await bot.query(

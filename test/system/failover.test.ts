@@ -1,4 +1,4 @@
-/** Two rooms that stand in for each other, and what becomes of what one of them is never shown. */
+/** Two rooms that are each other's failover. */
 import { defineSkill } from '../../src/skill.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
 
@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => bot.stop());
 
-/** From now on these rooms refuse everything for good. */
+/** From now on these rooms reject everything permanently. */
 function refuse(...rooms: readonly string[]): void {
   bot.platform.before = (operation) => {
     if ('room' in operation && rooms.includes(operation.room))
@@ -33,7 +33,7 @@ function refuse(...rooms: readonly string[]): void {
 
 const dead = () => bot.query<{ room: string }>(`select room from messages where state = 'dead' order by room`);
 
-test('what a room will never be shown is said in its failover, and the operators hear of it once', async () => {
+test('a message that a room rejects is posted in its failover room, and the operators are notified once', async () => {
   refuse('lobby');
   await bot.say('ring fire');
   await bot.say('ring water');
@@ -46,7 +46,7 @@ test('what a room will never be shown is said in its failover, and the operators
   expect(await dead()).toEqual([{ room: 'lobby' }, { room: 'lobby' }]);
 });
 
-test('what neither room is shown goes to and fro no more', async () => {
+test('a message that both rooms reject does not go back and forth', async () => {
   refuse('lobby', 'hall');
   await bot.say('ring fire');
   expect(await dead()).toEqual([{ room: 'hall' }, { room: 'lobby' }]);

@@ -13,7 +13,7 @@ const GOOD = {
 };
 let directory: string;
 let home: OpenDatabase;
-/** Like a mount of the chart's: its own file, the operators', and a team's. */
+/** Like a mount of the chart: its own file, the operators', and a team's. */
 const config = (): string => join(directory, 'config');
 const watchbell = (...args: string[]): Promise<CliResult> =>
   runCli(args, { config: config(), secrets: join(directory, 'secrets'), databaseUrl: '' });
@@ -35,7 +35,7 @@ afterAll(async () => {
 const TYPO = 'rooms: { web-team: { in: { wbe: team } } }\n';
 const PROBLEM = /team\.yaml:1:\d+ rooms\.web-team\.in\.wbe: .*did you mean "web"/;
 
-test('a typo before anything was good stops what needs the configuration, and not what needs the database alone', async () => {
+test('a typo without a last good configuration stops commands that need it, but not those that only need the database', async () => {
   await writeFile(join(config(), 'team.yaml'), TYPO);
   const [say, doctor, backup] = await Promise.all([
     watchbell('say', 'ops', 'hello'),
@@ -51,20 +51,20 @@ test('a typo before anything was good stops what needs the configuration, and no
   expect(backup).toMatchObject({ status: 0, output: expect.stringMatching(PROBLEM) });
 });
 
-describe('commands go on with the last good configuration, as the bot does, and say so', () => {
+describe('commands continue with the last good configuration, like the bot, and print a warning', () => {
   beforeAll(() =>
     home.database.transaction(({ query }) => storeGeneration(query, { hash: 'good', content: JSON.stringify(GOOD) })),
   );
 
   test.each([
     ['a typo in one part', TYPO, PROBLEM],
-    ['a part that is no YAML', 'rooms: { web-team: [\n', /team\.yaml:\d+:\d+: is not YAML/],
+    ['a part that is not YAML', 'rooms: { web-team: [\n', /team\.yaml:\d+:\d+: is not YAML/],
   ])('when there is %s', async (_, text, problem) => {
     await writeFile(join(config(), 'team.yaml'), text);
     const commands = [
       [['say', 'ops', 'hello'], 'Stored for web ops'],
       [['pair', 'random', '--wait', '0'], 'Stored: the round starts as soon as a bot is running'],
-      [['recover'], 'Nothing is overdue'],
+      [['recover'], 'No timer is overdue'],
     ] as const;
     const results = await Promise.all(commands.map(([args]) => watchbell(...args)));
     for (const [at, [, message]] of commands.entries()) {
@@ -77,7 +77,7 @@ describe('commands go on with the last good configuration, as the bot does, and 
     }
   });
 
-  test('doctor names the problem, and looks at what the bot goes on with', async () => {
+  test('doctor reports the problem, and checks the configuration that the bot runs with', async () => {
     await writeFile(join(config(), 'team.yaml'), TYPO);
     const { status, output } = await watchbell('doctor');
     expect(output).toMatch(new RegExp(`^BAD {2}configuration: .*${PROBLEM.source}`, 'm'));
@@ -88,12 +88,12 @@ describe('commands go on with the last good configuration, as the bot does, and 
   });
 });
 
-test('a probe proves the configuration as it stands, so one with a problem is refused', async () => {
+test('a probe tests the current configuration, so one with a problem is rejected', async () => {
   await writeFile(join(config(), 'team.yaml'), TYPO);
   expect(await watchbell('probe')).toMatchObject({ status: 2, output: expect.stringMatching(PROBLEM) });
 });
 
-test('where the database cannot be reached either, both are said', async () => {
+test('if the database cannot be reached either, both problems are reported', async () => {
   await writeFile(join(config(), 'team.yaml'), TYPO);
   await writeFile(join(directory, 'secrets/elsewhere'), home.url.replace(/:\d+\//, ':1/'));
   const { status, output } = await watchbell('say', 'ops', 'hello');

@@ -60,11 +60,11 @@ test.each([
   'commands_total{skill="core",command="status",result="denied"}',
   'commands_total{skill="core",command="other",result="invalid"}',
   'sends_total{connector="memory",result="rejected"}',
-])('%s is 0 before anything happens, so that the first one is an increase', async (series) => {
+])('%s starts at 0, so that the first event is an increase', async (series) => {
   expect(await metric(series)).toBe(0);
 });
 
-test('what happens is counted in the series that stood at 0, and in no other', async () => {
+test('events are counted in the series that started at 0, and in no other', async () => {
   const names = async (): Promise<string[]> =>
     [...(await bot.app.metrics.registry.metrics()).matchAll(/^(watchbell_\w+_total\{.*\}) /gm)].map(
       ([, series]) => series ?? '',
@@ -84,7 +84,7 @@ test('what happens is counted in the series that stood at 0, and in no other', a
   expect((await names()).filter((name) => !before.includes(name))).toEqual([]);
 });
 
-test('a source that comes with a reload begins at 0, and what was counted goes on', async () => {
+test('a source added by a reload starts at 0, and other counters continue', async () => {
   await bot.webhook('bell/prod', {}, 'wrong');
   await reload({ skills: { ...bot.app.config.skills, bell: { sources: ['prod', 'staging'] } } });
   expect(await metric('webhook_requests_total{source="bell/staging",code="401"}')).toBe(0);
@@ -92,7 +92,7 @@ test('a source that comes with a reload begins at 0, and what was counted goes o
   expect(await metric('webhook_last_received_timestamp_seconds{source="bell/staging"}')).toBeGreaterThan(0);
 });
 
-test('a connector that a reload takes out is not told as down', async () => {
+test('a connector removed by a reload is not reported as down', async () => {
   await bot.say('status');
   expect(await metric('connector_up{connector="memory"}')).toBe(1);
   expect(await metric('connector_last_event_timestamp_seconds{connector="memory"}')).toBeGreaterThan(0);
@@ -102,7 +102,7 @@ test('a connector that a reload takes out is not told as down', async () => {
   ).toEqual([]);
 });
 
-test('when a source was last heard outlives the replica that heard it, and is told by each', async () => {
+test('the last time of a source survives the replica that received it, and every replica exports it', async () => {
   const name = 'webhook_last_received_timestamp_seconds{source="bell/prod"}';
   const configured = (await metric(name)) ?? 0;
   await bot.advance(3_600_000);
@@ -116,19 +116,19 @@ test('when a source was last heard outlives the replica that heard it, and is to
   }
 });
 
-test('a webhook for an address nobody configured is told once, whatever names somebody makes up', async () => {
+test('webhooks for unknown addresses are reported once, even with made-up names', async () => {
   for (const source of ['prodd', 'a', 'b']) expect((await bot.webhook(`bell/${source}`, {}, 'guess')).status).toBe(503);
   for (const address of ['gong/x', 'bell/prod/v2', ''])
     expect((await bot.webhook(address, {}, 'guess')).status).toBe(404);
   expect((await bot.webhook('bell/prod/v2', {}, 'secret')).status).toBe(404);
-  const told = (): string[] => bot.texts().filter((text) => text.includes('refused'));
+  const told = (): string[] => bot.texts().filter((text) => text.includes('rejected'));
   while (told().length < 3) await new Promise((resolve) => setTimeout(resolve, 10));
   await bot.settle();
-  // Each is told in a transaction of its own, whichever commits first.
+  // Each is stored in a separate transaction, in any order.
   expect(told().toSorted()).toEqual([
-    'A sender with the token of `bell/prod` posts to `/webhooks/bell/prod/v2` and is refused (no webhook has this address: see the documentation of the skill); its alerts are being lost.',
-    'Somebody sent a request to `/webhooks/bell/prodd`, and it was refused: this replica does not know source prodd yet: add it to the configuration, or wait. If that was meant for me, correct the address there, or add the source here. Configured: `bell/prod`.',
-    'Somebody sent a request to `/webhooks/gong/x`, and it was refused: no webhook has this address: see the documentation of the skill. If that was meant for me, correct the address there.',
+    'A request to `/webhooks/bell/prodd` was rejected: this replica does not know source prodd yet: add it to the configuration, or wait. If it was meant for me, correct the address there, or add the source here. Configured: `bell/prod`.',
+    'A request to `/webhooks/gong/x` was rejected: no webhook has this address: see the documentation of the skill. If it was meant for me, correct the address there.',
+    'A sender with the token of `bell/prod` posts to `/webhooks/bell/prod/v2` and is rejected (no webhook has this address: see the documentation of the skill); its alerts are being lost.',
   ]);
   expect(await bot.query('select about from notices order by about')).toEqual([
     { about: 'webhook:address:404' },

@@ -52,7 +52,7 @@ async function createBell(databaseUrl: string): Promise<ProgramProcess> {
 
 interface Probing {
   readonly done: Promise<{ status: number | null; output: string }>;
-  /** Resolves once it has printed that. */
+  /** Resolves once it has printed this text. */
   printed(text: string): Promise<void>;
 }
 
@@ -82,7 +82,7 @@ function probe(...args: string[]): Probing['done'] {
   return startProbe(['--config', join(directory, 'watchbell.yaml'), ...args]).done;
 }
 
-test('a probe goes the whole way', async () => {
+test('a probe takes the complete path', async () => {
   await configure({ rooms: ['ops'] });
   bell = await createBell(database.url);
   await bell.start();
@@ -93,7 +93,7 @@ test('a probe goes the whole way', async () => {
   expect(status).toBe(0);
 });
 
-test('a probe that is shown nowhere fails with the reason, and so does one that nobody takes', async () => {
+test('a probe that is not shown fails with the reason, and so does one without a bot', async () => {
   await configure({ rooms: ['ops'], routes: [{ matchers: ['severity="info"'], drop: true }] });
   bell = await createBell(database.url);
   await bell.start();
@@ -103,7 +103,7 @@ test('a probe that is shown nowhere fails with the reason, and so does one that 
   expect(unheard).toEqual({ status: 1, output: expect.stringContaining('no bot answers') });
 });
 
-test('a probe that comes before the bot waits for it, and one of a changed configuration until the bot has that', async () => {
+test('a probe started before the bot waits for it, and one with a changed configuration waits until the bot has it', async () => {
   await configure({ rooms: ['ops'] });
   bell = await createBell(database.url);
   const early = startProbe(['--config', join(directory, 'watchbell.yaml'), '--url', bell.url]);
@@ -123,7 +123,7 @@ test('a probe that comes before the bot waits for it, and one of a changed confi
   });
 });
 
-test('a bot that is started before its database waits for it, and ends at once when told to', async () => {
+test('a bot started before its database waits for it, and stops at once on a signal', async () => {
   await configure({ rooms: ['ops'] });
   const { hostname, port } = new URL(database.url);
   const url = new URL(database.url);

@@ -7,18 +7,18 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
-/** Nothing but the proxy knows where this is. */
+/** Only the proxy can resolve this name. */
 const HOST = 'bell.test';
 const CERTIFICATE = join(import.meta.dirname, '../fakes/tls/bell.test');
 const SOURCE = join(import.meta.dirname, '../../src');
 
 let proxy: Server;
-/** What the proxy was asked for, in order. */
+/** Requests to the proxy, in order. */
 let asked: string[];
 const servers: Server[] = [];
 
 beforeAll(async () => {
-  // Made for this test, for a name that nobody can have (RFC 2606), good for a hundred years.
+  // Made for this test, for a reserved name (RFC 2606), valid for a hundred years.
   const tls = { key: await readFile(`${CERTIFICATE}.key`), cert: await readFile(`${CERTIFICATE}.pem`) };
   const answer = (path: string | undefined): string => JSON.stringify({ path });
   const plain = await listening(createServer((request, response) => response.end(answer(request.url))));
@@ -34,7 +34,7 @@ beforeAll(async () => {
       through.write(head);
       through.pipe(socket).pipe(through);
     });
-    // A tunnel is no connection of the server's: whichever end goes first takes the other along.
+    // The server does not track tunnels: if one end closes, close the other.
     through.on('error', () => {}).on('close', () => socket.destroy());
     socket.on('error', () => {}).on('close', () => through.destroy());
   });
@@ -54,7 +54,7 @@ async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** Runs statements in a process of its own: proxies and certificates are the whole process's. */
+/** Runs statements in a separate process, because proxies and certificates apply to a complete process. */
 async function inProcess(statements: string, env: Record<string, string>): Promise<string[]> {
   const script = `
     const { useProxies } = await import('${SOURCE}/proxies.ts');
@@ -75,7 +75,7 @@ async function inProcess(statements: string, env: Record<string, string>): Promi
 
 const proxyUrl = (user = ''): string => `http://${user}127.0.0.1:${(proxy.address() as AddressInfo).port}`;
 
-test("everything that goes out takes the proxies, with their password, and the certificates of one's own", async () => {
+test('all outgoing requests use the proxies, with their password, and the additional certificates', async () => {
   const said = await inProcess(
     `const matrix = new Requests('https://${HOST}');
      for (const since of [1, 2]) await say(async () => (await matrix.request('GET', '/sync', { query: { since } })).path);
@@ -100,7 +100,7 @@ test("everything that goes out takes the proxies, with their password, and the c
   ]);
 });
 
-test('what NO_PROXY names, with all below it, and the bot itself are asked without the proxy', async () => {
+test('hosts in NO_PROXY, their subdomains, and the bot itself are reached without the proxy', async () => {
   const own = await listening(createServer((_request, response) => response.end('{"path":"itself"}')));
   const said = await inProcess(
     `await say(async () => (await (await fetch('http://127.0.0.1:${own}/')).json()).path);
@@ -113,7 +113,7 @@ test('what NO_PROXY names, with all below it, and the bot itself are asked witho
   expect(asked).toEqual([]);
 });
 
-test('a proxy that lets nobody through is told without its password; one that is no address is refused by its name', async () => {
+test('a rejecting proxy is reported without its password, and an invalid address by the name of its variable', async () => {
   const refusing = createServer();
   refusing.on('connect', (_request, socket) => socket.end('HTTP/1.1 403 Forbidden\r\n\r\n'));
   const port = await listening(refusing);

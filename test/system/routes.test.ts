@@ -1,4 +1,4 @@
-/** What platforms post to the bot, through the route of the memory connector. */
+/** Requests of platforms to the bot, through the route of the memory connector. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingEvent } from '../../src/connectors/connector.ts';
 import { SIGNATURE_HEADER, signatureOf } from '../../src/connectors/memory/route.ts';
@@ -31,7 +31,7 @@ async function post(to: TestBot, events: unknown, { path = '/events', secret = b
   return { status: answer.status, text: await answer.text() };
 }
 
-test('either replica takes what is posted, and each event once, however often and wherever it comes', async () => {
+test('every replica accepts requests, and each event once, however often and wherever it arrives', async () => {
   bot = await startTestBot({ skills: [probe] });
   await using other = await startTestBot({ skills: [probe], sharedWith: bot });
   const events = Array.from({ length: 6 }, (_, n) => said(`ping ${n}`));
@@ -41,7 +41,7 @@ test('either replica takes what is posted, and each event once, however often an
   expect(bot.texts().toSorted()).toEqual(events.map((_, n) => `pong ${n}`));
 });
 
-test('who does not sign it is refused, and so are other addresses, methods, and what is too large', async () => {
+test('unsigned requests, other addresses and methods, and large bodies are rejected', async () => {
   bot = await startTestBot({ skills: [probe] });
   expect(await post(bot, [said('ping 1')], { secret: 'guessed' })).toMatchObject({ status: 401 });
   expect(await post(bot, 'no events')).toMatchObject({ status: 400 });
@@ -54,7 +54,7 @@ test('who does not sign it is refused, and so are other addresses, methods, and 
   expect(metrics).toContain('watchbell_webhook_requests_total{source="memory/memory",code="401"} 1');
 });
 
-test('with the database away it is 503, and taken when it is back', async () => {
+test('it returns 503 while the database is down, and accepts requests again afterwards', async () => {
   bot = await startTestBot({ skills: [probe] });
   const line = new Line(bot.databaseUrl);
   await line.mend();

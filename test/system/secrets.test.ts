@@ -4,7 +4,7 @@ import { defineSkill, defineTask, z } from '../../src/skill.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
 
 const SECRET = 'hunter2-hunter2-hunter2';
-/** As `fetch` puts a header with a line break in it. */
+/** The error of `fetch` for a header with a line break. */
 const leak = (): never => {
   throw new Error(`Headers.append: "Bearer ${SECRET}" is an invalid header value.`);
 };
@@ -14,7 +14,7 @@ const leaky = defineSkill({
   commands: {
     fail: { help: 'fails', run: leak },
     start: {
-      help: 'starts what fails',
+      help: 'starts a failing task',
       run: async (context) => {
         await context.task('post', null);
         return 'started';
@@ -44,7 +44,7 @@ afterAll(async () => {
   forgetSecrets();
 });
 
-test('a secret that a library quotes in an error reaches no room and no row', async () => {
+test('a secret quoted in the error of a library reaches no room and no row', async () => {
   expect(
     messageOf(
       await Promise.resolve()

@@ -1,4 +1,4 @@
-/** The web chat as its page uses it, on the real store. */
+/** The web chat as used by its page, on the real store. */
 import { randomUUID } from 'node:crypto';
 import type { Message } from '../../src/chat/message.ts';
 import { defineSkill } from '../../src/skill.ts';
@@ -78,7 +78,7 @@ interface Line {
   readonly press: { readonly message: string; readonly version: number };
 }
 
-/** What the page has from the bot. */
+/** The lines of the bot on the page. */
 async function shown(): Promise<Line[]> {
   const rows = await bot.query<{ id: string; body: string }>(
     `select id, body from web_messages where connector = 'web' and not deleted order by position`,
@@ -89,7 +89,7 @@ async function shown(): Promise<Line[]> {
   });
 }
 
-test('a line and a press count once, however often and however close together the page sends them', async () => {
+test('a line and a press are accepted once, however often and fast the page sends them', async () => {
   const line = { id: randomUUID(), text: 'offer' };
   expect(await Promise.all([send('lines', line), send('lines', line)])).toEqual([200, 200]);
   expect(await send('lines', line)).toBe(200);
@@ -103,7 +103,7 @@ test('a line and a press count once, however often and however close together th
   expect((await shown()).map(({ text }) => text)).toEqual(['press me', 'pong']);
 });
 
-test('what names a message that cannot be one is a line like any other', async () => {
+test('a reply to an impossible id is a normal line', async () => {
   expect(await send('lines', { id: randomUUID(), text: 'ping', replyTo: 'no id' })).toBe(200);
   expect(await send('lines', { id: randomUUID(), text: 'ping', replyTo: '-'.repeat(36) })).toBe(200);
   expect(await send('presses', { id: randomUUID(), message: '-'.repeat(36), version: 1, index: 0 })).toBe(200);
@@ -111,7 +111,7 @@ test('what names a message that cannot be one is a line like any other', async (
   expect(await bot.query(`select message from errors`)).toEqual([]);
 });
 
-test('an id in capitals is the same id', async () => {
+test('an upper-case id is the same id', async () => {
   const line = { id: randomUUID(), text: 'offer' };
   expect(await send('lines', line)).toBe(200);
   expect(await send('lines', { ...line, id: line.id.toUpperCase() })).toBe(200);
@@ -124,7 +124,7 @@ test('an id in capitals is the same id', async () => {
   expect((await shown()).map(({ text }) => text)).toEqual(['press me', 'pong']);
 });
 
-test("a line under the id of the bot's message is refused, and so is another text under the id of a line", async () => {
+test('a line with the id of a message of the bot is rejected, and so is another text with the id of a line', async () => {
   const line = { id: randomUUID(), text: 'offer' };
   expect(await send('lines', line)).toBe(200);
   const [button] = await shown();
@@ -134,7 +134,7 @@ test("a line under the id of the bot's message is refused, and so is another tex
   expect((await shown()).map(({ text }) => text)).toEqual(['press me']);
 });
 
-test('a session of one replica is good in another, and over in both when it is ended', async () => {
+test('a session of one replica is valid on another, and ended on both', async () => {
   await using other = await startTestBot({ skills: [probe], config: CONFIG, sharedWith: bot });
   expect(await send('lines', { id: randomUUID(), text: 'ping' }, other.app)).toBe(200);
   const signedOut = await fetch(`http://127.0.0.1:${bot.app.port}/logout`, {
@@ -145,7 +145,7 @@ test('a session of one replica is good in another, and over in both when it is e
     expect(await send('lines', { id: randomUUID(), text: 'ping' }, app)).toBe(401);
 });
 
-test('the same press within a minute runs once, by whatever id it comes; another button between runs it again', async () => {
+test('the same press within a minute runs once, even with another id; another button in between makes it run again', async () => {
   await send('lines', { id: randomUUID(), text: 'offer' });
   const [button] = await shown();
   const press = (index: number) => send('presses', { id: randomUUID(), ...button?.press, index });
@@ -162,7 +162,7 @@ test('the same press within a minute runs once, by whatever id it comes; another
   expect(pings).toBe(4);
 });
 
-test('a press is answered also where its command says nothing', async () => {
+test('a press is answered even if its command returns nothing', async () => {
   await send('lines', { id: randomUUID(), text: 'offer' });
   const [button] = await shown();
   await send('presses', { id: randomUUID(), ...button?.press, index: 2 });
@@ -173,7 +173,7 @@ test('a press is answered also where its command says nothing', async () => {
   ]);
 });
 
-test('what the build before accepted and did not handle is handled: a reaction taken back, and a press', async () => {
+test('events accepted but not handled by the previous build are handled: a removed reaction, and a press', async () => {
   await bot.say('tap me');
   const [message] = bot.messages();
   const sender = { accountId: '@ann:test', name: 'Ann', bot: false, guest: false };
@@ -193,7 +193,7 @@ test('what the build before accepted and did not handle is handled: a reaction t
   expect((await shown()).map(({ text }) => text)).toEqual(['pong']);
 });
 
-test('a press on what the room does not offer any more does nothing, and says so', async () => {
+test('a press on a button that is no longer offered does nothing, and reports it', async () => {
   await bot.say('board one');
   await bot.say('button board');
   const [old] = await shown();
@@ -202,7 +202,7 @@ test('a press on what the room does not offer any more does nothing, and says so
   expect((await shown()).map(({ text }) => text)).toEqual(['two', OUT_OF_DATE]);
 });
 
-test('what is said, changed and taken away is seen by a reader of each replica, and a change of a ring below it', async () => {
+test('readers of each replica see new, changed and deleted messages, and a ringing change at the end', async () => {
   await using other = await startTestBot({ skills: [probe], config: CONFIG, sharedWith: bot });
   const texts = async (app: TestBot['app']): Promise<string[]> => {
     const answer = await fetch(`http://127.0.0.1:${app.port}/web/rooms/board/lines?before=1000000`, {
@@ -221,7 +221,7 @@ test('what is said, changed and taken away is seen by a reader of each replica, 
   expect(await texts(other.app)).toEqual([]);
 });
 
-test('what has a time of its own is not on the page before then, and stands below what was said meanwhile', async () => {
+test('a scheduled message is not on the page before its time, and appears below later lines', async () => {
   await bot.say('later');
   expect(await shown()).toEqual([]);
   await send('lines', { id: randomUUID(), text: 'ping' });
@@ -229,7 +229,7 @@ test('what has a time of its own is not on the page before then, and stands belo
   expect((await shown()).map(({ text }) => text)).toEqual(['pong', 'in a minute']);
 });
 
-test('a page is told at once, and does not wait for the look of each second', async () => {
+test('a page gets changes at once, without waiting for the next poll', async () => {
   const stream = await fetch(`http://127.0.0.1:${bot.app.port}/web/rooms/board/stream`, { headers: { cookie } });
   const reader = stream.body?.getReader();
   let seen = '';
@@ -238,7 +238,7 @@ test('a page is told at once, and does not wait for the look of each second', as
     await bot.say(`board text-${n}`);
     while (!seen.includes(`text-${n}`)) seen += new TextDecoder().decode((await reader?.read())?.value);
   }
-  // One after another, so that looks alone would take 5 s.
+  // One after another, so that polling alone would take 5 s.
   expect(performance.now() - began).toBeLessThan(3500);
   await reader?.cancel();
 });

@@ -3,10 +3,10 @@ import { html } from 'htm/preact';
 import type { VNode } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { WebExcerpt } from '../web-chat.ts';
-import { readEarlier, say } from './connection.ts';
+import { readEarlier, send } from './connection.ts';
 import { LineView, UnsentView, firstWords } from './line-view.ts';
 import {
-  answering,
+  replyingTo,
   connection,
   currentRoom,
   hasEarlier,
@@ -17,7 +17,7 @@ import {
   unsentHere,
 } from './store.ts';
 
-/** Closer to the end than this, the reader is following and is kept there. */
+/** If scrolled closer to the end than this, the view follows new messages. */
 const FOLLOWING_PX = 80;
 
 export function App({ botName }: { botName: string }): VNode {
@@ -48,7 +48,7 @@ function Rooms(): VNode {
 }
 
 function State(): VNode {
-  const words = { connecting: 'connecting …', live: 'live', lost: 'offline, trying again …' }[connection.value];
+  const words = { connecting: 'connecting …', live: 'live', lost: 'offline, reconnecting …' }[connection.value];
   return html`<p class="state ${connection.value}" role="status">${words}</p>` as VNode;
 }
 
@@ -63,14 +63,14 @@ function Conversation({ botName }: { botName: string }): VNode {
   useLayoutEffect(() => {
     const element = scroller.current;
     if (!element) return;
-    // What was read stays where it is when something comes above it.
+    // Keep the position when lines are added above.
     if (heightBefore.current !== undefined) element.scrollTop += element.scrollHeight - heightBefore.current;
     else if (isFollowing.value) element.scrollTop = element.scrollHeight;
     heightBefore.current = undefined;
   }, [shown, waiting]);
   useEffect(() => {
     isFollowing.value = true;
-    // The keyboard of a phone takes half of the room away.
+    // The keyboard of a phone covers half of the view.
     const keep = new ResizeObserver(() => {
       const element = scroller.current;
       if (element && isFollowing.value) element.scrollTop = element.scrollHeight;
@@ -96,11 +96,11 @@ function Conversation({ botName }: { botName: string }): VNode {
   return html`<main ref=${scroller} onScroll=${onScroll} tabindex="-1">
     <div class="lines" role="log" aria-label="Conversation">
       ${hasEarlier.value && html`<${Earlier} key="earlier" onRead=${showMore} />`}
-      ${isLoaded.value && shown.length + waiting.length === 0 && html`<${Welcome} botName=${botName} />`}
+      ${isLoaded.value && shown.length + waiting.length === 0 && html`<${Welcome} />`}
       ${shown.map((line, index) => html`<${LineView} key=${line.id} line=${line} before=${shown[index - 1]} botName=${botName} />`)}
       ${waiting.map((line) => html`<${UnsentView} key=${line.id} line=${line} />`)}
     </div>
-    ${!isFollowing.value && html`<button type="button" class="to-end" onClick=${toEnd}>↓ Newest</button>`}
+    ${!isFollowing.value && html`<button type="button" class="to-end" onClick=${toEnd}>↓ Latest</button>`}
   </main>` as VNode;
 }
 
@@ -118,18 +118,20 @@ function Earlier({ onRead }: { onRead: (excerpt: WebExcerpt) => void }): VNode {
   };
 
   return html`<div class="earlier">
-    <button type="button" aria-disabled=${isBusy.value ? 'true' : 'false'} onClick=${read}>Earlier</button>
+    <button type="button" aria-disabled=${isBusy.value ? 'true' : 'false'} onClick=${read}>
+      Show earlier messages
+    </button>
     ${problem.value !== undefined && html`<p role="alert">${problem.value}</p>`}
   </div>` as VNode;
 }
 
-const FIRST_WORDS = ['help', 'demo alert', 'status'];
+const SUGGESTIONS = ['help', 'demo alert', 'status'];
 
-function Welcome({ botName }: { botName: string }): VNode {
+function Welcome(): VNode {
   return html`<section class="welcome">
-    <p>Nothing was said here yet. ${botName} listens: try</p>
+    <p>No messages yet. Commands to try:</p>
     <p class="actions">
-      ${FIRST_WORDS.map((words) => html`<button type="button" onClick=${() => say(words)}>${words}</button>`)}
+      ${SUGGESTIONS.map((words) => html`<button type="button" onClick=${() => send(words)}>${words}</button>`)}
     </p>
   </section>` as VNode;
 }
@@ -137,7 +139,7 @@ function Welcome({ botName }: { botName: string }): VNode {
 function Composer({ botName }: { botName: string }): VNode {
   const text = useSignal('');
   const field = useRef<HTMLTextAreaElement>(null);
-  const answered = answering.value;
+  const replyTarget = replyingTo.value;
 
   useLayoutEffect(() => {
     const element = field.current;
@@ -148,22 +150,22 @@ function Composer({ botName }: { botName: string }): VNode {
   const submit = (event?: Event): void => {
     event?.preventDefault();
     if (text.value.trim() === '') return;
-    say(text.value.trim(), answered?.id);
+    send(text.value.trim(), replyTarget?.id);
     text.value = '';
-    answering.value = undefined;
+    replyingTo.value = undefined;
     field.current?.focus();
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) submit(event);
-    if (event.key === 'Escape') answering.value = undefined;
+    if (event.key === 'Escape') replyingTo.value = undefined;
   };
 
   return html`<form class="composer" onSubmit=${submit}>
     ${
-      answered &&
+      replyTarget &&
       html`<p class="answering">
-        <span>Reply to: ${firstWords(answered)}</span>
-        <button type="button" class="plain" aria-label="Do not reply" onClick=${() => (answering.value = undefined)}>
+        <span>Reply to: ${firstWords(replyTarget)}</span>
+        <button type="button" class="plain" aria-label="Cancel reply" onClick=${() => (replyingTo.value = undefined)}>
           ✕
         </button>
       </p>`
@@ -174,8 +176,8 @@ function Composer({ botName }: { botName: string }): VNode {
         ref=${field}
         rows="1"
         maxlength="8000"
-        aria-label=${`Say something to ${botName}`}
-        placeholder="Say something"
+        aria-label=${`Write a message to ${botName}`}
+        placeholder="Write a message"
         enterkeyhint="send"
         autocomplete="off"
         autocapitalize="none"

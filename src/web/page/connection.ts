@@ -6,7 +6,7 @@ import {
   connection,
   currentRoom,
   forgetLines,
-  markRefused,
+  markRejected,
   oldestSeq,
   rooms,
   showChanges,
@@ -15,7 +15,7 @@ import {
   user,
 } from './store.ts';
 
-/** The server beats every 15 s; a phone that slept finds its stream dead without being told. */
+/** The server sends a heartbeat every 15 s; after sleep, a phone's stream may be dead without an error event. */
 const SILENCE_MS = 45_000;
 
 let stream: EventSource | undefined;
@@ -24,8 +24,8 @@ let retry: number | undefined;
 let failures = 0;
 const sending = new Set<string>();
 
-/** Reads who and where we are, then follows the room in the address, or the first. */
-export async function begin(): Promise<void> {
+/** Reads the session, then follows the room in the URL, or the first one. */
+export async function start(): Promise<void> {
   await readSession();
   addEventListener('hashchange', () => enter(roomInAddress()));
   addEventListener('online', () => follow());
@@ -36,7 +36,7 @@ export async function begin(): Promise<void> {
   for (const { id, problem } of unsent.value) if (problem === undefined) void deliver(id);
 }
 
-export function say(text: string, replyTo?: string): void {
+export function send(text: string, replyTo?: string): void {
   const room = currentRoom.value;
   if (room === undefined) return;
   const id = randomUuid();
@@ -44,13 +44,13 @@ export function say(text: string, replyTo?: string): void {
   void deliver(id);
 }
 
-/** Resolves to undefined when the press was taken, else to the sentence that says why not. */
+/** Resolves to undefined if the press was accepted, else to the problem. */
 export async function press(pressed: InteractionTarget, index: number): Promise<string | undefined> {
   const room = currentRoom.value ?? '';
   return repeat(`web/rooms/${encodeURIComponent(room)}/presses`, { id: randomUuid(), ...pressed, index });
 }
 
-/** Reads what stands before the oldest line that is shown; the sentence that says why not; or undefined when the room was left meanwhile. */
+/** Reads the lines before the oldest one shown; or the problem; or undefined if the room was changed meanwhile. */
 export async function readEarlier(): Promise<WebExcerpt | string | undefined> {
   const room = currentRoom.value ?? '';
   const before = oldestSeq.value;
@@ -71,10 +71,10 @@ async function deliver(id: string): Promise<void> {
   const { room, text, replyTo } = line;
   const problem = await repeat(`web/rooms/${encodeURIComponent(room)}/lines`, { id, text, replyTo });
   sending.delete(id);
-  if (problem !== undefined) markRefused(id, problem);
+  if (problem !== undefined) markRejected(id, problem);
 }
 
-/** Posts until it is answered; the id in the body keeps a repeat from counting twice. */
+/** Retries a POST until it is answered; the id in the body makes it idempotent. */
 async function repeat(address: string, body: object): Promise<string | undefined> {
   for (let tries = 0; ; tries++) {
     try {
@@ -84,11 +84,11 @@ async function repeat(address: string, body: object): Promise<string | undefined
         body: JSON.stringify(body),
       });
       if (response.ok) return undefined;
-      // Signed out elsewhere. What was typed is kept, and sent when this page is signed in again.
+      // Signed out elsewhere. Unsent lines are kept, and sent after the next sign-in.
       if (response.status === 401) location.reload();
       else if (response.status < 500 && response.status !== 429) return await sentenceOf(response);
     } catch {
-      // No network: the same as an answer that says "not now".
+      // No network: retry, as after a 503.
     }
     await pause(tries);
   }
@@ -117,7 +117,7 @@ function roomInAddress(): string | undefined {
   return rooms.value.find(({ id }) => id === named)?.id ?? rooms.value[0]?.id;
 }
 
-/** Undefined for what is no encoded text: people edit addresses, and links are cut. */
+/** Undefined if the encoding is invalid: people edit URLs, and links get truncated. */
 function decoded(text: string): string | undefined {
   try {
     return decodeURIComponent(text);
@@ -133,7 +133,7 @@ function enter(room: string | undefined): void {
   follow();
 }
 
-/** Opens the stream of the current room anew; whatever was open before is closed. */
+/** Reopens the stream of the current room. */
 function follow(): void {
   stream?.close();
   clearTimeout(silence);
@@ -170,19 +170,19 @@ function follow(): void {
   heard();
 }
 
-/** The rooms may have changed meanwhile, or the session ended: then the page reloads to the login. */
+/** Rooms may have changed meanwhile. If the session has ended, the page reloads, which shows the sign-in. */
 async function reconnect(): Promise<void> {
   try {
     const response = await fetch('web/session');
     if (response.status === 401) location.reload();
     if (response.ok) rooms.value = ((await response.json()) as { rooms: WebRoom[] }).rooms;
   } catch {
-    // Still away; the stream finds out by itself.
+    // Still unreachable; the stream will notice.
   }
   follow();
 }
 
-/** `crypto.randomUUID` is withheld from pages that came over plain http. */
+/** `crypto.randomUUID` is not available over plain http. */
 function randomUuid(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;

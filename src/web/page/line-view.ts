@@ -2,9 +2,9 @@ import { html } from 'htm/preact';
 import type { ComponentChildren, VNode } from 'preact';
 import { clean, inlinesToPlain, parseMarkdown } from '../../chat/markdown.ts';
 import type { WebLine } from '../web-chat.ts';
-import { say } from './connection.ts';
+import { send } from './connection.ts';
 import { MessageView } from './message-view.ts';
-import { answering, dropUnsent, lineById, user } from './store.ts';
+import { replyingTo, dropUnsent, lineById, user } from './store.ts';
 import type { Unsent } from './store.ts';
 
 const TIME = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
@@ -43,7 +43,7 @@ export function LineView({
 
 function ReplyButton({ line }: { line: WebLine }): VNode {
   const reply = (): void => {
-    answering.value = line;
+    replyingTo.value = line;
     document.querySelector<HTMLTextAreaElement>('#say')?.focus();
   };
   return html`<button
@@ -65,7 +65,7 @@ function Quote({ id }: { id: string }): ComponentChildren {
 export function UnsentView({ line }: { line: Unsent }): VNode {
   const again = (): void => {
     dropUnsent(line.id);
-    say(line.text, line.replyTo);
+    send(line.text, line.replyTo);
   };
   return html`<article class="line own unsent" data-unsent=${line.id}>
     <div class="bubble">
@@ -83,7 +83,7 @@ export function UnsentView({ line }: { line: Unsent }): VNode {
         : html`<p class="fate" role="alert">
             Not sent: ${line.problem}.
             <button type="button" class="plain" onClick=${again}>Try again</button>
-            <button type="button" class="plain" onClick=${() => dropUnsent(line.id)}>Drop it</button>
+            <button type="button" class="plain" onClick=${() => dropUnsent(line.id)}>Discard</button>
           </p>`
     }
   </article>` as VNode;

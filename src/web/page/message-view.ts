@@ -15,7 +15,7 @@ const TONE_WORDS: Readonly<Record<Tone, string>> = {
   neutral: 'NOTE',
 };
 
-/** A neutral message as nodes; text from outside never becomes markup. `pressed`: what its buttons name. */
+/** Renders a message; external text never becomes markup. `pressed`: the target of its buttons. */
 export function MessageView({ message, pressed }: { message: Message; pressed: InteractionTarget | undefined }): VNode {
   const { title, text, tone, fields = [], links = [], code, image, mentions = [], actions = [] } = message;
   const body = [
@@ -46,7 +46,7 @@ export function MessageView({ message, pressed }: { message: Message; pressed: I
   return html`<div class=${tone ? `message card tone-${tone}` : 'message'}>${body}</div>` as VNode;
 }
 
-/** Colour alone tells nothing to some readers; titles that begin with a sign or a word in capitals say it themselves. */
+/** The tone in words, for readers who do not see colours, unless the title starts with an emoji or a word in capitals. */
 function toneWord(title: string, tone: Tone | undefined): ComponentChildren {
   if (tone === undefined || tone === 'neutral' || /^\p{Extended_Pictographic}|^\p{Lu}{2,}\b/u.test(title)) return null;
   return html`<span class="tone-word">${TONE_WORDS[tone]}</span> `;
@@ -107,7 +107,7 @@ function Actions({ actions, pressed }: { actions: readonly Action[]; pressed: In
     if (busy.value !== undefined) return;
     busy.value = index;
     problem.value = await press(pressed, index);
-    // A second tap of the same hand is not a second press.
+    // Ignore a double tap.
     setTimeout(() => (busy.value = undefined), 700);
   };
 

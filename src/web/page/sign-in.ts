@@ -2,10 +2,10 @@ import { pause, sentenceOf } from './answers.ts';
 
 void signIn();
 
-/** Posts what stands behind the #; it is used up by that, and not by opening the page. */
+/** Posts the key after the #. Only this uses it up, not opening the page. */
 async function signIn(): Promise<void> {
   const key = location.hash.slice(1);
-  if (key === '') return fail('This address is not complete: what stands behind its # is missing.');
+  if (key === '') return fail('This link is incomplete: the part after the # is missing.');
   if (isPrerendered())
     await new Promise((seen) => document.addEventListener('prerenderingchange', seen, { once: true }));
   for (let tries = 0; ; tries++) {
@@ -18,19 +18,19 @@ async function signIn(): Promise<void> {
       if (response.ok) return location.replace('./');
       if (response.status < 500) return fail(`Not signed in: ${await sentenceOf(response)}.`);
     } catch {
-      // No network: the same as an answer that says "not now".
+      // No network: retry, as after a 503.
     }
     await pause(tries);
   }
 }
 
-/** Some browsers open what they expect to be clicked; nobody has seen the page yet. */
+/** Some browsers prerender links before they are clicked. */
 function isPrerendered(): boolean {
   return (document as Document & { readonly prerendering?: boolean }).prerendering === true;
 }
 
 function fail(problem: string): void {
-  // Used or cut: of no use in the address any more.
+  // The key is used or invalid: remove it from the URL.
   history.replaceState(null, '', location.pathname);
   const show = (id: string, shown: boolean): void => {
     const element = document.getElementById(id);

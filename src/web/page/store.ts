@@ -1,7 +1,7 @@
 import { computed, signal } from '@preact/signals';
 import type { WebExcerpt, WebLine, WebRoom } from '../web-chat.ts';
 
-/** A line typed here that the room does not show yet. `problem`: it was refused and is not tried again by itself. */
+/** A line typed here that the room does not show yet. `problem`: it was rejected and is not retried automatically. */
 export interface Unsent {
   readonly id: string;
   readonly room: string;
@@ -10,8 +10,8 @@ export interface Unsent {
   readonly problem?: string;
 }
 
-/** Before all that reads it while this module begins. */
-const STORED_AS = 'watchbell.unsent';
+/** Defined before `unsent`, which is read while this module loads. */
+const STORAGE_KEY = 'watchbell.unsent';
 
 export type Connection = 'connecting' | 'live' | 'lost';
 
@@ -19,15 +19,15 @@ export const user = signal('');
 export const rooms = signal<readonly WebRoom[]>([]);
 export const currentRoom = signal<string | undefined>(undefined);
 export const connection = signal<Connection>('connecting');
-/** The room was received at least once, so that an empty one can be told from one still to come. */
+/** The room was received at least once; distinguishes an empty room from one still loading. */
 export const isLoaded = signal(false);
 export const unsent = signal<readonly Unsent[]>(readUnsent());
-/** The room has lines before those shown here. */
+/** The room has earlier lines than those shown. */
 export const hasEarlier = signal(false);
-/** The line that the next one answers. */
-export const answering = signal<WebLine | undefined>(undefined);
+/** The line that the next one replies to. */
+export const replyingTo = signal<WebLine | undefined>(undefined);
 
-/** Place of the oldest line that was read, deleted ones too. */
+/** Position of the oldest line read, including deleted ones. */
 export const oldestSeq = signal(0);
 const byId = signal<ReadonlyMap<string, WebLine>>(new Map());
 
@@ -52,7 +52,7 @@ export function showRoom({ lines: newest, earlier }: WebExcerpt): void {
   isLoaded.value = true;
   hasEarlier.value = earlier;
   oldestSeq.value = newest[0]?.seq ?? 0;
-  settle(newest);
+  dropSent(newest);
 }
 
 export function showEarlier({ lines: older, earlier }: WebExcerpt): void {
@@ -61,7 +61,7 @@ export function showEarlier({ lines: older, earlier }: WebExcerpt): void {
   oldestSeq.value = older[0]?.seq ?? oldestSeq.value;
 }
 
-/** Changes may come twice and late: an older version never replaces a newer one. What stands before all that is shown is not shown either. */
+/** Changes may arrive twice or late: an older version never replaces a newer one. Lines before the oldest one shown are ignored. */
 export function showChanges(changed: readonly WebLine[]): void {
   const next = new Map(byId.value);
   for (const line of changed) {
@@ -69,14 +69,14 @@ export function showChanges(changed: readonly WebLine[]): void {
     if (known ? known.version <= line.version : line.seq > oldestSeq.value) next.set(line.id, line);
   }
   byId.value = next;
-  settle(changed);
+  dropSent(changed);
 }
 
 export function addUnsent(line: Unsent): void {
   keepUnsent([...unsent.value, line]);
 }
 
-export function markRefused(id: string, problem: string): void {
+export function markRejected(id: string, problem: string): void {
   keepUnsent(unsent.value.map((line) => (line.id === id ? { ...line, problem } : line)));
 }
 
@@ -84,25 +84,25 @@ export function dropUnsent(id: string): void {
   keepUnsent(unsent.value.filter((line) => line.id !== id));
 }
 
-function settle(shown: readonly WebLine[]): void {
+function dropSent(shown: readonly WebLine[]): void {
   const ids = new Set(shown.map(({ id }) => id));
   if (unsent.value.some(({ id }) => ids.has(id))) keepUnsent(unsent.value.filter(({ id }) => !ids.has(id)));
 }
 
-/** Kept over a reload of the page, under the same ids: sending them again doubles nothing. */
+/** Stored across reloads of the page with the same ids, so that sending them again is idempotent. */
 function keepUnsent(next: readonly Unsent[]): void {
   unsent.value = next;
   try {
-    sessionStorage.setItem(STORED_AS, JSON.stringify(next));
+    sessionStorage.setItem(STORAGE_KEY, JSON.stringify(next));
   } catch {
-    // Storage is full or forbidden; the lines live as long as the page.
+    // The storage is full or disabled; the lines live as long as the page.
   }
 }
 
-/** What was not sent when the page was left. The storage belongs to the address: another program may have written there. */
+/** Lines that were unsent when the page was left. Other programs at the same address share the storage. */
 function readUnsent(): readonly Unsent[] {
   try {
-    const stored: unknown = JSON.parse(sessionStorage.getItem(STORED_AS) ?? '[]');
+    const stored: unknown = JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? '[]');
     return Array.isArray(stored) ? stored.filter(isUnsent) : [];
   } catch {
     return [];
