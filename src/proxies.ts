@@ -34,6 +34,9 @@ export function useProxies(env: Readonly<Record<string, string | undefined>>): v
   setGlobalProxyFromEnv({ ...chosen });
 }
 
+/** The proxies in use, for a library that keeps agents of its own. */
+export const proxies = (): ProxyVariables => chosen;
+
 /** Creates an agent for `http.request`, where connections must be kept instead of using Node's global agent. */
 export function createAgent(protocol: 'http:' | 'https:', options: AgentOptions): HttpAgent {
   return new (protocol === 'https:' ? HttpsAgent : HttpAgent)({ ...options, proxyEnv: { ...chosen } });

@@ -45,9 +45,20 @@ export function describeConversations(suite: Suite): void {
       const rooms = await Promise.all([ask(connector, first), ask(other, first), ask(connector, first)]);
       expect(new Set(rooms).size).toBe(1);
       expect(await must(world.peopleOf)(rooms[0] ?? '')).toEqual(expect.arrayContaining([...people]));
+    },
+  );
+
+  suite.test(
+    'the same people under another uuid have another conversation, once',
+    { declares: ['group'], world: ['tell conversations of the same people apart'] },
+    async ({ world, connector, another }) => {
+      const other = await another();
+      const people = must(world.people);
+      const ask = async (by: Connector, uuid: string) => by.openGroup?.({ uuid, people, name: 'Coffee' }, soon());
       const second = randomUUID();
-      const twins = await Promise.all([ask(connector, second), ask(other, second)]);
-      expect(new Set([...twins, rooms[0]]).size).toBe(2);
+      const rooms = [await ask(connector, randomUUID())];
+      rooms.push(...(await Promise.all([ask(connector, second), ask(other, second)])));
+      expect(new Set(rooms).size).toBe(2);
     },
   );
 

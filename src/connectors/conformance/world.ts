@@ -20,7 +20,8 @@ export type Ability =
   | 'lock the account out'
   | 'cut the line'
   | 'rename people'
-  | 'post to routes';
+  | 'post to routes'
+  | 'tell conversations of the same people apart';
 
 /**
  * One bot account on one (fake) platform, and people in a room with it. A world serves one test. What belongs to a capability

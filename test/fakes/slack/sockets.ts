@@ -68,6 +68,11 @@ export class Sockets {
     for (const socket of [...this.open]) socket.terminate();
   }
 
+  /** Sends a frame as it is to every client. */
+  sendRaw(frame: string): void {
+    for (const socket of this.open) socket.send(frame);
+  }
+
   /** While on, connections stay open and carry nothing, no pongs either. */
   silence(isSilent: boolean): void {
     this.isSilent = isSilent;

@@ -1,0 +1,51 @@
+import { cleanLine } from '../../chat/markdown.ts';
+import { cut } from '../../chat/cut.ts';
+import type { Action, InteractionTarget, JsonObject } from '../connector.ts';
+
+/** More are a list to choose from. */
+const MOST_BUTTONS = 5;
+/** Slack takes 100, but not in a message that shows much else. */
+const MOST_OPTIONS = 30;
+/** Slack takes 75 characters. */
+const LABEL_CHARACTERS = 70;
+const PREFIX = 'watchbell';
+export const CHOOSE = `${PREFIX}:choose`;
+
+/** What a press names: never the command's words. Slack takes 150 characters of a choice, 2,000 of a button. */
+const valueOf = ({ message, version }: InteractionTarget, index: number): string => `${message}.${version}.${index}`;
+
+/** What was pressed, of the value of a button or a choice; undefined: it is not one of this bot's. */
+export function pressOf(value: string): (InteractionTarget & { readonly index: number }) | undefined {
+  const [, message, version, index] = /^([0-9a-f-]{36})\.(\d{1,9})\.(\d{1,4})$/.exec(value) ?? [];
+  return message === undefined ? undefined : { message, version: Number(version), index: Number(index) };
+}
+
+/** Buttons, or a list where there are many. An action that is only understood as a reaction has none. Pure. */
+export function actionBlocks(actions: readonly Action[], press: InteractionTarget | undefined): JsonObject[] {
+  if (!press) return [];
+  const offered = actions.flatMap((action, index) => (action.offer === false ? [] : [{ action, index }]));
+  if (offered.length === 0) return [];
+  const elements =
+    offered.length <= MOST_BUTTONS
+      ? offered.map(({ action, index }) => ({
+          type: 'button',
+          action_id: `${PREFIX}:${index}`,
+          text: labelOf(action),
+          value: valueOf(press, index),
+        }))
+      : [
+          {
+            type: 'static_select',
+            action_id: CHOOSE,
+            placeholder: { type: 'plain_text', text: 'Choose…' },
+            options: offered
+              .slice(0, MOST_OPTIONS)
+              .map(({ action, index }) => ({ text: labelOf(action), value: valueOf(press, index) })),
+          },
+        ];
+  return [{ type: 'actions', elements }];
+}
+
+function labelOf({ emoji, label }: Action): JsonObject {
+  return { type: 'plain_text', text: cut(`${emoji} ${cleanLine(label)}`.trim(), LABEL_CHARACTERS), emoji: true };
+}

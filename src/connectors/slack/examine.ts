@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import { messageOf } from '../../errors.ts';
+import type { Finding } from '../connector.ts';
+import type { SlackApi } from './api.ts';
+import { classified, slugOf } from './failures.ts';
+import { identify, type Identity } from './identity.ts';
+import { FURTHER_SCOPES, SCOPES } from './scopes.ts';
+
+const WHERE = 'add it under "OAuth & Permissions" of the app at https://api.slack.com/apps and reinstall the app';
+
+const info = z.looseObject({
+  channel: z.looseObject({
+    name: z.string().optional(),
+    is_member: z.boolean().optional(),
+    is_im: z.boolean().default(false),
+    is_archived: z.boolean().default(false),
+  }),
+});
+
+export interface Examined {
+  readonly api: SlackApi;
+  /** Opens Socket Mode's address; undefined: events come over HTTP. */
+  readonly openSocket: ((signal: AbortSignal) => Promise<void>) | undefined;
+  readonly slashCommand: string | undefined;
+  readonly joinNewChannels: boolean;
+}
+
+/** The tokens, each scope, and one finding a room. */
+export async function examine(examined: Examined, rooms: readonly string[], signal: AbortSignal): Promise<Finding[]> {
+  let me: Identity;
+  try {
+    me = await identify(examined.api, signal);
+  } catch (error) {
+    return [{ ok: false, what: 'bot token', message: messageOf(classified(error)) }];
+  }
+  const findings: Finding[] = [
+    { ok: true, what: 'bot token', message: `speaks as @${me.name} in ${me.team}` },
+    await examineEvents(examined, signal),
+    ...examineScopes(examined, me),
+  ];
+  for (const room of rooms) findings.push(await examineRoom(examined.api, room, me, signal));
+  return findings;
+}
+
+async function examineEvents({ openSocket }: Examined, signal: AbortSignal): Promise<Finding> {
+  if (!openSocket) return { ok: true, what: 'events', message: 'come over HTTP, signed with the signing secret' };
+  try {
+    await openSocket(signal);
+    return { ok: true, what: 'app token', message: 'opens Socket Mode' };
+  } catch (error) {
+    const slug = slugOf(error);
+    const says =
+      slug === 'missing_scope' || slug === 'not_allowed_token_type'
+        ? 'is no app-level token with connections:write: create one under "Basic Information", "App-Level Tokens"'
+        : messageOf(classified(error));
+    return { ok: false, what: 'app token', message: says };
+  }
+}
+
+/** One line for each that is missing; one for all where none is. */
+function examineScopes({ slashCommand, joinNewChannels }: Examined, me: Identity): Finding[] {
+  const wanted = [
+    ...SCOPES,
+    ...(slashCommand === undefined ? [] : [{ scope: 'commands', without: `${slashCommand} does not exist` }]),
+    ...(joinNewChannels ? [{ scope: 'channels:join', without: 'new channels cannot be joined' }] : []),
+  ];
+  const granted = new Set(me.scopes);
+  const isMissing = ({ scope }: { scope: string }): boolean => !granted.has(scope);
+  const missing = wanted.filter(isMissing).map(({ scope, without }): Finding => ({
+    ...{ ok: false, what: `scope ${scope}`, message: `missing: ${without}; ${WHERE}` },
+  }));
+  const further = FURTHER_SCOPES.filter(isMissing).map(({ scope, without }): Finding => ({
+    ...{ ok: true, what: `scope ${scope}`, message: `not granted: ${without}` },
+  }));
+  const all: Finding[] = missing.length > 0 ? missing : [{ ok: true, what: 'scopes', message: 'all granted' }];
+  return [...all, ...further];
+}
+
+async function examineRoom(api: SlackApi, room: string, me: Identity, signal: AbortSignal): Promise<Finding> {
+  const what = `room ${room}`;
+  try {
+    const { channel } = await api.call('conversations.info', { channel: room }, info, signal);
+    const name = channel.name === undefined ? '' : `#${channel.name}: `;
+    if (channel.is_archived)
+      return { ok: false, what, message: `${name}archived: unarchive it, or name another channel` };
+    if (channel.is_member === false)
+      return { ok: false, what, message: `${name}the bot is not in it: type /invite @${me.name} there` };
+    return { ok: true, what, message: `${name}joined, may post` };
+  } catch (error) {
+    if (slugOf(error) === 'channel_not_found')
+      return {
+        ...{ ok: false, what },
+        message: `Slack shows the bot no such channel: write its id (C…, at the end of its "About" tab), and where it is private type /invite @${me.name} there`,
+      };
+    return { ok: false, what, message: messageOf(classified(error)) };
+  }
+}

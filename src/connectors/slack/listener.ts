@@ -1,0 +1,137 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { codeOf, messageOf } from '../../errors.ts';
+import type { ConnectorHost } from '../connector.ts';
+import type { SlackApi } from './api.ts';
+import { CatchUp } from './catch-up.ts';
+import { classified, lockedOut } from './failures.ts';
+import { identify } from './identity.ts';
+import { readEvent, type Heard, type Reading } from './incoming.ts';
+import { Inbox, type Arrival } from './inbox.ts';
+import { readCommand, readPress } from './interactions.ts';
+import { Progress } from './progress.ts';
+import { Socket, type Envelope } from './socket.ts';
+import type { Transport } from './transport.ts';
+
+/** Slack shows a press as failed after three seconds. */
+const ACKNOWLEDGE_MS = 2_500;
+/** Where events come over HTTP: how often the account is looked at, and the history, should Slack have given up posting. */
+const LOOK_MS = 60_000;
+const LOOKS_A_CATCH_UP = 5;
+
+const placed = z.looseObject({
+  channel: z.string().optional().catch(undefined),
+  item: z.looseObject({ channel: z.string() }).optional().catch(undefined),
+});
+const callback = z.looseObject({ event: z.unknown().optional() });
+
+export interface ListenerOptions {
+  readonly host: ConnectorHost;
+  readonly api: SlackApi;
+  readonly apiUrl: string;
+  /** Undefined: events come over HTTP. */
+  readonly appToken: string | undefined;
+  readonly slashCommand: string | undefined;
+  readonly transport: Transport;
+  readonly reading: Reading;
+  readonly onNews: (heard: Heard) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Hears what happens in the workspace for as long as the connector runs, and reads up on what it missed. */
+export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #progress: Progress;
+  readonly #inbox: Inbox;
+  readonly #catchUp: CatchUp;
+  readonly #socket: Socket | undefined;
+
+  constructor(options: ListenerOptions) {
+    const { host, api, reading, appToken } = options;
+    this.#options = options;
+    this.#progress = Progress.of(host.cursor, new Date());
+    this.#inbox = new Inbox({ host, progress: this.#progress, onNews: (heard) => this.#news(heard) });
+    this.#catchUp = new CatchUp({ api, host, reading, inbox: this.#inbox, progress: this.#progress });
+    this.#socket = appToken === undefined ? undefined : this.#createSocket(appToken);
+    if (host.cursor !== null) this.#catchUp.begin();
+  }
+
+  #createSocket(appToken: string): Socket {
+    const { host, apiUrl, transport, signal } = this.#options;
+    return new Socket({
+      ...{ apiUrl, appToken, transport, signal, log: host.log },
+      onEnvelope: (envelope) => this.#take(envelope),
+      onGap: () => this.#catchUp.begin(),
+      onOpen: () => {
+        host.state(true);
+        this.#catchUp.request();
+      },
+      onDown: (reason) => host.state(false, reason),
+    });
+  }
+
+  /** Resolves once there is a connection. @throws what the contract has for it. */
+  async open(): Promise<void> {
+    await this.#socket?.open();
+  }
+
+  /** Ends with the signal; of its own accord only where a new start is needed. */
+  async run(): Promise<void> {
+    const { host, signal } = this.#options;
+    try {
+      host.state(true);
+      if (host.cursor === null) await this.#inbox.offer([], signal);
+      else this.#catchUp.request();
+      await Promise.all([this.#inbox.run(signal), this.#catchUp.run(signal), this.#socket?.keep() ?? this.#look()]);
+    } catch (error) {
+      if (signal.aborted) return;
+      const failure = classified(error);
+      host.state(false, messageOf(failure));
+      host.failed(failure);
+    } finally {
+      await this.#socket?.close();
+    }
+  }
+
+  #take({ type, body, acknowledge }: Envelope): void {
+    const { reading, slashCommand } = this.#options;
+    const at = new Date();
+    const press = (read: Arrival['read']): Arrival => ({
+      ...{ room: undefined, read, acknowledge, untilMs: performance.now() + ACKNOWLEDGE_MS },
+    });
+    const heard = (event: Extract<Heard, { type: 'event' }>['event'] | undefined): Heard =>
+      event ? { type: 'event', event } : { type: 'nothing' };
+    if (type === 'interactive') this.#inbox.take(press(async () => heard(await readPress(body, reading, at))));
+    else if (type === 'slash_commands')
+      this.#inbox.take(press(async () => heard(await readCommand(body, slashCommand, reading, at))));
+    else {
+      const event = callback.safeParse(body).data?.event;
+      const place = placed.safeParse(event).data;
+      const room = place?.channel ?? place?.item?.channel;
+      this.#inbox.take({ room, acknowledge, read: () => readEvent(event, reading) });
+    }
+  }
+
+  #news(heard: Heard): void {
+    const { host, onNews } = this.#options;
+    if (heard.type === 'locked out') host.failed(lockedOut(heard.why));
+    else onNews(heard);
+  }
+
+  /** Events come over HTTP, to any replica: here only what Slack has given up posting is missing. */
+  async #look(): Promise<void> {
+    const { host, api, signal } = this.#options;
+    for (let looks = 1; !signal.aborted; looks++) {
+      await sleep(LOOK_MS, undefined, { signal });
+      try {
+        await identify(api, signal);
+        host.state(true);
+        if (looks % LOOKS_A_CATCH_UP === 0) this.#catchUp.request();
+      } catch (error) {
+        const failure = classified(error);
+        if (codeOf(failure) === 'WB_UNAUTHORISED') throw failure;
+        host.state(false, messageOf(failure));
+      }
+    }
+  }
+}

@@ -1,0 +1,146 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SocketModeClient } from '@slack/socket-mode';
+import { codeOf, messageOf } from '../../errors.ts';
+import type { ConnectorLog, RateLimited } from '../connector.ts';
+import { classified } from './failures.ts';
+import { SILENT } from './logger.ts';
+import { pauseMs } from './patience.ts';
+import type { Transport } from './transport.ts';
+
+/** From the request for an address until Slack says hello. */
+const CONNECT_MS = 15_000;
+/** For the other side to agree to the end of a connection. */
+const CLOSE_MS = 300;
+
+/** What comes over Socket Mode. */
+export interface Envelope {
+  readonly type: string;
+  readonly body: unknown;
+  /** Goes out on the socket there is by then. */
+  readonly acknowledge: () => Promise<void>;
+}
+
+export interface SocketOptions {
+  readonly apiUrl: string;
+  readonly appToken: string;
+  readonly transport: Transport;
+  readonly log: ConnectorLog;
+  readonly onEnvelope: (envelope: Envelope) => void;
+  /** The connection is gone; another one is made. */
+  readonly onGap: () => void;
+  readonly onOpen: () => void;
+  /** Another one could not be made. */
+  readonly onDown: (reason: string) => void;
+  /** Ends everything. */
+  readonly signal: AbortSignal;
+}
+
+/** The SDK reads what arrives in a listener whose promise nobody keeps: what it cannot read would end the process. */
+class Client extends SocketModeClient {
+  onUnreadable: (error: unknown) => void = () => {};
+
+  protected override async onWebSocketMessage(data: string | ArrayBuffer, isBinary: boolean): Promise<void> {
+    try {
+      await super.onWebSocketMessage(data, isBinary);
+    } catch (error) {
+      this.onUnreadable(error);
+    }
+  }
+}
+
+/**
+ * A connection over Socket Mode, made again whenever it ends. The SDK's own reconnection waits for seconds, in which it cannot
+ * acknowledge, and throws out of the process when the token is refused.
+ */
+export class Socket {
+  readonly #options: SocketOptions;
+  readonly #client: Client;
+  #gone = Promise.withResolvers<void>();
+
+  constructor(options: SocketOptions) {
+    this.#options = options;
+    const { apiUrl, appToken, transport, log, onEnvelope, signal } = options;
+    this.#client = new Client({
+      appToken,
+      logger: SILENT,
+      autoReconnectEnabled: false,
+      ...(transport.proxy && { dispatcher: transport.proxy }),
+      clientOptions: {
+        slackApiUrl: apiUrl,
+        retryConfig: { retries: 0 },
+        rejectRateLimitedCalls: true,
+        fetch: (url, init) =>
+          transport.fetch(url, { ...init, signal: AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS)]) }),
+      },
+    });
+    this.#client.onUnreadable = (error) =>
+      log.warn({ reason: messageOf(error) }, 'something that Slack sent cannot be read');
+    this.#client.on('disconnected', () => this.#gone.resolve());
+    this.#client.on('slack_event', (envelope: { type: string; body: unknown; ack: () => Promise<void> }) =>
+      onEnvelope({ type: envelope.type, body: envelope.body, acknowledge: () => envelope.ack() }),
+    );
+  }
+
+  /** Resolves once Slack says hello. @throws what the contract has for it. */
+  async open(): Promise<void> {
+    const { signal } = this.#options;
+    this.#gone = Promise.withResolvers();
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS)]);
+    const end = Promise.withResolvers<never>();
+    const stop = (): void => end.reject(patience.reason);
+    patience.addEventListener('abort', stop, { once: true });
+    try {
+      signal.throwIfAborted();
+      const opening = this.#client.start();
+      opening.catch(() => {});
+      await Promise.race([opening, end.promise]);
+    } catch (error) {
+      await this.close();
+      signal.throwIfAborted();
+      throw classified(error ?? new Error('Slack closed the connection'));
+    } finally {
+      patience.removeEventListener('abort', stop);
+    }
+  }
+
+  /** Keeps the connection until the signal aborts. @throws {Unauthorised} */
+  async keep(): Promise<void> {
+    const { signal, onGap, onOpen } = this.#options;
+    const stop = (): void => this.#gone.resolve();
+    signal.addEventListener('abort', stop, { once: true });
+    while (!signal.aborted) {
+      await this.#gone.promise;
+      if (signal.aborted) break;
+      onGap();
+      await this.#reopen();
+      onOpen();
+    }
+  }
+
+  async #reopen(): Promise<void> {
+    const { signal, onDown, log } = this.#options;
+    for (let failures = 0; ; failures++)
+      try {
+        return await this.open();
+      } catch (error) {
+        signal.throwIfAborted();
+        if (codeOf(error) === 'WB_UNAUTHORISED') throw error;
+        log.warn({ reason: messageOf(error) }, 'no connection to Slack, trying again');
+        onDown(messageOf(error));
+        const leastMs = codeOf(error) === 'WB_RATE_LIMITED' ? (error as RateLimited).retryAfterMs : 0;
+        await sleep(Math.max(leastMs, pauseMs(failures, 100, 30_000)), undefined, { signal });
+      }
+  }
+
+  /** Ends the connection: asks for it, and does not wait long for the other side. */
+  async close(): Promise<void> {
+    const closed = Promise.withResolvers<void>();
+    this.#client.once('disconnected', () => closed.resolve());
+    void this.#client.disconnect();
+    const timer = setTimeout(() => void this.#client.disconnect(), CLOSE_MS);
+    const longest = setTimeout(() => closed.resolve(), 2 * CLOSE_MS);
+    await closed.promise;
+    clearTimeout(timer);
+    clearTimeout(longest);
+  }
+}
