@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { reply } from './replies.ts';
 import type { Reply } from './replies.ts';
 import type { Fault } from './types.ts';
@@ -37,7 +38,7 @@ export function instead(fault: Fault, response: ServerResponse): Reply | 'answer
 }
 
 /** What becomes of the answer when the work is done. */
-export function afterwards(fault: Fault, response: ServerResponse): 'answered' | undefined {
+export function afterwards(fault: Fault, response: ServerResponse, done: Reply): 'answered' | undefined {
   switch (fault.kind) {
     case 'errorAfter':
       reply(response, { status: 500, body: 'internal error' });
@@ -48,9 +49,29 @@ export function afterwards(fault: Fault, response: ServerResponse): 'answered' |
     case 'dropAfter':
       response.socket?.destroy();
       return 'answered';
+    case 'half': {
+      const body = JSON.stringify(done.body);
+      response.writeHead(done.status, { 'Content-Type': 'application/json', 'Content-Length': body.length });
+      response.write(body.slice(0, body.length / 2), () => response.socket?.destroy());
+      return 'answered';
+    }
     case 'hangAfter':
       return 'answered';
     default:
       return undefined;
   }
+}
+
+/** What happens instead of a connection of Socket Mode; false: nothing does. */
+export function refuseUpgrade(fault: Fault | undefined, socket: Duplex): boolean {
+  const status = fault && {
+    limited: '429 Too Many Requests',
+    error: '500 Internal Server Error',
+    html: '502 Bad Gateway',
+  };
+  const line = status?.[fault?.kind as keyof typeof status];
+  if (line !== undefined) socket.end(`HTTP/1.1 ${line}\r\nConnection: close\r\n\r\n`);
+  else if (fault?.kind === 'drop') socket.destroy();
+  else if (fault?.kind !== 'hang') return false;
+  return true;
 }

@@ -56,11 +56,13 @@ export interface View {
   /** Of metadata: the payload too, or only its name. */
   readonly isPayloadShown: (eventType: string) => boolean;
   /** Of a parent. */
-  readonly replies?: readonly Message[];
+  readonly replies: readonly Message[];
+  /** Of a reply: who wrote its parent. */
+  readonly parentUser: string | undefined;
 }
 
 /** The message as the API and events give it. */
-export function visible(message: Message, { team, botName, isPayloadShown, replies }: View): JsonMap {
+export function visible(message: Message, { team, botName, isPayloadShown, replies, parentUser }: View): JsonMap {
   const { user, botId, appId, ts, blocks, attachments, metadata, edited, files, reactions } = message;
   const seen: JsonMap = {
     ...(message.subtype === undefined ? {} : { subtype: message.subtype }),
@@ -90,9 +92,12 @@ export function visible(message: Message, { team, botName, isPayloadShown, repli
   if (files.length > 0) Object.assign(seen, { files, upload: false });
   if (edited) seen['edited'] = { ...edited };
   if (message.threadTs !== undefined) seen['thread_ts'] = message.threadTs;
+  if (parentUser !== undefined) seen['parent_user_id'] = parentUser;
+  // Who posts under a name of its own is no user.
+  if (message.subtype === 'bot_message') delete seen['user'];
   if (reactions.size > 0)
     seen['reactions'] = [...reactions].map(([name, users]) => ({ name, users: [...users], count: users.length }));
-  if (replies && replies.length > 0)
+  if (replies.length > 0)
     Object.assign(seen, {
       reply_count: replies.length,
       reply_users: [...new Set(replies.map((reply) => reply.user))],

@@ -13,7 +13,8 @@ import type { Workspace } from './workspace.ts';
 export interface SayOptions {
   readonly thread?: string;
   readonly broadcast?: boolean;
-  readonly subtype?: string;
+  /** Of a bot: it posts under this name, as `bot_message`. */
+  readonly username?: string;
 }
 
 /** What people do. People and channels are named by id or name. */
@@ -34,6 +35,7 @@ export class People {
   say(user: string, channel: string, words: string, options: SayOptions = {}): string {
     const { id, botId, appId } = this.workspace.user(user);
     const where = this.workspace.channel(channel);
+    if (where.isArchived) throw new Error(`${channel} is archived`);
     const kept = typed(words);
     return this.workspace.post(where, {
       user: id,
@@ -41,7 +43,7 @@ export class People {
       blocks: [{ ...richText(kept), block_id: randomUUID().slice(0, 5) }],
       threadTs: options.thread,
       isBroadcast: options.broadcast ?? false,
-      subtype: options.subtype,
+      ...(options.username === undefined ? {} : { subtype: 'bot_message', extra: { username: options.username } }),
       ...(botId === undefined ? { clientMsgId: randomUUID() } : { botId, appId }),
     }).ts;
   }
@@ -51,16 +53,19 @@ export class People {
     return `<@${this.workspace.user(user).id}>`;
   }
 
+  /** A mention that was not there before is told as if it were a new message. */
   edit(user: string, channel: string, ts: string, words: string): void {
     const { id } = this.workspace.user(user);
     const { where, message } = this.find(channel, ts);
     const kept = typed(words);
+    const isMentioned = message.text.includes(this.mention(this.workspace.app.userId));
     this.workspace.change(where, message, () => {
       message.text = kept;
       message.blocks = [{ ...richText(kept), block_id: randomUUID().slice(0, 5) }];
       message.edits += 1;
       message.edited = { user: id, ts: this.workspace.newTs() };
     });
+    if (!isMentioned) this.workspace.tellMention(where, message);
   }
 
   /** Slack adds a preview of a link: `message_changed` without an edit. */

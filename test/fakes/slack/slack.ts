@@ -4,7 +4,8 @@ import type { Socket } from 'node:net';
 import { Admin } from './admin.ts';
 import { answer } from './api.ts';
 import type { Channel } from './channel.ts';
-import { afterwards, instead, limited } from './fault-answers.ts';
+import { eventBody } from './event-body.ts';
+import { afterwards, instead, limited, refuseUpgrade } from './fault-answers.ts';
 import { Faults } from './faults.ts';
 import { map } from './json.ts';
 import type { JsonMap } from './json.ts';
@@ -98,7 +99,11 @@ export class FakeSlack {
       this.connections.add(connection);
       connection.once('close', () => this.connections.delete(connection));
     });
-    server.on('upgrade', (request, socket, head) => this.sockets.upgrade(request, socket, head));
+    server.on('upgrade', (request, socket, head) => {
+      this.counts['socket'] = (this.counts['socket'] ?? 0) + 1;
+      if (refuseUpgrade(this.faults.take('socket', undefined), socket)) return;
+      this.sockets.upgrade(request, socket, head);
+    });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, this.options.host ?? '127.0.0.1', resolve);
@@ -137,7 +142,7 @@ export class FakeSlack {
 
   /** What Slack would post for an event, without posting it. */
   signedEvent(event: JsonMap): SignedRequest {
-    const envelope = { kind: 'events_api', payload: this.eventBody(event) } as const;
+    const envelope = { kind: 'events_api', payload: eventBody(this.workspace, event) } as const;
     return signedRequest(this.signingSecret, envelope, undefined, this.workspace.now());
   }
 
@@ -145,27 +150,7 @@ export class FakeSlack {
     if (channel && !channel.members.has(this.workspace.app.userId)) return;
     const { subscriptions } = this.options;
     if (subscriptions && !subscriptions.includes(String(event['type']))) return;
-    void this.events.send({ kind: 'events_api', payload: this.eventBody(event) });
-  }
-
-  private eventBody(event: JsonMap): JsonMap {
-    const { teamId, app } = this.workspace;
-    return {
-      token: 'verification-token',
-      team_id: teamId,
-      context_team_id: teamId,
-      context_enterprise_id: null,
-      api_app_id: app.appId,
-      event,
-      type: 'event_callback',
-      event_id: this.workspace.newId('Ev'),
-      event_time: Math.floor(this.workspace.now() / 1000),
-      authorizations: [
-        { enterprise_id: null, team_id: teamId, user_id: app.userId, is_bot: true, is_enterprise_install: false },
-      ],
-      is_ext_shared_channel: false,
-      event_context: `4-${Buffer.from(String(event['event_ts'])).toString('base64')}`,
-    };
+    void this.events.send({ kind: 'events_api', payload: eventBody(this.workspace, event) });
   }
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -237,7 +222,7 @@ export class FakeSlack {
       const before = fault && instead(fault, response);
       if (before === 'answered') return;
       const done = before ?? (await work());
-      if (fault && afterwards(fault, response) === 'answered') return;
+      if (fault && afterwards(fault, response, done) === 'answered') return;
       if (fault?.kind === 'slow') await pause(fault.delayMs ?? 100);
       reply(response, done);
     } catch (error) {

@@ -49,6 +49,8 @@ export type FaultKind =
   /** The connection is cut without an answer. */
   | 'drop'
   | 'dropAfter'
+  /** Done, and half of the answer is sent before the connection is cut. */
+  | 'half'
   /** Done, and answered after `delayMs`. */
   | 'slow'
   /** `{ ok: false, error }`; nothing is done. */

@@ -124,6 +124,7 @@ export class Workspace {
   post(channel: Channel, given: NewMessage): Message {
     const ts = this.newTs();
     const message = createMessage(ts, this.now(), given);
+    if (message.isBroadcast) message.subtype ??= 'thread_broadcast';
     channel.messages.push(message);
     if (message.threadTs !== undefined && message.threadTs !== ts) {
       const parent = channel.find(message.threadTs);
@@ -195,23 +196,31 @@ export class Workspace {
 
   /** A message as the API gives it. */
   inApi(channel: Channel, message: Message, isPayloadShown: boolean): JsonMap {
-    return this.show(message, () => isPayloadShown, message.threadTs === message.ts ? channel.replies(message.ts) : []);
+    const replies = message.threadTs === message.ts ? channel.replies(message.ts) : [];
+    return this.show(channel, message, () => isPayloadShown, replies);
   }
 
   /** A message as events give it: metadata has its payload only where the app's manifest subscribes to its name. */
   inEvent(channel: Channel, message: Message): JsonMap {
-    const seen = this.show(message, (name) => this.subscribedMetadata.has(name), []);
+    const seen = this.show(channel, message, (name) => this.subscribedMetadata.has(name), []);
     return { ...seen, channel: channel.id, channel_type: channel.kind };
   }
 
-  private show(message: Message, isPayloadShown: (name: string) => boolean, replies: readonly Message[]): JsonMap {
+  private show(
+    channel: Channel,
+    message: Message,
+    isPayloadShown: (name: string) => boolean,
+    replies: readonly Message[],
+  ): JsonMap {
+    const { ts, threadTs } = message;
+    const parentUser = threadTs === undefined || threadTs === ts ? undefined : channel.find(threadTs)?.user;
     const botName =
       [...this.users.values()].find(({ botId }) => botId !== undefined && botId === message.botId)?.name ?? '';
-    return structuredClone(visible(message, { team: this.teamId, botName, isPayloadShown, replies }));
+    return structuredClone(visible(message, { team: this.teamId, botName, isPayloadShown, replies, parentUser }));
   }
 
   /** Besides `message`, not instead of it. */
-  private tellMention(channel: Channel, message: Message): void {
+  tellMention(channel: Channel, message: Message): void {
     if (!message.text.includes(`<@${this.app.userId}>`) || message.user === this.app.userId || channel.isDirect) return;
     if (message.subtype !== undefined && message.subtype !== 'file_share') return;
     const { channel_type: _type, ...event } = this.inEvent(channel, message);

@@ -35,7 +35,7 @@ export class Arguments {
   count(name: string, usual: number, max: number): number {
     if (!this.has(name)) return usual;
     const count = Number(this.text(name));
-    if (!Number.isSafeInteger(count) || count < 1) throw new Refusal('invalid_limit');
+    if (!Number.isSafeInteger(count) || count < 1 || count > 1000) throw new Refusal('invalid_limit');
     return Math.min(count, max);
   }
 
