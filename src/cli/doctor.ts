@@ -9,7 +9,7 @@ import type { Database } from '../db/database.ts';
 import { messageOf } from '../errors.ts';
 import { secretsOf } from '../http/webhook-intake.ts';
 import { createLogger } from '../log.ts';
-import { examineDatabase, examineSurroundings } from './examine-database.ts';
+import { examineDatabase, examinePrerequisites } from './examine-database.ts';
 import { readLastGood } from './last-good.ts';
 import { createProgramSetup, type ProgramSetup, type ProgramSetupOptions } from './program-setup.ts';
 import { findTarget, openTarget, type DatabaseTarget } from './with-database.ts';
@@ -49,7 +49,7 @@ async function examineTarget(target: DatabaseTarget, setup: ProgramSetup, result
   try {
     const findings = await examineDatabase(database);
     if (findings.some(({ what, ok }) => what === 'database' && ok))
-      findings.push(...(await examineSurroundings(database)));
+      findings.push(...(await examinePrerequisites(database)));
     const good = result.ok ? undefined : await readLastGood(database.query, setup).catch(() => undefined);
     const config = result.ok ? result.config : good?.loaded.config;
     if (!config)

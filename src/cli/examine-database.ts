@@ -12,7 +12,7 @@ const CLOCK_OFF_MS = 2000;
 /** Same as in the chart's alert WatchbellMessagesWaiting. */
 const OVERDUE_SECONDS = 300;
 
-/** Checks that it answers, is durable, has a schema and agrees about the time, and looks for work that needs a person. */
+/** Checks that it answers, is durable, has a schema and agrees about the time, and that no work needs a person. */
 export async function examineDatabase(database: Database): Promise<Finding[]> {
   try {
     const before = Date.now();
@@ -57,14 +57,14 @@ export async function examineDatabase(database: Database): Promise<Finding[]> {
 }
 
 /** Properties of the database, or of the connection to it, that the bot cannot work with. */
-export async function examineSurroundings(database: Database): Promise<Finding[]> {
+export async function examinePrerequisites(database: Database): Promise<Finding[]> {
   try {
     const obstacles = await findObstacles(database);
     if (obstacles.length === 0)
-      return [{ ok: true, what: 'surroundings', message: 'UTF-8, tables can be created and used, sessions are kept' }];
+      return [{ ok: true, what: 'prerequisites', message: 'UTF-8, tables can be created and used, sessions are kept' }];
     return obstacles.map(({ what, message }) => ({ ok: false, what, message }));
   } catch (error) {
-    return [{ ok: false, what: 'surroundings', message: messageOf(error) }];
+    return [{ ok: false, what: 'prerequisites', message: messageOf(error) }];
   }
 }
 

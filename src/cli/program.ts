@@ -83,7 +83,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
   add<{ url?: string }>(
     program,
     'sign-in',
-    'prints a link that signs one browser in to the web chat, once, within a day',
+    'prints a link that signs in one browser to the web chat, once, within a day',
     async (_, options) => (await import('./sign-in.ts')).signIn(options),
   ).option('--url <address>', 'how the browser reaches the bot (default: http.publicUrl, else this machine)');
   add(program, 'sign-out', 'ends every session of the web chat', async (_, options) =>

@@ -73,7 +73,7 @@ export async function prune(database: Database, ages: PruneAges, stopped: () => 
     for (;;) {
       if (stopped()) return total;
       const [row] = await database.query<{ count: number }>(
-        `with gone as (${statement} returning *) ${alsoDeletes ? `, besides as (${alsoDeletes})` : ''} select count(*)::int as count from gone`,
+        `with gone as (${statement} returning *) ${alsoDeletes ? `, also as (${alsoDeletes})` : ''} select count(*)::int as count from gone`,
         [ageMs],
       );
       total += row?.count ?? 0;

@@ -105,7 +105,7 @@ test('a sender of ours is reported every ten minutes as long as it continues', (
   expect(count).toBe(7);
 });
 
-test('a persistent unknown sender is reported less and less often, and anew after a quiet time', () => {
+test('a persistent unknown sender is reported less and less often, until it has been quiet for a while', () => {
   const at: number[] = [];
   for (; nowMs < 24 * 60 * MINUTE_MS; nowMs += MINUTE_MS) if (textOf() !== undefined) at.push(nowMs / MINUTE_MS);
   expect(at).toEqual([0, 10, 30, 70, 150, 310, 630, 990, 1350]);

@@ -120,7 +120,7 @@ class Webhooks {
   async #take(call: Call, target: IntakeTarget, body: BodyText, limit: number): Promise<void> {
     const { request, response, name, source, label } = call;
     const { intake, metrics } = this.#options;
-    if ('problem' in body) return this.#refuseBody(call, body.problem, limit);
+    if ('problem' in body) return this.#rejectBody(call, body.problem, limit);
     const parsed = parseJson(body.text);
     if ('problem' in parsed)
       return this.#reject(call, parsed.tooLarge ? 413 : 400, 'body', parsed.problem, {}, parsed.detail);
@@ -142,7 +142,7 @@ class Webhooks {
     response.writeHead(200, ACCEPTED_HEADERS).end(ACCEPTED_BODY);
   }
 
-  #refuseBody(call: Call, problem: BodyProblem, limit: number): void {
+  #rejectBody(call: Call, problem: BodyProblem, limit: number): void {
     if (problem === 'cut off') return this.#options.metrics.webhookRequests.inc({ source: call.label, code: '499' });
     if (problem === 'too large') {
       const raise = limit === this.#options.maxBodyBytes ? ', or raise http.maxBody' : '';

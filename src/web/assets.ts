@@ -62,13 +62,13 @@ const SHARED_MODULES = ['chat/markdown.ts'];
 function libraries(): readonly (readonly [string, string])[] {
   const require = createRequire(import.meta.url);
   const signals = require.resolve('@preact/signals');
-  const beside = (file: string, name: string): string => join(dirname(file), name);
+  const sibling = (file: string, name: string): string => join(dirname(file), name);
   return [
-    ['preact.mjs', beside(require.resolve('preact'), 'preact.mjs')],
-    ['hooks.mjs', beside(require.resolve('preact/hooks'), 'hooks.mjs')],
-    ['signals.mjs', beside(signals, 'signals.mjs')],
-    ['signals-core.mjs', beside(createRequire(signals).resolve('@preact/signals-core'), 'signals-core.mjs')],
-    ['htm.mjs', beside(require.resolve('htm'), 'htm.mjs')],
-    ['htm-preact.mjs', beside(require.resolve('htm/preact'), 'index.mjs')],
+    ['preact.mjs', sibling(require.resolve('preact'), 'preact.mjs')],
+    ['hooks.mjs', sibling(require.resolve('preact/hooks'), 'hooks.mjs')],
+    ['signals.mjs', sibling(signals, 'signals.mjs')],
+    ['signals-core.mjs', sibling(createRequire(signals).resolve('@preact/signals-core'), 'signals-core.mjs')],
+    ['htm.mjs', sibling(require.resolve('htm'), 'htm.mjs')],
+    ['htm-preact.mjs', sibling(require.resolve('htm/preact'), 'index.mjs')],
   ];
 }

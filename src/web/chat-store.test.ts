@@ -57,11 +57,11 @@ async function show(text: string, target?: string): Promise<string> {
 
 class Reader implements WebReader {
   ready = true;
-  readonly told: (readonly WebLine[])[] = [];
+  readonly received: (readonly WebLine[])[] = [];
   isReady = (): boolean => this.ready;
-  send = (changed: readonly WebLine[]): void => void this.told.push(changed);
+  send = (changed: readonly WebLine[]): void => void this.received.push(changed);
   get texts(): string[] {
-    return this.told.flat().map(({ message }) => message.text ?? '');
+    return this.received.flat().map(({ message }) => message.text ?? '');
   }
 }
 
@@ -143,12 +143,12 @@ test('a reader that is not ready gets nothing, and later the current state in bo
   for (let number = 0; number < 60; number++) await show(`${number} ${'x'.repeat(8_000)}`);
   await show('first, changed', id);
   await until('the fast one has it', () => quick.texts.includes('first, changed'));
-  expect(slow.told).toEqual([]);
+  expect(slow.received).toEqual([]);
   slow.ready = true;
   following[0].more();
-  await until('the slow one has all', () => slow.told.flat().length === 61);
+  await until('the slow one has all', () => slow.received.flat().length === 61);
   expect(slow.texts).toContain('first, changed');
   expect(slow.texts).not.toContain('first');
-  for (const part of slow.told) expect(Buffer.byteLength(JSON.stringify(part))).toBeLessThan(MAX_BYTES * 1.1);
+  for (const part of slow.received) expect(Buffer.byteLength(JSON.stringify(part))).toBeLessThan(MAX_BYTES * 1.1);
   for (const { stop } of following) stop();
 });

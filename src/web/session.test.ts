@@ -18,14 +18,14 @@ afterEach(() => home.close());
 const now = (): Date => new Date(state.nowMs);
 /** One replica. */
 const start = (): Sessions => createSessions({ store, password: async () => state.password, now });
-const nobody: Cookies = () => undefined;
+const noCookies: Cookies = () => undefined;
 const cookies =
   (cookie: SessionCookie): Cookies =>
   (name) =>
     name === cookie.name ? cookie.value : undefined;
 
 async function signIn(sessions: Sessions): Promise<SessionCookie> {
-  const outcome = await sessions.login('right', '10.0.0.1', nobody);
+  const outcome = await sessions.login('right', '10.0.0.1', noCookies);
   if (typeof outcome === 'string' || 'waitMs' in outcome) throw new Error(JSON.stringify(outcome));
   return outcome;
 }
@@ -81,7 +81,7 @@ test('a new password ends every session', async () => {
   state.password = 'changed';
   state.nowMs += 1_000;
   expect(await sessions.find(cookies(cookie))).toBeUndefined();
-  expect(await sessions.login('right', '10.0.0.1', nobody)).toBe('wrong');
+  expect(await sessions.login('right', '10.0.0.1', noCookies)).toBe('wrong');
 });
 
 test('a sign-in works once, within a day, also without a password', async () => {
@@ -102,14 +102,14 @@ test('a browser with an expired session can sign in while others guess', async (
   const sessions = start();
   const cookie = await signIn(sessions);
   state.nowMs += 31 * DAY_MS;
-  for (let sender = 0; sender < 40; sender++) await sessions.login('guess', `10.0.0.${sender}`, nobody);
-  expect(await sessions.login('right', '10.0.1.1', nobody)).toMatchObject({ waitMs: expect.any(Number) });
+  for (let sender = 0; sender < 40; sender++) await sessions.login('guess', `10.0.0.${sender}`, noCookies);
+  expect(await sessions.login('right', '10.0.1.1', noCookies)).toMatchObject({ waitMs: expect.any(Number) });
   expect(await sessions.login('right', '10.0.1.1', cookies(cookie))).toMatchObject({ name: cookie.name });
 });
 
 test('an empty password rejects everyone', async () => {
   state.password = '';
-  await expect(start().login('', '10.0.0.1', nobody)).rejects.toThrow('empty');
+  await expect(start().login('', '10.0.0.1', noCookies)).rejects.toThrow('empty');
 });
 
 test('expired rows are deleted from the database', async () => {

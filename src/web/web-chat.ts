@@ -21,7 +21,7 @@ export interface WebChat {
 export interface WebReader {
   /** False while it has unread data: it gets nothing more until it is ready or calls `more`. */
   isReady(): boolean;
-  /** Lines that are new, changed or deleted, up to about `MAX_BYTES` at once. The same change may be told twice. */
+  /** Lines that are new, changed or deleted, up to about `MAX_BYTES` at once. The same change may be sent twice. */
   send(changed: readonly WebLine[]): void;
 }
 

@@ -70,7 +70,7 @@ describe('commands continue with the last good configuration, like the bot, and 
     for (const [at, [, message]] of commands.entries()) {
       expect(results[at]?.output).toContain(message);
       expect(results[at]?.output).toMatch(
-        /watchbell: going on with the last good configuration, of 20.*Z: .*has a problem:/,
+        /watchbell: continuing with the last good configuration, from 20.*Z: .*has a problem:/,
       );
       expect(results[at]?.output).toMatch(problem);
       expect(results[at]?.status).toBe(0);
@@ -98,6 +98,6 @@ test('if the database cannot be reached either, both problems are reported', asy
   await writeFile(join(directory, 'secrets/elsewhere'), home.url.replace(/:\d+\//, ':1/'));
   const { status, output } = await watchbell('say', 'ops', 'hello');
   expect(output).toMatch(PROBLEM);
-  expect(output).toMatch(/the last good one is out of reach: the database at 127\.0\.0\.1:1 cannot be reached/);
+  expect(output).toMatch(/the last good one cannot be read: the database at 127\.0\.0\.1:1 cannot be reached/);
   expect(status).toBe(2);
 });

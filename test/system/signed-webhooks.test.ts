@@ -103,9 +103,7 @@ test('a signed delivery is handled with its headers, but for those that carry se
   expect((await client.query(`select content::json->>'text' as text from messages where skill = 'core'`)).rows).toEqual(
     [
       {
-        text: expect.stringMatching(
-          /^Somebody sent a request to `forge\/site`, and it was refused: the signature is wrong/,
-        ),
+        text: expect.stringMatching(/^A request to `forge\/site` was rejected: the signature is wrong/),
       },
     ],
   );

@@ -9,7 +9,7 @@ const options = z.strictObject({
   password: secretReference
     .optional()
     .describe(
-      'Password for the web chat. With or without it, `watchbell sign-in` prints an address that signs in one browser.',
+      'Password for the web chat. With or without it, `watchbell sign-in` prints a link that signs in one browser.',
     ),
 });
 export type WebOptions = z.infer<typeof options>;
