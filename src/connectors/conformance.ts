@@ -1,6 +1,6 @@
 /**
- * The contract of `connector.ts` as tests: every connector's own test calls `describeConnector`. Uses jest's globals. Each
- * test runs, or is skipped with the lack that its connector declares in its name.
+ * The contract in `connector.ts` as tests: every connector's test calls `describeConnector`. Uses Jest's globals. A test that
+ * needs a capability the connector does not declare is skipped, with the reason in its name.
  */
 import { describeConversations } from './conformance/conversations.ts';
 import { describeInteractions } from './conformance/interactions.ts';

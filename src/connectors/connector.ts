@@ -1,6 +1,6 @@
 /**
- * The contract between the core and one account on one chat platform: all that a connector may import besides its SDK.
- * `conformance.ts` is this contract as tests; docs/writing-a-connector.md walks through it.
+ * The contract between the core and one account on one chat platform. A connector imports only this and its SDK.
+ * `conformance.ts` is the contract as tests; docs/writing-a-connector.md explains it.
  */
 export type { Capabilities } from './contract/capabilities.ts';
 export type { Connector, Conversation, Finding, Member, RenderOptions } from './contract/connector.ts';

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** In a process of its own: Jest has a module cache of its own. */
+/** In a separate process, because Jest has its own module cache. */
 async function filesLoaded(statement: string): Promise<string[]> {
   const script = `
     import { createRequire } from 'node:module';
@@ -15,7 +15,7 @@ async function filesLoaded(statement: string): Promise<string[]> {
   return JSON.parse(stdout) as string[];
 }
 
-test('the SDK of a platform is loaded when a connector of it is created, not before', async () => {
+test("a platform's SDK is loaded when its connector is created, not before", async () => {
   const isSdk = expect.stringContaining('matrix-bot-sdk');
   expect(await filesLoaded('')).not.toContainEqual(isSdk);
   const create = `
@@ -23,6 +23,6 @@ test('the SDK of a platform is loaded when a connector of it is created, not bef
     await matrix.create({ homeserver: 'https://fake.test' }, { log: {} }).catch(() => {});`;
   const loaded = await filesLoaded(create);
   expect(loaded).toContainEqual(isSdk);
-  // Of `request`, which the SDK would send with: 6 MB.
+  // Part of the package `request`, which the SDK would load: 6 MB.
   expect(loaded).not.toContainEqual(expect.stringContaining('tough-cookie'));
 });

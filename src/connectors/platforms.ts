@@ -4,10 +4,10 @@ import { matrix } from './matrix/platform.ts';
 import { memory } from './memory/platform.ts';
 import { web } from './web/platform.ts';
 
-/** The platforms that come with the program: the only list of them. */
+/** The only list of built-in platforms. */
 export const PLATFORMS: readonly Platform[] = [matrix, web, console, memory];
 
-/** @throws {Error} for a type that the configuration should have refused. */
+/** @throws {Error} for an unknown type, which the configuration check should have rejected. */
 export function platformOf(type: string, platforms: readonly Platform[]): Platform {
   const found = platforms.find((platform) => platform.type === type);
   if (!found) throw new Error(`this release has no connector of type "${type}"`);

@@ -1,7 +1,7 @@
 import type { Database } from '../db/database.ts';
 import type { ConnectorEnvironment, JsonValue } from './connector.ts';
 
-/** Small durable facts of one connector, such as a pinned device. */
+/** Small durable state of one connector, such as a device id. */
 export function createConnectorState(database: Database, connector: string): ConnectorEnvironment['state'] {
   return {
     async get(key) {

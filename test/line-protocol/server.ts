@@ -89,7 +89,7 @@ export class LineServer {
   /** Presses a button that the room shows. */
   press(room: string, by: string, target: string, index: number): void {
     const press = this.shown(room).find(({ id }) => id === target)?.press;
-    if (!press) throw new Error(`no button of "${target}" can be pressed in the room "${room}"`);
+    if (!press) throw new Error(`the message "${target}" in the room "${room}" has no button`);
     this.#add({ room, by, text: '', shows: {}, press: { ...press, index } });
   }
 

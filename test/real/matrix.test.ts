@@ -347,8 +347,8 @@ describeReal('with a real Synapse', () => {
           await host.until('what is said there', () => host.texts().includes('hello'));
           const findings = (await connector.examine?.([world.room, world.roomId], never)) ?? [];
           expect(findings.slice(2).map(({ message }) => message)).toEqual([
-            'joined, may speak',
-            `the room was upgraded to ${third}; write that into the configuration; joined, may speak`,
+            'joined, may post',
+            `the room was upgraded to ${third}; put that id into the configuration; joined, may post`,
           ]);
         },
         { room_version: '11' },
@@ -365,9 +365,9 @@ describeReal('with a real Synapse', () => {
       const other = await synapse.createRoom(world.ann, `other-${randomUUID()}`, [world.bot], levels);
       const findings = (await connector.examine?.([own, shared, other], never)) ?? [];
       expect(findings.slice(2).map(({ message }) => message)).toEqual([
-        'joined, may speak',
-        'joined, may speak',
-        `no power to speak: raise the power level of ${world.bot.id} there to 50`,
+        'joined, may post',
+        'joined, may post',
+        `may not post: raise the power level of ${world.bot.id} there to 50`,
       ]);
       await insist(connector, own, 'x');
       await insist(connector, shared, 'x');

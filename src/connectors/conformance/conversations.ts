@@ -1,59 +1,59 @@
 import { randomUUID } from 'node:crypto';
 import type { Connector } from '../connector.ts';
-import { must, soon, type Suite } from './subject.ts';
+import { required, soon, type Suite } from './subject.ts';
 
-/** Who is in a room, what it is about, and private conversations. */
+/** Members, topics, groups and private conversations. */
 export function describeConversations(suite: Suite): void {
   suite.test(
-    'it says who is in a room, without itself, also before it is started',
+    'members are listed without the bot, even before start',
     { declares: ['members'] },
     async ({ world, connector }) => {
       const members = await connector.members?.(world.room, soon());
       const ids = members?.map(({ accountId }) => accountId);
-      expect(ids).toEqual(expect.arrayContaining([...must(world.people)]));
+      expect(ids).toEqual(expect.arrayContaining([...required(world.people)]));
       expect(ids).not.toContain(world.accountId);
     },
     { started: false },
   );
 
   suite.test(
-    'the conversation with a person is one for ever, whoever asks, also when an answer was lost',
+    'the conversation with a person is always the same one, for any replica and after a lost response',
     { declares: ['direct'] },
     async ({ world, connector, another }) => {
       const other = await another();
-      const [ann, bob] = must(world.people);
+      const [ann, bob] = required(world.people);
       const ask = async (by: Connector, account: string) => by.openDirect?.(account, soon());
-      await must(world.loseNextOpening)();
+      await required(world.loseNextOpening)();
       await ask(connector, ann).catch(() => {});
       const rooms = await Promise.all([ask(connector, ann), ask(other, ann), ask(connector, ann)]);
       expect(new Set(rooms).size).toBe(1);
-      expect(await must(world.peopleOf)(rooms[0] ?? '')).toContain(ann);
+      expect(await required(world.peopleOf)(rooms[0] ?? '')).toContain(ann);
       expect(await ask(other, bob)).not.toBe(rooms[0]);
     },
   );
 
   suite.test(
-    'a conversation of several is opened once: a repeat, a second replica and a lost answer find the same one',
+    'a group conversation is opened once: a repeat, a second replica and a retry after a lost response find the same one',
     { declares: ['group'] },
     async ({ world, connector, another }) => {
       const other = await another();
-      const people = must(world.people);
+      const people = required(world.people);
       const first = randomUUID();
       const ask = async (by: Connector, uuid: string) => by.openGroup?.({ uuid, people, name: 'Coffee' }, soon());
-      await must(world.loseNextOpening)();
+      await required(world.loseNextOpening)();
       await ask(connector, first).catch(() => {});
       const rooms = await Promise.all([ask(connector, first), ask(other, first), ask(connector, first)]);
       expect(new Set(rooms).size).toBe(1);
-      expect(await must(world.peopleOf)(rooms[0] ?? '')).toEqual(expect.arrayContaining([...people]));
+      expect(await required(world.peopleOf)(rooms[0] ?? '')).toEqual(expect.arrayContaining([...people]));
     },
   );
 
   suite.test(
-    'the same people under another uuid have another conversation, once',
+    'the same people with another uuid get one other conversation',
     { declares: ['group'], world: ['tell conversations of the same people apart'] },
     async ({ world, connector, another }) => {
       const other = await another();
-      const people = must(world.people);
+      const people = required(world.people);
       const ask = async (by: Connector, uuid: string) => by.openGroup?.({ uuid, people, name: 'Coffee' }, soon());
       const second = randomUUID();
       const rooms = [await ask(connector, randomUUID())];
@@ -64,15 +64,15 @@ export function describeConversations(suite: Suite): void {
 
   suite.test('the topic of a room is set', { declares: ['topic'] }, async ({ world, connector }) => {
     await connector.setTopic?.(world.room, 'on call: Ann', soon());
-    expect(await must(world.topicOf)(world.room)).toBe('on call: Ann');
+    expect(await required(world.topicOf)(world.room)).toBe('on call: Ann');
   });
 
-  suite.test('a group of the platform is kept equal to accounts', { declares: ['memberGroups'] }, async (run) => {
+  suite.test('a group of the platform gets exactly the given members', { declares: ['memberGroups'] }, async (run) => {
     const { world, connector } = run;
-    const [ann, bob] = must(world.people);
+    const [ann, bob] = required(world.people);
     for (const accounts of [[ann], [ann, bob], [bob], []]) {
       await connector.setGroup?.('oncall', accounts, soon());
-      expect((await must(world.groupOf)('oncall')).toSorted()).toEqual(accounts.toSorted());
+      expect((await required(world.groupOf)('oncall')).toSorted()).toEqual(accounts.toSorted());
     }
   });
 }

@@ -1,6 +1,6 @@
 import { newKey, RecordingHost } from './host.ts';
 
-test('what never happened is told with the echoes and failures that did', async () => {
+test('a timeout lists the recorded echoes and failures', async () => {
   const host = new RecordingHost([]);
   const key = newKey();
   await host.echo({ ...key }, 'remote');

@@ -9,12 +9,12 @@ import {
   type RequestKey,
 } from '../connector.ts';
 
-/** A host that records, with the core's own rules: ids once, cursor with the events. */
+/** A host that records everything. Like the core, it stores each id once, and the cursor with the events. */
 export class RecordingHost implements ConnectorHost {
   cursor: string | null;
   readonly cursorAt: Date | null = null;
   readonly events: IncomingEvent[] = [];
-  /** Keys as `keyText` writes them, to be compared with `===`: a connector makes a new object of each key it reads. */
+  /** Keys as text, which can be compared with `===`. */
   readonly echoes: { key: string; remoteId: string }[] = [];
   readonly memberships: { room: string; state: string; detail: string | undefined }[] = [];
   readonly states: boolean[] = [];
@@ -22,7 +22,7 @@ export class RecordingHost implements ConnectorHost {
   readonly logged: string[] = [];
   /** In order: `echo KEY`, `event ID`, `cursor`. */
   readonly history: string[] = [];
-  /** How many calls of `receive` to reject from now on. */
+  /** How many of the next calls of `receive` to reject. */
   rejections = 0;
   receiving = 0;
   overlapped = false;
@@ -31,7 +31,7 @@ export class RecordingHost implements ConnectorHost {
   private readonly seen: Set<string>;
   private readonly changes: (() => void)[] = [];
 
-  /** `before`: the host of the run before a restart; its cursor and the ids it has seen are taken over. */
+  /** `before`: the host before a restart; its cursor and the ids it has seen are reused. */
   constructor(configured: readonly string[], before?: RecordingHost) {
     this.configured = configured;
     this.cursor = before?.cursor ?? null;
@@ -45,7 +45,7 @@ export class RecordingHost implements ConnectorHost {
     this.receiving -= 1;
     if (this.rejections > 0) {
       this.rejections -= 1;
-      throw new Error('the database is away');
+      throw new Error('the database is unreachable');
     }
     for (const event of events) {
       JSON.stringify(event);
@@ -80,8 +80,8 @@ export class RecordingHost implements ConnectorHost {
     return this.configured;
   }
 
-  async resolved(written: string, room: string): Promise<void> {
-    this.names.set(written, room);
+  async resolved(configured: string, room: string): Promise<void> {
+    this.names.set(configured, room);
     this.changed();
     await Promise.resolve();
   }
@@ -112,7 +112,7 @@ export class RecordingHost implements ConnectorHost {
     this.changed();
   }
 
-  /** Resolves as soon as the condition holds; looked at whenever something is recorded. */
+  /** Resolves when the condition is true; checks it whenever something is recorded. */
   async until(what: string, condition: () => boolean, withinMs = 30_000): Promise<void> {
     if (condition()) return;
     await new Promise<void>((resolve, reject) => {
@@ -133,7 +133,7 @@ export class RecordingHost implements ConnectorHost {
   private recorded(): string {
     const { echoes, memberships, states, logged, events } = this;
     const failures = this.failures.map(messageOf);
-    // Events last: they are what is too long to be shown whole.
+    // Events last, because they may be truncated.
     return JSON.stringify({ echoes, memberships, states, failures, logged, events }).slice(0, 2000);
   }
 
@@ -147,7 +147,7 @@ export class RecordingHost implements ConnectorHost {
   }
 }
 
-/** A key as the courier makes them: a uuid and a count. */
+/** A new key, as delivery creates them. */
 export function newKey(): RequestKey {
   return { uuid: randomUUID(), count: 1 };
 }

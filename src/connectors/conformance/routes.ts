@@ -1,17 +1,17 @@
 import type { IncomingEvent } from '../connector.ts';
-import { must, type Suite } from './subject.ts';
+import { required, type Suite } from './subject.ts';
 
-/** What a platform posts: verified, stored, and only then answered, by a connector that was never started. */
+/** Requests from the platform: verified, stored and only then answered, by a connector that was never started. */
 export function describeRoutes(suite: Suite): void {
   const needs = { world: ['post to routes'] } as const;
   const notStarted = { started: false };
 
   suite.test(
-    'what is genuine is an event, under the same id each time it comes, and is answered once it is stored',
+    'a genuine request is an event with the same id each time, and is answered once it is stored',
     needs,
     async ({ world, connector }) => {
-      const { path, genuine, event } = await must(world.posted)('hello');
-      const route = must(connector.routes?.find((one) => one.path === path));
+      const { path, genuine, event } = await required(world.posted)('hello');
+      const route = required(connector.routes?.find((one) => one.path === path));
       const accepted: IncomingEvent[] = [];
       const accept = async (events: readonly IncomingEvent[]): Promise<void> => void accepted.push(...events);
       for (let times = 0; times < 2; times++)
@@ -23,11 +23,11 @@ export function describeRoutes(suite: Suite): void {
   );
 
   suite.test(
-    'what somebody else posts is refused, and nothing of it is an event',
+    'a forged request is rejected and is not an event',
     needs,
     async ({ world, connector }) => {
-      const { path, forged } = await must(world.posted)('hello');
-      const route = must(connector.routes?.find((one) => one.path === path));
+      const { path, forged } = await required(world.posted)('hello');
+      const route = required(connector.routes?.find((one) => one.path === path));
       const accept = (): Promise<void> => Promise.reject(new Error('it was accepted'));
       const { status } = await route.handle(forged, accept);
       expect([401, 403]).toContain(status);
@@ -36,12 +36,12 @@ export function describeRoutes(suite: Suite): void {
   );
 
   suite.test(
-    'what cannot be stored is not answered as if it were',
+    'a request that cannot be stored is not answered with success',
     needs,
     async ({ world, connector }) => {
-      const { path, genuine } = await must(world.posted)('hello');
-      const route = must(connector.routes?.find((one) => one.path === path));
-      const accept = (): Promise<void> => Promise.reject(new Error('the database is away'));
+      const { path, genuine } = await required(world.posted)('hello');
+      const route = required(connector.routes?.find((one) => one.path === path));
+      const accept = (): Promise<void> => Promise.reject(new Error('the database is unreachable'));
       const status = await route.handle(genuine, accept).then(
         (answer) => answer.status,
         () => 503,

@@ -1,15 +1,15 @@
 import type { Message } from '../../chat/message.ts';
 import { codeOf } from '../../errors.ts';
 import { newKey, RecordingHost, sendOf } from './host.ts';
-import { must, never, type Suite } from './subject.ts';
+import { required, never, type Suite } from './subject.ts';
 
-/** What the bot says is shown as asked for, once, and what becomes of a request is said truthfully. */
+/** Messages are shown as requested, once, and the outcome of a request is reported correctly. */
 export function describeSending(suite: Suite): void {
   const { capabilities } = suite.subject;
   const mine = (shown: readonly { mine: boolean }[]) => shown.filter((one) => one.mine);
 
   suite.test(
-    'it can do what its platform declares; rendering is pure and within its limits',
+    'the connector has the capabilities of its platform; rendering is pure and within limits',
     {},
     async ({ connector }) => {
       expect(connector.capabilities).toEqual(capabilities);
@@ -33,7 +33,7 @@ export function describeSending(suite: Suite): void {
     { started: false },
   );
 
-  suite.test('what is declared has its method', {}, async ({ connector }) => {
+  suite.test('each declared capability has its method', {}, async ({ connector }) => {
     expect({
       members: connector.members !== undefined,
       direct: connector.openDirect !== undefined,
@@ -54,7 +54,7 @@ export function describeSending(suite: Suite): void {
     await shows('the message', (shown) => shown.some((one) => one.id === id && one.mine && one.text.includes('first')));
   });
 
-  suite.test('a file is shown below the words, once', { declares: ['files'] }, async (run) => {
+  suite.test('a file is shown once, after the text', { declares: ['files'] }, async (run) => {
     const { connector, world, shows } = run;
     const bytes = new TextEncoder().encode('a,b');
     const file = { name: 'table.csv', mediaType: 'text/csv', hash: 'h', size: bytes.length, alt: 'A table' };
@@ -95,8 +95,8 @@ export function describeSending(suite: Suite): void {
     await shows('the deletion', (shown) => shown.every((one) => one.id !== target));
   });
 
-  suite.test('what is for one account alone only that account sees', { declares: ['asker'] }, async (run) => {
-    const [ann, bob] = must(run.world.people);
+  suite.test('a private message is visible only to its account', { declares: ['asker'] }, async (run) => {
+    const [ann, bob] = required(run.world.people);
     const id = await run.send({ text: 'between us' }, { to: { accountId: ann } });
     const seenBy = async (account?: string): Promise<boolean> =>
       (await run.world.shown(account)).some((one) => one.id === id);
@@ -104,7 +104,7 @@ export function describeSending(suite: Suite): void {
   });
 
   suite.test(
-    'editing what is not there is said as such',
+    'editing a missing message is reported as gone',
     { declares: ['edit'] },
     async ({ world, connector, part }) => {
       const edit = {
@@ -131,10 +131,10 @@ export function describeSending(suite: Suite): void {
   });
 
   suite.test(
-    'an answer that was lost is an unknown outcome, and the repeat is one message',
+    'after a lost response the outcome is unknown, and a repeat leaves one message',
     { world: ['lose an answer'] },
     async ({ world, send }) => {
-      await must(world.loseNextAnswer)();
+      await required(world.loseNextAnswer)();
       const key = newKey();
       const lost = await send({ text: 'once' }, { key }).then(
         () => undefined,
@@ -142,7 +142,7 @@ export function describeSending(suite: Suite): void {
       );
       const certain = ['WB_RATE_LIMITED', 'WB_REJECTED', 'WB_GONE', 'WB_UNAUTHORISED', 'WB_UNREACHABLE', 'WB_MOVED'];
       expect(certain).not.toContain(lost);
-      // Until there is a connection again, it is certain that nothing was done.
+      // Until it reconnects, requests fail as unreachable.
       const repeat = () => send({ text: 'once' }, { key, unknownTries: 1 });
       const isAway = (error: unknown): boolean => codeOf(error) === 'WB_UNREACHABLE';
       for (let isDone = false; !isDone;)
@@ -159,10 +159,10 @@ export function describeSending(suite: Suite): void {
   );
 
   suite.test(
-    '"too many requests" is said as such and nothing is shown',
+    'a rate limit is reported as such, and nothing is shown',
     { world: ['refuse a request'] },
     async ({ world, send }) => {
-      await must(world.refuseNext)();
+      await required(world.refuseNext)();
       await expect(send({ text: 'x' })).rejects.toMatchObject({
         code: 'WB_RATE_LIMITED',
         retryAfterMs: expect.any(Number),
@@ -175,7 +175,7 @@ export function describeSending(suite: Suite): void {
     'an operation settles when its signal aborts',
     { world: ['let a request hang'] },
     async ({ world, connector, part }) => {
-      await must(world.hangNext)();
+      await required(world.hangNext)();
       const controller = new AbortController();
       const sending = connector
         .perform(sendOf(world.room, part({ text: 'x' })), controller.signal)
@@ -188,10 +188,10 @@ export function describeSending(suite: Suite): void {
   );
 
   suite.test(
-    'invalid credentials are said as such at start and when sending',
+    'invalid credentials are reported at start and when sending',
     { world: ['lock the account out'] },
     async ({ world, send, another }) => {
-      await must(world.lockOut)();
+      await required(world.lockOut)();
       await expect(send({ text: 'x' })).rejects.toMatchObject({ code: 'WB_UNAUTHORISED' });
       const other = await another();
       await expect(other.start(new RecordingHost([world.room]))).rejects.toMatchObject({ code: 'WB_UNAUTHORISED' });

@@ -3,13 +3,13 @@ import type { Capabilities, Connector, Operation, Part, RenderOptions } from '..
 import { RecordingHost, sendOf } from './host.ts';
 import type { Ability, ConnectorWorld } from './world.ts';
 
-/** A connector to be tested: what it declares decides which tests run, and every other one says why not. */
+/** A connector under test. Its capabilities decide which tests run; skipped ones say why. */
 export interface Subject {
   readonly name: string;
   readonly capabilities: Capabilities;
-  /** What its test world cannot bring about; the real platform may. */
+  /** What its test world cannot simulate, although the real platform may do it. */
   readonly cannot?: readonly Ability[];
-  /** Builds a fresh world for every test. */
+  /** Creates a new world for each test. */
   setUp(): Promise<ConnectorWorld>;
 }
 
@@ -17,7 +17,7 @@ export interface Run {
   readonly world: ConnectorWorld;
   readonly connector: Connector;
   readonly host: RecordingHost;
-  /** Another connector for the same account, not started: a second replica. */
+  /** Creates another connector for the same account, not started, as a second replica has. */
   another(): Promise<Connector>;
   /** Stops the connector and starts a new one from the stored cursor. */
   restart(): Promise<{ connector: Connector; host: RecordingHost }>;
@@ -25,20 +25,20 @@ export interface Run {
   part(message: Message, options?: RenderOptions): Part;
   /** Renders and sends the first part. */
   send(message: Message, more?: Partial<Extract<Operation, { type: 'send' }>>): Promise<string>;
-  /** Resolves when the room shows it so. */
+  /** Resolves when `isSo` is true for what the room shows. */
   shows(what: string, isSo: (shown: Awaited<ReturnType<ConnectorWorld['shown']>>) => boolean): Promise<void>;
 }
 
 export const never = (): AbortSignal => new AbortController().signal;
 export const soon = (): AbortSignal => AbortSignal.timeout(30_000);
 
-/** Of a world that must be able to do this, because it does not deny it. */
-export function must<T>(able: T | undefined): T {
-  if (able === undefined) throw new Error('the test world lacks what its connector declares');
-  return able;
+/** Returns a member that the world must have, because it does not exclude it. */
+export function required<T>(member: T | undefined): T {
+  if (member === undefined) throw new Error('the test world lacks what its connector declares');
+  return member;
 }
 
-/** What a test needs; the words say what is missing. */
+/** What a test needs; the names appear in the reason when it is skipped. */
 export interface Needs {
   readonly declares?: readonly (keyof Capabilities)[];
   readonly world?: readonly Ability[];
@@ -52,14 +52,14 @@ export class Suite {
     this.subject = subject;
   }
 
-  /** Runs in a world of its own; `started: false`: before the connector has been started. */
+  /** Declares a test with its own world. `started: false`: the connector is not started. */
   test(title: string, needs: Needs, body: (run: Run) => Promise<void>, { started = true } = {}): void {
-    const lack = this.#lack(needs);
-    if (lack === undefined) test(title, () => this.#within(started, body));
-    else test.skip(`SKIPPED: ${this.subject.name} ${lack}: ${title}`, () => {});
+    const skipReason = this.#skipReason(needs);
+    if (skipReason === undefined) test(title, () => this.#within(started, body));
+    else test.skip(`SKIPPED: ${this.subject.name} ${skipReason}: ${title}`, () => {});
   }
 
-  #lack({ declares = [], world = [] }: Needs): string | undefined {
+  #skipReason({ declares = [], world = [] }: Needs): string | undefined {
     const { capabilities, cannot = [] } = this.subject;
     const undeclared = declares.find((one) => capabilities[one] === false || capabilities[one] === 0);
     if (undeclared !== undefined) return `declares no ${undeclared}`;
@@ -69,7 +69,7 @@ export class Suite {
 
   async #within(started: boolean, body: (run: Run) => Promise<void>): Promise<void> {
     const world = await this.subject.setUp();
-    // Every connector that a test makes is stopped when it ends, however it ends.
+    // Every connector that the test creates is stopped at its end, even on failure.
     const made: Connector[] = [];
     const another = async (): Promise<Connector> => {
       const connector = await world.connect();

@@ -1,6 +1,6 @@
 import type { Connector, IncomingEvent, RouteRequest } from '../connector.ts';
 
-/** What people see of one message. */
+/** A message as people see it. */
 export interface SeenMessage {
   readonly id: string;
   readonly text: string;
@@ -8,7 +8,7 @@ export interface SeenMessage {
   readonly reactions: readonly string[];
 }
 
-/** What a test world may be unable to bring about: the words end the sentence "it cannot …". */
+/** What a test world may be unable to simulate; each completes the sentence "it cannot …". */
 export type Ability =
   | 'hear'
   | 'catch up'
@@ -24,56 +24,56 @@ export type Ability =
   | 'tell conversations of the same people apart';
 
 /**
- * One bot account on one (fake) platform, and people in a room with it. A world serves one test. What belongs to a capability
- * that is declared, or to an ability that is not denied, must be there: a test that needs it fails without.
+ * One bot account on one (fake) platform, and people in a room with it, for one test. Members for declared capabilities, and for
+ * abilities that are not excluded, are required: tests that need them fail without.
  */
 export interface ConnectorWorld {
-  /** The room as it stands in the configuration. */
+  /** The room as configured. */
   readonly room: string;
   readonly accountId: string;
-  /** A new connector for the same account, with the same durable state: what a restart makes. */
+  /** Creates a connector for the same account with the same durable state, as a restart does. */
   connect(): Promise<Connector>;
-  /** What the room shows, oldest first; to one of `people`, or to everybody. */
+  /** What the room shows, oldest first, to one of `people` or to everyone. */
   shown(account?: string): Promise<readonly SeenMessage[]>;
   close(): Promise<void>;
   /** An id that no message has. */
   readonly missing: string;
 
-  /** `hear`: a person says something in the room. Resolves to the platform's id. */
+  /** `hear`: a person sends a message to the room. Resolves to the platform's id. */
   say?(text: string): Promise<string>;
-  /** `reactions`: a person reacts, and takes it back. */
+  /** `reactions`: a person adds a reaction, and removes it. */
   react?(target: string, emoji: string): Promise<string>;
   unreact?(reaction: string): Promise<void>;
-  /** `buttons`, `select`: a person presses, or chooses, an action of a message that the platform shows. */
+  /** `buttons`, `select`: a person presses or chooses an action of a message. */
   press?(target: string, index: number): Promise<void>;
-  /** `slashCommands`: a person says the words of a slash command. */
+  /** `slashCommands`: a person sends a slash command with this text. */
   command?(words: string): Promise<void>;
-  /** The next operation is refused with "too many requests". */
+  /** The next operation is rate-limited. */
   refuseNext?(): Promise<void>;
-  /** The next operation is done, but its answer is lost. */
+  /** The next operation is done, but its response is lost. */
   loseNextAnswer?(): Promise<void>;
-  /** The next operation gets no answer for as long as the test lasts. */
+  /** The next operation gets no response during the test. */
   hangNext?(): Promise<void>;
   /** Makes the account's credentials invalid. */
   lockOut?(): Promise<void>;
   /** `cut the line`: the platform cannot be reached until `goOnline`. */
   goOffline?(): Promise<void>;
   goOnline?(): Promise<void>;
-  /** Whoever says things has this display name from now on. */
+  /** Changes the display name of the person who sends messages. */
   rename?(name: string): Promise<void>;
 
-  /** `members`, `direct`, `group`: two people in the room, by account id. */
+  /** `members`, `direct`, `group`: account ids of two people in the room. */
   readonly people?: readonly [string, string];
-  /** Who is in a room or was invited to it. */
+  /** Members of a room, including invited ones. */
   peopleOf?(room: string): Promise<readonly string[]>;
-  /** The next conversation is opened, but the answer is lost. */
+  /** The next conversation is opened, but the response is lost. */
   loseNextOpening?(): Promise<void>;
 
-  /** `topic`, `memberGroups`: what the platform has. */
+  /** `topic`, `memberGroups`: the state on the platform. */
   topicOf?(room: string): Promise<string>;
   groupOf?(group: string): Promise<readonly string[]>;
 
-  /** `post to routes`: what the platform posts, to which path, when this was said; and the same from somebody else. */
+  /** `post to routes`: the platform's request for a message with this text, its path, and a forged copy. */
   posted?(text: string): Promise<Posted>;
 }
 

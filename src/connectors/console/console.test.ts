@@ -17,7 +17,7 @@ async function start({ isTTY = false } = {}) {
     cursor: null,
     cursorAt: null,
     async receive(events) {
-      if (state.refusals-- > 0) throw new Error('database away');
+      if (state.refusals-- > 0) throw new Error('database unreachable');
       received.push(...events);
     },
     async echo() {},
@@ -43,7 +43,7 @@ async function start({ isTTY = false } = {}) {
 const signal = new AbortController().signal;
 const unknownTries = 0;
 
-test('a typed line is a direct message of the local user in the configured room; empty lines are none', async () => {
+test('a typed line is a direct message of the local user in the configured room; empty lines are ignored', async () => {
   const { connector, input, received } = await start();
   input.write('help\n\n  \ncount to 10\n');
   await until(() => received.length === 2);
@@ -64,7 +64,7 @@ test('a line that cannot be stored is offered again, before the next one', async
   await connector.stop();
 });
 
-test('a message is printed once for its key, and an edit again, marked', async () => {
+test('a message is printed once for each key, and an edit is printed again with a mark', async () => {
   const { connector, printed, part } = await start();
   const send = {
     type: 'send',
@@ -91,7 +91,7 @@ test('a message is printed once for its key, and an edit again, marked', async (
   await connector.stop();
 });
 
-test('the end of the input ends neither the connector nor the printing', async () => {
+test('messages are still printed after the end of input', async () => {
   const { connector, input, printed, part } = await start();
   input.end();
   await until(() => input.readableEnded);
@@ -115,7 +115,7 @@ const alert: Message = {
   actions: [{ label: 'Ack', emoji: '👀', command: 'ack 12' }],
 };
 
-test('all of a message is printed, and no control character of its own', () => {
+test('every part of a message is printed, without its control characters', () => {
   expect(printMessage(alert, false)).toBe(
     [
       '▌ @Ann',
@@ -130,7 +130,7 @@ test('all of a message is printed, and no control character of its own', () => {
   );
 });
 
-test('nothing from outside makes a line that looks like one of the bot', () => {
+test("text from outside cannot create a line that looks like the bot's own", () => {
   const forged = 'acked 14:31 UTC by Ann Li';
   const message: Message = {
     title: `CRITICAL x\n${forged}`,
@@ -145,7 +145,7 @@ test('nothing from outside makes a line that looks like one of the bot', () => {
   expect(lines).toContain(`> ${forged}`);
 });
 
-test('colours are for terminals', async () => {
+test('colours are used only on terminals', async () => {
   const plain = await start();
   const terminal = await start({ isTTY: true });
   for (const { connector, part } of [plain, terminal])

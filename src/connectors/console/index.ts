@@ -10,12 +10,12 @@ import { printMessage } from './print.ts';
 export interface ConsoleStreams {
   readonly input: Readable & { readonly isTTY?: boolean };
   readonly output: Writable & { readonly isTTY?: boolean };
-  /** What Ctrl-C does; a terminal in line editing does not deliver it to the process. */
+  /** Handles Ctrl-C, which a terminal in line-editing mode does not deliver to the process. */
   readonly interrupt?: () => void;
 }
 
 const REMEMBERED_KEYS = 1_000;
-const AGAIN_MS = 1_000;
+const RETRY_MS = 1_000;
 const DEFAULT_ROOM = 'console';
 
 export function create(): Connector {
@@ -26,7 +26,7 @@ export function create(): Connector {
   });
 }
 
-/** The terminal as a room: lines typed are direct messages of the local user, messages are printed. */
+/** The terminal as a room: typed lines are direct messages of the local user, and messages are printed. */
 export function createConsoleConnector({ input, output, interrupt }: ConsoleStreams): Connector {
   const isTerminal = output.isTTY === true;
   const done = new Set<string>();
@@ -35,20 +35,20 @@ export function createConsoleConnector({ input, output, interrupt }: ConsoleStre
   let offering: Promise<void> = Promise.resolve();
 
   function print(text: string): void {
-    // Printed above the line that is being typed.
+    // Prints above the line being typed.
     output.write(isTerminal && reader ? `\r\u001b[K${text}\n` : `${text}\n`);
     if (isTerminal) reader?.prompt(true);
   }
 
-  /** Offers a line until it is taken: the uuid was drawn once, so a repeat is the same line. */
+  /** Offers a line until it is stored; a repeat has the same uuid. */
   async function offer(host: ConnectorHost, event: IncomingEvent): Promise<void> {
     while (!stopping.signal.aborted) {
       try {
         await host.receive([event], null);
         return;
       } catch (error) {
-        host.log.debug({ error }, 'a typed line was not taken, it is offered again');
-        await pause(AGAIN_MS, stopping.signal);
+        host.log.debug({ error }, 'typed line could not be stored; retrying');
+        await pause(RETRY_MS, stopping.signal);
       }
     }
   }
@@ -70,7 +70,7 @@ export function createConsoleConnector({ input, output, interrupt }: ConsoleStre
         offering = offering.then(() => offer(host, event));
       });
       reader.on('SIGINT', () => interrupt?.());
-      // The end of the input (no terminal, `< /dev/null`) ends the typing, not the printing.
+      // After the end of input (`< /dev/null`), messages are still printed.
       reader.on('close', () => (reader = undefined));
       host.state(true);
       if (isTerminal) reader.prompt();
@@ -93,7 +93,7 @@ export function createConsoleConnector({ input, output, interrupt }: ConsoleStre
       if (done.has(key)) return id;
       if (operation.type === 'send') print(printMessage(messageIn(operation.part.body), isTerminal));
       else if (operation.type === 'edit') print(printMessage(messageIn(operation.part.body), isTerminal, 'changed'));
-      else if (operation.type === 'delete') print('(a message was taken back)');
+      else if (operation.type === 'delete') print('(a message was deleted)');
       done.add(key);
       if (done.size > REMEMBERED_KEYS) done.delete(done.values().next().value ?? '');
       return id;
@@ -114,7 +114,7 @@ function typed(text: string, room: string, at: Date): IncomingEvent {
   };
 }
 
-/** What `render` put there. */
+/** The message from `render`. */
 function messageIn(body: JsonObject): Message {
   return body['message'] as unknown as Message;
 }

@@ -5,7 +5,7 @@ export const console: Platform<Record<never, never>> = {
   type: 'console',
   options: z.strictObject({}),
   capabilities: () => ({
-    // What was printed stays; a change is printed again, marked.
+    // Printed text stays; an edit is printed again with a mark.
     edit: true,
     delete: true,
     threads: false,
@@ -22,7 +22,7 @@ export const console: Platform<Record<never, never>> = {
     memberGroups: false,
     addressed: true,
     maxBytes: 256 * 1024,
-    // Keys are known as long as the process lives, so a repeat after a crash is printed twice.
+    // Keys are kept only in memory, so a repeat after a crash is printed twice.
     keyWindowMs: 0,
   }),
   create: async () => (await import('./index.ts')).create(),

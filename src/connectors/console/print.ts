@@ -12,7 +12,7 @@ const BOLD = '\u001b[1m';
 const QUIET = '\u001b[90m';
 const PLAIN = '\u001b[0m';
 
-/** A message as lines for a terminal; control characters of whoever wrote it are taken out, colours are ours. */
+/** A message as lines for a terminal. Control characters in its text are removed. */
 export function printMessage(message: Message, isColoured: boolean, remark?: string): string {
   const { title, text, tone, fields = [], links = [], code, mentions = [], actions = [] } = message;
   const paint = (words: string, colour: string): string => (isColoured ? `${colour}${words}${PLAIN}` : words);

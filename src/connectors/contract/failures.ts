@@ -1,26 +1,26 @@
-/** The platform refuses for now. `bucket`: which one it closes: `account`, `room:ROOM`, or one that `buckets` names. */
+/** The platform reported a rate limit. `bucket`: `account`, `room:ROOM`, or one named by `buckets`. */
 export class RateLimited extends Error {
   readonly code = 'WB_RATE_LIMITED';
   readonly bucket: string;
   readonly retryAfterMs: number;
   constructor(bucket: string, retryAfterMs: number) {
-    super(`the platform asks to wait ${retryAfterMs} ms`);
+    super(`rate-limited by the platform for ${retryAfterMs} ms`);
     this.bucket = bucket;
     this.retryAfterMs = retryAfterMs;
   }
 }
 
-/** The platform will never take this: not in the room, too large, malformed. `reason` is shown to people. */
+/** The platform will never accept this: not in the room, too large, malformed. `reason` is shown to people. */
 export class Rejected extends Error {
   readonly code = 'WB_REJECTED';
   readonly reason: string;
   constructor(reason: string, cause?: unknown) {
-    super(`the platform refuses the message: ${reason}`, { cause });
+    super(`the platform rejects the message: ${reason}`, { cause });
     this.reason = reason;
   }
 }
 
-/** The message to change is not there any more. */
+/** The message to change no longer exists. */
 export class Gone extends Error {
   readonly code = 'WB_GONE';
   constructor(cause?: unknown) {
@@ -28,7 +28,7 @@ export class Gone extends Error {
   }
 }
 
-/** The account's token does not work (any more). */
+/** The account's token is rejected. */
 export class Unauthorised extends Error {
   readonly code = 'WB_UNAUTHORISED';
   constructor(detail: string, cause?: unknown) {
@@ -36,7 +36,7 @@ export class Unauthorised extends Error {
   }
 }
 
-/** Nothing was sent: name resolution, connection refused, or the server said "not now" before reading (503 from a proxy is *not* this). */
+/** Nothing was sent: name resolution failed, the connection was refused, or the server rejected the request before reading it (503 from a proxy is *not* this). */
 export class Unreachable extends Error {
   readonly code = 'WB_UNREACHABLE';
   constructor(detail: string, cause?: unknown) {
@@ -44,12 +44,12 @@ export class Unreachable extends Error {
   }
 }
 
-/** The room is becoming another one, or it is not yet entered: nothing was done, and it is decided anew what is to be. */
+/** The room is being replaced by another one, or has not been joined yet. Nothing was done; the core decides again what to send. */
 export class Moved extends Error {
   readonly code = 'WB_MOVED';
   readonly retryAfterMs: number;
   constructor(retryAfterMs: number, cause?: unknown) {
-    super('the room is becoming another one', { cause });
+    super('the room is being replaced by another one', { cause });
     this.retryAfterMs = retryAfterMs;
   }
 }

@@ -3,54 +3,54 @@ import type { InteractionTarget } from './operation.ts';
 export interface Sender {
   /** The account's id on the platform, for example `@ann:example.org`. */
   readonly accountId: string;
-  /** Display name; hostile text, never trusted. */
+  /** Display name: untrusted text. */
   readonly name: string;
   readonly bot: boolean;
   readonly guest: boolean;
 }
 
 interface IncomingBase {
-  /** Unique for this connector for ever: the platform's event id. A repeat with the same id is dropped. */
+  /** The platform's event id, unique for this connector forever. A repeat with the same id is ignored. */
   readonly id: string;
   readonly room: string;
-  /** A conversation with one person: no prefix is needed. */
+  /** A conversation with one person, where no prefix is needed. */
   readonly direct: boolean;
   readonly sender: Sender;
   /** The platform's own timestamp. */
   readonly at: Date;
 }
 
-/** Something that happened in a room and was not done by this bot itself. */
+/** Something that happened in a room and was not done by this bot. */
 export type IncomingEvent =
   | (IncomingBase & {
       readonly type: 'message';
-      /** Plain text as typed, platform link markup resolved to text. */
+      /** Plain text as typed, with the platform's link markup resolved to text. */
       readonly text: string;
       /** The bot is mentioned; the mention itself is removed from `text` where the platform marks it. */
       readonly mentionsBot: boolean;
-      /** What the account is called in this room, where the text has it: the bot answers to it as to its own name. */
+      /** Names of the bot's account in this room that the text contains; the bot answers to them too. */
       readonly names?: readonly string[];
-      /** Remote id of the message this one answers. */
+      /** Remote id of the message that this one replies to. */
       readonly replyTo?: string;
       /** Remote id of the first message of the thread it was written in. */
       readonly thread?: string;
-      /** It replaces the text of an earlier message; commands in edits are not run. */
+      /** Remote id of the message that this one edits; commands in edits are not run. */
       readonly edits?: string;
     })
   | (IncomingBase & {
       readonly type: 'reaction';
       readonly target: string;
       readonly emoji: string;
-      /** It was taken away again. */
+      /** The reaction was removed. */
       readonly taken: boolean;
     })
   | (IncomingBase & {
       readonly type: 'interaction';
-      /** A pressed button or a chosen item: which action of which version of which message. */
+      /** A pressed button or chosen item: the message, its version and the index of the action. */
       readonly press?: InteractionTarget & { readonly index: number };
-      /** Or the words of a slash command. */
+      /** Or the text of a slash command. */
       readonly words?: string;
       readonly thread?: string;
-      /** How it may be answered so that only whoever did it sees it. */
+      /** The platform's token for a private reply, valid until then. */
       readonly respond?: { readonly token: string; readonly until: Date };
     });

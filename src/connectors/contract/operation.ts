@@ -1,19 +1,19 @@
 import type { FileRef } from '../../chat/message.ts';
 import type { JsonObject } from './json.ts';
 
-/** The message whose button is pressed, and the version of it that the presser saw. */
+/** The message with the pressed button, and the version that the person saw. */
 export interface InteractionTarget {
-  /** The core's own uuid of it. */
+  /** The core's uuid of the message. */
   readonly message: string;
   readonly version: number;
 }
 
-/** One piece of a message as the platform takes it. `body` is the connector's own, JSON, opaque to the core. */
+/** One part of a message for the platform. `body` is the connector's own JSON, opaque to the core. */
 export interface Part {
   readonly body: JsonObject;
-  /** Size as the platform counts it, of the largest request it will need. */
+  /** Size of the largest request for it, as the platform counts. */
   readonly bytes: number;
-  /** The file that this part shows: one of the message's, each in a part of its own. */
+  /** The file that this part shows; each file of a message has its own part. */
   readonly file?: FileRef;
 }
 
@@ -23,27 +23,27 @@ export interface FileContent extends FileRef {
 }
 
 /**
- * The idempotency key of one request: unique to it, and repeated for, and only for, a repeat of the very same operation. Each
- * connector encodes it in its own way.
+ * The idempotency key of one request: the same for repeats of the same operation, and different for all others. Each connector
+ * encodes it in its own way.
  */
 export interface RequestKey {
   readonly uuid: string;
   readonly count: number;
 }
 
-/** Who alone sees a message, and the platform's token to answer what that account did, good until then. */
+/** The only account that sees a message, and the platform's token for a reply to it, valid until then. */
 export interface Receiver {
   readonly accountId: string;
   readonly respond?: { readonly token: string; readonly until: Date };
 }
 
-/** A key as one word, at most 46 characters of `[0-9a-f.-]`. */
+/** A key as text: at most 46 characters of `[0-9a-f.-]`. */
 export const keyText = ({ uuid, count }: RequestKey): string => `${uuid}.${count}`;
 
 /** One request to the platform. */
 export type Operation =
   | {
-      /** Where the upload is a request of its own: resolves to what the platform calls the file from now on. */
+      /** Only with `files.upload`: resolves to the platform's id of the file. */
       readonly type: 'upload';
       readonly key: RequestKey;
       readonly room: string;
@@ -55,16 +55,16 @@ export type Operation =
       readonly key: RequestKey;
       readonly room: string;
       readonly part: Part;
-      /** Remote id of the message this one answers. */
+      /** Remote id of the message that this one replies to. */
       readonly replyTo?: string;
-      /** Remote id of the first message of the thread this one belongs to. */
+      /** Remote id of the first message of its thread. */
       readonly thread?: string;
       /** Only this account sees it. */
       readonly to?: Receiver;
-      /** Of a part with a file: what its upload resolved to; where there is none, the file. */
+      /** For a part with a file: what its upload resolved to, or without uploads the file itself. */
       readonly uploads?: readonly string[];
       readonly files?: readonly FileContent[];
-      /** How many earlier tries of this key had an unknown outcome; > 0: platforms without keys look before they send. */
+      /** Earlier requests with this key whose outcome is unknown; if > 0, platforms without keys should check before they send. */
       readonly unknownTries: number;
     }
   | {

@@ -6,41 +6,41 @@ import type { ConnectorLog } from './host.ts';
 import type { JsonValue } from './json.ts';
 
 /**
- * One chat platform: a light module, in `platforms.ts` or handed to the program by a test. What is heavy, its SDK above all,
- * is imported in `create`, so that an unused platform costs no memory.
+ * One chat platform: a lightweight module, listed in `platforms.ts` or passed in by a test. Heavy imports, above all the SDK, belong
+ * in `create`, so that an unused platform costs no memory.
  */
 export interface Platform<Options = unknown> {
-  /** The word for it under `connectors:`. */
+  /** Its name under `connectors:`. */
   readonly type: string;
-  /** Of one entry under `connectors:`, without `type` and `opsRoom`, which every entry has. */
+  /** Schema of an entry under `connectors:`, without `type` and `opsRoom`, which every entry has. */
   readonly options: z.ZodObject & z.ZodType<Options>;
-  /** Pure: asked for before, and without, any connection. */
+  /** The capabilities with these options. Pure, because it is called without a connection. */
   capabilities(options: Options): Capabilities;
-  /** Requests nothing: that is for `start`. */
+  /** Creates a connector. Must not make requests before `start`. */
   create(options: Options, environment: ConnectorEnvironment): Promise<Connector>;
 }
 
-/** What a connector may know about the program it runs in. */
+/** What a connector gets from the program. */
 export interface ConnectorEnvironment {
-  /** The entry's name in `connectors:`. */
+  /** The entry's name under `connectors:`. */
   readonly name: string;
-  /** A name the bot answers to. */
+  /** The bot's name. */
   readonly botName: string;
-  /** Reads the current value of a secret; call it at each start, a rotated file is picked up. */
+  /** Reads the current value of a secret. Call it at each start, because files are rotated. */
   secret(reference: SecretReference): Promise<string>;
-  /** Small durable state of this connector (a pinned device id). Values are JSON. */
+  /** Small durable state of this connector, such as a device id. Values are JSON. */
   readonly state: {
     get(key: string): Promise<JsonValue | undefined>;
     set(key: string, value: JsonValue): Promise<void>;
   };
   readonly log: ConnectorLog;
-  /** For the one platform that lives in the bot's own database. */
+  /** For the web chat, which is stored in the bot's database. */
   readonly pages: {
     readonly query: Query;
-    /** What a room shows has changed: its readers are told. */
+    /** Notifies the readers of a room that it has changed. */
     changed(room: string): void;
   };
 }
 
-/** A secret by reference, never its value: `{ file: NAME }` under WATCHBELL_SECRETS, or `{ env: NAME }`. */
+/** A reference to a secret, never its value: `{ file: NAME }` under WATCHBELL_SECRETS, or `{ env: NAME }`. */
 export type SecretReference = { readonly file: string } | { readonly env: string };

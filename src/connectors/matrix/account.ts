@@ -4,7 +4,7 @@ import { Unauthorised } from '../connector.ts';
 import type { ConnectorEnvironment } from '../connector.ts';
 import { text } from './json.ts';
 import type { Myself } from './mention.ts';
-import { orMisplaced } from './misplaced.ts';
+import { explainFailure } from './misplaced.ts';
 import type { MatrixOptions } from './options.ts';
 import { isMatrixFailure } from './requests.ts';
 import type { Requests } from './requests.ts';
@@ -16,9 +16,9 @@ export interface Account extends Myself {
 const DEVICE_KEY = 'device';
 
 /**
- * Makes `requests` speak for the bot, by token or by a login, and asks who that is.
- * @throws {Unauthorised} the token or password is refused, or the token belongs to no device.
- * @throws {Misplaced} there is no homeserver at that address.
+ * Authenticates `requests`, by token or by login, and finds out which account that is.
+ * @throws {Unauthorised} when the token or password is rejected, or the token has no device.
+ * @throws {NotAHomeserver} when there is no homeserver at that address.
  */
 export async function openAccount(
   requests: Requests,
@@ -29,7 +29,7 @@ export async function openAccount(
   try {
     return await open(requests, options, environment, signal);
   } catch (error) {
-    throw await orMisplaced(error, requests, options.homeserver, signal);
+    throw await explainFailure(error, requests, options.homeserver, signal);
   }
 }
 
@@ -40,7 +40,7 @@ async function open(
   signal?: AbortSignal,
 ): Promise<Account> {
   if (options.token) requests.token = (await environment.secret(options.token)).trim();
-  // A token got by password lives on in `requests` over a restart of the connector, until it is refused.
+  // A token from a login stays in `requests` when the connector restarts, until it is rejected.
   const kept = !options.token && requests.token !== undefined;
   if (requests.token === undefined) await login(requests, options, environment, signal);
   try {
@@ -58,7 +58,7 @@ async function whoami(requests: Requests, signal?: AbortSignal): Promise<Account
     .catch((error: unknown) => {
       if (!isMatrixFailure(error) || (error.status !== 401 && error.status !== 403)) throw error;
       throw new Unauthorised(
-        `the homeserver refuses the access token (${error.errcode ?? error.status}): put a new one in place`,
+        `the homeserver rejects the access token (${error.errcode ?? error.status}): replace it`,
         error,
       );
     });
@@ -66,13 +66,13 @@ async function whoami(requests: Requests, signal?: AbortSignal): Promise<Account
   const deviceId = text(answer['device_id']);
   if (deviceId === undefined) {
     throw new Unauthorised(
-      'the access token belongs to no device, so messages could be doubled: use one made by a login (POST /_matrix/client/v3/login), or give `user` and `password` instead',
+      'the access token has no device, so messages could be duplicated: use a token from a login (POST /_matrix/client/v3/login), or configure `user` and `password` instead',
     );
   }
   return { userId, deviceId, displayName: await displayName(requests, userId, signal) };
 }
 
-/** The device is made up once and kept, since transaction ids are only remembered per device. */
+/** Logs in on a device that is generated once and kept, because the server remembers transaction ids per device. */
 async function login(
   requests: Requests,
   options: MatrixOptions,
@@ -93,7 +93,7 @@ async function login(
     .request('POST', '/_matrix/client/v3/login', { body, signal })
     .catch((error: unknown) => {
       if (!isMatrixFailure(error) || error.status !== 403) throw error;
-      throw new Unauthorised(`the homeserver refuses the login of ${options.user}: check user and password`, error);
+      throw new Unauthorised(`the homeserver rejects the login of ${options.user}: check user and password`, error);
     });
   requests.token = text(answer['access_token']);
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Growing pauses between tries: doubled each time up to `maxMs`, half of it by chance so that replicas do not knock together. */
+/** Growing pauses between retries: doubled each time up to `maxMs`, with jitter so that replicas do not retry together. */
 export class Backoff {
   private readonly firstMs: number;
   private readonly maxMs: number;
@@ -15,7 +15,7 @@ export class Backoff {
     this.tries = 0;
   }
 
-  /** At least `leastMs` where the server named a time. Rejects when the signal aborts. */
+  /** Waits at least `leastMs`, which the server may have requested. Rejects when the signal aborts. */
   async wait(signal: AbortSignal, leastMs = 0): Promise<void> {
     const full = Math.min(this.maxMs, this.firstMs * 2 ** Math.min(this.tries, 20));
     this.tries += 1;

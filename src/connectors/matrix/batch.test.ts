@@ -8,11 +8,11 @@ import { Reactions } from './reactions.ts';
 import { Requests } from './requests.ts';
 import { Rooms } from './rooms.ts';
 
-/** Of /messages, by room: with what it is answered, in what the homeserver's own words are, and how often it was asked for. */
+/** Responses of /messages by room: their status and errcode; `asked` has the rooms of all requests. */
 let statuses: Map<string, number>;
 let errcode: string | undefined;
-/** Rooms whose past is more than a page, of which only the first is to be had. */
-let torn: Set<string>;
+/** Rooms whose history has more than one page, of which only the first can be fetched. */
+let firstPageOnly: Set<string>;
 let asked: string[];
 let server: Server;
 let reading: Reading;
@@ -40,14 +40,14 @@ const texts = ({ events }: Batch): unknown[] => events.map((event) => (event.typ
 beforeEach(async () => {
   statuses = new Map();
   errcode = 'M_UNKNOWN';
-  torn = new Set();
+  firstPageOnly = new Set();
   asked = [];
   server = createServer((request, response) => {
     const room = decodeURIComponent(/rooms\/([^/]+)\/messages/.exec(request.url ?? '')?.[1] ?? '');
     asked.push(room);
     const second = request.url?.includes('from=more') === true;
     const status = second ? 500 : (statuses.get(room) ?? 200);
-    const page = { chunk: [message(`${room} first`)], ...(torn.has(room) && { end: 'more' }) };
+    const page = { chunk: [message(`${room} first`)], ...(firstPageOnly.has(room) && { end: 'more' }) };
     const body = status === 200 ? page : { errcode, error: 'no' };
     response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
   }).listen(0, '127.0.0.1');
@@ -65,19 +65,19 @@ afterEach(() => {
 });
 
 const ALL = ['!good first', '!good last', '!bad first', '!bad last'];
-const LEFT_OUT = 'what was said in a room meanwhile cannot be fetched and is left out: say it again if it matters';
+const SKIPPED = 'missed messages of a room cannot be fetched and are skipped';
 
-test('what a gap left out is waited for, however the server fails for a while', async () => {
+test('missed messages are retried while the server fails temporarily', async () => {
   for (const status of [500, 502, 429, 401]) {
     statuses.set('!bad', status);
     await expect(look()).rejects.toMatchObject({ status });
   }
   statuses.delete('!bad');
   expect(texts(await look())).toEqual(ALL);
-  expect(host.logged).not.toContain(LEFT_OUT);
+  expect(host.logged).not.toContain(SKIPPED);
 });
 
-test('a room whose past the server never tells holds up all others for some tries only, counted anew when it did', async () => {
+test('a room whose history cannot be fetched delays the others only for some tries, counted from its last success', async () => {
   for (const triesBefore of [1, 9]) {
     statuses.set('!bad', 500);
     for (let tries = 0; tries < triesBefore; tries++) await expect(look()).rejects.toMatchObject({ status: 500 });
@@ -85,19 +85,19 @@ test('a room whose past the server never tells holds up all others for some trie
     statuses.delete('!bad');
     await look();
   }
-  expect(host.logged).not.toContain(LEFT_OUT);
+  expect(host.logged).not.toContain(SKIPPED);
   expect(texts(await look())).toEqual(ALL.filter((text) => text !== '!bad first'));
-  expect(host.logged).toContain(LEFT_OUT);
+  expect(host.logged).toContain(SKIPPED);
 });
 
-test('a room of whose past only the beginning is to be had holds up all others no longer', async () => {
-  torn.add('!bad');
+test('a room of whose history only the first page can be fetched delays the others no longer than that', async () => {
+  firstPageOnly.add('!bad');
   for (let tries = 0; tries < 9; tries++) await expect(look()).rejects.toMatchObject({ status: 500 });
   expect(texts(await look())).toEqual(ALL);
-  expect(host.logged).toContain(LEFT_OUT);
+  expect(host.logged).toContain(SKIPPED);
 });
 
-test('several rooms whose past the server never tells hold up all others for as many tries each, not for each other', async () => {
+test('several rooms whose history cannot be fetched are given up after the same number of tries each', async () => {
   statuses.set('!good', 500).set('!bad', 502);
   let tries = 1;
   for (; tries < 100; tries++)
@@ -109,10 +109,10 @@ test('several rooms whose past the server never tells hold up all others for as 
     )
       break;
   expect(tries).toBeLessThanOrEqual(20);
-  expect(host.logged.filter((line) => line === LEFT_OUT)).toHaveLength(2);
+  expect(host.logged.filter((line) => line === SKIPPED)).toHaveLength(2);
 });
 
-test('what a proxy says is not what the homeserver says', async () => {
+test('an error from a proxy does not count as one from the homeserver', async () => {
   errcode = undefined;
   for (const status of [403, 404]) {
     statuses.set('!bad', status);
@@ -122,10 +122,10 @@ test('what a proxy says is not what the homeserver says', async () => {
   expect(texts(await look())).toEqual(ALL);
 });
 
-test('a past that the bot may not see is left out at once', async () => {
+test('a history that the bot may not see is skipped at once', async () => {
   statuses.set('!bad', 403);
   errcode = 'M_FORBIDDEN';
   expect(texts(await look())).toEqual(ALL.filter((text) => text !== '!bad first'));
   expect(asked).toEqual(['!good', '!bad']);
-  expect(host.logged).toEqual([LEFT_OUT]);
+  expect(host.logged).toEqual([SKIPPED]);
 });

@@ -1,6 +1,6 @@
 import { messageOf } from '../../errors.ts';
 import type { ConnectorHost, IncomingEvent, JsonObject, RequestKey } from '../connector.ts';
-import { concerned, redactedBy, toIncoming } from './incoming.ts';
+import { targetOf, redactedBy, toIncoming } from './incoming.ts';
 import { dig, isObject, text } from './json.ts';
 import type { Myself } from './mention.ts';
 import { requestKey } from './perform.ts';
@@ -20,13 +20,13 @@ const TYPES = [
   'm.room.canonical_alias',
 ];
 
-/** Never changed while running: a server may begin the timeline anew for another filter. */
+/** Never changed while running: a server may restart the timeline for another filter. */
 export const SYNC_FILTER = JSON.stringify(filter(50));
 
-/** For the one look at all rooms at start; its messages are not used. */
+/** For the initial snapshot of all rooms; its messages are not used. */
 export const SNAPSHOT_FILTER = JSON.stringify(filter(1));
 
-// Redundant members: each answer names its senders, so that none has to be remembered or asked for.
+// Redundant members: each response includes its senders, so that none has to be remembered or requested.
 function filter(limit: number): JsonObject {
   const members = { lazy_load_members: true, include_redundant_members: true };
   return {
@@ -43,14 +43,14 @@ function filter(limit: number): JsonObject {
 
 const MESSAGES_FILTER = JSON.stringify({ types: TYPES, lazy_load_members: true });
 
-/** Most events that are fetched for one room after a gap. */
-const MOST_WALKED_BACK = 1000;
+/** Most events to fetch for one room after a gap. */
+const MAX_FETCHED = 1000;
 
 /**
- * As often is a room asked again whose past cannot be had though /sync answers: with the pauses between, some minutes. All
- * rooms wait for it, since their events come with one cursor; so one that is damaged on the server is left at last.
+ * How often to retry a room whose history cannot be fetched although /sync works; with the pauses, that takes some minutes. All rooms
+ * wait for it, because their events share one cursor, so a room that is damaged on the server is given up.
  */
-const MOST_TRIES = 10;
+const MAX_TRIES = 10;
 
 export interface Notice {
   readonly room: string;
@@ -58,7 +58,7 @@ export interface Notice {
   readonly detail?: string;
 }
 
-/** One answer of /sync, as the host takes it. */
+/** One response of /sync, as input for the host. */
 export interface Batch {
   readonly events: readonly IncomingEvent[];
   readonly echoes: readonly { readonly key: RequestKey; readonly remoteId: string }[];
@@ -66,12 +66,12 @@ export interface Batch {
   readonly invites: readonly {
     readonly room: string;
     readonly aliases: readonly string[];
-    /** The room that it says it replaces. */
+    /** The room that it claims to replace. */
     readonly predecessor: string | undefined;
   }[];
   /** Rooms that were upgraded, or whose addresses changed. */
-  readonly suspects: readonly string[];
-  /** Messages and reactions that others took away. */
+  readonly maybeMoved: readonly string[];
+  /** Messages and reactions that others removed. */
   readonly redacted: readonly string[];
   readonly cursor: string;
 }
@@ -82,13 +82,13 @@ export interface Reading {
   readonly reactions: Reactions;
   readonly myself: Myself;
   readonly log: ConnectorHost['log'];
-  /** Rooms whose past could not be fetched, and how often, since an answer of /sync was last read to its end. */
+  /** Rooms whose history could not be fetched, with the number of tries since the last complete /sync response. */
   readonly failing: Map<string, number>;
 }
 
 /**
- * Reads an answer of /sync that followed `since`. Fetches what a limited timeline left out, back to `since` or to our
- * own joining, whichever is nearer: what was said before we came was not said to us.
+ * Reads a response of /sync since `since`. Fetches what a limited timeline left out, back to `since` or to the bot's own join,
+ * whichever is later: messages from before the bot joined were not meant for it.
  */
 export async function readSync(reading: Reading, sync: JsonObject, since: string, signal: AbortSignal): Promise<Batch> {
   const collected = {
@@ -96,19 +96,19 @@ export async function readSync(reading: Reading, sync: JsonObject, since: string
     echoes: [] as { key: RequestKey; remoteId: string }[],
     notices: [] as Notice[],
     redacted: [] as string[],
-    suspects: [] as string[],
+    maybeMoved: [] as string[],
   };
-  reading.rooms.noteAccountData(sync);
+  reading.rooms.recordAccountData(sync);
   for (const [room, entry] of entries(sync, 'join')) {
-    reading.rooms.noteSummary(room, entry);
+    reading.rooms.recordSummary(room, entry);
     const { events, names, encrypted } = await timeline(reading, room, entry, since, signal);
     if (events.some((event) => isOwnJoin(event, reading.myself.userId))) {
       reading.rooms.setJoined(room, true);
       collected.notices.push({ room, state: 'joined' });
     }
     if (encrypted) collected.notices.push({ room, state: 'encrypted' });
-    const moves = noteMoves(reading.rooms, room, [...list(dig(entry, 'state', 'events')), ...events]);
-    if (moves) collected.suspects.push(room);
+    const moves = recordUpgrades(reading.rooms, room, [...list(dig(entry, 'state', 'events')), ...events]);
+    if (moves) collected.maybeMoved.push(room);
     collect(reading, room, events, names, collected);
   }
   for (const [room, entry] of entries(sync, 'leave')) {
@@ -121,16 +121,16 @@ export async function readSync(reading: Reading, sync: JsonObject, since: string
     const before = dig(left, 'unsigned', 'prev_content', 'membership');
     if (before !== 'invite') collected.notices.push({ room, state: 'left', ...leaving(left, reading.myself.userId) });
   }
-  // Not sooner: what is counted of one room is not forgotten because of another, or of its own first page.
+  // Only now: success with another room, or with a first page, must not reset the count of a failing room.
   reading.failing.clear();
   return { ...collected, invites: invites(sync), cursor: text(sync['next_batch']) ?? since };
 }
 
-/** Takes in upgrades. True: the room, or an address of it, may be another one now. */
-export function noteMoves(rooms: Rooms, room: string, events: readonly JsonObject[]): boolean {
+/** Records upgrades. True: the room, or one of its addresses, may lead to another room now. */
+export function recordUpgrades(rooms: Rooms, room: string, events: readonly JsonObject[]): boolean {
   const state = events.filter((event) => event['state_key'] === '');
   const tombstones = state.filter((event) => event['type'] === 'm.room.tombstone');
-  for (const tombstone of tombstones) rooms.noteTombstone(room, tombstone);
+  for (const tombstone of tombstones) rooms.recordTombstone(room, tombstone);
   return tombstones.length > 0 || state.some((event) => event['type'] === 'm.room.canonical_alias');
 }
 
@@ -145,7 +145,7 @@ function leaving(event: JsonObject | undefined, userId: string): { detail?: stri
 interface Timeline {
   readonly events: readonly JsonObject[];
   readonly names: ReadonlyMap<string, string>;
-  /** Also when that was before we came: what is said to us cannot be read. */
+  /** Even if encryption was enabled before the bot joined: it cannot read messages there. */
   readonly encrypted: boolean;
 }
 
@@ -157,7 +157,7 @@ async function timeline(
   signal: AbortSignal,
 ): Promise<Timeline> {
   const names = new Map<string, string>();
-  noteNames(names, list(dig(entry, 'state', 'events')));
+  recordNames(names, list(dig(entry, 'state', 'events')));
   let events = list(dig(entry, 'timeline', 'events'));
   const from = text(dig(entry, 'timeline', 'prev_batch'));
   if (
@@ -181,11 +181,11 @@ async function timeline(
   const encrypted = [...events, ...list(dig(entry, 'state', 'events'))].some(isEncryption);
   const join = events.findLastIndex((event) => isOwnJoin(event, reading.myself.userId));
   if (join > 0) events = events.slice(join);
-  noteNames(names, events);
+  recordNames(names, events);
   return { events, names, encrypted };
 }
 
-/** What lies between `since` and `from`, oldest first. */
+/** Fetches the events between `since` and `from`, oldest first. */
 async function walkBack(
   reading: Reading,
   room: string,
@@ -199,10 +199,10 @@ async function walkBack(
   let at: string | undefined = from;
   while (at !== undefined) {
     const query = { dir: 'b', from: at, to: since, limit: 100, filter: MESSAGES_FILTER };
-    const answer: JsonObject | undefined = await fetchPast(reading, room, query, signal);
+    const answer: JsonObject | undefined = await fetchHistory(reading, room, query, signal);
     if (!answer) break;
     const chunk = list(answer['chunk']);
-    noteNames(names, list(answer['state']));
+    recordNames(names, list(answer['state']));
     for (const event of chunk) {
       const id = text(event['event_id']) ?? '';
       if (seen.has(id)) continue;
@@ -210,11 +210,8 @@ async function walkBack(
       found.push(event);
       if (isOwnJoin(event, reading.myself.userId)) return found.toReversed();
     }
-    if (found.length >= MOST_WALKED_BACK) {
-      reading.log.warn(
-        { room, events: found.length },
-        'a gap in the room is too long, older events in it are left out',
-      );
+    if (found.length >= MAX_FETCHED) {
+      reading.log.warn({ room, events: found.length }, 'gap in a room is too long; its oldest events are skipped');
       break;
     }
     const end = text(answer['end']);
@@ -223,8 +220,8 @@ async function walkBack(
   return found.toReversed();
 }
 
-/** A page of /messages; undefined when it is not to be had. */
-async function fetchPast(
+/** Fetches a page of /messages; undefined: given up. */
+async function fetchHistory(
   { requests, log, failing }: Reading,
   room: string,
   query: Readonly<Record<string, string | number>>,
@@ -239,17 +236,14 @@ async function fetchPast(
     const tries = (failing.get(room) ?? 0) + 1;
     failing.set(room, tries);
     const about = { room, reason: messageOf(error) };
-    // Without a code a proxy said it, behind which the homeserver may be away.
+    // Without an errcode it comes from a proxy, and the homeserver may be down.
     const refused = errcode !== undefined && (status === 403 || status === 404);
-    if (!refused && tries < MOST_TRIES) {
-      if (tries === 1) log.warn(about, 'what was said in a room meanwhile cannot be fetched, trying again');
+    if (!refused && tries < MAX_TRIES) {
+      if (tries === 1) log.warn(about, 'missed messages of a room cannot be fetched; retrying');
       throw error;
     }
-    if (tries === (refused ? 1 : MOST_TRIES))
-      log.warn(
-        about,
-        'what was said in a room meanwhile cannot be fetched and is left out: say it again if it matters',
-      );
+    if (tries === (refused ? 1 : MAX_TRIES))
+      log.warn(about, 'missed messages of a room cannot be fetched and are skipped');
     return undefined;
   }
 }
@@ -273,7 +267,7 @@ function collect(
   for (const event of events) {
     if (event['sender'] === reading.myself.userId) {
       const key = requestKey(text(dig(event, 'unsigned', 'transaction_id')) ?? '');
-      const remoteId = concerned(event);
+      const remoteId = targetOf(event);
       if (key !== undefined && remoteId !== undefined) into.echoes.push({ key, remoteId });
       continue;
     }
@@ -303,7 +297,7 @@ export function isEncryption(event: JsonObject): boolean {
   return event['type'] === 'm.room.encryption' || event['type'] === 'm.room.encrypted';
 }
 
-/** Came in, not: was in already and changed their name. */
+/** The bot joined, rather than changed its name as a member. */
 function isOwnJoin(event: JsonObject, userId: string): boolean {
   if (
     event['type'] !== 'm.room.member' ||
@@ -314,7 +308,7 @@ function isOwnJoin(event: JsonObject, userId: string): boolean {
   return dig(event, 'unsigned', 'prev_content', 'membership') !== 'join';
 }
 
-function noteNames(names: Map<string, string>, events: readonly JsonObject[]): void {
+function recordNames(names: Map<string, string>, events: readonly JsonObject[]): void {
   for (const event of events) {
     const name = event['type'] === 'm.room.member' ? text(dig(event, 'content', 'displayname')) : undefined;
     const user = text(event['state_key']);

@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue, Part } from '../connector.ts';
 import { isObject } from './json.ts';
 import type { MatrixBody, MatrixFile } from './render.ts';
 
-/** The stored part, read back defensively: another release may have written it. */
+/** The body of a stored part, read defensively: another release may have written it. */
 export function bodyOf(part: Part): MatrixBody {
   const { text, html, mentions, notice, image, file } = part.body;
   return {
@@ -32,7 +32,7 @@ function fileOf(file: JsonValue | undefined): Pick<MatrixBody, 'file'> {
   };
 }
 
-/** Specification, "m.image" and "m.file": the body is a caption where there is a file name beside it. */
+/** Specification, "m.image" and "m.file": with a file name, the body is a caption. */
 function fileContent({ url = '', name, mediaType, size, width, height }: MatrixFile, text: string): JsonObject {
   const picture = { ...(width !== undefined && { w: width }), ...(height !== undefined && { h: height }) };
   return {
@@ -52,12 +52,12 @@ function base(body: MatrixBody, prefix = ''): JsonObject {
     msgtype: body.notice ? 'm.notice' : 'm.text',
     body: prefix + body.text,
     ...(body.html === null ? {} : { format: 'org.matrix.custom.html', formatted_body: prefix + body.html }),
-    // Always there, if empty: with it, servers ring only those named here and nobody for a name or @room in the text.
+    // Always present, even if empty: then servers notify only the users named here, not for a name or @room in the text.
     'm.mentions': body.mentions.length > 0 ? { user_ids: body.mentions } : {},
   };
 }
 
-/** `m.room.message` for a new message. A thread comes with the reply to its root that old clients need. */
+/** `m.room.message` for a new message. In a thread it is also a reply to the root, for old clients. */
 export function sendContent(body: MatrixBody, replyTo: string | undefined, thread: string | undefined): JsonObject {
   if (thread !== undefined) {
     const answered = { 'm.in_reply_to': { event_id: replyTo ?? thread } };
@@ -71,7 +71,7 @@ export function sendContent(body: MatrixBody, replyTo: string | undefined, threa
     : { ...base(body), 'm.relates_to': { 'm.in_reply_to': { event_id: replyTo } } };
 }
 
-/** `m.room.message` that replaces `target`. Its own mentions stay empty: an edit rings nobody (specification, "Mentioning in edits"). */
+/** `m.room.message` that replaces `target`. Its own mentions are empty, so that an edit notifies nobody (specification, "Mentioning in edits"). */
 export function editContent(body: MatrixBody, target: string): JsonObject {
   return {
     ...base(body, '* '),

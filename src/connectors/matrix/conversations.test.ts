@@ -24,7 +24,7 @@ async function connect(...given: Parameters<MatrixWorld['connect']>): Promise<Co
 
 const conversation = () => ({ uuid: randomUUID(), people: ['@ann:fake.test', '@bob:fake.test'], name: 'Coffee' });
 
-test('members are named, guests are known, and who left is none', async () => {
+test('members have their names, guests are recognised, and people who left are not listed', async () => {
   world.homeserver.addUser('@12:fake.test', { displayName: 'a\nguest' });
   world.homeserver.join('@12:fake.test', world.roomId);
   world.homeserver.leave('bob', world.roomId);
@@ -35,14 +35,14 @@ test('members are named, guests are known, and who left is none', async () => {
   ]);
 });
 
-test('the invitations are part of the one request that makes the room', async () => {
+test('the invitations are part of the request that creates the room', async () => {
   const room = await (await connect()).openGroup?.(conversation(), signal());
   expect(world.homeserver.counts.createRoom).toBe(1);
   expect(world.homeserver.counts.invite).toBeUndefined();
   expect(world.homeserver.roomsOf('ann')).toContain(room);
 });
 
-test('two replicas that make it in the same moment have one room', async () => {
+test('two replicas that create it at the same moment get one room', async () => {
   world.homeserver.makingRoomMs = 500;
   const one = conversation();
   const [first, second] = [await connect(), await connect()];
@@ -52,7 +52,7 @@ test('two replicas that make it in the same moment have one room', async () => {
   expect(world.homeserver.roomsOf('ann')).toContain(rooms[0]);
 });
 
-test('who has left a conversation is invited again when it is used again, and nobody else', async () => {
+test('only people who left a conversation are invited again when it is reopened', async () => {
   const connector = await connect();
   const one = conversation();
   const room = (await connector.openGroup?.(one, signal())) ?? '';
@@ -63,7 +63,7 @@ test('who has left a conversation is invited again when it is used again, and no
   expect(world.homeserver.roomsOf('bob')).toContain(room);
 });
 
-test('a homeserver that lets few rooms be made says for how long to wait', async () => {
+test('a rate limit for creating rooms is reported with the time to wait', async () => {
   world.homeserver.setRoomRate({ perSecond: 0.016, burst: 1 });
   const connector = await connect();
   await connector.openGroup?.(conversation(), signal());
@@ -73,7 +73,7 @@ test('a homeserver that lets few rooms be made says for how long to wait', async
   });
 });
 
-test('somebody who cannot be invited is a refusal for good, with the reason', async () => {
+test('a person who cannot be invited causes a permanent rejection with the reason', async () => {
   const connector = await connect();
   const one = { ...conversation(), people: ['@ann:fake.test', '@gone:fake.test'] };
   await expect(connector.openGroup?.(one, signal())).rejects.toMatchObject({
@@ -82,7 +82,7 @@ test('somebody who cannot be invited is a refusal for good, with the reason', as
   });
 });
 
-test('another replica asks on a device of its own, and the bot that runs stays logged in', async () => {
+test('another replica uses a separate device, and the running bot stays logged in', async () => {
   const login = { token: undefined, user: 'bell', password: { file: 'password' } };
   const running = await connect(login);
   const host = new RecordingHost([world.room]);

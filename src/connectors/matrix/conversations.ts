@@ -9,73 +9,73 @@ import type { Rooms } from './rooms.ts';
 import { UserID } from './sdk.ts';
 
 const LOOK_EVERY_MS = 250;
-const MOST_LOOKS = 20;
+const MAX_LOOKS = 20;
 
-export interface Speaking {
+export interface Session {
   readonly requests: Requests;
   readonly rooms: Rooms;
   readonly userId: string;
 }
 
-/** Everybody joined. One request: Matrix has no pages for it (5,000 members are about 400 kB). */
-export async function members(by: Speaking, written: string, signal: AbortSignal): Promise<Member[]> {
+/** All joined members. One request, as Matrix has no pages for it (5,000 members are about 400 kB). */
+export async function members(session: Session, configured: string, signal: AbortSignal): Promise<Member[]> {
   const ask = (room: string): Promise<JsonObject> =>
-    by.requests.request('GET', `${roomPath(room)}/joined_members`, { signal, timeoutMs: 60_000 });
-  const room = await by.rooms.find(written, signal);
+    session.requests.request('GET', `${roomPath(room)}/joined_members`, { signal, timeoutMs: 60_000 });
+  const room = await session.rooms.find(configured, signal);
   const answer = await ask(room).catch(async (error: unknown) => {
     if (!isMatrixFailure(error) || error.status !== 403) throw error;
-    const now = await by.rooms.look(written, signal);
+    const now = await session.rooms.lookUp(configured, signal);
     if (now.room === room) throw error;
     return await ask(now.room);
   });
   const joined = answer['joined'];
   return Object.entries(isObject(joined) ? joined : {})
-    .filter(([id]) => id !== by.userId)
+    .filter(([id]) => id !== session.userId)
     .map(([id, profile]) => ({
       accountId: id,
       name: cut(clean(text(dig(profile, 'display_name')) ?? id).replaceAll('\n', ' '), 255),
       guest: isGuest(id),
-      // The platform does not say it.
+      // Matrix does not tell.
       bot: false,
     }));
 }
 
-/** Synapse gives guests, and only them, an id of nothing but digits. */
+/** Synapse gives guests, and only them, ids that consist of digits. */
 export function isGuest(id: string): boolean {
   return /^@\d+:/.test(id);
 }
 
 /**
- * A private room under an address made of the conversation's uuid: the homeserver lets an address exist once, so a repeat
- * after a lost answer finds the room instead of making another. People are invited by the request that makes it; whoever
- * is not in a room that is there already (it is used again, or its making was cut short) is invited then.
+ * Opens a private room with an address made from the conversation's uuid. An address is unique on the homeserver, so a repeat after a
+ * lost response finds the room instead of creating another. The request that creates it also invites people; in a room that exists
+ * already, whoever is missing is invited.
  */
-export async function openGroup(by: Speaking, conversation: Conversation, signal: AbortSignal): Promise<string> {
-  const alias = aliasOf(by, conversation.uuid);
-  const found = await findAlias(by, alias, signal);
-  if (found !== undefined) return complete(by, found, conversation, signal);
-  const made = await makeRoom(by, conversation, signal);
+export async function openGroup(session: Session, conversation: Conversation, signal: AbortSignal): Promise<string> {
+  const alias = aliasOf(session, conversation.uuid);
+  const found = await findAlias(session, alias, signal);
+  if (found !== undefined) return complete(session, found, conversation, signal);
+  const made = await makeRoom(session, conversation, signal);
   if (made !== undefined) return made;
-  const others = await findAlias(by, alias, signal);
-  if (others === undefined) throw new Error(`the homeserver says that ${alias} is taken, and does not find it`);
-  return complete(by, others, conversation, signal);
+  const others = await findAlias(session, alias, signal);
+  if (others === undefined) throw new Error(`the homeserver reports that ${alias} exists, but does not find it`);
+  return complete(session, others, conversation, signal);
 }
 
-/** The address of the conversation with this uuid. */
-export function aliasOf(by: Speaking, uuid: string): string {
-  return `#${localpart(uuid)}:${new UserID(by.userId).domain}`;
+/** The room address for a conversation's uuid. */
+export function aliasOf(session: Session, uuid: string): string {
+  return `#${localpart(uuid)}:${new UserID(session.userId).domain}`;
 }
 
 const localpart = (uuid: string): string => `watchbell-${uuid}`;
 
-/** Undefined: another replica was faster, or an answer is on its way that nobody waits for any more. */
+/** Undefined: the address exists, because another replica or an earlier request was faster. */
 export async function makeRoom(
-  by: Speaking,
+  session: Session,
   { uuid, name, people }: Conversation,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   try {
-    const answer = await by.requests.request('POST', '/_matrix/client/v3/createRoom', {
+    const answer = await session.requests.request('POST', '/_matrix/client/v3/createRoom', {
       signal,
       timeoutMs: 60_000,
       body: {
@@ -89,34 +89,39 @@ export async function makeRoom(
     });
     const room = text(answer['room_id']);
     if (room === undefined) throw new Error('the homeserver answered createRoom without a room id');
-    by.rooms.setJoined(room, true);
+    session.rooms.setJoined(room, true);
     return room;
   } catch (error) {
-    // Synapse says 400 M_ROOM_IN_USE, and 409 M_UNKNOWN when both came in the same moment (measured).
+    // Synapse answers 400 M_ROOM_IN_USE, or 409 M_UNKNOWN for simultaneous requests (measured).
     if (!isMatrixFailure(error) || (error.errcode !== 'M_ROOM_IN_USE' && error.status !== 409)) throw error;
     return undefined;
   }
 }
 
-/** The room that an address stands for. */
-export async function findAlias(by: Speaking, alias: string, signal: AbortSignal): Promise<string | undefined> {
+/** The room with an address. */
+export async function findAlias(session: Session, alias: string, signal: AbortSignal): Promise<string | undefined> {
   try {
     const path = `/_matrix/client/v3/directory/room/${encodeURIComponent(alias)}`;
-    return text((await by.requests.request('GET', path, { signal }))['room_id']);
+    return text((await session.requests.request('GET', path, { signal }))['room_id']);
   } catch (error) {
     if (isMatrixFailure(error) && error.errcode === 'M_NOT_FOUND') return undefined;
     throw error;
   }
 }
 
-async function complete(by: Speaking, room: string, { people }: Conversation, signal: AbortSignal): Promise<string> {
-  await inviteMissing(by, room, await membershipsSoon(by, room, signal), people, signal);
+async function complete(
+  session: Session,
+  room: string,
+  { people }: Conversation,
+  signal: AbortSignal,
+): Promise<string> {
+  await inviteMissing(session, room, await membershipsSoon(session, room, signal), people, signal);
   return room;
 }
 
-/** Invites who is not in a room; `members` as `memberships` resolves to. */
+/** Invites people who are neither in the room nor invited; `members` is the result of `memberships`. */
 export async function inviteMissing(
-  by: Speaking,
+  session: Session,
   room: string,
   members: ReadonlyMap<string, string>,
   people: readonly string[],
@@ -124,20 +129,24 @@ export async function inviteMissing(
 ): Promise<void> {
   for (const person of people) {
     if (['join', 'invite'].includes(members.get(person) ?? '')) continue;
-    await by.requests.request('POST', `${roomPath(room)}/invite`, { body: { user_id: person }, signal });
+    await session.requests.request('POST', `${roomPath(room)}/invite`, { body: { user_id: person }, signal });
   }
 }
 
-/** An address exists before the room has its members: while another request makes it, we are not in it yet. */
-async function membershipsSoon(by: Speaking, room: string, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+/** While another request creates the room, its address exists before the bot is a member. */
+async function membershipsSoon(
+  session: Session,
+  room: string,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
   for (let tries = 1; ; tries++) {
     try {
-      return await memberships(by, room, signal);
+      return await memberships(session, room, signal);
     } catch (error) {
       if (!isMatrixFailure(error) || (error.status !== 403 && error.status !== 404)) throw error;
-      // Not refused for good, so it is tried again later.
-      if (tries === MOST_LOOKS)
-        throw new Error(`the room ${room} is not there yet, or I have left it`, { cause: error });
+      // Not a permanent rejection, so that it is retried later.
+      if (tries === MAX_LOOKS)
+        throw new Error(`the room ${room} does not exist yet, or the bot has left it`, { cause: error });
       await sleep(LOOK_EVERY_MS, undefined, { signal });
     }
   }
@@ -145,11 +154,11 @@ async function membershipsSoon(by: Speaking, room: string, signal: AbortSignal):
 
 /** Account → `join`, `invite`, `leave`, `ban` or `knock`. */
 export async function memberships(
-  by: Speaking,
+  session: Session,
   room: string,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
-  const answer = await by.requests.request('GET', `${roomPath(room)}/members`, { signal, timeoutMs: 60_000 });
+  const answer = await session.requests.request('GET', `${roomPath(room)}/members`, { signal, timeoutMs: 60_000 });
   const chunk: readonly JsonValue[] = Array.isArray(answer['chunk']) ? answer['chunk'] : [];
   return new Map(
     chunk.map((event) => [text(dig(event, 'state_key')) ?? '', text(dig(event, 'content', 'membership')) ?? '']),

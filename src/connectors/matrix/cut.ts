@@ -4,23 +4,23 @@ import type { Inline } from '../../chat/markdown.ts';
 import type { JsonValue } from '../connector.ts';
 import { defuse, defuseInlines } from './defuse.ts';
 
-/** One line as it is shown, twice: as plain text and as HTML that is complete in itself. */
+/** One line in both forms: plain text, and self-contained HTML. */
 export interface Line {
   readonly plain: string;
   readonly html: string;
   /** Inside a code block; `html` is then only escaped. */
   readonly code?: boolean;
-  /** Text from outside, shown as a quotation; the mark in front of `plain` is not in it yet. */
+  /** Text from outside, shown as a quotation; `plain` does not contain the mark. */
   readonly quote?: boolean;
   readonly inlines?: readonly Inline[];
   readonly colour?: string;
   readonly mentions?: readonly string[];
 }
 
-/** A line that calls nobody, with marks or without. */
+/** A line that cannot notify everyone, with or without markup. */
 export function inlineLine(given: readonly Inline[]): Line & { readonly inlines: readonly Inline[] } {
   const inlines = defuseInlines(given);
-  // Once more: `@` and `room` may stand in two of them.
+  // Again, because `@` and `room` may be in two different inlines.
   return { inlines, plain: defuse(inlinesToPlain(inlines)), html: inlinesToHtml(inlines) };
 }
 
@@ -29,9 +29,9 @@ export function jsonBytes(value: JsonValue): number {
   return Buffer.byteLength(JSON.stringify(value));
 }
 
-/** Cuts a line that alone is longer than `budget` into pieces that are not; between characters, marks closed and opened again. */
+/** Cuts a line that exceeds `budget` into pieces that fit, between characters; markup is closed and reopened. */
 export function cutLine(line: Line, budget: number): Line[] {
-  // A UTF-16 unit takes at most 3 bytes, and everything is there twice.
+  // A UTF-16 unit takes at most 3 bytes, and everything is included twice.
   if ((line.plain.length + line.html.length) * 6 + 100 < budget || line.mentions) return [line];
   const half = Math.floor(budget / 4) - 400;
   if (2 * Math.max(jsonBytes(line.plain), jsonBytes(line.html)) < budget / 2 - 200) return [line];
@@ -44,7 +44,7 @@ export function cutLine(line: Line, budget: number): Line[] {
   });
 }
 
-/** Pieces of at most about `budget` bytes of HTML; a mark around a cut text stands around both halves. */
+/** Pieces of at most about `budget` bytes of HTML; markup around a cut text is repeated around both halves. */
 function cutInlines(inlines: readonly Inline[], budget: number): Inline[][] {
   const pieces: Inline[][] = [[]];
   let used = 0;
@@ -60,7 +60,7 @@ function cutInlines(inlines: readonly Inline[], budget: number): Inline[][] {
   return pieces;
 }
 
-/** The inline as one or more that are each small enough. */
+/** Splits an inline into ones that fit. */
 function atoms(inline: Inline, budget: number): Inline[] {
   if (inline.type === 'text' || inline.type === 'code')
     return chunks(inline.text, budget).map((text) => ({ ...inline, text }));
@@ -70,7 +70,7 @@ function atoms(inline: Inline, budget: number): Inline[] {
   return cutInlines(inline.children, inside).map((children) => ({ ...inline, children }));
 }
 
-/** Cuts between code points so that each piece takes at most `budget` bytes as JSON of its HTML; prefers a space. */
+/** Cuts between code points, preferably at a space, so that each piece takes at most `budget` bytes as JSON of its HTML. */
 function chunks(text: string, budget: number): string[] {
   if (jsonBytes(escapeHtml(text)) <= budget) return [text];
   const pieces: string[] = [];

@@ -1,18 +1,18 @@
 import type { Inline } from '../../chat/markdown.ts';
 
-/** Also where something that is not seen stands between, and in full width: what a client or server makes of it is not ours to know. */
+/** Also with invisible characters in between, and in full width: clients and servers may normalise those. */
 const EVERYBODY =
   /[@\uff20\ufe6b](?!\u200d)(?=\p{Default_Ignorable_Code_Point}*[r\uff52][o\uff4f][o\uff4f][m\uff4d])/giu;
 
 /**
- * `@room` would ring everybody where the server still knows the old push rules; a joiner inside it changes nothing to the
- * eye. For text that is cleaned and complete: what is taken out, or put together, afterwards can make a new one.
+ * `@room` notifies everyone on servers with the old push rules; an invisible joiner prevents that. Apply this last: removing or joining
+ * text afterwards can produce a new `@room`.
  */
 export function defuse(text: string): string {
   return text.replace(EVERYBODY, '$&\u200d');
 }
 
-/** The same in each text of a line; addresses of links stay as they are. */
+/** The same for each text of a line; link addresses are not changed. */
 export function defuseInlines(inlines: readonly Inline[]): Inline[] {
   return inlines.map((inline) =>
     'children' in inline

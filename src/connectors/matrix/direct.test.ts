@@ -23,7 +23,7 @@ async function connect(): Promise<Connector> {
 const open = async (by: Connector, account = '@ann:fake.test'): Promise<string> =>
   (await by.openDirect?.(account, signal())) ?? '';
 
-test('the conversation with a person is one room for ever, whoever asks first, and they are invited again when they left', async () => {
+test('the conversation with a person is always one room, and a person who left is invited again', async () => {
   const [first, second] = [await connect(), await connect()];
   const rooms = await Promise.all([first, second, first].map((by) => open(by)));
   expect(new Set(rooms).size).toBe(1);
@@ -35,7 +35,7 @@ test('the conversation with a person is one room for ever, whoever asks first, a
   expect(await open(first, '@bob:fake.test')).not.toBe(room);
 });
 
-test('who has left the conversation with the bot is invited again when it is opened again', async () => {
+test('a person who left is invited again when the same connector opens the conversation', async () => {
   const connector = await connect();
   const room = await open(connector, '@bob:fake.test');
   world.homeserver.join('bob', room);
@@ -45,7 +45,7 @@ test('who has left the conversation with the bot is invited again when it is ope
 });
 
 const ADDRESS = `watchbell-with-${hash('sha256', '@ann:fake.test', 'hex').slice(0, 32)}`;
-/** Who is in a room or invited to it. */
+/** Members of a room, including invited ones. */
 const inside = (room: string): string[] =>
   [...world.homeserver.store.room(room).members]
     .filter(([, { membership }]) => membership === 'join' || membership === 'invite')
@@ -58,7 +58,7 @@ test.each([
   ['has the bot and Ann in it', { members: ['bell', 'ann'] }],
   ['lets nobody in', {}],
   ['lets everybody in', { public: true }],
-])('a room that somebody else made under the address and that %s is not used', async (_, room) => {
+])('a room that somebody else created under the address and that %s is not used', async (_, room) => {
   const theirs = world.homeserver.createRoom({ creator: 'bob', alias: ADDRESS, ...room });
   const before = inside(theirs);
   const ours = await open(await connect());
@@ -68,7 +68,7 @@ test.each([
   expect(await open(await connect())).toBe(ours);
 });
 
-test('a room that somebody else made and has left is not used: its rules are not the ones the bot makes', async () => {
+test("a room that somebody else created and left is not used, because its settings are not the bot's", async () => {
   const theirs = world.homeserver.createRoom({
     creator: 'bob',
     members: ['bell', 'ann'],
@@ -80,7 +80,7 @@ test('a room that somebody else made and has left is not used: its rules are not
   expect(await open(await connect())).not.toBe(theirs);
 });
 
-test('what the bot made is used no more while others are in it or invited, and is when they have left', async () => {
+test("the bot's room is not used while others are in it or invited, and is used again after they leave", async () => {
   const connector = await connect();
   const first = await open(connector);
   world.homeserver.invite('bob', first);
@@ -91,7 +91,7 @@ test('what the bot made is used no more while others are in it or invited, and i
   expect(await open(connector)).toBe(first);
 });
 
-test('an address that was led to another room of the bot is not used', async () => {
+test('an address that was redirected to another room of the bot is not used', async () => {
   const connector = await connect();
   const withBob = await open(connector, '@bob:fake.test');
   world.homeserver.setAlias(`#${ADDRESS}:fake.test`, withBob);
@@ -100,7 +100,7 @@ test('an address that was led to another room of the bot is not used', async () 
   expect(inside(withBob)).not.toContain('@ann:fake.test');
 });
 
-test('when others have all its addresses the refusal says which to remove', async () => {
+test('when all its addresses are taken, the error names those to remove', async () => {
   for (const nth of ['', '-2', '-3', '-4', '-5'])
     world.homeserver.createRoom({ creator: 'bob', members: ['bell'], alias: `${ADDRESS}${nth}` });
   await expect(open(await connect())).rejects.toMatchObject({

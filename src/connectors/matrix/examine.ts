@@ -5,36 +5,36 @@ import { dig, isObject, text } from './json.ts';
 import { powerOf } from './power.ts';
 import { isMatrixFailure } from './requests.ts';
 import type { Requests } from './requests.ts';
-import { roomTrouble } from './rooms.ts';
+import { roomProblem } from './rooms.ts';
 import type { Rooms } from './rooms.ts';
 
-/** The account, then one finding a room. */
+/** Checks the account and each room. */
 export async function examine(
   requests: Requests,
   rooms: Rooms,
   account: Account,
-  written: readonly string[],
+  configured: readonly string[],
   signal: AbortSignal,
 ): Promise<Finding[]> {
   const findings: Finding[] = [
-    { ok: true, what: 'token', message: `speaks for ${account.userId}` },
-    { ok: true, what: 'device', message: `${account.deviceId}: a repeated send is recognised` },
+    { ok: true, what: 'token', message: `logged in as ${account.userId}` },
+    { ok: true, what: 'device', message: `${account.deviceId}: repeated sends are recognised` },
   ];
-  for (const room of written) findings.push(await examineRoom(requests, rooms, room, account.userId, signal));
+  for (const room of configured) findings.push(await examineRoom(requests, rooms, room, account.userId, signal));
   return findings;
 }
 
-/** One finding a room: there, joined, may speak, readable. */
+/** Checks that the room exists, and that the bot is a member, may post, and can read messages. */
 async function examineRoom(
   requests: Requests,
   rooms: Rooms,
-  written: string,
+  configured: string,
   userId: string,
   signal: AbortSignal,
 ): Promise<Finding> {
-  const what = `room ${written}`;
+  const what = `room ${configured}`;
   try {
-    const { room: id, upgraded } = await rooms.look(written, signal);
+    const { room: id, upgraded } = await rooms.lookUp(configured, signal);
     const { joined_rooms: joined } = await requests.request('GET', '/_matrix/client/v3/joined_rooms', { signal });
     if (!Array.isArray(joined) || !joined.includes(id))
       return {
@@ -56,24 +56,24 @@ async function examineRoom(
       state('m.room.create', { format: 'event' }),
     ]);
     const content = dig(create, 'content');
-    // A server that does not know `format` answers with the content alone.
+    // Servers that do not support `format` return only the content.
     const power = { levels, create: (isObject(content) ? content : create) ?? {}, creator: text(create?.['sender']) };
     const speak = powerOf(power, userId, 'm.room.message');
     if (speak.has < speak.needs)
       return {
         ok: false,
         what,
-        message: `no power to speak: raise the power level of ${userId} there to ${speak.needs}`,
+        message: `may not post: raise the power level of ${userId} there to ${speak.needs}`,
       };
     if (encryption)
-      return { ok: false, what, message: 'encrypted: nothing said there can be read; use a room without encryption' };
+      return { ok: false, what, message: 'encrypted: messages there cannot be read; use a room without encryption' };
     const tap = powerOf(power, userId, 'm.reaction');
-    const reactions = tap.has < tap.needs ? `; not offer 👀, which needs a power level of ${tap.needs}` : '';
+    const reactions = tap.has < tap.needs ? `, but not add 👀, which needs power level ${tap.needs}` : '';
     const moved = upgraded
-      ? `the room was upgraded to ${id}${written.startsWith('!') ? '; write that into the configuration' : ''}; `
+      ? `the room was upgraded to ${id}${configured.startsWith('!') ? '; put that id into the configuration' : ''}; `
       : '';
-    return { ok: true, what, message: `${moved}joined, may speak${reactions}` };
+    return { ok: true, what, message: `${moved}joined, may post${reactions}` };
   } catch (error) {
-    return { ok: false, what, message: roomTrouble(error, written, userId) ?? messageOf(error) };
+    return { ok: false, what, message: roomProblem(error, configured, userId) ?? messageOf(error) };
   }
 }

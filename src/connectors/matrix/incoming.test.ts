@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { memoryEnvironment } from '../../../test/fakes/matrix/world.ts';
 import { fastestMs } from '../../../test/harness/fastest.ts';
 import type { JsonObject, JsonValue } from '../connector.ts';
-import { concerned, toIncoming } from './incoming.ts';
+import { targetOf, toIncoming } from './incoming.ts';
 import { readMention, stripReplyFallback } from './mention.ts';
 import { Reactions } from './reactions.ts';
 
@@ -16,7 +16,7 @@ function event(content: JsonObject, type = 'm.room.message', more: JsonObject = 
 
 const LINK = 'https://matrix.to/#/@bell:e.org';
 
-test('a link to somebody else is their name, and any other link stays as it was typed', () => {
+test('a link to another account becomes its name, and other links stay as typed', () => {
   const typed = (body: string) => toIncoming(event({ msgtype: 'm.text', body }), around);
   expect(typed('page [Ann Li](https://matrix.to/#/@ann:e.org) [now](https://e.org)')).toMatchObject({
     text: 'page Ann Li [now](https://e.org)',
@@ -26,7 +26,7 @@ test('a link to somebody else is their name, and any other link stays as it was 
     expect(typed(body)).toMatchObject({ text: body, mentionsBot: false });
 });
 
-test('a mention that the client marked is found anywhere and taken out', () => {
+test('a mention that the client marked is found anywhere and removed', () => {
   const found = (...given: [string, string | undefined, string[]]) => readMention(...given, myself);
   expect(found('please Watchbell help', undefined, ['@bell:e.org'])).toMatchObject({
     mentioned: true,
@@ -47,18 +47,18 @@ test.each([
   ['names', 'watchbell '],
   ['addresses', 'https://matrix.to/#/@bell:e.org'],
   ['quotes of replies', '<mx-reply>'],
-])('60 kB of %s are read within 100 ms', (_, piece) => {
+])('60 kB of %s are parsed within 100 ms', (_, piece) => {
   const text = piece.repeat(60_000 / piece.length);
   expect(fastestMs(() => readMention(text, text, [], myself))).toBeLessThan(100);
 });
 
-test('the quote before a reply of an older client is dropped, a quote that somebody typed is not', () => {
+test('the reply quote of an older client is removed, but not a quote that somebody typed', () => {
   expect(stripReplyFallback('> <@bell:e.org> 🔴 CRITICAL\n> second\n\nack', '<mx-reply>..</mx-reply>ack')).toBe('ack');
   expect(stripReplyFallback('> <@bell:e.org> x\n\nack', undefined)).toBe('ack');
   expect(stripReplyFallback('> somebody said\n\nno', undefined)).toBe('> somebody said\n\nno');
 });
 
-test('a reply, a thread and an edit say what they belong to', () => {
+test('replies, threads and edits have the ids of their messages', () => {
   const reply = { body: 'ack', msgtype: 'm.text', 'm.relates_to': { 'm.in_reply_to': { event_id: '$a' } } };
   expect(toIncoming(event(reply), around)).toMatchObject({
     type: 'message',
@@ -89,7 +89,7 @@ test('a reply, a thread and an edit say what they belong to', () => {
   expect(toIncoming(event(edit), around)).toMatchObject({ edits: '$a', text: 'new' });
 });
 
-test('notices come from bots, files and our own messages say nothing, redacted ones neither', () => {
+test("notices are from bots; files, the bot's own and redacted messages are ignored", () => {
   expect(toIncoming(event({ body: 'x', msgtype: 'm.notice' }), around)).toMatchObject({ sender: { bot: true } });
   expect(toIncoming(event({ body: 'a.png', msgtype: 'm.image' }), around)).toBeUndefined();
   expect(
@@ -103,7 +103,7 @@ test('notices come from bots, files and our own messages say nothing, redacted o
   ).toBeUndefined();
 });
 
-test('only who made a reaction takes it back', () => {
+test('a reaction counts as removed only if its sender removed it', () => {
   const reaction = event({ 'm.relates_to': { rel_type: 'm.annotation', event_id: '$a', key: '👀' } }, 'm.reaction', {
     event_id: '$tap',
   });
@@ -117,14 +117,14 @@ test('only who made a reaction takes it back', () => {
   expect(toIncoming(event({}, 'm.room.redaction', { redacts: '$tap', sender: '@mod:e.org' }), around)).toBeUndefined();
 });
 
-test('an event of our own is about the message that perform returned', () => {
-  expect(concerned(event({ body: 'x' }))).toBe('$e');
-  expect(concerned(event({ 'm.relates_to': { rel_type: 'm.replace', event_id: '$a' } }))).toBe('$a');
-  expect(concerned(event({ 'm.relates_to': { rel_type: 'm.thread', event_id: '$a' } }))).toBe('$e');
-  expect(concerned(event({}, 'm.room.redaction', { redacts: '$a' }))).toBe('$a');
+test("the bot's own event refers to the message that perform returned", () => {
+  expect(targetOf(event({ body: 'x' }))).toBe('$e');
+  expect(targetOf(event({ 'm.relates_to': { rel_type: 'm.replace', event_id: '$a' } }))).toBe('$a');
+  expect(targetOf(event({ 'm.relates_to': { rel_type: 'm.thread', event_id: '$a' } }))).toBe('$e');
+  expect(targetOf(event({}, 'm.room.redaction', { redacts: '$a' }))).toBe('$a');
 });
 
-test('whatever is in an event, what comes out is clean', () => {
+test('whatever an event contains, the result is clean', () => {
   const words = fc.constantFrom(
     'm.text',
     'm.replace',
@@ -172,7 +172,7 @@ test('whatever is in an event, what comes out is clean', () => {
     fc.property(any, (hostile) => {
       const incoming = toIncoming(hostile as JsonObject, around);
       if (!incoming) return;
-      // oxlint-disable-next-line no-control-regex -- Postgres refuses NUL in JSON: one such line would stop the room
+      // oxlint-disable-next-line no-control-regex -- Postgres rejects NUL in JSON: one such line would stop the room
       expect(JSON.stringify(incoming)).not.toMatch(/\\u0000|\\ud800|\\u202e/i);
       expect(incoming.id).toMatch(/^\$[\x21-\x7e]+$/);
       expect(Number.isNaN(incoming.at.getTime())).toBe(false);

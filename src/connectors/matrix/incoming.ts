@@ -15,7 +15,7 @@ export interface Surroundings {
   readonly nameOf: (user: string) => string | undefined;
 }
 
-/** One Matrix event as the core takes it; undefined when it says nothing to a bot. Remembers reactions in `taps`. */
+/** Converts a Matrix event; undefined if it is irrelevant to a bot. Remembers reactions in `around.reactions`. */
 export function toIncoming(event: JsonObject, around: Surroundings): IncomingEvent | undefined {
   const id = eventId(event['event_id']);
   const user = text(event['sender']);
@@ -51,10 +51,10 @@ export function toIncoming(event: JsonObject, around: Surroundings): IncomingEve
       return { ...base, type: 'reaction', target, emoji, taken: false };
     }
     case 'm.room.redaction': {
-      const tap = around.reactions.get(redactedBy(event) ?? '');
-      // A moderator who clears somebody else's reaction does not speak for them.
-      return tap?.sender === user
-        ? { ...base, type: 'reaction', target: tap.target, emoji: tap.emoji, taken: true }
+      const reaction = around.reactions.get(redactedBy(event) ?? '');
+      // A moderator who removes somebody else's reaction does not act for them.
+      return reaction?.sender === user
+        ? { ...base, type: 'reaction', target: reaction.target, emoji: reaction.emoji, taken: true }
         : undefined;
     }
     default:
@@ -78,7 +78,7 @@ function message(event: JsonObject, base: Base, myself: Myself): IncomingEvent |
   const userIds = Array.isArray(ids) ? ids.filter((one) => typeof one === 'string') : [];
   const thread = kind === 'm.thread' ? eventId(dig(relates, 'event_id')) : undefined;
   const answered = eventId(dig(relates, 'm.in_reply_to', 'event_id'));
-  // In a thread, the reply that only serves clients without threads is none.
+  // In a thread, a fallback reply for clients without threads is not a reply.
   const replyTo = thread !== undefined && dig(relates, 'is_falling_back') === true ? undefined : answered;
   const said = clean(answered === undefined ? body : stripReplyFallback(body, formatted));
   const mention = readMention(said, formatted, userIds, myself);
@@ -94,18 +94,18 @@ function message(event: JsonObject, base: Base, myself: Myself): IncomingEvent |
   };
 }
 
-/** Ids inside a content are whatever its sender wrote: only what can be one is passed on. */
+/** Ids inside a content are untrusted; only valid ones are returned. */
 export function eventId(value: unknown): string | undefined {
   return typeof value === 'string' && /^\$[\x21-\x7e]{1,254}$/.test(value) ? value : undefined;
 }
 
-/** What a redaction takes away; inside the content since room version 11. */
+/** The id that a redaction removes; in the content since room version 11. */
 export function redactedBy(event: JsonObject): string | undefined {
   return eventId(dig(event, 'content', 'redacts')) ?? eventId(event['redacts']);
 }
 
-/** The message an event of our own is about, as `perform` returned it: the target of an edit or a reaction, else itself. */
-export function concerned(event: JsonObject): string | undefined {
+/** The message id that `perform` returned for the bot's own event: the target of an edit, reaction or redaction, otherwise its own id. */
+export function targetOf(event: JsonObject): string | undefined {
   if (event['type'] === 'm.room.redaction') return redactedBy(event);
   const kind = dig(event, 'content', 'm.relates_to', 'rel_type');
   const target =

@@ -16,12 +16,12 @@ import type {
 import { openAccount } from './account.ts';
 import type { Account } from './account.ts';
 import { members, openGroup } from './conversations.ts';
-import type { Speaking } from './conversations.ts';
+import type { Session } from './conversations.ts';
 import { openDirect } from './direct.ts';
 import { examine } from './examine.ts';
 import { Memberships } from './memberships.ts';
 import type { MatrixOptions } from './options.ts';
-import { classified, perform } from './perform.ts';
+import { toContractError, perform } from './perform.ts';
 import { matrix } from './platform.ts';
 import { Reactions } from './reactions.ts';
 import { Receiver } from './receiver.ts';
@@ -29,19 +29,19 @@ import { renderMatrix } from './render.ts';
 import { Requests } from './requests.ts';
 import { Rooms } from './rooms.ts';
 
-/** Builds the connector for one Matrix account. Nothing is requested before `start`. */
+/** Creates the connector for one Matrix account. Makes no requests before `start`. */
 export function create(options: MatrixOptions, environment: ConnectorEnvironment): Promise<Connector> {
   return Promise.resolve(new MatrixConnector(options, environment));
 }
 
-/** Options under which a login does not end the bot's own. */
-function passing(options: MatrixOptions, device: string): MatrixOptions {
+/** Options with a temporary device, so that a login does not end the bot's session. */
+function withTemporaryDevice(options: MatrixOptions, device: string): MatrixOptions {
   return options.password
     ? { ...options, device: `${device}${randomBytes(6).toString('hex').toUpperCase()}` }
     : options;
 }
 
-const GONE_KEPT = 2_000;
+const MAX_GONE = 2_000;
 
 class MatrixConnector implements Connector {
   readonly capabilities: Capabilities;
@@ -51,7 +51,7 @@ class MatrixConnector implements Connector {
   private readonly gone = new Set<string>();
   private rooms: Rooms;
   private account: Account | undefined;
-  private visiting: Promise<Account> | undefined;
+  private authenticating: Promise<Account> | undefined;
   private memberships: Memberships | undefined;
   private running: AbortController | undefined;
   private work: Promise<unknown>[] = [];
@@ -75,7 +75,7 @@ class MatrixConnector implements Connector {
   async stop(): Promise<void> {
     this.running?.abort(new Error('the connector is stopped'));
     while (this.work.length > 0) await Promise.allSettled(this.work.splice(0));
-    if (this.visiting && this.options.password && !this.account)
+    if (this.authenticating && this.options.password && !this.account)
       await this.requests.request('POST', '/_matrix/client/v3/logout', { body: {}, timeoutMs: 2000 }).catch(() => {});
     this.requests.close();
   }
@@ -96,48 +96,55 @@ class MatrixConnector implements Connector {
   }
 
   members(room: string, signal: AbortSignal): Promise<readonly Member[]> {
-    return this.speaking('members', room, signal, (by) => members(by, room, signal));
+    return this.withSession('members', room, signal, (by) => members(by, room, signal));
   }
 
   openDirect(account: string, signal: AbortSignal): Promise<string> {
-    return this.speaking('open', `the conversation with ${account}`, signal, (by) => openDirect(by, account, signal));
+    return this.withSession('open', `the conversation with ${account}`, signal, (by) =>
+      openDirect(by, account, signal),
+    );
   }
 
   openGroup(conversation: Conversation, signal: AbortSignal): Promise<string> {
     const { uuid } = conversation;
-    return this.speaking('open', `the conversation ${uuid}`, signal, (by) => openGroup(by, conversation, signal));
+    return this.withSession('open', `the conversation ${uuid}`, signal, (by) => openGroup(by, conversation, signal));
   }
 
-  private async speaking<T>(
+  private async withSession<T>(
     type: 'members' | 'open',
     room: string,
     signal: AbortSignal,
-    work: (by: Speaking) => Promise<T>,
+    work: (by: Session) => Promise<T>,
   ): Promise<T> {
     try {
-      const { userId } = this.account ?? (await (this.visiting ??= this.visit(signal)));
+      const { userId } = this.account ?? (await (this.authenticating ??= this.authenticate(signal)));
       return await work({ requests: this.requests, rooms: this.rooms, userId });
     } catch (error) {
-      throw classified(error, { type, room }, this.account?.userId ?? 'the bot');
+      throw toContractError(error, { type, room }, this.account?.userId ?? 'the bot');
     }
   }
 
-  /** Speaks without being started: from a device of its own where a login on the bot's would log that out. */
-  private async visit(signal: AbortSignal): Promise<Account> {
+  /** Authenticates without being started, on a temporary device: a login on the bot's device would end its session. */
+  private async authenticate(signal: AbortSignal): Promise<Account> {
     try {
-      return await openAccount(this.requests, passing(this.options, 'VISIT'), this.environment, signal);
+      return await openAccount(this.requests, withTemporaryDevice(this.options, 'VISIT'), this.environment, signal);
     } catch (error) {
-      this.visiting = undefined;
+      this.authenticating = undefined;
       throw error;
     }
   }
 
   async examine(rooms: readonly string[], signal: AbortSignal): Promise<Finding[]> {
     if (this.account) return await examine(this.requests, this.rooms, this.account, rooms, signal);
-    // The bot may be running elsewhere, and a login on its device would log it out: look from a device of our own.
+    // The bot may be running elsewhere, and a login on its device would end its session: use a temporary one.
     const requests = new Requests(this.options.homeserver);
     try {
-      const account = await openAccount(requests, passing(this.options, 'DOCTOR'), this.environment, signal);
+      const account = await openAccount(
+        requests,
+        withTemporaryDevice(this.options, 'DOCTOR'),
+        this.environment,
+        signal,
+      );
       const findings = await examine(requests, new Rooms(requests), account, rooms, signal);
       if (this.options.password) await requests.request('POST', '/_matrix/client/v3/logout', { body: {}, signal });
       return findings;
@@ -154,10 +161,10 @@ class MatrixConnector implements Connector {
     const { state } = this.environment;
     const rooms = new Rooms(this.requests);
     this.rooms = rooms;
-    await Memberships.recall({ rooms, state });
+    await Memberships.restore({ rooms, state });
     const memberships = new Memberships({
       ...{ rooms, host, state, signal, userId: account.userId },
-      beside: (work) => void this.work.push(work),
+      inBackground: (work) => void this.work.push(work),
       monotonic: () => performance.now(),
     });
     const receiver = await Receiver.open(
@@ -169,24 +176,24 @@ class MatrixConnector implements Connector {
         log: host.log,
         failing: new Map(),
         onInvite: (invite) => memberships.invited(invite),
-        onLeft: (room) => memberships.putOut(room),
-        onSuspect: (room) => memberships.suspect(room),
+        onLeft: (room) => memberships.removed(room),
+        onMaybeMoved: (room) => memberships.recheck(room),
         onRedacted: (id) => this.redacted(id),
       },
       signal,
     );
-    // Before anything is received: an event carries the room's id, and the core must know which address that is.
+    // Before anything is received: events have room ids, and the core must know which address each belongs to.
     const missing = await memberships.find();
     signal.throwIfAborted();
     this.memberships = memberships;
     host.state(true);
-    this.work.push(receiver.run(signal), memberships.tend(missing));
+    this.work.push(receiver.run(signal), memberships.maintain(missing));
   }
 
   private redacted(id: string): void {
     this.gone.add(id);
     for (const oldest of this.gone) {
-      if (this.gone.size <= GONE_KEPT) break;
+      if (this.gone.size <= MAX_GONE) break;
       this.gone.delete(oldest);
     }
   }

@@ -4,7 +4,7 @@ export function isObject(value: unknown): value is { [key: string]: JsonValue } 
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Walks into nested JSON; undefined where the path ends. */
+/** Reads a path in nested JSON; undefined if it does not exist. */
 export function dig(value: JsonValue | undefined, ...path: readonly string[]): JsonValue | undefined {
   let here: JsonValue | undefined = value;
   for (const key of path) {

@@ -10,7 +10,7 @@ import { Rooms } from './rooms.ts';
 const OPS = '#ops:fake.test';
 const userId = '@bell:fake.test';
 
-/** Memberships of the bot in `#ops`, with a clock to move. */
+/** Memberships of the bot in `#ops`, with a movable clock. */
 async function start(world: MatrixWorld) {
   const requests = new Requests(world.homeserver.url);
   requests.token = 'bot-token';
@@ -18,11 +18,11 @@ async function start(world: MatrixWorld) {
   rooms.setJoined(world.roomId, true);
   const host = new RecordingHost([OPS]);
   const stopping = new AbortController();
-  const beside: Promise<void>[] = [];
+  const inBackground: Promise<void>[] = [];
   const clock = { nowMs: 1000 };
   const memberships = new Memberships({
     ...{ rooms, host, userId, signal: stopping.signal, state: memoryEnvironment({}).state },
-    beside: (work) => void beside.push(work),
+    inBackground: (work) => void inBackground.push(work),
     monotonic: () => clock.nowMs,
   });
   await memberships.find();
@@ -32,19 +32,19 @@ async function start(world: MatrixWorld) {
   };
   const end = async (): Promise<void> => {
     stopping.abort();
-    await Promise.allSettled(beside);
+    await Promise.allSettled(inBackground);
     requests.close();
     await world.close();
   };
-  return { memberships, host, clock, send, end, settled: () => Promise.all(beside.splice(0)) };
+  return { memberships, host, clock, send, end, settled: () => Promise.all(inBackground.splice(0)) };
 }
 
-test('after an upgrade messages wait a minute for the invitation, and are refused then with what to do', async () => {
+test('after an upgrade messages wait a minute for the invitation, and are then rejected with the remedy', async () => {
   const world = await createMatrixWorld();
   const { memberships, clock, send, end, settled } = await start(world);
   try {
     const next = world.homeserver.upgradeRoom('ann', world.roomId);
-    memberships.suspect(world.roomId);
+    memberships.recheck(world.roomId);
     expect(await settled()).toHaveLength(1);
     await expect(send()).rejects.toMatchObject({ code: 'WB_MOVED', retryAfterMs: 2000 });
     clock.nowMs += 59_000;
@@ -59,7 +59,7 @@ test('after an upgrade messages wait a minute for the invitation, and are refuse
   }
 });
 
-test('while the core forgets what the old room showed, nothing is sent to either', async () => {
+test("while the core forgets the old room's messages, nothing is sent to either room", async () => {
   const world = await createMatrixWorld({}, { public: true });
   const { memberships, host, send, end, settled } = await start(world);
   try {
@@ -67,7 +67,7 @@ test('while the core forgets what the old room showed, nothing is sent to either
     const forgotten = new Promise<void>((resolve) => (finish = resolve));
     host.resolved = async () => await forgotten;
     const next = world.homeserver.upgradeRoom('ann', world.roomId);
-    memberships.goOn(OPS, { room: next, upgraded: undefined });
+    memberships.switchTo(OPS, { room: next, upgraded: undefined });
     await Promise.resolve();
     await expect(send()).rejects.toMatchObject({ code: 'WB_MOVED' });
     finish();
@@ -80,23 +80,23 @@ test('while the core forgets what the old room showed, nothing is sent to either
   }
 });
 
-test('an address of which nothing is heard is asked for again every ten minutes', async () => {
+test('every address is looked up again every ten minutes', async () => {
   const world = await createMatrixWorld();
   const { memberships, host, clock, end } = await start(world);
-  const tended: Promise<void>[] = [];
+  const maintaining: Promise<void>[] = [];
   try {
     const next = world.homeserver.createRoom({ creator: 'ann', public: true });
     world.homeserver.setAlias(OPS, next);
     const before = world.homeserver.counts.directory;
     clock.nowMs += 9 * 60_000;
-    tended.push(memberships.tend(new Map([['#none:fake.test', 'not there']])));
+    maintaining.push(memberships.maintain(new Map([['#none:fake.test', 'not there']])));
     await host.until('the round begins', () => host.memberships.length > 0);
     expect(world.homeserver.counts.directory).toBe(before);
     clock.nowMs += 60_000;
-    tended.push(memberships.tend(new Map()));
+    maintaining.push(memberships.maintain(new Map()));
     await host.until('moved', () => host.memberships.some(({ room, state }) => room === next && state === 'moved'));
   } finally {
     await end();
-    await Promise.allSettled(tended);
+    await Promise.allSettled(maintaining);
   }
 });

@@ -4,17 +4,17 @@ import type { ConnectorEnvironment, ConnectorHost, JsonObject } from '../connect
 import type { Batch } from './batch.ts';
 import { isObject } from './json.ts';
 import { isMatrixFailure } from './requests.ts';
-import { roomTrouble } from './rooms.ts';
+import { roomProblem } from './rooms.ts';
 import type { Place, Rooms } from './rooms.ts';
 
-/** How often rooms that could not be found or joined are looked at again. */
-const TEND_EVERY_MS = 30_000;
-/** How often the directory is asked again where nothing says that an address has moved. */
-const ASK_EVERY_MS = 10 * 60_000;
-/** After an upgrade the invitation to the new room comes within seconds; until then messages wait for it. */
-const AWAIT_MS = 60_000;
+/** How often to retry rooms that could not be found or joined. */
+const MAINTAIN_EVERY_MS = 30_000;
+/** How often to look up an address without any sign that it has moved. */
+const LOOK_UP_EVERY_MS = 10 * 60_000;
+/** After an upgrade the invitation to the new room usually arrives within seconds; messages wait this long for it. */
+const AWAIT_INVITATION_MS = 60_000;
 const UPGRADES_KEY = 'upgrades';
-const UPGRADES_KEPT = 500;
+const MAX_UPGRADES_KEPT = 500;
 
 export interface MembershipsOptions {
   readonly rooms: Rooms;
@@ -22,226 +22,220 @@ export interface MembershipsOptions {
   readonly state: ConnectorEnvironment['state'];
   readonly userId: string;
   readonly signal: AbortSignal;
-  /** Keeps what runs beside the loop, so that a stop waits for it. */
-  readonly beside: (work: Promise<void>) => void;
+  /** Registers background work, so that a stop waits for it. */
+  readonly inBackground: (work: Promise<void>) => void;
   readonly monotonic: () => number;
 }
 
 /**
- * Sees to it that the bot is in the rooms that the configuration means. An address is asked for again whenever something
- * says that it may have moved: a tombstone, a change of addresses, a refusal, an invitation, an end of membership, and now
- * and then without any.
+ * Keeps the bot a member of the configured rooms. An address is looked up again on every sign that it may have moved (a tombstone, a
+ * change of addresses, a rejection, an invitation, an end of membership), and periodically.
  */
 export class Memberships {
   readonly #options: MembershipsOptions;
-  /** Rooms we were put out of: not entered again without an invitation. */
+  /** Rooms that the bot was removed from: it does not rejoin without an invitation. */
   readonly #left = new Set<string>();
-  /** Of whose trouble the core was told. */
-  readonly #told = new Set<string>();
+  /** Rooms whose problem was reported to the core. */
+  readonly #reported = new Set<string>();
   readonly #moving = new Map<string, Promise<void>>();
   readonly #settledAt = new Map<string, number>();
-  readonly #askedAt = new Map<string, number>();
+  readonly #lookedUpAt = new Map<string, number>();
 
   constructor(options: MembershipsOptions) {
     this.#options = options;
   }
 
-  /** Upgrades seen in former lives: who has left an old room cannot ask it any more. */
-  static async recall({ rooms, state }: Pick<MembershipsOptions, 'rooms' | 'state'>): Promise<void> {
+  /** Restores upgrades from earlier runs: once the bot has left an old room, it can no longer ask for its successor. */
+  static async restore({ rooms, state }: Pick<MembershipsOptions, 'rooms' | 'state'>): Promise<void> {
     const kept = await state.get(UPGRADES_KEY);
     for (const [room, next] of Object.entries(isObject(kept) ? kept : {}))
-      rooms.noteTombstone(room, { content: { replacement_room: next } });
+      rooms.recordTombstone(room, { content: { replacement_room: next } });
   }
 
   /**
-   * Finds the room of each id and address, once /sync has told of upgrades. Resolves to the troubles with those that have
-   * none. Other failures are thrown: then nothing works yet.
+   * Finds the room of each configured id and address, after the first /sync has reported upgrades. Resolves to the problems of those that
+   * were not found. @throws on other failures.
    */
   async find(): Promise<Map<string, string>> {
     const { rooms, host, userId, signal } = this.#options;
     const missing = new Map<string, string>();
-    for (const written of host.rooms()) {
+    for (const configured of host.rooms()) {
       try {
-        await this.#settle(written, await this.#look(written, 'directory'));
+        await this.#settle(configured, await this.#lookUp(configured, 'directory'));
       } catch (error) {
         signal.throwIfAborted();
-        const trouble =
-          roomTrouble(error, written, userId, rooms.known(written)?.upgraded) ??
+        const problem =
+          roomProblem(error, configured, userId, rooms.known(configured)?.upgraded) ??
           (isMatrixFailure(error) && error.status === 400 ? error.detail : undefined);
-        if (trouble === undefined) throw error;
-        missing.set(written, trouble);
+        if (problem === undefined) throw error;
+        missing.set(configured, problem);
       }
     }
     return missing;
   }
 
-  /** Enters the configured rooms that it may enter, now and as long as some are missing, and tells once of each that it cannot. */
-  async tend(missing: ReadonlyMap<string, string>): Promise<void> {
+  /** Joins the configured rooms where possible, now and whenever that changes, and reports each one where it is not, once. */
+  async maintain(missing: ReadonlyMap<string, string>): Promise<void> {
     const { host, signal } = this.#options;
     try {
-      for (const [written, trouble] of missing) {
-        this.#told.add(written);
-        await host.membership(written, 'left', trouble);
+      for (const [configured, problem] of missing) {
+        this.#reported.add(configured);
+        await host.membership(configured, 'left', problem);
       }
       for (;;) {
-        for (const written of host.rooms()) {
-          if (this.#isDue(written)) await this.#ask(written, 'directory');
-          await this.#enter(written);
+        for (const configured of host.rooms()) {
+          if (this.#isDue(configured)) await this.#ask(configured, 'directory');
+          await this.#enter(configured);
         }
-        await sleep(TEND_EVERY_MS, undefined, { signal });
+        await sleep(MAINTAIN_EVERY_MS, undefined, { signal });
       }
     } catch (error) {
-      if (!signal.aborted)
-        host.log.error({ reason: messageOf(error) }, 'configured rooms are not looked after any more');
+      if (!signal.aborted) host.log.error({ reason: messageOf(error) }, 'configured rooms are no longer checked');
     }
   }
 
-  /** Nothing may be sent there now. */
-  isMoving(written: string): boolean {
-    return this.#moving.has(written);
+  /** Whether the room is being replaced, so that nothing may be sent there now. */
+  isMoving(configured: string): boolean {
+    return this.#moving.has(configured);
   }
 
-  /** It was upgraded a moment ago, and the invitation to the new room may be on its way. */
-  isAwaited(written: string): boolean {
-    const at = this.#settledAt.get(written);
-    return at !== undefined && this.#options.monotonic() - at < AWAIT_MS;
+  /** Whether the room was upgraded less than a minute ago, so that an invitation to the new one may still arrive. */
+  isAwaitingInvitation(configured: string): boolean {
+    const at = this.#settledAt.get(configured);
+    return at !== undefined && this.#options.monotonic() - at < AWAIT_INVITATION_MS;
   }
 
-  /** Begins to go on in another room, beside whoever found it. */
-  goOn(written: string, place: Place): void {
-    const { host, signal, beside } = this.#options;
-    beside(
-      this.#goOn(written, place).catch((error: unknown) => {
+  /** Switches to another room in the background. */
+  switchTo(configured: string, place: Place): void {
+    const { host, signal, inBackground } = this.#options;
+    inBackground(
+      this.#switchTo(configured, place).catch((error: unknown) => {
         if (!signal.aborted)
-          host.log.warn(
-            { room: written, reason: messageOf(error) },
-            'a room that moved cannot be followed, trying again',
-          );
+          host.log.warn({ room: configured, reason: messageOf(error) }, 'could not switch to the new room; retrying');
       }),
     );
   }
 
-  /** Something in a room says that it, or an address of it, may have moved. */
-  suspect(room: string): void {
-    const { rooms, host, beside } = this.#options;
-    for (const written of rooms.namesOf(room, host.rooms())) beside(this.#ask(written, 'all'));
+  /** Looks up all configured ids and addresses of a room that may have moved. */
+  recheck(room: string): void {
+    const { rooms, host, inBackground } = this.#options;
+    for (const configured of rooms.namesOf(room, host.rooms())) inBackground(this.#ask(configured, 'all'));
   }
 
-  putOut(room: string): void {
+  removed(room: string): void {
     this.#left.add(room);
-    this.suspect(room);
+    this.recheck(room);
   }
 
   invited(invite: Batch['invites'][number]): void {
-    const { host, signal, beside } = this.#options;
-    // Beside the loop, which must not wait for it. Where it fails, `tend` tries again.
-    beside(
+    const { host, signal, inBackground } = this.#options;
+    // In the background, so that receiving does not wait. If it fails, `maintain` retries.
+    inBackground(
       this.#accept(invite).catch((error: unknown) => {
         if (!signal.aborted)
-          host.log.warn(
-            { room: invite.room, reason: messageOf(error) },
-            'invitation could not be accepted, trying again',
-          );
+          host.log.warn({ room: invite.room, reason: messageOf(error) }, 'invitation could not be accepted; retrying');
       }),
     );
   }
 
   async #accept({ room, aliases, predecessor }: Batch['invites'][number]): Promise<void> {
     const { rooms, host, signal } = this.#options;
-    // Whoever invites may write anything into the invitation: only the directory, and the room that was upgraded, say
-    // whose the address is.
+    // An invitation may claim anything: only the directory and the upgraded room are trusted.
     const claimed = host
       .rooms()
       .filter(
-        (written) => aliases.includes(written) || this.#leadsTo(written, predecessor) || this.#leadsTo(written, room),
+        (configured) =>
+          aliases.includes(configured) || this.#leadsTo(configured, predecessor) || this.#leadsTo(configured, room),
       );
-    let isMeant = host.isConfigured(room);
-    for (const written of claimed) {
-      const place = await this.#look(written, 'all');
+    let isConfigured = host.isConfigured(room);
+    for (const configured of claimed) {
+      const place = await this.#lookUp(configured, 'all');
       if (place.room !== room) continue;
-      isMeant = true;
+      isConfigured = true;
       this.#left.delete(room);
-      await this.#goOn(written, place);
+      await this.#switchTo(configured, place);
     }
-    if (!isMeant) return host.log.info({ room, aliases }, 'invitation to a room that is not configured, ignored');
+    if (!isConfigured)
+      return host.log.info({ room, aliases }, 'ignored an invitation to a room that is not configured');
     this.#left.delete(room);
     if (!rooms.isJoined(room)) await rooms.join(room, signal);
   }
 
-  #leadsTo(written: string, room: string | undefined): boolean {
-    return room !== undefined && this.#options.rooms.known(written)?.room === room;
+  #leadsTo(configured: string, room: string | undefined): boolean {
+    return room !== undefined && this.#options.rooms.known(configured)?.room === room;
   }
 
-  /** Looks again; what cannot be found now stays as it was. */
-  async #ask(written: string, ask: 'all' | 'directory'): Promise<void> {
+  /** Looks up a room again; if it cannot be found, nothing changes. */
+  async #ask(configured: string, ask: 'all' | 'directory'): Promise<void> {
     const { host, signal } = this.#options;
     try {
-      await this.#goOn(written, await this.#look(written, ask));
+      await this.#switchTo(configured, await this.#lookUp(configured, ask));
     } catch (error) {
       if (!signal.aborted)
-        host.log.debug({ room: written, reason: messageOf(error) }, 'a room could not be looked up again');
+        host.log.debug({ room: configured, reason: messageOf(error) }, 'room could not be looked up again');
     }
   }
 
-  #look(written: string, ask: 'all' | 'directory'): Promise<Place> {
+  #lookUp(configured: string, ask: 'all' | 'directory'): Promise<Place> {
     const { rooms, signal, monotonic } = this.#options;
-    this.#askedAt.set(written, monotonic());
-    return rooms.look(written, signal, ask);
+    this.#lookedUpAt.set(configured, monotonic());
+    return rooms.lookUp(configured, signal, ask);
   }
 
-  #isDue(written: string): boolean {
-    const at = this.#askedAt.get(written);
-    return at === undefined || this.#options.monotonic() - at >= ASK_EVERY_MS;
+  #isDue(configured: string): boolean {
+    const at = this.#lookedUpAt.get(configured);
+    return at === undefined || this.#options.monotonic() - at >= LOOK_UP_EVERY_MS;
   }
 
-  async #goOn(written: string, place: Place): Promise<void> {
-    for (let other = this.#moving.get(written); other; other = this.#moving.get(written)) await other.catch(() => {});
-    const before = this.#options.rooms.known(written)?.room;
+  async #switchTo(configured: string, place: Place): Promise<void> {
+    for (let other = this.#moving.get(configured); other; other = this.#moving.get(configured))
+      await other.catch(() => {});
+    const before = this.#options.rooms.known(configured)?.room;
     if (before === place.room) return;
-    const moving = this.#move(written, before, place).finally(() => this.#moving.delete(written));
-    this.#moving.set(written, moving);
+    const moving = this.#move(configured, before, place).finally(() => this.#moving.delete(configured));
+    this.#moving.set(configured, moving);
     await moving;
   }
 
-  async #move(written: string, before: string | undefined, place: Place): Promise<void> {
+  async #move(configured: string, before: string | undefined, place: Place): Promise<void> {
     const { rooms, host, monotonic } = this.#options;
-    await this.#settle(written, place);
-    this.#told.delete(written);
-    if (before !== undefined) this.#settledAt.set(written, monotonic());
-    await this.#enter(written);
+    await this.#settle(configured, place);
+    this.#reported.delete(configured);
+    if (before !== undefined) this.#settledAt.set(configured, monotonic());
+    await this.#enter(configured);
     if (before === undefined || !rooms.isJoined(place.room)) return;
-    const id = written.startsWith('!') ? '; write the new id into the configuration' : '';
-    const how = place.upgraded ? `the room was upgraded to ${place.room}` : `its address leads to ${place.room} now`;
+    const id = configured.startsWith('!') ? '; put the new id into the configuration' : '';
+    const how = place.upgraded ? `the room was upgraded to ${place.room}` : `its address now leads to ${place.room}`;
     await host.membership(place.room, 'moved', how + id);
   }
 
-  async #settle(written: string, place: Place): Promise<void> {
+  async #settle(configured: string, place: Place): Promise<void> {
     const { rooms, host, state } = this.#options;
     if (place.upgraded) {
-      const kept = [...rooms.upgrades].slice(-UPGRADES_KEPT).map(([room, next]) => [room, next.room] as const);
+      const kept = [...rooms.upgrades].slice(-MAX_UPGRADES_KEPT).map(([room, next]) => [room, next.room] as const);
       await state.set(UPGRADES_KEY, Object.fromEntries(kept) satisfies JsonObject);
     }
-    await host.resolved(written, place.room);
-    rooms.settle(written, place);
+    await host.resolved(configured, place.room);
+    rooms.settle(configured, place);
   }
 
-  async #enter(written: string): Promise<void> {
+  async #enter(configured: string): Promise<void> {
     const { rooms, host, signal, userId } = this.#options;
-    const place = rooms.known(written);
+    const place = rooms.known(configured);
     try {
       if (!place || rooms.isJoined(place.room) || this.#left.has(place.room)) return;
-      await rooms.join(written, signal);
-      this.#told.delete(written);
+      await rooms.join(configured, signal);
+      this.#reported.delete(configured);
     } catch (error) {
       if (signal.aborted) throw error;
-      const trouble = roomTrouble(error, written, userId, place?.upgraded);
-      if (trouble === undefined)
-        return host.log.warn({ room: written, reason: messageOf(error) }, 'room could not be entered, trying again');
-      if (this.#told.has(written)) return;
-      await host.membership(place?.room ?? written, 'left', trouble).then(
-        () => this.#told.add(written),
+      const problem = roomProblem(error, configured, userId, place?.upgraded);
+      if (problem === undefined)
+        return host.log.warn({ room: configured, reason: messageOf(error) }, 'room could not be joined; retrying');
+      if (this.#reported.has(configured)) return;
+      await host.membership(place?.room ?? configured, 'left', problem).then(
+        () => this.#reported.add(configured),
         (failure: unknown) =>
-          host.log.warn({ room: written, reason: messageOf(failure) }, 'could not tell about a room'),
+          host.log.warn({ room: configured, reason: messageOf(failure) }, 'problem with a room could not be reported'),
       );
     }
   }

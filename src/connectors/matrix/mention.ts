@@ -6,22 +6,22 @@ export interface Myself {
 }
 
 export interface Mentioning {
-  /** Marked by the client: a link to the account, its whole id, or `m.mentions`. */
+  /** Marked by the client, as a link to the account, its full id, or in `m.mentions`. */
   readonly mentioned: boolean;
-  /** The text without the mention; links to other accounts are their names. */
+  /** The text without the mention; links to other accounts are replaced by their names. */
   readonly text: string;
-  /** Names of the account that the text has. */
+  /** Names of the bot's account that occur in the text. */
   readonly names: readonly string[];
 }
 
-/** Stands for a link to the bot while the text is read; `clean` has taken it out of what people wrote. */
-const HERE = '\u0000';
+/** Placeholder for a link to the bot; `clean` removes this character from people's text. */
+const MENTION = '\u0000';
 const AFTER = /^($|[\s:,.!?])/;
 
 /**
- * Finds a mention of the bot and takes it out. Clients write one as a link (`[Bell](https://matrix.to/#/@bell:…)`,
- * `[Bell](<…>)`, `"Bell" (…)`), as a name with a pill, or only into `m.mentions`. What begins with a name that nobody marked
- * is left as it is: the core knows whether it is a word of a command. Pure.
+ * Finds a mention of the bot and removes it. Clients write it as a link (`[Bell](https://matrix.to/#/@bell:…)`, `[Bell](<…>)`,
+ * `"Bell" (…)`), as a name with a pill, or only in `m.mentions`. A name that is not marked is kept: the core decides whether it is part
+ * of a command. Pure.
  */
 export function readMention(
   body: string,
@@ -32,11 +32,11 @@ export function readMention(
   const names = namesOf(myself);
   const linked = linksResolved(body, myself, names);
   const lines = linked.split('\n');
-  // What is on a line with a mention is said to the bot.
-  const at = lines.findIndex((line) => line.includes(HERE));
+  // The line with the mention is for the bot.
+  const at = lines.findIndex((line) => line.includes(MENTION));
   if (at >= 0) {
     const text = lines.slice(at).join('\n');
-    const [before = '', ...after] = text.split(HERE);
+    const [before = '', ...after] = text.split(MENTION);
     return { mentioned: true, text: joined(before, after.join('')), names: [] };
   }
   const text = linked.trimStart();
@@ -62,7 +62,7 @@ function joined(before: string, after: string): string {
   return before.trim() === '' ? after.replace(/^[\s:,]+/, '') : (before.trimEnd() + after).trim();
 }
 
-/** Longest first, so that `Bell Ops` is not taken for `Bell`. */
+/** Longest first, so that `Bell Ops` does not match as `Bell`. */
 function namesOf({ userId, displayName }: Myself): string[] {
   const local = userId.slice(1).split(':', 1)[0] ?? '';
   return [...new Set([local, displayName ?? ''].map((name) => name.trim()))]
@@ -71,25 +71,25 @@ function namesOf({ userId, displayName }: Myself): string[] {
 }
 
 const URL = String.raw`(?:https?:\/\/|matrix:)[^\s<>()"]{1,600}`;
-/** `[label](url)`, `[label](<url>)`, `"label" (url)`, `(url)`, `url`; a label has no bracket that is not escaped. */
+/** `[label](url)`, `[label](<url>)`, `"label" (url)`, `(url)`, `url`; a label has no unescaped brackets. */
 const LINK = new RegExp(
   String.raw`\[((?:\\.|[^[\]\\\n]){0,300})\]\(<?(${URL})>?\)|"([^"\n]{0,300})" \(<?(${URL})>?\)|\(<?(${URL})>?\)|<?(${URL})>?`,
   'g',
 );
 
-/** Links to accounts, and no others: to the bot as `HERE`, together with the name before it, to others as their label. */
+/** Replaces links to accounts: to the bot by `MENTION`, together with a name before it; to others by their label. */
 function linksResolved(body: string, { userId }: Myself, names: readonly string[]): string {
   if (!/#\/|matrix:/i.test(body)) return body;
   const linked = body.replace(LINK, (whole: string, ...groups: (string | undefined)[]) => {
     const [inBrackets, url1, quoted, url2, url3, url4] = groups;
     const account = accountOf(url1 ?? url2 ?? url3 ?? url4 ?? '');
-    if (account === userId) return HERE;
+    if (account === userId) return MENTION;
     const label = inBrackets ?? quoted;
     return account === undefined || label === undefined || label === '' ? whole : label.replace(/\\(.)/g, '$1');
   });
   // `Bell (https://…)`: the name belongs to the link.
   return names.reduce((text, name) => {
-    const at = text.indexOf(` ${HERE}`);
+    const at = text.indexOf(` ${MENTION}`);
     const from = at - name.length;
     return from >= 0 && (from === 0 || /\s/.test(text.charAt(from - 1))) && nameEnd(text, foldName(name), from) === at
       ? text.slice(0, from) + text.slice(at + 1)
@@ -98,7 +98,7 @@ function linksResolved(body: string, { userId }: Myself, names: readonly string[
 }
 
 /**
- * Whose account a link leads to: `https://matrix.to/#/@ann:example.org`, a web client's own `…/#/user/@ann:example.org`, or
+ * The account that a link refers to: `https://matrix.to/#/@ann:example.org`, a web client's `…/#/user/@ann:example.org`, or
  * `matrix:u/ann:example.org` (specification, "URIs").
  */
 function accountOf(url: string): string | undefined {
@@ -113,13 +113,13 @@ function accountOf(url: string): string | undefined {
 }
 
 function isPill(formatted = '', { userId }: Myself): boolean {
-  // What an older client quotes before a reply names whoever said it.
+  // The reply quote of an older client contains a pill for its author.
   const said = formatted.slice(Math.max(0, formatted.lastIndexOf('</mx-reply>')));
   const links = said.matchAll(/href\s*=\s*["']?([^"'\s<>]{1,600})/gi);
   return [...links].some(([, url = '']) => accountOf(url.replaceAll('&amp;', '&')) === userId);
 }
 
-/** Takes away the quoted lines that older clients put before a reply (specification v1.1 to v1.12, "Fallbacks for rich replies"). */
+/** Removes the quoted lines that older clients put before a reply (specification v1.1 to v1.12, "Fallbacks for rich replies"). */
 export function stripReplyFallback(body: string, formatted: string | undefined): string {
   if (!formatted?.includes('<mx-reply>') && !/^> (\* )?<@[^>\n]*>/.test(body)) return body;
   const lines = body.split('\n');

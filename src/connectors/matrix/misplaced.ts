@@ -4,8 +4,8 @@ import { dig, text } from './json.ts';
 import { isMatrixFailure } from './requests.ts';
 import type { Requests } from './requests.ts';
 
-/** The address in the configuration is not a homeserver's; the message says which one to write, where that can be found out. */
-export class Misplaced extends Error {
+/** The configured address is not a homeserver's. The message has the right one, if it can be found out. */
+export class NotAHomeserver extends Error {
   readonly code = 'WB_MATRIX_MISPLACED';
   constructor(homeserver: string, message: string, cause: unknown) {
     super(`${homeserver} is not the address of a homeserver: ${message}`, { cause });
@@ -13,10 +13,10 @@ export class Misplaced extends Error {
 }
 
 /**
- * What to say of a failure: its own words, unless something other than a homeserver answered (a redirect, a page). A
- * server name often has a web site, and the homeserver elsewhere (specification, "Well-known URIs").
+ * Explains a failure if something other than a homeserver answered (a redirect, a web page); otherwise returns it unchanged. A server
+ * name often hosts a web site, with the homeserver elsewhere (specification, "Well-known URIs").
  */
-export async function orMisplaced(
+export async function explainFailure(
   error: unknown,
   requests: Requests,
   homeserver: string,
@@ -24,9 +24,9 @@ export async function orMisplaced(
 ): Promise<unknown> {
   if (!isMatrixFailure(error) || error.errcode !== undefined || error.status >= 429) return error;
   if (error.redirect !== undefined)
-    return new Misplaced(
+    return new NotAHomeserver(
       homeserver,
-      `it redirects to ${error.redirect}; write \`homeserver: ${baseOf(error.redirect)}\``,
+      `it redirects to ${error.redirect}; set \`homeserver: ${baseOf(error.redirect)}\``,
       error,
     );
   const named = await requests.request('GET', '/.well-known/matrix/client', { signal, timeoutMs: 10_000 }).then(
@@ -34,28 +34,28 @@ export async function orMisplaced(
     () => undefined,
   );
   if (named === undefined)
-    return new Misplaced(
+    return new NotAHomeserver(
       homeserver,
-      `it answers ${error.status} to a request of Matrix, and has no .well-known/matrix/client`,
+      `it answers ${error.status} to a Matrix request, and has no .well-known/matrix/client`,
       error,
     );
   const base = URL.canParse(named) ? baseOf(named) : undefined;
   if (base === undefined)
-    return new Misplaced(
+    return new NotAHomeserver(
       homeserver,
-      `its .well-known/matrix/client names none either ("${named}"); write the address that clients use`,
+      `its .well-known/matrix/client has no valid address ("${named}"); set the address that clients use`,
       error,
     );
   return base === homeserver.replace(/\/+$/, '')
-    ? new Misplaced(
+    ? new NotAHomeserver(
         homeserver,
-        `its .well-known/matrix/client names it, but it answers ${error.status} to a request of Matrix; correct one of them`,
+        `its .well-known/matrix/client names it, but it answers ${error.status} to a Matrix request; fix one of them`,
         error,
       )
-    : new Misplaced(homeserver, `its .well-known/matrix/client names ${base}; write \`homeserver: ${base}\``, error);
+    : new NotAHomeserver(homeserver, `its .well-known/matrix/client names ${base}; set \`homeserver: ${base}\``, error);
 }
 
-/** Where the paths of Matrix begin. */
+/** The base of the Matrix paths. */
 function baseOf(url: string): string {
   return url.replace(/\/_matrix\/.*$/, '').replace(/\/+$/, '');
 }

@@ -9,7 +9,7 @@ const signal = new AbortController().signal;
 let world: MatrixWorld;
 let connector: Connector;
 let host: RecordingHost;
-/** Of this test's connectors, the one that ran last. */
+/** The host of this test's previous connector. */
 let last: RecordingHost | undefined;
 
 async function begin(rooms: readonly string[] = [OPS], room: Parameters<typeof createMatrixWorld>[1] = {}) {
@@ -29,7 +29,7 @@ afterEach(async () => {
   await world.close();
 });
 
-/** As delivery does: what is put off is asked for again. */
+/** Sends like delivery: retries while the room is being replaced. */
 async function send(text: string, room = OPS): Promise<void> {
   const operation = sendOf(room, connector.render({ text }, { ring: true })[0]);
   for (;;) {
@@ -48,7 +48,7 @@ const movedTo = (room: string) =>
   host.until('moved', () => host.memberships.some((one) => one.state === 'moved' && one.room === room));
 
 test.each(['10', '12'])(
-  'of a room that is upgraded (to version %s) the new one is entered, told and used',
+  'when a room is upgraded (to version %s), the new room is joined, reported and used',
   async (version) => {
     await begin([OPS], { public: true });
     await send('before');
@@ -64,12 +64,12 @@ test.each(['10', '12'])(
   },
 );
 
-test('a room that is configured by its id is followed too, also after a restart when it has been left', async () => {
+test('a room configured by its id is followed too, even after a restart when the bot has left the old room', async () => {
   world = await createMatrixWorld({}, { public: true });
   await restart([world.roomId]);
   const next = world.homeserver.upgradeRoom('ann', world.roomId);
   await movedTo(next);
-  expect(detail('moved')).toMatch(/write the new id into the configuration$/);
+  expect(detail('moved')).toMatch(/put the new id into the configuration$/);
   await connector.stop();
   world.homeserver.leave('bell', world.roomId);
   await restart([world.roomId]);
@@ -78,7 +78,7 @@ test('a room that is configured by its id is followed too, also after a restart 
   expect(textsIn(next)).toEqual(['after']);
 });
 
-test('the tombstone is followed while the directory still says the old room, and several in a row', async () => {
+test('tombstones are followed, several in a row, while the directory still has the old room', async () => {
   await begin([OPS], { public: true });
   const next = world.homeserver.upgradeRoom('ann', world.roomId);
   world.homeserver.setAlias(OPS, world.roomId);
@@ -90,7 +90,7 @@ test('the tombstone is followed while the directory still says the old room, and
   expect(textsIn(third)).toEqual(['after']);
 });
 
-test('an upgrade that happened while the bot was away is followed before anything is sent', async () => {
+test('an upgrade while the bot was offline is followed before anything is sent', async () => {
   await begin([OPS], { public: true });
   await connector.stop();
   const next = world.homeserver.upgradeRoom('ann', world.roomId);
@@ -101,7 +101,7 @@ test('an upgrade that happened while the bot was away is followed before anythin
   expect([textsIn(world.roomId), textsIn(next)]).toEqual([[], ['after']]);
 });
 
-test('where the new room is closed, messages wait for the invitation, which is accepted', async () => {
+test('if the new room is invite-only, messages wait for the invitation, which is accepted', async () => {
   await begin();
   const next = world.homeserver.upgradeRoom('ann', world.roomId);
   await host.until('told', () => host.memberships.some(({ state }) => state === 'left'));
@@ -113,14 +113,14 @@ test('where the new room is closed, messages wait for the invitation, which is a
   await host.until('joined', () => host.memberships.some(({ room, state }) => room === next && state === 'joined'));
 });
 
-test('an invitation that comes before the upgrade was seen is accepted, one that only says it replaces a room is not', async () => {
+test('an invitation before the upgrade is seen is accepted, but not one that only claims to replace a room', async () => {
   await begin();
   const liar = world.homeserver.createRoom({
     creator: 'bob',
     create: { predecessor: { room_id: world.roomId, event_id: '$x' } },
   });
   world.homeserver.invite('bell', liar);
-  await host.until('ignored', () => host.logged.includes('invitation to a room that is not configured, ignored'));
+  await host.until('ignored', () => host.logged.includes('ignored an invitation to a room that is not configured'));
   await connector.stop();
   const next = world.homeserver.upgradeRoom('ann', world.roomId);
   world.homeserver.setAlias(OPS, null);
@@ -130,7 +130,7 @@ test('an invitation that comes before the upgrade was seen is accepted, one that
   expect(world.homeserver.membersOf(liar)).toEqual(['@bob:fake.test']);
 });
 
-test('an address that moved is noticed by a refusal, and what was refused goes to the new room', async () => {
+test('a rejection reveals that an address moved, and the message goes to the new room', async () => {
   await begin();
   const next = world.homeserver.createRoom({ creator: 'ann', public: true });
   world.homeserver.setAlias(OPS, next);
@@ -141,7 +141,7 @@ test('an address that moved is noticed by a refusal, and what was refused goes t
   await send('refused at first');
   expect(textsIn(next)).toEqual(['refused at first']);
   await movedTo(next);
-  expect(detail('moved')).toBe(`its address leads to ${next} now`);
+  expect(detail('moved')).toBe(`its address now leads to ${next}`);
 });
 
 test.each<[string, (next: string) => void]>([
@@ -149,9 +149,9 @@ test.each<[string, (next: string) => void]>([
     'the old room names another address',
     () => world.homeserver.setState('ann', world.roomId, 'm.room.canonical_alias', {}),
   ],
-  ['the bot is put out of the old room', () => world.homeserver.kick('bell', world.roomId)],
+  ['the bot is removed from the old room', () => world.homeserver.kick('bell', world.roomId)],
   ['the bot is invited to the new room', (next) => world.homeserver.invite('bell', next)],
-])('an address that moved is noticed when %s', async (_, happens) => {
+])('it notices that an address moved when %s', async (_, happens) => {
   await begin();
   const next = world.homeserver.createRoom({ creator: 'ann', public: true });
   world.homeserver.setState('ann', next, 'm.room.canonical_alias', { alias: OPS });
@@ -160,7 +160,7 @@ test.each<[string, (next: string) => void]>([
   await movedTo(next);
 });
 
-test('an address that cannot be found for a while stays where it was', async () => {
+test('an address that temporarily cannot be found keeps its room', async () => {
   await begin();
   world.homeserver.setAlias(OPS, null);
   world.homeserver.setState('ann', world.roomId, 'm.room.canonical_alias', {});
@@ -170,7 +170,7 @@ test('an address that cannot be found for a while stays where it was', async () 
   expect(textsIn(world.roomId)).toEqual(['still here?', 'yes']);
 });
 
-test('doctor says that a room was upgraded, and to which', async () => {
+test('doctor reports that a room was upgraded, and to which', async () => {
   await begin();
   const next = world.homeserver.upgradeRoom('ann', world.roomId);
   const messages = async () =>
@@ -182,12 +182,12 @@ test('doctor says that a room was upgraded, and to which', async () => {
   world.homeserver.invite('bell', next);
   world.homeserver.join('bell', next);
   expect(await messages()).toEqual([
-    `the room was upgraded to ${next}; joined, may speak`,
-    `the room was upgraded to ${next}; write that into the configuration; joined, may speak`,
+    `the room was upgraded to ${next}; joined, may post`,
+    `the room was upgraded to ${next}; put that id into the configuration; joined, may post`,
   ]);
 });
 
-test('who is in a room that was upgraded is asked of the new one', async () => {
+test('members of an upgraded room are those of the new one', async () => {
   await begin();
   await connector.stop();
   const visitor = await world.connect();

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { secretReference as secret } from '../../config/words.ts';
 
-/** The entry of a Matrix account under `connectors:`; its rooms stand under `rooms:`. */
+/** Schema of a Matrix account under `connectors:`; its rooms are under `rooms:`. */
 export const matrixOptions = z
   .strictObject({
     homeserver: z

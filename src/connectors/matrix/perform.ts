@@ -6,10 +6,10 @@ import { text } from './json.ts';
 import type { MatrixBody } from './render.ts';
 import { isMatrixFailure } from './requests.ts';
 import type { MatrixFailure, Requests } from './requests.ts';
-import { roomTrouble } from './rooms.ts';
+import { roomProblem } from './rooms.ts';
 import type { Place, Rooms, Successor } from './rooms.ts';
 
-/** The key of a transaction id; undefined: it is not one of ours. */
+/** The key from a transaction id; undefined: it is not the bot's. */
 export function requestKey(transaction: string): RequestKey | undefined {
   const [, uuid, count] = /^([0-9a-f-]{36})\.(\d{1,9})$/.exec(transaction) ?? [];
   return uuid === undefined ? undefined : { uuid, count: Number(count) };
@@ -18,42 +18,42 @@ export function requestKey(transaction: string): RequestKey | undefined {
 export interface Performing {
   readonly requests: Requests;
   readonly rooms: Rooms;
-  /** Which room is meant is being changed, or not found yet; undefined where nobody was asked to look. */
+  /** Tracks rooms that are being replaced or not found yet; undefined before start. */
   readonly moves: Moves | undefined;
   readonly userId: string;
-  /** Messages that somebody took away, as far as they were seen. */
+  /** Whether a message is known to have been removed. */
   readonly isGone: (id: string) => boolean;
 }
 
-/** What `perform` asks of `Memberships`. */
+/** The part of `Memberships` that `perform` uses. */
 export interface Moves {
-  isMoving(written: string): boolean;
-  isAwaited(written: string): boolean;
-  goOn(written: string, place: Place): void;
+  isMoving(configured: string): boolean;
+  isAwaitingInvitation(configured: string): boolean;
+  switchTo(configured: string, place: Place): void;
 }
 
-/** While a room becomes another one; that takes a few requests. */
+/** Retry interval while a room is being replaced, which takes a few requests. */
 const MOVING_MS = 250;
-/** While the invitation to a new room is awaited. */
+/** Retry interval while waiting for the invitation to a new room. */
 const AWAITING_MS = 2000;
 
-/** One operation is one PUT with its key as the transaction id: the server does the same key once, and answers a repeat with the event it made. */
+/** Each operation is one PUT with its key as the transaction id: the server performs a key once, and answers a repeat with the same event. */
 export async function perform(by: Performing, operation: Operation, signal: AbortSignal): Promise<string> {
   if ((operation.type === 'edit' || operation.type === 'react') && by.isGone(operation.target)) throw new Gone();
-  const { room: written } = operation;
-  if (by.moves?.isMoving(written)) throw new Moved(MOVING_MS);
-  const known = by.rooms.known(written);
+  const { room: configured } = operation;
+  if (by.moves?.isMoving(configured)) throw new Moved(MOVING_MS);
+  const known = by.rooms.known(configured);
   try {
     if (known) return await inRoom(by, operation, known, signal);
-    return goOn(by, written, await by.rooms.look(written, signal));
+    return switchTo(by, configured, await by.rooms.lookUp(configured, signal));
   } catch (error) {
-    throw classified(error, { ...operation, upgraded: known?.upgraded }, by.userId);
+    throw toContractError(error, { ...operation, upgraded: known?.upgraded }, by.userId);
   }
 }
 
-/** The core must hear of it first, which waits until nothing is on its way: so never in the course of a request. */
-function goOn({ moves }: Performing, written: string, place: Place): never {
-  moves?.goOn(written, place);
+/** The core must be told first, and waits until no request is in flight, so this request must fail. */
+function switchTo({ moves }: Performing, configured: string, place: Place): never {
+  moves?.switchTo(configured, place);
   throw new Moved(MOVING_MS);
 }
 
@@ -64,13 +64,15 @@ async function inRoom(by: Performing, operation: Operation, place: Place, signal
   } catch (error) {
     if (!isMatrixFailure(error)) throw error;
     if (error.status === 403 && error.errcode === 'M_FORBIDDEN') {
-      const now = await by.rooms.look(operation.room, signal).catch(() => undefined);
-      if (now && now.room !== room) return goOn(by, operation.room, now);
+      const now = await by.rooms.lookUp(operation.room, signal).catch(() => undefined);
+      if (now && now.room !== room) return switchTo(by, operation.room, now);
       if (by.rooms.isJoined(room)) throw error;
-      // Invited meanwhile, or open to all: one try. When that is refused, its reason is the better one.
-      await by.rooms.join(operation.room, signal).catch((refused: unknown) => {
-        const isRefused = isMatrixFailure(refused) && refused.status === 403;
-        throw isRefused && by.moves?.isAwaited(operation.room) ? new Moved(AWAITING_MS, refused) : refused;
+      // Invited meanwhile, or public: try to join once. If that is rejected, its reason is the better one.
+      await by.rooms.join(operation.room, signal).catch((rejection: unknown) => {
+        const isRefused = isMatrixFailure(rejection) && rejection.status === 403;
+        throw isRefused && by.moves?.isAwaitingInvitation(operation.room)
+          ? new Moved(AWAITING_MS, rejection)
+          : rejection;
       });
       return await once(by, operation, room, signal);
     }
@@ -80,8 +82,8 @@ async function inRoom(by: Performing, operation: Operation, place: Place, signal
       operation.type === 'send' &&
       (operation.thread !== undefined || operation.replyTo !== undefined)
     ) {
-      // The root is gone, or is itself part of a thread (Synapse: "Cannot start threads from an event with a relation").
-      // Nothing was stored under the key by the refused try.
+      // The root is gone, or is itself in a thread (Synapse: "Cannot start threads from an event with a relation").
+      // The rejected request stored nothing under the key.
       return await once(by, { ...operation, thread: undefined, replyTo: undefined }, room, signal);
     }
     throw error;
@@ -122,14 +124,14 @@ async function once(
   }
 }
 
-/** The body with the address of its file. */
+/** The body with the address of its uploaded file. */
 function uploaded({ part, uploads }: Extract<Operation, { type: 'send' | 'edit' }>): MatrixBody {
   const body = bodyOf(part);
   const url = uploads?.[0];
   return body.file && url !== undefined ? { ...body, file: { ...body.file, url } } : body;
 }
 
-/** Resolves to the address of the file; empty: the homeserver does not take it, and its words are shown instead. */
+/** Resolves to the address of the file; empty if the homeserver rejects it, and its description is shown instead. */
 async function upload(
   requests: Requests,
   { name, mediaType, bytes }: FileContent,
@@ -137,7 +139,7 @@ async function upload(
 ): Promise<string> {
   const given = { query: { filename: name }, upload: { bytes: Buffer.from(bytes), type: mediaType }, signal };
   const answer = await requests.request('POST', '/_matrix/media/v3/upload', given).catch((error: unknown) => {
-    if (isMatrixFailure(error) && NO_PICTURES.has(error.status)) return undefined;
+    if (isMatrixFailure(error) && REJECTED_UPLOAD.has(error.status)) return undefined;
     throw error;
   });
   if (!answer) return '';
@@ -146,16 +148,16 @@ async function upload(
   return url;
 }
 
-/** The homeserver takes no uploads of this account, or none so large: its words are shown instead. */
-const NO_PICTURES = new Set([403, 413]);
+/** The homeserver allows no uploads by this account, or not this large. */
+const REJECTED_UPLOAD = new Set([403, 413]);
 
-/** A picture is uploaded first. A repeat uploads it again, and its key makes it the same message all the same. */
+/** Uploads a picture first. A repeat uploads it again, but its key still makes it the same message. */
 async function withImage(requests: Requests, body: MatrixBody, signal: AbortSignal): Promise<MatrixBody> {
   if (!body.image) return body;
   const bytes = Buffer.from(body.image.png, 'base64');
   const given = { query: { filename: 'image.png' }, upload: { bytes, type: 'image/png' }, signal };
   const answer = await requests.request('POST', '/_matrix/media/v3/upload', given).catch((error: unknown) => {
-    if (isMatrixFailure(error) && NO_PICTURES.has(error.status)) return undefined;
+    if (isMatrixFailure(error) && REJECTED_UPLOAD.has(error.status)) return undefined;
     throw error;
   });
   if (!answer) return body;
@@ -164,7 +166,7 @@ async function withImage(requests: Requests, body: MatrixBody, signal: AbortSign
   return { ...body, image: { ...body.image, url, size: bytes.length } };
 }
 
-/** System calls that fail before a byte of the request was sent. */
+/** System calls that fail before any of the request was sent. */
 const BEFORE_SENDING = new Set(['connect', 'getaddrinfo']);
 const BEFORE_SENDING_CODES =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT|ERR_SSL_|ERR_PROXY_TUNNEL)/;
@@ -177,31 +179,31 @@ const LOCKED_OUT = new Set([
   'M_CONSENT_NOT_GIVEN',
 ]);
 
-/** What an error was about, for its words. */
-interface Concerned {
+/** What failed, for the error's message. */
+interface FailedAction {
   readonly type: Operation['type'] | 'members' | 'open';
   readonly room: string;
-  /** The room is what an older one became. */
+  /** The room replaced an older one. */
   readonly upgraded?: Successor | undefined;
 }
 
-/** Makes the contract's errors of what a request threw; what stays as it is has an unknown outcome. */
-export function classified(error: unknown, operation: Concerned, userId: string): unknown {
-  if (isMatrixFailure(error)) return refused(error, operation, userId);
+/** Converts an error of a request into one of the contract; an unchanged error means an unknown outcome. */
+export function toContractError(error: unknown, operation: FailedAction, userId: string): unknown {
+  if (isMatrixFailure(error)) return rejectionOf(error, operation, userId);
   const syscall = typeof error === 'object' && error !== null && 'syscall' in error ? String(error.syscall) : '';
   if (BEFORE_SENDING.has(syscall) || BEFORE_SENDING_CODES.test(codeOf(error) ?? ''))
     return new Unreachable(`the homeserver cannot be reached: ${messageOf(error)}`, error);
   return error;
 }
 
-function refused(error: MatrixFailure, operation: Concerned, userId: string): unknown {
+function rejectionOf(error: MatrixFailure, operation: FailedAction, userId: string): unknown {
   if (error.status === 429) return new RateLimited('account', Math.max(1, error.retryAfterMs ?? 1000));
   if (error.status === 401 || LOCKED_OUT.has(error.errcode ?? '')) return new Unauthorised(lockedOut(error), error);
-  // 5xx, a proxy's page, "request timed out": it may have been done all the same.
+  // 5xx, a proxy's page, "request timed out": it may have been done anyway.
   if (error.status < 400 || error.status >= 500 || error.status === 408 || error.errcode === undefined) {
-    return error.status === 413 ? new Rejected('the homeserver says it is too large', error) : error;
+    return error.status === 413 ? new Rejected('it is too large for the homeserver', error) : error;
   }
-  if (error.status === 413) return new Rejected('it is larger than a Matrix event may be (64 KiB)', error);
+  if (error.status === 413) return new Rejected('it is larger than a Matrix event can be (64 KiB)', error);
   if (error.status === 404 && operation.type === 'delete') return new Gone(error);
   if (
     error.status === 400 &&
@@ -212,7 +214,7 @@ function refused(error: MatrixFailure, operation: Concerned, userId: string): un
     return new Gone(error);
   if (error.status === 403 && operation.type === 'open')
     return new Rejected(
-      `the homeserver refuses the invitation (${error.detail || (error.errcode ?? '')}); an account is gone, or lets nobody invite it`,
+      `the homeserver rejects the invitation (${error.detail || (error.errcode ?? '')}); an account no longer exists, or does not allow invitations`,
       error,
     );
   if (error.status === 403) {
@@ -221,13 +223,13 @@ function refused(error: MatrixFailure, operation: Concerned, userId: string): un
     if (/permission|power|level/i.test(error.detail))
       return new Rejected(`${userId} may not do this in ${operation.room}: raise its power level`, error);
   }
-  const trouble = roomTrouble(error, operation.room, userId, operation.upgraded);
+  const problem = roomProblem(error, operation.room, userId, operation.upgraded);
   return new Rejected(
-    trouble ?? `the homeserver says ${error.errcode}${error.detail ? `: ${error.detail}` : ''}`,
+    problem ?? `the homeserver answers ${error.errcode}${error.detail ? `: ${error.detail}` : ''}`,
     error,
   );
 }
 
 function lockedOut(error: MatrixFailure): string {
-  return `the homeserver does not take the bot's access token any more (${error.errcode ?? error.status}): put a new one in place`;
+  return `the homeserver no longer accepts the bot's access token (${error.errcode ?? error.status}): replace it`;
 }

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from '../connector.ts';
 import { dig, text } from './json.ts';
 
-/** The state of a room that says who may do what. */
+/** The state of a room that defines permissions. */
 export interface PowerState {
   /** `m.room.create`: its content, and who sent it. */
   readonly create: JsonObject;
@@ -10,7 +10,7 @@ export interface PowerState {
   readonly levels: JsonObject | undefined;
 }
 
-/** What an account has, and needs to send events of a type that are no state. */
+/** The power level that an account has, and needs to send non-state events of a type. */
 export function powerOf(
   state: PowerState,
   userId: string,
@@ -19,7 +19,7 @@ export function powerOf(
   const { levels } = state;
   const needs = levelOf(dig(levels, 'events', type)) ?? levelOf(levels?.['events_default']) ?? 0;
   if (!areCreatorsAbove(state.create)) {
-    // Without levels who made the room has 100, everybody else none, and nothing is needed.
+    // Without levels the creator has 100, everyone else 0, and 0 is needed.
     const made = (text(state.create['creator']) ?? state.creator) === userId ? 100 : 0;
     return { has: levels ? levelFor(levels, userId) : made, needs };
   }
@@ -33,15 +33,15 @@ function levelFor(levels: JsonObject | undefined, userId: string): number {
 }
 
 /**
- * Since room version 12 who made a room, and `additional_creators`, stand above all levels and are named in none (MSC4289);
- * before, those have no meaning. `org.matrix.hydra.11` is what version 12 was called while it was made.
+ * Since room version 12 the creator and `additional_creators` are above all levels and not listed in them (MSC4289); before, they have
+ * no such meaning. `org.matrix.hydra.11` was the preview name of version 12.
  */
 function areCreatorsAbove(create: JsonObject): boolean {
   const version = text(create['room_version']) ?? '1';
   return Number(version) >= 12 || version.startsWith('org.matrix.hydra.');
 }
 
-/** Until room version 10 a level may be written as text. */
+/** Before room version 10 a level may be text. */
 function levelOf(value: JsonValue | undefined): number | undefined {
   if (typeof value === 'number') return value;
   return typeof value === 'string' && /^\s*[+-]?\d+\s*$/.test(value) ? Number(value) : undefined;

@@ -1,18 +1,18 @@
 import type { ConnectorEnvironment, JsonValue } from '../connector.ts';
 
-/** What a reaction was: its redaction says only its id, and its content is gone by then. */
+/** A reaction. Its redaction contains only its id, and its content is deleted by then. */
 export interface Reaction {
   readonly target: string;
   readonly emoji: string;
   readonly sender: string;
 }
 
-const KEPT = 300;
+const MAX_KEPT = 300;
 const STATE_KEY = 'reactions';
 
 /**
- * The last reactions of people, kept beside the cursor: a redacted reaction cannot be read again from the server, so
- * taking a tap back after a restart could otherwise not be understood. A tap older than the last 300 is not known.
+ * The last 300 reactions of people, stored alongside the cursor: a redacted reaction can no longer be read from the server, so removing
+ * a reaction after a restart could not be understood otherwise.
  */
 export class Reactions {
   private readonly reactions = new Map<string, Reaction>();
@@ -39,11 +39,11 @@ export class Reactions {
     return reactions;
   }
 
-  add(id: string, tap: Reaction): void {
+  add(id: string, reaction: Reaction): void {
     if (this.reactions.has(id)) return;
-    this.reactions.set(id, tap);
+    this.reactions.set(id, reaction);
     for (const oldest of this.reactions.keys()) {
-      if (this.reactions.size <= KEPT) break;
+      if (this.reactions.size <= MAX_KEPT) break;
       this.reactions.delete(oldest);
     }
     this.changed = true;
@@ -53,7 +53,7 @@ export class Reactions {
     return this.reactions.get(id);
   }
 
-  /** Writes what was added; to be called before the batch that holds the reactions is received. */
+  /** Stores new reactions. Call it before the batch with the reactions is received. */
   async save(): Promise<void> {
     if (!this.changed) return;
     await this.state.set(

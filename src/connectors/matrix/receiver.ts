@@ -3,16 +3,16 @@ import { messageOf } from '../../errors.ts';
 import { Unauthorised } from '../connector.ts';
 import type { ConnectorEnvironment, ConnectorHost, JsonObject } from '../connector.ts';
 import { Backoff } from './backoff.ts';
-import { entries, isEncryption, list, noteMoves, readSync, SNAPSHOT_FILTER, SYNC_FILTER } from './batch.ts';
+import { entries, isEncryption, list, recordUpgrades, readSync, SNAPSHOT_FILTER, SYNC_FILTER } from './batch.ts';
 import type { Batch, Notice, Reading } from './batch.ts';
 import { dig, text } from './json.ts';
 import { isMatrixFailure } from './requests.ts';
 
 const SYNC_PATH = '/_matrix/client/v3/sync';
 const LONG_POLL_MS = 30_000;
-/** A batch with nothing but our own echoes: the next look waits this long, or each send of a storm would cost a sync. */
+/** Pause after a batch with nothing but echoes; otherwise each send in a storm would cost a sync. */
 const ECHO_PAUSE_MS = 10;
-/** How often a cursor is stored that has moved over nothing new. */
+/** How often to store the cursor when there are no new events. */
 const IDLE_COMMIT_MS = 5_000;
 const ENCRYPTED_KEY = 'encrypted';
 
@@ -21,13 +21,13 @@ export interface ReceiverOptions extends Reading {
   readonly state: ConnectorEnvironment['state'];
   readonly onInvite: (invite: Batch['invites'][number]) => void;
   readonly onLeft: (room: string) => void;
-  readonly onSuspect: (room: string) => void;
+  readonly onMaybeMoved: (room: string) => void;
   readonly onRedacted: (id: string) => void;
 }
 
 /**
- * The own loop over /sync: the next request is made only after the host has stored what the last one brought, together
- * with the cursor behind it. (The SDK's loop moves on first and knows no gaps.)
+ * The /sync loop. The next request is made only after the host has stored the previous response and its cursor. (The SDK's loop
+ * continues before that, and does not handle gaps.)
  */
 export class Receiver {
   private readonly options: ReceiverOptions;
@@ -39,14 +39,14 @@ export class Receiver {
   private constructor(options: ReceiverOptions, cursor: string) {
     this.options = options;
     this.cursor = cursor;
-    // The first cursor is stored at once. One from before must not be stored anew until what was missed has come: its
-    // age tells the core how late that is.
+    // The first cursor is stored at once. An existing one must not be renewed before the missed events are received, because its age
+    // tells the core how late they are.
     this.committedAt = options.host.cursor === null ? -Infinity : performance.now();
   }
 
   /**
-   * Looks once at all rooms: who is in them, which are encrypted, invitations. Without a stored cursor this is where
-   * listening begins; with one, its position is not used and what was missed comes by the loop.
+   * Takes a snapshot of all rooms: members, encryption, invitations. Without a stored cursor, receiving starts from it; with one, its
+   * position is not used, and the loop fetches what was missed.
    */
   static async open(options: ReceiverOptions, signal: AbortSignal): Promise<Receiver> {
     const { rooms, requests, host } = options;
@@ -55,13 +55,13 @@ export class Receiver {
       signal,
       timeoutMs: 120_000,
     });
-    rooms.noteAccountData(sync);
+    rooms.recordAccountData(sync);
     const encrypted: Notice[] = [];
     for (const [room, entry] of entries(sync, 'join')) {
       rooms.setJoined(room, true);
-      rooms.noteSummary(room, entry);
+      rooms.recordSummary(room, entry);
       const state = [...list(dig(entry, 'state', 'events')), ...list(dig(entry, 'timeline', 'events'))];
-      noteMoves(rooms, room, state);
+      recordUpgrades(rooms, room, state);
       if (state.some(isEncryption)) encrypted.push({ room, state: 'encrypted' });
     }
     const receiver = new Receiver(options, host.cursor ?? text(sync['next_batch']) ?? '');
@@ -70,7 +70,7 @@ export class Receiver {
         ? (await readSync(options, { rooms: { invite: dig(sync, 'rooms', 'invite') ?? {} } }, '', signal)).invites
         : [];
     receiver.first = {
-      ...{ events: [], echoes: [], notices: encrypted, invites, redacted: [], suspects: [] },
+      ...{ events: [], echoes: [], notices: encrypted, invites, redacted: [], maybeMoved: [] },
       cursor: receiver.cursor,
     };
     return receiver;
@@ -89,7 +89,7 @@ export class Receiver {
       }
     } catch (error) {
       if (signal.aborted) return;
-      // Only a locked account gets here: a new start, perhaps with a new token, can mend it.
+      // Only a locked account gets here; a restart, perhaps with a new token, can fix it.
       this.options.host.state(false, messageOf(error));
       this.options.host.failed(error);
     }
@@ -98,7 +98,7 @@ export class Receiver {
   private async next(backoff: Backoff, signal: AbortSignal): Promise<Batch | undefined> {
     const { requests, host } = this.options;
     try {
-      // After a failure the first answer must not wait for an event: it says that the server is back.
+      // After a failure, get a response at once rather than wait for an event, to see that the server is back.
       const query = { filter: SYNC_FILTER, since: this.cursor, timeout: this.up ? LONG_POLL_MS : 0 };
       const sync: JsonObject = await requests.request('GET', SYNC_PATH, {
         query,
@@ -114,11 +114,11 @@ export class Receiver {
       if (signal.aborted) throw error;
       if (isMatrixFailure(error) && error.status === 401)
         throw new Unauthorised(
-          `the homeserver does not take the bot's access token any more (${error.errcode ?? 401}): put a new one in place`,
+          `the homeserver no longer accepts the bot's access token (${error.errcode ?? 401}): replace it`,
           error,
         );
       if (this.up) {
-        host.log.warn({ reason: messageOf(error) }, 'the homeserver cannot be read, trying again');
+        host.log.warn({ reason: messageOf(error) }, 'homeserver cannot be reached; retrying');
         host.state(false, messageOf(error));
       }
       this.up = false;
@@ -127,9 +127,9 @@ export class Receiver {
     }
   }
 
-  /** Hands a batch to the host until it is stored: taps and echoes first, then the events with the cursor, then the news about rooms. */
+  /** Offers a batch to the host until it is stored: reactions and echoes first, then events with the cursor, then notices about rooms. */
   private async offer(batch: Batch, signal: AbortSignal): Promise<void> {
-    const { host, reactions, onInvite, onLeft, onSuspect, onRedacted } = this.options;
+    const { host, reactions, onInvite, onLeft, onMaybeMoved, onRedacted } = this.options;
     const backoff = new Backoff(50, 5_000);
     for (const id of batch.redacted) onRedacted(id);
     const notices = [...batch.notices];
@@ -140,20 +140,17 @@ export class Receiver {
         for (const { key, remoteId } of batch.echoes) await host.echo(key, remoteId);
         await this.store(batch);
         for (let notice = notices[0]; notice; notice = notices[0]) {
-          await this.tell(notice);
+          await this.report(notice);
           notices.shift();
         }
         stored = true;
       } catch (error) {
-        host.log.warn(
-          { reason: messageOf(error), events: batch.events.length },
-          'a batch could not be stored, it is offered again',
-        );
+        host.log.warn({ reason: messageOf(error), events: batch.events.length }, 'batch could not be stored; retrying');
         await backoff.wait(signal);
       }
     }
     for (const { room, state } of batch.notices) if (state === 'left') onLeft(room);
-    for (const room of batch.suspects) onSuspect(room);
+    for (const room of batch.maybeMoved) onMaybeMoved(room);
     for (const invite of batch.invites) onInvite(invite);
   }
 
@@ -167,14 +164,14 @@ export class Receiver {
     this.cursor = batch.cursor;
   }
 
-  /** That a room is encrypted is told once for ever, not at each start. */
-  private async tell({ room, state, detail }: Notice): Promise<void> {
+  /** Reports a notice. That a room is encrypted is reported only once, not at each start. */
+  private async report({ room, state, detail }: Notice): Promise<void> {
     const { host, state: memory } = this.options;
     if (state !== 'encrypted') return await host.membership(room, state, detail);
     const known = await memory.get(ENCRYPTED_KEY);
-    const told = Array.isArray(known) ? known : [];
-    if (told.includes(room)) return;
-    await host.membership(room, 'encrypted', 'the room is encrypted: nothing said in it can be read');
-    await memory.set(ENCRYPTED_KEY, [...told, room]);
+    const reported = Array.isArray(known) ? known : [];
+    if (reported.includes(room)) return;
+    await host.membership(room, 'encrypted', 'the room is encrypted: messages in it cannot be read');
+    await memory.set(ENCRYPTED_KEY, [...reported, room]);
   }
 }

@@ -35,7 +35,7 @@ async function once(what: string, condition: () => boolean): Promise<void> {
   }
 }
 
-test('the room of an event is its id, and the core is told which address it stands for', async () => {
+test('events have the room id, and the core is told which address it belongs to', async () => {
   const { host } = await start();
   await world.say('hi');
   await host.until('the message', () => host.events.length === 1);
@@ -45,7 +45,7 @@ test('the room of an event is its id, and the core is told which address it stan
   expect(host.events[0]?.direct).toBe(false);
 });
 
-test('after a gap everything since the cursor is fetched, in order, with our own echoes', async () => {
+test('after a gap everything since the cursor is fetched, in order, with echoes', async () => {
   const { connector, host } = await start();
   await world.say('before');
   await host.until('the first', () => host.texts().length === 1);
@@ -64,13 +64,13 @@ test('after a gap everything since the cursor is fetched, in order, with our own
   expect(after.history[0]).toBe(`echo ${keyText(key)}`); // and no cursor before it
 });
 
-test('a gap in the middle of listening and a batch that comes again lose nothing and repeat nothing', async () => {
+test('a gap and a repeated batch lose nothing and duplicate nothing', async () => {
   const { host } = await start();
   await world.say('one');
   await host.until('one', () => host.texts().length === 1);
   world.homeserver.faults.next({ kind: 'gap' });
   world.homeserver.faults.next({ kind: 'redeliver' });
-  // Said in one go: they come with one answer, of which the gap leaves one.
+  // Sent at once: they arrive in one response, of which the gap leaves one.
   for (const text of ['two', 'three', 'four', 'five']) void world.say(text);
   await host.until('five', () => host.texts().includes('five'));
   await world.say('six');
@@ -78,7 +78,7 @@ test('a gap in the middle of listening and a batch that comes again lose nothing
   expect(host.texts()).toEqual(['one', 'two', 'three', 'four', 'five', 'six']);
 });
 
-test('of a gap of more than a thousand events the newest are delivered', async () => {
+test('of a gap with more than a thousand events, the newest are delivered', async () => {
   const { host } = await start();
   await world.say('first');
   await host.until('first', () => host.texts().length === 1);
@@ -88,10 +88,10 @@ test('of a gap of more than a thousand events the newest are delivered', async (
   await after.until('the last', () => after.texts().includes('missed 1499'));
   expect(after.texts().length).toBeGreaterThanOrEqual(1000);
   expect(after.texts().length).toBeLessThan(1200);
-  expect(after.logged).toContain('a gap in the room is too long, older events in it are left out');
+  expect(after.logged).toContain('gap in a room is too long; its oldest events are skipped');
 });
 
-test('what was said before the bot came is not delivered, however long ago it joined and however much was said since', async () => {
+test('messages from before the bot joined are not delivered, even if it joined long ago or during a gap', async () => {
   const other = world.homeserver.createRoom({ creator: 'ann', alias: 'late' });
   const { host } = await start(new RecordingHost([world.room, '#late:fake.test']));
   for (const text of ['count to 10', 'stop']) world.homeserver.say('ann', other, text);
@@ -103,7 +103,7 @@ test('what was said before the bot came is not delivered, however long ago it jo
   await host.until('told', () => host.memberships.length > 0);
   expect(host.memberships).toEqual([{ room: other, state: 'joined', detail: undefined }]);
 
-  // While it is away it is put out, misses something, comes back, and a lot is said.
+  // While offline it is removed, misses a message, is added again, and many messages follow.
   await stopAll();
   world.homeserver.kick('bell', other);
   world.homeserver.say('ann', other, 'secret');
@@ -116,17 +116,17 @@ test('what was said before the bot came is not delivered, however long ago it jo
   expect(after.texts()).toEqual(texts);
 });
 
-test('an invitation is accepted only into a configured room, and one that lies about its address is not', async () => {
+test('an invitation is accepted only for a configured room, and not if its address is fake', async () => {
   const { host } = await start();
   const stranger = world.homeserver.createRoom({ creator: 'bob' });
   world.homeserver.setState('bob', stranger, 'm.room.canonical_alias', { alias: '#ops:fake.test' });
   world.homeserver.invite('bell', stranger);
-  await host.until('the refusal', () => host.logged.includes('invitation to a room that is not configured, ignored'));
+  await host.until('the refusal', () => host.logged.includes('ignored an invitation to a room that is not configured'));
   expect(world.homeserver.membersOf(stranger)).toEqual(['@bob:fake.test']);
   expect(host.names.get('#ops:fake.test')).toBe(world.roomId);
 });
 
-test('an invitation that could not be accepted at once is accepted later', async () => {
+test('accepting an invitation is retried', async () => {
   const other = world.homeserver.createRoom({ creator: 'ann' });
   world.homeserver.invite('bell', other);
   world.homeserver.faults.next({ kind: 'limited', on: ['join'] });
@@ -134,7 +134,7 @@ test('an invitation that could not be accepted at once is accepted later', async
   await host.until('joined', () => host.memberships.some(({ room, state }) => room === other && state === 'joined'));
 });
 
-test('a configured room that is open is entered, and of one that is not the core is told once, with the remedy', async () => {
+test('a public configured room is joined, and any other is reported once, with the remedy', async () => {
   const open = world.homeserver.createRoom({ creator: 'ann', alias: 'open', public: true });
   const closed = world.homeserver.createRoom({ creator: 'ann', alias: 'closed' });
   const { host } = await start(
@@ -150,7 +150,7 @@ test('a configured room that is open is entered, and of one that is not the core
   );
 });
 
-test('being put out of a room is told with who did it and why, and the bot does not come back uninvited', async () => {
+test('removal from a room is reported with who did it and why, and the bot does not rejoin uninvited', async () => {
   const open = world.homeserver.createRoom({ creator: 'ann', alias: 'open', public: true, members: ['bell'] });
   const { host } = await start(new RecordingHost([world.room, '#open:fake.test']));
   world.homeserver.kick('bell', open, 'too loud');
@@ -158,7 +158,7 @@ test('being put out of a room is told with who did it and why, and the bot does 
   expect(host.memberships).toEqual([{ room: open, state: 'left', detail: 'removed by @ann:fake.test: too loud' }]);
 });
 
-test('an encrypted room is told of once for ever', async () => {
+test('an encrypted room is reported only once', async () => {
   const { host } = await start();
   world.homeserver.setState('ann', world.roomId, 'm.room.encryption', { algorithm: 'm.megolm.v1.aes-sha2' });
   await host.until('told', () => host.memberships.length === 1);
@@ -176,14 +176,14 @@ test('an encrypted room is told of once for ever', async () => {
   expect([...host.memberships, ...again.memberships]).toHaveLength(1);
 });
 
-test('entering a room that was encrypted long before is told as well', async () => {
+test('joining a room that is already encrypted is reported too', async () => {
   const crypt = world.homeserver.createRoom({ creator: 'ann', alias: 'crypt', encrypted: true });
   const { host } = await start(new RecordingHost([world.room, '#crypt:fake.test']));
   world.homeserver.invite('bell', crypt);
   await host.until('told', () => host.memberships.some(({ room, state }) => room === crypt && state === 'encrypted'));
 });
 
-test('a room with one other person, or one marked as direct, is direct', async () => {
+test('a room with one other person, or marked as direct, is direct', async () => {
   const pair = world.homeserver.createRoom({ creator: 'ann', members: ['bell'] });
   world.homeserver.setDirect('bell', { '@ann:fake.test': [world.roomId] });
   const { host } = await start(new RecordingHost([world.room, pair]));
@@ -197,7 +197,7 @@ test('a room with one other person, or one marked as direct, is direct', async (
   expect(host.events.at(-1)?.direct).toBe(false);
 });
 
-test('while the homeserver fails it is asked now and then, not all the time', async () => {
+test('while the homeserver fails, requests are made with a backoff', async () => {
   const { host } = await start();
   world.homeserver.faults.next({ kind: 'error', on: ['sync'], times: 4 });
   await world.say('wakes the sync');
@@ -210,7 +210,7 @@ test('while the homeserver fails it is asked now and then, not all the time', as
   expect(host.texts()).toEqual(['wakes the sync', 'still here']);
 });
 
-test('a token that stops working while listening ends the connector with one clear sentence', async () => {
+test('a token that is revoked while receiving ends the connector with one clear sentence', async () => {
   const { host } = await start();
   world.homeserver.logout('bell');
   world.homeserver.setDirect('bell', {});
@@ -220,12 +220,12 @@ test('a token that stops working while listening ends the connector with one cle
   expect(host.failures[0]).toMatchObject({ code: 'WB_UNAUTHORISED' });
 }, 60_000);
 
-test('a token without a device is refused with the remedy', async () => {
+test('a token without a device is rejected with the remedy', async () => {
   world.homeserver.addUser('bell', { token: 'bot-token', deviceId: null });
   await expect(start()).rejects.toMatchObject({ code: 'WB_UNAUTHORISED', message: expect.stringContaining('login') });
 });
 
-test('a login by password pins its device, so that the same key is one message also after a restart', async () => {
+test('a password login keeps its device, so that a key is one message even after a restart', async () => {
   const options = { token: undefined, user: 'bell', password: { file: 'password' } };
   const key = newKey();
   const ids: string[] = [];
@@ -247,7 +247,7 @@ test('a login by password pins its device, so that the same key is one message a
   await expect(wrong.start(new RecordingHost([world.room]))).rejects.toMatchObject({ code: 'WB_UNAUTHORISED' });
 });
 
-test('the doctor says of each room what is wrong and what to do', async () => {
+test('doctor reports what is wrong with each room, and what to do', async () => {
   world.homeserver.createRoom({ creator: 'ann', alias: 'mute', members: ['bell'], power: { events_default: 50 } });
   world.homeserver.createRoom({ creator: 'ann', alias: 'crypt', members: ['bell'], encrypted: true });
   world.homeserver.createRoom({ creator: 'ann', alias: 'closed' });
@@ -264,14 +264,14 @@ test('the doctor says of each room what is wrong and what to do', async () => {
   const rooms = ['#ops', '#mute', '#crypt', '#closed', '#none', '#own', '#no-taps'].map((name) => `${name}:fake.test`);
   const findings = await connector.examine?.(rooms, new AbortController().signal);
   expect(findings?.map(({ ok, what, message }) => `${ok ? 'ok' : 'no'} ${what}: ${message}`)).toEqual([
-    'ok token: speaks for @bell:fake.test',
-    'ok device: BELL: a repeated send is recognised',
-    'ok room #ops:fake.test: joined, may speak',
-    'no room #mute:fake.test: no power to speak: raise the power level of @bell:fake.test there to 50',
-    'no room #crypt:fake.test: encrypted: nothing said there can be read; use a room without encryption',
+    'ok token: logged in as @bell:fake.test',
+    'ok device: BELL: repeated sends are recognised',
+    'ok room #ops:fake.test: joined, may post',
+    'no room #mute:fake.test: may not post: raise the power level of @bell:fake.test there to 50',
+    'no room #crypt:fake.test: encrypted: messages there cannot be read; use a room without encryption',
     'no room #closed:fake.test: not a member: invite @bell:fake.test there',
-    'no room #none:fake.test: no room has the address #none:fake.test: check it, or give the room this address in its settings',
-    'ok room #own:fake.test: joined, may speak',
-    'ok room #no-taps:fake.test: joined, may speak; not offer 👀, which needs a power level of 50',
+    `no room #none:fake.test: no room has the address #none:fake.test: check it, or add this address in the room's settings`,
+    'ok room #own:fake.test: joined, may post',
+    'ok room #no-taps:fake.test: joined, may post, but not add 👀, which needs power level 50',
   ]);
 });

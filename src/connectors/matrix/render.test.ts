@@ -13,7 +13,7 @@ function only(message: Message, ring = false): ReturnType<typeof bodyOf> {
   return bodyOf(part);
 }
 
-test('a whole message reads well as plain text and as HTML', () => {
+test('a complete message is readable as plain text and as HTML', () => {
   const body = only({
     title: 'CRITICAL prod KubePod <x> #12',
     tone: 'critical',
@@ -37,7 +37,7 @@ test('a whole message reads well as plain text and as HTML', () => {
   expect(body.mentions).toEqual(['@ann:e.org']);
 });
 
-test('nothing from outside makes a line that looks like one of the bot', () => {
+test("text from outside cannot create a line that looks like the bot's own", () => {
   const forged = 'acked 14:31 UTC by Ann Li';
   const message: Message = {
     title: `CRITICAL x\n${forged}`,
@@ -54,7 +54,7 @@ test('nothing from outside makes a line that looks like one of the bot', () => {
   expect(html?.replaceAll(/<(blockquote|pre)>.*?<\/\1>/gs, '')).not.toMatch(/<br>acked/);
 });
 
-test('a quotation that is cut into parts is one in each', () => {
+test('a quotation that is cut is a quotation in each part', () => {
   const parts = renderMatrix(
     { text: quote('long line\n'.repeat(5_000)) + `\n${quote('x'.repeat(100_000))}` },
     { ring: false },
@@ -73,17 +73,17 @@ test('a quotation that is cut into parts is one in each', () => {
   }
 });
 
-test('plain lines need no HTML, and a title that brings its sign keeps it', () => {
+test('plain lines need no HTML, and a title with its own emoji keeps it', () => {
   expect(only({ text: 'one\ntwo' })).toEqual({ text: 'one\ntwo', html: null, mentions: [], notice: false });
   expect(only({ title: '🟠 ACKED by Ann', tone: 'critical' }).text).toBe('🟠 ACKED by Ann');
 });
 
-test('chatter is a notice unless it is meant to ring', () => {
+test('a notice is sent as m.notice unless it should notify', () => {
   expect(only({ text: 'x', notice: true }).notice).toBe(true);
   expect(only({ text: 'x', notice: true }, true).notice).toBe(false);
 });
 
-test('text from outside pings nobody and hides nothing', () => {
+test('text from outside notifies nobody and hides nothing', () => {
   const body = only({
     title: '@room a\u202eb\u0000',
     fields: [{ label: '@Room', value: '@ROOM\r\nx' }],
@@ -108,7 +108,7 @@ test.each([
   ['a variation selector', '@\ufe0froom'],
   ['full width', '＠ｒｏｏｍ @ＲＯＯＭ ﹫room'],
   ['two of them', '@\u2066\u200broom'],
-])('everybody is not called by %s between', (_, text) => {
+])('@room does not notify everyone with %s in it', (_, text) => {
   const everywhere: Message = {
     title: text,
     text,
@@ -132,7 +132,7 @@ test.each([
   }
 });
 
-test('everybody is not called by a word that marks or a cut put together, and addresses of links stay as they are', () => {
+test('@room split by markup or by cutting does not notify everyone, and link addresses are unchanged', () => {
   const { text, html } = only({
     text: '@**room** @`room` @_room_ @[room](https://e.org/@room) [x](https://e.org/@room)',
   });
@@ -146,7 +146,7 @@ test('everybody is not called by a word that marks or a cut put together, and ad
   }
 });
 
-test('a long code block is cut at line ends and each part has a block of its own', () => {
+test('a long code block is cut at line ends, and each part has its own block', () => {
   const lines = Array.from({ length: 2000 }, (_, index) => `line ${index} of the output`);
   const parts = renderMatrix({ title: 'output', code: lines.join('\n') }, { ring: false });
   expect(parts.length).toBeGreaterThan(2);
@@ -160,14 +160,14 @@ test('a long code block is cut at line ends and each part has a block of its own
   expect(shown).toEqual(lines.map((line) => `  ${line}`));
 });
 
-test('a flood ends with the number of lines left out', () => {
+test('a message that is too long ends with the number of omitted lines', () => {
   const parts = renderMatrix(
     { code: Array.from({ length: 60_000 }, () => 'x'.repeat(20)).join('\n') },
     { ring: false },
   );
   expect(parts).toHaveLength(20);
   const last = parts.at(-1);
-  expect(last && bodyOf(last).text).toMatch(/… \d+ more lines are left out\n\(20\/20\)$/);
+  expect(last && bodyOf(last).text).toMatch(/… \d+ more lines omitted\n\(20\/20\)$/);
 });
 
 const unit = fc.constantFrom(
@@ -205,7 +205,7 @@ const message = fc.record(
   { requiredKeys: [] },
 );
 
-test('whatever the message, every part fits as an edit, is well formed, and no text is lost', () => {
+test('for any message, every part fits as an edit and is well-formed, and no text is lost', () => {
   fc.assert(
     fc.property(message, (any: Message) => {
       const parts = renderMatrix(any, { ring: false });
@@ -220,13 +220,13 @@ test('whatever the message, every part fits as an edit, is well formed, and no t
         expect(tagsBalance(body.html ?? '')).toBe(true);
       }
       const emojis = (text: string | undefined): number => text?.toWellFormed().match(/😀/gu)?.length ?? 0;
-      const wanted =
+      const expected =
         emojis(any.title) +
         emojis(any.text) +
         emojis(any.code) +
         (any.fields ?? []).reduce((sum, { label, value }) => sum + emojis(label) + emojis(value), 0);
       const all = parts.map((part) => bodyOf(part).text);
-      if (!all.at(-1)?.includes('left out')) expect(all.reduce((sum, text) => sum + emojis(text), 0)).toBe(wanted);
+      if (!all.at(-1)?.includes('omitted')) expect(all.reduce((sum, text) => sum + emojis(text), 0)).toBe(expected);
     }),
     { numRuns: 150 },
   );

@@ -10,21 +10,21 @@ import type { Line } from './cut.ts';
 import { defuse } from './defuse.ts';
 
 /**
- * Largest part. A Matrix event is at most 65,536 bytes as canonical JSON (specification, "Size limits"); what the server
- * adds around the content (room, sender, up to 20 previous and 10 auth events, hashes, signatures) stays below 4,000.
+ * Largest part. A Matrix event is at most 65,536 bytes as canonical JSON (specification, "Size limits"); what the server adds to the
+ * content (room, sender, up to 20 previous and 10 auth events, hashes, signatures) is less than 4,000.
  */
 export const MAX_BYTES = 60_000;
 
-/** More than this is a flood, not a message: the last part says how much was left out. */
+/** Beyond this, the last part says how much was omitted. */
 const MAX_PARTS = 20;
 
-/** Room for the rest of a content: its keys, the longest event id, the mark `(12/20)`, fences that cutting adds. */
+/** Space for the rest of a content: its keys, the longest event id, the mark `(12/20)`, and tags added by cutting. */
 const OVERHEAD_BYTES = 1_200;
 
-/** What a part stores; `content.ts` makes the request of it. */
+/** The body of a stored part; `content.ts` turns it into a request. */
 export type MatrixBody = {
   readonly text: string;
-  /** Null where it would say nothing that `text` does not. */
+  /** Null if it would add nothing to `text`. */
   readonly html: string | null;
   readonly mentions: readonly string[];
   readonly notice: boolean;
@@ -32,7 +32,7 @@ export type MatrixBody = {
   readonly file?: MatrixFile;
 };
 
-/** `url` is known once it has been uploaded. */
+/** `url` is set after the upload. */
 export type MatrixFile = {
   readonly name: string;
   readonly mediaType: string;
@@ -42,7 +42,7 @@ export type MatrixFile = {
   readonly url?: string;
 };
 
-/** `url` and `size` are known once it has been uploaded. */
+/** `url` and `size` are set after the upload. */
 export type MatrixImage = {
   readonly png: string;
   readonly width: number;
@@ -61,13 +61,13 @@ const COLOURS: Readonly<Record<Tone, string | undefined>> = {
   neutral: undefined,
 };
 
-/** Writes a message as Matrix events, cut at line ends into parts that fit also as edits. Pure. */
+/** Renders a message as Matrix events, cut at line ends into parts that also fit as edits. Pure. */
 export function renderMatrix(message: Message, options: RenderOptions, maxBytes = MAX_BYTES): Part[] {
   const notice = message.notice === true && !options.ring;
   const { pages, left } = paginate(layOut(message), maxBytes - OVERHEAD_BYTES);
   const parts = pages.map((page, index) => {
     const lines = [...page];
-    if (left > 0 && index === pages.length - 1) lines.push(plainLine(`… ${left} more lines are left out`));
+    if (left > 0 && index === pages.length - 1) lines.push(plainLine(`… ${left} more lines omitted`));
     if (pages.length > 1) lines.push(plainLine(`(${index + 1}/${pages.length})`));
     return toPart(lines, notice);
   });
@@ -75,14 +75,14 @@ export function renderMatrix(message: Message, options: RenderOptions, maxBytes 
   return [...parts, ...(message.image ? [imagePart(message.image, notice)] : []), ...files];
 }
 
-/** An event of its own, whose request names the picture and does not carry it. */
+/** A separate event, which refers to the uploaded picture. */
 function imagePart({ png, width, height, alt }: Image, notice: boolean): Part {
   const body: MatrixBody = { text: oneLine(alt), html: null, mentions: [], notice, image: { png, width, height } };
   const sent = { ...body, image: { png: '', width, height, url: `mxc://${'x'.repeat(255)}`, size: png.length } };
   return { body, bytes: jsonBytes(editContent(sent, `$${'x'.repeat(254)}`)) };
 }
 
-/** An event of its own, with the address that its upload was given. */
+/** A separate event, with the address of the uploaded file. */
 function filePart(ref: FileRef, notice: boolean): Part {
   const { alt, hash: _, ...described } = ref;
   const file = { ...described, name: oneLine(ref.name) };
@@ -100,12 +100,12 @@ function toPart(lines: readonly Line[], notice: boolean): Part {
   return { body, bytes: jsonBytes(editContent(body, `$${'x'.repeat(254)}`)) };
 }
 
-/** Where only plain text is shown, what is no line of the bot's own is told by how it begins. */
+/** In plain text, lines that are not the bot's own start with a mark. */
 function plainMark(line: Line): string {
   return line.quote ? QUOTED : line.code ? '  ' : '';
 }
 
-/** Lines that stand together in an element of their own. */
+/** Consecutive lines of a kind share an element. */
 const BLOCKS = {
   code: { open: '<pre><code>', between: '\n', close: '</code></pre>' },
   quote: { open: '<blockquote>', between: '<br>', close: '</blockquote>' },
@@ -128,7 +128,7 @@ function toHtml(lines: readonly Line[]): string {
   return before ? `${html}${BLOCKS[before].close}` : html;
 }
 
-/** The message as lines, each of which can stand alone. */
+/** The message as self-contained lines. */
 function layOut(message: Message): Line[] {
   const lines: Line[] = [];
   if (message.title !== undefined) lines.push(titleLine(message.title, message.tone ?? 'neutral'));
@@ -157,7 +157,7 @@ function layOut(message: Message): Line[] {
 function titleLine(title: string, tone: Tone): Line {
   const text = oneLine(title).trim();
   const sign = SIGNS[tone];
-  // Skills that bring a sign of their own keep it.
+  // A title that starts with an emoji keeps it.
   const signed = sign === '' || /^\p{Extended_Pictographic}/u.test(text) ? text : `${sign} ${text}`;
   const line = inlineLine([{ type: 'bold', children: [{ type: 'text', text: signed }] }]);
   const colour = COLOURS[tone];
@@ -171,7 +171,7 @@ function codeLines(text: string): Line[] {
     .map((plain) => ({ plain, html: escapeHtml(plain), code: true }));
 }
 
-/** At most ten people a line, so that a line always fits. */
+/** At most ten people on each line, so that a line always fits. */
 function mentionLines(mentions: readonly Mention[]): Line[] {
   const lines: Line[] = [];
   for (let from = 0; from < mentions.length; from += 10) {
@@ -204,7 +204,7 @@ function linkLine(links: NonNullable<Message['links']>): Line {
   return inlineLine(inlines);
 }
 
-/** Fills pages with lines. The bytes of JSON strings add up, and an edit carries both texts twice. */
+/** Fills pages with lines. The bytes of JSON strings add up, and an edit contains both texts twice. */
 function paginate(lines: readonly Line[], budget: number): { pages: Line[][]; left: number } {
   const pages: Line[][] = [[]];
   let used = 0;
@@ -224,7 +224,7 @@ function paginate(lines: readonly Line[], budget: number): { pages: Line[][]; le
   return { pages, left: 0 };
 }
 
-/** Bytes a line takes in the largest request: text and HTML, each twice (their quotes stand for the line ends), and its people. */
+/** The bytes of a line in the largest request: text and HTML, each twice (their quotes count for the line ends), and mentions. */
 function costOf(line: Line, before: Line | undefined): number {
   const { open, between, close } = BLOCKS[kindOf(line)];
   const stands = before !== undefined && kindOf(before) === kindOf(line);

@@ -13,22 +13,22 @@ export type Method = 'GET' | 'POST' | 'PUT';
 export interface RequestOptions {
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly body?: JsonObject;
-  /** Instead of `body`: bytes and what they are. */
+  /** Instead of `body`: bytes and their media type. */
   readonly upload?: { readonly bytes: Buffer; readonly type: string };
   readonly signal?: AbortSignal;
-  /** Default 30,000. Counts from the start of the request to the end of the answer. */
+  /** Default 30,000; from the start of the request to the end of the response. */
   readonly timeoutMs?: number;
 }
 
-/** The homeserver answered, and not with 2xx. `errcode` is undefined when something before it answered (a proxy). */
+/** The homeserver answered with an error. `errcode` is undefined if a proxy answered. */
 export class MatrixFailure extends Error {
   readonly code = 'WB_MATRIX_FAILURE';
   readonly status: number;
   readonly errcode: string | undefined;
-  /** What the server says, for people; may be empty. */
+  /** The server's message for people; may be empty. */
   readonly detail: string;
   readonly retryAfterMs: number | undefined;
-  /** Where else the server says it is. */
+  /** The target of a redirect. */
   readonly redirect: string | undefined;
   constructor(
     status: number,
@@ -68,7 +68,7 @@ interface Answer {
   readonly body: string;
 }
 
-/** Requests to one homeserver over connections that stay open: a new one would cost each send a round trip, or three with TLS. */
+/** Requests to one homeserver over keep-alive connections: a new one would cost each send a round trip, or three with TLS. */
 export class Requests {
   #token: string | undefined;
   private readonly base: string;
@@ -78,7 +78,7 @@ export class Requests {
   constructor(homeserver: string) {
     this.base = homeserver.replace(/\/+$/, '');
     this.secure = this.base.startsWith('https:');
-    // Idle connections are closed before common proxies (60 s, some 30 s) close them under a request.
+    // Closes idle connections before common proxies do (60 s, some 30 s), which could hit a request.
     this.agent = createAgent(this.secure ? 'https:' : 'http:', {
       keepAlive: true,
       maxSockets: 64,
@@ -91,21 +91,21 @@ export class Requests {
     return this.#token;
   }
 
-  /** Also one that the homeserver gave at a login, which no file holds. */
+  /** Also masks a token from a login, which is not in a secret file. */
   set token(token: string | undefined) {
     if (token !== undefined) rememberSecret(token);
     this.#token = token;
   }
 
   /**
-   * @throws {MatrixFailure} the server answered with an error. Anything else thrown: no answer, by a system `code`, or
-   * the signal's reason.
+   * @throws {MatrixFailure} when the server answers with an error. Otherwise there was no response: an error with a system `code`, or the
+   * signal's reason.
    */
   async request(method: Method, path: string, options: RequestOptions = {}): Promise<JsonObject> {
     const limits = { signal: options.signal, timeoutMs: options.timeoutMs ?? 30_000 };
     let headers: IncomingHttpHeaders = {};
-    // The SDK calls the request function before `doHttpRequest` returns, so this one serves just this call; it is
-    // the only way to hand a signal in and the Retry-After header out.
+    // The SDK calls the request function before `doHttpRequest` returns, so this one serves only this call. It is the only way to pass
+    // in a signal and get the Retry-After header.
     setRequestFn((parameters: Outgoing, done: (error: unknown, response?: object, body?: string) => void) => {
       this.exchange(method, parameters, limits).then(
         (answer) => {
@@ -129,14 +129,19 @@ export class Requests {
         options.upload?.type,
       );
       if (!isObject(answer))
-        throw new MatrixFailure(200, undefined, 'not JSON; is this the address of a homeserver?', undefined);
+        throw new MatrixFailure(
+          200,
+          undefined,
+          'the response is not JSON; is this the address of a homeserver?',
+          undefined,
+        );
       return answer;
     } catch (error) {
       throw failure(error, headers, this.base);
     }
   }
 
-  /** Closes idle connections; one with a request on it stays until that has its answer. */
+  /** Closes idle connections; those with a request close after its response. */
   close(): void {
     for (const sockets of Object.values(this.agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
   }
@@ -145,13 +150,13 @@ export class Requests {
     try {
       return await this.once(method, parameters, limits);
     } catch (error) {
-      // The server closed an idle connection just as it was used again. GETs and PUTs (which carry a transaction id)
-      // may simply be repeated; waiting for the delivery worker's next try would cost seconds.
+      // The server closed an idle connection just as it was reused. GETs and PUTs (which have a transaction id) can be repeated at
+      // once; waiting for the delivery worker's retry would cost seconds.
       const reused = codeOf(error) === 'ECONNRESET' && isObject(error) && error['reused'] === true;
       if (!reused || method === 'POST' || limits.signal?.aborted) throw error;
       const headers = { ...parameters.headers, Connection: 'close' };
       const answer = await this.once(method, { ...parameters, headers }, limits).catch(() => undefined);
-      // Whatever stands in the way of the repeat says nothing of the first: that may have been done.
+      // If the repeat fails, the outcome of the first request is still unknown.
       if (!answer || answer.statusCode >= 300) throw error;
       return answer;
     }
@@ -165,7 +170,7 @@ export class Requests {
       const request = send(uri, { method, headers: { ...headers, 'Content-Length': length }, agent: this.agent });
       const abort = (): void =>
         void request.destroy(signal?.reason instanceof Error ? signal.reason : new Error('stopped'));
-      // A timer of our own, since AbortSignal.timeout cannot be taken back: at 500 sends a second 15,000 would wait.
+      // A plain timer, since AbortSignal.timeout cannot be cancelled: at 500 sends a second 15,000 would be pending.
       const timer = setTimeout(() => request.destroy(timedOut(timeoutMs)), timeoutMs);
       const settle = (): void => {
         clearTimeout(timer);
@@ -182,7 +187,7 @@ export class Requests {
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('error', fail);
         response.on('close', () => {
-          if (!response.complete) fail(new Error('the connection closed in the middle of an answer'));
+          if (!response.complete) fail(new Error('the connection closed in the middle of a response'));
         });
         response.on('end', () => {
           settle();
@@ -202,9 +207,9 @@ function timedOut(afterMs: number): Error {
   return Object.assign(new Error(`the homeserver did not answer within ${afterMs} ms`), { code: 'ETIMEDOUT' });
 }
 
-/** What the SDK throws (its `MatrixError`, or the bare response when the body is not Matrix's) as one class. */
+/** Converts what the SDK throws (its `MatrixError`, or the plain response if the body is not Matrix's) to one class. */
 function failure(error: unknown, headers: IncomingHttpHeaders, base: string): unknown {
-  // A proxy that makes no tunnel has a status too, and is not the homeserver.
+  // A proxy that refuses a tunnel has a status too, but is not the homeserver.
   if (!isObject(error) || typeof error['statusCode'] !== 'number' || codeOf(error) === 'ERR_PROXY_TUNNEL') return error;
   const errcode = typeof error['errcode'] === 'string' ? error['errcode'] : undefined;
   const detail = typeof error['error'] === 'string' ? error['error'] : '';

@@ -5,16 +5,16 @@ import type * as SdkLog from 'matrix-bot-sdk/lib/logging/LogService.js';
 import type * as SdkRequest from 'matrix-bot-sdk/lib/request.js';
 
 /*
- * The parts of matrix-bot-sdk that are used, loaded file by file: its index needs the native crypto module, whose binary is not in
- * its package, and costs 15 MB.
+ * The parts of matrix-bot-sdk that are used, loaded file by file: its index needs the native crypto module, whose binary is not in the
+ * package, and costs 15 MB.
  *
- * lib/request.js loads the package `request`, which we replace with `setRequestFn` before it sends anything. It is not cheap:
- * resident memory after 30 s idle, with Matrix configured, is 120 MB with it and 114 MB without (2 runs each, on a busy
- * machine), and loading it takes 0.1 s. So its place in the module cache is taken by an empty module while the SDK is
- * loaded. A resolve hook would do the same, but does not work in Jest.
+ * lib/request.js loads the package `request`, which `setRequestFn` replaces before anything is sent. It is not cheap: after 30 s idle
+ * with Matrix configured, resident memory is 120 MB with it and 114 MB without (2 runs each, on a busy machine), and loading it takes
+ * 0.1 s. So an empty module takes its place in the module cache while the SDK is loaded. A resolve hook would work too, but not in
+ * Jest.
  *
- * package.json also replaces `request`, and `request-promise`, which the SDK lists and never loads, with the maintained fork, so
- * that nothing with known vulnerabilities is shipped.
+ * package.json also replaces `request`, and `request-promise`, which the SDK lists but never loads, with the maintained fork, so that
+ * nothing with known vulnerabilities is shipped.
  */
 const require = createRequire(import.meta.url);
 const path = createRequire(require.resolve('matrix-bot-sdk/lib/request.js')).resolve('request');
@@ -28,5 +28,5 @@ export const { UserID } = require('matrix-bot-sdk/lib/helpers/MatrixEntity.js') 
 
 const { LogService } = require('matrix-bot-sdk/lib/logging/LogService.js') as typeof SdkLog;
 const silent = (): void => {};
-// It would print every rejected request to the console; the connector logs those that matter.
+// Otherwise it prints every rejected request to the console; the connector logs those that matter.
 LogService.setLogger({ info: silent, warn: silent, error: silent, debug: silent, trace: silent });

@@ -31,7 +31,7 @@ function send(message: Message, more: Partial<Extract<Operation, { type: 'send' 
   return connector.perform(sendOf(world.room, part(message), more), signal);
 }
 
-test('an alert is m.text, chatter is m.notice, and only who is named is notified', async () => {
+test('an alert is m.text, a notice is m.notice, and only mentioned people are notified', async () => {
   await begin();
   await send({ text: 'Ann, look @room @bob:fake.test', mentions: [{ accountId: '@ann:fake.test', name: 'Ann' }] });
   await send({ text: 'help', notice: true });
@@ -65,7 +65,7 @@ test('an edit changes the message and notifies nobody', async () => {
   });
 });
 
-test('replies and threads are where they belong, and become plain where the parent cannot have them', async () => {
+test('replies and threads have their parent, and become plain messages if that is not possible', async () => {
   await begin();
   const root = world.homeserver.say('ann', world.roomId, 'question');
   await send({ text: 'reply' }, { replyTo: root });
@@ -80,7 +80,7 @@ test('replies and threads are where they belong, and become plain where the pare
   ]);
 });
 
-test('the largest part is taken by the server, as a message and as an edit', async () => {
+test('the server accepts the largest part, as a message and as an edit', async () => {
   await begin();
   const [large] = connector.render(
     { code: Array.from({ length: 3000 }, (_, line) => `<"é漢😀'> ${line}`).join('\n') },
@@ -96,7 +96,7 @@ test('the largest part is taken by the server, as a message and as an edit', asy
   expect(world.homeserver.shown(world.roomId)[0]?.edits).toBe(1);
 });
 
-test('what is too large after all is refused for good', async () => {
+test('a part that is too large is rejected for good', async () => {
   await begin();
   const huge: Part = { body: { text: 'x'.repeat(70_000), html: null, mentions: [], notice: false }, bytes: 70_000 };
   await expect(connector.perform(sendOf(world.room, huge), signal)).rejects.toMatchObject({
@@ -105,7 +105,7 @@ test('what is too large after all is refused for good', async () => {
   });
 });
 
-test("the account's limit is told with the time to wait, and a repeat of what was done is free", async () => {
+test("the account's rate limit is reported with the time to wait, and does not apply to repeats", async () => {
   await begin({ rate: { perSecond: 0.2, burst: 3, pauseMs: 1 }, now: () => 1_000_000 });
   const key = newKey();
   const first = await send({ text: '1' }, { key });
@@ -132,7 +132,7 @@ test.each(['errorAfter', 'dropAfter', 'hangAfter', 'error', 'drop', 'hang'] as c
     );
     expect(codes).not.toContain(outcome);
     await connector.perform({ ...operation, unknownTries: 1 }, impatient()).catch(() => {});
-    // On a machine that stood still a request may have been given up before it met its fault.
+    // On a stalled machine a request may have timed out before it reached the fault.
     world.homeserver.faults.clear();
     const id = await connector.perform({ ...operation, unknownTries: 2 }, signal);
     expect(world.homeserver.shown(world.roomId).map((message) => message.id)).toEqual([id]);
@@ -140,7 +140,7 @@ test.each(['errorAfter', 'dropAfter', 'hangAfter', 'error', 'drop', 'hang'] as c
 );
 
 test.each(['limited', 'unauthorised'] as const)(
-  'what was cut off and is refused as "%s" when it is repeated may have been done all the same',
+  'a request that was cut off has an unknown outcome even if its repeat is answered with "%s"',
   async (kind) => {
     await begin();
     // A connection that is kept open and used again.
@@ -155,8 +155,8 @@ test.each(['limited', 'unauthorised'] as const)(
   },
 );
 
-/** As delivery does: what is put off is asked for again. */
-async function insist(operation: Operation): Promise<string> {
+/** Performs like delivery: retries while the room is being replaced. */
+async function performUntilDone(operation: Operation): Promise<string> {
   for (;;) {
     try {
       return await connector.perform(operation, signal);
@@ -167,13 +167,13 @@ async function insist(operation: Operation): Promise<string> {
   }
 }
 
-test('in a room that it was put out of, the refusal says what to do; one that it may enter it enters', async () => {
+test('it joins a public room to send, and rejects with the remedy where it is not a member', async () => {
   await begin();
   const open = world.homeserver.createRoom({ creator: 'ann', alias: 'open', public: true });
-  await insist(sendOf('#open:fake.test', part({ text: 'x' })));
+  await performUntilDone(sendOf('#open:fake.test', part({ text: 'x' })));
   expect(world.homeserver.shown(open)).toHaveLength(1);
   world.homeserver.createRoom({ creator: 'ann', alias: 'closed' });
-  await expect(insist(sendOf('#closed:fake.test', part({ text: 'x' })))).rejects.toMatchObject({
+  await expect(performUntilDone(sendOf('#closed:fake.test', part({ text: 'x' })))).rejects.toMatchObject({
     reason: '@bell:fake.test is not in #closed:fake.test: invite it there',
   });
   await expect(connector.perform(sendOf('#none:fake.test', part({ text: 'x' })), signal)).rejects.toMatchObject({
@@ -181,7 +181,7 @@ test('in a room that it was put out of, the refusal says what to do; one that it
   });
 });
 
-test('without the power to speak the refusal says so', async () => {
+test('without the power to post the rejection says so', async () => {
   await begin({}, { power: { events_default: 50 } });
   await expect(send({ text: 'x' })).rejects.toMatchObject({
     code: 'WB_REJECTED',
@@ -189,7 +189,7 @@ test('without the power to speak the refusal says so', async () => {
   });
 });
 
-test('editing a message that a moderator took away is gone', async () => {
+test('editing a message that a moderator removed is reported as gone', async () => {
   await begin();
   const target = await send({ text: 'x' });
   world.homeserver.redact('ann', world.roomId, target);
@@ -208,7 +208,7 @@ test('editing a message that a moderator took away is gone', async () => {
   expect(code).toBe('WB_GONE');
 });
 
-test('connections are kept, and one that the server closed meanwhile does not cost the send', async () => {
+test('connections are reused, and one that the server has closed does not fail the send', async () => {
   await begin();
   await send({ text: 'one' });
   world.homeserver.faults.next({ kind: 'drop' });
@@ -216,7 +216,7 @@ test('connections are kept, and one that the server closed meanwhile does not co
   expect(world.homeserver.shown(world.roomId)).toHaveLength(2);
 });
 
-test('a picture is uploaded and shown as an event of its own, once also when the answer is lost', async () => {
+test('a picture is uploaded and shown as a separate event, only once even after a lost response', async () => {
   await begin();
   const png = Buffer.from('not really a picture').toString('base64');
   const image = { png, width: 4, height: 3, alt: 'Who has met whom' };
@@ -268,7 +268,7 @@ test.each([
   expect(world.homeserver.shown(world.roomId).at(-1)).toMatchObject({ msgtype: 'm.text', text: 'Who met whom' });
 });
 
-test('a picture that the homeserver does not take is said in words', async () => {
+test('a picture that the homeserver rejects is shown as its description', async () => {
   await begin();
   world.homeserver.maxUploadBytes = 10;
   const image = {

@@ -51,14 +51,14 @@ function createMemoryWorld(): ConnectorWorld {
     async loseNextAnswer() {
       platform.after = () => {
         platform.after = ordinary;
-        throw new Error('the answer was lost');
+        throw new Error('the response was lost');
       };
     },
     peopleOf: async (of) => platform.members(of).map(({ accountId }) => accountId),
     async loseNextOpening() {
       platform.afterOpen = () => {
         platform.afterOpen = ordinary;
-        throw new Error('the answer was lost');
+        throw new Error('the response was lost');
       };
     },
     topicOf: async (of) => platform.topics.get(of) ?? '',

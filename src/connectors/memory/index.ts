@@ -20,27 +20,27 @@ import {
 import { memory, MEMORY_CAPABILITIES } from './platform.ts';
 import { memoryRoute } from './route.ts';
 
-const AGAIN_MS = 20;
+const RETRY_MS = 20;
 
-/** One message as a room in memory shows it. */
+/** A message in a room of the memory platform. */
 export interface MemoryMessage {
   readonly id: string;
   readonly message: Message;
   readonly replyTo: string | undefined;
   readonly thread: string | undefined;
-  /** What it shows of a file. */
+  /** The file that it shows. */
   readonly file: FileContent | undefined;
-  /** Who alone sees it. */
+  /** The only account that sees it. */
   readonly to: Receiver | undefined;
   readonly edits: number;
   readonly reactions: readonly string[];
-  /** What a press on its actions names. */
+  /** What a press on its actions reports. */
   readonly press: InteractionTarget | undefined;
 }
 
 /**
- * A chat platform in this process, for tests: it keeps idempotency keys and refuses what a real one refuses, and a test
- * can make it fail. Shared between connectors that stand for the same platform, as two replicas do.
+ * A chat platform inside this process, for tests. It honours idempotency keys, rejects what a real platform would, and a test can make
+ * it fail. Several connectors can share it, as replicas do.
  */
 export class MemoryPlatform {
   readonly #rooms = new Map<string, MemoryMessage[]>();
@@ -50,29 +50,29 @@ export class MemoryPlatform {
   readonly #members = new Map<string, readonly Member[]>();
   readonly #conversations = new Map<string, Conversation>();
   readonly #uploads = new Map<string, FileContent>();
-  /** Called before somebody asks who is in a room; throw to make that fail. */
+  /** Called before members are listed; throw to make that fail. */
   beforeMembers: (room: string) => void = () => {};
   /** Called before a conversation is opened; throw to make that fail. */
   beforeOpen: (conversation: Conversation) => void = () => {};
-  /** Called once it is there; throw to lose the answer. */
+  /** Called after a conversation is opened; throw to lose the response. */
   afterOpen: (conversation: Conversation) => void = () => {};
   capabilities: Capabilities = MEMORY_CAPABILITIES;
   readonly topics = new Map<string, string>();
   readonly groups = new Map<string, readonly string[]>();
-  /** What signs what is posted to its connectors. */
+  /** Signs requests to its connectors. */
   readonly secret: string = randomUUID();
-  /** Further buckets that an operation draws from. */
+  /** Further rate-limit buckets of an operation. */
   buckets: (operation: Operation) => readonly string[] = () => [];
   /** Called before each operation; throw to make it fail. */
   before: (operation: Operation) => void = () => {};
-  /** Called once it is done, before it is confirmed; throw to lose the answer. */
+  /** Called after each operation; throw to lose the response. */
   after: (operation: Operation) => void = () => {};
 
   shown(room: string): readonly MemoryMessage[] {
     return this.#rooms.get(room) ?? [];
   }
 
-  /** Everything that happened, in order; a connector's cursor is an index into it. */
+  /** All events, in order; a connector's cursor is an index into them. */
   get stream(): readonly IncomingEvent[] {
     return this.#stream;
   }
@@ -82,7 +82,7 @@ export class MemoryPlatform {
     for (const listener of this.#listeners) listener();
   }
 
-  /** Puts people into a room: accounts, or members with all that is known of them. */
+  /** Sets the members of a room, by account id or as complete members. */
   fill(room: string, people: readonly (string | Member)[]): void {
     const members = people.map((one) =>
       typeof one === 'string' ? { accountId: one, name: one.replace(/^@|:.*$/g, ''), bot: false, guest: false } : one,
@@ -109,7 +109,7 @@ export class MemoryPlatform {
     return room;
   }
 
-  /** Somebody presses an action of a message that a room shows. */
+  /** Simulates a press on an action of a message. */
   press(
     room: string,
     target: string,
@@ -117,7 +117,7 @@ export class MemoryPlatform {
     by: Omit<IncomingEvent & { type: 'interaction' }, 'type' | 'press'>,
   ): void {
     const press = this.shown(room).find(({ id }) => id === target)?.press;
-    if (!press) throw new Error(`nothing of "${target}" can be pressed in the room "${room}"`);
+    if (!press) throw new Error(`the message "${target}" in the room "${room}" has no actions to press`);
     this.happen({ ...by, type: 'interaction', press: { ...press, index } });
   }
 
@@ -185,7 +185,7 @@ const messageOf = (part: Part): Message => part.body['message'] as unknown as Me
 const pressOf = (part: Part): InteractionTarget | undefined =>
   part.body['press'] as unknown as InteractionTarget | undefined;
 
-/** A connector to a platform in memory. */
+/** Creates a connector for a memory platform. */
 export function createMemoryConnector(platform: MemoryPlatform): Connector {
   let stopped = false;
   let unlisten = (): void => {};
@@ -205,8 +205,8 @@ export function createMemoryConnector(platform: MemoryPlatform): Connector {
         }
       };
       const kick = (): void => {
-        // What could not be stored is offered again.
-        feeding = feeding.then(feed).catch(() => void setTimeout(kick, AGAIN_MS).unref());
+        // A batch that could not be stored is offered again.
+        feeding = feeding.then(feed).catch(() => void setTimeout(kick, RETRY_MS).unref());
       };
       if (host.cursor === null) await host.receive([], String(position));
       unlisten = platform.listen(kick);
@@ -219,7 +219,7 @@ export function createMemoryConnector(platform: MemoryPlatform): Connector {
       await feeding;
     },
     render(message, { press }) {
-      // What stands around the message has room beside it.
+      // Leaves room for the JSON around the message.
       const { maxBytes } = platform.capabilities;
       const { files = [], ...words } = message;
       const partOf = (shown: Message, file?: FileRef): Part => {
@@ -250,7 +250,7 @@ export function createMemoryConnector(platform: MemoryPlatform): Connector {
   };
 }
 
-/** The platform `memory` as a program of the tests has it: its connectors stand for this one. */
+/** The platform module `memory` for a test's program, with connectors to this platform. */
 export function memoryPlatform(platform: MemoryPlatform): Platform {
   return {
     ...memory,

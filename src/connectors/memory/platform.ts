@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Capabilities, Platform } from '../connector.ts';
 
-/** It can do everything, so that each ability is tested before a platform needs it. */
+/** Everything, so that each capability is tested before a real platform needs it. */
 export const MEMORY_CAPABILITIES: Capabilities = {
   edit: true,
   delete: true,
@@ -22,7 +22,7 @@ export const MEMORY_CAPABILITIES: Capabilities = {
   keyWindowMs: Number.POSITIVE_INFINITY,
 };
 
-/** For tests; from a configuration, each connector is a platform of its own that nobody else sees. */
+/** For tests. When it is configured, each connector gets a separate platform. */
 export const memory: Platform<Record<never, never>> = {
   type: 'memory',
   options: z.strictObject({}),

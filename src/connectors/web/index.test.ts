@@ -8,7 +8,7 @@ import type { ConnectorEnvironment } from '../connector.ts';
 import { create } from './index.ts';
 import { web } from './platform.ts';
 
-/** What people say there comes in with the pages' own requests: see test/system/web.test.ts. */
+/** Messages from people arrive with the pages' own requests: see test/system/web.test.ts. */
 async function createWebWorld(): Promise<ConnectorWorld> {
   const { database, close } = await openDatabase();
   let next: 'ordinary' | 'lose' | 'hang' = 'ordinary';
@@ -44,7 +44,7 @@ describeConnector({
   setUp: createWebWorld,
 });
 
-test('what was deleted is gone for an edit that comes late, and for a second deletion', async () => {
+test('a late edit or second deletion of a deleted message is reported as gone', async () => {
   const { database, close } = await openDatabase();
   const connector = create({ name: 'web', pages: { query: database.query, changed: () => {} } });
   const [part] = connector.render({ text: 'x' }, { ring: false });
@@ -58,7 +58,7 @@ test('what was deleted is gone for an edit that comes late, and for a second del
   await close();
 });
 
-test('an edit or a deletion that comes after a later request of the same message changes nothing', async () => {
+test('an edit or deletion that arrives after a later request for the same message changes nothing', async () => {
   const { database, close } = await openDatabase();
   const connector = create({ name: 'web', pages: { query: database.query, changed: () => {} } });
   const soon = (): AbortSignal => AbortSignal.timeout(10_000);
@@ -89,7 +89,7 @@ test('an edit or a deletion that comes after a later request of the same message
 
 const WAITING = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
 
-test('an edit that waited for the transaction of a later one changes nothing', async () => {
+test("an edit that waited for a later edit's transaction changes nothing", async () => {
   const { database, close } = await openDatabase();
   const connector = create({ name: 'web', pages: { query: database.query, changed: () => {} } });
   const { uuid } = newKey();

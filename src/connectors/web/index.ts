@@ -3,7 +3,7 @@ import type { Connector, ConnectorEnvironment, JsonObject } from '../connector.t
 import { MAX_BYTES, web } from './platform.ts';
 import { performOn } from './rows.ts';
 
-/** The bot's own pages as a platform: what is sent to them becomes rows, which every replica shows to its readers. */
+/** The bot's own pages as a platform: messages are rows, which every replica shows to its readers. */
 export function create({ name, pages }: Pick<ConnectorEnvironment, 'name' | 'pages'>): Connector {
   return {
     capabilities: web.capabilities({}),
@@ -12,7 +12,7 @@ export function create({ name, pages }: Pick<ConnectorEnvironment, 'name' | 'pag
     },
     async stop() {},
     render(message, { press }) {
-      // What stands around the message has room beside it.
+      // Leaves room for the JSON around the message.
       const text = JSON.stringify({ message: fit(message, MAX_BYTES - 1024), press });
       return [{ body: JSON.parse(text) as JsonObject, bytes: Buffer.byteLength(text) }];
     },
@@ -25,11 +25,11 @@ export function create({ name, pages }: Pick<ConnectorEnvironment, 'name' | 'pag
   };
 }
 
-/** A statement cannot be called back: what became of it is then unknown, as of any request. */
+/** Rejects when the signal aborts. The statement cannot be cancelled, so its outcome is then unknown. */
 function within<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const give = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', give, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', give));
+    const onAbort = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
 }

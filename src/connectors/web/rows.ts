@@ -4,8 +4,8 @@ import { Gone, keyText, Rejected, type ConnectorEnvironment, type Operation } fr
 type Query = ConnectorEnvironment['pages']['query'];
 
 /**
- * Writes what one operation asks for; resolves to the id of the message concerned. A repeat changes nothing, nor does what comes
- * after a later request of the same message: all that changes a row is keyed by the one message it shows.
+ * Performs one operation; resolves to the message's id. A repeat changes nothing, and neither does a request that arrives after a later
+ * one for the same message.
  */
 export async function performOn(query: Query, connector: string, operation: Operation): Promise<string> {
   switch (operation.type) {
@@ -25,7 +25,7 @@ type Edit = Extract<Operation, { type: 'edit' }>;
 type Delete = Extract<Operation, { type: 'delete' }>;
 
 async function send(query: Query, connector: string, { room, key, part, replyTo, thread, to }: Send): Promise<string> {
-  // The row that a repeat meets is touched, because only what is written is seen whoever else wrote it meanwhile.
+  // On a repeat, the existing row is updated so that it is returned, even if another transaction has just inserted it.
   const rows = await query<{ id: string }>(
     `insert into web_messages (id, connector, room, key, body, reply_to, visible_to, sends) values ($1, $2, $3, $4, $5, $6, $7, $8)
      on conflict (connector, key) do update set key = excluded.key returning id`,
@@ -43,7 +43,7 @@ async function send(query: Query, connector: string, { room, key, part, replyTo,
   return idOf(rows);
 }
 
-// Both write the row as it is when a later request was there before: the condition is judged again on what others wrote meanwhile.
+// Both statements rewrite the row unchanged after a later request. Postgres re-evaluates the conditions on concurrently updated rows.
 function edit(query: Query, connector: string, { target, key, part }: Edit): Promise<{ id: string }[]> {
   return query(
     `update web_messages set body = case when sends <= $4 then $3 else body end, version = version + (sends <= $4 and body <> $3)::int,
