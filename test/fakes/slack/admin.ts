@@ -4,7 +4,7 @@ import type { Tokens } from './tokens.ts';
 import type { ChannelOptions, ShownMessage, UserOptions } from './types.ts';
 import type { Workspace } from './workspace.ts';
 
-/** What the workspace's owners do, and what there is to see. People and channels are named by id or name. */
+/** Set-up, administration, and what can be seen. People and channels are given by id or name. */
 export class Admin {
   private readonly workspace: Workspace;
   private readonly tokens: Tokens;
@@ -39,7 +39,7 @@ export class Admin {
     this.workspace.user(user).isDeleted = true;
   }
 
-  /** A channel that was there before: no event. The first member made it. Resolves to its id. */
+  /** Adds a channel without an event; its creator is the first member. Returns its id. */
   addChannel(name: string, options: ChannelOptions = {}): string {
     const members = (options.members ?? []).map((member) => this.workspace.user(member).id);
     const channel = this.workspace.addChannel(options.private ? 'group' : 'channel', name, members[0] ?? '', members);
@@ -84,7 +84,7 @@ export class Admin {
     return this.workspace.files.get(file)?.bytes?.toString();
   }
 
-  /** What the channel shows, threads included, oldest first; to everybody, or with what only `user` sees. */
+  /** What the channel shows, threads included, oldest first; with `user`, also what only they see. */
   shown(channel: string, user?: string): ShownMessage[] {
     const found = this.workspace.channel(channel);
     const viewer = user === undefined ? undefined : this.workspace.user(user).id;
@@ -94,7 +94,7 @@ export class Admin {
     );
   }
 
-  /** Slack's word for what is wrong with the tokens: `invalid_auth`, `token_revoked`, `account_inactive`; null: nothing. */
+  /** Makes tokens fail with `invalid_auth`, `token_revoked` or `account_inactive`; null: they work again. */
   refuseTokens(error: string | null, kinds: readonly ('bot' | 'app')[] = ['bot', 'app']): void {
     for (const kind of kinds) this.tokens.refuse(kind, error ?? undefined);
   }
@@ -103,7 +103,7 @@ export class Admin {
     this.tokens.setScopes('bot', scopes);
   }
 
-  /** The app is removed from the workspace: its last two events, then no token works. */
+  /** Removes the app from the workspace: two last events, then no token works. */
   uninstall(): void {
     const { userId } = this.workspace.app;
     this.workspace.onEvent({ type: 'tokens_revoked', tokens: { oauth: [], bot: [userId] } }, undefined);

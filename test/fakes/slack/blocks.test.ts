@@ -64,14 +64,14 @@ test.each<[string, JsonMap[], string]>([
   ['26 buttons', [actions(...buttons(26))], 'no more than 25 items allowed [json-pointer:/blocks/0/elements]'],
   ['101 options', [actions(select(101))], 'no more than 100 items allowed [json-pointer:/blocks/0/elements/0/options]'],
   ['an unknown block', [{ type: 'table_of_mine' }], 'unsupported type: table_of_mine [json-pointer:/blocks/0/type]'],
-])('%s is rejected, with a pointer to it', (_, blocks, message) => {
+])('%s is rejected with a JSON pointer', (_, blocks, message) => {
   expect(refusalOf(blocks)).toMatchObject({
     message: 'invalid_blocks',
     extra: { response_metadata: { messages: [`[ERROR] ${message}`] } },
   });
 });
 
-test('what fits is kept, with ids', () => {
+test('valid blocks are kept, with ids', () => {
   const given = [section('x & y'), actions(...buttons(24), select(5)), { type: 'divider' }];
   expect(accept(given)).toMatchObject([
     { block_id: 'id', text: { text: 'x &amp; y', verbatim: false } },
@@ -80,7 +80,7 @@ test('what fits is kept, with ids', () => {
   ]);
 });
 
-test('what is no list of blocks is rejected as such, and all together has a limit of its own', () => {
+test('anything but a list of blocks is rejected, and so are blocks that are too long in total', () => {
   expect(refusalOf([{ text: 'x' }])?.message).toBe('invalid_blocks_format');
   expect(refusalOf('[]')?.message).toBe('invalid_blocks_format');
   expect(refusalOf(Array.from({ length: 5 }, () => section('x'.repeat(3000))))?.message).toBe('msg_blocks_too_long');

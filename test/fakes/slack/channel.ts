@@ -15,7 +15,7 @@ export class Channel {
   readonly members = new Set<string>();
   /** Oldest first, replies among them. */
   readonly messages: Message[] = [];
-  /** What one person alone sees; kept until the client is restarted. */
+  /** Ephemeral messages: only one user sees each. */
   readonly ephemeral: { readonly user: string; message: Message }[] = [];
 
   constructor(id: string, kind: ChannelKind, name: string, creator: string, createdAt: number) {

@@ -13,7 +13,7 @@ afterEach(() => setting?.end());
 
 const METADATA = { event_type: 'watchbell', event_payload: { key: 'k1' } };
 
-test('what people type is escaped, its host names are links, and a mention comes twice', async () => {
+test('typed text is escaped, host names become links, and a mention is two events', async () => {
   setting = await Setting.begin();
   const { slack, ops } = setting;
   const { bodies } = await setting.listen();
@@ -36,7 +36,7 @@ test('what people type is escaped, its host names are links, and a mention comes
   expect(bodies[0]?.['event_id']).not.toBe(bodies[1]?.['event_id']);
 });
 
-test("the bot's own messages come back, with the payload of their metadata only when the app subscribes to it", async () => {
+test("the bot's own messages are events, and their metadata has its payload only when the app subscribes to it", async () => {
   for (const metadataSubscriptions of [[], ['watchbell']]) {
     setting = await Setting.begin({ metadataSubscriptions });
     const { bodies } = await setting.listen();
@@ -51,7 +51,7 @@ test("the bot's own messages come back, with the payload of their metadata only 
   }
 });
 
-test('what is not acknowledged in time comes again under the same id', async () => {
+test('an event that is not acknowledged in time is redelivered with the same id', async () => {
   setting = await Setting.begin({ ackTimeoutMs: 50 });
   let isRefused = true;
   const { bodies, client } = await setting.listen(() => {
@@ -74,7 +74,7 @@ test('what is not acknowledged in time comes again under the same id', async () 
   ]);
 });
 
-test('what is said while no socket is open is delivered late, and is in the history before', async () => {
+test('a message sent while no socket is open is in the history at once, and its event comes late', async () => {
   setting = await Setting.begin();
   const { slack, ops, web } = setting;
   const ts = slack.people.say('ann', 'ops', 'while away');
@@ -89,7 +89,7 @@ test('what is said while no socket is open is delivered late, and is in the hist
   expect(eventsOf(bodies)).toMatchObject([{ ts, text: 'while away' }]);
 });
 
-test('an event goes to one of the sockets, and to the others when one is told to leave', async () => {
+test('each event goes to one of the open sockets', async () => {
   setting = await Setting.begin();
   const { slack } = setting;
   const one = await setting.listen();
@@ -106,7 +106,7 @@ test('an event goes to one of the sockets, and to the others when one is told to
   await until(() => three.bodies.length === 1);
 });
 
-test('events can be held, put in another order, lost and doubled', async () => {
+test('events can be held, reordered, lost and duplicated', async () => {
   setting = await Setting.begin();
   const { slack } = setting;
   const { bodies } = await setting.listen();
@@ -123,7 +123,7 @@ test('events can be held, put in another order, lost and doubled', async () => {
   expect(bodies[2]?.['event_id']).toBe(bodies[3]?.['event_id']);
 });
 
-test('changes and deletions are events of their own; a preview of a link is a change without an edit', async () => {
+test('edits and deletions are events; a link preview is message_changed without an edit', async () => {
   setting = await Setting.begin();
   const { people } = setting.slack;
   const { bodies } = await setting.listen();
@@ -149,7 +149,7 @@ test('changes and deletions are events of their own; a preview of a link is a ch
   expect(deletion).toMatchObject({ subtype: 'message_deleted', deleted_ts: ts });
 });
 
-test('the app hears of channels it is in, of new public ones, and of its own removal', async () => {
+test('events of channels the bot is not in are not delivered, except for new public channels and its own removal', async () => {
   setting = await Setting.begin();
   const { people, admin } = setting.slack;
   const { bodies } = await setting.listen();
@@ -174,7 +174,7 @@ test('the app hears of channels it is in, of new public ones, and of its own rem
   expect(await refusal(setting.web.auth.test())).toBe('account_inactive');
 });
 
-test('over HTTP requests are signed, repeated when they fail, and the address is verified', async () => {
+test('over HTTP requests are signed and redelivered when they fail, and the URL is verified', async () => {
   setting = await Setting.begin({ ackTimeoutMs: 500 });
   const { slack } = setting;
   const bodies: JsonMap[] = [];

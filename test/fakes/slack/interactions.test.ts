@@ -5,7 +5,7 @@ let setting: Setting;
 
 afterEach(() => setting?.end());
 
-test('a press names the action, the message and an address to answer; so does a slash command', async () => {
+test('presses and slash commands have a response_url, good for five answers', async () => {
   setting = await Setting.begin();
   const { slack, ops, web } = setting;
   const { bodies } = await setting.listen((body) => (body['command'] === undefined ? undefined : 'working on it'));
@@ -48,7 +48,7 @@ test('a press names the action, the message and an address to answer; so does a 
   expect(slack.admin.shown('ops', 'bob').at(-1)).toMatchObject({ text: 'working on it', onlyFor: setting.id('bob') });
 });
 
-test('a press that is not acknowledged is seen to fail, and does not come again', async () => {
+test('a slash command that is not acknowledged fails and is not redelivered', async () => {
   setting = await Setting.begin({ ackTimeoutMs: 20 });
   const { slack } = setting;
   const { bodies } = await setting.listen(() => {
@@ -59,7 +59,7 @@ test('a press that is not acknowledged is seen to fail, and does not come again'
   expect([bodies.length, slack.events.pending()]).toEqual([1, 0]);
 });
 
-test('what only one person sees can be pressed too, and its message is not told', async () => {
+test('a press on an ephemeral message has no message, and response_url can delete it', async () => {
   setting = await Setting.begin();
   const { slack, ops, web } = setting;
   const { bodies } = await setting.listen();

@@ -2,7 +2,7 @@ import type { Channel } from './channel.ts';
 import type { JsonMap } from './json.ts';
 import type { Workspace } from './workspace.ts';
 
-/** Somebody comes into a channel: an event, and a line in the channel. */
+/** Somebody joins a channel: an event, and a line in the channel. */
 export function join(workspace: Workspace, channel: Channel, user: string, inviter?: string): void {
   if (channel.members.has(user)) return;
   channel.members.add(user);
@@ -23,7 +23,7 @@ export function join(workspace: Workspace, channel: Channel, user: string, invit
   workspace.post(channel, { user, text: `<@${user}> has joined the channel`, subtype, extra: by });
 }
 
-/** Somebody leaves, or is removed. The bot hears of its own leaving by an event of its own. */
+/** Somebody leaves or is removed. When it is the bot, the event is `channel_left`. */
 export function leave(workspace: Workspace, channel: Channel, user: string, by = user): void {
   if (!channel.members.delete(user)) return;
   const isBot = user === workspace.app.userId;
@@ -80,7 +80,7 @@ export function setTopic(workspace: Workspace, channel: Channel, user: string, t
   workspace.post(channel, { user, text: `<@${user}> set the channel topic: ${topic}`, subtype, extra: { topic } });
 }
 
-/** What becomes of public channels every app hears. */
+/** Every app hears what happens to public channels. */
 function heardBy(channel: Channel): Channel | undefined {
   return channel.kind === 'channel' ? undefined : channel;
 }

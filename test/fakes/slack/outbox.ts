@@ -14,7 +14,7 @@ export type Delivered =
   | { readonly ok: true; readonly response: JsonMap }
   | { readonly ok: false; readonly reason: string; readonly isFinal?: boolean };
 
-/** Where envelopes go: to a socket, or to the app's address. */
+/** How envelopes are delivered: over a socket, or to the app's request URL. */
 export type Transport = (envelope: Envelope, retry: Retry | undefined) => Promise<Delivered>;
 
 interface Waiting {
@@ -24,11 +24,11 @@ interface Waiting {
 }
 
 /**
- * What Slack has to tell the app. Events are repeated when they are not acknowledged in time, at most once for each delay, and
- * lost after that; presses and slash commands never are.
+ * What Slack sends to the app. An event that is not acknowledged in time is redelivered, once for each delay, and then
+ * lost; presses and slash commands are never redelivered.
  */
 export class Outbox {
-  /** What people saw go wrong: "dispatch_failed", "operation_timeout". */
+  /** Presses and slash commands that the app did not acknowledge: people see an error. */
   readonly failures: { readonly kind: Envelope['kind']; readonly reason: string }[] = [];
   private readonly transport: () => Transport;
   private readonly delaysMs: readonly number[];
@@ -70,17 +70,17 @@ export class Outbox {
     for (const envelope of chosen) void this.send(envelope);
   }
 
-  /** While on, everything that happens is lost to the app, but is in the history. */
+  /** While on, events are lost; messages are still in the history. */
   drop(isDropping: boolean): void {
     this.isDropping = isDropping;
   }
 
-  /** The next events come twice. */
+  /** The next events are delivered twice. */
   duplicate(count = 1): void {
     this.toDuplicate += count;
   }
 
-  /** What waits to be repeated is repeated now. */
+  /** Redelivers now what waits for its next attempt. */
   retryNow(): void {
     for (const { timer, envelope, retry } of [...this.waiting]) {
       clearTimeout(timer);
@@ -89,7 +89,7 @@ export class Outbox {
     this.waiting.clear();
   }
 
-  /** Deliveries that are neither acknowledged nor given up. */
+  /** Deliveries that are not acknowledged and not given up yet. */
   pending(): number {
     return this.underWay + this.waiting.size + (this.held?.length ?? 0);
   }

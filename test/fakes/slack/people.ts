@@ -13,11 +13,11 @@ import type { Workspace } from './workspace.ts';
 export interface SayOptions {
   readonly thread?: string;
   readonly broadcast?: boolean;
-  /** Of a bot: it posts under this name, as `bot_message`. */
+  /** For a bot: it posts under this name, as `bot_message`. */
   readonly username?: string;
 }
 
-/** What people do. People and channels are named by id or name. */
+/** What people do. People and channels are given by id or name. */
 export class People {
   private readonly workspace: Workspace;
   private readonly outbox: Outbox;
@@ -31,7 +31,7 @@ export class People {
     this.url = url;
   }
 
-  /** Types a message; mentions are given as Slack writes them: `<@U1>`. Of a bot it is a post of its app. Resolves to its `ts`. */
+  /** Types a message; mentions are given as Slack writes them: `<@U1>`. Of a bot it is a post of its app. Returns its `ts`. */
   say(user: string, channel: string, words: string, options: SayOptions = {}): string {
     const { id, botId, appId } = this.workspace.user(user);
     const where = this.workspace.channel(channel);
@@ -53,7 +53,7 @@ export class People {
     return `<@${this.workspace.user(user).id}>`;
   }
 
-  /** A mention that was not there before is told as if it were a new message. */
+  /** Adding a mention emits `app_mention`, as for a new message. */
   edit(user: string, channel: string, ts: string, words: string): void {
     const { id } = this.workspace.user(user);
     const { where, message } = this.find(channel, ts);
@@ -118,7 +118,7 @@ export class People {
     return this.workspace.direct([this.workspace.app.userId, ...ids]).channel.id;
   }
 
-  /** Makes a channel, which every app hears of when it is public. Resolves to its id. */
+  /** Creates a channel; when it is public, every app gets `channel_created`. Returns its id. */
   createChannel(user: string, name: string, isPrivate = false): string {
     const { id } = this.workspace.user(user);
     const channel = this.workspace.addChannel(isPrivate ? 'group' : 'channel', name, id, [id]);
@@ -144,7 +144,7 @@ export class People {
     leave(this.workspace, this.workspace.channel(channel), this.workspace.user(user).id, this.workspace.user(by).id);
   }
 
-  /** Shares a file. Resolves to the `ts` of its message. */
+  /** Shares a file. Returns the `ts` of its message. */
   share(user: string, channel: string, name: string, comment = ''): string {
     const { id } = this.workspace.user(user);
     return this.workspace.post(this.workspace.channel(channel), {

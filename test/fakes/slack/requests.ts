@@ -62,7 +62,7 @@ export async function postRequest(url: string, request: SignedRequest, timeoutMs
   }
 }
 
-/** Whether an address proves that it is the app's: `url_verification`. */
+/** Whether an address passes `url_verification`. */
 export async function verifyUrl(url: string, secret: string, atMs: number): Promise<boolean> {
   const challenge = '3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P';
   const body = JSON.stringify({ token: 'verification-token', challenge, type: 'url_verification' });

@@ -7,7 +7,7 @@ let setting: Setting;
 
 afterEach(() => setting?.end());
 
-test('what the bot posts is in the history, with the payload of its metadata only for who asks for it', async () => {
+test('history returns the payload of metadata only with include_all_metadata and its scope', async () => {
   setting = await Setting.begin();
   const { web, ops, slack } = setting;
   const metadata = { event_type: 'watchbell', event_payload: { key: 'k1' } };
@@ -74,7 +74,7 @@ test('tokens: unknown, revoked, without the scope', async () => {
   expect(await refusal(web.auth.test())).toBe('token_revoked');
 });
 
-test('lists come in pages', async () => {
+test('lists are paginated', async () => {
   setting = await Setting.begin({ maxPage: 2 });
   const { web, ops, slack } = setting;
   const said = Array.from({ length: 5 }, (_, index) => slack.people.say('ann', 'ops', `line ${index}`));
@@ -88,7 +88,7 @@ test('lists come in pages', async () => {
   expect(members).toEqual(slack.admin.membersOf('ops'));
 });
 
-test('limits: a post a second and channel, fifty updates a minute, and time opens them again', async () => {
+test('rate limits: one post per second and channel, fifty updates per minute, refilled over time', async () => {
   let nowMs = Date.now();
   setting = await Setting.begin({ limits: true, now: () => nowMs });
   const { web, ops, slack } = setting;
@@ -108,7 +108,7 @@ test('limits: a post a second and channel, fifty updates a minute, and time open
   expect(await outcomes(5, update)).toBe(1);
 });
 
-test('threads: replies are not in the history, and a parent that is deleted leaves a trace', async () => {
+test('threads: replies are not in the history, and a deleted parent leaves a tombstone', async () => {
   setting = await Setting.begin();
   const { web, ops, slack } = setting;
   const { ts = '' } = await web.chat.postMessage({ channel: ops, text: 'parent' });
@@ -127,7 +127,7 @@ test('threads: replies are not in the history, and a parent that is deleted leav
   expect(await refusal(web.chat.update({ channel: ops, ts, text: 'x' }))).toBe('message_not_found');
 });
 
-test('what is for one person is seen by that person alone, and is no message that can be changed', async () => {
+test('an ephemeral message is seen by one user only and cannot be edited', async () => {
   setting = await Setting.begin();
   const { web, ops, slack } = setting;
   const { message_ts: ts = '' } = await web.chat.postEphemeral({ channel: ops, user: setting.id('ann'), text: 'psst' });
@@ -137,7 +137,7 @@ test('what is for one person is seen by that person alone, and is no message tha
   expect(await refusal(web.chat.update({ channel: ops, ts, text: 'x' }))).toBe('message_not_found');
 });
 
-test('messages cannot be edited when the window for it has closed', async () => {
+test('messages cannot be edited after the edit window', async () => {
   let nowMs = Date.now();
   setting = await Setting.begin({ editWindowMs: 60_000, now: () => nowMs });
   const { web, ops } = setting;
@@ -148,7 +148,7 @@ test('messages cannot be edited when the window for it has closed', async () => 
   expect(await update()).toBe('edit_window_closed');
 });
 
-test('a conversation is the same for the same people; a user group cannot be emptied', async () => {
+test('the same people have the same conversation; a user group cannot be emptied', async () => {
   setting = await Setting.begin();
   const { web, slack } = setting;
   const open = async (users: string): Promise<string> => (await web.conversations.open({ users })).channel?.id ?? '';
@@ -164,7 +164,7 @@ test('a conversation is the same for the same people; a user group cannot be emp
   expect(slack.admin.groupOf('oncall')).toEqual([]);
 });
 
-test('a file is uploaded, completed, and shown a moment later', async () => {
+test('an uploaded file is shown a moment after it is completed', async () => {
   setting = await Setting.begin();
   const { web, ops, slack } = setting;
   await web.filesUploadV2({ channel_id: ops, file: Buffer.from('a,b'), filename: 't.csv', initial_comment: 'Look' });
@@ -176,7 +176,7 @@ test('a file is uploaded, completed, and shown a moment later', async () => {
   expect((await web.files.info({ file })).file?.shares).toMatchObject({ public: { [ops]: [{ ts: shown?.ts }] } });
 });
 
-test('faults: nothing done, or done and the answer lost', async () => {
+test('faults: nothing was done, or it was done and the answer lost', async () => {
   setting = await Setting.begin();
   const { slack } = setting;
   const outcomes: unknown[] = [];
@@ -219,7 +219,7 @@ test('faults: nothing done, or done and the answer lost', async () => {
   expect([await connect(), await connect()]).toEqual(['refused', 'connected']);
 });
 
-test('it runs as a process of its own', async () => {
+test('it runs in a separate process', async () => {
   setting = await Setting.begin();
   const remote = await spawnFakeSlack();
   setting.onEnd(() => remote.close());

@@ -127,7 +127,7 @@ export class FakeSlack {
     this.isLimited = isLimited;
   }
 
-  /** Events, presses and commands are posted there from now on, not sent to sockets; null: to sockets again. */
+  /** From now on events, presses and commands are posted there instead of sent over sockets; null: sockets again. */
   setRequestUrl(url: string | null): void {
     this.requestUrl = url ?? undefined;
   }

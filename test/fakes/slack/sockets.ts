@@ -54,7 +54,7 @@ export class Sockets {
     this.server.handleUpgrade(request, socket, head, (webSocket) => this.welcome(webSocket));
   }
 
-  /** Asks every client to connect again, and closes the connections a little later. */
+  /** Tells every client to reconnect, and closes the connections a little later. */
   disconnect(reason: DisconnectReason, closeAfterMs = 50): void {
     for (const socket of [...this.open]) {
       socket.send(JSON.stringify({ type: 'disconnect', reason, debug_info: { host: 'fake' } }));
@@ -63,7 +63,7 @@ export class Sockets {
     }
   }
 
-  /** Cuts every connection without a word. */
+  /** Cuts every connection without a close frame. */
   cut(): void {
     for (const socket of [...this.open]) socket.terminate();
   }
@@ -144,7 +144,7 @@ export class Sockets {
     waiting?.settle({ ok: true, response: map(said['payload']) });
   }
 
-  /** Nothing more goes to it, and what it did not acknowledge has failed, though its acknowledgement may be on its way. */
+  /** Delivers nothing more to it. Once it is closed, what it did not acknowledge has failed. */
   private forget(socket: WebSocket): void {
     const index = this.open.indexOf(socket);
     if (index >= 0) this.open.splice(index, 1);

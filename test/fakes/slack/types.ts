@@ -15,19 +15,19 @@ export interface SlackOptions {
   readonly signingSecret?: string;
   /** Of the bot token. Default: what a bot of this kind needs. */
   readonly scopes?: readonly string[];
-  /** Slack's rate limits: one post a second and channel, and the tier of each method. Default false. */
+  /** Enforces Slack's rate limits: one post per second and channel, and each method's tier. Default false. */
   readonly limits?: boolean;
-  /** After a failed delivery, the pauses before the next ones. Slack: at once, 1 min, 5 min. Default [10, 60_000, 300_000]. */
+  /** Pauses before each redelivery of an event. Slack: none, 1 min, 5 min. Default [10, 60_000, 300_000]. */
   readonly retryDelaysMs?: readonly number[];
   /** Default 3000. */
   readonly ackTimeoutMs?: number;
-  /** Lists are never longer than this, whatever `limit` says. */
+  /** Caps every page of a list, whatever `limit` says. */
   readonly maxPage?: number;
   /** Messages older than this cannot be edited. Default: no limit. */
   readonly editWindowMs?: number;
   /** Between `files.completeUploadExternal` and the message that shows the file. Default 20. */
   readonly shareDelayMs?: number;
-  /** Names of metadata whose payload the app's manifest subscribes to: only those come with their payload in events. */
+  /** Metadata event types that the app's manifest subscribes to: in events, only these have their payload. */
   readonly metadataSubscriptions?: readonly string[];
   /** Which events the app subscribes to. Default: all that are known here. */
   readonly subscriptions?: readonly string[];
@@ -96,7 +96,7 @@ export interface ShownMessage {
   readonly broadcast: boolean;
   readonly reactions: readonly { readonly name: string; readonly users: readonly string[] }[];
   readonly edits: number;
-  /** Who alone sees it. */
+  /** The only user who sees it; null: everybody. */
   readonly onlyFor: string | null;
   readonly files: readonly { readonly id: string; readonly name: string; readonly title: string }[];
   readonly metadata: JsonMap | null;

@@ -31,7 +31,7 @@ export interface App {
   readonly userId: string;
 }
 
-/** Everything that a workspace holds. What happens in it is told to `onEvent`. */
+/** Everything in a workspace. What happens in it is passed to `onEvent`. */
 export class Workspace {
   readonly teamId = 'T0FAKE0001';
   readonly domain = 'fake';
@@ -40,7 +40,7 @@ export class Workspace {
   readonly groups = new Map<string, UserGroup>();
   readonly files = new Map<string, UploadedFile>();
   readonly app: App;
-  /** An event, and the channel whose members alone hear of it. */
+  /** An event, and the channel it happened in: only its members get it. Undefined: every app gets it. */
   onEvent: (event: JsonMap, channel: Channel | undefined) => void = () => {};
   readonly now: () => number;
   private readonly subscribedMetadata: ReadonlySet<string>;
@@ -120,7 +120,7 @@ export class Workspace {
     return { channel: this.addChannel(kind, name, wanted[0] ?? '', wanted), isNew: true };
   }
 
-  /** Adds a message, and tells of it. */
+  /** Adds a message and emits its event. */
   post(channel: Channel, given: NewMessage): Message {
     const ts = this.newTs();
     const message = createMessage(ts, this.now(), given);
@@ -135,7 +135,7 @@ export class Workspace {
     return message;
   }
 
-  /** Changes a message, and tells of it. */
+  /** Changes a message and emits its event. */
   change(channel: Channel, message: Message, change: () => void): void {
     const previous = this.inEvent(channel, message);
     change();
@@ -158,7 +158,7 @@ export class Workspace {
     );
   }
 
-  /** Deletes a message; of a parent with replies "This message was deleted." stays. */
+  /** Deletes a message; a parent that has replies is replaced by "This message was deleted." */
   remove(channel: Channel, message: Message): void {
     if (channel.replies(message.ts).length > 0)
       return this.change(channel, message, () => {
@@ -219,7 +219,7 @@ export class Workspace {
     return structuredClone(visible(message, { team: this.teamId, botName, isPayloadShown, replies, parentUser }));
   }
 
-  /** Besides `message`, not instead of it. */
+  /** Sent in addition to `message`. */
   tellMention(channel: Channel, message: Message): void {
     if (!message.text.includes(`<@${this.app.userId}>`) || message.user === this.app.userId || channel.isDirect) return;
     if (message.subtype !== undefined && message.subtype !== 'file_share') return;

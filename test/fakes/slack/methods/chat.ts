@@ -142,7 +142,7 @@ function numbered(attachments: Json): Json[] {
   return list(attachments).map((attachment, index) => ({ ...map(attachment), id: index + 1 }));
 }
 
-/** Names with characters that Slack does not know lose the metadata without a word (bolt-python issue 863). */
+/** With other characters in its name, Slack drops the metadata silently (bolt-python issue 863). */
 function metadata(value: Json | undefined): JsonMap | undefined {
   const given = map(value);
   if (Object.keys(given).length === 0) return undefined;

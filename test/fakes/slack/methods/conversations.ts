@@ -90,7 +90,7 @@ function listed(call: Call, isListed: (channel: Channel) => boolean): JsonMap {
   const all = [...workspace.channels.values()].filter((channel) => kinds.includes(channel.kind) && isListed(channel));
   const limit = maxPage(call, args.count('limit', 100, 1000));
   const { items, response_metadata } = page(all, args.text('cursor'), limit);
-  // Archived channels are left out of a page after it is cut: a page may be short, or empty, and not the last.
+  // Archived channels are filtered out after the page is cut: a page may be short or empty without being the last.
   const shown = items.filter((channel) => !args.flag('exclude_archived') || !channel.isArchived);
   return { channels: shown.map((channel) => channel.describe(workspace.app.userId)), response_metadata };
 }

@@ -29,7 +29,7 @@ export const files: Readonly<Record<string, Method>> = {
     return { upload_url: `${url}/upload/v1/${file.id}`, file_id: file.id };
   },
 
-  /** Shows the files a moment later; what is completed twice is shown twice. */
+  /** The files are shown a moment later; completing twice shows them twice. */
   'files.completeUploadExternal': (call) => {
     const { workspace, args } = call;
     const given = list(args.json('files', 'invalid_arguments')).map(map);
