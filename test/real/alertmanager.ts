@@ -18,7 +18,7 @@ export interface Alertmanager {
   stop(): Promise<void>;
 }
 
-/** Why it cannot be had here, or undefined. */
+/** Why it is not available here, or undefined. */
 export async function alertmanagerMissing(): Promise<string | undefined> {
   try {
     await run('prometheus-alertmanager', ['--version']);
@@ -92,7 +92,7 @@ export async function startAlertmanager(
       )
     )
       break;
-    if (Date.now() > deadline) throw new Error('Alertmanager does not start');
+    if (Date.now() > deadline) throw new Error('Alertmanager did not start');
   }
   return {
     url,

@@ -8,7 +8,7 @@ import { ProgramProcess } from '../harness/process.ts';
 import { startSynapse, synapseMissing, type Synapse, type SynapseUser } from './synapse.ts';
 
 const missing = await synapseMissing();
-if (missing) console.warn(`SKIPPED: the test of coffee on a real Synapse: ${missing}`);
+if (missing) console.warn(`SKIPPED: coffee on a real Synapse: ${missing}`);
 const describeReal = missing ? describe.skip : describe;
 const PEOPLE = 6;
 const DAY_MS = 86_400_000;
@@ -79,7 +79,7 @@ async function invitations(person: SynapseUser): Promise<Invited[]> {
   }));
 }
 
-/** What the bot said in a room, as it stands now. */
+/** The bot's messages in a room, with edits applied. */
 async function said(reader: SynapseUser, room: string): Promise<{ id: string; text: string }[]> {
   const path = `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/messages?dir=f&limit=200`;
   const { chunk } = (await synapse.request(reader, 'GET', path)) as {
@@ -125,7 +125,7 @@ async function joinOwn(person: SynapseUser): Promise<Invited> {
 }
 
 describeReal('coffee on a real Synapse', () => {
-  test('a pair meets in one private conversation, is asked later, and answers by a reaction', async () => {
+  test('a pair gets one private conversation, is asked later, and answers with a reaction', async () => {
     expect(await cli('pair', 'random')).toMatchObject({ status: 0 });
     const rooms = new Map<string, SynapseUser[]>();
     for (const person of people) {
@@ -135,7 +135,7 @@ describeReal('coffee on a real Synapse', () => {
     }
     expect([...rooms.values()].map((members) => members.length)).toEqual([2, 2, 2]);
     for (const [room, [reader]] of rooms) {
-      if (!reader) throw new Error('nobody there');
+      if (!reader) throw new Error('the room has no members');
       const texts = await until(
         'told',
         () => said(reader, room),
@@ -164,7 +164,7 @@ describeReal('coffee on a real Synapse', () => {
     bell.order({ shiftMs: 5 * DAY_MS + 60_000 });
     const [[room, members] = ['', []]] = rooms;
     const [answerer, witness] = members;
-    if (!answerer || !witness) throw new Error('nobody there');
+    if (!answerer || !witness) throw new Error('the room has no members');
     const asked = await until(
       'asked',
       () => said(witness, room),
@@ -181,9 +181,9 @@ describeReal('coffee on a real Synapse', () => {
     );
   }, 180_000);
 
-  test('killed right after each conversation was made, it makes none twice', async () => {
+  test('when killed right after opening each conversation, it opens none twice', async () => {
     for (let kill = 0; kill < 3; kill++) {
-      // The task has its room, and nobody else knows of it yet. The first task of all is the round's computation.
+      // The task has its room, but has not stored it yet. The very first task computes the round.
       bell.order({ crashAt: { crashPoint: 'task.after-run', nth: kill === 0 ? 2 : 1 } });
       if (kill === 0) void cli('pair', 'random', '--wait', '0');
       await bell.gone();

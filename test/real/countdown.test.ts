@@ -23,11 +23,11 @@ interface Message {
 interface Setting {
   readonly bell: ProgramProcess;
   say(text: string): Promise<void>;
-  /** Says it, and resolves to when the bot began to count by its own word: the k-th number is due k seconds later. */
+  /** Sends a command; resolves to the start of the count by the bot's clock: the k-th number is due k seconds later. */
   begin(text: string): Promise<number>;
-  /** What the bot said, oldest first, edits applied. */
+  /** The bot's messages, oldest first, with edits applied. */
   shown(): Promise<Message[]>;
-  /** Waits for a message, edits applied; one behind the first `from`. */
+  /** Waits for a message, with edits applied, after the first `from`. */
   until(what: RegExp, withinMs: number, from?: number): Promise<Message[]>;
   stop(): Promise<void>;
 }
@@ -126,13 +126,13 @@ async function read(synapse: Synapse, ann: SynapseUser, bot: SynapseUser, room: 
   return [...found.values()];
 }
 
-/** The number that a message shows, with or without words around it. */
+/** The number that a message shows, with or without text around it. */
 const numberIn = ({ text }: Message): number => Number(/^(?:…back at )?(\d+)\b/.exec(text)?.[1]);
 const rises = (numbers: readonly number[]): boolean =>
   numbers.every((number, index) => index === 0 || number > (numbers[index - 1] ?? Number.NaN));
 
 onSynapse(
-  'without limits each number comes on its second, once, and goes on after a kill where the clock is',
+  'without limits each number appears on its second, once, and after a kill the count continues by the clock',
   async () => {
     const setting = await start('none');
     try {
@@ -163,7 +163,7 @@ onSynapse(
       const done = (await setting.until(/^25$|^the count/, 40_000, before)).slice(before);
       const numbers = done.map(numberIn);
       expect(rises(numbers)).toBe(true);
-      // Said once of each absence: numbers are missing since it was said last. One may have been on its way already.
+      // Once for each absence, since when numbers are missing. One number may have been in flight already.
       let missing = 0;
       for (const [index, { text }] of done.entries()) {
         missing += (numbers[index] ?? 0) - (numbers[index - 1] ?? 0) - 1;
@@ -181,7 +181,7 @@ onSynapse(
 );
 
 onSynapse(
-  "with Synapse's own limits it says how fast the room is, and goes on in steps that the room keeps",
+  "with Synapse's own limits it reports the room's rate, and continues in steps that fit",
   async () => {
     const setting = await start('default');
     try {
@@ -189,7 +189,7 @@ onSynapse(
       const messages = await setting.until(/^60\b/, 90_000);
       const numbers = messages.map(numberIn);
       expect(rises(numbers)).toBe(true);
-      // As many as it takes at once come as they are, but for what the machine made late.
+      // The burst is shown number by number, except for delays by the machine.
       for (const { text } of messages.slice(0, 8)) expect(text).toMatch(/^(…back at )?\d+$/);
       const words = messages.filter(({ text }) => text.includes('this room allows one message every'));
       expect(words.length).toBeGreaterThanOrEqual(1);
@@ -209,7 +209,7 @@ onSynapse(
 );
 
 onSynapse(
-  "with Synapse's own limits and `slow: edit` one message goes on to the end, and stop says where it is",
+  "with Synapse's own limits and `slow: edit` one message is edited to the end, and stop reports the number",
   async () => {
     const setting = await start('default', { slow: 'edit' });
     try {

@@ -28,13 +28,13 @@ interface RealWorld extends ConnectorWorld {
   say(text: string): Promise<string>;
 }
 
-/** Passes bytes to the homeserver and can lose answers, hang and go away: the server itself stays real. */
+/** A proxy to the real homeserver that can lose responses, hang and go offline. */
 class Network {
   private server: Server | undefined;
   private readonly sockets = new Set<Socket>();
   private readonly target: number;
   port = 0;
-  /** What happens to the next PUT: its answer is lost, or it never gets there. `loseOpening`: the answer to the next new room. */
+  /** The fault for the next PUT: its response is lost, or it never arrives. `loseOpening`: the response to the next createRoom is lost. */
   next: 'pass' | 'loseAnswer' | 'hang' | 'loseOpening' = 'pass';
 
   constructor(target: number) {
@@ -144,7 +144,7 @@ type Raw = {
   unsigned?: { redacted_because?: unknown };
 };
 
-/** The room folded from what Ann's client gets. */
+/** The room as Ann's client shows it. */
 async function shown(reader: SynapseUser, room: string, bot: string): Promise<SeenMessage[]> {
   const answer = await synapse.request(
     reader,
@@ -200,7 +200,7 @@ describeReal('with a real Synapse', () => {
     }
   }
 
-  test('a gap is filled, and what was said before the bot came or while it was out is not delivered', async () => {
+  test('a gap is filled, and messages from before the bot joined or while it was removed are not delivered', async () => {
     await within(async (world, connector, host) => {
       const { ann, bot } = world;
       const late = await synapse.createRoom(ann, `late-${randomUUID()}`, []);
@@ -232,7 +232,7 @@ describeReal('with a real Synapse', () => {
     });
   });
 
-  test('the largest part is taken, also as an edit, and more is refused for good', async () => {
+  test('the largest part is accepted, even as an edit, and a larger one is rejected for good', async () => {
     await within(async (world, connector) => {
       const part = connector.render(
         { code: Array.from({ length: 3000 }, (_, line) => `<"é漢😀'> ${line}`).join('\n') },
@@ -250,7 +250,7 @@ describeReal('with a real Synapse', () => {
     });
   });
 
-  test('threads that cannot be become plain messages, and rooms that cannot be used say why', async () => {
+  test('impossible threads become plain messages, and errors of unusable rooms have the reason', async () => {
     await within(async (world, connector, host) => {
       const part = connector.render({ text: 'x' }, { ring: false })[0];
       const root = await world.say('root');
@@ -294,8 +294,8 @@ describeReal('with a real Synapse', () => {
     });
   });
 
-  /** As delivery does: what is put off is asked for again. */
-  async function insist(connector: Connector, room: string, text: string): Promise<string> {
+  /** Performs like delivery: retries while the room is being replaced. */
+  async function performUntilDone(connector: Connector, room: string, text: string): Promise<string> {
     const operation = sendOf(room, connector.render({ text }, { ring: true })[0]);
     for (;;) {
       try {
@@ -311,7 +311,7 @@ describeReal('with a real Synapse', () => {
     (await shown(world.ann, room, world.bot.id)).filter(({ mine }) => mine).map(({ text }) => text);
 
   test.each(['11', '12'])(
-    'a room that is upgraded is followed, by itself or with the invitation (to version %s)',
+    'an upgraded room is followed, directly or after the invitation (to version %s)',
     async (version) => {
       await within(
         async (world, connector, host) => {
@@ -323,24 +323,24 @@ describeReal('with a real Synapse', () => {
           };
           const path = (room: string, rest: string): string =>
             `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/${rest}`;
-          await insist(connector, world.room, 'before');
+          await performUntilDone(connector, world.room, 'before');
           // Private: the bot is invited after a while.
           const next = await upgrade(world.roomId);
           await host.until('told', () => host.memberships.some(({ state }) => state === 'left'));
           expect(host.memberships.find(({ state }) => state === 'left')?.detail).toBe(
             `the room was upgraded to ${next}: invite ${world.bot.id} there`,
           );
-          const waiting = insist(connector, world.room, 'waits for the invitation');
+          const waiting = performUntilDone(connector, world.room, 'waits for the invitation');
           await synapse.request(world.ann, 'POST', path(next, 'invite'), { user_id: world.bot.id });
           await waiting;
           expect(await textsIn(world, next)).toEqual(['waits for the invitation']);
-          // Open to all: it enters by itself.
+          // Public: it joins without an invitation.
           await synapse.request(world.ann, 'PUT', path(next, 'state/m.room.join_rules/'), { join_rule: 'public' });
           const third = await upgrade(next);
           await host.until('moved', () =>
             host.memberships.some(({ room, state }) => room === third && state === 'moved'),
           );
-          await insist(connector, world.room, 'after');
+          await performUntilDone(connector, world.room, 'after');
           expect(await textsIn(world, third)).toEqual(['after']);
           expect(host.names.get(world.room)).toBe(third);
           await synapse.say(world.ann, third, 'hello');
@@ -356,7 +356,7 @@ describeReal('with a real Synapse', () => {
     },
   );
 
-  test('in a room of version 12 that the bot made, or in which it is an additional creator, it may speak', async () => {
+  test('in a room of version 12 that the bot created, or where it is an additional creator, it may post', async () => {
     await within(async (world, connector) => {
       const levels = { room_version: '12', power_level_content_override: { events_default: 50 } };
       const own = await synapse.createRoom(world.bot, `own-${randomUUID()}`, [world.ann], levels);
@@ -369,13 +369,13 @@ describeReal('with a real Synapse', () => {
         'joined, may post',
         `may not post: raise the power level of ${world.bot.id} there to 50`,
       ]);
-      await insist(connector, own, 'x');
-      await insist(connector, shared, 'x');
-      await expect(insist(connector, other, 'x')).rejects.toMatchObject({ code: 'WB_REJECTED' });
+      await performUntilDone(connector, own, 'x');
+      await performUntilDone(connector, shared, 'x');
+      await expect(performUntilDone(connector, other, 'x')).rejects.toMatchObject({ code: 'WB_REJECTED' });
     });
   });
 
-  test('mentions in each form that clients write, and replies, arrive as they are meant', async () => {
+  test('mentions in every form that clients write, and replies, are recognised', async () => {
     await within(async (world, connector, host) => {
       const link = `https://matrix.to/#/${world.bot.id}`;
       const pill = { format: 'org.matrix.custom.html', formatted_body: `<a href="${link}">Watchbell</a> ack 3` };
@@ -383,7 +383,7 @@ describeReal('with a real Synapse', () => {
       await synapse.say(world.ann, world.roomId, `[${world.bot.id}](${link}) ack 3`, { ...pill, ...mentions });
       await synapse.say(world.ann, world.roomId, `[Watchbell](<${link}>) ack 3`, pill);
       await synapse.say(world.ann, world.roomId, `"Watchbell" (${link}): ack 3`, pill);
-      const alert = await insist(connector, world.room, 'an alert');
+      const alert = await performUntilDone(connector, world.room, 'an alert');
       const reply = { 'm.mentions': {}, 'm.relates_to': { 'm.in_reply_to': { event_id: alert } } };
       await synapse.say(world.ann, world.roomId, 'ack', reply);
       await host.until('all of them', () => host.events.length === 4);
@@ -394,7 +394,7 @@ describeReal('with a real Synapse', () => {
     });
   });
 
-  test('an invitation into a configured room is accepted, also one from before the start', async () => {
+  test('an invitation to a configured room is accepted, even from before the start', async () => {
     await within(async (world) => {
       const name = randomUUID();
       const room = await synapse.createRoom(world.ann, `inv-${name}`, []);
@@ -417,7 +417,7 @@ describeReal("with Synapse's default rate limits", () => {
   }, 90_000);
   afterAll(() => synapse.stop());
 
-  test('the eleventh message is refused with a time to wait, and repeating one that was sent is free', async () => {
+  test('the eleventh message is rate-limited with a time to wait, and a repeat is not', async () => {
     const world = await realWorld();
     const connector = await world.connect();
     await connector.start(new RecordingHost([world.room]));
@@ -435,7 +435,7 @@ describeReal("with Synapse's default rate limits", () => {
         if (refused) expect(sent).toBeGreaterThanOrEqual(9);
       }
       expect(refused).toMatchObject({ code: 'WB_RATE_LIMITED', bucket: 'account' });
-      // Of the five seconds a message takes to be forgotten, what the ones before it have left.
+      // The rest of the five seconds until the limit allows another message.
       expect(refused?.retryAfterMs).toBeGreaterThan(0);
       expect(refused?.retryAfterMs).toBeLessThanOrEqual(6000);
       expect(await connector.perform({ ...first, unknownTries: 1 }, never)).toBe(id);

@@ -1,4 +1,4 @@
-/** Two real Alertmanagers of one cluster, both of which post to the bot: what is over in both is over here. */
+/** Two real Alertmanagers in one cluster, both posting to the bot: an alert that is resolved in both is resolved here. */
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import alerts from '../../skills/alerts/index.ts';
@@ -11,61 +11,61 @@ import { until } from '../harness/until.ts';
 import { alertmanagerMissing, startAlertmanager, type Alertmanager } from './alertmanager.ts';
 
 const missing = await alertmanagerMissing();
-if (missing) console.warn(`SKIPPED: the test of two Alertmanagers in a cluster: ${missing}`);
+if (missing) console.warn(`SKIPPED: two Alertmanagers in a cluster: ${missing}`);
 const describeReal = missing ? describe.skip : describe;
 
 const ALERTS = 40;
-/** A new alert each. */
+/** Interval between new alerts. */
 const EVERY_MS = 500;
-/** How often a Prometheus repeats what it says of each alert, and how long it repeats that one is over. */
+/** How often Prometheus resends each alert, and how long it resends resolved ones. */
 const RESEND_MS = 1000;
 const RESEND_ENDED_MS = 8000;
 
-/** What a Prometheus says of one alert. */
-interface Said {
+/** One alert in Prometheus. */
+interface SentAlert {
   readonly name: string;
   readonly startsAt: Date;
   endsAt?: Date;
 }
 
-/** Tells both peers of every alert again and again, as Prometheus does. */
+/** Sends every alert to both peers repeatedly, as Prometheus does. */
 class Prometheus {
   readonly #peers: readonly Alertmanager[];
-  #said: Said[] = [];
+  #sent: SentAlert[] = [];
   readonly #timer: NodeJS.Timeout;
 
   constructor(peers: readonly Alertmanager[]) {
     this.#peers = peers;
-    this.#timer = setInterval(() => void this.#tell(), RESEND_MS);
+    this.#timer = setInterval(() => void this.#send(), RESEND_MS);
   }
 
-  fire(name: string): Said {
-    const said = { name, startsAt: new Date() };
-    this.#said.push(said);
-    void this.#tell();
-    return said;
+  fire(name: string): SentAlert {
+    const sent = { name, startsAt: new Date() };
+    this.#sent.push(sent);
+    void this.#send();
+    return sent;
   }
 
-  end(said: Said): void {
-    said.endsAt = new Date();
-    void this.#tell();
+  end(sent: SentAlert): void {
+    sent.endsAt = new Date();
+    void this.#send();
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  async #tell(): Promise<void> {
+  async #send(): Promise<void> {
     const now = Date.now();
-    this.#said = this.#said.filter(({ endsAt }) => !endsAt || now - endsAt.getTime() < RESEND_ENDED_MS);
+    this.#sent = this.#sent.filter(({ endsAt }) => !endsAt || now - endsAt.getTime() < RESEND_ENDED_MS);
     const body = JSON.stringify(
-      this.#said.map(({ name, startsAt, endsAt }) => ({
+      this.#sent.map(({ name, startsAt, endsAt }) => ({
         labels: { alertname: name, severity: 'warning' },
         startsAt: startsAt.toISOString(),
         endsAt: (endsAt ?? new Date(now + 60_000)).toISOString(),
       })),
     );
-    if (this.#said.length === 0) return;
+    if (this.#sent.length === 0) return;
     const post = (peer: Alertmanager) =>
       fetch(`${peer.url}/api/v2/alerts`, { method: 'POST', body, headers: { 'content-type': 'application/json' } });
     await Promise.allSettled(this.#peers.map(post));
@@ -129,23 +129,23 @@ async function startCluster({ peerTimeout, hosts, externalUrl }: ClusterOptions)
   };
 }
 
-/** Alerts that fire for a few seconds each, all of them over at the end. */
+/** Fires alerts for a few seconds each, and ends them all. */
 async function fireAndEnd({ prometheus }: Cluster): Promise<void> {
   const lives = Array.from({ length: ALERTS }, async (_, at) => {
     await pause(at * EVERY_MS);
-    const said = prometheus.fire(`Peers${at}`);
+    const sent = prometheus.fire(`Peers${at}`);
     await pause(2000 + (at % 4) * 700);
-    prometheus.end(said);
+    prometheus.end(sent);
   });
   await Promise.all(lives);
 }
 
-/** Nothing has been accepted for so long that neither peer has anything left to say. */
+/** Waits until nothing has been accepted for `forMs`, when both peers have sent everything. */
 async function silence({ bot }: Cluster, forMs: number): Promise<void> {
-  const heard = (): Promise<{ n: number }[]> => bot.query<{ n: number }>('select max(id)::int as n from events');
-  for (let before = await heard(); ;) {
+  const lastEvent = (): Promise<{ n: number }[]> => bot.query<{ n: number }>('select max(id)::int as n from events');
+  for (let before = await lastEvent(); ;) {
     await pause(forMs);
-    const now = await heard();
+    const now = await lastEvent();
     if (now[0]?.n === before[0]?.n) return;
     before = now;
   }
@@ -154,7 +154,7 @@ async function silence({ bot }: Cluster, forMs: number): Promise<void> {
 interface Counted {
   readonly known: number;
   readonly open: number;
-  /** Of those that are open, the last that was accepted is "firing". */
+  /** Open alerts whose last accepted notification is "firing". */
   readonly unanswered: number;
   readonly rangAgain: number;
 }
@@ -174,17 +174,17 @@ async function count({ bot }: Cluster): Promise<Counted> {
 }
 
 const PEERS: readonly [string, Pick<ClusterOptions, 'hosts' | 'externalUrl'>][] = [
-  ['with addresses of their own', { hosts: ['127.0.0.1', '[::1]'], externalUrl: 'http://alertmanager.test' }],
-  ['with external URLs of their own', { hosts: ['127.0.0.1', '127.0.0.1'] }],
-  ['that nothing tells apart', { hosts: ['127.0.0.1', '127.0.0.1'], externalUrl: 'http://alertmanager.test' }],
+  ['with different addresses', { hosts: ['127.0.0.1', '[::1]'], externalUrl: 'http://alertmanager.test' }],
+  ['with different external URLs', { hosts: ['127.0.0.1', '127.0.0.1'] }],
+  ['that cannot be distinguished', { hosts: ['127.0.0.1', '127.0.0.1'], externalUrl: 'http://alertmanager.test' }],
 ];
 
-// Side by side: each has a cluster of its own and mostly waits.
-describeReal.each(PEERS)('two peers %s', (what, told) => {
+// Concurrently: each has its own cluster and mostly waits.
+describeReal.each(PEERS)('two peers %s', (what, options) => {
   test.concurrent(
-    'leave nothing open when one waits for the other for longer than a group interval',
+    'leave no alert open when one waits for the other longer than a group interval',
     async () => {
-      await using cluster = await startCluster({ ...told, peerTimeout: '3s' });
+      await using cluster = await startCluster({ ...options, peerTimeout: '3s' });
       await fireAndEnd(cluster);
       await silence(cluster, 10_000);
       const counted = await count(cluster);
@@ -195,9 +195,9 @@ describeReal.each(PEERS)('two peers %s', (what, told) => {
   );
 
   test.concurrent(
-    'leave nothing open after the bot was away',
+    'leave no alert open after the bot was offline',
     async () => {
-      await using cluster = await startCluster({ ...told, peerTimeout: '1s' });
+      await using cluster = await startCluster({ ...options, peerTimeout: '1s' });
       const lives = fireAndEnd(cluster);
       for (let outage = 0; outage < 2; outage++) {
         await pause(4000);
@@ -209,7 +209,7 @@ describeReal.each(PEERS)('two peers %s', (what, told) => {
       await silence(cluster, 10_000);
       const counted = await count(cluster);
       console.warn(`${what}, after outages: ${JSON.stringify(counted)}`);
-      // "firing" that was stored as the database went away, and not answered, was posted by a peer that had nothing more to say.
+      // A "firing" that was stored, but not answered because the database went down, may have been the last from its peer.
       expect(counted.open - counted.unanswered).toBe(0);
       await cluster.bot.advance(CONFIRM_AFTER_MS);
       expect((await count(cluster)).open).toBe(0);

@@ -25,18 +25,18 @@ export interface Synapse {
   readonly url: string;
   readonly serverName: string;
   addUser(name: string, displayName?: string): Promise<SynapseUser>;
-  /** One request as this user; throws with status and errcode on anything but 2xx. */
+  /** Makes a request as this user; throws with status and errcode unless the response is 2xx. */
   request(user: SynapseUser, method: string, path: string, body?: JsonMap): Promise<JsonMap>;
-  /** The id of a new room with the alias, its creator and the invited in it. */
+  /** Creates a room with an alias, in which all members have joined; resolves to its id. */
   createRoom(creator: SynapseUser, alias: string, members: readonly SynapseUser[], more?: JsonMap): Promise<string>;
   say(user: SynapseUser, room: string, text: string, extra?: JsonMap): Promise<string>;
-  /** Cuts all connections and refuses new ones until `up`. */
+  /** Stops the server until `up`. */
   down(): Promise<void>;
   up(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Why Synapse cannot be had here, or undefined. Installs it the first time (about 40 s), into `.cache/`. */
+/** Why Synapse is not available here, or undefined. Installs it the first time (about 40 s) into `.cache/`. */
 export async function synapseMissing(): Promise<string | undefined> {
   if (existsSync(join(VENV, 'ready'))) return undefined;
   try {
@@ -151,7 +151,7 @@ async function launch(python: string, config: string, directory: string, url: st
     if (answered) return child;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error(`Synapse does not start; see ${directory}/homeserver.log`);
+  throw new Error(`Synapse did not start; see ${directory}/homeserver.log`);
 }
 
 async function register(

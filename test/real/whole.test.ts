@@ -7,9 +7,9 @@ import { alertmanagerMissing, startAlertmanager, type Alertmanager } from './ale
 import { startSynapse, synapseMissing, type Synapse, type SynapseUser } from './synapse.ts';
 
 const missing = (await synapseMissing()) ?? (await alertmanagerMissing());
-if (missing) console.warn(`SKIPPED: the test of the whole with real servers: ${missing}`);
+if (missing) console.warn(`SKIPPED: the complete bot with real servers: ${missing}`);
 
-/** Alertmanager, the real program on Postgres, Synapse, and a person with an account of her own. */
+/** Alertmanager, the program on Postgres, Synapse, and a person with an account. */
 interface Whole {
   readonly synapse: Synapse;
   readonly alertmanager: Alertmanager;
@@ -78,7 +78,7 @@ async function startWhole(limits: 'none' | 'default'): Promise<Whole> {
   };
 }
 
-/** Messages of the bot as Ann's client shows them: edits applied. */
+/** The bot's messages as Ann's client shows them, with edits applied. */
 async function seen(whole: Whole): Promise<{ id: string; text: string }[]> {
   const filter = encodeURIComponent(JSON.stringify({ types: ['m.room.message'] }));
   const { chunk } = (await whole.synapse.request(
@@ -129,7 +129,7 @@ const has =
     messages.some(({ text }) => pattern.test(text));
 
 for (const limits of ['none', 'default'] as const) {
-  const name = `an alert goes from Alertmanager to the room, is acknowledged there, and resolves, ${limits === 'none' ? 'unthrottled' : "with Synapse's own rate limits"}`;
+  const name = `an alert goes from Alertmanager to the room, is acknowledged there, and is resolved, ${limits === 'none' ? 'unthrottled' : "with Synapse's own rate limits"}`;
   (missing ? test.skip : test)(
     name,
     async () => {
@@ -163,7 +163,7 @@ for (const limits of ['none', 'default'] as const) {
 }
 
 (missing ? test.skip : test)(
-  'with the default limits of Synapse and a kill in the middle, a storm of 60 alerts is named to the last one, once',
+  "with Synapse's default limits and a kill in the middle, each of 60 alerts in a storm is shown once",
   async () => {
     const whole = await startWhole('default');
     try {

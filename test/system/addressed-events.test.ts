@@ -13,14 +13,14 @@ const tea = defineSkill({
       help: 'shows a message',
       run: ({ post, args }) => post(String(args.room), args.key, `brewing ${args.key}`),
     },
-    'spill {note...?}': { help: 'is not to be done by mistake', class: 'act', run: () => 'spilled' },
+    'spill {note...?}': { help: 'must not run by mistake', class: 'act', run: () => 'spilled' },
     'pour {cups:int}': { help: 'pours', run: ({ args }) => `${args.cups} poured` },
     'say under {key} {text...}': {
-      help: 'says something below a message',
+      help: 'posts in the thread of a message',
       run: ({ say, room, args }) => say(room, String(args.text), { inThreadOf: String(args.key) }),
     },
     'drink [{note...}]': {
-      help: 'is about the message it answers',
+      help: 'refers to the message it replies to',
       run: ({ about, args }) => `${about ?? 'nothing'} drunk${args.note === undefined ? '' : `: ${args.note}`}`,
     },
   },
@@ -41,7 +41,7 @@ afterAll(() => bot.stop());
 
 type Said = Partial<Extract<IncomingEvent, { type: 'message' }>>;
 
-/** What the bot answers to a line that is not marked as meant for it. */
+/** The bot's answers to a line that does not address it. */
 async function answers(text: string, more: Said = {}): Promise<string[]> {
   const before = bot.texts().length;
   bot.platform.happen({
@@ -78,14 +78,14 @@ describe("below the bot's own message", () => {
     expect(await answers(text, { thread: shown('brewing green') })).toEqual([]);
   });
 
-  test('a number that is none is not passed over in silence', async () => {
+  test('a mistyped number is answered', async () => {
     const place = { replyTo: shown('brewing green') };
     expect(await answers('pour 99999999999', place)).toEqual([expect.stringContaining('is too large')]);
     expect(await answers('pour', place)).toEqual([]);
     expect(await answers('pour us some', place)).toEqual([]);
   });
 
-  test('what changes things for all is not done because somebody begins a sentence like that', async () => {
+  test('a command of class act is not run for a sentence that starts like it', async () => {
     const place = { replyTo: shown('brewing green') };
     const asked = expect.stringContaining('send it with my name: `watchbell: spill the beans, Bob`');
     expect(await answers('spill the beans, Bob', place)).toEqual([asked]);
@@ -93,21 +93,21 @@ describe("below the bot's own message", () => {
     expect(await answers('spill', place)).toEqual(['spilled']);
   });
 
-  test('an answer to what stands below a message is about that message', async () => {
+  test('a reply in the thread of a message refers to that message', async () => {
     await bot.say('say under green is it warm?');
     expect(await answers('drink', { replyTo: shown('is it warm?') })).toEqual(['green drunk']);
     const thread = shown('brewing green');
     expect(await answers('drink', { thread, replyTo: shown('is it warm?') })).toEqual(['green drunk']);
   });
 
-  test("a command below somebody else's message, or that of another room, is not meant for the bot", async () => {
+  test("a command in the thread of somebody else's message, or of another room's, is ignored", async () => {
     expect(await answers('drink')).toEqual([]);
     expect(await answers('drink', { replyTo: 'what-bob-said' })).toEqual([]);
     expect(await answers('drink', { replyTo: shown('brewing black', 'kitchen') })).toEqual([]);
     expect(await answers('!drink', { replyTo: shown('brewing black', 'kitchen') })).toEqual(['nothing drunk']);
   });
 
-  test('an edit or a bot says no command there either', async () => {
+  test('edits and bots cannot run commands there either', async () => {
     const place = { replyTo: shown('brewing green') };
     expect(await answers('drink', { ...place, edits: 'an-earlier-line' })).toEqual([]);
     const sender = { accountId: '@other:test', name: 'Other', bot: true, guest: false };

@@ -15,7 +15,7 @@ const probe = defineSkill({
       run: ({ post, args }) => post({ connector: 'memory', room: 'direct:@bob:test' }, 'letter', String(args['text'])),
     },
     'tell {text...}': {
-      help: 'says something new to Bob',
+      help: 'posts a new message to Bob',
       run: ({ say, args }) => say({ connector: 'memory', room: 'direct:@bob:test' }, String(args['text'])),
     },
   },
@@ -30,7 +30,7 @@ beforeEach(async () => {
 });
 afterEach(() => bot.stop());
 
-/** Somebody says a slash command. */
+/** Simulates a slash command. */
 function interact(words: string, more: Partial<IncomingEvent & { type: 'interaction' }> = {}): void {
   bot.platform.happen({
     ...{ type: 'interaction', id: randomUUID(), room: 'lobby', direct: false, words, at: bot.app.clock.now() },
@@ -43,7 +43,7 @@ const can = (more: Partial<TestBot['platform']['capabilities']>): void =>
 const inAnHour = (): Date => new Date(bot.app.clock.now().getTime() + 3_600_000);
 const dropped = () => bot.query<{ reason: string }>(`select reason from messages where state = 'dropped'`);
 
-test('an answer for one alone goes to the token of what was done, as long as that is good', async () => {
+test('a private reply uses the token of the interaction while it is valid', async () => {
   const until1 = inAnHour();
   interact('secret', { respond: { token: 'tok', until: until1 } });
   await bot.settle();
@@ -52,7 +52,7 @@ test('an answer for one alone goes to the token of what was done, as long as tha
   ]);
 });
 
-test('without a good token it goes to the account alone where the platform can do that', async () => {
+test('without a valid token it is visible to the account only, where the platform supports that', async () => {
   can({ asker: true });
   interact('secret', { respond: { token: 'tok', until: new Date(0) } });
   await bot.settle();
@@ -60,7 +60,7 @@ test('without a good token it goes to the account alone where the platform can d
   expect(bot.messages()[0]?.to).not.toHaveProperty('respond');
 });
 
-test('else it goes to the conversation with the account, and never to the room', async () => {
+test('otherwise it goes to the conversation with the account, and never to the room', async () => {
   can({ asker: false });
   interact('secret');
   await bot.settle();
@@ -69,7 +69,7 @@ test('else it goes to the conversation with the account, and never to the room',
   expect(bot.texts(direct?.room)).toEqual(['for you alone']);
 });
 
-test('where there is no way at all it is dropped', async () => {
+test('where none of that is possible it is dropped', async () => {
   can({ asker: false, direct: false });
   interact('secret');
   await bot.settle();
@@ -77,13 +77,13 @@ test('where there is no way at all it is dropped', async () => {
   expect(await dropped()).toEqual([{ reason: 'the platform has no private messages' }]);
 });
 
-test('what was typed for all to read is answered for all to read', async () => {
+test('a typed command is answered publicly', async () => {
   can({ asker: true });
   expect(await bot.say('secret')).toEqual(['for you alone']);
   expect(bot.messages()[0]?.to).toBeUndefined();
 });
 
-test('a private answer that nobody knows the outcome of, or that is refused, is not shown again or elsewhere', async () => {
+test('a private reply with an unknown outcome, or that is rejected, is not repeated or shown elsewhere', async () => {
   can({ asker: true });
   let asked = 0;
   bot.platform.after = () => {
@@ -106,7 +106,7 @@ test('a private answer that nobody knows the outcome of, or that is refused, is 
   ]);
 });
 
-test('a conversation with one person is opened once, when something is said there, and what is said below it is understood', async () => {
+test('a conversation with one person is opened once, for the first message, and replies in it are understood', async () => {
   let opened = 0;
   bot.platform.beforeOpen = () => {
     if (opened++ === 0) throw new Error('no answer');
@@ -123,7 +123,7 @@ test('a conversation with one person is opened once, when something is said ther
   ]);
 });
 
-test('who may have left the conversation meanwhile is asked in again, and what nobody can see is not called shown', async () => {
+test('a person who may have left the conversation is invited again, and an invisible message does not count as shown', async () => {
   await bot.say('write one');
   const [direct] = await bot.query<{ room: string }>(`select room from direct_rooms where account = '@bob:test'`);
   let opened = 0;

@@ -4,10 +4,10 @@ import { defineSkill, z } from '../../src/skill.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
 import { until } from '../harness/until.ts';
 
-/** How many calls were handled together, each time the handler began. */
+/** The number of calls each time the handler started. */
 let sizes: number[] = [];
-/** Names of those whose handler began, again each time it does. */
-let begun: string[] = [];
+/** Names of the calls, each time their handler started. */
+let started: string[] = [];
 
 const tally = defineSkill({
   name: 'tally',
@@ -21,7 +21,7 @@ const tally = defineSkill({
         sizes.push(calls.length);
         for (const { context, request } of calls) {
           const { name } = request.body as { name: string };
-          begun.push(name);
+          started.push(name);
           if (name.startsWith('board')) {
             const before = await context.shown('lobby', 'board');
             await context.post('lobby', 'board', name, { ring: true });
@@ -34,7 +34,7 @@ const tally = defineSkill({
           await context.state.set(name, ((await context.state.get<number>(name)) ?? 0) + 1);
           await context.say('lobby', name);
           if (name.startsWith('bad')) throw new Error('this one is bad');
-          if (name.startsWith('slow') && begun.filter((one) => one === name).length === 1)
+          if (name.startsWith('slow') && started.filter((one) => one === name).length === 1)
             await new Promise((resolve) => setTimeout(resolve, 600));
         }
       },
@@ -45,7 +45,7 @@ const tally = defineSkill({
 
 let bot: TestBot;
 beforeEach(async () => {
-  [begun, sizes] = [[], []];
+  [started, sizes] = [[], []];
   bot = await startTestBot({ skills: [tally] });
 });
 afterEach(() => bot.stop());
@@ -59,7 +59,7 @@ const event = (name: string, lane?: string): NewEvent => ({
 const names = (count: number, prefix: string): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}${index}`);
 
-test('calls of one webhook that wait are handled together, each once, and no two of a lane', async () => {
+test('waiting calls of one webhook are handled together, each once, and never two of a lane', async () => {
   const all = names(200, 'a');
   await bot.app.acceptor.accept(
     all.map((name, index) => event(name, index % 2 === 0 ? `lane ${Math.floor(index / 8)}` : undefined)),
@@ -74,7 +74,7 @@ test('calls of one webhook that wait are handled together, each once, and no two
   }
 });
 
-test('one that fails does so alone', async () => {
+test('a failing call does not affect the others', async () => {
   const all = [...names(60, 'a'), 'bad', ...names(60, 'b')];
   await bot.app.acceptor.accept(all.map((name) => event(name)));
   await bot.settle();
@@ -88,13 +88,13 @@ test('one that fails does so alone', async () => {
   expect(await bot.query(`select 1 from skill_state where key = 'bad' or value <> '1'`)).toEqual([]);
 });
 
-test('one that takes long does not keep the others waiting for as long', async () => {
+test('a slow call does not delay the others', async () => {
   const all = [...names(30, 'a'), 'slow', ...names(30, 'b')];
   const events = all.map((name) => event(name));
   await bot.app.acceptor.accept(events);
   await bot.settle();
   expect(bot.texts().toSorted()).toEqual(all.toSorted());
-  // Nobody shared its transaction.
+  // No other call shared its transaction.
   const [shared] = await bot.query<{ count: number }>(
     'select count(*)::int as count from events where xmin = (select xmin from events where source_id = $1)',
     [events[30]?.sourceId],
@@ -102,7 +102,7 @@ test('one that takes long does not keep the others waiting for as long', async (
   expect(shared).toEqual({ count: 1 });
 });
 
-test('large bodies are not handled with others', async () => {
+test('large bodies are handled alone', async () => {
   const large = ['large0', 'large1', 'large2'].map((name) => ({
     ...event(name),
     payload: JSON.stringify({ source: 'x', body: { name, rest: 'x'.repeat(70_000) } }),
@@ -115,7 +115,7 @@ test('large bodies are not handled with others', async () => {
   );
 });
 
-test('what waits behind thousands that must wait is found by the sweep', async () => {
+test('the sweep finds calls behind thousands that must wait', async () => {
   await bot.query(
     `insert into events (source, source_id, lane, kind, skill, name, payload, happened_at)
      select 'webhook', n::text, 'waits ' || n, 'webhook', 'of another version', 'x', '{}', now() from generate_series(1, 5000) n`,
@@ -139,14 +139,14 @@ test('a lane keeps its order', async () => {
   expect(bot.texts().filter((text) => text.startsWith('n'))).toEqual(all);
 });
 
-test.each(['one lane', undefined])('what one says of a message is there for the next: lane %s', async (lane) => {
+test.each(['one lane', undefined])('a call sees the messages of earlier ones: lane %s', async (lane) => {
   const boards = names(6, 'board');
   await bot.app.acceptor.accept([
     ...boards.map((name) => event(name, lane)),
     ...names(40, 'other').map((name) => event(name)),
   ]);
   await bot.settle();
-  expect(begun.filter((name) => name.startsWith('board')).slice(0, 6)).toEqual(boards);
+  expect(started.filter((name) => name.startsWith('board')).slice(0, 6)).toEqual(boards);
   expect(await bot.query(`select content::json->>'text' as text from messages where key = 'board'`)).toEqual([
     { text: 'board5' },
   ]);

@@ -8,7 +8,7 @@ const probe = defineSkill({
   commands: {
     ping: { help: 'answers', run: ({ options }) => options.word },
     'living {key} {text...}': {
-      help: 'shows a living message',
+      help: 'shows a message under a key',
       run: (context) =>
         void context.post('lobby', context.args.key, {
           text: context.args.text,
@@ -24,7 +24,7 @@ const probe = defineSkill({
         }),
     },
     'ring {key} {text...}': {
-      help: 'shows it anew',
+      help: 'posts it again with a ring',
       run: (context) => void context.post('lobby', context.args.key, context.args.text, { ring: true }),
     },
     'between {from:int} {to:int}': {
@@ -34,7 +34,7 @@ const probe = defineSkill({
         return post('lobby', 'between', 'now', { ...(notBefore && { notBefore }), ...(until && { until }) });
       },
     },
-    'gone {key}': { help: 'takes it away', run: (context) => context.remove('lobby', context.args.key) },
+    'gone {key}': { help: 'removes it', run: (context) => context.remove('lobby', context.args.key) },
     boom: {
       help: 'fails',
       run: async (context) => {
@@ -51,7 +51,7 @@ const probe = defineSkill({
       },
     },
     refuse: {
-      help: 'refuses after writing',
+      help: 'fails after writing',
       run: async (context) => {
         await context.state.set('half', 'written');
         await context.say('lobby', 'half said');
@@ -62,7 +62,7 @@ const probe = defineSkill({
       help: 'sets a timer',
       run: (context) => context.at('later', new Date(context.now.getTime() + context.args.for), 'due', { n: 1 }),
     },
-    'never mind': { help: 'takes it back', run: (context) => context.cancel('later') },
+    'never mind': { help: 'cancels it', run: (context) => context.cancel('later') },
     work: { help: 'starts a task', run: async (context) => void (await context.task('double', { n: 21 })) },
   },
   histograms: { watchbell_probe_n: { help: 'Numbers measured', buckets: [1, 10] } },
@@ -99,7 +99,7 @@ test('a command is answered once, however often the platform delivers it', async
   expect(bot.texts().filter((text) => text === 'pong')).toHaveLength(1);
 });
 
-test('a living message is edited in place, and a ring makes a new one and folds the old', async () => {
+test('a message under a key is edited in place, and a ring sends a new copy and shortens the old one', async () => {
   await bot.say('living a one');
   await bot.say('living a two');
   expect(bot.texts().filter((text) => text === 'two')).toHaveLength(1);
@@ -111,7 +111,7 @@ test('a living message is edited in place, and a ring makes a new one and folds 
   expect(bot.texts()).not.toContain('three');
 });
 
-test('a message that waits for its time takes new times, though it says the same', async () => {
+test('a scheduled message can be rescheduled with the same content', async () => {
   await bot.say('between 60 90');
   await bot.say('between 300 330');
   await bot.advance(100_000);
@@ -120,7 +120,7 @@ test('a message that waits for its time takes new times, though it says the same
   expect(bot.texts().filter((text) => text === 'now')).toHaveLength(1);
 });
 
-test('a tap means the command that was shown, said by whoever taps', async () => {
+test('a reaction runs the command that was shown, as the person who reacted', async () => {
   await bot.say('living b tap me');
   const message = bot.messages().find((one) => one.message.text === 'tap me');
   const before = bot.texts().filter((text) => text === 'pong').length;
@@ -128,7 +128,7 @@ test('a tap means the command that was shown, said by whoever taps', async () =>
   expect(bot.texts().filter((text) => text === 'pong')).toHaveLength(before + 1);
 });
 
-test('a tap on what is still shown means that, also while something else waits to be shown', async () => {
+test('a reaction refers to the version that is shown, even while a newer one is pending', async () => {
   await bot.say('living c as it was');
   const message = bot.messages().find((one) => one.message.text === 'as it was');
   bot.platform.before = (operation) => {
@@ -155,7 +155,7 @@ test('a tap on what is still shown means that, also while something else waits t
   expect(bot.texts().at(-1)).toBe('too much');
 });
 
-test('a handler that fails leaves nothing behind but the failed event, its error, and one answer with its number', async () => {
+test('a handler that fails leaves only the failed event, its error, and one reply with the error number', async () => {
   const [answer] = await bot.say('boom');
   const number = /`([0-9a-f]{8})`/.exec(answer ?? '')?.[1];
   expect(number).toBeDefined();
@@ -172,7 +172,7 @@ test('a handler that fails leaves nothing behind but the failed event, its error
   );
 });
 
-test('what a skill observes is counted once it is committed, and not when the command refuses itself', async () => {
+test('observed values are counted after the commit, and not if the command fails', async () => {
   expect(await bot.app.metrics.registry.metrics()).toContain('watchbell_probe_n_count 0');
   await bot.say('measure 5');
   expect(await bot.say('measure 11')).toEqual(['too much']);
@@ -180,19 +180,19 @@ test('what a skill observes is counted once it is committed, and not when the co
   expect(await bot.app.metrics.registry.metrics()).toContain('watchbell_probe_n_count 1');
 });
 
-test('a skill may judge an argument invalid', async () => {
+test('a skill can reject an argument as invalid', async () => {
   expect(await bot.say('measure -1')).toEqual(['a number from 0 to 10']);
   expect(await bot.app.metrics.registry.metrics()).toContain(
     'watchbell_commands_total{skill="probe",command="measure",result="invalid"} 1',
   );
 });
 
-test('a command that refuses itself has done nothing, and its reason is shown', async () => {
+test('a command that throws CommandError has no effect, and its message is shown', async () => {
   expect(await bot.say('refuse')).toEqual(['no, thanks']);
   expect(await bot.query('select 1 from skill_state')).toHaveLength(0);
 });
 
-test('a timer fires once, says how late it is, and can be taken back', async () => {
+test('a timer fires once, reports how late it is, and can be cancelled', async () => {
   await bot.say('later 5m');
   await bot.advance(4 * 60_000);
   expect(bot.texts().filter((text) => text.startsWith('due'))).toHaveLength(0);
@@ -204,7 +204,7 @@ test('a timer fires once, says how late it is, and can be taken back', async () 
   expect(bot.texts().filter((text) => text.startsWith('due'))).toHaveLength(1);
 });
 
-test('a timer that came due while nobody ran fires once when somebody does, and says how late it is', async () => {
+test('a timer that was due during downtime fires once afterwards, and reports how late it is', async () => {
   await using before = await startTestBot({ skills: [probe] });
   await before.say('later 5m');
   await before.leave();
@@ -220,7 +220,7 @@ test('the result of a task is handled once', async () => {
   expect(bot.texts().filter((text) => text === 'result 42')).toHaveLength(1);
 });
 
-test('unknown words get the nearest command only when the bot was addressed by name', async () => {
+test('unknown commands are answered with a suggestion only when the bot was addressed by name', async () => {
   expect(await bot.say('pimg')).toEqual([]);
   bot.platform.happen({
     type: 'message',
@@ -236,7 +236,7 @@ test('unknown words get the nearest command only when the bot was addressed by n
   expect(bot.texts().at(-1)).toContain('Did you mean `ping`?');
 });
 
-test('what a platform will never take becomes a dead letter', async () => {
+test('a message that the platform rejects for good becomes a dead letter', async () => {
   bot.platform.before = (operation) => {
     if (operation.type === 'send')
       throw Object.assign(new Error('not in the room'), { code: 'WB_REJECTED', reason: 'I am not in the room' });
@@ -248,7 +248,7 @@ test('what a platform will never take becomes a dead letter', async () => {
   ]);
 });
 
-test('an answer that was lost on the way is not sent again as another message', async () => {
+test('a reply whose response was lost is not sent twice', async () => {
   let lost = 0;
   bot.platform.after = (operation) => {
     if (operation.type === 'send' && lost++ === 0) throw new Error('connection reset');

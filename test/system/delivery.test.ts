@@ -18,7 +18,7 @@ const probe = defineSkill({
         for (let n = 1; n <= 5; n++)
           await post(memory('c'), `l${n}`, `${n}`, {
             notBefore: new Date(now.getTime() + 3000 + n * 1000),
-            // Much longer than a machine stands still, and much shorter than the other room waits.
+            // Much longer than a machine may stall, and much shorter than the other room waits.
             until: new Date(now.getTime() + 3000 + n * 1000 + 10_000),
           });
       },
@@ -41,7 +41,7 @@ const probe = defineSkill({
       run: ({ post, now }) => post(memory('a'), 'put', 'later', { notBefore: new Date(now.getTime() + 3_600_000) }),
     },
     offer: {
-      help: 'offers a tap',
+      help: 'offers a reaction',
       run: () => ({ text: 'tap', actions: [{ label: 'go', emoji: '👍', command: 'hello' }] }),
     },
   },
@@ -60,7 +60,7 @@ const probe = defineSkill({
 let bot: TestBot;
 beforeEach(async () => {
   bot = await startTestBot({ skills: [probe] });
-  // From now on the room is known to hold nothing unclear.
+  // From now on the room is known to have no unconfirmed requests.
   await bot.say('hello');
 });
 afterEach(() => bot.stop());
@@ -94,7 +94,7 @@ const insert = (room: string, text: string, more: Record<string, unknown> = {}):
 };
 const soon = (ms: number): Date => new Date(bot.app.clock.now().getTime() + ms);
 
-test('a room that must wait and is spoken to all the time does not keep others from their time', async () => {
+test('a waiting room with constant new messages does not delay other rooms', async () => {
   bot.platform.before = (operation) => {
     if (operation.room === 'a') throw new RateLimited(`room:${operation.room}`, 60_000);
   };
@@ -109,7 +109,7 @@ test('a room that must wait and is spoken to all the time does not keep others f
   expect(bot.texts('c')).toEqual(['1', '2', '3', '4', '5']);
 });
 
-test('once an account is refused, rooms that were ready before it wait too', async () => {
+test('after a rate limit for the account, rooms that were already ready wait too', async () => {
   let asked = 0;
   bot.platform.before = () => {
     if (++asked > 3) throw new RateLimited('account', 60_000);
@@ -127,12 +127,12 @@ test('once an account is refused, rooms that were ready before it wait too', asy
     );
     return row?.late === true;
   });
-  // At most what was under way in one look when the refusal came.
+  // At most the requests in flight when the rate limit was reported.
   expect(asked).toBeLessThanOrEqual(250);
   await until(async () => (await bot.query('select 1 from messages where attempt is not null')).length === 0);
 });
 
-test('a message that changes while it is about to be sent is not overtaken by the one behind it', async () => {
+test('a message that changes just before it is sent is not overtaken by the next one', async () => {
   const changing = randomUUID();
   let refused = false;
   let ready = false;
@@ -150,7 +150,7 @@ test('a message that changes while it is about to be sent is not overtaken by th
   await client.query('begin');
   await client.query(`update messages set content = '{"text":"A2"}', version = version + 1 where id = $1`, [changing]);
   ready = true;
-  // The delivery worker has decided on the three, and has left out what this transaction holds.
+  // The delivery worker has decided on the three, and skipped the row that this transaction has locked.
   await until(() => bot.texts('o').length === 1);
   await insert('elsewhere', 'C');
   await until(() => bot.texts('elsewhere').length === 1);
@@ -160,7 +160,7 @@ test('a message that changes while it is about to be sent is not overtaken by th
   expect(bot.texts('o')).toEqual(['first', 'A2', 'B']);
 });
 
-test('a message that somebody is changing keeps no other room waiting while the account is slowed down', async () => {
+test('a message that is being changed does not delay other rooms while the account is rate-limited', async () => {
   let asked = 0;
   bot.platform.before = () => {
     if (asked++ === 0) throw new RateLimited('account', 200);
@@ -183,7 +183,7 @@ test('a message that somebody is changing keeps no other room waiting while the 
   await until(() => bot.texts('p0').length === 1);
 });
 
-test('what belongs to one message follows without another look', async () => {
+test('the requests of one message follow each other without another look', async () => {
   await bot.say('ring one');
   const { database } = bot.app;
   const { query } = database;
@@ -200,7 +200,7 @@ test('what belongs to one message follows without another look', async () => {
   expect(done.join()).toContain('send,edit');
 });
 
-test('what came too late to be shown is shown when it is wanted again, though it says the same', async () => {
+test('an expired message is shown when it is posted again with the same content', async () => {
   bot.platform.before = ({ room }) => {
     if (room === 'a') throw new RateLimited(`room:${room}`, 2000);
   };
@@ -213,7 +213,7 @@ test('what came too late to be shown is shown when it is wanted again, though it
   expect(bot.texts('a')).toEqual(['all is well']);
 });
 
-test('what rings again and again is remembered with its newest copies, and its row stays small', async () => {
+test('a message that rings often keeps only its newest copies, so its row stays small', async () => {
   await bot.say('ring one');
   const [row] = await bot.query<{ copies: string }>(`select copies from messages where key = 'bell'`);
   const [copy] = JSON.parse(row?.copies ?? '[]') as [{ parts: object[] }];
@@ -232,7 +232,7 @@ test('what rings again and again is remembered with its newest copies, and its r
   ]);
 });
 
-test('an edit that is refused for its kind holds back nothing else in its room, also in the middle of a message', async () => {
+test('a rate limit for edits delays nothing else in the room, even in the middle of a message', async () => {
   await bot.say('put before');
   await bot.say('ring one');
   let refusing = true;
@@ -240,7 +240,7 @@ test('an edit that is refused for its kind holds back nothing else in its room, 
   bot.platform.before = ({ type }) => {
     if (refusing && type === 'edit') throw new RateLimited('updates', 200);
   };
-  // Two edits are refused: one of them is the rest of a message whose new copy is shown.
+  // Two edits are rate-limited: one of them is the rest of a message whose new copy is shown.
   happen('!put after');
   happen('!ring two');
   await until(() => bot.texts('a').includes('two'));
@@ -253,7 +253,7 @@ test('an edit that is refused for its kind holds back nothing else in its room, 
   expect(bot.texts('a').slice(2)).toEqual(['two', 'poke']);
 });
 
-test('the rest of a message that waits for its bucket overtakes no request without an answer', async () => {
+test('the rest of a message that waits for its bucket does not overtake a request with an unknown outcome', async () => {
   await bot.say('ring one');
   let isClosed = true;
   let isLost = true;
@@ -276,7 +276,7 @@ test('the rest of a message that waits for its bucket overtakes no request witho
   expect(bot.texts('a').filter((text) => text === 'poke')).toHaveLength(1);
 });
 
-test('however many edits wait for their bucket, what is said behind them is not held back', async () => {
+test('messages behind many edits that wait for their bucket are not delayed', async () => {
   const shown = (text: string) => insert('a', text, { key: text, queue: 0 });
   for (let n = 1; n <= 20; n++) await shown(`edit ${n}`);
   await until(() => bot.texts('a').length === 20);
@@ -290,7 +290,7 @@ test('however many edits wait for their bucket, what is said behind them is not 
   expect(bot.texts('a')).not.toContain('changed');
 });
 
-test('what is refused for good while it changes is tried as it is by then', async () => {
+test('a message that is rejected for good while it changes is retried in its new version', async () => {
   let refuse = (): void => {};
   const perform = bot.platform.perform.bind(bot.platform);
   const asked = new Promise<void>((resolve) => {
@@ -309,7 +309,7 @@ test('what is refused for good while it changes is tried as it is by then', asyn
   expect(await bot.query(`select 1 from messages where state = 'dead'`)).toEqual([]);
 });
 
-/** Requests that were decided, one for each text, and whose outcome nobody recorded. */
+/** An attempt with one unrecorded request for each text. */
 const attemptOf = (texts: readonly string[], at = bot.app.clock.now()): string =>
   JSON.stringify({
     version: 1,
@@ -323,7 +323,7 @@ const attemptOf = (texts: readonly string[], at = bot.app.clock.now()): string =
     })),
   });
 
-test('what changes while its first part is sent is not given up because the second is refused', async () => {
+test('a message that changes while its first part is sent is not given up when the second is rejected', async () => {
   const perform = bot.platform.perform.bind(bot.platform);
   bot.platform.perform = async (operation) => {
     const body = JSON.stringify(operation);
@@ -333,7 +333,7 @@ test('what changes while its first part is sent is not given up because the seco
       await bot.query(`update messages set content = '{"text":"good"}', version = version + 1 where room = 'y'`);
     return id;
   };
-  // In steps of its own, so that the first of them is not a repeat.
+  // In separate steps, so that the first of them is not a repeat.
   await insert('y', 'x', { key: 'k', not_before: soon(60_000) });
   await bot.query(`update messages set attempt = $1, not_before = null where room = 'y'`, [
     attemptOf(['first', 'bad']),
@@ -348,7 +348,7 @@ const dead = (room: string) => bot.query(`select reason from messages where stat
 const forgetKeys = (): void =>
   void (bot.platform.capabilities = { ...bot.platform.capabilities, keyWindowMs: 24 * 3_600_000 });
 
-test('what was taken away while nobody knew whether it was shown is taken away, however long ago that was', async () => {
+test('a message that is removed while its outcome is unknown is deleted, however long ago it was sent', async () => {
   forgetKeys();
   await insert('y', 'x', {
     ...{ key: 'k', removed: true, version: 2 },
@@ -359,7 +359,7 @@ test('what was taken away while nobody knew whether it was shown is taken away, 
   expect(bot.texts('y')).toEqual([]);
 });
 
-test('what changes while its repeat is being decided is not repeated as it was', async () => {
+test('a message that changes while its repeat is decided is not repeated with its old content', async () => {
   forgetKeys();
   const { database } = bot.app;
   const { query } = database;
@@ -387,7 +387,7 @@ test('what changes while its repeat is being decided is not repeated as it was',
   expect(asked[0]).toContain('new');
 });
 
-test('a digest of what was taken away before it was sent says nothing', async () => {
+test('a digest whose members were all removed before it was sent is not shown', async () => {
   const digest = randomUUID();
   await insert('q', 'one', { key: 'one', line: 'one', removed: true, version: 2, not_before: soon(60_000) });
   await insert('q', '', { id: digest, digest: true, content: '{}', ring_version: 1, not_before: soon(60_000) });
@@ -399,7 +399,7 @@ test('a digest of what was taken away before it was sent says nothing', async ()
   expect(bot.texts('q')).toEqual([]);
 });
 
-test('what gets a time of its own while its digest is under way is not shown once more', async () => {
+test('a message that gets a time while its digest is being sent is not shown twice', async () => {
   let asked = 0;
   let answer = (): void => {};
   const perform = bot.platform.perform.bind(bot.platform);
@@ -425,7 +425,7 @@ test('what gets a time of its own while its digest is under way is not shown onc
   expect(bot.messages('a')).toHaveLength(1);
 });
 
-test('what is in a digest and gets a time of its own is shown then, by itself', async () => {
+test('a message that gets a time while it is in a digest is shown separately at that time', async () => {
   bot.platform.before = (operation) => {
     if (operation.room === 'a') throw new RateLimited(`room:${operation.room}`, 60_000);
   };
@@ -442,14 +442,14 @@ test('what is in a digest and gets a time of its own is shown then, by itself', 
   expect(await put()).toEqual([{ fold: null }]);
 });
 
-test('taps are offered also while something waits for its time', async () => {
+test('reactions are added even while a message waits for its time', async () => {
   bot.platform.capabilities = { ...bot.platform.capabilities, buttons: false, select: false };
   await insert('z', 'in an hour', { not_before: soon(3_600_000) });
   await bot.say('offer');
   await until(() => bot.messages().some((message) => message.reactions.length > 0));
 });
 
-test('what a person says is answered before what waits in bulk', async () => {
+test('replies go before bulk messages', async () => {
   const event = (n: number) => ({
     source: 'webhook',
     sourceId: randomUUID(),

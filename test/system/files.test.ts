@@ -49,7 +49,7 @@ const shownBytes = (): (string | undefined)[] =>
   bot.messages().map(({ file }) => file && Buffer.from(file.bytes).toString());
 const files = () => bot.query<{ hash: string }>('select hash from files');
 
-test('a file is uploaded once and shown below the words, and a changed one takes its place', async () => {
+test('a file is uploaded once and shown after the text, and a changed one replaces it', async () => {
   await bot.say('draw one');
   expect(types()).toEqual(['send', 'upload', 'send']);
   expect(bot.texts()).toEqual(['Look', 'a table']);
@@ -60,13 +60,13 @@ test('a file is uploaded once and shown below the words, and a changed one takes
   expect(shownBytes()).toEqual([undefined, 'two']);
 });
 
-test('a file that a message shows twice is uploaded once and shown twice', async () => {
+test('a file that appears twice in a message is uploaded once', async () => {
   await bot.say('twice same');
   expect(types().filter((type) => type === 'upload')).toHaveLength(1);
   expect(shownBytes()).toEqual([undefined, 'same', 'same']);
 });
 
-test('an upload whose answer is lost is repeated under its key, and the message is shown once', async () => {
+test('an upload whose response is lost is repeated under its key, and the message is shown once', async () => {
   let lost = 0;
   bot.platform.after = ({ type }) => {
     if (type === 'upload' && lost++ === 0) throw new Error('the answer is lost');
@@ -78,7 +78,7 @@ test('an upload whose answer is lost is repeated under its key, and the message 
   expect(shownBytes()).toEqual([undefined, 'one']);
 });
 
-test('where there is no upload the file goes with its message; where there are no files it is named', async () => {
+test('without uploads the file is sent with its message, and without files it is named', async () => {
   const { capabilities } = bot.platform;
   bot.platform.capabilities = { ...capabilities, files: { maxBytes: 1000, upload: false } };
   await bot.say('draw one');
@@ -91,12 +91,12 @@ test('where there is no upload the file goes with its message; where there are n
   ]);
 });
 
-test('a file that is too large makes its handler fail', async () => {
+test('a handler that stores a file that is too large fails', async () => {
   expect((await bot.say('large'))[0]).toContain('something failed');
   expect(await files()).toEqual([]);
 });
 
-test('a file is kept as long as a message names it', async () => {
+test('a file is kept while a message refers to it', async () => {
   await bot.say('draw one');
   await bot.say('draw two');
   await bot.query(`update files set made_at = made_at - interval '100 days'`);

@@ -7,7 +7,7 @@ const MINUTE_MS = 60_000;
 const probe = defineSkill({
   name: 'probe',
   commands: {
-    'begin {what...}': { help: 'is asked about when late', run: ({ args }) => `begun ${args.what}` },
+    'begin {what...}': { help: 'must be confirmed when late', run: ({ args }) => `begun ${args.what}` },
     halt: {
       help: 'runs however late',
       late: 'run',
@@ -39,8 +39,8 @@ function hear(platform: MemoryPlatform, text: string, agoMs: number): void {
   });
 }
 
-/** A bot that was away for so long, during which this was said; resolves when it is back and has dealt with it. */
-async function comeBack(awayMs: number, said: readonly [text: string, agoMs: number][]): Promise<TestBot> {
+/** A bot that was offline for this long, during which these messages were sent; resolves when it has handled them. */
+async function returnAfter(awayMs: number, said: readonly [text: string, agoMs: number][]): Promise<TestBot> {
   const before = await start();
   await before.leave();
   await before.query(`update cursors set stored_at = stored_at - $1 * interval '1 millisecond'`, [awayMs]);
@@ -50,31 +50,31 @@ async function comeBack(awayMs: number, said: readonly [text: string, agoMs: num
   return bot;
 }
 
-test('after a gap a command is asked about, with its age and its words', async () => {
-  const bot = await comeBack(190 * MINUTE_MS, [['!begin *deploy*', 180 * MINUTE_MS]]);
+test('a command from a time when the bot was offline must be repeated; the reply has its age and text', async () => {
+  const bot = await returnAfter(190 * MINUTE_MS, [['!begin *deploy*', 180 * MINUTE_MS]]);
   expect(bot.texts()).toEqual([
     'I was offline when you sent this 3 h ago. If you still want it, send it again: `begin \\*deploy\\*`',
   ]);
   expect(await bot.say('begin again')).toEqual(['begun again']);
 });
 
-test('one that may run however late runs, and knows how late it is', async () => {
-  const bot = await comeBack(190 * MINUTE_MS, [['!halt', 180 * MINUTE_MS]]);
+test('a command with late: run is run, and knows how late it is', async () => {
+  const bot = await returnAfter(190 * MINUTE_MS, [['!halt', 180 * MINUTE_MS]]);
   expect(bot.texts()).toEqual(['halted 180 late']);
 });
 
-test('what was said shortly before the bot came back is run', async () => {
-  const bot = await comeBack(190 * MINUTE_MS, [['!begin now', 9 * MINUTE_MS]]);
+test('a command from shortly before the bot came back is run', async () => {
+  const bot = await returnAfter(190 * MINUTE_MS, [['!begin now', 9 * MINUTE_MS]]);
   expect(bot.texts()).toEqual(['begun now']);
 });
 
-test('an old time stamp without a gap is not late: clocks of platforms may be wrong', async () => {
-  const bot = await comeBack(5 * MINUTE_MS, [['!begin now', 180 * MINUTE_MS]]);
+test('an old timestamp without downtime does not count as late, because platform clocks may be wrong', async () => {
+  const bot = await returnAfter(5 * MINUTE_MS, [['!begin now', 180 * MINUTE_MS]]);
   expect(bot.texts()).toEqual(['begun now']);
 });
 
-test('each of several is dealt with once, in order, also when the bot goes and comes again', async () => {
-  const bot = await comeBack(190 * MINUTE_MS, [
+test('several late commands are handled once, in order, even across another restart', async () => {
+  const bot = await returnAfter(190 * MINUTE_MS, [
     ['!begin one', 180 * MINUTE_MS],
     ['!halt', 170 * MINUTE_MS],
     ['!begin two', 1000],
@@ -86,11 +86,11 @@ test('each of several is dealt with once, in order, also when the bot goes and c
 });
 
 test('the answer to a late command is a reply to it', async () => {
-  const bot = await comeBack(190 * MINUTE_MS, [['!begin x', 180 * MINUTE_MS]]);
+  const bot = await returnAfter(190 * MINUTE_MS, [['!begin x', 180 * MINUTE_MS]]);
   expect(bot.messages()[0]?.replyTo).toBe(bot.platform.stream[0]?.id);
 });
 
-test('what was said before the bot was there for the first time is not run', async () => {
+test('commands from before the first start are not run', async () => {
   const platform = new MemoryPlatform();
   hear(platform, '!begin before', 1000);
   hear(platform, '!halt', 180 * MINUTE_MS);

@@ -7,7 +7,7 @@ import { memoryEnvironment } from '../fakes/matrix/world.ts';
 const myself = { userId: '@bell:e.org', displayName: 'Watchbell' };
 const reactions = await Reactions.load(memoryEnvironment({}).state);
 
-/** What the core makes of a message: how it is addressed, and the line that is the command. */
+/** How the core reads a message: whether it addresses the bot, and the command. */
 function read(content: JsonObject): Addressing {
   const event = {
     type: 'm.room.message',
@@ -29,12 +29,12 @@ test.each([
   ['WATCHBELL ack 12', 'ack 12'],
   ['please @Watchbell help', 'please help'],
   ['it is back\nbell: help', 'help'],
-])('%s is said to the bot', (body, text) => {
+])('%s addresses the bot', (body, text) => {
   expect(read({ body })).toMatchObject({ to: 'bot', text });
 });
 
 test.each(['bellows help', 'ask bell', 'watchbells', '', 'https://matrix.to/#/@bob:e.org help'])(
-  '"%s" is not',
+  '"%s" does not address the bot',
   (body) => {
     expect(read({ body })).toEqual({ to: 'nobody' });
   },
@@ -64,13 +64,13 @@ test.each<[string, JsonObject]>([
   ['a name and a pill', { body: 'Watchbell: ack 3', ...pill(': ack 3'), ...mentions }],
   ['a name and m.mentions', { body: 'Watchbell: ack 3', ...mentions }],
   ['nothing but m.mentions', { body: 'ack 3', ...mentions }],
-])('a mention by %s is one, and what is left is the command', (_, content) => {
+])('a mention by %s is recognised, and the rest is the command', (_, content) => {
   const line = read(content);
   expect(line).toMatchObject({ to: 'bot', text: 'ack 3' });
   expect(line).not.toHaveProperty('whole');
 });
 
-test('a name without @ or a colon is left to the core, where the client did not make a pill of it', () => {
+test('a name without @, colon or pill is left to the core', () => {
   expect(read({ body: 'watchbell status' })).toMatchObject({ text: 'status', whole: 'watchbell status' });
   expect(read({ body: 'watchbell status', ...mentions })).toMatchObject({ whole: 'watchbell status' });
   const quote = `<mx-reply><a href="${LINK}">Watchbell</a> said</mx-reply>watchbell status`;

@@ -9,7 +9,7 @@ const board = defineSkill({
   options: z.object({}),
   commands: {
     'put {key} {text...}': {
-      help: 'shows a living message',
+      help: 'shows a message under a key',
       run: ({ post, args }) => post('ops', args.key, args.text),
     },
     'tell {text...}': { help: 'answers', run: ({ args }) => String(args.text) },
@@ -45,13 +45,13 @@ const textsIn = (one: string) =>
     .filter(({ sender }) => sender === '@bell:fake.test')
     .map(({ text }) => text);
 
-test('after an upgrade what waits, and what changes, is said once in the new room, and nothing becomes a dead letter', async () => {
+test('after an upgrade, pending and changed messages are sent once to the new room, and none becomes a dead letter', async () => {
   await bot.say('put a shown before');
   await until(() => textsIn(room).includes('shown before'));
   await bot.say('put b shown and left alone');
   await until(() => textsIn(room).length === 2);
 
-  // Decided, and nobody knows whether it was done, when the room is closed.
+  // An attempt with an unknown outcome, when the room is closed.
   homeserver.faults.next({ kind: 'error', on: ['send'], times: 2 });
   const tries = homeserver.counts.send ?? 0;
   const saying = bot.say('put c waits');
@@ -78,7 +78,7 @@ test('after an upgrade what waits, and what changes, is said once in the new roo
   expect(textsIn(next)).not.toContain('asked in the old room');
 });
 
-test('a room that was upgraded and stays closed is a reason that says what to do', async () => {
+test('if the new room stays invite-only, the error has the remedy', async () => {
   const levels = { users: { '@ann:fake.test': 100 }, events_default: 50 };
   await bot.leave();
   const next = homeserver.upgradeRoom('ann', room);
@@ -103,7 +103,7 @@ test('a room that was upgraded and stays closed is a reason that says what to do
   }
 });
 
-test('what was a dead letter when the room moved is said in the new room when it changes, and when it is replayed', async () => {
+test('a dead letter from before the move is sent to the new room when it changes or is replayed', async () => {
   for (const key of ['a', 'b']) await bot.say(`put ${key} shown before`);
   await until(() => textsIn(room).length === 2);
   await bot.query(`update messages set state = 'dead', reason = 'put out' where connector = 'matrix'`);
@@ -116,7 +116,7 @@ test('what was a dead letter when the room moved is said in the new room when it
   await until(() => textsIn(next).includes('shown before'));
 });
 
-test('of a room that is configured by its id, too, what is said in the old one is not heard any more', async () => {
+test('messages in the old room are ignored, even if the room is configured by its id', async () => {
   await bot.leave();
   const again = await startTestBot({
     skills: [board],

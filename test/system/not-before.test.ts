@@ -3,13 +3,13 @@ import { RateLimited } from '../../src/connectors/connector.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
 import { until } from '../harness/until.ts';
 
-const fates: DeliveryReport[] = [];
+const reports: DeliveryReport[] = [];
 const later = defineSkill({
   name: 'later',
   commands: {
-    // Five lines, the n-th due after n minutes and worth saying for half a minute.
+    // Five lines, the n-th due after n minutes and expiring half a minute later.
     plan: {
-      help: 'says things later',
+      help: 'schedules lines',
       run: async ({ post, room, now }) => {
         for (let n = 1; n <= 5; n++)
           await post(room, `line:${n}`, `line ${n}`, {
@@ -36,29 +36,29 @@ const later = defineSkill({
       },
     },
     'take back {n:int}': {
-      help: 'takes a line back',
+      help: 'removes a line',
       run: ({ remove, room, args }) => remove(room, `line:${args['n']}`),
     },
     hello: { help: 'answers', run: () => 'hello' },
     'state {n:int}': {
-      help: 'tells the state of a line',
+      help: 'shows the state of a line',
       run: async ({ shown, room, args }) => (await shown(room, `line:${args['n']}`))?.state ?? 'none',
     },
   },
   options: z.object({}),
-  deliveryReport: (_, deliveryReport) => void fates.push(deliveryReport),
+  deliveryReport: (_, deliveryReport) => void reports.push(deliveryReport),
 });
 
 let bot: TestBot;
 beforeEach(async () => {
-  fates.length = 0;
+  reports.length = 0;
   bot = await startTestBot({ skills: [later] });
 });
 afterEach(() => bot.stop());
 
 const lines = (): string[] => bot.texts().filter((text) => text.startsWith('line'));
 
-test('what is to be sent later is sent then, and what is said meanwhile does not wait for it', async () => {
+test('a scheduled message is sent at its time, and later messages do not wait for it', async () => {
   await bot.say('plan');
   expect(lines()).toEqual([]);
   expect(await bot.say('state 1')).toEqual(['waiting']);
@@ -68,10 +68,10 @@ test('what is to be sent later is sent then, and what is said meanwhile does not
   expect(await bot.say('state 1')).toEqual(['shown']);
   await bot.advance(60_000);
   expect(lines()).toEqual(['line 1', 'line 2']);
-  expect(fates).toEqual([]);
+  expect(reports).toEqual([]);
 });
 
-test('what is not sent yet can be changed and taken back', async () => {
+test('a scheduled message can be changed and removed', async () => {
   await bot.say('plan');
   await bot.say('change 1');
   await bot.say('take back 2');
@@ -81,15 +81,15 @@ test('what is not sent yet can be changed and taken back', async () => {
   expect(lines()).toEqual(['line 1, changed']);
 });
 
-test('what is too late is dropped at once, and its skill hears of the last', async () => {
+test('expired messages are dropped together, and the skill gets a report of the last', async () => {
   await bot.say('plan');
   await bot.advance(4.1 * 60_000);
   expect(lines()).toEqual(['line 4']);
-  expect(fates).toMatchObject([{ key: 'line:3', state: 'dropped', everyMs: null }]);
+  expect(reports).toMatchObject([{ key: 'line:3', state: 'dropped', everyMs: null }]);
   expect(await bot.say('state 3')).toEqual(['dropped']);
 });
 
-test('where a platform takes messages more slowly the fate says how slowly', async () => {
+test('in a rate-limited room the report has the interval between messages', async () => {
   let refused = 0;
   bot.platform.before = (operation) => {
     if (!JSON.stringify(operation).includes('line')) return;
@@ -99,16 +99,16 @@ test('where a platform takes messages more slowly the fate says how slowly', asy
   await bot.say('plan');
   const due = bot.advance(61_000);
   while (refused === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-  // A refusal counts for 20 s.
+  // A room counts as throttled for 20 s.
   const before = refused;
   bot.pass(15_000);
   while (refused === before) await new Promise((resolve) => setTimeout(resolve, 5));
   await bot.advance(16_000);
   await due;
-  expect(fates).toMatchObject([{ key: 'line:1', state: 'dropped', everyMs: 700 }]);
+  expect(reports).toMatchObject([{ key: 'line:1', state: 'dropped', everyMs: 700 }]);
 });
 
-test('what may have been sent, and is said anew for later, holds nothing up', async () => {
+test('a message that may have been sent and is rescheduled delays nothing', async () => {
   let isLost = true;
   bot.platform.before = (operation) => {
     if (isLost && JSON.stringify(operation).includes('line 1')) throw new Error('nobody knows');
@@ -123,7 +123,7 @@ test('what may have been sent, and is said anew for later, holds nothing up', as
   expect(lines()).toEqual(['line 1, changed']);
 });
 
-describe('a little before its time a line is frozen, so that nothing but its request is left to do', () => {
+describe('a line that is frozen shortly before its time', () => {
   let still: TestBot;
   beforeEach(async () => {
     still = await startTestBot({ skills: [later], still: true });
@@ -136,21 +136,21 @@ describe('a little before its time a line is frozen, so that nothing but its req
 
   const shown = (): string[] => still.texts().filter((text) => text.startsWith('line'));
 
-  test('and it is sent at its time; what is said meanwhile does not wait for it', async () => {
+  test('it is sent at its time, and later messages do not wait for it', async () => {
     expect(await still.say('hello')).toEqual(['hello']);
     expect(shown()).toEqual([]);
     await still.advance(300);
     expect(shown()).toEqual(['line 1']);
   });
 
-  test('and however many are due then, none of them waits for a later look', async () => {
+  test('however many are due, none waits for a later look', async () => {
     await still.say('many 40');
     await still.advance(1300);
     still.pass(400);
     await until(() => shown().length === 41);
   });
 
-  test('and what is said anew while something else is on its way is not sent as it was', async () => {
+  test('a message that changes while another is being sent is not sent in its old version', async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const perform = still.platform.perform.bind(still.platform);
     still.platform.perform = async (operation) => {
@@ -172,7 +172,7 @@ describe('a little before its time a line is frozen, so that nothing but its req
     expect(shown()).toEqual([]);
   });
 
-  test('and it can still be taken back, and changed', async () => {
+  test('it can still be removed and changed', async () => {
     await still.say('take back 1');
     await still.advance(1000);
     expect(shown()).toEqual([]);

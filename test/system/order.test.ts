@@ -13,7 +13,7 @@ const probe = defineSkill({
   commands: {
     root: { help: 'posts', run: ({ post, room }) => post(room, 'root', 'root') },
     pair: {
-      help: 'says two things at once, the first of them in a thread',
+      help: 'posts two messages, the first of them in a thread',
       run: async ({ say, room }) => {
         await say(room, 'first', { inThreadOf: 'root' });
         await say(room, 'second');
@@ -21,14 +21,14 @@ const probe = defineSkill({
     },
     hello: { help: 'answers', run: () => 'hello' },
     nothing: {
-      help: 'says what is no message',
+      help: 'returns an invalid message',
       run: async ({ state, say, room }) => {
         await state.set('done', 1);
         await say(room, undefined as unknown as Message);
       },
     },
     never: {
-      help: 'sets a timer for no time',
+      help: 'sets a timer for an invalid time',
       run: async ({ state, at }) => {
         await state.set('done', 1);
         await at('never', new Date('never'), 'ring', {});
@@ -54,7 +54,7 @@ const probe = defineSkill({
 let bot: TestBot;
 beforeEach(async () => {
   bot = await startTestBot({ skills: [probe] });
-  // From now on the room is known to hold nothing unclear.
+  // From now on the room is known to have no unconfirmed requests.
   await bot.say('hello');
 });
 afterEach(() => bot.stop());
@@ -76,12 +76,12 @@ const states = async (room: string): Promise<string[]> =>
     ({ state }) => state,
   );
 
-test('what one handler says is shown in that order, whether or not it can be sent at once', async () => {
+test('the messages of one handler are shown in order, whether or not they can be sent together', async () => {
   await bot.say('root');
   for (let round = 0; round < 5; round++) expect(await bot.say('pair')).toEqual(['first', 'second']);
 });
 
-test.each(['nothing', 'never'])('a handler that says %s fails as a whole, and visibly', async (command) => {
+test.each(['nothing', 'never'])('the command %s fails completely and visibly', async (command) => {
   const [answer] = await bot.say(command);
   expect(answer).toContain('something failed');
   expect(await bot.query(`select 1 from skill_state where key = 'done'`)).toEqual([]);
@@ -89,7 +89,7 @@ test.each(['nothing', 'never'])('a handler that says %s fails as a whole, and vi
   expect(errors.map(({ message }) => message)).toEqual([expect.stringMatching(/not undefined|valid Date/)]);
 });
 
-test('a handler that fails among others is the only one that does, and its lane goes on', async () => {
+test('a failing handler does not affect others, and its lane continues', async () => {
   const event = (n: number) => ({
     ...{ source: 'webhook', sourceId: randomUUID(), kind: 'webhook' as const, skill: 'probe', name: 'probe' },
     lane: `lane ${n % 4}`,
@@ -104,7 +104,7 @@ test('a handler that fails among others is the only one that does, and its lane 
   expect(count).toEqual({ done: 39, failed: 1 });
 });
 
-test('of two that are due in a moment the earlier one comes first, whichever was planned first', async () => {
+test('of two scheduled messages the earlier one is sent first, whichever was scheduled first', async () => {
   const at = now();
   await bot.query(
     `insert into messages (id, connector, room, skill, queue, content, not_before) values
@@ -115,14 +115,14 @@ test('of two that are due in a moment the earlier one comes first, whichever was
   expect(bot.texts('r')).toEqual(['earlier', 'later']);
 });
 
-/** A request that was decided at some time and whose outcome nobody recorded. */
+/** An attempt with an unrecorded request, decided at some time. */
 const attempt = (text: string, at = now()): string =>
   JSON.stringify({
     ...{ version: 1, ring: 0, next: 0, actions: '[]', at: at.toISOString() },
     steps: [{ type: 'send', copy: 0, ring: 0, part: { body: { message: { text } }, bytes: 9 }, hash: text }],
   });
 
-test('what is repeated after the platform has forgotten its key says that it may be a repeat', async () => {
+test('a repeat after the platform has forgotten its key is marked as a possible repeat', async () => {
   const hour = 3_600_000;
   bot.platform.capabilities = { ...bot.platform.capabilities, keyWindowMs: 24 * hour };
   await insert('young', 'young', { attempt: attempt('young', soon(now(), -23 * hour)) });
@@ -132,7 +132,7 @@ test('what is repeated after the platform has forgotten its key says that it may
   await until(async () => (await bot.query('select 1 from messages where pending')).length === 0);
 });
 
-test('nothing goes between two requests that somebody made and did not live to record', async () => {
+test('nothing is sent between two requests that a dead replica made and did not record', async () => {
   const order: string[] = [];
   let answer = (): void => {};
   const perform = bot.platform.perform.bind(bot.platform);
@@ -155,7 +155,7 @@ test('nothing goes between two requests that somebody made and did not live to r
   expect(order.map((body) => /first|second|reply/.exec(body)?.[0])).toEqual(['first', 'second', 'reply']);
 });
 
-test('an event that nobody was told of is found, whatever waits for a program that knows it', async () => {
+test('the sweep finds an event even among many that wait for a newer program', async () => {
   await bot.query(
     `insert into events (source, source_id, lane, kind, skill, name, payload, happened_at)
      select 'emit', gen_random_uuid()::text, 'gone:' || n, 'emit', 'gone', 'x', 'null', now() from generate_series(1, 1000) n`,
@@ -169,7 +169,7 @@ test('an event that nobody was told of is found, whatever waits for a program th
   await bot.query(`delete from events where skill = 'gone'`);
 });
 
-test('what could not be sent while the platform was away is not shown after its time', async () => {
+test('a message that expired while the platform was unreachable is not shown', async () => {
   let away = true;
   bot.platform.before = ({ room }) => {
     if (away && room === 'r') throw new Unreachable('away');
@@ -182,7 +182,7 @@ test('what could not be sent while the platform was away is not shown after its 
   expect(bot.texts('r')).toEqual([]);
 });
 
-test('what waits behind slow requests is not shown after its time', async () => {
+test('a message that expires behind slow requests is not shown', async () => {
   const last = soon(now(), 3000);
   const shownAt: Date[] = [];
   bot.platform.before = ({ room }) => {
@@ -202,7 +202,7 @@ test('what waits behind slow requests is not shown after its time', async () => 
   expect(shownAt.length).toBeGreaterThan(0);
 });
 
-test('a message that somebody is changing keeps no other room waiting', async () => {
+test('a message that is being changed does not delay other rooms', async () => {
   const held = randomUUID();
   bot.platform.before = ({ room }) => {
     if (room === 'held') throw new RateLimited(`room:${room}`, 300);

@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => bot.stop());
 
-test('a tap on what nobody knows yet waits out of the way, and is handled in the lane of its room', async () => {
+test("a reaction to an unconfirmed message is parked without blocking, and is later handled in its room's lane", async () => {
   const happening = (id: string) => ({
     ...{ id, room: 'lobby', direct: false, at: bot.app.clock.now() },
     sender: { accountId: '@ann:test', name: 'Ann', bot: false, guest: false },

@@ -1,7 +1,7 @@
 /** Copies of a notification, which Alertmanager and its peers send. */
 import { bodyOf, startAlertsBot } from '../../skills/alerts/test-bot.ts';
 
-test('the end of an alert that came once more, with nothing in between, shows nothing new and edits nothing', async () => {
+test('a repeated resolved notification shows nothing new and edits nothing', async () => {
   await using bot = await startAlertsBot();
   const startsAt = new Date(bot.app.clock.now().getTime() - 60_000);
   const end = bodyOf([{ pod: 'a', startsAt, endsAt: bot.app.clock.now(), status: 'resolved' }]);

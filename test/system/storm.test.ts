@@ -44,14 +44,14 @@ async function post(pods: readonly string[], status: 'firing' | 'resolved' = 'fi
 
 const handled = () => until(async () => (await bot.query(`select 1 from events where state = 'new'`)).length === 0);
 
-/** How often each alert's name is to be read in the room. */
-const named = (): number[] => {
+/** How often each alert's name appears in the room. */
+const mentionCounts = (): number[] => {
   const all = bot.texts().join('\n').replaceAll('\\', '');
   return PODS.map((pod) => all.split(`Down-${pod}`).length - 1);
 };
 
 test.each(['account', 'room'] as const)(
-  'alerts that come while the platform refuses by %s are all named in a digest, none twice, after the answer to a person',
+  'alerts during a rate limit of the %s are all listed in a digest, none twice, after the reply to a person',
   async (scope) => {
     refusing = scope;
     await post(PODS.slice(0, 30));
@@ -69,19 +69,19 @@ test.each(['account', 'room'] as const)(
     });
     await until(async () => (await bot.query(`select 1 from messages where reply_to = 'asked'`)).length > 0);
     await handled();
-    // The delivery worker has looked since, more than once, and has seen all of it.
+    // The delivery worker has looked more than once since, and has seen all messages.
     const seen = refusals;
     await until(() => refusals > seen + 2);
     refusing = undefined;
     await bot.settle();
-    expect(named()).toEqual(PODS.map(() => 1));
+    expect(mentionCounts()).toEqual(PODS.map(() => 1));
     expect(bot.texts()[0]).toBe('watchbell 0.0.0-test');
     expect(bot.texts().filter((text) => text.includes('combined: this room'))).not.toEqual([]);
     expect(bot.messages().length).toBeLessThan(10);
   },
 );
 
-test('what changes after a digest was sent changes in the digest', async () => {
+test('a change after a digest was sent edits the digest', async () => {
   refusing = 'account';
   await post(PODS);
   await until(async () => (await bot.query('select 1 from messages where digest')).length > 0);
@@ -92,10 +92,10 @@ test('what changes after a digest was sent changes in the digest', async () => {
   await bot.settle();
   expect(bot.texts().join('\n')).toMatch(/RESOLVED.*Down.*pod.*000/);
   expect(bot.messages()).toHaveLength(before);
-  expect(named()).toEqual(PODS.map(() => 1));
+  expect(mentionCounts()).toEqual(PODS.map(() => 1));
 });
 
-test('a digest that is refused for good goes to the failover room', async () => {
+test('a digest that is rejected for good goes to the failover room', async () => {
   await using front = await startTestBot({
     skills: [],
     config: {
@@ -118,20 +118,20 @@ test('a digest that is refused for good goes to the failover room', async () => 
   await until(() => front.texts('back').length > 0);
   const [carried] = front.texts('back');
   for (let n = 1; n <= 8; n++) expect(carried).toContain(`alert number ${n}`);
-  // Each can be tried again, and nothing else.
+  // Each of them, and nothing else, can be replayed.
   expect(await front.query(`select 1 from messages where state = 'dead' and not digest`)).toHaveLength(8);
   expect(await front.query(`select 1 from messages where state = 'dead' and digest`)).toEqual([]);
 });
 
-test('a storm that nobody slows down is shown one by one', async () => {
+test('without a rate limit a storm is shown as separate messages', async () => {
   await post(PODS);
   await bot.settle();
-  expect(named()).toEqual(PODS.map(() => 1));
+  expect(mentionCounts()).toEqual(PODS.map(() => 1));
   expect(bot.messages()).toHaveLength(60);
   expect(bot.messages().some((one) => textOf(one.message).includes('combined: this room'))).toBe(false);
 });
 
-test('a page goes before the digest', async () => {
+test('a page is sent before the digest', async () => {
   refusing = 'account';
   await post(PODS);
   await until(async () => (await bot.query('select 1 from messages where digest')).length > 0);

@@ -10,7 +10,7 @@ const knock: Webhook = {
   },
 };
 
-/** The numbers of tasks that were begun. */
+/** The numbers of started tasks. */
 let runs: number[] = [];
 const probe = defineSkill({
   name: 'probe',
@@ -61,7 +61,7 @@ afterEach(async () => {
   await one.stop();
 });
 
-const speaks = (bot: TestBot): boolean => bot.app.parts()['memory']?.detail !== 'active on another replica';
+const isActive = (bot: TestBot): boolean => bot.app.parts()['memory']?.detail !== 'active on another replica';
 const sorted = (texts: readonly string[]): string[] => [...texts].sort();
 const expected = (word: string, of = NUMBERS): string[] => sorted(of.map((n) => `${word} ${n}`));
 
@@ -78,8 +78,8 @@ function hear(text: string): void {
   });
 }
 
-test('one of two replicas speaks for a connector, and each command is answered once', async () => {
-  await until(() => [one, other].filter(speaks).length === 1);
+test('a connector is active on one of two replicas, and each command is answered once', async () => {
+  await until(() => [one, other].filter(isActive).length === 1);
   for (const n of NUMBERS) hear(`ping ${n}`);
   await one.settle();
   expect(one.texts()).toEqual(NUMBERS.map((n) => `pong ${n}`));
@@ -92,7 +92,7 @@ test('each timer fires once, whichever replica set it', async () => {
   expect(sorted(one.texts())).toEqual(expected('due'));
 });
 
-test('each task is run once', async () => {
+test('each task runs once', async () => {
   runs = [];
   for (const n of NUMBERS) hear(`work ${n}`);
   await one.settle();
@@ -105,30 +105,30 @@ test('each task is run once', async () => {
   );
 });
 
-test('webhooks to either replica are shown once each, also by the one that does not speak', async () => {
+test('webhooks to either replica are shown once, even if its connector is not active there', async () => {
   const answers = await Promise.all(NUMBERS.map((n) => (n % 2 === 0 ? one : other).webhook('knock', { n }, 'secret')));
   expect(answers.map((answer) => answer.status)).toEqual(NUMBERS.map(() => 200));
   await one.settle();
   expect(sorted(one.texts())).toEqual(expected('knock'));
 });
 
-test('when the one that speaks stops, the other speaks within a few seconds, and nothing is lost or said twice', async () => {
-  const [first, second] = speaks(one) ? [one, other] : [other, one];
+test('when the active replica stops, the other takes over within a few seconds, and nothing is lost or duplicated', async () => {
+  const [first, second] = isActive(one) ? [one, other] : [other, one];
   for (const n of NUMBERS.slice(0, 10)) hear(`ping ${n}`);
   const leaving = first.leave();
   for (const n of NUMBERS.slice(10)) hear(`ping ${n}`);
   await leaving;
-  // Handed over, not left to end by itself.
+  // Handed over, not left to expire.
   const kept = `select 1 from leases where name = 'connector:memory' and epoch = 1 and expires_at > clock_timestamp()`;
   expect(await second.query(kept)).toEqual([]);
   await second.settle();
-  expect(speaks(second)).toBe(true);
+  expect(isActive(second)).toBe(true);
   expect(second.texts()).toEqual(NUMBERS.map((n) => `pong ${n}`));
   expect(await second.say('ping 99')).toEqual(['pong 99']);
 });
 
-test('when one replica stops, what it has accepted and not handled is handled by the other', async () => {
-  const [first, second] = speaks(one) ? [one, other] : [other, one];
+test('when a replica stops, the other handles the events that it accepted', async () => {
+  const [first, second] = isActive(one) ? [one, other] : [other, one];
   hear('later 1');
   await one.settle();
   await Promise.all([first.app.dispatcher.stop(), second.app.dispatcher.stop()]);
@@ -144,7 +144,7 @@ test('when one replica stops, what it has accepted and not handled is handled by
   expect(sorted(second.texts())).toEqual(['due 1', 'knock 7']);
 });
 
-test('crons and housekeeping go to the replica with the newer configuration at once', async () => {
+test('crons and housekeeping move at once to the replica with the newer configuration', async () => {
   const holds = async ({ app }: TestBot): Promise<string[]> =>
     (await app.metrics.leaseHeld.get()).values
       .filter(({ labels, value }) => value === 1 && ['cron', 'housekeeping'].includes(String(labels.lease)))
