@@ -36,13 +36,16 @@ async function examineRoom(
   try {
     const { room: id, upgraded } = await rooms.lookUp(configured, signal);
     const { joined_rooms: joined } = await requests.request('GET', '/_matrix/client/v3/joined_rooms', { signal });
-    if (!Array.isArray(joined) || !joined.includes(id))
+    if (!Array.isArray(joined) || !joined.includes(id)) {
+      if (await isInvited(requests, id, signal))
+        return { ok: true, what, message: 'invited: the bot accepts the invitation when it runs' };
       return {
         ...{ ok: false, what },
         message: upgraded
           ? `the room was upgraded to ${id}: invite ${userId} there`
           : `not a member: invite ${userId} there`,
       };
+    }
     const state = async (type: string, query = {}): Promise<JsonObject | undefined> =>
       await requests
         .request('GET', `/_matrix/client/v3/rooms/${encodeURIComponent(id)}/state/${type}/`, { query, signal })
@@ -76,4 +79,23 @@ async function examineRoom(
   } catch (error) {
     return { ok: false, what, message: roomProblem(error, configured, userId) ?? messageOf(error) };
   }
+}
+
+const INVITES_ONLY = JSON.stringify({
+  room: {
+    timeline: { limit: 1, types: [] },
+    state: { types: [] },
+    ephemeral: { types: [] },
+    account_data: { types: [] },
+  },
+  presence: { types: [] },
+  account_data: { types: [] },
+});
+
+/** Only /sync lists invitations; without `since` it takes nothing away from a running bot. */
+async function isInvited(requests: Requests, room: string, signal: AbortSignal): Promise<boolean> {
+  const query = { filter: INVITES_ONLY, timeout: 0 };
+  const answer = await requests.request('GET', '/_matrix/client/v3/sync', { query, signal });
+  const invites = dig(answer, 'rooms', 'invite');
+  return isObject(invites) && Object.hasOwn(invites, room);
 }

@@ -251,6 +251,7 @@ test('doctor reports what is wrong with each room, and what to do', async () => 
   world.homeserver.createRoom({ creator: 'ann', alias: 'mute', members: ['bell'], power: { events_default: 50 } });
   world.homeserver.createRoom({ creator: 'ann', alias: 'crypt', members: ['bell'], encrypted: true });
   world.homeserver.createRoom({ creator: 'ann', alias: 'closed' });
+  world.homeserver.invite('bell', world.homeserver.createRoom({ creator: 'ann', alias: 'invited' }));
   const members = ['ann'];
   const power = { events_default: 50 };
   world.homeserver.createRoom({ creator: 'bell', alias: 'own', members, power, version: '12' });
@@ -261,7 +262,9 @@ test('doctor reports what is wrong with each room, and what to do', async () => 
     power: { events: { 'm.reaction': 50 } },
   });
   const connector = await world.connect();
-  const rooms = ['#ops', '#mute', '#crypt', '#closed', '#none', '#own', '#no-taps'].map((name) => `${name}:fake.test`);
+  const rooms = ['#ops', '#mute', '#crypt', '#closed', '#invited', '#none', '#own', '#no-taps'].map(
+    (name) => `${name}:fake.test`,
+  );
   const findings = await connector.examine?.(rooms, new AbortController().signal);
   expect(findings?.map(({ ok, what, message }) => `${ok ? 'ok' : 'no'} ${what}: ${message}`)).toEqual([
     'ok token: logged in as @bell:fake.test',
@@ -270,6 +273,7 @@ test('doctor reports what is wrong with each room, and what to do', async () => 
     'no room #mute:fake.test: may not post: raise the power level of @bell:fake.test there to 50',
     'no room #crypt:fake.test: encrypted: messages there cannot be read; use a room without encryption',
     'no room #closed:fake.test: not a member: invite @bell:fake.test there',
+    'ok room #invited:fake.test: invited: the bot accepts the invitation when it runs',
     `no room #none:fake.test: no room has the address #none:fake.test: check it, or add this address in the room's settings`,
     'ok room #own:fake.test: joined, may post',
     'ok room #no-taps:fake.test: joined, may post, but not add 👀, which needs power level 50',
