@@ -2,19 +2,16 @@ import type { LoadResult } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { Secrets } from '../config/secrets.ts';
 import type { Finding } from '../connectors/connector.ts';
-import { PLATFORMS, platformOf } from '../connectors/platforms.ts';
 import { createConnectorState } from '../connectors/state.ts';
 import type { SecretRef } from '../contract/secret.ts';
 import type { Database } from '../db/database.ts';
 import { messageOf } from '../errors.ts';
 import { secretsOf } from '../http/webhook-intake.ts';
-import { createLogger } from '../log.ts';
+import { examineConnector, findingLine } from './examine-connector.ts';
 import { examineDatabase, examinePrerequisites } from './examine-database.ts';
 import { readLastGood } from './last-good.ts';
 import { createProgramSetup, type ProgramSetup, type ProgramSetupOptions } from './program-setup.ts';
 import { findTarget, openTarget, type DatabaseTarget } from './with-database.ts';
-
-const EXAMINE_MS = 20_000;
 
 /**
  * Prints one line for each check, with the fix where it fails. 0: no problems. If the configuration has problems, it
@@ -31,7 +28,7 @@ export async function doctor(options: ProgramSetupOptions): Promise<number> {
   if (target) findings.push(...(await examineTarget(target, setup, result)));
   else findings.push({ ok: false, what: 'database', message: 'not checked: no valid setting says where it is' });
   findings.push(...setup.folders.broken.map((one) => ({ ok: false, what: `skill ${one.file}`, message: one.reason })));
-  for (const { ok, what, message } of findings) console.log(`${ok ? 'ok ' : 'BAD'}  ${what}: ${message}`);
+  for (const finding of findings) console.log(findingLine(finding));
   const bad = findings.filter((finding) => !finding.ok).length;
   console.log(bad === 0 ? 'No problems found.' : `${bad} of ${findings.length} checks need attention.`);
   return bad === 0 ? 0 : 1;
@@ -67,7 +64,7 @@ async function examineTarget(target: DatabaseTarget, setup: ProgramSetup, result
     return [
       ...findings,
       ...(await examineSecrets(setup, config)),
-      ...(await Promise.all(connectors.map((name) => examineConnector(name, database, setup, config)))).flat(),
+      ...(await Promise.all(connectors.map((name) => examineAccount(name, database, setup, config)))).flat(),
     ];
   } finally {
     await database.close();
@@ -124,7 +121,7 @@ function referencesIn(path: string, value: unknown): [string, SecretRef][] {
   return Object.entries(value).flatMap(([name, inner]) => referencesIn(`${path}.${name}`, inner));
 }
 
-async function examineConnector(
+async function examineAccount(
   name: string,
   database: Database,
   setup: ProgramSetup,
@@ -134,21 +131,11 @@ async function examineConnector(
   if (!options) return [];
   const unusable = await examineReferences(name, options, setup.secrets);
   if (unusable.length > 0) return unusable;
-  const log = createLogger({ level: 'silent' });
-  try {
-    const connector = await platformOf(options.type, PLATFORMS).create(options, {
-      name,
-      botName: config.name,
-      secret: (reference) => setup.secrets.read(reference),
-      state: createConnectorState(database, name),
-      pages: { query: database.query, changed: () => {} },
-      log,
-    });
-    if (!connector.examine) return [{ ok: true, what: name, message: 'nothing external to check' }];
-    const rooms = Object.values(config.rooms).flatMap((room) => room.in[name] ?? []);
-    const findings = await connector.examine(rooms, AbortSignal.timeout(EXAMINE_MS));
-    return findings.map((finding) => ({ ...finding, what: `${name} ${finding.what}` }));
-  } catch (error) {
-    return [{ ok: false, what: name, message: messageOf(error) }];
-  }
+  return examineConnector({
+    ...{ name, options, platforms: setup.platforms, botName: config.name },
+    rooms: Object.values(config.rooms).flatMap((room) => room.in[name] ?? []),
+    secret: (reference) => setup.secrets.read(reference),
+    state: createConnectorState(database, name),
+    query: database.query,
+  });
 }

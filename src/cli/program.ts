@@ -3,10 +3,11 @@ import { didYouMean } from '../config/nearest.ts';
 import type { Program } from '../contract/program.ts';
 import { StartFailed } from '../errors.ts';
 import { readVersion } from '../version.ts';
+import type { InitOptions } from './init.ts';
 
 const EXIT_STATUS = `
 Exit status: 0 success; 1 failure (check: the configuration has problems; doctor: something needs attention;
-recover: something is still overdue);
+init: it did not work, and what was written is listed; recover: something is still overdue);
 2 could not start (a problem with an option, the configuration, the database, a port or the place of backups).`;
 
 interface Globals {
@@ -50,6 +51,29 @@ export function createProgram(): { run(argv: readonly string[]): Promise<number 
     async (_, options) => (await import('./run.ts')).run(options),
     { isDefault: true },
   );
+  add<InitOptions>(
+    program,
+    'init',
+    'asks for a chat platform, its tokens and a room, tries them, and writes watchbell.yaml',
+    async (_, options) => (await import('./init.ts')).init(options),
+  )
+    .option('--platform <name>', 'the chat platform')
+    .option(
+      '--set <key=value>',
+      'an option of the connector, as under connectors: in watchbell.yaml; can be repeated. A secret is better put into its file before',
+      (one: string, all: readonly string[]) => [...all, one],
+      [],
+    )
+    .option('--room <id>', 'the room for alerts, as the platform names it')
+    .option('--admin <account>', 'your account on the platform')
+    .option('--secrets <directory>', 'where to write the tokens (default: WATCHBELL_SECRETS, else ./secrets)')
+    .option('--yes', 'asks nothing: flags, existing secrets and defaults must answer everything')
+    .option('--overwrite', 'replaces an existing watchbell.yaml, and secrets given by --set')
+    .addOption(
+      new Option('--print-manifest [kind]', 'prints what to paste when you create the app on the platform, and exits')
+        .choices(['alerts', 'everything'])
+        .preset('alerts'),
+    );
   add(program, 'check [file]', 'validates a configuration offline and lists every problem', async ([file], options) =>
     (await import('./check.ts')).check({ path: file ?? options.config }),
   );

@@ -19,9 +19,9 @@ export function fillTypes(connectors: unknown, types: readonly string[], problem
     const atKey = !Object.hasOwn(entry, 'type');
     const path = atKey ? ['connectors', name] : ['connectors', name, 'type'];
     if (typeof type !== 'string') problem({ path, message: 'must be text' });
+    else if (types.includes(type)) filled[name] = { ...entry, type };
     else if (LATER_PLATFORMS.includes(type))
       problem({ path, atKey, message: `${type} is not part of this release yet` });
-    else if (types.includes(type)) filled[name] = { ...entry, type };
     else {
       const known = [...types, ...LATER_PLATFORMS];
       const remedy = didYouMean(type, known) || `; write type: ${known.join(', ')}`;

@@ -11,5 +11,6 @@ export type { JsonObject, JsonValue } from './contract/json.ts';
 export { keyText } from './contract/operation.ts';
 export type { FileContent, InteractionTarget, Operation, Part, Receiver, RequestKey } from './contract/operation.ts';
 export type { ConnectorEnvironment, Platform, SecretReference } from './contract/platform.ts';
+export type { ManifestKind, PlatformSetup, SetupField, SetupQuestion } from './contract/setup.ts';
 export type { Route, RouteAnswer, RouteRequest } from './contract/route.ts';
 export type { Action, Message } from '../chat/message.ts';

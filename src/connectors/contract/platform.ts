@@ -4,6 +4,7 @@ import type { Capabilities } from './capabilities.ts';
 import type { Connector } from './connector.ts';
 import type { ConnectorLog } from './host.ts';
 import type { JsonValue } from './json.ts';
+import type { PlatformSetup } from './setup.ts';
 
 /**
  * One chat platform: a lightweight module, listed in `platforms.ts` or passed in by a test. Heavy imports, above all the SDK, belong
@@ -18,6 +19,8 @@ export interface Platform<Options = unknown> {
   capabilities(options: Options): Capabilities;
   /** Creates a connector. Must not make requests before `start`. */
   create(options: Options, environment: ConnectorEnvironment): Promise<Connector>;
+  /** For `watchbell init`, which does not offer a platform without it. */
+  readonly setup?: PlatformSetup;
 }
 
 /** What a connector gets from the program. */

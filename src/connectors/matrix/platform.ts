@@ -1,6 +1,7 @@
 import type { Platform } from '../connector.ts';
 import { matrixOptions, type MatrixOptions } from './options.ts';
 import { MAX_BYTES } from './render.ts';
+import { matrixSetup } from './setup.ts';
 
 export const matrix: Platform<MatrixOptions> = {
   type: 'matrix',
@@ -26,4 +27,5 @@ export const matrix: Platform<MatrixOptions> = {
     ...(rate && { rate }),
   }),
   create: async (options, environment) => (await import('./index.ts')).create(options, environment),
+  setup: matrixSetup,
 };

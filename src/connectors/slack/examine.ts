@@ -4,7 +4,7 @@ import type { Finding } from '../connector.ts';
 import type { SlackApi } from './api.ts';
 import { classified, slugOf } from './failures.ts';
 import { identify, type Identity } from './identity.ts';
-import { FURTHER_SCOPES, SCOPES } from './scopes.ts';
+import { FURTHER_SCOPES, JOIN_SCOPE, SCOPES, SLASH_COMMAND_SCOPE, type Scope } from './scopes.ts';
 
 const WHERE = 'add it under "OAuth & Permissions" of the app at https://api.slack.com/apps and reinstall the app';
 
@@ -61,18 +61,27 @@ async function examineEvents({ openSocket }: Examined, signal: AbortSignal): Pro
 function examineScopes({ slashCommand, joinNewChannels }: Examined, me: Identity): Finding[] {
   const wanted = [
     ...SCOPES,
-    ...(slashCommand === undefined ? [] : [{ scope: 'commands', without: `${slashCommand} does not exist` }]),
-    ...(joinNewChannels ? [{ scope: 'channels:join', without: 'new channels cannot be joined' }] : []),
+    ...(slashCommand === undefined ? [] : [SLASH_COMMAND_SCOPE]),
+    ...(joinNewChannels ? [JOIN_SCOPE] : []),
   ];
   const granted = new Set(me.scopes);
-  const isMissing = ({ scope }: { scope: string }): boolean => !granted.has(scope);
+  const isMissing = ({ scope }: Scope): boolean => !granted.has(scope);
   const missing = wanted.filter(isMissing).map(({ scope, without }): Finding => ({
     ...{ ok: false, what: `scope ${scope}`, message: `missing: ${without}; ${WHERE}` },
   }));
   const further = FURTHER_SCOPES.filter(isMissing).map(({ scope, without }): Finding => ({
     ...{ ok: true, what: `scope ${scope}`, message: `not granted: ${without}` },
   }));
-  const all: Finding[] = missing.length > 0 ? missing : [{ ok: true, what: 'scopes', message: 'all granted' }];
+  const all: Finding[] =
+    missing.length > 0
+      ? missing
+      : [
+          {
+            ok: true,
+            what: 'scopes',
+            message: further.length > 0 ? 'all that alerts need are granted' : 'all granted',
+          },
+        ];
   return [...all, ...further];
 }
 

@@ -1,5 +1,6 @@
 import type { Platform } from '../connector.ts';
 import { slackOptions, type SlackOptions } from './options.ts';
+import { slackSetup } from './setup.ts';
 
 /** Largest part as JSON. Slack cuts a text off at 40,000 characters, and answers `msg_blocks_too_long` long before that. */
 export const MAX_BYTES = 40_000;
@@ -30,4 +31,5 @@ export const slack: Platform<SlackOptions> = {
     keyWindowMs: KEY_WINDOW_MS,
   }),
   create: async (options, environment) => (await import('./index.ts')).create(options, environment),
+  setup: slackSetup,
 };

@@ -1,41 +1,53 @@
-/** What the bot token must be granted, and what it costs where it is not. */
-export const SCOPES: readonly { readonly scope: string; readonly without: string }[] = [
+export interface Scope {
+  readonly scope: string;
+  /** What it costs where it is not granted; completes "without it: …". */
+  readonly without: string;
+}
+
+/** What the bot token needs for alerts; `doctor` reports each that is missing. */
+export const SCOPES: readonly Scope[] = [
   { scope: 'chat:write', without: 'nothing can be posted' },
   {
     scope: 'channels:history',
-    without: 'nothing said in public channels is heard, and a send that is repeated may show twice',
+    without: 'messages in public channels are not read, and a retried message may appear twice',
   },
   {
     scope: 'groups:history',
-    without: 'nothing said in private channels is heard, and a send that is repeated may show twice',
+    without: 'messages in private channels are not read, and a retried message may appear twice',
   },
-  { scope: 'im:history', without: 'direct messages are not heard' },
-  { scope: 'mpim:history', without: 'conversations of several people are not heard' },
+  { scope: 'im:history', without: 'direct messages are not read' },
   {
     scope: 'channels:read',
-    without: 'members of public channels are not known, and missed messages not caught up with',
+    without: 'members of public channels are unknown, and messages sent while the bot was offline are missed',
   },
   {
     scope: 'groups:read',
-    without: 'members of private channels are not known, and missed messages not caught up with',
+    without: 'members of private channels are unknown, and messages sent while the bot was offline are missed',
   },
-  { scope: 'im:read', without: 'missed direct messages are not caught up with' },
-  { scope: 'mpim:read', without: 'missed messages in conversations of several people are not caught up with' },
-  { scope: 'im:write', without: 'nobody can be written to directly' },
-  { scope: 'mpim:write', without: 'no conversations of several people can be opened' },
+  { scope: 'im:read', without: 'direct messages sent while the bot was offline are missed' },
+  { scope: 'mpim:read', without: 'direct messages sent while the bot was offline are missed' },
+  { scope: 'im:write', without: 'nobody gets a direct message' },
   { scope: 'users:read', without: 'people are shown as ids and count as guests' },
-  { scope: 'reactions:read', without: 'reactions are not heard' },
+  { scope: 'reactions:read', without: 'reactions are not noticed' },
   { scope: 'reactions:write', without: 'the bot cannot react' },
-  { scope: 'files:write', without: 'files and pictures are described in words' },
-  { scope: 'files:read', without: 'files cannot be posted' },
-  { scope: 'metadata.message:read', without: 'a send that is repeated may show twice' },
+  { scope: 'metadata.message:read', without: 'a retried message may appear twice' },
 ];
 
-/** Needed for what not everybody uses. */
-export const FURTHER_SCOPES: readonly { readonly scope: string; readonly without: string }[] = [
-  { scope: 'app_mentions:read', without: 'mentions in channels that the bot is not in are not heard' },
+/** For what not everybody uses. */
+export const FURTHER_SCOPES: readonly Scope[] = [
+  { scope: 'app_mentions:read', without: 'mentions in channels that the bot is not in are not noticed' },
+  { scope: 'mpim:history', without: 'messages in group conversations, such as those of coffee, are not read' },
+  { scope: 'mpim:write', without: 'coffee cannot open group conversations' },
+  { scope: 'files:write', without: 'files and pictures are described in words' },
+  { scope: 'files:read', without: 'files and pictures are described in words' },
   { scope: 'channels:manage', without: 'topics of public channels cannot be set' },
   { scope: 'groups:write', without: 'topics of private channels cannot be set' },
-  { scope: 'usergroups:read', without: 'user groups are to be named by their ids' },
-  { scope: 'usergroups:write', without: 'user groups cannot be kept equal to who is on call' },
+  { scope: 'usergroups:read', without: 'user groups must be configured by id' },
+  { scope: 'usergroups:write', without: 'user groups cannot follow who is on call' },
 ];
+
+/** For the option `slashCommand`. */
+export const SLASH_COMMAND_SCOPE: Scope = { scope: 'commands', without: 'the slash command does not exist' };
+
+/** For the option `joinNewChannels`. */
+export const JOIN_SCOPE: Scope = { scope: 'channels:join', without: 'new channels cannot be joined' };

@@ -37,4 +37,9 @@ export const web: Platform<WebOptions> = {
     keyWindowMs: Number.POSITIVE_INFINITY,
   }),
   create: async (_options, environment) => (await import('./index.ts')).create(environment),
+  setup: {
+    title: 'the built-in web chat',
+    questions: [],
+    room: { label: 'Room', help: 'Any name; the web chat creates the room.', default: 'ops' },
+  },
 };
