@@ -40,12 +40,15 @@ const platformOf = (file: string): string | undefined => /^connectors\/[^/]+(?=\
 
 const arrows = new Map<string, Set<string>>();
 const wrong: string[] = [];
+/** What a file imports as it is loaded, and the types it uses. */
+const imports = new Map<string, Set<string>>();
 for (const file of files) {
   const from = roomOf(file);
   if (layerOf(from) < 0) wrong.push(`src/${from}/ is in no layer: add it to LAYERS in scripts/arrows.ts`);
-  for (const [, target = ''] of readFileSync(join(root, file), 'utf8').matchAll(IMPORT)) {
+  for (const [match, target = ''] of readFileSync(join(root, file), 'utf8').matchAll(IMPORT)) {
     const imported = target === '#skill' ? 'skill.ts' : normalize(join(dirname(file), target));
     if (imported.startsWith('..')) continue;
+    if (!match.startsWith('import(')) imports.set(file, (imports.get(file) ?? new Set()).add(imported));
     const to = roomOf(imported);
     const [platform, other] = [platformOf(file), platformOf(imported)];
     if (platform && platform !== 'connectors/conformance' && other && other !== platform)
@@ -59,6 +62,8 @@ for (const file of files) {
   }
 }
 
+wrong.push(...circles());
+
 if (!process.argv.includes('--quiet'))
   for (const layer of LAYERS)
     for (const room of layer)
@@ -69,4 +74,19 @@ if (wrong.length > 0) {
     `Imports point one way: see "Where things live" in ${relative(process.cwd(), join(import.meta.dirname, '../docs/architecture.md'))}.`,
   );
   process.exitCode = 1;
+}
+
+/** Each file that can reach itself, with the way it does, once for a circle. */
+function circles(): string[] {
+  const found: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    const again = path.indexOf(file);
+    if (again >= 0) return void found.push(`a circle of files: ${[...path.slice(again), file].join(' → ')}`);
+    if (done.has(file)) return;
+    for (const next of imports.get(file) ?? []) visit(next, [...path, file]);
+    done.add(file);
+  };
+  for (const file of imports.keys()) visit(file, []);
+  return found;
 }

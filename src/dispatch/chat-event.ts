@@ -10,7 +10,8 @@ import type { Outbox } from '../handlers/outbox.ts';
 import type { Registry } from '../registry/registry.ts';
 import { keepAnswers, recordInteraction, type RecordedInteraction } from './interaction.ts';
 import { findShown, meaningOfInteraction, meaningOfReaction, type Location, type Meaning } from './offered-action.ts';
-import { runCommand, type Answer, type Outcome, type Place, type CommandRequest } from './run-command.ts';
+import { runCommand, type Answer, type Outcome } from './run-command.ts';
+import type { Place, CommandRequest } from './command-request.ts';
 
 export interface ChatInput {
   readonly registry: Registry;

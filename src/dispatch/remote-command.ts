@@ -10,7 +10,8 @@ import { shortId } from '../handlers/failure.ts';
 import type { Outbox } from '../handlers/outbox.ts';
 import type { Registry } from '../registry/registry.ts';
 import { accountActor } from './chat-event.ts';
-import { runCommand, type Outcome, type Place } from './run-command.ts';
+import { runCommand, type Outcome } from './run-command.ts';
+import type { Place } from './command-request.ts';
 
 /** A command that does not come from a chat: over REST, or from the program's command line. */
 export interface RemoteCommand {

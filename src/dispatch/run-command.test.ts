@@ -1,7 +1,8 @@
 import { Outbox } from '../handlers/outbox.ts';
 import { CommandError, defineSkill, z, type Actor } from '../skill.ts';
 import { startTestBot, type TestBot } from '../testing/index.ts';
-import { runCommand, type CommandResult, type CommandRequest } from './run-command.ts';
+import { runCommand, type CommandResult } from './run-command.ts';
+import type { CommandRequest } from './command-request.ts';
 
 const shop = defineSkill({
   name: 'shop',

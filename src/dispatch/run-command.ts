@@ -1,9 +1,9 @@
 import { formatDuration } from '../chat/duration.ts';
-import { type Message, type MessageLike, type RoomAddress, escape, toMessage } from '../chat/message.ts';
+import { escape, type Message, type MessageLike, toMessage } from '../chat/message.ts';
 import type { Decision } from '../commands/access.ts';
 import { writeAudit } from '../commands/audit.ts';
 import type { IndexedCommand, Lookup } from '../commands/command-index.ts';
-import type { Actor, Visibility } from '../contract/actor.ts';
+import type { Visibility } from '../contract/actor.ts';
 import type { CommandContext } from '../contract/context.ts';
 import type { Transaction } from '../db/database.ts';
 import { codeOf, messageOf } from '../errors.ts';
@@ -11,36 +11,11 @@ import { createContext } from '../handlers/context.ts';
 import type { Outbox } from '../handlers/outbox.ts';
 import { runHandler } from '../handlers/run-handler.ts';
 import type { Registry } from '../registry/registry.ts';
-import { notListeningReply, answerUnknown, isListening, usageReply } from './unknown-command.ts';
+import type { CommandRequest } from './command-request.ts';
+import { answerUnknown, isListening, notListeningReply, usageReply } from './unknown-command.ts';
 
 /** The outcome of a command, or of text that looks like one. A handler that throws fails the event instead. */
 export type Outcome = 'ok' | 'invalid' | 'denied' | 'wrong' | 'cancelled' | 'confirm';
-
-/** Where a command comes from: a room, a direct message, or somewhere without a room (REST, the command line). */
-export interface Place {
-  readonly address: RoomAddress;
-  /** The configured name, which access rules and skills use. */
-  readonly name: string | undefined;
-  readonly direct: boolean;
-  /** In a conversation: the skill that opened it. */
-  readonly onlySkill?: string;
-}
-
-/** A line of text from an actor. */
-export interface CommandRequest {
-  readonly actor: Actor;
-  readonly place: Place;
-  readonly text: string;
-  /** Answer even if it is not a command. */
-  readonly answerUnknown: boolean;
-  readonly tapped: boolean;
-  /** Key of the message that it refers to. */
-  readonly about: string | undefined;
-  /** Only its place, in a thread of the bot's message, suggests that it is for the bot. */
-  readonly unnamed?: boolean;
-  /** How long ago it was sent, in ms, if the bot was offline then; else 0. */
-  readonly lateMs: number;
-}
 
 export interface Answer {
   readonly skill: string;
@@ -71,6 +46,7 @@ export interface CommandResult {
 }
 
 type Known = Exclude<Lookup, { readonly found: 'nothing' }>;
+
 type Fit = Extract<Lookup, { readonly found: 'command' }>;
 
 /** Finds the command in a line, checks access, runs it, and writes the audit. */

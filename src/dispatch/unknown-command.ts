@@ -2,7 +2,7 @@ import { escape } from '../chat/message.ts';
 import { readable, type IndexedCommand, type Lookup } from '../commands/command-index.ts';
 import type { Actor } from '../contract/actor.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { Place, CommandRequest } from './run-command.ts';
+import type { Place, CommandRequest } from './command-request.ts';
 
 /** Further rooms are counted, not listed. */
 const MAX_ROOMS = 5;

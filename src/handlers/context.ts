@@ -1,30 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { toMessage, type MessageLike, type RoomAddress } from '../chat/message.ts';
+import { type MessageLike, type RoomAddress, toMessage } from '../chat/message.ts';
 import type { Actor } from '../contract/actor.ts';
 import type { Context, PostOptions, Shown } from '../contract/context.ts';
 import type { PeopleOnCall } from '../contract/people.ts';
 import type { Json } from '../contract/sql.ts';
-import type { Query, Transaction } from '../db/database.ts';
+import type { Query } from '../db/database.ts';
 import { CommandError } from '../errors.ts';
 import { keepFile } from '../messages/files.ts';
 import { createPeopleOnCall } from '../people/people-on-call.ts';
-import type { LoadedSkill, Registry } from '../registry/registry.ts';
+import type { ContextSource } from './context-source.ts';
 import { writeConversation } from './conversation.ts';
 import { notifyPerson } from './notify.ts';
-import type { Outbox } from './outbox.ts';
 import { taskCalls } from './task-calls.ts';
 
 /** Where commands come from without a room to post in. */
 const ROOMLESS: ReadonlySet<string> = new Set(['api', 'cli']);
-
-export interface ContextSource {
-  readonly registry: Registry;
-  readonly loaded: LoadedSkill;
-  readonly transaction: Transaction;
-  readonly outbox: Outbox;
-  readonly now: Date;
-  readonly eventId: number;
-}
 
 export interface RevocableContext {
   readonly context: Context<unknown>;

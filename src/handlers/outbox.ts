@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Transaction } from '../db/database.ts';
 import type { Committed, Observed } from '../events/committed.ts';
 import { insertEvents, type NewEvent } from '../events/event.ts';
-import { lockMessages, mergeIntents, writeIntents, type MessageIntent } from '../messages/message-intent.ts';
+import { lockMessages, writeIntents } from '../messages/write-intents.ts';
+import { mergeIntents, type MessageIntent } from '../messages/message-intent.ts';
 import { writeTasks, type NewTask } from '../tasks/task.ts';
 import { cancelTimers, writeTimers, type NewTimer } from '../timers/timer.ts';
 

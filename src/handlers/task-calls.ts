@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Context } from '../contract/context.ts';
 import { cancelTask, writeKeyedTask } from '../tasks/task.ts';
-import type { ContextSource } from './context.ts';
+import type { ContextSource } from './context-source.ts';
 
 /** The context's methods for tasks. A task without a key is written with everything else; one with a key at once. */
 export function taskCalls(

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import { Rejected, type Connector, type Receiver } from '../connectors/connector.ts';
 import type { Query } from '../db/database.ts';
 import type { Lease } from '../replicas/lease.ts';
-import { FENCE } from './message-rows.ts';
+import { FENCE } from './lease-fence.ts';
 
 const DIRECT = 'direct:';
 /** After this the person may have left the conversation, and it is opened again. */

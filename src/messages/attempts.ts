@@ -1,6 +1,7 @@
 import { type Query, rerun } from '../db/database.ts';
 import type { Lease } from '../replicas/lease.ts';
-import { LOCK_IN_ORDER, type MessageRow, FENCE } from './message-rows.ts';
+import { LOCK_IN_ORDER, type MessageRow } from './message-rows.ts';
+import { FENCE } from './lease-fence.ts';
 import type { Attempt } from './plan.ts';
 
 export interface Planned {

@@ -1,7 +1,8 @@
 import type { Query } from '../db/database.ts';
 import type { Accepted } from '../events/event.ts';
 import type { Lease } from '../replicas/lease.ts';
-import { LOCK_IN_ORDER, type MessageRow, FENCE } from './message-rows.ts';
+import { LOCK_IN_ORDER, type MessageRow } from './message-rows.ts';
+import { FENCE } from './lease-fence.ts';
 import { withOffer } from './offered-actions.ts';
 import type { Attempt, Copy } from './plan.ts';
 

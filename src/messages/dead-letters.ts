@@ -2,7 +2,8 @@ import type { Query } from '../db/database.ts';
 import type { Accepted } from '../events/event.ts';
 import type { Lease } from '../replicas/lease.ts';
 import { reportsOf } from './confirmations.ts';
-import { FENCE, type MessageRow } from './message-rows.ts';
+import { FENCE } from './lease-fence.ts';
+import type { MessageRow } from './message-rows.ts';
 
 /**
  * Marks a message that the platform rejects for good. Returns the delivery reports as events; undefined: it is dead already,

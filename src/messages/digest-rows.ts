@@ -1,6 +1,7 @@
 import type { Query } from '../db/database.ts';
 import type { Lease } from '../replicas/lease.ts';
-import { COLUMNS, type MessageRow, FENCE } from './message-rows.ts';
+import { COLUMNS, type MessageRow } from './message-rows.ts';
+import { FENCE } from './lease-fence.ts';
 
 /** The digest that a message is folded into; undefined: it no longer exists. */
 export async function liveDigest(query: Query, id: string): Promise<MessageRow | undefined> {

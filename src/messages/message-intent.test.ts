@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { openDatabase, type OpenDatabase } from '../../test/harness/database.ts';
 import { isRerunError, type Database, type Transaction } from '../db/database.ts';
-import { lockMessages, mergeIntents, writeIntents, type MessageIntent } from './message-intent.ts';
+import { lockMessages, writeIntents } from './write-intents.ts';
+import { mergeIntents, type MessageIntent } from './message-intent.ts';
 
 let home: OpenDatabase;
 let database: Database;

@@ -34,9 +34,6 @@ export interface MessageRow extends AskerOnly {
 export const COLUMNS = `m.id, m.connector, m.room, m.skill, m.key, m.queue, m.content, m.version, m.ring_version, m.removed, m.not_before, m.until, m.thread_key, m.reply_to, m.thread,
   m.digest, m.fold, m.delivered_version, m.sends, m.copies, m.attempt, m.wanted_at, m.offered, m.visible_to, m.respond_token, m.respond_until`;
 
-/** The fence, as part of a statement: a replica that lost its lease writes nothing. `$1` is the lease's name, `$2` its epoch. */
-export const FENCE = 'held as materialized (select 1 from leases where name = $1 and epoch = $2 for key share)';
-
 /** Locks rows in the same order as handlers do, to avoid deadlocks. */
 export const LOCK_IN_ORDER = 'order by m.connector, m.room, m.skill, m.key nulls last, m.position for update of m';
 

@@ -1,6 +1,6 @@
 import type { Query } from '../db/database.ts';
 import type { Lease } from '../replicas/lease.ts';
-import { FENCE } from './message-rows.ts';
+import { FENCE } from './lease-fence.ts';
 
 export interface Reactable {
   readonly id: string;

@@ -1,6 +1,7 @@
 import { type Query, rerun } from '../db/database.ts';
 import { type Lease, LeaseLost } from '../replicas/lease.ts';
-import { LOCK_IN_ORDER, FENCE } from './message-rows.ts';
+import { LOCK_IN_ORDER } from './message-rows.ts';
+import { FENCE } from './lease-fence.ts';
 
 /**
  * Stores the platform's id of a configured room. If it was another one, the new room shows nothing yet: attempts are undone

@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue, Part } from '../connector.ts';
 import { isObject } from './json.ts';
-import type { MatrixBody, MatrixFile } from './render.ts';
+import type { MatrixBody, MatrixFile } from './body.ts';
 
 /** The body of a stored part, read defensively: another release may have written it. */
 export function bodyOf(part: Part): MatrixBody {

@@ -3,7 +3,7 @@ import { Gone, keyText, Moved, RateLimited, Rejected, Unauthorised, Unreachable 
 import type { FileContent, JsonObject, Operation, RequestKey } from '../connector.ts';
 import { bodyOf, editContent, reactionContent, sendContent } from './content.ts';
 import { text } from './json.ts';
-import type { MatrixBody } from './render.ts';
+import type { MatrixBody } from './body.ts';
 import { isMatrixFailure } from './requests.ts';
 import type { MatrixFailure, Requests } from './requests.ts';
 import { roomProblem } from './rooms.ts';

@@ -1,12 +1,11 @@
 import { cut } from '../../chat/cut.ts';
 import { escapeHtml } from '../../chat/html.ts';
-import { clean, cleanLine, parseMarkdown, QUOTED, safeUrl } from '../../chat/markdown.ts';
-import type { Inline } from '../../chat/markdown.ts';
+import { clean, cleanLine, type Inline, parseMarkdown, QUOTED, safeUrl } from '../../chat/markdown.ts';
 import type { FileRef, Image, Mention, Message, Tone } from '../../chat/message.ts';
 import type { Part, RenderOptions } from '../connector.ts';
+import type { MatrixBody } from './body.ts';
 import { editContent } from './content.ts';
-import { cutLine, inlineLine, jsonBytes } from './cut.ts';
-import type { Line } from './cut.ts';
+import { cutLine, inlineLine, jsonBytes, type Line } from './cut.ts';
 import { defuse } from './defuse.ts';
 
 /**
@@ -21,37 +20,8 @@ const MAX_PARTS = 20;
 /** Space for the rest of a content: its keys, the longest event id, the mark `(12/20)`, and tags added by cutting. */
 const OVERHEAD_BYTES = 1_200;
 
-/** The body of a stored part; `content.ts` turns it into a request. */
-export type MatrixBody = {
-  readonly text: string;
-  /** Null if it would add nothing to `text`. */
-  readonly html: string | null;
-  readonly mentions: readonly string[];
-  readonly notice: boolean;
-  readonly image?: MatrixImage;
-  readonly file?: MatrixFile;
-};
-
-/** `url` is set after the upload. */
-export type MatrixFile = {
-  readonly name: string;
-  readonly mediaType: string;
-  readonly size: number;
-  readonly width?: number;
-  readonly height?: number;
-  readonly url?: string;
-};
-
-/** `url` and `size` are set after the upload. */
-export type MatrixImage = {
-  readonly png: string;
-  readonly width: number;
-  readonly height: number;
-  readonly url?: string;
-  readonly size?: number;
-};
-
 const SIGNS: Readonly<Record<Tone, string>> = { critical: '🔴', warning: '🟠', info: '🔵', ok: '🟢', neutral: '' };
+
 // Readable on white and on dark grey.
 const COLOURS: Readonly<Record<Tone, string | undefined>> = {
   critical: '#e5484d',
