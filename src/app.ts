@@ -29,6 +29,8 @@ import { createWebhookIntake } from './http/webhook-intake.ts';
 import type { Logger } from './log.ts';
 import { createMetrics, declareHistograms, type Metrics } from './metrics.ts';
 import type { PartState } from './part-state.ts';
+import { NO_LINKS, readLinks, type Links } from './people/linked-accounts.ts';
+import { LinksWatch } from './people/links-watch.ts';
 import { buildRegistry } from './registry/build-registry.ts';
 import { initSeries } from './registry/metric-series.ts';
 import { knownNames, type Registry } from './registry/registry.ts';
@@ -96,6 +98,7 @@ export class App {
   readonly #notifier: Notifier;
   readonly #changes: Changes;
   readonly #housekeeper: Housekeeper;
+  readonly #linksWatch: LinksWatch;
   readonly #heartbeat: Heartbeat;
   readonly #incarnation: Incarnation;
   readonly #heardSources: HeardSources;
@@ -149,12 +152,18 @@ export class App {
       registry: () => (this.#heartbeat.isOutdated || !this.#incarnation.isUsable ? undefined : this.#registry),
       pressure: () => this.acceptor.pressure,
       afterCommit,
+      onLinks: (links) => this.#relink(links),
     });
     this.#changes = new Changes({ database, registry: () => this.#registry });
     this.queries = new QueryRunner({
       ...{ database, clock },
       registry: () => this.#registry,
       isStrict: options.checkAnswers ?? false,
+    });
+    this.#linksWatch = new LinksWatch({
+      ...{ database, log },
+      version: () => this.#registry.links.version,
+      onLinks: (links) => this.#relink(links),
     });
     this.#ticker = new Ticker({
       database,
@@ -333,13 +342,14 @@ export class App {
     }
     await this.#incarnation.begin();
     this.#databaseChanged();
-    this.#registry = this.#build(this.#config, await this.#options.generation(this.database));
+    await this.#rebuild();
     await this.#heartbeat.start();
     await this.#notifier.start();
     this.dispatcher.start();
     this.#ticker.start();
     this.#tasks.start();
     this.#housekeeper.start();
+    this.#linksWatch.start();
     await this.#heardSources.start();
     this.#connect();
     this.#leases.start();
@@ -363,7 +373,7 @@ export class App {
   /** Applies a new configuration. Connectors whose entry changed are released and started again. */
   async reload(config: Config, generation: number): Promise<void> {
     const [before, registryBefore] = [this.#config, this.#registry];
-    this.#registry = this.#build(config, generation);
+    this.#registry = this.#build(config, generation, registryBefore.links);
     this.#config = config;
     await Promise.all([this.#connections.disconnectChanged(before), this.#services.stopChanged(registryBefore)]);
     this.#connect();
@@ -381,6 +391,7 @@ export class App {
     const drained = this.#http?.drain({ acceptForMs });
     this.#ticker.stop();
     this.#housekeeper.stop();
+    this.#linksWatch.stop();
     await Promise.all([this.#tasks.stop(), this.#connections.stop(), this.#services.stop()]);
     await this.#leases.stop();
     await drained;
@@ -431,7 +442,7 @@ export class App {
 
   /** Reloads the state in memory. The leases are gone too, so connectors restart on their own. */
   async #reloadState(): Promise<void> {
-    this.#registry = this.#build(this.#config, await this.#options.generation(this.database));
+    await this.#rebuild();
     await this.#heardSources.update();
     await this.notifyOps(
       'emptied',
@@ -439,12 +450,22 @@ export class App {
     );
   }
 
+  /** The database decides the generation and the linked accounts. */
+  async #rebuild(): Promise<void> {
+    const generation = await this.#options.generation(this.database);
+    this.#registry = this.#build(this.#config, generation, await readLinks(this.database.query));
+  }
+
+  #relink(links: Links): void {
+    if (links.version > this.#registry.links.version) this.#registry = this.#registry.withLinks(links);
+  }
+
   #databaseChanged(): void {
     this.#databaseSince = this.clock.now();
     this.metrics.databaseUp.set(this.database.available && this.#incarnation.trouble === undefined ? 1 : 0);
   }
 
-  #build(config: Config, generation: number): Registry {
+  #build(config: Config, generation: number, links: Links = NO_LINKS): Registry {
     const { folders, log, platforms, version } = this.#options;
     const core = createCoreSkill({
       version,
@@ -458,6 +479,7 @@ export class App {
       platforms,
       skills,
       generation,
+      links,
       skillLog: (skill) => log.child({ skill }),
     });
     declareHistograms(

@@ -121,7 +121,7 @@ async function beginIncarnation({ query, script }: Transaction): Promise<HeldCou
   // Sessions of that time may have been signed out since.
   // Without a cursor a connector starts with new events.
   await script(
-    'delete from cursors; delete from leases; delete from replicas; delete from web_sessions; delete from web_sign_ins; update crons set last_at = clock_timestamp(); update schema_info set incarnation = gen_random_uuid()',
+    'delete from cursors; delete from leases; delete from replicas; delete from web_sessions; delete from web_sign_ins; delete from link_codes; update crons set last_at = clock_timestamp(); update schema_info set incarnation = gen_random_uuid()',
   );
   const count = async (statement: string, parameters: unknown[] = []): Promise<number> => {
     const [row] = await query<{ count: number }>(

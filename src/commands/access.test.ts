@@ -240,3 +240,15 @@ describe('actors without an account', () => {
     );
   });
 });
+
+test('in a direct message an unlisted account may run only commands for unlisted ones, and rules may deny those too', () => {
+  const inDirect = { room: undefined, direct: true, class: 'read', command: 'link' } as const;
+  expect(decide([], ask(stranger, inDirect)).because).toContain('or send `link` if another account of yours is listed');
+  const unlisted = { ...inDirect, unlisted: true };
+  expect(decide([], ask(stranger, unlisted)).allow).toBe(true);
+  expect(decide([], ask(guest, unlisted)).allow).toBe(false);
+  expect(decide([], ask({ ...stranger, bot: true }, unlisted)).allow).toBe(false);
+  expect(decide([], ask(stranger, { ...unlisted, direct: false })).allow).toBe(false);
+  expect(decide([], ask(stranger, { ...unlisted, class: 'act' })).allow).toBe(false);
+  expect(decide(rules({ deny: ['everyone'], commands: ['link'] }), ask(stranger, unlisted)).allow).toBe(false);
+});

@@ -13,6 +13,8 @@ export interface DecisionQuestion {
   /** The configured name; undefined for a direct message and in a room that is not configured. */
   readonly room: string | undefined;
   readonly direct: boolean;
+  /** In a direct message it is not only for listed people. */
+  readonly unlisted?: boolean | undefined;
   /** The resource of the command, such as `job:site/deploy`; undefined: none. */
   readonly resource?: string | undefined;
 }
@@ -32,8 +34,8 @@ export interface Decision {
  * The access policy. Pure. The first matching rule decides. Without one, `read` and `respond` are for every member of a
  * configured room, `act` for listed people and API tokens, `admin` for the group `admins` and for whoever runs the program.
  *
- * It fails closed: bots may do nothing, nothing works in a room that is not configured, direct messages are for listed people,
- * and a guest may do only what a rule allows to `guests`, or to that person or one of their groups by name.
+ * It fails closed: bots may do nothing, nothing works in a room that is not configured, direct messages are for listed people
+ * (except commands declared `unlisted`), and a guest may do only what a rule allows to `guests`, or to that person or one of their groups by name.
  */
 export function decide(rules: readonly AccessRule[], question: DecisionQuestion, tokens: TokenLists = {}): Decision {
   const { actor, room, direct } = question;
@@ -41,8 +43,10 @@ export function decide(rules: readonly AccessRule[], question: DecisionQuestion,
   const outside = actor.kind === 'token' ? notInTokenLists(tokens, question) : undefined;
   if (outside !== undefined) return denied(outside);
   // A configured room with only two members may look like a direct message.
-  if (direct && room === undefined && actor.person === undefined && actor.kind === 'account') {
-    return denied('direct messages are for people listed under people:; ask an admin');
+  if (direct && room === undefined && actor.person === undefined && actor.kind === 'account' && !question.unlisted) {
+    return denied(
+      'direct messages are for people listed under people:; ask an admin, or send `link` if another account of yours is listed',
+    );
   }
   if (!direct && room === undefined) return denied('this room is not in the configuration');
   for (const [index, rule] of rules.entries()) {

@@ -73,6 +73,14 @@ test('a valid file yields defaults, parsed durations and sizes, and the options 
 });
 
 describe('problems', () => {
+  test('contact may name any connector: the person may link an account there', async () => {
+    expect(
+      await problemsOf(
+        'connectors: { web: {}, acme: { type: web } }\npeople: { ann: { accounts: { web: a }, contact: [acme, web] } }\n',
+      ),
+    ).toEqual([]);
+  });
+
   test('all are reported at once, each with its position, in the order of the file', async () => {
     expect(
       await problemsOf(`

@@ -105,7 +105,8 @@ export function checkReferences(raw: Raw, vocabulary: Vocabulary): { problems: F
       accounts.set(`${connector}\n${account}`, id);
     }
     for (const [index, connector] of stringsOf(person['contact'])) {
-      if (!Object.hasOwn(own, connector)) {
+      // The person may link an account there.
+      if (!Object.hasOwn(own, connector) && !connectors.includes(connector)) {
         const message = `"${shown(connector)}" is not one of the accounts of ${id}${didYouMean(connector, Object.keys(own))}`;
         problems.push({ path: ['people', id, 'contact', index], message });
       }

@@ -193,7 +193,10 @@ export const configSchema = z.strictObject({
     .record(name, room)
     .default({})
     .describe('Room names, used everywhere else; one name can stand for rooms on several platforms.'),
-  people: z.record(name, person).default({}).describe('One entry per person, with all accounts.'),
+  people: z
+    .record(name, person)
+    .default({})
+    .describe('One entry per person, with all accounts; with `link`, people add further ones themselves.'),
   access: z.array(accessRule).default([]).describe('Access rules; the first one that matches decides.'),
   timeIntervals: z.record(name, timeInterval).default({}).meta({
     description: 'Named times of the week.',

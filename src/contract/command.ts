@@ -28,6 +28,13 @@ export interface Command<Options = unknown> {
   readonly resource?: (args: CommandArgs, options: Options) => string | undefined;
   /** Who sees its answers, including "you may not". Default `everyone`. */
   readonly visibility?: Visibility;
+  /** In a direct message, accounts that are not listed under `people:` may run it too, unless an access rule denies it. */
+  readonly unlisted?: boolean;
+  /**
+   * Its arguments are secret: the audit keeps only its name. It is never run unaddressed, which commands are in threads of the
+   * bot's messages.
+   */
+  readonly secret?: boolean;
   readonly run: (context: CommandContext<Options, CommandArgs>) => Handled | Promise<Handled>;
 }
 

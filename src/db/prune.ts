@@ -60,6 +60,14 @@ export async function prune(database: Database, ages: PruneAges, stopped: () => 
       ages.historyMs,
     ],
     [
+      `delete from link_codes where person = any(array(select person from link_codes where expires_at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH} ${UNTOUCHED}))`,
+      ages.eventsMs,
+    ],
+    [
+      `delete from link_guesses where (connector, account) in (select connector, account from link_guesses where last_at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH} ${UNTOUCHED})`,
+      ages.eventsMs,
+    ],
+    [
       `delete from audit where id = any(array(select id from audit where at < clock_timestamp() - $1 * interval '1 millisecond' limit ${BATCH}))`,
       ages.historyMs,
     ],

@@ -136,7 +136,10 @@ async function typed(input: ChatInput, event: IncomingEvent & { type: 'message' 
     const text = firstLine(event.text);
     const lookup = input.registry.commands.find(text);
     const isMeant = lookup.found === 'command' || (lookup.found === 'misfit' && lookup.isSlip);
-    return root && isMeant ? { text, answerUnknown: false, tapped: false, about, unnamed: true } : undefined;
+    const isSecret = lookup.found !== 'nothing' && lookup.entry.command.secret === true;
+    return root && isMeant && !isSecret
+      ? { text, answerUnknown: false, tapped: false, about, unnamed: true }
+      : undefined;
   }
   const isCommand = (text: string): boolean => input.registry.commands.find(text).found === 'command';
   const text = line.whole !== undefined && isCommand(line.whole) ? line.whole : line.text;

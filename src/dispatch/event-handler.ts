@@ -26,6 +26,7 @@ import { postToOps } from '../handlers/notice.ts';
 import { Outbox } from '../handlers/outbox.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { readLinks, readLinksVersion, type Links } from '../people/linked-accounts.ts';
 import { knownNames, type Registry } from '../registry/registry.ts';
 import { handleAddressed } from './addressed-event.ts';
 import { coreAnswer, handleChat, reply } from './chat-event.ts';
@@ -47,6 +48,8 @@ export interface HandlerOptions {
   readonly registry: () => Registry | undefined;
   /** Told about each commit. */
   readonly afterCommit: Pick<AfterCommit, 'outboxWritten' | 'answersChanged'>;
+  /** Accounts were linked or unlinked since the current registry was built. */
+  readonly onLinks: (links: Links) => void;
   /** A parked event is back in the lane of its room. */
   readonly onUnparked: (event: Accepted) => void;
 }
@@ -83,12 +86,15 @@ export class EventHandler {
       let started: StartedCommand | undefined;
       try {
         return await database.connection(async (transaction) => {
-          row = await begin(transaction, this.known(registry));
+          const beginning = begin(transaction, this.known(registry));
+          const [begun, linksVersion] = await Promise.all([beginning, readLinksVersion(transaction.query)]);
+          row = begun;
           if (!row) {
             await transaction.script('rollback');
             return false;
           }
-          await this.#handle(transaction, [row], registry, { onCommand: (...command) => (started = command) });
+          const current = await this.#withCurrentLinks(transaction, registry, linksVersion);
+          await this.#handle(transaction, [row], current, { onCommand: (...command) => (started = command) });
           return true;
         });
       } catch (error) {
@@ -120,10 +126,13 @@ export class EventHandler {
     if (!registry) return undefined;
     try {
       return await database.connection(async (transaction) => {
-        const found = await beginCalls(transaction, webhook, { ids, lanes }, this.known(registry));
+        const beginning = beginCalls(transaction, webhook, { ids, lanes }, this.known(registry));
+        const [found, linksVersion] = await Promise.all([beginning, readLinksVersion(transaction.query)]);
         const [row, ...rows] = found.filter(({ fits }) => fits);
-        if (row) await this.#handle(transaction, [row, ...rows], registry, { timeoutMs: CALLS_MS });
-        else await transaction.script('rollback');
+        if (row) {
+          const current = await this.#withCurrentLinks(transaction, registry, linksVersion);
+          await this.#handle(transaction, [row, ...rows], current, { timeoutMs: CALLS_MS });
+        } else await transaction.script('rollback');
         return { handled: keysOf(row ? [row, ...rows] : []), left: keysOf(found.filter(({ fits }) => !fits)) };
       });
     } catch (error) {
@@ -160,6 +169,14 @@ export class EventHandler {
     if (this.#knownOf?.registry !== registry)
       this.#knownOf = { registry, literal: knownLiteral(knownNames(registry).all) };
     return this.#knownOf.literal;
+  }
+
+  /** The registry with the accounts that were linked when the transaction began, whichever replica linked them. */
+  async #withCurrentLinks({ query }: Transaction, registry: Registry, version: number): Promise<Registry> {
+    if (version === registry.links.version) return registry;
+    const links = await readLinks(query);
+    this.#options.onLinks(links);
+    return registry.withLinks(links);
   }
 
   async #handle(

@@ -98,6 +98,7 @@ class CommandRun {
       class: entry.command.class ?? 'read',
       room: place.name,
       direct: place.direct,
+      unlisted: entry.command.unlisted,
       ...(args?.args && { resource: entry.command.resource?.(args.args, loaded?.options) }),
     });
     const { outcome, because } = await this.#decided(lookup, decision, args);
@@ -203,7 +204,7 @@ class CommandRun {
       actor,
       skill: entry.skill,
       command: entry.name,
-      text,
+      text: entry.command.secret ? entry.name : text,
       result,
       because,
     });

@@ -31,6 +31,7 @@ export function usableCommands(
         class: entry.command.class ?? 'read',
         room: place.name,
         direct: place.direct,
+        unlisted: entry.command.unlisted,
       }).allow,
   );
 }

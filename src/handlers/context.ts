@@ -212,6 +212,7 @@ export function createContext(source: ContextSource): RevocableContext {
           class: entry.command.class ?? 'read',
           room: registry.rooms.byAddress(room)?.name,
           direct: false,
+          unlisted: entry.command.unlisted,
           resource,
         }).allow
       );

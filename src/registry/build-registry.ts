@@ -1,11 +1,12 @@
 import type { RoomAddress } from '../chat/message.ts';
-import { decide } from '../commands/access.ts';
+import { decide, type DecisionQuestion } from '../commands/access.ts';
 import { CommandIndex } from '../commands/command-index.ts';
 import type { Config } from '../config/schema.ts';
 import type { Platform } from '../connectors/connector.ts';
 import type { Room } from '../contract/room.ts';
 import type { Skill } from '../contract/skill.ts';
 import type { Log } from '../log.ts';
+import { NO_LINKS, type Links } from '../people/linked-accounts.ts';
 import { createPeople } from '../people/people.ts';
 import { createSchedules } from '../people/schedules.ts';
 import type { LoadedSkill, Rooms, Registry } from './registry.ts';
@@ -15,11 +16,14 @@ export interface RegistrySource {
   readonly platforms: readonly Platform[];
   readonly skills: readonly Skill<unknown>[];
   readonly generation: number;
+  /** Default: none. */
+  readonly links?: Links;
   readonly skillLog: (skill: string) => Log;
 }
 
 /** Builds the registry from a valid configuration. @throws {StartFailed} when two skills claim one command. */
-export function buildRegistry({ config, platforms, skills, generation, skillLog }: RegistrySource): Registry {
+export function buildRegistry(source: RegistrySource): Registry {
+  const { config, platforms, skills, generation, links = NO_LINKS, skillLog } = source;
   const on = skills.filter((skill) => skill.name === 'core' || Object.hasOwn(config.skills, skill.name));
   const loaded = new Map(
     on.map((skill) => [skill.name, loadedSkill(skill, config.skills[skill.name], skillLog(skill.name))]),
@@ -31,7 +35,7 @@ export function buildRegistry({ config, platforms, skills, generation, skillLog 
       return platform ? [[name, platform.capabilities(options)] as const] : [];
     }),
   );
-  return {
+  const configured = {
     generation,
     botName: config.name,
     timeZone: config.timeZone,
@@ -39,14 +43,20 @@ export function buildRegistry({ config, platforms, skills, generation, skillLog 
     skills: loaded,
     commands: new CommandIndex(on, config.skills),
     rooms: createRooms(config),
-    people: createPeople(config),
     schedules: createSchedules(config),
-    decide: (question) => decide(config.access, question, config.api.tokens),
+    decide: (question: DecisionQuestion) => decide(config.access, question, config.api.tokens),
     connectors,
-    capabilities: (connector) => capabilities.get(connector),
-    opsRoom: (connector) => config.connectors[connector]?.opsRoom,
+    capabilities: (connector: string) => capabilities.get(connector),
+    opsRoom: (connector: string) => config.connectors[connector]?.opsRoom,
     backlogMaxAgeMs: config.backlog.maxAge,
   };
+  const withLinks = (given: Links): Registry => ({
+    ...configured,
+    people: createPeople(config, given.accounts),
+    links: given,
+    withLinks,
+  });
+  return withLinks(links);
 }
 
 function loadedSkill(skill: Skill<unknown>, options: unknown, log: Log): LoadedSkill {

@@ -6,6 +6,7 @@ import type { People } from '../contract/people.ts';
 import type { Room } from '../contract/room.ts';
 import type { Skill } from '../contract/skill.ts';
 import type { Log } from '../log.ts';
+import type { Links } from '../people/linked-accounts.ts';
 import { NOTIFY_TIMER } from '../people/notifications.ts';
 import type { Schedule } from '../people/on-call.ts';
 
@@ -25,8 +26,8 @@ export interface Rooms {
 }
 
 /**
- * Everything that handlers look up and that depends on the configuration. Immutable: a reload builds a new one and swaps it
- * atomically, and an event that is being handled keeps the one it started with.
+ * Everything that handlers look up and that depends on the configuration and on linked accounts. Immutable: a reload or a link
+ * builds a new one and swaps it atomically, and an event that is being handled keeps the one it started with.
  */
 export interface Registry {
   /** Number of the configuration in `config_generations`. */
@@ -38,6 +39,10 @@ export interface Registry {
   readonly commands: CommandIndex;
   readonly rooms: Rooms;
   readonly people: People;
+  /** The linked accounts that `people` includes. */
+  readonly links: Links;
+  /** The same configuration with these links. */
+  readonly withLinks: (links: Links) => Registry;
   /** On-call schedules by name. */
   readonly schedules: ReadonlyMap<string, Schedule>;
   readonly decide: (question: DecisionQuestion) => Decision;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type QueryContext, defineQuery, listByKey, listInput, listOf, listOutput } from '../contract/query.ts';
+import { hasEffect, type LinkedAccount } from '../people/linked-accounts.ts';
 import type { Registry } from '../registry/registry.ts';
 
 export interface CoreQueryServices {
@@ -58,9 +59,36 @@ export function createCoreQueries({ version, registry }: CoreQueryServices) {
           ({ id }) => id,
         ),
     }),
+    links,
     audit,
   };
 }
+
+const links = defineQuery({
+  help: 'lists the accounts that people linked, also those without effect',
+  class: 'admin',
+  input: z.object(listInput()),
+  output: listOutput(
+    z.object({
+      person: z.string().describe('Their key under people:.'),
+      connector: z.string(),
+      account: z.string(),
+      at: z.iso.datetime(),
+      active: z.boolean().describe('False: the person is not listed any more, or the configuration says otherwise.'),
+    }),
+  ),
+  async run({ sql, people }: QueryContext, page) {
+    const rows = await sql<LinkedAccount & { readonly linked_at: Date }>(
+      'select connector, account, person, linked_at from linked_accounts',
+    );
+    const items = rows.map(({ linked_at: at, ...link }) => ({
+      ...link,
+      at: at.toISOString(),
+      active: hasEffect(people, link),
+    }));
+    return listByKey(items, page, ({ person, connector, account }) => `${person} ${connector} ${account}`);
+  },
+});
 
 interface AuditRow {
   readonly id: number;

@@ -10,6 +10,7 @@ import { CommandError } from '../errors.ts';
 import type { PartState } from '../part-state.ts';
 import type { Registry } from '../registry/registry.ts';
 import { createCoreQueries } from './core-queries.ts';
+import { linkCommands } from './link.ts';
 
 export interface CoreServices {
   readonly version: string;
@@ -39,6 +40,7 @@ export function createCoreSkill(services: CoreServices): Skill<unknown> {
         help: 'explains why your last command was allowed or denied, or looks up an error number',
         run: why,
       },
+      ...linkCommands,
     },
   });
 }
