@@ -207,13 +207,13 @@ test('a failure without a reason is reported as such', async () => {
     throw new Error('');
   };
   await bot.say('coffee pair');
-  expect(bot.texts().at(-1)).toContain('is delayed: no reason was given. I will keep trying.');
+  expect(bot.texts().at(-1)).toContain('is delayed: no reason given. I will keep trying.');
   bot.platform.beforeMembers = () => {};
   bot.platform.beforeOpen = () => {
     throw new Rejected('');
   };
   await bot.advance(60_000);
-  expect(bot.texts().at(-1)).toContain('No conversation could be opened for 2 groups: no reason was given. `!');
+  expect(bot.texts().at(-1)).toContain('No conversation could be opened for 2 groups: no reason given. `!');
 });
 
 describe('whether they met', () => {

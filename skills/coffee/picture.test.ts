@@ -49,8 +49,35 @@ test('drawing stops when its signal aborts', async () => {
   const abort = new AbortController();
   const drawing = drawPicture(people, [], abort.signal);
   abort.abort();
-  await expect(drawing).rejects.toThrow('stopped');
+  await expect(drawing).rejects.toThrow('aborted');
   await expect(drawPicture(people, [], abort.signal)).rejects.toThrow('aborted');
+});
+
+test('pictures are rendered one at a time, and one whose signal aborts is not waited for', async () => {
+  const people = named('Ann', 'Bob', 'Cem');
+  const started: PromiseWithResolvers<Uint8Array>[] = [];
+  const draw = (by: AbortSignal) =>
+    drawPicture(people, [], by, () => {
+      const rendering = Promise.withResolvers<Uint8Array>();
+      started.push(rendering);
+      return rendering.promise;
+    });
+  const turn = () => new Promise(setImmediate);
+  const [rendering, waiting] = [new AbortController(), new AbortController()];
+  const [first, second, third] = [draw(rendering.signal), draw(waiting.signal), draw(signal)];
+  await turn();
+  expect(started).toHaveLength(1);
+  waiting.abort();
+  await expect(second).rejects.toThrow('aborted');
+  rendering.abort();
+  await expect(first).rejects.toThrow('aborted');
+  await turn();
+  expect(started).toHaveLength(1);
+  started[0]?.reject(new Error('the thread has ended'));
+  await turn();
+  expect(started).toHaveLength(2);
+  started[1]?.resolve(Uint8Array.of(1));
+  expect((await third)?.png).toBe('AQ==');
 });
 
 test.each(['Анна', 'Ελένη', '田中さん', '김철수', '李雷', 'José', '🎉🎈', 'محمد', 'שלום', 'अनु'])(
