@@ -1,28 +1,28 @@
--- Everything that happens, once: accepted here before anybody is told "yes", handled in a transaction of its own.
+-- Every event, once: accepted here before the sender gets a success response, and handled in its own transaction.
 create table events (
   id bigint generated always as identity primary key,
   -- A connector's name, or webhook, timer, task, cron, emit, fate, cli.
   source text not null,
-  -- What makes a repeat recognisable: the platform's event id, a timer's uuid, a fresh uuid for webhooks (they have none).
+  -- Identifies repeats: the platform's event id, a timer's uuid, or a new uuid for webhooks (which have none).
   source_id text not null,
-  -- Events of one lane are handled one after another, in order; null: in any order, side by side.
+  -- Events of one lane are handled one after another, in order; null: in any order, concurrently.
   lane text,
   kind text not null,
-  -- Whom an event is addressed to; a replica that does not know (skill, name) leaves it to one that does.
+  -- The addressee; a replica that does not know (skill, name) leaves the event to one that does.
   skill text,
   name text,
   key text,
-  -- JSON as text: jsonb refuses \u0000, and nothing here is queried. Dropped when done, kept when failed.
+  -- JSON as text, because jsonb rejects \u0000 and nothing here is queried. Deleted when done, kept when failed.
   payload text,
   state text not null default 'new' check (state in ('new', 'done', 'failed')),
   result text,
   error_id uuid,
-  -- When it happened by its own account: the platform's timestamp, a timer's due time.
+  -- When it happened according to its source: the platform's timestamp, a timer's due time.
   happened_at timestamptz not null,
   accepted_at timestamptz not null default clock_timestamp(),
-  -- > 0: it is this old because nobody was listening, and a command may ask before it runs.
+  -- > 0: its age in ms, because the bot was offline; a command may need to be sent again.
   late_ms bigint not null default 0,
-  -- A tap on a message whose send is still unknown waits until then, and so does an event that found the database slow.
+  -- Not handled before then: a reaction to an unconfirmed message, or an event to retry after a slow database.
   not_before timestamptz,
   tries integer not null default 0,
   handled_at timestamptz,
@@ -31,19 +31,19 @@ create table events (
 create index events_new on events (id) where state = 'new';
 create index events_new_lane on events (lane, id) where state = 'new' and lane is not null;
 create index events_failed on events (id) where state = 'failed';
--- A cancelled timer that is due but not handled is found by its key.
+-- To find a timer that fired but is not handled by its key, for cancelling it.
 create index events_new_key on events (skill, key) where state = 'new' and key is not null;
--- For pruning alone: rows lie in the order of this time anyway, and a tree would cost each event another insertion.
+-- Only for pruning: rows are stored roughly in this order, and a btree would cost each event another insertion.
 create index events_handled on events using brin (handled_at) with (autosummarize = on);
 
--- How far each connector has read its platform; moved only together with the events before it.
+-- How far each connector has read; updated only together with the events before it.
 create table cursors (
   connector text primary key,
   cursor text not null,
   stored_at timestamptz not null
 );
 
--- Small durable facts of a connector, such as a pinned device.
+-- Small durable state of a connector, such as a device id.
 create table connector_state (
   connector text not null,
   key text not null,
@@ -53,52 +53,52 @@ create table connector_state (
 
 create sequence message_position;
 
--- What each room should show, and what it shows as far as is known. The courier makes the two agree.
+-- What each room should show, and what it is known to show. Delivery makes the two agree.
 create table messages (
   id uuid primary key,
   connector text not null,
   room text not null,
   skill text not null,
-  -- The skill's name for a living message; null: said once.
+  -- The skill's key for a message that it can change; null: posted once.
   key text,
   -- 0 replies and pages, 1 bulk.
   queue smallint not null,
-  -- Order among what waits; drawn when a row begins to wait, so that an old message's edit does not jump the queue.
+  -- Order of pending rows; assigned when a row becomes pending, so that an edit of an old message does not jump the queue.
   position bigint not null default nextval('message_position'),
   content text not null,
-  -- One line that stands for it in a digest; null: it is never folded.
+  -- One line that represents it in a digest; null: it is never folded.
   line text,
   version integer not null default 1,
   ring_version integer not null default 0,
-  -- The room should not show it any more.
+  -- The room should no longer show it.
   removed boolean not null default false,
-  -- Sent at this time at the earliest; what stands behind it in the room does not wait for it.
+  -- Not sent before this time; later messages in the room do not wait for it.
   not_before timestamptz,
   -- Not sent after this time.
   until timestamptz,
   -- Keys, in the same room and skill: shown first, and the root of the thread.
   after_key text,
   thread_key text,
-  -- Remote ids on the platform that this answers, when it answers a person.
+  -- The platform's ids of the message and thread that it replies to.
   reply_to text,
   thread text,
-  -- What its skill hears of it: what became of it, only that it was not shown, or nothing.
+  -- Delivery reports to its skill: every outcome, only a loss, or none.
   notify text not null default 'none' check (notify in ('fate', 'lost', 'none')),
   digest boolean not null default false,
-  -- The digest that stands for this row.
+  -- The digest that this row is folded into.
   fold uuid,
   state text not null default 'live' check (state in ('live', 'dead', 'dropped')),
   reason text,
-  -- What the room has.
+  -- What the room shows.
   delivered_version integer not null default 0,
   delivered_ring integer not null default -1,
-  -- Confirmed requests; with the id it makes the idempotency key of the next one.
+  -- Number of confirmed requests; with the id, the idempotency key of the next one.
   sends integer not null default 0,
   -- [{ ring, parts: [{ remoteId, hash }] }], the newest last.
   copies text not null default '[]',
-  -- Actions of the version last shown: a tap means these, not what the room does not show yet.
+  -- Actions of the version shown last: reactions refer to these, not to a pending version.
   shown_actions text,
-  -- The requests decided and not all confirmed; frozen, because a repeat under the same key must be the same.
+  -- The decided requests, not all confirmed; frozen, because a repeat under the same key must be identical.
   attempt text,
   react boolean not null default false,
   event_id bigint,
@@ -113,24 +113,24 @@ create index messages_due on messages (connector, not_before) where pending and 
 create index messages_next_due on messages (connector, room, not_before) where pending and not_before is not null;
 create index messages_blocked on messages (connector, room) where pending and after_key is not null;
 create index messages_react on messages (connector) where react;
--- What waits for its time in rooms without a remote.
+-- Scheduled messages in rooms without a remote.
 create index messages_local_due on messages (connector, room, not_before) where not_before is not null and not pending and sends = 0;
 create index messages_fold on messages (fold) where fold is not null;
 create index messages_dead on messages (connector, created_at) where state = 'dead';
 create index messages_room on messages (connector, room, position);
 create index messages_created on messages using brin (created_at) with (autosummarize = on);
 
--- Which of our messages a platform's id belongs to: replies and taps name that id.
+-- Maps the platform's message ids, which replies and reactions refer to, to messages.
 create table message_remotes (
   connector text not null,
   remote_id text not null,
-  -- Pruned together with its message; a foreign key would be looked up with each message that is sent.
+  -- Pruned together with its message; a foreign key would cost a lookup for each sent message.
   message_id uuid not null,
   primary key (connector, remote_id)
 );
 create index message_remotes_message on message_remotes (message_id);
 
--- What people said in the web chat, which has no platform that would keep it. The id is the page's, so a repeat is one line.
+-- People's messages in the web chat, which no platform stores. The page chooses the id, so a repeat is one line.
 create table web_lines (
   id uuid primary key,
   connector text not null,
@@ -144,7 +144,7 @@ create table web_lines (
 );
 create index web_lines_room on web_lines (connector, room, position);
 
--- Something to do at a time. Fires by becoming an event, in the statement that deletes it.
+-- Timers. One fires by becoming an event, in the statement that deletes it.
 create table timers (
   id uuid primary key,
   skill text not null,
@@ -157,23 +157,23 @@ create table timers (
 );
 create index timers_due on timers (due_at) where not held;
 
--- When each cron last ticked; a tick is an event named after its minute, so that replicas agree on it. Replicas that run
--- different programs may disagree on the schedule of one name: each then has its own row.
+-- When each cron last ticked. A tick is an event named after its minute, so that replicas agree on it. Replicas with different
+-- programs may disagree on the schedule of a name: then each has its own row.
 create table crons (
   skill text not null,
   name text not null,
-  -- Expression, time zone and lead: another one begins anew.
+  -- Expression, time zone and lead time; a different one starts over.
   schedule text not null,
   last_at timestamptz not null,
-  -- When somebody followed it last, to 30 s.
+  -- When a replica last used it, to 30 s.
   seen_at timestamptz not null,
-  -- The newest configuration that has it, and the first one after that which does not.
+  -- The newest configuration that has it, and the first later one that does not.
   generation bigint not null,
   gone_in bigint,
   primary key (skill, name, schedule)
 );
 
--- Work that leaves the process; its result is one more event, and only the current attempt's counts.
+-- Work outside the process. Its result is an event; only that of the current attempt counts.
 create table tasks (
   id uuid primary key,
   skill text not null,
@@ -191,7 +191,7 @@ create table tasks (
 create index tasks_open on tasks (run_at) where state <> 'done';
 create index tasks_finished on tasks (finished_at) where state = 'done';
 
--- Who does what only one replica may do. The epoch fences off a holder that was stopped and woke up later.
+-- Which replica does what only one may do. The epoch fences off a holder that was paused and woke up later.
 create table leases (
   name text primary key,
   holder uuid not null,
@@ -199,7 +199,7 @@ create table leases (
   expires_at timestamptz not null
 );
 
--- Who is alive, so that nobody is notified when nobody listens, and configuration generations can be compared.
+-- Live replicas, to skip notifications when there is no other, and to compare configuration generations.
 create table replicas (
   id uuid primary key,
   name text not null,
@@ -207,7 +207,7 @@ create table replicas (
   generation bigint
 );
 
--- Small JSON of skills that need no table.
+-- Small JSON state of skills that need no table.
 create table skill_state (
   skill text not null,
   key text not null,
@@ -215,7 +215,7 @@ create table skill_state (
   primary key (skill, key)
 );
 
--- Who asked for what, where, and what came of it. Append-only.
+-- Who ran which command where, and its result. Append-only.
 create table audit (
   id bigint generated always as identity primary key,
   at timestamptz not null,
@@ -233,7 +233,7 @@ create table audit (
 create index audit_event on audit (event_id);
 create index audit_at on audit (at);
 
--- Failures that a person should be able to look up by the id they were told.
+-- Failures, which people can look up by the error number they were given.
 create table errors (
   id uuid primary key,
   kind text not null check (kind in ('command', 'general')),
@@ -245,21 +245,21 @@ create table errors (
 );
 create index errors_at on errors (at);
 
--- Notices that must not come too often ("prod-eu posts with a wrong token"), by what they are about.
+-- When notices that must not repeat too often ("prod-eu posts with a wrong token") were last posted, by subject.
 create table notices (
   about text primary key,
   at timestamptz not null
 );
 
--- When each source of webhooks was last heard, to a minute, or else first configured: one that falls silent must be noticed,
--- whichever replica it spoke to and however often that was replaced.
+-- When each webhook source last posted, to a minute, or was first configured: one that falls silent must be noticed, whichever
+-- replica received its requests and however often that was replaced.
 create table webhook_sources (
-  -- As metrics call it: alertmanager/prod-eu.
+  -- As named in metrics: alertmanager/prod-eu.
   source text primary key,
   heard_at timestamptz not null
 );
 
--- The configurations that were accepted, with references, never secrets; a pod whose file is wrong starts from the last.
+-- Accepted configurations, with references to secrets, never their values; a pod with an invalid file starts from the latest.
 create table config_generations (
   generation bigint generated always as identity primary key,
   hash text not null,
@@ -267,7 +267,7 @@ create table config_generations (
   loaded_at timestamptz not null
 );
 
--- Numbers of the migrations that a skill has applied.
+-- Migrations that skills have applied.
 create table skill_migrations (
   skill text not null,
   number integer not null,

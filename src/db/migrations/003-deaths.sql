@@ -1,12 +1,12 @@
--- What was not handled when a replica died may have been its death.
+-- An event that was not handled when a replica died may have crashed it.
 
--- Not null: it was new when a replica died. Then it is handled alone, and each try is counted before it begins; null costs
+-- Not null: it was new when a replica died, so it is handled alone, and each attempt is counted before it starts. Null costs
 -- nothing.
 alter table events add column deaths smallint;
 create index events_suspect on events (id) where state = 'new' and deaths is not null;
 
--- How often its holder died while it ran.
+-- How often a holder died while running it.
 alter table tasks add column deaths smallint not null default 0;
 
--- With `name`, the host: a successor on the same host need not wait to know that its predecessor is dead.
+-- With `name`, the host, it lets a successor on the same host detect at once that its predecessor is dead.
 alter table replicas add column pid integer;

@@ -1,3 +1,3 @@
--- No message waits for another one any more: nothing asked for it. The column stays for replicas of the build before, which
--- write it (always null) and read it; the release after this one drops it.
+-- Messages no longer wait for another message: the feature was unused. The column stays for replicas of the previous build, which
+-- write it (always null) and read it; the next release drops it.
 drop index messages_blocked;

@@ -1,2 +1,2 @@
--- What came of a command that was said apart from any chat, as JSON, so that a repeat gets the same answer. Kept with its event.
+-- The answer to a command over REST or the command line, as JSON, so that a repeat gets the same one. Kept with its event.
 alter table events add column answer text;

@@ -1,4 +1,4 @@
--- How often each query's answers may have changed, so that replicas hear of what others committed: see src/dispatch/changes.ts.
+-- How often each query's answers may have changed, so that replicas learn of each other's commits: see src/dispatch/changes.ts.
 create table changes (
   -- Skill and query, `alerts open`, or `all`.
   name text primary key,

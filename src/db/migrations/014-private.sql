@@ -1,4 +1,4 @@
--- The platform's room for a conversation with one person, which message rows call `direct:ACCOUNT`. It is one for ever.
+-- The platform's room for the conversation with one person, which message rows call `direct:ACCOUNT`. It is always the same.
 create table direct_rooms (
   connector text not null,
   account text not null,
@@ -7,11 +7,11 @@ create table direct_rooms (
 );
 create index direct_rooms_room on direct_rooms (connector, room);
 
--- What only one account is to see, and how the platform lets the bot answer it; the token is good until then.
+-- The only account that may see the message, and the platform's token for a private reply, valid until `respond_until`.
 alter table messages add column visible_to text, add column respond_token text, add column respond_until timestamptz;
 
--- On some platforms an id is unique in its room alone. A replica of the build before cannot record what it sends from now on:
--- each request stays under way until this one takes over and repeats it under its key.
+-- On some platforms ids are unique only within a room. A replica of the previous build cannot record what it sends from now on: each
+-- request stays unconfirmed until a new replica takes over and repeats it under its key.
 alter table message_remotes add column room text;
 update message_remotes r set room = m.room from messages m where m.id = r.message_id;
 delete from message_remotes where room is null;

@@ -1,2 +1,2 @@
--- What only one account sees on its pages; null: everybody.
+-- The only account that sees the message; null: everyone.
 alter table web_messages add column visible_to text;
