@@ -87,9 +87,11 @@ test('the configurations in the README and the first steps have no problem', asy
   await mkdir(steps, { recursive: true });
   await writeFile(join(steps, 'matrix.yaml'), await blocks('docs/connecting-matrix.md', 'connectors'));
   await writeFile(join(steps, 'alertmanager.yaml'), await blocks('docs/connecting-alertmanager.md', 'skills'));
+  const slack = join(directory, 'slack.yaml');
+  await writeFile(slack, await blocks('docs/connecting-slack.md', 'connectors'));
   const readme = join(directory, 'readme.yaml');
   await writeFile(readme, await blocks('README.md', 'connectors'));
-  for (const path of [steps, readme, await configuration()]) {
+  for (const path of [steps, slack, readme, await configuration()]) {
     const { stdout } = await run(process.execPath, [join(ROOT, 'bin/watchbell.js'), 'check', path], {
       cwd: directory,
     }).catch((error: { stdout?: string }) => ({ stdout: error.stdout ?? '' }));

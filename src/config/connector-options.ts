@@ -9,7 +9,7 @@ export interface PlatformOptions {
 }
 
 /** Known platforms whose connectors come in a later release. */
-export const LATER_PLATFORMS: readonly string[] = ['slack', 'mattermost', 'discord'];
+export const LATER_PLATFORMS: readonly string[] = ['mattermost', 'discord'];
 
 const opsRoom = name.optional().describe('Room in which this connector reports its own problems.');
 

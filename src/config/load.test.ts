@@ -87,7 +87,7 @@ describe('problems', () => {
 databse: { url: { file: a } }
 connectors:
   web: {}
-  acme: { type: slack, botToken: { file: x } }
+  acme: { type: discord, token: { file: x } }
   matrx: {}
 rooms:
   ops: { in: { web: ops, wb: x }, failover: opps }
@@ -101,7 +101,7 @@ skills:
 `),
     ).toEqual([
       'watchbell.yaml:2:1 databse: unknown key; did you mean "database"?',
-      'watchbell.yaml:5:17 connectors.acme.type: slack is not part of this release yet',
+      'watchbell.yaml:5:17 connectors.acme.type: discord is not part of this release yet',
       'watchbell.yaml:6:3 connectors.matrx: no platform is called "matrx"; did you mean "matrix"?',
       'watchbell.yaml:8:26 rooms.ops.in.wb: no connector is called "wb"; did you mean "web"?',
       'watchbell.yaml:8:45 rooms.ops.failover: no room is called "opps"; did you mean "ops"?',

@@ -26,3 +26,14 @@ test("a platform's SDK is loaded when its connector is created, not before", asy
   // Part of the package `request`, which the SDK would load: 6 MB.
   expect(loaded).not.toContainEqual(expect.stringContaining('tough-cookie'));
 });
+
+test('Slack is loaded without the parts of its SDK that are not used', async () => {
+  const isSdk = expect.stringMatching(/@slack\/(web-api|socket-mode)/);
+  expect(await filesLoaded('')).not.toContainEqual(isSdk);
+  const loaded = await filesLoaded(`
+    const slack = PLATFORMS.find(({ type }) => type === 'slack');
+    const options = slack.options.parse({ botToken: { file: 'bot' }, appToken: { file: 'app' } });
+    await slack.create(options, { secret: async () => 'x' });`);
+  expect(loaded).toContainEqual(isSdk);
+  expect(loaded).not.toContainEqual(expect.stringMatching(/@slack\/(bolt|oauth)/));
+});

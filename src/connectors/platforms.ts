@@ -2,10 +2,11 @@ import type { Platform } from './connector.ts';
 import { console } from './console/platform.ts';
 import { matrix } from './matrix/platform.ts';
 import { memory } from './memory/platform.ts';
+import { slack } from './slack/platform.ts';
 import { web } from './web/platform.ts';
 
 /** The only list of built-in platforms. */
-export const PLATFORMS: readonly Platform[] = [matrix, web, console, memory];
+export const PLATFORMS: readonly Platform[] = [matrix, slack, web, console, memory];
 
 /** @throws {Error} for an unknown type, which the configuration check should have rejected. */
 export function platformOf(type: string, platforms: readonly Platform[]): Platform {

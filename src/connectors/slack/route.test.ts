@@ -47,13 +47,15 @@ test('events, presses and slash commands come to one address and are answered on
   expect(accepted).toEqual([pressed, pressed, pressed]);
 });
 
-test.each<[string, RouteRequest]>([
+const FORGED: [string, RouteRequest][] = [
   ['signed with another secret', signed('{"type":"event_callback"}', { secret: 'guessed' })],
   ['older than five minutes', signed('{"type":"event_callback"}', { at: NOW_S - 301 })],
   ['from the future', signed('{"type":"event_callback"}', { at: NOW_S + 301 })],
   ['without a signature', { ...signed('{}'), headers: {} }],
   ['another body than was signed', { ...signed('{}'), rawBody: Buffer.from('{"type":"event_callback"}') }],
-])('what is %s is rejected unread', async (_, request) => {
+];
+
+test.each(FORGED)('what is %s is rejected unread', async (_, request) => {
   expect(await route.handle(request, accept)).toMatchObject({ status: 401 });
   expect([read, accepted]).toEqual([[], []]);
 });
