@@ -8,6 +8,8 @@ import type { Transport } from './transport.ts';
 const TIMEOUT_MS = 20_000;
 /** Slack names a time with each 429; a proxy may not. */
 const RETRY_AFTER_S = 30;
+/** A `Date` header is rounded to a second and was on its way; what differs more is a clock that is wrong. */
+const SAME_CLOCK_MS = 2_000;
 
 export type Arguments = Readonly<Record<string, unknown>>;
 
@@ -22,6 +24,7 @@ export class SlackApi {
   /** WebClient takes no signal for a single call, and hands nothing of it to its `fetch`. */
   readonly #signals = new AsyncLocalStorage<AbortSignal>();
   #client: Promise<WebClient> | undefined;
+  #aheadMs = 0;
 
   constructor(apiUrl: string, token: () => Promise<string>, transport: Transport) {
     this.#apiUrl = apiUrl;
@@ -32,6 +35,11 @@ export class SlackApi {
   /** The token is read again with the next call: it may have been replaced. */
   forgetToken(): void {
     this.#client = undefined;
+  }
+
+  /** The time by Slack's clock, as far as its last answer tells. */
+  now(): Date {
+    return new Date(Date.now() + this.#aheadMs);
   }
 
   async call<T>(method: string, given: Arguments, answer: z.ZodType<T>, signal: AbortSignal): Promise<T> {
@@ -74,6 +82,8 @@ export class SlackApi {
 
   async #fetch(url: string | URL | Request, init?: RequestInit): Promise<Response> {
     const response = await this.#transport.fetch(url, { ...init, signal: this.#signals.getStore() ?? init?.signal });
+    const aheadMs = Date.parse(response.headers.get('date') ?? '') - Date.now();
+    this.#aheadMs = Math.abs(aheadMs) > SAME_CLOCK_MS ? aheadMs : 0;
     if (response.status === 429 && !response.headers.has('retry-after'))
       return new Response(null, { status: 429, headers: { 'retry-after': String(RETRY_AFTER_S) } });
     return response;

@@ -132,8 +132,10 @@ export class Inbox {
     const insistently = (work: () => Promise<void>): Promise<unknown> => patiently(work, { signal, onFailure });
     const events: IncomingEvent[] = [];
     for (const one of heard)
-      if (one.type === 'event') events.push(one.event);
-      else if (one.type === 'echo') await insistently(() => host.echo(one.key, one.remoteId));
+      if (one.type === 'event') {
+        // Slack delivers again what nobody acknowledged before the first start.
+        if (!isPast(one.event, progress)) events.push(one.event);
+      } else if (one.type === 'echo') await insistently(() => host.echo(one.key, one.remoteId));
       else if (one.type === 'membership') await insistently(() => host.membership(one.room, one.state, one.detail));
       else onNews(one);
     if (events.length === 0 && heard.length > 0) return true;
@@ -152,3 +154,7 @@ interface Read {
 }
 
 const heardOf = (read: readonly Read[]): Heard[] => read.map(({ heard }) => heard);
+
+function isPast(event: IncomingEvent, progress: Progress): boolean {
+  return event.type === 'message' && progress.isPast(tsOf(event.edits ?? event.id));
+}

@@ -49,7 +49,7 @@ export class Listener {
   constructor(options: ListenerOptions) {
     const { host, api, reading, appToken } = options;
     this.#options = options;
-    this.#progress = Progress.of(host.cursor, new Date());
+    this.#progress = Progress.of(host.cursor, api.now());
     this.#inbox = new Inbox({ host, progress: this.#progress, onNews: (heard) => this.#news(heard) });
     this.#catchUp = new CatchUp({ api, host, reading, inbox: this.#inbox, progress: this.#progress });
     this.#socket = appToken === undefined ? undefined : this.#createSocket(appToken);

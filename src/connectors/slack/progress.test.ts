@@ -4,6 +4,7 @@ test('a cursor begins where listening began, overlaps, and does not move while s
   const at = (seconds: number): string => `${seconds}.000000`;
   const progress = Progress.of(null, new Date(1_700_000_000_000));
   expect(progress.from).toBe(at(1_700_000_000));
+  expect([progress.isPast(at(1_699_999_999)), progress.isPast(at(1_700_000_000))]).toEqual([true, false]);
   progress.saw(at(1_700_005_000));
   const next = Progress.of(progress.cursor, new Date());
   expect(next.from).toBe(at(1_700_004_400));

@@ -28,6 +28,11 @@ export class Progress {
     return later(this.#began, tsAt(Number(this.#until) * 1000 - OVERLAP_MS));
   }
 
+  /** It was said before listening began. */
+  isPast(ts: string): boolean {
+    return Number(ts) < Number(this.#began);
+  }
+
   /** Nothing later counts until `release`: something from before may be missing. */
   hold(): void {
     this.#held = true;

@@ -65,6 +65,16 @@ describe('a connection that Slack renews', () => {
   });
 });
 
+test('what was said before the first start is not delivered late', async () => {
+  await connector.stop();
+  say('long ago');
+  await start();
+  world.slack.events.retryNow();
+  say('now');
+  await heard('now');
+  expect(host.texts()).toEqual(['now']);
+});
+
 test('what was lost on the way comes from the history, in order, and once', async () => {
   say('one');
   await heard('one');
