@@ -22,7 +22,7 @@ COPY bin bin
 COPY src src
 COPY skills skills
 COPY scripts/warm-compile-cache.ts scripts/
-RUN find src skills \( -name '*.test.ts' -o -name 'conformance*.ts' -o -path '*/conformance/*' -o -name 'test-bot.ts' \) -delete
+RUN find src skills \( -name '*.test.ts' -o -name 'conformance*.ts' -o -path '*/conformance/*' -o -path 'skills/*/test-*.ts' \) -delete
 # A compile cache is specific to a Node version, a user id and a set of flags, so it is warmed with those of the program. Only
 # that id can read it; the chmod gives others access, and bin/watchbell.js makes them use it.
 ENV NODE_COMPILE_CACHE=/app/.compile-cache
