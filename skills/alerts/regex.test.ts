@@ -1,5 +1,7 @@
 import fc from 'fast-check';
+import { RE2JS } from 're2js';
 import { fastestMs } from '../../test/harness/fastest.ts';
+import { estimateInstructions } from './regex-size.ts';
 import { compileRegex } from './regex.ts';
 
 test.each([
@@ -49,10 +51,8 @@ test.each([
   ['a\\', 'invalid regular expression: trailing backslash at end of expression'],
   ['a\\Z', 'invalid regular expression: invalid escape sequence: \\Z'],
   ['(?z)', 'invalid regular expression: invalid or unsupported Perl syntax: (?z'],
-  [
-    '(a{1000}){1000}',
-    'invalid regular expression: invalid repeat count (at most 1,000, nested repeats multiplied): {1000}',
-  ],
+  ['(a{100}){20}', 'invalid regular expression: invalid repeat count (at most 1,000, nested repeats multiplied): {20}'],
+  ['(a{1000}){1000}', 'the regular expression is too large: it repeats too long a part too often'],
   ['a{2000}', 'invalid regular expression: invalid repeat count (at most 1,000, nested repeats multiplied): {2000}'],
   [`(${'ab'.repeat(400)}){1000}`, 'the regular expression is too large: it repeats too long a part too often'],
   ['a'.repeat(1001), 'the regular expression is longer than 1,000 characters'],
@@ -83,4 +83,62 @@ test('patterns that hang a backtracking engine take time in proportion to the te
   const both = () => ['a'.repeat(4096), 'foobar'.repeat(600)].map((text) => regex.test(text));
   expect(both()).toEqual([false, false]);
   expect(fastestMs(both)).toBeLessThan(1000);
+});
+
+test.each([
+  ['letters', 'a'.repeat(985)],
+  ['sets', '[]a[:word:]]'.repeat(80)],
+  ['groups', '(a)'.repeat(328)],
+  ['options', 'a?'.repeat(492)],
+  ['quoted brackets', String.raw`\Q([\E`.repeat(160)],
+  ['escaped brackets', String.raw`\(\[`.repeat(240)],
+  ['letters after a quoted bracket', String.raw`\Q[(\E` + 'a'.repeat(970)],
+  ['letters after a set with brackets', String.raw`[[(\]]` + 'a'.repeat(970)],
+  ['letters of a language', String.raw`\p{Greek}`.repeat(100)],
+])('1,000 times many %s are rejected at once, without compiling them', (_, part) => {
+  const look = () => expect(() => compileRegex(`(?:${part}){1000}`)).toThrow('too large');
+  look();
+  expect(fastestMs(look)).toBeLessThan(20);
+});
+
+test('no pattern compiles to more instructions than estimated', () => {
+  const atoms = [
+    'a',
+    '.',
+    '^',
+    '[ab]',
+    '[^]a]',
+    '[[:alpha:](]',
+    String.raw`\d`,
+    String.raw`\pL`,
+    String.raw`\Q({2}\E`,
+    String.raw`\x{41}`,
+  ];
+  const { pattern } = fc.letrec<{ pattern: string }>((tie) => {
+    const one = fc.oneof(
+      { depthSize: 'small', withCrossShrink: true },
+      fc.constantFrom(...atoms),
+      fc
+        .tuple(fc.constantFrom('(', '(?:', '(?P<n>', '(?i:'), tie('pattern'))
+        .map(([open, inner]) => `${open}${inner})`),
+    );
+    const times = fc.constantFrom('', '', '*', '+?', '?', '{3}', '{0,3}', '{2,}', '{0}');
+    const piece = fc.tuple(one, times).map(([part, count]) => part + count);
+    return {
+      pattern: fc.array(piece, { maxLength: 4 }).chain((some) => fc.constantFrom(some.join(''), some.join('|'))),
+    };
+  });
+  fc.assert(
+    fc.property(pattern, (text) => {
+      let size: number;
+      try {
+        size = RE2JS.compile(text).programSize();
+      } catch {
+        return;
+      }
+      // Those that every program begins and ends with.
+      expect(size - 4).toBeLessThanOrEqual(estimateInstructions(text));
+    }),
+    { numRuns: 3000 },
+  );
 });

@@ -1,4 +1,5 @@
 import { RE2JS, RE2JSSyntaxException } from 're2js';
+import { estimateInstructions } from './regex-size.ts';
 
 /**
  * A regular expression in RE2's syntax, as in Alertmanager. RE2 never backtracks: in JavaScript's own engine `(a+)+b`
@@ -10,15 +11,18 @@ export interface Regex {
 }
 
 const MAX_CHARACTERS = 1000;
-/** Repeats are unrolled, so 1,000 characters can compile to a million instructions and 200 MB. */
+/** Repeats are unrolled, so 1,000 characters can compile to a million instructions, in seconds and 200 MB. */
 const MAX_INSTRUCTIONS = 10_000;
+/** Larger ones are not compiled. An estimate is at most about twice the real number for usual patterns. */
+const MAX_ESTIMATED = 2 * MAX_INSTRUCTIONS;
+const TOO_LARGE = 'the regular expression is too large: it repeats too long a part too often';
 
 /** @throws {Error} whose message says what is wrong with the pattern. */
 export function compileRegex(pattern: string): Regex {
   if (pattern.length > MAX_CHARACTERS) throw new Error('the regular expression is longer than 1,000 characters');
+  if (estimateInstructions(pattern) > MAX_ESTIMATED) throw new Error(TOO_LARGE);
   const regex = compile(pattern);
-  if (regex.programSize() > MAX_INSTRUCTIONS)
-    throw new Error('the regular expression is too large: it repeats too long a part too often');
+  if (regex.programSize() > MAX_INSTRUCTIONS) throw new Error(TOO_LARGE);
   return { test: (text) => regex.matches(text) };
 }
 
