@@ -87,12 +87,12 @@ test('what cannot be stored in time is not acknowledged: the presser sees it fai
   host.rejections = 0;
   await world.say?.('next');
   await host.until('the next event', () => host.events.length > 0);
-  expect(host.texts()).toEqual(['next']);
+  expect(host.events).toMatchObject([{ type: 'message', text: 'next' }]);
 });
 
 test('another slash command of the app is not heard', async () => {
   await world.slack.people.command('ann', world.room, '/other', 'ack 12');
   await world.say?.('next');
   await host.until('the next event', () => host.events.length > 0);
-  expect(host.texts()).toEqual(['next']);
+  expect(host.events).toMatchObject([{ type: 'message', text: 'next' }]);
 });

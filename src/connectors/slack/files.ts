@@ -33,7 +33,14 @@ export async function uploadFile(
   const response = await api.post(place.upload_url, new Uint8Array(bytes), 'application/octet-stream', signal);
   await response.arrayBuffer();
   if (!response.ok) throw new Error(`Slack answered an upload with ${response.status}`);
-  return place.file_id;
+  // What may not be looked at cannot be posted once.
+  return look(api, place.file_id, signal).then(
+    () => place.file_id,
+    (error: unknown) => {
+      if (isRefusal(error)) return '';
+      throw error;
+    },
+  );
 }
 
 export interface Share {

@@ -5,6 +5,8 @@ import { keyText, type Connector } from '../connector.ts';
 let world: SlackWorld;
 let connector: Connector;
 let host: RecordingHost;
+/** Slack's clock, where it is not ours. */
+let nowMs: number | undefined;
 const connectors: Connector[] = [];
 const unhandled: unknown[] = [];
 const note = (error: unknown): void => void unhandled.push(error);
@@ -19,7 +21,8 @@ async function start(before?: RecordingHost): Promise<void> {
 
 beforeEach(async () => {
   process.on('unhandledRejection', note);
-  world = await createSlackWorld();
+  nowMs = undefined;
+  world = await createSlackWorld('socket', { now: () => nowMs ?? Date.now() });
   await start();
 });
 afterEach(async () => {
@@ -174,7 +177,11 @@ test('a history that cannot be read is read when it can', async () => {
 test('a crash while it catches up skips nothing', async () => {
   const other = world.slack.admin.addChannel('other', { members: ['bell', 'ann'] });
   await connector.stop();
+  // Longer ago than what is read again after any gap.
+  nowMs = Date.now() - 20 * 60_000;
   world.slack.people.say('ann', other, 'missed elsewhere');
+  nowMs = undefined;
+  host.cursor = [60, 30].map((minutes) => `${Date.now() / 1000 - minutes * 60}`).join('/');
   world.slack.faults.next({ kind: 'hang', on: ['conversations.history'], channel: other, times: 9 });
   await start(host);
   say('heard live');

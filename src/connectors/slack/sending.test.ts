@@ -106,13 +106,16 @@ test('a file that was never completed is shown by the repeat', async () => {
   expect(shown()).toHaveLength(1);
 });
 
-test('without the scope for files they are described in words', async () => {
-  world.slack.admin.setScopes(['chat:write']);
-  const uploads = [await upload()];
-  expect(uploads).toEqual(['']);
-  await connector.perform(sendOf(world.room, filePart(), { uploads }), never);
-  expect(shown()).toMatchObject([{ text: 'table.csv: A table', files: [] }]);
-});
+test.each([[['chat:write']], [['chat:write', 'files:write']]])(
+  'with no more than %s files are described in words',
+  async (scopes) => {
+    world.slack.admin.setScopes(scopes);
+    const uploads = [await upload()];
+    expect(uploads).toEqual(['']);
+    await connector.perform(sendOf(world.room, filePart(), { uploads }), never);
+    expect(shown()).toMatchObject([{ text: 'table.csv: A table', files: [] }]);
+  },
+);
 
 test('a picture is uploaded and shown in a message of its own, once', async () => {
   const image = { png: Buffer.from('png').toString('base64'), width: 4, height: 2, alt: 'Load of db-1' };
