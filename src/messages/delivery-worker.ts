@@ -3,7 +3,7 @@ import { messageOf } from '../errors.ts';
 import { FREEZE_EARLY_MS, Alarms } from './alarms.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
 import { dueSoon, messageById, pendingRooms } from './message-rows.ts';
-import { offerReactions } from './offered-reactions.ts';
+import { OfferedReactions } from './offered-reactions.ts';
 import { RateLimits } from './rate-limiter.ts';
 import { RoomScheduler } from './room-scheduler.ts';
 import { RoomWorker, type Turn } from './room-worker.ts';
@@ -26,6 +26,7 @@ export class DeliveryWorker {
   readonly #delivery: Delivery;
   readonly #scheduler: RoomScheduler;
   readonly #alarms: Alarms;
+  readonly #reactions: OfferedReactions;
   readonly #workers = new Map<string, RoomWorker>();
   /** Rooms that probably have something to send, in the order in which they became ready. */
   readonly #ready = new Set<RoomWorker>();
@@ -36,6 +37,7 @@ export class DeliveryWorker {
   #taking = 0;
   #looking = false;
   #lookAgain = false;
+  #offering = false;
 
   constructor(options: DeliveryWorkerOptions) {
     this.#options = options;
@@ -44,6 +46,16 @@ export class DeliveryWorker {
     this.#alarms = new Alarms(options.clock, (rooms) => {
       for (const room of rooms) this.wake(room);
     });
+    const delivery = this.#delivery;
+    this.#reactions = new OfferedReactions(
+      {
+        ...options,
+        query: options.database.query,
+        signal: () => delivery.signal(),
+        remoteRoomOf: (row) => delivery.remoteRoomOf(row),
+      },
+      this.#limits,
+    );
     this.#scheduler = new RoomScheduler({
       ...options,
       limits: this.#limits,
@@ -66,7 +78,7 @@ export class DeliveryWorker {
     this.#alarms.clear();
     // So that none keeps waiting for the time of a message that it froze early.
     for (const worker of this.#workers.values()) if (worker.isWorking) worker.wake(false);
-    while (this.#working > 0 || this.#looking) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (this.#working > 0 || this.#looking || this.#offering) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
   /** Something changed in this room. `notBefore`: the earliest time to send it; `urgent`: it goes before bulk. */
@@ -163,7 +175,7 @@ export class DeliveryWorker {
       const rooms = await pendingRooms(database.query, name, now);
       if (this.#limits.account.isThrottled(clock.steady())) waitMs = await this.#throttledRound(rooms);
       else for (const room of rooms) this.#enqueue(this.#worker(room));
-      if (rooms.length === 0) await this.#offerReactions();
+      if (rooms.length === 0) this.#offerReactions();
     } catch (error) {
       this.#warn(error, 'delivery worker could not look for work');
     }
@@ -252,22 +264,13 @@ export class DeliveryWorker {
     this.#taking--;
   }
 
-  #offerReactions(): Promise<void> {
-    const { database, name, connector, lease, clock, log } = this.#options;
-    const signal = (): AbortSignal => this.#delivery.signal();
-    return offerReactions(
-      {
-        query: database.query,
-        name,
-        connector,
-        lease,
-        clock,
-        log,
-        signal,
-        remoteRoomOf: (row) => this.#delivery.remoteRoomOf(row),
-      },
-      this.#limits,
-      () => this.#stopped,
-    );
+  /** Beside the looks: a reaction that gets no response must not delay the next one. */
+  #offerReactions(): void {
+    if (this.#offering) return;
+    this.#offering = true;
+    this.#reactions
+      .offer(() => this.#stopped)
+      .catch((error: unknown) => this.#warn(error, 'reactions could not be added'))
+      .finally(() => (this.#offering = false));
   }
 }

@@ -449,6 +449,25 @@ test('reactions are added even while a message waits for its time', async () => 
   await until(() => bot.messages().some((message) => message.reactions.length > 0));
 });
 
+test('a reaction that is never confirmed is given up, and delays no message meanwhile', async () => {
+  bot.platform.capabilities = { ...bot.platform.capabilities, buttons: false, select: false };
+  let tries = 0;
+  bot.platform.before = ({ type }) => {
+    if (type !== 'react') return;
+    tries++;
+    throw new Error('the answer is lost');
+  };
+  await bot.say('offer');
+  await until(() => tries === 1);
+  expect(await bot.say('hello')).toEqual(['hello']);
+  const waiting = (): Promise<unknown[]> => bot.query('select 1 from messages where react');
+  await until(async () => {
+    bot.pass(1000);
+    return (await waiting()).length === 0;
+  });
+  expect(tries).toBe(8);
+});
+
 test('replies go before bulk messages', async () => {
   const event = (n: number) => ({
     source: 'webhook',
