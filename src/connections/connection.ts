@@ -355,8 +355,8 @@ export class Connection {
     const failover = room?.failover === undefined ? undefined : registry.rooms.byName(room.failover);
     const where = escape(room?.name ?? row.room);
     const outbox = new Outbox();
-    // A failover message that fails too goes no further: two rooms that are each other's failover would loop forever.
-    if (failover && !row.key?.startsWith('failover:')) {
+    // What was to be deleted is nothing to show. A failover message that fails too goes no further: two rooms that are each other's failover would loop forever.
+    if (failover && !row.removed && !row.key?.startsWith('failover:')) {
       const text = [`_could not be shown in ${where}: ${escape(reason)}_`, message.text].filter(Boolean).join('\n');
       for (const address of failover.addresses) {
         if (address.connector !== here.connector || address.room !== here.room)
@@ -365,12 +365,18 @@ export class Connection {
     }
     if (
       opsAddresses(registry, name).length > 0 &&
-      (await claimNotice(transaction, `dead:${row.connector}:${row.room}`, NOTICE_EVERY_MS))
+      (await claimNotice(
+        transaction,
+        `${row.removed ? 'undeleted' : 'dead'}:${row.connector}:${row.room}`,
+        NOTICE_EVERY_MS,
+      ))
     )
       postToOps(registry, outbox, {
         connector: name,
         except: here,
-        text: `I cannot post in ${where}: ${escape(reason)}. The messages are kept: \`watchbell messages dead\` lists them. Once this is fixed, \`watchbell messages replay all\` sends them.`,
+        text: row.removed
+          ? `I cannot delete a message in ${where}: ${escape(reason)}. \`watchbell messages dead\` lists what is still shown. Once this is fixed, \`watchbell messages replay all\` deletes it.`
+          : `I cannot post in ${where}: ${escape(reason)}. The messages are kept: \`watchbell messages dead\` lists them. Once this is fixed, \`watchbell messages replay all\` sends them.`,
       });
     return outbox.write(transaction);
   }

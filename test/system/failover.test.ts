@@ -1,10 +1,16 @@
 /** Two rooms that are each other's failover. */
+import { replayDead } from '../../src/messages/dead-letters.ts';
 import { defineSkill } from '../../src/skill.ts';
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
+import { until } from '../harness/until.ts';
 
 const bell = defineSkill({
   name: 'bell',
-  commands: { 'ring {text...}': { help: 'says it', run: ({ args }) => args.text } },
+  commands: {
+    'ring {text...}': { help: 'says it', run: ({ args }) => args.text },
+    put: { help: 'shows a message', run: ({ post }) => post('lobby', 'it', 'shown') },
+    drop: { help: 'deletes it', run: ({ remove }) => remove('lobby', 'it') },
+  },
 });
 
 let bot: TestBot;
@@ -51,4 +57,18 @@ test('a message that both rooms reject does not go back and forth', async () => 
   await bot.say('ring fire');
   expect(await dead()).toEqual([{ room: 'hall' }, { room: 'lobby' }]);
   expect(bot.texts('trouble')).toHaveLength(2);
+});
+
+test('a message that cannot be deleted is reported as such, and is not shown in the failover', async () => {
+  await bot.say('put');
+  refuse('lobby');
+  await bot.say('drop');
+  expect(bot.texts('lobby')).toEqual(['shown']);
+  expect(bot.texts('hall')).toEqual([]);
+  expect(bot.texts('trouble')).toEqual([
+    expect.stringMatching(/^I cannot delete a message in lobby: I am not in the room\./),
+  ]);
+  bot.platform.before = () => {};
+  await replayDead((sql, parameters) => bot.query(sql, parameters), undefined);
+  await until(() => bot.texts('lobby').length === 0);
 });
