@@ -3,10 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '..');
-const NAMED = /(?:`([^`\s]+\.test\.ts)`|contract)\s+"([^"]+)"/g;
+const NAMED = /(?:`([^`\s]+\.test\.ts)`|(contract|fault table))\s+"([^"]+)"/g;
 /** The contract of every connector, in files by subject. */
 const CONTRACT = 'src/connectors/conformance';
 const SUBJECTS = ['receiving', 'sending', 'interactions', 'conversations', 'routes'];
+/** Tests of every call of a platform with every fault. */
+const FAULT_TABLE = 'test/faults/fault-table.ts';
 /** The title of a test, of one about real seconds, or of the rows of a table of tests. */
 const TITLE = /^[ \t]*(?:(?:suite\.)?test(?:\.concurrent)?(?:\.each\([^]*?\))?|timed)\(\s*(['"`])(.*?)(?<!\\)\1,/gm;
 const SWITCHED_OFF = /\b(?:describe|test)\.(?:skip|only|todo)\s*[.(]/;
@@ -25,7 +27,8 @@ const rows = page
 test('every test named in the guarantees exists, and is not switched off', async () => {
   const named = [...page.replace(/\s+/g, ' ').matchAll(NAMED)];
   const wrong: string[] = [];
-  for (const [, file = CONTRACT, title = ''] of named) {
+  for (const [, path, suite, title = ''] of named) {
+    const file = path ?? (suite === 'contract' ? CONTRACT : FAULT_TABLE);
     const files = file === CONTRACT ? SUBJECTS.map((subject) => `${CONTRACT}/${subject}.ts`) : [file];
     const sources = files.map((one) => readFile(join(ROOT, one), 'utf8').catch(() => ''));
     const source = (await Promise.all(sources)).join('\n');

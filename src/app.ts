@@ -75,6 +75,8 @@ export interface AppOptions {
   /** For tests: moves the clock; `crashPoint` is called at each point where a crash matters. */
   readonly shift?: ClockShift;
   readonly crashPoint?: CrashHook;
+  /** For tests of platforms that do not respond: no request of a connector takes longer. */
+  readonly longestRequestMs?: number | undefined;
   /** For tests: fail queries whose answer does not match their schema. */
   readonly checkAnswers?: boolean;
 }
@@ -238,6 +240,7 @@ export class App {
       registry: () => this.#registry,
       platforms: options.platforms,
       leases: () => this.#leases,
+      longestRequestMs: options.longestRequestMs,
     });
     this.#services = new Services({
       ...{ database, clock, crashPoint, secret: options.secret, afterCommit },

@@ -45,6 +45,8 @@ export interface ConnectionOptions {
   readonly create: () => Promise<Connector>;
   /** Told about accepted events and written messages. */
   readonly afterCommit: AfterCommit;
+  /** For tests. */
+  readonly longestRequestMs?: number | undefined;
 }
 
 /** Runs one connector while this replica holds its lease: starts it, restarts it, and stores its events. */
@@ -120,7 +122,7 @@ export class Connection {
 
   /** Runs one connector until it ends; resolves to the reason. */
   async #once(lease: Lease, signal: AbortSignal): Promise<unknown> {
-    const { database, name, crashPoint, metrics, clock, log, afterCommit, create } = this.#options;
+    const { database, name, crashPoint, metrics, clock, log, afterCommit, longestRequestMs, create } = this.#options;
     let ended: (reason: unknown) => void = () => {};
     const end = new Promise<unknown>((resolve) => (ended = resolve));
     signal.addEventListener('abort', () => ended(undefined), { once: true });
@@ -139,6 +141,7 @@ export class Connection {
         metrics,
         log,
         afterCommit,
+        longestRequestMs,
         onDead: (transaction, row, message, reason) => this.#dead(transaction, row, message, reason),
         onUnauthorised: ended,
         isUp: () => this.#state.up,

@@ -28,6 +28,8 @@ export interface ConnectionsOptions {
   readonly leases: () => LeaseKeeper;
   /** Told about accepted events and written messages. */
   readonly afterCommit: AfterCommit;
+  /** For tests. */
+  readonly longestRequestMs?: number | undefined;
 }
 
 const leaseOf = (connector: string): string => `connector:${connector}`;
@@ -45,11 +47,12 @@ export class Connections {
 
   /** Creates the missing connections. Returns the leases to compete for. */
   connect(): readonly string[] {
-    const { config, registry, database, clock, crashPoint, metrics, log, afterCommit } = this.#options;
+    const { config, registry, database, clock, crashPoint, metrics, log, afterCommit, longestRequestMs } =
+      this.#options;
     for (const name of Object.keys(config().connectors)) {
       if (this.#connections.has(name)) continue;
       const connection = new Connection({
-        ...{ name, database, clock, crashPoint, metrics, registry, afterCommit },
+        ...{ name, database, clock, crashPoint, metrics, registry, afterCommit, longestRequestMs },
         log: log.child({ connector: name }),
         create: () => this.create(name),
       });
@@ -139,7 +142,7 @@ export class Connections {
 
   /** Creates a connector without starting it. @throws when it is no longer configured, or its options are invalid. */
   async create(name: string): Promise<Connector> {
-    const { platforms, config, secret, database, log, afterCommit } = this.#options;
+    const { platforms, config, secret, database, log, afterCommit, longestRequestMs } = this.#options;
     const options = config().connectors[name];
     if (!options) throw new Error(`the connector "${name}" is no longer configured`);
     return platformOf(options.type, platforms).create(options, {
@@ -148,6 +151,7 @@ export class Connections {
       secret,
       state: createConnectorState(database, name),
       log: log.child({ connector: name }),
+      longestRequestMs,
       pages: { query: database.query, changed: (room) => afterCommit.pageChanged(name, room) },
     });
   }

@@ -39,6 +39,8 @@ export interface DeliveryOptions {
   readonly crashPoint: CrashHook;
   readonly metrics: Metrics;
   readonly log: Log;
+  /** Default: 10 s, and never longer than the lease. */
+  readonly longestRequestMs?: number | undefined;
   /** Called when the platform rejects a message for good, in the transaction that marks it dead. */
   readonly onDead: (transaction: Transaction, row: MessageRow, message: Message, reason: string) => Promise<Committed>;
   readonly afterCommit: Pick<AfterCommit, 'eventsAccepted' | 'outboxWritten'>;
@@ -103,10 +105,10 @@ export class Delivery {
 
   /** Aborts a request before the lease ends. Requests that start together share one: a signal costs as much as a request. */
   signal(): AbortSignal {
-    const { clock, lease } = this.#options;
+    const { clock, lease, longestRequestMs = MAX_REQUEST_MS } = this.#options;
     const nowMs = clock.monotonic();
     if (nowMs >= this.#shared.untilMs || this.#shared.signal.aborted) {
-      const requestMs = Math.max(1, Math.floor(Math.min(MAX_REQUEST_MS, lease.leftMs())));
+      const requestMs = Math.max(1, Math.floor(Math.min(longestRequestMs, lease.leftMs())));
       const signal = AbortSignal.any([AbortSignal.timeout(requestMs), lease.signal]);
       this.#shared = { signal, untilMs: nowMs + Math.min(SHARED_SIGNAL_MS, requestMs - MIN_REQUEST_MS) };
     }

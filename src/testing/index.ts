@@ -52,6 +52,8 @@ export interface TestBotOptions {
   readonly databasePort?: number;
   /** Once the bot has started, time only passes by `advance`. */
   readonly still?: boolean;
+  /** For platforms that do not respond: no request of a connector takes longer. */
+  readonly longestRequestMs?: number;
   /** Called at each point where a crash matters. */
   readonly crashPoint?: CrashHook;
 }
@@ -178,6 +180,7 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     ports: { port: 0, opsPort: 0, portFixed: false, opsPortFixed: false },
     shift,
     checkAnswers: true,
+    longestRequestMs: options.longestRequestMs,
     ...(options.crashPoint && { crashPoint: options.crashPoint }),
   });
   await app.start();

@@ -37,6 +37,8 @@ export interface ConnectorEnvironment {
     set(key: string, value: JsonValue): Promise<void>;
   };
   readonly log: ConnectorLog;
+  /** For tests: no request takes longer than this many milliseconds. Default: as long as each may take. */
+  readonly longestRequestMs?: number | undefined;
   /** For the web chat, which is stored in the bot's database. */
   readonly pages: {
     readonly query: Query;

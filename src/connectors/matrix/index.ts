@@ -59,7 +59,7 @@ class MatrixConnector implements Connector {
   constructor(options: MatrixOptions, environment: ConnectorEnvironment) {
     this.options = options;
     this.environment = environment;
-    this.requests = new Requests(options.homeserver);
+    this.requests = new Requests(options.homeserver, environment.longestRequestMs);
     this.rooms = new Rooms(this.requests);
     this.capabilities = matrix.capabilities(options);
   }
@@ -137,7 +137,7 @@ class MatrixConnector implements Connector {
   async examine(rooms: readonly string[], signal: AbortSignal): Promise<Finding[]> {
     if (this.account) return await examine(this.requests, this.rooms, this.account, rooms, signal);
     // The bot may be running elsewhere, and a login on its device would end its session: use a temporary one.
-    const requests = new Requests(this.options.homeserver);
+    const requests = new Requests(this.options.homeserver, this.environment.longestRequestMs);
     try {
       const account = await openAccount(
         requests,

@@ -99,7 +99,11 @@ export class Receiver {
     const { requests, host } = this.options;
     try {
       // After a failure, get a response at once rather than wait for an event, to see that the server is back.
-      const query = { filter: SYNC_FILTER, since: this.cursor, timeout: this.up ? LONG_POLL_MS : 0 };
+      const query = {
+        filter: SYNC_FILTER,
+        since: this.cursor,
+        timeout: this.up ? requests.longPollMs(LONG_POLL_MS) : 0,
+      };
       const sync: JsonObject = await requests.request('GET', SYNC_PATH, {
         query,
         signal,

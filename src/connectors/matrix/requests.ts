@@ -74,8 +74,11 @@ export class Requests {
   private readonly base: string;
   private readonly agent: Agent;
   private readonly secure: boolean;
+  private readonly longestMs: number;
 
-  constructor(homeserver: string) {
+  /** No request takes longer than `longestMs`, whatever its own limit. */
+  constructor(homeserver: string, longestMs = Number.POSITIVE_INFINITY) {
+    this.longestMs = longestMs;
     this.base = homeserver.replace(/\/+$/, '');
     this.secure = this.base.startsWith('https:');
     // Closes idle connections before common proxies do (60 s, some 30 s), which could hit a request.
@@ -102,7 +105,7 @@ export class Requests {
    * signal's reason.
    */
   async request(method: Method, path: string, options: RequestOptions = {}): Promise<JsonObject> {
-    const limits = { signal: options.signal, timeoutMs: options.timeoutMs ?? 30_000 };
+    const limits = { signal: options.signal, timeoutMs: Math.min(options.timeoutMs ?? 30_000, this.longestMs) };
     let headers: IncomingHttpHeaders = {};
     // The SDK calls the request function before `doHttpRequest` returns, so this one serves only this call. It is the only way to pass
     // in a signal and get the Retry-After header.
@@ -139,6 +142,11 @@ export class Requests {
     } catch (error) {
       throw failure(error, headers, this.base);
     }
+  }
+
+  /** How long the server may hold a request that waits for events. */
+  longPollMs(wantedMs: number): number {
+    return Math.min(wantedMs, this.longestMs / 2);
   }
 
   /** Closes idle connections; those with a request close after its response. */

@@ -36,7 +36,7 @@ export function endpointOf(request: Pick<ApiRequest, 'method' | 'path' | 'body'>
   if (one === 'directory') return 'directory';
   if (one !== 'rooms') return 'other';
   if (three === 'redact') return 'redact';
-  if (three === 'messages' || three === 'join' || three === 'invite') return three;
+  if (three === 'messages' || three === 'join' || three === 'invite' || three === 'joined_members') return three;
   if (three !== 'send' || request.method !== 'PUT') return 'other';
   if (four === 'm.reaction') return 'react';
   return relation(request.body())['rel_type'] === 'm.replace' ? 'edit' : 'send';

@@ -4,12 +4,19 @@ const WRITES: readonly Endpoint[] = ['send', 'edit', 'react', 'redact'];
 
 /** Faults, on demand or by seeded chance. */
 export class Faults {
+  /** Requests that met a fault. */
+  met = 0;
   private queue: { fault: Fault; left: number }[] = [];
   private chances: { chance: Chance; random: () => number }[] = [];
 
   /** The next matching request fails this way; several faults are queued. */
   next(fault: Fault): void {
     this.queue.push({ fault, left: fault.times ?? 1 });
+  }
+
+  /** Faults that no request has met yet. */
+  get waiting(): number {
+    return this.queue.reduce((sum, { left }) => sum + left, 0);
   }
 
   /** Adds random faults until `clear`. */
@@ -24,6 +31,12 @@ export class Faults {
 
   /** Removes and returns the fault for this request, if any. */
   take(endpoint: Endpoint, user: string | undefined): Fault | undefined {
+    const fault = this.choose(endpoint, user);
+    if (fault) this.met += 1;
+    return fault;
+  }
+
+  private choose(endpoint: Endpoint, user: string | undefined): Fault | undefined {
     if (this.queue.length === 0 && this.chances.length === 0) return undefined;
     const index = this.queue.findIndex(({ fault }) => hits(fault.on ?? usual(fault.kind), endpoint, fault.user, user));
     const queued = this.queue[index];

@@ -311,6 +311,12 @@ export class FakeHomeserver {
         throw new Refusal(401, 'M_UNKNOWN_TOKEN', 'Invalid access token passed.', { soft_logout: false });
       case 'error':
         throw new Refusal(500, 'M_UNKNOWN', 'Internal server error');
+      case 'html':
+        return replyHtml(response);
+      case 'refuse': {
+        const { status, errcode, error } = fault.refusal ?? { status: 403, errcode: 'M_FORBIDDEN', error: 'Forbidden' };
+        throw new Refusal(status, errcode, error);
+      }
       case 'drop':
         return void response.socket?.destroy();
       case 'hang':
@@ -321,21 +327,31 @@ export class FakeHomeserver {
       await new Promise((resolve) => setTimeout(resolve, this.makingRoomMs));
     }
     const { store, rate, roomRate, limiter, now } = this;
-    const body =
+    const work = async (): Promise<JsonMap | undefined> =>
       endpoint === 'sync'
         ? await this.sync(call, fault, response)
         : endpoint === 'upload'
           ? upload()
           : answer({ store, rate, roomRate, limiter, now }, call);
+    // A response of any status can get lost.
+    const { status, body } = await work().then(
+      (done) => ({ status: 200, body: done }),
+      (error: unknown) => {
+        if (!fault || !(error instanceof Refusal)) throw error;
+        return { status: error.status, body: { errcode: error.errcode, error: error.message, ...error.extra } };
+      },
+    );
     switch (fault?.kind) {
       case 'errorAfter':
         throw new Refusal(500, 'M_UNKNOWN', 'Internal server error');
       case 'dropAfter':
         return void response.socket?.destroy();
+      case 'cutAfter':
+        return cutShort(response, status, body ?? {});
       case 'hangAfter':
         return;
     }
-    if (body) reply(response, 200, body);
+    if (body) reply(response, status, body);
   }
 
   /** Synapse delays a rejected request by half a second, and rounds the header up to whole seconds. */
@@ -388,6 +404,19 @@ export class FakeHomeserver {
       this.waiters.add(waiter);
     });
   }
+}
+
+/** As of a proxy before the homeserver. */
+function replyHtml(response: ServerResponse): void {
+  response.writeHead(502, { 'Content-Type': 'text/html' });
+  response.end('<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>');
+}
+
+/** Half of the response, and then the end of the connection. */
+function cutShort(response: ServerResponse, status: number, body: JsonMap): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) });
+  response.write(text.slice(0, text.length / 2), () => response.socket?.destroy());
 }
 
 function parse(raw: string): JsonMap {

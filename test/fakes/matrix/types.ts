@@ -87,9 +87,15 @@ export type FaultKind =
   /** No answer until the client gives up. */
   | 'hang'
   | 'hangAfter'
+  /** 502 with a page of HTML, as of a proxy, without executing the request. */
+  | 'html'
   /** The connection is cut without a response. */
   | 'drop'
   | 'dropAfter'
+  /** Executed, and the connection is cut in the middle of the response. */
+  | 'cutAfter'
+  /** An error response that the fault describes, without executing the request. */
+  | 'refuse'
   /** /sync returns only the last `keep` events of each room, with `limited`. */
   | 'gap'
   /** /sync responds as if called with the previous token: events are repeated. */
@@ -110,6 +116,7 @@ export type Endpoint =
   | 'directory'
   | 'createRoom'
   | 'invite'
+  | 'joined_members'
   | 'upload'
   | 'other';
 
@@ -123,6 +130,8 @@ export interface Fault {
   readonly user?: string;
   /** For `limited`; default 50. */
   readonly retryAfterMs?: number;
+  /** For `refuse`. */
+  readonly refusal?: { readonly status: number; readonly errcode: string; readonly error: string };
   /** For `gap`; default 1. */
   readonly keep?: number;
 }
