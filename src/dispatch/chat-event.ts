@@ -77,13 +77,15 @@ async function inRoom(input: ChatInput, place: Place): Promise<ChatResult> {
     for (const answer of before) answerAsker(input, place.address, answer);
     return { result: 'ignored' };
   }
+  // A slash command that does not exist interests nobody else, and the room did not see it.
+  const isPrivate = event.type === 'interaction' && registry.capabilities(place.address.connector)?.asker === true;
   const { outcome, skill, command, answers } = await runCommand(
     {
       ...{ registry, transaction, outbox, now, onCommand },
       eventId: row.id,
       answer: (answer) => reply(input, place.address, event, answer),
     },
-    { ...line, actor, place, lateMs: row.late_ms },
+    { ...line, actor, place, lateMs: row.late_ms, ...(isPrivate && { refusalsTo: 'asker' }) },
   );
   if (press) await keepAnswers(transaction.query, press, answers);
   // Whoever pressed must get a response, even if the command has none.

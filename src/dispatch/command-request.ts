@@ -1,5 +1,5 @@
 import type { RoomAddress } from '../chat/message.ts';
-import type { Actor } from '../contract/actor.ts';
+import type { Actor, Visibility } from '../contract/actor.ts';
 
 /** Where a command comes from: a room, a direct message, or somewhere without a room (REST, the command line). */
 export interface Place {
@@ -18,6 +18,8 @@ export interface CommandRequest {
   readonly text: string;
   /** Answer even if it is not a command. */
   readonly answerUnknown: boolean;
+  /** Who sees that something is not a command, or is used wrongly. Default `everyone`. */
+  readonly refusalsTo?: Visibility;
   readonly tapped: boolean;
   /** Key of the message that it refers to. */
   readonly about: string | undefined;

@@ -188,7 +188,7 @@ class CommandRun {
     const answer: Answer = {
       skill: from === 'core' ? from : from.skill,
       message: toMessage(message),
-      visibility: (from !== 'core' && from.command.visibility) || 'everyone',
+      visibility: (from === 'core' ? this.#request.refusalsTo : from.command.visibility) ?? 'everyone',
     };
     this.#answers.push(answer);
     this.#input.answer?.(answer);

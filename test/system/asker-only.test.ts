@@ -52,6 +52,15 @@ test('a private reply uses the token of the interaction while it is valid', asyn
   ]);
 });
 
+test('a slash command that does not exist is answered to whoever sent it', async () => {
+  can({ asker: true });
+  interact('sekret');
+  await bot.settle();
+  expect(bot.messages()).toMatchObject([
+    { message: { text: 'I do not know that. Did you mean `secret`?' }, to: { accountId: '@ann:test' } },
+  ]);
+});
+
 test('without a valid token it is visible to the account only, where the platform supports that', async () => {
   can({ asker: true });
   interact('secret', { respond: { token: 'tok', until: new Date(0) } });
