@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import type { Skill } from '../contract/skill.ts';
 import { readMigrations, type SkillMigrations } from '../db/migrate.ts';
 import { messageOf } from '../errors.ts';
+import { unknownKeys } from './known-keys.ts';
 
 export interface LoadedFolder {
   readonly skill: Skill<unknown>;
@@ -94,6 +95,8 @@ async function loadFolder(directory: string, file: string): Promise<LoadedFolder
     throw new Error('it has no default export made by defineSkill({ name: … })');
   if (!/^[a-z][a-z0-9-]{0,40}$/.test(skill.name) || skill.name === 'core')
     throw new Error(`"${skill.name}" is not a valid name for a skill: use lower-case letters, digits and dashes`);
+  const unknown = unknownKeys(skill);
+  if (unknown.length > 0) throw new Error(`${unknown.join('; ')}. See docs/writing-a-skill.md`);
   return {
     skill: skill as Skill<unknown>,
     directory,
