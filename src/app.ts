@@ -79,6 +79,8 @@ export interface AppOptions {
   readonly longestRequestMs?: number | undefined;
   /** For tests: fail queries whose answer does not match their schema. */
   readonly checkAnswers?: boolean;
+  /** For tests: how long webhook calls may take that share a transaction. */
+  readonly callsTimeoutMs?: number;
 }
 
 /** The running program: creates all parts, starts them in order and stops them in reverse order. */
@@ -154,6 +156,7 @@ export class App {
       registry: () => (this.#heartbeat.isOutdated || !this.#incarnation.isUsable ? undefined : this.#registry),
       pressure: () => this.acceptor.pressure,
       afterCommit,
+      ...(options.callsTimeoutMs !== undefined && { callsTimeoutMs: options.callsTimeoutMs }),
       onLinks: (links) => this.#relink(links),
     });
     this.#changes = new Changes({ database, registry: () => this.#registry });

@@ -39,6 +39,8 @@ const TAP_LOOK_EVERY_MS = 500;
 const CALLS_MS = 500;
 
 export interface HandlerOptions {
+  /** Default 500. */
+  readonly callsTimeoutMs?: number;
   readonly database: Database;
   readonly clock: Clock;
   readonly crashPoint: CrashHook;
@@ -131,7 +133,9 @@ export class EventHandler {
         const [row, ...rows] = found.filter(({ fits }) => fits);
         if (row) {
           const current = await this.#withCurrentLinks(transaction, registry, linksVersion);
-          await this.#handle(transaction, [row, ...rows], current, { timeoutMs: CALLS_MS });
+          await this.#handle(transaction, [row, ...rows], current, {
+            timeoutMs: this.#options.callsTimeoutMs ?? CALLS_MS,
+          });
         } else await transaction.script('rollback');
         return { handled: keysOf(row ? [row, ...rows] : []), left: keysOf(found.filter(({ fits }) => !fits)) };
       });

@@ -54,6 +54,8 @@ export interface TestBotOptions {
   readonly still?: boolean;
   /** For platforms that do not respond: no request of a connector takes longer. */
   readonly longestRequestMs?: number;
+  /** How long webhook calls may share a transaction before they are handled one by one. Default 500. */
+  readonly callsTimeoutMs?: number;
   /** Called at each point where a crash matters. */
   readonly crashPoint?: CrashHook;
 }
@@ -181,6 +183,7 @@ export async function startTestBot(options: TestBotOptions): Promise<TestBot> {
     shift,
     checkAnswers: true,
     longestRequestMs: options.longestRequestMs,
+    ...(options.callsTimeoutMs !== undefined && { callsTimeoutMs: options.callsTimeoutMs }),
     ...(options.crashPoint && { crashPoint: options.crashPoint }),
   });
   await app.start();
