@@ -353,7 +353,9 @@ export class RoomWorker {
           };
         case 'never':
           this.#tries.delete(request);
-          await this.#delivery.dead(row, answer.reason, isRepeat ? undefined : attempt.version);
+          // Whether the first request was done is still unknown.
+          if (isRepeat) await this.#delivery.dead(row, `${answer.reason}; an earlier try may have been shown`);
+          else await this.#delivery.dead(row, answer.reason, attempt.version);
           return undefined;
         case 'unknown':
           return this.#unknown(row, attempt, answer.reason);
