@@ -29,13 +29,17 @@ export interface Deed {
   /** What follows is said on the platform: it is not known to the bot at once. */
   readonly isHeard?: boolean;
   /** The room shows this before what follows. */
-  readonly room?: (key: string, outcome: Outcome) => readonly string[];
+  readonly room?: (key: string, outcome: Outcome) => readonly unknown[];
+  /** The failover shows this for a dead letter. Default: the text of the message; nothing for that of a conversation. */
+  readonly lost?: (key: string) => readonly unknown[];
   /** The conversation where it is shown, instead of the room, and what that shows. */
   readonly aside?: 'direct' | 'group';
   readonly there?: (key: string, outcome: Outcome) => readonly string[];
   /** It is retried beside everything else, so nothing must be shown behind it, and a failure is the result of a task. */
   readonly isTask?: boolean;
   readonly isDeletion?: boolean;
+  /** It comes another way than what follows. */
+  readonly isUnordered?: boolean;
   /** It takes a rejected token to bring it about. */
   readonly isLockedOut?: boolean;
 }
@@ -50,6 +54,15 @@ const onlyIfShown = (text: string, outcome: Outcome): string[] => (outcome === '
 /** By what a skill wants. */
 export const DEEDS = {
   'new message': { act: ({ say, key }) => say(`show ${key} ${key}`), room: onlyIfShown },
+  /** A platform without idempotency keys looks for it first: that request fails. */
+  'new message whose first response was lost': {
+    act: ({ platform, say, key }) => {
+      platform.lose?.();
+      say(`show ${key} ${key}`);
+    },
+    room: (key) => [key],
+    lost: (key) => [expect.stringMatching(`an earlier try may have been shown_\n${key}$`)],
+  },
   edit: {
     prepare: (cell) => shown(cell, cell.key, `${cell.key} at first`),
     act: ({ say, key }) => say(`show ${key} ${key}`),
@@ -59,6 +72,7 @@ export const DEEDS = {
     prepare: (cell) => shown(cell, cell.key, `${cell.key} at first`),
     act: ({ say, key }) => say(`drop ${key}`),
     room: (key, outcome) => (outcome === 'shown' ? [] : [`${key} at first`]),
+    lost: () => [],
     isDeletion: true,
   },
   'reply in a thread': {
@@ -73,7 +87,11 @@ export const DEEDS = {
   file: {
     act: ({ say, key }) => say(`attach ${key}`),
     // Its name is shown instead.
-    room: (key, outcome) => [key, outcome === 'shown' ? `file ${key}.txt` : `${key}.txt`],
+    room: (key, outcome) =>
+      outcome === 'dead'
+        ? [key]
+        : [key, outcome === 'shown' ? `file ${key}.txt` : expect.stringMatching(`^${key}\\.txt`)],
+    lost: (key) => [expect.stringContaining(key), `${key}.txt`],
   },
   picture: {
     act: ({ say, key }) => say(`draw ${key}`),
@@ -117,14 +135,28 @@ export const DEEDS = {
     isHeard: true,
     room: onlyIfShown,
   },
+  'hearing after the connection was cut': {
+    act: async ({ platform, failed, key }) => {
+      platform.cut?.();
+      await failed();
+      platform.say(`!answer ${key}`);
+    },
+    follow: ({ platform }, text) => platform.say(`!answer ${text}`),
+    isHeard: true,
+    room: onlyIfShown,
+  },
   'start after a rejected token': {
     act: async ({ platform, lockedOut, say, key }) => {
       platform.restart?.();
-      await lockedOut();
       say(`show ${key} ${key}`);
+      await lockedOut();
     },
     room: onlyIfShown,
     isLockedOut: true,
   },
-  'private answer': { act: ({ platform, key }) => platform.command?.(`whisper ${key}`), room: onlyIfShown },
+  'private answer': {
+    act: ({ platform, key }) => platform.command?.(`whisper ${key}`),
+    room: onlyIfShown,
+    isUnordered: true,
+  },
 } satisfies Readonly<Record<string, Deed>>;

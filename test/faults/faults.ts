@@ -47,6 +47,10 @@ export interface FaultyPlatform {
   command?(words: string): void;
   /** Somebody leaves the direct conversation with the bot. */
   leave?(account: string): void;
+  /** The response to the next new message is lost. */
+  lose?(): void;
+  /** The connection over which events come is cut. */
+  cut?(): void;
   /** The token of the running connector is rejected once, so that it starts again. */
   restart?(): void;
   /** A new account that the bot can write to. */

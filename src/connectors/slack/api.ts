@@ -21,15 +21,17 @@ export class SlackApi {
   readonly #apiUrl: string;
   readonly #token: () => Promise<string>;
   readonly #transport: Transport;
+  readonly #longestMs: number;
   /** WebClient takes no signal for a single call, and hands nothing of it to its `fetch`. */
   readonly #signals = new AsyncLocalStorage<AbortSignal>();
   #client: Promise<WebClient> | undefined;
   #aheadMs = 0;
 
-  constructor(apiUrl: string, token: () => Promise<string>, transport: Transport) {
+  constructor(apiUrl: string, token: () => Promise<string>, transport: Transport, longestMs = TIMEOUT_MS) {
     this.#apiUrl = apiUrl;
     this.#token = token;
     this.#transport = transport;
+    this.#longestMs = longestMs;
   }
 
   /** The token is read again with the next call: it may have been replaced. */
@@ -45,7 +47,7 @@ export class SlackApi {
   async call<T>(method: string, given: Arguments, answer: z.ZodType<T>, signal: AbortSignal): Promise<T> {
     signal.throwIfAborted();
     const client = await (this.#client ??= this.#open());
-    const within = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+    const within = AbortSignal.any([signal, AbortSignal.timeout(this.#longestMs)]);
     return answer.parse(await this.#signals.run(within, () => client.apiCall(method, { ...given })));
   }
 
@@ -56,7 +58,7 @@ export class SlackApi {
     contentType: string,
     signal: AbortSignal,
   ): Promise<Response> {
-    const within = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+    const within = AbortSignal.any([signal, AbortSignal.timeout(this.#longestMs)]);
     return this.#transport.fetch(url, {
       ...{ method: 'POST', body, headers: { 'content-type': contentType }, redirect: 'error', signal: within },
     });

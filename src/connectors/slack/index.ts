@@ -57,7 +57,7 @@ class SlackConnector implements Connector {
     const { botToken, signingSecret: secret, apiUrl } = options;
     this.#options = options;
     this.#environment = environment;
-    this.#api = new SlackApi(apiUrl, () => environment.secret(botToken), this.#transport);
+    this.#api = new SlackApi(apiUrl, () => environment.secret(botToken), this.#transport, environment.longestRequestMs);
     this.#people = new People(this.#api);
     this.#conversations = new Conversations(this.#api, this.#people);
     this.capabilities = slack.capabilities(options);
@@ -130,6 +130,7 @@ class SlackConnector implements Connector {
       this.#me = identify(this.#api, signal);
       const listener = new Listener({
         ...{ host, signal, apiUrl, slashCommand, api: this.#api, transport: this.#transport },
+        longestRequestMs: this.#environment.longestRequestMs,
         reading: this.#reading(await this.#me, signal),
         appToken: appToken && (await this.#environment.secret(appToken)),
         onNews: (heard) => this.#news(heard),

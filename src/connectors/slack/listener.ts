@@ -35,6 +35,7 @@ export interface ListenerOptions {
   readonly transport: Transport;
   readonly reading: Reading;
   readonly onNews: (heard: Heard) => void;
+  readonly longestRequestMs: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -57,9 +58,9 @@ export class Listener {
   }
 
   #createSocket(appToken: string): Socket {
-    const { host, apiUrl, transport, signal } = this.#options;
+    const { host, apiUrl, transport, signal, longestRequestMs } = this.#options;
     return new Socket({
-      ...{ apiUrl, appToken, transport, signal, log: host.log },
+      ...{ apiUrl, appToken, transport, signal, log: host.log, connectMs: longestRequestMs },
       onEnvelope: (envelope) => this.#take(envelope),
       onGap: () => this.#catchUp.begin(),
       onOpen: () => {
@@ -94,8 +95,8 @@ export class Listener {
   }
 
   #take({ type, body, acknowledge }: Envelope): void {
-    const { reading, slashCommand } = this.#options;
-    const at = new Date();
+    const { host, reading, slashCommand } = this.#options;
+    const at = host.now();
     const press = (read: Arrival['read']): Arrival => ({
       ...{ room: undefined, read, acknowledge, untilMs: performance.now() + ACKNOWLEDGE_MS },
     });

@@ -31,6 +31,8 @@ export interface SocketOptions {
   readonly onOpen: () => void;
   /** Another one could not be made. */
   readonly onDown: (reason: string) => void;
+  /** Default 15,000. */
+  readonly connectMs?: number | undefined;
   /** Ends everything. */
   readonly signal: AbortSignal;
 }
@@ -59,7 +61,7 @@ export class Socket {
 
   constructor(options: SocketOptions) {
     this.#options = options;
-    const { apiUrl, appToken, transport, log, onEnvelope, signal } = options;
+    const { apiUrl, appToken, transport, log, onEnvelope, signal, connectMs = CONNECT_MS } = options;
     this.#client = new Client({
       appToken,
       logger: SILENT,
@@ -70,7 +72,7 @@ export class Socket {
         retryConfig: { retries: 0 },
         rejectRateLimitedCalls: true,
         fetch: (url, init) =>
-          transport.fetch(url, { ...init, signal: AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS)]) }),
+          transport.fetch(url, { ...init, signal: AbortSignal.any([signal, AbortSignal.timeout(connectMs)]) }),
       },
     });
     this.#client.onUnreadable = (error) =>
@@ -83,9 +85,9 @@ export class Socket {
 
   /** Resolves once Slack says hello. @throws what the contract has for it. */
   async open(): Promise<void> {
-    const { signal } = this.#options;
+    const { signal, connectMs = CONNECT_MS } = this.#options;
     this.#gone = Promise.withResolvers();
-    const patience = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS)]);
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
     const end = Promise.withResolvers<never>();
     const stop = (): void => end.reject(patience.reason);
     patience.addEventListener('abort', stop, { once: true });

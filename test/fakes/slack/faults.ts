@@ -11,12 +11,19 @@ const WRITES: readonly string[] = [
 
 /** What goes wrong, on demand or by seeded chance. */
 export class Faults {
+  /** Requests that met a fault. */
+  met = 0;
   private queue: { fault: Fault; left: number }[] = [];
   private chances: { chance: Chance; random: () => number }[] = [];
 
   /** The next matching request fails so; several wait in line. */
   next(fault: Fault): void {
     this.queue.push({ fault, left: fault.times ?? 1 });
+  }
+
+  /** Faults that no request has met yet. */
+  get waiting(): number {
+    return this.queue.reduce((sum, { left }) => sum + left, 0);
   }
 
   /** Adds faults by chance until `clear`. */
@@ -31,6 +38,12 @@ export class Faults {
 
   /** Takes the fault that this request meets, if any. */
   take(method: string, channel: string | undefined): Fault | undefined {
+    const fault = this.choose(method, channel);
+    if (fault) this.met += 1;
+    return fault;
+  }
+
+  private choose(method: string, channel: string | undefined): Fault | undefined {
     const index = this.queue.findIndex(
       ({ fault }) =>
         (fault.on ?? WRITES).includes(method) && (fault.channel === undefined || fault.channel === channel),
