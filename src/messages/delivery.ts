@@ -9,7 +9,7 @@ import type { Committed } from '../events/committed.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Lease } from '../replicas/lease.ts';
-import { DirectRooms } from './asker-only.ts';
+import { DirectRooms } from './direct-rooms.ts';
 import type { Planned } from './attempts.ts';
 import { dropPrivate } from './confirmations.ts';
 import { markDead } from './dead-letters.ts';

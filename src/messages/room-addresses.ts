@@ -34,3 +34,28 @@ export async function storeRoomAddress(
   if (!held) throw new LeaseLost(`another replica holds the lease ${lease.name}`);
   return held.moved;
 }
+
+/**
+ * Stores the platform's id of the conversation with one account. If it was another one, what that one shows is forgotten: an edit
+ * would name a message that the new one does not have. Attempts stay, since this is called in the middle of one.
+ */
+export async function storeDirectRoom(
+  query: Query,
+  lease: Lease,
+  { connector, account, room }: { readonly connector: string; readonly account: string; readonly room: string },
+): Promise<void> {
+  await rerun(() =>
+    query(
+      `with ${FENCE},
+       before as materialized (select room from direct_rooms where connector = $3 and account = $4),
+       kept as (
+         insert into direct_rooms (connector, account, room) select $3, $4, $5 from held
+         on conflict (connector, account) do update set room = excluded.room),
+       locked as materialized (
+         select m.id from messages m, held, before where before.room <> $5 and m.connector = $3
+           and (m.room = 'direct:' || $4 or m.visible_to = $4) and m.copies <> '[]' and m.attempt is null ${LOCK_IN_ORDER})
+       update messages m set copies = '[]', react = false from locked where m.id = locked.id`,
+      [lease.name, lease.epoch, connector, account, room],
+    ),
+  );
+}

@@ -149,3 +149,17 @@ test('a person who may have left the conversation is invited again, and an invis
     { reason: 'Bob has left, and lets nobody invite him' },
   ]);
 });
+
+test('when the conversation with a person becomes another one, a change of what the old one shows is a new message there', async () => {
+  await bot.say('write one');
+  const open = bot.platform.open.bind(bot.platform);
+  bot.platform.open = (conversation) => open({ ...conversation, uuid: `${conversation.uuid}-again` });
+  await bot.advance(61_000);
+  await bot.say('tell hello');
+  await bot.say('write two');
+  await bot.settle();
+  const [direct] = await bot.query<{ room: string }>(`select room from direct_rooms where account = '@bob:test'`);
+  expect(direct?.room).toContain('again');
+  expect(bot.texts(direct?.room)).toEqual(['hello', 'two']);
+  expect(await bot.query(`select 1 from messages where state <> 'live'`)).toEqual([]);
+});
