@@ -1,6 +1,6 @@
 interface Group {
   size: number;
-  /** Of the part that a quantifier would repeat. */
+  /** The size of the part that a quantifier would repeat. */
   last: number;
 }
 
@@ -9,8 +9,8 @@ const TOKEN =
   /\\Q(?<quoted>[^]*?)(?:\\E|$)|\\[pPx]\{[^}]*\}|\\[^]|\[\^?\]?(?:\[:\^?\w+:\]|\\[^]|[^\]\\])*\]?|\((?:\?(?:P?<\w*>|[a-zA-Z-]*:?))?|\{(?<min>\d+)(?:,(?<max>\d*))?\}|[^]/gu;
 
 /**
- * An upper bound of the instructions that a valid regular expression compiles to, without compiling it: `(ab){1000}` has
- * 1,000 times those of its part.
+ * An upper bound for the number of instructions that a valid regular expression compiles to, without compiling it:
+ * `(ab){1000}` counts as 1,000 times `ab`.
  */
 export function estimateInstructions(pattern: string): number {
   const outer: Group[] = [];
@@ -26,7 +26,7 @@ export function estimateInstructions(pattern: string): number {
     } else if (token === ')') {
       const { size } = group;
       group = outer.pop() ?? { size: 0, last: 0 };
-      add(size + 3); // where it begins and ends, and something if it is empty
+      add(size + 3); // its start, its end, and one if it is empty
     } else if (min !== undefined) {
       const { last } = group;
       const times = Math.max(Number(min), Number(max ?? 0));

@@ -13,11 +13,11 @@ export interface Regex {
 const MAX_CHARACTERS = 1000;
 /** Repeats are unrolled, so 1,000 characters can compile to a million instructions, in seconds and 200 MB. */
 const MAX_INSTRUCTIONS = 10_000;
-/** Larger ones are not compiled. An estimate is at most about twice the real number for usual patterns. */
+/** Above this estimate, which for usual patterns is at most about twice the actual number, nothing is compiled. */
 const MAX_ESTIMATED = 2 * MAX_INSTRUCTIONS;
-const TOO_LARGE = 'the regular expression is too large: it repeats too long a part too often';
+const TOO_LARGE = 'the regular expression is too large: shorten the repeated part or lower its repeat count';
 
-/** @throws {Error} whose message says what is wrong with the pattern. */
+/** @throws {Error} with a message that says what is wrong with the pattern. */
 export function compileRegex(pattern: string): Regex {
   if (pattern.length > MAX_CHARACTERS) throw new Error('the regular expression is longer than 1,000 characters');
   if (estimateInstructions(pattern) > MAX_ESTIMATED) throw new Error(TOO_LARGE);
@@ -36,7 +36,7 @@ function compile(pattern: string): RE2JS {
   }
 }
 
-/** RE2's own words, except where they do not name the feature or the limit. */
+/** RE2's own message, unless it does not name the feature or the limit. */
 function reasonOf(error: RE2JSSyntaxException, pattern: string): string {
   const description = error.getDescription();
   const part = error.getPattern()?.replace(/^\(\?s\)/, '') ?? '';

@@ -8,9 +8,9 @@ const EMOJI_SEQUENCE =
  * A name from outside as text of an SVG that resvg can draw: escaped, at most 10.5 em wide, without control characters,
  * changes of direction, and stacks of more than three marks.
  *
- * resvg takes from other fonts what the first one lacks, but only while each font makes as many glyphs of the text as the
- * first one does; otherwise it draws boxes. So whatever only some fonts combine is not combined here: `e` and an accent are
- * one character, an emoji sequence is its first emoji, a flag its two letters, and `ff`, `fi` are no ligatures.
+ * resvg takes missing glyphs from other fonts only if they make as many glyphs of the text as the first font does; otherwise it
+ * draws boxes. So anything that only some fonts combine is replaced here: `e` with an accent by one character, an emoji sequence
+ * by its first emoji, a flag by its two letters, and ligatures such as `ff` and `fi` are prevented.
  */
 export function drawableName(name: string): string {
   const plain = name

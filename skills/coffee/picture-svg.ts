@@ -14,10 +14,10 @@ const LINES = [
   { colour: '#6b3413', width: 3.2, label: '3 times or more' },
 ];
 const CENTRE = { x: WIDTH / 2, y: HEIGHT / 2 - 22 };
-/** Up to so many names are horizontal; more of them point away from the centre, or they would overlap. */
+/** Up to this many names are horizontal. More would overlap, so they point away from the centre. */
 const MAX_HORIZONTAL = 16;
 
-/** Up to so many lines are smoothed. 731 of them make a PNG of 535 kB smoothed, and of 202 kB as they are. */
+/** Up to this many lines are antialiased: 731 make a PNG of 535 kB with antialiasing, and 202 kB without. */
 const MAX_SMOOTH = 100;
 
 interface Point {
@@ -25,13 +25,13 @@ interface Point {
   readonly y: number;
 }
 
-/** The SVG document of who has met whom. Names are hostile text; everything else in it comes from here. */
+/** The SVG document of who has met whom. Names are untrusted; everything else is generated here. */
 export function pictureSvg(people: readonly Attendee[], met: readonly PairCount[]): string {
   const sorted = people.toSorted((one, other) => one.name.localeCompare(other.name, 'en'));
   const isDense = sorted.length > MAX_HORIZONTAL;
   const radius = isDense ? 225 : 270;
   const angleOf = new Map(sorted.map(({ id }, at) => [id, (at / sorted.length) * 2 * Math.PI - Math.PI / 2]));
-  // Hundreds of lines of full width cover one another.
+  // Hundreds of lines at full width would cover one another.
   const scale = Math.min(1, 14 / Math.sqrt(met.length + 1));
   const lines = met
     .toSorted((a, b) => a.times - b.times)

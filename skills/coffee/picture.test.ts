@@ -9,7 +9,7 @@ function named(...names: string[]) {
   return names.map((name, at) => ({ id: `${at}`, name }));
 }
 
-/** A label alone in black on white, as a PNG. The names of one picture must not hide what one of them looks like. */
+/** A single label as a PNG, black on white, so that nothing else in a picture affects the comparison. */
 function drawn(name: string): string {
   const label = /<text [^>]*>[^<]*<\/text>/.exec(pictureSvg(named(name), []))?.[0] ?? '';
   return Buffer.from(
@@ -96,7 +96,7 @@ test.each([
   ['A 👩‍👩‍👧‍👦 B', 'A 👨‍👩‍👧‍👦 B'],
   ['👍🏽 ok', '👎🏽 ok'],
 ])('%s is drawn in letters although it needs several fonts', (name, other) => {
-  // In boxes the two would be alike.
+  // As boxes, the two would look the same.
   expect(drawn(name)).not.toBe(drawn(other));
 });
 
@@ -110,7 +110,7 @@ test.each([
   '\u{1f468}\u200d'.repeat(200),
   'W'.repeat(60),
   ' \n ',
-])('the name %j is text in the picture and nothing else', (name) => {
+])('the name %j is only text in the picture', (name) => {
   const svg = pictureSvg(named(name, 'Ann', 'Bob'), []);
   const tags = (text: string) => text.match(/<[^ >]*/g);
   expect(tags(svg)).toEqual(tags(pictureSvg(named('Cem', 'Ann', 'Bob'), [])));
@@ -119,7 +119,7 @@ test.each([
   expect(svg.length).toBeLessThan(pictureSvg(named('', 'Ann', 'Bob'), []).length + 300);
 });
 
-test('a long name is cut where it would leave the picture', () => {
+test('a long name is truncated at the edge of the picture', () => {
   const label = (name: string) => /<text [^>]*>([^<]*…)<\/text>/.exec(pictureSvg(named(name, 'Ann', 'Bob'), []))?.[1];
   expect(label('Maximiliane Wilhelmine von und zu Hohenlohe-Waldenburg-Schill')).toBe('Maximiliane Wilhe…');
   expect(label('W'.repeat(60))).toBe('WWWWWWWWWW…');

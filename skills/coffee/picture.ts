@@ -4,9 +4,9 @@ import { HEIGHT, pictureSvg, WIDTH } from './picture-svg.ts';
 import { runInWorker } from './run-in-worker.ts';
 import type { Attendee, PairCount } from './text-chart.ts';
 
-/** Labels of more people overlap. */
+/** With more people, labels overlap. */
 const MAX_PEOPLE = 60;
-/** Native memory is not part of it. */
+/** Limit of the JavaScript heap, in addition to native memory. */
 const HEAP_MB = 64;
 
 type Render = (svg: string, signal: AbortSignal) => Promise<Uint8Array>;

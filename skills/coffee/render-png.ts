@@ -6,7 +6,10 @@ const { resolve } = createRequire(import.meta.url);
 const embedPdf = (name: string, file: string): string =>
   join(dirname(resolve(`@embedpdf/${name}`)), '..', 'fonts', file);
 
-/** The first is the default; the others, in this order, have the characters that it lacks. The image ships only these files of their packages (see Dockerfile). */
+/**
+ * The first is the default; the others, in this order, supply characters that it lacks. The Docker image contains only these
+ * files of their packages.
+ */
 const FONTS = [
   // Latin, Cyrillic, Greek, Devanagari.
   resolve('@expo-google-fonts/noto-sans/400Regular/NotoSans_400Regular.ttf'),
@@ -20,8 +23,8 @@ const FONTS = [
 ];
 
 /**
- * A PNG of an SVG document, at its size. Blocks for about 70 ms, most of it for reading fonts, and leaves pixels behind that
- * the garbage collector does not know of (300 pictures: 600 MB), so run it in a thread that ends afterwards.
+ * A PNG of an SVG document, at its size. Blocks for about 70 ms, most of it for reading fonts, and leaves pixel buffers
+ * behind that the garbage collector does not see (300 pictures: 600 MB), so run it in a thread that ends afterwards.
  */
 export function renderPng(svg: string): Uint8Array {
   const options = { font: { loadSystemFonts: false, fontFiles: FONTS, defaultFontFamily: 'Noto Sans' } };

@@ -15,7 +15,7 @@ export interface ConnectorToExamine extends Pick<ConnectorEnvironment, 'name' | 
   readonly query: ConnectorEnvironment['pages']['query'];
 }
 
-/** What the platform says of the account and its rooms; a failure is a finding. */
+/** Checks the account and its rooms on the platform; a failure becomes a finding. */
 export async function examineConnector(account: ConnectorToExamine): Promise<Finding[]> {
   const { name, botName, secret, state, options, rooms, platforms, query } = account;
   try {
@@ -36,7 +36,7 @@ export async function examineConnector(account: ConnectorToExamine): Promise<Fin
   }
 }
 
-/** As `doctor` prints it. */
+/** A finding as `doctor` prints it. */
 export function findingLine({ ok, what, message }: Finding): string {
   return `${ok ? 'ok ' : 'BAD'}  ${what}: ${message}`;
 }

@@ -7,7 +7,7 @@ import type { Terminal } from './terminal.ts';
 
 export type SetupPlatform = Platform & { readonly setup: PlatformSetup };
 
-/** What the flags say. */
+/** Answers from the flags. */
 export interface GivenAnswers {
   /** By option of the connector. */
   readonly options: ReadonlyMap<string, string>;
@@ -19,27 +19,27 @@ export interface Answers {
   readonly type: string;
   /** The entry under `connectors:`. */
   readonly options: Readonly<Record<string, string | boolean | { readonly file: string }>>;
-  /** New values by file name; a secret that is kept is not among them. */
+  /** New values by file name, without secrets that stay the same. */
   readonly secrets: ReadonlyMap<string, string>;
   readonly room: string;
   readonly account: string | undefined;
 }
 
-/** Typed instead of Enter, which would keep what there is. */
+/** Typed to leave an optional answer out, because Enter keeps the current one. */
 const LEFT_OUT = '-';
 
 interface Asked extends SetupField {
-  /** How a script answers it. */
+  /** The flag that answers it in a script. */
   readonly flag: string;
-  /** The answer is a secret, and a script may write it there before. */
+  /** The answer is a secret, which a script may have written to this file. */
   readonly secretFile?: string | undefined;
   readonly optional?: boolean;
-  /** A secret that is in its file already. */
+  /** The secret that is already in its file. */
   readonly stored?: string | undefined;
   readonly check: (text: string) => string | undefined;
 }
 
-/** Collects the answers from the flags, from a person, from files that exist, and from defaults, in this order. */
+/** Collects the answers from flags, prompts, existing files and defaults, in this order. */
 export class Questionnaire {
   readonly #platform: SetupPlatform;
   readonly #terminal: Terminal;
@@ -50,9 +50,9 @@ export class Questionnaire {
   constructor(by: {
     readonly platform: SetupPlatform;
     readonly terminal: Terminal;
-    /** False: nobody is asked. */
+    /** False: no prompts. */
     readonly isAsking: boolean;
-    /** The secret that a file of the secrets directory has already. */
+    /** Reads the current secret from a file of the secrets directory. */
     readonly storedSecret: (file: string) => Promise<string | undefined>;
   }) {
     this.#platform = by.platform;
@@ -63,7 +63,7 @@ export class Questionnaire {
 
   /**
    * `before`: answers that did not work, offered again as defaults.
-   * @throws {StartFailed} naming every answer that a flag must give, or has wrong. @throws {InputEnded}
+   * @throws {StartFailed} that lists all missing answers with their flags, or names a wrong one. @throws {InputEnded}
    */
   async collect(given: GivenAnswers, before?: Answers): Promise<Answers> {
     const { type, setup } = this.#platform;
@@ -87,7 +87,7 @@ export class Questionnaire {
       }
     }
     if (!setup.account && given.account !== undefined)
-      throw new StartFailed(`--admin: ${type} has no accounts to name`);
+      throw new StartFailed(`--admin: people have no accounts on ${type}`);
     const check = (): undefined => undefined;
     const room = await this.#answer(
       { ...setup.room, flag: '--room ID', check, ...(before && { default: before.room }) },
@@ -98,7 +98,7 @@ export class Questionnaire {
       (await this.#answer(
         {
           ...{ ...setup.account, flag: '--admin ACCOUNT', check, optional: true },
-          help: `${setup.account.help ?? ''} It may use every command; leave it empty if nobody should yet.`.trim(),
+          help: `${setup.account.help ?? ''} It becomes an admin; leave it empty for none.`.trim(),
           ...(before?.account !== undefined && { default: before.account }),
         },
         given.account,
@@ -125,7 +125,7 @@ export class Questionnaire {
     };
   }
 
-  /** Undefined: none, which is fine where the question is optional, and noted as missing elsewhere. */
+  /** Undefined: no answer, which is recorded as missing unless the question is optional. */
   async #answer(asked: Asked, flag: string | undefined): Promise<string | undefined> {
     const { label, help, optional = false, stored, secretFile } = asked;
     if (flag !== undefined) {
@@ -146,13 +146,13 @@ export class Questionnaire {
       const text = await this.#terminal.ask(`${label}${hint}: `, { secret: secretFile !== undefined });
       if (optional && (text === LEFT_OUT || (text === '' && fallback === undefined))) return undefined;
       if (text === '' && fallback !== undefined) return fallback;
-      const problem = text === '' ? 'an answer is needed' : problemOf(asked, text);
+      const problem = text === '' ? 'an answer is required' : problemOf(asked, text);
       if (problem === undefined) return text;
       this.#terminal.print(problem);
     }
   }
 
-  /** As the option's schema takes it: text, or true and false where those are meant. */
+  /** Parses text by the option's schema: as text, or as true or false if it accepts only those. */
   #parse(option: string, text: string): { readonly value: string | boolean } | { readonly problem: string } {
     const shape: Readonly<Record<string, z.core.$ZodType>> = this.#platform.options.shape;
     const schema = Object.hasOwn(shape, option) ? shape[option] : undefined;
@@ -186,5 +186,7 @@ function hintOf({ stored, default: fallback, optional = false }: Asked): string 
 }
 
 function notOneLine(text: string): string | undefined {
-  return text !== '' && !/[\p{Cc}\u2028\u2029\ufeff\ufffd]/u.test(text) ? undefined : 'a secret is one line of text';
+  return text !== '' && !/[\p{Cc}\u2028\u2029\ufeff\ufffd]/u.test(text)
+    ? undefined
+    : 'a secret must be one line of text';
 }

@@ -6,7 +6,7 @@ const ROOM = 'ops';
 /** The account of whoever opens the link of `watchbell sign-in`. */
 const WEB_ACCOUNT = 'local';
 
-/** The text of `watchbell.yaml`: the account, one room, and the web chat beside it for `watchbell sign-in`. */
+/** The text of `watchbell.yaml`: the account, one room, and the web chat for `watchbell sign-in`. */
 export function configText({ type, options, room, account }: Answers): string {
   const entry = Object.entries(options).map(([key, value]) => `    ${key}: ${valueText(value)}\n`);
   const isWeb = type === 'web';
@@ -36,7 +36,7 @@ skills:
 `;
 }
 
-/** In quotes, because a bare id may be a number; `$$` is how a file writes `$`. */
+/** Quoted, because a bare id could be a number; `$$` means `$` in a configuration file. */
 function valueText(value: Answers['options'][string]): string {
   if (typeof value === 'object') return `{ file: ${value.file} }`;
   return stringify(typeof value === 'string' ? value.replaceAll('$', '$$$$') : value, {
@@ -45,7 +45,7 @@ function valueText(value: Answers['options'][string]): string {
   }).trimEnd();
 }
 
-/** `ann` of `@ann:example.org`: the name in messages. */
+/** `ann` for `@ann:example.org`: the name in messages. */
 function personKey(account: string | undefined): string {
   return /[A-Za-z][A-Za-z0-9_.-]{0,62}/.exec(account ?? '')?.[0] ?? 'you';
 }

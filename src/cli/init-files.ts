@@ -38,7 +38,7 @@ export async function writeFiles(files: FilesToWrite): Promise<WrittenFiles> {
   return { written };
 }
 
-/** Under a temporary name first: the file is never there in part, also not after a crash. */
+/** Writes to a temporary file first, so that the file is never incomplete, even after a crash. */
 async function replaceFile(file: string, text: string, mode: number): Promise<void> {
   const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`;
   try {

@@ -3,7 +3,7 @@ import type { Answers } from './init-answers.ts';
 import { ALERTS_TOKEN_FILE } from './init-config.ts';
 import { sampleAlert } from './welcome.ts';
 
-/** The same three as in a trial, with the new configuration. */
+/** The same three steps as in a trial, with the new configuration. */
 export function nextSteps(
   { room, account }: Answers,
   { configFile, secretsDirectory }: { readonly configFile: string; readonly secretsDirectory: string },
@@ -11,7 +11,7 @@ export function nextSteps(
 ): string {
   const config = configFile === 'watchbell.yaml' ? '' : `WATCHBELL_CONFIG=${quoted(configFile)} `;
   const token = quoted(join(secretsDirectory, ALERTS_TOKEN_FILE));
-  // Commands that act are for listed people.
+  // Commands that change something are only for listed people.
   const demo =
     account === undefined
       ? 'In the web chat (npm run watchbell sign-in prints its address), type: demo alert'
@@ -25,7 +25,7 @@ Three things to do:
 `;
 }
 
-/** As one word of a shell. */
+/** Quotes an argument for a shell. */
 function quoted(text: string): string {
   return /^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

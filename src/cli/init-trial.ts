@@ -11,9 +11,9 @@ import { allSkills, brokenNames } from './read-configuration.ts';
 
 export interface TrialOptions {
   readonly platforms: readonly Platform[];
-  /** For problems. */
+  /** Named in problems. */
   readonly configFile: string;
-  /** Where the answers have no new value. */
+  /** For secrets that the answers do not replace. */
   readonly secrets: Secrets;
   readonly env: Environment;
 }

@@ -29,7 +29,7 @@ afterEach(async () => {
 
 const environment = () => ({ configPath: undefined, secretsDirectory: '/nowhere', logLevel: 'info' as const, env: {} });
 
-/** A person who answers each prompt that appears, by a part of it. */
+/** Answers each prompt once a given part of it appears. */
 class Person {
   readonly input = Object.assign(new PassThrough(), { isTTY: true });
   readonly output = Object.assign(new PassThrough(), { isTTY: true, columns: 200 });
@@ -80,7 +80,7 @@ async function ask(person: Person, options: Partial<InitOptions> = {}): Promise<
   return status;
 }
 
-/** As a script: nobody at a terminal. */
+/** Without a terminal, as in a script. */
 async function script(options: Partial<InitOptions>): Promise<{ status: number; printed: string }> {
   const person = new Person([]);
   person.input.isTTY = false;
@@ -103,13 +103,13 @@ async function checked(): Promise<{ status: number; lines: string[] }> {
   return { status, lines };
 }
 
-const there = (file: string): Promise<boolean> =>
+const exists = (file: string): Promise<boolean> =>
   stat(file).then(
     () => true,
     () => false,
   );
 
-test('a person is asked for platform, token and room; what is written works, and the token is never shown', async () => {
+test('an interactive run asks for platform, token and room; the files work, and the token is never shown', async () => {
   const person = new Person([
     ['Number or name:', 'matrix'],
     ['Homeserver address', world.homeserver.url],
@@ -137,7 +137,7 @@ test('a person is asked for platform, token and room; what is written works, and
   expect((await readdir(directory)).sort()).toEqual(['secrets', 'watchbell.yaml']);
 });
 
-test('a script answers with flags, and without a token the bot logs in', async () => {
+test('a script gives its answers as flags; without a token the bot logs in with its password', async () => {
   const { status, printed } = await script({
     platform: 'matrix',
     set: [`homeserver=${world.homeserver.url}`, 'user=bell', 'password=pw'],
@@ -148,12 +148,12 @@ test('a script answers with flags, and without a token the bot logs in', async (
   expect(await checked()).toMatchObject({ status: 0 });
 });
 
-test('the built-in web chat needs no answer at all', async () => {
+test('the built-in web chat needs no answers', async () => {
   expect(await script({ platform: 'web' })).toMatchObject({ status: 0 });
   expect(await checked()).toMatchObject({ status: 0 });
 });
 
-test('missing answers are all named with their flags, and nothing is written', async () => {
+test('all missing answers are listed with their flags, and nothing is written', async () => {
   await expect(script({ platform: 'matrix', set: ['user=bell'] })).rejects.toThrow(
     'these answers are missing: --set homeserver=…, --set password=… (or the file matrix-password), --room ID',
   );
@@ -166,14 +166,14 @@ test('missing answers are all named with their flags, and nothing is written', a
   expect(await readdir(directory)).toEqual([]);
 });
 
-test('an unknown option is named with the nearest one', async () => {
+test('for an unknown option the closest name is suggested', async () => {
   const flags = matrixFlags();
   await expect(script({ ...flags, set: [...(flags.set ?? []), 'devise=BELL'] })).rejects.toThrow(
     'did you mean "device"?',
   );
 });
 
-test('what does not work ends a script with 1: it prints why and writes nothing', async () => {
+test('if a check fails, a script exits with 1, prints why and writes nothing', async () => {
   const { status, printed } = await script({
     ...matrixFlags(),
     set: [`homeserver=${world.homeserver.url}`, 'token=wrong-token'],
@@ -193,7 +193,7 @@ test('a person fixes the room and tries again', async () => {
   expect(person.screen).toContain('ok   matrix room #closed:fake.test: invited');
 });
 
-test('a person corrects one answer and keeps the others, the secret too', async () => {
+test('a person corrects one answer and keeps the others, including the secret', async () => {
   const person = new Person([
     ['try again', 'c'],
     ['Homeserver address [', ''],
@@ -207,7 +207,7 @@ test('a person corrects one answer and keeps the others, the secret too', async 
   expect(await readFile(join(secrets, 'matrix-token'), 'utf8')).toBe('bot-token\n');
 });
 
-test('a person may write what does not work yet, or quit', async () => {
+test('after a failed check a person may write the files anyway, or quit', async () => {
   const flags = { ...matrixFlags(), room: '#none:fake.test', admin: '@ann:fake.test' };
   expect(await ask(new Person([['try again', 'q']]), flags)).toBe(1);
   expect(await readdir(directory)).toEqual([]);
@@ -218,14 +218,14 @@ test('a person may write what does not work yet, or quit', async () => {
 test.each([
   ['Ctrl-C', '\u0003'],
   ['Ctrl-D', '\u0004'],
-])('%s stops with nothing written', async (_, key) => {
+])('%s stops without writing anything', async (_, key) => {
   const person = new Person([['Homeserver address', () => person.input.write(key)]]);
   expect(await ask(person, { platform: 'matrix' })).toBe(1);
   expect(person.screen).toContain('Stopped. Nothing was written.');
   expect(await readdir(directory)).toEqual([]);
 });
 
-test('an existing configuration is replaced only when told to', async () => {
+test('an existing configuration is replaced only on request', async () => {
   await writeFile(config, 'name: mine\n');
   await expect(script(matrixFlags())).rejects.toThrow(/watchbell.yaml exists: --overwrite replaces it/);
   expect(await ask(new Person([['Replace it? [y/N]', '']]), matrixFlags())).toBe(1);
@@ -234,7 +234,7 @@ test('an existing configuration is replaced only when told to', async () => {
   expect(await checked()).toMatchObject({ status: 0 });
 });
 
-test('secrets that exist are used; another value replaces one only when told to', async () => {
+test('existing secrets are used, and rejected if a flag has a different value', async () => {
   await mkdir(secrets);
   await writeFile(join(secrets, 'matrix-token'), 'bot-token\n');
   await writeFile(join(secrets, 'alerts-token'), 'in-use-by-alertmanager\n');
@@ -243,12 +243,12 @@ test('secrets that exist are used; another value replaces one only when told to'
   expect(await readFile(join(secrets, 'alerts-token'), 'utf8')).toBe('in-use-by-alertmanager\n');
   await rm(config);
   await expect(script({ ...flags, set: [...flags.set, 'token=another'] })).rejects.toThrow(
-    /matrix-token exists with another value/,
+    /matrix-token already has a different value/,
   );
-  expect(await there(config)).toBe(false);
+  expect(await exists(config)).toBe(false);
 });
 
-test('when a file cannot be written it says what was and what was not', async () => {
+test('if a file cannot be written, the output lists the files that were', async () => {
   const file = join(directory, 'not-a-directory');
   await writeFile(file, '');
   const { status, printed } = await script({ ...matrixFlags(), config: join(file, 'watchbell.yaml') });
@@ -258,7 +258,7 @@ test('when a file cannot be written it says what was and what was not', async ()
   expect((await readdir(secrets)).sort()).toEqual(['alerts-token', 'matrix-token']);
 });
 
-test('Slack: its tokens are tried and stored, and the manifest is printed alone', async () => {
+test('Slack: its tokens are tested and stored, and --print-manifest prints only the manifest', async () => {
   const bot = await createSlackWorld('socket');
   try {
     const flags = {
@@ -285,7 +285,7 @@ test('Slack: its tokens are tried and stored, and the manifest is printed alone'
 });
 
 test.each(PLATFORMS_WITH_SLACK.flatMap(({ type, options, setup }) => (setup ? [{ type, options, setup }] : [])))(
-  'the questions of $type are about options that it has',
+  'the questions of $type refer to existing options',
   ({ options, setup }) => {
     for (const { option } of setup.questions) expect(Object.keys(options.shape)).toContain(option);
   },

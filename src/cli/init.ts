@@ -38,8 +38,8 @@ export interface InitHost {
 }
 
 /**
- * `watchbell init`: nothing is written before the account and the room were tried. Resolves to the exit status, 0 or 1.
- * @throws {StartFailed} for flags that are wrong or missing.
+ * `watchbell init`: tests the account and the room before anything is written. Resolves to the exit status, 0 or 1.
+ * @throws {StartFailed} for wrong or missing flags.
  */
 export async function init(options: InitOptions, host: InitHost = {}): Promise<number> {
   const { provideImports = provideSkillImports } = host;
@@ -114,15 +114,16 @@ class Init {
     }
   }
 
-  /** Nothing but the manifest, so that it can be redirected to a file. */
+  /** Prints only the manifest, so that it can be redirected to a file. */
   async #printManifest(kind: ManifestKind): Promise<number> {
     const { setup } = await this.#platform();
-    if (!setup.manifest) throw new StartFailed(`${setup.title} needs no manifest: run \`watchbell init\` without it`);
+    if (!setup.manifest)
+      throw new StartFailed(`${setup.title} needs no manifest: run \`watchbell init\` without --print-manifest`);
     this.#terminal.print(setup.manifest(kind).trimEnd());
     return 0;
   }
 
-  /** @throws {StartFailed} where there is a file and nobody to ask. */
+  /** @throws {StartFailed} if the file exists and no one can be asked. */
   async #mayWrite(): Promise<boolean> {
     const found = await stat(this.#configFile).catch(() => undefined);
     if (found?.isDirectory())
@@ -141,11 +142,11 @@ class Init {
       const found = known.find(({ type }) => type === given);
       if (found) return found;
       throw new StartFailed(
-        `--platform: no platform is called "${given}"${didYouMean(given, types)}; there are: ${types.join(', ')}`,
+        `--platform: unknown platform "${given}"${didYouMean(given, types)}; available: ${types.join(', ')}`,
       );
     }
     if (!this.#isAsking || this.#options.printManifest !== undefined)
-      throw new StartFailed(`--platform is missing; there are: ${types.join(', ')}`);
+      throw new StartFailed(`--platform is missing; available: ${types.join(', ')}`);
     this.#terminal.print('Which chat platform?');
     known.forEach(({ type, setup }, index) => this.#terminal.print(`  ${index + 1}  ${type.padEnd(12)}${setup.title}`));
     for (;;) {
@@ -170,17 +171,17 @@ class Init {
     return this.#secrets.read({ file }).catch(() => undefined);
   }
 
-  /** A person was told that there is one. @throws {StartFailed} */
+  /** The prompts already say that a secret is stored; flags need --overwrite. @throws {StartFailed} */
   async #mayReplaceSecrets({ secrets }: Answers): Promise<void> {
     if (this.#isAsking || this.#options.overwrite === true) return;
     for (const file of secrets.keys())
       if ((await this.#storedSecret(file)) !== undefined)
         throw new StartFailed(
-          `${this.#secretsDirectory}/${file} exists with another value: leave out the --set for it, or add --overwrite`,
+          `${this.#secretsDirectory}/${file} already has a different value: leave out the --set for it, or add --overwrite`,
         );
   }
 
-  /** Prints what works and what does not. */
+  /** Tests the answers and prints the findings. */
   async #try(answers: Answers): Promise<boolean> {
     this.#terminal.print('');
     const findings = await tryAnswers(answers, {
@@ -216,7 +217,7 @@ class Init {
       this.#terminal.print(
         written.length === 0
           ? 'Nothing was written.'
-          : `Written: ${written.join(', ')}. Not written: ${failed.file} and what follows it.`,
+          : `Written: ${written.join(', ')}. Not written: ${failed.file} and everything after it.`,
       );
       return 1;
     }

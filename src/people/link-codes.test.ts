@@ -13,7 +13,7 @@ const NOW = new Date('2026-03-02T10:00:00Z');
 const after = (ms: number): Date => new Date(NOW.getTime() + ms);
 const MINUTE_MS = 60_000;
 
-test('a code is eight characters that cannot be confused, and each is another', () => {
+test('a code has eight characters that cannot be confused, and no two codes are equal', () => {
   const codes = Array.from({ length: 500 }, createCode);
   for (const code of codes) expect(code).toMatch(/^[346789CDFGHJKMNPQRTVWXY]{4}-[346789CDFGHJKMNPQRTVWXY]{4}$/);
   expect(new Set(codes).size).toBe(codes.length);
@@ -36,7 +36,7 @@ describe('in the database', () => {
     mallory: { connector: 'acme', account: 'U666' },
   };
 
-  test('a code works until it expires, once, for one of several transactions', async () => {
+  test('a code works once until it expires, for one of several concurrent transactions', async () => {
     const { query } = home.database;
     expect(await storeCode(query, ann, NOW)).toEqual(after(CODE_LIFE_MS));
     expect(await takeCode(query, ann.code, after(CODE_LIFE_MS))).toBeUndefined();
@@ -58,7 +58,7 @@ describe('in the database', () => {
     expect(await takeCode(query, 'CDFG-HJKM', NOW)).toBe('ann');
   });
 
-  test('after five wrong codes an account has to wait until the last is ten minutes old', async () => {
+  test('after five wrong codes an account has to wait until the last one is ten minutes old', async () => {
     const { query } = home.database;
     for (let count = 0; count < 5; count++) {
       expect(await guessPauseMs(query, mallory, after(count * MINUTE_MS))).toBe(0);

@@ -6,7 +6,7 @@ const MAX_WRONG = 5;
 const WRONG_WITHIN_MS = 10 * 60_000;
 /**
  * Without letters and digits that look alike (0 O, 1 I L, 2 Z, 5 S, 8 B), and without vowels, so that no code is a word. Eight of
- * 23 are 8 * 10^10 codes: with five guesses each, a million accounts would guess one in 15,000 of them.
+ * these 23 make 8 * 10^10 codes: a million accounts with five guesses each find a given code with a chance of 1 in 15,000.
  */
 const ALPHABET = '34679CDFGHJKMNPQRTVWXY8';
 const LENGTH = 8;
@@ -37,7 +37,7 @@ export async function storeCode(
   return expiresAt;
 }
 
-/** Uses up a code; of several transactions one gets its person. Undefined: it is wrong, used or expired. */
+/** Uses up a code and returns its person, to only one of several transactions. Undefined: it is wrong, used or expired. */
 export async function takeCode(query: Query, code: string, now: Date): Promise<string | undefined> {
   const [row] = await query<{ person: string; expires_at: Date }>(
     'delete from link_codes where hash = $1 returning person, expires_at',
@@ -51,7 +51,7 @@ export interface GuessingAccount {
   readonly account: string;
 }
 
-/** How long this account may not try a code; 0: it may. */
+/** How long this account has to wait before it may try a code; 0: it need not wait. */
 export async function guessPauseMs(query: Query, { connector, account }: GuessingAccount, now: Date): Promise<number> {
   const [row] = await query<{ wrong: number; last_at: Date }>(
     'select wrong, last_at from link_guesses where connector = $1 and account = $2 for update',

@@ -46,7 +46,7 @@ test('each change raises the version, in its transaction', async () => {
   expect(await readLinksVersion(query)).toBe(2);
 });
 
-test('of two accounts that are linked to one person at once, and of two people for one account, one is linked', async () => {
+test('if two accounts are linked to one person at once, or one account to two people, only one link is made', async () => {
   const others = { ...annOnAcme, account: 'U2' };
   expect(
     await Promise.all([link(annOnAcme), link(others)]).then((found) => found.filter((one) => one === undefined)),
@@ -64,7 +64,7 @@ test('a person with a configured account on that connector cannot link another o
 
 test('an account whose link has no effect can be linked to someone else', async () => {
   await link(annOnAcme);
-  // Ann has left.
+  // Ann is no longer in the configuration.
   const later = directory({ bob: {} });
   expect(await link({ ...annOnAcme, person: 'bob' }, later)).toBeUndefined();
   expect((await readLinks(home.database.query)).accounts).toEqual([{ ...annOnAcme, person: 'bob' }]);

@@ -1,7 +1,7 @@
 import type { People } from '../contract/people.ts';
 import type { Query } from '../db/database.ts';
 
-/** What `changes` calls a change of linked accounts: the query that lists them. */
+/** The name of these changes in `changes`, which is also the query that lists linked accounts. */
 export const LINKS_CHANGE = 'core links';
 
 /** An account that a person added with `link`; whether it has an effect depends on the configuration. */
@@ -20,7 +20,7 @@ export interface Links {
 
 export const NO_LINKS: Links = { version: 0, accounts: [] };
 
-/** Says in one indexed lookup whether known links are still current. */
+/** One indexed lookup, to check whether known links are current. */
 export async function readLinksVersion(query: Query): Promise<number> {
   const [row] = await query<{ number: number }>('select number from changes where name = $1', [LINKS_CHANGE]);
   return row?.number ?? 0;
@@ -42,8 +42,8 @@ export async function readLinks(query: Query): Promise<Links> {
 }
 
 /**
- * Adds an account that is not listed to a listed person. Returns the account that is in the way, and then has changed nothing: the
- * person's other account on that connector, or the same account, which someone has just linked.
+ * Adds an unlisted account to a listed person. On a conflict it changes nothing and returns the conflicting account: the person's
+ * other account on that connector, or the same account, which someone has just linked.
  */
 export async function linkAccount(
   query: Query,
@@ -54,7 +54,7 @@ export async function linkAccount(
   const known = people.byId(person)?.accounts[connector];
   if (known !== undefined) return known;
   await countChange(query);
-  // Another transaction may have linked one since `people` was read; behind that lock no further one can.
+  // Another transaction may have linked one since `people` was read; while this one holds the lock, no other can.
   const rows = await query<LinkedAccount>(
     'select connector, account, person from linked_accounts where connector = $1 and (account = $2 or person = $3)',
     [connector, account, person],
@@ -82,14 +82,14 @@ export async function unlinkAccount(
   );
 }
 
-/** Whether the configuration lets a link count. `people` may be older than the link. */
+/** Whether a link has an effect under the configuration. `people` may be older than the link. */
 export function hasEffect(people: People, { connector, account, person }: LinkedAccount): boolean {
   const listed = people.byId(person);
   const owner = people.byAccount(connector, account)?.id ?? person;
   return listed !== undefined && owner === person && (listed.accounts[connector] ?? account) === account;
 }
 
-/** Locks the count until the transaction ends, so links change one at a time. Codes are locked before it, links after it. */
+/** Locks the version until the transaction ends, so that links change one at a time. Lock order: codes, version, links. */
 async function countChange(query: Query): Promise<void> {
   await query(
     'insert into changes (name, number) values ($1, 1) on conflict (name) do update set number = changes.number + 1',

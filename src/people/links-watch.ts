@@ -3,7 +3,7 @@ import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { readLinks, readLinksVersion, type Links } from './linked-accounts.ts';
 
-const LOOK_EVERY_MS = 1000;
+const POLL_EVERY_MS = 1000;
 
 export interface LinksWatchOptions {
   readonly database: Database;
@@ -14,7 +14,7 @@ export interface LinksWatchOptions {
 }
 
 /**
- * Notices links of other replicas within a second, for queries and pages. The handling of an event does not wait for it: its
+ * Notices links made by other replicas within a second, for queries and pages. Event handlers do not depend on it: their
  * transaction reads the version when it begins.
  */
 export class LinksWatch {
@@ -26,7 +26,7 @@ export class LinksWatch {
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS);
+    this.#timer = setInterval(() => void this.#poll(), POLL_EVERY_MS);
   }
 
   stop(): void {
@@ -34,13 +34,13 @@ export class LinksWatch {
   }
 
   /** Never fails. */
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     const { database, log, version, onLinks } = this.#options;
     if (!database.available) return;
     try {
       if ((await readLinksVersion(database.query)) !== version()) onLinks(await readLinks(database.query));
     } catch (error) {
-      if (database.available) log.warn({ reason: messageOf(error) }, 'linked accounts could not be read');
+      if (database.available) log.warn({ reason: messageOf(error) }, 'could not read linked accounts');
     }
   }
 }

@@ -32,7 +32,7 @@ async function link(context: LinkContext): Promise<void> {
   const code = args['code'] === undefined ? undefined : String(args['code']);
   if (!room.direct || room.name !== undefined) {
     if (code === undefined) return wrong('`link` works only in a direct message. Send it to me there.');
-    // Anyone here could use it.
+    // Anyone in the room could use it.
     await takeCode(sql, code, now);
     return wrong(
       '`link` works only in a direct message. A code that was sent in a room is no longer valid: get a new one with `link`.',
@@ -57,7 +57,7 @@ async function giveCode(context: LinkContext, person: Person): Promise<void> {
   );
   await context.reply(
     [
-      `Send me \`link ${code}\` in a direct message from your account on another platform, before ${formatTime(expiresAt, timeZone, now)}. It works once, and makes that account yours: give it to nobody.`,
+      `Send me \`link ${code}\` in a direct message from your account on another platform, before ${formatTime(expiresAt, timeZone, now)}. It works once and links that account to you: do not share it.`,
       `Your accounts: ${accounts.join(', ')}. \`unlink CONNECTOR\` removes one that you added.`,
     ].join('\n'),
   );
@@ -86,12 +86,12 @@ async function useCode(context: LinkContext, code: string): Promise<void> {
       `${name} already has an account on ${connector}: \`${escape(other)}\`. If it was added with \`link\`, \`unlink ${connector}\` removes it; otherwise ask an admin.`,
     );
   await context.reply(
-    `This account is linked to ${name} now: it has the same rights, and gets the same direct messages. \`unlink ${connector}\` undoes that.`,
+    `This account is now linked to ${name}: it has the same rights and gets the same direct messages. \`unlink ${connector}\` undoes that.`,
   );
-  // Whoever stole a code cannot keep it a secret.
+  // So that a stolen code does not go unnoticed.
   await context.notify(
     person.id,
-    `The account \`${escape(account.account)}\` (${escape(sender.name)}) on ${connector} is linked to you now. If that was not you, send me \`unlink ${connector}\` and tell an admin.`,
+    `The account \`${escape(account.account)}\` (${escape(sender.name)}) on ${connector} is now linked to you. If that was not you, send me \`unlink ${connector}\` and tell an admin.`,
     { key: `linked:${account.connector}:${account.account}` },
   );
 }
@@ -118,7 +118,7 @@ async function unlinkOther(context: LinkContext): Promise<string> {
   return `${removed} no longer linked to ${escape(id)}.`;
 }
 
-/** What was removed, as the beginning of a sentence; undefined: there was nothing. */
+/** The removed accounts as the beginning of a sentence; undefined: there were none. */
 async function unlink({ args, sql }: LinkContext, person: string): Promise<string | undefined> {
   const removed = await unlinkAccount(sql, { connector: String(args['connector']), person });
   if (removed.length === 0) return undefined;

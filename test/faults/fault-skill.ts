@@ -6,10 +6,10 @@ import { defineSkill, defineTask, z } from '../../src/skill.ts';
 /** A picture of one pixel. */
 const PNG = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
-/** By the clock that the tests move fast. */
+/** By the test clock, which moves fast. */
 const TASK_MS = 3_600_000;
 
-/** A permanent failure ends a task; after any other it is tried again. */
+/** Null for a permanent failure, which ends the task; any other is thrown, so that the task is retried. */
 async function unlessRejected<T extends Json>(work: Promise<T>): Promise<T | null> {
   try {
     return await work;
@@ -50,7 +50,7 @@ const count = defineTask({
   },
 });
 
-/** Makes the bot say and do what the table needs, in the room `place` of the platform or in a conversation. */
+/** Commands for the fault table, which act in the room `place` of the platform or in a conversation. */
 export const faultSkill = defineSkill({
   name: 'fault',
   tasks: { open, count },

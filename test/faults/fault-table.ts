@@ -4,11 +4,11 @@ import { skipped, Table, type Call } from './table.ts';
 export interface FaultSubject {
   readonly name: string;
   readonly calls: readonly Call[];
-  /** `now`: the time by the bot's clock, which the fake must go by. */
+  /** `now`: the time by the bot's clock, which the fake must use. */
   start(now: () => number): Promise<FaultyPlatform>;
 }
 
-/** A call that meets a fault, and the key of the message that it is about. */
+/** A call that meets a fault, and the key of the message in question. */
 interface Cell {
   readonly call: Call;
   readonly fault: Fault;
@@ -16,11 +16,12 @@ interface Cell {
   readonly key: string;
 }
 
-const usual = (fault: Fault): Outcome => (fault === 'rejected' ? 'dead' : fault === 'gone' ? 'given up' : 'shown');
+const usualOutcome = (fault: Fault): Outcome =>
+  fault === 'rejected' ? 'dead' : fault === 'gone' ? 'given up' : 'shown';
 
 /**
- * Declares one test for each call and fault, through the complete bot: Postgres, dispatcher, delivery and connector. One bot
- * runs through all of them, so each also proves that the one before left it working, without a restart.
+ * Declares one test for each call and fault, through the complete bot: Postgres, dispatcher, delivery and connector. All use
+ * one bot, so each test also proves that the previous fault left it working, without a restart.
  */
 export function describeFaults(subject: FaultSubject): void {
   describe(`faults of ${subject.name}`, () => {
@@ -31,7 +32,7 @@ export function describeFaults(subject: FaultSubject): void {
       try {
         await table.run(call, fault, outcome, key);
       } catch (error) {
-        // What it left behind must not fail the tests after it.
+        // Start afresh, so that one failure does not fail the tests after it.
         await table.stop();
         table = undefined;
         throw error;
@@ -46,8 +47,8 @@ export function describeFaults(subject: FaultSubject): void {
   });
 }
 
-function titleOf({ call: { call, deed }, fault }: Pick<Cell, 'call' | 'fault'>): string {
-  return `${call} (${deed}) meets ${FAULTS[fault]}`;
+function titleOf({ call: { call, scenario }, fault }: Pick<Cell, 'call' | 'fault'>): string {
+  return `${call} (${scenario}) meets ${FAULTS[fault]}`;
 }
 
 function cellsOf({ name, calls }: FaultSubject): Cell[] {
@@ -55,7 +56,7 @@ function cellsOf({ name, calls }: FaultSubject): Cell[] {
     (Object.keys(FAULTS) as Fault[]).flatMap((fault, column) => {
       const why = call.cannot?.[fault];
       if (why === undefined)
-        return [{ call, fault, outcome: call.outcomes?.[fault] ?? usual(fault), key: `m${row}x${column}` }];
+        return [{ call, fault, outcome: call.outcomes?.[fault] ?? usualOutcome(fault), key: `m${row}x${column}` }];
       skipped(`${name} cannot ${why}: ${titleOf({ call, fault })}`);
       return [];
     }),

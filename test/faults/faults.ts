@@ -7,7 +7,7 @@ export const FAULTS = {
   html: '502 with a page of HTML',
   hang: 'no response',
   cut: 'a response cut in the middle',
-  lost: 'a response lost after it was done',
+  lost: 'a response lost after the request was executed',
   rejected: 'a permanent client error',
   gone: 'a target that is gone',
   unauthorised: 'a rejected token',
@@ -16,21 +16,21 @@ export const FAULTS = {
 export type Fault = keyof typeof FAULTS;
 
 /**
- * What becomes of what the bot accepted. `shown`: shown once. `dead`: a dead letter, posted in the failover room and reported
- * once to the ops room; of a task, a failure that its skill hears of. `given up`: the rest of what the room showed is as it was, and
- * nothing is reported.
+ * The outcome for what the bot accepted. `shown`: shown once. `dead`: a dead letter, posted in the failover room and reported once
+ * to the ops room; for a task, a failure reported to its skill. `given up`: not shown and not reported, and everything else in the
+ * room is unchanged.
  */
 export type Outcome = 'shown' | 'dead' | 'given up';
 
-/** One account of the bot on the fake of a platform, with its controls. */
+/** The bot's account on a fake platform, with the controls of the fake. */
 export interface FaultyPlatform {
   readonly type: string;
   /** Under `connectors:`, and the secrets that it names. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly secrets: Readonly<Record<string, string>>;
-  /** Only of a platform that does not come with the program. */
+  /** Only for a platform that is not built in. */
   readonly platform?: Platform;
-  /** The room as it is configured. */
+  /** The room, as written in the configuration. */
   readonly room: string;
   /** The next requests of this call meet the fault; `times` may be infinite. */
   arm(fault: Fault, call: string, times: number): void;
@@ -39,17 +39,20 @@ export interface FaultyPlatform {
   readonly armed: number;
   /** Requests that have met one so far. */
   readonly met: number;
-  /** The bot's messages in a room of the platform, oldest first, as people see them: each text, with `file ` before it if it is one, and its reactions behind it. */
+  /**
+   * The bot's messages in a room of the platform, oldest first, as people see them: each is its text, with the prefix `file ` if it
+   * is a file, followed by its reactions.
+   */
   shown(room: string): readonly string[];
   /** Ann, who is alone with the bot in the room, says something. */
   say(text: string): void;
   /** Ann uses a slash command. */
   command?(words: string): void;
-  /** Somebody leaves the direct conversation with the bot. */
+  /** The account leaves its direct conversation with the bot. */
   leave?(account: string): void;
   /** The response to the next new message is lost. */
   lose?(): void;
-  /** The connection over which events come is cut. */
+  /** The connection that delivers events is cut. */
   cut?(): void;
   /** The token of the running connector is rejected once, so that it starts again. */
   restart?(): void;

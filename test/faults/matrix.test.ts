@@ -3,29 +3,34 @@ import type { Endpoint, Fault as Armed } from '../fakes/matrix/types.ts';
 import { describeFaults } from './fault-table.ts';
 import type { Fault, FaultyPlatform } from './faults.ts';
 
-const NEW = { gone: 'say that the target of something new is gone' };
-/** What was done is found before it is done again. */
+const NEW = { gone: 'report a missing target for something new' };
+/** An executed request is found before it is retried, so only one meets the fault. */
 const FOUND = { lost: 1, cut: 1 } as const;
 
 describeFaults({
   name: 'matrix',
   start,
   calls: [
-    { call: 'send', deed: 'new message', cannot: NEW },
-    // Its thread is gone: it is shown outside.
-    { call: 'send', deed: 'reply in a thread', outcomes: { gone: 'shown' } },
-    { call: 'edit', deed: 'edit' },
-    { call: 'redact', deed: 'delete' },
-    { call: 'react', deed: 'reaction', outcomes: { limited: 'given up', rejected: 'given up' }, times: { limited: 1 } },
-    { call: 'upload', deed: 'file', cannot: NEW, outcomes: { rejected: 'given up' } },
-    { call: 'upload', deed: 'picture', cannot: NEW, outcomes: { rejected: 'given up' } },
-    { call: 'directory', deed: 'direct conversation', cannot: NEW },
-    { call: 'createRoom', deed: 'direct conversation', cannot: NEW, times: FOUND },
-    { call: 'invite', deed: 'direct conversation that the person has left', cannot: NEW, times: FOUND },
-    { call: 'createRoom', deed: 'group conversation', cannot: NEW, times: FOUND },
-    { call: 'joined_members', deed: 'members', cannot: NEW },
-    { call: 'sync', deed: 'hearing', cannot: NEW, outcomes: { rejected: 'shown' } },
-    { call: 'whoami', deed: 'start after a rejected token', cannot: NEW, outcomes: { rejected: 'shown' } },
+    { call: 'send', scenario: 'new message', cannot: NEW },
+    // If its thread is gone, it is shown outside it.
+    { call: 'send', scenario: 'reply in a thread', outcomes: { gone: 'shown' } },
+    { call: 'edit', scenario: 'edit' },
+    { call: 'redact', scenario: 'delete' },
+    {
+      call: 'react',
+      scenario: 'reaction',
+      outcomes: { limited: 'given up', rejected: 'given up' },
+      times: { limited: 1 },
+    },
+    { call: 'upload', scenario: 'file', cannot: NEW, outcomes: { rejected: 'given up' } },
+    { call: 'upload', scenario: 'picture', cannot: NEW, outcomes: { rejected: 'given up' } },
+    { call: 'directory', scenario: 'direct conversation', cannot: NEW },
+    { call: 'createRoom', scenario: 'direct conversation', cannot: NEW, times: FOUND },
+    { call: 'invite', scenario: 'direct conversation that the person has left', cannot: NEW, times: FOUND },
+    { call: 'createRoom', scenario: 'group conversation', cannot: NEW, times: FOUND },
+    { call: 'joined_members', scenario: 'members', cannot: NEW },
+    { call: 'sync', scenario: 'receiving', cannot: NEW, outcomes: { rejected: 'shown' } },
+    { call: 'whoami', scenario: 'start after a rejected token', cannot: NEW, outcomes: { rejected: 'shown' } },
   ],
 });
 

@@ -4,11 +4,11 @@ import type { Fault as Armed } from '../fakes/slack/types.ts';
 import { describeFaults } from './fault-table.ts';
 import type { Fault, FaultyPlatform } from './faults.ts';
 
-const NEW = { gone: 'say that the target of something new is gone' };
-const WITHOUT_TOKEN = { unauthorised: 'reject the token of an address that needs none' };
-/** What was done is found before it is done again. */
+const NEW = { gone: 'report a missing target for something new' };
+const WITHOUT_TOKEN = { unauthorised: 'reject the token for a URL that needs none' };
+/** An executed request is found before it is retried, so only one meets the fault. */
 const FOUND = { lost: 1, cut: 1 } as const;
-/** Of files and pictures: their names are shown instead. */
+/** For files and pictures: their names are shown instead. */
 const IN_WORDS = { rejected: 'given up' } as const;
 const UPLOADS = { unordered: ['limited'] } as const;
 
@@ -16,39 +16,39 @@ describeFaults({
   name: 'slack',
   start,
   calls: [
-    // Whether it was seen is unknown, and cannot be looked up: it is not repeated. If it is rejected, it goes another way.
+    // With an unknown outcome that cannot be looked up, it is not retried. If rejected, the answer is sent another way.
     {
       call: 'response_url',
-      deed: 'private answer',
+      scenario: 'private answer',
       cannot: { ...NEW, ...WITHOUT_TOKEN },
       outcomes: { error: 'given up', html: 'given up', hang: 'given up', rejected: 'shown' },
       times: { error: 1, html: 1, ...FOUND },
     },
-    { call: 'chat.postMessage', deed: 'new message', cannot: NEW, times: FOUND },
-    { call: 'conversations.history', deed: 'new message whose first response was lost', cannot: NEW },
-    { call: 'chat.postMessage', deed: 'reply in a thread', outcomes: { gone: 'shown' }, times: FOUND },
-    { call: 'chat.update', deed: 'edit' },
-    { call: 'chat.delete', deed: 'delete', times: FOUND },
-    { call: 'files.getUploadURLExternal', deed: 'file', cannot: NEW, outcomes: IN_WORDS, ...UPLOADS },
+    { call: 'chat.postMessage', scenario: 'new message', cannot: NEW, times: FOUND },
+    { call: 'conversations.history', scenario: 'new message whose first response was lost', cannot: NEW },
+    { call: 'chat.postMessage', scenario: 'reply in a thread', outcomes: { gone: 'shown' }, times: FOUND },
+    { call: 'chat.update', scenario: 'edit' },
+    { call: 'chat.delete', scenario: 'delete', times: FOUND },
+    { call: 'files.getUploadURLExternal', scenario: 'file', cannot: NEW, outcomes: IN_WORDS, ...UPLOADS },
     {
       call: 'upload',
-      deed: 'file',
-      cannot: { ...NEW, ...WITHOUT_TOKEN, rejected: 'reject the bytes that it gave an address for' },
+      scenario: 'file',
+      cannot: { ...NEW, ...WITHOUT_TOKEN, rejected: 'reject an upload to a URL that it issued' },
       ...UPLOADS,
     },
-    { call: 'files.info', deed: 'file', cannot: NEW, outcomes: IN_WORDS, ...UPLOADS },
-    { call: 'files.completeUploadExternal', deed: 'file', cannot: NEW, times: FOUND, ...UPLOADS },
-    { call: 'files.getUploadURLExternal', deed: 'picture', cannot: NEW, outcomes: IN_WORDS },
-    { call: 'conversations.open', deed: 'direct conversation', cannot: NEW },
-    { call: 'conversations.open', deed: 'group conversation', cannot: NEW },
-    { call: 'conversations.members', deed: 'members', cannot: NEW },
+    { call: 'files.info', scenario: 'file', cannot: NEW, outcomes: IN_WORDS, ...UPLOADS },
+    { call: 'files.completeUploadExternal', scenario: 'file', cannot: NEW, times: FOUND, ...UPLOADS },
+    { call: 'files.getUploadURLExternal', scenario: 'picture', cannot: NEW, outcomes: IN_WORDS },
+    { call: 'conversations.open', scenario: 'direct conversation', cannot: NEW },
+    { call: 'conversations.open', scenario: 'group conversation', cannot: NEW },
+    { call: 'conversations.members', scenario: 'members', cannot: NEW },
     {
       call: 'apps.connections.open',
-      deed: 'hearing after the connection was cut',
+      scenario: 'receiving after the connection was cut',
       cannot: NEW,
       outcomes: { rejected: 'shown' },
     },
-    { call: 'auth.test', deed: 'start after a rejected token', cannot: NEW, outcomes: { rejected: 'shown' } },
+    { call: 'auth.test', scenario: 'start after a rejected token', cannot: NEW, outcomes: { rejected: 'shown' } },
   ],
 });
 
@@ -64,14 +64,14 @@ const KINDS: Readonly<Record<Fault, Armed>> = {
   unauthorised: { kind: 'unauthorised' },
 };
 
-/** Of a picture. */
+/** The alternative text of a picture. */
 const altOf = (block: Json): string[] => {
   const { type, alt_text: alt } = map(block);
   return type === 'image' ? [String(alt)] : [];
 };
 
 async function start(now: () => number): Promise<FaultyPlatform> {
-  // Without subscriptions, events do not tell which request made a message: it must be looked up.
+  // Without metadata subscriptions, events do not show which request posted a message, so it has to be looked up.
   const slack = await createFakeSlack({ now });
   const { faults, admin, people, workspace } = slack;
   const bot = workspace.app.userId;

@@ -1,39 +1,39 @@
 import { startTestBot, type TestBot } from '../../src/testing/index.ts';
 import { until } from '../harness/until.ts';
-import { DEEDS, type Cell, type Deed } from './deeds.ts';
+import { SCENARIOS, type Cell, type Scenario } from './scenarios.ts';
 import { faultSkill } from './fault-skill.ts';
 import type { Fault, FaultyPlatform, Outcome } from './faults.ts';
 
-/** What waits for half a minute by the bot's clock takes about half a second. */
+/** The bot's clock advances 5 s every 40 ms, so a wait of half a minute takes about a quarter of a second. */
 const STEP_MS = 5000;
 const EVERY_MS = 40;
-/** A request that gets no response is given up after this, in real time. */
+/** How long a request may wait for a response, in real time. */
 const LONGEST_REQUEST_MS = 700;
 /** A test that waits longer has failed. */
 const WITHIN_MS = 10_000;
-/** Not twice, because it takes real time, or because no second request is made. */
+/** Armed for only one request: they take real time, or cause no second request. */
 const ONCE: readonly Fault[] = ['hang', 'rejected', 'gone'];
 
 /** One method of the platform, and what makes the bot call it. */
 export interface Call {
   readonly call: string;
-  readonly deed: keyof typeof DEEDS;
-  /** Faults that this call cannot have; the words end the sentence "it cannot …". */
+  readonly scenario: keyof typeof SCENARIOS;
+  /** Faults that cannot happen to this call; the text completes "it cannot …". */
   readonly cannot?: Partial<Record<Fault, string>>;
-  /** Where it is not the outcome of `usual`. */
+  /** Where the outcome is not the usual one. */
   readonly outcomes?: Partial<Record<Fault, Outcome>>;
   /** Faults that delay only requests of this kind, so that what follows may be shown first. */
   readonly unordered?: readonly Fault[];
-  /** Requests that meet a fault, one after another, where the bot makes no second one. */
+  /** How many requests meet the fault: 1 if the bot makes no second one. */
   readonly times?: Partial<Record<Fault, 1>>;
 }
 
-/** A cell that a platform does not have. */
+/** Declares a skipped test, for a fault that a platform cannot have. */
 export function skipped(why: string): void {
   test.skip(`SKIPPED: ${why}`, () => {});
 }
 
-/** A bot on the platform, with its ops room and the failover of the room elsewhere. */
+/** A bot on the platform, whose ops room and failover room are on another. */
 export class Table {
   readonly #bot: TestBot;
   readonly #platform: FaultyPlatform;
@@ -76,15 +76,15 @@ export class Table {
   }
 
   async run(one: Call, fault: Fault, outcome: Outcome, key: string): Promise<void> {
-    const deed: Deed = DEEDS[one.deed];
+    const scenario: Scenario = SCENARIOS[one.scenario];
     const passing = setInterval(() => this.#bot.pass(STEP_MS), EVERY_MS);
     try {
       await this.#bot.query('delete from notices');
-      const before = await this.#seen(key, deed);
+      const before = await this.#seen(key, scenario);
       await this.#perform(one, fault, outcome, key);
-      const after = await this.#seen(key, deed);
+      const after = await this.#seen(key, scenario);
       const isNew = (all: readonly string[], known: readonly string[]): string[] => all.slice(known.length);
-      const isUnordered = deed.isUnordered === true || one.unordered?.includes(fault) === true;
+      const isUnordered = scenario.isUnordered === true || one.unordered?.includes(fault) === true;
       const inOrder = (texts: readonly unknown[]): readonly unknown[] =>
         isUnordered ? texts.map(String).toSorted() : texts;
       const wanted = expected(one, fault, outcome, key);
@@ -103,49 +103,50 @@ export class Table {
 
   async #perform(one: Call, fault: Fault, outcome: Outcome, key: string): Promise<void> {
     const [bot, platform] = [this.#bot, this.#platform];
-    const deed: Deed = DEEDS[one.deed];
+    const scenario: Scenario = SCENARIOS[one.scenario];
     const isLockedOut = fault === 'unauthorised';
-    const told = bot.texts('ops').length;
+    const reportsBefore = bot.texts('ops').length;
     const say = (words: string): void => bot.begin(words);
     const cell: Cell = {
       ...{ bot, platform, key, say },
       account: platform.account(key),
       quiet: () => this.#quiet(),
       failed: () => this.#until('a request meets the fault', () => platform.met > met),
-      lockedOut: () => this.#until('the ops room is told', () => bot.texts('ops').length > told),
+      lockedOut: () => this.#until('the ops room is notified', () => bot.texts('ops').length > reportsBefore),
     };
-    const follow = deed.follow ?? (({ say }: Cell, text: string): void => say(`show ${text} ${text}`));
-    const heard = async (text: string): Promise<void> => {
-      if (deed.isHeard) await this.#until(`${text} is answered`, () => platform.shown(platform.room).includes(text));
+    const follow = scenario.follow ?? (({ say }: Cell, text: string): void => say(`show ${text} ${text}`));
+    const answered = async (text: string): Promise<void> => {
+      if (scenario.isSentOnPlatform)
+        await this.#until(`${text} is answered`, () => platform.shown(platform.room).includes(text));
     };
-    // A rate limit of the test before is over.
+    // Ends a rate limit from the previous test.
     bot.pass(60_000);
-    await deed.prepare?.(cell);
+    await scenario.prepare?.(cell);
     const { met } = platform;
-    const isLasting = isLockedOut || (deed.isTask === true && outcome === 'dead');
+    const isPersistent = isLockedOut || (scenario.isTask === true && outcome === 'dead');
     const times = one.times?.[fault] ?? (ONCE.includes(fault) ? 1 : 2);
-    platform.arm(fault, one.call, isLasting ? Number.POSITIVE_INFINITY : times);
-    await deed.act(cell);
-    if (!deed.isTask) follow(cell, `behind-${key}`);
+    platform.arm(fault, one.call, isPersistent ? Number.POSITIVE_INFINITY : times);
+    await scenario.act(cell);
+    if (!scenario.isTask) follow(cell, `behind-${key}`);
     if (isLockedOut) {
       await cell.failed();
-      if (!deed.isTask) await cell.lockedOut();
+      if (!scenario.isTask) await cell.lockedOut();
       platform.disarm();
     }
-    if (!isLasting) await this.#until('all faults are met', () => platform.armed === 0);
-    await heard(`behind-${key}`);
+    if (!isPersistent) await this.#until('all faults are met', () => platform.armed === 0);
+    await answered(`behind-${key}`);
     await this.#quiet();
     platform.disarm();
     follow(cell, `after-${key}`);
-    await heard(`after-${key}`);
+    await answered(`after-${key}`);
     await this.#quiet();
   }
 
-  /** What people and operators see now; `there`: in the conversation that this message is about. */
-  async #seen(key: string, { aside }: Deed): Promise<Seen> {
+  /** What people and operators see now; `there`: in the conversation that the message was sent to. */
+  async #seen(key: string, { conversation }: Scenario): Promise<Seen> {
     const [bot, platform] = [this.#bot, this.#platform];
     const [found] = await bot.query<{ room: string }>(
-      aside === 'direct'
+      conversation === 'direct'
         ? `select d.room from direct_rooms d join messages m on m.room = 'direct:' || d.account where m.key = $1`
         : `select room from messages where key = $1`,
       [key],
@@ -156,7 +157,7 @@ export class Table {
     );
     return {
       room: platform.shown(platform.room),
-      there: aside && found && found.room !== platform.room ? platform.shown(found.room) : [],
+      there: conversation && found && found.room !== platform.room ? platform.shown(found.room) : [],
       spare: bot.texts('spare'),
       ops: bot.texts('ops'),
       dead: dead.map((row) => row.key),
@@ -175,8 +176,8 @@ export class Table {
     });
   }
 
-  async #until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-    await until(isSo, WITHIN_MS).catch((error: unknown) => {
+  async #until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+    await until(condition, WITHIN_MS).catch((error: unknown) => {
       throw new Error(`not within ${WITHIN_MS / 1000} s: ${what}`, { cause: error });
     });
   }
@@ -190,27 +191,27 @@ interface Seen {
   readonly dead: readonly string[];
 }
 
-/** What must be new, and all that may be. */
+/** Exactly what must be new. */
 function expected(
   one: Call,
   fault: Fault,
   outcome: Outcome,
   key: string,
 ): Readonly<Record<keyof Seen, readonly unknown[]>> {
-  const deed: Deed = DEEDS[one.deed];
-  const isDead = outcome === 'dead' && !deed.isTask;
-  const isLockedOut = deed.isLockedOut === true || (fault === 'unauthorised' && !deed.isTask);
-  const shown = deed.room?.(key, outcome) ?? [];
-  const there = deed.there?.(key, outcome) ?? (deed.aside && outcome === 'shown' ? [key] : []);
-  const lost = deed.lost?.(key) ?? (deed.aside ? [] : [expect.stringContaining(key)]);
+  const scenario: Scenario = SCENARIOS[one.scenario];
+  const isDead = outcome === 'dead' && !scenario.isTask;
+  const isLockedOut = scenario.isLockedOut === true || (fault === 'unauthorised' && !scenario.isTask);
+  const shown = scenario.room?.(key, outcome) ?? [];
+  const there = scenario.there?.(key, outcome) ?? (scenario.conversation && outcome === 'shown' ? [key] : []);
+  const lost = scenario.lost?.(key) ?? (scenario.conversation ? [] : [expect.stringContaining(key)]);
   const reports = [
     ...(isLockedOut ? [expect.stringContaining('Messages are kept until it works again')] : []),
     ...(isDead
-      ? [expect.stringMatching(deed.isDeletion ? /^I cannot delete a message in / : /^I cannot post in /)]
+      ? [expect.stringMatching(scenario.isDeletion ? /^I cannot delete a message in / : /^I cannot post in /)]
       : []),
   ];
   return {
-    room: [...shown, ...(deed.isTask ? [] : [`behind-${key}`]), `after-${key}`],
+    room: [...shown, ...(scenario.isTask ? [] : [`behind-${key}`]), `after-${key}`],
     there,
     spare: isDead ? lost : [],
     ops: reports,

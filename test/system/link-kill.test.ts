@@ -21,7 +21,7 @@ beforeAll(async () => {
   await writeFile(
     config,
     JSON.stringify({
-      // No one listens there: what the test puts into the database is all that arrives.
+      // Nothing listens on that port: the test inserts all events into the database.
       connectors: { web: {}, acme: { type: 'lines', port: await freePort(), token: { file: 'token' } } },
       people: { ann: person('ann'), bob: person('bob') },
     }),

@@ -43,10 +43,10 @@ const setup = (): TestBotOptions => ({
 async function begin(): Promise<void> {
   acme = new MemoryPlatform();
   bot = await startTestBot(setup());
-  await listensOnAcme();
+  await connectedToAcme();
 }
 
-async function listensOnAcme(): Promise<void> {
+async function connectedToAcme(): Promise<void> {
   await until(async () => (await bot.query(`select 1 from cursors where connector = 'acme'`)).length > 0);
 }
 
@@ -60,18 +60,22 @@ interface SayOnAcme {
   readonly id?: string;
 }
 
-function begins(text: string, by: string, { room, name = by, guest = false, id = randomUUID() }: SayOnAcme = {}): void {
+function sendOnAcme(
+  text: string,
+  by: string,
+  { room, name = by, guest = false, id = randomUUID() }: SayOnAcme = {},
+): void {
   acme.happen({
     ...{ type: 'message', id, room: room ?? `with ${by}`, direct: room === undefined, at: bot.app.clock.now() },
     ...{ sender: { accountId: by, name, bot: false, guest }, text, mentionsBot: room !== undefined },
   });
 }
 
-/** Says a line on acme, by default in a direct message, and resolves to the answers. */
+/** Sends a message on acme, by default a direct one, and resolves to the answers. */
 async function onAcme(text: string, by: string, options: SayOnAcme = {}): Promise<string[]> {
   const room = options.room ?? `with ${by}`;
   const before = acme.shown(room).length;
-  begins(text, by, options);
+  sendOnAcme(text, by, options);
   await settled();
   return acme
     .shown(room)
@@ -80,15 +84,15 @@ async function onAcme(text: string, by: string, options: SayOnAcme = {}): Promis
 }
 
 async function settled(): Promise<void> {
-  const heard = acme.stream.length;
+  const received = acme.stream.length;
   await until(
     async () =>
-      (await bot.query(`select 1 from cursors where connector = 'acme' and cursor::int >= $1`, [heard])).length > 0,
+      (await bot.query(`select 1 from cursors where connector = 'acme' and cursor::int >= $1`, [received])).length > 0,
   );
   await bot.settle();
 }
 
-/** A line in a direct message on the platform where people are listed. */
+/** Sends a direct message on the platform where people are listed, and resolves to the answers. */
 const inDirect = (text: string, by = '@ann:test'): Promise<string[]> =>
   bot.say(text, { by, room: `with ${by}`, direct: true });
 
@@ -104,19 +108,19 @@ const links = (): Promise<{ account: string; person: string }[]> =>
 const reload = (change: Partial<Config>): Promise<void> =>
   bot.app.reload({ ...bot.app.config, ...change }, bot.app.registry.generation + 1);
 
-test('a code from a listed account makes an unlisted one the same person: in access, names and notifications', async () => {
+test('a code from a listed account makes an unlisted account the same person, for access, names and notifications', async () => {
   expect(await onAcme('touch', 'U99')).toEqual([
     expect.stringContaining('Not allowed: direct messages are for people listed'),
   ]);
   const code = await getCode();
-  expect(await onAcme(`link ${code}`, 'U99')).toEqual([expect.stringContaining('This account is linked to Ann now')]);
+  expect(await onAcme(`link ${code}`, 'U99')).toEqual([expect.stringContaining('This account is now linked to Ann')]);
   expect(await onAcme('touch', 'U99')).toEqual(['touched by ann, Ann']);
   expect(await onAcme('whoami', 'U99')).toEqual([expect.stringContaining('in the groups admins')]);
   await bot.say('page ann wake up');
   await settled();
   expect(acme.shown('direct-U99').map(({ message }) => textOf(message))).toEqual(['wake up']);
-  // The person hears about it where they could be reached before.
-  expect(bot.texts('direct-@ann:test')).toEqual([expect.stringContaining('`U99` (U99) on acme is linked to you now')]);
+  // The person is notified on the account they already had.
+  expect(bot.texts('direct-@ann:test')).toEqual([expect.stringContaining('`U99` (U99) on acme is now linked to you')]);
   expect((await inDirect('link'))[0]).toContain('Your accounts: acme `U99`, memory `@ann:test`');
   expect(await bot.ask('core links')).toMatchObject({
     items: [{ person: 'ann', connector: 'acme', account: 'U99', active: true }],
@@ -158,7 +162,7 @@ test('after five wrong codes an account may not try another one for ten minutes,
   ]);
 });
 
-test('codes are neither in the audit nor in their table', async () => {
+test('neither the audit nor the table of codes contains a code', async () => {
   const code = await getCode();
   await onAcme(`link ${code}`, 'U99', { guest: true });
   const kept = await bot.query(
@@ -181,7 +185,7 @@ test('a listed account cannot use a code, which stays valid', async () => {
   ]);
 });
 
-test('a guest, a bot and an account that an access rule denies cannot use a code', async () => {
+test('a guest and an account that an access rule denies cannot use a code', async () => {
   const code = await getCode();
   expect(await onAcme(`link ${code}`, 'U99', { guest: true })).toEqual([expect.stringContaining('Not allowed')]);
   await reload({ access: [{ deny: ['platform:acme'], commands: ['link'], reason: 'not from there' }] });
@@ -189,7 +193,7 @@ test('a guest, a bot and an account that an access rule denies cannot use a code
   expect(await links()).toEqual([]);
 });
 
-test('in a room there is no code, and a code that was sent there is no longer valid', async () => {
+test('`link` gives no code in a room, and a code that was sent there is no longer valid', async () => {
   expect(await bot.say('link')).toEqual(['`link` works only in a direct message. Send it to me there.']);
   expect(await bot.query('select 1 from link_codes')).toEqual([]);
   const code = await getCode();
@@ -262,18 +266,18 @@ test('hostile names and codes stay text', async () => {
   expect(told).not.toMatch(/\n|(?<!\\)\*\*|(?<!\\)\[x/);
 });
 
-test('with two replicas one of many accounts gets a code, and each replica knows at once', async () => {
+test('with two replicas, one of many accounts can use a code, and each replica knows it at once', async () => {
   const other = await startTestBot({ ...setup(), sharedWith: bot });
   try {
     const code = await getCode();
-    for (let number = 0; number < 8; number++) begins(`link ${code}`, `U${number}`);
+    for (let number = 0; number < 8; number++) sendOnAcme(`link ${code}`, `U${number}`);
     await settled();
     const [found, ...more] = await links();
     expect(more).toEqual([]);
     const account = found?.account ?? '';
     expect(await onAcme('touch', account)).toEqual(['touched by ann, Ann']);
     await until(() => [bot, other].every(({ app }) => app.registry.people.byAccount('acme', account)?.id === 'ann'));
-    // Whichever replica handles the next event: the one that has not polled yet as well.
+    // This holds whichever replica handles the next event, even one that has not polled yet.
     for (const round of [1, 2, 3]) {
       await onAcme('unlink acme', account);
       expect(await onAcme('touch', account)).toEqual([expect.stringContaining('Not allowed')]);
@@ -285,13 +289,13 @@ test('with two replicas one of many accounts gets a code, and each replica knows
   }
 });
 
-test('a repeat of the event links nothing more, and after a restart a linked account belongs to its person from the first event', async () => {
+test('a repeated event changes nothing, and after a restart a linked account belongs to its person from the first event', async () => {
   const [code, id] = [await getCode(), randomUUID()];
   await onAcme(`link ${code}`, 'U99', { id });
   expect(await onAcme(`link ${code}`, 'U99', { id })).toEqual([]);
   await bot.leave();
   const before = acme.shown('with U99').length;
-  begins('touch', 'U99');
+  sendOnAcme('touch', 'U99');
   const again = await startTestBot({ ...setup(), sharedWith: bot });
   try {
     await until(() => acme.shown('with U99').length > before);

@@ -61,7 +61,7 @@ const say = (words: string): string => slack.people.say('ann', channel, `${slack
 const connected = (bot: TestBot): Promise<void> =>
   until(async () => (await bot.query(`select 1 from cursors where connector = 'acme'`)).length > 0);
 
-test('what is said and pressed on Slack is done once, though answers and events are lost', async () => {
+test('messages and button presses are handled once, even if responses and events are lost', async () => {
   await using bot = await start({ appToken: { file: 'app' } });
   await connected(bot);
   slack.events.duplicate(2);
@@ -84,7 +84,7 @@ test('what is said and pressed on Slack is done once, though answers and events 
   expect(ofBot()).toEqual(['1: Ann Li has it', 'loud']);
 });
 
-test('a slash command is answered to whoever typed it', async () => {
+test('a slash command is answered to the person who typed it', async () => {
   await using bot = await start({ appToken: { file: 'app' } });
   await connected(bot);
   await slack.people.command('ann', channel, '/bell', 'who am i');
@@ -97,7 +97,7 @@ test('a slash command is answered to whoever typed it', async () => {
   expect(slack.admin.shown(elsewhere, ann)[0]?.text).toContain('not in my configuration');
 });
 
-test('over HTTP any replica hears it, and each event is handled once', async () => {
+test('over HTTP any replica accepts events, and each event is handled once', async () => {
   const events = { signingSecret: { file: 'signing' } };
   await using bot = await start(events);
   await using other = await start(events, bot);
@@ -116,7 +116,7 @@ test('over HTTP any replica hears it, and each event is handled once', async () 
   expect(ofBot().toSorted()).toEqual(['2: Ann Li has it', 'Ring 0', 'Ring 1', 'Ring 3']);
 });
 
-test('a token that is revoked takes this connector down and nothing else', async () => {
+test('a revoked token stops only this connector', async () => {
   await using bot = await start({ appToken: { file: 'app' } });
   await connected(bot);
   slack.admin.uninstall();

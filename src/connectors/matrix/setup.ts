@@ -3,7 +3,7 @@ import type { PlatformSetup } from '../connector.ts';
 export const matrixSetup: PlatformSetup = {
   title: 'Matrix',
   intro:
-    'Have ready: an account for the bot on your homeserver, and a room without encryption to which you invited the bot. Step by step: docs/connecting-matrix.md',
+    'You need an account for the bot on your homeserver, and a room without encryption that the bot is invited to. Step by step: docs/connecting-matrix.md',
   questions: [
     {
       option: 'homeserver',

@@ -2,31 +2,31 @@ import { cleanLine } from '../../chat/markdown.ts';
 import { cut } from '../../chat/cut.ts';
 import type { Action, InteractionTarget, JsonObject } from '../connector.ts';
 
-/** More are a list to choose from. */
-const MOST_BUTTONS = 5;
-/** Slack takes 100, but not in a message that shows much else. */
-const MOST_OPTIONS = 30;
-/** Slack takes 75 characters. */
+/** With more, they become a list. */
+const MAX_BUTTONS = 5;
+/** Slack allows 100, but not in a message that shows much else. */
+const MAX_OPTIONS = 30;
+/** Slack allows 75. */
 const LABEL_CHARACTERS = 70;
 const PREFIX = 'watchbell';
 export const CHOOSE = `${PREFIX}:choose`;
 
-/** What a press names: never the command's words. Slack takes 150 characters of a choice, 2,000 of a button. */
+/** Identifies an action without its command. Slack allows 150 characters for an option, 2,000 for a button. */
 const valueOf = ({ message, version }: InteractionTarget, index: number): string => `${message}.${version}.${index}`;
 
-/** What was pressed, of the value of a button or a choice; undefined: it is not one of this bot's. */
+/** Reads the value of a button or an option; undefined: it is not one of this bot's. */
 export function pressOf(value: string): (InteractionTarget & { readonly index: number }) | undefined {
   const [, message, version, index] = /^([0-9a-f-]{36})\.(\d{1,9})\.(\d{1,4})$/.exec(value) ?? [];
   return message === undefined ? undefined : { message, version: Number(version), index: Number(index) };
 }
 
-/** Buttons, or a list where there are many. An action that is only understood as a reaction has none. Pure. */
+/** Buttons, or a list if there are many. An action with `offer: false` gets none. Pure. */
 export function actionBlocks(actions: readonly Action[], press: InteractionTarget | undefined): JsonObject[] {
   if (!press) return [];
   const offered = actions.flatMap((action, index) => (action.offer === false ? [] : [{ action, index }]));
   if (offered.length === 0) return [];
   const elements =
-    offered.length <= MOST_BUTTONS
+    offered.length <= MAX_BUTTONS
       ? offered.map(({ action, index }) => ({
           type: 'button',
           action_id: `${PREFIX}:${index}`,
@@ -39,7 +39,7 @@ export function actionBlocks(actions: readonly Action[], press: InteractionTarge
             action_id: CHOOSE,
             placeholder: { type: 'plain_text', text: 'Choose…' },
             options: offered
-              .slice(0, MOST_OPTIONS)
+              .slice(0, MAX_OPTIONS)
               .map(({ action, index }) => ({ text: labelOf(action), value: valueOf(press, index) })),
           },
         ];

@@ -4,25 +4,25 @@ import type { z } from 'zod';
 import { SILENT } from './logger.ts';
 import type { Transport } from './transport.ts';
 
-/** Longer than any signal of the core's lets a request take. */
+/** Longer than the core's signals allow any request to take. */
 const TIMEOUT_MS = 20_000;
-/** Slack names a time with each 429; a proxy may not. */
+/** Slack sends `Retry-After` with each 429; a proxy may not. */
 const RETRY_AFTER_S = 30;
-/** A `Date` header is rounded to a second and was on its way; what differs more is a clock that is wrong. */
-const SAME_CLOCK_MS = 2_000;
+/** A `Date` header is rounded to a second and delayed by the network; a larger difference means that the clocks disagree. */
+const CLOCK_TOLERANCE_MS = 2_000;
 
 export type Arguments = Readonly<Record<string, unknown>>;
 
 /**
- * Calls of the Web API with the bot's token. They are made once: what became of them, and whether they are repeated, is for the
- * core to decide. Throws what `failures.ts` reads.
+ * Calls the Web API with the bot's token. Each call is made once: the core decides about retries. Throws the SDK's errors, which
+ * `failures.ts` classifies.
  */
 export class SlackApi {
   readonly #apiUrl: string;
   readonly #token: () => Promise<string>;
   readonly #transport: Transport;
   readonly #longestMs: number;
-  /** WebClient takes no signal for a single call, and hands nothing of it to its `fetch`. */
+  /** WebClient accepts no signal per call, and passes nothing about the call to its `fetch`. */
   readonly #signals = new AsyncLocalStorage<AbortSignal>();
   #client: Promise<WebClient> | undefined;
   #aheadMs = 0;
@@ -34,12 +34,12 @@ export class SlackApi {
     this.#longestMs = longestMs;
   }
 
-  /** The token is read again with the next call: it may have been replaced. */
+  /** Makes the next call read the token again: it may have been replaced. */
   forgetToken(): void {
     this.#client = undefined;
   }
 
-  /** The time by Slack's clock, as far as its last answer tells. */
+  /** The time by Slack's clock, judged by its last response. */
   now(): Date {
     return new Date(Date.now() + this.#aheadMs);
   }
@@ -51,7 +51,7 @@ export class SlackApi {
     return answer.parse(await this.#signals.run(within, () => client.apiCall(method, { ...given })));
   }
 
-  /** Posts to an address that Slack gave: of an upload, or to answer an interaction. */
+  /** Posts to a URL from Slack: an upload URL or a `response_url`. */
   post(
     url: string,
     body: string | Uint8Array<ArrayBuffer>,
@@ -72,7 +72,7 @@ export class SlackApi {
         logger: SILENT,
         retryConfig: { retries: 0 },
         rejectRateLimitedCalls: true,
-        // A queue would run a call with the signal of another one.
+        // A queue would run one call with the signal of another.
         maxRequestConcurrency: Number.POSITIVE_INFINITY,
         fetch: (url, init) => this.#fetch(url, init),
       });
@@ -85,7 +85,7 @@ export class SlackApi {
   async #fetch(url: string | URL | Request, init?: RequestInit): Promise<Response> {
     const response = await this.#transport.fetch(url, { ...init, signal: this.#signals.getStore() ?? init?.signal });
     const aheadMs = Date.parse(response.headers.get('date') ?? '') - Date.now();
-    this.#aheadMs = Math.abs(aheadMs) > SAME_CLOCK_MS ? aheadMs : 0;
+    this.#aheadMs = Math.abs(aheadMs) > CLOCK_TOLERANCE_MS ? aheadMs : 0;
     if (response.status === 429 && !response.headers.has('retry-after'))
       return new Response(null, { status: 429, headers: { 'retry-after': String(RETRY_AFTER_S) } });
     return response;

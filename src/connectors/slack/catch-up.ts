@@ -2,16 +2,16 @@ import { z } from 'zod';
 import { codeOf, messageOf } from '../../errors.ts';
 import type { ConnectorHost } from '../connector.ts';
 import type { SlackApi } from './api.ts';
-import { historyMessage, readMessage, type Heard, type HistoryMessage, type Reading } from './incoming.ts';
+import { historyMessage, readMessage, type ParsedEvent, type HistoryMessage, type Reading } from './incoming.ts';
 import type { Inbox } from './inbox.ts';
-import { patiently } from './patience.ts';
+import { retry } from './retry.ts';
 import type { Progress } from './progress.ts';
 
 const PAGE = 200;
-/** Of one room; what is older than so many messages is left out. */
-const MOST_PAGES = 25;
-const MOST_THREADS = 50;
-const MOST_AT_ONCE = 100;
+/** Per room; older messages are skipped. */
+const MAX_PAGES = 25;
+const MAX_THREADS = 50;
+const MAX_BATCH = 100;
 
 const more = z.looseObject({ next_cursor: z.string().default('') }).optional();
 const rooms = z.looseObject({ channels: z.array(z.looseObject({ id: z.string() })), response_metadata: more });
@@ -28,7 +28,7 @@ export interface CatchUpOptions {
   readonly reading: Reading;
 }
 
-/** Reads what was said while nobody listened from the history of each room that the bot is in. */
+/** Reads what was missed while there was no connection from the history of each room that the bot is in. */
 export class CatchUp {
   readonly #options: CatchUpOptions;
   #wanted = Promise.withResolvers<void>();
@@ -37,13 +37,13 @@ export class CatchUp {
     this.#options = options;
   }
 
-  /** From now on something may be missing; what arrives waits. */
+  /** From now on messages may be missing; new arrivals wait. */
   begin(): void {
     this.#options.progress.hold();
     this.#options.inbox.park('all');
   }
 
-  /** There is a connection again: whatever is missing is in the history by now. */
+  /** Connected again: whatever was missed is in the history by now. */
   request(): void {
     this.#wanted.resolve();
   }
@@ -70,7 +70,7 @@ export class CatchUp {
     }
   }
 
-  /** Where somebody waits comes first, then what is configured. */
+  /** Rooms with waiting arrivals first, then configured rooms. */
   #next(left: ReadonlySet<string>): string {
     const { inbox, host } = this.#options;
     const all = [...left];
@@ -96,7 +96,7 @@ export class CatchUp {
       if (codeOf(error) !== 'WB_REJECTED') throw error;
       host.log.warn(
         { reason: messageOf(error) },
-        'not told which rooms the bot is in; only those configured are caught up with',
+        'could not list the rooms that the bot is in; only the configured ones are caught up',
       );
       return host.rooms();
     }
@@ -106,19 +106,19 @@ export class CatchUp {
     const { host, inbox, reading } = this.#options;
     try {
       const missed = await this.#missed(room, from, signal);
-      for (let at = 0; at < missed.length; at += MOST_AT_ONCE) {
-        const heard: Heard[] = [];
-        for (const message of missed.slice(at, at + MOST_AT_ONCE))
-          heard.push(await this.#ask(() => readMessage(message, room, reading), signal));
-        await inbox.offer(heard, signal);
+      for (let at = 0; at < missed.length; at += MAX_BATCH) {
+        const parsed: ParsedEvent[] = [];
+        for (const message of missed.slice(at, at + MAX_BATCH))
+          parsed.push(await this.#ask(() => readMessage(message, room, reading), signal));
+        await inbox.offer(parsed, signal);
       }
     } catch (error) {
       if (codeOf(error) !== 'WB_REJECTED') throw error;
-      host.log.warn({ room, reason: messageOf(error) }, 'a room cannot be caught up with');
+      host.log.warn({ room, reason: messageOf(error) }, 'could not catch up on a room');
     }
   }
 
-  /** Oldest first. What was said before the bot came is not for it. */
+  /** Oldest first. Messages from before the bot joined are skipped. */
   async #missed(room: string, from: string, signal: AbortSignal): Promise<readonly HistoryMessage[]> {
     const found = new Map<string, HistoryMessage>();
     const threads: string[] = [];
@@ -131,7 +131,7 @@ export class CatchUp {
       }
       return messages.every(({ ts }) => isNew(ts));
     });
-    for (const thread of threads.slice(0, MOST_THREADS))
+    for (const thread of threads.slice(0, MAX_THREADS))
       await this.#pages('conversations.replies', { ...given, ts: thread, oldest: from }, signal, (messages) => {
         for (const message of messages) if (isNew(message.ts)) found.set(message.ts, message);
         return true;
@@ -144,7 +144,7 @@ export class CatchUp {
     return sorted.slice(joined + 1);
   }
 
-  /** Reads pages for as long as `wantsMore` of each. */
+  /** Reads pages until `wantsMore` returns false. */
   async #pages(
     method: string,
     given: object,
@@ -152,7 +152,7 @@ export class CatchUp {
     wantsMore: (messages: z.infer<typeof history>['messages']) => boolean,
   ): Promise<void> {
     let cursor: string | undefined;
-    for (let count = 0; count < MOST_PAGES; count++) {
+    for (let count = 0; count < MAX_PAGES; count++) {
       const at = cursor;
       const page = await this.#ask(
         () => this.#options.api.call(method, { ...given, cursor: at }, history, signal),
@@ -161,16 +161,16 @@ export class CatchUp {
       cursor = page.response_metadata?.next_cursor ?? '';
       if (!wantsMore(page.messages) || cursor === '') return;
     }
-    this.#options.host.log.warn({ method }, 'more was said than is caught up with; the oldest of it is left out');
+    this.#options.host.log.warn({ method }, 'too many missed messages; the oldest are skipped');
   }
 
-  /** Until Slack answers. @throws {Rejected} {Unauthorised} */
+  /** Retries until Slack answers. @throws {Rejected} {Unauthorised} */
   async #ask<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const { log } = this.#options.host;
     const onFailure = (error: unknown): void =>
-      log.warn({ reason: messageOf(error) }, 'the history cannot be read, trying again');
-    const answer = await patiently(async () => ({ done: await work() }), { signal, onFailure });
-    if (!answer) throw new Error('given up');
+      log.warn({ reason: messageOf(error) }, 'could not read the history, retrying');
+    const answer = await retry(async () => ({ done: await work() }), { signal, onFailure });
+    if (!answer) throw new Error('the history was not read in time');
     return answer.done;
   }
 }

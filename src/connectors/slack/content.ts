@@ -1,10 +1,10 @@
 import { keyText, type JsonObject, type JsonValue, type Part, type RequestKey } from '../connector.ts';
 import type { SlackBody } from './render.ts';
 
-/** Names the bot's metadata; the app's manifest subscribes to it, so that events show the key. */
+/** The type of the bot's metadata; the app's manifest subscribes to it, so that events include the key. */
 export const METADATA_TYPE = 'watchbell';
 
-/** The stored part, read back defensively: another release may have written it. */
+/** Parses a stored part defensively: another release may have written it. */
 export function bodyOf(part: Part): SlackBody {
   const { text, blocks, image, file } = part.body;
   return {
@@ -15,17 +15,17 @@ export function bodyOf(part: Part): SlackBody {
   };
 }
 
-/** What a message shows, whichever way it is posted. */
+/** The content of a message, however it is posted. */
 export function shownBy({ text, blocks }: SlackBody): JsonObject {
   return { text, ...(blocks && blocks.length > 0 && { blocks }) };
 }
 
-/** The mark by which a message is found again. */
+/** The metadata by which a message is found again. */
 export function metadataOf(key: RequestKey): JsonObject {
   return { event_type: METADATA_TYPE, event_payload: { key: keyText(key) } };
 }
 
-/** The key of a message of this bot; undefined: it has none, or nobody may see it. */
+/** The key of one of this bot's messages; undefined: it has none, or the app may not see it. */
 export function keyOf(metadata: unknown): RequestKey | undefined {
   if (!isObject(metadata) || metadata['event_type'] !== METADATA_TYPE || !isObject(metadata['event_payload']))
     return undefined;

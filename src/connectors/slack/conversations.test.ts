@@ -19,7 +19,7 @@ const group = (people: readonly string[]) =>
   connector.openGroup?.({ uuid: randomUUID(), people, name: 'Coffee' }, never);
 const members = (room: string) => connector.members?.(room, never);
 
-test('a large room has all its members, bots and guests marked, and nobody who was deactivated', async () => {
+test('all members of a large room are listed, with bots and guests marked, and without deactivated accounts', async () => {
   const { admin } = world.slack;
   const many = Array.from({ length: 250 }, (_, index) => admin.addUser(`user${index}`));
   admin.addUser('deploys', { bot: true });
@@ -30,18 +30,18 @@ test('a large room has all its members, bots and guests marked, and nobody who w
   expect(found).toHaveLength(252);
   expect(found.filter(({ bot }) => bot).map(({ name }) => name)).toEqual(['deploys']);
   expect(found.filter(({ guest }) => guest).map(({ name }) => name)).toEqual(['visitor']);
-  // One by one, that would be more than two minutes at Slack's pace.
+  // One call per member would take more than two minutes at Slack's rate limit.
   expect(world.slack.counts['users.info'] ?? 0).toBeLessThan(30);
 });
 
-test('without the scope for people they are ids, and guests', async () => {
+test('without users:read, people are shown as ids and treated as guests', async () => {
   world.slack.admin.setScopes(['channels:read']);
   expect(await members(world.room)).toEqual(
     world.people.map((id) => ({ accountId: id, name: id, bot: false, guest: true })),
   );
 });
 
-test('eight people have a conversation, nine are too many', async () => {
+test('a group conversation has at most eight people', async () => {
   const people = Array.from({ length: 9 }, (_, index) => world.slack.admin.addUser(`user${index}`));
   const room = await group(people.slice(0, 8));
   expect(world.slack.admin.membersOf(room ?? '')).toHaveLength(9);
@@ -51,14 +51,14 @@ test('eight people have a conversation, nine are too many', async () => {
   });
 });
 
-test('nobody can be written to who is a bot or deactivated', async () => {
+test('bots and deactivated accounts cannot get a direct message', async () => {
   const bot = world.slack.admin.addUser('deploys', { bot: true });
   const gone = world.slack.admin.addUser('gone', { deleted: true });
   for (const account of [bot, gone, 'U0NOBODY'])
     await expect(connector.openDirect?.(account, never)).rejects.toMatchObject({ code: 'WB_REJECTED' });
 });
 
-test('a user group is named by its id or its handle', async () => {
+test('a user group can be given by id or handle', async () => {
   const id = world.slack.admin.addGroup('sre', ['ann']);
   for (const name of [id, 'sre', '@sre']) {
     await connector.setGroup?.(name, [], never);
@@ -70,7 +70,7 @@ test('a user group is named by its id or its handle', async () => {
   });
 });
 
-test('a topic is cut to what Slack takes', async () => {
+test('a topic is truncated to the limit of Slack', async () => {
   await connector.setTopic?.(world.room, `<!channel> ${'😀'.repeat(200)}`, never);
   const topic = world.slack.admin.topicOf(world.room);
   expect(topic).toMatch(/^&lt;!channel&gt; 😀+/);

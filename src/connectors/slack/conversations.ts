@@ -8,10 +8,10 @@ import { identify } from './identity.ts';
 import type { People } from './people.ts';
 
 /** Slack's limit, without the bot. */
-const MOST_PEOPLE = 8;
+const MAX_PEOPLE = 8;
 const TOPIC_CHARACTERS = 250;
 
-/** What Slack answers of a user group that is disabled. */
+/** Slack's errors for a user group that is disabled. */
 const DISABLED = new Set(['subteam_disabled', 'no_such_subteam']);
 
 const anything = z.looseObject({});
@@ -22,7 +22,7 @@ const page = z.looseObject({
 const groups = z.looseObject({ usergroups: z.array(z.looseObject({ id: z.string(), handle: z.string() })) });
 const opened = z.looseObject({ channel: z.looseObject({ id: z.string() }) });
 
-/** Who is in rooms, conversations with people, topics and user groups. Every method throws the contract's errors. */
+/** Members of rooms, conversations with people, topics and user groups. Every method throws the contract's errors. */
 export class Conversations {
   readonly #api: SlackApi;
   readonly #people: People;
@@ -53,17 +53,17 @@ export class Conversations {
     });
   }
 
-  /** Slack has one such conversation for an account, however often it is opened. */
+  /** Opening it again returns the same conversation. */
   openDirect(accountId: string, signal: AbortSignal): Promise<string> {
     return this.#about('conversations.open', accountId, () => this.#open([accountId], signal));
   }
 
-  /** Slack tells conversations of several apart by who is in them, and by nothing else. */
+  /** Slack identifies a group conversation by its members alone. */
   openGroup({ people }: Conversation, signal: AbortSignal): Promise<string> {
     return this.#about('conversations.open', people.join(', '), () => {
       const count = new Set(people).size;
-      if (count > MOST_PEOPLE)
-        throw new Rejected(`Slack opens conversations of up to ${MOST_PEOPLE} people; this one would have ${count}`);
+      if (count > MAX_PEOPLE)
+        throw new Rejected(`Slack opens conversations of up to ${MAX_PEOPLE} people; this one would have ${count}`);
       return this.#open(people, signal);
     });
   }
@@ -75,7 +75,7 @@ export class Conversations {
     });
   }
 
-  /** Slack has no user group without members: it is disabled for as long as it would have none. */
+  /** Slack does not allow an empty user group: it is disabled until it has members. */
   setGroup(group: string, accounts: readonly string[], signal: AbortSignal): Promise<void> {
     return this.#about('usergroups.users.update', group, async () => {
       const usergroup = await this.#group(group, signal);
@@ -97,12 +97,12 @@ export class Conversations {
     });
   }
 
-  /** The id of a user group, of its id or its handle. */
+  /** Accepts an id or a handle. */
   async #group(written: string, signal: AbortSignal): Promise<string> {
     if (/^S[A-Z0-9]{6,}$/.test(written)) return written;
     const { usergroups } = await this.#api.call('usergroups.list', { include_disabled: true }, groups, signal);
     const found = usergroups.find(({ handle }) => handle === written.replace(/^@/, ''));
-    if (!found) throw new Rejected(`Slack knows no user group @${written}`);
+    if (!found) throw new Rejected(`Slack has no user group @${written}`);
     return found.id;
   }
 

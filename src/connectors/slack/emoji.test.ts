@@ -1,6 +1,6 @@
 import { emojiOfName, nameOfEmoji } from './emoji.ts';
 
-test('an emoji and its name at Slack are found from each other', () => {
+test('an emoji maps to its Slack name and back', () => {
   for (const [emoji, name] of [
     ['✅', 'white_check_mark'],
     ['👀', 'eyes'],
@@ -11,14 +11,14 @@ test('an emoji and its name at Slack are found from each other', () => {
   }
 });
 
-test('skin tones, variation selectors and second names make no difference', () => {
+test('skin tones and variation selectors are ignored, and aliases are known', () => {
   expect(emojiOfName('+1::skin-tone-4')).toBe('👍');
   expect(emojiOfName('thumbsup')).toBe('👍');
   expect(nameOfEmoji('⚠')).toBe('warning');
   expect(nameOfEmoji('⚠️')).toBe('warning');
 });
 
-test("a workspace's own emoji keeps its name, and what is no emoji has none", () => {
+test('a custom emoji keeps its name, and other text has none', () => {
   expect(emojiOfName('party-parrot')).toBe(':party-parrot:');
   expect(nameOfEmoji('x')).toBeUndefined();
 });

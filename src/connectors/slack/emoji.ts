@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Slack's names of emojis, as emoji-datasource 16 has them (MIT, github.com/iamcal/emoji-data): an emoji and its names a line. */
+/** Slack's names of emojis, from emoji-datasource 16 (MIT, github.com/iamcal/emoji-data): one emoji and its names per line. */
 const NAMES = new URL('emoji.txt', import.meta.url);
 
 interface Table {
@@ -30,7 +30,7 @@ export function nameOfEmoji(emoji: string): string | undefined {
   return table().names.get(bare(emoji));
 }
 
-/** ✅ for `white_check_mark`, whatever the skin tone; `:party-parrot:` for an emoji of the workspace's own. */
+/** ✅ for `white_check_mark`, whatever the skin tone; `:party-parrot:` for a custom emoji. */
 export function emojiOfName(name: string): string {
   const [plain = ''] = name.split('::');
   return table().emojis.get(plain) ?? `:${plain}:`;

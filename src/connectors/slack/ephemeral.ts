@@ -12,12 +12,12 @@ const posted = z.looseObject({ channel: z.string(), ts: z.string() });
 const opened = z.looseObject({ channel: z.looseObject({ id: z.string() }) });
 
 /**
- * Shows something to one account alone: as the answer to what it did, else as an ephemeral message, else in the conversation with
- * it, each where the one before it was certainly not done. Slack keeps no trace of the first two, so that nobody can look.
+ * Shows something to one account only: as the response to its interaction, else as an ephemeral message, else as a direct message.
+ * Each is tried only if the previous one certainly failed. Slack keeps no record of the first two, so they cannot be looked up.
  */
 export async function sendToOne(api: SlackApi, operation: Send, signal: AbortSignal): Promise<string> {
   const { room, thread, key, to, part } = operation;
-  if (!to) throw new Error('nobody is named');
+  if (!to) throw new Error('the message has no recipient');
   const shown = shownBy(bodyOf(part));
   const inThread = thread === undefined ? {} : { thread_ts: tsOf(thread) };
   const { respond, accountId: user } = to;
@@ -46,13 +46,13 @@ export async function sendToOne(api: SlackApi, operation: Send, signal: AbortSig
   return messageId(channel.id, ts);
 }
 
-/** False: the address is used up, which it is after five answers, or no longer good. */
+/** False: the URL has been used five times, or has expired. */
 async function answer(api: SlackApi, url: string, shown: object, signal: AbortSignal): Promise<boolean> {
   const body = JSON.stringify({ response_type: 'ephemeral', replace_original: false, ...shown });
   const response = await api.post(url, body, 'application/json', signal);
   const words = await response.text();
   if (response.status === 429)
     throw new RateLimited('response_url', 1000 * (Number(response.headers.get('retry-after')) || 1));
-  if (response.status >= 500) throw new Error(`Slack answered ${response.status} to an answer`);
+  if (response.status >= 500) throw new Error(`Slack answered a response_url with ${response.status}`);
   return response.ok && !/"ok"\s*:\s*false/.test(words);
 }

@@ -18,16 +18,16 @@ const examine = async (...rooms: string[]): Promise<readonly Finding[]> =>
   (await connector.examine?.(rooms, AbortSignal.timeout(10_000))) ?? [];
 const problems = async (...rooms: string[]) => (await examine(...rooms)).filter(({ ok }) => !ok);
 
-test('all is well: the tokens, the scopes and the room', async () => {
+test('with everything in order, the tokens, the scopes and the room are reported as ok', async () => {
   expect(await examine(world.room)).toEqual([
-    { ok: true, what: 'bot token', message: 'speaks as @bell in Fake' },
+    { ok: true, what: 'bot token', message: 'posts as @bell in Fake' },
     { ok: true, what: 'app token', message: 'opens Socket Mode' },
     { ok: true, what: 'scopes', message: 'all granted' },
     { ok: true, what: `room ${world.room}`, message: '#ops: joined, may post' },
   ]);
 });
 
-test('each scope that is missing is named, with what it costs and where to add it', async () => {
+test('each missing scope is listed, with what does not work and where to add it', async () => {
   world.slack.admin.setScopes(['channels:read']);
   const found = await problems();
   const wanted = [...SCOPES.map(({ scope }) => scope), 'commands'].filter((scope) => scope !== 'channels:read');
@@ -36,14 +36,14 @@ test('each scope that is missing is named, with what it costs and where to add i
     expect(message).toMatch(/^missing: .+; add it under "OAuth & Permissions".*reinstall/);
 });
 
-test('what not everybody uses is no problem where it is missing', async () => {
+test('a missing optional scope is not a problem', async () => {
   world.slack.admin.setScopes([...SCOPES.map(({ scope }) => scope), 'commands']);
   const found = await examine();
   expect(found.filter(({ ok }) => !ok)).toEqual([]);
   expect(found.filter(({ message }) => message.startsWith('not granted'))).toHaveLength(FURTHER_SCOPES.length);
 });
 
-test('a room that the bot is not in says how to invite it', async () => {
+test('the finding for a room that the bot is not in says how to invite it', async () => {
   const open = world.slack.admin.addChannel('elsewhere', { members: ['ann'] });
   const closed = world.slack.admin.addChannel('secret', { members: ['ann'], private: true });
   const old = world.slack.admin.addChannel('old', { members: ['bell'], archived: true });
@@ -54,7 +54,7 @@ test('a room that the bot is not in says how to invite it', async () => {
   ]);
 });
 
-test('a token that is refused says so, and nothing is thrown', async () => {
+test('a rejected token is a finding, not an exception', async () => {
   world.slack.admin.refuseTokens('not_allowed_token_type', ['app']);
   expect(await problems()).toMatchObject([
     { what: 'app token', message: expect.stringContaining('connections:write') },

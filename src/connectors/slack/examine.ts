@@ -17,33 +17,37 @@ const info = z.looseObject({
   }),
 });
 
-export interface Examined {
+export interface ExamineOptions {
   readonly api: SlackApi;
-  /** Opens Socket Mode's address; undefined: events come over HTTP. */
+  /** Requests a Socket Mode address; undefined: events arrive over HTTP. */
   readonly openSocket: ((signal: AbortSignal) => Promise<void>) | undefined;
   readonly slashCommand: string | undefined;
   readonly joinNewChannels: boolean;
 }
 
-/** The tokens, each scope, and one finding a room. */
-export async function examine(examined: Examined, rooms: readonly string[], signal: AbortSignal): Promise<Finding[]> {
+/** Checks the tokens, the scopes, and each room. */
+export async function examine(
+  options: ExamineOptions,
+  rooms: readonly string[],
+  signal: AbortSignal,
+): Promise<Finding[]> {
   let me: Identity;
   try {
-    me = await identify(examined.api, signal);
+    me = await identify(options.api, signal);
   } catch (error) {
     return [{ ok: false, what: 'bot token', message: messageOf(classified(error)) }];
   }
   const findings: Finding[] = [
-    { ok: true, what: 'bot token', message: `speaks as @${me.name} in ${me.team}` },
-    await examineEvents(examined, signal),
-    ...examineScopes(examined, me),
+    { ok: true, what: 'bot token', message: `posts as @${me.name} in ${me.team}` },
+    await examineEvents(options, signal),
+    ...examineScopes(options, me),
   ];
-  for (const room of rooms) findings.push(await examineRoom(examined.api, room, me, signal));
+  for (const room of rooms) findings.push(await examineRoom(options.api, room, me, signal));
   return findings;
 }
 
-async function examineEvents({ openSocket }: Examined, signal: AbortSignal): Promise<Finding> {
-  if (!openSocket) return { ok: true, what: 'events', message: 'come over HTTP, signed with the signing secret' };
+async function examineEvents({ openSocket }: ExamineOptions, signal: AbortSignal): Promise<Finding> {
+  if (!openSocket) return { ok: true, what: 'events', message: 'arrive over HTTP, signed with the signing secret' };
   try {
     await openSocket(signal);
     return { ok: true, what: 'app token', message: 'opens Socket Mode' };
@@ -51,14 +55,14 @@ async function examineEvents({ openSocket }: Examined, signal: AbortSignal): Pro
     const slug = slugOf(error);
     const says =
       slug === 'missing_scope' || slug === 'not_allowed_token_type'
-        ? 'is no app-level token with connections:write: create one under "Basic Information", "App-Level Tokens"'
+        ? 'is not an app-level token with connections:write: create one under "Basic Information", "App-Level Tokens"'
         : messageOf(classified(error));
     return { ok: false, what: 'app token', message: says };
   }
 }
 
-/** One line for each that is missing; one for all where none is. */
-function examineScopes({ slashCommand, joinNewChannels }: Examined, me: Identity): Finding[] {
+/** One finding per missing scope, or one for all if none is missing. */
+function examineScopes({ slashCommand, joinNewChannels }: ExamineOptions, me: Identity): Finding[] {
   const wanted = [
     ...SCOPES,
     ...(slashCommand === undefined ? [] : [SLASH_COMMAND_SCOPE]),
@@ -91,7 +95,7 @@ async function examineRoom(api: SlackApi, room: string, me: Identity, signal: Ab
     const { channel } = await api.call('conversations.info', { channel: room }, info, signal);
     const name = channel.name === undefined ? '' : `#${channel.name}: `;
     if (channel.is_archived)
-      return { ok: false, what, message: `${name}archived: unarchive it, or name another channel` };
+      return { ok: false, what, message: `${name}archived: unarchive it, or configure another channel` };
     if (channel.is_member === false)
       return { ok: false, what, message: `${name}the bot is not in it: type /invite @${me.name} there` };
     return { ok: true, what, message: `${name}joined, may post` };
@@ -99,7 +103,7 @@ async function examineRoom(api: SlackApi, room: string, me: Identity, signal: Ab
     if (slugOf(error) === 'channel_not_found')
       return {
         ...{ ok: false, what },
-        message: `Slack shows the bot no such channel: write its id (C…, at the end of its "About" tab), and where it is private type /invite @${me.name} there`,
+        message: `the bot cannot see such a channel: configure its id (C…, at the end of its "About" tab), and if it is private, type /invite @${me.name} there`,
       };
     return { ok: false, what, message: messageOf(classified(error)) };
   }

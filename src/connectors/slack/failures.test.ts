@@ -28,7 +28,7 @@ test.each([
   expect(codeOf(classified(refused(error)))).toBe(code);
 });
 
-test('what Slack does not say, or says of itself, has an unknown outcome', () => {
+test('a network error, or an error inside Slack, has an unknown outcome', () => {
   for (const error of [
     refused('fatal_error'),
     refused('internal_error'),
@@ -41,18 +41,18 @@ test('what Slack does not say, or says of itself, has an unknown outcome', () =>
     expect(classified(error)).toBe(error);
 });
 
-test('a connection that was never made is certain', () => {
+test('if no connection was made, the request was certainly not executed', () => {
   for (const code of ['ECONNREFUSED', 'ENOTFOUND', 'UND_ERR_CONNECT_TIMEOUT', 'CERT_HAS_EXPIRED'])
     expect(codeOf(classified(failed(code)))).toBe('WB_UNREACHABLE');
 });
 
-test('a rate limit closes the bucket of its method for as long as Slack asks', () => {
+test('a rate limit closes the bucket of its method for as long as Slack says', () => {
   const limited = { code: 'slack_webapi_rate_limited_error', retryAfter: 7 };
   expect(classified(limited, { bucket: 'chat.update' })).toMatchObject({ bucket: 'chat.update', retryAfterMs: 7000 });
   expect(classified(limited)).toMatchObject({ bucket: 'account' });
 });
 
-test('a missing scope names itself and where to add it; without chat:write everything waits', () => {
+test('the error for a missing scope says where to add it; without chat:write everything waits', () => {
   expect(classified(refused('missing_scope', { needed: 'reactions:write' }))).toMatchObject({
     code: 'WB_REJECTED',
     reason: expect.stringMatching(/reactions:write.*OAuth & Permissions.*reinstall/),

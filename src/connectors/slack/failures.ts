@@ -1,10 +1,10 @@
 import { codeOf, messageOf } from '../../errors.ts';
 import { Gone, RateLimited, Rejected, Unauthorised, Unreachable } from '../connector.ts';
 
-/** What a call was about. */
-export interface Concerned {
+/** What a failed call was about. */
+export interface FailedCall {
   readonly room?: string;
-  /** The bucket of the rate limits that a 429 closes; default the whole account. */
+  /** The rate-limit bucket that a 429 closes; default: the entire account. */
   readonly bucket?: string;
 }
 
@@ -24,43 +24,43 @@ const LOCKED_OUT = new Set([
   'user_removed_from_team',
 ]);
 
-/** Slack says with these that it may have done it all the same, or nothing at all. */
+/** With these, Slack may have done the work or not. */
 const UNKNOWN = new Set(['fatal_error', 'internal_error', 'service_unavailable', 'request_timeout']);
 
 const REASONS: Readonly<Record<string, string>> = {
   channel_not_found:
-    'Slack knows no such channel, or it is private and the bot is not in it: invite the bot with /invite',
+    'Slack has no such channel, or it is private and the bot is not in it: invite the bot with /invite',
   not_in_channel: 'the bot is not in the channel: invite it with /invite',
   is_archived: 'the channel is archived',
   is_inactive: 'the channel is archived',
-  msg_too_long: 'the message is longer than Slack takes',
-  msg_blocks_too_long: 'the message is longer than Slack takes',
-  restricted_action: 'a setting of the workspace does not let the bot post there',
-  restricted_action_read_only_channel: 'only some people may post in the channel: add the bot to them',
-  restricted_action_thread_only_channel: 'the channel takes replies in threads only',
-  cannot_dm_bot: 'a bot takes no direct messages',
-  user_not_found: 'Slack knows no such account',
+  msg_too_long: 'the message is longer than Slack allows',
+  msg_blocks_too_long: 'the message is longer than Slack allows',
+  restricted_action: 'a workspace setting does not allow the bot to post there',
+  restricted_action_read_only_channel: 'posting in the channel is restricted: add the bot to those who may',
+  restricted_action_thread_only_channel: 'the channel allows only replies in threads',
+  cannot_dm_bot: 'bots cannot receive direct messages',
+  user_not_found: 'Slack has no such account',
   user_disabled: 'the account is deactivated',
-  users_list_not_supplied: 'nobody is named',
-  no_such_subteam: 'Slack knows no such user group',
+  users_list_not_supplied: 'no people were given',
+  no_such_subteam: 'Slack has no such user group',
 };
 
-/** Why Slack refused, as it names it; undefined: it did not say. */
+/** Slack's error code; undefined: there is none. */
 export function slugOf(error: unknown): string | undefined {
   if (codeOf(error) !== REFUSED) return undefined;
   const slug = dataOf(error)['error'];
-  // A page of a proxy is what the SDK takes for the name of an error.
+  // The SDK reports a proxy's error page as if it were an error code.
   return typeof slug === 'string' && /^[a-z0-9_.:-]{1,100}$/i.test(slug) ? slug : undefined;
 }
 
-/** Whether what was asked for has certainly not been done, and never will be. */
+/** Whether the request was certainly not executed, and a retry would fail the same way. */
 export function isRefusal(error: unknown): boolean {
   const slug = slugOf(error);
   return slug !== undefined && slug !== 'ratelimited' && !LOCKED_OUT.has(slug) && !UNKNOWN.has(slug);
 }
 
-/** Makes the contract's errors of what a call threw; what stays as it is has an unknown outcome. */
-export function classified(error: unknown, { room, bucket = 'account' }: Concerned = {}): unknown {
+/** Converts what a call threw to the contract's errors; an error returned as it is means an unknown outcome. */
+export function classified(error: unknown, { room, bucket = 'account' }: FailedCall = {}): unknown {
   if (codeOf(error) === RATE_LIMITED)
     return new RateLimited(bucket, Math.max(1, Number(fieldOf(error, 'retryAfter'))) * 1000);
   const slug = slugOf(error);
@@ -71,17 +71,17 @@ export function classified(error: unknown, { room, bucket = 'account' }: Concern
   if (UNKNOWN.has(slug)) return error;
   if (slug === 'message_not_found' || slug === 'no_item_specified') return new Gone(error);
   if (slug === 'missing_scope') return missingScope(error);
-  return new Rejected(`${REASONS[slug] ?? `Slack answers ${slug}`}${room === undefined ? '' : ` (${room})`}`, error);
+  return new Rejected(`${REASONS[slug] ?? `Slack answered ${slug}`}${room === undefined ? '' : ` (${room})`}`, error);
 }
 
 export function lockedOut(slug: string, cause?: unknown): Unauthorised {
   return new Unauthorised(
-    `Slack does not accept the token any more (${slug}): reinstall the app to the workspace and put the new token in place`,
+    `Slack no longer accepts the token (${slug}): reinstall the app to the workspace and replace the token`,
     cause,
   );
 }
 
-/** Without `chat:write` nothing can be posted at all: that waits until it is granted. */
+/** Without `chat:write` nothing can be posted, so messages wait until it is granted. */
 function missingScope(error: unknown): Error {
   const { needed } = dataOf(error);
   const scope = typeof needed === 'string' ? needed : 'a scope';
@@ -98,11 +98,11 @@ function fieldOf(error: unknown, field: string): unknown {
   return typeof error === 'object' && error !== null ? (error as Record<string, unknown>)[field] : undefined;
 }
 
-/** Names and connections that fail before a byte of a request is sent. */
+/** Failures before the first byte of a request is sent. */
 const BEFORE_SENDING =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT|ERR_SSL_)/;
 
-/** What lies behind an error of the SDK, of `fetch`, and so on. */
+/** An error followed by its causes, outermost first. */
 function chainOf(error: unknown): unknown[] {
   const chain: unknown[] = [];
   for (let here = error; here !== undefined && here !== null && chain.length < 8;) {

@@ -5,8 +5,8 @@ import type { SlackApi } from './api.ts';
 import { isRefusal, slugOf } from './failures.ts';
 import { messageId, tsOf } from './ids.ts';
 
-/** Slack shows a file, and knows what it is, a moment after it was completed. */
-const LOOK_AGAIN_MS = 100;
+/** Slack shows a file and detects its type a moment after the upload is completed. */
+const POLL_MS = 100;
 
 const ticket = z.looseObject({ upload_url: z.url({ protocol: /^https?$/ }), file_id: z.string() });
 const anything = z.looseObject({});
@@ -18,7 +18,7 @@ const info = z.looseObject({
   }),
 });
 
-/** Uploads the bytes, which nobody sees yet, and resolves to Slack's id of the file; empty: Slack does not accept it. */
+/** Uploads the bytes without showing them, and resolves to Slack's id of the file; empty: Slack rejects it. */
 export async function uploadFile(
   api: SlackApi,
   { name, alt, bytes }: Pick<FileContent, 'name' | 'alt' | 'bytes'>,
@@ -33,8 +33,8 @@ export async function uploadFile(
   const response = await api.post(place.upload_url, new Uint8Array(bytes), 'application/octet-stream', signal);
   await response.arrayBuffer();
   if (!response.ok) throw new Error(`Slack answered an upload with ${response.status}`);
-  // What may not be looked at cannot be posted once.
-  return look(api, place.file_id, signal).then(
+  // If the file cannot be looked up, posting it exactly once is impossible.
+  return fileInfo(api, place.file_id, signal).then(
     () => place.file_id,
     (error: unknown) => {
       if (isRefusal(error)) return '';
@@ -49,28 +49,29 @@ export interface Share {
   readonly file: string;
   readonly title: string;
   readonly comment: string;
-  /** It may have been shown before. */
+  /** An earlier try may have shown it. */
   readonly isRepeat: boolean;
 }
 
-/** Shows an uploaded file in a room, once, and resolves to the id of the message. */
+/** Posts an uploaded file in a room, once, and resolves to the id of the message. */
 export async function shareFile(api: SlackApi, given: Share, signal: AbortSignal): Promise<string> {
   const { room, thread, file, title, comment, isRepeat } = given;
-  // A file that is completed twice is shown twice; one that is not completed is not known.
-  if (!isRepeat || (await look(api, file, signal)) === undefined)
+  // Completing a file twice posts it twice. Until it is completed, `files.info` does not find it.
+  if (!isRepeat || (await fileInfo(api, file, signal)) === undefined)
     await complete(api, { file, title, channel_id: room, initial_comment: comment, thread }, signal);
   for (;;) {
-    const { shares } = (await look(api, file, signal)) ?? {};
+    const { shares } = (await fileInfo(api, file, signal)) ?? {};
     const shown = shares?.public?.[room]?.at(-1) ?? shares?.private?.[room]?.at(-1);
     if (shown) return messageId(room, shown.ts);
-    await sleep(LOOK_AGAIN_MS, undefined, { signal });
+    await sleep(POLL_MS, undefined, { signal });
   }
 }
 
-/** Makes an uploaded file one that a message of the bot can show. Done before, it stays as it is. */
+/** Makes an uploaded file available to the bot's messages. Calling it again changes nothing. */
 export async function keepFile(api: SlackApi, file: string, title: string, signal: AbortSignal): Promise<void> {
-  if ((await look(api, file, signal)) === undefined) await complete(api, { file, title, thread: undefined }, signal);
-  while (((await look(api, file, signal))?.mimetype ?? '') === '') await sleep(LOOK_AGAIN_MS, undefined, { signal });
+  if ((await fileInfo(api, file, signal)) === undefined)
+    await complete(api, { file, title, thread: undefined }, signal);
+  while (((await fileInfo(api, file, signal))?.mimetype ?? '') === '') await sleep(POLL_MS, undefined, { signal });
 }
 
 interface Completion {
@@ -88,8 +89,8 @@ async function complete(api: SlackApi, given: Completion, signal: AbortSignal): 
   await api.call('files.completeUploadExternal', { files, ...place, ...inThread }, anything, signal);
 }
 
-/** Undefined: the file is not completed. */
-async function look(
+/** Undefined: the upload is not completed. */
+async function fileInfo(
   api: SlackApi,
   file: string,
   signal: AbortSignal,

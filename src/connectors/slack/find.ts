@@ -6,9 +6,9 @@ import { messageId, tsAt, tsOf } from './ids.ts';
 import { KEY_WINDOW_MS } from './platform.ts';
 
 const PAGE = 200;
-/** Beyond so many messages since then nobody looks: the room is a flood. */
-const MOST_PAGES = 25;
-/** Slack's clock and ours are not the same. */
+/** The search stops after this many pages, in case the room is flooded. */
+const MAX_PAGES = 25;
+/** Slack's clock and ours may differ. */
 const MARGIN_MS = 60_000;
 
 const page = z.looseObject({
@@ -16,19 +16,23 @@ const page = z.looseObject({
   response_metadata: z.looseObject({ next_cursor: z.string().default('') }).optional(),
 });
 
-export interface Sought {
+export interface MessageToFind {
   readonly room: string;
   readonly thread: string | undefined;
   readonly key: RequestKey;
 }
 
 /**
- * Slack has no idempotency keys: before a send is repeated, its mark is looked for in what was posted since it can have been made
- * first. Resolves to the id of the message; undefined: it is not there.
+ * Slack has no idempotency keys: before a send is retried, the messages of `KEY_WINDOW_MS` are searched for its key.
+ * Resolves to the id of the message; undefined: not found.
  */
-export async function findMessage(api: SlackApi, sought: Sought, signal: AbortSignal): Promise<string | undefined> {
-  const { room, thread } = sought;
-  const wanted = keyText(sought.key);
+export async function findMessage(
+  api: SlackApi,
+  message: MessageToFind,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { room, thread } = message;
+  const wantedKey = keyText(message.key);
   const method = thread === undefined ? 'conversations.history' : 'conversations.replies';
   const given = {
     ...{ channel: room, limit: PAGE, include_all_metadata: true },
@@ -36,11 +40,11 @@ export async function findMessage(api: SlackApi, sought: Sought, signal: AbortSi
     ...(thread !== undefined && { ts: tsOf(thread) }),
   };
   let cursor: string | undefined;
-  for (let count = 0; count < MOST_PAGES && cursor !== ''; count++) {
+  for (let count = 0; count < MAX_PAGES && cursor !== ''; count++) {
     const { messages, response_metadata: more } = await api.call(method, { ...given, cursor }, page, signal);
     const found = messages.find(({ metadata }) => {
       const key = keyOf(metadata);
-      return key !== undefined && keyText(key) === wanted;
+      return key !== undefined && keyText(key) === wantedKey;
     });
     if (found) return messageId(room, found.ts);
     cursor = more?.next_cursor ?? '';

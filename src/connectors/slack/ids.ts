@@ -1,17 +1,17 @@
 /**
- * A message is named by its channel and its `ts`, which is unique in the channel: the same for the message as an event, as a
- * mention and in the history.
+ * A message is identified by its channel and its `ts`, which is unique in the channel and the same in the message event, the
+ * mention event and the history.
  */
 export const messageId = (channel: string, ts: string): string => `${channel}:${ts}`;
 
 /** The `ts` of a message. */
 export const tsOf = (id: string): string => id.slice(id.lastIndexOf(':') + 1);
 
-/** When a `ts` was given, by Slack's clock. */
+/** The time of a `ts`, by Slack's clock. */
 export const timeOf = (ts: string): Date => new Date(Math.round(Number(ts) * 1000));
 
 /** A `ts` for a time. */
 export const tsAt = (ms: number): string => (ms / 1000).toFixed(6);
 
-/** The contract's mark of a conversation with one person. */
+/** Whether the channel is a conversation with one person. */
 export const isDirect = (channel: string): boolean => channel.startsWith('D');

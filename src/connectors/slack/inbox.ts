@@ -1,40 +1,40 @@
 import { messageOf } from '../../errors.ts';
 import type { ConnectorHost, IncomingEvent } from '../connector.ts';
 import { tsOf } from './ids.ts';
-import type { Heard } from './incoming.ts';
-import { patiently } from './patience.ts';
+import type { ParsedEvent } from './incoming.ts';
+import { retry } from './retry.ts';
 import type { Progress } from './progress.ts';
 
-const MOST_AT_ONCE = 100;
+const MAX_BATCH = 100;
 
-/** Something that came over the socket. */
+/** Something received over the socket. */
 export interface Arrival {
-  /** Undefined: it belongs to no room, or cannot wait for one. */
+  /** Undefined: it belongs to no room, or cannot wait until its room is caught up. */
   readonly room: string | undefined;
-  /** @throws where Slack cannot be asked now. */
-  read(): Promise<Heard>;
+  /** @throws when Slack cannot be reached. */
+  read(): Promise<ParsedEvent>;
   /** Tells Slack that it is stored. */
   acknowledge(): Promise<void>;
-  /** By `performance.now()`: too late to acknowledge, it is not accepted. */
+  /** Deadline, by `performance.now()`: after it, the arrival cannot be acknowledged and is dropped. */
   readonly untilMs?: number;
 }
 
 export interface InboxOptions {
   readonly host: ConnectorHost;
   readonly progress: Progress;
-  /** What is neither an event nor an echo. */
-  readonly onNews: (heard: Heard) => void;
+  /** Called with everything that is not stored: new channels, changed people, a lockout. */
+  readonly onWorkspaceEvent: (parsed: ParsedEvent) => void;
 }
 
 /**
- * Stores what arrives, in order and one batch at a time, and only then acknowledges it. What arrives of a room that is still
- * being caught up with waits for that.
+ * Stores what arrives, in order and one batch at a time, and only then acknowledges it. Arrivals of a room that is not caught up
+ * yet wait.
  */
 export class Inbox {
   readonly #options: InboxOptions;
   #queue: Arrival[] = [];
   readonly #parked = new Map<string, Arrival[]>();
-  /** Rooms to be caught up with; all of them, while it is not known which. */
+  /** Rooms that are not caught up yet; `all` until their list is known. */
   #behind: ReadonlySet<string> | 'all' = new Set();
   #wake = Promise.withResolvers<void>();
   #turn: Promise<unknown> = Promise.resolve();
@@ -50,13 +50,13 @@ export class Inbox {
     else this.#add([arrival]);
   }
 
-  /** These are to be caught up with. */
+  /** Makes arrivals of these rooms wait until `release`. */
   park(rooms: ReadonlySet<string> | 'all'): void {
     this.#behind = rooms;
     if (rooms !== 'all') for (const room of [...this.#parked.keys()]) if (!rooms.has(room)) this.#unpark(room);
   }
 
-  /** A room was caught up with. */
+  /** The room is caught up. */
   release(room: string): void {
     if (this.#behind !== 'all') this.#behind = new Set([...this.#behind].filter((one) => one !== room));
     this.#unpark(room);
@@ -84,7 +84,7 @@ export class Inbox {
     while (!signal.aborted) {
       await this.#wake.promise;
       if (signal.aborted) break;
-      const arrivals = this.#queue.splice(0, MOST_AT_ONCE);
+      const arrivals = this.#queue.splice(0, MAX_BATCH);
       if (this.#queue.length === 0) this.#wake = Promise.withResolvers();
       await this.#store(arrivals, signal);
     }
@@ -94,66 +94,65 @@ export class Inbox {
     const { log } = this.#options.host;
     const read: Read[] = [];
     for (const arrival of arrivals) {
-      const heard = await patiently(() => arrival.read(), {
+      const parsed = await retry(() => arrival.read(), {
         signal,
         untilMs: arrival.untilMs,
-        onFailure: (error) => log.warn({ reason: messageOf(error) }, 'an event could not be read, trying again'),
+        onFailure: (error) => log.warn({ reason: messageOf(error) }, 'could not read an event, retrying'),
       });
-      if (heard) read.push({ arrival, heard });
+      if (parsed) read.push({ arrival, parsed });
     }
     if (read.length === 0) return;
     const untilMs = Math.min(...read.map(({ arrival }) => arrival.untilMs ?? Number.POSITIVE_INFINITY));
     let stored = read;
-    if (!(await this.offer(heardOf(stored), signal, untilMs))) {
-      // Presses that cannot be stored in time fail visibly; the rest is stored without them.
+    if (!(await this.offer(eventsOf(stored), signal, untilMs))) {
+      // Presses that cannot be stored in time visibly fail; the rest is stored without them.
       stored = read.filter(({ arrival }) => arrival.untilMs === undefined);
-      if (stored.length > 0) await this.offer(heardOf(stored), signal);
+      if (stored.length > 0) await this.offer(eventsOf(stored), signal);
     }
     for (const { arrival } of stored)
       await arrival
         .acknowledge()
-        .catch((error: unknown) => log.debug({ reason: messageOf(error) }, 'not acknowledged, it will come again'));
+        .catch((error: unknown) =>
+          log.debug({ reason: messageOf(error) }, 'could not acknowledge; Slack will deliver it again'),
+        );
   }
 
-  /** Stores what was heard, with the cursor behind it. False: it was too late. */
-  offer(heard: readonly Heard[], signal: AbortSignal, untilMs?: number): Promise<boolean> {
-    const offering = this.#turn.then(() => this.#offer(heard, signal, untilMs));
+  /** Stores events together with the cursor. False: the deadline has passed. */
+  offer(parsed: readonly ParsedEvent[], signal: AbortSignal, untilMs?: number): Promise<boolean> {
+    const offering = this.#turn.then(() => this.#offer(parsed, signal, untilMs));
     this.#turn = offering.catch(() => {});
     return offering;
   }
 
-  async #offer(heard: readonly Heard[], signal: AbortSignal, untilMs: number | undefined): Promise<boolean> {
-    const { host, progress, onNews } = this.#options;
+  async #offer(parsed: readonly ParsedEvent[], signal: AbortSignal, untilMs: number | undefined): Promise<boolean> {
+    const { host, progress, onWorkspaceEvent } = this.#options;
     const onFailure = (error: unknown): void =>
-      host.log.warn(
-        { reason: messageOf(error), events: heard.length },
-        'a batch could not be stored, it is offered again',
-      );
-    const insistently = (work: () => Promise<void>): Promise<unknown> => patiently(work, { signal, onFailure });
+      host.log.warn({ reason: messageOf(error), events: parsed.length }, 'could not store a batch, retrying');
+    const untilDone = (work: () => Promise<void>): Promise<unknown> => retry(work, { signal, onFailure });
     const events: IncomingEvent[] = [];
-    for (const one of heard)
+    for (const one of parsed)
       if (one.type === 'event') {
-        // Slack delivers again what nobody acknowledged before the first start.
+        // Slack redelivers what was not acknowledged before the first start.
         if (!isPast(one.event, progress)) events.push(one.event);
-      } else if (one.type === 'echo') await insistently(() => host.echo(one.key, one.remoteId));
-      else if (one.type === 'membership') await insistently(() => host.membership(one.room, one.state, one.detail));
-      else onNews(one);
-    if (events.length === 0 && heard.length > 0) return true;
+      } else if (one.type === 'echo') await untilDone(() => host.echo(one.key, one.remoteId));
+      else if (one.type === 'membership') await untilDone(() => host.membership(one.room, one.state, one.detail));
+      else onWorkspaceEvent(one);
+    if (events.length === 0 && parsed.length > 0) return true;
     for (const event of events) if (event.type === 'message' && event.edits === undefined) progress.saw(tsOf(event.id));
     const store = async (): Promise<true> => {
       await host.receive(events, progress.cursor);
       return true;
     };
-    return (await patiently(store, { signal, untilMs, onFailure })) === true;
+    return (await retry(store, { signal, untilMs, onFailure })) === true;
   }
 }
 
 interface Read {
   readonly arrival: Arrival;
-  readonly heard: Heard;
+  readonly parsed: ParsedEvent;
 }
 
-const heardOf = (read: readonly Read[]): Heard[] => read.map(({ heard }) => heard);
+const eventsOf = (read: readonly Read[]): ParsedEvent[] => read.map(({ parsed }) => parsed);
 
 function isPast(event: IncomingEvent, progress: Progress): boolean {
   return event.type === 'message' && progress.isPast(tsOf(event.edits ?? event.id));

@@ -14,9 +14,9 @@ const said = {
 };
 const read = (event: object) => readEvent(event, reading);
 
-test('a message, its mention and its line in the history are one event', async () => {
-  const heard = await read({ ...said, text: '<@UBOT> ack 12' });
-  expect(heard).toEqual({
+test('a message event and its mention event become the same event', async () => {
+  const parsed = await read({ ...said, text: '<@UBOT> ack 12' });
+  expect(parsed).toEqual({
     type: 'event',
     event: {
       ...{ type: 'message', id: 'C1:1700000000.000100', room: 'C1', direct: false, sender: ANN },
@@ -24,22 +24,22 @@ test('a message, its mention and its line in the history are one event', async (
     },
   });
   const { channel_type: _, ...mention } = said;
-  expect(await read({ ...mention, text: '<@UBOT> ack 12', type: 'app_mention' })).toEqual(heard);
+  expect(await read({ ...mention, text: '<@UBOT> ack 12', type: 'app_mention' })).toEqual(parsed);
 });
 
-test('a reply names its thread, and the first message of a thread none', async () => {
+test('a reply has its thread, and the first message of a thread has none', async () => {
   expect(await read({ ...said, thread_ts: '1600000000.000100' })).toMatchObject({
     event: { thread: 'C1:1600000000.000100' },
   });
   expect((await read({ ...said, thread_ts: said.ts })) as object).not.toHaveProperty('event.thread');
 });
 
-test('a direct message is one; a conversation of several is not', async () => {
+test('a conversation with one person is direct; a group conversation is not', async () => {
   expect(await read({ ...said, channel: 'D1', channel_type: 'im' })).toMatchObject({ event: { direct: true } });
   expect(await read({ ...said, channel: 'G1', channel_type: 'mpim' })).toMatchObject({ event: { direct: false } });
 });
 
-test("the bot's own message is an echo of its key, and nothing where the key is hidden", async () => {
+test("the bot's own message is an echo of its key, and is ignored if the key is hidden", async () => {
   const uuid = randomUUID();
   const own = { ...said, user: 'UBOT', bot_id: 'BBOT' };
   const metadata = { event_type: 'watchbell', event_payload: { key: `${uuid}.3` } };
@@ -50,21 +50,21 @@ test("the bot's own message is an echo of its key, and nothing where the key is 
   expect(await read({ ...said, metadata })).toMatchObject({ type: 'event' });
 });
 
-test('another bot is a bot', async () => {
+test('a message from another bot is marked as such', async () => {
   const posted = { ...said, subtype: 'bot_message', user: undefined, bot_id: 'B2', username: 'deploys' };
   expect(await read(posted)).toMatchObject({ event: { sender: { accountId: 'B2', name: 'deploys', bot: true } } });
 });
 
-test.each(['channel_join', 'channel_topic', 'message_deleted', 'pinned_item'])('%s is nothing', async (subtype) => {
+test.each(['channel_join', 'channel_topic', 'message_deleted', 'pinned_item'])('%s is ignored', async (subtype) => {
   expect(await read({ ...said, subtype })).toEqual({ type: 'nothing' });
 });
 
-test('a message with a file, and a reply shown in the channel too, are messages', async () => {
+test('messages with files, replies also sent to the channel, and /me messages are messages', async () => {
   for (const subtype of ['file_share', 'thread_broadcast', 'me_message'])
     expect(await read({ ...said, subtype })).toMatchObject({ event: { text: 'ack 12' } });
 });
 
-test('an edit names what it edits; a preview that Slack adds is none', async () => {
+test('an edit refers to the edited message; a link preview is not an edit', async () => {
   const changed = (message: object) => ({
     ...{ type: 'message', subtype: 'message_changed', channel: 'C1', ts: '1700000009.000100', previous_message: said },
     message: { ...said, ...message },
@@ -77,7 +77,7 @@ test('an edit names what it edits; a preview that Slack adds is none', async () 
   expect(await read(changed({ edited, attachments: [] }))).toEqual({ type: 'nothing' });
 });
 
-test('a reaction comes and goes under ids of its own', async () => {
+test('adding and removing a reaction are events with different ids', async () => {
   const added = {
     ...{ type: 'reaction_added', user: 'U1', reaction: '+1::skin-tone-2', event_ts: '1700000001.000000' },
     item: { type: 'message', channel: 'C1', ts: said.ts },
@@ -86,12 +86,14 @@ test('a reaction comes and goes under ids of its own', async () => {
     event: { type: 'reaction', target: 'C1:1700000000.000100', emoji: '👍', taken: false },
   });
   const removed = { ...added, type: 'reaction_removed', event_ts: '1700000002.000000' };
-  const ids = (await Promise.all([added, removed].map(read))).map((heard) => heard.type === 'event' && heard.event.id);
+  const ids = (await Promise.all([added, removed].map(read))).map(
+    (parsed) => parsed.type === 'event' && parsed.event.id,
+  );
   expect(new Set(ids).size).toBe(2);
   expect(await read({ ...added, user: 'UBOT' })).toEqual({ type: 'nothing' });
 });
 
-test('what becomes of the bot in channels is known', async () => {
+test('joining, leaving and archiving a channel, and a revoked token, are recognised', async () => {
   expect(await read({ type: 'member_joined_channel', user: 'UBOT', channel: 'C1' })).toMatchObject({ state: 'joined' });
   expect(await read({ type: 'member_joined_channel', user: 'U1', channel: 'C1' })).toEqual({ type: 'nothing' });
   expect(await read({ type: 'channel_left', channel: 'C1' })).toMatchObject({ room: 'C1', state: 'left' });
@@ -109,7 +111,7 @@ test.each([
   { type: 'message' },
   { type: 'message', channel: 'C1', ts: 5 },
   { type: 'team_join', user: {} },
-])('what this release does not know is nothing: %j', async (event) =>
+])('unknown events are ignored: %j', async (event) =>
   expect(await readEvent(event, reading)).toEqual({ type: 'nothing' }),
 );
 
@@ -120,7 +122,7 @@ const pressed = {
 };
 const value = '0b7e1c52-0000-4000-8000-000000000001.3.1';
 
-test('a press and a choice name the message, the version and the index, and how to answer', async () => {
+test('a press and a choice carry the message, the version, the index, and how to respond', async () => {
   const event = {
     ...{ type: 'interaction', room: 'C1', thread: 'C1:4.0', sender: ANN },
     press: { message: '0b7e1c52-0000-4000-8000-000000000001', version: 3, index: 1 },
@@ -132,7 +134,7 @@ test('a press and a choice name the message, the version and the index, and how 
     );
 });
 
-test('a press that is delivered again has the same id, and the trigger is not kept', async () => {
+test('a redelivered press has the same id, and the trigger id is not stored', async () => {
   const body = { ...pressed, actions: [{ action_ts: '6.0', value }] };
   const [first, again, next] = await Promise.all([
     readPress(body, reading, now),
@@ -145,12 +147,12 @@ test('a press that is delivered again has the same id, and the trigger is not ke
 });
 
 test.each([{ value: 'ack 12' }, { value: undefined }, { selected_option: null }])(
-  'a press on something else is nothing: %j',
+  'a press on something else is ignored: %j',
   async (action) =>
     expect(await readPress({ ...pressed, actions: [{ action_ts: '6', ...action }] }, reading, now)).toBeUndefined(),
 );
 
-test("only the bot's own slash command is heard", async () => {
+test('only the configured slash command is accepted', async () => {
   const typed = { command: '/bell', text: ' ack 12 ', user_id: 'U1', channel_id: 'D1', trigger_id: '1.2.abc' };
   expect(await readCommand(typed, '/bell', reading, now)).toMatchObject({
     type: 'interaction',

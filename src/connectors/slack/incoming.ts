@@ -6,15 +6,15 @@ import { emojiOfName } from './emoji.ts';
 import { isDirect, messageId, timeOf } from './ids.ts';
 import { plainText } from './text.ts';
 
-/** What reading an event needs to know. */
+/** What is needed to parse an event. */
 export interface Reading {
   readonly me: { readonly userId: string; readonly botId: string };
-  /** @throws where Slack cannot be asked now. */
+  /** @throws when Slack cannot be reached. */
   person(id: string): Promise<Sender>;
 }
 
-/** What an event of Slack means. */
-export type Heard =
+/** What an event from Slack means. */
+export type ParsedEvent =
   | { readonly type: 'event'; readonly event: IncomingEvent }
   /** The bot's own message. */
   | { readonly type: 'echo'; readonly key: RequestKey; readonly remoteId: string }
@@ -24,9 +24,9 @@ export type Heard =
   | { readonly type: 'locked out'; readonly why: string }
   | { readonly type: 'nothing' };
 
-const NOTHING: Heard = { type: 'nothing' };
+const NOTHING: ParsedEvent = { type: 'nothing' };
 
-/** A message as the history has it. */
+/** A message as in the history. */
 export const historyMessage = z.looseObject({
   subtype: z.string().optional(),
   user: z.string().optional(),
@@ -67,13 +67,13 @@ const uninstalled = z.looseObject({ type: z.literal('app_uninstalled') });
 
 const known = z.union([message, reaction, joined, gone, created, changed, revoked, uninstalled]);
 
-/** What people write; anything else with a subtype is news about the channel. */
+/** Written by people or bots; any other subtype is a notice about the channel. */
 const WRITTEN = new Set([undefined, 'file_share', 'thread_broadcast', 'me_message', 'bot_message']);
 
 export type HistoryMessage = z.infer<typeof historyMessage>;
 
-/** Reads the `event` of an `event_callback`; what this release does not know is nothing. @throws what `person` throws. */
-export async function readEvent(given: unknown, reading: Reading): Promise<Heard> {
+/** Parses the `event` of an `event_callback`; unknown ones become `nothing`. @throws what `person` throws. */
+export async function readEvent(given: unknown, reading: Reading): Promise<ParsedEvent> {
   const parsed = known.safeParse(given);
   if (!parsed.success) return NOTHING;
   const { data: event } = parsed;
@@ -106,8 +106,8 @@ function detailOf(type: string): { detail?: string } {
   return type.endsWith('_deleted') ? { detail: 'it was deleted' } : {};
 }
 
-/** A message as events and the history have it: the same id and the same words. @throws what `person` throws. */
-export async function readMessage(given: HistoryMessage, room: string, reading: Reading): Promise<Heard> {
+/** Parses a message from an event or from the history, with the same result. @throws what `person` throws. */
+export async function readMessage(given: HistoryMessage, room: string, reading: Reading): Promise<ParsedEvent> {
   const { subtype, ts, thread_ts: thread, metadata } = given;
   const { me } = reading;
   if (isOwn(given, me)) {
@@ -128,11 +128,11 @@ export async function readMessage(given: HistoryMessage, room: string, reading: 
   };
 }
 
-/** Somebody changed the words. Slack also reports previews that it adds, and replies that come, as changes. */
+/** An edit of the text. Slack also reports link previews and new replies as changes. */
 async function readEdit(
   { channel: room, message: now, previous_message: before }: z.infer<typeof message>,
   reading: Reading,
-): Promise<Heard> {
+): Promise<ParsedEvent> {
   const after = historyMessage.safeParse(now).data;
   if (!after?.edited || isOwn(after, reading.me) || historyMessage.safeParse(before).data?.text === after.text)
     return NOTHING;
@@ -149,7 +149,7 @@ async function readEdit(
   };
 }
 
-async function readReaction(given: z.infer<typeof reaction>, reading: Reading): Promise<Heard> {
+async function readReaction(given: z.infer<typeof reaction>, reading: Reading): Promise<ParsedEvent> {
   const { type, user, reaction: name, item, event_ts: ts } = given;
   if (user === reading.me.userId || item.type !== 'message' || !item.channel || !item.ts) return NOTHING;
   const target = messageId(item.channel, item.ts);
@@ -172,7 +172,7 @@ function isOwn({ user, bot_id: bot }: HistoryMessage, { userId, botId }: Reading
   return user === userId || (bot !== undefined && bot === botId);
 }
 
-/** Of an app that posts as itself Slack tells a name, and no account of a person. */
+/** An app that posts as itself has a name, but may have no user account. */
 async function senderOf(
   { user, bot_id: bot, username, bot_profile: profile }: HistoryMessage,
   reading: Reading,

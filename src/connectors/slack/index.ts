@@ -20,7 +20,7 @@ import { Conversations } from './conversations.ts';
 import { examine } from './examine.ts';
 import { classified } from './failures.ts';
 import { identify, type Identity } from './identity.ts';
-import { readEvent, type Heard, type Reading } from './incoming.ts';
+import { readEvent, type ParsedEvent, type Reading } from './incoming.ts';
 import { readCommand, readPress } from './interactions.ts';
 import { Listener } from './listener.ts';
 import type { SlackOptions } from './options.ts';
@@ -31,13 +31,13 @@ import { renderSlack } from './render.ts';
 import { slackRoute } from './route.ts';
 import { createTransport } from './transport.ts';
 
-/** Builds the connector for one Slack app. Nothing is requested before `start`. */
+/** Creates the connector for one Slack app. It makes no request before `start`. */
 export function create(options: SlackOptions, environment: ConnectorEnvironment): Promise<Connector> {
   return Promise.resolve(new SlackConnector(options, environment));
 }
 
-/** Slack waits three seconds for the answer to what it posts. */
-const POSTED_MS = 2_500;
+/** Slack waits three seconds for the response to a request. */
+const RESPONSE_MS = 2_500;
 const anything = z.looseObject({});
 
 class SlackConnector implements Connector {
@@ -69,12 +69,12 @@ class SlackConnector implements Connector {
 
   async start(host: ConnectorHost): Promise<void> {
     const starting = this.#open(host);
-    this.#beside(starting);
+    this.#track(starting);
     await starting;
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort(new Error('the connector is stopped'));
+    this.#stopping.abort(new Error('the connector was stopped'));
     while (this.#work.size > 0) await Promise.allSettled(this.#work);
     await this.#transport.close();
   }
@@ -133,11 +133,11 @@ class SlackConnector implements Connector {
         longestRequestMs: this.#environment.longestRequestMs,
         reading: this.#reading(await this.#me, signal),
         appToken: appToken && (await this.#environment.secret(appToken)),
-        onNews: (heard) => this.#news(heard),
+        onWorkspaceEvent: (parsed) => this.#handleWorkspaceEvent(parsed),
       });
       await listener.open();
       signal.throwIfAborted();
-      this.#beside(listener.run());
+      this.#track(listener.run());
     } catch (error) {
       this.#me = undefined;
       throw classified(error);
@@ -148,9 +148,9 @@ class SlackConnector implements Connector {
     return { me, person: (id) => this.#people.of(id, signal) };
   }
 
-  /** What was posted to this replica, by a connector that may never have been started. */
+  /** Parses what Slack posted to this replica, where the connector may not be started. */
   async #posted(kind: 'event' | 'press' | 'command', body: unknown): Promise<IncomingEvent | undefined> {
-    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(POSTED_MS)]);
+    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(RESPONSE_MS)]);
     this.#me ??= identify(this.#api, this.#stopping.signal);
     const me = await this.#me.catch((error: unknown) => {
       this.#me = undefined;
@@ -160,26 +160,26 @@ class SlackConnector implements Connector {
     const reading = this.#reading(me, signal);
     if (kind === 'press') return readPress(body, reading, new Date());
     if (kind === 'command') return readCommand(body, this.#options.slashCommand, reading, new Date());
-    const heard = await readEvent(body, reading);
-    if (heard.type === 'event') return heard.event;
-    this.#news(heard);
+    const parsed = await readEvent(body, reading);
+    if (parsed.type === 'event') return parsed.event;
+    this.#handleWorkspaceEvent(parsed);
     return undefined;
   }
 
-  #news(heard: Heard): void {
-    if (heard.type === 'person changed') this.#people.forget(heard.id);
-    if (heard.type === 'new channel' && this.#options.joinNewChannels) this.#beside(this.#join(heard.room));
+  #handleWorkspaceEvent(parsed: ParsedEvent): void {
+    if (parsed.type === 'person changed') this.#people.forget(parsed.id);
+    if (parsed.type === 'new channel' && this.#options.joinNewChannels) this.#track(this.#join(parsed.room));
   }
 
   async #join(channel: string): Promise<void> {
     try {
       await this.#api.call('conversations.join', { channel }, anything, this.#stopping.signal);
     } catch (error) {
-      this.#environment.log.warn({ room: channel, reason: messageOf(error) }, 'a new channel could not be joined');
+      this.#environment.log.warn({ room: channel, reason: messageOf(error) }, 'could not join a new channel');
     }
   }
 
-  /** A token that is refused is read again with the next request. */
+  /** After a rejected token, the next request reads it again. */
   async #withToken<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
@@ -189,8 +189,8 @@ class SlackConnector implements Connector {
     }
   }
 
-  /** Runs until it ends, or the connector is stopped. */
-  #beside(work: Promise<unknown>): void {
+  /** Makes `stop` wait for this work. */
+  #track(work: Promise<unknown>): void {
     const settled = work.catch(() => {}).finally(() => this.#work.delete(settled));
     this.#work.add(settled);
   }

@@ -5,7 +5,7 @@ import { pressOf } from './actions.ts';
 import { isDirect, messageId } from './ids.ts';
 import type { Reading } from './incoming.ts';
 
-/** Slack's limit of a `response_url`, less what an answer takes. */
+/** Slack's 30 minutes for a `response_url`, with a margin for the request. */
 const RESPOND_MS = 29 * 60_000;
 
 const press = z.looseObject({
@@ -33,7 +33,7 @@ const command = z.looseObject({
   response_url: z.string().optional(),
 });
 
-/** Reads what somebody pressed or chose; undefined: it is nothing of this bot's. @throws what `person` throws. */
+/** Parses a button press or a choice; undefined: not one of this bot's. @throws what `person` throws. */
 export async function readPress(given: unknown, reading: Reading, now: Date): Promise<IncomingEvent | undefined> {
   const { data } = press.safeParse(given);
   const [action] = data?.actions ?? [];
@@ -49,7 +49,7 @@ export async function readPress(given: unknown, reading: Reading, now: Date): Pr
   };
 }
 
-/** Reads a slash command; undefined: it is another one. @throws what `person` throws. */
+/** Parses a slash command; undefined: it is a different command. @throws what `person` throws. */
 export async function readCommand(
   given: unknown,
   slashCommand: string | undefined,
@@ -66,7 +66,7 @@ export async function readCommand(
   };
 }
 
-/** A trigger opens dialogs in somebody's name for three seconds: it is not kept. */
+/** Hashed, because for three seconds a trigger id lets its holder open dialogs for that user. */
 const idOf = (trigger: string): string =>
   `interaction:${createHash('sha256').update(trigger).digest('base64url').slice(0, 22)}`;
 

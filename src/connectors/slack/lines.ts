@@ -2,23 +2,23 @@ import { clean, cleanLine, parseMarkdown, safeUrl, type Inline } from '../../cha
 import type { Message, Tone } from '../../chat/message.ts';
 import type { JsonObject } from '../connector.ts';
 
-/** An element of a rich text block: what it says is never read as markup, nor as a mention, whatever is in it. */
+/** An element of a rich text block. Slack never interprets its text as markup or as a mention. */
 export type Element = JsonObject & { readonly type: 'text' | 'link' | 'user' };
 
-/** One line as it is shown, which can stand alone. */
+/** One line of the message; each can be shown separately. */
 export interface Line {
   readonly kind: 'line' | 'quote' | 'code';
   readonly elements: readonly Element[];
-  /** For where only text is shown. */
+  /** For clients that show only text. */
   readonly plain: string;
 }
 
 const SIGNS: Readonly<Record<Tone, string>> = { critical: '🔴', warning: '🟠', info: '🔵', ok: '🟢', neutral: '' };
 const USER = /^[UW][A-Z0-9]{1,30}$/;
-/** At most so many people a line, so that a line always fits. */
-const MENTIONS_A_LINE = 20;
+/** Limited so that a line always fits a block. */
+const MENTIONS_PER_LINE = 20;
 
-/** The message as lines; actions, the image and files are not among them. Pure. */
+/** The message as lines, without actions, image and files. Pure. */
 export function linesOf(message: Message): Line[] {
   const lines: Line[] = [];
   if (message.title !== undefined) lines.push(titleLine(message.title, message.tone ?? 'neutral'));
@@ -40,8 +40,8 @@ export function linesOf(message: Message): Line[] {
   }
   if (message.code !== undefined) lines.push(...codeLines(clean(message.code)));
   const mentions = message.mentions ?? [];
-  for (let from = 0; from < mentions.length; from += MENTIONS_A_LINE)
-    lines.push(mentionLine(mentions.slice(from, from + MENTIONS_A_LINE)));
+  for (let from = 0; from < mentions.length; from += MENTIONS_PER_LINE)
+    lines.push(mentionLine(mentions.slice(from, from + MENTIONS_PER_LINE)));
   if (message.links && message.links.length > 0) lines.push(linkLine(message.links));
   return lines.length > 0 ? lines : [plainLine('…')];
 }
@@ -57,12 +57,12 @@ export function textElement(text: string, style: Style = {}): Element {
 }
 
 function lineOf(elements: readonly Element[], kind: Line['kind'] = 'line'): Line {
-  // Slack takes no element without text.
+  // Slack rejects elements without text.
   const shown = elements.filter((element) => element['text'] !== '');
   return { kind, elements: shown, plain: shown.map(plainOf).join('') };
 }
 
-/** What stands for an element where only text is shown. */
+/** The text of an element for clients that show only text. */
 export function plainOf(element: Element): string {
   const { text, url, user_id: user } = element;
   if (element.type === 'user') return `@${String(user)}`;
@@ -90,7 +90,7 @@ function linkElement(url: string, text: string, style: Style = {}): Element {
 function titleLine(title: string, tone: Tone): Line {
   const text = cleanLine(title).trim();
   const sign = SIGNS[tone];
-  // Skills that bring a sign of their own keep it.
+  // A title that begins with an emoji keeps it.
   const signed = sign === '' || /^\p{Extended_Pictographic}/u.test(text) ? text : `${sign} ${text}`;
   return lineOf([textElement(signed, { bold: true })]);
 }

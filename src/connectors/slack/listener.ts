@@ -6,7 +6,7 @@ import type { SlackApi } from './api.ts';
 import { CatchUp } from './catch-up.ts';
 import { classified, lockedOut } from './failures.ts';
 import { identify } from './identity.ts';
-import { readEvent, type Heard, type Reading } from './incoming.ts';
+import { readEvent, type ParsedEvent, type Reading } from './incoming.ts';
 import { Inbox, type Arrival } from './inbox.ts';
 import { readCommand, readPress } from './interactions.ts';
 import { Progress } from './progress.ts';
@@ -15,9 +15,9 @@ import type { Transport } from './transport.ts';
 
 /** Slack shows a press as failed after three seconds. */
 const ACKNOWLEDGE_MS = 2_500;
-/** Where events come over HTTP: how often the account is looked at, and the history, should Slack have given up posting. */
-const LOOK_MS = 60_000;
-const LOOKS_A_CATCH_UP = 5;
+/** For events over HTTP: how often the account is checked. Every fifth time, events that Slack gave up posting are caught up. */
+const CHECK_MS = 60_000;
+const CHECKS_PER_CATCH_UP = 5;
 
 const placed = z.looseObject({
   channel: z.string().optional().catch(undefined),
@@ -29,17 +29,17 @@ export interface ListenerOptions {
   readonly host: ConnectorHost;
   readonly api: SlackApi;
   readonly apiUrl: string;
-  /** Undefined: events come over HTTP. */
+  /** Undefined: events arrive over HTTP. */
   readonly appToken: string | undefined;
   readonly slashCommand: string | undefined;
   readonly transport: Transport;
   readonly reading: Reading;
-  readonly onNews: (heard: Heard) => void;
+  readonly onWorkspaceEvent: (event: ParsedEvent) => void;
   readonly longestRequestMs: number | undefined;
   readonly signal: AbortSignal;
 }
 
-/** Hears what happens in the workspace for as long as the connector runs, and reads up on what it missed. */
+/** Receives events while the connector runs, and catches up on missed ones. */
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #progress: Progress;
@@ -51,7 +51,11 @@ export class Listener {
     const { host, api, reading, appToken } = options;
     this.#options = options;
     this.#progress = Progress.of(host.cursor, api.now());
-    this.#inbox = new Inbox({ host, progress: this.#progress, onNews: (heard) => this.#news(heard) });
+    this.#inbox = new Inbox({
+      host,
+      progress: this.#progress,
+      onWorkspaceEvent: (event) => this.#handleWorkspaceEvent(event),
+    });
     this.#catchUp = new CatchUp({ api, host, reading, inbox: this.#inbox, progress: this.#progress });
     this.#socket = appToken === undefined ? undefined : this.#createSocket(appToken);
     if (host.cursor !== null) this.#catchUp.begin();
@@ -61,7 +65,7 @@ export class Listener {
     const { host, apiUrl, transport, signal, longestRequestMs } = this.#options;
     return new Socket({
       ...{ apiUrl, appToken, transport, signal, log: host.log, connectMs: longestRequestMs },
-      onEnvelope: (envelope) => this.#take(envelope),
+      onEnvelope: (envelope) => this.#receive(envelope),
       onGap: () => this.#catchUp.begin(),
       onOpen: () => {
         host.state(true);
@@ -71,19 +75,23 @@ export class Listener {
     });
   }
 
-  /** Resolves once there is a connection. @throws what the contract has for it. */
+  /** Resolves once connected. @throws the contract's errors. */
   async open(): Promise<void> {
     await this.#socket?.open();
   }
 
-  /** Ends with the signal; of its own accord only where a new start is needed. */
+  /** Runs until the signal aborts, or until a failure that needs a new start. */
   async run(): Promise<void> {
     const { host, signal } = this.#options;
     try {
       host.state(true);
       if (host.cursor === null) await this.#inbox.offer([], signal);
       else this.#catchUp.request();
-      await Promise.all([this.#inbox.run(signal), this.#catchUp.run(signal), this.#socket?.keep() ?? this.#look()]);
+      await Promise.all([
+        this.#inbox.run(signal),
+        this.#catchUp.run(signal),
+        this.#socket?.keep() ?? this.#checkPeriodically(),
+      ]);
     } catch (error) {
       if (signal.aborted) return;
       const failure = classified(error);
@@ -94,17 +102,17 @@ export class Listener {
     }
   }
 
-  #take({ type, body, acknowledge }: Envelope): void {
+  #receive({ type, body, acknowledge }: Envelope): void {
     const { host, reading, slashCommand } = this.#options;
     const at = host.now();
     const press = (read: Arrival['read']): Arrival => ({
       ...{ room: undefined, read, acknowledge, untilMs: performance.now() + ACKNOWLEDGE_MS },
     });
-    const heard = (event: Extract<Heard, { type: 'event' }>['event'] | undefined): Heard =>
+    const toParsed = (event: Extract<ParsedEvent, { type: 'event' }>['event'] | undefined): ParsedEvent =>
       event ? { type: 'event', event } : { type: 'nothing' };
-    if (type === 'interactive') this.#inbox.take(press(async () => heard(await readPress(body, reading, at))));
+    if (type === 'interactive') this.#inbox.take(press(async () => toParsed(await readPress(body, reading, at))));
     else if (type === 'slash_commands')
-      this.#inbox.take(press(async () => heard(await readCommand(body, slashCommand, reading, at))));
+      this.#inbox.take(press(async () => toParsed(await readCommand(body, slashCommand, reading, at))));
     else {
       const event = callback.safeParse(body).data?.event;
       const place = placed.safeParse(event).data;
@@ -113,21 +121,21 @@ export class Listener {
     }
   }
 
-  #news(heard: Heard): void {
-    const { host, onNews } = this.#options;
-    if (heard.type === 'locked out') host.failed(lockedOut(heard.why));
-    else onNews(heard);
+  #handleWorkspaceEvent(event: ParsedEvent): void {
+    const { host, onWorkspaceEvent } = this.#options;
+    if (event.type === 'locked out') host.failed(lockedOut(event.why));
+    else onWorkspaceEvent(event);
   }
 
-  /** Events come over HTTP, to any replica: here only what Slack has given up posting is missing. */
-  async #look(): Promise<void> {
+  /** For events over HTTP, which reach any replica: only those that Slack gave up posting are missing. */
+  async #checkPeriodically(): Promise<void> {
     const { host, api, signal } = this.#options;
     for (let looks = 1; !signal.aborted; looks++) {
-      await sleep(LOOK_MS, undefined, { signal });
+      await sleep(CHECK_MS, undefined, { signal });
       try {
         await identify(api, signal);
         host.state(true);
-        if (looks % LOOKS_A_CATCH_UP === 0) this.#catchUp.request();
+        if (looks % CHECKS_PER_CATCH_UP === 0) this.#catchUp.request();
       } catch (error) {
         const failure = classified(error);
         if (codeOf(failure) === 'WB_UNAUTHORISED') throw failure;

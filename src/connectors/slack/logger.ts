@@ -2,7 +2,7 @@ import { type Logger, LogLevel } from '@slack/web-api';
 
 const silent = (): void => {};
 
-/** The SDK would print to the console; the connector reports what matters. */
+/** Keeps the SDK from printing to the console; the connector logs what matters. */
 export const SILENT: Logger = {
   debug: silent,
   info: silent,

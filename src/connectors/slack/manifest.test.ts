@@ -7,7 +7,7 @@ type Manifest = AppsManifestCreateArguments['manifest'];
 
 const read = (kind: 'alerts' | 'everything'): Manifest => parse(slackManifest(kind)) as Manifest;
 
-test('the manifest for alerts is complete, and asks for nothing that only other skills need', () => {
+test('the manifest for alerts is complete, and requests nothing that only other skills need', () => {
   const expected: Manifest = {
     display_information: { name: 'Watchbell', description: 'Posts alerts, and lets you acknowledge them' },
     features: {
@@ -63,7 +63,7 @@ test('the manifest for alerts is complete, and asks for nothing that only other 
   expect(read('alerts')).toEqual(expected);
 });
 
-test('the one for everything adds what coffee, the slash command, joining, files and user groups need', () => {
+test('the manifest for everything adds what coffee, the slash command, joining, files and user groups need', () => {
   const [alerts, everything] = [read('alerts'), read('everything')];
   const added = <T>(all: readonly T[] = [], before: readonly T[] = []): T[] =>
     all.filter((one) => !before.includes(one));
@@ -85,13 +85,13 @@ test('the one for everything adds what coffee, the slash command, joining, files
   expect(everything.features?.slash_commands).toEqual([expect.objectContaining({ command: '/bell' })]);
 });
 
-test('every scope says what is missing without it', () => {
+test('every scope has a comment on what does not work without it', () => {
   for (const scope of read('everything').oauth_config?.scopes?.bot ?? [])
     expect(slackManifest('everything')).toMatch(new RegExp(`- ${scope} # without it: \\w`));
 });
 
 test.each(['alerts', 'everything'] as const)(
-  'doctor misses nothing in an app made from the manifest: %s',
+  'doctor finds no problem in an app created from the manifest: %s',
   async (kind) => {
     const world = await createSlackWorld('socket');
     world.slack.admin.setScopes(read(kind).oauth_config?.scopes?.bot ?? []);

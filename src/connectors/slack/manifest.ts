@@ -27,18 +27,18 @@ const SLASH_COMMAND = `
       usage_hint: help
       should_escape: false`;
 
-/** https://docs.slack.dev/reference/app-manifest; Slack takes YAML with comments. */
+/** See https://docs.slack.dev/reference/app-manifest; Slack accepts YAML with comments. */
 export function slackManifest(kind: ManifestKind): string {
   const isEverything = kind === 'everything';
   const scopes = isEverything ? [...SCOPES, ...FURTHER_SCOPES, SLASH_COMMAND_SCOPE, JOIN_SCOPE] : SCOPES;
   const events = isEverything ? [...EVENTS, ...FURTHER_EVENTS] : EVENTS;
   return `# ${isEverything ? 'Everything: alerts, coffee, a slash command, joining channels, files, topics and user groups.' : 'Alerts only.'}
-# At https://api.slack.com/apps: "Create New App", "From a manifest", your workspace, then paste this in the tab "YAML".
+# At https://api.slack.com/apps: "Create New App", "From a manifest", your workspace, then paste this into the tab "YAML".
 display_information:
   name: Watchbell
   description: Posts alerts, and lets you acknowledge them
 features:
-  app_home: # people write to the bot in its tab "Messages"
+  app_home: # people message the bot in its tab "Messages"
     home_tab_enabled: false
     messages_tab_enabled: true
     messages_tab_read_only_enabled: false

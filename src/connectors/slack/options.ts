@@ -1,16 +1,16 @@
 import { z } from 'zod';
 import { secretReference as secret } from '../../config/words.ts';
 
-/** The entry of a Slack app under `connectors:`; its channels stand under `rooms:`. */
+/** The entry of a Slack app under `connectors:`; its channels are listed under `rooms:`. */
 export const slackOptions = z
   .strictObject({
     botToken: secret.describe('Bot token of the app, `xoxb-…`.'),
     appToken: secret
       .optional()
-      .describe('App-level token, `xapp-…`, with `connections:write`: events come over Socket Mode.'),
+      .describe('App-level token, `xapp-…`, with `connections:write`, to receive events over Socket Mode.'),
     signingSecret: secret
       .optional()
-      .describe('Instead of an app token: the signing secret; events come to `POST /webhooks/slack/NAME`.'),
+      .describe('Signing secret, instead of an app token, to receive events at `POST /webhooks/slack/NAME`.'),
     slashCommand: z
       .string()
       .regex(/^\/[a-z0-9_-]{1,31}$/, { error: 'must be the slash command as people type it, for example /bell' })
@@ -26,7 +26,7 @@ export const slackOptions = z
       .describe('Address of the Web API, for GovSlack or a proxy.'),
   })
   .refine((options) => (options.appToken === undefined) !== (options.signingSecret === undefined), {
-    error: 'give either `appToken` (Socket Mode) or `signingSecret` (events over HTTP), not both',
+    error: 'set either `appToken` (Socket Mode) or `signingSecret` (events over HTTP), not both',
   });
 
 export type SlackOptions = z.infer<typeof slackOptions>;

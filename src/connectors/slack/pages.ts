@@ -1,17 +1,17 @@
 import type { JsonObject, JsonValue } from '../connector.ts';
 import { plainOf, type Element, type Line } from './lines.ts';
 
-/** Slack's limit of a section, kept for rich text too, for which none is documented. */
+/** Slack's limit for a section, applied to rich text too, for which none is documented. */
 const BLOCK_CHARACTERS = 3_000;
 /** Slack answers `msg_blocks_too_long` above about 13,200 characters of JSON (bolt-js issues 2509 and 2867). */
 export const MAX_BLOCKS_CHARACTERS = 13_000;
-/** For what stands around the lines: the blocks themselves, `(12/20)`, how much was left out. */
+/** For everything around the lines: the blocks themselves, `(12/20)`, the number of omitted lines. */
 const FRAME_CHARACTERS = 1_200;
-/** With the fallback text that stays below `MAX_BYTES`, whatever the script. */
+/** Together with the fallback text, below `MAX_BYTES` in any script. */
 const PAGE_BYTES = 26_000;
-/** What joins a line to the one before it. */
+/** JSON that joins a line to the previous one. */
 const JOINT_CHARACTERS = 60;
-/** A piece of a line that is too long for a block, or whose marks cost more than what they mark. */
+/** Limits for one piece of a line: shown characters, and JSON with its styles. */
 const PIECE_CHARACTERS = 1_500;
 const PIECE_JSON = 4_000;
 
@@ -19,12 +19,12 @@ const PIECE_JSON = 4_000;
 export type Page = Line[];
 
 /**
- * Fills at most `most` pages with lines, in order; `reserved` characters of each stay free. `left`: how many lines found no
- * place. Pure.
+ * Fills at most `max` pages with lines, in order, and leaves `reserved` characters of each free. `left`: the number of lines that
+ * did not fit. Pure.
  */
 export function paginate(
   lines: readonly Line[],
-  most: number,
+  max: number,
   reserved: number,
 ): { readonly pages: readonly Page[]; readonly left: number } {
   const pages: Page[] = [[]];
@@ -37,7 +37,7 @@ export function paginate(
       const cost = json.length + JOINT_CHARACTERS;
       const page = pages.at(-1);
       if (page && page.length > 0 && (characters + cost > room || bytes + Buffer.byteLength(json) > PAGE_BYTES)) {
-        if (pages.length === most) return { pages, left: lines.length - index };
+        if (pages.length === max) return { pages, left: lines.length - index };
         pages.push([]);
         characters = 0;
         bytes = 0;
@@ -49,7 +49,7 @@ export function paginate(
   return { pages, left: 0 };
 }
 
-/** The line as lines that each fit a block, cut at a space where there is one near, never within a character. */
+/** Splits a line so that each piece fits a block: at a space if there is one nearby, never within a character. */
 function pieces(line: Line): Line[] {
   if (line.plain.length <= PIECE_CHARACTERS && jsonLength(line.elements) <= PIECE_JSON) return [line];
   const made: Line[] = [];
@@ -80,19 +80,19 @@ function jsonLength(value: JsonValue): number {
 
 function atoms(element: Element): Element[] {
   const { text } = element;
-  // The address of a link is at most 2,000 characters, its label as much as the rest of a block takes.
+  // The URL of a link is at most 2,000 characters, so the label must fit in the rest of a block.
   if (element.type !== 'text' || typeof text !== 'string')
     return [typeof text === 'string' ? { ...element, text: chunks(text, 500)[0] ?? '' } : element];
   return chunks(text, PIECE_CHARACTERS).map((chunk) => ({ ...element, text: chunk }));
 }
 
-function chunks(text: string, most: number): string[] {
+function chunks(text: string, max: number): string[] {
   const cut: string[] = [];
   let rest = text;
-  while (rest.length > most) {
-    const space = rest.lastIndexOf(' ', most - 1) + 1;
-    const isSplit = /[\uD800-\uDBFF]/.test(rest.charAt(most - 1));
-    const at = space > most / 2 ? space : isSplit ? most - 1 : most;
+  while (rest.length > max) {
+    const space = rest.lastIndexOf(' ', max - 1) + 1;
+    const isSplit = /[\uD800-\uDBFF]/.test(rest.charAt(max - 1));
+    const at = space > max / 2 ? space : isSplit ? max - 1 : max;
     cut.push(rest.slice(0, at));
     rest = rest.slice(at);
   }
@@ -101,14 +101,14 @@ function chunks(text: string, most: number): string[] {
 
 const ELEMENTS = { line: 'rich_text_section', quote: 'rich_text_quote', code: 'rich_text_preformatted' } as const;
 
-interface Stretch {
+interface Span {
   readonly kind: Line['kind'];
   readonly elements: Element[];
 }
 
 /** A page as rich text blocks. */
 export function blocksOf(page: Page): JsonObject[] {
-  const blocks: Stretch[][] = [];
+  const blocks: Span[][] = [];
   let characters = BLOCK_CHARACTERS;
   for (const { kind, elements, plain } of page) {
     if (characters + plain.length > BLOCK_CHARACTERS) {
@@ -127,7 +127,7 @@ export function blocksOf(page: Page): JsonObject[] {
   }));
 }
 
-/** Adds a line below; texts without a style become one. */
+/** Adds a line; adjacent texts without a style are merged. */
 function join(elements: Element[], more: readonly Element[]): void {
   for (const element of [{ type: 'text', text: '\n' } as const, ...more]) {
     const last = elements.at(-1);

@@ -4,10 +4,10 @@ import type { Member } from '../connector.ts';
 import type { SlackApi } from './api.ts';
 import { isRefusal } from './failures.ts';
 
-const KEPT_MS = 10 * 60_000;
-const MOST_KEPT = 5_000;
-/** More unknown accounts than this are read from the list of all: `users.info` takes 100 a minute. */
-const ONE_BY_ONE = 30;
+const CACHE_MS = 10 * 60_000;
+const MAX_CACHED = 5_000;
+/** To look up more accounts than this, all users are listed: `users.info` allows 100 calls a minute. */
+const MAX_SINGLE_LOOKUPS = 30;
 const NAME_LENGTH = 255;
 
 const user = z.looseObject({
@@ -31,7 +31,7 @@ export interface Person extends Member {
   readonly deactivated: boolean;
 }
 
-/** Who accounts are, remembered for a while. */
+/** Looks up accounts, and caches them for ten minutes. */
 export class People {
   readonly #api: SlackApi;
   readonly #known = new Map<string, { readonly person: Promise<Person>; readonly untilMs: number }>();
@@ -40,12 +40,12 @@ export class People {
     this.#api = api;
   }
 
-  /** Changed, or said to have. */
+  /** The account has changed, or may have. */
   forget(id: string): void {
     this.#known.delete(id);
   }
 
-  /** Somebody of whom Slack tells nothing counts as a guest. @throws where that cannot be asked now. */
+  /** An account that Slack reveals nothing about is treated as a guest. @throws when Slack cannot be reached. */
   async of(id: string, signal: AbortSignal): Promise<Person> {
     const known = this.#known.get(id);
     if (known && known.untilMs > performance.now()) return known.person;
@@ -54,18 +54,18 @@ export class People {
     return person;
   }
 
-  /** @throws where that cannot be asked now. */
+  /** @throws when Slack cannot be reached. */
   async ofAll(ids: readonly string[], signal: AbortSignal): Promise<Person[]> {
     const isUnknown = (id: string): boolean => (this.#known.get(id)?.untilMs ?? 0) <= performance.now();
-    if (ids.filter(isUnknown).length > ONE_BY_ONE) await this.#readAll(signal);
+    if (ids.filter(isUnknown).length > MAX_SINGLE_LOOKUPS) await this.#readAll(signal);
     const people: Person[] = [];
     for (const id of ids) people.push(await this.of(id, signal));
     return people;
   }
 
   #keep(id: string, person: Promise<Person>): void {
-    if (this.#known.size >= MOST_KEPT) this.#known.clear();
-    this.#known.set(id, { person, untilMs: performance.now() + KEPT_MS });
+    if (this.#known.size >= MAX_CACHED) this.#known.clear();
+    this.#known.set(id, { person, untilMs: performance.now() + CACHE_MS });
     person.catch(() => this.forget(id));
   }
 
@@ -97,7 +97,7 @@ function personOf({ id, name, deleted, profile, ...found }: z.infer<typeof user>
     accountId: id,
     name: cut(shown, NAME_LENGTH),
     bot: found.is_bot,
-    // Of another workspace too: whoever shares a channel with them has not let them into this one.
+    // Including people of other workspaces: sharing a channel does not make them members of this one.
     guest: found.is_restricted || found.is_ultra_restricted || found.is_stranger,
     deactivated: deleted,
   };

@@ -15,11 +15,11 @@ type Of<Type extends Operation['type']> = Extract<Operation, { type: Type }>;
 const anything = z.looseObject({});
 const posted = z.looseObject({ channel: z.string(), ts: z.string() });
 
-/** The thread that a message was to stand in is not there any more. */
+/** Errors that mean the thread no longer exists. */
 const NO_THREAD = new Set(['thread_not_found', 'message_not_found', 'cannot_reply_to_message', 'invalid_thread_ts']);
 const NO_UNFURLING = { unfurl_links: false, unfurl_media: false };
 
-/** Slack's limits are per method; new messages are limited per channel. */
+/** Slack limits requests per method, and new messages per channel. */
 export function bucketsOf(operation: Operation): readonly string[] {
   switch (operation.type) {
     case 'edit':
@@ -35,7 +35,10 @@ export function bucketsOf(operation: Operation): readonly string[] {
   }
 }
 
-/** One operation; what Slack has no key for is looked for before it is repeated. @throws the contract's errors. */
+/**
+ * Performs one operation. A retried send is looked up first, because Slack has no idempotency keys.
+ * @throws the contract's errors.
+ */
 export async function perform(api: SlackApi, operation: Operation, signal: AbortSignal): Promise<string> {
   try {
     return await once(api, operation, signal);
@@ -102,7 +105,7 @@ async function edit(api: SlackApi, operation: Of<'edit'>, signal: AbortSignal): 
   return target;
 }
 
-/** What a message shows. A picture is uploaded first: a second upload by a repeat is seen by nobody. */
+/** The content of a message. A picture is uploaded first; uploading it again in a retry is invisible. */
 async function shown(api: SlackApi, body: SlackBody, signal: AbortSignal): Promise<object> {
   if (body.file) return { text: `${escapeText(body.file.name)}: ${body.text}` };
   if (!body.image) return shownBy(body);
@@ -126,7 +129,7 @@ async function react(api: SlackApi, operation: Of<'react'>, signal: AbortSignal)
   return operation.target;
 }
 
-/** @throws {Gone} for what Slack never kept, such as what one account alone saw. */
+/** @throws {Gone} for a message that Slack does not store, such as an ephemeral one. */
 function placeOf({ room, target }: { room: string; target: string }): { channel: string; ts: string } {
   const ts = tsOf(target);
   if (!/^\d+\.\d+$/.test(ts)) throw new Gone();

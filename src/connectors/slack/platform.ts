@@ -2,10 +2,10 @@ import type { Platform } from '../connector.ts';
 import { slackOptions, type SlackOptions } from './options.ts';
 import { slackSetup } from './setup.ts';
 
-/** Largest part as JSON. Slack cuts a text off at 40,000 characters, and answers `msg_blocks_too_long` long before that. */
+/** Largest part as JSON. Slack truncates a text at 40,000 characters, and answers `msg_blocks_too_long` well below that. */
 export const MAX_BYTES = 40_000;
 
-/** How far back `find.ts` looks for a message before it is sent again. */
+/** How far back `find.ts` searches for a message before it is sent again. */
 export const KEY_WINDOW_MS = 24 * 3_600_000;
 
 export const slack: Platform<SlackOptions> = {

@@ -1,6 +1,6 @@
 import { Progress } from './progress.ts';
 
-test('a cursor begins where listening began, overlaps, and does not move while something may be missing', () => {
+test('a cursor starts where listening began, rereads an overlap, and does not advance while messages may be missing', () => {
   const at = (seconds: number): string => `${seconds}.000000`;
   const progress = Progress.of(null, new Date(1_700_000_000_000));
   expect(progress.from).toBe(at(1_700_000_000));

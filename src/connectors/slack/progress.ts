@@ -1,9 +1,9 @@
 import { tsAt } from './ids.ts';
 
-/** Slack delivers an event again for about six minutes, and not always in order: so much is read again after a gap. */
+/** Reread after a gap, because Slack redelivers events for about six minutes, not always in order. */
 const OVERLAP_MS = 10 * 60_000;
 
-/** Up to where what was said is stored: the cursor, which says also where listening began. */
+/** How far messages are stored. The cursor also records when listening began. */
 export class Progress {
   readonly #began: string;
   #until: string;
@@ -16,24 +16,24 @@ export class Progress {
     this.#newest = until;
   }
 
-  /** Without a cursor that can be read, listening begins now. */
+  /** Without a readable cursor, listening begins now. */
   static of(cursor: string | null, now: Date): Progress {
     const [, began, until] = /^(\d+\.\d+)\/(\d+\.\d+)$/.exec(cursor ?? '') ?? [];
     const here = tsAt(now.getTime());
     return new Progress(began ?? here, until ?? here);
   }
 
-  /** After a gap, what came after this is read. */
+  /** After a gap, the history is read from here. */
   get from(): string {
     return later(this.#began, tsAt(Number(this.#until) * 1000 - OVERLAP_MS));
   }
 
-  /** It was said before listening began. */
+  /** Whether a message is from before listening began. */
   isPast(ts: string): boolean {
     return Number(ts) < Number(this.#began);
   }
 
-  /** Nothing later counts until `release`: something from before may be missing. */
+  /** The cursor does not advance until `release`: earlier messages may be missing. */
   hold(): void {
     this.#held = true;
   }

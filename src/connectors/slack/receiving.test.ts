@@ -5,7 +5,7 @@ import { keyText, type Connector } from '../connector.ts';
 let world: SlackWorld;
 let connector: Connector;
 let host: RecordingHost;
-/** Slack's clock, where it is not ours. */
+/** Slack's clock, if it differs from ours. */
 let nowMs: number | undefined;
 const connectors: Connector[] = [];
 const unhandled: unknown[] = [];
@@ -28,27 +28,27 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const one of connectors.splice(0)) await one.stop();
   await world.close();
-  // Rejections are reported once the promises that nobody watches have settled.
+  // Unhandled rejections are reported once their promises have settled.
   await new Promise((resolve) => setImmediate(resolve));
   process.off('unhandledRejection', note);
   expect(unhandled.splice(0)).toEqual([]);
 });
 
 const say = (text: string): string => world.slack.people.say('ann', world.room, text);
-const heard = (text: string): Promise<void> => host.until(text, () => host.texts().includes(text));
+const received = (text: string): Promise<void> => host.until(text, () => host.texts().includes(text));
 
 describe('a connection that Slack renews', () => {
   test.each(['warning', 'refresh_requested', 'too_many_websockets'] as const)(
-    'loses nothing that is said meanwhile: %s',
+    'misses nothing that is sent in the meantime: %s',
     async (reason) => {
       for (let round = 0; round < 3; round++) {
         say(`before ${round}`);
         world.slack.sockets.disconnect(reason);
         say(`meanwhile ${round}`);
-        await heard(`meanwhile ${round}`);
+        await received(`meanwhile ${round}`);
       }
       say('after');
-      await heard('after');
+      await received('after');
       expect(host.texts()).toEqual(
         [0, 1, 2].flatMap((round) => [`before ${round}`, `meanwhile ${round}`]).concat('after'),
       );
@@ -57,73 +57,73 @@ describe('a connection that Slack renews', () => {
     },
   );
 
-  test('acknowledges on the new one what came by the old one', async () => {
+  test('acknowledges on the new one what arrived on the old one', async () => {
     host.rejections = 2;
     say('stored late');
     world.slack.sockets.disconnect('refresh_requested');
-    await heard('stored late');
+    await received('stored late');
     say('after');
-    await heard('after');
+    await received('after');
     expect(host.texts()).toEqual(['stored late', 'after']);
   });
 });
 
-test('what was said before the first start is not delivered late', async () => {
+test('messages from before the first start are not delivered late', async () => {
   await connector.stop();
   say('long ago');
   await start();
   world.slack.events.retryNow();
   say('now');
-  await heard('now');
+  await received('now');
   expect(host.texts()).toEqual(['now']);
 });
 
-test('what was lost on the way comes from the history, in order, and once', async () => {
+test('lost events are read from the history, in order and once', async () => {
   say('one');
-  await heard('one');
+  await received('one');
   world.slack.events.drop(true);
   say('two');
   say('three');
   world.slack.events.drop(false);
   world.slack.sockets.cut();
-  await heard('three');
+  await received('three');
   say('four');
-  await heard('four');
+  await received('four');
   expect(host.texts()).toEqual(['one', 'two', 'three', 'four']);
 });
 
-test('what is redelivered, and a mention that comes twice, is one event', async () => {
+test('a redelivered event, and a mention that arrives as two events, become one event', async () => {
   world.slack.events.duplicate(2);
   world.slack.people.say('ann', world.room, `${world.slack.people.mention('bell')} ack 12`);
   say('next');
-  await heard('next');
+  await received('next');
   expect(host.texts()).toEqual(['ack 12', 'next']);
   expect(host.events[0]).toMatchObject({ mentionsBot: true });
 });
 
-test('replies in threads are caught up with, also in old ones', async () => {
+test('missed replies in threads are read, even in old threads', async () => {
   const root = say('root');
-  await heard('root');
+  await received('root');
   await connector.stop();
   world.slack.people.say('ann', world.room, 'reply', { thread: root });
   world.slack.people.say('ann', world.room, 'shown twice', { thread: root, broadcast: true });
   say('last');
   await start(host);
-  await heard('last');
+  await received('last');
   expect(host.texts()).toEqual(['reply', 'shown twice', 'last']);
   expect(host.events[0]).toMatchObject({ thread: `${world.room}:${root}` });
 });
 
-test('more than a page is caught up with', async () => {
+test('more than one page of missed messages is read', async () => {
   await connector.stop();
   const lines = Array.from({ length: 450 }, (_, index) => `line ${index}`);
   for (const line of lines) say(line);
   await start(host);
-  await heard('line 449');
+  await received('line 449');
   expect(host.texts()).toEqual(lines);
 });
 
-test('what was said before the bot was invited is not for it', async () => {
+test('messages from before the bot was invited are ignored', async () => {
   await connector.stop();
   const { admin, people } = world.slack;
   const room = admin.addChannel('new', { members: ['ann'] });
@@ -131,20 +131,20 @@ test('what was said before the bot was invited is not for it', async () => {
   people.invite('ann', room, 'bell');
   people.say('ann', room, 'welcome');
   await start(host);
-  await heard('welcome');
+  await received('welcome');
   expect(host.texts()).toEqual(['welcome']);
 });
 
-test('direct messages are caught up with', async () => {
+test('missed direct messages are read', async () => {
   const direct = await connector.openDirect?.(world.people[0], never);
   await connector.stop();
   world.slack.people.say('ann', direct ?? '', 'help');
   await start(host);
-  await heard('help');
+  await received('help');
   expect(host.events).toMatchObject([{ direct: true, room: direct }]);
 });
 
-test('a send that nobody confirmed is settled by the history', async () => {
+test('an unconfirmed send is confirmed by the history', async () => {
   await connector.stop();
   const key = newKey();
   const other = await world.connect();
@@ -155,51 +155,51 @@ test('a send that nobody confirmed is settled by the history', async () => {
   expect(host.echoes).toEqual([{ key: keyText(key), remoteId: id }]);
 });
 
-test('without the scope to list its rooms the bot catches up with those configured', async () => {
+test('without the scope to list its rooms, the bot catches up on the configured ones', async () => {
   await connector.stop();
   say('while away');
   world.slack.admin.setScopes(['channels:history', 'users:read', 'chat:write']);
   await start(host);
-  await heard('while away');
+  await received('while away');
 });
 
-test('a history that cannot be read is read when it can', async () => {
+test('reading the history is retried until it succeeds', async () => {
   await connector.stop();
   say('while away');
   world.slack.faults.next({ kind: 'html', on: ['users.conversations'] });
   world.slack.faults.next({ kind: 'error', on: ['conversations.history'], times: 2 });
   await start(host);
   say('meanwhile');
-  await heard('meanwhile');
+  await received('meanwhile');
   expect(host.texts()).toEqual(['while away', 'meanwhile']);
 });
 
-test('a crash while it catches up skips nothing', async () => {
+test('a crash while catching up skips nothing', async () => {
   const other = world.slack.admin.addChannel('other', { members: ['bell', 'ann'] });
   await connector.stop();
-  // Longer ago than what is read again after any gap.
+  // Before the overlap that is reread after any gap.
   nowMs = Date.now() - 20 * 60_000;
   world.slack.people.say('ann', other, 'missed elsewhere');
   nowMs = undefined;
   host.cursor = [60, 30].map((minutes) => `${Date.now() / 1000 - minutes * 60}`).join('/');
   world.slack.faults.next({ kind: 'hang', on: ['conversations.history'], channel: other, times: 9 });
   await start(host);
-  say('heard live');
-  await heard('heard live');
+  say('live');
+  await received('live');
   await connector.stop();
   world.slack.faults.clear();
   await start(host);
-  await heard('missed elsewhere');
+  await received('missed elsewhere');
 });
 
-describe('a token that is refused', () => {
-  test('ends this connector, and nothing is thrown at the process', async () => {
+describe('a rejected token', () => {
+  test('stops this connector, without an unhandled error', async () => {
     world.slack.admin.uninstall();
     await host.until('the failure', () => host.failures.length > 0);
     expect(host.failures[0]).toMatchObject({ code: 'WB_UNAUTHORISED', message: expect.stringContaining('reinstall') });
   });
 
-  test.each(['app', 'bot'] as const)('is noticed when the connection is made again: the %s token', async (kind) => {
+  test.each(['app', 'bot'] as const)('is noticed on reconnecting: the %s token', async (kind) => {
     world.slack.admin.refuseTokens('token_revoked', [kind]);
     world.slack.sockets.cut();
     await host.until('the failure', () => host.failures.length > 0);
@@ -208,16 +208,16 @@ describe('a token that is refused', () => {
   });
 });
 
-test('an address for a connection that cannot be had is asked for again', async () => {
+test('a failed request for a Socket Mode address is retried', async () => {
   world.slack.faults.next({ kind: 'html', on: ['apps.connections.open'], times: 2 });
   world.slack.faults.next({ kind: 'limited', on: ['apps.connections.open'], retryAfterSeconds: 1 });
   world.slack.sockets.cut();
   say('meanwhile');
-  await heard('meanwhile');
+  await received('meanwhile');
   expect(host.states.slice(-2)).toEqual([false, true]);
 });
 
-test('what Slack sends and nobody can read ends nothing', async () => {
+test('unreadable messages from Slack are skipped', async () => {
   for (const frame of [
     'null',
     '{"type":"events_api","envelope_id":"1"}',
@@ -227,14 +227,14 @@ test('what Slack sends and nobody can read ends nothing', async () => {
   ])
     world.slack.sockets.sendRaw(frame);
   say('next');
-  await heard('next');
+  await received('next');
 });
 
-test('a new channel is joined only where that is configured', async () => {
+test('a new channel is joined only if joinNewChannels is set', async () => {
   const { people, admin, workspace } = world.slack;
   const quiet = people.createChannel('ann', 'quiet');
   say('next');
-  await heard('next');
+  await received('next');
   expect(admin.membersOf(quiet)).not.toContain(workspace.app.userId);
   await connector.stop();
   connector = await world.connect({ joinNewChannels: true });

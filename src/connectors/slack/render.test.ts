@@ -19,7 +19,7 @@ const bodyOf = (message: Message) => render(message)[0]?.body as unknown as Body
 const elementsOf = (message: Message) => bodyOf(message).blocks.flatMap(({ elements = [] }) => elements);
 const wordsOf = ({ text = '' }: Shown) => (typeof text === 'string' ? text : text.text);
 
-test('a message is rich text: title, text, fields, code, links', () => {
+test('a message is rendered as rich text: title, text, fields, code, links', () => {
   const elements = elementsOf({
     title: 'KubePodCrashLooping #12',
     tone: 'critical',
@@ -54,7 +54,7 @@ test('a lock screen shows the title first', () => {
   expect(bodyOf({ title: 'DiskFull #3', tone: 'warning', text: 'db-1' }).text).toBe('🟠 DiskFull #3\ndb-1');
 });
 
-test('text from outside mentions nobody, is no markup and no link', () => {
+test('external text is never a mention, markup or a link', () => {
   const hostile = '<!channel> <@U1> *b* <https://evil.example|x> & @here';
   const message = {
     title: hostile,
@@ -71,7 +71,7 @@ test('text from outside mentions nobody, is no markup and no link', () => {
   expect(shown.split(hostile)).toHaveLength(6);
 });
 
-test('only who is to be mentioned is: in the blocks and in the text', () => {
+test('only valid accounts are mentioned, in the blocks and in the text', () => {
   const message = {
     title: 't',
     mentions: [
@@ -88,7 +88,7 @@ test('only who is to be mentioned is: in the blocks and in the text', () => {
 
 const action = (label: string, more = {}) => ({ label, emoji: '👀', command: `secret ${label}`, ...more });
 
-test('up to five actions are buttons that name the message, its version and the index, never the command', () => {
+test('up to five actions are buttons with the message, its version and the index, but never the command', () => {
   const actions = [action('Ack'), action('Quiet', { offer: false }), action('Close')];
   const block = bodyOf({ text: 'x', actions }).blocks.at(-1);
   expect(block?.elements?.map(wordsOf)).toEqual(['👀 Ack', '👀 Close']);
@@ -99,7 +99,7 @@ test('up to five actions are buttons that name the message, its version and the 
   expect(JSON.stringify(block)).not.toContain('secret');
 });
 
-test('more of them are one list to choose from', () => {
+test('more than five actions become one list', () => {
   const actions = Array.from({ length: 7 }, (_, index) => action(`Choice ${index}`));
   const lists = bodyOf({ text: 'x', actions }).blocks.at(-1)?.elements ?? [];
   expect(lists).toMatchObject([{ type: 'static_select' }]);
@@ -108,7 +108,7 @@ test('more of them are one list to choose from', () => {
   expect(values.filter((value) => value.length > 75)).toEqual([]);
 });
 
-test('what nothing can be pressed on has no buttons', () => {
+test('a message without a press target has no buttons', () => {
   expect(renderSlack({ text: 'x', actions: [action('Ack')] }, { ring: false })[0]?.body).toMatchObject({
     blocks: [{ type: 'rich_text' }],
   });
@@ -118,7 +118,7 @@ test.each<[string, Message]>([
   ['many words', { text: 'word '.repeat(50_000) }],
   ['one long word', { text: '😀'.repeat(20_000) }],
   ['many short lines', { text: '**a**\n'.repeat(5_000) }],
-  ['marks that cost more than what they mark', { text: '**a** _b_ `c` '.repeat(3_000) }],
+  ['styles that take more space than their text', { text: '**a** _b_ `c` '.repeat(3_000) }],
   ['escapes', { text: '&<>"'.repeat(5_000), code: '"\\\n'.repeat(5_000) }],
   ['code', { code: 'one\n'.repeat(20_000) }],
   ['fields', { fields: Array.from({ length: 500 }, () => ({ label: 'l'.repeat(500), value: 'v\n'.repeat(50) })) }],
@@ -132,7 +132,7 @@ test.each<[string, Message]>([
     },
   ],
   ['people', { mentions: Array.from({ length: 500 }, () => ({ accountId: 'U012AB3CD', name: 'Ann' })) }],
-])('%s fit Slack: parts, blocks, characters', (_, message) => {
+])('%s fit the limits of Slack for parts, blocks and characters', (_, message) => {
   const parts = render({ ...message, actions: Array.from({ length: 100 }, (__, index) => action(`${index}`)) });
   expect(parts.length).toBeLessThanOrEqual(20);
   for (const { body, bytes } of parts) {
@@ -149,13 +149,13 @@ test.each<[string, Message]>([
   }
 });
 
-test('nothing of a long text is lost before the twentieth part', () => {
+test('no line of a long text is lost before the twentieth part', () => {
   const lines = Array.from({ length: 1_500 }, (_, index) => `line ${index} ${'x'.repeat(40)}`);
   const shown = JSON.stringify(render({ text: lines.join('\n') }));
   for (const line of lines) expect(shown).toContain(line);
 });
 
-test('a picture and files are parts of their own', () => {
+test('a picture and each file are separate parts', () => {
   const file = { name: 'a\nb.csv', mediaType: 'text/csv', hash: 'h', size: 3, alt: 'A <table>' };
   const image = { png: 'aGk=', width: 1, height: 1, alt: 'A graph' };
   expect(render({ text: 'x', image, files: [file] }).slice(1)).toMatchObject([

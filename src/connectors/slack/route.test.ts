@@ -25,13 +25,13 @@ function signed(body: string, { at = NOW_S, secret = 'secret', type = 'applicati
 const form = (fields: Record<string, string>): RouteRequest =>
   signed(new URLSearchParams(fields).toString(), { type: 'application/x-www-form-urlencoded' });
 
-test("Slack's question whether the address is ours is answered", async () => {
+test('the URL verification of Slack is answered', async () => {
   const body = JSON.stringify({ type: 'url_verification', challenge: 'abc', token: 't' });
   expect(await route.handle(signed(body), accept)).toEqual({ status: 200, body: { challenge: 'abc' } });
   expect(read).toEqual([]);
 });
 
-test('events, presses and slash commands come to one address and are answered once they are stored', async () => {
+test('events, presses and slash commands arrive at one address and are answered once they are stored', async () => {
   const event = { type: 'message' };
   expect(await route.handle(signed(JSON.stringify({ type: 'event_callback', event })), accept)).toEqual({
     status: 200,
@@ -52,19 +52,19 @@ const FORGED: [string, RouteRequest][] = [
   ['older than five minutes', signed('{"type":"event_callback"}', { at: NOW_S - 301 })],
   ['from the future', signed('{"type":"event_callback"}', { at: NOW_S + 301 })],
   ['without a signature', { ...signed('{}'), headers: {} }],
-  ['another body than was signed', { ...signed('{}'), rawBody: Buffer.from('{"type":"event_callback"}') }],
+  ['with a body other than the signed one', { ...signed('{}'), rawBody: Buffer.from('{"type":"event_callback"}') }],
 ];
 
-test.each(FORGED)('what is %s is rejected unread', async (_, request) => {
+test.each(FORGED)('a request %s is rejected unread', async (_, request) => {
   expect(await route.handle(request, accept)).toMatchObject({ status: 401 });
   expect([read, accepted]).toEqual([[], []]);
 });
 
-test.each(['not JSON', '[]', 'null', '5'])('what Slack does not post is rejected: %s', async (body) => {
+test.each(['not JSON', '[]', 'null', '5'])('a body that Slack would not send is rejected: %s', async (body) => {
   expect(await route.handle(signed(body), accept)).toMatchObject({ status: 400 });
 });
 
-test('what is genuine and nothing to be stored is answered', async () => {
+test('a genuine request with nothing to store is answered', async () => {
   expect(await route.handle(signed('{"type":"app_rate_limited"}'), accept)).toEqual({ status: 200 });
   expect(await route.handle(form({ ssl_check: '1' }), accept)).toEqual({ status: 200 });
   expect(accepted).toEqual([]);

@@ -2,19 +2,19 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingEvent, Route, RouteAnswer, RouteRequest } from '../connector.ts';
 import type { JsonValue } from '../connector.ts';
 
-/** Slack's own: what is older may be somebody's who kept it. */
+/** Slack's recommendation: an older request may be a replay. */
 const WINDOW_S = 5 * 60;
 const MAX_BODY_BYTES = 1024 * 1024;
 
 export interface RouteOptions {
   /** Called for each request: the secret may be rotated. */
   readonly signingSecret: () => Promise<string>;
-  /** The event of an envelope, a press, or a slash command; undefined: nothing to be stored. */
+  /** Parses an event, a press or a slash command; undefined: there is nothing to store. */
   readonly read: (kind: 'event' | 'press' | 'command', body: unknown) => Promise<IncomingEvent | undefined>;
   readonly now: () => number;
 }
 
-/** Slack posts events, presses and slash commands to one address, signed, and wants an answer within three seconds. */
+/** Slack posts events, presses and slash commands to one address, signed, and expects a response within three seconds. */
 export function slackRoute({ signingSecret, read, now }: RouteOptions): Route {
   return {
     path: '',
@@ -22,7 +22,7 @@ export function slackRoute({ signingSecret, read, now }: RouteOptions): Route {
     async handle(request, accept): Promise<RouteAnswer> {
       if (!isGenuine(request, await signingSecret(), now())) return { status: 401, body: 'the signature is wrong' };
       const posted = parse(request);
-      if (!posted) return { status: 400, body: 'this is nothing that Slack posts' };
+      if (!posted) return { status: 400, body: 'this is not a request from Slack' };
       if (posted.kind === 'challenge') return { status: 200, body: { challenge: posted.challenge } };
       if (posted.kind === 'check') return { status: 200 };
       const event = await read(posted.kind, posted.body);

@@ -1,6 +1,6 @@
 export interface Scope {
   readonly scope: string;
-  /** What it costs where it is not granted; completes "without it: …". */
+  /** What does not work if it is not granted; completes "without it: …". */
   readonly without: string;
 }
 
@@ -26,17 +26,17 @@ export const SCOPES: readonly Scope[] = [
   },
   { scope: 'im:read', without: 'direct messages sent while the bot was offline are missed' },
   { scope: 'mpim:read', without: 'direct messages sent while the bot was offline are missed' },
-  { scope: 'im:write', without: 'nobody gets a direct message' },
-  { scope: 'users:read', without: 'people are shown as ids and count as guests' },
-  { scope: 'reactions:read', without: 'reactions are not noticed' },
+  { scope: 'im:write', without: 'direct messages cannot be sent' },
+  { scope: 'users:read', without: 'people are shown as ids and treated as guests' },
+  { scope: 'reactions:read', without: 'reactions are ignored' },
   { scope: 'reactions:write', without: 'the bot cannot react' },
   { scope: 'metadata.message:read', without: 'a retried message may appear twice' },
 ];
 
-/** For what not everybody uses. */
+/** For optional features. */
 export const FURTHER_SCOPES: readonly Scope[] = [
-  { scope: 'app_mentions:read', without: 'mentions in channels that the bot is not in are not noticed' },
-  { scope: 'mpim:history', without: 'messages in group conversations, such as those of coffee, are not read' },
+  { scope: 'app_mentions:read', without: 'mentions in channels that the bot is not in are missed' },
+  { scope: 'mpim:history', without: 'messages in group conversations, such as coffee pairs, are not read' },
   { scope: 'mpim:write', without: 'coffee cannot open group conversations' },
   { scope: 'files:write', without: 'files and pictures are described in words' },
   { scope: 'files:read', without: 'files and pictures are described in words' },

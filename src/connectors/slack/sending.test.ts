@@ -23,18 +23,18 @@ const send = (message: Message, more: Partial<Send> = {}): Promise<string> => se
 const shown = (user?: string) => world.slack.admin.shown(world.room, user);
 const count = (method: string): number => world.slack.counts[method] ?? 0;
 
-test('a message stands in the thread it belongs to, not in the channel', async () => {
+test('a reply is posted in its thread, not in the channel', async () => {
   const root = await send({ text: 'alert' });
   await send({ text: 'note' }, { thread: root });
   expect(shown()).toMatchObject([{ text: 'alert' }, { text: 'note', thread: tsOf(root), broadcast: false }]);
 });
 
-test('where the thread is gone it stands in the channel', async () => {
+test('if the thread is gone, a reply is posted in the channel', async () => {
   await send({ text: 'note' }, { thread: `${world.room}:1700000000.000001` });
   expect(shown()).toMatchObject([{ text: 'note', thread: null }]);
 });
 
-test('a send in a thread is found there before it is repeated', async () => {
+test('a send in a thread is looked up there before it is retried', async () => {
   const thread = await send({ text: 'alert' });
   const key = newKey();
   world.slack.faults.next({ kind: 'htmlAfter' });
@@ -43,19 +43,19 @@ test('a send in a thread is found there before it is repeated', async () => {
   expect(shown().map(({ text }) => text)).toEqual(['alert', 'note']);
 });
 
-test('a send is found however much was said since', async () => {
+test('a send is found however many messages followed', async () => {
   const key = newKey();
   const id = await send({ text: 'once' }, { key });
   for (let line = 0; line < 450; line++) world.slack.people.say('ann', world.room, `line ${line}`);
   expect(await send({ text: 'once' }, { key, unknownTries: 1 })).toBe(id);
 });
 
-test('a first try does not look for itself', async () => {
+test('a first try makes no lookup', async () => {
   await send({ text: 'x' });
   expect([count('conversations.history'), count('chat.postMessage')]).toEqual([0, 1]);
 });
 
-test('"too many requests" closes the channel for a send, and the method for what changes a message', async () => {
+test('a 429 closes the channel for a send, and the method for edits, reactions and deletions', async () => {
   const target = await send({ text: 'x' });
   const base = { key: newKey(), room: world.room, target, unknownTries: 0 };
   const [part] = connector.render({ text: 'y' }, { ring: false });
@@ -72,7 +72,7 @@ test('"too many requests" closes the channel for a send, and the method for what
   }
 });
 
-test('a channel that the bot is not in says how to invite it', async () => {
+test('the error for a channel that the bot is not in says how to invite it', async () => {
   const elsewhere = world.slack.admin.addChannel('elsewhere', { members: ['ann'] });
   await expect(sendTo(elsewhere, { text: 'x' })).rejects.toMatchObject({
     code: 'WB_REJECTED',
@@ -87,7 +87,7 @@ const upload = (): Promise<string> =>
   connector.perform({ type: 'upload', key: newKey(), room: world.room, file: content, unknownTries: 0 }, never);
 const filePart = () => connector.render({ text: 'x', files: [file] }, { ring: false }).find((part) => part.file);
 
-test('a file whose showing was not confirmed is shown once', async () => {
+test('a file whose posting was not confirmed is posted once', async () => {
   const uploads = [await upload()];
   world.slack.faults.next({ kind: 'dropAfter', on: ['files.completeUploadExternal'] });
   const operation = sendOf(world.room, filePart(), { uploads });
@@ -97,7 +97,7 @@ test('a file whose showing was not confirmed is shown once', async () => {
   expect(world.slack.admin.fileText(uploads[0] ?? '')).toBe('a,b');
 });
 
-test('a file that was never completed is shown by the repeat', async () => {
+test('a file that was never completed is posted by the retry', async () => {
   const uploads = [await upload()];
   world.slack.faults.next({ kind: 'drop', on: ['files.completeUploadExternal'] });
   const operation = sendOf(world.room, filePart(), { uploads });
@@ -107,7 +107,7 @@ test('a file that was never completed is shown by the repeat', async () => {
 });
 
 test.each([[['chat:write']], [['chat:write', 'files:write']]])(
-  'with no more than %s files are described in words',
+  'with only %s, files are described in words',
   async (scopes) => {
     world.slack.admin.setScopes(scopes);
     const uploads = [await upload()];
@@ -117,7 +117,7 @@ test.each([[['chat:write']], [['chat:write', 'files:write']]])(
   },
 );
 
-test('a picture is uploaded and shown in a message of its own, once', async () => {
+test('a picture is uploaded and posted once, as a separate message', async () => {
   const image = { png: Buffer.from('png').toString('base64'), width: 4, height: 2, alt: 'Load of db-1' };
   const part = connector.render({ text: 'x', image }, { ring: false })[1];
   const operation = sendOf(world.room, part);
@@ -128,10 +128,10 @@ test('a picture is uploaded and shown in a message of its own, once', async () =
   ]);
 });
 
-describe('what one account alone sees', () => {
+describe('a message that only one account sees', () => {
   const ann = () => world.people[0];
 
-  test('falls back to a direct message where the account is not in the channel', async () => {
+  test('falls back to a direct message if the account is not in the channel', async () => {
     const room = world.slack.admin.addChannel('quiet', { members: ['bell'] });
     await sendTo(room, { text: 'between us' }, { to: { accountId: ann() } });
     expect(world.slack.admin.shown(room, 'ann')).toEqual([]);
@@ -151,7 +151,7 @@ describe('what one account alone sees', () => {
     expect(count('conversations.open')).toBe(0);
   });
 
-  test('cannot be changed later', async () => {
+  test('cannot be edited later', async () => {
     const target = await send({ text: 'x' }, { to: { accountId: ann() } });
     const part = sendOf(world.room, connector.render({ text: 'y' }, { ring: false })[0]).part;
     const edit = { type: 'edit', key: newKey(), room: world.room, part, target, unknownTries: 0 } as const;

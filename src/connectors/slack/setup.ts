@@ -3,9 +3,9 @@ import { slackManifest } from './manifest.ts';
 
 export const slackSetup: PlatformSetup = {
   title: 'Slack',
-  intro: `Have ready: an app, installed in your workspace.
+  intro: `You need an app, installed in your workspace.
 1. "watchbell init --platform slack --print-manifest alerts" prints what the app needs for alerts; "everything" instead of "alerts" adds coffee, a slash command, joining channels, files and user groups.
-2. https://api.slack.com/apps: "Create New App", "From a manifest", your workspace, paste it in the tab "YAML".
+2. https://api.slack.com/apps: "Create New App", "From a manifest", your workspace, then paste it into the tab "YAML".
 3. "Install App", "Install to Workspace".
 4. In the channel for alerts, type: /invite @watchbell`,
   questions: [
@@ -27,14 +27,14 @@ export const slackSetup: PlatformSetup = {
     {
       option: 'signingSecret',
       label: 'Signing secret',
-      help: '"Basic Information", "App Credentials", "Signing Secret". Slack posts events to /webhooks/slack/slack of the bot.',
+      help: '"Basic Information", "App Credentials", "Signing Secret". Slack posts events to /webhooks/slack/slack on the bot.',
       secretFile: 'slack-signing-secret',
       unless: 'appToken',
     },
     {
       option: 'slashCommand',
       label: 'Slash command',
-      help: 'As in the app\'s "Slash Commands", such as /bell.',
+      help: 'As listed under "Slash Commands" of the app, such as /bell.',
       optional: true,
     },
   ],

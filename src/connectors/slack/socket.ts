@@ -4,19 +4,19 @@ import { codeOf, messageOf } from '../../errors.ts';
 import type { ConnectorLog, RateLimited } from '../connector.ts';
 import { classified } from './failures.ts';
 import { SILENT } from './logger.ts';
-import { pauseMs } from './patience.ts';
+import { pauseMs } from './retry.ts';
 import type { Transport } from './transport.ts';
 
-/** From the request for an address until Slack says hello. */
+/** From the request for an address until Slack's hello. */
 const CONNECT_MS = 15_000;
-/** For the other side to agree to the end of a connection. */
+/** How long Slack has to confirm a close. */
 const CLOSE_MS = 300;
 
-/** What comes over Socket Mode. */
+/** A message from Socket Mode. */
 export interface Envelope {
   readonly type: string;
   readonly body: unknown;
-  /** Goes out on the socket there is by then. */
+  /** Sent over the current connection, which may be newer than the one it arrived on. */
   readonly acknowledge: () => Promise<void>;
 }
 
@@ -26,18 +26,19 @@ export interface SocketOptions {
   readonly transport: Transport;
   readonly log: ConnectorLog;
   readonly onEnvelope: (envelope: Envelope) => void;
-  /** The connection is gone; another one is made. */
+  /** Called when the connection is lost, before reconnecting. */
   readonly onGap: () => void;
+  /** Called once reconnected. */
   readonly onOpen: () => void;
-  /** Another one could not be made. */
+  /** Called with each failure to reconnect. */
   readonly onDown: (reason: string) => void;
   /** Default 15,000. */
   readonly connectMs?: number | undefined;
-  /** Ends everything. */
+  /** Closes the connection for good. */
   readonly signal: AbortSignal;
 }
 
-/** The SDK reads what arrives in a listener whose promise nobody keeps: what it cannot read would end the process. */
+/** The SDK parses messages in an async listener without handling its rejections: an unreadable one would end the process. */
 class Client extends SocketModeClient {
   onUnreadable: (error: unknown) => void = () => {};
 
@@ -51,8 +52,8 @@ class Client extends SocketModeClient {
 }
 
 /**
- * A connection over Socket Mode, made again whenever it ends. The SDK's own reconnection waits for seconds, in which it cannot
- * acknowledge, and throws out of the process when the token is refused.
+ * A Socket Mode connection that reconnects whenever it ends. The SDK's own reconnection waits for seconds in which nothing can be
+ * acknowledged, and throws an unhandled error when the token is rejected.
  */
 export class Socket {
   readonly #options: SocketOptions;
@@ -76,21 +77,21 @@ export class Socket {
       },
     });
     this.#client.onUnreadable = (error) =>
-      log.warn({ reason: messageOf(error) }, 'something that Slack sent cannot be read');
+      log.warn({ reason: messageOf(error) }, 'could not read a message from Slack');
     this.#client.on('disconnected', () => this.#gone.resolve());
     this.#client.on('slack_event', (envelope: { type: string; body: unknown; ack: () => Promise<void> }) =>
       onEnvelope({ type: envelope.type, body: envelope.body, acknowledge: () => envelope.ack() }),
     );
   }
 
-  /** Resolves once Slack says hello. @throws what the contract has for it. */
+  /** Resolves at Slack's hello. @throws the contract's errors. */
   async open(): Promise<void> {
     const { signal, connectMs = CONNECT_MS } = this.#options;
     this.#gone = Promise.withResolvers();
-    const patience = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
     const end = Promise.withResolvers<never>();
-    const stop = (): void => end.reject(patience.reason);
-    patience.addEventListener('abort', stop, { once: true });
+    const stop = (): void => end.reject(deadline.reason);
+    deadline.addEventListener('abort', stop, { once: true });
     try {
       signal.throwIfAborted();
       const opening = this.#client.start();
@@ -101,7 +102,7 @@ export class Socket {
       signal.throwIfAborted();
       throw classified(error ?? new Error('Slack closed the connection'));
     } finally {
-      patience.removeEventListener('abort', stop);
+      deadline.removeEventListener('abort', stop);
     }
   }
 
@@ -127,14 +128,14 @@ export class Socket {
       } catch (error) {
         signal.throwIfAborted();
         if (codeOf(error) === 'WB_UNAUTHORISED') throw error;
-        log.warn({ reason: messageOf(error) }, 'no connection to Slack, trying again');
+        log.warn({ reason: messageOf(error) }, 'could not connect to Slack, retrying');
         onDown(messageOf(error));
         const leastMs = codeOf(error) === 'WB_RATE_LIMITED' ? (error as RateLimited).retryAfterMs : 0;
         await sleep(Math.max(leastMs, pauseMs(failures, 100, 30_000)), undefined, { signal });
       }
   }
 
-  /** Ends the connection: asks for it, and does not wait long for the other side. */
+  /** Closes the connection, and waits only briefly for Slack to confirm. */
   async close(): Promise<void> {
     const closed = Promise.withResolvers<void>();
     this.#client.once('disconnected', () => closed.resolve());

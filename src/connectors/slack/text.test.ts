@@ -18,16 +18,16 @@ test.each([
   expect(await read(kept)).toEqual({ text: typed, mentionsBot: false });
 });
 
-test('a mention of the bot is gone from the text', async () => {
+test('a mention of the bot is removed from the text', async () => {
   expect(await read('<@UBOT> ack 12')).toEqual({ text: 'ack 12', mentionsBot: true });
   expect(await read('ack 12 <@UBOT|bell>')).toEqual({ text: 'ack 12', mentionsBot: true });
 });
 
-test('what looks like a mention once it is unescaped mentions nobody', async () => {
+test('text that looks like a mention only after unescaping is not one', async () => {
   expect(await read('&lt;@UBOT&gt; ack 12')).toEqual({ text: '<@UBOT> ack 12', mentionsBot: false });
 });
 
-test('names are looked up once each, and of at most twenty people', async () => {
+test('each name is looked up once, for at most twenty people', async () => {
   const asked: string[] = [];
   const asking = { user: async (id: string) => (asked.push(id), id) };
   await plainText(Array.from({ length: 50 }, (_, index) => `<@U${index}><@U${index}>`).join(), 'UBOT', asking);

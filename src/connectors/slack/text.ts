@@ -1,4 +1,4 @@
-/** Names that a text mentions by id. */
+/** Looks up names for ids in a text. */
 export interface Names {
   user(id: string): Promise<string>;
 }
@@ -8,17 +8,17 @@ export interface PlainText {
   readonly mentionsBot: boolean;
 }
 
-/** A text names people at will; more of them than this stay ids. */
-const MOST_NAMES = 20;
+/** A text can contain any number of ids; beyond this many they stay ids. */
+const MAX_NAMES = 20;
 const TOKEN = /<([^<>\n]+)>/g;
 const USER = /^@([UW][A-Z0-9]+)(?:\|(.*))?$/;
 
-/** What somebody typed, of what Slack makes of it: links, mentions and escapes are text again, a mention of the bot is gone. */
+/** Restores what was typed: links, mentions and escapes become text again, and mentions of the bot are removed. */
 export async function plainText(text: string, botUserId: string, names: Names): Promise<PlainText> {
   const mentioned = new Map<string, string>();
   for (const [, token = ''] of text.matchAll(TOKEN)) {
     const [, id = '', label] = USER.exec(token) ?? [];
-    if (id === '' || id === botUserId || mentioned.size >= MOST_NAMES) continue;
+    if (id === '' || id === botUserId || mentioned.size >= MAX_NAMES) continue;
     if (!mentioned.has(id)) mentioned.set(id, label || (await names.user(id)));
   }
   let mentionsBot = false;
@@ -32,7 +32,7 @@ export async function plainText(text: string, botUserId: string, names: Names): 
   return { text: unescape(mentionsBot ? plain.trim() : plain), mentionsBot };
 }
 
-/** `<#C1|ops>`, `<!here>`, `<!subteam^S1|@sre>`, `<!date^…|at noon>`, `<https://…|label>`: a label is what was typed. */
+/** `<#C1|ops>`, `<!here>`, `<!subteam^S1|@sre>`, `<!date^…|at noon>`, `<https://…|label>`: the label is what was typed. */
 function shown(token: string): string {
   const at = token.indexOf('|');
   const target = at === -1 ? token : token.slice(0, at);

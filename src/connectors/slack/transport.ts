@@ -1,7 +1,7 @@
 import { Agent, EnvHttpProxyAgent, fetch as undiciFetch, type Dispatcher } from 'undici';
 import { proxies } from '../../proxies.ts';
 
-/** Connections of one connector, through the proxies that the environment names. */
+/** Connections of one connector, through the proxies configured in the environment. */
 export interface Transport {
   readonly fetch: typeof fetch;
   /** For web sockets; undefined: no proxy is configured. */
@@ -10,8 +10,8 @@ export interface Transport {
 }
 
 /**
- * Socket Mode brings undici, whose own `fetch` is used for the Web API as well: the one built into Node would be loaded beside
- * it, and could not be closed.
+ * The Socket Mode client depends on undici, so its `fetch` is used for the Web API too: Node's built-in one would be loaded in
+ * addition, and its connections could not be closed.
  */
 export function createTransport(): Transport {
   const { HTTP_PROXY: httpProxy, HTTPS_PROXY: httpsProxy, NO_PROXY: noProxy } = proxies();

@@ -4,7 +4,7 @@ import type { Tokens } from './tokens.ts';
 import type { ChannelOptions, ShownMessage, UserOptions } from './types.ts';
 import type { Workspace } from './workspace.ts';
 
-/** Set-up, administration, and what can be seen. People and channels are given by id or name. */
+/** Set-up, administration and inspection. People and channels are given by id or name. */
 export class Admin {
   private readonly workspace: Workspace;
   private readonly tokens: Tokens;
@@ -14,7 +14,7 @@ export class Admin {
     this.tokens = tokens;
   }
 
-  /** The new person's id. */
+  /** Returns the new person's id. */
   addUser(name: string, options: UserOptions = {}): string {
     const { bot, deleted, ...more } = options;
     const made = bot ? { botId: this.workspace.newId('B'), appId: this.workspace.newId('A') } : {};
@@ -57,7 +57,7 @@ export class Admin {
     archive(this.workspace, found, found.creator, isArchived);
   }
 
-  /** The new user group's id. */
+  /** Returns the new user group's id. */
   addGroup(handle: string, users: readonly string[] = []): string {
     const id = this.workspace.newId('S');
     const members = users.map((user) => this.workspace.user(user).id);
@@ -84,7 +84,7 @@ export class Admin {
     return this.workspace.files.get(file)?.bytes?.toString();
   }
 
-  /** What the channel shows, threads included, oldest first; with `user`, also what only they see. */
+  /** What the channel shows, threads included, oldest first; with `user`, also what only that user sees. */
   shown(channel: string, user?: string): ShownMessage[] {
     const found = this.workspace.channel(channel);
     const viewer = user === undefined ? undefined : this.workspace.user(user).id;

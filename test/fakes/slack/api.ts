@@ -18,7 +18,7 @@ export interface ApiContext {
   readonly newSocketUrl: () => string;
 }
 
-/** What a request is: `given` with the token in its header, else among the arguments. */
+/** A request. The token comes from its header, or else from its arguments. */
 export interface ApiRequest {
   readonly method: string;
   readonly token: string | undefined;
@@ -30,7 +30,7 @@ export interface ApiAnswer {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** @throws {RateLimited} Everything else is an answer, also what Slack refuses. */
+/** Rejections are answers too, except for rate limits. @throws {RateLimited} */
 export function answer(context: ApiContext, request: ApiRequest): ApiAnswer {
   let headers: Record<string, string> = {};
   try {

@@ -4,7 +4,7 @@ import { sent } from './mrkdwn.ts';
 import { Refusal } from './refusal.ts';
 
 const MAX_BLOCKS = 50;
-/** Undocumented: about this many characters of JSON are where `msg_blocks_too_long` was met (bolt-js issues 2509 and 2867). */
+/** Undocumented: `msg_blocks_too_long` was reported from about this many characters of JSON (bolt-js issues 2509 and 2867). */
 const MAX_TOTAL = 13_200;
 const BLOCKS = [
   'section',
@@ -28,18 +28,18 @@ class Check {
   private readonly actionIds = new Set<string>();
   private readonly blockIds = new Set<string>();
 
-  say(what: string, at: string): void {
+  report(what: string, at: string): void {
     this.wrong.push(`[ERROR] ${what} [json-pointer:${at}]`);
   }
 
   block(value: Json, at: string): void {
     const block = map(value);
     const type = text(block['type']);
-    if (!BLOCKS.includes(type)) return this.say(`unsupported type: ${type}`, `${at}/type`);
+    if (!BLOCKS.includes(type)) return this.report(`unsupported type: ${type}`, `${at}/type`);
     const id = block['block_id'];
     if (typeof id === 'string') {
-      if (id.length > 255) this.say('must be less than 256 characters', `${at}/block_id`);
-      if (this.blockIds.has(id)) this.say('block_id already exists', `${at}/block_id`);
+      if (id.length > 255) this.report('must be less than 256 characters', `${at}/block_id`);
+      if (this.blockIds.has(id)) this.report('block_id already exists', `${at}/block_id`);
       this.blockIds.add(id);
     }
     if (type === 'section') this.section(block, at);
@@ -61,7 +61,7 @@ class Check {
   }
 
   private section(block: JsonMap, at: string): void {
-    if (block['text'] === undefined && block['fields'] === undefined) this.say('missing required field: text', at);
+    if (block['text'] === undefined && block['fields'] === undefined) this.report('missing required field: text', at);
     if (block['text'] !== undefined) this.text(block['text'], `${at}/text`, 3000);
     if (block['fields'] !== undefined) {
       this.count(block['fields'], `${at}/fields`, 1, 10);
@@ -75,11 +75,11 @@ class Check {
 
   private element(element: JsonMap, at: string): void {
     const type = text(element['type']);
-    if (!ELEMENTS.includes(type)) return this.say(`unsupported type: ${type}`, `${at}/type`);
+    if (!ELEMENTS.includes(type)) return this.report(`unsupported type: ${type}`, `${at}/type`);
     const id = element['action_id'];
     if (typeof id === 'string') {
-      if (id === '' || id.length > 255) this.say('must be less than 256 characters', `${at}/action_id`);
-      if (this.actionIds.has(id)) this.say('`action_id` already exists', `${at}/action_id`);
+      if (id === '' || id.length > 255) this.report('must be less than 256 characters', `${at}/action_id`);
+      if (this.actionIds.has(id)) this.report('`action_id` already exists', `${at}/action_id`);
       this.actionIds.add(id);
     }
     if (type === 'button') {
@@ -87,7 +87,7 @@ class Check {
       if (element['value'] !== undefined) this.length(element['value'], `${at}/value`, 2000);
       if (element['url'] !== undefined) this.length(element['url'], `${at}/url`, 3000);
       if (element['style'] !== undefined && !['primary', 'danger'].includes(text(element['style'])))
-        this.say('must be a valid enum value', `${at}/style`);
+        this.report('must be a valid enum value', `${at}/style`);
       if (element['confirm'] !== undefined) this.confirm(map(element['confirm']), `${at}/confirm`);
     }
     if (element['placeholder'] !== undefined)
@@ -95,7 +95,7 @@ class Check {
     if (type === 'overflow') this.options(element['options'], `${at}/options`, 5);
     if (type !== 'static_select') return;
     if ((element['options'] === undefined) === (element['option_groups'] === undefined))
-      return this.say('must provide either options or option_groups', at);
+      return this.report('must provide either options or option_groups', at);
     if (element['options'] !== undefined) return this.options(element['options'], `${at}/options`, 100);
     this.count(element['option_groups'], `${at}/option_groups`, 1, 100);
     list(element['option_groups']).forEach((group, index) => {
@@ -124,39 +124,39 @@ class Check {
   private image(image: JsonMap, at: string): void {
     this.length(image['alt_text'], `${at}/alt_text`, 2000);
     if (image['image_url'] === undefined && image['slack_file'] === undefined)
-      this.say('missing required field: image_url', at);
+      this.report('missing required field: image_url', at);
     if (image['image_url'] !== undefined && !/^https?:\/\/.{1,2990}$/.test(text(image['image_url'])))
-      this.say('invalid url', `${at}/image_url`);
+      this.report('invalid url', `${at}/image_url`);
   }
 
   private text(value: Json | undefined, at: string, max: number, types = ['plain_text', 'mrkdwn']): void {
     const object = map(value);
-    if (!types.includes(text(object['type']))) return this.say('failed to match all allowed schemas', at);
+    if (!types.includes(text(object['type']))) return this.report('failed to match all allowed schemas', at);
     this.length(object['text'], `${at}/text`, max);
   }
 
   private length(value: Json | undefined, at: string, max: number): void {
-    if (typeof value !== 'string') return this.say('must be a string', at);
-    if (value === '') this.say('must be more than 0 characters', at);
-    if (value.length > max) this.say(`must be less than ${max + 1} characters`, at);
+    if (typeof value !== 'string') return this.report('must be a string', at);
+    if (value === '') this.report('must be more than 0 characters', at);
+    if (value.length > max) this.report(`must be less than ${max + 1} characters`, at);
   }
 
   private count(value: Json | undefined, at: string, min: number, max: number): void {
-    if (!Array.isArray(value)) return this.say('must be an array', at);
-    if (value.length < min) this.say(`no less than ${min} items allowed`, at);
-    if (value.length > max) this.say(`no more than ${max} items allowed`, at);
+    if (!Array.isArray(value)) return this.report('must be an array', at);
+    if (value.length < min) this.report(`no less than ${min} items allowed`, at);
+    if (value.length > max) this.report(`no more than ${max} items allowed`, at);
   }
 }
 
 /**
- * The blocks as Slack keeps them: each with an id, plain text with `emoji`, mrkdwn with `verbatim`.
- * @throws {Refusal} of what Slack does not accept.
+ * The blocks as Slack stores them: each with an id, plain text with `emoji`, mrkdwn with `verbatim`.
+ * @throws {Refusal} for what Slack does not accept.
  */
 export function acceptBlocks(value: Json, newId: () => string): Json[] {
   if (!Array.isArray(value) || value.some((block) => typeof map(block)['type'] !== 'string'))
     throw new Refusal('invalid_blocks_format');
   const check = new Check();
-  if (value.length > MAX_BLOCKS) check.say(`no more than ${MAX_BLOCKS} items allowed`, '/blocks');
+  if (value.length > MAX_BLOCKS) check.report(`no more than ${MAX_BLOCKS} items allowed`, '/blocks');
   value.forEach((block, index) => check.block(block, `/blocks/${index}`));
   if (check.wrong.length > 0)
     throw new Refusal('invalid_blocks', { errors: [...check.wrong], response_metadata: { messages: check.wrong } });

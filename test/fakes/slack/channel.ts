@@ -13,7 +13,7 @@ export class Channel {
   topic = '';
   isArchived = false;
   readonly members = new Set<string>();
-  /** Oldest first, replies among them. */
+  /** Oldest first, including replies. */
   readonly messages: Message[] = [];
   /** Ephemeral messages: only one user sees each. */
   readonly ephemeral: { readonly user: string; message: Message }[] = [];
@@ -45,7 +45,7 @@ export class Channel {
     );
   }
 
-  /** As `conversations.info` gives it to `user`. */
+  /** As `conversations.info` returns it to `user`. */
   describe(user: string): JsonMap {
     const { id, name, kind, creator, isArchived } = this;
     const created = Math.floor(this.createdAt / 1000);

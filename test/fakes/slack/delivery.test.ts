@@ -155,7 +155,7 @@ test('events of channels the bot is not in are not delivered, except for new pub
   const { bodies } = await setting.listen();
   people.createChannel('ann', 'secret', true);
   const made = people.createChannel('ann', 'made');
-  people.say('ann', 'made', 'not heard');
+  people.say('ann', 'made', 'not delivered');
   people.invite('ann', 'made', 'bell');
   admin.renameChannel('made', 'renamed');
   people.kick('ann', 'renamed', 'bell');

@@ -1,4 +1,4 @@
-/** Names of the emojis that are known here. Slack keeps emojis by name: who types 👀 is heard as `:eyes:`. */
+/** Names of the emojis known here. Slack stores emojis by name: a typed 👀 arrives as `:eyes:`. */
 export const EMOJIS: Readonly<Record<string, string>> = {
   '👀': 'eyes',
   '👍': '+1',
@@ -49,7 +49,7 @@ export function emojiOf(name: string): string | undefined {
   return BY_NAME.get(name.replace(/::skin-tone-[2-6]$/, ''));
 }
 
-/** What Slack calls it, or undefined where it has no such emoji: `invalid_name`. */
+/** Slack's name for it; undefined: Slack answers `invalid_name`. */
 export function canonicalName(name: string): string | undefined {
   const bare = name.replace(/^:|:$/g, '');
   const [base = '', tone] = bare.split('::');

@@ -1,7 +1,7 @@
 import type { JsonMap } from './json.ts';
 import type { Workspace } from './workspace.ts';
 
-/** An event as the app gets it, over a socket and over HTTP. */
+/** An event as the app receives it, over a socket and over HTTP. */
 export function eventBody(workspace: Workspace, event: JsonMap): JsonMap {
   const { teamId, app } = workspace;
   return {

@@ -14,7 +14,7 @@ export function limited(retryAfterSeconds: number): Reply {
   };
 }
 
-/** What happens instead of the work. */
+/** The response that replaces executing the request. */
 export function instead(fault: Fault, response: ServerResponse): Reply | 'answered' | undefined {
   switch (fault.kind) {
     case 'limited':
@@ -37,7 +37,7 @@ export function instead(fault: Fault, response: ServerResponse): Reply | 'answer
   }
 }
 
-/** What becomes of the answer when the work is done. */
+/** Fails the response after the request was executed. */
 export function afterwards(fault: Fault, response: ServerResponse, done: Reply): 'answered' | undefined {
   switch (fault.kind) {
     case 'errorAfter':
@@ -62,7 +62,7 @@ export function afterwards(fault: Fault, response: ServerResponse, done: Reply):
   }
 }
 
-/** What happens instead of a connection of Socket Mode; false: nothing does. */
+/** Fails a Socket Mode connection; false: it may be opened. */
 export function refuseUpgrade(fault: Fault | undefined, socket: Duplex): boolean {
   const status = fault && {
     limited: '429 Too Many Requests',

@@ -9,14 +9,14 @@ const WRITES: readonly string[] = [
   'reactions.remove',
 ];
 
-/** What goes wrong, on demand or by seeded chance. */
+/** Faults on demand, or by seeded chance. */
 export class Faults {
   /** Requests that met a fault. */
   met = 0;
   private queue: { fault: Fault; left: number }[] = [];
   private chances: { chance: Chance; random: () => number }[] = [];
 
-  /** The next matching request fails so; several wait in line. */
+  /** Makes the next matching request fail this way; several faults are queued. */
   next(fault: Fault): void {
     this.queue.push({ fault, left: fault.times ?? 1 });
   }
@@ -66,7 +66,7 @@ export class Faults {
   }
 }
 
-/** Mulberry32: small, and the same everywhere. */
+/** Mulberry32: small, and deterministic on every platform. */
 function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

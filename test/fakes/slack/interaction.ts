@@ -11,7 +11,7 @@ interface Choice {
   readonly option: JsonMap | undefined;
 }
 
-/** In the order in which a person sees them. */
+/** In the displayed order. */
 function choices(blocks: readonly Json[]): Choice[] {
   return blocks.map(map).flatMap((block) => {
     const elements = [...list(block['elements']), ...(block['accessory'] === undefined ? [] : [block['accessory']])];
@@ -28,8 +28,8 @@ function choices(blocks: readonly Json[]): Choice[] {
 }
 
 /**
- * What a press or a choice sends: `which` is its place among all that can be pressed or chosen, an `action_id`, or the value of
- * a button or an option.
+ * The payload of a press or a choice. `which`: its position among all buttons and options, an `action_id`, or the value of a
+ * button or an option.
  */
 export function blockActions(
   workspace: Workspace,

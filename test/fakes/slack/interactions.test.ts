@@ -5,7 +5,7 @@ let setting: Setting;
 
 afterEach(() => setting?.end());
 
-test('presses and slash commands have a response_url, good for five answers', async () => {
+test('presses and slash commands have a response_url, valid for five answers', async () => {
   setting = await Setting.begin();
   const { slack, ops, web } = setting;
   const { bodies } = await setting.listen((body) => (body['command'] === undefined ? undefined : 'working on it'));

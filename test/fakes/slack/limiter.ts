@@ -4,7 +4,7 @@ import { RateLimited } from './refusal.ts';
 export class Limiter {
   private readonly buckets = new Map<string, { left: number; at: number }>();
 
-  /** @throws {RateLimited} with whole seconds, as Slack says them. */
+  /** @throws {RateLimited} with whole seconds, as Slack reports them. */
   take(name: string, perMinute: number, burst: number, nowMs: number): void {
     const bucket = this.buckets.get(name) ?? { left: burst, at: nowMs };
     bucket.left = Math.min(burst, bucket.left + ((nowMs - bucket.at) / 60_000) * perMinute);

@@ -1,4 +1,4 @@
-// The fake Slack as a process of its own: `node test/fakes/slack/main.ts '{"limits":true}'`
+// The fake Slack as a separate process: `node test/fakes/slack/main.ts '{"limits":true}'`
 // prints its address and serves until it is killed or its standard input ends.
 import { openControl } from './control.ts';
 import { createFakeSlack } from './slack.ts';
@@ -7,5 +7,5 @@ import type { SlackOptions } from './types.ts';
 const slack = await createFakeSlack(JSON.parse(process.argv[2] ?? '{}') as SlackOptions);
 openControl(slack);
 console.log(slack.url);
-// Dies with the test that started it, however that ends.
+// Exits with the test that started it, however that ends.
 process.stdin.on('end', () => process.exit(0)).resume();

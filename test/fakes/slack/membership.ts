@@ -2,7 +2,7 @@ import type { Channel } from './channel.ts';
 import type { JsonMap } from './json.ts';
 import type { Workspace } from './workspace.ts';
 
-/** Somebody joins a channel: an event, and a line in the channel. */
+/** A user joins a channel: an event, and a message in the channel. */
 export function join(workspace: Workspace, channel: Channel, user: string, inviter?: string): void {
   if (channel.members.has(user)) return;
   channel.members.add(user);
@@ -23,7 +23,7 @@ export function join(workspace: Workspace, channel: Channel, user: string, invit
   workspace.post(channel, { user, text: `<@${user}> has joined the channel`, subtype, extra: by });
 }
 
-/** Somebody leaves or is removed. When it is the bot, the event is `channel_left`. */
+/** A user leaves or is removed. For the bot, the event is `channel_left`. */
 export function leave(workspace: Workspace, channel: Channel, user: string, by = user): void {
   if (!channel.members.delete(user)) return;
   const isBot = user === workspace.app.userId;
@@ -51,7 +51,7 @@ export function leave(workspace: Workspace, channel: Channel, user: string, by =
 export function archive(workspace: Workspace, channel: Channel, user: string, isArchived: boolean): void {
   channel.isArchived = isArchived;
   const type = `${channel.kind === 'group' ? 'group' : 'channel'}_${isArchived ? 'archive' : 'unarchive'}`;
-  workspace.onEvent({ type, channel: channel.id, user, event_ts: workspace.newTs() }, heardBy(channel));
+  workspace.onEvent({ type, channel: channel.id, user, event_ts: workspace.newTs() }, audienceOf(channel));
 }
 
 export function rename(workspace: Workspace, channel: Channel, name: string): void {
@@ -60,11 +60,11 @@ export function rename(workspace: Workspace, channel: Channel, name: string): vo
   const created = Math.floor(channel.createdAt / 1000);
   workspace.onEvent(
     { type, channel: { id: channel.id, name, created }, event_ts: workspace.newTs() },
-    heardBy(channel),
+    audienceOf(channel),
   );
 }
 
-export function tellCreated(workspace: Workspace, channel: Channel): void {
+export function emitCreated(workspace: Workspace, channel: Channel): void {
   if (channel.kind !== 'channel') return;
   const { id, name, creator } = channel;
   const created = Math.floor(channel.createdAt / 1000);
@@ -80,7 +80,7 @@ export function setTopic(workspace: Workspace, channel: Channel, user: string, t
   workspace.post(channel, { user, text: `<@${user}> set the channel topic: ${topic}`, subtype, extra: { topic } });
 }
 
-/** Every app hears what happens to public channels. */
-function heardBy(channel: Channel): Channel | undefined {
+/** Every app receives events about public channels. */
+function audienceOf(channel: Channel): Channel | undefined {
   return channel.kind === 'channel' ? undefined : channel;
 }

@@ -1,6 +1,6 @@
 import type { Json, JsonMap } from './json.ts';
 
-/** One message as Slack keeps it. */
+/** One message as Slack stores it. */
 export interface Message {
   readonly ts: string;
   readonly at: number;
@@ -53,7 +53,7 @@ export function createMessage(ts: string, at: number, given: NewMessage): Messag
 export interface View {
   readonly team: string;
   readonly botName: string;
-  /** Of metadata: the payload too, or only its name. */
+  /** Whether metadata includes its payload, or only its type. */
   readonly isPayloadShown: (eventType: string) => boolean;
   /** Of a parent. */
   readonly replies: readonly Message[];
@@ -61,7 +61,7 @@ export interface View {
   readonly parentUser: string | undefined;
 }
 
-/** The message as the API and events give it. */
+/** The message as the API and events show it. */
 export function visible(message: Message, { team, botName, isPayloadShown, replies, parentUser }: View): JsonMap {
   const { user, botId, appId, ts, blocks, attachments, metadata, edited, files, reactions } = message;
   const seen: JsonMap = {
@@ -93,7 +93,7 @@ export function visible(message: Message, { team, botName, isPayloadShown, repli
   if (edited) seen['edited'] = { ...edited };
   if (message.threadTs !== undefined) seen['thread_ts'] = message.threadTs;
   if (parentUser !== undefined) seen['parent_user_id'] = parentUser;
-  // Who posts under a name of its own is no user.
+  // An app that posts under its own name is not a user.
   if (message.subtype === 'bot_message') delete seen['user'];
   if (reactions.size > 0)
     seen['reactions'] = [...reactions].map(([name, users]) => ({ name, users: [...users], count: users.length }));

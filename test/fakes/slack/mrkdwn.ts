@@ -9,7 +9,7 @@ export const escape = (plain: string): string =>
   plain.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
 /**
- * What a person typed, as Slack keeps it: `& < >` escaped, addresses and host names made links, emojis named. Mentions are
+ * What a person typed, as Slack stores it: `& < >` escaped, addresses and host names made links, emojis named. Mentions are
  * given as Slack writes them: `<@U1>`, `<#C1|ops>`, `<!here>`.
  */
 export function typed(words: string): string {
@@ -18,7 +18,7 @@ export function typed(words: string): string {
     .join('');
 }
 
-/** What an app sent, as Slack keeps it: it escapes what the app did not. */
+/** What an app sent, as Slack stores it: it escapes what the app did not. */
 export function sent(words: string): string {
   return pieces(nameEmojis(words), CONTROL)
     .map(({ piece, isMatch }) =>
@@ -32,7 +32,7 @@ export function sent(words: string): string {
     .join('');
 }
 
-/** The block that a client makes of what a person typed. */
+/** The block that a client creates from typed text. */
 export function richText(kept: string): JsonMap {
   const elements = pieces(kept, CONTROL).map(({ piece, isMatch }): Json => {
     if (!isMatch) return { type: 'text', text: unescape(piece) };

@@ -36,14 +36,14 @@ export class Outbox {
   private held: Envelope[] | undefined;
   private isDropping = false;
   private toDuplicate = 0;
-  private underWay = 0;
+  private inProgress = 0;
 
   constructor(transport: () => Transport, delaysMs: readonly number[]) {
     this.transport = transport;
     this.delaysMs = delaysMs;
   }
 
-  /** Resolves to what the app answered, once it has; undefined when it did not. */
+  /** Resolves to the app's response; undefined: there was none. */
   send(envelope: Envelope): Promise<JsonMap | undefined> {
     if (this.isDropping) return Promise.resolve(undefined);
     if (this.held && envelope.kind === 'events_api') {
@@ -56,12 +56,12 @@ export class Outbox {
     return first ?? Promise.resolve(undefined);
   }
 
-  /** Events wait from now on. */
+  /** Holds events back until `release`. */
   hold(): void {
     this.held ??= [];
   }
 
-  /** Delivers what waits: in this order, the order reversed, or only every second one. */
+  /** Delivers the held events: in order, in reverse, or only every second one. */
   release(order: 'same' | 'reverse' | 'halved' = 'same'): void {
     const held = this.held ?? [];
     this.held = undefined;
@@ -80,7 +80,7 @@ export class Outbox {
     this.toDuplicate += count;
   }
 
-  /** Redelivers now what waits for its next attempt. */
+  /** Redelivers now all events that wait for their next attempt. */
   retryNow(): void {
     for (const { timer, envelope, retry } of [...this.waiting]) {
       clearTimeout(timer);
@@ -89,9 +89,9 @@ export class Outbox {
     this.waiting.clear();
   }
 
-  /** Deliveries that are not acknowledged and not given up yet. */
+  /** Deliveries that are neither acknowledged nor given up. */
   pending(): number {
-    return this.underWay + this.waiting.size + (this.held?.length ?? 0);
+    return this.inProgress + this.waiting.size + (this.held?.length ?? 0);
   }
 
   close(): void {
@@ -100,9 +100,9 @@ export class Outbox {
   }
 
   private async deliver(envelope: Envelope, retry: Retry | undefined): Promise<JsonMap | undefined> {
-    this.underWay += 1;
+    this.inProgress += 1;
     const delivered = await this.transport()(envelope, retry);
-    this.underWay -= 1;
+    this.inProgress -= 1;
     if (delivered.ok) return delivered.response;
     if (envelope.kind !== 'events_api') {
       this.failures.push({ kind: envelope.kind, reason: delivered.reason });

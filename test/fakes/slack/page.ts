@@ -20,7 +20,7 @@ export function encodeCursor(kind: string, value: string): string {
   return Buffer.from(`${kind}:${value}`).toString('base64');
 }
 
-/** @throws {Refusal} of a cursor that this list did not give. */
+/** @throws {Refusal} for a cursor of another list. */
 export function decodeCursor(cursor: string, kind: string): string {
   const [given, value] = Buffer.from(cursor, 'base64').toString('utf8').split(':');
   if (given !== kind || value === undefined || value === '') throw new Refusal('invalid_cursor');

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Channel } from './channel.ts';
 import { canonicalName } from './emoji.ts';
 import { blockActions, slashCommand } from './interaction.ts';
-import { join, leave, tellCreated } from './membership.ts';
+import { join, leave, emitCreated } from './membership.ts';
 import type { Message } from './message.ts';
 import { addReaction, removeReaction } from './methods/reactions.ts';
 import { richText, typed } from './mrkdwn.ts';
@@ -31,7 +31,7 @@ export class People {
     this.url = url;
   }
 
-  /** Types a message; mentions are given as Slack writes them: `<@U1>`. Of a bot it is a post of its app. Returns its `ts`. */
+  /** Types a message; mentions are given as Slack writes them: `<@U1>`. For a bot, its app posts it. Returns its `ts`. */
   say(user: string, channel: string, words: string, options: SayOptions = {}): string {
     const { id, botId, appId } = this.workspace.user(user);
     const where = this.workspace.channel(channel);
@@ -48,7 +48,7 @@ export class People {
     }).ts;
   }
 
-  /** What a mention of somebody is in a text. */
+  /** A mention of a user, for use in a text. */
   mention(user: string): string {
     return `<@${this.workspace.user(user).id}>`;
   }
@@ -65,7 +65,7 @@ export class People {
       message.edits += 1;
       message.edited = { user: id, ts: this.workspace.newTs() };
     });
-    if (!isMentioned) this.workspace.tellMention(where, message);
+    if (!isMentioned) this.workspace.emitMention(where, message);
   }
 
   /** Slack adds a preview of a link: `message_changed` without an edit. */
@@ -91,7 +91,9 @@ export class People {
     removeReaction(this.workspace, where, message, this.workspace.user(user).id, canonicalName(name) ?? name);
   }
 
-  /** Presses a button or chooses an option: by its place, its `action_id` or its value. Resolves when the app acknowledged. */
+  /**
+   * Presses a button or chooses an option, by its position, `action_id` or value. Resolves when the app has acknowledged.
+   */
   async press(user: string, channel: string, ts: string, which: number | string): Promise<void> {
     const { id } = this.workspace.user(user);
     const where = this.workspace.channel(channel);
@@ -102,7 +104,7 @@ export class People {
     await this.outbox.send({ kind: 'interactive', payload });
   }
 
-  /** Types `/COMMAND WORDS`. Resolves when the app acknowledged. */
+  /** Types `/COMMAND WORDS`. Resolves when the app has acknowledged. */
   async command(user: string, channel: string, command: string, words: string): Promise<void> {
     const { id } = this.workspace.user(user);
     const where = this.workspace.channel(channel);
@@ -122,7 +124,7 @@ export class People {
   createChannel(user: string, name: string, isPrivate = false): string {
     const { id } = this.workspace.user(user);
     const channel = this.workspace.addChannel(isPrivate ? 'group' : 'channel', name, id, [id]);
-    tellCreated(this.workspace, channel);
+    emitCreated(this.workspace, channel);
     return channel.id;
   }
 
@@ -130,7 +132,7 @@ export class People {
     join(this.workspace, this.workspace.channel(channel), this.workspace.user(user).id);
   }
 
-  /** Brings somebody, also the bot, into a channel. */
+  /** Adds a user, or the bot, to a channel. */
   invite(by: string, channel: string, user: string): void {
     join(this.workspace, this.workspace.channel(channel), this.workspace.user(user).id, this.workspace.user(by).id);
   }
@@ -139,7 +141,7 @@ export class People {
     leave(this.workspace, this.workspace.channel(channel), this.workspace.user(user).id);
   }
 
-  /** Removes somebody, also the bot, from a channel. */
+  /** Removes a user, or the bot, from a channel. */
   kick(by: string, channel: string, user: string): void {
     leave(this.workspace, this.workspace.channel(channel), this.workspace.user(user).id, this.workspace.user(by).id);
   }

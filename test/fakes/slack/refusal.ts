@@ -1,6 +1,6 @@
 import type { JsonMap } from './json.ts';
 
-/** `{ ok: false, error }`, in Slack's words. */
+/** `{ ok: false, error }`, with Slack's error code. */
 export class Refusal extends Error {
   readonly extra: JsonMap;
   constructor(error: string, extra: JsonMap = {}) {
@@ -9,7 +9,7 @@ export class Refusal extends Error {
   }
 }
 
-/** Too many requests: the one refusal with a status of its own. */
+/** Too many requests: the only rejection with its own HTTP status. */
 export class RateLimited extends Error {
   readonly retryAfterSeconds: number;
   constructor(retryAfterSeconds: number) {

@@ -23,7 +23,7 @@ export type RemoteSlack = { readonly [K in (typeof PARTS)[number]]: Remote<FakeS
     close(): Promise<void>;
   };
 
-/** Speaks to a running `main.ts`. */
+/** Connects to a running `main.ts`. */
 export function connectFakeSlack(url: string, close: () => Promise<void> = async () => {}): RemoteSlack {
   const call = async (name: string, given: unknown[]): Promise<unknown> => {
     const response = await fetch(`${url}/_fake/${name}`, { method: 'POST', body: JSON.stringify(given) });
@@ -57,7 +57,7 @@ export async function spawnFakeSlack(options: Omit<SlackOptions, 'now'> = {}): P
       printed += text;
       if (printed.includes('\n')) resolve(printed.trim());
     });
-    void exited.then(() => reject(new Error('the fake Slack ended at once')));
+    void exited.then(() => reject(new Error('the fake Slack exited during startup')));
   });
   return connectFakeSlack(url, async () => {
     child.kill('SIGKILL');

@@ -2,13 +2,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { map } from './json.ts';
 import type { Json, JsonMap } from './json.ts';
 
-/** A request, read to its end. */
-export interface Taken {
+/** A request, read completely. */
+export interface CompleteRequest {
   readonly path: string;
   readonly contentType: string;
   readonly bearer: string | undefined;
   readonly body: Buffer;
-  /** The arguments, of the query and the body; undefined when the body is not what its type says. */
+  /** The arguments from the query and the body; undefined: the body does not match its content type. */
   given(): Promise<JsonMap | undefined>;
 }
 
@@ -18,8 +18,8 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Undefined when the client went away. */
-export async function take(request: IncomingMessage): Promise<Taken | undefined> {
+/** Undefined: the client has disconnected. */
+export async function readRequest(request: IncomingMessage): Promise<CompleteRequest | undefined> {
   const chunks: Buffer[] = [];
   try {
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
@@ -56,7 +56,7 @@ async function parse(contentType: string, body: Buffer): Promise<JsonMap | undef
 }
 
 /** The bytes of an upload: the body, or the first file of a form. */
-export async function uploaded({ contentType, body }: Taken): Promise<Buffer> {
+export async function uploaded({ contentType, body }: CompleteRequest): Promise<Buffer> {
   if (!contentType.startsWith('multipart/form-data')) return body;
   for (const [, value] of await form(contentType, body))
     if (typeof value !== 'string') return Buffer.from(await value.arrayBuffer());

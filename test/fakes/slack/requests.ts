@@ -3,7 +3,7 @@ import { map } from './json.ts';
 import type { Json, JsonMap } from './json.ts';
 import type { Delivered, Envelope, Retry } from './outbox.ts';
 
-/** A request as the app gets it. */
+/** A request as the app receives it. */
 export interface SignedRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -43,7 +43,7 @@ export function signedRequest(
   };
 }
 
-/** Posts one request; what is not answered with 2xx in time has failed. */
+/** Posts one request; anything but a 2xx response in time is a failure. */
 export async function postRequest(url: string, request: SignedRequest, timeoutMs: number): Promise<Delivered> {
   try {
     const response = await fetch(url, {

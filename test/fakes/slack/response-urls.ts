@@ -10,7 +10,7 @@ import { Refusal } from './refusal.ts';
 import type { Workspace } from './workspace.ts';
 
 const MAX_USES = 5;
-const GOOD_FOR_MS = 30 * 60_000;
+const LIFETIME_MS = 30 * 60_000;
 
 interface Given {
   readonly channel: Channel;
@@ -21,7 +21,7 @@ interface Given {
   uses: number;
 }
 
-/** Addresses to answer a press or a slash command: five times within half an hour. */
+/** URLs to answer a press or a slash command, valid for five answers within half an hour. */
 export class ResponseUrls {
   private readonly workspace: Workspace;
   private readonly given = new Map<string, Given>();
@@ -37,17 +37,17 @@ export class ResponseUrls {
     return path;
   }
 
-  /** Does what was posted there. @throws {Refusal} in Slack's words, which it sends as plain text. */
+  /** Executes a POST to one of them. @throws {Refusal} whose error code Slack sends as plain text. */
   post(path: string, body: JsonMap): void {
     const given = this.given.get(path);
     if (!given) throw new Refusal('no_service');
-    if (this.workspace.now() - given.at > GOOD_FOR_MS) throw new Refusal('expired_url');
+    if (this.workspace.now() - given.at > LIFETIME_MS) throw new Refusal('expired_url');
     if (given.uses >= MAX_USES) throw new Refusal('used_url');
     answerPrivately(this.workspace, given, body);
     given.uses += 1;
   }
 
-  /** The same for what a slash command was acknowledged with. */
+  /** Does the same with the content of an acknowledgement. */
   acknowledge(path: string, body: JsonMap): void {
     const given = this.given.get(path);
     if (given && (text(body['text']) !== '' || body['blocks'] !== undefined))

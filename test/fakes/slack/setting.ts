@@ -19,7 +19,7 @@ export const logger: Logger = {
   setName: nothing,
 };
 
-/** A client that says what became of each call, at once. */
+/** A client that does not retry. */
 export function createClient(token: string, slackApiUrl: string): WebClient {
   return new WebClient(token, {
     slackApiUrl,
@@ -93,7 +93,7 @@ export class Setting {
 
 export const eventsOf = (bodies: readonly JsonMap[]): JsonMap[] => bodies.map((body) => map(body['event']));
 
-/** Slack's word for why a call was rejected, or the SDK's. */
+/** Slack's error code for a rejected call, or the SDK's. */
 export async function refusal(call: Promise<unknown>): Promise<unknown> {
   return await call.then(
     () => 'accepted',

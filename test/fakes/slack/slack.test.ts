@@ -176,7 +176,7 @@ test('an uploaded file is shown a moment after it is completed', async () => {
   expect((await web.files.info({ file })).file?.shares).toMatchObject({ public: { [ops]: [{ ts: shown?.ts }] } });
 });
 
-test('faults: nothing was done, or it was done and the answer lost', async () => {
+test('faults: the request is not executed, or it is and the response is lost', async () => {
   setting = await Setting.begin();
   const { slack } = setting;
   const outcomes: unknown[] = [];

@@ -14,7 +14,7 @@ import { USUAL_SCOPES } from './methods/index.ts';
 import { Outbox } from './outbox.ts';
 import { People } from './people.ts';
 import { RateLimited, Refusal } from './refusal.ts';
-import { pause, reply, replyText, take, uploaded } from './replies.ts';
+import { pause, reply, replyText, readRequest, uploaded } from './replies.ts';
 import type { Reply } from './replies.ts';
 import { postRequest, signedRequest, verifyUrl } from './requests.ts';
 import type { SignedRequest } from './requests.ts';
@@ -24,7 +24,7 @@ import { Tokens } from './tokens.ts';
 import type { SlackOptions } from './types.ts';
 import { Workspace } from './workspace.ts';
 
-/** Starts a workspace with one app over real HTTP and WebSockets, as strict as Slack where a bot can notice. */
+/** Starts a workspace with one app over real HTTP and WebSockets, as strict as Slack in everything that a bot can notice. */
 export async function createFakeSlack(options: SlackOptions = {}): Promise<FakeSlack> {
   const slack = new FakeSlack(options);
   await slack.listen(options.port ?? 0);
@@ -65,7 +65,7 @@ export class FakeSlack {
     this.tokens.add(this.appToken, 'app', ['connections:write']);
     const now = options.now ?? Date.now;
     this.workspace = new Workspace(options.botName ?? 'bell', options.metadataSubscriptions ?? [], now);
-    this.workspace.onEvent = (event, channel) => this.tell(event, channel);
+    this.workspace.onEvent = (event, channel) => this.emit(event, channel);
     const ackTimeoutMs = options.ackTimeoutMs ?? 3000;
     this.sockets = new Sockets(this.workspace.app.appId, ackTimeoutMs);
     this.events = new Outbox(
@@ -91,7 +91,7 @@ export class FakeSlack {
     return `${this.url}/api/`;
   }
 
-  /** Takes connections (again), on the same port as before. */
+  /** Accepts connections (again), on the same port as before. */
   async listen(port = this.port): Promise<void> {
     const server = createServer((request, response) => void this.serve(request, response));
     server.keepAliveTimeout = 60_000;
@@ -113,7 +113,7 @@ export class FakeSlack {
     this.server = server;
   }
 
-  /** Refuses connections until `listen`, and cuts those there are; everything stored stays. */
+  /** Cuts all connections and refuses new ones until `listen`; stored state is kept. */
   async close(): Promise<void> {
     const server = this.server;
     this.server = undefined;
@@ -146,7 +146,7 @@ export class FakeSlack {
     return signedRequest(this.signingSecret, envelope, undefined, this.workspace.now());
   }
 
-  private tell(event: JsonMap, channel: Channel | undefined): void {
+  private emit(event: JsonMap, channel: Channel | undefined): void {
     if (channel && !channel.members.has(this.workspace.app.userId)) return;
     const { subscriptions } = this.options;
     if (subscriptions && !subscriptions.includes(String(event['type']))) return;
@@ -154,15 +154,16 @@ export class FakeSlack {
   }
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const taken = await take(request);
-    if (!taken) return; // the client went away
-    const { path } = taken;
-    if (this.control && path.startsWith('/_fake/')) return this.control(request, response, path, taken.body.toString());
+    const incoming = await readRequest(request);
+    if (!incoming) return; // the client has disconnected
+    const { path } = incoming;
+    if (this.control && path.startsWith('/_fake/'))
+      return this.control(request, response, path, incoming.body.toString());
     if (path.startsWith('/api/')) {
       const method = path.slice('/api/'.length);
-      const given = await taken.given();
+      const given = await incoming.given();
       if (given === undefined) return reply(response, { status: 200, body: { ok: false, error: 'invalid_json' } });
-      const token = taken.bearer ?? (typeof given['token'] === 'string' ? given['token'] : undefined);
+      const token = incoming.bearer ?? (typeof given['token'] === 'string' ? given['token'] : undefined);
       const channel = given['channel'] ?? given['channel_id'];
       return await this.withFault(method, typeof channel === 'string' ? channel : undefined, response, () =>
         this.call(method, token, given),
@@ -171,14 +172,14 @@ export class FakeSlack {
     if (path.startsWith('/upload/v1/'))
       return await this.withFault('upload', undefined, response, async () => {
         const file = this.workspace.files.get(path.slice('/upload/v1/'.length));
-        const bytes = await uploaded(taken);
+        const bytes = await uploaded(incoming);
         if (!file || bytes.length !== file.length) return { status: 400, body: 'invalid file' };
         file.bytes = bytes;
         return { status: 200, body: `OK - ${bytes.length}` };
       });
     if (path.startsWith('/actions/') || path.startsWith('/commands/'))
       return await this.withFault('response_url', undefined, response, async () => {
-        const given = await taken.given();
+        const given = await incoming.given();
         if (given === undefined) return { status: 400, body: 'invalid_payload' };
         return this.respond(path, given);
       });
@@ -209,7 +210,7 @@ export class FakeSlack {
     }
   }
 
-  /** Answers one request, or fails it as the next fault wants. */
+  /** Answers one request, or applies the next fault to it. */
   private async withFault(
     method: string,
     channel: string | undefined,

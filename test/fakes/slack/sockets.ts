@@ -21,7 +21,7 @@ interface Waiting {
 export class Sockets {
   private readonly appId: string;
   private readonly ackTimeoutMs: number;
-  // Pongs are our own, so that a connection can fall silent.
+  // Pongs are sent here, so that they can be suppressed.
   private readonly server = new WebSocketServer({ noServer: true, autoPong: false });
   private readonly open: WebSocket[] = [];
   private readonly tickets = new Set<string>();
@@ -38,7 +38,7 @@ export class Sockets {
     return this.open.length;
   }
 
-  /** An address that is good for one connection. */
+  /** A ticket for one connection. */
   newTicket(): string {
     const ticket = randomUUID();
     this.tickets.add(ticket);
@@ -51,7 +51,7 @@ export class Sockets {
       socket.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\n');
       return;
     }
-    this.server.handleUpgrade(request, socket, head, (webSocket) => this.welcome(webSocket));
+    this.server.handleUpgrade(request, socket, head, (webSocket) => this.accept(webSocket));
   }
 
   /** Tells every client to reconnect, and closes the connections a little later. */
@@ -68,12 +68,12 @@ export class Sockets {
     for (const socket of [...this.open]) socket.terminate();
   }
 
-  /** Sends a frame as it is to every client. */
+  /** Sends a frame unchanged to every client. */
   sendRaw(frame: string): void {
     for (const socket of this.open) socket.send(frame);
   }
 
-  /** While on, connections stay open and carry nothing, no pongs either. */
+  /** While on, connections stay open but carry nothing, not even pongs. */
   silence(isSilent: boolean): void {
     this.isSilent = isSilent;
   }
@@ -104,7 +104,7 @@ export class Sockets {
     return await acknowledged;
   }
 
-  private welcome(socket: WebSocket): void {
+  private accept(socket: WebSocket): void {
     if (this.open.length >= MAX_SOCKETS) {
       socket.send(JSON.stringify({ type: 'disconnect', reason: 'too_many_websockets', debug_info: { host: 'fake' } }));
       socket.close(1000);
@@ -117,7 +117,7 @@ export class Sockets {
     socket.on('ping', (data) => {
       if (!this.isSilent) socket.pong(data);
     });
-    socket.on('message', (data) => this.hear(String(data as Buffer)));
+    socket.on('message', (data) => this.receive(String(data as Buffer)));
     socket.on('error', () => {});
     socket.on('close', () => {
       clearInterval(pings);
@@ -132,7 +132,7 @@ export class Sockets {
     socket.send(JSON.stringify(hello));
   }
 
-  private hear(words: string): void {
+  private receive(words: string): void {
     if (this.isSilent) return;
     let said: JsonMap;
     try {
@@ -144,7 +144,7 @@ export class Sockets {
     waiting?.settle({ ok: true, response: map(said['payload']) });
   }
 
-  /** Delivers nothing more to it. Once it is closed, what it did not acknowledge has failed. */
+  /** Stops deliveries to a socket. Once it is closed, its unacknowledged envelopes have failed. */
   private forget(socket: WebSocket): void {
     const index = this.open.indexOf(socket);
     if (index >= 0) this.open.splice(index, 1);

@@ -4,7 +4,7 @@ export interface Token {
   readonly token: string;
   readonly kind: 'bot' | 'app';
   scopes: ReadonlySet<string>;
-  /** Slack's word for what is wrong with it. */
+  /** Slack's error code, if it is rejected. */
   refused: string | undefined;
 }
 
@@ -24,7 +24,7 @@ export class Tokens {
     return known;
   }
 
-  /** All of a kind are refused from now on, or accepted again. */
+  /** Rejects all tokens of a kind, or accepts them again. */
   refuse(kind: Token['kind'], error: string | undefined): void {
     for (const token of this.known.values()) if (token.kind === kind) token.refused = error;
   }

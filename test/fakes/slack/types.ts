@@ -35,42 +35,42 @@ export interface SlackOptions {
 }
 
 export type FaultKind =
-  /** 429 with Retry-After; nothing is done. */
+  /** 429 with Retry-After; nothing is executed. */
   | 'limited'
-  /** 500 before doing, or after: it is done and the answer lost. */
+  /** 500 instead of executing the request, or after it. */
   | 'error'
   | 'errorAfter'
-  /** 502 with a page of HTML, before doing or after. */
+  /** 502 with a page of HTML, instead of executing the request or after it. */
   | 'html'
   | 'htmlAfter'
-  /** No answer until the client gives up. */
+  /** No response until the client gives up. */
   | 'hang'
   | 'hangAfter'
-  /** The connection is cut without an answer. */
+  /** The connection is cut without a response. */
   | 'drop'
   | 'dropAfter'
-  /** Done, and half of the answer is sent before the connection is cut. */
+  /** Executed, and half of the response is sent before the connection is cut. */
   | 'half'
-  /** Done, and answered after `delayMs`. */
+  /** Executed, and answered after `delayMs`. */
   | 'slow'
-  /** `{ ok: false, error }`; nothing is done. */
+  /** `{ ok: false, error }`; nothing is executed. */
   | 'refuse'
-  /** `{ ok: false, error: "invalid_auth" }`; nothing is done. */
+  /** `{ ok: false, error: "invalid_auth" }`; nothing is executed. */
   | 'unauthorised';
 
 export interface Fault {
   readonly kind: FaultKind;
-  /** Methods, and `upload`, `response_url`, `socket` for what is no method. Default: what changes messages. */
+  /** Methods, and `upload`, `response_url`, `socket` for other requests. Default: methods that change messages. */
   readonly on?: readonly string[];
   /** Default 1. */
   readonly times?: number;
   /** Only requests that mention this channel. */
   readonly channel?: string;
-  /** Of `limited`; default 1. */
+  /** For `limited`; default 1. */
   readonly retryAfterSeconds?: number;
-  /** Of `refuse`; default `restricted_action`. */
+  /** For `refuse`; default `restricted_action`. */
   readonly error?: string;
-  /** Of `slow`; default 100. */
+  /** For `slow`; default 100. */
   readonly delayMs?: number;
 }
 
@@ -88,7 +88,7 @@ export interface ShownMessage {
   readonly ts: string;
   readonly user: string;
   readonly botId: string | null;
-  /** The text as Slack keeps it; what a client shows where there are no blocks. */
+  /** The text as Slack stores it; shown if there are no blocks. */
   readonly text: string;
   readonly blocks: readonly Json[];
   readonly thread: string | null;

@@ -1,10 +1,10 @@
 import type { JsonMap } from './json.ts';
 
-/** A file between its ticket and its shares. */
+/** A file, from its upload ticket to its shares. */
 export interface UploadedFile {
   readonly id: string;
   readonly name: string;
-  /** As announced: what is uploaded has to have it. */
+  /** As announced; the upload must have the same. */
   readonly length: number;
   readonly altText: string;
   readonly user: string;
@@ -12,14 +12,14 @@ export interface UploadedFile {
   title: string;
   bytes: Buffer | undefined;
   isComplete: boolean;
-  /** Where it is shown, by channel. */
+  /** Where it is shared, by channel. */
   readonly shares: Map<
     string,
     { readonly ts: string; readonly threadTs: string | undefined; readonly isPrivate: boolean }[]
   >;
 }
 
-/** As `files.info` gives it. */
+/** As `files.info` returns it. */
 export function describeFile(file: UploadedFile): JsonMap {
   const { id, name, title, bytes, user, at } = file;
   const shares: Record<'public' | 'private', JsonMap> = { public: {}, private: {} };

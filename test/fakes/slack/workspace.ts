@@ -59,7 +59,7 @@ export class Workspace {
     return `${letter}0${this.lastId.toString(36).toUpperCase().padStart(9, '0')}`;
   }
 
-  /** Unique in the workspace, and rising. */
+  /** Unique in the workspace, and increasing. */
   newTs(): string {
     this.lastMicros = Math.max(this.now() * 1000, this.lastMicros + 1);
     return `${Math.floor(this.lastMicros / 1_000_000)}.${String(this.lastMicros % 1_000_000).padStart(6, '0')}`;
@@ -88,7 +88,7 @@ export class Workspace {
     return channel;
   }
 
-  /** By id or name. @throws where there is none. */
+  /** By id or name. @throws if there is none. */
   user(idOrName: string): User {
     const name = idOrName.replace(/^@/, '');
     const found = this.users.get(idOrName) ?? [...this.users.values()].find((user) => user.name === name);
@@ -96,7 +96,7 @@ export class Workspace {
     return found;
   }
 
-  /** By id or name. @throws {Refusal} where there is none. */
+  /** By id or name. @throws {Refusal} if there is none. */
   channel(idOrName: string): Channel {
     const found = this.channels.get(idOrName) ?? this.channelNamed(idOrName);
     if (!found) throw new Refusal('channel_not_found');
@@ -108,7 +108,7 @@ export class Workspace {
     return [...this.channels.values()].find((channel) => !channel.isDirect && channel.name === bare);
   }
 
-  /** The direct conversation of these people, made where there is none. */
+  /** The direct conversation of these people, created if there is none. */
   direct(people: readonly string[]): { readonly channel: Channel; readonly isNew: boolean } {
     const wanted = [...new Set(people)].sort();
     const kind = wanted.length > 2 ? 'mpim' : 'im';
@@ -131,7 +131,7 @@ export class Workspace {
       if (parent) parent.threadTs = parent.ts;
     }
     this.onEvent({ ...this.inEvent(channel, message), event_ts: ts }, channel);
-    this.tellMention(channel, message);
+    this.emitMention(channel, message);
     return message;
   }
 
@@ -194,13 +194,13 @@ export class Workspace {
     );
   }
 
-  /** A message as the API gives it. */
+  /** A message as the API shows it. */
   inApi(channel: Channel, message: Message, isPayloadShown: boolean): JsonMap {
     const replies = message.threadTs === message.ts ? channel.replies(message.ts) : [];
     return this.show(channel, message, () => isPayloadShown, replies);
   }
 
-  /** A message as events give it: metadata has its payload only where the app's manifest subscribes to its name. */
+  /** A message as events show it: metadata includes its payload only if the app's manifest subscribes to its type. */
   inEvent(channel: Channel, message: Message): JsonMap {
     const seen = this.show(channel, message, (name) => this.subscribedMetadata.has(name), []);
     return { ...seen, channel: channel.id, channel_type: channel.kind };
@@ -220,7 +220,7 @@ export class Workspace {
   }
 
   /** Sent in addition to `message`. */
-  tellMention(channel: Channel, message: Message): void {
+  emitMention(channel: Channel, message: Message): void {
     if (!message.text.includes(`<@${this.app.userId}>`) || message.user === this.app.userId || channel.isDirect) return;
     if (message.subtype !== undefined && message.subtype !== 'file_share') return;
     const { channel_type: _type, ...event } = this.inEvent(channel, message);

@@ -10,7 +10,7 @@ import { createFakeSlack } from './slack.ts';
 import type { FakeSlack } from './slack.ts';
 import type { ShownMessage, SlackOptions } from './types.ts';
 
-/** How events come to the bot. */
+/** How the bot receives events. */
 export type EventsBy = 'socket' | 'http';
 
 export interface SlackWorld extends ConnectorWorld {

@@ -1,7 +1,7 @@
 import type { Json, JsonMap } from '../json.ts';
 import { Refusal } from '../refusal.ts';
 
-/** What a method was called with: strings of a form, or JSON. */
+/** The arguments of a method call: form strings, or JSON. */
 export class Arguments {
   private readonly given: JsonMap;
   constructor(given: JsonMap) {
@@ -31,7 +31,7 @@ export class Arguments {
     return ['true', '1'].includes(this.text(name));
   }
 
-  /** @throws {Refusal} of what is no number within bounds. */
+  /** @throws {Refusal} if it is not a number within bounds. */
   count(name: string, usual: number, max: number): number {
     if (!this.has(name)) return usual;
     const count = Number(this.text(name));
@@ -39,14 +39,14 @@ export class Arguments {
     return Math.min(count, max);
   }
 
-  /** @throws {Refusal} of what is no time stamp. */
+  /** @throws {Refusal} if it is not a timestamp. */
   ts(name: string): string {
     const value = this.text(name);
     if (value !== '' && !/^\d{1,12}(\.\d{1,6})?$/.test(value)) throw new Refusal(`invalid_ts_${name}`);
     return value;
   }
 
-  /** In JSON, or as a string of it. @throws {Refusal} `error`. */
+  /** As JSON, or as a string that contains it. @throws {Refusal} `error`. */
   json(name: string, error: string): Json | undefined {
     const value = this.given[name];
     if (typeof value !== 'string') return value ?? undefined;
@@ -58,7 +58,7 @@ export class Arguments {
     }
   }
 
-  /** `U1,U2`, or a list in JSON. */
+  /** `U1,U2`, or a JSON list. */
   names(name: string): string[] {
     const value = this.given[name];
     const all = Array.isArray(value) ? value.map(String) : this.text(name).split(',');

@@ -11,9 +11,9 @@ export interface Call {
   readonly options: SlackOptions;
   readonly args: Arguments;
   readonly scopes: ReadonlySet<string>;
-  /** Where this server is reached. */
+  /** The address of this server. */
   readonly url: string;
-  /** @throws {RateLimited} when a bucket of its own is empty. */
+  /** @throws {RateLimited} when the method's own bucket is empty. */
   readonly limit: (bucket: string, perMinute: number, burst: number) => void;
   readonly newSocketUrl: () => string;
 }

@@ -82,7 +82,7 @@ export const chat: Readonly<Record<string, Method>> = {
   },
 };
 
-/** Of posts: an id, `#name`, or a person, with whom the bot then has a conversation. */
+/** The target of a post: an id, `#name`, or a person, for whom a conversation is opened. */
 function target(call: Call): Channel {
   const { workspace, args } = call;
   const wanted = args.required('channel');
@@ -123,7 +123,7 @@ function ownMessage({ workspace, args }: Call, channel: Channel, refused: string
 
 type Content = Pick<Message, 'text' | 'blocks' | 'attachments' | 'metadata'>;
 
-/** What a message is to say. Of an update, what it does not name stays as it was. @throws {Refusal} */
+/** The content of a message. In an update, missing fields keep their values. @throws {Refusal} */
 function content({ workspace, args }: Call, before?: Message): Content {
   const blocks = args.json('blocks', 'invalid_blocks_format');
   const attachments = args.json('attachments', 'invalid_attachments');
@@ -142,7 +142,7 @@ function numbered(attachments: Json): Json[] {
   return list(attachments).map((attachment, index) => ({ ...map(attachment), id: index + 1 }));
 }
 
-/** With other characters in its name, Slack drops the metadata silently (bolt-python issue 863). */
+/** If its type has other characters, Slack drops the metadata silently (bolt-python issue 863). */
 function metadata(value: Json | undefined): JsonMap | undefined {
   const given = map(value);
   if (Object.keys(given).length === 0) return undefined;

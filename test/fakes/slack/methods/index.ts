@@ -17,7 +17,7 @@ export const METHODS: Readonly<Record<string, Method>> = {
   ...users,
 };
 
-/** Requests a minute of each tier, per method (https://docs.slack.dev/apis/web-api/rate-limits). */
+/** Requests per minute of each tier, per method (https://docs.slack.dev/apis/web-api/rate-limits). */
 const PER_MINUTE: Readonly<Record<number, number>> = { 1: 1, 2: 20, 3: 50, 4: 100 };
 
 const TIERS: Readonly<Record<string, number>> = {
@@ -51,13 +51,13 @@ const TIERS: Readonly<Record<string, number>> = {
   'users.list': 2,
 };
 
-/** Undefined for methods whose limit is their own. */
+/** Undefined for methods with their own limit. */
 export function rateOf(method: string): { readonly perMinute: number; readonly burst: number } | undefined {
   const perMinute = PER_MINUTE[TIERS[method] ?? 0];
   return perMinute === undefined ? undefined : { perMinute, burst: Math.max(5, Math.ceil(perMinute / 5)) };
 }
 
-/** What the bot's token needs for a method, besides what depends on the kind of conversation. */
+/** The scope that a method needs, apart from those that depend on the kind of conversation. */
 export const SCOPES: Readonly<Record<string, string>> = {
   'bots.info': 'users:read',
   'chat.delete': 'chat:write',

@@ -1,6 +1,6 @@
 import type { Channel } from '../channel.ts';
 import type { JsonMap } from '../json.ts';
-import { join, setTopic, tellCreated } from '../membership.ts';
+import { join, setTopic, emitCreated } from '../membership.ts';
 import { escape } from '../mrkdwn.ts';
 import { Refusal } from '../refusal.ts';
 import { isMember, ownChannel, requireChannelScope, requireScope, visibleChannel } from './call.ts';
@@ -54,7 +54,7 @@ export const membership: Readonly<Record<string, Method>> = {
     if (workspace.channelNamed(name)) throw new Refusal('name_taken');
     const me = workspace.app.userId;
     const channel = workspace.addChannel(isPrivate ? 'group' : 'channel', name, me, [me]);
-    tellCreated(workspace, channel);
+    emitCreated(workspace, channel);
     return { channel: channel.describe(me) };
   },
 

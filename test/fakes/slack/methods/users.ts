@@ -38,7 +38,7 @@ export const users: Readonly<Record<string, Method>> = {
     const { workspace, args } = call;
     const group = groupOf(call);
     const wanted = args.names('users');
-    // A group cannot be emptied: Slack wants it disabled instead.
+    // A group cannot be emptied; it has to be disabled instead.
     if (wanted.length === 0) throw new Refusal('no_users_provided');
     if (wanted.some((id) => !workspace.users.has(id))) throw new Refusal('invalid_users');
     group.users = [...new Set(wanted)];

@@ -9,38 +9,39 @@ export interface Cell {
   readonly key: string;
   /** An account of the platform that the bot has not talked to yet. */
   readonly account: string;
-  /** Says a command to the bot, on another platform. */
+  /** Sends a command to the bot from another platform. */
   say(words: string): void;
   /** Resolves when the bot has nothing left to do. */
   quiet(): Promise<void>;
   /** Resolves when a request has met the fault. */
   failed(): Promise<void>;
-  /** Resolves when the ops room has been told that the token is rejected. */
+  /** Resolves when the ops room has been notified that the token is rejected. */
   lockedOut(): Promise<void>;
 }
 
-/** Something the bot does that makes a call, and what people see of it. */
-export interface Deed {
-  /** Before the fault is armed. */
+/** Something that makes the bot send a request, and what people see of it. */
+export interface Scenario {
+  /** Runs before the fault is armed. */
   readonly prepare?: (cell: Cell) => void | Promise<void>;
   readonly act: (cell: Cell) => void | Promise<void>;
-  /** Says what must be shown behind it. Default: a new message in the room. */
+  /** Triggers what must be shown after it. Default: a new message in the room. */
   readonly follow?: (cell: Cell, text: string) => void;
-  /** What follows is said on the platform: it is not known to the bot at once. */
-  readonly isHeard?: boolean;
-  /** The room shows this before what follows. */
+  /** The follow-up is sent on the platform, so the bot does not receive it at once. */
+  readonly isSentOnPlatform?: boolean;
+  /** What the room shows before the follow-up. */
   readonly room?: (key: string, outcome: Outcome) => readonly unknown[];
-  /** The failover shows this for a dead letter. Default: the text of the message; nothing for that of a conversation. */
+  /** What the failover room shows for a dead letter. Default: the text, or nothing for a message in a conversation. */
   readonly lost?: (key: string) => readonly unknown[];
-  /** The conversation where it is shown, instead of the room, and what that shows. */
-  readonly aside?: 'direct' | 'group';
+  /** Set if it is shown in a conversation instead of the room. */
+  readonly conversation?: 'direct' | 'group';
+  /** What that conversation shows. Default: the text. */
   readonly there?: (key: string, outcome: Outcome) => readonly string[];
-  /** It is retried beside everything else, so nothing must be shown behind it, and a failure is the result of a task. */
+  /** It runs as a task, in parallel to messages: nothing has to be shown after it, and a failure is the task's result. */
   readonly isTask?: boolean;
   readonly isDeletion?: boolean;
-  /** It comes another way than what follows. */
+  /** It takes a different path from the follow-up, so their order is not fixed. */
   readonly isUnordered?: boolean;
-  /** It takes a rejected token to bring it about. */
+  /** It begins with a rejected token. */
   readonly isLockedOut?: boolean;
 }
 
@@ -51,10 +52,10 @@ async function shown(cell: Cell, key: string, text: string): Promise<void> {
 
 const onlyIfShown = (text: string, outcome: Outcome): string[] => (outcome === 'shown' ? [text] : []);
 
-/** By what a skill wants. */
-export const DEEDS = {
+/** By name. */
+export const SCENARIOS = {
   'new message': { act: ({ say, key }) => say(`show ${key} ${key}`), room: onlyIfShown },
-  /** A platform without idempotency keys looks for it first: that request fails. */
+  /** On a platform without idempotency keys, the lookup before the retry fails. */
   'new message whose first response was lost': {
     act: ({ platform, say, key }) => {
       platform.lose?.();
@@ -100,23 +101,23 @@ export const DEEDS = {
   },
   'direct conversation': {
     act: ({ say, platform, account, key }) => say(`write ${platform.type} ${account} ${key}`),
-    aside: 'direct',
+    conversation: 'direct',
   },
   'direct conversation that the person has left': {
     prepare: async ({ bot, say, quiet, platform, account, key }) => {
       say(`write ${platform.type} ${account} before-${key}`);
       await quiet();
       platform.leave?.(account);
-      // Within a minute it is not looked at again.
+      // The bot does not check the conversation again within a minute.
       bot.pass(61_000);
     },
     act: ({ say, platform, account, key }) => say(`write ${platform.type} ${account} ${key}`),
-    aside: 'direct',
+    conversation: 'direct',
     there: (key, outcome) => [`before-${key}`, ...onlyIfShown(key, outcome)],
   },
   'group conversation': {
     act: ({ say, platform, account, key }) => say(`open ${platform.type} ${account} ${key}`),
-    aside: 'group',
+    conversation: 'group',
     isTask: true,
     room: (key, outcome) => (outcome === 'shown' ? [] : [`${key} failed`]),
   },
@@ -125,24 +126,24 @@ export const DEEDS = {
     isTask: true,
     room: (key, outcome) => [outcome === 'shown' ? `${key} found Ann` : `${key} failed`],
   },
-  /** The call is in progress all the time: once it has failed, a person says something. */
-  hearing: {
+  /** This request is always in progress: after it has failed, a person sends a command. */
+  receiving: {
     act: async ({ platform, failed, key }) => {
       await failed();
       platform.say(`!answer ${key}`);
     },
     follow: ({ platform }, text) => platform.say(`!answer ${text}`),
-    isHeard: true,
+    isSentOnPlatform: true,
     room: onlyIfShown,
   },
-  'hearing after the connection was cut': {
+  'receiving after the connection was cut': {
     act: async ({ platform, failed, key }) => {
       platform.cut?.();
       await failed();
       platform.say(`!answer ${key}`);
     },
     follow: ({ platform }, text) => platform.say(`!answer ${text}`),
-    isHeard: true,
+    isSentOnPlatform: true,
     room: onlyIfShown,
   },
   'start after a rejected token': {
@@ -159,4 +160,4 @@ export const DEEDS = {
     room: onlyIfShown,
     isUnordered: true,
   },
-} satisfies Readonly<Record<string, Deed>>;
+} satisfies Readonly<Record<string, Scenario>>;

@@ -3,27 +3,27 @@ import { codeOf } from '../../errors.ts';
 import type { RateLimited } from '../connector.ts';
 import { classified } from './failures.ts';
 
-/** How long to wait after so many failures in a row, half of it by chance. */
+/** How long to wait after a number of consecutive failures; half of it is random. */
 export function pauseMs(failures: number, firstMs: number, longestMs: number): number {
   const full = Math.min(longestMs, firstMs * 2 ** Math.min(failures, 20));
   return full / 2 + (Math.random() * full) / 2;
 }
 
-export interface Patience {
+export interface RetryOptions {
   readonly signal: AbortSignal;
-  /** Beyond this, by `performance.now()`, it is given up. */
+  /** Deadline, by `performance.now()`. */
   readonly untilMs?: number | undefined;
   /** Called with each failure. */
   readonly onFailure?: (error: unknown) => void;
 }
 
 /**
- * Tries until it succeeds; undefined: it was too late for that.
- * @throws {Unauthorised} that no waiting mends. {Rejected} that Slack will never do it. The signal's reason.
+ * Retries until it succeeds; undefined: the deadline has passed.
+ * @throws {Unauthorised} {Rejected} because retrying would not help. The signal's reason.
  */
-export async function patiently<T>(
+export async function retry<T>(
   work: () => Promise<T>,
-  { signal, untilMs = Number.POSITIVE_INFINITY, onFailure }: Patience,
+  { signal, untilMs = Number.POSITIVE_INFINITY, onFailure }: RetryOptions,
 ): Promise<T | undefined> {
   for (let failures = 0; performance.now() < untilMs; failures++) {
     signal.throwIfAborted();
