@@ -81,12 +81,47 @@ const onMatrix = () => inRoom(room);
 const onSlack = () =>
   slack.admin.shown(channel).flatMap(({ botId, text, thread }) => (botId !== null && thread === null ? [text] : []));
 const inCrew = () => slack.admin.shown(crew).map(({ text }) => text);
+const newestOnSlack = () => slack.admin.shown(channel).findLast(({ blocks }) => JSON.stringify(blocks).includes('Ack'));
+const newestOnMatrix = () => homeserver.shown(room).findLast(({ sender, text }) => sender === BELL && ALERT.test(text));
 const ALERT = /KubePodCrashLooping #1\n(?!continued)/;
 /** First lines of the copies of the alert that are not continued below, times left out. */
 const copies = (texts: readonly string[]): string[] =>
   texts
     .filter((text) => ALERT.test(text))
     .map((text) => (text.split('\n')[0] ?? '').replace(/ (until|after) [^·,]+(?= ·|,)/, ''));
+/** Both platforms show one copy of the alert, and it begins so. */
+async function bothShow(matrix: string, onTheOther: string): Promise<void> {
+  await until(() => copies(onMatrix()).join().startsWith(matrix) && copies(onSlack()).join().startsWith(onTheOther));
+  await bot.settle();
+  expect(copies(onMatrix())).toEqual([`${matrix} payments KubePodCrashLooping #1`]);
+  expect(copies(onSlack())).toEqual([`${onTheOther} payments KubePodCrashLooping #1`]);
+}
+
+test('an alert in a room on two platforms is one alert, and both copies show what happens on either', async () => {
+  await post('firing');
+  await post('firing');
+  await bothShow('🔴 CRITICAL', ':red_circle: CRITICAL');
+
+  await slack.people.press('ann', channel, newestOnSlack()?.ts ?? '', 0);
+  await bothShow('🟠 ACKED by Ann Li ·', ':large_orange_circle: ACKED by Ann Li ·');
+  expect(onMatrix()).toHaveLength(1);
+
+  homeserver.say('ann', room, '!ack 1');
+  await until(() => onMatrix().some((text) => text.startsWith('You have had #1 since')));
+
+  homeserver.say('ann', room, '!unack 1');
+  await bothShow('🔴 CRITICAL', ':red_circle: CRITICAL');
+  expect(onSlack().filter((text) => text.endsWith('continued below ⤵'))).toHaveLength(1);
+
+  homeserver.react('bob', room, newestOnMatrix()?.id ?? '', '👀');
+  await bothShow('🟠 ACKED by Bob ·', ':large_orange_circle: ACKED by Bob ·');
+  await slack.people.press('ann', channel, newestOnSlack()?.ts ?? '', 0);
+  await until(() => [...onMatrix(), ...onSlack()].filter((text) => text.includes('by Bob, with Ann Li')).length === 2);
+
+  await post('resolved');
+  await bothShow('🟢 RESOLVED, Bob ·', ':large_green_circle: RESOLVED, Bob ·');
+});
+
 test('a channel on Slack that removed the bot has its failover on Matrix, which rings once and follows until Slack shows the alert', async () => {
   slack.people.kick('ann', channel, 'bell');
   await post('firing');
