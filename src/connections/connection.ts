@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Connector, ConnectorHost, IncomingEvent } from '../connectors/connector.ts';
 import type { CrashHook } from '../crash-points.ts';
 import type { Database, Transaction } from '../db/database.ts';
-import { codeOf, messageOf, sentenceOf } from '../errors.ts';
+import { codeOf, messageOf, reasonOf, sentenceOf } from '../errors.ts';
 import type { AfterCommit } from '../events/after-commit.ts';
 import type { Committed } from '../events/committed.ts';
 import { insertBatch, readCursor, type Accepted, type NewEvent } from '../events/event.ts';
@@ -19,12 +19,17 @@ import type { Registry } from '../registry/registry.ts';
 import { LeaseLost, type Lease } from '../replicas/lease.ts';
 import type { ChangedRoom } from '../replicas/notifier.ts';
 import { rowOf } from './accept-routes.ts';
+import { followInFailover, placeName, postInFailover, postWaitingInFailover } from './failover.ts';
 
 const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 30_000;
 /** Retrying more often does not fix a rejected token. */
 const UNAUTHORISED_PAUSE_MS = 30_000;
 const NOTICE_EVERY_MS = 10 * 60_000;
+/** While the token is rejected. */
+const LOOK_EVERY_MS = 1000;
+/** The next start must be rejected too: while tokens are rotated, one is rejected for a moment. */
+const TOKEN_GRACE_MS = UNAUTHORISED_PAUSE_MS;
 
 export interface ConnectorState {
   readonly up: boolean;
@@ -57,6 +62,8 @@ export class Connection {
   #connector: Connector | undefined;
   #running: Promise<void> = Promise.resolve();
   #stop = new AbortController();
+  /** By `clock.steady()`; undefined: its token was not rejected the last time. */
+  #unauthorisedSinceMs: number | undefined;
   /** The room as configured → the platform's id, and back. */
   readonly #idOf = new Map<string, string>();
   readonly #configuredNameOf = new Map<string, string>();
@@ -114,10 +121,27 @@ export class Connection {
         await this.#notice({
           about: `unauthorised:${lease.name}`,
           text: `${escape(this.#options.name)}: ${escape(sentenceOf(error))} Messages are kept until it works again. Run \`watchbell doctor\` for details.`,
+          except: { connector: this.#options.name },
         });
-      await this.#options.clock.pause(pauseMs, signal);
+      if (unauthorised) await this.#pauseUnauthorised(lease, reasonOf(error), pauseMs, signal);
+      else await this.#options.clock.pause(pauseMs, signal);
     }
     this.#setState(false, 'handed over');
+  }
+
+  /** Until the token works, which takes a person, the failover rooms on other platforms get what waits. */
+  async #pauseUnauthorised(lease: Lease, reason: string, pauseMs: number, signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
+    this.#unauthorisedSinceMs ??= clock.steady();
+    const untilMs = clock.steady() + pauseMs;
+    while (!signal.aborted && clock.steady() < untilMs) {
+      await clock.pause(LOOK_EVERY_MS, signal);
+      if (signal.aborted || clock.steady() >= untilMs) return;
+      if (clock.steady() - this.#unauthorisedSinceMs >= TOKEN_GRACE_MS)
+        await postWaitingInFailover(this.#options, lease, reason).catch((error: unknown) =>
+          log.warn({ reason: messageOf(error) }, 'could not post waiting messages in failover rooms'),
+        );
+    }
   }
 
   /** Runs one connector until it ends; resolves to the reason. */
@@ -143,6 +167,7 @@ export class Connection {
         afterCommit,
         longestRequestMs,
         onDead: (transaction, row, message, reason) => this.#dead(transaction, row, message, reason),
+        onShownAgain: (transaction, row) => this.#shownAgain(transaction, row),
         onUnauthorised: ended,
         isUp: () => this.#state.up,
       });
@@ -151,6 +176,7 @@ export class Connection {
       if (!signal.aborted) {
         this.#deliveryWorker = deliveryWorker;
         this.#connector = connector;
+        this.#unauthorisedSinceMs = undefined;
         deliveryWorker.start();
       }
       return await end;
@@ -308,17 +334,17 @@ export class Connection {
     state: 'joined' | 'left' | 'encrypted' | 'moved',
     detail: string | undefined,
   ): Promise<void> {
-    const { name, log, database, afterCommit } = this.#options;
+    const { name, log, database, afterCommit, registry } = this.#options;
     log.info({ room, state, detail }, 'room membership changed');
     if (state === 'moved')
       await this.#notice({
         about: `moved:${name}:${room}:${detail ?? ''}`,
-        text: `${escape(room)} now leads to another room${detail ? `: ${escape(detail)}` : ''}. I post in the new room from now on.`,
+        text: `${placeName(registry(), { connector: name, room })} now leads to another room${detail ? `: ${escape(detail)}` : ''}. I post in the new room from now on.`,
       });
     if (state === 'left')
       await this.#notice({
         about: `left:${name}:${room}`,
-        text: `I am no longer in ${escape(room)}${detail ? ` (${escape(detail)})` : ''}. Invite me again, or remove the room from the configuration.`,
+        text: `I am no longer in ${placeName(registry(), { connector: name, room })}${detail ? ` (${escape(detail)})` : ''}. Invite me again, or remove the room from the configuration.`,
         except: { connector: name, room },
       });
     if (state !== 'encrypted') return;
@@ -353,21 +379,12 @@ export class Connection {
   async #dead(transaction: Transaction, row: MessageRow, message: Message, reason: string): Promise<Committed> {
     const { name } = this.#options;
     const registry = this.#options.registry();
-    const here = { connector: row.connector, room: row.room };
-    const room = registry.rooms.byAddress(here);
-    const failover = room?.failover === undefined ? undefined : registry.rooms.byName(room.failover);
-    const where = escape(room?.name ?? row.room);
+    const except = { connector: row.connector, room: row.room };
+    const where = placeName(registry, except);
     const outbox = new Outbox();
-    // What was to be deleted is nothing to show. A failover message that fails too goes no further: two rooms that are each other's failover would loop forever.
-    if (failover && !row.removed && !row.key?.startsWith('failover:')) {
-      const text = [`_could not be shown in ${where}: ${escape(reason)}_`, message.text].filter(Boolean).join('\n');
-      for (const address of failover.addresses) {
-        if (address.connector !== here.connector || address.room !== here.room)
-          outbox.intend(coreMessage(address, { ...message, text }, { key: `failover:${row.id}`, ring: true }));
-      }
-    }
+    await postInFailover({ registry, transaction, outbox }, row, message, reason);
     if (
-      opsAddresses(registry, name).length > 0 &&
+      opsAddresses(registry, { connector: name, except }).length > 0 &&
       (await claimNotice(
         transaction,
         `${row.removed ? 'undeleted' : 'dead'}:${row.connector}:${row.room}`,
@@ -376,11 +393,17 @@ export class Connection {
     )
       postToOps(registry, outbox, {
         connector: name,
-        except: here,
+        except,
         text: row.removed
           ? `I cannot delete a message in ${where}: ${escape(reason)}. \`watchbell messages dead\` lists what is still shown. Once this is fixed, \`watchbell messages replay all\` deletes it.`
           : `I cannot post in ${where}: ${escape(reason)}. The messages are kept: \`watchbell messages dead\` lists them. Once this is fixed, \`watchbell messages replay all\` sends them.`,
       });
+    return outbox.write(transaction);
+  }
+
+  async #shownAgain(transaction: Transaction, row: MessageRow): Promise<Committed> {
+    const outbox = new Outbox();
+    await followInFailover({ registry: this.#options.registry(), transaction, outbox }, row);
     return outbox.write(transaction);
   }
 }

@@ -12,8 +12,9 @@ export interface RecordedInteraction {
 }
 
 /**
- * Records a press. If the same one was recorded less than a minute ago, resolves to its answers, and nothing is run. A room is
- * one lane, so presses on a message are handled one at a time.
+ * Records a press. If the same one was recorded less than a minute ago, resolves to its answers, and nothing is run. A message that
+ * has rung since is a new one with new buttons: after `unack`, the same person can acknowledge again at once. A room is one lane, so
+ * presses on a message are handled one at a time.
  */
 export async function recordInteraction(
   query: Query,
@@ -22,9 +23,10 @@ export async function recordInteraction(
 ): Promise<readonly Answer[] | undefined> {
   const { message, account, command } = press;
   const noted = await query(
-    `insert into presses as p (message_id, account, command, at) values ($1, $2, $3, $4)
-     on conflict (message_id, account) do update set command = excluded.command, at = excluded.at, answers = '[]'
-     where p.command <> excluded.command or p.at <= $5 returning at`,
+    `insert into presses as p (message_id, account, command, at, ring)
+     values ($1, $2, $3, $4, (select delivered_ring from messages where id = $1))
+     on conflict (message_id, account) do update set command = excluded.command, at = excluded.at, ring = excluded.ring, answers = '[]'
+     where p.command <> excluded.command or p.ring <> excluded.ring or p.at <= $5 returning at`,
     [message, account, command, now, new Date(now.getTime() - SAME_WITHIN_MS)],
   );
   if (noted.length > 0) return undefined;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Message, RoomAddress } from '../chat/message.ts';
+import type { Room } from '../contract/room.ts';
 import type { Database } from '../db/database.ts';
 import type { Committed } from '../events/committed.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -10,27 +11,47 @@ export interface OpsNotice {
   readonly text: string;
   /** The connector it is about: posted in its ops room. Left out: in every ops room. */
   readonly connector?: string;
-  /** A room to leave out, because it is the problem. */
-  readonly except?: RoomAddress;
+  /** A room, or a whole connector, where it cannot be read, because that is the problem. */
+  readonly except?: { readonly connector: string; readonly room?: string };
   readonly eventId?: number;
 }
 
-/** Addresses of the ops rooms; empty if no `opsRoom` is configured. */
-export function opsAddresses(registry: Registry, connector?: string): RoomAddress[] {
+/**
+ * Where operators can read a notice: the ops room of the connector, or all of them. If it cannot be read there, the failover of the
+ * ops room gets it, else the other ops rooms, else it waits in the ops room. Empty if no `opsRoom` is configured.
+ */
+export function opsAddresses(
+  registry: Registry,
+  { connector, except }: Pick<OpsNotice, 'connector' | 'except'>,
+): RoomAddress[] {
+  const rooms = opsRooms(registry, connector);
+  const failovers = rooms.flatMap(({ failover }) =>
+    failover === undefined ? [] : (registry.rooms.byName(failover) ?? []),
+  );
+  const isReadable = (address: RoomAddress): boolean =>
+    except?.connector !== address.connector || (except.room !== undefined && except.room !== address.room);
+  for (const some of [rooms, failovers, opsRooms(registry)]) {
+    const readable = some.flatMap(({ addresses }) => addresses).filter(isReadable);
+    if (readable.length > 0) return readable;
+  }
+  // A connector works again some day; a room may never.
+  return except?.room === undefined ? rooms.flatMap(({ addresses }) => addresses) : [];
+}
+
+/** If the connector has no ops room, its notices go to all others. */
+function opsRooms(registry: Registry, connector?: string): Room[] {
   const names = new Set(
     (connector === undefined ? [...registry.connectors] : [connector])
       .map((one) => registry.opsRoom(one))
       .filter((name) => name !== undefined),
   );
-  // If the connector has no ops room, its notices go to all others.
-  if (names.size === 0 && connector !== undefined) return opsAddresses(registry);
-  return [...names].flatMap((name) => registry.rooms.byName(name)?.addresses ?? []);
+  if (names.size === 0 && connector !== undefined) return opsRooms(registry);
+  return [...names].flatMap((name) => registry.rooms.byName(name) ?? []);
 }
 
 /** Adds a notice to the ops rooms to an outbox. */
 export function postToOps(registry: Registry, outbox: Outbox, notice: OpsNotice): void {
-  for (const address of opsAddresses(registry, notice.connector)) {
-    if (notice.except?.connector === address.connector && notice.except.room === address.room) continue;
+  for (const address of opsAddresses(registry, notice))
     outbox.intend(
       coreMessage(
         address,
@@ -38,7 +59,6 @@ export function postToOps(registry: Registry, outbox: Outbox, notice: OpsNotice)
         { eventId: notice.eventId ?? null, line: notice.text.replaceAll('\\', '').replaceAll('`', '') },
       ),
     );
-  }
 }
 
 /** A message of the bot itself, ahead of bulk. */

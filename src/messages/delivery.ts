@@ -43,6 +43,8 @@ export interface DeliveryOptions {
   readonly longestRequestMs?: number | undefined;
   /** Called when the platform rejects a message for good, in the transaction that marks it dead. */
   readonly onDead: (transaction: Transaction, row: MessageRow, message: Message, reason: string) => Promise<Committed>;
+  /** Called when a message whose failover has a copy is shown after all, or deleted. */
+  readonly onShownAgain: (transaction: Transaction, row: MessageRow) => Promise<Committed>;
   readonly afterCommit: Pick<AfterCommit, 'eventsAccepted' | 'outboxWritten'>;
   /** The account's credentials are rejected: pause everything. */
   readonly onUnauthorised: (error: unknown) => void;
@@ -234,6 +236,7 @@ export class Delivery {
       !connector.capabilities.buttons &&
       (JSON.parse(attempt.actions) as Message['actions'] & object).some((action) => action.offer !== false);
     const copies = JSON.parse(next.row.copies) as Copy[];
+    if (last) await this.shownAgain(row);
     const recorded = await this.#recorder.record(row, {
       copies: last ? newest(copies) : copies,
       attempt: last ? null : next.attempt,
@@ -250,6 +253,13 @@ export class Delivery {
         Math.max(0, (clock.now().getTime() - (row.not_before ?? row.wanted_at).getTime()) / 1000),
       );
     return recorded;
+  }
+
+  /** The room shows the message: runs `onShownAgain` if its failover has a copy. Before it is recorded, so that a crash in between repeats it. */
+  async shownAgain(row: MessageRow): Promise<void> {
+    if (row.failover_ring === null) return;
+    const { database, afterCommit, onShownAgain } = this.#options;
+    afterCommit.outboxWritten(await database.transaction((transaction) => onShownAgain(transaction, row)));
   }
 
   /** Drops a message that cannot be shown to the one account that may see it. */

@@ -29,10 +29,12 @@ export interface MessageRow extends AskerOnly {
   readonly wanted_at: Date;
   /** JSON: the actions of delivered versions; see `offered.ts`. */
   readonly offered: string | null;
+  /** Null: no copy in the room's failover needs to follow it. */
+  readonly failover_ring: number | null;
 }
 
 export const COLUMNS = `m.id, m.connector, m.room, m.skill, m.key, m.queue, m.content, m.version, m.ring_version, m.removed, m.not_before, m.until, m.thread_key, m.reply_to, m.thread,
-  m.digest, m.fold, m.delivered_version, m.sends, m.copies, m.attempt, m.wanted_at, m.offered, m.visible_to, m.respond_token, m.respond_until`;
+  m.digest, m.fold, m.delivered_version, m.sends, m.copies, m.attempt, m.wanted_at, m.offered, m.failover_ring, m.visible_to, m.respond_token, m.respond_until`;
 
 /** Locks rows in the same order as handlers do, to avoid deadlocks. */
 export const LOCK_IN_ORDER = 'order by m.connector, m.room, m.skill, m.key nulls last, m.position for update of m';

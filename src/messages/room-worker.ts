@@ -267,7 +267,10 @@ export class RoomWorker {
       await this.#delivery.dead(row, attempt.impossible, row.version);
       return 'more';
     }
-    if (attempt.steps.length === 0) return (await markShown(database.query, lease, row, attempt)) ? 'more' : 'done';
+    if (attempt.steps.length === 0) {
+      await this.#delivery.shownAgain(row);
+      return (await markShown(database.query, lease, row, attempt)) ? 'more' : 'done';
+    }
     if (!(await begin({ row, attempt }))) return { waitMs: LOOK_AGAIN_MS };
     const turn = await this.deliver([{ row, attempt }], budget);
     return turn === 'done' ? 'more' : turn;

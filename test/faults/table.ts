@@ -158,7 +158,8 @@ export class Table {
     return {
       room: platform.shown(platform.room),
       there: conversation && found && found.room !== platform.room ? platform.shown(found.room) : [],
-      spare: bot.texts('spare'),
+      // Not what it got only while a token was rejected for long.
+      spare: bot.texts('spare').filter((text) => !text.endsWith('_now shown in place_')),
       ops: bot.texts('ops'),
       dead: dead.map((row) => row.key),
     };
