@@ -131,7 +131,7 @@ function checkOutcome(job: JobPlan, end: End, isDone: boolean, { lost, doubled, 
   if (outcome === 'cancelled' && (isDone || !job.cancelled))
     wrong.push(`${says}; it was ${isDone ? 'done' : 'not done'}, and ${job.cancelled ? '' : 'never '}cancelled`);
   if ((outcome === 'made' || outcome === 'found') && (!isDone || job.waits)) wrong.push(`${says}; it was not done`);
-  if (outcome === 'unknown' && !/died \d+ times/.test(reason ?? '')) wrong.push(says);
+  if (outcome === 'unknown' && !/crashed \d+ times/.test(reason ?? '')) wrong.push(says);
   if (new Set(reports).size < reports.length) doubled.push(`reports of job ${key}: ${reports.join(' ')}`);
   // Unhandled reports are replaced by the newest, so the last one is always received.
   if (outcome === 'made' && reports.at(-1) !== `${attempt ?? 0}.3`)
