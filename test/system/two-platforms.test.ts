@@ -161,7 +161,7 @@ test('while Slack rejects the token, that is reported in the failover of an ops 
   await until(() => inRoom(oncall).length > 0);
   expect(inRoom(oncall)).toEqual([
     expect.stringMatching(
-      /^acme: Slack does not accept the token any more \(token_revoked\): reinstall the app .* Messages are kept until it works again\./,
+      /^acme: Slack no longer accepts the token \(token_revoked\): reinstall the app .* Messages are kept until it works again\./,
     ),
   ]);
 
@@ -177,7 +177,7 @@ test('while Slack rejects the token, that is reported in the failover of an ops 
     return copies(inRoom(oncall)).length > 0;
   });
   expect(inRoom(oncall)[1]).toMatch(
-    /^🔴 CRITICAL .*\ncould not be shown in ops on acme: Slack does not accept the token/,
+    /^🔴 CRITICAL .*\ncould not be shown in ops on acme: Slack no longer accepts the token/,
   );
   expect(onSlack()).toEqual([]);
 
